@@ -1,0 +1,49 @@
+"""The dashboard: `streamlit run app.py`. Pages come from pages/, media from this same origin."""
+
+import os
+import sys
+from functools import cache
+
+import streamlit as st
+from streamlit import config
+
+from backend.bootstrap import open_deps
+from backend.domain.errors import SettingsError
+from backend.services.deps import Deps
+from backend.settings import Settings, load
+from backend.web import dashboard
+
+
+def _settings() -> Settings:
+    try:
+        return load()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+def _on_the_right_port(port: int) -> None:
+    """Streamlit has bound its port before this module runs, and knows nothing of DASHBOARD_PORT.
+
+    So when nothing else named a port, start over with the right one.
+    """
+    named = config.get_where_defined("server.port")
+    by_hand = "flag" in named or "environment" in named or "argument" in named
+    if not by_hand and st.get_option("server.port") != port:
+        sys.stdout.flush()
+        os.execv(sys.executable, [*sys.orig_argv, "--server.port", str(port)])
+
+
+@cache
+def _deps() -> Deps:
+    return open_deps(settings)
+
+
+settings = _settings()
+refused = dashboard.refusal(st.get_option("server.address"), open_dashboard=settings.open_dashboard)
+if refused:
+    sys.exit(refused)
+_on_the_right_port(settings.dashboard_port)
+
+app = st.App(
+    "pages/frame.py", routes=dashboard.routes(_deps), middleware=dashboard.middleware(settings.media_url)
+)

@@ -1,0 +1,151 @@
+"""The command line: `python -m backend …`. Each command is a few lines; the work is done elsewhere."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend import logs
+from backend.bootstrap import build_deps, open_deps
+from backend.domain.errors import DailiesError, SettingsError
+from backend.services import access
+from backend.settings import Settings, load
+
+app = typer.Typer(
+    help="Dailies: the studio where a team generates AI video takes and never loses one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@app.command()
+def up() -> None:
+    """Start everything together; Ctrl-C stops it. Without FAL_KEY: demo mode, on the simulator."""
+    deps = open_deps()
+    settings = deps.settings
+    deps.store.close()
+    for line in _welcome(settings):
+        typer.echo(line)
+    processes = ["sidecar", "worker", "dashboard", *(["simulator"] if settings.demo else [])]
+    bin_dir = str(Path(sys.executable).parent)
+    os.environ["PATH"] = f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    honcho = shutil.which("honcho") or "honcho"
+    os.chdir(ROOT)
+    os.execv(honcho, [honcho, "start", *processes])
+
+
+@app.command()
+def worker() -> None:
+    """Run the worker: sweeps, submitting, polling, fetching."""
+    logs.set_up("worker")
+    from backend.work.embedded import Worker
+
+    Worker(open_deps()).run()
+
+
+@app.command()
+def simulator() -> None:
+    """Run fal's queue, webhooks and media, simulated."""
+    logs.set_up("simulator")
+    from backend.simulator.config import SimulatorConfig
+    from backend.simulator.server import serve
+
+    settings = load()
+    here = f"http://127.0.0.1:{settings.simulator_port}"
+    config = SimulatorConfig(data_dir=settings.data_dir / "simulator", public_url=here)
+    try:
+        serve("127.0.0.1", settings.simulator_port, config)
+    except OSError as error:
+        raise SettingsError(
+            f"The simulator can't start on 127.0.0.1:{settings.simulator_port} ({error.strerror or error}).\n"
+            "  SIMULATOR_PORT: stop what uses it, or set another one"
+        ) from error
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema; safe from several processes at once."""
+    from backend.store.migrate import migrate as upgrade
+
+    deps = build_deps(load())
+    typer.echo(f"The database is at schema {upgrade(deps.store)}.")
+
+
+@app.command()
+def sweep() -> None:
+    """One full sweep, now: everything due is looked at, everything odd is mended."""
+    logs.set_up("sweep")
+    from backend.services.sweep import sweep_now
+
+    did = sweep_now(open_deps(), told=lambda line: typer.echo(line, err=True))
+    typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
+
+
+@tokens.command("create")
+def token_create(
+    name: Annotated[str, typer.Argument(help="Whose it is; takes are filed under this name.")],
+    role: Annotated[access.Role, typer.Option(help="What it may do.")] = access.Role.CREATOR,
+) -> None:
+    """Make a token and print it once, on the last line."""
+    secret = access.create_token(open_deps(), name, role)
+    typer.echo(f"Token for {name} ({role}). Keep it now; it can't be shown again:", err=True)
+    typer.echo(secret)
+
+
+@tokens.command("revoke")
+def token_revoke(name: str) -> None:
+    """Make a token useless from now on."""
+    access.revoke_token(open_deps(), name)
+    typer.echo(f"{name} is revoked.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, database, storage, provider and public URL; exit 1 with what to do."""
+    from backend.services.doctor import examine
+
+    checks = examine(build_deps(load()))
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.says}")
+    if not all(check.good for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify() -> None:
+    """Hash every stored file again; what is missing or altered is fetched again."""
+    from backend.services.verify import verify_all
+
+    found = verify_all(open_deps(), told=lambda line: typer.echo(line, err=True))
+    typer.echo(f"Verified {found.checked} files: {found.whole} whole, {len(found.bad)} missing or altered.")
+    for line in found.bad:
+        typer.echo(f"  {line}")
+
+
+def main() -> int:
+    """Run a command; an error of ours is one message and exit code 1."""
+    try:
+        app()
+    except DailiesError as error:
+        typer.echo(str(error), err=True)
+        return 1
+    return 0
+
+
+def _welcome(settings: Settings) -> list[str]:
+    address = f"http://127.0.0.1:{settings.dashboard_port}"
+    lines = ["", f"  Dailies:  {address}", f"  API:      http://{settings.host}:{settings.port}"]
+    if settings.demo:
+        lines.append("  Demo mode: no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything.")
+    elif not settings.webhooks_reach_us:
+        lines.append("  No public https PUBLIC_URL is set: polling is at work instead of webhooks.")
+    return [*lines, "  Ctrl-C stops everything.", ""]

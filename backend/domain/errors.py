@@ -1,0 +1,214 @@
+"""Every error of Dailies; its class says what to do next.
+
+    DailiesError
+    ├── PersonError                 the caller's mistake or right: an edge answers with `status`
+    │   ├── InvalidRequest          422, every field at fault named
+    │   ├── NotAllowed              401 or 403
+    │   ├── NotFound                404
+    │   ├── KeyReused               409, the idempotency key names another request
+    │   ├── TooLarge                413
+    │   └── NotNow                  409, the job is not in a state for that
+    ├── ProviderError               one look at a provider did not give what was hoped
+    │   ├── ProviderUnsent          provably not accepted: send later
+    │   ├── ProviderRefused         a definite no: failed
+    │   ├── ProviderUnanswered      may have been accepted: held, never sent again
+    │   ├── ProviderBusy            a question (not a submit) went unanswered: ask later
+    │   └── ProviderForgot          the provider does not know the request
+    ├── MediaError                  a file could not be brought home
+    │   ├── MediaUnreachable        try again later
+    │   ├── MediaGone               the link is dead: ask the provider for a new one
+    │   ├── MediaDenied             an address that downloads may not reach
+    │   ├── MediaBroken             it arrived, and is no whole video
+    │   └── StorageFull             our own disk or bucket will not take it: try again later
+    ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
+    ├── KeysUnavailable             a webhook call that cannot be judged now: 503
+    ├── Interrupted                 the worker is stopping: hand the work back
+    ├── Outrun                      somebody else moved the job first: stop, do not retry
+    └── SettingsError               the program cannot start like this
+
+Standard library only.
+"""
+
+from typing import Any
+
+
+class DailiesError(Exception):
+    """The root: whatever else is raised is a bug."""
+
+
+# -- people -----------------------------------------------------------------------------------
+
+
+class PersonError(DailiesError):
+    """Something the caller can put right. `status` is the HTTP status, `code` a stable word."""
+
+    status = 400
+    code = "bad_request"
+
+
+class InvalidRequest(PersonError):
+    """What was asked for cannot be made; nothing was sent and nothing was paid.
+
+    fields: field name -> what is wrong with it and what to do, for every field at fault.
+    """
+
+    status = 422
+    code = "invalid"
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self.fields = fields
+        super().__init__("; ".join(f"{name}: {why}" for name, why in fields.items()))
+
+
+class NotAllowed(PersonError):
+    """No valid token (401), or one without the right to do this (403)."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        self.status = status
+        self.code = "unauthorized" if status == 401 else "forbidden"
+        super().__init__(message)
+
+
+class NotFound(PersonError):
+    """There is no such thing, or none that this caller may know of."""
+
+    status = 404
+    code = "not_found"
+
+
+class KeyReused(PersonError):
+    """The idempotency key was used before, for another request."""
+
+    status = 409
+    code = "idempotency_key_reused"
+
+
+class TooLarge(PersonError):
+    """More bytes than are taken here."""
+
+    status = 413
+    code = "too_large"
+
+
+class NotNow(PersonError):
+    """The job is not in a state in which that can be done."""
+
+    status = 409
+    code = "not_now"
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+class ProviderError(DailiesError):
+    """A call to a provider did not give what was hoped for.
+
+    code: a short stable word; message: for a person; detail: what came instead, as JSON (never a key).
+    """
+
+    def __init__(self, message: str, *, code: str, detail: Any = None) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(message)
+
+
+class ProviderUnsent(ProviderError):
+    """Provably not accepted. `retry_after_s`: how long the provider asked us to wait, if it did.
+
+    tries: how often this may be tried before it is a failure; None: without a limit.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        detail: Any = None,
+        retry_after_s: float | None = None,
+        tries: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, detail=detail)
+        self.retry_after_s = retry_after_s
+        self.tries = tries
+
+
+class ProviderRefused(ProviderError):
+    """A definite no. `pauses`: the refusal is about the account, so nothing else should be sent now."""
+
+    def __init__(self, message: str, *, code: str, detail: Any = None, pauses: bool = False) -> None:
+        super().__init__(message, code=code, detail=detail)
+        self.pauses = pauses
+
+
+class ProviderUnanswered(ProviderError):
+    """The request may have been accepted and paid for; nobody here can tell."""
+
+
+class ProviderBusy(ProviderError):
+    """A question about a known request got no usable answer: ask again later."""
+
+
+class ProviderForgot(ProviderError):
+    """The provider does not know the request (any more)."""
+
+
+# -- media ------------------------------------------------------------------------------------
+
+
+class MediaError(DailiesError):
+    """A file could not be brought home."""
+
+    code = "media"
+
+
+class MediaUnreachable(MediaError):
+    """Refused, slow, cut or broken on the way: try again later, from where it stopped if possible."""
+
+    code = "media_unreachable"
+
+
+class MediaGone(MediaError):
+    """The link says that there is nothing (403, 404, 410): ask the provider for a new one."""
+
+    code = "media_gone"
+
+
+class MediaDenied(MediaError):
+    """The link points to an address that downloads may not reach."""
+
+    code = "media_denied"
+
+
+class MediaBroken(MediaError):
+    """What arrived is no whole video: an error page, a cut file, other bytes."""
+
+    code = "media_broken"
+
+
+class StorageFull(MediaError):
+    """Our own storage will not take the file now: disk full, read-only, or a bucket that is down."""
+
+    code = "storage_full"
+
+
+# -- the rest ---------------------------------------------------------------------------------
+
+
+class DeliveryRefused(DailiesError):
+    """This webhook call is not believed: answer 401 and keep nothing."""
+
+
+class KeysUnavailable(DailiesError):
+    """No key to judge this webhook call by: answer 503, so that it comes again."""
+
+
+class Interrupted(DailiesError):
+    """The worker is stopping: hand the work back, unfinished."""
+
+
+class Outrun(DailiesError):
+    """Somebody else moved the job first, or holds it now: stop here."""
+
+
+class SettingsError(DailiesError):
+    """The settings do not add up; the message names every one at fault and what to do."""

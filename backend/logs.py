@@ -1,0 +1,26 @@
+"""Logs: JSON lines on standard error; never a key, a token or a whole payload."""
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+def set_up(process: str) -> None:
+    """Send this process's logs to standard error as JSON lines, one event each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "at", "levelname": "level", "name": "where", "message": "what"},
+            static_fields={"process": process},
+            json_ensure_ascii=True,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in ("httpx", "httpcore", "urllib3", "apscheduler", "alembic", "waitress.queue", "fal_client"):
+        # httpx logs whole URLs at INFO, APScheduler every look
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,255 @@
+"""One file that is still on its way: locked while it is written, hashed as it grows, resumed later.
+
+Whoever writes a part holds its lock, so a runner that was frozen past its lease can neither lose its
+file to another nor write into the other's. What a later try needs to go on lies beside it, in
+`<part>.json`.
+
+Standard library only.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.domain.errors import Outrun, StorageFull
+
+#: One read or write of a file: at 64 KiB the calls themselves halve the speed.
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a part was cut from, independent of the link: enough to go on with the rest of the same file.
+
+    etag: strong, with its quotes. last_modified: an HTTP date. boot: after a crash of the machine a
+    part may have holes, so it is only believed within the same boot.
+    """
+
+    etag: str | None
+    last_modified: str | None
+    total_bytes: int | None
+    content_type: str | None
+    boot: str
+
+    @property
+    def validator(self) -> str | None:
+        """What `If-Range` is given."""
+        return self.etag or self.last_modified
+
+
+class Part:
+    """A part, open and locked. Use it as a context; leaving it closes and unlocks, and keeps the file.
+
+    Attributes: `size_bytes` so far, `origin` when it can be resumed.
+
+    Raises (all methods):
+        StorageFull: our own disk will not take it.
+    """
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self.origin: Origin | None = None
+        self._handle = handle
+        self._sha256 = hashlib.sha256()
+
+    def __enter__(self) -> "Part":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes so far, in hex."""
+        return self._sha256.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        """Append and hash."""
+        view = memoryview(chunk)
+        with own_disk():
+            while view:
+                view = view[os.write(self._handle, view) :]
+        self._sha256.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def restart(self) -> None:
+        """Forget everything that is there."""
+        with own_disk():
+            os.ftruncate(self._handle, 0)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            beside(self.path).unlink(missing_ok=True)
+        self._sha256, self.size_bytes, self.origin = hashlib.sha256(), 0, None
+
+    def remember(self, origin: Origin) -> None:
+        """Keep what a later try needs to go on from here; a half-written note counts as none."""
+        self.origin = origin
+        with own_disk():
+            note = beside(self.path)
+            note.unlink(missing_ok=True)
+            handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "w") as file:
+                json.dump(asdict(origin), file)
+
+    def discard(self) -> None:
+        """Remove the file and its note; nothing can be resumed afterwards."""
+        discard(self.path)
+
+    def adopt(self) -> None:
+        """Take what is in the file as a beginning, if it can be told what it is the beginning of."""
+        origin = _read_note(self.path)
+        if origin is None or not origin.validator or origin.boot != boot_id():
+            return self.restart()
+        with own_disk():
+            while chunk := os.read(self._handle, CHUNK_BYTES):
+                self._sha256.update(chunk)
+                self.size_bytes += len(chunk)
+        self.origin = origin
+
+
+def open_part(path: Path, leftover: Path | None = None) -> Part:
+    """Open this part for writing, locked: what `leftover` (or an earlier try) left, else a new one.
+
+    A leftover whose lock somebody still holds is left alone.
+
+    Raises:
+        Outrun: somebody else is writing this very part.
+        StorageFull: our own disk will not take it.
+    """
+    with own_disk():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        old = lock(path)
+        if old is None and leftover is not None and leftover != path:
+            old = _move(leftover, path)
+        part = Part(path, _create(path) if old is None else old)
+    try:
+        if old is None:
+            part.restart()
+        else:
+            part.adopt()
+    except BaseException:
+        part.__exit__()
+        raise
+    return part
+
+
+_OLD = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = _OLD | os.O_CREAT | os.O_EXCL
+
+
+def _create(path: Path) -> int:
+    """A new part, opened and locked.
+
+    Between the two a sweep may take it for a dead one and remove it: then it is made once more.
+
+    Raises:
+        Outrun: somebody else holds it.
+    """
+    os.close(os.open(path, _NEW, 0o600))
+    handle = lock(path)
+    if handle is None:
+        os.close(os.open(path, _NEW, 0o600))
+        handle = lock(path)
+    if handle is None:
+        raise Outrun(f"{path.name} was removed by somebody else.")
+    return handle
+
+
+def lock(path: Path) -> int | None:
+    """An existing part, opened and locked; None: there is none.
+
+    Raises:
+        Outrun: somebody else holds it.
+    """
+    try:
+        handle = os.open(path, _OLD)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False)):
+            raise BlockingIOError
+    except (BlockingIOError, FileNotFoundError) as error:
+        os.close(handle)
+        raise Outrun(f"{path.name} is being written by somebody else.") from error
+    return handle
+
+
+def _move(leftover: Path, path: Path) -> int | None:
+    """A dead owner's part under our name, opened and locked; None: nothing that we may take."""
+    try:
+        handle = lock(leftover)
+    except (Outrun, OSError):
+        return None
+    if handle is None:
+        return None
+    try:
+        # The note goes first: a part without one is started anew, one with another's would be a mixture.
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(beside(leftover), beside(path))
+        os.rename(leftover, path)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def discard(path: Path) -> None:
+    """Remove a part and its note, if they are there."""
+    with contextlib.suppress(OSError):
+        beside(path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """Where the note of a part lies."""
+    return path.with_name(f"{path.name}.json")
+
+
+@contextlib.contextmanager
+def own_disk() -> Iterator[None]:
+    """Whatever the operating system says in here, it says about our own disk."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(f"Our own storage will not take the file: {_reason(error)}.") from error
+
+
+def _reason(error: OSError) -> str:
+    known = {
+        errno.ENOSPC: "the disk is full; free some space",
+        errno.EDQUOT: "the disk quota is used up; raise it or free some space",
+        errno.EROFS: "the disk is read-only",
+        errno.EACCES: "this user may not write there",
+        errno.EFBIG: "the file is larger than this process may write",
+    }
+    return known.get(error.errno or 0, error.strerror or str(error))
+
+
+def boot_id() -> str:
+    """Which run of this machine this is; empty where that can't be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _read_note(path: Path) -> Origin | None:
+    try:
+        handle = os.open(beside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle) as file:
+            note: dict[str, Any] = json.load(file)
+        origin = Origin(**note)
+    except (OSError, ValueError, TypeError):
+        return None
+    texts = (origin.etag, origin.last_modified, origin.content_type)
+    sound = all(text is None or isinstance(text, str) for text in texts) and isinstance(origin.boot, str)
+    return origin if sound and isinstance(origin.total_bytes, int | None) else None

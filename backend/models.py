@@ -1,0 +1,225 @@
+"""The tables, which are also the values passed around: read inside a transaction, read-only outside.
+
+Moments are aware and UTC. Text columns that hold ids are opaque. JSON columns hold plain data.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment: aware UTC on both sides, whatever the database makes of time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _moment(**column: Any) -> Any:
+    return Field(sa_type=Moment, **column)
+
+
+class Job(SQLModel, table=True):
+    """One take's life: one paid request to one provider. Ids are UUIDv7, so they sort by age."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("job_owner", "owner", "id"),
+        Index("job_state", "state", "id"),
+        Index("job_model", "model", "id"),
+        Index("job_due", "due_at"),
+        Index("job_form", "owner", "form_key", unique=True),
+        Index("job_request", "provider", "request_id", unique=True),
+        Index("job_video", "video_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str  #: who asked: the viewer of the dashboard, or the token's name
+    form_key: str | None = None  #: the form's or client's idempotency key, unique per owner
+    form_hash: str | None = None  #: SHA-256 of what was asked for with that key
+    parent_id: str | None = None  #: the job that this one sends again
+
+    # what is asked for
+    provider: str
+    model: str  #: the provider's endpoint id
+    prompt: str = Field(sa_type=Text)  #: as the person wrote it
+    sent_prompt: str = Field(sa_type=Text)  #: prompt and style, composed
+    style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    params: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    image: str | None = None  #: upload id, or a URL
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  #: what is posted, the photo aside
+    image_field: str | None = None  #: the model's own name for its first photo
+    image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
+    estimate_usd: float | None = None
+    price: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: {unit, unit_usd} at creation
+
+    # where it stands
+    state: str
+    state_at: datetime = _moment()
+    version: int = 0  #: rises with every write that others must notice
+    error: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: {code, message, charged, detail, at}
+    cancel_requested_at: datetime | None = _moment(default=None)
+
+    # when it is looked at, and by whom
+    due_at: datetime | None = _moment(default=None)
+    attempts: int = 0  #: faults in a row in this state
+    polls: int = 0  #: looks at the provider since it was accepted
+    claimed_by: str | None = None  #: owner token of the worker that has it in hand
+    claimed_until: datetime | None = _moment(default=None)
+
+    # what the provider said
+    request_id: str | None = None
+    status_url: str | None = Field(default=None, sa_type=Text)
+    response_url: str | None = Field(default=None, sa_type=Text)
+    cancel_url: str | None = Field(default=None, sa_type=Text)
+    webhook_asked: bool = False  #: was a webhook asked for with the request
+    queue_position: int | None = None
+    result_url: str | None = Field(default=None, sa_type=Text)
+    result_size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    result: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: the model's whole output
+
+    # bringing it home
+    fetched_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    fetch_total_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    video_id: str | None = None
+
+    # when
+    created_at: datetime = _moment()
+    submitted_at: datetime | None = _moment(default=None)
+    started_at: datetime | None = _moment(default=None)
+    rendered_at: datetime | None = _moment(default=None)
+    ended_at: datetime | None = _moment(default=None)
+
+
+class History(SQLModel, table=True):
+    """One move of one job, written in the same transaction as the move. Append only."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index("history_job", "job_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str
+    event: str
+    state: str  #: the state it led to
+    at: datetime = _moment()
+    by: str  #: who: a worker, the webhook, a person
+    note: str | None = Field(default=None, sa_type=Text)
+
+
+class Delivery(SQLModel, table=True):
+    """One webhook call that was believed, kept as it came. The same call again only counts up."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("delivery_once", "request_id", "status", "body_sha256", unique=True),
+        Index("delivery_job", "job_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    job_id: str
+    request_id: str
+    gateway_request_id: str | None = None
+    status: str  #: the provider's word: OK, ERROR, or one never seen before; `unreadable`
+    verdict: str  #: applied, no_effect, asked, stale, unreadable, conflict, orphan
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body_sha256: str
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    signed_at: datetime = _moment()
+    received_at: datetime = _moment()
+    last_at: datetime = _moment()
+    copies: int = 1
+    replays: int = 0
+
+
+class Video(SQLModel, table=True):
+    """One whole file on our storage, known by its SHA-256."""
+
+    __tablename__ = "video"
+    __table_args__ = (Index("video_sha256", "sha256", unique=True), Index("video_missing", "missing_at"))
+
+    id: str = Field(primary_key=True)
+    sha256: str
+    key: str  #: where storage keeps it: `<sha256>.mp4`
+    content_type: str
+    size_bytes: int = Field(sa_type=BigInteger)
+    duration_s: float
+    width: int
+    height: int
+    fps: float | None = None
+    codec: str | None = None
+    poster_key: str | None = None
+    preview_key: str | None = None
+    preview_tries: int = 0
+    created_at: datetime = _moment()
+    missing_at: datetime | None = _moment(default=None)  #: found missing or altered on storage
+    checked_at: datetime | None = _moment(default=None)  #: last found whole
+
+
+class Upload(SQLModel, table=True):
+    """One photo, kept once per owner and content."""
+
+    __tablename__ = "upload"
+    __table_args__ = (Index("upload_once", "owner", "sha256", unique=True),)
+
+    id: str = Field(primary_key=True)
+    owner: str
+    sha256: str  #: of the bytes as kept
+    key: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    created_at: datetime = _moment()
+    provider_url: str | None = Field(default=None, sa_type=Text)
+    provider_url_at: datetime | None = _moment(default=None)
+
+
+class Token(SQLModel, table=True):
+    """One API token; only a hash of its secret is kept."""
+
+    __tablename__ = "token"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    role: str
+    secret_sha256: str
+    created_at: datetime = _moment()
+    revoked_at: datetime | None = _moment(default=None)
+
+
+class Fact(SQLModel, table=True):
+    """Something learnt while running that every process must know: one row a name."""
+
+    __tablename__ = "fact"
+
+    name: str = Field(primary_key=True)
+    value: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    at: datetime = _moment()
+
+
+class Sweep(SQLModel, table=True):
+    """One pass over due and odd rows that found something to do."""
+
+    __tablename__ = "sweep"
+
+    id: int | None = Field(default=None, primary_key=True)
+    started_at: datetime = _moment()
+    took_s: float
+    did: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -1,0 +1,1 @@
+"""The outside parties that render: one file each, behind the protocol in `base`."""

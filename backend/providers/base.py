@@ -1,0 +1,131 @@
+"""The Provider protocol and its outcomes. A provider tries once; what it raises says what to do next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The provider accepted a request: its id for it, and its URLs exactly as given."""
+
+    request_id: str
+    status_url: str
+    response_url: str
+    cancel_url: str
+    queue_position: int | None = None
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A request that the provider knows. URLs may be None: then they are made from model and id."""
+
+    model: str
+    request_id: str
+    status_url: str | None = None
+    response_url: str | None = None
+    cancel_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """In the provider's line; 0 is the front. None: the provider doesn't say."""
+
+    queue_position: int | None
+
+
+@dataclass(frozen=True)
+class Working:
+    """The provider says that it is rendering."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """There is a video. output: the model's whole answer; size_bytes: as the provider states it."""
+
+    url: str
+    size_bytes: int | None
+    output: dict[str, Any] = field(default_factory=dict)
+    billable_units: float | None = None
+
+
+@dataclass(frozen=True)
+class Errored:
+    """The provider tried and failed, definitely. `cancelled`: because it was asked to stop."""
+
+    code: str
+    message: str
+    detail: Any = None
+    cancelled: bool = False
+
+
+Standing = Waiting | Working | Finished | Errored
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One request as the provider's own listing shows it."""
+
+    request_id: str
+    input: Mapping[str, Any] | None
+    sent_at: datetime | None
+
+
+class Provider(Protocol):
+    """What a provider can do. Each call is made once; nothing here retries."""
+
+    name: str
+
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+        """Send one request, with one POST.
+
+        Raises:
+            ProviderUnsent: provably not accepted.
+            ProviderRefused: a definite no.
+            ProviderUnanswered: anything else; it may have been accepted, and paid for.
+        """
+
+    def status(self, ref: Ref) -> Standing:
+        """Where a request stands; for a finished one, with its result.
+
+        Raises:
+            ProviderBusy: no usable answer; ask again later.
+            ProviderForgot: the provider does not know the request.
+        """
+
+    def result(self, ref: Ref) -> Finished | Errored:
+        """The result of a finished request, with a fresh link.
+
+        Raises:
+            ProviderBusy, ProviderForgot: as for `status`.
+        """
+
+    def cancel(self, ref: Ref) -> bool:
+        """Ask for a request to be stopped; True when it will be, False when it is finished already.
+
+        Raises:
+            ProviderBusy, ProviderForgot: as for `status`.
+        """
+
+    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+        """Hand a file over; returns a link that the provider's models can read.
+
+        Raises:
+            ProviderUnsent: not now; try later.
+            ProviderRefused: this provider takes no uploads.
+        """
+
+    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+        """The requests for a model that the provider has on record since then.
+
+        Raises:
+            ProviderBusy: no usable answer; ask again later.
+        """
+
+    def key_works(self) -> bool:
+        """Does the provider take our key at the moment? False when it says no.
+
+        Raises:
+            ProviderBusy: no usable answer.
+        """

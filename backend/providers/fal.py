@@ -1,0 +1,317 @@
+"""fal.ai: submit once, then status, result, cancel, uploads and the request listing.
+
+The submit is one plain POST by `requests`: fal has no idempotency key, and `fal_client.submit` repeats
+its POST up to ten times when an answer is lost, each of them paid. `fal_client` does the rest, with its
+own retries switched off: here a retry is a row that is due again.
+
+Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-client 1.0.3.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+
+import fal_client
+import fal_client.client as fal_globals
+import httpx
+import requests
+
+from backend.domain import policy
+from backend.domain.errors import (
+    ProviderBusy,
+    ProviderForgot,
+    ProviderRefused,
+    ProviderUnanswered,
+    ProviderUnsent,
+)
+from backend.http import ANSWER_MAX_BYTES, OneCall
+from backend.providers import fal_answers
+from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
+
+#: A connection that takes longer is given up: nothing has been sent yet, so it may be tried again.
+CONNECT_S = 10.0
+#: fal answers a submit in well under a second; after this silence the answer counts as lost.
+SUBMIT_READ_S = 30.0
+#: The same, for an answer that drips.
+SUBMIT_DEADLINE_S = 60.0
+#: Questions (status, result, cancel, listing) are cheap to repeat, so they wait less.
+ASK_S = 20.0
+#: Answers that mean a definite no: nothing was accepted and nothing is paid.
+REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+#: How many pages of the request listing are read in one search.
+LISTING_PAGES = 5
+
+_ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
+
+
+class FalProvider:
+    """fal behind the Provider protocol. All URLs are bases without a trailing slash."""
+
+    name = "fal"
+
+    def __init__(self, *, key: str, queue_url: str, rest_url: str, api_url: str) -> None:
+        self._key = key
+        self._queue_url = queue_url
+        self._api_url = api_url
+        self._http = httpx.Client(
+            headers={"Authorization": f"Key {key}", "User-Agent": "dailies"},
+            timeout=httpx.Timeout(ASK_S, connect=CONNECT_S),
+            trust_env=False,
+        )
+        self._client = fal_client.SyncClient(key=key, default_timeout=ASK_S)
+        _point_fal_client(queue_url, rest_url)
+
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+        """See `Provider.submit`. The key and the payload leave this process at most once."""
+        url = f"{self._queue_url}/{quote(model, safe='/-._~')}"
+        call = OneCall(connect_s=CONNECT_S, read_s=SUBMIT_READ_S, deadline_s=SUBMIT_DEADLINE_S)
+        try:
+            with call:
+                response, body = call.send(
+                    "POST",
+                    url,
+                    params={"fal_webhook": webhook_url} if webhook_url else None,
+                    json=dict(payload),
+                    headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
+                )
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise _lost(call, error) from error
+        if 200 <= response.status_code < 300:
+            return self._receipt(model, body)
+        raise _refusal(response, body)
+
+    def status(self, ref: Ref) -> Standing:
+        """See `Provider.status`. A failed request is a completed one with an error."""
+        handle = self._handle(ref)
+        standing = _asked(handle.status)
+        if isinstance(standing, fal_client.Queued):
+            return Waiting(standing.position)
+        if isinstance(standing, fal_client.InProgress):
+            return Working()
+        completed = cast(fal_client.Completed, standing)
+        if completed.error:
+            return self._failure(ref, completed)
+        return self.result(ref)
+
+    def result(self, ref: Ref) -> Finished | Errored:
+        """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
+        response = self._get(self._handle(ref).response_url)
+        body = fal_answers.parsed(response.content)
+        if response.status_code == 200:
+            return fal_answers.outcome(body, response.headers)
+        if response.status_code in (404, 410) and not fal_answers.is_model_error(body):
+            raise ProviderForgot("fal has no such request.", code="forgotten")
+        failure = fal_answers.model_failure(response.status_code, body)
+        if failure is None:
+            raise ProviderBusy(
+                f"fal answered {response.status_code} when asked for the result.",
+                code=f"http_{response.status_code}",
+            )
+        return failure
+
+    def cancel(self, ref: Ref) -> bool:
+        """See `Provider.cancel`."""
+        try:
+            _asked(self._handle(ref).cancel)
+        except ProviderBusy as error:
+            if error.code == "http_400":  # ALREADY_COMPLETED
+                return False
+            raise
+        return True
+
+    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+        """See `Provider.upload`."""
+        try:
+            return self._client.upload(content, content_type, file_name, fallback_repository="fal")
+        except (fal_client.FalClientHTTPError, httpx.HTTPStatusError) as error:
+            status = error.response.status_code
+            message = f"fal's storage answered {status} to the photo."
+            if status in (404, 405, 501):
+                raise ProviderRefused(message, code="no_uploads") from error
+            raise ProviderUnsent(message, code="upload") from error
+        except (httpx.HTTPError, fal_client.FalClientError, OSError, KeyError, ValueError) as error:
+            raise ProviderUnsent(
+                f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
+            ) from error
+
+    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+        """See `Provider.listed`. Absence proves nothing: the listing lags, and may miss what waits."""
+        found: list[Listed] = []
+        cursor = None
+        for _ in range(LISTING_PAGES):
+            query = {"endpoint_id": model, "start": _stamp(since), "expand": "payloads", "limit": "100"}
+            response = self._get(
+                f"{self._api_url}/v1/models/requests/by-endpoint",
+                params={**query, "cursor": cursor} if cursor else query,
+            )
+            page = fal_answers.parsed(response.content)
+            if response.status_code != 200 or not isinstance(page, dict):
+                raise ProviderBusy(
+                    f"fal's request listing answered {response.status_code}.",
+                    code=f"http_{response.status_code}",
+                )
+            found += fal_answers.listing(page)
+            cursor = page.get("next_cursor")
+            if not cursor or page.get("has_more") is False:
+                break
+        return found
+
+    def key_works(self) -> bool:
+        """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
+        response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
+        if response.status_code >= 500 or response.status_code == 429:
+            raise ProviderBusy("fal did not say whether it takes the key.", code="busy")
+        return response.status_code not in (401, 403)
+
+    def _receipt(self, model: str, body: bytes) -> Receipt:
+        answer = fal_answers.parsed(body)
+        request_id = answer.get("request_id") if isinstance(answer, dict) else None
+        if len(body) > ANSWER_MAX_BYTES or not isinstance(request_id, str) or not _ID.fullmatch(request_id):
+            raise ProviderUnanswered(
+                "fal answered, but not with a request id that can be read. The take may have been accepted.",
+                code="unreadable_answer",
+                detail=fal_answers.shown(body),
+            )
+        assert isinstance(answer, dict)
+        made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
+        position = answer.get("queue_position")
+        return Receipt(
+            request_id=request_id,
+            status_url=_text(answer.get("status_url")) or made.status_url,
+            response_url=_text(answer.get("response_url")) or made.response_url,
+            cancel_url=_text(answer.get("cancel_url")) or made.cancel_url,
+            queue_position=position if isinstance(position, int) else None,
+        )
+
+    def _handle(self, ref: Ref) -> fal_client.SyncRequestHandle:
+        made = fal_client.SyncRequestHandle.from_request_id(self._http, ref.model, ref.request_id)
+        return _Handle(
+            request_id=ref.request_id,
+            response_url=self._ours(ref.response_url) or made.response_url,
+            status_url=self._ours(ref.status_url) or made.status_url,
+            cancel_url=self._ours(ref.cancel_url) or made.cancel_url,
+            client=self._http,
+        )
+
+    def _ours(self, url: str | None) -> str | None:
+        """The URL, if our key may be sent there: fal's own hosts, or the one we submit to."""
+        if not url:
+            return None
+        asked, queue = urlsplit(url), urlsplit(self._queue_url)
+        if (asked.scheme, asked.netloc) == (queue.scheme, queue.netloc):
+            return url
+        host = asked.hostname or ""
+        fal_host = host in {"fal.run", "falrun.com"} or host.endswith((".fal.run", ".falrun.com", ".fal.ai"))
+        return url if asked.scheme == "https" and fal_host else None
+
+    def _get(self, url: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.get(url, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
+
+    def _failure(self, ref: Ref, completed: fal_client.Completed) -> Errored | Finished:
+        """Why it failed: the result's own words where there are any, else what the status says."""
+        code = completed.error_type or "model_error"
+        told = Errored(code, str(completed.error), cancelled=code == "client_cancelled")
+        try:
+            result = self.result(ref)
+        except (ProviderBusy, ProviderForgot):
+            return told
+        if isinstance(result, Errored) and result.code == "no_video":
+            return told
+        return result
+
+
+class _Handle(fal_client.SyncRequestHandle):
+    """A handle that forgives a status without the fields that don't matter here."""
+
+    def _parse_status(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise ValueError("a status that is no object")
+        return super()._parse_status({"queue_position": None, "logs": None, **data})
+
+
+def _asked(question: Any) -> Any:
+    """Ask, and turn what the libraries raise into what to do next."""
+    try:
+        return question()
+    except fal_client.FalClientHTTPError as error:
+        if error.status_code in (404, 410):
+            raise ProviderForgot("fal has no such request.", code="forgotten") from error
+        raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
+        raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
+
+
+def _lost(call: OneCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
+    if not call.connected:
+        return ProviderUnsent(
+            f"fal could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
+        )
+    why = "did not answer in time" if call.timed_out else "closed the line without an answer"
+    return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
+
+
+def _refusal(response: requests.Response, body: bytes) -> Exception:
+    """What an answer that is no acceptance means.
+
+    Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
+    some proxy in between leaves it open whether fal itself had accepted.
+    """
+    status, answer = response.status_code, fal_answers.parsed(body)
+    reason = fal_answers.reason(answer) or f"fal answered {status}"
+    detail = fal_answers.shown(body)
+    if status == 429:
+        wait = _retry_after_s(response.headers.get("Retry-After"))
+        return ProviderUnsent(
+            f"fal takes no more requests just now: {reason}", code="http_429", detail=detail, retry_after_s=wait
+        )
+    if status in REFUSALS:
+        code = fal_answers.error_type(answer) or f"http_{status}"
+        return ProviderRefused(reason, code=code, detail=detail, pauses=status in (401, 403))
+    if status >= 500 and fal_answers.is_fal_error(answer):
+        return ProviderUnsent(
+            reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES
+        )
+    return ProviderUnanswered(
+        f"Something between here and fal answered {status}. The take may have been accepted.",
+        code=f"http_{status}",
+        detail=detail,
+    )
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Seconds from a `Retry-After` header, which holds a number or a date."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return min(max(seconds, 0.0), policy.RETRY_AFTER_CAP_S) if seconds == seconds else None
+
+
+def _point_fal_client(queue_url: str, rest_url: str) -> None:
+    """Aim fal_client at these hosts and switch its own retries off; it has no settings for either."""
+    fal_globals.MAX_ATTEMPTS = 1
+    fal_globals.QUEUE_URL_FORMAT = f"{queue_url}/"
+    fal_globals.REST_URL = rest_url
+    if urlsplit(rest_url).hostname != "rest.fal.ai":
+        fal_globals.CDN_URL = rest_url
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

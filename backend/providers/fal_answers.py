@@ -1,0 +1,204 @@
+"""What fal's answers say: results, errors, listings. Pure functions of JSON.
+
+Source: fal documentation, "Model errors", "Request errors", "Queue API"; platform OpenAPI.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from backend.providers.base import Errored, Finished, Listed
+
+#: How much of an unexpected answer is kept for a person to read.
+SHOWN_CHARS = 2000
+
+#: fal's error types in plain words: what happened, and what can be done.
+PLAIN = {
+    "content_policy_violation": "The model's safety filter refused this. Change the wording or the photo.",
+    "no_media_generated": "The model gave no video for this. Change the prompt and try again.",
+    "image_too_small": "The photo is too small for this model. Use a larger one.",
+    "image_too_large": "The photo is too large for this model. Use a smaller one.",
+    "image_load_error": "The model could not read the photo. Upload it again, or use another.",
+    "file_download_error": "fal could not download the photo. Upload it again.",
+    "face_detection_error": "The model found no face in the photo. Use another one.",
+    "file_too_large": "The photo has too many bytes for this model. Use a smaller one.",
+    "generation_timeout": "The model took too long and was stopped.",
+    "internal_server_error": "The model broke down.",
+    "downstream_service_error": "A service behind the model failed.",
+    "downstream_service_unavailable": "A service behind the model was not there.",
+}
+
+
+def parsed(body: bytes | str) -> Any:
+    """The JSON value, or None when it is none. NaN and the infinities become None."""
+    try:
+        return json.loads(body, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def outcome(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
+    """What a completed request gave: a video, or else a failure that shows what came instead."""
+    video = video_of(output)
+    if video is None:
+        said = reason(output)
+        message = "The model finished without a video" + (f": {said}" if said else ".")
+        return Errored("no_video", message, detail=_trimmed(output))
+    url, size = video
+    return Finished(url, size, output=output, billable_units=_number(headers.get("x-fal-billable-units")))
+
+
+def video_of(output: Any) -> tuple[str, int | None] | None:
+    """(URL, size in bytes or None) of the video in a model's output, or None."""
+    if not isinstance(output, dict):
+        return None
+    many = output.get("videos")
+    candidates = [output.get("video"), *(many if isinstance(many, list) else []), output.get("video_url")]
+    for candidate in candidates:
+        if isinstance(candidate, str):
+            candidate = {"url": candidate}
+        if isinstance(candidate, dict) and _is_link(candidate.get("url")):
+            size = candidate.get("file_size")
+            exact = isinstance(size, int) and not isinstance(size, bool) and size > 0
+            return candidate["url"], size if exact else None
+    return None
+
+
+def model_failure(status: int, body: Any) -> Errored | None:
+    """The model's own error, when this answer to "give me the result" is one; None when it is only noise.
+
+    401, 403, 404, 408 and 429 speak of this question, not of the model's work; a 5xx counts only
+    when it carries the model's typed error.
+    """
+    if status in (401, 403, 404, 408, 409, 410, 425, 429):
+        if not (is_model_error(body) and status in (403, 404, 409)):
+            return None
+    elif status >= 500 and not is_model_error(body):
+        return None
+    elif status < 400 or _still_working(body):
+        return None
+    code = error_type(body) or f"http_{status}"
+    return Errored(
+        code,
+        PLAIN.get(code) or reason(body) or f"The model failed ({status}).",
+        detail=_trimmed(body),
+        cancelled=code == "client_cancelled",
+    )
+
+
+def delivered_failure(error: Any, payload: Any) -> Errored:
+    """The failure that an ERROR webhook tells of: the innermost reason, not the outer "422"."""
+    code = error_type(payload) or "model_error"
+    message = PLAIN.get(code) or reason(payload) or clean(str(error or "The model failed."))
+    return Errored(code, message, detail=_trimmed(payload), cancelled=code == "client_cancelled")
+
+
+def is_model_error(body: Any) -> bool:
+    """Does this carry the typed `detail` list of a model error, or fal's own `error_type`?"""
+    return error_type(body) is not None
+
+
+def is_fal_error(body: Any) -> bool:
+    """Is this fal's own JSON error (which issued no request id), and not some proxy's page?"""
+    return isinstance(body, dict) and "detail" in body and "request_id" not in body
+
+
+def error_type(body: Any) -> str | None:
+    """fal's stable word for an error, from a model error's first detail or an infrastructure error."""
+    if not isinstance(body, dict):
+        return None
+    if isinstance(body.get("error_type"), str):
+        return clean(body["error_type"])
+    detail = body.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        kind = detail[0].get("type")
+        return clean(kind) if isinstance(kind, str) else None
+    return None
+
+
+def reason(body: Any) -> str | None:
+    """The words of an error, for a person; without the echo of the input that fal puts beside them."""
+    if isinstance(body, str):
+        return clean(body) or None
+    if not isinstance(body, dict):
+        return None
+    detail = body.get("detail")
+    if isinstance(detail, str):
+        return clean(detail)
+    if isinstance(detail, list):
+        said = [_one_reason(item) for item in detail if isinstance(item, dict)]
+        return clean("; ".join(part for part in said if part)) or None
+    error = body.get("error")
+    if isinstance(error, dict):
+        error = error.get("message")
+    return clean(error) if isinstance(error, str) else None
+
+
+def listing(page: Mapping[str, Any]) -> list[Listed]:
+    """The requests on one page of `/v1/models/requests/by-endpoint`."""
+    items = page.get("items") or page.get("requests") or page.get("data") or []
+    return [
+        Listed(item["request_id"], _payload(item.get("json_input")), _moment(item.get("sent_at")))
+        for item in items
+        if isinstance(item, dict) and isinstance(item.get("request_id"), str)
+    ]
+
+
+def shown(body: bytes) -> str:
+    """The beginning of an answer, as text that is safe to keep and to show."""
+    return clean(body[: SHOWN_CHARS * 4].decode("utf-8", "replace"))
+
+
+def clean(text: str) -> str:
+    """Text without NUL and lone surrogates, which databases refuse, and of bounded length."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:SHOWN_CHARS]
+
+
+def _one_reason(item: Mapping[str, Any]) -> str:
+    kind, message = item.get("type"), item.get("msg")
+    if kind in PLAIN:
+        return PLAIN[str(kind)]
+    where = [str(part) for part in item.get("loc") or [] if part != "body"]
+    return f"{'.'.join(where)}: {message}" if where else str(message or "")
+
+
+def _trimmed(value: Any) -> Any:
+    """The error's JSON without the echoed input, so that no prompt or photo ends up in it."""
+    if isinstance(value, dict):
+        return {clean(str(key)): _trimmed(item) for key, item in value.items() if key != "input"}
+    if isinstance(value, list):
+        return [_trimmed(item) for item in value[:20]]
+    return clean(value) if isinstance(value, str) else value
+
+
+def _still_working(body: Any) -> bool:
+    said = (reason(body) or "").lower()
+    return "in progress" in said or "in queue" in said or "not completed" in said
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("https://", "http://"))
+
+
+def _payload(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, str):
+        value = parsed(value)
+    return value if isinstance(value, dict) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and math.isfinite(number) and number >= 0 else None

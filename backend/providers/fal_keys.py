@@ -1,0 +1,143 @@
+"""fal's public keys: cached in memory and on disk, fetched by one caller at a time, not too often.
+
+Source: fal documentation, "Webhooks": a JWKS of Ed25519 keys, to be cached for at most 24 hours.
+"""
+
+import json
+import logging
+import os
+import threading
+from base64 import urlsafe_b64decode
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from backend.domain.clock import Clock
+from backend.domain.errors import KeysUnavailable
+from backend.http import OneCall
+
+log = logging.getLogger(__name__)
+
+#: Keys are fetched again after this; the old ones go on being used while that fails.
+FRESH_FOR = timedelta(hours=24)
+#: With keys in hand, an unknown signature leads to a fetch at most this often: forgeries are cheap.
+REFRESH_EVERY = timedelta(seconds=60)
+#: With no keys at all nothing can be judged, so fetching is tried again sooner.
+RETRY_EVERY = timedelta(seconds=2)
+#: A fetch happens while a delivery waits, and fal waits 15 s for its answer.
+FETCH_S = 5.0
+#: More keys than this in one set are not looked at.
+MOST_KEYS = 50
+
+
+class FalKeys:
+    """The keys that fal signs with. Safe to use from many threads.
+
+    url: the JWKS; path: where the last good set is kept between runs.
+    """
+
+    def __init__(self, url: str, path: Path, clock: Clock) -> None:
+        self._url, self._path, self._clock = url, path, clock
+        self._lock = threading.Lock()
+        self._keys: tuple[bytes, ...] = ()
+        self._fetched_at: datetime | None = None
+        self._tried_at: datetime | None = None
+        self._doubted_at: datetime | None = None
+        self._loaded = False
+
+    def current(self) -> tuple[bytes, ...]:
+        """The keys to verify with, 32 bytes each.
+
+        Raises:
+            KeysUnavailable: there are none, and none can be had now.
+        """
+        self._load()
+        now = self._clock.now()
+        if not self._keys or self._fetched_at is None or now - self._fetched_at > FRESH_FOR:
+            with self._lock:
+                if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
+                    self._refresh()
+        if not self._keys:
+            raise KeysUnavailable("fal's public keys can't be had now")
+        return self._keys
+
+    def newer_than(self, seen: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
+        """Other keys than those seen, if there are any; asks fal, but not more often than is polite.
+
+        One caller asks for all who wait here: whoever comes second finds the first one's keys.
+        """
+        with self._lock:
+            if self._keys == seen and self._waited(self._doubted_at, REFRESH_EVERY):
+                self._doubted_at = self._clock.now()
+                self._refresh()
+        return self._keys if self._keys != seen else None
+
+    def _refresh(self) -> None:
+        self._tried_at = self._clock.now()
+        keys = self._fetch()
+        if keys:
+            self._keys, self._fetched_at = keys, self._clock.now()
+            self._save()
+
+    def _waited(self, since: datetime | None, long_enough: timedelta) -> bool:
+        """Has it been long enough? A clock that was set back counts as yes."""
+        return since is None or not timedelta(0) <= self._clock.now() - since < long_enough
+
+    def _fetch(self) -> tuple[bytes, ...]:
+        try:
+            with OneCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S) as call:
+                response, body = call.send("GET", self._url, headers={"Accept-Encoding": "identity"})
+        except (requests.RequestException, OSError, ValueError) as error:
+            log.warning("keys not fetched", extra={"why": type(error).__name__})
+            return ()
+        if response.status_code != 200:
+            log.warning("keys not fetched", extra={"status": response.status_code})
+            return ()
+        return keys_in(body)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        with self._lock:
+            self._loaded = True
+            try:
+                kept = json.loads(self._path.read_bytes())
+                self._keys = tuple(bytes.fromhex(key) for key in kept["keys"])
+                self._fetched_at = datetime.fromisoformat(kept["fetched_at"]).astimezone(UTC)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                self._keys, self._fetched_at = (), None
+
+    def _save(self) -> None:
+        assert self._fetched_at is not None
+        kept = {"fetched_at": self._fetched_at.isoformat(), "keys": [key.hex() for key in self._keys]}
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            draft.write_text(json.dumps(kept))
+            draft.replace(self._path)
+        except OSError as error:  # the keys in memory serve all the same
+            log.warning("keys not kept on disk", extra={"why": error.strerror})
+
+
+def keys_in(body: bytes) -> tuple[bytes, ...]:
+    """The Ed25519 keys in a JWKS; whatever else it holds is passed over.
+
+    The padding of base64url is optional in a JWKS and required by Python, so it is added.
+    """
+    try:
+        found = json.loads(body)["keys"]
+        keys = [_key(item) for item in found[:MOST_KEYS]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _key(item: Any) -> bytes | None:
+    if not isinstance(item, dict) or item.get("kty", "OKP") != "OKP" or not isinstance(item.get("x"), str):
+        return None
+    try:
+        key = urlsafe_b64decode(item["x"] + "=" * (-len(item["x"]) % 4))
+    except ValueError:
+        return None
+    return key if len(key) == 32 else None

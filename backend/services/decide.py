@@ -1,0 +1,85 @@
+"""What a person decides about a held job: keep waiting, send again, give up."""
+
+from backend.domain.errors import NotFound, NotNow
+from backend.domain.states import JobEvent, JobState
+from backend.models import Job
+from backend.services import create
+from backend.services.access import Role, Viewer
+from backend.services.cancel import cancel_job
+from backend.services.deps import Deps
+from backend.store import jobs
+
+
+def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Go on waiting, and look for the job at its provider right now.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+    """
+    job = _held(deps, viewer, job_id)
+    with deps.store.begin() as session:
+        job = jobs.wake(session, job.id, at=deps.clock.now(), attempts=0)
+        deps.carrier.wake(session, job.id)
+    return job
+
+
+def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Make a new job that names the held one and asks for the same; the old one stays watched.
+
+    A person pays twice if both were accepted, so only a person may do this. Pressed twice, it makes
+    one job.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+        InvalidRequest: what was asked for can't be asked for any more.
+    """
+    held = _held(deps, viewer, job_id)
+    again = create.create_job(deps, viewer, asked_of(held), key=f"again:{held.id}", parent_id=held.id)
+    with deps.store.begin() as session:
+        fresh = jobs.get(session, held.id)
+        if fresh.state == JobState.HELD:
+            jobs.advance(
+                session, held.id, JobEvent.CANCELLED, at=deps.clock.now(), by=viewer.name,
+                note=f"sent again as {again.id}",
+                error={
+                    **(held.error or {}),
+                    "next": f"It was sent again as {again.id}. Should a video of this one come too, it is kept.",
+                },
+            )
+    return again
+
+
+def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Stop waiting; a video that comes anyway is kept and shown.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+    """
+    _held(deps, viewer, job_id)
+    return cancel_job(deps, viewer, job_id)
+
+
+def asked_of(job: Job) -> dict[str, object]:
+    """What was asked for with this job, as the form or the API asks for it."""
+    return {
+        "model": job.model,
+        "prompt": job.prompt,
+        "params": job.params,
+        "style": job.style,
+        "image": job.image,
+        "provider": job.provider,
+    }
+
+
+def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    viewer.must(Role.CREATOR)
+    with deps.store.read() as session:
+        job = jobs.get(session, job_id)
+    if not viewer.may_see(job.owner):
+        raise NotFound("There is no take with that id.")
+    if job.state != JobState.HELD:
+        raise NotNow(f"This take is {job.state} now; there is nothing to decide.")
+    return job

@@ -1,0 +1,61 @@
+"""What every use case is given: one value that holds it all, made by `backend.bootstrap`."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlmodel import Session
+
+from backend.domain.clock import Clock
+from backend.domain.errors import NotFound
+from backend.media.download import Limits
+from backend.media.guard import Guard
+from backend.media.storage import Storage
+from backend.providers.base import Provider
+from backend.providers.catalog import Catalog
+from backend.providers.fal_keys import FalKeys
+from backend.settings import Settings
+from backend.store.engine import Store
+
+
+class Carrier(Protocol):
+    """What brings "look at this job" to a worker. It may do so twice, late or never: the row is the truth."""
+
+    def wake(self, session: Session, job_id: str) -> None:
+        """Have this job looked at soon, once the session's transaction is committed."""
+
+
+class RowCarrier:
+    """The row itself is the message: a worker sees that the database changed, and reads what is due."""
+
+    def wake(self, session: Session, job_id: str) -> None:
+        """Nothing to do: whoever calls this has made the row due."""
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Store, providers, storage, carrier, keys, settings, clock. `stopping`: hand work back now."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    storage: Storage
+    guard: Guard
+    limits: Limits
+    catalog: Catalog
+    providers: Mapping[str, Provider]
+    fal_keys: FalKeys
+    carrier: Carrier = field(default_factory=RowCarrier)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def provider(self, name: str) -> Provider:
+        """The provider with this name.
+
+        Raises:
+            NotFound: this installation doesn't know it (any more).
+        """
+        try:
+            return self.providers[name]
+        except KeyError:
+            raise NotFound(f"There is no provider called {name}.") from None

@@ -1,0 +1,59 @@
+"""Is this installation in order? Each check says what is found, and what to do when it isn't good."""
+
+import requests
+
+from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
+from backend.http import OneCall
+from backend.services.deps import Deps
+from backend.services.overview import Check, readiness
+from backend.store.migrate import migrate
+
+#: How long to wait for our own public address.
+ASK_S = 10.0
+
+
+def examine(deps: Deps) -> list[Check]:
+    """Every check, in the order in which to put things right."""
+    checks = [Check("settings", True, "demo mode" if deps.settings.demo else "read")]
+    try:
+        migrate(deps.store)
+    except SettingsError as error:
+        return [*checks, Check("database", False, str(error))]
+    found = [check for check in readiness(deps) if check.name != "worker"]
+    return [*checks, *found, _key(deps), _signing_keys(deps), _public_url(deps)]
+
+
+def _key(deps: Deps) -> Check:
+    name = "provider"
+    try:
+        good = deps.provider("fal").key_works()
+    except ProviderBusy as error:
+        hint = "Start the simulator: python -m backend simulator" if deps.settings.demo else "Check the network."
+        return Check(name, False, f"{error} {hint}")
+    return Check(name, good, "fal takes the key." if good else "fal refuses FAL_KEY: set one that is valid.")
+
+
+def _signing_keys(deps: Deps) -> Check:
+    try:
+        keys = deps.fal_keys.current()
+    except KeysUnavailable as error:
+        return Check("webhook keys", False, f"{error}: FAL_REST_URL must be reachable from here.")
+    return Check("webhook keys", True, f"{len(keys)} known.")
+
+
+def _public_url(deps: Deps) -> Check:
+    url = deps.settings.public_url
+    if not deps.settings.webhooks_reach_us:
+        return Check("public URL", True, f"{url} is private: polling is at work instead of webhooks.")
+    try:
+        status = _status(f"{url}/healthz")
+    except requests.RequestException as error:
+        says = f"{url} can't be reached ({type(error).__name__}): start the sidecar, or put PUBLIC_URL right."
+        return Check("public URL", False, says)
+    says = "The sidecar answers there." if status == 200 else f"{url}/healthz answers {status}: is that the sidecar?"
+    return Check("public URL", status == 200, says)
+
+
+def _status(url: str) -> int:
+    with OneCall(connect_s=ASK_S, read_s=ASK_S, deadline_s=ASK_S) as call:
+        return call.send("GET", url)[0].status_code

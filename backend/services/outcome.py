@@ -1,0 +1,84 @@
+"""What a provider says of a finished request, applied to its job; webhooks, polls and searches meet here."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.domain.states import JobEvent
+from backend.models import Job
+from backend.providers.base import Errored, Finished
+from backend.store import jobs
+
+
+def apply_finished(
+    session: Session, job: Job, finished: Finished, *, at: datetime, by: str, **values: Any
+) -> Job:
+    """There is a video: from now on the worker brings it home.
+
+    Raises:
+        Outrun: the job has its video already, or is about to.
+    """
+    return jobs.advance(
+        session,
+        job.id,
+        JobEvent.FINISHED,
+        at=at,
+        by=by,
+        due_at=at,
+        rendered_at=at,
+        queue_position=None,
+        result_url=finished.url,
+        result_size_bytes=finished.size_bytes,
+        result=finished.output,
+        fetched_bytes=None,
+        fetch_total_bytes=None,
+        note=_late(job),
+        **values,
+    )
+
+
+def apply_errored(
+    session: Session, job: Job, failed: Errored, *, at: datetime, by: str, **values: Any
+) -> Job:
+    """The provider tried and failed; it is not sent again.
+
+    Raises:
+        Outrun: the job is past failing.
+    """
+    stopped = failed.cancelled and job.cancel_requested_at is not None
+    event = JobEvent.CANCELLED if stopped else JobEvent.ERRORED
+    return jobs.advance(
+        session,
+        job.id,
+        event,
+        at=at,
+        by=by,
+        queue_position=None,
+        error={
+            "code": failed.code,
+            "message": failed.message,
+            "charged": charged(failed),
+            "next": "It is not sent again by itself. You can use it again.",
+            "detail": failed.detail,
+            "at": at.isoformat(),
+        },
+        **values,
+    )
+
+
+def charged(failed: Errored) -> str:
+    """Did this failure cost money? fal never bills its own 5xx; a refusal after GPU time may be billed.
+
+    Source: fal documentation, "FAQ", on billing of failed requests.
+    """
+    own_fault = {
+        "internal_server_error", "generation_timeout", "downstream_service_error",
+        "downstream_service_unavailable", "request_timeout", "startup_timeout", "internal_error",
+    }
+    return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
+
+
+def _late(job: Job) -> str | None:
+    """A word for the history when the video came after the job had been given up."""
+    return f"it came although the take was {job.state}" if job.ended_at or job.state == "held" else None

@@ -1,0 +1,138 @@
+"""Photos: taken in, kept once, and handed to the provider when a job needs them."""
+
+import logging
+import tempfile
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from backend.domain.errors import NotFound, ProviderRefused, ProviderUnsent
+from backend.media.photo import clean_photo
+from backend.models import Job, Upload
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.store import uploads
+
+log = logging.getLogger(__name__)
+
+#: A link at the provider is used again while it is younger than this; then the photo goes up anew.
+LINK_FRESH_FOR = timedelta(days=5)
+#: Where a provider takes no uploads, a photo up to this size travels inside the request.
+INLINE_MAX_BYTES = 10 * 1024 * 1024
+#: How long a file name may be to be remembered.
+NAME_CHARS = 120
+
+
+def create_upload(deps: Deps, viewer: Viewer, source: BinaryIO | bytes, *, file_name: str) -> Upload:
+    """Take a photo in: checked, turned upright, stripped of metadata, kept once per owner.
+
+    Raises:
+        InvalidRequest: it is no photo, or one that can't be used; says why.
+        TooLarge: more bytes than are taken.
+        StorageFull: our storage will not take it now.
+    """
+    deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=deps.settings.parts_dir) as folder:
+        photo = clean_photo(source, Path(folder) / "photo.part")
+        key = f"uploads/{photo.sha256}.{photo.extension}"
+        deps.storage.place(photo.path, key)
+    upload = Upload(
+        id=deps.clock.new_id(),
+        owner=viewer.name,
+        sha256=photo.sha256,
+        key=key,
+        file_name=_shown_name(file_name),
+        content_type=photo.content_type,
+        size_bytes=photo.size_bytes,
+        width=photo.width,
+        height=photo.height,
+        created_at=deps.clock.now(),
+    )
+    with deps.store.begin() as session:
+        return uploads.keep(session, upload)
+
+
+def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
+    """The upload, if this viewer may use it.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+    with deps.store.read() as session:
+        upload = uploads.get(session, upload_id)
+    if not viewer.may_see(upload.owner):
+        raise NotFound("There is no upload with that id.")
+    return upload
+
+
+def list_uploads(deps: Deps, viewer: Viewer, *, limit: int = 24) -> Sequence[Upload]:
+    """The newest photos that this viewer may use."""
+    with deps.store.read() as session:
+        return uploads.newest(session, None if viewer.sees_all else viewer.name, limit=limit)
+
+
+def payload_of(deps: Deps, job: Job) -> tuple[dict[str, Any], str | None]:
+    """What is posted for a job, and the photo's link in it (None when there is none, or it is inlined).
+
+    Raises:
+        ProviderUnsent: the photo can't be handed over now.
+    """
+    payload = dict(job.payload)
+    if not job.image or not job.image_field:
+        return payload, None
+    if job.image.startswith(("https://", "http://")):
+        return {**payload, job.image_field: job.image}, job.image
+    with deps.store.read() as session:
+        upload = uploads.get(session, job.image)
+    link = _fresh_link(deps, upload) or _hand_over(deps, job, upload)
+    if link is None:
+        return {**payload, job.image_field: _inlined(deps, upload)}, None
+    return {**payload, job.image_field: link}, link
+
+
+def _fresh_link(deps: Deps, upload: Upload) -> str | None:
+    if upload.provider_url is None or upload.provider_url_at is None:
+        return None
+    return upload.provider_url if deps.clock.now() - upload.provider_url_at < LINK_FRESH_FOR else None
+
+
+def _hand_over(deps: Deps, job: Job, upload: Upload) -> str | None:
+    """Upload the photo to the provider; None when it takes no uploads."""
+    try:
+        content = _content(deps, upload)
+        link = deps.provider(job.provider).upload(content, upload.content_type, Path(upload.key).name)
+    except ProviderRefused as error:
+        log.info("photo goes inside the request", extra={"job": job.id, "why": str(error)})
+        return None
+    with deps.store.begin() as session:
+        uploads.set_provider_url(session, upload.id, link, at=deps.clock.now())
+    return link
+
+
+def _inlined(deps: Deps, upload: Upload) -> str:
+    if upload.size_bytes > INLINE_MAX_BYTES:
+        raise ProviderUnsent(
+            "The provider takes no uploads now, and the photo is too large to travel inside the request.",
+            code="upload",
+        )
+    return f"data:{upload.content_type};base64,{b64encode(_content(deps, upload)).decode()}"
+
+
+def _content(deps: Deps, upload: Upload) -> bytes:
+    try:
+        with deps.storage.open(upload.key) as file:
+            return file.read()
+    except OSError as error:
+        raise ProviderUnsent(
+            f"The photo {upload.file_name!r} can't be read from our storage.", code="photo_missing"
+        ) from error
+
+
+def _shown_name(name: str) -> str:
+    """A file name as text to show, never a path: the last part, printable, bounded."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(char for char in last if char.isprintable())[:NAME_CHARS] or "photo"
+
+

@@ -1,0 +1,119 @@
+"""Ask the provider where a job stands. The sweep is the promise: without any webhook this path alone works."""
+
+import logging
+
+from backend.domain import policy
+from backend.domain.errors import ProviderBusy, ProviderForgot
+from backend.domain.states import ENDED, JobEvent, JobState
+from backend.models import Job
+from backend.providers.base import Errored, Finished, Ref, Standing, Waiting
+from backend.services import outcome
+from backend.services.claims import Claim, defer, error_of, record
+from backend.services.deps import Deps
+
+log = logging.getLogger(__name__)
+
+
+def poll_job(deps: Deps, claim: Claim) -> None:
+    """Ask about one job that the provider has accepted, and record what it says.
+
+    A job that was cancelled or failed is asked about for a while: a video may have come anyway.
+
+    Afterwards the job is where the provider says it is, and due again while that is not the end.
+    """
+    try:
+        standing = deps.provider(claim.job.provider).status(ref_of(claim.job))
+    except ProviderForgot as error:
+        _forgotten(deps, claim, error)
+    except ProviderBusy as error:
+        _busy(deps, claim, error)
+    else:
+        _record_standing(deps, claim, standing)
+
+
+def ref_of(job: Job) -> Ref:
+    """How the provider knows this job."""
+    assert job.request_id is not None
+    return Ref(
+        model=job.model,
+        request_id=job.request_id,
+        status_url=job.status_url,
+        response_url=job.response_url,
+        cancel_url=job.cancel_url,
+    )
+
+
+def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+    """Record how a request ended.
+
+    Raises:
+        Outrun: somebody else recorded an end first.
+    """
+    now = deps.clock.now()
+    apply = outcome.apply_finished if isinstance(result, Finished) else outcome.apply_errored
+    with deps.store.begin() as session:
+        claim.job = apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)  # type: ignore[operator]
+
+
+def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
+    job = claim.job
+    if isinstance(standing, Finished):
+        finish(deps, claim, standing)
+    elif isinstance(standing, Errored):
+        if job.state in (JobState.QUEUED, JobState.RUNNING):
+            finish(deps, claim, standing)
+        else:  # it had ended already, and no video came of it
+            defer(deps, claim, due_in_s=None, polls=job.polls + 1)
+    else:
+        _still_going(deps, claim, standing)
+
+
+def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
+    job, polls = claim.job, claim.job.polls + 1
+    if job.state in ENDED and polls > policy.ENDED_LOOKS:
+        defer(deps, claim, due_in_s=None, polls=polls)
+        return
+    wait_s = policy.poll_s(polls, first_s=deps.settings.first_poll)
+    position = standing.queue_position if isinstance(standing, Waiting) else None
+    news = {"queue_position": position, "polls": polls, "attempts": 0}
+    if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
+        record(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **news)
+    elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
+        record(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **news)
+    else:
+        trouble = job.error if job.state in ENDED else None
+        defer(deps, claim, due_in_s=wait_s, error=trouble, **news)
+
+
+def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
+    """No usable answer: the job stands where it stood, and is asked about again."""
+    job = claim.job
+    if job.state in ENDED:
+        over = job.polls + 1 > policy.ENDED_LOOKS
+        wait_s = None if over else policy.backoff_s(job.attempts + 1)
+        defer(deps, claim, due_in_s=wait_s, polls=job.polls + 1, attempts=job.attempts + 1)
+        return
+    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    attempts = job.attempts + 1
+    defer(deps, claim, due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S), attempts=attempts, error=told)
+
+
+def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
+    """Believed only after several such answers in a row; then a person decides."""
+    job = claim.job
+    if job.state in ENDED:
+        defer(deps, claim, due_in_s=None)
+        return
+    seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
+    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    if seen < policy.FORGOTTEN_AFTER:
+        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told)
+        return
+    told["next"] = (
+        "The provider's records and a late webhook are watched for it; you can keep waiting, "
+        "send it again or give up."
+    )
+    log.warning("forgotten by the provider", extra={"job": job.id, "request": job.request_id})
+    record(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.SEARCH_FIRST_S, error=told)
+
+

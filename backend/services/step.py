@@ -1,0 +1,88 @@
+"""One look at one job, by its state. Whatever brings the look here, this is all that happens."""
+
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain import policy
+from backend.domain.errors import Outrun
+from backend.domain.states import JobState
+from backend.services.cancel import cancel_at_provider
+from backend.services.claims import Claim, Claims, defer
+from backend.services.deps import Deps
+from backend.services.fetch import fetch_video
+from backend.services.poll import poll_job
+from backend.services.preview import make_preview
+from backend.services.search import search_job
+from backend.services.submit import submit_job, submitting_overdue
+from backend.store import videos
+
+log = logging.getLogger(__name__)
+
+#: States whose looks move files, and may be long; all other looks ask a provider, and are short.
+FETCHING = frozenset({JobState.RENDERED, JobState.STORED})
+ASKING = frozenset(JobState) - FETCHING
+
+
+def step(deps: Deps, claims: Claims, job_id: str) -> bool:
+    """Look at one job, if it is due and nobody has it; returns whether it was.
+
+    The one broad `except` of the program is here: one bad row is put off and blocks nobody.
+    """
+    with claims.take(job_id) as claim:
+        if claim is None:
+            return False
+        try:
+            _look(claim)(deps, claim)
+        except Outrun as outrun:
+            log.info("outrun", extra={"job": job_id, "why": str(outrun)})
+        except Exception:
+            log.exception("a look failed", extra={"job": job_id, "state": claim.job.state})
+            _put_off(deps, claim)
+        return True
+
+
+def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
+    """What there is to do for a job in this state."""
+    job = claim.job
+    match job.state:
+        case JobState.CREATED:
+            return submit_job
+        case JobState.SUBMITTING:
+            return submitting_overdue
+        case JobState.QUEUED | JobState.RUNNING if job.cancel_requested_at is not None:
+            return cancel_at_provider
+        case JobState.QUEUED | JobState.RUNNING:
+            return poll_job
+        case JobState.HELD:
+            return search_job
+        case JobState.RENDERED:
+            return fetch_video
+        case JobState.STORED:
+            return _tend
+        case JobState.CANCELLED | JobState.FAILED if job.request_id is not None:
+            return poll_job
+        case _:
+            return _nothing
+
+
+def _tend(deps: Deps, claim: Claim) -> None:
+    """A stored job is due when its file has gone missing, or has no preview yet."""
+    assert claim.job.video_id is not None
+    with deps.store.read() as session:
+        video = videos.get(session, claim.job.video_id)
+    (fetch_video if video.missing_at is not None else make_preview)(deps, claim)
+
+
+def _nothing(deps: Deps, claim: Claim) -> None:
+    defer(deps, claim, due_in_s=None)
+
+
+def _put_off(deps: Deps, claim: Claim) -> None:
+    """Count the attempt and come again later."""
+    attempts = claim.job.attempts + 1
+    try:
+        defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts)
+    except (Outrun, SQLAlchemyError) as error:
+        log.warning("not put off", extra={"job": claim.job.id, "why": type(error).__name__})

@@ -1,0 +1,157 @@
+"""Send a created job to its provider, once."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.domain import policy
+from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.domain.states import TRANSITIONS, JobEvent
+from backend.models import Job
+from backend.providers.base import Receipt
+from backend.providers.fal_webhook import token_of
+from backend.services import pause, photos
+from backend.services.claims import Claim, defer, error_of, record
+from backend.services.deps import Deps
+from backend.store import jobs
+
+log = logging.getLogger(__name__)
+
+AGAIN = "It is tried again by itself; nothing was charged."
+
+
+def submit_job(deps: Deps, claim: Claim) -> None:
+    """Send one created job to its provider, with one POST.
+
+    Afterwards the job is `queued` with its request id, `created` again and due later (provably not
+    accepted), `failed` (refused), or `held` (nobody can tell).
+    """
+    waits_s = pause.left_s(deps, claim.job.provider)
+    if waits_s > 0:
+        defer(deps, claim, due_in_s=waits_s)
+        return
+    try:
+        payload, link = photos.payload_of(deps, claim.job)
+    except ProviderUnsent as error:
+        _not_now(deps, claim, error, begun=False)
+        return
+    job = record(
+        deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0, image_link=link, attempts=claim.job.attempts
+    )
+    try:
+        receipt = deps.provider(job.provider).submit(job.model, payload, webhook_url=webhook_url(deps, job))
+    except ProviderUnsent as error:
+        _not_now(deps, claim, error, begun=True)
+    except ProviderRefused as error:
+        _refused(deps, claim, error)
+    except ProviderUnanswered as error:
+        hold(deps, claim, error)
+    else:
+        _accepted(deps, claim, receipt)
+
+
+def webhook_url(deps: Deps, job: Job) -> str | None:
+    """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
+    if not deps.settings.webhooks_reach_us:
+        return None
+    token = token_of(deps.settings.secret_key.get_secret_value(), job.id)
+    return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
+
+
+def hold(deps: Deps, claim: Claim, error: Exception) -> None:
+    """The request may have been accepted: never send it again, look for it instead."""
+    log.warning("submission unknown", extra={"job": claim.job.id, "why": str(error)})
+    told = error_of(
+        deps,
+        error,
+        charged="maybe",
+        next_step="It is not sent again by itself. Its webhook and the provider's records are "
+        "watched for it; you can keep waiting, send it again or give up.",
+    )
+    record(
+        deps, claim, JobEvent.UNANSWERED, due_in_s=policy.SEARCH_FIRST_S, error=told,
+        submitted_at=claim.job.state_at, webhook_asked=deps.settings.webhooks_reach_us,
+    )
+
+
+def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
+    """Keep what the provider said, whoever holds the job by now: a receipt is a fact."""
+    log.info("accepted", extra={"job": claim.job.id, "request": receipt.request_id})
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        job = jobs.get(session, claim.job.id)
+        other = jobs.by_request(session, job.provider, receipt.request_id)
+        taken = other is not None and other.id != job.id
+        if not taken:
+            claim.job = _adopt(deps, session, job, receipt, now=now, by=claim.by)
+    if taken:
+        why = "The provider answered with a request id that belongs to another take."
+        hold(deps, claim, ProviderUnanswered(why, code="request_id_taken"))
+        return
+    pause.lift(deps, claim.job.provider)
+
+
+def _adopt(
+    deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str
+) -> Job:
+    urls: dict[str, Any] = {
+        "status_url": receipt.status_url,
+        "response_url": receipt.response_url,
+        "cancel_url": receipt.cancel_url,
+    }
+    if job.request_id not in (None, receipt.request_id):
+        log.error("a second request id", extra={"job": job.id, "request": receipt.request_id})
+        return job
+    if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
+        # Its webhook was faster than its answer, or a person gave it up: only the names are news.
+        return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
+    waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
+    return jobs.advance(
+        session, job.id, JobEvent.ACCEPTED, at=now, by=by,
+        due_at=now + timedelta(seconds=waits_s),
+        request_id=receipt.request_id,
+        queue_position=receipt.queue_position,
+        submitted_at=now,
+        polls=0,
+        webhook_asked=deps.settings.webhooks_reach_us,
+        **urls,
+    )
+
+
+def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) -> None:
+    attempts = claim.job.attempts + 1
+    if error.tries is not None and attempts >= error.tries:
+        _refused(deps, claim, ProviderRefused(str(error), code=error.code, detail=error.detail))
+        return
+    wait_s = policy.backoff_s(attempts)
+    if error.retry_after_s is not None:
+        wait_s = max(error.retry_after_s, min(wait_s, 1.0))
+    told = error_of(deps, error, charged="no", next_step=AGAIN)
+    if begun:
+        record(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts)
+    else:
+        defer(deps, claim, due_in_s=wait_s, error=told, attempts=attempts)
+
+
+def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
+    told = error_of(
+        deps, error, charged="no", next_step="It is not sent again. Use it again with what the reason asks for."
+    )
+    record(deps, claim, JobEvent.REFUSED, error=told)
+    if error.pauses:
+        pause.begin(deps, claim.job.provider, reason=str(error), code=error.code)
+
+
+def submitting_overdue(deps: Deps, claim: Claim) -> None:
+    """A worker stopped between saying that it would send and recording an answer: nobody can tell.
+
+    Whoever comes here holds the claim, so that worker's lease has run out.
+    """
+    hold(
+        deps, claim,
+        ProviderUnanswered(
+            "The program stopped while it was sending. The take may have been accepted.", code="interrupted"
+        ),
+    )

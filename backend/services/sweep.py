@@ -1,0 +1,134 @@
+"""One pass over due and odd rows, and over what lies on disk. The webhook is fast; this is the promise."""
+
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from backend.domain.states import JobState
+from backend.media import parts
+from backend.services.claims import Claims
+from backend.services.deps import Deps
+from backend.services.step import step
+from backend.store import facts, jobs, sweeps, videos
+
+log = logging.getLogger(__name__)
+
+#: The fact that says when the last sweep ran and what it did.
+LAST = "sweep"
+#: The fact that says how far the walk over stored files has come.
+WALK = "walk"
+#: Stored files looked for in one sweep: the first 500 always within seconds, 100,000 within the hour.
+FILES_A_SWEEP = 500
+#: Uploads that were cut off leave a folder; it is removed after this.
+UPLOAD_LIFE_S = 3600.0
+#: What sweeps did is remembered this long.
+REMEMBERED = timedelta(days=14)
+#: How many due jobs are read at a time.
+BATCH = 200
+
+
+def sweep(deps: Deps, *, look: Callable[[], int]) -> dict[str, Any]:
+    """Repair what is odd, then have everything due looked at; returns what was done.
+
+    look: has due jobs looked at, here or elsewhere; returns how many.
+    """
+    started_at, begun = deps.clock.now(), deps.clock.monotonic()
+    did = Counter(repair(deps))
+    did["looks"] = look()
+    took_s = deps.clock.monotonic() - begun
+    done = {name: number for name, number in did.items() if number}
+    with deps.store.begin() as session:
+        facts.keep(session, LAST, {"did": done, "took_s": round(took_s, 3)}, at=started_at)
+        if done:
+            sweeps.keep(session, started_at=started_at, took_s=took_s, did=done)
+            sweeps.forget_before(session, started_at - REMEMBERED)
+    return done
+
+
+def sweep_now(deps: Deps, *, told: Callable[[str], None]) -> dict[str, Any]:
+    """One full sweep in this process: every due job is looked at once, one after the other."""
+    claims = Claims(deps)
+
+    def look() -> int:
+        done = 0
+        for job_id in _all_due(deps):
+            told(f"looking at {job_id}")
+            done += step(deps, claims, job_id)
+        return done
+
+    return sweep(deps, look=look)
+
+
+def repair(deps: Deps) -> dict[str, int]:
+    """Mend what no event will mend: rows that wait for nothing, missing files, forgotten leftovers."""
+    return {
+        "woken": _wake_forgotten(deps),
+        "missing_files": _find_missing(deps),
+        "leftovers_removed": _remove_leftovers(deps),
+    }
+
+
+def _all_due(deps: Deps) -> list[str]:
+    with deps.store.read() as session:
+        return jobs.due(session, now=deps.clock.now(), states=list(JobState), limit=100_000)
+
+
+def _wake_forgotten(deps: Deps) -> int:
+    """A job that should be moving and is due at no time would wait for ever."""
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        asleep = jobs.asleep(session, limit=BATCH)
+    if not asleep:
+        return 0
+    with deps.store.begin() as session:
+        for job_id in asleep:
+            jobs.wake(session, job_id, at=now)
+            deps.carrier.wake(session, job_id)
+    return len(asleep)
+
+
+def _find_missing(deps: Deps) -> int:
+    """Look for the next stored files; one that is gone or of another size is fetched again."""
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        walk = facts.get(session, WALK)
+        last_id = walk.value["last_id"] if walk else ""
+        batch = videos.after(session, last_id, limit=FILES_A_SWEEP)
+    gone = [
+        video for video in batch if video.missing_at is None and deps.storage.size(video.key) != video.size_bytes
+    ]
+    reached = batch[-1].id if len(batch) == FILES_A_SWEEP else ""
+    if gone or reached != last_id:
+        with deps.store.begin() as session:
+            facts.keep(session, WALK, {"last_id": reached}, at=now)
+            for video in gone:
+                mark_missing(deps, session, video.id)
+    return len(gone)
+
+
+def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
+    """This stored file is gone or altered: have it fetched again, by the newest job that shows it."""
+    now = deps.clock.now()
+    videos.mark_missing(session, video_id, at=now)
+    for job in videos.jobs_of(session, video_id)[:1]:
+        log.error("a stored file is missing", extra={"job": job.id, "video": video_id})
+        jobs.wake(session, job.id, at=now, attempts=0)
+        deps.carrier.wake(session, job.id)
+
+
+def _remove_leftovers(deps: Deps) -> int:
+    """Remove temp files that no live claim writes and no waiting job will go on with."""
+    folder = deps.settings.parts_dir
+    with deps.store.read() as session:
+        live = jobs.held_claims(session, now=deps.clock.now())
+        wanted = jobs.fetching(session)
+    removed = parts.remove_dead(folder, live=live, wanted=wanted)
+    for left in folder.glob("upload-*"):
+        if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
+            shutil.rmtree(left, ignore_errors=True)
+            removed += 1
+    return removed

@@ -1,0 +1,230 @@
+"""Settings: read once, from the environment or `.env`, checked together. Nothing else reads the environment.
+
+Names, defaults and meanings are public: README and docs list them.
+"""
+
+import ipaddress
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from backend.domain.errors import SettingsError
+
+#: What stands in for a key in demo mode; the simulator takes any.
+DEMO_KEY = "demo:simulator"
+
+_HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, by its name in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    storage_url: str = ""
+    public_url: str = "http://127.0.0.1:8787"
+    media_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(8787, ge=1, le=65535)
+    dashboard_port: int = Field(8501, ge=1, le=65535)
+    simulator_port: int = Field(8788, ge=1, le=65535)
+    open_dashboard: bool = False
+    secret_key: SecretStr = SecretStr("")
+    fal_key: SecretStr = SecretStr("")
+    fal_queue_url: str = "https://queue.fal.run"
+    fal_rest_url: str = "https://rest.fal.ai"
+    fal_api_url: str = "https://api.fal.ai"
+    fal_user_id: str = ""
+    fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    sweep_interval_s: float = Field(5.0, gt=0, le=3600)
+    lease_s: float = Field(15.0, ge=3, le=3600)
+    first_poll_s: float | None = Field(None, gt=0, le=86400)
+
+    @field_validator("fetch_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        for part in value:
+            _check_allowed(part)
+        return value
+
+    @field_validator("public_url", "media_url", "fal_queue_url", "fal_rest_url", "fal_api_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value:
+            parts = urlsplit(value)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError("must be a URL that starts with http:// or https://")
+            _ = parts.port  # a malformed port raises ValueError here
+            if parts.username or parts.query or parts.fragment:
+                raise ValueError("must be a plain base URL, without a user, a query or a fragment")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("is too short to sign with; use at least 16 characters, or leave it out")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith("sqlite:///"):
+            raise ValueError("must start with sqlite:/// (this version keeps its jobs in SQLite)")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if value and not value.startswith("file:///"):
+            raise ValueError("must start with file:/// and an absolute path (this version stores on disk)")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _demo(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Without a key, everything that would go to fal goes to the simulator instead."""
+        if str(values.get("fal_key") or "").strip():
+            return values
+        values = dict(values, fal_key=DEMO_KEY)
+        port = values.get("simulator_port") or cls.model_fields["simulator_port"].default
+        here = f"127.0.0.1:{port}"
+        for name in ("fal_queue_url", "fal_rest_url", "fal_api_url"):
+            values.setdefault(name, f"http://{here}")
+        allow = values.get("fetch_allow") or ""
+        values["fetch_allow"] = f"{allow},{here}" if isinstance(allow, str) else (*allow, here)
+        return values
+
+    @property
+    def demo(self) -> bool:
+        """No FAL_KEY was given: the simulator stands in for fal."""
+        return self.fal_key.get_secret_value() == DEMO_KEY
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the embedded one made absolute."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'dailies.db'}"
+
+    @property
+    def media_root(self) -> Path:
+        """Where whole files lie."""
+        if self.storage_url:
+            return Path(urlsplit(self.storage_url).path)
+        return self.data_dir.resolve() / "media"
+
+    @property
+    def parts_dir(self) -> Path:
+        """Where files lie while they are still on their way."""
+        return self.data_dir.resolve() / "parts"
+
+    @property
+    def webhooks_reach_us(self) -> bool:
+        """Can the provider be given our webhook URL? fal refuses private targets.
+
+        A provider on loopback (the simulator, a test) reaches whatever this machine reaches.
+        """
+        return is_loopback(urlsplit(self.fal_queue_url).hostname) or _is_public_https(self.public_url)
+
+    @property
+    def first_poll(self) -> float:
+        """Seconds after submission until the provider is first asked."""
+        if self.first_poll_s is not None:
+            return self.first_poll_s
+        return 60.0 if self.webhooks_reach_us else 5.0
+
+
+def is_loopback(host: str | None) -> bool:
+    """Does this host name or address mean this machine?"""
+    if host in {"localhost", "localhost.localdomain"}:
+        return True
+    try:
+        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_public_https(url: str) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" or is_loopback(host) or "." not in host.strip("."):
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
+
+
+def load(**given: Any) -> Settings:
+    """Read all settings and make what is made on first start (data folder, secret key).
+
+    given: settings that win over the environment, by their lower-case names.
+
+    Raises:
+        SettingsError: names every setting at fault, or says why the data folder can't be used.
+    """
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        lines = [f"  {_name(item['loc'])}: {_reason(item)}" for item in error.errors(include_url=False)]
+        raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        key = settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir / "secret_key")
+    except OSError as error:
+        raise SettingsError(
+            f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
+            f"({error.strerror or error}); name a folder that this user may write to"
+        ) from error
+    return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def _check_allowed(part: str) -> None:
+    """Refuse what is neither `host`, `host:port` nor a CIDR."""
+    try:
+        ipaddress.ip_network(part)
+    except ValueError:
+        if "/" in part or not _HOST_PORT.fullmatch(part):
+            raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc).upper() or "settings"
+
+
+def _reason(item: Any) -> str:
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in this file; made on first use, so that several processes agree on one.
+
+    The content is written to a file of its own and linked into place: whoever links first wins,
+    and nobody ever reads a half-written secret.
+    """
+    while not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

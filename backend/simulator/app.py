@@ -1,0 +1,86 @@
+"""The simulator put together: its parts, its Flask program, its threads."""
+
+import logging
+import threading
+from collections import Counter
+
+from flask import Flask
+
+from backend.simulator import control, media, platform, questions, submit, uploads
+from backend.simulator import faults as wanted
+from backend.simulator.config import SimulatorConfig
+from backend.simulator.deliver import Deliverer
+from backend.simulator.ledger import JSON, Ledger
+from backend.simulator.offer import Offer
+from backend.simulator.queue import Engine
+from backend.simulator.signing import Signer
+
+log = logging.getLogger(__name__)
+
+#: A data URI of a large photo fits into an input; more than this is no input.
+BODY_MAX_BYTES = 128 * 1024 * 1024
+
+
+class Simulator:
+    """`app` answers HTTP; between `start` and `close` requests run and webhooks go out."""
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        self.config = config
+        self.url = config.public_url.rstrip("/")
+        self.ledger = Ledger(config.data_dir / "ledger.db")
+        self.signer = Signer(config.data_dir / "signing.key")
+        self.offer = Offer(config.catalog)
+        self.deliverer = Deliverer(config, self.ledger, self.signer)
+        self.engine = Engine(config, self.ledger, self.offer, self.deliverer, lambda: self.url)
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
+        self._polls: Counter[str] = Counter()
+        self.app = _create_app(self)
+
+    def start(self) -> None:
+        """Begin; what was under way when it last stopped goes on."""
+        self.deliverer.start()
+        self.engine.start()
+
+    def close(self) -> None:
+        """Afterwards no thread and no child of it is left, and the ledger is whole."""
+        self.stop.set()
+        self.engine.stop()
+        self.deliverer.stop()
+        self.ledger.close()
+
+    def knows(self, authorization: str | None) -> bool:
+        """Is this an `Authorization` header that fal would let in?"""
+        kind, _, key = (authorization or "").partition(" ")
+        if kind.lower() not in ("key", "bearer") or not key.strip():
+            return False
+        return not self.config.key or key.strip() == self.config.key
+
+    def faults_for(self, endpoint: str, given: JSON, text: str) -> wanted.Faults:
+        """The faults of a POST: its prompt's markers, and those of every rule that matches, used once."""
+        faults = wanted.of_prompt(given.get("prompt"))
+        if "times" in faults and self._seen(endpoint, given) > wanted.number(faults, "times"):
+            faults = {}
+        for rule in self.ledger.rules():
+            if (rule.match is None or rule.match in endpoint or rule.match in text) and self.ledger.spend(rule):
+                faults |= rule.faults
+        return faults
+
+    def count_poll(self, request_id: str) -> int:
+        """How often this request was asked about before; counts this time."""
+        with self._lock:
+            self._polls[request_id] += 1
+            return self._polls[request_id] - 1
+
+    def _seen(self, endpoint: str, given: JSON) -> int:
+        return sum(post.endpoint == endpoint and post.input == given for post in self.ledger.posts())
+
+
+def _create_app(sim: Simulator) -> Flask:
+    app = Flask("backend.simulator", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    for routes in (control, media, platform, questions, uploads, submit):
+        app.register_blueprint(routes.routes(sim))
+    return app

@@ -1,0 +1,28 @@
+"""What can be set about the simulator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Pauses between the tries of one webhook, in seconds: quick ones first, then further apart; the last
+#: one repeats until the result expires. Much quicker than fal's, so that a demo shows a repair.
+WEBHOOK_RETRIES_S = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 120.0)
+
+
+@dataclass(frozen=True)
+class SimulatorConfig:
+    """Where the simulator keeps its state, how it is reached, and how fast its time runs."""
+
+    data_dir: Path  #: ledger, media, uploads and the signing key; survives restarts
+    public_url: str = ""  #: as clients reach it, without a slash at the end; empty: the bound address
+    pace: float = 1.0  #: queue, run and retry times are multiplied by this; tests use 0.05
+    small: bool = False  #: videos of 1 s and 320 × 180, made in this process: for tests
+    seed: int | None = None  #: makes the seeds that the simulator chooses the same in every run
+    key: str = ""  #: the only key let in, as `id:secret`; empty: any
+    at_once: int = 4  #: requests in progress at the same time; the others wait in the queue
+    painters: int = 1  #: child processes that render, at most 2 on a small machine
+    result_ttl_s: float = 3600.0  #: a request is forgotten (404) this long after it completed
+    listing_lag_s: float = 0.0  #: how long `/v1/models/requests/by-endpoint` lags behind
+    webhook_retries_s: tuple[float, ...] = WEBHOOK_RETRIES_S
+    webhook_timeout_s: float = 15.0  #: how long a receiver may take to answer; fal's first one, too
+    user_id: str = "simulated-account"  #: the fal account in `X-Fal-Webhook-User-Id`
+    catalog: Path | None = None  #: the models on offer; None: the seed that comes with the program

@@ -1,0 +1,179 @@
+"""What a model's input asks for, in whatever form the model wants it: seconds, pixels, pictures."""
+
+import base64
+import binascii
+import ipaddress
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import requests
+
+from backend.simulator.ledger import JSON
+
+#: A take without a word about its length is this long.
+DURATION_S = 5.0
+#: No take is longer: rendering stays a matter of seconds.
+LONGEST_S = 15.0
+#: Frames a second of every video; film's own rate.
+FPS = 24
+#: Long side and area of a video come from the resolution asked for; more would only cost time.
+AREAS = {"360p": 480 * 270, "480p": 640 * 360, "512p": 640 * 360, "540p": 640 * 360}
+AREA = 704 * 396
+SMALL_AREA = 320 * 180
+#: A photo that is fetched may have this many bytes.
+PHOTO_MAX_BYTES = 40 * 1024 * 1024
+
+#: Fields that hold a first and a last picture, by how much they are preferred.
+FIRST = ("image_url", "start_image_url", "first_frame_url", "first_frame_image", "image")
+LAST = ("end_image_url", "tail_image_url", "last_frame_url", "last_frame_image")
+
+
+class BadInput(Exception):
+    """The model refuses its input: one item of fal's `detail` list."""
+
+    def __init__(self, field: str, kind: str, message: str, value: Any = None) -> None:
+        super().__init__(message)
+        self.detail: JSON = {
+            "loc": ["body", field],
+            "msg": message,
+            "type": kind,
+            "url": f"https://docs.fal.ai/errors#{kind}",
+            "input": value,
+        }
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How long and how large a video is to be."""
+
+    duration_s: float
+    width: int
+    height: int
+
+
+def check(given: JSON, schema: JSON) -> None:
+    """Look at what a model would look at first.
+
+    Raises:
+        BadInput: a required field is missing, the prompt is empty, or the seed is no integer.
+    """
+    required = schema.get("required", ["prompt"])
+    for name in required:
+        if given.get(name) in (None, "") and name != "prompt":
+            raise BadInput(name, "missing", "Field required", given)
+    if "prompt" in required:
+        if "prompt" not in given:
+            raise BadInput("prompt", "missing", "Field required", given)
+        if not isinstance(given["prompt"], str):
+            raise BadInput("prompt", "string_type", "Input should be a valid string", given["prompt"])
+        if not given["prompt"].strip():
+            raise BadInput(
+                "prompt", "string_too_short", "String should have at least 1 character", given["prompt"]
+            )
+    seed = given.get("seed")
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise BadInput("seed", "int_type", "Input should be a valid integer", seed)
+
+
+def duration_s(given: JSON, default: Any = None) -> float:
+    """Seconds, from `duration` as "5", "8s" or 5, or from `num_frames` and the frame rate."""
+    for value in (given.get("duration"), given.get("duration_seconds")):
+        seconds = _seconds(value)
+        if seconds is not None:
+            return seconds
+    frames = _seconds(given.get("num_frames"))
+    if frames is not None:
+        rate = _seconds(given.get("fps")) or _seconds(given.get("frames_per_second")) or 16.0
+        return frames / rate
+    return _seconds(default) or DURATION_S
+
+
+def shape(given: JSON, *, default: Any = None, small: bool = False, photo_ratio: float | None = None) -> Shape:
+    """Length and size of the video; both sides are multiples of 4, which every encoder likes.
+
+    photo_ratio: width by height of the first picture, for a model that keeps its aspect.
+    """
+    seconds = 1.0 if small else min(max(duration_s(given, default), 1.0), LONGEST_S)
+    area = SMALL_AREA if small else AREAS.get(str(given.get("resolution", "")).lower(), AREA)
+    ratio = _ratio(given.get("aspect_ratio")) or photo_ratio or 16 / 9
+    ratio = min(max(ratio, 0.4), 2.5)
+    height = math.sqrt(area / ratio)
+    return Shape(seconds, _even(height * ratio), _even(height))
+
+
+def picture(given: JSON, fields: tuple[str, ...], *, own_url: str) -> bytes | None:
+    """The bytes of a picture that the input names, or None where it names none.
+
+    A picture comes from a data URI, from the simulator itself, or from this machine: the simulator
+    asks nobody else.
+
+    Raises:
+        BadInput: it can't be had.
+    """
+    for field in fields:
+        value = given.get(field)
+        if isinstance(value, str) and value:
+            return _data_uri(field, value) if value.startswith("data:") else _fetched(field, value, own_url)
+    return None
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return float(value) if math.isfinite(value) and value > 0 else None
+    found = re.fullmatch(r"\s*(\d{1,4}(?:\.\d+)?)\s*s?\s*", str(value))
+    return float(found[1]) or None if found else None
+
+
+def _ratio(value: Any) -> float | None:
+    found = re.fullmatch(r"(\d{1,4})\s*[:x/]\s*(\d{1,4})", str(value or ""))
+    return int(found[1]) / int(found[2]) if found and int(found[1]) and int(found[2]) else None
+
+
+def _even(pixels: float) -> int:
+    return max(16, round(pixels / 4) * 4)
+
+
+def _data_uri(field: str, value: str) -> bytes:
+    head, comma, data = value.partition(",")
+    if not comma:
+        raise BadInput(field, "image_load_error", "Failed to load the image: not a data URI.")
+    try:
+        return base64.b64decode(data, validate=True) if head.endswith(";base64") else unquote_to_bytes(data)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput(field, "image_load_error", "Failed to load the image: not base64.") from error
+
+
+def _fetched(field: str, url: str, own_url: str) -> bytes:
+    if not (_is_here(url) or url.startswith(own_url + "/")):
+        raise BadInput(field, "file_download_error", "Failed to download the file: the simulator asks this machine only.")
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            with session.get(url, timeout=(3, 10), stream=True, allow_redirects=False) as answer:
+                if answer.status_code != 200:
+                    raise BadInput(
+                        field, "file_download_error", f"Failed to download the file: got {answer.status_code}."
+                    )
+                body = answer.raw.read(PHOTO_MAX_BYTES + 1, decode_content=True)
+    except requests.RequestException as error:
+        raise BadInput(field, "file_download_error", "Failed to download the file.") from error
+    if len(body) > PHOTO_MAX_BYTES:
+        raise BadInput(field, "file_too_large", "The file is too large.")
+    return bytes(body)
+
+
+def _is_here(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return False
+    if parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,131 @@
+"""What a prompt's words look like: which scene, which colours, how much grain, how fast."""
+
+import colorsys
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.simulator.noise import F
+
+Colour = tuple[float, float, float]
+
+#: Scene by words; the first scene with a word in the prompt wins, folds of cloth are the rest.
+SCENES = {
+    "lights": "neon city street night club traffic cyberpunk tokyo bokeh disco alley skyline concert space galaxy "
+    "stars cosmos nebula hologram arcade subway",
+    "water": "ocean sea lake river wave waves beach water harbour harbor island coast shore underwater lagoon boat "
+    "ship surf tide",
+    "ridges": "mountain mountains hill hills valley forest tree trees woods desert dune dunes sand canyon snow winter "
+    "field fields meadow landscape horizon sunset sunrise dawn dusk fog mist alps jungle savanna prairie road "
+    "castle sky clouds autumn",
+}
+#: Words of cloth: alone they fill the picture with folds, over a place they become a band in the wind.
+CLOTH = (
+    "silk satin velvet linen chiffon organza cotton denim wool tulle lace cashmere fabric cloth scarf dress gown "
+    "veil drape drapes curtain curtains ribbon cape robe flag textile leather"
+)
+#: Colours from dark to light, then the accent, in hex.
+PALETTES = {
+    "sunset": ("1b1033 5a1f4f b23a48 f2784b ffd28a", "ff8c42", "sunset dusk sunrise dawn golden warm fire ember"),
+    "ocean": ("041528 0a3a5c 1276a0 4fb9cf d8f4f0", "ffd9a0", "ocean sea lake wave waves water blue underwater surf"),
+    "forest": ("07140f 14382a 2f6b46 86b06a eaf2c0", "ffe9a3", "forest tree trees jungle woods green meadow moss"),
+    "neon": ("07031a 2a0b5e 8a1aa8 ff2e93 7df9ff", "19e3ff", "neon cyberpunk club disco arcade hologram synthwave"),
+    "noir": ("050506 1b1c20 45474d 8f9298 f1efe9", "f1efe9", "noir monochrome black-and-white grayscale shadow"),
+    "desert": ("2b120c 7a3a20 c9743d eab277 fff0d4", "5fb0b7", "desert dune dunes sand canyon savanna terracotta"),
+    "snow": ("142033 3c5878 86a6c4 c9dcea fbfdff", "ffc9a8", "snow winter ice arctic frozen alps glacier cold"),
+    "night": ("03060f 0d1b3a 24427a 6f8fc9 f3efe2", "ffb454", "night midnight city street tokyo skyline moon stars"),
+    "rose": ("2a0d1c 6f2545 c25b7c f0a6b4 fff0ea", "ffd7a8", "rose blush pink romantic cherry blossom wedding"),
+    "violet": ("120a2c 37206f 7346b8 b892e6 f6eaff", "ffcf86", "violet purple lavender galaxy cosmos nebula dream"),
+    "autumn": ("1e0e08 5f2614 a8501f dd9a3c f9e6b3", "c73e1d", "autumn fall leaves rust amber october"),
+    "pastel": ("4a4a78 8f86bd e0a9c4 f6d3c4 fffaf0", "9fd8cb", "pastel soft dreamy ethereal airy candy spring"),
+    "sepia": ("1a120a 4a3420 8a6a45 c7a878 f4e6c8", "e2b96b", "vintage sepia retro antique nostalgic 1920s 1970s"),
+}
+#: What a prompt without any of those words may get, chosen by its seed.
+FREE = ("sunset", "ocean", "rose", "violet", "desert", "forest", "autumn", "night")
+#: Colours by name, for the cloth.
+NAMED = {
+    "red": "c8102e", "crimson": "a4133c", "scarlet": "d62828", "blue": "2f6fde", "navy": "1d3a8a", "green": "2f9e5b",
+    "emerald": "119c6d", "gold": "e0b04c", "golden": "e0b04c", "yellow": "f2c14e", "white": "f3efe8", "ivory": "f5ecd7",
+    "black": "26262b", "silver": "c9ced6", "purple": "7b4fc9", "violet": "7b4fc9", "pink": "f28fb1", "orange": "f08a3c",
+    "teal": "1f9e9a", "turquoise": "3fc7c0", "coral": "ff7f6b", "champagne": "ecd9b4", "burgundy": "7a1f3d",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a scene is to look. `ramp` has 256 colours from dark to light, `cloth` those of the cloth."""
+
+    scene: str
+    ramp: F
+    accent: F
+    cloth: F | None
+    grain: float
+    bars: bool
+    bloom: float
+    contrast: float
+    speed: float
+    trees: bool
+    shafts: float
+
+
+def look_of(prompt: str, rng: np.random.Generator) -> Look:
+    """The look of a prompt; what its words leave open the generator decides."""
+    words = re.findall(r"[a-z0-9-]+", prompt.lower())
+    told = set(words)
+    scene = next((name for name, hints in SCENES.items() if told & set(hints.split())), "folds")
+    free = FREE[int(rng.integers(len(FREE)))]
+    name = next((n for word in words for n, (_, _, hints) in PALETTES.items() if word in hints.split()), free)
+    if told & set(PALETTES["noir"][2].split()):
+        name = "noir"
+    tones, accent, _ = PALETTES[name]
+    turn = float(rng.uniform(-0.025, 0.025))
+    cloth = None
+    if told & set(CLOTH.split()):
+        named = next((NAMED[word] for word in words if word in NAMED), accent)
+        cloth = _ramp(_shades("f1efe9" if name == "noir" else named))
+    return Look(
+        scene=scene,
+        ramp=_ramp([_turned(_rgb(tone), turn) for tone in tones.split()]),
+        accent=np.array(_rgb(accent), np.float32),
+        cloth=cloth,
+        grain=0.055 if told & {"film", "grain", "grainy", "35mm", "16mm", "analog", "vintage", "noir"} else 0.022,
+        bars=bool(told & {"cinematic", "anamorphic", "widescreen", "film"}),
+        bloom=0.55 if told & {"dreamy", "soft", "ethereal", "neon", "glow", "glowing", "hazy"} else 0.3,
+        contrast=1.15 if told & {"noir", "dramatic", "moody", "contrast"} else 1.0,
+        speed=_speed(told),
+        trees=bool(told & {"forest", "tree", "trees", "woods", "jungle"}),
+        shafts=0.5 if told & {"shafts", "rays", "sunbeam", "light", "forest", "fog", "mist", "noir"} else 0.22,
+    )
+
+
+def _speed(told: set[str]) -> float:
+    if told & {"slow", "slowly", "gentle", "gently", "calm", "still", "drifting", "slow-motion", "serene"}:
+        return 0.55
+    return 1.7 if told & {"fast", "quick", "energetic", "dynamic", "storm", "stormy", "running", "racing", "wild"} else 1.0
+
+
+def _rgb(text: str) -> Colour:
+    return int(text[:2], 16) / 255, int(text[2:4], 16) / 255, int(text[4:], 16) / 255
+
+
+def _turned(colour: Colour, turn: float) -> Colour:
+    hue, light, saturation = colorsys.rgb_to_hls(*colour)
+    return colorsys.hls_to_rgb((hue + turn) % 1, light, saturation)
+
+
+def _shades(text: str) -> list[Colour]:
+    """A cloth's colours from its deepest fold to where the light lies on it."""
+    hue, light, saturation = colorsys.rgb_to_hls(*_rgb(text))
+    steps = ((0.16, 1.0, -0.02), (0.5, 1.0, -0.01), (1.0, 1.0, 0.0), (1.35, 0.95, 0.01), (1.9, 0.7, 0.02))
+    return [
+        colorsys.hls_to_rgb((hue + turn) % 1, min(0.94, light * by), saturation * share) for by, share, turn in steps
+    ]
+
+
+def _ramp(colours: list[Colour]) -> F:
+    """256 colours through these."""
+    at = np.linspace(0, 1, 256)
+    stops = np.linspace(0, 1, len(colours))
+    table = np.array(colours)
+    return np.stack([np.interp(at, stops, table[:, c]) for c in range(3)], axis=1).astype(np.float32)

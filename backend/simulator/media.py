@@ -1,0 +1,179 @@
+"""The videos: real bytes with Range, ETag and If-Range, to anybody who has the link; and their faults."""
+
+import hashlib
+import io
+import re
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from flask import Blueprint, Response, abort, request
+from werkzeug.wsgi import FileWrapper
+
+from backend.simulator import faults as wanted
+from backend.simulator.connection import hang_up
+from backend.simulator.outcome import served_size
+
+if TYPE_CHECKING:
+    from backend.simulator.app import Simulator
+
+CHUNK_BYTES = 256 * 1024
+#: A slow download goes in steps of this length, in seconds.
+SLOW_STEP_S = 0.05
+
+_NAME = re.compile(r"[0-9a-f-]{36}\.mp4")
+#: Faults that answer something else than the file, by how they are looked for.
+_INSTEAD = {"media-404": 404, "media-500": 500, "media-html": 200}
+
+
+def routes(sim: "Simulator") -> Blueprint:
+    """The route of the videos."""
+    blueprint = Blueprint("media", __name__)
+
+    @blueprint.get("/media/<name>")
+    def video(name: str) -> Response:
+        if not _NAME.fullmatch(name):
+            abort(404)
+        return _video(sim, name.removesuffix(".mp4"))
+
+    return blueprint
+
+
+def _video(sim: "Simulator", request_id: str) -> Response:
+    found = sim.ledger.request(request_id)
+    path = sim.engine.media / f"{request_id}.mp4"
+    if found is None or not path.is_file():
+        _note(sim, None, "", 404)
+        abort(404)
+    faults = found.faults
+    for name, code in _INSTEAD.items():
+        if wanted.counts(faults, name, sim.ledger.shown(request_id, name)):
+            _note(sim, request_id, name, code)
+            page = "<!doctype html><title>Sorry</title><h1>This file can't be shown.</h1>"
+            return Response(page, code, content_type="text/html; charset=utf-8")
+    plain = wanted.counts(faults, "media-no-range", sim.ledger.shown(request_id, "media-no-range"))
+    cut = wanted.counts(faults, "media-cut", sim.ledger.shown(request_id, "media-cut"))
+    response = _file(path, faults, plain=plain)
+    _note(sim, request_id, "media-cut" if cut else "media-no-range" if plain else "", response.status_code)
+    _shape(sim, response, faults, cut_at=served_size(faults, path.stat().st_size) * 2 // 3 if cut else None)
+    return response
+
+
+def _file(path: Path, faults: wanted.Faults, *, plain: bool) -> Response:
+    """The file, or the part of it that was asked for; `plain` knows no parts and no validators."""
+    stat = path.stat()
+    size = served_size(faults, stat.st_size)
+    padded = Padded(path.open("rb"), stat.st_size, size)
+    response = Response(FileWrapper(padded, CHUNK_BYTES), 200, content_type="video/mp4", direct_passthrough=True)
+    response.content_length = size
+    if plain:
+        return response
+    response.set_etag(hashlib.sha256(f"{path.name} {stat.st_mtime_ns} {size}".encode()).hexdigest()[:32])
+    response.last_modified = datetime.fromtimestamp(int(stat.st_mtime), UTC)
+    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    return response
+
+
+def _shape(sim: "Simulator", response: Response, faults: wanted.Faults, *, cut_at: int | None) -> None:
+    """Slow the answer down, or close the connection where the file is at `cut_at`."""
+    slow = "media-slow" in faults
+    if (cut_at is None and not slow) or response.status_code not in (200, 206):
+        return
+    start = response.content_range.start or 0
+    pieces: Iterable[bytes] = response.response  # type: ignore[assignment]
+    if cut_at is not None:
+        pieces = _cut(pieces, max(0, cut_at - start), request.environ)
+    if slow:
+        pieces = _slowed(sim, pieces, wanted.number(faults, "media-slow") * 1000)
+    response.response = pieces
+
+
+def _cut(pieces: Iterable[bytes], after: int, environ: dict[str, Any]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece[:after]
+        after -= len(piece)
+        if after <= 0:
+            break
+    hang_up(environ)
+
+
+def _slowed(sim: "Simulator", pieces: Iterable[bytes], bytes_s: float) -> Iterator[bytes]:
+    step = max(1, int(bytes_s * SLOW_STEP_S))
+    for piece in pieces:
+        for start in range(0, len(piece), step):
+            part = piece[start : start + step]
+            yield part
+            if sim.stop.wait(len(part) / bytes_s):
+                return
+
+
+def _note(sim: "Simulator", request_id: str | None, fault: str, status: int) -> None:
+    sim.ledger.save_download(
+        request_id,
+        fault,
+        {
+            "at": time.time(),
+            "path": request.path,
+            "request_id": request_id,
+            "range": request.headers.get("Range"),
+            "if_range": request.headers.get("If-Range"),
+            "status": status,
+            "fault": fault,
+            "authorization": "Authorization" in request.headers,
+        },
+    )
+
+
+class Padded(io.RawIOBase):
+    """A file of `real` bytes shown as one of `shown`: cut short, or padded with an MP4 `free` box.
+
+    The padding is made as it is read, so a file of gigabytes takes no memory and no disk.
+    """
+
+    def __init__(self, file: BinaryIO, real: int, shown: int) -> None:
+        super().__init__()
+        self._file = file
+        self._real = min(real, shown)
+        self._shown = shown
+        # a box with a 64-bit length: 1, its name, then the length that counts
+        self._head = struct.pack(">I4sQ", 1, b"free", shown - real) if shown > real else b""
+        self._at = 0
+
+    def close(self) -> None:
+        """Afterwards the file is closed too."""
+        self._file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes: a Range is answered without reading what stands before it."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._shown}[whence]
+        self._at = min(max(0, base + offset), self._shown)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; never across the seam between file and padding."""
+        left = self._shown - self._at
+        size = left if size < 0 else min(size, left)
+        if self._at < self._real:
+            self._file.seek(self._at)
+            piece = self._file.read(min(size, self._real - self._at))
+        else:
+            into = self._at - self._real
+            piece = self._head[into : into + size] or bytes(size)
+        self._at += len(piece)
+        return piece

@@ -1,0 +1,231 @@
+"""The queue: requests wait, run, and are over; each step is in the ledger before anybody hears of it.
+
+IN_QUEUE → IN_PROGRESS → COMPLETED, as fal has them: a failure and a cancel are COMPLETED too, with an
+error. What was under way when the simulator was killed goes on after its next start.
+"""
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from backend.simulator import faults as wanted
+from backend.simulator import inputs, outcome
+from backend.simulator.config import SimulatorConfig
+from backend.simulator.deliver import Deliverer, owed_for
+from backend.simulator.inputs import BadInput
+from backend.simulator.ledger import JSON, Ledger, Post, Request
+from backend.simulator.loop import Loop
+from backend.simulator.offer import Offer
+from backend.simulator.painter import Painter
+from backend.simulator.stamps import new_id
+
+log = logging.getLogger(__name__)
+
+#: Times at pace 1, in seconds: how long a request waits, and how long one second of video runs.
+QUEUE_S = (1.5, 3.5)
+RUN_FIRST_S = 4.0
+RUN_PER_SECOND_S = 0.8
+#: How many others stand before a fresh request in the queue, at the most.
+OTHERS = 4
+#: A refused input is noticed this soon, as a part of the usual run.
+REFUSED_AFTER = 0.2
+
+
+class Engine(Loop):
+    """Moves the requests along. `url` gives the simulator's own address, which is known once it listens."""
+
+    def __init__(
+        self,
+        config: SimulatorConfig,
+        ledger: Ledger,
+        offer: Offer,
+        deliverer: Deliverer,
+        url: Callable[[], str],
+    ) -> None:
+        super().__init__("simulator-queue")
+        self._config = config
+        self._ledger = ledger
+        self._offer = offer
+        self._deliverer = deliverer
+        self._url = url
+        self._painter = Painter(config.painters, in_process=config.small)
+        self._active: dict[str, Request] = {r.request_id: r for r in ledger.active()}
+        self._paintings: dict[str, Future[JSON]] = {}
+        self._random = random.Random(config.seed) if config.seed is not None else random.SystemRandom()
+        self.media = config.data_dir / "media"
+        self.media.mkdir(parents=True, exist_ok=True)
+
+    def stop(self) -> None:
+        """Afterwards nothing runs."""
+        super().stop()
+        self._painter.close()
+
+    def accept(self, post: Post, given: JSON, faults: wanted.Faults) -> Request:
+        """Take a request in; it is in the ledger, with its POST, when this returns."""
+        now, pace = time.time(), self._config.pace
+        seed = given.get("seed")
+        known_seed = isinstance(seed, int) and not isinstance(seed, bool)
+        queue_s = self._random.uniform(*QUEUE_S) * pace
+        length_s = inputs.duration_s(given, self._offer.default(post.endpoint, "duration"))
+        run_s = (RUN_FIRST_S + RUN_PER_SECOND_S * min(length_s, inputs.LONGEST_S)) * pace
+        if "early" in faults:
+            queue_s = run_s = 0.0
+        request = Request(
+            request_id=new_id(),
+            endpoint=post.endpoint,
+            input=given,
+            webhook=post.webhook,
+            faults=faults,
+            seed=int(seed) if known_seed and seed is not None else self._random.randrange(1, 2**31),
+            sent_at=now,
+            queue_s=queue_s,
+            run_s=wanted.number(faults, "slow", run_s),
+            start_at=now + queue_s,
+        )
+        post.accepted, post.request_id = True, request.request_id
+        with self.changed:
+            self._ledger.save_request(request, post)
+            self._active[request.request_id] = request
+        log.info("event=simulator_accepted request=%s endpoint=%s", request.request_id, request.endpoint)
+        self.wake()
+        return request
+
+    def position(self, request: Request) -> int:
+        """How many stand before it: others that are only said to be there, and real ones."""
+        with self.changed:
+            ahead = sum(
+                other.status == "IN_QUEUE" and other.sent_at < request.sent_at for other in self._active.values()
+            )
+        left_s = request.start_at - time.time()
+        share = min(1.0, max(0.0, left_s / request.queue_s)) if request.queue_s else 0.0
+        return ahead + math.ceil(share * OTHERS)
+
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        with self.changed:
+            return sum(request.status == "IN_QUEUE" for request in self._active.values())
+
+    def cancel(self, request_id: str) -> int:
+        """Ask for a stop; returns fal's status code: 200 gone, 202 asked for, 400 too late, 404 unknown."""
+        with self.changed:
+            request = self._active.get(request_id)
+            if request is None:
+                return 400 if self._ledger.request(request_id) else 404
+            request.cancelled_at = time.time()
+            waiting = request.status == "IN_QUEUE"
+            if "cancel-ignored" in request.faults:
+                self._ledger.save_request(request)
+                return 202
+            outcome.cancelled(request)
+            self._over(request)
+        return 200 if waiting else 202
+
+    def set_faults(self, request_id: str, faults: wanted.Faults) -> bool:
+        """Replace the faults of one request; False when there is no such request."""
+        with self.changed:
+            request = self._active.get(request_id) or self._ledger.request(request_id)
+            if request is None:
+                return False
+            request.faults = faults
+            self._ledger.save_request(request)
+        self.wake()
+        return True
+
+    def wait_over(self, request_id: str, timeout_s: float) -> bool:
+        """Wait until a request is over."""
+        with self.changed:
+            return self.changed.wait_for(lambda: request_id not in self._active, timeout=timeout_s)
+
+    def tick(self, now: float) -> float | None:
+        """Start what may start, go on with what runs."""
+        with self.changed:
+            for request in list(self._active.values()):
+                if request.status == "IN_QUEUE" and request.start_at <= now and self._has_room():
+                    request.status, request.started_at = "IN_PROGRESS", now
+                    self._ledger.save_request(request)
+                if request.status == "IN_PROGRESS" and "stuck" not in request.faults:
+                    self._look(request, now)
+            moments = [self._due(request) for request in self._active.values()]
+        return min((moment for moment in moments if moment > now), default=None)
+
+    def _has_room(self) -> bool:
+        running = (r for r in self._active.values() if r.status == "IN_PROGRESS" and "stuck" not in r.faults)
+        return sum(1 for _ in running) < self._config.at_once
+
+    def _due(self, request: Request) -> float:
+        """When something happens to it next."""
+        if request.status == "IN_QUEUE":
+            return request.start_at
+        share = 0.5 if self._goes_back(request) else REFUSED_AFTER if self._refusal(request) else 1.0
+        return (request.started_at or 0.0) + request.run_s * share
+
+    def _goes_back(self, request: Request) -> bool:
+        return "requeue" in request.faults and not request.requeued
+
+    def _look(self, request: Request, now: float) -> None:
+        """One look at a running request."""
+        is_due = now >= self._due(request)
+        refusal = self._refusal(request)
+        if refusal is None and "error" not in request.faults and not self._goes_back(request):
+            self._paint(request, finish=is_due)
+        elif not is_due:
+            return
+        elif self._goes_back(request):
+            request.requeued, request.status, request.start_at = True, "IN_QUEUE", now + request.queue_s
+            self._ledger.save_request(request)
+        elif refusal is not None:
+            outcome.refuse(request, 422, refusal.detail)
+            self._over(request)
+        else:
+            outcome.fail(request, int(wanted.number(request.faults, "error")))
+            self._over(request)
+
+    def _refusal(self, request: Request) -> BadInput | None:
+        try:
+            inputs.check(request.input, self._offer.schema(request.endpoint))
+        except BadInput as refusal:
+            return refusal
+        return None
+
+    def _paint(self, request: Request, *, finish: bool) -> None:
+        """Have it rendered, and when that is done and its time has come, hand it out."""
+        painting = self._paintings.get(request.request_id)
+        if painting is None:
+            painting = self._painter.paint(lambda: self._spec(request), self.wake)
+            self._paintings[request.request_id] = painting
+        if not (finish and painting.done()):
+            return
+        del self._paintings[request.request_id]
+        if painting.cancelled():
+            return
+        trouble = painting.exception()
+        if isinstance(trouble, BadInput):
+            outcome.refuse(request, 422, trouble.detail)
+        elif trouble is not None:
+            log.error("event=simulator_render_failed request=%s error=%r", request.request_id, trouble)
+            outcome.fail(request, 500)
+        else:
+            outcome.succeed(request, painting.result(), offer=self._offer, own_url=self._url())
+        self._over(request)
+
+    def _spec(self, request: Request) -> JSON:
+        return outcome.spec_for(
+            request, offer=self._offer, config=self._config, media=self.media, own_url=self._url()
+        )
+
+    def _over(self, request: Request) -> None:
+        """It is over: in the ledger with the webhooks that are owed for it, which then go out."""
+        request.status, request.ended_at = "COMPLETED", time.time()
+        deliveries = owed_for(request, self._config)
+        self._ledger.complete(request, deliveries)
+        self._deliverer.owe(deliveries)
+        self._paintings.pop(request.request_id, None)
+        with self.changed:
+            del self._active[request.request_id]
+        self.wake()
+        log.info(
+            "event=simulator_finished request=%s code=%d billed=%s", request.request_id, request.code, request.billed
+        )

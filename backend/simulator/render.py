@@ -1,0 +1,74 @@
+"""Renders videos. As a program: one JSON line a job on standard input, one line of answer each."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+
+from backend.simulator.scene import Frames, scene_for
+
+JSON = dict[str, Any]
+
+#: How politely a child works: HTTP, the database and the people on this machine come first.
+NICENESS = 10
+#: x264's constant rate factor: fine grain survives, and a 5 s take has a megabyte or two.
+CRF = 21
+
+
+def render(spec: JSON) -> JSON:
+    """Make the video that `spec` describes; afterwards the whole file lies at `spec["path"]`.
+
+    spec: path, prompt, seed, duration_s, fps, width, height, first and last (paths of pictures or
+    None). The same spec, wherever its files lie, gives the same bytes.
+    Returns what fal's output says of a video.
+    """
+    path, fps = Path(spec["path"]), int(spec["fps"])
+    count = max(1, round(spec["duration_s"] * fps))
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    _encode(part, scene_for(spec, count), fps=fps, width=spec["width"], height=spec["height"])
+    size = part.stat().st_size
+    part.replace(path)
+    return {
+        "file_size": size,
+        "width": spec["width"],
+        "height": spec["height"],
+        "fps": float(fps),
+        "duration": count / fps,
+        "num_frames": count,
+    }
+
+
+def answer(spec: JSON) -> JSON:
+    """`render`, with its troubles as an `error` in the answer."""
+    try:
+        return render(spec)
+    except (OSError, ValueError, MemoryError, av.error.FFmpegError) as error:
+        return {"error": f"{type(error).__name__}: {error}"[:500]}
+
+
+def main() -> None:
+    """Serve jobs until standard input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    os.nice(NICENESS)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def _encode(path: Path, frames: Frames, *, fps: int, width: int, height: int) -> None:
+    """H.264 in an MP4 whose index comes first; one thread, so that its bytes don't depend on the machine."""
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": str(CRF)})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.thread_count = 1
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+
+
+if __name__ == "__main__":
+    main()

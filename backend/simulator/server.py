@@ -1,0 +1,79 @@
+"""The simulator behind a port.
+
+A thread a connection, on werkzeug's own server: hundreds of clients may be left hanging on purpose
+without keeping others waiting, and a connection can be closed without an answer.
+"""
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from backend.simulator.app import Simulator
+from backend.simulator.config import SimulatorConfig
+
+log = logging.getLogger(__name__)
+
+
+class _Quiet(WSGIRequestHandler):
+    """One line a request is too much: the queue tells what is worth telling."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        if type != "info":
+            log.warning("event=simulator_http " + message, *args)
+
+
+@contextmanager
+def listening(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -> Iterator[Simulator]:
+    """A running simulator, for as long as the block lasts; its `url` tells where (port 0: a free one).
+
+    Raises:
+        OSError: the port is taken, or the data folder can't be written.
+    """
+    with socket.create_server((host, port), backlog=128) as sock:
+        sim = Simulator(config)
+        try:
+            bound_host, bound_port = sock.getsockname()[:2]
+            sim.url = sim.url or f"http://{bound_host}:{bound_port}"
+            server = make_server(
+                bound_host, bound_port, sim.app, threaded=True, request_handler=_Quiet, fd=sock.fileno()
+            )
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="simulator-http", daemon=True)
+            sim.start()
+            thread.start()
+            try:
+                yield sim
+            finally:
+                _end(server, thread)
+        finally:
+            sim.close()
+
+
+def serve(host: str, port: int, config: SimulatorConfig) -> None:
+    """Run until SIGINT or SIGTERM; what is under way goes on after the next start.
+
+    Raises:
+        OSError: the port is taken, or the data folder can't be written.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with listening(config, host, port) as sim:
+        log.info("event=simulator_ready url=%s data=%s", sim.url, config.data_dir)
+        while not stopped.wait(3600):
+            continue
+    log.info("event=simulator_stopped")
+
+
+def _end(server: BaseWSGIServer, thread: threading.Thread) -> None:
+    server.shutdown()
+    thread.join(10)
+    with suppress(OSError):
+        server.server_close()

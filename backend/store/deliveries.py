@@ -1,0 +1,81 @@
+"""The inbox: every webhook call that was believed, as it came, once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from backend.domain.errors import NotFound
+from backend.models import Delivery
+
+
+def same(session: Session, request_id: str, status: str) -> Sequence[Delivery]:
+    """What came before for this request with this status word, oldest first."""
+    return session.exec(
+        select(Delivery)
+        .where(Delivery.request_id == request_id, Delivery.status == status)
+        .order_by(Delivery.id)
+    ).all()
+
+
+def keep(session: Session, delivery: Delivery) -> Delivery:
+    """Put a delivery in the inbox."""
+    session.add(delivery)
+    session.flush()
+    return delivery
+
+
+def count_copy(session: Session, delivery_id: str, *, at: datetime) -> None:
+    """The same call came again."""
+    session.exec(
+        update(Delivery)
+        .where(col(Delivery.id) == delivery_id)
+        .values(copies=Delivery.copies + 1, last_at=at)
+    )
+
+
+def count_replay(session: Session, delivery_id: str) -> None:
+    """A person had it applied again."""
+    session.exec(
+        update(Delivery).where(col(Delivery.id) == delivery_id).values(replays=Delivery.replays + 1)
+    )
+
+
+def get(session: Session, delivery_id: str) -> Delivery:
+    """The delivery.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None:
+        raise NotFound("There is no delivery with that id.")
+    return delivery
+
+
+def of_job(session: Session, job_id: str) -> Sequence[Delivery]:
+    """Every delivery for a job, oldest first."""
+    return session.exec(select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.id)).all()
+
+
+def newest(
+    session: Session, *, limit: int, verdict: str | None = None, before: str | None = None
+) -> Sequence[Delivery]:
+    """A page of the inbox, newest first; `before`: the last id of the page before."""
+    query = select(Delivery)
+    if verdict:
+        query = query.where(Delivery.verdict == verdict)
+    if before:
+        query = query.where(Delivery.id < before)
+    return session.exec(query.order_by(col(Delivery.id).desc()).limit(limit)).all()
+
+
+def count(session: Session) -> dict[str, int]:
+    """verdict -> number of deliveries."""
+    return {
+        verdict: number
+        for verdict, number in session.exec(
+            select(Delivery.verdict, func.count()).group_by(Delivery.verdict)
+        )
+    }

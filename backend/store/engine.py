@@ -1,0 +1,72 @@
+"""The database: one engine a process, and the only ways to open a transaction.
+
+SQLite is used as a server would be: WAL so that readers never wait, `synchronous=FULL` so that a
+commit survives a power cut, `BEGIN IMMEDIATE` for writers so that nobody is refused half-way.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlmodel import Session
+
+#: How long a writer waits for another one, in milliseconds.
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Store:
+    """A database, by its URL. Opens nothing until it is first used."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = create_engine(
+            url, pool_size=8, max_overflow=56, pool_timeout=20, connect_args={"check_same_thread": False}
+        )
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "begin", _begin)
+        self._reader = self.engine.execution_options(dailies_read_only=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A transaction that may write: committed at the end, rolled back on an error.
+
+        What was read stays usable afterwards, as read-only values.
+        """
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only looks: it never waits for a writer and never commits."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[], int]]:
+        """A question to ask often: its answer changes when another connection has committed."""
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            yield lambda: int(cursor.execute("PRAGMA data_version").fetchone()[0])
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self.engine.dispose()
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions by itself
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA cache_size = -16000")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("dailies_read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

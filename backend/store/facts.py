@@ -1,0 +1,33 @@
+"""Facts: what was learnt while running and every process must know; one row a name."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from backend.models import Fact
+
+
+def get(session: Session, name: str) -> Fact | None:
+    """The fact, or None when nobody knows it yet."""
+    return session.get(Fact, name, populate_existing=True)
+
+
+def keep(session: Session, name: str, value: dict[str, Any], *, at: datetime) -> Fact:
+    """Write a fact, over what was known before."""
+    return session.merge(Fact(name=name, value=value, at=at))
+
+
+def forget(session: Session, name: str) -> None:
+    """Remove a fact; nothing happens when there is none."""
+    session.exec(delete(Fact).where(col(Fact.name) == name))
+
+
+def named(session: Session, prefix: str) -> list[Fact]:
+    """Every fact whose name starts with `prefix`, by name."""
+    return list(
+        session.exec(
+            select(Fact).where(col(Fact.name).startswith(prefix, autoescape=True)).order_by(Fact.name)
+        ).all()
+    )

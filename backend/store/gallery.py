@@ -1,0 +1,104 @@
+"""Pages of jobs with their videos, newest first, by keyset: a page costs the same however many there are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_
+from sqlmodel import Session, col, select
+
+from backend.models import Job, Video
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs to show; None means any. `text` is looked for in prompts, as plain text."""
+
+    owner: str | None = None
+    states: Collection[str] | None = None
+    model: str | None = None
+    provider: str | None = None
+    text: str | None = None
+
+
+def page(
+    session: Session, wanted: Filter, *, limit: int, before: str | None = None
+) -> Sequence[tuple[Job, Video | None]]:
+    """At most `limit` jobs and their videos, newest first; `before`: the last id of the page before."""
+    query = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
+    for clause in _clauses(wanted):
+        query = query.where(clause)
+    if before:
+        query = query.where(col(Job.id) < before)
+    return [(job, video) for job, video in session.exec(query.order_by(col(Job.id).desc()).limit(limit))]
+
+
+def with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
+    """One job and its video; None when there is no such job."""
+    row = session.exec(
+        select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id)).where(Job.id == job_id)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def newer(session: Session, wanted: Filter, *, than: str, limit: int) -> int:
+    """How many jobs of this kind are newer than that id, counted up to `limit`."""
+    query = select(col(Job.id)).where(col(Job.id) > than)
+    for clause in _clauses(wanted):
+        query = query.where(clause)
+    return len(session.exec(query.limit(limit)).all())
+
+
+def owners(session: Session) -> list[str]:
+    """Everybody who ever asked for a take; one index look-up for each of them."""
+    return _distinct(session, Job.owner)
+
+
+def models(session: Session) -> list[str]:
+    """Every endpoint that a job was ever made with; one index look-up for each of them."""
+    return _distinct(session, Job.model)
+
+
+def durations_s(session: Session, model: str, *, since: datetime, limit: int = 50) -> list[float]:
+    """Seconds from submission to rendered for the newest finished jobs of a model."""
+    rows = session.exec(
+        select(Job.submitted_at, Job.rendered_at)
+        .where(Job.model == model, col(Job.rendered_at).is_not(None), col(Job.submitted_at).is_not(None))
+        .where(col(Job.created_at) >= since)
+        .order_by(col(Job.id).desc())
+        .limit(limit)
+    )
+    return [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
+
+
+def _clauses(wanted: Filter) -> list[object]:
+    clauses: list[object] = []
+    if wanted.owner is not None:
+        clauses.append(col(Job.owner) == wanted.owner)
+    if wanted.states is not None:
+        clauses.append(col(Job.state).in_(sorted(wanted.states)))
+    if wanted.model is not None:
+        clauses.append(col(Job.model) == wanted.model)
+    if wanted.provider is not None:
+        clauses.append(col(Job.provider) == wanted.provider)
+    if wanted.text:
+        clauses.append(
+            or_(
+                col(Job.prompt).icontains(wanted.text, autoescape=True),
+                col(Job.sent_prompt).icontains(wanted.text, autoescape=True),
+            )
+        )
+    return clauses
+
+
+def _distinct(session: Session, column: object) -> list[str]:
+    """The different values of an indexed column, by jumping from one to the next in its index."""
+    values: list[str] = []
+    while True:
+        query = select(func.min(column))
+        if values:
+            query = query.where(column > values[-1])  # type: ignore[operator]
+        value = session.exec(query).one()
+        if value is None:
+            return values
+        values.append(value)

@@ -1,0 +1,226 @@
+"""Jobs: add, get, due, claim, advance. The state of a job changes only here, by one guarded update.
+
+Every function takes the session first and never commits.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Update, func, or_, update
+from sqlmodel import Session, col, select
+
+from backend.domain.errors import NotFound, Outrun
+from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
+from backend.models import History, Job
+
+
+def add(session: Session, job: Job, *, by: str) -> Job:
+    """Put a new job in, with the first line of its history. Its `state` says where it starts."""
+    session.add(job)
+    session.add(
+        History(job_id=job.id, event=JobEvent.CREATED, state=job.state, at=job.created_at, by=by)
+    )
+    session.flush()
+    return job
+
+
+def get(session: Session, job_id: str) -> Job:
+    """The job, as it is now.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    job = session.get(Job, job_id, populate_existing=True)
+    if job is None:
+        raise NotFound("There is no take with that id.")
+    return job
+
+
+def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
+    """The job that this owner made with this idempotency key, if any."""
+    return session.exec(select(Job).where(Job.owner == owner, Job.form_key == form_key)).first()
+
+
+def by_request(session: Session, provider: str, request_id: str) -> Job | None:
+    """The job to which the provider gave this request id, if any."""
+    return session.exec(
+        select(Job).where(Job.provider == provider, Job.request_id == request_id)
+    ).first()
+
+
+def history(session: Session, job_id: str) -> Sequence[History]:
+    """Every move of a job, oldest first."""
+    return session.exec(
+        select(History).where(History.job_id == job_id).order_by(col(History.id))
+    ).all()
+
+
+def due(session: Session, *, now: datetime, states: Collection[JobState], limit: int) -> list[str]:
+    """Ids of jobs that want a look now and that nobody has in hand, the longest waiting first."""
+    return list(
+        session.exec(
+            select(Job.id)
+            .where(col(Job.due_at) <= now, _free(now), col(Job.state).in_(states))
+            .order_by(col(Job.due_at))
+            .limit(limit)
+        ).all()
+    )
+
+
+def next_due_at(session: Session, *, now: datetime) -> datetime | None:
+    """When the next job falls due or its dead claim runs out; None when nothing is waiting."""
+    waiting = session.exec(select(func.min(Job.due_at)).where(_free(now))).one()
+    claimed = session.exec(
+        select(func.min(Job.claimed_until)).where(col(Job.claimed_until) > now)
+    ).one()
+    return min((at for at in (waiting, claimed) if at is not None), default=None)
+
+
+def claim(session: Session, job_id: str, *, owner: str, now: datetime, lease_s: float) -> Job | None:
+    """Take a due job in hand until the lease ends; None when it is not due or somebody has it."""
+    statement = (
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.due_at) <= now, _free(now))
+        .values(claimed_by=owner, claimed_until=now + timedelta(seconds=lease_s))
+    )
+    return _one(session, statement)
+
+
+def renew(session: Session, owners: Collection[str], *, until: datetime) -> set[str]:
+    """Extend these claims; returns the owners that still hold theirs."""
+    rows = session.exec(
+        update(Job)
+        .where(col(Job.claimed_by).in_(owners))
+        .values(claimed_until=until)
+        .returning(col(Job.claimed_by))
+    )
+    return {row[0] for row in rows}
+
+
+def release(session: Session, job_id: str, *, owner: str) -> None:
+    """Give a claim back; what is due stays due. Nothing happens when it was lost already."""
+    session.exec(
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.claimed_by) == owner)
+        .values(claimed_by=None, claimed_until=None)
+    )
+
+
+def advance(
+    session: Session,
+    job_id: str,
+    event: JobEvent,
+    *,
+    at: datetime,
+    by: str,
+    owner: str | None = None,
+    note: str | None = None,
+    **values: Any,
+) -> Job:
+    """Move a job by an event: one guarded update and one line of history.
+
+    owner: when given, the claim that must still be held.
+    values: columns to set besides; `due_at` and `error` are cleared unless given.
+
+    Raises:
+        Outrun: the job is not in a state in which this may happen, or the claim is lost.
+    """
+    allowed, target = TRANSITIONS[event]
+    guard = [col(Job.id) == job_id, col(Job.state).in_(allowed)]
+    if owner is not None:
+        guard.append(col(Job.claimed_by) == owner)
+    fresh: dict[str, Any] = {"due_at": None, "error": None, "attempts": 0}
+    fresh["ended_at"] = at if target in ENDED else None
+    statement = (
+        update(Job)
+        .where(*guard)
+        .values(state=target, state_at=at, version=Job.version + 1, **{**fresh, **values})
+    )
+    job = _one(session, statement)
+    if job is None:
+        raise Outrun(f"{event} does not fit where the job {job_id} is now")
+    session.add(History(job_id=job_id, event=event, state=target, at=at, by=by, note=note))
+    session.flush()
+    return job
+
+
+def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:
+    """Write what is new about a job without moving it, if it is still as `job` says.
+
+    Raises:
+        Outrun: somebody moved or woke it meanwhile, or the claim is lost.
+    """
+    guard = [col(Job.id) == job.id, col(Job.version) == job.version, col(Job.state) == job.state]
+    if owner is not None:
+        guard.append(col(Job.claimed_by) == owner)
+    fresh = _one(session, update(Job).where(*guard).values(**values))
+    if fresh is None:
+        raise Outrun(f"the job {job.id} moved on meanwhile")
+    return fresh
+
+
+def wake(session: Session, job_id: str, *, at: datetime, **values: Any) -> Job:
+    """Make a job due at `at`, whatever a worker that has it in hand was about to decide.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    job = _one(
+        session,
+        update(Job).where(col(Job.id) == job_id).values(due_at=at, version=Job.version + 1, **values),
+    )
+    if job is None:
+        raise NotFound("There is no take with that id.")
+    return job
+
+
+def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
+    """(job id, owner token) of every claim that is alive."""
+    rows = session.exec(
+        select(Job.id, Job.claimed_by).where(col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now)
+    )
+    return {(job_id, owner) for job_id, owner in rows if owner is not None}
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    """state -> number of jobs, for the states that have any."""
+    return {state: count for state, count in session.exec(select(Job.state, func.count()).group_by(Job.state))}
+
+
+def _free(now: datetime) -> Any:
+    return or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
+
+
+def _one(session: Session, statement: Update) -> Job | None:
+    """Run an update of at most one job and return the row as it is afterwards."""
+    rows = session.scalars(
+        statement.returning(Job),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    )
+    return rows.one_or_none()
+
+
+
+
+def asleep(session: Session, *, limit: int) -> list[str]:
+    """Ids of jobs that should be moving and are due at no time: nothing would ever look at them."""
+    return list(
+        session.exec(
+            select(Job.id)
+            .where(col(Job.state).in_(MOVING | {JobState.HELD}), col(Job.due_at).is_(None))
+            .limit(limit)
+        ).all()
+    )
+
+
+def fetching(session: Session) -> set[str]:
+    """Ids of jobs whose file is still to be fetched: what was left half-way is of use to them."""
+    return set(session.exec(select(Job.id).where(Job.state == JobState.RENDERED)).all())
+
+
+def count_due(session: Session, *, now: datetime) -> int:
+    """How many jobs wait for a look that nobody has begun."""
+    return session.exec(
+        select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))
+    ).one()

@@ -1,0 +1,245 @@
+"""The HTTP API: start, status, history, models, cancel, upload. JSON in and out, bearer tokens."""
+
+import json
+import uuid
+from typing import Any
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from backend.domain.errors import InvalidRequest, PersonError
+from backend.domain.states import STATUS, JobState
+from backend.providers.catalog import VideoModel
+from backend.services import access, cancel, create, library, media_links, photos
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.library import Take
+from backend.store.gallery import Filter
+
+#: JSON bodies are small.
+JSON_MAX_BYTES = 1024 * 1024
+#: A photo of 32 MiB and its multipart frame.
+UPLOAD_MAX_BYTES = 33 * 1024 * 1024
+#: Items on a page of the history, unless asked otherwise.
+PAGE = 50
+
+
+class Malformed(PersonError):
+    """The body is no JSON."""
+
+    code = "malformed_json"
+
+
+def routes(deps: Deps) -> Blueprint:
+    """Every route needs a token; `before_request` sees to it, so that none can forget."""
+    blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+    @blueprint.before_request
+    def who() -> None:
+        g.viewer = access.viewer_of(deps, request.headers.get("Authorization"))
+
+    @blueprint.post("/video/start")
+    def start() -> ResponseReturnValue:
+        viewer().must(Role.CREATOR)
+        job = create.create_job(deps, viewer(), body_object(), key=request.headers.get("Idempotency-Key"))
+        return (
+            jsonify(id=job.id, status=STATUS[JobState(job.state)], state=job.state, status_url=_status_url(deps, job.id)),
+            202,
+        )
+
+    @blueprint.get("/video/status/<job_id>")
+    def status(job_id: str) -> ResponseReturnValue:
+        return jsonify(take_json(deps, library.get_take(deps, viewer(), job_id)))
+
+    @blueprint.get("/video/history")
+    def history() -> ResponseReturnValue:
+        page = library.list_takes(deps, viewer(), **history_query())
+        return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
+
+    @blueprint.get("/models")
+    def models() -> ResponseReturnValue:
+        found = deps.catalog.search(request.args.get("q", ""), request.args.get("provider"))
+        return jsonify(items=[model_json(model) for model in found])
+
+    @blueprint.post("/video/cancel/<job_id>")
+    def stop(job_id: str) -> ResponseReturnValue:
+        job = cancel.cancel_job(deps, viewer(), job_id)
+        return jsonify(take_json(deps, library.get_take(deps, viewer(), job.id))), 202
+
+    @blueprint.post("/video/upload")
+    def upload() -> ResponseReturnValue:
+        viewer().must(Role.CREATOR)
+        request.max_content_length = UPLOAD_MAX_BYTES
+        file = request.files.get("file")
+        if file is None:
+            raise InvalidRequest({"file": "is missing; send the photo as the multipart field `file`"})
+        kept = photos.create_upload(deps, viewer(), file.stream, file_name=file.filename or "photo")
+        return jsonify(upload_json(deps, kept)), 201
+
+    return blueprint
+
+
+def viewer() -> Viewer:
+    """Who sent this request."""
+    who: Viewer = g.viewer
+    return who
+
+
+def body_object() -> dict[str, Any]:
+    """The JSON object in the body.
+
+    Raises:
+        Malformed: it is no JSON. InvalidRequest: it is JSON, but no object.
+    """
+    request.max_content_length = JSON_MAX_BYTES
+    try:
+        value = json.loads(request.get_data(cache=False), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"The body is no JSON ({str(error)[:120]}).") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest({"body": "must be a JSON object with model and prompt"})
+    return value
+
+
+def history_query() -> dict[str, Any]:
+    """The filters of the history.
+
+    Raises:
+        InvalidRequest: names every one at fault.
+    """
+    faults: dict[str, str] = {}
+    states = _states(request.args.get("status"), faults)
+    limit = request.args.get("limit", str(PAGE))
+    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= library.PAGE_MAX:
+        faults["limit"] = f"must be a whole number from 1 to {library.PAGE_MAX}"
+    cursor = request.args.get("cursor") or None
+    if cursor is not None and not _is_uuid(cursor):
+        faults["cursor"] = "is none that was given as next_cursor"
+    if faults:
+        raise InvalidRequest(faults)
+    return {"wanted": Filter(states=states), "limit": int(limit), "cursor": cursor}
+
+
+def take_json(deps: Deps, take: Take) -> dict[str, Any]:
+    """A take as clients see it."""
+    job = take.job
+    processing = take.status == "processing"
+    return {
+        "id": job.id,
+        "status": take.status,
+        "state": job.state,
+        "provider": job.provider,
+        "model": job.model,
+        "prompt": job.prompt,
+        "sent_prompt": job.sent_prompt,
+        "style": job.style,
+        "params": job.params,
+        "image": job.image,
+        "owner": job.owner,
+        "parent_id": job.parent_id,
+        "request_id": job.request_id,
+        "elapsed_s": round(take.elapsed_s(deps.clock.now()), 3),
+        "queue_position": job.queue_position,
+        "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}
+        if job.fetched_bytes is not None
+        else None,
+        "error": None if processing else _error_json(job.error),
+        "trouble": _error_json(job.error) if processing else None,
+        "cancel_requested": job.cancel_requested_at is not None,
+        "video": _video_json(deps, take),
+        "cost": {
+            "estimate_usd": job.estimate_usd,
+            "billed_usd": None,
+            "source": "unknown" if job.estimate_usd is None else "estimate",
+        },
+        "status_url": _status_url(deps, job.id),
+        **{
+            name: moment.isoformat() if moment else None
+            for name, moment in (
+                ("created_at", job.created_at),
+                ("submitted_at", job.submitted_at),
+                ("started_at", job.started_at),
+                ("rendered_at", job.rendered_at),
+                ("ended_at", job.ended_at),
+            )
+        },
+    }
+
+
+def model_json(model: VideoModel) -> dict[str, Any]:
+    """A model as clients see it."""
+    return {
+        "id": model.id,
+        "provider": model.provider,
+        "title": model.title,
+        "category": model.category,
+        "description": model.description,
+        "schema": model.schema,
+        "image": "required" if model.image_required else "optional" if model.image_field else None,
+        "prompt_max_chars": model.prompt_max_chars,
+        "price": {"unit": model.price.unit, "unit_usd": model.price.unit_usd} if model.price else None,
+        "usable": model.usable,
+        "reason": model.reason,
+    }
+
+
+def upload_json(deps: Deps, upload: Any) -> dict[str, Any]:
+    """An upload as clients see it."""
+    return {
+        "id": upload.id,
+        "sha256": upload.sha256,
+        "width": upload.width,
+        "height": upload.height,
+        "size_bytes": upload.size_bytes,
+        "content_type": upload.content_type,
+        "file_name": upload.file_name,
+        "url": media_links.api_link(deps, upload.key),
+        "created_at": upload.created_at.isoformat(),
+    }
+
+
+def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
+    video = take.video
+    if video is None or take.status != "completed":
+        return None
+    return {
+        "url": media_links.api_link(deps, video.key),
+        "poster_url": media_links.api_link(deps, video.poster_key),
+        "preview_url": media_links.api_link(deps, video.preview_key),
+        "sha256": video.sha256,
+        "size_bytes": video.size_bytes,
+        "duration_s": video.duration_s,
+        "width": video.width,
+        "height": video.height,
+        "fps": video.fps,
+        "missing": video.missing_at is not None,
+    }
+
+
+def _error_json(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An error without what the provider sent besides: its page may hold anything."""
+    return error and {name: error.get(name) for name in ("code", "message", "charged", "next", "detail", "at")}
+
+
+def _status_url(deps: Deps, job_id: str) -> str:
+    return f"{deps.settings.public_url}/api/video/status/{job_id}"
+
+
+def _states(word: str | None, faults: dict[str, str]) -> list[str] | None:
+    if not word:
+        return None
+    states = [state for state, status in STATUS.items() if word in (status, state)]
+    if not states:
+        faults["status"] = f"is none of {', '.join(dict.fromkeys(STATUS.values()))}"
+    return [str(state) for state in states]
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(uuid.UUID(value)) == value
+    except ValueError:
+        return False
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

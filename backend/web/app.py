@@ -1,0 +1,82 @@
+"""The Flask application of the sidecar, and the rules that hold for all its routes."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from backend.domain.errors import InvalidRequest, MediaError, PersonError
+from backend.services.deps import Deps
+from backend.web import api, health, media, webhooks
+from backend.web.answers import error
+
+log = logging.getLogger(__name__)
+
+#: The largest body of any route (a photo and its multipart frame); each route has its own limit below.
+BODY_MAX_BYTES = 33 * 1024 * 1024
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_app(deps: Deps) -> Flask:
+    """The sidecar as a WSGI application."""
+    app = Flask("dailies", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    for blueprint in (webhooks.routes(deps), api.routes(deps), media.routes(deps), health.routes(deps)):
+        app.register_blueprint(blueprint)
+    app.after_request(_guarded)
+    app.register_error_handler(PersonError, _person_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(MediaError, _storage_error)
+    app.register_error_handler(SQLAlchemyError, _database_error)
+    app.register_error_handler(Exception, _bug)
+    return app
+
+
+def _guarded(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _person_error(problem: PersonError) -> ResponseReturnValue:
+    more: dict[str, Any] = {}
+    if isinstance(problem, InvalidRequest):
+        more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
+    return error(problem.status, problem.code, str(problem), **more)
+
+
+def _http_error(problem: HTTPException) -> ResponseReturnValue:
+    status = problem.code or 500
+    code = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(status, "error")
+    message = problem.description or problem.name
+    if status == 413:
+        message = "The body is larger than is taken here."
+    return error(status, code, message)
+
+
+def _storage_error(problem: MediaError) -> ResponseReturnValue:
+    log.error("storage trouble", extra={"why": str(problem)})
+    return error(507, problem.code, f"{problem} Nothing was sent or charged; try again later.")
+
+
+def _database_error(problem: SQLAlchemyError) -> ResponseReturnValue:
+    log.error("database trouble", extra={"why": str(getattr(problem, "orig", type(problem).__name__))[:300]})
+    message = "The database can't be used just now; nothing was sent. Try again."
+    return error(503, "unavailable", message, headers={"Retry-After": "5"})
+
+
+def _bug(problem: Exception) -> ResponseReturnValue:
+    log.error("a request failed", exc_info=problem)
+    return error(500, "internal", "Something went wrong here. It is in the log; try again.")

@@ -1,0 +1,107 @@
+"""The dashboard's own routes and the rules around it: media on its own origin, and no open door.
+
+Streamlit serves the pages; these routes stand beside them in the same server, so that a browser gets
+everything from one origin, and no file ever passes through Streamlit's memory.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.domain.errors import PersonError
+from backend.services.deps import Deps
+from backend.services.media_links import DASHBOARD_BASE, MediaFile, open_media
+from backend.settings import is_loopback
+from backend.web.media import media_headers
+
+#: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
+PAGE_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline' blob:; "
+    "img-src 'self' data: blob: {media}; font-src 'self' data:; media-src 'self' blob: {media}; "
+    "connect-src 'self' ws: wss:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+)
+
+
+def routes(deps: Callable[[], Deps]) -> list[Route]:
+    """Media, from this origin. deps: called at the first request, not before."""
+
+    async def media(request: Request) -> Response:
+        try:
+            file = await run_in_threadpool(
+                open_media,
+                deps(),
+                request.path_params["key"],
+                expires=request.query_params.get("e"),
+                signature=request.query_params.get("s"),
+            )
+        except PersonError as problem:
+            return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, problem.status)
+        return _served(file, request.query_params.get("name"))
+
+    return [Route(f"{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
+
+
+def middleware(media_url: str) -> list[Middleware]:
+    """Headers on every answer of the dashboard. media_url: another origin that serves media, or empty."""
+    return [Middleware(_Headers, policy=PAGE_POLICY.format(media=media_url))]
+
+
+def refusal(address: str | None, *, open_dashboard: bool) -> str | None:
+    """Why the dashboard may not listen here; None when it may. It has no login of its own yet."""
+    if open_dashboard or is_loopback(address):
+        return None
+    return (
+        f"The dashboard has no login of its own, and would listen on {address or 'every address'}, where "
+        "others can reach it.\n"
+        "  server.address: use 127.0.0.1; or\n"
+        "  OPEN_DASHBOARD: set it to 1 when something in front of it checks who comes"
+    )
+
+
+def _served(file: MediaFile, name: str | None) -> Response:
+    if file.path is None:
+        return RedirectResponse(file.redirect or "", 302)
+    if not file.path.is_file():
+        return JSONResponse({"error": {"code": "not_found", "message": "This file is not there."}}, 404)
+    headers = {**media_headers(file), "ETag": f'"{file.etag}"'}
+    return FileResponse(
+        file.path,
+        media_type=file.content_type,
+        headers=headers,
+        filename=name[:120] if name else None,
+        content_disposition_type="attachment" if name else "inline",
+    )
+
+
+class _Headers:
+    """Adds what every answer carries, unless it says otherwise itself."""
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "X-Frame-Options": "SAMEORIGIN",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)

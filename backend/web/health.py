@@ -1,0 +1,72 @@
+"""Alive, ready, and how much of what: for load balancers and Prometheus."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, jsonify
+from flask.typing import ResponseReturnValue
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from backend.services import overview
+from backend.services.deps import Deps
+
+
+def routes(deps: Deps) -> Blueprint:
+    """GET /healthz, /readyz, /metrics."""
+    blueprint = Blueprint("health", __name__)
+    registry = CollectorRegistry()
+    registry.register(_Numbers(deps))
+
+    @blueprint.get("/healthz")
+    def healthz() -> ResponseReturnValue:
+        return jsonify(status="ok")
+
+    @blueprint.get("/readyz")
+    def readyz() -> ResponseReturnValue:
+        checks = overview.readiness(deps)
+        ready = all(check.good for check in checks)
+        said = {check.name: {"good": check.good, "says": check.says} for check in checks}
+        return jsonify(status="ready" if ready else "not ready", checks=said), 200 if ready else 503
+
+    @blueprint.get("/metrics")
+    def metrics() -> ResponseReturnValue:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return blueprint
+
+
+class _Numbers(Collector):
+    """Read from the database when asked, so that every sidecar tells the same."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def describe(self) -> list[Metric]:
+        """Nothing is read at start."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every number, as it is now."""
+        seen = overview.numbers(self._deps)
+        jobs = GaugeMetricFamily("dailies_jobs", "Jobs by state", labels=["state"])
+        for state, count in seen.jobs.items():
+            jobs.add_metric([state], count)
+        yield jobs
+        deliveries = GaugeMetricFamily("dailies_deliveries", "Webhook deliveries by verdict", labels=["verdict"])
+        for verdict, count in seen.deliveries.items():
+            deliveries.add_metric([verdict], count)
+        yield deliveries
+        for name, help_text, value in (
+            ("dailies_videos", "Stored videos", seen.videos),
+            ("dailies_videos_bytes", "Bytes of stored videos", seen.videos_bytes),
+            ("dailies_videos_missing", "Stored videos whose file is missing", seen.videos_missing),
+            ("dailies_workers", "Workers heard of lately", seen.workers),
+            ("dailies_due_jobs", "Jobs that wait for a look", seen.due),
+            ("dailies_sweep_age_seconds", "Seconds since the last sweep", seen.sweep_age_s),
+            ("dailies_delivery_age_seconds", "Seconds since the last believed delivery", seen.delivery_age_s),
+            ("dailies_free_bytes", "Bytes free on storage", seen.free_bytes),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, help_text, value=float(value))

@@ -1,0 +1,44 @@
+"""Files by signed, expiring links: bytes with Range and ETag, or one redirect to the store that has them."""
+
+from flask import Blueprint, Response, redirect, request, send_file
+from flask.typing import ResponseReturnValue
+
+from backend.services.deps import Deps
+from backend.services.media_links import MediaFile, open_media
+from backend.web import answers
+
+
+def routes(deps: Deps) -> Blueprint:
+    """GET /media/<key>."""
+    blueprint = Blueprint("media", __name__)
+
+    @blueprint.get("/media/<path:key>")
+    def media(key: str) -> ResponseReturnValue:
+        file = open_media(deps, key, expires=request.args.get("e"), signature=request.args.get("s"))
+        if file.path is None:
+            return redirect(file.redirect or "", 302)
+        try:
+            return _served(file)
+        except FileNotFoundError:
+            return answers.error(404, "not_found", "This file is not there; if it is a take's, it is being fetched again.")
+
+    return blueprint
+
+
+def media_headers(file: MediaFile) -> dict[str, str]:
+    """The headers of a file, whoever serves it: it is only ever what we say that it is."""
+    return {
+        "Cache-Control": f"private, max-age={file.max_age_s}, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+
+
+def _served(file: MediaFile) -> Response:
+    assert file.path is not None
+    response = send_file(file.path, mimetype=file.content_type, conditional=True, etag=file.etag, max_age=file.max_age_s)
+    response.headers.update(media_headers(file))
+    response.headers["Accept-Ranges"] = "bytes"
+    return response

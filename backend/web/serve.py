@@ -1,0 +1,82 @@
+"""Serves the sidecar with waitress until SIGINT or SIGTERM."""
+
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+
+import waitress
+
+from backend import logs
+from backend.bootstrap import open_deps
+from backend.domain.errors import KeysUnavailable, SettingsError
+from backend.services.deps import Deps
+from backend.web.app import BODY_MAX_BYTES, create_app
+
+log = logging.getLogger(__name__)
+
+#: Stalled clients cost a socket each, not a thread: with these, 200 of them block nobody.
+CONNECTIONS = 2000
+CHANNEL_TIMEOUT_S = 20
+#: Requests are short; more threads only make writers wait for one another.
+THREADS = 16
+
+
+def main() -> int:
+    """Start the sidecar from the environment's settings; returns the exit code."""
+    logs.set_up("sidecar")
+    try:
+        deps = open_deps()
+        server = listen(deps)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    log.info("sidecar listens", extra={"host": deps.settings.host, "port": deps.settings.port})
+    threading.Thread(target=_warm, args=(deps,), daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        server.run()  # returns after SystemExit, its requests in hand answered
+    finally:
+        server.close()
+        deps.store.close()
+    return 0
+
+
+def listen(deps: Deps) -> Any:
+    """A waitress server that has its port.
+
+    Raises:
+        SettingsError: the port is taken, or the address is not ours.
+    """
+    settings = deps.settings
+    try:
+        return waitress.create_server(
+            create_app(deps),
+            host=settings.host,
+            port=settings.port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            channel_timeout=CHANNEL_TIMEOUT_S,
+            max_request_body_size=BODY_MAX_BYTES + 65536,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"The sidecar can't listen on {settings.host}:{settings.port} ({error.strerror or error}).\n"
+            "  PORT: stop what uses it, or set another one; HOST: an address of this machine"
+        ) from error
+
+
+def _warm(deps: Deps) -> None:
+    """Have fal's keys at hand before the first delivery."""
+    try:
+        deps.fal_keys.current()
+    except KeysUnavailable as error:
+        log.warning("no keys yet", extra={"why": str(error)})
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,46 @@
+"""fal's deliveries come in. Committed first, acknowledged second."""
+
+import logging
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain.errors import DeliveryRefused, KeysUnavailable
+from backend.services.deps import Deps
+from backend.services.receive import receive
+from backend.web import answers
+
+log = logging.getLogger(__name__)
+
+#: A delivery is some kilobytes of JSON; more is not read.
+BODY_MAX_BYTES = 1024 * 1024
+
+
+def routes(deps: Deps) -> Blueprint:
+    """POST /api/video/webhook/<job id>/<token>."""
+    blueprint = Blueprint("webhooks", __name__)
+
+    @blueprint.post("/api/video/webhook/<job_id>/<token>")
+    def webhook(job_id: str, token: str) -> ResponseReturnValue:
+        request.max_content_length = BODY_MAX_BYTES
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return answers.error(415, "coded_body", "A coded body is not read.")
+        body = request.get_data(cache=False)
+        try:
+            received = receive(deps, job_id, token, headers=list(request.headers.items()), body=body)
+        except DeliveryRefused as refusal:
+            log.warning("delivery refused", extra={"job": job_id[:64], "why": str(refusal)})
+            return answers.error(401, "refused", "This delivery is not believed.")
+        except KeysUnavailable:
+            return _later("The signature can't be checked now.")
+        except SQLAlchemyError as trouble:
+            log.error("delivery not kept", extra={"job": job_id[:64], "why": type(trouble).__name__})
+            return _later("The delivery can't be kept now.")
+        return jsonify({"verdict": received.verdict})
+
+    return blueprint
+
+
+def _later(why: str) -> ResponseReturnValue:
+    return answers.error(503, "unavailable", f"{why} Deliver it again.", headers={"Retry-After": "5"})

@@ -1,0 +1,1 @@
+"""How looks at jobs get run: carriers and the worker around them."""
