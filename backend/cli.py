@@ -145,7 +145,9 @@ def _welcome(settings: Settings) -> list[str]:
     address = f"http://127.0.0.1:{settings.dashboard_port}"
     lines = ["", f"  Dailies:  {address}", f"  API:      http://{settings.host}:{settings.port}"]
     if settings.demo:
-        lines.append("  Demo mode: no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything.")
+        lines.append(
+            "  Demo mode: no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything."
+        )
     elif not settings.webhooks_reach_us:
         lines.append("  No public https PUBLIC_URL is set: polling is at work instead of webhooks.")
     return [*lines, "  Ctrl-C stops everything.", ""]

@@ -31,6 +31,10 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+#: JSON whose None is SQL's NULL, not the JSON word.
+Json = JSON(none_as_null=True)
+
+
 def _moment(**column: Any) -> Any:
     return Field(sa_type=Moment, **column)
 
@@ -60,20 +64,20 @@ class Job(SQLModel, table=True):
     model: str  #: the provider's endpoint id
     prompt: str = Field(sa_type=Text)  #: as the person wrote it
     sent_prompt: str = Field(sa_type=Text)  #: prompt and style, composed
-    style: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
-    params: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    style: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    params: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     image: str | None = None  #: upload id, or a URL
-    payload: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  #: what is posted, the photo aside
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what is posted, the photo aside
     image_field: str | None = None  #: the model's own name for its first photo
     image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
     estimate_usd: float | None = None
-    price: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: {unit, unit_usd} at creation
+    price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
 
     # where it stands
     state: str
     state_at: datetime = _moment()
     version: int = 0  #: rises with every write that others must notice
-    error: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: {code, message, charged, detail, at}
+    error: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {code, message, charged, detail, at}
     cancel_requested_at: datetime | None = _moment(default=None)
 
     # when it is looked at, and by whom
@@ -92,7 +96,7 @@ class Job(SQLModel, table=True):
     queue_position: int | None = None
     result_url: str | None = Field(default=None, sa_type=Text)
     result_size_bytes: int | None = Field(default=None, sa_type=BigInteger)
-    result: dict[str, Any] | None = Field(default=None, sa_type=JSON)  #: the model's whole output
+    result: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: the model's whole output
 
     # bringing it home
     fetched_bytes: int | None = Field(default=None, sa_type=BigInteger)
@@ -139,7 +143,7 @@ class Delivery(SQLModel, table=True):
     verdict: str  #: applied, no_effect, asked, stale, unreadable, conflict, orphan
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     body_sha256: str
-    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     signed_at: datetime = _moment()
     received_at: datetime = _moment()
     last_at: datetime = _moment()
@@ -210,7 +214,7 @@ class Fact(SQLModel, table=True):
     __tablename__ = "fact"
 
     name: str = Field(primary_key=True)
-    value: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    value: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     at: datetime = _moment()
 
 
@@ -222,4 +226,4 @@ class Sweep(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     started_at: datetime = _moment()
     took_s: float
-    did: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    did: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

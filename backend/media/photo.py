@@ -55,23 +55,28 @@ def clean_photo(
             part.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             raw.unlink(missing_ok=True)
             _keep(io.BytesIO(source) if isinstance(source, bytes) else source, raw, max_bytes)
-        found = child.run(
-            "backend.media.picture:clean",
-            CLEAN_S,
-            source=str(raw),
-            target=str(part),
-            max_pixels=max_pixels,
-        )
-        with own_disk(), open(part, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return Photo(path=part, sha256=sha256, size_bytes=file.tell(), **found)
-    except child.Unfit as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise InvalidRequest({"file": f"This photo can't be used: {error}."}) from error
+        return _redrawn(raw, part, max_pixels)
+    except BaseException as error:
+        _remove(part)
+        if isinstance(error, child.Unfit):
+            raise InvalidRequest({"file": f"This photo can't be used: {error}."}) from error
+        raise
     finally:
-        with contextlib.suppress(OSError):
-            raw.unlink(missing_ok=True)
+        _remove(raw)
+
+
+def _redrawn(raw: Path, part: Path, max_pixels: int) -> Photo:
+    found = child.run(
+        "backend.media.picture:clean", CLEAN_S, source=str(raw), target=str(part), max_pixels=max_pixels
+    )
+    with own_disk(), open(part, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Photo(path=part, sha256=sha256, size_bytes=file.tell(), **found)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _keep(source: BinaryIO, raw: Path, max_bytes: int) -> None:

@@ -39,11 +39,7 @@ def draw(path: str, preview: str) -> None:
                 with os.fdopen(handle, "w+b") as out:
                     _draw(reader, out)
         except FFmpegError as error:
-            target.unlink(missing_ok=True)
             raise Unfit(f"no preview can be made of it ({error.strerror})") from error
-        except Unfit:
-            target.unlink(missing_ok=True)
-            raise
 
 
 def _draw(reader: Any, out: Any) -> None:

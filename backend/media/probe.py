@@ -1,7 +1,9 @@
 """Is this file a whole video? Its length, size, poster and preview, found out in a child process."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.domain.errors import MediaBroken
 from backend.media import child
@@ -36,13 +38,9 @@ def inspect(path: Path, *, poster: Path | None = None, timeout_s: float = INSPEC
         StorageFull: the poster can't be written.
         MediaUnreachable: it can't be checked on this machine now.
     """
-    try:
-        found = child.run(
-            "backend.media.video:examine", timeout_s, path=str(path), poster=str(poster) if poster else None
-        )
-        return Probed(**found)
-    except child.Unfit as error:
-        raise MediaBroken(f"What arrived is no whole video: {error}.") from error
+    made = [poster] if poster else []
+    found = _run("examine", "video", made, timeout_s, path=str(path), poster=str(poster) if poster else None)
+    return Probed(**found)
 
 
 def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_S) -> None:
@@ -52,8 +50,17 @@ def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_S) -> 
         MediaBroken: none can be made of it.
         StorageFull, MediaUnreachable: as for `inspect`.
     """
+    _run("draw", "preview", [preview], timeout_s, path=str(path), preview=str(preview))
+
+
+def _run(function: str, module: str, made: list[Path], timeout_s: float, **arguments: Any) -> Any:
+    """Call a function in a child; when it fails, what it may have begun to write is removed."""
     try:
-        child.run("backend.media.preview:draw", timeout_s, path=str(path), preview=str(preview))
-    except child.Unfit as error:
-        preview.unlink(missing_ok=True)
-        raise MediaBroken(f"No preview could be made: {error}.") from error
+        return child.run(f"backend.media.{module}:{function}", timeout_s, **arguments)
+    except BaseException as error:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if isinstance(error, child.Unfit):
+            raise MediaBroken(f"What arrived is no whole video: {error}.") from error
+        raise

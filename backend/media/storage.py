@@ -102,7 +102,12 @@ class LocalStorage:
         """See `Storage`. A part on another file system is copied under a hidden name first."""
         folder, name = _split(key)
         with own_disk(), self._folder(folder, make=True) as where:
-            handle = os.open(part, _FILE)
+            try:
+                handle = os.open(part, _FILE)
+            except FileNotFoundError:
+                if _size(name, where) is None:
+                    raise
+                return  # placed before, by a call that was cut short after it
             try:
                 if _size(name, where) != _regular_size(handle):
                     os.fchmod(handle, 0o640)
@@ -126,7 +131,7 @@ class LocalStorage:
             with self._folder(folder) as where:
                 handle = os.open(name, _FILE, dir_fd=where)
         except OSError as error:
-            if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            if error.errno in _IS_LINK:
                 raise FileNotFoundError(errno.ENOENT, "no such file in storage", key) from error
             raise
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -137,14 +142,14 @@ class LocalStorage:
     def size(self, key: str) -> int | None:
         """See `Storage`."""
         folder, name = _split(key)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._folder(folder) as where:
+        with contextlib.suppress(FileNotFoundError), self._folder(folder) as where:
             return _size(name, where)
         return None
 
     def remove(self, key: str) -> None:
         """See `Storage`."""
         folder, name = _split(key)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._folder(folder) as where:
+        with contextlib.suppress(FileNotFoundError), self._folder(folder) as where:
             os.unlink(name, dir_fd=where)
             os.fsync(where)
 
@@ -191,13 +196,15 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def _folder(self, name: str, *, make: bool = False) -> Iterator[int]:
-        """A handle on the root or on one folder in it, which is no link."""
+        """A handle on the root, or on one folder in it that is no link. FileNotFoundError: not there."""
         if make:
             self.root.mkdir(mode=0o750, parents=True, exist_ok=True)
-        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            if name:
-                handle = _enter(handle, name, make=make)
+            handle = _enter(root, name, make=make) if name else os.dup(root)
+        finally:
+            os.close(root)
+        try:
             yield handle
         finally:
             os.close(handle)
@@ -214,6 +221,8 @@ class LocalStorage:
                     yield start + entry.name
 
 
+#: What opening a link without following it gives.
+_IS_LINK = frozenset({errno.ELOOP, errno.ENOTDIR})
 _DRAFT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -225,15 +234,17 @@ def _split(key: str) -> tuple[str, str]:
 
 
 def _enter(root: int, name: str, *, make: bool) -> int:
-    """A handle on a folder in the root, in exchange for the root's."""
+    """A handle on a folder in the root."""
+    if make:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o750, dir_fd=root)
+            os.fsync(root)
     try:
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, 0o750, dir_fd=root)
-                os.fsync(root)
         return os.open(name, _FOLDER, dir_fd=root)
-    finally:
-        os.close(root)
+    except OSError as error:
+        if make or error.errno not in _IS_LINK:
+            raise
+        raise FileNotFoundError(errno.ENOENT, "no such folder in storage", name) from error
 
 
 def _size(name: str, where: int) -> int | None:

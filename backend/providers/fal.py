@@ -211,7 +211,9 @@ class FalProvider:
         try:
             return self._http.get(url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
+            raise ProviderBusy(
+                f"fal could not be asked ({type(error).__name__}).", code="unreachable"
+            ) from error
 
     def _failure(self, ref: Ref, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
@@ -270,15 +272,16 @@ def _refusal(response: requests.Response, body: bytes) -> Exception:
     if status == 429:
         wait = _retry_after_s(response.headers.get("Retry-After"))
         return ProviderUnsent(
-            f"fal takes no more requests just now: {reason}", code="http_429", detail=detail, retry_after_s=wait
+            f"fal takes no more requests just now: {reason}",
+            code="http_429",
+            detail=detail,
+            retry_after_s=wait,
         )
     if status in REFUSALS:
         code = fal_answers.error_type(answer) or f"http_{status}"
         return ProviderRefused(reason, code=code, detail=detail, pauses=status in (401, 403))
     if status >= 500 and fal_answers.is_fal_error(answer):
-        return ProviderUnsent(
-            reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES
-        )
+        return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES)
     return ProviderUnanswered(
         f"Something between here and fal answered {status}. The take may have been accepted.",
         code=f"http_{status}",

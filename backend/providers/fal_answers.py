@@ -75,9 +75,7 @@ def model_failure(status: int, body: Any) -> Errored | None:
     if status in (401, 403, 404, 408, 409, 410, 425, 429):
         if not (is_model_error(body) and status in (403, 404, 409)):
             return None
-    elif status >= 500 and not is_model_error(body):
-        return None
-    elif status < 400 or _still_working(body):
+    elif (status >= 500 and not is_model_error(body)) or status < 400 or _still_working(body):
         return None
     code = error_type(body) or f"http_{status}"
     return Errored(

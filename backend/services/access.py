@@ -69,14 +69,14 @@ def create_token(deps: Deps, name: str, role: Role) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidRequest({"name": "use 1 to 64 letters, digits, spaces and . _ @ -"})
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row = Token(
-        id=token_id, name=name, role=role, secret_sha256=_hash(secret), created_at=deps.clock.now()
-    )
+    row = Token(id=token_id, name=name, role=role, secret_sha256=_hash(secret), created_at=deps.clock.now())
     try:
         with deps.store.begin() as session:
             tokens.add(session, row)
     except IntegrityError as error:
-        raise InvalidRequest({"name": f"there is a token called {name} already; choose another name"}) from error
+        raise InvalidRequest(
+            {"name": f"there is a token called {name} already; choose another name"}
+        ) from error
     return f"dailies_{token_id}_{secret}"
 
 

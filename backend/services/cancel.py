@@ -28,14 +28,24 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise NotFound("There is no take with that id.")
         if job.state == JobState.CREATED:
             return jobs.advance(
-                session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name,
-                cancel_requested_at=now, error=_stopped(now.isoformat(), "no", "Nothing was sent."),
+                session,
+                job_id,
+                JobEvent.CANCELLED,
+                at=now,
+                by=viewer.name,
+                cancel_requested_at=now,
+                error=_stopped(now.isoformat(), "no", "Nothing was sent."),
             )
         if job.state == JobState.HELD:
             said = "It may have been accepted; a video that comes anyway is kept."
             return jobs.advance(
-                session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name,
-                cancel_requested_at=now, error=_stopped(now.isoformat(), "maybe", said),
+                session,
+                job_id,
+                JobEvent.CANCELLED,
+                at=now,
+                by=viewer.name,
+                cancel_requested_at=now,
+                error=_stopped(now.isoformat(), "maybe", said),
             )
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
@@ -65,11 +75,17 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
         if claim.job.state in (JobState.QUEUED, JobState.RUNNING):  # the two answers disagree: ask again
             defer(deps, claim, due_in_s=policy.backoff_s(claim.job.polls))
         return
-    said = "The provider was told to stop. It may still bill what it had begun; a video that comes anyway is kept."
+    said = (
+        "The provider was told to stop. It may still bill what it had begun; "
+        "a video that comes anyway is kept."
+    )
     record(
-        deps, claim, JobEvent.CANCELLED,
+        deps,
+        claim,
+        JobEvent.CANCELLED,
         due_in_s=policy.poll_s(0, first_s=deps.settings.first_poll),
-        polls=0, queue_position=None,
+        polls=0,
+        queue_position=None,
         error=_stopped(deps.clock.now().isoformat(), "maybe", said),
     )
 

@@ -13,7 +13,6 @@ from backend.models import Job
 from backend.services.deps import Deps
 from backend.store import jobs
 
-
 #: A look that lasts longer than this has gone wrong; its claim is no longer extended, and another
 #: worker takes over. Downloads have their own deadline, which is shorter.
 LONGEST_LOOK_S = 2 * 3600.0
@@ -121,5 +120,3 @@ def error_of(deps: Deps, error: Exception, *, charged: str, next_step: str) -> d
         "detail": detail,
         "at": deps.clock.now().isoformat(),
     }
-
-

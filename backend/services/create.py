@@ -92,9 +92,7 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
     Raises:
         InvalidRequest: names every field at fault.
     """
-    faults: dict[str, str] = {
-        str(name)[:80]: "is no field of a take" for name in asked if name not in FIELDS
-    }
+    faults: dict[str, str] = {str(name)[:80]: "is no field of a take" for name in asked if name not in FIELDS}
     prompt = _text(asked, "prompt", faults)
     style = _style(asked.get("style"), faults)
     params = _params(asked.get("params"), faults)
@@ -121,9 +119,7 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
     )
 
 
-def _row(
-    deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str, parent_id: str | None
-) -> Job:
+def _row(deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str, parent_id: str | None) -> Job:
     now = deps.clock.now()
     price = wish.model.price
     return Job(
@@ -249,9 +245,7 @@ def _prompt(
     return sent
 
 
-def _image(
-    deps: Deps, viewer: Viewer, model: VideoModel, image: str | None, faults: dict[str, str]
-) -> None:
+def _image(deps: Deps, viewer: Viewer, model: VideoModel, image: str | None, faults: dict[str, str]) -> None:
     if "image" in faults:
         return
     if image is None:

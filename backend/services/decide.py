@@ -41,11 +41,15 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         fresh = jobs.get(session, held.id)
         if fresh.state == JobState.HELD:
             jobs.advance(
-                session, held.id, JobEvent.CANCELLED, at=deps.clock.now(), by=viewer.name,
+                session,
+                held.id,
+                JobEvent.CANCELLED,
+                at=deps.clock.now(),
+                by=viewer.name,
                 note=f"sent again as {again.id}",
                 error={
                     **(held.error or {}),
-                    "next": f"It was sent again as {again.id}. Should a video of this one come too, it is kept.",
+                    "next": f"It was sent again as {again.id}. Should its own video come too, it is kept.",
                 },
             )
     return again

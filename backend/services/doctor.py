@@ -28,7 +28,9 @@ def _key(deps: Deps) -> Check:
     try:
         good = deps.provider("fal").key_works()
     except ProviderBusy as error:
-        hint = "Start the simulator: python -m backend simulator" if deps.settings.demo else "Check the network."
+        hint = (
+            "Start the simulator: python -m backend simulator" if deps.settings.demo else "Check the network."
+        )
         return Check(name, False, f"{error} {hint}")
     return Check(name, good, "fal takes the key." if good else "fal refuses FAL_KEY: set one that is valid.")
 
@@ -50,7 +52,11 @@ def _public_url(deps: Deps) -> Check:
     except requests.RequestException as error:
         says = f"{url} can't be reached ({type(error).__name__}): start the sidecar, or put PUBLIC_URL right."
         return Check("public URL", False, says)
-    says = "The sidecar answers there." if status == 200 else f"{url}/healthz answers {status}: is that the sidecar?"
+    says = (
+        "The sidecar answers there."
+        if status == 200
+        else f"{url}/healthz answers {status}: is that the sidecar?"
+    )
     return Check("public URL", status == 200, says)
 
 

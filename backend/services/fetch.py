@@ -41,8 +41,9 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
     Afterwards the job is `stored` with a whole, hashed file; or as before, due again after a
     back-off, with the reason on the row; or `failed` when the provider has lost what it made.
     """
-    part = parts.path_for(deps.settings.parts_dir, claim.job.id, claim.owner)
-    poster = part.with_suffix(".webp")
+    folder = deps.settings.parts_dir
+    part = folder / parts.name(claim.job.id, claim.owner)
+    poster = folder / parts.name(f"{claim.job.id}-poster", claim.owner)
     try:
         got = _download(deps, claim, part)
         probed = probe.inspect(part, poster=poster)
@@ -75,7 +76,7 @@ def _download(deps: Deps, claim: Claim, part: Path) -> Downloaded:
         limits=deps.limits,
         size_bytes=job.result_size_bytes,
         progress=_reporter(deps, claim),
-        leftover=parts.leftover(deps.settings.parts_dir, job.id, besides=claim.owner),
+        leftover=next(iter(parts.leftovers(deps.settings.parts_dir, job.id)), None),
     )
 
 
@@ -143,7 +144,10 @@ def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
     """Try again later, without a limit; now and then ask the provider for a fresh link first."""
     attempts = claim.job.attempts + 1
     told = error_of(
-        deps, error, charged="yes", next_step="The provider has the video; fetching it is tried again by itself."
+        deps,
+        error,
+        charged="yes",
+        next_step="The provider has the video; fetching it is tried again by itself.",
     )
     news: dict[str, Any] = {"attempts": attempts, "error": told}
     if isinstance(error, MediaBroken | MediaDenied) or attempts % ASK_AGAIN_EVERY == 0:
@@ -160,7 +164,9 @@ def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
         _lost(deps, claim, error)
         return
     told = error_of(
-        deps, error, charged="yes",
+        deps,
+        error,
+        charged="yes",
         next_step="The link to the file is dead; the provider is asked for the result again by itself.",
     )
     defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=told, **(fresh or {}))
@@ -184,7 +190,10 @@ def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
 def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
     told = error_of(
         deps,
-        MediaGone(f"The video was made, and is lost: the provider has neither the file nor the result any more. {error}"),
+        MediaGone(
+            "The video was made, and is lost: the provider has neither the file nor the result any more. "
+            f"{error}"
+        ),
         charged="yes",
         next_step="It can't be fetched any more. Should the provider bring it back, it is still taken.",
     )
@@ -192,5 +201,11 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
     with deps.store.begin() as session:
         claim.job = jobs.advance(
-            session, claim.job.id, JobEvent.LOST, at=deps.clock.now(), by=claim.by, owner=claim.owner, error=told
+            session,
+            claim.job.id,
+            JobEvent.LOST,
+            at=deps.clock.now(),
+            by=claim.by,
+            owner=claim.owner,
+            error=told,
         )

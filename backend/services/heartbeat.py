@@ -45,7 +45,10 @@ def workers(deps: Deps) -> list[WorkerSign]:
         found = facts.named(session, "worker:")
     signs = [
         WorkerSign(
-            fact.name.removeprefix("worker:"), fact.at, fact.value.get("in_hand", 0), now - fact.at <= DEAD_AFTER
+            fact.name.removeprefix("worker:"),
+            fact.at,
+            fact.value.get("in_hand", 0),
+            now - fact.at <= DEAD_AFTER,
         )
         for fact in found
     ]

@@ -1,4 +1,4 @@
-"""Takes as people and programs look at them: one, a page of them, what is moving, how long it usually takes."""
+"""Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

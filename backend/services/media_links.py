@@ -62,13 +62,18 @@ def open_media(deps: Deps, key: str, *, expires: str | None, signature: str | No
     if not valid_key(key):
         raise NotFound("There is no such file.")
     now = deps.clock.now().timestamp()
-    fits = hmac.compare_digest(_signature(deps, key, expires or "").encode(), (signature or "").encode("utf-8", "replace"))
+    fits = hmac.compare_digest(
+        _signature(deps, key, expires or "").encode(), (signature or "").encode("utf-8", "replace")
+    )
     if not fits or not (expires or "").isdecimal() or int(expires or 0) < now:
-        raise NotAllowed("This link is altered or has expired; load the page again for a fresh one.", status=403)
-    path = deps.storage.path(key)
-    redirect = None if path is not None else deps.storage.link(key, expires_s=LINK_LIFE_S)
-    if path is None and redirect is None:
-        raise NotFound("There is no such file.")
+        raise NotAllowed(
+            "This link is altered or has expired; load the page again for a fresh one.", status=403
+        )
+    try:
+        path = deps.storage.path(key)
+        redirect = None if path is not None else deps.storage.link(key, expires_s=LINK_LIFE_S)
+    except FileNotFoundError:
+        raise NotFound("This file is not there. If it is a take's, it is being fetched again.") from None
     return MediaFile(
         path=path,
         redirect=redirect,

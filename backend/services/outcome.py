@@ -11,6 +11,19 @@ from backend.providers.base import Errored, Finished
 from backend.store import jobs
 
 
+def apply(
+    session: Session, job: Job, result: Finished | Errored, *, at: datetime, by: str, **values: Any
+) -> Job:
+    """Record how a request ended.
+
+    Raises:
+        Outrun: the job is past that already.
+    """
+    if isinstance(result, Finished):
+        return apply_finished(session, job, result, at=at, by=by, **values)
+    return apply_errored(session, job, result, at=at, by=by, **values)
+
+
 def apply_finished(
     session: Session, job: Job, finished: Finished, *, at: datetime, by: str, **values: Any
 ) -> Job:
@@ -73,8 +86,13 @@ def charged(failed: Errored) -> str:
     Source: fal documentation, "FAQ", on billing of failed requests.
     """
     own_fault = {
-        "internal_server_error", "generation_timeout", "downstream_service_error",
-        "downstream_service_unavailable", "request_timeout", "startup_timeout", "internal_error",
+        "internal_server_error",
+        "generation_timeout",
+        "downstream_service_error",
+        "downstream_service_unavailable",
+        "request_timeout",
+        "startup_timeout",
+        "internal_error",
     }
     return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
 

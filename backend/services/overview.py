@@ -122,8 +122,8 @@ def banners(deps: Deps) -> list[Banner]:
         Banner(
             "error",
             f"{paused.provider} refuses our key: nothing is sent",
-            f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; one take is "
-            "let through now and then to see whether it works again.",
+            f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; "
+            "one take is let through now and then to see whether it works again.",
         )
         for paused in pause.current(deps)
     ]
@@ -138,13 +138,18 @@ def banners(deps: Deps) -> list[Banner]:
                 "warning",
                 "No webhooks: polling is at work",
                 f"PUBLIC_URL is {deps.settings.public_url}, which fal can't reach, so takes are asked about "
-                "instead. Everything arrives, only later. Set PUBLIC_URL to a public https address to be told at once.",
+                "instead. Everything arrives, only later. Set PUBLIC_URL to a public https address "
+                "to be told at once.",
             )
         )
     free = deps.storage.free_bytes()
     if free is not None and free < LOW_DISK_BYTES:
         found.append(
-            Banner("warning", "The disk is nearly full", f"{free / 1024**3:.1f} GB are free. Make room, or takes wait.")
+            Banner(
+                "warning",
+                "The disk is nearly full",
+                f"{free / 1024**3:.1f} GB are free. Make room, or takes wait.",
+            )
         )
     return found
 
@@ -154,7 +159,9 @@ def _database(deps: Deps) -> Check:
         with deps.store.read() as session:
             facts.get(session, sweep.LAST)
     except SQLAlchemyError as error:
-        return Check("database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`.")
+        return Check(
+            "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."
+        )
     return Check("database", True, "It answers.")
 
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from backend.domain.errors import NotFound, ProviderRefused, ProviderUnsent
 from backend.media.photo import clean_photo
@@ -25,7 +25,7 @@ INLINE_MAX_BYTES = 10 * 1024 * 1024
 NAME_CHARS = 120
 
 
-def create_upload(deps: Deps, viewer: Viewer, source: BinaryIO | bytes, *, file_name: str) -> Upload:
+def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
     """Take a photo in: checked, turned upright, stripped of metadata, kept once per owner.
 
     Raises:
@@ -134,5 +134,3 @@ def _shown_name(name: str) -> str:
     """A file name as text to show, never a path: the last part, printable, bounded."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(char for char in last if char.isprintable())[:NAME_CHARS] or "photo"
-
-

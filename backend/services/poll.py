@@ -1,4 +1,4 @@
-"""Ask the provider where a job stands. The sweep is the promise: without any webhook this path alone works."""
+"""Ask the provider where a job stands. Without any webhook this path alone brings every take home."""
 
 import logging
 
@@ -50,9 +50,8 @@ def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
         Outrun: somebody else recorded an end first.
     """
     now = deps.clock.now()
-    apply = outcome.apply_finished if isinstance(result, Finished) else outcome.apply_errored
     with deps.store.begin() as session:
-        claim.job = apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)  # type: ignore[operator]
+        claim.job = outcome.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
 
 
 def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
@@ -95,7 +94,13 @@ def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
         return
     told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
     attempts = job.attempts + 1
-    defer(deps, claim, due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S), attempts=attempts, error=told)
+    defer(
+        deps,
+        claim,
+        due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S),
+        attempts=attempts,
+        error=told,
+    )
 
 
 def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
@@ -115,5 +120,3 @@ def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     )
     log.warning("forgotten by the provider", extra={"job": job.id, "request": job.request_id})
     record(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.SEARCH_FIRST_S, error=told)
-
-

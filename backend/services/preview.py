@@ -1,10 +1,12 @@
 """A small muted preview of a stored video, made once, after the video is safe."""
 
 import logging
+from pathlib import Path
 
 from backend.domain import policy
 from backend.domain.errors import MediaError
 from backend.media import parts, probe
+from backend.models import Video
 from backend.services.claims import Claim, defer
 from backend.services.deps import Deps
 from backend.store import videos
@@ -20,11 +22,11 @@ def make_preview(deps: Deps, claim: Claim) -> None:
     assert claim.job.video_id is not None
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
-    source = deps.storage.path(video.key)
+    source = _source(deps, video)
     if video.preview_key is not None or video.preview_tries >= TRIES or source is None:
         defer(deps, claim, due_in_s=None)
         return
-    part = parts.path_for(deps.settings.parts_dir, claim.job.id, claim.owner).with_suffix(".webm")
+    part = deps.settings.parts_dir / parts.name(f"{claim.job.id}-preview", claim.owner)
     key = f"previews/{video.sha256}.webm"
     try:
         probe.make_preview(source, part)
@@ -41,3 +43,10 @@ def make_preview(deps: Deps, claim: Claim) -> None:
         defer(deps, claim, due_in_s=None)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _source(deps: Deps, video: Video) -> Path | None:
+    try:
+        return deps.storage.path(video.key)
+    except FileNotFoundError:  # the sweep will find that, too
+        return None

@@ -7,13 +7,13 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session
 
 from backend.domain.errors import DeliveryRefused, NotFound, NotNow, Outrun
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Delivery, Job
-from backend.providers.base import Finished
 from backend.providers.fal_webhook import Said, Signed, genuine, read_body, read_headers, token_fits
 from backend.services import outcome
 from backend.services.access import Role, Viewer
@@ -64,7 +64,11 @@ def receive(
             verdict="",
             body=body,
             body_sha256=hashlib.sha256(body).hexdigest(),
-            headers={"request_id": signed.request_id, "user_id": signed.user_id, "timestamp": signed.timestamp},
+            headers={
+                "request_id": signed.request_id,
+                "user_id": signed.user_id,
+                "timestamp": signed.timestamp,
+            },
             signed_at=signed.signed_at,
             received_at=now,
             last_at=now,
@@ -93,7 +97,9 @@ def replay(deps: Deps, viewer: Viewer, delivery_id: str) -> str:
             job = jobs.get(session, delivery.job_id)
         except NotFound:
             raise NotNow("Its take is not in this database, so there is nothing to apply it to.") from None
-        _apply(deps, session, job, read_body(delivery.body), delivery.request_id, by=f"replay by {viewer.name}")
+        _apply(
+            deps, session, job, read_body(delivery.body), delivery.request_id, by=f"replay by {viewer.name}"
+        )
         log.info("replayed", extra={"job": job.id, "delivery": delivery_id, "at": now.isoformat()})
         return jobs.get(session, job.id).state
 
@@ -179,10 +185,12 @@ def _apply(deps: Deps, session: Session, job: Job, said: Said, request_id: str, 
     if said.outcome is None:
         _ask(deps, session, job, said.request_id)
         return "unreadable" if said.status == "unreadable" else "asked"
-    apply = outcome.apply_finished if isinstance(said.outcome, Finished) else outcome.apply_errored
-    adopted = {"request_id": job.request_id or request_id, "submitted_at": job.submitted_at or job.state_at}
+    adopted: dict[str, Any] = {
+        "request_id": job.request_id or request_id,
+        "submitted_at": job.submitted_at or job.state_at,
+    }
     try:
-        apply(session, job, said.outcome, at=now, by=by, **adopted)  # type: ignore[operator]
+        outcome.apply(session, job, said.outcome, at=now, by=by, **adopted)
     except Outrun:
         return "no_effect"
     deps.carrier.wake(session, job.id)
@@ -195,12 +203,17 @@ def _ask(deps: Deps, session: Session, job: Job, request_id: str | None) -> None
     adopts = job.request_id is None and request_id is not None
     if adopts and job.state in TRANSITIONS[JobEvent.ACCEPTED][0]:
         jobs.advance(
-            session, job.id, JobEvent.ACCEPTED, at=now, by="webhook", due_at=now,
-            request_id=request_id, submitted_at=job.submitted_at or job.state_at, polls=0,
+            session,
+            job.id,
+            JobEvent.ACCEPTED,
+            at=now,
+            by="webhook",
+            due_at=now,
+            request_id=request_id,
+            submitted_at=job.submitted_at or job.state_at,
+            polls=0,
         )
-    elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD):
-        jobs.wake(session, job.id, at=now)
-    elif job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED):
+    elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)):
         jobs.wake(session, job.id, at=now)
     else:
         return

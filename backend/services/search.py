@@ -36,7 +36,9 @@ def search_job(deps: Deps, claim: Claim) -> None:
         _ask_for_known(deps, claim)
         return
     try:
-        listed = deps.provider(job.provider).listed(job.model, since=(job.submitted_at or job.state_at) - SKEW)
+        listed = deps.provider(job.provider).listed(
+            job.model, since=(job.submitted_at or job.state_at) - SKEW
+        )
     except ProviderBusy as error:
         log.info("held job not looked for", extra={"job": job.id, "why": str(error)})
         _later(deps, claim)
@@ -46,9 +48,16 @@ def search_job(deps: Deps, claim: Claim) -> None:
         if found is not None:
             now = deps.clock.now()
             claim.job = jobs.advance(
-                session, job.id, JobEvent.ACCEPTED, at=now, by=claim.by, owner=claim.owner,
+                session,
+                job.id,
+                JobEvent.ACCEPTED,
+                at=now,
+                by=claim.by,
+                owner=claim.owner,
                 note="found in the provider's records",
-                request_id=found.request_id, due_at=now, polls=0,
+                request_id=found.request_id,
+                due_at=now,
+                polls=0,
             )
             log.info("found", extra={"job": job.id, "request": found.request_id})
             return
@@ -103,7 +112,14 @@ def _ask_for_known(deps: Deps, claim: Claim) -> None:
     now = deps.clock.now()
     with deps.store.begin() as session:
         claim.job = jobs.advance(
-            session, claim.job.id, JobEvent.ACCEPTED, at=now, by=claim.by, owner=claim.owner, due_at=now, polls=0
+            session,
+            claim.job.id,
+            JobEvent.ACCEPTED,
+            at=now,
+            by=claim.by,
+            owner=claim.owner,
+            due_at=now,
+            polls=0,
         )
 
 

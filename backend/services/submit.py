@@ -37,9 +37,7 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=False)
         return
-    job = record(
-        deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0, image_link=link, attempts=claim.job.attempts
-    )
+    job = record(deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0, image_link=link, attempts=claim.job.attempts)
     try:
         receipt = deps.provider(job.provider).submit(job.model, payload, webhook_url=webhook_url(deps, job))
     except ProviderUnsent as error:
@@ -71,8 +69,13 @@ def hold(deps: Deps, claim: Claim, error: Exception) -> None:
         "watched for it; you can keep waiting, send it again or give up.",
     )
     record(
-        deps, claim, JobEvent.UNANSWERED, due_in_s=policy.SEARCH_FIRST_S, error=told,
-        submitted_at=claim.job.state_at, webhook_asked=deps.settings.webhooks_reach_us,
+        deps,
+        claim,
+        JobEvent.UNANSWERED,
+        due_in_s=policy.SEARCH_FIRST_S,
+        error=told,
+        submitted_at=claim.job.state_at,
+        webhook_asked=deps.settings.webhooks_reach_us,
     )
 
 
@@ -93,9 +96,7 @@ def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
     pause.lift(deps, claim.job.provider)
 
 
-def _adopt(
-    deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str
-) -> Job:
+def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str) -> Job:
     urls: dict[str, Any] = {
         "status_url": receipt.status_url,
         "response_url": receipt.response_url,
@@ -109,7 +110,11 @@ def _adopt(
         return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
     waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
     return jobs.advance(
-        session, job.id, JobEvent.ACCEPTED, at=now, by=by,
+        session,
+        job.id,
+        JobEvent.ACCEPTED,
+        at=now,
+        by=by,
         due_at=now + timedelta(seconds=waits_s),
         request_id=receipt.request_id,
         queue_position=receipt.queue_position,
@@ -137,7 +142,10 @@ def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) ->
 
 def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
     told = error_of(
-        deps, error, charged="no", next_step="It is not sent again. Use it again with what the reason asks for."
+        deps,
+        error,
+        charged="no",
+        next_step="It is not sent again. Use it again with what the reason asks for.",
     )
     record(deps, claim, JobEvent.REFUSED, error=told)
     if error.pauses:
@@ -150,7 +158,8 @@ def submitting_overdue(deps: Deps, claim: Claim) -> None:
     Whoever comes here holds the claim, so that worker's lease has run out.
     """
     hold(
-        deps, claim,
+        deps,
+        claim,
         ProviderUnanswered(
             "The program stopped while it was sending. The take may have been accepted.", code="interrupted"
         ),

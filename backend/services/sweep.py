@@ -99,7 +99,9 @@ def _find_missing(deps: Deps) -> int:
         last_id = walk.value["last_id"] if walk else ""
         batch = videos.after(session, last_id, limit=FILES_A_SWEEP)
     gone = [
-        video for video in batch if video.missing_at is None and deps.storage.size(video.key) != video.size_bytes
+        video
+        for video in batch
+        if video.missing_at is None and deps.storage.size(video.key) != video.size_bytes
     ]
     reached = batch[-1].id if len(batch) == FILES_A_SWEEP else ""
     if gone or reached != last_id:
@@ -126,7 +128,11 @@ def _remove_leftovers(deps: Deps) -> int:
     with deps.store.read() as session:
         live = jobs.held_claims(session, now=deps.clock.now())
         wanted = jobs.fetching(session)
-    removed = parts.remove_dead(folder, live=live, wanted=wanted)
+    # What a waiting job will go on with is as good as claimed.
+    live |= {
+        (job_id, left.name.split(".")[1]) for job_id in wanted for left in parts.leftovers(folder, job_id)
+    }
+    removed = len(parts.remove_dead(folder, live))
     for left in folder.glob("upload-*"):
         if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
             shutil.rmtree(left, ignore_errors=True)

@@ -63,7 +63,9 @@ class Simulator:
         if "times" in faults and self._seen(endpoint, given) > wanted.number(faults, "times"):
             faults = {}
         for rule in self.ledger.rules():
-            if (rule.match is None or rule.match in endpoint or rule.match in text) and self.ledger.spend(rule):
+            if (rule.match is None or rule.match in endpoint or rule.match in text) and self.ledger.spend(
+                rule
+            ):
                 faults |= rule.faults
         return faults
 

@@ -18,7 +18,9 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.get("/")
     def about() -> str:
-        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: backend/simulator/faults.py\n"
+        return (
+            "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: backend/simulator/faults.py\n"
+        )
 
     @blueprint.get("/sim/ledger")
     def ledger() -> Response:
@@ -26,7 +28,9 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.get("/sim/faults")
     def faults() -> Response:
-        return jsonify({"rules": [asdict(rule) for rule in sim.ledger.rules()], "names": sorted(wanted.NAMES)})
+        return jsonify(
+            {"rules": [asdict(rule) for rule in sim.ledger.rules()], "names": sorted(wanted.NAMES)}
+        )
 
     @blueprint.post("/sim/faults")
     def add_faults() -> tuple[Response, int]:
@@ -66,7 +70,9 @@ def ledger_of(sim: "Simulator", match: str | None = None) -> JSON:
 
     `accepted` counts the POSTs that were taken, `billed` the requests that cost something.
     """
-    posts = [asdict(post) for post in sim.ledger.posts() if _holds(match, post.input, post.endpoint, post.webhook)]
+    posts = [
+        asdict(post) for post in sim.ledger.posts() if _holds(match, post.input, post.endpoint, post.webhook)
+    ]
     requests = [asdict(r) for r in sim.ledger.requests() if _holds(match, r.input, r.endpoint, r.webhook)]
     mine = {r["request_id"] for r in requests}
     deliveries = [asdict(d) for d in sim.ledger.deliveries() if d.request_id in mine]
@@ -87,7 +93,7 @@ def _holds(match: str | None, *parts: Any) -> bool:
 
 def _parsed(words: Any) -> wanted.Faults:
     if not isinstance(words, list):
-        raise wanted.UnknownFault("faults: a list of names such as \"http=429\"")
+        raise wanted.UnknownFault('faults: a list of names such as "http=429"')
     return wanted.parse(words)
 
 

@@ -7,45 +7,45 @@ or input holds the text; `GET` lists the rules, `DELETE` clears them. The faults
 already there are replaced by `POST /sim/requests/<request id>/faults` with `{"faults": […]}`.
 Seconds are real ones, whatever the pace.
 
-| when     | name            | what happens                                                                  |
-|----------|-----------------|-------------------------------------------------------------------------------|
-| any      | times=N         | the marker's faults count for the first N POSTs of this very input only        |
-| submit   | lost-answer     | accepted, then the connection is closed without an answer                      |
-|          | half-answer     | accepted, then the answer stops in the middle                                  |
-|          | stall=S         | accepted, then nothing is said for S seconds (300)                             |
-|          | http=CODE       | fal's own JSON error with this code; not accepted                              |
-|          | retry-after=S   | with http: the header of that name                                             |
-|          | proxy=CODE      | a page of some nginx with this code (502); not accepted                        |
-|          | accepted        | with proxy: it was accepted all the same                                       |
-|          | garbage         | accepted, answered 200 with something that is not JSON                         |
-|          | dup-id          | answered 200 with the id of the request before; nothing new is accepted        |
-| run      | error=CODE      | the model fails: 422 is a content policy violation, 5xx its breakdown          |
-|          | slow=S          | takes S seconds to run                                                         |
-|          | requeue         | goes back from IN_PROGRESS to IN_QUEUE once                                    |
-|          | stuck           | stays IN_PROGRESS for ever                                                     |
-|          | cancel-ignored  | a cancel is answered 202, and the video comes (and is billed) anyway            |
-| asking   | poll-500=N      | the first N questions for status or result get 500 (all, without N)            |
+| when     | name            | what happens |
+|----------|-----------------|------------------------------------------------------------------------------|
+| any      | times=N         | the marker's faults count for the first N POSTs of this very input only |
+| submit   | lost-answer     | accepted, then the connection is closed without an answer |
+|          | half-answer     | accepted, then the answer stops in the middle |
+|          | stall=S         | accepted, then nothing is said for S seconds (300) |
+|          | http=CODE       | fal's own JSON error with this code; not accepted |
+|          | retry-after=S   | with http: the header of that name |
+|          | proxy=CODE      | a page of some nginx with this code (502); not accepted |
+|          | accepted        | with proxy: it was accepted all the same |
+|          | garbage         | accepted, answered 200 with something that is not JSON |
+|          | dup-id          | answered 200 with the id of the request before; nothing new is accepted |
+| run      | error=CODE      | the model fails: 422 is a content policy violation, 5xx its breakdown |
+|          | slow=S          | takes S seconds to run |
+|          | requeue         | goes back from IN_PROGRESS to IN_QUEUE once |
+|          | stuck           | stays IN_PROGRESS for ever |
+|          | cancel-ignored  | a cancel is answered 202, and the video comes (and is billed) anyway |
+| asking   | poll-500=N      | the first N questions for status or result get 500 (all, without N) |
 | webhook  | early           | sent before the submit is answered, which waits up to 2 s for its acknowledgement |
-|          | late=S          | sent S seconds after completion                                                |
-|          | never           | not sent                                                                       |
-|          | duplicated=N    | sent N times (2), all at once                                                  |
-|          | null-payload    | payload null and a payload_error                                               |
-|          | stale           | its timestamp is 10 minutes old                                                |
-|          | forged          | one with a bad signature comes first, then the real one                        |
-|          | foreign         | signed for another account; the real one never comes                           |
-|          | error-then-ok   | one that says ERROR first, then the real one                                   |
-|          | ok-then-error   | the real one, then one that says ERROR                                         |
-|          | new-status      | its status is a word that nobody knows yet                                     |
-| result   | no-video        | completed with an output that holds no video                                   |
-|          | expired         | asking for the result gets 404 (the status still answers)                      |
-| media    | media-404=N     | the first N downloads get 404 (all, without N; the same for the next four)     |
-|          | media-500=N     | 500                                                                            |
-|          | media-html=N    | 200 and a page of HTML                                                         |
-|          | media-cut=N     | the connection closes at two thirds of the file, Content-Length was right      |
-|          | media-no-range=N | Range is not understood: always the whole file, without validators            |
-|          | media-short     | the file itself ends at two thirds, all lengths agree                          |
-|          | media-slow=KBPS | so many kilobytes a second (64)                                                |
-|          | media-big=MB    | a valid MP4, padded with a `free` box to this size (100)                       |
+|          | late=S          | sent S seconds after completion |
+|          | never           | not sent |
+|          | duplicated=N    | sent N times (2), all at once |
+|          | null-payload    | payload null and a payload_error |
+|          | stale           | its timestamp is 10 minutes old |
+|          | forged          | one with a bad signature comes first, then the real one |
+|          | foreign         | signed for another account; the real one never comes |
+|          | error-then-ok   | one that says ERROR first, then the real one |
+|          | ok-then-error   | the real one, then one that says ERROR |
+|          | new-status      | its status is a word that nobody knows yet |
+| result   | no-video        | completed with an output that holds no video |
+|          | expired         | asking for the result gets 404 (the status still answers) |
+| media    | media-404=N     | the first N downloads get 404 (all, without N; the same for the next four) |
+|          | media-500=N     | 500 |
+|          | media-html=N    | 200 and a page of HTML |
+|          | media-cut=N     | the connection closes at two thirds of the file, Content-Length was right |
+|          | media-no-range=N | Range is not understood: always the whole file, without validators |
+|          | media-short     | the file itself ends at two thirds, all lengths agree |
+|          | media-slow=KBPS | so many kilobytes a second (64) |
+|          | media-big=MB    | a valid MP4, padded with a `free` box to this size (100) |
 """
 
 import re

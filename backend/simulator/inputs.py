@@ -91,7 +91,9 @@ def duration_s(given: JSON, default: Any = None) -> float:
     return _seconds(default) or DURATION_S
 
 
-def shape(given: JSON, *, default: Any = None, small: bool = False, photo_ratio: float | None = None) -> Shape:
+def shape(
+    given: JSON, *, default: Any = None, small: bool = False, photo_ratio: float | None = None
+) -> Shape:
     """Length and size of the video; both sides are multiples of 4, which every encoder likes.
 
     photo_ratio: width by height of the first picture, for a model that keeps its aspect.
@@ -150,14 +152,18 @@ def _data_uri(field: str, value: str) -> bytes:
 
 def _fetched(field: str, url: str, own_url: str) -> bytes:
     if not (_is_here(url) or url.startswith(own_url + "/")):
-        raise BadInput(field, "file_download_error", "Failed to download the file: the simulator asks this machine only.")
+        raise BadInput(
+            field, "file_download_error", "Failed to download the file: the simulator asks this machine only."
+        )
     try:
         with requests.Session() as session:
             session.trust_env = False
             with session.get(url, timeout=(3, 10), stream=True, allow_redirects=False) as answer:
                 if answer.status_code != 200:
                     raise BadInput(
-                        field, "file_download_error", f"Failed to download the file: got {answer.status_code}."
+                        field,
+                        "file_download_error",
+                        f"Failed to download the file: got {answer.status_code}.",
                     )
                 body = answer.raw.read(PHOTO_MAX_BYTES + 1, decode_content=True)
     except requests.RequestException as error:

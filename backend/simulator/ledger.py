@@ -133,7 +133,9 @@ class Ledger:
         """A request is over, and these webhooks are owed: both or neither."""
         with self._lock, self._db:
             self._run("BEGIN")
-            self._run("UPDATE request SET active = 0, data = ? WHERE id = ?", _text(request), request.request_id)
+            self._run(
+                "UPDATE request SET active = 0, data = ? WHERE id = ?", _text(request), request.request_id
+            )
             for delivery in deliveries:
                 self.save_delivery(delivery)
 
@@ -211,9 +213,9 @@ class Ledger:
     def shown(self, request_id: str, fault: str) -> int:
         """How often this fault was shown to those who downloaded this request's video."""
         return int(
-            self._run(
-                "SELECT count(*) FROM download WHERE request_id = ? AND fault = ?", request_id, fault
-            )[0][0]
+            self._run("SELECT count(*) FROM download WHERE request_id = ? AND fault = ?", request_id, fault)[
+                0
+            ][0]
         )
 
     def rules(self) -> list[Rule]:

@@ -28,11 +28,17 @@ class Lettering:
             draw.text((left, top + number * leading), line, fill=238, font=font)
         below = top + leading * len(lines) + round(size * 0.25)
         draw.text((left, below), note, fill=150, font=small)
-        draw.line((left, top - size * 0.55, left + size * 2.2, top - size * 0.55), fill=170, width=max(1, size // 12))
+        draw.line(
+            (left, top - size * 0.55, left + size * 2.2, top - size * 0.55),
+            fill=170,
+            width=max(1, size // 12),
+        )
         shadow = ink.filter(ImageFilter.GaussianBlur(size * 0.45))
         self._from = max(0, top - 2 * size)
         self._ink: F = (np.asarray(ink, np.float32) / 255)[self._from :, :, None]
-        self._dim: F = (1 - np.clip(np.asarray(shadow, np.float32) / 255 * 1.5, 0, 0.5))[self._from :, :, None]
+        self._dim: F = (1 - np.clip(np.asarray(shadow, np.float32) / 255 * 1.5, 0, 0.5))[
+            self._from :, :, None
+        ]
 
     def over(self, image: F, share: float) -> None:
         """Letter this frame, `share` (0..1) of full strength."""
@@ -59,5 +65,5 @@ def _clipped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
         return line
     line = line.removesuffix(" …")
     while line and font.getlength(f"{line} …") > width:
-        line = line[:-1]
+        line = line.rpartition(" ")[0] or line[:-1]
     return f"{line.rstrip()} …"

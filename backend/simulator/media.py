@@ -67,13 +67,16 @@ def _file(path: Path, faults: wanted.Faults, *, plain: bool) -> Response:
     stat = path.stat()
     size = served_size(faults, stat.st_size)
     padded = Padded(path.open("rb"), stat.st_size, size)
-    response = Response(FileWrapper(padded, CHUNK_BYTES), 200, content_type="video/mp4", direct_passthrough=True)
+    response = Response(
+        FileWrapper(padded, CHUNK_BYTES), 200, content_type="video/mp4", direct_passthrough=True
+    )
     response.content_length = size
     if plain:
         return response
     response.set_etag(hashlib.sha256(f"{path.name} {stat.st_mtime_ns} {size}".encode()).hexdigest()[:32])
     response.last_modified = datetime.fromtimestamp(int(stat.st_mtime), UTC)
     response.make_conditional(request, accept_ranges=True, complete_length=size)
+    response.headers.pop("Date", None)  # the server writes its own
     return response
 
 

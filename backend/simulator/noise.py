@@ -1,5 +1,7 @@
 """Smooth random fields that repeat without a seam: the stuff that skies, folds and hills are made of."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,11 @@ F = NDArray[np.float32]
 
 #: Side of a noise tile, a power of two so that wrapping is a mask.
 SIDE = 256
+
+
+def f32(values: Any) -> F:
+    """These numbers as single floats."""
+    return np.asarray(values, np.float32)
 
 
 class Noise:
@@ -30,7 +37,7 @@ class Noise:
         flat = self.tile.ravel()
         top = flat.take(iv * SIDE + iu) * (1 - du) + flat.take(iv * SIDE + ju) * du
         low = flat.take(jv * SIDE + iu) * (1 - du) + flat.take(jv * SIDE + ju) * du
-        return np.asarray(top * (1 - dv) + low * dv, np.float32)
+        return f32(top * (1 - dv) + low * dv)
 
     def along(self, x: F) -> F:
         """A line through the noise, for outlines."""
@@ -45,10 +52,10 @@ def _smooth(cells: F) -> F:
     share = at - low
     share = share * share * share * (share * (share * 6 - 15) + 10)
     rows = cells[low % side] * (1 - share)[:, None] + cells[(low + 1) % side] * share[:, None]
-    return np.asarray(rows[:, low % side] * (1 - share) + rows[:, (low + 1) % side] * share, np.float32)
+    return f32(rows[:, low % side] * (1 - share) + rows[:, (low + 1) % side] * share)
 
 
 def smoothstep(low: float, high: float, x: F) -> F:
     """0 below `low`, 1 above `high`, and an even curve between."""
     share = np.clip((x - low) / (high - low), 0, 1)
-    return np.asarray(share * share * (3 - 2 * share), np.float32)
+    return f32(share * share * (3 - 2 * share))

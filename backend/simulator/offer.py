@@ -94,7 +94,11 @@ _BUILT_IN = [
     _built_in("fal-ai/veo3.1/fast", "Veo 3.1 Fast", ["8s", "4s", "6s"], 0.10),
     _built_in("fal-ai/kling-video/v2.5-turbo/pro/text-to-video", "Kling 2.5 Turbo Pro", ["5", "10"], 0.07),
     _built_in(
-        "fal-ai/kling-video/v2.5-turbo/pro/image-to-video", "Kling 2.5 Turbo Pro", ["5", "10"], 0.07, "image_url"
+        "fal-ai/kling-video/v2.5-turbo/pro/image-to-video",
+        "Kling 2.5 Turbo Pro",
+        ["5", "10"],
+        0.07,
+        "image_url",
     ),
     _built_in("fal-ai/wan/v2.7/text-to-video", "Wan 2.7", [5, 2, 10], 0.10),
     _built_in("fal-ai/ltx-2.3/image-to-video", "LTX 2.3", [6, 8, 10], 0.08, "image_url"),

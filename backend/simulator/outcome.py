@@ -75,7 +75,9 @@ def succeed(request: Request, made: JSON, *, offer: Offer, own_url: str) -> None
 def fail(request: Request, code: int) -> None:
     """The model failed with this code; nothing is billed."""
     kind, message = FAILURES.get(code, BREAKDOWN)
-    refuse(request, code, {"loc": ["body", "prompt"] if code == 422 else ["body"], "msg": message, "type": kind})
+    refuse(
+        request, code, {"loc": ["body", "prompt"] if code == 422 else ["body"], "msg": message, "type": kind}
+    )
 
 
 def refuse(request: Request, code: int, detail: JSON) -> None:

@@ -64,14 +64,15 @@ class Painter:
         return answer
 
     def _here(self, spec: JSON) -> JSON:
-        from backend.simulator.render import answer  # noqa: PLC0415  numpy and FFmpeg load only where they work
+        from backend.simulator.render import answer  # numpy and FFmpeg load only where they work
 
         return answer(spec)
 
     def _in_child(self, spec: JSON) -> JSON:
         child = self._child()
         try:
-            assert child.stdin is not None and child.stdout is not None
+            assert child.stdin is not None
+            assert child.stdout is not None
             child.stdin.write(json.dumps(spec).encode() + b"\n")
             child.stdin.flush()
             line = child.stdout.readline()

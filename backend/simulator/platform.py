@@ -82,7 +82,9 @@ def openapi(entry: JSON) -> JSON:
             "version": "1.0.0",
             "x-fal-metadata": {"endpointId": endpoint, "category": entry.get("category"), "title": title},
         },
-        "components": {"schemas": {f"{name}Input": entry.get("input", {}), f"{name}Output": output, "File": file}},
+        "components": {
+            "schemas": {f"{name}Input": entry.get("input", {}), f"{name}Output": output, "File": file}
+        },
         "paths": {
             f"/{endpoint}": {"post": {"requestBody": {"required": True, "content": content}}},
             f"/{app}/requests/{{request_id}}": {"get": {"responses": {"200": {"content": answer}}}},

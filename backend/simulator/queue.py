@@ -97,7 +97,8 @@ class Engine(Loop):
         """How many stand before it: others that are only said to be there, and real ones."""
         with self.changed:
             ahead = sum(
-                other.status == "IN_QUEUE" and other.sent_at < request.sent_at for other in self._active.values()
+                other.status == "IN_QUEUE" and other.sent_at < request.sent_at
+                for other in self._active.values()
             )
         left_s = request.start_at - time.time()
         share = min(1.0, max(0.0, left_s / request.queue_s)) if request.queue_s else 0.0
@@ -227,5 +228,8 @@ class Engine(Loop):
             del self._active[request.request_id]
         self.wake()
         log.info(
-            "event=simulator_finished request=%s code=%d billed=%s", request.request_id, request.code, request.billed
+            "event=simulator_finished request=%s code=%d billed=%s",
+            request.request_id,
+            request.code,
+            request.billed,
         )

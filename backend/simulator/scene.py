@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backend.simulator.camera import Camera, Pose
+from backend.simulator.city import lights
+from backend.simulator.cloth import band, folds
+from backend.simulator.land import ridges, water
 from backend.simulator.lettering import Lettering
 from backend.simulator.look import Look, look_of
 from backend.simulator.noise import F, Noise
 from backend.simulator.photo import Photos
-from backend.simulator.shaders import Layout, Stage, paint
+from backend.simulator.stage import Layout, Stage, blown_up
 
 Frames = Iterator[NDArray[np.uint8]]
 
 #: Scenes whose shapes are soft are drawn at half the size and blown up: four times as quick.
-_SOFT = {"folds"}
+_SOFT = {"folds", "lights"}
 #: Grain is drawn this often and then goes round in an order of its own.
 GRAINS = 7
+#: The tone curve's shoulder: x (1.04 - 0.165 x²) rises until x = 1.45, where it is about 1.
+SHOULDER_GAIN, SHOULDER = 1.04, 0.165
 #: Seconds until the letters stand, and until the picture has come up.
 LETTERS_S, OPENING_S = 0.9, 0.35
 
@@ -48,7 +53,23 @@ def scene_for(spec: dict[str, Any], count: int) -> Frames:
         yield finish.frame(image, number, seconds)
 
 
-def _painted(look: Look, rng: np.random.Generator, width: int, height: int) -> Callable[[Pose, float, float], F]:
+def _paint(stage: Stage, pose: Pose, t: float) -> F:
+    """One moment `t` (seconds) of the scene that the look asks for, (rows, columns, 3), 0..1 and above."""
+    scene = stage.look.scene
+    if scene == "water":
+        image = water(stage, pose, t)
+    elif scene == "ridges":
+        image = ridges(stage, pose, t)
+    elif scene == "lights":
+        image = lights(stage, pose, t)
+    else:
+        return folds(stage, pose, t)
+    return band(stage, image, pose, t) if stage.look.cloth is not None else image
+
+
+def _painted(
+    look: Look, rng: np.random.Generator, width: int, height: int
+) -> Callable[[Pose, float, float], F]:
     scale = 2 if look.scene in _SOFT else 1
     rows, columns = height // scale, width // scale
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
@@ -62,15 +83,10 @@ def _painted(look: Look, rng: np.random.Generator, width: int, height: int) -> C
     )
 
     def picture(pose: Pose, _: float, t: float) -> F:
-        image = paint(stage, pose, t)
-        return image if scale == 1 else _blown_up(image, width, height)
+        image = _paint(stage, pose, t)
+        return image if scale == 1 else blown_up(image, width, height)
 
     return picture
-
-
-def _blown_up(image: F, width: int, height: int) -> F:
-    small = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
 
 
 class _Finish:
@@ -93,6 +109,8 @@ class _Finish:
         if self._look.contrast != 1.0:
             image = (image - 0.42) * self._look.contrast + 0.42
         image *= self._vignette
+        np.clip(image, 0, 1.5, out=image)
+        image *= SHOULDER_GAIN - SHOULDER * image * image  # bright light bends off instead of breaking off
         image += self._grain[(number * 3) % GRAINS]
         np.clip(image, 0, 1, out=image)
         self._letters.over(image, min(1.0, seconds / LETTERS_S))
@@ -108,7 +126,9 @@ class _Finish:
         small = np.clip(image[::4, ::4] - 0.62, 0, 1.2)
         glow = Image.fromarray((small * 200).astype(np.uint8))
         size = (max(2, self._width // 24), max(2, self._height // 24))
-        glow = glow.resize(size, Image.Resampling.BOX).resize((self._width, self._height), Image.Resampling.BICUBIC)
+        glow = glow.resize(size, Image.Resampling.BOX).resize(
+            (self._width, self._height), Image.Resampling.BICUBIC
+        )
         return np.asarray(glow, np.float32) * (self._look.bloom / 160)
 
 

@@ -45,7 +45,9 @@ def listening(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -
             server = make_server(
                 bound_host, bound_port, sim.app, threaded=True, request_handler=_Quiet, fd=sock.fileno()
             )
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="simulator-http", daemon=True)
+            thread = threading.Thread(
+                target=server.serve_forever, args=(0.05,), name="simulator-http", daemon=True
+            )
             sim.start()
             thread.start()
             try:

@@ -23,7 +23,9 @@ class Signer:
         x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
         return {"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": x[:8], "x": x}]}
 
-    def headers(self, body: bytes, *, request_id: str, user_id: str, timestamp: int, forged: bool) -> dict[str, str]:
+    def headers(
+        self, body: bytes, *, request_id: str, user_id: str, timestamp: int, forged: bool
+    ) -> dict[str, str]:
         """The four headers of one delivery; `forged` puts a signature on it that nobody made."""
         digest = hashlib.sha256(body).hexdigest()
         message = "\n".join([request_id, user_id, str(timestamp), digest]).encode()

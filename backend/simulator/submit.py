@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from backend.simulator import faults as wanted
+from backend.simulator.connection import hang_up
 from backend.simulator.ledger import JSON, Post, Request
 from backend.simulator.stamps import new_id
-from backend.simulator.connection import hang_up
 
 if TYPE_CHECKING:
     from backend.simulator.app import Simulator

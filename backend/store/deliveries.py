@@ -29,17 +29,13 @@ def keep(session: Session, delivery: Delivery) -> Delivery:
 def count_copy(session: Session, delivery_id: str, *, at: datetime) -> None:
     """The same call came again."""
     session.exec(
-        update(Delivery)
-        .where(col(Delivery.id) == delivery_id)
-        .values(copies=Delivery.copies + 1, last_at=at)
+        update(Delivery).where(col(Delivery.id) == delivery_id).values(copies=Delivery.copies + 1, last_at=at)
     )
 
 
 def count_replay(session: Session, delivery_id: str) -> None:
     """A person had it applied again."""
-    session.exec(
-        update(Delivery).where(col(Delivery.id) == delivery_id).values(replays=Delivery.replays + 1)
-    )
+    session.exec(update(Delivery).where(col(Delivery.id) == delivery_id).values(replays=Delivery.replays + 1))
 
 
 def get(session: Session, delivery_id: str) -> Delivery:
@@ -73,9 +69,4 @@ def newest(
 
 def count(session: Session) -> dict[str, int]:
     """verdict -> number of deliveries."""
-    return {
-        verdict: number
-        for verdict, number in session.exec(
-            select(Delivery.verdict, func.count()).group_by(Delivery.verdict)
-        )
-    }
+    return dict(session.exec(select(Delivery.verdict, func.count()).group_by(Delivery.verdict)))

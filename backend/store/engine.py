@@ -21,7 +21,12 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = create_engine(
-            url, pool_size=8, max_overflow=56, pool_timeout=20, connect_args={"check_same_thread": False}
+            url,
+            pool_size=8,
+            max_overflow=56,
+            pool_timeout=20,
+            hide_parameters=True,  # errors reach logs, and parameters hold prompts
+            connect_args={"check_same_thread": False},
         )
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
 from backend.models import Job, Video
@@ -71,8 +72,8 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
     return [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
 
 
-def _clauses(wanted: Filter) -> list[object]:
-    clauses: list[object] = []
+def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
     if wanted.owner is not None:
         clauses.append(col(Job.owner) == wanted.owner)
     if wanted.states is not None:
@@ -91,13 +92,13 @@ def _clauses(wanted: Filter) -> list[object]:
     return clauses
 
 
-def _distinct(session: Session, column: object) -> list[str]:
+def _distinct(session: Session, column: Any) -> list[str]:
     """The different values of an indexed column, by jumping from one to the next in its index."""
     values: list[str] = []
     while True:
         query = select(func.min(column))
         if values:
-            query = query.where(column > values[-1])  # type: ignore[operator]
+            query = query.where(column > values[-1])
         value = session.exec(query).one()
         if value is None:
             return values

@@ -18,9 +18,7 @@ from backend.models import History, Job
 def add(session: Session, job: Job, *, by: str) -> Job:
     """Put a new job in, with the first line of its history. Its `state` says where it starts."""
     session.add(job)
-    session.add(
-        History(job_id=job.id, event=JobEvent.CREATED, state=job.state, at=job.created_at, by=by)
-    )
+    session.add(History(job_id=job.id, event=JobEvent.CREATED, state=job.state, at=job.created_at, by=by))
     session.flush()
     return job
 
@@ -44,16 +42,12 @@ def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
 
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
-    return session.exec(
-        select(Job).where(Job.provider == provider, Job.request_id == request_id)
-    ).first()
+    return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()
 
 
 def history(session: Session, job_id: str) -> Sequence[History]:
     """Every move of a job, oldest first."""
-    return session.exec(
-        select(History).where(History.job_id == job_id).order_by(col(History.id))
-    ).all()
+    return session.exec(select(History).where(History.job_id == job_id).order_by(col(History.id))).all()
 
 
 def due(session: Session, *, now: datetime, states: Collection[JobState], limit: int) -> list[str]:
@@ -71,9 +65,7 @@ def due(session: Session, *, now: datetime, states: Collection[JobState], limit:
 def next_due_at(session: Session, *, now: datetime) -> datetime | None:
     """When the next job falls due or its dead claim runs out; None when nothing is waiting."""
     waiting = session.exec(select(func.min(Job.due_at)).where(_free(now))).one()
-    claimed = session.exec(
-        select(func.min(Job.claimed_until)).where(col(Job.claimed_until) > now)
-    ).one()
+    claimed = session.exec(select(func.min(Job.claimed_until)).where(col(Job.claimed_until) > now)).one()
     return min((at for at in (waiting, claimed) if at is not None), default=None)
 
 
@@ -185,7 +177,7 @@ def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
 
 def count_by_state(session: Session) -> dict[str, int]:
     """state -> number of jobs, for the states that have any."""
-    return {state: count for state, count in session.exec(select(Job.state, func.count()).group_by(Job.state))}
+    return dict(session.exec(select(Job.state, func.count()).group_by(Job.state)))
 
 
 def _free(now: datetime) -> Any:
@@ -199,8 +191,6 @@ def _one(session: Session, statement: Update) -> Job | None:
         execution_options={"synchronize_session": False, "populate_existing": True},
     )
     return rows.one_or_none()
-
-
 
 
 def asleep(session: Session, *, limit: int) -> list[str]:
@@ -221,6 +211,4 @@ def fetching(session: Session) -> set[str]:
 
 def count_due(session: Session, *, now: datetime) -> int:
     """How many jobs wait for a look that nobody has begun."""
-    return session.exec(
-        select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))
-    ).one()
+    return session.exec(select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))).one()

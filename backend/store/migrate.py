@@ -5,6 +5,7 @@ One migrates while it holds a lock file beside the database; the others wait, an
 
 from pathlib import Path
 
+from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -12,7 +13,6 @@ from filelock import FileLock
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
-from alembic import command
 from backend.domain.errors import SettingsError
 from backend.store.engine import Store
 

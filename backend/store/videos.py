@@ -67,9 +67,7 @@ def jobs_of(session: Session, video_id: str) -> Sequence[Job]:
 def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
     """This file is gone from storage, or altered."""
     session.exec(
-        update(Video)
-        .where(col(Video.id) == video_id, col(Video.missing_at).is_(None))
-        .values(missing_at=at)
+        update(Video).where(col(Video.id) == video_id, col(Video.missing_at).is_(None)).values(missing_at=at)
     )
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from flask import Response, jsonify
 
 
-def error(status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any) -> Response:
+def error(
+    status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any
+) -> Response:
     """`{"error": {"code", "message", …}}` with its status."""
     response = jsonify({"error": {"code": code, "message": message, **more}})
     response.status_code = status

@@ -43,7 +43,12 @@ def routes(deps: Deps) -> Blueprint:
         viewer().must(Role.CREATOR)
         job = create.create_job(deps, viewer(), body_object(), key=request.headers.get("Idempotency-Key"))
         return (
-            jsonify(id=job.id, status=STATUS[JobState(job.state)], state=job.state, status_url=_status_url(deps, job.id)),
+            jsonify(
+                id=job.id,
+                status=STATUS[JobState(job.state)],
+                state=job.state,
+                status_url=_status_url(deps, job.id),
+            ),
             202,
         )
 
@@ -218,7 +223,9 @@ def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
 
 def _error_json(error: dict[str, Any] | None) -> dict[str, Any] | None:
     """An error without what the provider sent besides: its page may hold anything."""
-    return error and {name: error.get(name) for name in ("code", "message", "charged", "next", "detail", "at")}
+    return error and {
+        name: error.get(name) for name in ("code", "message", "charged", "next", "detail", "at")
+    }
 
 
 def _status_url(deps: Deps, job_id: str) -> str:

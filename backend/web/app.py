@@ -59,7 +59,9 @@ def _person_error(problem: PersonError) -> ResponseReturnValue:
 
 def _http_error(problem: HTTPException) -> ResponseReturnValue:
     status = problem.code or 500
-    code = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(status, "error")
+    code = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
+        status, "error"
+    )
     message = problem.description or problem.name
     if status == 413:
         message = "The body is larger than is taken here."

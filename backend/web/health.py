@@ -54,7 +54,9 @@ class _Numbers(Collector):
         for state, count in seen.jobs.items():
             jobs.add_metric([state], count)
         yield jobs
-        deliveries = GaugeMetricFamily("dailies_deliveries", "Webhook deliveries by verdict", labels=["verdict"])
+        deliveries = GaugeMetricFamily(
+            "dailies_deliveries", "Webhook deliveries by verdict", labels=["verdict"]
+        )
         for verdict, count in seen.deliveries.items():
             deliveries.add_metric([verdict], count)
         yield deliveries

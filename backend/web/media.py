@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 
 from backend.services.deps import Deps
 from backend.services.media_links import MediaFile, open_media
-from backend.web import answers
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -17,10 +16,7 @@ def routes(deps: Deps) -> Blueprint:
         file = open_media(deps, key, expires=request.args.get("e"), signature=request.args.get("s"))
         if file.path is None:
             return redirect(file.redirect or "", 302)
-        try:
-            return _served(file)
-        except FileNotFoundError:
-            return answers.error(404, "not_found", "This file is not there; if it is a take's, it is being fetched again.")
+        return _served(file)
 
     return blueprint
 
@@ -38,7 +34,9 @@ def media_headers(file: MediaFile) -> dict[str, str]:
 
 def _served(file: MediaFile) -> Response:
     assert file.path is not None
-    response = send_file(file.path, mimetype=file.content_type, conditional=True, etag=file.etag, max_age=file.max_age_s)
+    response = send_file(
+        file.path, mimetype=file.content_type, conditional=True, etag=file.etag, max_age=file.max_age_s
+    )
     response.headers.update(media_headers(file))
     response.headers["Accept-Ranges"] = "bytes"
     return response

@@ -138,7 +138,9 @@ class Worker:
                 in_hand = self._copy(kind)
                 if len(in_hand) < threads:
                     due = jobs.due(session, now=now, states=states, limit=threads + len(in_hand))
-                    self._give([job_id for job_id in due if job_id not in in_hand][: threads - len(in_hand)], kind)
+                    self._give(
+                        [job_id for job_id in due if job_id not in in_hand][: threads - len(in_hand)], kind
+                    )
             next_at = jobs.next_due_at(session, now=now)
         return min(next_at or now + timedelta(seconds=IDLE_S), now + timedelta(seconds=IDLE_S))
 
@@ -192,7 +194,9 @@ class Worker:
                 fresh = jobs.get(session, claim.job.id)
             if fresh.state == JobState.SUBMITTING and fresh.claimed_by == claim.owner:
                 claim.job = fresh
-                why = "The program was stopped while it waited for the answer. The take may have been accepted."
+                why = (
+                    "The program was stopped while it waited for the answer. The take may have been accepted."
+                )
                 hold(deps, claim, ProviderUnanswered(why, code="interrupted"))
             with deps.store.begin() as session:
                 jobs.release(session, claim.job.id, owner=claim.owner)

@@ -1,9 +1,9 @@
 """Run by alembic, on the connection that `backend.store.migrate` hands over."""
 
+from alembic import context
 from sqlmodel import SQLModel
 
 import backend.models  # noqa: F401  the tables register themselves
-from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],

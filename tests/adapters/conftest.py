@@ -1,0 +1,237 @@
+"""What the adapter tests share: a media server on loopback that can misbehave, and real small videos."""
+
+import io
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+class Exchange:
+    """One request as it arrived, and the socket to answer it on, byte by byte."""
+
+    def __init__(self, sock: socket.socket, method: str, path: str, headers: list[tuple[str, str]]) -> None:
+        self.sock = sock
+        self.method = method
+        self.path = path
+        self.headers = headers
+
+    def header(self, name: str) -> str | None:
+        found = [value for key, value in self.headers if key.lower() == name.lower()]
+        assert len(found) <= 1, f"{name} came twice"
+        return found[0] if found else None
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def answer(self, status: str, body: bytes = b"", **headers: Any) -> None:
+        """A head with these headers (`_` for `-`), Content-Length unless given (None: none), and a body."""
+        headers.setdefault("Content_Length", len(body))
+        lines = [f"HTTP/1.1 {status}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None]
+        self.send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def offer(self, body: bytes, *, upto: int | None = None, **headers: Any) -> None:
+        """A file as an object store gives it: Range and If-Range honoured; cut after `upto` bytes."""
+        start = 0
+        asked, condition = self.header("Range"), self.header("If-Range")
+        same = condition in {headers.get("ETag"), headers.get("Last_Modified")}
+        if asked and (condition is None or same):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(body):
+                return self.answer("416 Range Not Satisfiable", Content_Range=f"bytes */{len(body)}", **headers)
+            headers["Content_Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        rest = body[start:] if upto is None else body[start:upto]
+        self.answer(
+            "206 Partial Content" if start else "200 OK", rest, Content_Length=len(body) - start, **headers
+        )
+
+
+class MediaServer:
+    """Answers each path by a function of yours; keeps what was asked. Every request has its own thread."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Exchange] = []
+        self.closing = threading.Event()
+        self._routes: dict[str, Callable[[Exchange], None]] = {}
+        self._context = context
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                outer.handle(self.request)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                """A client that went away is what many of these tests are about."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def handle(self, sock: socket.socket) -> None:
+        sock.settimeout(10)
+        if self._context is not None:
+            sock = self._context.wrap_socket(sock, server_side=True)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = sock.recv(4096)
+            if not got:
+                return
+            head += got
+        first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+        method, path, _ = first.split(" ")
+        exchange = Exchange(sock, method, path, [tuple(line.split(": ", 1)) for line in lines])  # type: ignore[misc]
+        self.requests.append(exchange)
+        self._routes.get(path, lambda e: e.answer("404 Not Found"))(exchange)
+        if self._context is not None:
+            sock.unwrap()
+
+    def at(self, path: str, route: Callable[[Exchange], None]) -> str:
+        """Answer this path so from now on; returns its link."""
+        self._routes[path] = route
+        scheme, host = ("https", "localhost") if self._context else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    def drip(self, exchange: Exchange, data: bytes, every_s: float) -> None:
+        """One byte at a time, until the server is closed or the client is gone."""
+        for byte in data:
+            if self.closing.wait(every_s):
+                return
+            exchange.send(bytes([byte]))
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def media() -> Iterator[MediaServer]:
+    server = MediaServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `ca.pem`, and server certificates `localhost.pem` and `other.pem` (key included)."""
+    folder = tmp_path_factory.mktemp("authority")
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+
+    def signed(name: x509.Name, key: ec.EllipticCurvePrivateKey, host: str | None) -> bytes:
+        now = datetime.now(UTC)
+        draft = x509.CertificateBuilder().subject_name(name).issuer_name(ca_name).public_key(key.public_key())
+        draft = draft.serial_number(x509.random_serial_number())
+        draft = draft.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        draft = draft.add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
+        if host is not None:
+            draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        return draft.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    (folder / "ca.pem").write_bytes(signed(ca_name, ca_key, None))
+    for stem, host in (("localhost", "localhost"), ("other", "other.example")):
+        key = ec.generate_private_key(ec.SECP256R1())
+        text = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        (folder / f"{stem}.pem").write_bytes(signed(name, key, host) + text)
+    return folder
+
+
+@pytest.fixture
+def secure_media(authority: Path) -> Iterator[Callable[[str], MediaServer]]:
+    """A function from the stem of a certificate to a server that shows it."""
+    servers = []
+
+    def start(stem: str) -> MediaServer:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority / f"{stem}.pem")
+        servers.append(MediaServer(context))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def video(
+    extension: str = "mp4",
+    *,
+    seconds: float = 1.0,
+    size: tuple[int, int] = (320, 180),
+    faststart: bool = False,
+    audio: bool = False,
+    dark_first: bool = False,
+    **muxer: str,
+) -> bytes:
+    """A real video of moving noise: H.264 in MP4 or MOV, VP8 in WebM."""
+    out = io.BytesIO()
+    options = {**muxer, **({"movflags": "+faststart"} if faststart else {})}
+    with av.open(out, "w", format=extension, options=options) as writer:
+        stream = writer.add_stream("libvpx" if extension == "webm" else "libx264", rate=24)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 400_000
+        stream.options = (
+            {"deadline": "realtime", "cpu-used": "8"} if extension == "webm" else {"preset": "ultrafast"}
+        )
+        sound = writer.add_stream("libopus" if extension == "webm" else "aac", rate=48000) if audio else None
+        noise = np.random.default_rng(7).integers(60, 255, (size[1], size[0], 3), dtype=np.uint8)
+        for number in range(round(24 * seconds)):
+            picture = np.roll(noise, 5 * number, axis=1) // (40 if dark_first and number == 0 else 1)
+            writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        writer.mux(stream.encode(None))
+        if sound is not None:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024 * 2), np.int16), format="s16", layout="stereo")
+            for number in range(round(48 * seconds)):
+                frame.sample_rate, frame.pts = 48000, 1024 * number
+                writer.mux(sound.encode(frame))
+            writer.mux(sound.encode(None))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def make_video() -> Callable[..., bytes]:
+    """`video`, each kind made once a session."""
+    made: dict[Any, bytes] = {}
+
+    def make(extension: str = "mp4", **options: Any) -> bytes:
+        key = (extension, *sorted(options.items()))
+        if key not in made:
+            made[key] = video(extension, **options)
+        return made[key]
+
+    return make
+
+
+def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Wait for what another process does; nothing tells us when."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture(name="until")
+def _until() -> Callable[..., None]:
+    return until

@@ -1,0 +1,82 @@
+"""Hands for tests: ask for takes, run looks as a worker would, and read what a person or fal could see."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from backend.models import Job
+from backend.services import create, library, sweep
+from backend.services.access import Role, Viewer
+from backend.services.claims import Claims
+from backend.services.deps import Deps
+from backend.services.step import step
+from backend.store import jobs
+
+#: A text-to-video model of the catalogue with an enum of strings as duration.
+MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+ANA = Viewer("ana", Role.CREATOR)
+ADMIN = Viewer("root", Role.ADMIN)
+
+
+class World:
+    """One installation and its simulated provider."""
+
+    def __init__(self, deps: Deps, sim: Any) -> None:
+        self.deps, self.sim = deps, sim
+        self.claims = Claims(deps)
+
+    def ask(self, prompt: str = "A red dress in the wind", *, viewer: Viewer = ANA, **more: Any) -> Job:
+        """A new job, as the form makes it."""
+        key = more.pop("key", None)
+        return create.create_job(self.deps, viewer, {"model": MODEL, "prompt": prompt, **more}, key=key)
+
+    def look(self, job: Job) -> Job:
+        """One look at a job, if it is due; returns it as it is afterwards."""
+        step(self.deps, self.claims, job.id)
+        return self.job(job)
+
+    def job(self, job: Job | str) -> Job:
+        with self.deps.store.read() as session:
+            return jobs.get(session, job if isinstance(job, str) else job.id)
+
+    def hurry(self, job: Job) -> None:
+        """Make a job due now, as if its time had come."""
+        with self.deps.store.begin() as session:
+            jobs.wake(session, job.id, at=self.deps.clock.now())
+
+    def until(self, job: Job, *states: str, within_s: float = 20.0) -> Job:
+        """Look again and again, without waiting for back-offs, until the job is in one of these states."""
+        deadline = time.monotonic() + within_s
+        while (now := self.job(job)).state not in states:
+            assert time.monotonic() < deadline, f"{now.state}, {now.error}, {self.history(job)}"
+            self.hurry(job)
+            self.look(job)
+            time.sleep(0.02)
+        return now
+
+    def history(self, job: Job) -> list[str]:
+        """The states that a job went through."""
+        with self.deps.store.read() as session:
+            return [line.state for line in jobs.history(session, job.id)]
+
+    def take(self, job: Job) -> library.Take:
+        return library.get_take(self.deps, ADMIN, job.id)
+
+    def ledger(self) -> dict[str, Any]:
+        """What the provider saw: every POST, what it accepted, what it billed."""
+        answer: dict[str, Any] = requests.get(f"{self.sim.url}/sim/ledger", timeout=10).json()
+        return answer
+
+    def sweep(self) -> dict[str, Any]:
+        return sweep.sweep_now(self.deps, told=lambda line: None)
+
+
+def eventually(what: Callable[[], Any], *, within_s: float = 20.0, every_s: float = 0.05) -> Any:
+    """Wait until `what` gives something true, and return it."""
+    deadline = time.monotonic() + within_s
+    while not (got := what()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(every_s)
+    return got
