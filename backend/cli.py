@@ -38,6 +38,7 @@ def up() -> None:
     bin_dir = str(Path(sys.executable).parent)
     os.environ["PATH"] = f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ.setdefault("STREAMLIT_SERVER_PORT", str(settings.dashboard_port))
     honcho = shutil.which("honcho") or "honcho"
     os.chdir(ROOT)
     os.execv(honcho, [honcho, "start", *processes])

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = ""
     storage_url: str = ""
-    public_url: str = "http://127.0.0.1:8787"
+    public_url: str = ""  #: empty: this machine's loopback at PORT
     media_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(8787, ge=1, le=65535)
@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         allow = values.get("fetch_allow") or ""
         values["fetch_allow"] = f"{allow},{here}" if isinstance(allow, str) else (*allow, here)
         return values
+
+    @model_validator(mode="after")
+    def _here(self) -> "Settings":
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://127.0.0.1:{self.port}")
+        return self
 
     @property
     def demo(self) -> bool:

@@ -1,2 +1,42 @@
+"""The frame of every page: its name, the ways to the others with live counts, and what is wrong now."""
+
 import streamlit as st
-st.title("Dailies")
+
+from backend.domain.states import MOVING, JobState
+from backend.services import library
+from pages.ui import context, shell
+
+st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
+
+counts = library.count_states(context.deps())
+moving = sum(number for state, number in counts.items() if state in MOVING)
+held = counts.get(JobState.HELD, 0)
+
+page = st.navigation(
+    {
+        "Studio": [
+            st.Page("studio/generate.py", title="Generate", icon=":material/auto_awesome_motion:", default=True),
+        ],
+        "Library": [
+            st.Page("library/gallery.py", title="Gallery", icon=":material/grid_view:", url_path="gallery"),
+            st.Page("library/take.py", title="Take", url_path="take", visibility="hidden"),
+        ],
+        "Operate": [
+            st.Page(
+                "operate/activity.py",
+                title=shell.with_counts("Activity", moving=moving, held=held),
+                icon=":material/pan_tool:" if held else ":material/timelapse:",
+                url_path="activity",
+            ),
+            st.Page(
+                "operate/operations.py", title="Operations", icon=":material/monitor_heart:", url_path="operations"
+            ),
+        ],
+    }
+)
+
+shell.brand()
+shell.banners()
+context.show_notices()
+page.run()
+shell.footer()

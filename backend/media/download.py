@@ -80,7 +80,7 @@ def download(
     part: where to; made with mode 0600 and locked while it is written. `leftover`: what an earlier
     try of the same job left; it is gone on from when nobody writes it any more and the server says
     that it still has the same file. size_bytes: what the provider says, if it does. progress: called
-    with (bytes so far, total or None) for every MiB and at least every second, silence included;
+    with (bytes so far, total or None) every MiB or two, and at least every second, silence included;
     whatever it raises ends the download and is passed on, and the part stays.
 
     Raises:
@@ -236,6 +236,8 @@ class _Fetch:
                 raise MediaBroken(f"The file goes on past {self.limits.max_bytes} bytes.")
             if self.total is not None and self.file.size_bytes > self.total:
                 raise MediaBroken(f"More bytes came than the {self.total} that were promised.")
+        if not self.file.size_bytes:  # an empty file, or an answer that broke off within its head
+            raise MediaUnreachable("The server gave nothing.")
         if self.total is not None and self.file.size_bytes < self.total:
             raise MediaUnreachable(
                 f"The connection ended after {self.file.size_bytes} of {self.total} bytes."

@@ -176,7 +176,10 @@ def lock(path: Path) -> int | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False)):
             raise BlockingIOError
-    except (BlockingIOError, FileNotFoundError) as error:
+    except FileNotFoundError:  # removed while we opened it
+        os.close(handle)
+        return None
+    except BlockingIOError as error:
         os.close(handle)
         raise Outrun(f"{path.name} is being written by somebody else.") from error
     return handle

@@ -10,8 +10,9 @@ import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import av.logging
@@ -25,12 +26,19 @@ from backend.media.child import Unfit
 from backend.media.container import Container, recognise
 from backend.media.picture import is_dark, save_poster
 
+if TYPE_CHECKING:  # generic for the type checker only
+    AnyPacket = Packet[Any]
+else:
+    AnyPacket = Packet
+
 #: How much is read at a time: FFmpeg's own 32 KiB costs a call into Python each.
 READ_BYTES = 1024 * 1024
 #: Larger frames are no take: 8K is 7680 wide.
 SIDE_MAX_PX = 8192
 #: How many packets at the end must decode.
 TAIL_PACKETS = 3
+#: A dark beginning is searched this far for a picture that shows something: two seconds.
+FADE_IN = 48
 #: The container's own length and that of its packets may differ by this, or by a twentieth.
 SLACK_S = 1.0
 #: Where a packet that begins with this many zeros is a hole in the file, not a picture.
@@ -46,8 +54,8 @@ class _Seen:
 
     counts: Counter[int] = field(default_factory=Counter)  #: packets by stream
     first: VideoFrame | None = None
-    keyframe: Packet[Any] | None = None  #: the last one
-    tail: deque[Packet[Any]] = field(default_factory=lambda: deque(maxlen=TAIL_PACKETS))  #: what follows it
+    keyframe: AnyPacket | None = None  #: the last one
+    tail: deque[AnyPacket] = field(default_factory=lambda: deque(maxlen=TAIL_PACKETS))  #: what follows it
     start_s: float = math.inf
     end_s: float = 0.0
 
@@ -111,9 +119,9 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
             "it holds not one picture" if not seen.counts[stream.index] else "its pictures are damaged"
         )
     _check_counts(reader, stream, seen)
-    key_picture = _check_tail(reader, stream, seen)
+    _check_tail(reader, stream, seen)
     if poster is not None:
-        save_poster(key_picture if is_dark(seen.first) else seen.first, poster)
+        save_poster(_shown(reader, stream, seen.first), poster)
     turned = seen.first.rotation % 180 == 90
     width, height = seen.first.width, seen.first.height
     return {
@@ -154,7 +162,7 @@ def _read_all(reader: InputContainer, stream: VideoStream) -> _Seen:
     return seen
 
 
-def _note_time(seen: _Seen, packet: Packet[Any]) -> None:
+def _note_time(seen: _Seen, packet: AnyPacket) -> None:
     at = packet.pts if packet.pts is not None else packet.dts
     if at is not None and packet.time_base:
         seen.start_s = min(seen.start_s, float(at * packet.time_base))
@@ -177,8 +185,17 @@ def _declared_s(reader: InputContainer) -> float:
     return max(0, reader.duration or 0) / av.time_base
 
 
-def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> VideoFrame:
-    """The last keyframe and the last packets must decode; return the keyframe's picture.
+def _shown(reader: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoFrame:
+    """The first picture that shows something; the very first one where none of the next does."""
+    if not is_dark(first):
+        return first
+    reader.seek(0)
+    stream.codec_context.flush_buffers()
+    return next((frame for frame in islice(reader.decode(stream), FADE_IN) if not is_dark(frame)), first)
+
+
+def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> None:
+    """The last keyframe and the last packets must decode.
 
     What lies between the two is left out, which most decoders make good. One that can't gets all of it.
     """
@@ -187,28 +204,22 @@ def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> Vid
     try:
         pictures = _decode(stream, [seen.keyframe, *seen.tail])
     except FFmpegError:
-        pictures = []
-    if len(pictures) < 1 + bool(seen.tail):
+        pictures = 0
+    if pictures < 1 + bool(seen.tail):
         pictures = _decode(stream, _from_last_keyframe(reader, stream, seen.keyframe))
     if not pictures:
         raise Unfit("it is cut or damaged: its last pictures can't be decoded")
-    return pictures[0]
 
 
-def _decode(stream: VideoStream, packets: Iterable[Packet[Any]]) -> list[VideoFrame]:
-    """The first and the last picture of these packets, decoded from scratch."""
-    context = stream.codec_context
-    context.flush_buffers()
-    ends: list[VideoFrame] = []
-    for packet in (*packets, None):
-        for frame in context.decode(packet):
-            ends[1:] = [frame]
-    return ends
+def _decode(stream: VideoStream, packets: Iterable[AnyPacket]) -> int:
+    """How many pictures these packets give, decoded from scratch."""
+    stream.codec_context.flush_buffers()
+    return sum(1 for packet in chain(packets, [None]) for _ in stream.codec_context.decode(packet))
 
 
 def _from_last_keyframe(
-    reader: InputContainer, stream: VideoStream, keyframe: Packet[Any]
-) -> Iterator[Packet[Any]]:
+    reader: InputContainer, stream: VideoStream, keyframe: AnyPacket
+) -> Iterator[AnyPacket]:
     if keyframe.pts is None:
         raise Unfit("its last pictures can't be found")
     reader.seek(keyframe.pts, stream=stream)

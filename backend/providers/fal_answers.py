@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from backend.domain.shape import too_deep
 from backend.providers.base import Errored, Finished, Listed
 
 #: How much of an unexpected answer is kept for a person to read.
 SHOWN_CHARS = 2000
+#: The largest whole number that databases keep.
+MOST = 2**63 - 1
 
 #: fal's error types in plain words: what happened, and what can be done.
 PLAIN = {
@@ -32,11 +35,12 @@ PLAIN = {
 
 
 def parsed(body: bytes | str) -> Any:
-    """The JSON value, or None when it is none. NaN and the infinities become None."""
+    """The JSON value, or None when it is none, or too deep to be kept. NaN and the infinities become None."""
     try:
-        return json.loads(body, parse_constant=lambda _: None)
+        value = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+    return None if too_deep(value) else value
 
 
 def outcome(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
@@ -61,7 +65,7 @@ def video_of(output: Any) -> tuple[str, int | None] | None:
             candidate = {"url": candidate}
         if isinstance(candidate, dict) and _is_link(candidate.get("url")):
             size = candidate.get("file_size")
-            exact = isinstance(size, int) and not isinstance(size, bool) and size > 0
+            exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MOST
             return candidate["url"], size if exact else None
     return None
 
@@ -75,7 +79,7 @@ def model_failure(status: int, body: Any) -> Errored | None:
     if status in (401, 403, 404, 408, 409, 410, 425, 429):
         if not (is_model_error(body) and status in (403, 404, 409)):
             return None
-    elif (status >= 500 and not is_model_error(body)) or status < 400 or _still_working(body):
+    elif status < 400 or (not is_model_error(body) and (status >= 500 or _still_working(body))):
         return None
     code = error_type(body) or f"http_{status}"
     return Errored(
@@ -136,7 +140,9 @@ def reason(body: Any) -> str | None:
 
 def listing(page: Mapping[str, Any]) -> list[Listed]:
     """The requests on one page of `/v1/models/requests/by-endpoint`."""
-    items = page.get("items") or page.get("requests") or page.get("data") or []
+    items = page.get("items") or page.get("requests") or page.get("data")
+    if not isinstance(items, list):
+        return []
     return [
         Listed(item["request_id"], _payload(item.get("json_input")), _moment(item.get("sent_at")))
         for item in items
@@ -156,9 +162,10 @@ def clean(text: str) -> str:
 
 def _one_reason(item: Mapping[str, Any]) -> str:
     kind, message = item.get("type"), item.get("msg")
-    if kind in PLAIN:
-        return PLAIN[str(kind)]
-    where = [str(part) for part in item.get("loc") or [] if part != "body"]
+    if isinstance(kind, str) and kind in PLAIN:
+        return PLAIN[kind]
+    loc = item.get("loc")
+    where = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
     return f"{'.'.join(where)}: {message}" if where else str(message or "")
 
 
@@ -177,7 +184,8 @@ def _still_working(body: Any) -> bool:
 
 
 def _is_link(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(("https://", "http://"))
+    """A link that can be kept and asked for: no NUL, no line break, no half character."""
+    return isinstance(value, str) and value.startswith(("https://", "http://")) and value.isprintable()
 
 
 def _payload(value: Any) -> Mapping[str, Any] | None:
@@ -192,6 +200,11 @@ def _moment(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo else None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _number(value: str | None) -> float | None:

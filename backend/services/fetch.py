@@ -19,6 +19,7 @@ from backend.domain.errors import (
 from backend.domain.states import JobEvent, JobState
 from backend.media import parts, probe
 from backend.media.download import Downloaded, download
+from backend.media.part import discard
 from backend.media.probe import Probed
 from backend.models import Video
 from backend.providers.base import Finished
@@ -48,6 +49,7 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
         got = _download(deps, claim, part)
         probed = probe.inspect(part, poster=poster)
         video = _place(deps, got, probed, part, poster)
+        discard(part)
         _save(deps, claim, video)
     except Interrupted:
         defer(deps, claim, due_in_s=0)
@@ -55,7 +57,7 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
         _renew_link(deps, claim, error)
     except MediaError as error:
         if isinstance(error, MediaBroken):
-            part.unlink(missing_ok=True)
+            discard(part)
         _again(deps, claim, error)
     finally:
         poster.unlink(missing_ok=True)

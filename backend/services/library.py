@@ -1,13 +1,16 @@
 """Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
+from typing import Any
 
 from backend.domain.errors import NotFound
 from backend.domain.states import ENDED, MOVING, STATUS, JobState
 from backend.models import Delivery, History, Job, Video
+from backend.providers import catalog
+from backend.providers.catalog import VideoModel
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store import deliveries, gallery, jobs
@@ -106,6 +109,25 @@ def count_newer(deps: Deps, viewer: Viewer, wanted: Filter, *, than: str) -> int
         wanted = Filter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
         return gallery.newer(session, wanted, than=than, limit=100)
+
+
+def newer_cursor(deps: Deps, viewer: Viewer, wanted: Filter, *, than: str, limit: int = PAGE) -> str | None:
+    """The cursor of the page just before the one that starts with that take; None: it is the first page."""
+    if not viewer.sees_all:
+        wanted = Filter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
+    with deps.store.read() as session:
+        ids = gallery.ids_after(session, wanted, than=than, limit=limit + 1)
+    return ids[limit] if len(ids) > limit else None
+
+
+def models_on_offer(deps: Deps) -> list[VideoModel]:
+    """Every model that can be used now, by title."""
+    return sorted((model for model in deps.catalog.search() if model.usable), key=lambda model: model.title)
+
+
+def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
+    """What a take of this model with these parameters will cost; None where nobody can know."""
+    return catalog.estimate_usd(model, params)
 
 
 def count_states(deps: Deps) -> dict[str, int]:

@@ -21,7 +21,7 @@ def folds(stage: Stage, pose: Pose, t: float) -> F:
     height = np.sin(wave + 1.3 * b) * 0.5 + np.sin(wave * 2.3 + b * 4.2 + along * 0.9 - t * 0.4) * 0.2
     height += np.sin(wave * 4.9 - a * 5 + along * 2.2 + t * 0.5) * 0.06
     ramp = stage.look.cloth if stage.look.cloth is not None else stage.look.ramp
-    image = _lit_cloth(height, ramp, t, tint=0.22 * a, step=stage.step)
+    image = _lit_cloth(f32(height), ramp, t, tint=0.22 * a, step=stage.step)
     return f32(image + stage.look.accent * (0.10 * smoothstep(0.1, 0.9, b))[..., None])
 
 
@@ -37,7 +37,7 @@ def _lit_cloth(height: F, ramp: F, t: float, *, tint: F | float, step: float) ->
     sheen = sheen * sheen
     rim = 1 - 1.26 / length
     share = 0.08 + 0.60 * smoothstep(-0.75, 1.0, facing) + 0.16 * height + tint * 0.5
-    image = ramped(ramp, share) * (0.50 + 0.62 * smoothstep(-0.9, 1.0, facing))[..., None]
+    image = ramped(ramp, f32(share)) * (0.50 + 0.62 * smoothstep(-0.9, 1.0, facing))[..., None]
     return f32(image + ramp[236] * (0.42 * sheen + 0.12 * rim * np.maximum(0, facing))[..., None])
 
 
@@ -55,7 +55,7 @@ def band(stage: Stage, image: F, pose: Pose, t: float) -> F:
     drift = stage.noise.at(x * 0.13 + o[4] - t * 0.03, inner * 0.09 + o[5])
     height = np.sin(inner * 3.4 + x * 1.9 - t * 1.1 + drift * 3.0) * 0.17
     height += np.sin(inner * 6.3 - x * 2.6 + t * 0.8 + drift * 4.0) * 0.05 + np.sin(x * 2.2 - t * 1.3) * 0.10
-    cloth = _lit_cloth(height.astype(np.float32), ramp, t, tint=0.2 * drift, step=stage.step)
+    cloth = _lit_cloth(f32(height), ramp, t, tint=0.2 * drift, step=stage.step)
     edge = np.clip((1 - np.abs(inner)) * half / (stage.step * 1.5), 0, 1)
     shade = smoothstep(1.5, 0.9, np.abs((y - 0.06 - middle) / half)) * 0.22 * (1 - edge)
     image = image * (1 - shade)[..., None]

@@ -25,7 +25,7 @@ Seconds are real ones, whatever the pace.
 |          | stuck           | stays IN_PROGRESS for ever |
 |          | cancel-ignored  | a cancel is answered 202, and the video comes (and is billed) anyway |
 | asking   | poll-500=N      | the first N questions for status or result get 500 (all, without N) |
-| webhook  | early           | sent before the submit is answered, which waits up to 2 s for its acknowledgement |
+| webhook  | early           | sent before the submit is answered, which waits up to 2 s for its receipt |
 |          | late=S          | sent S seconds after completion |
 |          | never           | not sent |
 |          | duplicated=N    | sent N times (2), all at once |

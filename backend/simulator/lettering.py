@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from backend.simulator.noise import F
+from backend.simulator.noise import F, f32
 
 #: Letters are at least this high, in pixels, and a certain part of the picture's short side.
 SMALLEST = 9
@@ -35,10 +35,9 @@ class Lettering:
         )
         shadow = ink.filter(ImageFilter.GaussianBlur(size * 0.45))
         self._from = max(0, top - 2 * size)
-        self._ink: F = (np.asarray(ink, np.float32) / 255)[self._from :, :, None]
-        self._dim: F = (1 - np.clip(np.asarray(shadow, np.float32) / 255 * 1.5, 0, 0.5))[
-            self._from :, :, None
-        ]
+        self._ink: F = f32((np.asarray(ink, np.float32) / 255)[self._from :, :, None])
+        dim = 1 - np.clip(np.asarray(shadow, np.float32) / 255 * 1.5, 0, 0.5)
+        self._dim: F = f32(dim[self._from :, :, None])
 
     def over(self, image: F, share: float) -> None:
         """Letter this frame, `share` (0..1) of full strength."""

@@ -12,18 +12,18 @@ Colour = tuple[float, float, float]
 
 #: Scene by words; the first scene with a word in the prompt wins, folds of cloth are the rest.
 SCENES = {
-    "lights": "neon city street night club traffic cyberpunk tokyo bokeh disco alley skyline concert space galaxy "
-    "stars cosmos nebula hologram arcade subway",
-    "water": "ocean sea lake river wave waves beach water harbour harbor island coast shore underwater lagoon boat "
-    "ship surf tide",
-    "ridges": "mountain mountains hill hills valley forest tree trees woods desert dune dunes sand canyon snow winter "
-    "field fields meadow landscape horizon sunset sunrise dawn dusk fog mist alps jungle savanna prairie road "
-    "castle sky clouds autumn",
+    "lights": "neon city street night club traffic cyberpunk tokyo bokeh disco alley skyline concert "
+    "space galaxy stars cosmos nebula hologram arcade subway",
+    "water": "ocean sea lake river wave waves beach water harbour harbor island coast shore underwater "
+    "lagoon boat ship surf tide",
+    "ridges": "mountain mountains hill hills valley forest tree trees woods desert dune dunes sand canyon "
+    "snow winter field fields meadow landscape horizon sunset sunrise dawn dusk fog mist alps jungle "
+    "savanna prairie road castle sky clouds autumn",
 }
 #: Words of cloth: alone they fill the picture with folds, over a place they become a band in the wind.
 CLOTH = (
-    "silk satin velvet linen chiffon organza cotton denim wool tulle lace cashmere fabric cloth scarf dress gown "
-    "veil drape drapes curtain curtains ribbon cape robe flag textile leather"
+    "silk satin velvet linen chiffon organza cotton denim wool tulle lace cashmere fabric cloth scarf dress "
+    "gown veil drape drapes curtain curtains ribbon cape robe flag textile leather"
 )
 #: Colours from dark to light, then the accent, in hex.
 PALETTES = {
@@ -91,11 +91,30 @@ STRONG = ("noir", "neon", "sepia", "sunset", "pastel", "night")
 FREE = ("sunset", "ocean", "rose", "violet", "desert", "forest", "autumn", "night")
 #: Colours by name, for the cloth.
 NAMED = {
-    "red": "c8102e", "crimson": "a4133c", "scarlet": "d62828", "blue": "2f6fde", "navy": "1d3a8a", "green": "2f9e5b",
-    "emerald": "119c6d", "gold": "e0b04c", "golden": "e0b04c", "yellow": "f2c14e", "white": "f3efe8", "ivory": "f5ecd7",
-    "black": "26262b", "silver": "c9ced6", "purple": "7b4fc9", "violet": "7b4fc9", "pink": "f28fb1", "orange": "f08a3c",
-    "teal": "1f9e9a", "turquoise": "3fc7c0", "coral": "ff7f6b", "champagne": "ecd9b4", "burgundy": "7a1f3d",
-}  # fmt: skip
+    "black": "26262b",
+    "blue": "2f6fde",
+    "burgundy": "7a1f3d",
+    "champagne": "ecd9b4",
+    "coral": "ff7f6b",
+    "crimson": "a4133c",
+    "emerald": "119c6d",
+    "gold": "e0b04c",
+    "golden": "e0b04c",
+    "green": "2f9e5b",
+    "ivory": "f5ecd7",
+    "navy": "1d3a8a",
+    "orange": "f08a3c",
+    "pink": "f28fb1",
+    "purple": "7b4fc9",
+    "red": "c8102e",
+    "scarlet": "d62828",
+    "silver": "c9ced6",
+    "teal": "1f9e9a",
+    "turquoise": "3fc7c0",
+    "violet": "7b4fc9",
+    "white": "f3efe8",
+    "yellow": "f2c14e",
+}
 
 
 @dataclass(frozen=True)

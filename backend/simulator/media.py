@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from flask import Blueprint, Response, abort, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
 from backend.simulator import faults as wanted
@@ -68,14 +69,22 @@ def _file(path: Path, faults: wanted.Faults, *, plain: bool) -> Response:
     size = served_size(faults, stat.st_size)
     padded = Padded(path.open("rb"), stat.st_size, size)
     response = Response(
-        FileWrapper(padded, CHUNK_BYTES), 200, content_type="video/mp4", direct_passthrough=True
+        FileWrapper(cast(IO[bytes], padded), CHUNK_BYTES),
+        200,
+        content_type="video/mp4",
+        direct_passthrough=True,
     )
+    response.call_on_close(padded.close)
     response.content_length = size
     if plain:
         return response
     response.set_etag(hashlib.sha256(f"{path.name} {stat.st_mtime_ns} {size}".encode()).hexdigest()[:32])
     response.last_modified = datetime.fromtimestamp(int(stat.st_mtime), UTC)
-    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable:
+        padded.close()
+        raise
     response.headers.pop("Date", None)  # the server writes its own
     return response
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from backend.simulator.camera import Pose
 from backend.simulator.look import Look
-from backend.simulator.noise import F
+from backend.simulator.noise import F, f32
 
 #: Photos are kept this much larger than the picture, so that a move stays sharp and inside them.
 ROOM = 1.35
@@ -36,7 +36,7 @@ class Photos:
         eased = share * share * (3 - 2 * share)
         other = self._seen(self._pictures[1], replace(pose, zoom=max(1.0, 1.18 - 0.18 * eased)))
         mix = np.clip(eased * 1.9 - self._slant * 0.9, 0, 1)
-        return image + (other - image) * (mix * mix * (3 - 2 * mix))
+        return f32(image + (other - image) * (mix * mix * (3 - 2 * mix)))
 
     def plain(self, look: Look) -> Look:
         """The look, less what belongs to painted scenes."""
@@ -57,7 +57,7 @@ class Photos:
         a, b = scale * cos, -scale * sin
         matrix = (a, b, cx - a * width / 2 - b * height / 2, -b, a, cy + b * width / 2 - a * height / 2)
         seen = picture.transform(self._size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-        return np.asarray(seen, np.float32) / 255
+        return f32(np.asarray(seen, np.float32) / 255)
 
 
 def _fitted(path: str, width: int, height: int) -> Image.Image:

@@ -79,7 +79,7 @@ def _painted(
         look=look,
         noise=Noise(rng, octaves=3, first=4),
         fine=Noise(rng, octaves=4, first=16),
-        drawn=Layout(rng),
+        drawn=Layout(rng, wide=columns / rows),
     )
 
     def picture(pose: Pose, _: float, t: float) -> F:

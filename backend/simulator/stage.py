@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.simulator.camera import Pose
 from backend.simulator.look import Look
-from backend.simulator.noise import F, Noise
+from backend.simulator.noise import F, Noise, f32
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Stage:
 
 
 class Layout:
-    """What is placed once and then stays: sun, hills, lamps."""
+    """What is placed once and then stays: sun, hills, lamps. `wide`: half the picture's width."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, wide: float) -> None:
         self.angle = float(rng.uniform(0.35, 0.95)) * (1 if rng.random() < 0.5 else -1)
         self.offset = rng.uniform(0, 8, 16).astype(np.float32)
-        self.sun_x = float(rng.uniform(-0.75, 0.75))
+        self.sun_x = float(rng.uniform(-0.75, 0.75)) * min(1.0, wide)
         self.sun_y = float(rng.uniform(-0.28, -0.02))
         self.lamps = rng.uniform(0, 1, (72, 6)).astype(np.float32)
 
@@ -58,4 +58,4 @@ def ramped(ramp: F, share: F) -> F:
 def blown_up(image: F, width: int, height: int) -> F:
     """An image at another size, smooth."""
     small = Image.fromarray((np.clip(image, 0, 1.5) * 170).astype(np.uint8))
-    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 170
+    return f32(np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 170)

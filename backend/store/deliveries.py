@@ -69,4 +69,4 @@ def newest(
 
 def count(session: Session) -> dict[str, int]:
     """verdict -> number of deliveries."""
-    return dict(session.exec(select(Delivery.verdict, func.count()).group_by(Delivery.verdict)))
+    return dict(session.exec(select(Delivery.verdict, func.count()).group_by(Delivery.verdict)).all())

@@ -50,6 +50,14 @@ def newer(session: Session, wanted: Filter, *, than: str, limit: int) -> int:
     return len(session.exec(query.limit(limit)).all())
 
 
+def ids_after(session: Session, wanted: Filter, *, than: str, limit: int) -> list[str]:
+    """Ids of the next jobs of this kind that are newer than that one, the oldest of them first."""
+    query = select(col(Job.id)).where(col(Job.id) > than)
+    for clause in _clauses(wanted):
+        query = query.where(clause)
+    return list(session.exec(query.order_by(col(Job.id)).limit(limit)).all())
+
+
 def owners(session: Session) -> list[str]:
     """Everybody who ever asked for a take; one index look-up for each of them."""
     return _distinct(session, Job.owner)

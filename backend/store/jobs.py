@@ -177,7 +177,7 @@ def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
 
 def count_by_state(session: Session) -> dict[str, int]:
     """state -> number of jobs, for the states that have any."""
-    return dict(session.exec(select(Job.state, func.count()).group_by(Job.state)))
+    return dict(session.exec(select(Job.state, func.count()).group_by(Job.state)).all())
 
 
 def _free(now: datetime) -> Any:

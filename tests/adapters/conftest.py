@@ -1,9 +1,9 @@
 """What the adapter tests share: a media server on loopback that can misbehave, and real small videos."""
 
-import io
 import socket
 import socketserver
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -88,8 +88,14 @@ class MediaServer:
 
     def handle(self, sock: socket.socket) -> None:
         sock.settimeout(10)
-        if self._context is not None:
-            sock = self._context.wrap_socket(sock, server_side=True)
+        if self._context is None:
+            return self._serve(sock)
+        with self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as secure:
+            secure.do_handshake()
+            self._serve(secure)
+            secure.unwrap()
+
+    def _serve(self, sock: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
             got = sock.recv(4096)
@@ -101,8 +107,6 @@ class MediaServer:
         exchange = Exchange(sock, method, path, [tuple(line.split(": ", 1)) for line in lines])  # type: ignore[misc]
         self.requests.append(exchange)
         self._routes.get(path, lambda e: e.answer("404 Not Found"))(exchange)
-        if self._context is not None:
-            sock.unwrap()
 
     def at(self, path: str, route: Callable[[Exchange], None]) -> str:
         """Answer this path so from now on; returns its link."""
@@ -185,9 +189,12 @@ def video(
     **muxer: str,
 ) -> bytes:
     """A real video of moving noise: H.264 in MP4 or MOV, VP8 in WebM."""
-    out = io.BytesIO()
     options = {**muxer, **({"movflags": "+faststart"} if faststart else {})}
-    with av.open(out, "w", format=extension, options=options) as writer:
+    # A file and not a buffer, because `faststart` opens it once more, by its name.
+    with (
+        tempfile.NamedTemporaryFile(suffix=f".{extension}") as out,
+        av.open(out.name, "w", format=extension, options=options) as writer,
+    ):
         stream = writer.add_stream("libvpx" if extension == "webm" else "libx264", rate=24)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -207,7 +214,8 @@ def video(
                 frame.sample_rate, frame.pts = 48000, 1024 * number
                 writer.mux(sound.encode(frame))
             writer.mux(sound.encode(None))
-    return out.getvalue()
+        writer.close()
+        return Path(out.name).read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,27 @@
+"""Gallery: every take, newest first; found by state, model, person and words; all of it in the URL."""
+
+import streamlit as st
+
+from backend.services import library
+from pages.ui import cards, components, context, filters, live
+
+deps, viewer = context.deps(), context.viewer()
+wanted = filters.draw(deps, viewer)
+before = st.query_params.get("before")
+page = library.list_takes(deps, viewer, wanted, cursor=before)
+
+
+def draw_wall() -> None:
+    now = deps.clock.now()
+    takes = library.list_takes(deps, viewer, wanted, cursor=before).items
+    opened = components.gallery([cards.card(take, now) for take in takes], key="gallery")
+    if opened:
+        st.switch_page(cards.DETAIL, query_params={"take": opened})
+
+
+filters.newer_pill(deps, viewer, wanted, page.items, before=before)
+if page.items:
+    live.live(draw_wall, watch=lambda: live.pulse(deps), moving=live.anything_moves(deps))
+    filters.pager(deps, viewer, wanted, page, before=before)
+else:
+    filters.nothing(wanted, before=before)

@@ -1,0 +1,51 @@
+// Where one take stands: state, time that has passed against the usual time, bytes on their way.
+const build = parent => {
+  const root = el("div", "root standing")
+  root.dataset.testid = "standing"
+  const head = el("div", "head")
+  const chip = el("span", "chip")
+  const parts = {
+    root, chip, chipIcon: icon(""), word: el("span"),
+    time: el("span", "time"), usual: el("span", "quiet"), extra: el("span", "quiet"),
+    track: el("div", "track"), done: el("div", "done"),
+    prompt: el("div", "prompt"), about: el("div", "about quiet"), note: el("div", "note"),
+  }
+  chip.append(parts.chipIcon, parts.word)
+  head.append(chip, parts.time, parts.usual, parts.extra)
+  parts.track.append(parts.done)
+  root.append(head, parts.track, parts.prompt, parts.about, parts.note)
+  parent.append(root)
+  return parts
+}
+
+const draw = parts => {
+  const { data } = parts
+  const elapsed = data.elapsed_s + (data.moving ? (performance.now() - parts.at) / 1000 : 0)
+  setText(parts.time, clock(elapsed))
+  const late = data.moving && data.usual_s && elapsed > data.usual_s
+  setText(parts.usual, late ? `longer than usual (${data.usual})` : data.usual ? `usually ${data.usual}` : "")
+  const share = data.share ?? (data.usual_s ? Math.min(elapsed / data.usual_s, 0.97) : null)
+  parts.track.hidden = !data.moving || share === null
+  parts.track.title = data.share === null ? "Time against the usual time" : "Bytes of the file that are here"
+  parts.done.style.width = `${((share ?? 0) * 100).toFixed(1)}%`
+}
+
+export default function ({ data, parentElement }) {
+  const parts = placeOf(parentElement, build)
+  parts.data = data
+  parts.at = performance.now()
+  parts.root.dataset.take = data.id
+  parts.root.dataset.state = data.state
+  setTone(parts.chip, data.tone)
+  parts.chip.title = data.means
+  setText(parts.chipIcon, data.icon)
+  setText(parts.word, data.word)
+  setText(parts.extra, data.extra)
+  setText(parts.prompt, data.prompt)
+  setText(parts.about, data.about)
+  setText(parts.note, data.note)
+  draw(parts)
+  if (data.moving) startClock(parts, () => draw(parts))
+  else stopClock(parts)
+  return () => stopClock(parts)
+}

@@ -1,0 +1,25 @@
+// What happened to a take, line by line: when, what, who.
+export default function ({ data, parentElement }) {
+  const list = placeOf(parentElement, parent => {
+    const made = el("ol", "root trail")
+    made.dataset.testid = "history"
+    parent.append(made)
+    return { made }
+  }).made
+  const drawn = JSON.stringify(data.rows)
+  if (list.drawn === drawn) return
+  list.drawn = drawn
+  list.replaceChildren(...data.rows.map(row => {
+    const line = el("li")
+    const time = el("time", "quiet", new Date(row.at_ms).toLocaleTimeString(undefined, { timeStyle: "medium" }))
+    time.title = moment(row.at_ms)
+    const chip = el("span", "chip", "")
+    setTone(chip, row.tone)
+    chip.append(icon(row.icon), el("span", "", row.word))
+    const told = el("div", "told")
+    told.append(chip, el("span", "", row.what), el("span", "quiet", `by ${row.who}`))
+    if (row.note) told.append(el("span", "quiet note", row.note))
+    line.append(time, told)
+    return line
+  }))
+}

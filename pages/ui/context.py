@@ -1,0 +1,55 @@
+"""What every page is given: the backend's use cases, who is looking, and notices that outlive a rerun."""
+
+import streamlit as st
+
+from backend.bootstrap import open_deps
+from backend.models import Job
+from backend.services import access
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.media_links import dashboard_link
+from pages.ui import text
+
+_NOTICES = "notices"
+
+
+@st.cache_resource(show_spinner=False)
+def deps() -> Deps:
+    """The one set of dependencies of this process, shared by every session."""
+    return open_deps()
+
+
+def viewer() -> Viewer:
+    """Who is looking: until there are logins, whoever reaches this machine's loopback."""
+    return access.LOCAL
+
+
+def notify(message: str, icon: str = ":material/check:") -> None:
+    """Have a message shown by the next run. Callbacks may not draw, so they leave it here."""
+    st.session_state.setdefault(_NOTICES, []).append((message, icon))
+
+
+def show_notices() -> None:
+    """Show what was left by `notify`, once."""
+    for message, icon in st.session_state.pop(_NOTICES, []):
+        st.toast(message, icon=icon)
+
+
+def model_title(model_id: str) -> str:
+    """A model's title; its id when it is no longer on offer."""
+    try:
+        return deps().catalog.get(model_id).title
+    except KeyError:
+        return model_id
+
+
+def link(key: str | None, *, download_as: str | None = None) -> str | None:
+    """Where the browser finds one of our files; None for no file."""
+    return dashboard_link(deps(), key, download_as=download_as)
+
+
+def price_words(job: Job) -> str:
+    """What sending this job once more would cost, as far as anybody knows."""
+    if deps().settings.demo:
+        return "free (demo)"
+    return f"≈ {text.dollars(job.estimate_usd)}" if job.estimate_usd is not None else "price unknown"

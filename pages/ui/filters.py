@@ -1,0 +1,122 @@
+"""The gallery's filters and pages, kept in the URL, so that what is looked at can be shared."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backend.domain.states import MOVING, JobState
+from backend.services import library
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.library import Take, TakePage
+from backend.store.gallery import Filter
+from pages.ui import cards, context
+
+#: What people look for by state: word -> (icon, the states it means).
+GROUPS: dict[str, tuple[str, frozenset[str]]] = {
+    "moving": (":material/movie_edit:", MOVING),
+    "ready": (":material/check_circle:", frozenset({JobState.STORED})),
+    "held": (":material/pan_tool:", frozenset({JobState.HELD})),
+    "failed": (":material/error:", frozenset({JobState.FAILED})),
+    "stopped": (":material/block:", frozenset({JobState.CANCELLED})),
+}
+#: The newest take that was seen on the first page: later ones are new.
+_TOP = "gallery_top"
+_KEYS = ("q", "state", "model", "person")
+
+
+def draw(deps: Deps, viewer: Viewer) -> Filter:
+    """Draw the filters in one line; returns what they ask for."""
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Search prompts", key="q", type="search", placeholder="Search prompts", icon=":material/search:",
+            label_visibility="collapsed", width=240, bind="query-params", on_change=_first_page,
+        )  # fmt: skip
+        groups = st.pills(
+            "State", list(GROUPS), key="state", selection_mode="multi", label_visibility="collapsed",
+            format_func=lambda word: f"{GROUPS[word][0]} {word.capitalize()}", bind="query-params",
+            on_change=_first_page,
+        )  # fmt: skip
+        model = st.selectbox(
+            "Model", library.models_used(deps), key="model", index=None, placeholder="Any model",
+            format_func=context.model_title, label_visibility="collapsed", width=210, bind="query-params",
+            on_change=_first_page,
+        )  # fmt: skip
+        person = st.selectbox(
+            "Person", library.people(deps, viewer), key="person", index=None, placeholder="Anybody",
+            label_visibility="collapsed", width=150, bind="query-params", on_change=_first_page,
+        )  # fmt: skip
+        if words or groups or model or person:
+            st.button("Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear)
+    states = frozenset().union(*(GROUPS[word][1] for word in groups)) if groups else None
+    return Filter(owner=person, states=states, model=model, text=(words or "").strip() or None)
+
+
+def newer_pill(
+    deps: Deps, viewer: Viewer, wanted: Filter, shown: Sequence[Take], *, before: str | None
+) -> None:
+    """On a later page: how many takes have come since the first page was seen, instead of a jump."""
+    if not before:
+        st.session_state[_TOP] = shown[0].job.id if shown else ""
+        return
+    top = st.session_state.setdefault(_TOP, deps.clock.new_id())
+    number = library.count_newer(deps, viewer, wanted, than=top)
+    if number:
+        st.button(
+            f"{number}{'+' if number == 100 else ''} new", key="new-takes", icon=":material/arrow_upward:",
+            type="primary", on_click=_first_page,
+        )  # fmt: skip
+
+
+def pager(deps: Deps, viewer: Viewer, wanted: Filter, page: TakePage, *, before: str | None) -> None:
+    """Newer and older pages, by keyset: a page costs the same however many there are."""
+    if not before and not page.next_cursor:
+        return
+    with st.container(key="pager", horizontal=True, horizontal_alignment="center"):
+        newer = (
+            library.newer_cursor(deps, viewer, wanted, than=page.items[0].job.id) if before and page.items else None
+        )
+        st.button(
+            "Newer", key="newer", icon=":material/chevron_left:", disabled=not before, on_click=_turn, args=(newer,)
+        )
+        st.button(
+            "Older", key="older", icon=":material/chevron_right:", icon_position="right",
+            disabled=page.next_cursor is None, on_click=_turn, args=(page.next_cursor,),
+        )  # fmt: skip
+
+
+def nothing(wanted: Filter, *, before: str | None) -> None:
+    """Say why there is nothing to see, and what to do."""
+    with st.container(key="empty", horizontal_alignment="center", border=True, gap="small"):
+        st.space("small")
+        if before:
+            st.markdown("#### Nothing older", text_alignment="center")
+            st.button("Back to the newest", key="first-page", icon=":material/first_page:", on_click=_first_page)
+        elif wanted != Filter():
+            st.markdown("#### Nothing matches", text_alignment="center")
+            st.button("Clear filters", key="clear-empty", icon=":material/close:", on_click=_clear)
+        else:
+            st.markdown("#### No takes yet", text_alignment="center")
+            st.markdown(
+                "Takes show here as soon as they are asked for, and stay.", text_alignment="center", width="content"
+            )
+            if st.button("Generate your first", key="first-take", type="primary", icon=":material/auto_awesome_motion:"):
+                st.switch_page(cards.GENERATE)
+        st.space("small")
+
+
+def _first_page() -> None:
+    _turn(None)
+
+
+def _turn(cursor: str | None) -> None:
+    if cursor:
+        st.query_params["before"] = cursor
+    else:
+        st.query_params.pop("before", None)
+
+
+def _clear() -> None:
+    for key in _KEYS:
+        st.session_state[key] = [] if key == "state" else ("" if key == "q" else None)
+    _first_page()

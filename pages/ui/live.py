@@ -1,0 +1,38 @@
+"""Parts of a page that refresh by themselves, and only while something moves: idle pages ask for nothing."""
+
+from collections.abc import Callable, Hashable
+
+import streamlit as st
+
+from backend.domain.states import MOVING
+from backend.services import library
+from backend.services.deps import Deps
+
+#: Seconds between two looks while something moves; the running clocks need none.
+TICK_S = 2.0
+
+
+def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
+    """Draw a part of the page now, and again every `TICK_S` while something moves.
+
+    watch: what the rest of the page (counts, buttons, whether anything still moves) depends on. When it
+    changes the whole page is drawn anew, which also starts or stops the refreshing.
+    """
+    before = watch()
+
+    def body() -> None:
+        if watch() != before:
+            st.rerun()
+        draw()
+
+    st.fragment(body, run_every=TICK_S if moving else None)()
+
+
+def pulse(deps: Deps) -> Hashable:
+    """Changes when a take is added or changes its state: counts and buttons are out of date then."""
+    return tuple(sorted(library.count_states(deps).items()))
+
+
+def anything_moves(deps: Deps) -> bool:
+    """Is any take on its way?"""
+    return any(state in MOVING for state in library.count_states(deps))

@@ -1,0 +1,118 @@
+"""Numbers, moments and states as words that people read. No element is drawn here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backend.domain.states import JobState
+from backend.models import Job
+
+#: Everything that means something to markdown, or to the kit's own marks (`:red[…]`, `$…$`).
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
+
+
+def plain(text: object) -> str:
+    """A text that markdown elements show as it is, on one line: no link, no formula, no colour."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def clock(seconds: float) -> str:
+    """A duration as people read it off a clock: 0:05, 12:40, 1:02:03.
+
+    >>> clock(65), clock(3723)
+    ('1:05', '1:02:03')
+    """
+    minutes, s = divmod(max(0, round(seconds)), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def size(number: float | None) -> str:
+    """Bytes as people say them.
+
+    >>> size(1_234_567), size(None)
+    ('1.2 MB', '?')
+    """
+    if number is None:
+        return "?"
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(number) < 1000:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def dollars(usd: float) -> str:
+    """An amount; small ones keep the digits that matter.
+
+    >>> dollars(0.35), dollars(0.0045)
+    ('$0.35', '$0.0045')
+    """
+    return f"${usd:.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
+
+
+def ago(seconds: float | None) -> str:
+    """How long ago: "just now", "3 min ago"; "never" for None."""
+    if seconds is None:
+        return "never"
+    for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
+        if seconds < limit:
+            return "just now" if seconds < 2 else f"{seconds // unit:.0f} {name} ago"
+    return f"{seconds // 86400:.0f} d ago"
+
+
+def since(now: datetime, moment: datetime | None) -> str:
+    """How long before `now` a moment was."""
+    return ago(None if moment is None else (now - moment).total_seconds())
+
+
+def first(text: str, chars: int) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is shown: a word, a Material icon's name, a tone of the theme, and what it means."""
+
+    word: str
+    icon: str
+    tone: str
+    means: str
+
+
+#: state -> how it is shown; always the word and the icon, so that no colour has to be told from another
+LOOKS: dict[str, Look] = {
+    JobState.CREATED: Look("Saved", "bookmark_added", "blue", "Kept here; it is sent in a moment."),
+    JobState.SUBMITTING: Look("Sending", "outgoing_mail", "blue", "On its way to the provider."),
+    JobState.QUEUED: Look("In line", "hourglass_top", "blue", "The provider has it; rendering has not begun."),
+    JobState.RUNNING: Look("Rendering", "movie_edit", "blue", "The provider is at work on it."),
+    JobState.RENDERED: Look("Fetching", "downloading", "blue", "Rendered; the file is being brought home."),
+    JobState.STORED: Look("Ready", "check_circle", "green", "The whole file is here, checked and playable."),
+    JobState.HELD: Look("Held", "pan_tool", "orange", "Nobody can tell what became of it; it waits for you."),
+    JobState.FAILED: Look("Failed", "error", "red", "The provider refused it, or failed."),
+    JobState.CANCELLED: Look("Stopped", "block", "gray", "Stopped by a person."),
+}
+
+#: error["charged"] -> what that means, as a sentence
+CHARGED = {
+    "no": "Nothing was charged.",
+    "yes": "The provider charged for it.",
+    "maybe": "It may have been charged; the provider's billing page knows.",
+}
+
+
+def look(job: Job) -> Look:
+    """How this job's state is shown."""
+    shown = LOOKS[job.state]
+    if job.cancel_requested_at is not None and job.state in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
+        return Look("Stopping", "block", "gray", "The provider is being asked to stop.")
+    return shown
+
+
+def charged(error: Mapping[str, Any]) -> str:
+    """Whether an error cost money, as a sentence."""
+    return CHARGED.get(str(error.get("charged")), CHARGED["maybe"])

@@ -1,0 +1,80 @@
+"""Files on their way: their names, what a dead runner left, and what a sweep may remove."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backend.media.part import open_part
+from backend.media.parts import leftovers, name, remove_dead
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Parts of two jobs, an hour old, and a file that is none of ours."""
+    for text in ("a.one.part", "a.two.part", "a.two.part.json", "b.one.part", "notes.txt", "c.one.part.json"):
+        (tmp_path / text).write_bytes(b"x" * (200 if "a.two" in text else 100))
+        os.utime(tmp_path / text, (time.time() - 3600,) * 2)
+    return tmp_path
+
+
+def test_leftovers_of_a_job_come_largest_first(folder: Path) -> None:
+    assert [path.name for path in leftovers(folder, "a")] == ["a.two.part", "a.one.part"]
+    assert leftovers(folder, "unknown") == []
+    assert leftovers(folder / "nowhere", "a") == []
+
+
+def test_a_sweep_removes_dead_parts_and_their_notes_and_nothing_else(folder: Path) -> None:
+    removed = remove_dead(folder, live={("b", "one")})
+
+    assert sorted(removed) == ["a.one.part", "a.two.part"]
+    assert sorted(path.name for path in folder.iterdir()) == ["b.one.part", "notes.txt"]
+
+
+def test_a_sweep_never_removes_a_part_that_is_being_written(folder: Path) -> None:
+    with open(folder / "a.one.part", "rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+
+        assert "a.one.part" not in remove_dead(folder, live=set())
+
+    assert (folder / "a.one.part").exists()
+
+
+def test_a_sweep_leaves_young_parts_to_claims_that_it_does_not_know_of(tmp_path: Path) -> None:
+    (tmp_path / "a.new.part").write_bytes(b"x")
+
+    assert remove_dead(tmp_path, live=set()) == []
+    assert remove_dead(tmp_path, live=set(), older_than_s=0) == ["a.new.part"]
+
+
+def test_a_sweep_at_the_moment_a_part_is_made_does_not_cost_it_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between making a file and locking it there is a gap, and somebody may step into it."""
+    real, swept = fcntl.flock, []
+
+    def flock(handle: int, how: int) -> None:
+        if not swept:
+            swept.append(True)
+            swept[:] = remove_dead(tmp_path, live=set(), older_than_s=0)
+        real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    with open_part(tmp_path / "a.new.part") as part:
+        part.write(b"abc")
+
+    assert swept == ["a.new.part"]
+    assert (tmp_path / "a.new.part").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize(("job", "owner"), [("../x", "o"), ("", "o"), ("a", "b/c"), ("a.b", "c"), ("a", "x" * 200)])
+def test_an_id_that_is_no_plain_word_names_no_part(job: str, owner: str) -> None:
+    with pytest.raises(ValueError, match="part"):
+        name(job, owner)
+
+
+def test_a_part_is_named_after_its_job_and_owner() -> None:
+    assert name("0199-aa", "worker_1") == "0199-aa.worker_1.part"

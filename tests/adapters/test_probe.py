@@ -1,0 +1,404 @@
+"""Is a file a whole video? Judged in a child process that can crash, hang or swell alone."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import av
+import psutil
+import pytest
+from PIL import Image
+
+from backend.domain.errors import MediaBroken
+from backend.media import child
+from backend.media.probe import inspect, make_preview
+
+#: name -> how the video is made
+KINDS: dict[str, dict[str, Any]] = {
+    "mp4": {},
+    "mp4 faststart": {"faststart": True},
+    "mp4 with sound": {"audio": True, "faststart": True},
+    "mp4 in fragments": {"movflags": "frag_keyframe+empty_moov", "seconds": 2.0},
+    "mov": {"extension": "mov"},
+    "webm": {"extension": "webm"},
+    "webm with sound": {"extension": "webm", "audio": True},
+}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[bytes], Path]:
+    """Bytes -> a file of them, whose name says nothing."""
+
+    def keep(content: bytes) -> Path:
+        path = tmp_path / "job.owner.part"
+        path.write_bytes(content)
+        return path
+
+    return keep
+
+
+def refused(path: Path, why: str | None = None) -> None:
+    with pytest.raises(MediaBroken, match=why):
+        inspect(path)
+
+
+# -- whole --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_video_is_taken_and_described(kind: str, make_video: Any, kept: Any) -> None:
+    made = KINDS[kind]
+
+    found = inspect(kept(make_video(**made)))
+
+    assert found.extension == made.get("extension", "mp4")
+    assert found.content_type == {"mov": "video/quicktime"}.get(found.extension, f"video/{found.extension}")
+    assert found.duration_s == pytest.approx(made.get("seconds", 1.0), abs=0.15)
+    assert (found.width, found.height) == (320, 180)
+    assert found.fps == pytest.approx(24, abs=0.1)
+    assert found.codec == ("vp8" if found.extension == "webm" else "h264")
+    assert found.has_audio is made.get("audio", False)
+
+
+def test_a_video_padded_with_a_free_box_is_whole(make_video: Any, kept: Any) -> None:
+    free = (1_000_000).to_bytes(4) + b"free" + bytes(1_000_000 - 8)
+
+    assert inspect(kept(make_video() + free)).duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_turned_video_is_described_and_drawn_as_it_is_shown(
+    make_video: Any, kept: Any, tmp_path: Path
+) -> None:
+    content = make_video()
+    upright = b"\0\1\0\0" + bytes(12) + b"\0\1\0\0" + bytes(12) + b"@\0\0\0"
+    quarter = bytes(4) + b"\0\1\0\0" + bytes(4) + b"\xff\xff\0\0" + bytes(16) + b"\0\0\0\0"
+    at = content.index(upright, content.index(b"tkhd"))
+    content = content[:at] + quarter[:32] + upright[32:] + content[at + 36 :]
+
+    found = inspect(kept(content), poster=tmp_path / "p.webp")
+
+    assert (found.width, found.height) == (180, 320)
+    with Image.open(tmp_path / "p.webp") as poster:
+        assert poster.size == (180, 320)
+
+
+# -- posters and previews -----------------------------------------------------------------------
+
+
+def test_a_poster_is_a_webp_of_at_most_640_pixels_across(make_video: Any, kept: Any, tmp_path: Path) -> None:
+    poster = tmp_path / "poster"
+    poster.write_bytes(b"of an earlier try")
+
+    inspect(kept(make_video(size=(1280, 720), seconds=0.25)), poster=poster)
+
+    with Image.open(poster) as image:
+        assert (image.format, image.size) == ("WEBP", (640, 360))
+        assert image.convert("L").resize((1, 1)).getpixel((0, 0)) > 60
+
+
+def test_a_poster_of_a_video_that_fades_in_shows_something(
+    make_video: Any, kept: Any, tmp_path: Path
+) -> None:
+    inspect(kept(make_video(dark_first=True)), poster=tmp_path / "poster")
+
+    with Image.open(tmp_path / "poster") as image:
+        assert image.convert("L").resize((1, 1)).getpixel((0, 0)) > 60
+
+
+@pytest.mark.parametrize("extension", ["mp4", "webm"])
+def test_a_preview_is_short_small_and_mute(extension: str, make_video: Any, kept: Any, tmp_path: Path) -> None:
+    preview = tmp_path / "preview"
+
+    make_preview(kept(make_video(extension, seconds=4.0, size=(640, 360), audio=True)), preview)
+
+    found = inspect(preview)
+    assert found.extension == "webm"
+    assert found.duration_s == pytest.approx(3.0, abs=0.1)
+    assert (found.width, found.height, found.has_audio) == (320, 180, False)
+    assert preview.stat().st_size < 400_000
+
+
+def test_a_preview_of_a_very_short_video_is_as_short(make_video: Any, kept: Any, tmp_path: Path) -> None:
+    make_preview(kept(make_video(seconds=0.25)), tmp_path / "preview")
+
+    assert inspect(tmp_path / "preview").duration_s == pytest.approx(0.25, abs=0.1)
+
+
+def test_nothing_is_left_where_no_preview_can_be_made(kept: Any, tmp_path: Path) -> None:
+    with pytest.raises(MediaBroken):
+        make_preview(kept(b"<html>"), tmp_path / "preview")
+
+    assert not (tmp_path / "preview").exists()
+
+
+# -- cut and damaged ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.5, 2 / 3, 0.99, 1.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cut_video_is_refused(kind: str, share: float, make_video: Any, kept: Any) -> None:
+    content = make_video(**KINDS[kind])
+
+    refused(kept(content[: min(int(len(content) * share), len(content) - 1)]))
+
+
+def test_a_video_cut_between_two_boxes_is_refused(make_video: Any, kept: Any) -> None:
+    content = make_video(faststart=True)
+    at = content.index(b"mdat") - 4
+
+    refused(kept(content[:at]), "pictures are missing")
+    refused(kept(content[:at] + b"\0\0\0\x08mdat"))
+
+
+def test_a_video_with_a_hole_is_refused(make_video: Any, kept: Any) -> None:
+    """As a file system may leave one, after a crash."""
+    content = make_video(faststart=True, seconds=2.0)
+    middle = (content.index(b"mdat") + len(content)) // 2
+    hole = len(content) // 6
+
+    refused(kept(content[:middle] + bytes(hole) + content[middle + hole :]), "hole|damaged|read")
+
+
+def test_a_video_whose_end_is_noise_is_refused(make_video: Any, kept: Any) -> None:
+    content = make_video(faststart=True)
+
+    refused(kept(content[:-20_000] + os.urandom(20_000)))
+
+
+def test_a_video_without_a_picture_is_refused(make_video: Any, kept: Any) -> None:
+    empty = io.BytesIO()
+    with av.open(empty, "w", format="mp4") as writer:
+        stream = writer.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        writer.start_encoding()
+    sound = io.BytesIO()
+    with av.open(io.BytesIO(make_video(audio=True, faststart=True))) as source, av.open(
+        sound, "w", format="mp4"
+    ) as writer:
+        copy = writer.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.stream = copy
+                writer.mux(packet)
+
+    refused(kept(empty.getvalue()))
+    refused(kept(sound.getvalue()), "no video")
+
+
+# -- other things -------------------------------------------------------------------------------
+
+
+def picture(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "empty"),
+        (b"<!doctype html><html><body>404</body></html>", "web page"),
+        (b"\n\n  <?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "web page or XML"),
+        (b'{"detail": "not found"}', "JSON"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\nhttp://127.0.0.1:1/secret\n", "playlist"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "something else"),
+        (bytes(range(256)) * 400, "something else"),
+        (bytes(100_000), "something else"),
+        (b"\x1a\x45\xdf\xa3", "cut|damaged|WebM"),
+        (b"\x1a\x45\xdf\xa3" + bytes(5000), "cut|damaged|WebM"),
+        (b"\0\0\0\x18ftypmp42" + bytes(12), "index is missing"),
+        (b"\0\0\0\x18ftypmp42" + bytes(12) + b"<html>", "cut|damaged"),
+        (b"\0\0\0\x18ftypmp42" + bytes(12) + b"\0\0\0\1mdat" + b"\xff" * 8, "cut"),
+        (b"\0\0\0\x18ftypmp42" + bytes(12) + b"\0\0\0\x08moov" + b"\0\0\0\x08mdat", None),
+        (picture("PNG"), "picture"),
+        (picture("JPEG"), "picture"),
+        (picture("WEBP"), "picture"),
+        (picture("GIF"), "picture"),
+        (b"%PDF-1.7 ...", "PDF"),
+    ],
+)
+def test_what_is_no_video_is_refused_with_a_reason(content: bytes, why: str | None, kept: Any) -> None:
+    refused(kept(content), why)
+
+
+def test_noise_behind_a_videos_first_bytes_is_refused(kept: Any) -> None:
+    noise = os.urandom(50_000)
+
+    refused(kept(b"\0\0\0\x18ftypmp42" + bytes(12) + (len(noise) + 8).to_bytes(4) + b"moov" + noise))
+
+
+def test_only_a_regular_file_is_looked_at(make_video: Any, kept: Any, tmp_path: Path) -> None:
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(kept(make_video()))
+    os.mkfifo(pipe)
+
+    for path in (link, pipe, tmp_path):
+        with pytest.raises(Exception, match="symbolic|regular|directory"):
+            inspect(path, timeout_s=5)
+
+
+def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, kept: Any) -> None:
+    content = bytearray(make_video(seconds=0.25))
+    start = content.index(b"moov")
+    for number in range(60):
+        mutated = bytearray(content)
+        for step in range(8):
+            mutated[start + (number * 131 + step * 37) % (len(content) - start)] = (number * 17 + step) % 256
+        try:
+            inspect(kept(bytes(mutated)), timeout_s=10)
+        except MediaBroken:
+            continue
+
+
+# -- the child ----------------------------------------------------------------------------------
+
+
+def server() -> psutil.Process:
+    child.warm_up()
+    (found,) = [each for each in psutil.Process().children() if "backend.media.child" in " ".join(each.cmdline())]
+    return found
+
+
+def test_a_crash_in_the_child_is_a_broken_file_and_the_next_one_is_judged() -> None:
+    with pytest.raises(child.Unfit, match="crashes"):
+        child.run("os:abort", 5)
+
+    assert child.run("os:getppid", 5) == server().pid
+
+
+def test_a_child_that_hangs_is_killed_and_counts_as_broken() -> None:
+    began = time.monotonic()
+
+    with pytest.raises(child.Unfit, match="too long"):
+        child.run("signal:pause", 0.3)
+
+    assert time.monotonic() - began < 2
+
+
+def test_a_child_cannot_take_all_memory() -> None:
+    with pytest.raises(child.Unfit, match="memory"):
+        child.run("builtins:bytearray", 5, source=3 * 1024**3)
+
+
+def test_a_child_cannot_write_without_end(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="too large"):
+        child.run("os:truncate", 5, path=str(_touched(tmp_path / "f")), length=1024**3)
+
+
+def _touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def test_a_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "secret")
+    server().kill()
+
+    assert child.run("os:getenv", 5, key="FAL_KEY") is None
+
+
+def test_a_child_reads_and_writes_one_file_only_for_its_owner(
+    make_video: Any, kept: Any, tmp_path: Path
+) -> None:
+    inspect(kept(make_video()), poster=tmp_path / "poster")
+
+    assert (tmp_path / "poster").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_server_that_was_killed_is_started_again() -> None:
+    before = server()
+    before.kill()
+
+    assert child.run("os:getppid", 5) not in {before.pid, None}
+
+
+def test_many_threads_are_served_and_no_zombies_remain(make_video: Any, kept: Any) -> None:
+    path = kept(make_video(seconds=0.25))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: inspect(path).width, range(24)))
+
+    assert found == [320] * 24
+    assert [each for each in server().children() if each.status() == psutil.STATUS_ZOMBIE] == []
+    assert [each for each in psutil.Process().children() if each.status() == psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_call_costs_milliseconds() -> None:
+    child.warm_up()
+    times = []
+    for _ in range(10):
+        began = time.perf_counter()
+        child.run("os:getpid", 5)
+        times.append(time.perf_counter() - began)
+
+    assert sorted(times)[5] < 0.05
+
+
+def test_the_children_of_a_killed_worker_end_with_it(until: Any) -> None:
+    program = (
+        "import threading, time; from backend.media import child; child.warm_up();"
+        "threading.Thread(target=lambda: child.run('signal:pause', 60)).start();"
+        "time.sleep(0.3); print('ready', flush=True); time.sleep(60)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)  # noqa: S603
+    with worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"ready\n"
+        below = psutil.Process(worker.pid).children(recursive=True)
+        assert len(below) == 2
+        worker.kill()
+
+    until(lambda: not any(each.is_running() for each in below))
+
+
+def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work(until: Any) -> None:
+    """The terminal sends SIGINT to the whole foreground group; work in hand may be finished."""
+    program = (
+        "import os, signal, sys; from backend.media import child; child.warm_up();"
+        "signal.signal(signal.SIGINT, lambda *_: print('asked', flush=True));"
+        "print('ready', flush=True); os.read(0, 1); print(child.run('os:getppid', 5) == PID)"
+    ).replace("PID", "child._server._process.pid")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    worker = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **pipes)  # type: ignore[call-overload]  # noqa: S603
+    with worker:
+        assert worker.stdout.readline() == b"ready\n"
+        os.killpg(worker.pid, signal.SIGINT)
+        assert worker.stdout.readline() == b"asked\n"
+        out, err = worker.communicate(b"x", timeout=20)
+
+    assert (out, err) == (b"True\n", b"")
+
+
+def test_a_child_that_says_odd_things_is_no_verdict_but_a_refusal() -> None:
+    """What comes back is read as data, and a result that is none is not taken for one."""
+    with pytest.raises(child.Unfit):
+        child.run("threading:current_thread", 5)
+
+
+def test_checking_does_not_import_the_decoders_into_the_caller() -> None:
+    program = "import sys, json; import backend.media.probe, backend.media.photo; print(json.dumps(list(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)  # noqa: S603
+
+    assert not {"av", "PIL", "numpy"} & set(json.loads(out.stdout))
+
+
+def test_threads_of_the_caller_do_not_live_on_in_children() -> None:
+    stop = threading.Event()
+    threads = [threading.Thread(target=stop.wait) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert child.run("threading:active_count", 5) <= 2
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

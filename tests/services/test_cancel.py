@@ -1,0 +1,77 @@
+"""Stopping a take: honest about money, and nothing that was paid for is thrown away."""
+
+import pytest
+
+from backend.domain.errors import NotAllowed, NotFound
+from backend.services.access import Role, Viewer
+from backend.services.cancel import cancel_job
+from tests.world import ADMIN, ANA
+
+
+def test_a_take_in_the_providers_line_is_stopped_there(world):
+    job = world.look(world.ask("[sim:slow=60 never]"))
+    assert cancel_job(world.deps, ANA, job.id).cancel_requested_at is not None
+    stopped = world.look(job)
+    assert stopped.state == "cancelled"
+    (request,) = world.ledger()["requests"]
+    assert not request["billed"]
+
+
+def test_a_video_that_comes_in_spite_of_a_cancel_is_kept(world):
+    job = world.until(world.ask("[sim:cancel-ignored slow=1 never]"), "running")
+    cancel_job(world.deps, ANA, job.id)
+    assert world.look(job).state == "cancelled"
+    stored = world.until(job, "stored")
+    assert stored.video_id
+    assert "cancelled" in world.history(stored)
+
+
+def test_a_take_that_finished_before_the_cancel_came_is_kept(world):
+    job = world.look(world.ask("[sim:never]"))
+    import time
+
+    time.sleep(1.0)  # it finishes at the provider; nobody here knows
+    cancel_job(world.deps, ANA, job.id)
+    world.until(job, "stored")
+
+
+def test_cancelling_twice_asks_the_provider_once(world):
+    job = world.look(world.ask("[sim:slow=60 never]"))
+    first = cancel_job(world.deps, ANA, job.id)
+    assert cancel_job(world.deps, ANA, job.id).cancel_requested_at == first.cancel_requested_at
+    world.look(job)
+    assert cancel_job(world.deps, ANA, job.id).state == "cancelled"
+    assert world.history(job).count("cancelled") == 1
+
+
+def test_a_stored_take_is_not_changed_by_a_cancel(world):
+    job = world.until(world.ask(), "stored")
+    assert cancel_job(world.deps, ANA, job.id).state == "stored"
+    assert world.job(job).video_id
+
+
+def test_nobody_cancels_what_is_not_theirs(world):
+    job = world.ask()
+    with pytest.raises(NotFound):
+        cancel_job(world.deps, Viewer("ben", Role.CREATOR), job.id)
+    with pytest.raises(NotAllowed):
+        cancel_job(world.deps, Viewer("eve", Role.VIEWER), job.id)
+    assert cancel_job(world.deps, ADMIN, job.id).state == "cancelled"
+
+
+def test_a_cancel_that_crosses_the_submit_is_carried_out_after_it(world):
+    from backend.domain.states import JobEvent
+    from backend.services.claims import record
+    from backend.store import jobs
+
+    job = world.ask("[sim:slow=60 never]")
+    with world.claims.take(job.id) as claim:
+        record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        assert cancel_job(world.deps, ANA, job.id).state == "submitting"
+        receipt = world.deps.provider("fal").submit(job.model, job.payload, webhook_url=None)
+        from backend.services import submit
+
+        submit._accepted(world.deps, claim, receipt)
+    with world.deps.store.read() as session:
+        assert jobs.get(session, job.id).due_at <= world.deps.clock.now()
+    assert world.look(job).state == "cancelled"

@@ -1,0 +1,95 @@
+"""What nobody can decide: looked for at the provider, finished by its webhook, or decided by a person."""
+
+import pytest
+import requests
+
+from backend.domain.errors import NotFound, NotNow
+from backend.services import decide
+from backend.services.access import Role, Viewer
+from tests.world import ADMIN, ANA
+
+
+def held(world, prompt="A lost answer", marker="lost-answer never", **more):
+    job = world.look(world.ask(f"{prompt} [sim:{marker}]", **more))
+    assert job.state == "held"
+    return job
+
+
+def test_a_held_take_is_found_in_the_providers_records_and_comes_home_paid_once(world):
+    job = world.until(held(world), "stored")
+    ledger = world.ledger()
+    assert (len(ledger["posts"]), sum(bool(request["billed"]) for request in ledger["requests"])) == (1, 1)
+
+
+def test_what_is_not_in_the_records_stays_held(world):
+    job = held(world, marker="proxy=502 never")  # the provider never got it
+    for _ in range(3):
+        world.hurry(job)
+        assert world.look(job).state == "held"
+    assert world.job(job).due_at > world.deps.clock.now()
+
+
+def test_twins_are_never_told_apart_by_guessing(world):
+    twins = [held(world, "The very same words") for _ in range(2)]
+    for job in twins * 2:
+        world.hurry(job)
+        assert world.look(job).state == "held"
+
+
+def test_a_request_with_other_parameters_is_not_taken_for_ours(world):
+    rule = {"match": "Almost the same", "faults": ["proxy=502"], "times": 1}
+    requests.post(f"{world.sim.url}/sim/faults", json=rule, timeout=5).raise_for_status()
+    job = held(world, "Almost the same", marker="never", params={"duration": "5"})
+    payload = {**job.payload, "duration": "10"}
+    world.deps.provider("fal").submit(job.model, payload, webhook_url=None)
+    world.hurry(job)
+    assert world.look(job).state == "held"
+
+
+def test_a_person_keeps_waiting_and_the_records_are_read_at_once(world):
+    job = held(world, marker="proxy=502 never")
+    world.look(job)
+    assert decide.keep_waiting(world.deps, ANA, job.id).due_at <= world.deps.clock.now()
+
+
+def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
+    job = held(world, marker="proxy=502 times=1")
+    again = decide.send_again(world.deps, ANA, job.id)
+    assert again.parent_id == job.id
+    assert again.prompt == job.prompt
+    assert world.job(job).state == "cancelled"
+    with pytest.raises(NotNow):
+        decide.send_again(world.deps, ANA, job.id)
+    world.until(again, "stored")
+
+
+def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
+    from backend.services import outcome
+    from backend.providers.base import Finished
+
+    job = held(world)
+    decide.send_again(world.deps, ANA, job.id)
+    with world.deps.store.begin() as session:
+        now = world.deps.clock.now()
+        outcome.apply(session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook")
+    assert world.job(job).state == "rendered"
+
+
+def test_a_person_gives_up(world):
+    job = held(world, marker="proxy=502 never")
+    assert decide.give_up(world.deps, ANA, job.id).state == "cancelled"
+
+
+def test_only_its_owner_or_an_admin_decides(world):
+    job = held(world, marker="proxy=502 never")
+    for choice in (decide.keep_waiting, decide.send_again, decide.give_up):
+        with pytest.raises(NotFound):
+            choice(world.deps, Viewer("ben", Role.CREATOR), job.id)
+    assert decide.give_up(world.deps, ADMIN, job.id).state == "cancelled"
+
+
+def test_there_is_nothing_to_decide_about_a_take_that_moves(world):
+    job = world.ask()
+    for choice in (decide.keep_waiting, decide.send_again, decide.give_up):
+        with pytest.raises(NotNow):
+            choice(world.deps, ANA, job.id)

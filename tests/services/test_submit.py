@@ -1,0 +1,227 @@
+"""Sending once: every fault of the provider's answer, counted by the provider's own ledger, through the real code."""
+
+from dataclasses import replace
+
+import pytest
+
+from backend.providers.fal import FalProvider
+from backend.services import pause
+from tests.world import ADMIN, World
+
+
+def posts(world: World) -> int:
+    return len(world.ledger()["posts"])
+
+
+def accepted(world: World) -> int:
+    return len(world.ledger()["requests"])
+
+
+def test_a_take_is_sent_with_one_post_that_holds_just_what_was_asked_for(world):
+    job = world.ask("A red dress", params={"duration": "5"}, style={"camera": "Dolly in"})
+    sent = world.look(job)
+    assert sent.state == "queued"
+    (post,) = world.ledger()["posts"]
+    assert post["input"] == {"prompt": "A red dress. Camera: slow dolly in.", "duration": "5"}
+    assert post["webhook"].startswith(f"http://127.0.0.1:1/api/video/webhook/{job.id}/")
+
+
+def test_the_urls_that_the_provider_gave_are_kept_as_given(world):
+    job = world.look(world.ask())
+    (request,) = world.ledger()["requests"]
+    base = f"{world.sim.url}/fal-ai/kling-video/requests/{request['request_id']}"
+    assert job.request_id == request["request_id"]
+    assert (job.response_url, job.status_url, job.cancel_url) == (base, f"{base}/status", f"{base}/cancel")
+
+
+@pytest.mark.parametrize("marker", ["lost-answer", "half-answer", "garbage", "proxy=502 accepted", "proxy=502", "proxy=408"])
+def test_what_may_have_been_accepted_is_held_and_never_sent_again(world, marker):
+    job = world.look(world.ask(f"Take one [sim:{marker} never]"))
+    assert job.state == "held"
+    assert job.error["charged"] == "maybe"
+    for _ in range(3):
+        world.hurry(job)
+        world.look(job)
+    assert posts(world) == 1
+    assert "submitting" in world.history(job)
+
+
+def test_an_answer_that_never_comes_is_held_after_one_post(world, monkeypatch):
+    monkeypatch.setattr("backend.providers.fal.SUBMIT_READ_S", 0.3)
+    job = world.look(world.ask("[sim:stall=5 never]"))
+    assert job.state == "held"
+    assert posts(world) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_a_definite_refusal_fails_with_the_providers_reason_after_one_post(world, status):
+    job = world.look(world.ask(f"[sim:http={status}]"))
+    assert job.state == "failed"
+    assert job.error["charged"] == "no"
+    assert job.error["message"]
+    assert posts(world) == 1
+    assert pause.current(world.deps) == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_fails_the_take_and_pauses_all_submitting(world, status):
+    refused = world.look(world.ask(f"[sim:http={status}]"))
+    waiting = world.look(world.ask("Another"))
+    assert (refused.state, waiting.state) == ("failed", "created")
+    assert posts(world) == 1
+    (paused,) = pause.current(world.deps)
+    assert paused.provider == "fal"
+
+
+def test_a_pause_ends_when_a_person_says_so(world):
+    world.look(world.ask("[sim:http=401]"))
+    waiting = world.look(world.ask("Another"))
+    pause.lift(world.deps, "fal")
+    world.hurry(waiting)
+    assert world.look(waiting).state == "queued"
+
+
+def test_a_pause_lets_one_take_through_when_its_time_is_over_and_ends_when_that_is_accepted(world, monkeypatch):
+    monkeypatch.setattr("backend.domain.policy.PAUSE_FIRST_S", 0.0)
+    world.look(world.ask("[sim:http=401]"))
+    first, second = world.ask("First"), world.ask("Second")
+    assert pause.left_s(world.deps, "fal") == 0.0  # the one that tries
+    assert pause.left_s(world.deps, "fal") > 0.0  # the others wait for its answer
+    assert world.look(first).state == "created"
+    pause.lift(world.deps, "fal")
+    world.hurry(second)
+    assert world.look(second).state == "queued"
+
+
+def test_a_pause_ends_with_another_key(world):
+    world.look(world.ask("[sim:http=401]"))
+    from pydantic import SecretStr
+
+    settings = world.deps.settings.model_copy(update={"fal_key": SecretStr("id:another")})
+    assert pause.left_s(replace(world.deps, settings=settings), "fal") == 0.0
+    assert pause.current(world.deps) == []
+
+
+def test_too_many_requests_waits_as_long_as_it_is_told_and_then_sends_once_more(world):
+    job = world.look(world.ask("[sim:http=429 retry-after=2 times=1]"))
+    assert job.state == "created"
+    assert 1.5 < (job.due_at - job.state_at).total_seconds() < 2.5
+    assert world.look(job).state == "created"  # not before its time
+    assert posts(world) == 1
+    world.hurry(job)
+    assert world.look(job).state == "queued"
+    assert posts(world) == 2
+    assert accepted(world) == 1
+
+
+def test_fals_own_breakdown_is_tried_a_few_times_and_then_fails(world):
+    job = world.ask("[sim:http=500]")
+    seen = []
+    for _ in range(8):
+        world.hurry(job)
+        seen.append(world.look(job).state)
+    assert seen[-1] == "failed"
+    assert 2 <= posts(world) <= 5
+    assert accepted(world) == 0
+
+
+def test_fals_own_breakdown_that_passes_costs_nothing_but_time(world):
+    job = world.ask("[sim:http=503 times=2]")
+    for _ in range(3):
+        world.hurry(job)
+        world.look(job)
+    assert world.job(job).state == "queued"
+    assert accepted(world) == 1
+
+
+def _elsewhere(world: World, url: str) -> World:
+    fal = FalProvider(key="k:s", queue_url=url, rest_url=world.sim.url, api_url=world.sim.url)
+    return World(replace(world.deps, providers={"fal": fal}), world.sim)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid", "https://127.0.0.1:{port}"])
+def test_a_provider_that_can_not_be_reached_was_sent_nothing_and_is_tried_again(world, url):
+    port = world.sim.url.rsplit(":", 1)[1]
+    away = _elsewhere(world, url.format(port=port))
+    job = away.look(away.ask())
+    assert job.state == "created"
+    assert job.error["charged"] == "no"
+    assert job.due_at > job.state_at
+    assert accepted(world) == 0
+
+
+def test_a_request_id_of_another_take_is_not_believed(world):
+    world.look(world.ask("First"))
+    second = world.look(world.ask("Second [sim:dup-id]"))
+    assert second.state == "held"
+    assert second.request_id is None
+
+
+def test_a_worker_that_died_while_sending_leaves_a_take_that_is_held_not_sent_again(world):
+    from backend.domain.states import JobEvent
+    from backend.services.claims import record
+
+    job = world.ask()
+    with world.claims.take(job.id) as claim:
+        record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    assert world.look(job).state == "held"
+    assert posts(world) == 0
+
+
+def test_two_workers_send_a_take_once(world):
+    import threading
+
+    jobs = [world.ask(f"Take {number}") for number in range(10)]
+    workers = [World(world.deps, world.sim) for _ in range(4)]
+
+    def work(worker: World) -> None:
+        for job in jobs:
+            worker.look(job)
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {world.job(job).state for job in jobs} <= {"queued", "running"}
+    assert posts(world) == 10
+
+
+def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
+    from datetime import timedelta
+
+    from backend.domain.states import JobEvent
+    from backend.providers.base import Receipt
+    from backend.services import submit
+    from backend.services.claims import record
+
+    job = world.ask()
+    with world.claims.take(job.id) as frozen:
+        record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        with world.deps.store.begin() as session:  # its lease runs out while it sleeps
+            from backend.store import jobs
+
+            jobs.renew(session, [frozen.owner], until=world.deps.clock.now() - timedelta(seconds=1))
+        assert World(world.deps, world.sim).look(job).state == "held"
+        submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
+    assert world.job(job).state == "queued"
+    assert world.job(job).request_id == "late-id"
+
+
+def test_where_webhooks_can_not_come_none_is_asked_for(world):
+    settings = world.deps.settings.model_copy(update={"fal_queue_url": "https://queue.fal.run"})
+    away = World(replace(world.deps, settings=settings), world.sim)
+    job = away.look(away.ask())
+    assert job.webhook_asked is False
+    (post,) = world.ledger()["posts"]
+    assert not post["webhook"]
+
+
+def test_a_cancelled_take_is_never_sent(world):
+    from backend.services.cancel import cancel_job
+
+    job = world.ask()
+    assert cancel_job(world.deps, ADMIN, job.id).state == "cancelled"
+    world.hurry(job)
+    world.look(job)
+    assert posts(world) == 0

@@ -1,0 +1,94 @@
+"""The life of a job, as a table: closed, every state reachable, and a finished video wins from anywhere."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.states import ENDED, MOVING, STATUS, TRANSITIONS, JobEvent, JobState
+
+S, E = JobState, JobEvent
+
+
+def moved(state: JobState, event: JobEvent) -> JobState:
+    """Where an event leads from here; the same state when it may not happen here."""
+    allowed, target = TRANSITIONS[event]
+    return target if state in allowed else state
+
+
+def reachable() -> set[JobState]:
+    found = {S.CREATED}
+    while True:
+        grown = found | {moved(state, event) for state in found for event in TRANSITIONS}
+        if grown == found:
+            return found
+        found = grown
+
+
+def test_the_states_are_the_nine_words_of_the_contract():
+    assert [str(state) for state in JobState] == (
+        ["created", "submitting", "queued", "running", "rendered", "stored", "held", "failed", "cancelled"]
+    )
+
+
+def test_every_event_but_the_birth_has_one_row_in_the_table():
+    assert set(TRANSITIONS) == set(JobEvent) - {E.CREATED}
+
+
+def test_every_state_can_be_reached_from_the_first_one():
+    assert reachable() == set(JobState)
+
+
+def test_no_event_leaves_a_job_where_it_was():
+    stuck = [event for event, (allowed, target) in TRANSITIONS.items() if target in allowed]
+
+    assert stuck == []
+
+
+def test_only_stored_is_final():
+    left = {state for allowed, _ in TRANSITIONS.values() for state in allowed}
+
+    assert set(JobState) - left == {S.STORED}
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - {S.RENDERED, S.STORED}))
+def test_a_finished_video_wins_from(state):
+    assert moved(state, E.FINISHED) == S.RENDERED
+
+
+@pytest.mark.parametrize("event", sorted(set(TRANSITIONS) - {E.SAVED, E.LOST}))
+def test_a_rendered_job_is_only_ever_stored_or_lost_and_not_moved_by(event):
+    assert moved(S.RENDERED, event) == S.RENDERED
+
+
+def test_what_may_have_left_is_never_sent_again():
+    """Sending begins in `created` alone, and only what is provably unsent returns there."""
+    assert TRANSITIONS[E.SUBMIT_BEGUN][0] == {S.CREATED}
+    assert [event for event, (_, target) in TRANSITIONS.items() if target == S.CREATED] == [E.UNSENT]
+    assert TRANSITIONS[E.UNSENT][0] == {S.SUBMITTING}
+
+
+def test_a_job_whose_sending_began_can_not_be_cancelled_until_it_is_known_what_came_of_it():
+    assert S.SUBMITTING not in TRANSITIONS[E.CANCELLED][0]
+
+
+def test_every_state_is_one_word_to_clients():
+    assert set(STATUS) == set(JobState)
+    assert set(STATUS.values()) == {"processing", "completed", "failed", "cancelled", "held"}
+    assert {state for state, word in STATUS.items() if word == "completed"} == {S.STORED}
+
+
+def test_a_job_moves_or_has_ended_or_waits_for_a_person():
+    assert MOVING | ENDED | {S.HELD} == set(JobState)
+    assert not MOVING & ENDED
+
+
+@given(st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=60))
+def test_no_order_of_events_ever_leaves_stored_or_turns_a_video_into_a_failure(events):
+    state, had_video = S.CREATED, False
+    for event in events:
+        was, state = state, moved(state, event)
+        if was == S.STORED:
+            assert state == S.STORED
+        had_video = (had_video or state == S.RENDERED) and (was, event) != (S.RENDERED, E.LOST)
+        if had_video:
+            assert state in (S.RENDERED, S.STORED)
