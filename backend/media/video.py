@@ -45,7 +45,9 @@ SLACK_S = 1.0
 HOLE = bytes(64)
 _NEVER_ZEROS = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
 
-av.logging.set_level(av.logging.PANIC)  # what is wrong with a file is told by an exception, once
+# PyAV is silent by itself. Any log level would give FFmpeg's threads a callback into Python, which
+# deadlocks when a decoder with threads is closed.
+av.logging.set_level(None)
 
 
 @dataclass

@@ -30,6 +30,19 @@ RETRY_EVERY = timedelta(seconds=2)
 FETCH_S = 5.0
 #: More keys than this in one set are not looked at.
 MOST_KEYS = 50
+#: The points of small order, as y with the sign bit cleared: under such a "key" (32 zero bytes are one)
+#: anybody can sign. Source: Ed25519's curve, points of order 1, 2, 4 and 8, with their two spellings.
+WEAK_KEYS = frozenset(
+    {
+        bytes(32),
+        bytes([1]) + bytes(31),
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        bytes([0xEC]) + b"\xff" * 30 + b"\x7f",
+        bytes([0xED]) + b"\xff" * 30 + b"\x7f",
+        bytes([0xEE]) + b"\xff" * 30 + b"\x7f",
+    }
+)
 
 
 class FalKeys:
@@ -75,10 +88,10 @@ class FalKeys:
         return self._keys if self._keys != seen else None
 
     def _refresh(self) -> None:
-        self._tried_at = self._clock.now()
         keys = self._fetch()
+        self._tried_at = self._clock.now()  # afterwards: who waited for a slow failure must not repeat it
         if keys:
-            self._keys, self._fetched_at = keys, self._clock.now()
+            self._keys, self._fetched_at = keys, self._tried_at
             self._save()
 
     def _waited(self, since: datetime | None, long_enough: timedelta) -> bool:
@@ -140,4 +153,4 @@ def _key(item: Any) -> bytes | None:
         key = urlsafe_b64decode(item["x"] + "=" * (-len(item["x"]) % 4))
     except ValueError:
         return None
-    return key if len(key) == 32 else None
+    return key if len(key) == 32 and key[:31] + bytes([key[31] & 0x7F]) not in WEAK_KEYS else None

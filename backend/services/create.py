@@ -102,8 +102,12 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
         if not prompt.strip() and "prompt" not in faults:
             faults["prompt"] = "is empty; say what should be seen"
         raise InvalidRequest(faults)
-    sent_prompt = _prompt(model, prompt, style, image, faults)
+    sent_prompt = _prompt(model, prompt, style, params, image, faults)
     faults.update(catalog.check_params(model, params))
+    if params.get("sync_mode") is True:
+        faults["params.sync_mode"] = (
+            "must stay off: it puts the file into the answer, where it can neither be resumed nor asked for again"
+        )
     _image(deps, viewer, model, image, faults)
     if faults:
         raise InvalidRequest(faults)
@@ -230,12 +234,21 @@ def _model(deps: Deps, asked: Mapping[str, Any], faults: dict[str, str]) -> Vide
 
 
 def _prompt(
-    model: VideoModel, prompt: str, style: dict[str, str], image: str | None, faults: dict[str, str]
+    model: VideoModel,
+    prompt: str,
+    style: dict[str, str],
+    params: dict[str, Any],
+    image: str | None,
+    faults: dict[str, str],
 ) -> str:
     sent = compose(prompt, style)
     if "prompt" in faults:
         return sent
-    may_be_empty = model.prompt_field is None or (not model.prompt_required and image is not None)
+    shown_instead = image is not None and model.image_field is not None
+    told_instead = any("prompt" in name and name != "negative_prompt" for name in params)
+    may_be_empty = model.prompt_field is None or (
+        not model.prompt_required and (shown_instead or told_instead)
+    )
     if not prompt.strip() and not may_be_empty:
         faults["prompt"] = "is empty; say what should be seen"
     elif len(prompt) > PROMPT_MAX_CHARS:

@@ -45,7 +45,7 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig, media: 
         "prompt": wanted.without_markers(str(request.input.get("prompt") or "")),
         "seed": request.seed,
         "duration_s": shape.duration_s,
-        "fps": inputs.FPS,
+        "fps": inputs.SMALL_FPS if config.small else inputs.FPS,
         "width": shape.width,
         "height": shape.height,
         "first": first,

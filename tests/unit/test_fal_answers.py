@@ -175,7 +175,8 @@ def test_an_answer_about_the_question_says_nothing_of_the_job(status):
     [
         (500, None), (502, "<html>"), (503, {"detail": "upstream"}), (504, {}), (500, {"error": "x"}),
         (200, model_error("x")), (302, None), (404, {"detail": "Request not found"}), (404, None),
-        (403, None), (400, {"detail": "Request is still in progress"}), (410, None), (409, {"detail": "busy"}),
+        (403, None), (400, {"detail": "Request is still in progress"}), (410, None),
+        (409, {"detail": "busy"}),
     ],
 )  # fmt: skip
 def test_noise_on_the_way_is_no_failure_of_the_job(status, body):

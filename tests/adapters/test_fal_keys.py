@@ -1,0 +1,322 @@
+"""fal's public keys: read from whatever a server answers, kept on disk, fetched seldom and by one caller."""
+
+import json
+import threading
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from backend.domain.clock import Clock
+from backend.domain.errors import KeysUnavailable
+from backend.providers import fal_keys
+from backend.providers.fal_keys import WEAK_KEYS, FalKeys, keys_in
+
+FIRST, SECOND = (
+    Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).public_key().public_bytes_raw()
+    for seed in (1, 2)
+)
+
+
+def jwk(key: bytes = FIRST, **more: Any) -> dict[str, Any]:
+    x = urlsafe_b64encode(key).rstrip(b"=").decode()
+    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "k", **more}
+
+
+def jwks(*keys: bytes) -> bytes:
+    return json.dumps({"keys": [jwk(key) for key in keys]}).encode()
+
+
+class Hands(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_s(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class Publisher:
+    """A server that publishes keys on loopback, or anything else; `asked` are the paths it was asked for."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.headers = 200, jwks(FIRST), {}
+        self.asked: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                outer.go.wait(20)
+                with suppress(OSError):  # a client that has heard enough
+                    self.send_response(outer.status)
+                    for name, value in outer.headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(outer.body)
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/.well-known/jwks.json"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.go.set()
+        self._server.shutdown()
+        self._thread.join(5)
+        self._server.server_close()
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    made = Publisher()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def keys(publisher: Publisher, clock: Hands, tmp_path: Path) -> FalKeys:
+    return FalKeys(publisher.url, tmp_path / "fal_keys.json", clock)
+
+
+# -- what is published ------------------------------------------------------------------------
+
+
+def test_published_keys_are_used_padded_or_not():
+    padded = jwk(SECOND)
+    padded["x"] += "="
+
+    assert keys_in(json.dumps({"keys": [jwk(FIRST), padded]}).encode()) == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        jwk(kty="RSA", n="AQAB", e="AQAB"), jwk(kty="EC"), jwk(kty=None), jwk(x=None), jwk(x=7), jwk(x=""),
+        jwk(x="A"), jwk(x="!!!!"), jwk(x="ü" * 43), jwk(bytes(range(31))), jwk(bytes(range(33))),
+        jwk(x="A" * 100_000), None, 7, "key", [],
+    ],
+    ids=lambda odd: ascii(odd)[:60],
+)  # fmt: skip
+def test_a_published_thing_that_is_no_key_of_ours_is_passed_over(odd):
+    assert keys_in(json.dumps({"keys": [odd, jwk(FIRST)]}).encode()) == (FIRST,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"[]", b"{}", b'{"keys": null}', b'{"keys": 7}', b'{"keys": {"a": 1}}', b'{"keys": []}',
+        b"<html>hello</html>", b"\xff\xfe", b"[" * 100_000, b'{"keys": "text"}',
+    ],
+    ids=lambda body: ascii(body[:20]),
+)  # fmt: skip
+def test_a_set_that_can_not_be_read_holds_no_keys(body):
+    assert keys_in(body) == ()
+
+
+def test_a_key_that_is_published_twice_counts_once_and_not_more_than_fifty_are_looked_at():
+    many = [bytes([number]) * 32 for number in range(2, 90)]
+
+    assert keys_in(jwks(FIRST, FIRST)) == (FIRST,)
+    assert len(keys_in(jwks(*many))) == fal_keys.MOST_KEYS
+
+
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize("weak", sorted(WEAK_KEYS), ids=lambda key: key.hex()[:8])
+def test_a_key_under_which_anybody_can_sign_is_no_key(weak, sign):
+    assert keys_in(jwks(weak[:31] + bytes([weak[31] | sign]), FIRST)) == (FIRST,)
+
+
+# -- what a server may answer -----------------------------------------------------------------
+
+
+def test_keys_are_fetched_once_and_then_at_hand(keys, publisher):
+    assert [keys.current() for _ in range(3)] == [(FIRST,)] * 3
+    assert publisher.asked == ["/.well-known/jwks.json"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (500, {}, jwks(FIRST)),
+        (404, {}, b""),
+        (302, {"Location": "/elsewhere"}, jwks(FIRST)),
+        (200, {}, b"<html>captive portal</html>"),
+        (200, {}, b" " * (8 * 1024 * 1024) + jwks(FIRST)),
+        (200, {"Content-Length": "100000"}, jwks(FIRST)),
+        (200, {"Content-Encoding": "gzip"}, b"no gzip at all"),
+    ],
+    ids=["500", "404", "redirect", "html", "huge", "cut", "bad gzip"],
+)
+def test_an_answer_that_is_no_set_of_keys_gives_none(keys, publisher, status, headers, body):
+    publisher.status, publisher.headers, publisher.body = status, headers, body
+
+    with pytest.raises(KeysUnavailable):
+        keys.current()
+    assert publisher.asked == ["/.well-known/jwks.json"]
+
+
+def test_an_address_where_nobody_listens_gives_none(clock, tmp_path):
+    with pytest.raises(KeysUnavailable):
+        FalKeys("http://127.0.0.1:1/jwks.json", tmp_path / "keys.json", clock).current()
+
+
+def test_a_server_that_never_answers_is_left_after_the_deadline(keys, publisher, monkeypatch):
+    monkeypatch.setattr(fal_keys, "FETCH_S", 0.2)
+    publisher.go.clear()
+
+    with pytest.raises(KeysUnavailable):
+        keys.current()
+
+
+def test_without_keys_fetching_is_tried_again_soon_but_not_at_once(keys, publisher, clock):
+    publisher.status = 503
+    for _ in range(5):
+        with pytest.raises(KeysUnavailable):
+            keys.current()
+    assert len(publisher.asked) == 1
+
+    publisher.status = 200
+    clock.pass_s(2.5)
+    assert keys.current() == (FIRST,)
+
+
+# -- kept between runs ------------------------------------------------------------------------
+
+
+def test_the_keys_of_the_last_run_serve_while_fal_is_down(keys, publisher, clock, tmp_path):
+    keys.current()
+    publisher.status = 500
+
+    again = FalKeys(publisher.url, tmp_path / "fal_keys.json", clock)
+
+    assert again.current() == (FIRST,)
+    assert len(publisher.asked) == 1
+
+
+def test_keys_older_than_a_day_are_fetched_again_and_go_on_serving_while_that_fails(keys, publisher, clock):
+    keys.current()
+    publisher.status = 500
+    clock.pass_s(25 * 3600)
+
+    assert [keys.current() for _ in range(3)] == [(FIRST,)] * 3
+    assert len(publisher.asked) == 2
+
+    publisher.status, publisher.body = 200, jwks(SECOND)
+    clock.pass_s(61)
+    assert keys.current() == (SECOND,)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"keys": 7, "fetched_at": 7}',
+        b'{"keys": ["zz"], "fetched_at": ""}',
+        b"\xff",
+    ],
+)
+def test_a_broken_file_of_keys_is_passed_over(kept, keys, tmp_path):
+    (tmp_path / "fal_keys.json").write_bytes(kept)
+
+    assert keys.current() == (FIRST,)
+
+
+def test_keys_serve_although_they_can_not_be_kept_on_disk(publisher, clock, tmp_path):
+    keys = FalKeys(publisher.url, tmp_path / "no" / "such" / "folder" / "keys.json", clock)
+
+    assert keys.current() == (FIRST,)
+
+
+# -- new keys ---------------------------------------------------------------------------------
+
+
+def test_a_signature_that_no_key_fits_leads_to_one_fetch_a_minute(keys, publisher, clock):
+    seen = keys.current()
+    publisher.body = jwks(SECOND)
+
+    assert keys.newer_than(seen) == (SECOND,)
+    assert len(publisher.asked) == 2
+    assert [keys.newer_than((SECOND,)) for _ in range(100)] == [None] * 100
+    assert len(publisher.asked) == 2
+
+    clock.pass_s(61)
+    publisher.body = jwks(FIRST, SECOND)
+    assert keys.newer_than((SECOND,)) == (FIRST, SECOND)
+
+
+def test_a_failed_search_for_new_keys_leaves_the_old_ones(keys, publisher):
+    seen = keys.current()
+    publisher.body = b"<html>"
+
+    assert keys.newer_than(seen) is None
+    assert keys.current() == seen
+
+
+def fifty(question: Any) -> list[Any]:
+    """The answers that fifty threads get who ask at once; an error counts as its class."""
+    answers: list[Any] = []
+    together = threading.Barrier(50)
+
+    def ask() -> None:
+        together.wait()
+        try:
+            answers.append(question())
+        except KeysUnavailable:
+            answers.append(KeysUnavailable)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return answers
+
+
+def test_fifty_callers_at_once_fetch_once(keys, publisher):
+    assert fifty(keys.current) == [(FIRST,)] * 50
+    assert len(publisher.asked) == 1
+
+
+def test_fifty_callers_with_an_unknown_signature_fetch_once_and_all_get_the_new_keys(keys, publisher):
+    seen = keys.current()
+    publisher.body = jwks(SECOND)
+
+    assert fifty(lambda: keys.newer_than(seen)) == [(SECOND,)] * 50
+    assert len(publisher.asked) == 2
+
+
+def test_fifty_callers_do_not_wait_one_after_the_other_for_a_server_that_never_answers(
+    publisher, tmp_path, monkeypatch
+):
+    """Each fetch outlasts the pause between two tries; those who waited for it must not repeat it."""
+    monkeypatch.setattr(fal_keys, "FETCH_S", 0.3)
+    monkeypatch.setattr(fal_keys, "RETRY_EVERY", timedelta(seconds=0.2))
+    publisher.go.clear()
+
+    assert fifty(FalKeys(publisher.url, tmp_path / "keys.json", Clock()).current) == [KeysUnavailable] * 50
+    assert len(publisher.asked) == 1

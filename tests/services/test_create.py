@@ -1,0 +1,158 @@
+"""The form becomes a row: once for each key, or not at all, with every field at fault named."""
+
+import io
+import threading
+
+import pytest
+from PIL import Image
+
+from backend.domain.errors import InvalidRequest, KeyReused, NotAllowed
+from backend.services import create, photos
+from backend.services.access import Role, Viewer
+from tests.world import ANA, MODEL
+
+PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
+
+
+def faults(world, **asked) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as refused:
+        create.create_job(world.deps, ANA, asked)
+    return refused.value.fields
+
+
+def photo(world, viewer=ANA) -> str:
+    raw = io.BytesIO()
+    Image.new("RGB", (640, 480), "teal").save(raw, "JPEG")
+    return photos.create_upload(world.deps, viewer, raw.getvalue(), file_name="../../look.jpg").id
+
+
+def test_every_field_at_fault_is_named_at_once(world):
+    named = faults(
+        world, model=MODEL, prompt="", params={"duration": 5, "colour": "red"}, style={"smell": "rose"},
+        provider="nobody", image="x", extra=1,
+    )
+    assert set(named) >= {"prompt", "params.duration", "params.colour", "style.smell", "provider", "image", "extra"}
+    assert world.ledger()["posts"] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word"),
+    [("", "empty"), (" \n ", "empty"), ("a\0b", "U+0000"), ("a\u202eb", "direction"), ("\ud800", "surrogate"),
+     ("\x1b[31m", "control"), ("x" * 30_000, "character")],
+)
+def test_a_prompt_that_can_not_be_sent_is_refused(world, prompt, word):
+    assert word in faults(world, model=MODEL, prompt=prompt)["prompt"]
+
+
+@pytest.mark.parametrize("prompt", ["日本の海", "ثوب أحمر", "🌅 sunset", "line\nbreak\ttab", "<script>alert(1)</script>"])
+def test_prompts_of_all_languages_are_taken_as_they_are(world, prompt):
+    assert create.create_job(world.deps, ANA, {"model": MODEL, "prompt": prompt}).prompt == prompt
+
+
+def test_an_unknown_model_is_refused_by_name(world):
+    assert set(faults(world, model="fal-ai/veo3", prompt="x")) == {"model"}
+
+
+def test_the_same_key_and_wish_give_the_same_job_and_another_wish_is_refused(world):
+    first = world.ask(key="form-1")
+    assert world.ask(key="form-1").id == first.id
+    with pytest.raises(KeyReused):
+        world.ask("Something else", key="form-1")
+
+
+def test_twenty_clicks_at_once_make_one_job(world):
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.append(world.ask(key="double").id)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 20
+    assert len(set(made)) == 1
+
+
+def test_the_same_key_of_two_people_are_two_keys(world):
+    ben = Viewer("ben", Role.CREATOR)
+    assert world.ask(key="k").id != world.ask(key="k", viewer=ben).id
+
+
+def test_a_viewer_starts_nothing(world):
+    with pytest.raises(NotAllowed):
+        world.ask(viewer=Viewer("eve", Role.VIEWER))
+
+
+def test_a_photo_is_required_where_the_model_starts_from_one_and_refused_where_it_has_none(world):
+    assert "image" in faults(world, model=PHOTO_MODEL, prompt="x")
+    assert "image" in faults(world, model=MODEL, prompt="x", image=photo(world))
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "file:///etc/passwd", "ftp://a/b", "https://", "http://[", "data:image/png;base64,xx"])
+def test_a_link_that_no_provider_could_fetch_is_refused(world, link):
+    assert "image" in faults(world, model=PHOTO_MODEL, prompt="x", image=link)
+
+
+def test_somebody_elses_photo_is_not_to_be_had(world):
+    theirs = photo(world, Viewer("ben", Role.CREATOR))
+    assert "image" in faults(world, model=PHOTO_MODEL, prompt="x", image=theirs)
+
+
+def test_a_photo_reaches_the_models_own_field_and_the_take_comes_home(world):
+    job = create.create_job(
+        world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "Walk on", "image": photo(world)}
+    )
+    world.until(job, "stored")
+    (post,) = world.ledger()["posts"]
+    field = world.deps.catalog.get(PHOTO_MODEL).image_field
+    assert post["input"][field].startswith(world.sim.url)
+
+
+def test_a_photo_goes_up_once_for_many_takes(world):
+    image = photo(world)
+    links = set()
+    for number in range(2):
+        job = create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": f"Take {number}", "image": image})
+        links.add(world.look(job).image_link)
+    assert len(links) == 1
+
+
+def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
+    from backend.domain.errors import ProviderRefused
+    from backend.providers.fal import FalProvider
+
+    def no_uploads(*_):
+        raise ProviderRefused("none here", code="no_uploads")
+
+    monkeypatch.setattr(FalProvider, "upload", no_uploads)
+    job = world.look(create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": photo(world)}))
+    assert job.state == "queued"
+    (post,) = world.ledger()["posts"]
+    assert str(post["input"]).count("data:image/jpeg;base64,") == 1
+
+
+def test_a_link_to_a_photo_is_passed_on_as_it_is(world):
+    link = "https://example.org/look.jpg"
+    job = world.look(create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": link}))
+    assert job.image_link == link
+
+
+def test_the_same_photo_is_kept_once_and_its_name_is_only_text(world):
+    first, second = photo(world), photo(world)
+    assert first == second
+    assert photos.get_upload(world.deps, ANA, first).file_name == "look.jpg"
+
+
+def test_an_old_job_goes_on_when_its_model_is_gone(world):
+    from dataclasses import replace
+
+    from backend.providers.catalog import Catalog
+    from tests.world import World
+
+    job = world.ask()
+    later = World(replace(world.deps, catalog=Catalog(())), world.sim)
+    later.until(job, "stored")
+
+
+def test_files_inside_the_answer_are_refused_before_anything_is_paid(world):
+    model = next(m for m in world.deps.catalog.search() if "sync_mode" in m.schema["properties"])
+    asked = {"model": model.id, "prompt": "x", "params": {"sync_mode": True}}
+    assert "params.sync_mode" in faults(world, **asked)

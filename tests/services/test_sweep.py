@@ -1,0 +1,89 @@
+"""The promise: whatever was dropped, forgotten or killed is found, and one bad row stops nobody."""
+
+from datetime import timedelta
+
+from backend.services import overview
+from backend.store import jobs
+from tests.world import World
+
+
+def test_one_sweep_after_another_brings_every_take_home(world):
+    made = [world.ask(f"Take {number} [sim:never]") for number in range(3)]
+    for job in made:
+        world.until(job, "stored")
+    assert len(world.ledger()["posts"]) == 3
+
+
+def test_a_sweep_says_what_it_did_and_when(world):
+    world.ask()
+    did = world.sweep()
+    assert did["looks"] == 1
+    fact = overview.last_sweep(world.deps)
+    assert fact.value["did"] == did
+    assert overview.list_sweeps(world.deps)[0].did == did
+
+
+def test_a_row_that_waits_for_nothing_is_woken(world):
+    job = world.ask()
+    with world.deps.store.begin() as session:
+        jobs.amend(session, jobs.get(session, job.id), due_at=None)
+    assert world.sweep()["woken"] == 1
+    assert world.job(job).state != "created"
+
+
+def test_the_job_of_a_dead_worker_is_taken_up_after_its_lease(world):
+    job = world.ask()
+    with world.deps.store.begin() as session:
+        now = world.deps.clock.now()
+        assert jobs.claim(session, job.id, owner="dead", now=now, lease_s=15)
+    assert world.look(job).state == "created"
+    with world.deps.store.begin() as session:
+        jobs.renew(session, ["dead"], until=world.deps.clock.now() - timedelta(seconds=1))
+    assert world.look(job).state == "queued"
+
+
+def test_one_bad_row_never_stops_the_others(world, caplog):
+    poison, fine = world.ask("Poison"), world.ask("Fine")
+    with world.deps.store.begin() as session:
+        jobs.wake(session, poison.id, at=world.deps.clock.now(), provider="gone")
+    world.sweep()
+    assert world.job(fine).state == "queued"
+    put_off = world.job(poison)
+    assert put_off.attempts == 1
+    assert put_off.due_at > world.deps.clock.now()
+    assert put_off.claimed_by is None
+
+
+def test_a_job_woken_while_it_is_in_hand_is_looked_at_again(world):
+    job = world.look(world.ask("[sim:stuck never]"))
+    world.hurry(job)
+    with world.claims.take(job.id) as claim:
+        with world.deps.store.begin() as session:
+            jobs.wake(session, job.id, at=world.deps.clock.now())  # as a stale delivery does
+        from backend.domain.errors import Outrun
+        from backend.services.claims import defer
+
+        try:
+            defer(world.deps, claim, due_in_s=300)
+        except Outrun:
+            pass
+    assert world.job(job).due_at <= world.deps.clock.now()
+
+
+def test_two_sweepers_ask_the_provider_once_for_each_job(world):
+    import threading
+
+    job = world.look(world.ask("[sim:stuck never]"))
+    world.hurry(job)
+    others = [World(world.deps, world.sim) for _ in range(4)]
+    looked: list[bool] = []
+    from backend.services.step import step
+
+    threads = [
+        threading.Thread(target=lambda w=w: looked.append(step(w.deps, w.claims, job.id))) for w in others
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert looked.count(True) == 1
