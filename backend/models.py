@@ -6,7 +6,7 @@ Moments are aware and UTC. Text columns that hold ids are opaque. JSON columns h
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, Text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -39,6 +39,12 @@ def _moment(**column: Any) -> Any:
     return Field(sa_type=Moment, **column)
 
 
+def _partial(name: str, *columns: str, unique: bool = False) -> Index:
+    """An index over the rows whose last column has a value."""
+    known = text(f"{columns[-1]} IS NOT NULL")
+    return Index(name, *columns, unique=unique, sqlite_where=known, postgresql_where=known)
+
+
 class Job(SQLModel, table=True):
     """One take's life: one paid request to one provider. Ids are UUIDv7, so they sort by age."""
 
@@ -47,10 +53,11 @@ class Job(SQLModel, table=True):
         Index("job_owner", "owner", "id"),
         Index("job_state", "state", "id"),
         Index("job_model", "model", "id"),
-        Index("job_due", "due_at"),
-        Index("job_form", "owner", "form_key", unique=True),
-        Index("job_request", "provider", "request_id", unique=True),
-        Index("job_video", "video_id"),
+        # Only rows that have a value stand in these: an insert touches few of them.
+        _partial("job_due", "due_at"),
+        _partial("job_form", "owner", "form_key", unique=True),
+        _partial("job_request", "provider", "request_id", unique=True),
+        _partial("job_video", "video_id"),
     )
 
     id: str = Field(primary_key=True)

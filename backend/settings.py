@@ -18,6 +18,8 @@ from backend.domain.errors import SettingsError
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
+#: A shorter secret could be found by trying.
+SECRET_MIN_CHARS = 16
 
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
@@ -75,8 +77,10 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _strong(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < 16:
-            raise ValueError("is too short to sign with; use at least 16 characters, or leave it out")
+        if 0 < len(value.get_secret_value()) < SECRET_MIN_CHARS:
+            raise ValueError(
+                f"is too short to sign with; use at least {SECRET_MIN_CHARS} characters, or leave it out"
+            )
         return value
 
     @field_validator("database_url")
@@ -84,6 +88,8 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         if value and not value.startswith("sqlite:///"):
             raise ValueError("must start with sqlite:/// (this version keeps its jobs in SQLite)")
+        if value.partition("?")[0] in ("sqlite:///", "sqlite:///:memory:"):
+            raise ValueError("must name a file: a database in memory would lose every take")
         return value
 
     @field_validator("storage_url")
@@ -100,8 +106,8 @@ class Settings(BaseSettings):
         if str(values.get("fal_key") or "").strip():
             return values
         values = dict(values, fal_key=DEMO_KEY)
-        port = values.get("simulator_port") or cls.model_fields["simulator_port"].default
-        here = f"127.0.0.1:{port}"
+        usual = cls.model_fields["simulator_port"].default
+        here = f"127.0.0.1:{_port_or(usual, values.get('simulator_port'))}"
         for name in ("fal_queue_url", "fal_rest_url", "fal_api_url"):
             values.setdefault(name, f"http://{here}")
         allow = values.get("fetch_allow") or ""
@@ -194,6 +200,11 @@ def load(**given: Any) -> Settings:
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
             f"({error.strerror or error}); name a folder that this user may write to"
         ) from error
+    if len(key) < SECRET_MIN_CHARS:
+        raise SettingsError(
+            f"These settings stop the start:\n  SECRET_KEY: {settings.data_dir / 'secret_key'} holds no "
+            "whole secret; restore it, or remove it (links and webhooks given out before then stop working)"
+        )
     return settings.model_copy(update={"secret_key": SecretStr(key)})
 
 
@@ -204,6 +215,12 @@ def _check_allowed(part: str) -> None:
     except ValueError:
         if "/" in part or not _HOST_PORT.fullmatch(part):
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
+
+
+def _port_or(usual: int, value: Any) -> str:
+    """The port as given; the usual one where it is none, which is told of by its own name."""
+    text = str(value or "")
+    return text if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536 else str(usual)
 
 
 def _name(loc: tuple[int | str, ...]) -> str:
@@ -233,4 +250,4 @@ def _kept_secret(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return path.read_text().strip()
+    return path.read_text(errors="replace").strip()

@@ -15,7 +15,9 @@ held = counts.get(JobState.HELD, 0)
 page = st.navigation(
     {
         "Studio": [
-            st.Page("studio/generate.py", title="Generate", icon=":material/auto_awesome_motion:", default=True),
+            st.Page(
+                "studio/generate.py", title="Generate", icon=":material/auto_awesome_motion:", default=True
+            ),
         ],
         "Library": [
             st.Page("library/gallery.py", title="Gallery", icon=":material/grid_view:", url_path="gallery"),
@@ -29,7 +31,10 @@ page = st.navigation(
                 url_path="activity",
             ),
             st.Page(
-                "operate/operations.py", title="Operations", icon=":material/monitor_heart:", url_path="operations"
+                "operate/operations.py",
+                title="Operations",
+                icon=":material/monitor_heart:",
+                url_path="operations",
             ),
         ],
     }

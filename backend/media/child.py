@@ -147,7 +147,7 @@ class _Server:
         root = str(Path(__file__).resolve().parents[2])
         code = f"import sys; sys.path.insert(0, {root!r}); from backend.media.child import serve; serve()"
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,

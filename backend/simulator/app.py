@@ -1,10 +1,9 @@
 """The simulator put together: its parts, its Flask program, its threads."""
 
-import logging
 import threading
 from collections import Counter
 
-from flask import Flask
+from flask import Flask, Response, jsonify
 
 from backend.simulator import control, media, platform, questions, submit, uploads
 from backend.simulator import faults as wanted
@@ -14,8 +13,6 @@ from backend.simulator.ledger import JSON, Ledger
 from backend.simulator.offer import Offer
 from backend.simulator.queue import Engine
 from backend.simulator.signing import Signer
-
-log = logging.getLogger(__name__)
 
 #: A data URI of a large photo fits into an input; more than this is no input.
 BODY_MAX_BYTES = 128 * 1024 * 1024
@@ -85,4 +82,9 @@ def _create_app(sim: Simulator) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for routes in (control, media, platform, questions, uploads, submit):
         app.register_blueprint(routes.routes(sim))
+
+    @app.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return jsonify(sim.signer.jwks())
+
     return app

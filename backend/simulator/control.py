@@ -34,17 +34,7 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.post("/sim/faults")
     def add_faults() -> tuple[Response, int]:
-        body = request.get_json(silent=True)
-        body = body if isinstance(body, dict) else {}
-        match, times = body.get("match"), body.get("times")
-        if not (match is None or isinstance(match, str)) or not _is_count(times):
-            return jsonify({"error": "match: a text or null; times: a number above 0 or null"}), 400
-        try:
-            rule = Rule(match, _parsed(body.get("faults")), times)
-        except wanted.UnknownFault as error:
-            return jsonify({"error": str(error), "names": sorted(wanted.NAMES)}), 400
-        sim.ledger.save_rule(rule)
-        return jsonify(asdict(rule)), 201
+        return _added(sim, _body())
 
     @blueprint.delete("/sim/faults")
     def clear_faults() -> tuple[str, int]:
@@ -53,16 +43,30 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.post("/sim/requests/<request_id>/faults")
     def set_faults(request_id: str) -> tuple[Response, int]:
-        body = request.get_json(silent=True)
-        try:
-            chosen = _parsed(body.get("faults") if isinstance(body, dict) else None)
-        except wanted.UnknownFault as error:
-            return jsonify({"error": str(error), "names": sorted(wanted.NAMES)}), 400
+        chosen = _parsed(_body().get("faults"))
         if not sim.engine.set_faults(request_id, chosen):
             return jsonify({"error": "no such request"}), 404
         return jsonify({"request_id": request_id, "faults": chosen}), 200
 
+    @blueprint.errorhandler(wanted.UnknownFault)
+    def unknown(error: wanted.UnknownFault) -> tuple[Response, int]:
+        return jsonify({"error": str(error), "names": sorted(wanted.NAMES)}), 400
+
     return blueprint
+
+
+def _added(sim: "Simulator", body: JSON) -> tuple[Response, int]:
+    match, times = body.get("match"), body.get("times")
+    if not (match is None or isinstance(match, str)) or not _is_count(times):
+        return jsonify({"error": "match: a text or null; times: a number above 0 or null"}), 400
+    rule = Rule(match, _parsed(body.get("faults")), times)
+    sim.ledger.save_rule(rule)
+    return jsonify(asdict(rule)), 201
+
+
+def _body() -> JSON:
+    body = request.get_json(silent=True)
+    return body if isinstance(body, dict) else {}
 
 
 def ledger_of(sim: "Simulator", match: str | None = None) -> JSON:

@@ -24,27 +24,15 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def routes(sim: "Simulator") -> Blueprint:
-    """The routes below /storage and /files, and the public key."""
+    """The routes below /storage and /files."""
     blueprint = Blueprint("uploads", __name__)
     folder = sim.config.data_dir / "uploads"
-
-    @blueprint.get("/.well-known/jwks.json")
-    def jwks() -> Response:
-        return jsonify(sim.signer.jwks())
 
     @blueprint.post("/storage/auth/token")
     def token() -> tuple[Response, int]:
         if not sim.knows(request.headers.get("Authorization")):
             return jsonify({"detail": "Authentication is required"}), 401
-        ends = datetime.now(UTC) + timedelta(seconds=TOKEN_S)
-        return jsonify(
-            {
-                "token": sim.config.key or secrets.token_urlsafe(24),
-                "token_type": "Bearer",
-                "base_url": sim.url,
-                "expires_at": ends.isoformat(),
-            }
-        ), 200
+        return jsonify(_token(sim)), 200
 
     @blueprint.post("/files/upload")
     def upload() -> tuple[Response, int]:
@@ -79,6 +67,16 @@ def routes(sim: "Simulator") -> Blueprint:
         return send_file(path, mimetype=about["content_type"], conditional=True, download_name=about["name"])
 
     return blueprint
+
+
+def _token(sim: "Simulator") -> JSON:
+    """A token for uploads, in the form that fal's clients read."""
+    return {
+        "token": sim.config.key or secrets.token_urlsafe(24),
+        "token_type": "Bearer",
+        "base_url": sim.url,
+        "expires_at": (datetime.now(UTC) + timedelta(seconds=TOKEN_S)).isoformat(),
+    }
 
 
 def _keep(sim: "Simulator", folder: Path, body: bytes, name: str, content_type: str | None) -> str:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Delivery
+from backend.store.rows import insert_row
 
 
 def same(session: Session, request_id: str, status: str) -> Sequence[Delivery]:
@@ -21,8 +22,7 @@ def same(session: Session, request_id: str, status: str) -> Sequence[Delivery]:
 
 def keep(session: Session, delivery: Delivery) -> Delivery:
     """Put a delivery in the inbox."""
-    session.add(delivery)
-    session.flush()
+    insert_row(session, delivery)
     return delivery
 
 

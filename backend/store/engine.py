@@ -4,6 +4,7 @@ SQLite is used as a server would be: WAL so that readers never wait, `synchronou
 commit survives a power cut, `BEGIN IMMEDIATE` for writers so that nobody is refused half-way.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,9 @@ from sqlmodel import Session
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT_MS = 30_000
+#: The log is folded into the database after this many pages (16 MiB): the pages at the end of each index
+#: are written by every new job, and so reach the database once instead of hundreds of times.
+CHECKPOINT_PAGES = 4000
 
 
 class Store:
@@ -25,11 +29,15 @@ class Store:
             pool_size=8,
             max_overflow=56,
             pool_timeout=20,
+            pool_reset_on_return=None,  # every transaction is ended by the two doors below
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
             connect_args={"check_same_thread": False},
         )
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "begin", _begin)
+        # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
+        # process wait here instead, where they are woken as soon as it is their turn.
+        self._writing = threading.Lock()
         self._reader = self.engine.execution_options(dailies_read_only=True)
 
     @contextmanager
@@ -38,7 +46,7 @@ class Store:
 
         What was read stays usable afterwards, as read-only values.
         """
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._writing, Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -69,9 +77,13 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA cache_size = -16000")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     cursor.close()
 
 
 def _begin(connection: Connection) -> None:
     read_only = connection.get_execution_options().get("dailies_read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    # Straight to the driver: this runs in every transaction, and needs none of the layers between.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -13,13 +13,13 @@ from sqlmodel import Session, col, select
 from backend.domain.errors import NotFound, Outrun
 from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
+from backend.store.rows import insert, insert_row
 
 
 def add(session: Session, job: Job, *, by: str) -> Job:
     """Put a new job in, with the first line of its history. Its `state` says where it starts."""
-    session.add(job)
-    session.add(History(job_id=job.id, event=JobEvent.CREATED, state=job.state, at=job.created_at, by=by))
-    session.flush()
+    insert_row(session, job)
+    _write_down(session, job.id, JobEvent.CREATED, job.state, at=job.created_at, by=by)
     return job
 
 
@@ -132,8 +132,7 @@ def advance(
     job = _one(session, statement)
     if job is None:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
-    session.add(History(job_id=job_id, event=event, state=target, at=at, by=by, note=note))
-    session.flush()
+    _write_down(session, job_id, event, target, at=at, by=by, note=note)
     return job
 
 
@@ -178,6 +177,14 @@ def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
 def count_by_state(session: Session) -> dict[str, int]:
     """state -> number of jobs, for the states that have any."""
     return dict(session.exec(select(Job.state, func.count()).group_by(Job.state)).all())
+
+
+def _write_down(
+    session: Session, job_id: str, event: str, state: str, *, at: datetime, by: str, note: str | None = None
+) -> None:
+    """One line of a job's history."""
+    line = {"job_id": job_id, "event": event, "state": state, "at": at, "by": by, "note": note}
+    insert(session, History, line)
 
 
 def _free(now: datetime) -> Any:

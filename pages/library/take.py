@@ -1,2 +1,66 @@
+"""One take: the video, what was asked for, what happened, and what can be done with it."""
+
 import streamlit as st
-st.title("Take")
+
+from backend.domain.errors import NotFound
+from backend.domain.states import ENDED, MOVING, JobState
+from backend.services import library
+from backend.services.library import Take
+from pages.ui import actions, cards, components, context, details, live, text
+
+deps, viewer = context.deps(), context.viewer()
+take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
+st.session_state["last-take"] = take_id  # the browser's "back" comes here without its parameter
+if st.query_params.to_dict() != {"take": take_id}:
+    st.query_params.from_dict({"take": take_id})
+st.page_link(cards.GALLERY, label="Gallery", icon=":material/arrow_back:")
+try:
+    take = library.get_take(deps, viewer, take_id)
+except NotFound as error:
+    st.info(text.plain(error), icon=":material/search_off:")
+    st.stop()
+
+
+def draw_screen() -> None:
+    """The video, or where it stands."""
+    context.show_notices()
+    fresh: Take = library.get_take(deps, viewer, take_id)
+    cards.draw_standing(fresh, deps.clock.now(), prompt=False)
+    cards.draw_player(fresh)
+    if fresh.job.state in ENDED | {JobState.HELD}:
+        cards.draw_trouble(fresh.job)
+
+
+def standing() -> tuple[object, ...]:
+    fresh = library.get_take(deps, viewer, take_id)
+    return fresh.job.state, fresh.job.cancel_requested_at, fresh.video is not None
+
+
+left, right = st.columns([3, 2], gap="large")
+with left:
+    live.live(draw_screen, watch=standing, moving=take.job.state in MOVING)
+    with st.container(horizontal=True, key="take-actions"):
+        if take.video is not None and take.video.missing_at is None:
+            details.download_button(take)
+        if st.button(
+            "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
+        ):
+            details.use_again(take.job)
+        if take.job.state in MOVING - {JobState.RENDERED}:
+            actions.cancel_button(take.job)
+        elif take.job.state == JobState.HELD:
+            actions.choices(take.job)
+    details.lineage(deps, viewer, take.job)
+
+with right:
+    details.wish(deps, viewer, take.job)
+    history, deliveries = library.history_of(deps, viewer, take_id)
+    with st.expander("History", icon=":material/history:", expanded=True, key="history"):
+        components.trail(cards.event_rows(history), key="trail")
+    with st.expander("Times, ids and file", icon=":material/fingerprint:", key="record"):
+        components.facts(details.record(take), key="facts")
+    if deliveries:
+        with st.expander(
+            f"Webhook deliveries · {len(deliveries)}", icon=":material/webhook:", key="deliveries"
+        ):
+            details.deliveries(deliveries)

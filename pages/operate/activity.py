@@ -1,2 +1,73 @@
+"""Activity: what is on its way, and what waits for a person's decision."""
+
+from collections.abc import Sequence
+
 import streamlit as st
-st.title("Generate")
+
+from backend.domain.states import MOVING, JobState
+from backend.services import library
+from backend.services.library import Take
+from backend.store.gallery import Filter
+from pages.ui import actions, cards, context, live
+
+#: How many of each are shown; the rest stand in the gallery.
+SHOWN = 50
+deps, viewer = context.deps(), context.viewer()
+
+
+def draw_take(take: Take) -> None:
+    job = take.job
+    with st.container(border=True, key=f"take-{job.id}", gap="small"):
+        cards.draw_standing(take, deps.clock.now())
+        if job.state == JobState.HELD:
+            cards.draw_trouble(job)
+        with st.container(horizontal=True, key=f"do-{job.id}"):
+            if job.state == JobState.HELD:
+                actions.choices(job)
+            elif job.state != JobState.RENDERED:
+                actions.cancel_button(job)
+            if st.button("Open", key=f"open-{job.id}", icon=":material/open_in_full:", type="tertiary"):
+                st.switch_page(cards.DETAIL, query_params={"take": job.id})
+
+
+def draw_held(held: Sequence[Take]) -> None:
+    st.markdown(f"##### Waits for you · {len(held)}")
+    st.caption(
+        "These may have been accepted and paid for, and nobody can tell from here. Nothing is sent again "
+        "without you. A video that comes anyway is kept."
+    )
+    for take in held:
+        draw_take(take)
+
+
+def draw_moving(moving: Sequence[Take]) -> None:
+    st.markdown(f"##### On its way · {len(moving)}")
+    for take in moving:
+        draw_take(take)
+
+
+def draw_nothing() -> None:
+    with st.container(border=True, key="empty", horizontal_alignment="center"):
+        st.space("small")
+        st.markdown("#### Nothing moves, nothing waits", text_alignment="center")
+        if st.button(
+            "Generate a take", key="generate-one", type="primary", icon=":material/auto_awesome_motion:"
+        ):
+            st.switch_page(cards.GENERATE)
+        st.space("small")
+
+
+def draw() -> None:
+    context.show_notices()
+    held = library.list_takes(deps, viewer, Filter(states={JobState.HELD}), limit=SHOWN).items
+    moving = library.list_takes(deps, viewer, Filter(states=MOVING), limit=SHOWN).items
+    parts = [(draw_held, held), (draw_moving, moving)]
+    filled = [(part, takes) for part, takes in parts if takes]
+    if not filled:
+        draw_nothing()
+    for column, (part, takes) in zip(st.columns(max(1, len(filled)), gap="large"), filled, strict=False):
+        with column:
+            part(takes)
+
+
+live.live(draw, watch=lambda: live.pulse(deps), moving=live.anything_moves(deps))

@@ -1,2 +1,34 @@
+"""Operations: is it well, what waits, what came in, what the sweeps did."""
+
 import streamlit as st
-st.title("Generate")
+
+from backend.services import heartbeat, overview, pause
+from pages.ui import components, context, inbox, shell, text, wellbeing
+
+deps = context.deps()
+now, numbers = deps.clock.now(), overview.numbers(deps)
+
+shell.banners(everything=True)
+for paused in pause.current(deps):
+    wellbeing.paused(paused, now)
+wellbeing.figures(deps, numbers, now)
+
+left, right = st.columns(2, gap="large")
+with left, st.container(border=True, key="backlog"):
+    st.markdown("##### Takes by state")
+    components.bars(wellbeing.backlog(numbers), key="bars")
+with right, st.container(border=True, key="workers"):
+    st.markdown("##### Workers")
+    wellbeing.workers(heartbeat.workers(deps), now)
+
+with st.container(key="inbox"):
+    st.markdown("##### Webhook deliveries")
+    inbox.draw(deps, numbers.deliveries)
+
+with st.container(key="sweeps"):
+    st.markdown("##### Sweeps that found something to do")
+    wellbeing.sweeps(overview.list_sweeps(deps))
+
+if st.button("Refresh", key="refresh", icon=":material/refresh:"):
+    st.rerun()
+st.caption(f"As of {text.plain(now.strftime('%Y-%m-%d %H:%M:%S'))} UTC")

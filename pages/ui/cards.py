@@ -1,4 +1,4 @@
-"""A take as people see it: on a poster, in a line that tells where it stands, and when something went wrong."""
+"""A take as people see it: on a poster, in a line that says where it stands, and when something went wrong."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend.domain.states import MOVING, JobState
+from backend.domain.states import ENDED, MOVING, JobState
 from backend.models import Job
 from backend.services import library
 from backend.services.library import Take
@@ -16,9 +16,10 @@ from pages.ui import components, context, text
 CARD_CHARS = 160
 #: What stands in for a prompt where a model takes none.
 NO_PROMPT = "(no prompt)"
-#: These look for the take's own detail page, from any page of the dashboard.
-DETAIL = "pages/library/take.py"
-GENERATE = "pages/studio/generate.py"
+#: Where the pages lie, as the kit finds them: beside the frame.
+DETAIL = "library/take.py"
+GENERATE = "studio/generate.py"
+GALLERY = "library/gallery.py"
 
 
 def moves(job: Job) -> bool:
@@ -70,6 +71,7 @@ def standing(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, Any
         "tone": shown.tone,
         "means": shown.means,
         "moving": moves(job),
+        "ended": job.state in ENDED,
         "elapsed_s": round(take.elapsed_s(now), 1),
         "usual": usual_words(usual) if usual else "",
         "usual_s": usual.high_s if usual else None,
@@ -120,7 +122,8 @@ def draw_trouble(job: Job) -> None:
     error = job.error
     if not error:
         return
-    told = " ".join(text.plain(part) for part in (error.get("message"), text.charged(error), error.get("next")) if part)
+    rest = " ".join(text.plain(part) for part in (text.charged(error), error.get("next")) if part)
+    told = f"**{text.plain(error.get('message') or 'No reason was given.')}**  \n{rest}"
     draw, symbol = {
         JobState.FAILED: (st.error, ":material/error:"),
         JobState.HELD: (st.warning, ":material/pan_tool:"),
@@ -182,7 +185,11 @@ def event_rows(history: Any) -> list[dict[str, Any]]:
 
 def moment_row(label: str, moment: datetime | None, value: str = "") -> Mapping[str, Any]:
     """A row of `components.facts` that tells a moment."""
-    return {"label": label, "at_ms": _ms(moment) if moment else None, "value": value or ("" if moment else "–")}
+    return {
+        "label": label,
+        "at_ms": _ms(moment) if moment else None,
+        "value": value or ("" if moment else "–"),
+    }
 
 
 #: event -> what happened, for the history

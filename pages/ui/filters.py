@@ -47,7 +47,9 @@ def draw(deps: Deps, viewer: Viewer) -> Filter:
             label_visibility="collapsed", width=150, bind="query-params", on_change=_first_page,
         )  # fmt: skip
         if words or groups or model or person:
-            st.button("Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear)
+            st.button(
+                "Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear
+            )
     states = frozenset().union(*(GROUPS[word][1] for word in groups)) if groups else None
     return Filter(owner=person, states=states, model=model, text=(words or "").strip() or None)
 
@@ -74,10 +76,17 @@ def pager(deps: Deps, viewer: Viewer, wanted: Filter, page: TakePage, *, before:
         return
     with st.container(key="pager", horizontal=True, horizontal_alignment="center"):
         newer = (
-            library.newer_cursor(deps, viewer, wanted, than=page.items[0].job.id) if before and page.items else None
+            library.newer_cursor(deps, viewer, wanted, than=page.items[0].job.id)
+            if before and page.items
+            else None
         )
         st.button(
-            "Newer", key="newer", icon=":material/chevron_left:", disabled=not before, on_click=_turn, args=(newer,)
+            "Newer",
+            key="newer",
+            icon=":material/chevron_left:",
+            disabled=not before,
+            on_click=_turn,
+            args=(newer,),
         )
         st.button(
             "Older", key="older", icon=":material/chevron_right:", icon_position="right",
@@ -91,16 +100,22 @@ def nothing(wanted: Filter, *, before: str | None) -> None:
         st.space("small")
         if before:
             st.markdown("#### Nothing older", text_alignment="center")
-            st.button("Back to the newest", key="first-page", icon=":material/first_page:", on_click=_first_page)
+            st.button(
+                "Back to the newest", key="first-page", icon=":material/first_page:", on_click=_first_page
+            )
         elif wanted != Filter():
             st.markdown("#### Nothing matches", text_alignment="center")
             st.button("Clear filters", key="clear-empty", icon=":material/close:", on_click=_clear)
         else:
             st.markdown("#### No takes yet", text_alignment="center")
             st.markdown(
-                "Takes show here as soon as they are asked for, and stay.", text_alignment="center", width="content"
+                "Takes show here as soon as they are asked for, and stay.",
+                text_alignment="center",
+                width="content",
             )
-            if st.button("Generate your first", key="first-take", type="primary", icon=":material/auto_awesome_motion:"):
+            if st.button(
+                "Generate your first", key="first-take", type="primary", icon=":material/auto_awesome_motion:"
+            ):
                 st.switch_page(cards.GENERATE)
         st.space("small")
 

@@ -1,5 +1,7 @@
 """What surrounds every page: the mark, banners, and the quiet line at the foot of the side bar."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from backend.services import heartbeat, overview
@@ -7,17 +9,8 @@ from pages.ui import context, text
 
 #: Banners are looked up this often at the most, in seconds: one of the checks writes to the disk.
 BANNERS_EVERY_S = 5
-#: The mark, drawn here so that nothing is fetched: a frame, and the light that falls through it.
-_MARK = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="32" viewBox="0 0 150 32">'
-    '<rect x="1" y="4" width="32" height="24" rx="5" fill="#17808F"/>'
-    '<path d="M14 10.5v11l9-5.5z" fill="#fff"/>'
-    '<g fill="#fff" opacity=".75"><rect x="4" y="7" width="3" height="3" rx="1"/><rect x="4" y="14.5" width="3" '
-    'height="3" rx="1"/><rect x="4" y="22" width="3" height="3" rx="1"/><rect x="27" y="7" width="3" height="3" '
-    'rx="1"/><rect x="27" y="14.5" width="3" height="3" rx="1"/><rect x="27" y="22" width="3" height="3" rx="1"/></g>'
-    '<text x="43" y="23" font-family="Source Sans, Source Sans 3, Helvetica, Arial, sans-serif" font-size="21" '
-    'font-weight="650" letter-spacing="-.2" fill="{ink}">Dailies</text></svg>'
-)
+#: The mark, a file of our own so that nothing is fetched; its ink changes with the light.
+_MARK = Path(__file__).with_name("mark.svg")
 
 
 def with_counts(title: str, *, moving: int, held: int) -> str:
@@ -29,7 +22,8 @@ def with_counts(title: str, *, moving: int, held: int) -> str:
 def brand() -> None:
     """The mark, in ink that can be read in this light."""
     dark = st.context.theme.type == "dark"
-    st.logo(_MARK.format(ink="#E8E8E5" if dark else "#1C1E21"), size="large")
+    st.logo(_MARK.read_text("utf-8").replace("#1C1E21", "#E8E8E5" if dark else "#1C1E21"), size="large")
+    st.html(Path(__file__).with_name("frame.css"))
 
 
 @st.cache_data(ttl=BANNERS_EVERY_S, show_spinner=False)

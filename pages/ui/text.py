@@ -88,7 +88,9 @@ class Look:
 LOOKS: dict[str, Look] = {
     JobState.CREATED: Look("Saved", "bookmark_added", "blue", "Kept here; it is sent in a moment."),
     JobState.SUBMITTING: Look("Sending", "outgoing_mail", "blue", "On its way to the provider."),
-    JobState.QUEUED: Look("In line", "hourglass_top", "blue", "The provider has it; rendering has not begun."),
+    JobState.QUEUED: Look(
+        "In line", "hourglass_top", "blue", "The provider has it; rendering has not begun."
+    ),
     JobState.RUNNING: Look("Rendering", "movie_edit", "blue", "The provider is at work on it."),
     JobState.RENDERED: Look("Fetching", "downloading", "blue", "Rendered; the file is being brought home."),
     JobState.STORED: Look("Ready", "check_circle", "green", "The whole file is here, checked and playable."),
@@ -108,7 +110,11 @@ CHARGED = {
 def look(job: Job) -> Look:
     """How this job's state is shown."""
     shown = LOOKS[job.state]
-    if job.cancel_requested_at is not None and job.state in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
+    if job.cancel_requested_at is not None and job.state in (
+        JobState.SUBMITTING,
+        JobState.QUEUED,
+        JobState.RUNNING,
+    ):
         return Look("Stopping", "block", "gray", "The provider is being asked to stop.")
     return shown
 

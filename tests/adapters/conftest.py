@@ -41,7 +41,9 @@ class Exchange:
         """A head with these headers (`_` for `-`), Content-Length unless given (None: none), and a body."""
         headers.setdefault("Content_Length", len(body))
         lines = [f"HTTP/1.1 {status}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None]
+        lines += [
+            f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None
+        ]
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
 
     def offer(self, body: bytes, *, upto: int | None = None, **headers: Any) -> None:
@@ -52,7 +54,9 @@ class Exchange:
         if asked and (condition is None or same):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(body):
-                return self.answer("416 Range Not Satisfiable", Content_Range=f"bytes */{len(body)}", **headers)
+                return self.answer(
+                    "416 Range Not Satisfiable", Content_Range=f"bytes */{len(body)}", **headers
+                )
             headers["Content_Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
         rest = body[start:] if upto is None else body[start:upto]
         self.answer(
@@ -83,7 +87,7 @@ class MediaServer:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def handle(self, sock: socket.socket) -> None:
@@ -132,6 +136,18 @@ def media() -> Iterator[MediaServer]:
     server = MediaServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    """Where a download goes."""
+    return tmp_path / "parts" / "job.two.part"
+
+
+@pytest.fixture
+def leftover(tmp_path: Path) -> Path:
+    """Where an earlier try of it went."""
+    return tmp_path / "parts" / "job.one.part"
 
 
 @pytest.fixture(scope="session")
@@ -209,7 +225,9 @@ def video(
             writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         writer.mux(stream.encode(None))
         if sound is not None:
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024 * 2), np.int16), format="s16", layout="stereo")
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024 * 2), np.int16), format="s16", layout="stereo"
+            )
             for number in range(round(48 * seconds)):
                 frame.sample_rate, frame.pts = 48000, 1024 * number
                 writer.mux(sound.encode(frame))

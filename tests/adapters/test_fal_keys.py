@@ -2,85 +2,20 @@
 
 import json
 import threading
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
 from backend.providers import fal_keys
 from backend.providers.fal_keys import WEAK_KEYS, FalKeys, keys_in
+from tests.signing import FIRST_KEY, SECOND_KEY, Hands, Publisher, jwk, jwks, public
 
-FIRST, SECOND = (
-    Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).public_key().public_bytes_raw()
-    for seed in (1, 2)
-)
-
-
-def jwk(key: bytes = FIRST, **more: Any) -> dict[str, Any]:
-    x = urlsafe_b64encode(key).rstrip(b"=").decode()
-    return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "k", **more}
-
-
-def jwks(*keys: bytes) -> bytes:
-    return json.dumps({"keys": [jwk(key) for key in keys]}).encode()
-
-
-class Hands(Clock):
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def pass_s(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class Publisher:
-    """A server that publishes keys on loopback, or anything else; `asked` are the paths it was asked for."""
-
-    def __init__(self) -> None:
-        self.status, self.body, self.headers = 200, jwks(FIRST), {}
-        self.asked: list[str] = []
-        self.go = threading.Event()
-        self.go.set()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                outer.go.wait(20)
-                with suppress(OSError):  # a client that has heard enough
-                    self.send_response(outer.status)
-                    for name, value in outer.headers.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(outer.body)
-
-            def log_message(self, *_: Any) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/.well-known/jwks.json"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self.go.set()
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+FIRST, SECOND = public(FIRST_KEY), public(SECOND_KEY)
 
 
 @pytest.fixture
@@ -113,9 +48,9 @@ def test_published_keys_are_used_padded_or_not():
 @pytest.mark.parametrize(
     "odd",
     [
-        jwk(kty="RSA", n="AQAB", e="AQAB"), jwk(kty="EC"), jwk(kty=None), jwk(x=None), jwk(x=7), jwk(x=""),
-        jwk(x="A"), jwk(x="!!!!"), jwk(x="ü" * 43), jwk(bytes(range(31))), jwk(bytes(range(33))),
-        jwk(x="A" * 100_000), None, 7, "key", [],
+        jwk(FIRST, kty="RSA", n="AQAB", e="AQAB"), jwk(FIRST, kty="EC"), jwk(FIRST, kty=None), jwk(FIRST, x=None), jwk(FIRST, x=7), jwk(FIRST, x=""),
+        jwk(FIRST, x="A"), jwk(FIRST, x="!!!!"), jwk(FIRST, x="ü" * 43), jwk(bytes(range(31))), jwk(bytes(range(33))),
+        jwk(FIRST, x="A" * 100_000), None, 7, "key", [],
     ],
     ids=lambda odd: ascii(odd)[:60],
 )  # fmt: skip

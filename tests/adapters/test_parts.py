@@ -70,7 +70,9 @@ def test_a_sweep_at_the_moment_a_part_is_made_does_not_cost_it_its_name(
     assert (tmp_path / "a.new.part").read_bytes() == b"abc"
 
 
-@pytest.mark.parametrize(("job", "owner"), [("../x", "o"), ("", "o"), ("a", "b/c"), ("a.b", "c"), ("a", "x" * 200)])
+@pytest.mark.parametrize(
+    ("job", "owner"), [("../x", "o"), ("", "o"), ("a", "b/c"), ("a.b", "c"), ("a", "x" * 200)]
+)
 def test_an_id_that_is_no_plain_word_names_no_part(job: str, owner: str) -> None:
     with pytest.raises(ValueError, match="part"):
         name(job, owner)

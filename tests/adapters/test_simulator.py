@@ -42,7 +42,8 @@ class Receiver:
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
-        self.hold_s = 0.0
+        self.release = threading.Event()
+        self.release.set()
         self.changed = threading.Condition()
         receiver = self
 
@@ -53,6 +54,7 @@ class Receiver:
                     receiver.calls.append(({k.lower(): v for k, v in self.headers.items()}, body))
                     code = receiver.answers.pop(0) if receiver.answers else 200
                     receiver.changed.notify_all()
+                receiver.release.wait(PATIENCE_S)
                 self.send_response(code)
                 self.send_header("Content-Length", "0")
                 if code == 302:
@@ -514,10 +516,22 @@ def deliveries(sim: Simulator, receiver: Receiver, fault: str, count: int) -> li
     return receiver.bodies(count)
 
 
-def test_an_early_webhook_comes_before_the_answer(sim: Simulator, receiver: Receiver) -> None:
-    receipt = post(sim, "silk [sim:early]", webhook=receiver.url).json()
-    assert len(receiver.calls) == 1
-    assert json.loads(receiver.calls[0][1])["request_id"] == receipt["request_id"]
+def test_an_early_webhook_is_acknowledged_before_the_submit_is_answered(
+    sim: Simulator, receiver: Receiver
+) -> None:
+    receiver.release.clear()
+    answers: list[requests.Response] = []
+    submit = threading.Thread(
+        target=lambda: answers.append(post(sim, "silk [sim:early]", webhook=receiver.url))
+    )
+    submit.start()
+    ((_, body),) = receiver.wait(1)
+    submit.join(0.2)
+    assert answers == []
+
+    receiver.release.set()
+    submit.join(PATIENCE_S)
+    assert json.loads(body)["request_id"] == answers[0].json()["request_id"]
 
 
 def test_a_late_webhook_is_late_and_another_never_comes(sim: Simulator, receiver: Receiver) -> None:

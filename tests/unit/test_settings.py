@@ -88,8 +88,22 @@ def test_what_is_no_host_or_network_can_not_be_allowed_for_fetching(monkeypatch,
 def test_a_data_folder_that_can_not_be_made_is_named(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(SettingsError, match="DATA_DIR: .*file"):
+    with pytest.raises(SettingsError, match=r"DATA_DIR: .*file"):
         given(monkeypatch, DATA_DIR=str(tmp_path / "file" / "data"))
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "８７", "-1"])
+def test_a_port_of_the_simulator_at_fault_is_named_alone(monkeypatch, port):
+    with pytest.raises(SettingsError) as refused:
+        given(monkeypatch, SIMULATOR_PORT=port)
+
+    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == ["SIMULATOR_PORT"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///:memory:", "sqlite:///?x=1", "sqlite://", "x"])
+def test_a_database_that_would_forget_everything_is_refused(monkeypatch, url):
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        given(monkeypatch, DATABASE_URL=url)
 
 
 # -- read -------------------------------------------------------------------------------------
@@ -219,11 +233,12 @@ def test_a_secret_that_was_given_is_not_kept(monkeypatch, tmp_path):
     assert not (tmp_path / "data" / "secret_key").exists()
 
 
-def test_an_empty_secret_file_signs_nothing(tmp_path):
+@pytest.mark.parametrize("kept", [b"", b"\n", b"short", b"\xff"])
+def test_a_damaged_secret_file_signs_nothing(tmp_path, kept):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "secret_key").write_text("\n")
+    (tmp_path / "data" / "secret_key").write_bytes(kept)
 
-    with pytest.raises(SettingsError, match="secret_key"):
+    with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no whole secret"):
         load()
 
 

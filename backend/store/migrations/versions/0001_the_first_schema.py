@@ -1,8 +1,8 @@
 """The first schema."""
 
 import sqlalchemy as sa
-from alembic import op
 
+from alembic import op
 from backend.models import Moment
 
 revision = "0001"
@@ -104,13 +104,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.create_index("job_due", ["due_at"], unique=False)
-        batch_op.create_index("job_form", ["owner", "form_key"], unique=True)
+        batch_op.create_index(
+            "job_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "job_form",
+            ["owner", "form_key"],
+            unique=True,
+            sqlite_where=sa.text("form_key IS NOT NULL"),
+            postgresql_where=sa.text("form_key IS NOT NULL"),
+        )
         batch_op.create_index("job_model", ["model", "id"], unique=False)
         batch_op.create_index("job_owner", ["owner", "id"], unique=False)
-        batch_op.create_index("job_request", ["provider", "request_id"], unique=True)
+        batch_op.create_index(
+            "job_request",
+            ["provider", "request_id"],
+            unique=True,
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
         batch_op.create_index("job_state", ["state", "id"], unique=False)
-        batch_op.create_index("job_video", ["video_id"], unique=False)
+        batch_op.create_index(
+            "job_video",
+            ["video_id"],
+            unique=False,
+            sqlite_where=sa.text("video_id IS NOT NULL"),
+            postgresql_where=sa.text("video_id IS NOT NULL"),
+        )
 
     op.create_table(
         "sweep",
@@ -188,13 +212,29 @@ def downgrade() -> None:
     op.drop_table("token")
     op.drop_table("sweep")
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_index("job_video")
+        batch_op.drop_index(
+            "job_video",
+            sqlite_where=sa.text("video_id IS NOT NULL"),
+            postgresql_where=sa.text("video_id IS NOT NULL"),
+        )
         batch_op.drop_index("job_state")
-        batch_op.drop_index("job_request")
+        batch_op.drop_index(
+            "job_request",
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
         batch_op.drop_index("job_owner")
         batch_op.drop_index("job_model")
-        batch_op.drop_index("job_form")
-        batch_op.drop_index("job_due")
+        batch_op.drop_index(
+            "job_form",
+            sqlite_where=sa.text("form_key IS NOT NULL"),
+            postgresql_where=sa.text("form_key IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "job_due",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
 
     op.drop_table("job")
     with op.batch_alter_table("history", schema=None) as batch_op:

@@ -1,0 +1,21 @@
+"""Run the benchmarks and print their ratios; exit 1 when one misses its limit."""
+
+import importlib
+import sys
+
+from benchmarks.common import show
+
+NAMES = ("starting", "webhooks", "latency", "fetching", "gallery")
+
+
+def main() -> int:
+    missed = 0
+    for name in sys.argv[1:] or NAMES:
+        results = importlib.import_module(f"benchmarks.{name}").run()
+        show(results)
+        missed += sum(not result.good for result in results)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

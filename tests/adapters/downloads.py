@@ -1,0 +1,43 @@
+"""What the tests of downloads share."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.domain.errors import MediaUnreachable
+from backend.media.download import Downloaded, download
+from backend.media.guard import Guard
+
+HERE = Guard(["127.0.0.1/32"])
+BODY = bytes(range(256)) * 4096 * 3  # 3 MiB
+ETAG = '"abc123"'
+
+
+def note(part: Path) -> Path:
+    """What a part is resumed by."""
+    return part.with_name(part.name + ".json")
+
+
+def cut_at(url: str, path: Path, **options: Any) -> None:
+    """A try that is cut short."""
+    with pytest.raises(MediaUnreachable):
+        download(url, path, guard=HERE, **options)
+
+
+def assert_whole(got: Downloaded, part: Path, body: bytes = BODY) -> None:
+    """The file is there, and is what was told of it."""
+    assert part.read_bytes() == body
+    assert (got.path, got.size_bytes) == (part, len(body))
+    assert got.sha256 == hashlib.sha256(body).hexdigest()
+
+
+def chunked(exchange: Any, body: bytes) -> None:
+    """Answer with a file of unknown length."""
+    exchange.answer(
+        "200 OK",
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+        Content_Length=None,
+        Transfer_Encoding="chunked",
+    )

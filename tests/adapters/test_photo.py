@@ -1,0 +1,315 @@
+"""A photo as people upload it, made safe to keep and to send."""
+
+import hashlib
+import io
+import struct
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from backend.domain.errors import InvalidRequest, TooLarge
+from backend.media import child
+from backend.media.photo import Photo, clean_photo
+
+#: Orientation 6 and a place on earth, as a phone writes them.
+ORIENTATION, GPS = 0x0112, 0x8825
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    return tmp_path / "parts" / "upload.part"
+
+
+def photo(kind: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (64, 32), **options: Any) -> bytes:
+    """Left half red, right half blue."""
+    image = Image.new("RGB", size, (220, 20, 20))
+    image.paste((20, 20, 220), (size[0] // 2, 0, *size))
+    if mode in {"RGBA", "LA"}:
+        image.putalpha(options.pop("alpha", 128))
+    out = io.BytesIO()
+    image.convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def opened(found: Photo) -> Image.Image:
+    with Image.open(found.path) as image:
+        image.load()
+    return image
+
+
+def near(pixel: Any, wanted: tuple[int, ...], tolerance: int = 12) -> bool:
+    return all(abs(have - want) <= tolerance for have, want in zip(pixel, wanted, strict=False))
+
+
+def refused(source: bytes, part: Path, why: str, **options: Any) -> None:
+    with pytest.raises(InvalidRequest, match=why) as caught:
+        clean_photo(source, part, **options)
+    assert list(caught.value.fields) == ["file"]
+    assert list(part.parent.iterdir()) == []
+
+
+# -- taken --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_opaque_photo_becomes_a_jpeg(kind: str, part: Path) -> None:
+    found = clean_photo(photo(kind), part)
+
+    assert (found.path, found.extension, found.content_type) == (part, "jpg", "image/jpeg")
+    assert (found.width, found.height) == (64, 32)
+    assert found.size_bytes == part.stat().st_size
+    image = opened(found)
+    assert image.format == "JPEG"
+    assert near(image.getpixel((5, 5)), (220, 20, 20))
+    assert near(image.getpixel((60, 5)), (20, 20, 220))
+    assert [path.name for path in part.parent.iterdir()] == [part.name]
+    assert part.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_hash_is_that_of_the_kept_file(part: Path) -> None:
+    found = clean_photo(photo(), part)
+
+    assert found.sha256 == hashlib.sha256(part.read_bytes()).hexdigest()
+    assert clean_photo(io.BytesIO(photo()), part).sha256 == found.sha256
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("WEBP", "RGBA"), ("PNG", "LA")])
+def test_a_see_through_photo_stays_see_through(kind: str, mode: str, part: Path) -> None:
+    found = clean_photo(photo(kind, mode), part)
+
+    assert (found.extension, found.content_type) == ("png", "image/png")
+    assert opened(found).getpixel((5, 5))[3] == 128  # type: ignore[index]
+
+
+def test_an_alpha_channel_that_hides_nothing_is_left_out(part: Path) -> None:
+    assert clean_photo(photo("PNG", "RGBA", alpha=255), part).extension == "jpg"
+
+
+def test_a_palette_with_a_see_through_colour_stays_see_through(part: Path) -> None:
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.paste(1, (4, 0, 8, 8))
+    out = io.BytesIO()
+    image.save(out, "PNG", transparency=0)
+
+    found = clean_photo(out.getvalue(), part)
+
+    assert opened(found).convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]
+    assert opened(found).convert("RGBA").getpixel((7, 0)) == (0, 255, 0, 255)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "CMYK"), ("JPEG", "L"), ("PNG", "1"), ("PNG", "P")])
+def test_other_colour_models_are_taken(kind: str, mode: str, part: Path) -> None:
+    assert opened(clean_photo(photo(kind, mode), part)).mode == "RGB"
+
+
+def test_sixteen_bits_a_pixel_keep_their_greys(part: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(out, "PNG")
+
+    assert near(opened(clean_photo(out.getvalue(), part)).getpixel((4, 4)), (128, 128, 128))
+
+
+def test_a_turned_photo_is_kept_upright(part: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+
+    found = clean_photo(photo(exif=exif), part)
+
+    assert (found.width, found.height) == (32, 64)
+    assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
+    assert near(opened(found).getpixel((5, 60)), (20, 20, 220))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_where_and_with_what_it_was_taken_is_not_kept(kind: str, part: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SecretPhone"
+    exif.get_ifd(GPS)[1] = "N"
+    exif.get_ifd(GPS)[2] = (52.0, 31.0, 12.0)
+    options: dict[str, Any] = {"exif": exif, "comment": b"SecretComment", "xmp": b"<x>SecretXmp</x>"}
+    if kind == "PNG":
+        text = PngInfo()
+        text.add_text("Comment", "SecretComment")
+        options = {"exif": exif, "pnginfo": text}
+    source = photo(kind, "RGBA" if kind == "PNG" else "RGB", **options)
+    assert b"Secret" in source
+
+    found = clean_photo(source, part)
+
+    assert b"Secret" not in part.read_bytes()
+    image = opened(found)
+    assert not image.getexif()
+    assert not {"exif", "comment", "xmp", "icc_profile", "Comment"} & set(image.info)
+
+
+def test_what_hangs_behind_a_photo_is_not_kept(part: Path) -> None:
+    clean_photo(photo() + b"<script>alert(1)</script>" + b"PK\x03\x04", part)
+
+    assert b"script" not in part.read_bytes()
+
+
+def test_colours_of_another_space_are_converted(part: Path) -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    for profile in (plain, lab, b"no profile at all"):
+        found = clean_photo(photo(icc_profile=profile), part)
+        assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
+
+
+def test_a_phones_jpeg_of_two_pictures_is_taken(part: Path) -> None:
+    out = io.BytesIO()
+    second = Image.new("RGB", (64, 32), "green")
+    with Image.open(io.BytesIO(photo())) as first:
+        first.save(out, "MPO", save_all=True, append_images=[second])
+
+    found = clean_photo(out.getvalue(), part)
+
+    assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
+
+
+def test_a_photo_of_forty_megapixels_is_taken(part: Path) -> None:
+    image = Image.new("RGB", (8000, 5000), "teal")
+    out = io.BytesIO()
+    image.save(out, "JPEG")
+
+    assert clean_photo(out.getvalue(), part).width == 8000
+
+
+# -- refused ------------------------------------------------------------------------------------
+
+
+def png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    rows = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_a_png_of_50_000_pixels_a_side_is_refused_at_once(part: Path) -> None:
+    child.warm_up()
+    began = time.monotonic()
+
+    refused(png_header(50_000, 50_000), part, "50000 x 50000")
+
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("size", [(40_000_001, 1), (6325, 6325), (1, 30_001)])
+def test_too_many_pixels_are_refused(size: tuple[int, int], part: Path) -> None:
+    refused(png_header(*size), part, "megapixels")
+
+
+def heic() -> bytes:
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+        b"<html><img src=x></html>",
+        b"%PDF-1.7\n%%EOF",
+        heic(),
+        photo("GIF", "P"),
+        photo("BMP"),
+        photo("TIFF"),
+        photo("ICO"),
+        b"P6 2 2 255 " + bytes(12),
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+        b"MZ" + bytes(100),
+        bytes(1000),
+        b"\xff",
+    ],
+)
+def test_what_is_no_jpeg_png_or_webp_is_refused_by_its_content(content: bytes, part: Path) -> None:
+    refused(content, part, "JPEG, PNG or WebP")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_cut_photo_is_refused(kind: str, share: float, part: Path, noise: Callable[[str], bytes]) -> None:
+    content = noise(kind)
+
+    refused(content[: int(len(content) * share)], part, "damaged|JPEG, PNG or WebP")
+
+
+@pytest.fixture
+def noise() -> Callable[[str], bytes]:
+    """A photo with so much in it that every part of the file counts."""
+
+    def make(kind: str) -> bytes:
+        pixels = np.random.default_rng(3).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, kind)
+        return out.getvalue()
+
+    return make
+
+
+def test_a_png_with_a_flipped_bit_is_refused(part: Path, noise: Callable[[str], bytes]) -> None:
+    content = bytearray(noise("PNG"))
+    content[len(content) // 2] ^= 1
+
+    refused(bytes(content), part, "damaged")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_a_moving_picture_is_refused(kind: str, part: Path) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "green")]
+    out = io.BytesIO()
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=100)
+
+    refused(out.getvalue(), part, "moving")
+
+
+def test_an_empty_upload_is_refused(part: Path) -> None:
+    refused(b"", part, "empty")
+
+
+def test_an_upload_over_the_limit_is_refused_without_reading_on(part: Path) -> None:
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.given += size
+            return bytes(size)
+
+    source = Endless()
+
+    with pytest.raises(TooLarge, match="4 MiB"):
+        clean_photo(source, part, max_bytes=4 * 1024**2)  # type: ignore[arg-type]
+
+    assert source.given <= 6 * 1024**2
+    assert list(part.parent.iterdir()) == []
+
+
+def test_a_limit_is_met_exactly(part: Path) -> None:
+    content = photo()
+
+    assert clean_photo(content, part, max_bytes=len(content)).width == 64
+    with pytest.raises(TooLarge):
+        clean_photo(content, part, max_bytes=len(content) - 1)
+
+
+def test_links_planted_at_the_part_are_not_written_through(part: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    part.parent.mkdir()
+    part.symlink_to(victim)
+    part.with_name(part.name + ".raw").symlink_to(victim)
+
+    clean_photo(photo(), part)
+
+    assert victim.read_bytes() == b"precious"
+    assert not part.is_symlink()

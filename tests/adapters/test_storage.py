@@ -1,0 +1,373 @@
+"""Where whole files lie: never half a file, never a file elsewhere."""
+
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.domain.errors import StorageFull
+from backend.media.storage import LocalStorage, valid_key
+
+SHA = "ab" * 32
+VIDEO = f"{SHA}.mp4"
+POSTER = f"posters/{SHA}.webp"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path / "media")
+
+
+def part(folder: Path, content: bytes = b"video") -> Path:
+    path = folder / "job.owner.part"
+    path.write_bytes(content)
+    return path
+
+
+# -- keys ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key", [VIDEO, f"{SHA}.webm", POSTER, f"previews/{SHA}.webm", f"uploads/{SHA}.jpg", "a.mp4"]
+)
+def test_our_own_keys_are_keys(key: str) -> None:
+    assert valid_key(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        ".",
+        "..",
+        "../x.mp4",
+        "posters/../x.mp4",
+        "posters/..",
+        "/etc/passwd",
+        "/x.mp4",
+        "posters//x.mp4",
+        "a/b/x.mp4",
+        "./x.mp4",
+        ".hidden.mp4",
+        "posters/.hidden.mp4",
+        ".posters/x.mp4",
+        "-x.mp4",
+        "x.mp4\n",
+        "x.mp4\0",
+        "x\0.mp4",
+        "x\\y.mp4",
+        "..\\x.mp4",
+        "C:x.mp4",
+        "x y.mp4",
+        "x.mp4/",
+        "x",
+        "x.",
+        "x.MP4",
+        "x.tar.gz",
+        "%2e%2e/x.mp4",
+        "ü.mp4",
+        "x" * 200 + ".mp4",
+        "posters/" * 3 + "x.mp4",
+    ],
+)
+def test_what_could_leave_the_folder_is_no_key(key: str, storage: LocalStorage, tmp_path: Path) -> None:
+    assert not valid_key(key)
+    for use in (storage.path, storage.open, storage.size, storage.remove):
+        with pytest.raises(ValueError, match="no key"):
+            use(key)
+    with pytest.raises(ValueError, match="no key"):
+        storage.place(part(tmp_path), key)
+
+
+# -- place --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [VIDEO, POSTER])
+def test_a_placed_file_is_there_whole_and_the_part_is_gone(
+    key: str, storage: LocalStorage, tmp_path: Path
+) -> None:
+    source = part(tmp_path)
+
+    storage.place(source, key)
+
+    assert not source.exists()
+    assert storage.size(key) == 5
+    path = storage.path(key)
+    assert path is not None
+    assert path.read_bytes() == b"video"
+    with storage.open(key) as file:
+        assert file.read() == b"video"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+
+
+def test_a_file_that_is_there_already_is_placed_once(storage: LocalStorage, tmp_path: Path) -> None:
+    storage.place(part(tmp_path), VIDEO)
+    first = (storage.root / VIDEO).stat().st_ino
+
+    storage.place(part(tmp_path), VIDEO)
+
+    assert (storage.root / VIDEO).stat().st_ino == first
+    assert list(tmp_path.iterdir()) == [storage.root]
+
+
+def test_a_file_of_another_size_is_damaged_and_replaced(storage: LocalStorage, tmp_path: Path) -> None:
+    storage.place(part(tmp_path, b"vid"), VIDEO)
+
+    storage.place(part(tmp_path), VIDEO)
+
+    assert storage.size(VIDEO) == 5
+
+
+def test_placing_again_after_a_crash_right_behind_it_is_no_fault(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    storage.place(part(tmp_path), VIDEO)
+
+    storage.place(tmp_path / "job.owner.part", VIDEO)
+
+    with pytest.raises(StorageFull):
+        storage.place(tmp_path / "job.owner.part", POSTER)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_on(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rename is durable only between two fsyncs; a crash of the machine shows it, a kill never."""
+    done = []
+    sync, rename = os.fsync, os.rename
+
+    def noted_sync(handle: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"
+        done.append(f"sync {kind}")
+        sync(handle)
+
+    def noted_rename(*args: object, **options: object) -> None:
+        done.append("rename")
+        rename(*args, **options)  # type: ignore[arg-type]
+
+    storage.check()
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "rename", noted_rename)
+
+    storage.place(part(tmp_path), VIDEO)
+    assert done == ["sync file", "rename", "sync folder"]
+    done.clear()
+    storage.place(part(tmp_path), POSTER)
+    assert done == ["sync folder", "sync file", "rename", "sync folder"]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system than the test's own."""
+    folder = Path("/dev/shm") / f"dailies-test-{os.getpid()}"
+    if not folder.parent.is_dir():
+        pytest.skip("no second file system here")
+    folder.mkdir()
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+def test_a_part_on_another_file_system_is_brought_in_whole(
+    storage: LocalStorage, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.check()
+    if storage.root.stat().st_dev == elsewhere.stat().st_dev:
+        pytest.skip("no second file system here")
+    content = os.urandom(3_000_000)
+    seen = []
+    rename = os.rename
+
+    def watched(source: object, *rest: object, **options: object) -> None:
+        rename(source, *rest, **options)  # type: ignore[arg-type]
+        seen.append(str(source))
+
+    monkeypatch.setattr(os, "rename", watched)
+
+    storage.place(part(elsewhere, content), VIDEO)
+
+    assert (storage.root / VIDEO).read_bytes() == content
+    assert list(elsewhere.iterdir()) == []
+    assert [path.name for path in storage.root.iterdir()] == [VIDEO]
+    assert [name.startswith(".") for name in seen] == [True]
+
+
+# -- faults of the disk -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a small disk here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_part_and_nothing_half(small_disk: Path, tmp_path: Path) -> None:
+    storage = LocalStorage(small_disk)
+    source = part(tmp_path, bytes(200_000))
+
+    with pytest.raises(StorageFull, match="full"):
+        storage.place(source, VIDEO)
+
+    assert source.stat().st_size == 200_000
+    assert list(small_disk.iterdir()) == []
+    assert storage.free_bytes() == 65536
+
+
+def test_a_full_disk_is_noticed_by_the_check(small_disk: Path) -> None:
+    storage = LocalStorage(small_disk)
+    storage.check()
+    (small_disk / "filler").write_bytes(bytes(65536))
+
+    with pytest.raises(StorageFull, match="free some space"):
+        storage.check()
+
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_a_read_only_disk_is_noticed_by_the_check(small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    with pytest.raises(StorageFull, match="read-only"):
+        LocalStorage(small_disk).check()
+    with pytest.raises(StorageFull, match="read-only"):
+        LocalStorage(small_disk).place(part(tmp_path), VIDEO)
+
+
+def test_a_root_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StorageFull):
+        LocalStorage(tmp_path / "file" / "media").check()
+
+
+# -- links and other things that were planted -----------------------------------------------------
+
+
+def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    storage.check()
+    (storage.root / VIDEO).symlink_to(victim)
+
+    assert storage.size(VIDEO) is None
+    assert list(storage.keys()) == []
+    for use in (storage.path, storage.open):
+        with pytest.raises(FileNotFoundError):
+            use(VIDEO)
+    storage.place(part(tmp_path), VIDEO)
+
+    assert victim.read_bytes() == b"precious"
+    assert not (storage.root / VIDEO).is_symlink()
+    assert storage.size(VIDEO) == 5
+
+
+def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / f"{SHA}.webp").write_bytes(b"theirs")
+    storage.check()
+    (storage.root / "posters").symlink_to(outside)
+
+    assert storage.size(POSTER) is None
+    assert list(storage.keys()) == []
+    storage.remove(POSTER)
+    for use in (storage.path, storage.open):
+        with pytest.raises(FileNotFoundError):
+            use(POSTER)
+    with pytest.raises(StorageFull):
+        storage.place(part(tmp_path), POSTER)
+
+    assert [path.name for path in outside.iterdir()] == [f"{SHA}.webp"]
+    assert (outside / f"{SHA}.webp").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_only_a_regular_file_is_a_file(kind: str, storage: LocalStorage) -> None:
+    storage.check()
+    if kind == "folder":
+        (storage.root / VIDEO).mkdir()
+    else:
+        os.mkfifo(storage.root / VIDEO)
+
+    assert storage.size(VIDEO) is None
+    with pytest.raises(FileNotFoundError):
+        storage.open(VIDEO)
+
+
+def test_a_link_given_as_a_part_is_not_taken(storage: LocalStorage, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "job.owner.part").symlink_to(tmp_path / "secret")
+
+    with pytest.raises(StorageFull):
+        storage.place(tmp_path / "job.owner.part", VIDEO)
+
+    assert storage.size(VIDEO) is None
+
+
+# -- listing and removing -------------------------------------------------------------------------
+
+
+def test_keys_are_listed_by_prefix_and_nothing_else_is(storage: LocalStorage, tmp_path: Path) -> None:
+    for key in (VIDEO, POSTER, f"previews/{SHA}.webm"):
+        storage.place(part(tmp_path), key)
+    (storage.root / ".hidden.mp4").write_bytes(b"")
+    (storage.root / "README").write_bytes(b"")
+    (storage.root / "posters" / "deeper").mkdir()
+
+    assert sorted(storage.keys()) == sorted([VIDEO, POSTER, f"previews/{SHA}.webm"])
+    assert list(storage.keys("posters/")) == [POSTER]
+    assert list(storage.keys("posters/ab")) == [POSTER]
+    assert sorted(storage.keys("p")) == [POSTER, f"previews/{SHA}.webm"]
+    assert list(storage.keys(SHA)) == [VIDEO]
+    assert list(storage.keys("x")) == []
+
+
+def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    storage.place(part(tmp_path), POSTER)
+
+    storage.remove(POSTER)
+    storage.remove(POSTER)
+    storage.remove(VIDEO)
+
+    assert storage.size(POSTER) is None
+    assert list(storage.keys()) == []
+
+
+def test_an_empty_store_answers(storage: LocalStorage) -> None:
+    assert list(storage.keys()) == []
+    assert storage.size(VIDEO) is None
+    assert storage.free_bytes() == 0
+    assert storage.link(VIDEO, expires_s=60) is None
+    storage.remove(VIDEO)
+    storage.check()
+    assert (storage.free_bytes() or 0) > 0
+    assert list(storage.root.iterdir()) == []
+
+
+def test_drafts_that_a_crash_left_are_tidied_away_and_young_ones_are_not(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    storage.place(part(tmp_path), POSTER)
+    for folder in (storage.root, storage.root / "posters"):
+        (folder / ".draft-old").write_bytes(b"half")
+        os.utime(folder / ".draft-old", (time.time() - 2 * 24 * 3600,) * 2)
+        (folder / ".draft-young").write_bytes(b"half")
+
+    assert storage.tidy() == 2
+    assert sorted(path.name for path in storage.root.rglob(".draft-*")) == [".draft-young"] * 2
+    assert storage.size(POSTER) == 5

@@ -1,0 +1,126 @@
+"""Judges an installation by what others can see: the provider's ledger, the database, the disk, the logs.
+
+Every broken promise is one sentence. A drill wants none; a control, which is a build broken on
+purpose, must get the sentence that names what it broke.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.e2e.studio import FAL_KEY, SECRET_KEY, Studio
+
+#: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.
+RISES = {"rendered": 1, "stored": 2}
+
+
+def ledger_of(fal_url: str, job_id: str) -> dict[str, Any]:
+    """What the provider knows of one take: its webhook URL holds the take's id."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer: dict[str, Any] = session.get(
+            f"{fal_url}/sim/ledger", params={"match": f"/webhook/{job_id}/"}, timeout=20
+        ).json()
+    return answer
+
+
+def broken_promises(studio: Studio) -> list[str]:
+    """Every promise that this installation has broken by now, as sentences; none is what is wanted."""
+    found: list[str] = []
+    for job in studio.rows("SELECT * FROM job ORDER BY id"):
+        ledger = ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job["id"])
+        found += _paid_once(job, ledger)
+        found += _never_falls(job, studio.history(job["id"]))
+        found += _acked_is_kept(studio, job, ledger)
+        if job["state"] == "stored":
+            found += _whole(studio, job, ledger)
+    return found + _no_stranger(studio) + _no_secret_told(studio)
+
+
+def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
+    found = []
+    if len(ledger["posts"]) > 1:
+        found.append(f"paid once: {job['id']} was posted {len(ledger['posts'])} times")
+    if ledger["accepted"] > 1 or ledger["billed"] > 1:
+        found.append(
+            f"paid once: {job['id']} was accepted {ledger['accepted']} times, billed {ledger['billed']}"
+        )
+    if job["state"] == "stored" and ledger["billed"] != 1:
+        found.append(f"paid once: {job['id']} is stored, and was billed {ledger['billed']} times")
+    return found
+
+
+def never_lost(studio: Studio) -> list[str]:
+    """What the provider made and this installation doesn't have. Asked when all has come to rest."""
+    return [
+        f"never lost: {job['id']} was made and billed, and is {job['state']} here"
+        for job in studio.rows("SELECT id, state FROM job WHERE state != 'stored'")
+        if ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job["id"])["billed"]
+    ]
+
+
+def _never_falls(job: Any, history: list[str]) -> list[str]:
+    heights = [RISES.get(state, 0) for state in history]
+    falls = any(after < before for before, after in zip(heights, heights[1:], strict=False))
+    if falls or history.count("stored") > 1 or history[-1] != job["state"]:
+        return [f"one effect: {job['id']} is {job['state']} and went {' → '.join(history)}"]
+    return []
+
+
+def _acked_is_kept(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str]:
+    kept = {row["request_id"] for row in studio.rows("SELECT request_id FROM delivery")}
+    return [
+        f"acked is kept: {job['id']}: a delivery for {delivery['request_id']} was acknowledged, and is not here"
+        for delivery in ledger["deliveries"]
+        if delivery["request_id"] not in kept and any(a["status"] == 200 for a in delivery["attempts"])
+    ]
+
+
+def _whole(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str]:
+    """The file is there, and has the very bytes that the provider made."""
+    video = studio.rows("SELECT * FROM video WHERE id = ?", job["video_id"])
+    if not video:
+        return [f"whole files: {job['id']} is stored, and has no video"]
+    path = studio.data / "media" / video[0]["key"]
+    if not path.is_file():
+        return [f"whole files: {job['id']} is stored, and its file is not there"]
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != video[0]["sha256"] or len(content) != video[0]["size_bytes"] or path.stem != sha256:
+        return [f"whole files: {job['id']}: the file is not the one that the row describes"]
+    made = _made_by_fal(ledger)
+    if made is not None and content != made:
+        return [f"whole files: {job['id']}: {len(content)} bytes are here, the provider made {len(made)}"]
+    return []
+
+
+def _made_by_fal(ledger: dict[str, Any]) -> bytes | None:
+    """The provider's own file, past its HTTP and whatever goes wrong there."""
+    folder = FAL_MEDIA.get("folder")
+    if folder is None or not ledger["requests"]:
+        return None
+    return (folder / f"{ledger['requests'][0]['request_id']}.mp4").read_bytes()
+
+
+#: Where the simulated fal keeps its files; set once by the fixture that starts it.
+FAL_MEDIA: dict[str, Path] = {}
+
+
+def _no_stranger(studio: Studio) -> list[str]:
+    """Every video file on storage belongs to a row: one take, one file."""
+    media = studio.data / "media"
+    known = {row["key"] for row in studio.rows("SELECT key FROM video")}
+    coming = bool(studio.rows("SELECT 1 FROM job WHERE state = 'rendered'"))
+    strangers = [path.name for path in media.glob("*") if path.is_file() and path.name not in known]
+    return [] if coming else [f"one file: {name} belongs to nothing" for name in strangers]
+
+
+def _no_secret_told(studio: Studio) -> list[str]:
+    told = "".join(process.said() for process in studio.processes)
+    return [
+        f"no secrets: {name} stands in a log"
+        for name, secret in (("FAL_KEY", FAL_KEY.split(":")[1]), ("SECRET_KEY", SECRET_KEY))
+        if secret in told
+    ]

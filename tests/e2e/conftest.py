@@ -1,0 +1,38 @@
+"""What whole processes need: one simulated fal for all of them, and studios that end with their test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.simulator.app import Simulator
+from backend.simulator.config import SimulatorConfig
+from backend.simulator.server import listening
+from tests.e2e import checker
+from tests.e2e.studio import Studio
+
+
+@pytest.fixture(scope="session")
+def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed."""
+    config = SimulatorConfig(
+        data_dir=tmp_path_factory.mktemp("fal"), pace=0.05, small=True, seed=7, at_once=16, result_ttl_s=600
+    )
+    checker.FAL_MEDIA["folder"] = config.data_dir / "media"
+    with listening(config) as running:
+        yield running
+
+
+@pytest.fixture
+def make_studio(fal: Simulator, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
+    """A function that makes an installation; its processes end with the test."""
+    made: list[Studio] = []
+
+    def make(**settings: Any) -> Studio:
+        made.append(Studio(tmp_path / f"studio-{len(made)}", fal.url, **settings))
+        return made[-1]
+
+    yield make
+    for studio in made:
+        studio.close()

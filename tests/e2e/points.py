@@ -1,0 +1,116 @@
+"""The points at which a drill kills a process: every step of a take's path, and each side of every commit.
+
+A point names a function of the program, and whether the process dies before it or after it. "Written"
+means that the rows are changed inside a transaction that is not committed yet.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend.domain.states import JobEvent
+
+Called = Callable[[tuple[Any, ...], Mapping[str, Any]], bool]
+
+
+def always(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
+    """Every call counts."""
+    return True
+
+
+def moved_by(event: JobEvent, at: int = 2) -> Called:
+    """Calls whose argument number `at` is this event."""
+    return lambda args, options: args[at] == event
+
+
+def named(ending: str, at: int) -> Called:
+    """Calls whose argument number `at` is a name with this ending."""
+    return lambda args, options: str(args[at]).endswith(ending)
+
+
+def sent_part(first: bytes) -> Called:
+    """Calls of `HTTPConnection.send` that send the head (`POST `) or the body (`{`) of a submit."""
+    return lambda args, options: bytes(args[1][: len(first)]) == first
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point. `target` is `module:function` or `module:Class.method`."""
+
+    name: str
+    process: str  #: "worker" or "sidecar": who dies
+    target: str
+    when: str  #: "before" or "after"
+    counts: Called = always
+    marker: str = ""  #: faults of the provider that belong to it
+    ends: str = "stored"  #: where the take must come to rest
+    cancels: bool = False  #: the take is cancelled once it is queued
+
+
+E = JobEvent
+SUBMIT, FETCH, STEP = "backend.services.submit", "backend.services.fetch", "backend.services.step"
+ADVANCE, STORAGE = "backend.store.jobs:advance", "backend.media.storage"
+PLACE, BRING_IN = f"{STORAGE}:LocalStorage.place", f"{STORAGE}:_bring_in"
+POST = "http.client:HTTPConnection.send"
+FAL = "backend.providers.fal:FalProvider"
+SLOW = "[sim:media-slow=40]"
+
+POINTS = (
+    # 1 · the form becomes a row
+    Point("asked: the row is written", "sidecar", "backend.store.jobs:add", "after"),
+    Point("asked: committed, not answered", "sidecar", "backend.services.create:create_job", "after"),
+    # 2 · the worker takes the job, and says that it will send
+    Point("claim: written", "worker", "backend.store.jobs:claim", "after"),
+    Point("claim: committed", "worker", f"{STEP}:submit_job", "before"),
+    Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
+    Point(
+        "submitting: committed, nothing sent",
+        "worker", f"{SUBMIT}:record", "after", moved_by(E.SUBMIT_BEGUN), ends="held",
+    ),
+    # 3 · one POST
+    Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
+    Point("POST: head sent, body not", "worker", POST, "before", sent_part(b"{"), ends="held"),
+    Point("POST: all sent, no answer read", "worker", POST, "after", sent_part(b"{")),
+    Point("POST: accepted, answer not read", "worker", "requests:Session.request", "after"),
+    Point(
+        "POST: all sent, no answer read, no webhook ever",
+        "worker", POST, "after", sent_part(b"{"), marker="[sim:never]",
+    ),
+    Point("queued: answer read", "worker", f"{FAL}.submit", "after"),
+    Point("queued: written", "worker", ADVANCE, "after", moved_by(E.ACCEPTED)),
+    Point(
+        "queued: written, no webhook ever",
+        "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
+    ),
+    Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
+    Point("claim: about to be given back", "worker", "backend.store.jobs:release", "before"),
+    # 4 · the webhook
+    Point("webhook: believed, nothing written", "sidecar", "backend.store.deliveries:keep", "before"),
+    Point("webhook: written", "sidecar", "backend.store.facts:keep", "after", named("last_delivery", 1)),
+    Point("webhook: committed, not acknowledged", "sidecar", "backend.web.webhooks:receive", "after"),
+    # 4' · the same by polling
+    Point("poll: answer read", "worker", f"{FAL}.status", "after", marker="[sim:never]"),
+    Point("poll: written", "worker", ADVANCE, "after", moved_by(E.FINISHED), marker="[sim:never]"),
+    Point("cancel: told to the provider", "worker", f"{FAL}.cancel", "after", marker="[sim:slow=60]",
+          ends="cancelled", cancels=True),
+    # 5 · the file comes home
+    Point("fetch: claimed", "worker", f"{STEP}:fetch_video", "before"),
+    Point("fetch: part made, no byte in it", "worker", "backend.media.part:Part.write", "before"),
+    Point(
+        "fetch: in the middle",
+        "worker", "backend.media.part:Part.write", "after",
+        lambda args, options: args[0].size_bytes > 8_000, marker=SLOW,
+    ),
+    Point("fetch: all bytes there", "worker", f"{FETCH}:download", "after"),
+    Point("fetch: judged", "worker", "backend.media.probe:inspect", "after"),
+    Point("place: before fsync", "worker", PLACE, "before", named(".mp4", 2)),
+    Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4", 2)),
+    Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4", 2)),
+    Point("place: done, no row", "worker", PLACE, "after", named(".mp4", 2)),
+    Point("stored: written", "worker", ADVANCE, "after", moved_by(E.SAVED)),
+    Point("stored: committed", "worker", f"{FETCH}:_save", "after"),
+    # 6 · what is made besides
+    Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm", 2)),
+    Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
+    Point("sweep: in the middle", "worker", "backend.services.sweep:repair", "after"),
+)  # fmt: skip

@@ -1,0 +1,261 @@
+"""The whole program as its processes: started, stopped, killed, asked over HTTP, read from its files.
+
+Nothing of the program runs in the process of the tests but what makes a token; everything else is
+seen as a client, a provider or an operator sees it.
+"""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from backend.bootstrap import open_deps
+from backend.services import access
+from backend.services.access import Role
+from backend.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
+#: Secrets of every studio here; no log may show one.
+FAL_KEY = "drill-id:drill-secret-that-no-log-may-show"
+SECRET_KEY = "drill-signing-key-that-no-log-may-show"
+#: The shortest lease there is: what a killed worker held goes on soonest.
+LEASE_S = 3.0
+#: What the contract promises besides the lease.
+GOES_ON_S = LEASE_S + 5.0
+
+
+class Process:
+    """One process of the program, its log beside it."""
+
+    def __init__(self, name: str, command: list[str], env: dict[str, str], folder: Path, cwd: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}-{time.time_ns()}.log"
+        with self.log.open("wb") as log:
+            self.popen = subprocess.Popen(
+                command, env=env, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, within_s: float = 15.0) -> int:
+        """Its exit code (negative: the signal that ended it)."""
+        return self.popen.wait(within_s)
+
+    def stop(self) -> tuple[int, float]:
+        """SIGTERM; its exit code, and the seconds that it took."""
+        begun = time.monotonic()
+        self.send(signal.SIGTERM)
+        return self.wait(), time.monotonic() - begun
+
+    def kill(self) -> None:
+        if self.alive:
+            self.popen.kill()
+        self.popen.wait(10)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class Studio:
+    """One installation: a data folder, ports, and the processes on them."""
+
+    def __init__(self, folder: Path, fal_url: str, **settings: Any) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.data = folder / "data"
+        self.port, self.dashboard_port = free_port(), free_port()
+        self.settings = {
+            "DATA_DIR": self.data,
+            "HOST": "127.0.0.1",
+            "PORT": self.port,
+            "DASHBOARD_PORT": self.dashboard_port,
+            "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "SECRET_KEY": SECRET_KEY,
+            "FAL_KEY": FAL_KEY,
+            "FAL_QUEUE_URL": fal_url,
+            "FAL_REST_URL": fal_url,
+            "FAL_API_URL": fal_url,
+            "FETCH_ALLOW": fal_url.removeprefix("http://"),
+            "SWEEP_INTERVAL_S": 1,
+            "LEASE_S": LEASE_S,
+            "FIRST_POLL_S": 30,
+        } | settings
+        self.processes: list[Process] = []
+        self._token = ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its processes: its settings, and nothing of the shell's that could matter."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+        given = {name: str(value) for name, value in self.settings.items() if value is not None}
+        return {**kept, **given, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+    def run(self, name: str, *command: str | Path, cwd: Path | None = None, **env: Any) -> Process:
+        """Start a process of Python's."""
+        more = {key: str(value) for key, value in env.items()}
+        process = Process(
+            name,
+            [sys.executable, *map(str, command)],
+            {**self.env, **more},
+            self.folder,
+            cwd or self.folder,
+        )
+        self.processes.append(process)
+        return process
+
+    def cli(
+        self, *words: str, within_s: float = 60.0, **env: Any
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run `python -m backend WORDS` to its end."""
+        more = {key: str(value) for key, value in env.items()}
+        return subprocess.run(
+            [sys.executable, "-m", "backend", *words],
+            env={**self.env, **more}, cwd=self.folder, capture_output=True, text=True, timeout=within_s,
+        )  # fmt: skip
+
+    def sidecar(self, *command: str | Path, **env: Any) -> Process:
+        """Start the sidecar and wait until it answers. command: another launcher."""
+        process = self.run("sidecar", *(command or (ROOT / "webhook_server.py",)), **env)
+        port = env.get("PORT", self.port)
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), process=process)
+        return process
+
+    def worker(self, *command: str | Path, **env: Any) -> Process:
+        """Start a worker; it is at work a second later."""
+        return self.run("worker", *(command or ("-m", "backend", "worker")), **env)
+
+    def dashboard(self, **env: Any) -> Process:
+        """Start the dashboard and wait until it answers."""
+        process = self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", cwd=ROOT, **env)
+        eventually(
+            lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process
+        )
+        return process
+
+    def close(self) -> None:
+        """Afterwards none of its processes is left."""
+        for process in self.processes:
+            process.kill()
+
+    # -- as a client sees it ------------------------------------------------------------------
+
+    def token(self, name: str = "drill", role: Role = Role.ADMIN) -> str:
+        """A new API token."""
+        named = {name.lower(): value for name, value in self.settings.items() if value is not None}
+        deps = open_deps(load(**named))
+        try:
+            return access.create_token(deps, name, role)
+        finally:
+            deps.store.close()
+
+    def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:
+        """One call of the HTTP API, with a token."""
+        self._token = self._token or self.token()
+        headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, url, headers=headers, timeout=options.pop("timeout", 20), **options)
+
+    def ask(self, prompt: str, *, key: str | None = None, port: int | None = None, **more: Any) -> str:
+        """Start a take; returns its id."""
+        answer = self.call(
+            "POST",
+            "/api/video/start",
+            port=port,
+            json={"model": MODEL, "prompt": prompt, **more},
+            headers={"Idempotency-Key": key or uuid.uuid4().hex},
+        )
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def take(self, job_id: str) -> dict[str, Any]:
+        """A take as the API tells of it."""
+        answer = self.call("GET", f"/api/video/status/{job_id}")
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def until(self, job_id: str, *states: str, within_s: float = 20.0) -> dict[str, Any]:
+        """Wait until the take is in one of these states."""
+
+        def there() -> dict[str, Any] | None:
+            told = self.take(job_id)
+            return told if told["state"] in states else None
+
+        try:
+            got: dict[str, Any] = eventually(there, within_s=within_s)
+        except AssertionError:
+            told = self.take(job_id)
+            raise AssertionError(
+                f"{told['state']}, {told['error'] or told['trouble']}, {self.history(job_id)}\n{self.logs()}"
+            ) from None
+        return got
+
+    # -- as its files tell --------------------------------------------------------------------
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Read its database, past the program."""
+        with sqlite3.connect(f"file:{self.data / 'dailies.db'}?mode=ro", uri=True, timeout=30) as db:
+            db.row_factory = sqlite3.Row
+            found = db.execute(sql, values).fetchall()
+        db.close()
+        return found
+
+    def history(self, job_id: str) -> list[str]:
+        """The states that a take went through."""
+        return [row["state"] for row in self.rows("SELECT state FROM history WHERE job_id = ? ORDER BY id", job_id)]
+
+    def parts(self) -> list[Path]:
+        """What is on its way, or was left there."""
+        folder = self.data / "parts"
+        return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+
+    def logs(self, last: int = 1500) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"--- {process.log.name}\n{process.said()[-last:]}" for process in self.processes)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Does something answer 200 there?"""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def eventually(
+    what: Callable[[], Any], *, within_s: float = 20.0, every_s: float = 0.03, process: Process | None = None
+) -> Any:
+    """Wait until `what` gives something true, and return it; give up at once when `process` has ended."""
+    deadline = time.monotonic() + within_s
+    while not (got := what()):
+        assert process is None or process.alive, f"{process.name} ended: {process.said()[-2000:]}"
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(every_s)
+    return got
