@@ -75,7 +75,9 @@ def wait_for_port(port: int, started: subprocess.Popen[bytes], within_s: float =
         time.sleep(0.05)
 
 
-def rate(port: int, request: Callable[[int], tuple[str, str, bytes, dict[str, str]]], *, n: int, clients: int) -> float:
+def rate(
+    port: int, request: Callable[[int], tuple[str, str, bytes, dict[str, str]]], *, n: int, clients: int
+) -> float:
     """Requests a second that `clients` keep-alive connections get answered with a 2xx."""
     counter = iter(range(n))
     lock, failed = threading.Lock(), []
@@ -107,7 +109,9 @@ def rate(port: int, request: Callable[[int], tuple[str, str, bytes, dict[str, st
     return n / took
 
 
-def paced(port: int, request: Callable[[int], tuple[str, str, bytes, dict[str, str]]], *, n: int, a_second: float) -> list[float]:
+def paced(
+    port: int, request: Callable[[int], tuple[str, str, bytes, dict[str, str]]], *, n: int, a_second: float
+) -> list[float]:
     """Seconds that each of n requests took, sent at a steady pace."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     took = []
@@ -141,4 +145,6 @@ def show(results: list[Result]) -> None:
     for result in results:
         sign = "≥" if (result.value >= result.limit) == result.good and result.good else "≤"
         mark = "ok  " if result.good else "MISS"
-        print(f"{mark} {result.name}: {result.value:.3g} {result.unit} (limit {result.limit:g}) {result.note}")
+        print(
+            f"{mark} {result.name}: {result.value:.3g} {result.unit} (limit {result.limit:g}) {result.note}"
+        )

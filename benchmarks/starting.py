@@ -34,7 +34,12 @@ def run() -> list[Result]:
             took = paced(ours, start, n=200, a_second=20)
     o, b = (statistics.median(column) for column in zip(*rates, strict=True))
     return [
-        at_least("start, rate against a bare durable insert", statistics.median(ratios), 0.5, note=f"{o:.0f}/s against {b:.0f}/s"),
+        at_least(
+            "start, rate against a bare durable insert",
+            statistics.median(ratios),
+            0.5,
+            note=f"{o:.0f}/s against {b:.0f}/s",
+        ),
         at_most("start, p99 at 20 a second", percentile(took, 99) * 1000, 50, "ms"),
     ]
 

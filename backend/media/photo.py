@@ -10,7 +10,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from backend.domain.errors import InvalidRequest, TooLarge
 from backend.media import child
@@ -38,7 +38,7 @@ class Photo:
 
 
 def clean_photo(
-    source: BinaryIO | bytes, part: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    source: IO[bytes] | bytes, part: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
 ) -> Photo:
     """Draw an uploaded photo anew into `part` (mode 0600, replaced when it is there).
 
@@ -79,7 +79,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _keep(source: BinaryIO, raw: Path, max_bytes: int) -> None:
+def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
     """Copy the upload to a file, as long as it stays within the limit."""
     handle = os.open(raw, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     taken = 0

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError
 from backend.models import Delivery, Fact, Sweep
-from backend.services import heartbeat, pause, receive, sweep
+from backend.services import heartbeat, pause, sweep
 from backend.services.deps import Deps
 from backend.store import deliveries, facts, jobs, sweeps, videos
 
@@ -63,7 +63,7 @@ def numbers(deps: Deps) -> Numbers:
     now = deps.clock.now()
     with deps.store.read() as session:
         count, size, missing = videos.count(session)
-        swept, delivered = facts.get(session, sweep.LAST), facts.get(session, receive.LAST)
+        swept, delivered = facts.get(session, sweep.LAST), deliveries.newest(session, limit=1)
         by_state, by_verdict = jobs.count_by_state(session), deliveries.count(session)
         due = jobs.count_due(session, now=now)
     return Numbers(
@@ -74,8 +74,8 @@ def numbers(deps: Deps) -> Numbers:
         videos_missing=missing,
         workers=sum(sign.alive for sign in heartbeat.workers(deps)),
         due=due,
-        sweep_age_s=_age_s(swept, now),
-        delivery_age_s=_age_s(delivered, now),
+        sweep_age_s=_since_s(swept.at, now) if swept else None,
+        delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
         free_bytes=deps.storage.free_bytes(),
     )
 
@@ -86,10 +86,11 @@ def last_sweep(deps: Deps) -> Fact | None:
         return facts.get(session, sweep.LAST)
 
 
-def last_delivery(deps: Deps) -> Fact | None:
-    """When the last believed delivery came (`at`), and for which job (`value`)."""
+def last_delivery(deps: Deps) -> Delivery | None:
+    """The newest delivery that was believed."""
     with deps.store.read() as session:
-        return facts.get(session, receive.LAST)
+        newest = deliveries.newest(session, limit=1)
+    return newest[0] if newest else None
 
 
 def list_sweeps(deps: Deps, *, limit: int = 50) -> Sequence[Sweep]:
@@ -183,5 +184,5 @@ def _worker(deps: Deps) -> Check:
     return Check("worker", False, says)
 
 
-def _age_s(fact: Fact | None, now: datetime) -> float | None:
-    return None if fact is None else max(timedelta(0), now - fact.at).total_seconds()
+def _since_s(at: datetime, now: datetime) -> float:
+    return max(timedelta(0), now - at).total_seconds()

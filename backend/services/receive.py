@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 #: The fact that holds the only fal account whose deliveries are believed.
 ACCOUNT = "fal_user_id"
-#: The fact that says when the last genuine delivery came.
-LAST = "last_delivery"
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,6 @@ def receive(
             last_at=now,
         )
         verdict = _take_in(deps, session, job, delivery, said, stale=signed.stale(now))
-        facts.keep(session, LAST, {"job": job_id, "verdict": verdict}, at=now)
     log.info("delivery", extra={"job": job_id, "request": delivery.request_id, "verdict": verdict})
     return Received(verdict, job_id)
 
@@ -175,8 +172,18 @@ def _take_in(
         _ask(deps, session, job, said.request_id)
     else:
         delivery.verdict = _apply(deps, session, job, said, delivery.request_id, by="webhook")
+        if delivery.verdict == "applied" and _contradicted(session, delivery):
+            _ask(deps, session, jobs.get(session, job.id), said.request_id)
     deliveries.keep(session, delivery)
     return delivery.verdict
+
+
+def _contradicted(session: Session, delivery: Delivery) -> bool:
+    """Did fal say before that this very request went well, in a delivery that could not be applied?
+
+    A video may be there all the same, so a failure is then not the last word.
+    """
+    return delivery.status != "OK" and bool(deliveries.same(session, delivery.request_id, "OK"))
 
 
 def _apply(deps: Deps, session: Session, job: Job, said: Said, request_id: str, *, by: str) -> str:
@@ -213,7 +220,9 @@ def _ask(deps: Deps, session: Session, job: Job, request_id: str | None) -> None
             submitted_at=job.submitted_at or job.state_at,
             polls=0,
         )
-    elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)):
+    elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (
+        job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)
+    ):
         jobs.wake(session, job.id, at=now)
     else:
         return

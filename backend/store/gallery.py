@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, union_all
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.models import Job, Video
@@ -27,10 +28,15 @@ def page(
 ) -> Sequence[tuple[Job, Video | None]]:
     """At most `limit` jobs and their videos, newest first; `before`: the last id of the page before."""
     query = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
-    for clause in _clauses(wanted):
-        query = query.where(clause)
+    clauses = _clauses(wanted)
+    if wanted.states is not None and not wanted.states:
+        return []
     if before:
-        query = query.where(col(Job.id) < before)
+        clauses.append(col(Job.id) < before)
+    if wanted.states is None:
+        query = query.where(*clauses)
+    else:
+        query = query.where(col(Job.id).in_(_newest_of_each(wanted.states, clauses, limit)))
     return [(job, video) for job, video in session.exec(query.order_by(col(Job.id).desc()).limit(limit))]
 
 
@@ -44,17 +50,17 @@ def with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None
 
 def newer(session: Session, wanted: Filter, *, than: str, limit: int) -> int:
     """How many jobs of this kind are newer than that id, counted up to `limit`."""
-    query = select(col(Job.id)).where(col(Job.id) > than)
-    for clause in _clauses(wanted):
-        query = query.where(clause)
+    query = select(col(Job.id)).where(col(Job.id) > than, *_clauses(wanted))
+    if wanted.states is not None:
+        query = query.where(col(Job.state).in_(sorted(wanted.states)))
     return len(session.exec(query.limit(limit)).all())
 
 
 def ids_after(session: Session, wanted: Filter, *, than: str, limit: int) -> list[str]:
     """Ids of the next jobs of this kind that are newer than that one, the oldest of them first."""
-    query = select(col(Job.id)).where(col(Job.id) > than)
-    for clause in _clauses(wanted):
-        query = query.where(clause)
+    query = select(col(Job.id)).where(col(Job.id) > than, *_clauses(wanted))
+    if wanted.states is not None:
+        query = query.where(col(Job.state).in_(sorted(wanted.states)))
     return list(session.exec(query.order_by(col(Job.id)).limit(limit)).all())
 
 
@@ -80,12 +86,29 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
     return [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
 
 
+def _newest_of_each(
+    states: Collection[str], clauses: list[ColumnElement[bool]], limit: int
+) -> Select[Any] | CompoundSelect[Any]:
+    """Ids of the newest jobs in each state.
+
+    With several states at once a database would read all jobs in them and sort; the newest of each
+    stand at the end of the index, and the page is among them.
+    """
+    each = [
+        select(Job.id)
+        .where(col(Job.state) == state, *clauses)
+        .order_by(col(Job.id).desc())
+        .limit(limit)
+        .subquery()
+        for state in sorted(states)
+    ]
+    return union_all(*(columns(one.c.id) for one in each)) if len(each) > 1 else columns(each[0].c.id)
+
+
 def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
     if wanted.owner is not None:
         clauses.append(col(Job.owner) == wanted.owner)
-    if wanted.states is not None:
-        clauses.append(col(Job.state).in_(sorted(wanted.states)))
     if wanted.model is not None:
         clauses.append(col(Job.model) == wanted.model)
     if wanted.provider is not None:

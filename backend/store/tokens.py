@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from backend.models import Token
 
-_KNOWN = columns(Token.name, Token.role, Token.secret_sha256, Token.revoked_at).where(
+_KNOWN = columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
     col(Token.id) == bindparam("token_id")
 )
 

@@ -54,7 +54,8 @@ def _person_error(problem: PersonError) -> ResponseReturnValue:
     more: dict[str, Any] = {}
     if isinstance(problem, InvalidRequest):
         more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
-    return error(problem.status, problem.code, str(problem), **more)
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+    return error(problem.status, problem.code, str(problem), headers=headers, **more)
 
 
 def _http_error(problem: HTTPException) -> ResponseReturnValue:
@@ -65,7 +66,8 @@ def _http_error(problem: HTTPException) -> ResponseReturnValue:
     message = problem.description or problem.name
     if status == 413:
         message = "The body is larger than is taken here."
-    return error(status, code, message)
+    told = {name: value for name, value in problem.get_headers() if name in ("Allow", "Content-Range")}
+    return error(status, code, message, headers=told)
 
 
 def _storage_error(problem: MediaError) -> ResponseReturnValue:

@@ -48,9 +48,10 @@ def test_published_keys_are_used_padded_or_not():
 @pytest.mark.parametrize(
     "odd",
     [
-        jwk(FIRST, kty="RSA", n="AQAB", e="AQAB"), jwk(FIRST, kty="EC"), jwk(FIRST, kty=None), jwk(FIRST, x=None), jwk(FIRST, x=7), jwk(FIRST, x=""),
-        jwk(FIRST, x="A"), jwk(FIRST, x="!!!!"), jwk(FIRST, x="ü" * 43), jwk(bytes(range(31))), jwk(bytes(range(33))),
-        jwk(FIRST, x="A" * 100_000), None, 7, "key", [],
+        jwk(FIRST, kty="RSA", n="AQAB", e="AQAB"), jwk(FIRST, kty="EC"), jwk(FIRST, kty=None),
+        jwk(FIRST, x=None), jwk(FIRST, x=7), jwk(FIRST, x=""), jwk(FIRST, x="A"), jwk(FIRST, x="!!!!"),
+        jwk(FIRST, x="ü" * 43), jwk(FIRST, x="A" * 100_000), jwk(bytes(range(31))), jwk(bytes(range(33))),
+        None, 7, "key", [],
     ],
     ids=lambda odd: ascii(odd)[:60],
 )  # fmt: skip

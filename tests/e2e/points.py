@@ -86,7 +86,7 @@ POINTS = (
     Point("claim: about to be given back", "worker", "backend.store.jobs:release", "before"),
     # 4 · the webhook
     Point("webhook: believed, nothing written", "sidecar", "backend.store.deliveries:keep", "before"),
-    Point("webhook: written", "sidecar", "backend.store.facts:keep", "after", named("last_delivery", 1)),
+    Point("webhook: written", "sidecar", "backend.store.deliveries:keep", "after"),
     Point("webhook: committed, not acknowledged", "sidecar", "backend.web.webhooks:receive", "after"),
     # 4' · the same by polling
     Point("poll: answer read", "worker", f"{FAL}.status", "after", marker="[sim:never]"),

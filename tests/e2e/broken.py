@@ -1,0 +1,137 @@
+"""Builds that are broken on purpose, each in one place: a checker that doesn't catch them checks nothing.
+
+Applied by `crash` before anything runs. The names say what such a build does.
+"""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def submits_through_fal_client() -> None:
+    """The obvious way: the client library, which sends again when an answer is lost."""
+    import fal_client
+    import fal_client.client as fal_globals
+
+    from backend.providers.base import Receipt
+    from backend.providers.fal import FalProvider
+
+    def submit(self: Any, model: str, payload: Any, *, webhook_url: str | None) -> Receipt:
+        fal_globals.MAX_ATTEMPTS = 10
+        handle = fal_client.SyncClient(key=self._key).submit(model, dict(payload), webhook_url=webhook_url)
+        return Receipt(handle.request_id, handle.status_url, handle.response_url, handle.cancel_url)
+
+    FalProvider.submit = submit  # type: ignore[method-assign]
+
+
+def sends_before_it_commits() -> None:
+    """The POST leaves while the row still says `created`."""
+    from backend.domain.states import TRANSITIONS, JobEvent, JobState
+    from backend.services import submit
+
+    record = submit.record
+
+    def skipping(deps: Any, claim: Any, event: JobEvent, **values: Any) -> Any:
+        return claim.job if event == JobEvent.SUBMIT_BEGUN else record(deps, claim, event, **values)
+
+    submit.record = skipping
+    states, target = TRANSITIONS[JobEvent.ACCEPTED]
+    TRANSITIONS[JobEvent.ACCEPTED] = (states | {JobState.CREATED}, target)
+
+
+def writes_without_a_fence() -> None:
+    """Whoever held a job writes to it, whoever holds it now and wherever it is by now."""
+    from sqlalchemy import update
+    from sqlmodel import col
+
+    from backend.domain.states import TRANSITIONS, JobState
+    from backend.models import Job
+    from backend.store import jobs
+
+    for event, (_, target) in list(TRANSITIONS.items()):
+        TRANSITIONS[event] = (frozenset(JobState), target)
+    advance = jobs.advance
+
+    def unfenced(session: Any, job_id: str, event: Any, *, owner: Any = None, **values: Any) -> Any:
+        return advance(session, job_id, event, **values)
+
+    def amend(session: Any, job: Any, *, owner: Any = None, **values: Any) -> Any:
+        return jobs._one(session, update(Job).where(col(Job.id) == job.id).values(**values))
+
+    jobs.advance, jobs.amend = unfenced, amend
+
+
+def claims_for_ever() -> None:
+    """A claim has no end: what a dead worker held, nobody takes."""
+    from sqlmodel import col
+
+    from backend.models import Job
+    from backend.store import jobs
+
+    jobs._free = lambda now: col(Job.claimed_by).is_(None)
+
+
+def trusts_the_webhook() -> None:
+    """No polling: a take whose webhook never comes waits for ever."""
+    from backend.services import step, sweep
+    from backend.services.claims import defer
+
+    step.poll_job = lambda deps, claim: defer(deps, claim, due_in_s=None) and None
+    sweep._wake_forgotten = lambda deps: 0
+
+
+def acknowledges_first() -> None:
+    """200, and then the database; it is killed between the two."""
+    from backend.services.receive import Received
+    from backend.web import webhooks
+
+    def hasty(deps: Any, job_id: str, token: str, **call: Any) -> Received:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return Received("applied", job_id)
+
+    webhooks.receive = hasty
+
+
+def keeps_what_comes() -> None:
+    """No look into the file: its lengths agree, so it must be a video."""
+    from backend.media import probe
+
+    def inspect(path: Path, **options: Any) -> probe.Probed:
+        return probe.Probed("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
+
+    probe.inspect = inspect
+
+
+def writes_the_row_first() -> None:
+    """`stored`, and then the file is moved into place; it is killed between the two."""
+    from backend.media.storage import LocalStorage
+    from backend.services import fetch
+
+    save, place = fetch._save, LocalStorage.place
+
+    def later(self: Any, part: Path, key: str) -> None:
+        if not key.endswith(".mp4"):
+            place(self, part, key)
+
+    def hasty(deps: Any, claim: Any, video: Any) -> None:
+        save(deps, claim, video)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    fetch._save, LocalStorage.place = hasty, later  # type: ignore[method-assign]
+
+
+BUILDS = {
+    build.__name__: build
+    for build in (
+        submits_through_fal_client,
+        sends_before_it_commits,
+        writes_without_a_fence,
+        claims_for_ever,
+        trusts_the_webhook,
+        acknowledges_first,
+        keeps_what_comes,
+        writes_the_row_first,
+    )
+}

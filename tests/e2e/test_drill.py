@@ -1,0 +1,193 @@
+"""The loss drill: kill -9 at every step of a take's path, then start again. Nothing lost, nothing paid twice.
+
+And its controls: builds broken on purpose, which the same checker must catch. What a killed process
+leaves to the operating system survives it, so this says nothing about power cuts.
+"""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from backend.simulator.app import Simulator
+from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.points import POINTS, Point
+from tests.e2e.studio import GOES_ON_S, Process, Studio, eventually
+
+pytestmark = pytest.mark.drill
+
+LAUNCHER = ("-m", "tests.e2e.crash")
+
+
+class Drill:
+    """One installation whose processes can be killed at a named point."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.armed = studio.data / "armed"
+        self.running: dict[str, Process] = {}
+
+    def ready(self) -> None:
+        """Both processes run, and no take wants a look: the next one to reach a point is ours."""
+        self.armed.unlink(missing_ok=True)
+        for name, start in (("sidecar", self.studio.sidecar), ("worker", self.studio.worker)):
+            if name not in self.running or not self.running[name].alive:
+                self.running[name] = start(*LAUNCHER, name)
+        busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
+        eventually(lambda: not self.studio.rows(busy))
+
+    def killed_at(self, point: Point) -> tuple[str, float]:
+        """Start a take, have the process killed at the point, start it again; returns the take and when."""
+        prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
+        self.arm(point)
+        job_id = self._asked(prompt, key)
+        if point.cancels and job_id:
+            self.studio.until(job_id, "queued", "running")
+            self.studio.call("POST", f"/api/video/cancel/{job_id}")
+        assert self.running[point.process].wait() == -signal.SIGKILL
+        killed_at = time.monotonic()
+        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        return job_id or self.studio.ask(prompt, key=key), killed_at
+
+    def arm(self, point: Point) -> None:
+        draft = self.armed.with_suffix(".draft")
+        draft.write_text(point.name)
+        draft.rename(self.armed)
+
+    def _asked(self, prompt: str, key: str) -> str | None:
+        """The take's id; None when the sidecar died over it."""
+        try:
+            return self.studio.ask(prompt, key=key)
+        except requests.ConnectionError:
+            return None
+
+
+@pytest.fixture(scope="module")
+def drill(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    studio = Studio(tmp_path_factory.mktemp("drill"), fal.url, FIRST_POLL_S=2)
+    yield Drill(studio)
+    studio.close()
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_a_take_survives_a_kill(drill: Drill, point: Point) -> None:
+    drill.ready()
+    studio = drill.studio
+    job, killed_at = drill.killed_at(point)
+    moves = len(studio.history(job))
+    went_on = eventually(
+        lambda: len(studio.history(job)) > moves or studio.take(job)["state"] == point.ends,
+        within_s=GOES_ON_S - (time.monotonic() - killed_at),
+    )
+    assert went_on
+    studio.until(job, point.ends)
+    if point.ends == "stored":
+        eventually(lambda: studio.take(job)["video"]["preview_url"])
+        assert ledger_of(studio.settings["FAL_QUEUE_URL"], job)["accepted"] == 1
+    if point.ends == "held":
+        assert ledger_of(studio.settings["FAL_QUEUE_URL"], job)["accepted"] == 0
+        studio.call("POST", f"/api/video/cancel/{job}")
+    assert broken_promises(studio) == []
+
+
+def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(drill: Drill) -> None:
+    taken = drill.studio.rows("SELECT id FROM job WHERE prompt LIKE '%media-slow%' AND state = 'stored'")
+    assert taken, "run the whole drill"
+    asked = [load["range"] for load in ledger_of(drill.studio.settings["FAL_QUEUE_URL"], taken[0]["id"])["downloads"]]
+    assert asked[0] is None
+    assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 8_000
+
+
+def test_after_the_drill_nothing_is_lost_and_nothing_lies_about(drill: Drill) -> None:
+    drill.ready()
+    for left in drill.studio.parts():
+        os.utime(left, (time.time() - 120, time.time() - 120))  # as if it had lain there for two minutes
+    swept = drill.studio.cli("sweep")
+    assert swept.returncode == 0, swept.stderr
+    assert drill.studio.parts() == []
+    assert broken_promises(drill.studio) == []
+    assert never_lost(drill.studio) == []
+
+
+# -- controls: the same checker, builds that break one promise each ------------------------------
+
+
+def built(make_studio: Callable[..., Studio], build: str, process: str = "worker") -> Drill:
+    """An installation whose one process is a broken build."""
+    drill = Drill(make_studio(FIRST_POLL_S=2))
+    other = {"worker": "sidecar", "sidecar": "worker"}[process]
+    for name in sorted([process, other]):
+        start: Any = getattr(drill.studio, name)
+        broken = {"BROKEN_BUILD": build} if name == process else {}
+        drill.running[name] = start(*LAUNCHER, name, **broken)
+    return drill
+
+
+def promises(broken: list[str]) -> set[str]:
+    return {sentence.partition(":")[0] for sentence in broken}
+
+
+def point(name: str) -> Point:
+    return next(point for point in POINTS if point.name == name)
+
+
+def test_the_checker_catches_a_build_that_submits_through_the_client_library(make_studio, fal):
+    studio = built(make_studio, "submits_through_fal_client").studio
+    job = studio.ask("Paid again and again [sim:lost-answer]")
+    eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
+    assert "paid once" in promises(broken_promises(studio))
+
+
+def test_the_checker_catches_a_build_that_sends_before_it_commits(make_studio, fal):
+    drill = built(make_studio, "sends_before_it_commits")
+    drill.arm(point("queued: answer read"))
+    job = drill.studio.ask("Sent and forgotten [sim:never]")
+    assert drill.running["worker"].wait() == -signal.SIGKILL
+    drill.studio.worker()
+    eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
+    assert "paid once" in promises(broken_promises(drill.studio))
+
+
+def test_the_checker_catches_a_build_whose_claims_never_end(make_studio):
+    drill = built(make_studio, "claims_for_ever")
+    drill.arm(point("claim: committed"))
+    job = drill.studio.ask("Held by the dead")
+    assert drill.running["worker"].wait() == -signal.SIGKILL
+    drill.studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="claims_for_ever")
+    with pytest.raises(AssertionError, match="did not happen in time"):
+        eventually(lambda: len(drill.studio.history(job)) > 1, within_s=GOES_ON_S)
+
+
+def test_the_checker_catches_a_build_that_trusts_the_webhook(make_studio, fal):
+    studio = built(make_studio, "trusts_the_webhook").studio
+    job = studio.ask("Nobody calls [sim:never]")
+    eventually(lambda: ledger_of(fal.url, job)["billed"])
+    eventually(lambda: not studio.rows("SELECT 1 FROM job WHERE due_at IS NOT NULL"))
+    assert "never lost" in promises(never_lost(studio))
+
+
+def test_the_checker_catches_a_build_that_acknowledges_before_it_commits(make_studio, fal):
+    drill = built(make_studio, "acknowledges_first", "sidecar")
+    drill.studio.ask("Acknowledged and gone")
+    assert drill.running["sidecar"].wait() == -signal.SIGKILL
+    assert "acked is kept" in promises(broken_promises(drill.studio))
+
+
+def test_the_checker_catches_a_build_that_keeps_what_comes(make_studio):
+    studio = built(make_studio, "keeps_what_comes").studio
+    job = studio.ask("Two thirds of a video [sim:media-short]")
+    studio.until(job, "stored")
+    assert "whole files" in promises(broken_promises(studio))
+
+
+def test_the_checker_catches_a_build_that_writes_the_row_before_the_file(make_studio):
+    drill = built(make_studio, "writes_the_row_first")
+    job = drill.studio.ask("Stored, they said")
+    assert drill.running["worker"].wait() == -signal.SIGKILL
+    assert drill.studio.take(job)["state"] == "stored"
+    assert "whole files" in promises(broken_promises(drill.studio))
