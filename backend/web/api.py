@@ -8,7 +8,9 @@ from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import InvalidRequest, PersonError
+from backend.domain.shape import LEVELS, too_deep
 from backend.domain.states import STATUS, JobState
+from backend.models import Job
 from backend.providers.catalog import VideoModel
 from backend.services import access, cancel, create, library, media_links, photos
 from backend.services.access import Role, Viewer
@@ -42,15 +44,7 @@ def routes(deps: Deps) -> Blueprint:
     def start() -> ResponseReturnValue:
         viewer().must(Role.CREATOR)
         job = create.create_job(deps, viewer(), body_object(), key=request.headers.get("Idempotency-Key"))
-        return (
-            jsonify(
-                id=job.id,
-                status=STATUS[JobState(job.state)],
-                state=job.state,
-                status_url=_status_url(deps, job.id),
-            ),
-            202,
-        )
+        return jsonify(started_json(deps, job)), 202
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
@@ -94,13 +88,15 @@ def body_object() -> dict[str, Any]:
     """The JSON object in the body.
 
     Raises:
-        Malformed: it is no JSON. InvalidRequest: it is JSON, but no object.
+        Malformed: it is no JSON, or too deep. InvalidRequest: it is JSON, but no object.
     """
     request.max_content_length = JSON_MAX_BYTES
     try:
         value = json.loads(request.get_data(cache=False), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"The body is no JSON ({str(error)[:120]}).") from error
+    if too_deep(value):
+        raise Malformed(f"The body is no JSON for here: it nests more than {LEVELS} levels deep.")
     if not isinstance(value, dict):
         raise InvalidRequest({"body": "must be a JSON object with model and prompt"})
     return value
@@ -123,6 +119,12 @@ def history_query() -> dict[str, Any]:
     if faults:
         raise InvalidRequest(faults)
     return {"wanted": Filter(states=states), "limit": int(limit), "cursor": cursor}
+
+
+def started_json(deps: Deps, job: Job) -> dict[str, Any]:
+    """What a client hears right after a start."""
+    status = STATUS[JobState(job.state)]
+    return {"id": job.id, "status": status, "state": job.state, "status_url": _status_url(deps, job.id)}
 
 
 def take_json(deps: Deps, take: Take) -> dict[str, Any]:

@@ -22,7 +22,7 @@ with left:
 with right:
     with st.container(border=True, key="send", gap="small"):
         sent = st.button(
-            f"Generate · {text.plain(progress.price_of(deps, form.model, form.asked['params']))}",
+            f"Generate · {progress.price_of(deps, form.model, form.asked['params'])}",
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         form.show_faults()

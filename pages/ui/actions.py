@@ -72,7 +72,7 @@ def choices(job: Job) -> None:
         on_click=keep_waiting, args=args,
     )  # fmt: skip
     st.button(
-        f"Send again · {text.plain(context.price_words(job))}", key=f"again-{job.id}",
+        f"Send again · {context.price_words(job)}", key=f"again-{job.id}",
         icon=":material/forward_to_inbox:", help=AGAIN_HELP, on_click=send_again, args=args,
     )  # fmt: skip
     st.button(
@@ -83,6 +83,7 @@ def choices(job: Job) -> None:
         on_click=give_up,
         args=args,
     )
+    st.caption("Sent again, it may be paid twice: the first one may have been accepted.")
 
 
 def _do(act: Callable[[], object], said: str, icon: str = ":material/check:") -> None:

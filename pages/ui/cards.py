@@ -1,4 +1,4 @@
-"""A take as people see it: on a poster, in a line that says where it stands, and when something went wrong."""
+"""A take as people see it: on a poster, in a line that says where it stands, and when it went wrong."""
 
 from collections.abc import Mapping
 from datetime import datetime

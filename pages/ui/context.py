@@ -49,7 +49,7 @@ def link(key: str | None, *, download_as: str | None = None) -> str | None:
 
 
 def price_words(job: Job) -> str:
-    """What sending this job once more would cost, as far as anybody knows."""
+    """What sending this job once more would cost, as far as anybody knows, for a label (markdown)."""
     if deps().settings.demo:
         return "free (demo)"
-    return f"≈ {text.dollars(job.estimate_usd)}" if job.estimate_usd is not None else "price unknown"
+    return f"≈ \\{text.dollars(job.estimate_usd)}" if job.estimate_usd is not None else "price unknown"

@@ -12,13 +12,13 @@ from backend.services.library import Take, TakePage
 from backend.store.gallery import Filter
 from pages.ui import cards, context
 
-#: What people look for by state: word -> (icon, the states it means).
-GROUPS: dict[str, tuple[str, frozenset[str]]] = {
-    "moving": (":material/movie_edit:", MOVING),
-    "ready": (":material/check_circle:", frozenset({JobState.STORED})),
-    "held": (":material/pan_tool:", frozenset({JobState.HELD})),
-    "failed": (":material/error:", frozenset({JobState.FAILED})),
-    "stopped": (":material/block:", frozenset({JobState.CANCELLED})),
+#: What people look for by state: word -> the states it means. The words stand in the URL as they are.
+GROUPS: dict[str, frozenset[str]] = {
+    "moving": frozenset(MOVING),
+    "ready": frozenset({JobState.STORED}),
+    "held": frozenset({JobState.HELD}),
+    "failed": frozenset({JobState.FAILED}),
+    "stopped": frozenset({JobState.CANCELLED}),
 }
 #: The newest take that was seen on the first page: later ones are new.
 _TOP = "gallery_top"
@@ -34,8 +34,7 @@ def draw(deps: Deps, viewer: Viewer) -> Filter:
         )  # fmt: skip
         groups = st.pills(
             "State", list(GROUPS), key="state", selection_mode="multi", label_visibility="collapsed",
-            format_func=lambda word: f"{GROUPS[word][0]} {word.capitalize()}", bind="query-params",
-            on_change=_first_page,
+            bind="query-params", on_change=_first_page,
         )  # fmt: skip
         model = st.selectbox(
             "Model", library.models_used(deps), key="model", index=None, placeholder="Any model",
@@ -50,7 +49,7 @@ def draw(deps: Deps, viewer: Viewer) -> Filter:
             st.button(
                 "Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear
             )
-    states = frozenset().union(*(GROUPS[word][1] for word in groups)) if groups else None
+    states = frozenset().union(*(GROUPS[word] for word in groups)) if groups else None
     return Filter(owner=person, states=states, model=model, text=(words or "").strip() or None)
 
 

@@ -36,7 +36,7 @@ def draw(deps: Deps, counts: Mapping[str, int]) -> None:
         st.caption(words)
         return
     verdict = st.pills(
-        "Verdict", sorted(counts), key="verdict", label_visibility="collapsed", bind="query-params",
+        "Verdict", sorted(counts), key="verdict", label_visibility="collapsed",
         format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]}",
     )  # fmt: skip
     found = overview.list_deliveries(deps, limit=PAGE, verdict=verdict)

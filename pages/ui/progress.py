@@ -21,11 +21,11 @@ _MADE = "made"
 
 
 def price_of(deps: Deps, model: Any, params: Mapping[str, Any]) -> str:
-    """What a click will cost, for the button."""
+    """What a click will cost, for the button's label (markdown)."""
     if deps.settings.demo:
         return "free (demo)"
     usd = library.estimate_usd(model, params)
-    return "price unknown" if usd is None else f"≈ {text.dollars(usd)}"
+    return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
 
 
 def expectation(deps: Deps, model: Any) -> None:

@@ -164,9 +164,13 @@ class Studio:
         finally:
             deps.store.close()
 
+    def sign_in(self) -> None:
+        """Make the database and the token that `call` uses."""
+        self._token = self._token or self.token()
+
     def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:
         """One call of the HTTP API, with a token."""
-        self._token = self._token or self.token()
+        self.sign_in()
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
         url = f"http://127.0.0.1:{port or self.port}{path}"
         with requests.Session() as session:

@@ -11,7 +11,10 @@ export default function ({ data, parentElement }) {
   list.drawn = drawn
   list.replaceChildren(...data.rows.map(row => {
     const line = el("li")
-    const time = el("time", "quiet", new Date(row.at_ms).toLocaleTimeString(undefined, { timeStyle: "medium" }))
+    const at = new Date(row.at_ms)
+    const today = at.toDateString() === new Date().toDateString()
+    const style = today ? { timeStyle: "medium" } : { dateStyle: "short", timeStyle: "short" }
+    const time = el("time", "quiet", at.toLocaleString(undefined, style))
     time.title = moment(row.at_ms)
     const chip = el("span", "chip", "")
     setTone(chip, row.tone)

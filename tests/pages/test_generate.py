@@ -1,0 +1,208 @@
+"""Generate: one click, one take; the form stays filled; what is wrong is said beside its field."""
+
+import json
+
+import pytest
+
+from backend.services import photos
+from backend.services.access import LOCAL
+from pages.ui import forms
+from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, shown, words
+
+
+def filled(visit, prompt="A red dress in the wind", model=MODEL, **params):
+    app = visit(**params)
+    app.selectbox(key="form:model").set_value(model).run()
+    app.text_area(key="form:prompt").set_value(prompt).run()
+    return app
+
+
+def param(app, kind, name, model):
+    return getattr(app, kind)(key=f"form:param:{model}:{name}")
+
+
+def test_a_click_saves_one_take_and_says_that_the_tab_may_be_closed(visit, desk):
+    app = filled(visit)
+    app.selectbox(key="form:style:camera").set_value("Dolly in").run()
+    app.button(key="generate").click().run()
+    job = desk.newest()
+    assert (desk.count(), job.model, job.prompt, job.style) == (
+        1, MODEL, "A red dress in the wind", {"camera": "Dolly in"},
+    )  # fmt: skip
+    assert "Saved. You can close this tab." in words(app)
+    assert not app.exception
+
+
+def test_two_quick_clicks_make_one_take(visit, desk):
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    app.button(key="generate").click().run()
+    assert desk.count() == 1
+
+
+def test_the_same_form_a_while_later_makes_another_take(visit, desk, monkeypatch):
+    monkeypatch.setattr(forms, "SAME_CLICK_S", 0.0)
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    app.button(key="generate").click().run()
+    assert desk.count() == 2
+
+
+def test_a_changed_form_makes_another_take_at_once(visit, desk):
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    app.text_area(key="form:prompt").set_value("A blue dress").run()
+    app.button(key="generate").click().run()
+    assert desk.count() == 2
+
+
+def test_the_form_stays_filled_and_the_take_stands_beside_it(visit, desk):
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    assert app.text_area(key="form:prompt").value == "A red dress in the wind"
+    (take,) = shown(app, "standing")
+    assert (take["word"], take["icon"], take["moving"]) == ("Saved", "bookmark_added", True)
+    assert take["usual"]
+    app.button(key=f"cancel-{desk.newest().id}").click().run()
+    assert desk.newest().state == "cancelled"
+
+
+def test_an_empty_prompt_is_refused_beside_its_field_and_nothing_is_made(visit, desk):
+    app = filled(visit, prompt=" ")
+    app.button(key="generate").click().run()
+    assert "Not sent, and nothing was charged." in words(app)
+    assert ":red[:material/error: Prompt" in words(app)
+    assert desk.count() == 0
+    app.text_area(key="form:prompt").set_value("A dress").run()
+    assert "Not sent" not in words(app)
+
+
+def test_every_fault_is_named_at_once(visit, desk):
+    app = filled(visit, prompt="", model=PHOTO_MODEL)
+    app.selectbox(key="form:style:fabric").set_value("x" * 501).run()
+    param(app, "text_area", "multi_prompt", PHOTO_MODEL).set_value("{broken").run()
+    app.button(key="generate").click().run()
+    told = words(app)
+    assert all(f":red[:material/error: {name}" in told for name in ("Prompt", "Image", "Fabric", "Multi prompt"))
+    assert desk.count() == 0
+
+
+def test_what_is_sent_is_shown_before_it_is_sent(visit):
+    app = filled(visit, prompt="A red dress")
+    app.selectbox(key="form:style:fabric").set_value("Silk").run()
+    app.selectbox(key="form:style:camera").set_value("through wet glass").run()
+    assert app.code[0].value == (
+        "A red dress. Fabric: liquid silk with soft, travelling highlights. Camera: through wet glass."
+    )
+
+
+def test_a_parameter_at_its_default_is_not_sent(visit, desk):
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    assert desk.newest().params == {}
+    param(app, "select_slider", "duration", MODEL).set_value("10").run()
+    app.button(key="generate").click().run()
+    assert desk.newest().params == {"duration": "10"}
+
+
+def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
+    app = filled(visit, model=SEED_MODEL)
+    seed = param(app, "number_input", "seed", SEED_MODEL).value
+    app.button(key="generate").click().run()
+    assert desk.newest().params == {"seed": seed}
+    assert isinstance(desk.newest().params["seed"], int)
+    app.button(key=f"new-seed:form:param:{SEED_MODEL}:seed").click().run()
+    assert param(app, "number_input", "seed", SEED_MODEL).value != seed
+
+
+def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
+    from backend.services import create, library
+    from pages.ui.fields import read
+
+    for model in library.models_on_offer(deps):
+        for field in read(model.schema):
+            start = field.shown(field.start) if field.kind == "json" and field.default else field.start
+            assert field.kind == "json" or field.default is None or field.takes(start), (model.id, field)
+            if not field.required:
+                assert field.kind == "seed" or field.sent(field.start) is None, (model.id, field)
+    assert create
+
+
+def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk, photo):
+    app = filled(visit)
+    assert not app.file_uploader
+    app.selectbox(key="form:model").set_value(PHOTO_MODEL).run()
+    app.file_uploader[0].upload("sun.jpg", photo).run()
+    assert "sun.jpg\n640 × 480" in words(app)
+    app.button(key="generate").click().run()
+    assert desk.newest().image == photos.list_uploads(desk.deps, LOCAL)[0].id
+
+
+def test_an_earlier_photo_can_be_used_again(visit, desk, photo):
+    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    app = filled(visit, model=PHOTO_MODEL)
+    app.button(key=f"use-photo-{upload.id}").click().run()
+    app.button(key="generate").click().run()
+    assert desk.newest().image == upload.id
+
+
+def test_what_is_no_photo_is_refused_with_the_reason(visit, desk):
+    app = filled(visit, model=PHOTO_MODEL)
+    app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run()
+    assert app.error
+    assert not app.exception
+
+
+def test_using_a_take_again_fills_the_whole_form(visit, desk, photo):
+    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    job = desk.take(
+        "stored", "The sun breathes", model=PHOTO_MODEL, image=upload.id, params={"duration": "7"},
+        style={"camera": "Orbit", "aesthetic": "my own words"},
+    )  # fmt: skip
+    app = visit(**{"from": job.id})
+    assert app.text_area(key="form:prompt").value == "The sun breathes"
+    app.button(key="generate").click().run()
+    again = desk.newest()
+    assert again.id != job.id
+    assert [getattr(again, name) for name in ("model", "prompt", "style", "params", "image")] == [
+        getattr(job, name) for name in ("model", "prompt", "style", "params", "image")
+    ]
+
+
+def test_a_take_whose_model_is_gone_still_gives_its_words(visit, desk):
+    job = desk.take("failed", "Old words")
+    with desk.deps.store.begin() as session:
+        row = session.get(type(job), job.id)
+        row.model = "fal-ai/retired"
+        session.add(row)
+    app = visit(**{"from": job.id})
+    assert app.text_area(key="form:prompt").value == "Old words"
+    assert "no longer on offer" in words(app)
+
+
+def test_the_price_stands_on_the_button(visit, monkeypatch):
+    assert filled(visit).button(key="generate").label == "Generate · free (demo)"
+    monkeypatch.setenv("FAL_KEY", "id:secret-of-a-test")
+    import streamlit as st
+
+    st.cache_resource.clear()
+    app = filled(visit)
+    assert app.button(key="generate").label == r"Generate · ≈ \$0.70"
+    param(app, "select_slider", "duration", MODEL).set_value("10").run()
+    assert app.button(key="generate").label == r"Generate · ≈ \$1.40"
+    app.selectbox(key="form:model").set_value(SEED_MODEL).run()
+    assert app.button(key="generate").label == "Generate · price unknown"
+
+
+HOSTILE = "<script>alert(1)</script> **bold** $a$ and $b$ [x](http://y) :red[z]"
+
+
+@pytest.mark.parametrize("page", [None, "library/gallery.py", "operate/activity.py", "library/take.py"])
+def test_a_prompt_is_text_everywhere(visit, desk, page):
+    job = desk.take("held", HOSTILE)
+    app = visit(page, **({"take": job.id} if page == "library/take.py" else {"from": job.id}))
+    drawn = [str(item.value) for kind in ("markdown", "caption", "error", "warning") for item in app.get(kind)]
+    assert not any("<script>" in text or ":red[z]" in text for text in drawn)
+    assert not any(getattr(item.proto, "allow_html", False) for item in app.get("markdown"))
+    everything = json.dumps([shown(app, name) for name in ("standing", "gallery")]) + words(app)
+    assert page is None or "alert(1)" in everything
