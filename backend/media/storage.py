@@ -76,6 +76,9 @@ class Storage(Protocol):
     def free_bytes(self) -> int | None:
         """How much more fits; None: nobody can tell."""
 
+    def tidy(self) -> int:
+        """Remove what killed processes left half-placed; return how many."""
+
     def check(self) -> None:
         """Can it be written to now?
 

@@ -216,7 +216,8 @@ def _params(value: Any, faults: dict[str, str]) -> dict[str, Any]:
 
 def _model(deps: Deps, asked: Mapping[str, Any], faults: dict[str, str]) -> VideoModel | None:
     name, provider = asked.get("model"), asked.get("provider")
-    if provider is not None and provider not in deps.providers:
+    known = isinstance(provider, str) and provider in deps.providers
+    if provider is not None and not known:
         faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"
     if not isinstance(name, str) or not name:
         faults["model"] = "is missing; name one of the models on offer"
@@ -228,7 +229,7 @@ def _model(deps: Deps, asked: Mapping[str, Any], faults: dict[str, str]) -> Vide
         return None
     if not model.usable:
         faults["model"] = f"can't be used: {model.reason}"
-    elif provider is not None and provider in deps.providers and provider != model.provider:
+    elif known and provider != model.provider:
         faults["provider"] = f"doesn't offer {model.id}; {model.provider} does"
     return model
 

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 #: Progress is written to the row this often at the most, in seconds: a person looks, a disk writes.
 PROGRESS_EVERY_S = 0.5
+#: The size that the provider states is believed this often. Should it contradict the file's own lengths
+#: for ever, a whole video that was paid for would never come home; then the check of the file decides.
+SIZE_BELIEVED_TRIES = 5
 #: Faults after which the link itself is doubted and the provider is asked for the result again.
 ASK_AGAIN_EVERY = 5
 
@@ -76,7 +79,7 @@ def _download(deps: Deps, claim: Claim, part: Path) -> Downloaded:
         part,
         guard=deps.guard,
         limits=deps.limits,
-        size_bytes=job.result_size_bytes,
+        size_bytes=job.result_size_bytes if job.attempts < SIZE_BELIEVED_TRIES else None,
         progress=_reporter(deps, claim),
         leftover=next(iter(parts.leftovers(deps.settings.parts_dir, job.id)), None),
     )

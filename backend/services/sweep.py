@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LAST = "sweep"
 #: The fact that says how far the walk over stored files has come.
 WALK = "walk"
+#: The fact that says when storage was last tidied, and how often that is done.
+TIDIED = "tidied"
+TIDY_EVERY = timedelta(hours=1)
 #: Stored files looked for in one sweep: the first 500 always within seconds, 100,000 within the hour.
 FILES_A_SWEEP = 500
 #: Uploads that were cut off leave a folder; it is removed after this.
@@ -122,6 +125,18 @@ def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
         deps.carrier.wake(session, job.id)
 
 
+def _tidy_storage(deps: Deps) -> int:
+    """Have storage remove what a killed process left half-placed; it looks through all of it, so seldom."""
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        last = facts.get(session, TIDIED)
+    if last is not None and now - last.at < TIDY_EVERY:
+        return 0
+    with deps.store.begin() as session:
+        facts.keep(session, TIDIED, {}, at=now)
+    return deps.storage.tidy()
+
+
 def _remove_leftovers(deps: Deps) -> int:
     """Remove temp files that no live claim writes and no waiting job will go on with."""
     folder = deps.settings.parts_dir
@@ -132,7 +147,7 @@ def _remove_leftovers(deps: Deps) -> int:
     live |= {
         (job_id, left.name.split(".")[1]) for job_id in wanted for left in parts.leftovers(folder, job_id)
     }
-    removed = len(parts.remove_dead(folder, live))
+    removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
     for left in folder.glob("upload-*"):
         if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
             shutil.rmtree(left, ignore_errors=True)

@@ -4,12 +4,14 @@ SQLite is used as a server would be: WAL so that readers never wait, `synchronou
 commit survives a power cut, `BEGIN IMMEDIATE` for writers so that nobody is refused half-way.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 #: How long a writer waits for another one, in milliseconds.
@@ -29,7 +31,6 @@ class Store:
             pool_size=8,
             max_overflow=56,
             pool_timeout=20,
-            pool_reset_on_return=None,  # every transaction is ended by the two doors below
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
             connect_args={"check_same_thread": False},
         )
@@ -86,4 +87,7 @@ def _begin(connection: Connection) -> None:
     # Straight to the driver: this runs in every transaction, and needs none of the layers between.
     driver = connection.connection.driver_connection
     assert driver is not None
-    driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    try:
+        driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN", None, error) from error

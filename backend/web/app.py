@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from backend.domain.errors import InvalidRequest, MediaError, PersonError
+from backend.domain.errors import InvalidRequest, MediaError, PersonError, StorageFull
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
@@ -72,7 +72,8 @@ def _http_error(problem: HTTPException) -> ResponseReturnValue:
 
 def _storage_error(problem: MediaError) -> ResponseReturnValue:
     log.error("storage trouble", extra={"why": str(problem)})
-    return error(507, problem.code, f"{problem} Nothing was sent or charged; try again later.")
+    status = 507 if isinstance(problem, StorageFull) else 503
+    return error(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
 
 
 def _database_error(problem: SQLAlchemyError) -> ResponseReturnValue:

@@ -5,6 +5,7 @@ purpose, must get the sentence that names what it broke.
 """
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def never_lost(studio: Studio) -> list[str]:
 
 def _never_falls(job: Any, history: list[str]) -> list[str]:
     heights = [RISES.get(state, 0) for state in history]
-    falls = any(after < before for before, after in zip(heights, heights[1:], strict=False))
+    falls = any(after < before for before, after in pairwise(heights))
     if falls or history.count("stored") > 1 or history[-1] != job["state"]:
         return [f"one effect: {job['id']} is {job['state']} and went {' → '.join(history)}"]
     return []
@@ -72,7 +73,7 @@ def _never_falls(job: Any, history: list[str]) -> list[str]:
 def _acked_is_kept(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str]:
     kept = {row["request_id"] for row in studio.rows("SELECT request_id FROM delivery")}
     return [
-        f"acked is kept: {job['id']}: a delivery for {delivery['request_id']} was acknowledged, and is not here"
+        f"acked is kept: a delivery for {job['id']} was acknowledged, and is not here"
         for delivery in ledger["deliveries"]
         if delivery["request_id"] not in kept and any(a["status"] == 200 for a in delivery["attempts"])
     ]

@@ -1,8 +1,9 @@
-"""Starts the worker or the sidecar as usual, but wired to kill itself at a point that a test arms.
+"""Starts the worker or the sidecar as usual, but wired to kill or freeze itself at a point that a test arms.
 
-`python -m tests.e2e.crash worker|sidecar`. The file `armed` in the data folder holds a point's name;
-the first call that reaches that point removes it and the process gets SIGKILL: no cleanup, no flush,
-no thread ends its work. `BROKEN_BUILD` names a build that is broken on purpose (see `broken`).
+`python -m tests.e2e.crash worker|sidecar`. The file `armed` in the data folder holds the name of a
+signal and that of a point; the first call that reaches the point removes the file, and the process
+gets the signal. SIGKILL: no cleanup, no flush, no thread ends its work. SIGSTOP: frozen, until SIGCONT.
+`BROKEN_BUILD` names a build that is broken on purpose (see `broken`).
 
 The wiring is done from outside: the program itself has no switch for it.
 """
@@ -11,6 +12,7 @@ import functools
 import importlib
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +22,6 @@ from tests.e2e import broken
 from tests.e2e.points import POINTS, Point
 
 ARMED = Path(os.environ.get("DATA_DIR", ".")) / "armed"
-
-
-def die() -> None:
-    """As a power button does it to one process."""
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def owner_of(target: str) -> tuple[Any, str]:
@@ -37,15 +34,31 @@ def owner_of(target: str) -> tuple[Any, str]:
     return holder, name
 
 
+def between_transactions() -> None:
+    """Wait until no thread of this process, or of any other, is writing to the database.
+
+    Whoever is frozen inside a transaction keeps SQLite's one write lock, and all others wait for it.
+    """
+    db = sqlite3.connect(ARMED.with_name("dailies.db"), timeout=10, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("ROLLBACK")
+    db.close()
+
+
 def wire(point: Point) -> None:
     """Have the point's function look whether it is armed."""
     holder, name = owner_of(point.target)
     inner = getattr(holder, name)
 
     def reached(*args: Any, **options: Any) -> None:
-        if ARMED.exists() and ARMED.read_text() == point.name and point.counts(args, options):
+        if not ARMED.exists():
+            return
+        name, _, armed = ARMED.read_text().partition(" ")
+        if armed == point.name and point.counts(args, options):
+            if name == "SIGSTOP":
+                between_transactions()
             ARMED.unlink()
-            die()
+            os.kill(os.getpid(), signal.Signals[name])
 
     @functools.wraps(inner)
     def wired(*args: Any, **options: Any) -> Any:

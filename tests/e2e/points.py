@@ -114,3 +114,8 @@ POINTS = (
     Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
     Point("sweep: in the middle", "worker", "backend.services.sweep:repair", "after"),
 )  # fmt: skip
+
+
+def point_called(name: str) -> Point:
+    """The point with this name."""
+    return next(point for point in POINTS if point.name == name)

@@ -119,9 +119,7 @@ class Studio:
         self.processes.append(process)
         return process
 
-    def cli(
-        self, *words: str, within_s: float = 60.0, **env: Any
-    ) -> "subprocess.CompletedProcess[str]":
+    def cli(self, *words: str, within_s: float = 60.0, **env: Any) -> "subprocess.CompletedProcess[str]":
         """Run `python -m backend WORDS` to its end."""
         more = {key: str(value) for key, value in env.items()}
         return subprocess.run(
@@ -143,9 +141,7 @@ class Studio:
     def dashboard(self, **env: Any) -> Process:
         """Start the dashboard and wait until it answers."""
         process = self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", cwd=ROOT, **env)
-        eventually(
-            lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process
-        )
+        eventually(lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process)
         return process
 
     def close(self) -> None:
@@ -171,11 +167,12 @@ class Studio:
     def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:
         """One call of the HTTP API, with a token."""
         self.sign_in()
+        options = {"timeout": 20, **options}
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
         url = f"http://127.0.0.1:{port or self.port}{path}"
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, url, headers=headers, timeout=options.pop("timeout", 20), **options)
+            return session.request(method, url, headers=headers, **options)
 
     def ask(self, prompt: str, *, key: str | None = None, port: int | None = None, **more: Any) -> str:
         """Start a take; returns its id."""
@@ -224,7 +221,8 @@ class Studio:
 
     def history(self, job_id: str) -> list[str]:
         """The states that a take went through."""
-        return [row["state"] for row in self.rows("SELECT state FROM history WHERE job_id = ? ORDER BY id", job_id)]
+        found = self.rows("SELECT state FROM history WHERE job_id = ? ORDER BY id", job_id)
+        return [row["state"] for row in found]
 
     def parts(self) -> list[Path]:
         """What is on its way, or was left there."""

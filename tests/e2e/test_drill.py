@@ -8,67 +8,21 @@ import os
 import queue
 import signal
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
 
 import pytest
-import requests
 
 from backend.simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.points import POINTS, Point
-from tests.e2e.studio import GOES_ON_S, Process, Studio, eventually
+from tests.e2e.drill import LAUNCHER, Drill
+from tests.e2e.points import POINTS, Point, point_called
+from tests.e2e.studio import GOES_ON_S, Studio, eventually
 
 pytestmark = pytest.mark.drill
 
-LAUNCHER = ("-m", "tests.e2e.crash")
 #: Installations that are drilled at the same time; more than two cores can carry would spoil the times.
 LANES = 3
-
-
-class Drill:
-    """One installation whose processes can be killed at a named point."""
-
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self.armed = studio.data / "armed"
-        self.running: dict[str, Process] = {}
-
-    def ready(self) -> None:
-        """Both processes run, and no take wants a look: the next one to reach a point is ours."""
-        self.armed.unlink(missing_ok=True)
-        for name, start in (("sidecar", self.studio.sidecar), ("worker", self.studio.worker)):
-            if name not in self.running or not self.running[name].alive:
-                self.running[name] = start(*LAUNCHER, name)
-        busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
-        eventually(lambda: not self.studio.rows(busy))
-
-    def killed_at(self, point: Point) -> tuple[str, float]:
-        """Start a take, have the process killed at the point, start it again; returns the take and when."""
-        prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
-        self.arm(point)
-        job_id = self._asked(prompt, key)
-        if point.cancels and job_id:
-            self.studio.until(job_id, "queued", "running")
-            self.studio.call("POST", f"/api/video/cancel/{job_id}")
-        assert self.running[point.process].wait() == -signal.SIGKILL
-        killed_at = time.monotonic()
-        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
-        return job_id or self.studio.ask(prompt, key=key), killed_at
-
-    def arm(self, point: Point) -> None:
-        draft = self.armed.with_suffix(".draft")
-        draft.write_text(point.name)
-        draft.rename(self.armed)
-
-    def _asked(self, prompt: str, key: str) -> str | None:
-        """The take's id; None when the sidecar died over it."""
-        try:
-            return self.studio.ask(prompt, key=key)
-        except requests.ConnectionError:
-            return None
 
 
 def survives(drill: Drill, point: Point) -> None:
@@ -103,6 +57,12 @@ class Lanes:
         self._pool = ThreadPoolExecutor(len(drills))
         self.outcomes = {point.name: self._pool.submit(self._run, point) for point in points}
 
+    def judge(self, point: Point) -> None:
+        """Wait for this point's outcome, and raise what went wrong."""
+        if point.name not in self.outcomes:
+            self.outcomes[point.name] = self._pool.submit(self._run, point)
+        self.outcomes[point.name].result()
+
     def _run(self, point: Point) -> None:
         drill = self._free.get()
         try:
@@ -121,7 +81,8 @@ def lanes(
     fal: Simulator, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Lanes]:
     """The points of this run's tests, under way in three installations."""
-    asked = {getattr(item, "callspec", None) and item.callspec.params.get("point") for item in request.session.items}
+    specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
+    asked = [spec.params["point"] for spec in specs if "point" in spec.params]
     drills = [Drill(Studio(tmp_path_factory.mktemp("lane"), fal.url, FIRST_POLL_S=2)) for _ in range(LANES)]
     for drill in drills:
         drill.studio.sign_in()
@@ -132,11 +93,11 @@ def lanes(
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_take_survives_a_kill(lanes: Lanes, point: Point) -> None:
-    lanes.outcomes[point.name].result()
+    lanes.judge(point)
 
 
 def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(lanes: Lanes) -> None:
-    lanes.outcomes["fetch: in the middle"].result()
+    lanes.judge(point_called("fetch: in the middle"))
     sql = "SELECT id FROM job WHERE prompt LIKE '%fetch: in the middle%'"
     (job,) = [row["id"] for drill in lanes.drills for row in drill.studio.rows(sql)]
     downloads = ledger_of(lanes.drills[0].studio.settings["FAL_QUEUE_URL"], job)["downloads"]
@@ -161,35 +122,20 @@ def test_after_the_drill_nothing_is_lost_and_nothing_lies_about(lanes: Lanes) ->
 # -- controls: the same checker, builds that break one promise each ------------------------------
 
 
-def built(make_studio: Callable[..., Studio], build: str, process: str = "worker") -> Drill:
-    """An installation whose one process is a broken build."""
-    drill = Drill(make_studio(FIRST_POLL_S=2))
-    other = {"worker": "sidecar", "sidecar": "worker"}[process]
-    for name in sorted([process, other]):
-        start: Any = getattr(drill.studio, name)
-        broken = {"BROKEN_BUILD": build} if name == process else {}
-        drill.running[name] = start(*LAUNCHER, name, **broken)
-    return drill
-
-
 def promises(broken: list[str]) -> set[str]:
     return {sentence.partition(":")[0] for sentence in broken}
 
 
-def point(name: str) -> Point:
-    return next(point for point in POINTS if point.name == name)
-
-
 def test_the_checker_catches_a_build_that_submits_through_the_client_library(make_studio, fal):
-    studio = built(make_studio, "submits_through_fal_client").studio
+    studio = Drill.of_build(make_studio, "submits_through_fal_client").studio
     job = studio.ask("Paid again and again [sim:lost-answer]")
     eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
     assert "paid once" in promises(broken_promises(studio))
 
 
 def test_the_checker_catches_a_build_that_sends_before_it_commits(make_studio, fal):
-    drill = built(make_studio, "sends_before_it_commits")
-    drill.arm(point("queued: answer read"))
+    drill = Drill.of_build(make_studio, "sends_before_it_commits")
+    drill.arm(point_called("queued: answer read"))
     job = drill.studio.ask("Sent and forgotten [sim:never]")
     assert drill.running["worker"].wait() == -signal.SIGKILL
     drill.studio.worker()
@@ -198,8 +144,8 @@ def test_the_checker_catches_a_build_that_sends_before_it_commits(make_studio, f
 
 
 def test_the_checker_catches_a_build_whose_claims_never_end(make_studio):
-    drill = built(make_studio, "claims_for_ever")
-    drill.arm(point("claim: committed"))
+    drill = Drill.of_build(make_studio, "claims_for_ever")
+    drill.arm(point_called("claim: committed"))
     job = drill.studio.ask("Held by the dead")
     assert drill.running["worker"].wait() == -signal.SIGKILL
     drill.studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="claims_for_ever")
@@ -208,7 +154,7 @@ def test_the_checker_catches_a_build_whose_claims_never_end(make_studio):
 
 
 def test_the_checker_catches_a_build_that_trusts_the_webhook(make_studio, fal):
-    studio = built(make_studio, "trusts_the_webhook").studio
+    studio = Drill.of_build(make_studio, "trusts_the_webhook").studio
     job = studio.ask("Nobody calls [sim:never]")
     eventually(lambda: ledger_of(fal.url, job)["billed"])
     eventually(lambda: not studio.rows("SELECT 1 FROM job WHERE due_at IS NOT NULL"))
@@ -216,21 +162,21 @@ def test_the_checker_catches_a_build_that_trusts_the_webhook(make_studio, fal):
 
 
 def test_the_checker_catches_a_build_that_acknowledges_before_it_commits(make_studio, fal):
-    drill = built(make_studio, "acknowledges_first", "sidecar")
+    drill = Drill.of_build(make_studio, "acknowledges_first", "sidecar")
     drill.studio.ask("Acknowledged and gone")
     assert drill.running["sidecar"].wait() == -signal.SIGKILL
     assert "acked is kept" in promises(broken_promises(drill.studio))
 
 
 def test_the_checker_catches_a_build_that_keeps_what_comes(make_studio):
-    studio = built(make_studio, "keeps_what_comes").studio
+    studio = Drill.of_build(make_studio, "keeps_what_comes").studio
     job = studio.ask("Two thirds of a video [sim:media-short]")
     studio.until(job, "stored")
     assert "whole files" in promises(broken_promises(studio))
 
 
 def test_the_checker_catches_a_build_that_writes_the_row_before_the_file(make_studio):
-    drill = built(make_studio, "writes_the_row_first")
+    drill = Drill.of_build(make_studio, "writes_the_row_first")
     job = drill.studio.ask("Stored, they said")
     assert drill.running["worker"].wait() == -signal.SIGKILL
     assert drill.studio.take(job)["state"] == "stored"

@@ -156,7 +156,8 @@ def test_a_key_used_again_after_a_restart_gives_the_same_take(make_studio, fal):
     studio.worker()
     assert studio.ask("Once only", key=key) == first
     other = {"model": PHOTO_MODEL, "prompt": "Something else"}
-    assert studio.call("POST", "/api/video/start", json=other, headers={"Idempotency-Key": key}).status_code == 409
+    again = studio.call("POST", "/api/video/start", json=other, headers={"Idempotency-Key": key})
+    assert again.status_code == 409
     studio.until(first, "stored")
     assert len(ledger_of(fal.url, first)["posts"]) == 1
 

@@ -1,0 +1,78 @@
+"""One installation whose processes can be killed or frozen at a named point."""
+
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from tests.e2e.points import Point
+from tests.e2e.studio import Process, Studio, eventually
+
+LAUNCHER = ("-m", "tests.e2e.crash")
+
+
+class Drill:
+    """A studio, and the processes of it that can be armed, by name."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.armed = studio.data / "armed"
+        self.running: dict[str, Process] = {}
+
+    @classmethod
+    def of_build(cls, make_studio: Callable[..., Studio], build: str, process: str = "worker") -> "Drill":
+        """A new installation whose one process is a broken build."""
+        drill = cls(make_studio(FIRST_POLL_S=2))
+        for name in ("sidecar", "worker"):
+            start: Any = getattr(drill.studio, name)
+            broken = {"BROKEN_BUILD": build} if name == process else {}
+            drill.running[name] = start(*LAUNCHER, name, **broken)
+        return drill
+
+    def ready(self) -> None:
+        """Both processes run, and no take wants a look: the next one to reach a point is ours."""
+        self.armed.unlink(missing_ok=True)
+        for name, start in (("sidecar", self.studio.sidecar), ("worker", self.studio.worker)):
+            if name not in self.running or not self.running[name].alive:
+                self.running[name] = start(*LAUNCHER, name)
+        busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
+        eventually(lambda: not self.studio.rows(busy))
+
+    def arm(self, point: Point, number: signal.Signals = signal.SIGKILL) -> None:
+        """The next process that reaches this point gets this signal."""
+        draft = self.armed.with_suffix(".draft")
+        draft.write_text(f"{number.name} {point.name}")
+        draft.rename(self.armed)
+
+    def killed_at(self, point: Point) -> tuple[str, float]:
+        """Start a take, have the process killed at the point, start it again.
+
+        Returns the take's id and when (monotonic) the process was found dead.
+        """
+        prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
+        self.arm(point)
+        job_id = self._asked(prompt, key)
+        if point.cancels and job_id:
+            self.studio.until(job_id, "queued", "running")
+            self.studio.call("POST", f"/api/video/cancel/{job_id}")
+        assert self.running[point.process].wait() == -signal.SIGKILL
+        killed_at = time.monotonic()
+        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        return job_id or self.studio.ask(prompt, key=key), killed_at
+
+    def frozen_at(self, point: Point) -> str:
+        """Start a take, and have the worker frozen at the point; returns the take's id."""
+        self.arm(point, signal.SIGSTOP)
+        job_id = self.studio.ask(f"Frozen. {point.name} {point.marker}")
+        eventually(lambda: not self.armed.exists())
+        return job_id
+
+    def _asked(self, prompt: str, key: str) -> str | None:
+        """The take's id; None when the sidecar died over it."""
+        try:
+            return self.studio.ask(prompt, key=key)
+        except requests.ConnectionError:
+            return None

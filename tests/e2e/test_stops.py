@@ -1,0 +1,131 @@
+"""Told to stop, frozen, started twice: processes end as they should, and never get in one another's way."""
+
+import signal
+import socket
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from backend.simulator.app import Simulator
+from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.drill import Drill
+from tests.e2e.points import point_called
+from tests.e2e.studio import LEASE_S, ROOT, Studio, eventually, free_port
+
+pytestmark = pytest.mark.drill
+
+#: The contract: on SIGTERM work in hand is finished or handed back within this.
+LEAVES_S = 8.0
+#: Where a worker is frozen past its lease, and where another one has taken the job by the time it thaws.
+FREEZES = (
+    "submitting: committed, nothing sent",
+    "queued: answer read",
+    "fetch: in the middle",
+    "place: done, no row",
+)
+
+
+def hurry(fal: Simulator, job_id: str) -> None:
+    """Have the provider's own slowness end, for a request that is already there."""
+    request = ledger_of(fal.url, job_id)["requests"][0]["request_id"]
+    requests.post(
+        f"{fal.url}/sim/requests/{request}/faults", json={"faults": []}, timeout=10
+    ).raise_for_status()
+
+
+def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes_on(make_studio, fal):
+    studio: Studio = make_studio()
+    studio.sidecar()
+    worker = studio.worker()
+    job = studio.ask("A slow way home [sim:media-slow=4]")
+    eventually(lambda: any(path.stat().st_size > 4000 for path in studio.parts()))
+    code, took_s = worker.stop()
+    assert (code, took_s < LEAVES_S) == (0, True)
+    assert studio.rows("SELECT 1 FROM job WHERE claimed_by IS NOT NULL") == []
+    assert studio.take(job)["state"] == "rendered"
+    hurry(fal, job)
+    studio.worker()
+    studio.until(job, "stored", within_s=LEASE_S)  # nobody waits for a lease that was given back
+    assert ledger_of(fal.url, job)["downloads"][-1]["range"] is not None
+    assert broken_promises(studio) == []
+
+
+def test_a_worker_told_to_stop_while_it_waits_for_an_answer_leaves_in_time_and_pays_once(make_studio, fal):
+    studio: Studio = make_studio()
+    studio.sidecar()
+    worker = studio.worker()
+    job = studio.ask("No answer [sim:stall=60] [sim:late=7]")
+    eventually(lambda: ledger_of(fal.url, job)["accepted"])
+    code, took_s = worker.stop()
+    assert (code, took_s < LEAVES_S) == (0, True)
+    assert studio.history(job) == ["created", "submitting", "held"]
+    assert studio.take(job)["error"]["charged"] == "maybe"
+    studio.worker()
+    studio.until(job, "stored")
+    assert len(ledger_of(fal.url, job)["posts"]) == 1
+    assert broken_promises(studio) == []
+
+
+def test_an_idle_worker_and_a_sidecar_with_a_silent_client_leave_at_once(make_studio):
+    studio: Studio = make_studio()
+    sidecar, worker = studio.sidecar(), studio.worker()
+    eventually(lambda: "worker started" in worker.said())
+    with socket.create_connection(("127.0.0.1", studio.port)) as silent:
+        silent.sendall(b"POST /api/video/start HTTP/1.1\r\nHost: here\r\nContent-Le")
+        code, took_s = sidecar.stop()
+    assert (code, took_s < LEAVES_S) == (0, True)
+    code, took_s = worker.stop()
+    assert (code, took_s < LEAVES_S) == (0, True)
+    assert "Traceback" not in sidecar.said() + worker.said()
+
+
+@pytest.mark.parametrize("name", FREEZES)
+def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_thaws(make_studio, fal, name):
+    drill = Drill(make_studio(FIRST_POLL_S=2))
+    studio = drill.studio
+    studio.sign_in()
+    drill.ready()
+    job = drill.frozen_at(point_called(name))
+    studio.worker()
+    before = studio.history(job)
+    eventually(lambda: studio.history(job) != before)
+    frozen = drill.running["worker"]
+    frozen.send(signal.SIGCONT)
+    studio.until(job, "stored")
+    later = studio.ask("After the thaw")
+    studio.until(later, "stored")
+    assert frozen.stop()[0] == 0
+    assert broken_promises(studio) == []
+    assert len(ledger_of(fal.url, job)["posts"]) == 1
+
+
+def test_the_checker_catches_a_build_that_writes_without_a_fence(make_studio):
+    drill = Drill.of_build(make_studio, "writes_without_a_fence")
+    studio = drill.studio
+    job = drill.frozen_at(point_called("place: done, no row"))
+    studio.worker()
+    studio.until(job, "stored")
+    drill.running["worker"].send(signal.SIGCONT)
+    eventually(lambda: studio.history(job).count("stored") > 1)
+    assert any(sentence.startswith("one effect") for sentence in broken_promises(studio))
+
+
+def test_two_workers_and_two_sidecars_on_one_folder_make_thirty_takes_once_each(
+    make_studio: Callable[..., Studio], fal: Simulator
+) -> None:
+    studio = make_studio()
+    other = free_port()
+    elsewhere = {"PORT": other, "PUBLIC_URL": f"http://127.0.0.1:{other}"}
+    sidecars = [studio.sidecar(), studio.sidecar(ROOT / "webhook_server.py", **elsewhere)]
+    workers = [studio.worker(), studio.worker("-m", "backend", "worker", **elsewhere)]
+    jobs = [
+        studio.ask(f"Crowd, take {number}", port=(studio.port, other)[number % 2]) for number in range(30)
+    ]
+    for job in jobs:
+        studio.until(job, "stored", within_s=60)
+    files = studio.rows("SELECT count(DISTINCT video_id) AS n FROM job WHERE state = 'stored'")
+    assert files[0]["n"] == len(list((studio.data / "media").glob("*.mp4"))) == 30
+    assert broken_promises(studio) == []
+    assert never_lost(studio) == []
+    assert [process.stop()[0] for process in workers + sidecars] == [0, 0, 0, 0]

@@ -1,0 +1,177 @@
+"""Activity and Operations: what waits for a person, and whether all is well."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from backend.domain.states import JobEvent
+from backend.services import heartbeat, pause
+from backend.services.access import Role, Viewer
+from tests.pages.conftest import ROOT, shown, words
+
+ACTIVITY, OPERATIONS = "operate/activity.py", "operate/operations.py"
+MIRA = Viewer("mira", Role.CREATOR)
+
+
+def test_what_moves_and_what_is_held_stand_apart(visit, desk):
+    desk.take("running", "moves")
+    desk.take("held", "waits", viewer=MIRA)
+    desk.take("stored", "done")
+    app = visit(ACTIVITY)
+    assert [take["prompt"] for take in shown(app, "standing")] == ["waits", "moves"]
+    assert "Waits for you · 1" in words(app)
+    assert "On its way · 1" in words(app)
+    assert "paid twice" in words(app)
+
+
+def test_a_place_in_line_and_the_last_trouble_are_told(visit, desk):
+    job = desk.take("queued")
+    with desk.deps.store.begin() as session:
+        from backend.store import jobs
+
+        trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
+        jobs.amend(session, desk.job(job.id), error=trouble, attempts=3)
+    (take,) = shown(visit(ACTIVITY), "standing")
+    assert take["extra"] == "2 ahead in line"
+    assert take["note"] == "fal did not answer. (tried 3 times) It is asked again by itself."
+
+
+def test_keep_waiting_looks_at_once_and_sends_nothing(visit, desk):
+    job = desk.take("held")
+    visit(ACTIVITY).button(key=f"wait-{job.id}").click().run()
+    fresh = desk.job(job.id)
+    assert (fresh.state, desk.count()) == ("held", 1)
+    assert fresh.due_at <= desk.deps.clock.now()
+
+
+def test_send_again_makes_one_new_take_that_names_the_old_one(visit, desk):
+    job = desk.take("held")
+    app = visit(ACTIVITY)
+    assert app.button(key=f"again-{job.id}").label == "Send again · free (demo)"
+    app.button(key=f"again-{job.id}").click().run()
+    assert desk.newest().parent_id == job.id
+    assert desk.job(job.id).state == "cancelled"
+    assert desk.count() == 2
+
+
+def test_give_up_stops_waiting(visit, desk):
+    job = desk.take("held")
+    visit(ACTIVITY).button(key=f"give-up-{job.id}").click().run()
+    assert desk.job(job.id).state == "cancelled"
+
+
+def test_a_choice_that_comes_too_late_is_said_and_changes_nothing(visit, desk):
+    job = desk.take("held")
+    app = visit(ACTIVITY)
+    desk.move(job.id, JobEvent.FINISHED)
+    app.button(key=f"give-up-{job.id}").click().run()
+    assert "there is nothing to decide" in words(app)
+    assert desk.job(job.id).state == "rendered"
+
+
+def test_a_take_that_is_being_stopped_says_so_and_is_not_stopped_twice(visit, desk):
+    job = desk.take("running")
+    app = visit(ACTIVITY)
+    app.button(key=f"cancel-{job.id}").click().run()
+    assert desk.job(job.id).cancel_requested_at is not None
+    assert shown(app, "standing")[0]["word"] == "Stopping"
+    assert app.button(key=f"cancel-{job.id}").disabled
+
+
+def test_when_nothing_moves_the_page_says_so(visit):
+    assert "Nothing moves, nothing waits" in words(visit(ACTIVITY))
+
+
+# -- operations ---------------------------------------------------------------------------------
+
+
+def test_a_delivery_is_read_and_applied_again(visit, desk):
+    job = desk.take("queued")
+    delivery = desk.delivery(job)
+    app = visit(OPERATIONS)
+    app.session_state["delivery-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.run()
+    assert "v3.fal.media" in app.json[0].value
+    app.button(key=f"replay-{delivery.id}").click().run()
+    assert desk.job(job.id).state == "rendered"
+    assert "Applied again; its take is fetching." in words(app)
+
+
+def test_takes_are_counted_by_state(visit, desk):
+    desk.take("held")
+    desk.take("running")
+    desk.take("running", "another")
+    (bars,) = shown(visit(OPERATIONS), "bars")
+    counted = {row["word"]: row["count"] for row in bars["rows"] if row["count"]}
+    assert counted == {"Held": 1, "Rendering": 2}
+
+
+def test_without_a_worker_every_page_says_what_to_do(visit, desk):
+    for page in (None, "library/gallery.py", ACTIVITY, OPERATIONS):
+        assert "python -m backend worker" in words(visit(page)).replace("\\", "")
+    import streamlit as st
+
+    st.cache_data.clear()
+    heartbeat.beat(desk.deps, "host:1", in_hand=2)
+    app = visit(OPERATIONS)
+    assert not app.error
+    assert r"host\:1" in words(app)
+
+
+def test_a_pause_is_shown_with_the_way_out(visit, desk):
+    pause.begin(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
+    app = visit(OPERATIONS)
+    assert "refused our key" in words(app)
+    app.button(key="resume-fal").click().run()
+    assert pause.current(desk.deps) == []
+
+
+def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "id:secret-of-a-test")
+    import streamlit as st
+
+    st.cache_resource.clear()
+    for page in (None, OPERATIONS):
+        assert "polling is at work" in words(visit(page))
+
+
+# -- the house ----------------------------------------------------------------------------------
+
+
+def test_no_page_stands_where_it_would_run_without_the_frame():
+    assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["frame.py"]
+
+
+@pytest.mark.parametrize(
+    "option", ["runner.postScriptGC", "runner.magicEnabled", "server.fileWatcherType", "client.toolbarMode"]
+)
+def test_the_kits_options_that_we_rely_on_still_exist(option):
+    from streamlit import config
+
+    assert option in config._config_options_template
+    assert f"{option.split('.')[1]} = " in (ROOT / ".streamlit" / "config.toml").read_text()
+
+
+def test_every_theme_option_is_known_to_the_kit():
+    program = "from streamlit import config; print(config.get_option('runner.postScriptGC'))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(shutil.os.path.expanduser("~"))},
+    )  # fmt: skip
+    assert done.stdout.strip() == "False"
+    assert "not a valid config option" not in done.stderr
+
+
+def test_our_components_make_no_markup_from_data():
+    for script in (ROOT / "pages" / "ui" / "components").glob("*.js"):
+        assert not {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"} & set(
+            script.read_text().replace(".", " ").replace("(", " ").split()
+        )
+
+
+def test_no_page_allows_html_from_text():
+    for path in (ROOT / "pages").rglob("*.py"):
+        assert "unsafe_allow_html" not in path.read_text()
