@@ -17,7 +17,7 @@ from backend.domain.errors import (
     StorageFull,
 )
 from backend.domain.states import JobEvent, JobState
-from backend.media import parts, probe
+from backend.media import child, parts, probe
 from backend.media.download import Downloaded, download
 from backend.media.part import discard
 from backend.media.probe import Probed
@@ -214,3 +214,11 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
             owner=claim.owner,
             error=told,
         )
+
+
+def warm_up() -> None:
+    """Have the process that checks files ready before the first file comes."""
+    try:
+        child.warm_up()
+    except MediaError as error:
+        log.warning("files can't be checked yet", extra={"why": str(error)})

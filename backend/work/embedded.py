@@ -18,12 +18,12 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import MediaError, Outrun, ProviderUnanswered
+from backend.domain.errors import Outrun, ProviderUnanswered
 from backend.domain.states import JobState
-from backend.media import child
 from backend.services import step as steps
 from backend.services.claims import Claim, Claims
 from backend.services.deps import Deps
+from backend.services.fetch import warm_up
 from backend.services.heartbeat import beat, gone
 from backend.services.submit import hold
 from backend.services.sweep import sweep
@@ -79,7 +79,7 @@ class Worker:
     def start(self) -> None:
         """Start the clock: sweeps, heartbeats."""
         settings = self._deps.settings
-        threading.Thread(target=_warm_up, daemon=True).start()
+        threading.Thread(target=warm_up, daemon=True).start()
         self._every(settings.sweep_interval_s, self._sweep, "sweep")
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
         self._scheduler.start()
@@ -204,11 +204,3 @@ class Worker:
                 jobs.release(session, claim.job.id, owner=claim.owner)
         except (Outrun, SQLAlchemyError) as error:
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
-
-
-def _warm_up() -> None:
-    """Have the process that checks files ready before the first file comes."""
-    try:
-        child.warm_up()
-    except MediaError as error:
-        log.warning("files can't be checked yet", extra={"why": str(error)})

@@ -1,4 +1,4 @@
-"""An installation with takes in every state, and the dashboard's pages over it, run as a session runs them."""
+"""An installation with takes in every state, and the dashboard's pages over it, as a session runs them."""
 
 import io
 import json

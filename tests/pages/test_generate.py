@@ -199,7 +199,8 @@ HOSTILE = "<script>alert(1)</script> **bold** $a$ and $b$ [x](http://y) :red[z]"
 def test_a_prompt_is_text_everywhere(visit, desk, page):
     job = desk.take("held", HOSTILE)
     app = visit(page, **({"take": job.id} if page == "library/take.py" else {"from": job.id}))
-    drawn = [str(item.value) for kind in ("markdown", "caption", "error", "warning") for item in app.get(kind)]
+    kinds = ("markdown", "caption", "error", "warning")
+    drawn = [str(item.value) for kind in kinds for item in app.get(kind)]
     assert not any("<script>" in text or ":red[z]" in text for text in drawn)
     assert not any(getattr(item.proto, "allow_html", False) for item in app.get("markdown"))
     everything = json.dumps([shown(app, name) for name in ("standing", "gallery")]) + words(app)

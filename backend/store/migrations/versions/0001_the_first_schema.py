@@ -1,8 +1,8 @@
 """The first schema."""
 
 import sqlalchemy as sa
-
 from alembic import op
+
 from backend.models import Moment
 
 revision = "0001"
