@@ -76,8 +76,12 @@ class Provider(Protocol):
     """What a provider can do. Each call is made once; nothing here retries."""
 
     name: str
+    #: True: `submit` holds the call open until the video is made, and returns how it ended.
+    blocking: bool
 
-    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+    def submit(
+        self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
+    ) -> Receipt | Finished | Errored:
         """Send one request, with one POST.
 
         Raises:

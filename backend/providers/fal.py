@@ -51,6 +51,7 @@ class FalProvider:
     """fal behind the Provider protocol. All URLs are bases without a trailing slash."""
 
     name = "fal"
+    blocking = False
 
     def __init__(self, *, key: str, queue_url: str, rest_url: str, api_url: str) -> None:
         self._key = key

@@ -106,7 +106,7 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
     faults.update(catalog.check_params(model, params))
     if params.get("sync_mode") is True:
         faults["params.sync_mode"] = (
-            "must stay off: it puts the file into the answer, where it can neither be resumed nor asked for again"
+            "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
         )
     _image(deps, viewer, model, image, faults)
     if faults:

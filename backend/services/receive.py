@@ -14,6 +14,7 @@ from sqlmodel import Session
 from backend.domain.errors import DeliveryRefused, NotFound, NotNow, Outrun
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Delivery, Job
+from backend.providers.base import Errored
 from backend.providers.fal_webhook import Said, Signed, genuine, read_body, read_headers, token_fits
 from backend.services import outcome
 from backend.services.access import Role, Viewer
@@ -172,18 +173,8 @@ def _take_in(
         _ask(deps, session, job, said.request_id)
     else:
         delivery.verdict = _apply(deps, session, job, said, delivery.request_id, by="webhook")
-        if delivery.verdict == "applied" and _contradicted(session, delivery):
-            _ask(deps, session, jobs.get(session, job.id), said.request_id)
     deliveries.keep(session, delivery)
     return delivery.verdict
-
-
-def _contradicted(session: Session, delivery: Delivery) -> bool:
-    """Did fal say before that this very request went well, in a delivery that could not be applied?
-
-    A video may be there all the same, so a failure is then not the last word.
-    """
-    return delivery.status != "OK" and bool(deliveries.same(session, delivery.request_id, "OK"))
 
 
 def _apply(deps: Deps, session: Session, job: Job, said: Said, request_id: str, *, by: str) -> str:
@@ -197,10 +188,13 @@ def _apply(deps: Deps, session: Session, job: Job, said: Said, request_id: str, 
         "submitted_at": job.submitted_at or job.state_at,
     }
     try:
-        outcome.apply(session, job, said.outcome, at=now, by=by, **adopted)
+        job = outcome.apply(session, job, said.outcome, at=now, by=by, **adopted)
     except Outrun:
         return "no_effect"
     deps.carrier.wake(session, job.id)
+    if isinstance(said.outcome, Errored) and deliveries.same(session, request_id, "OK"):
+        # fal said before that this very request went well: a video may be there all the same
+        _ask(deps, session, job, said.request_id)
     return "applied"
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from flask import Flask, Response, jsonify
 
-from backend.simulator import control, media, platform, questions, submit, uploads
+from backend.simulator import blackbox, control, media, platform, questions, submit, uploads
 from backend.simulator import faults as wanted
 from backend.simulator.config import SimulatorConfig
 from backend.simulator.deliver import Deliverer
@@ -80,7 +80,7 @@ def _create_app(sim: Simulator) -> Flask:
     app = Flask("backend.simulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for routes in (control, media, platform, questions, uploads, submit):
+    for routes in (blackbox, control, media, platform, questions, uploads, submit):
         app.register_blueprint(routes.routes(sim))
 
     @app.get("/.well-known/jwks.json")

@@ -69,7 +69,7 @@ def _accepted(sim: "Simulator", post: Post, given: JSON, faults: wanted.Faults) 
     """Take it in, then answer, or whatever its faults make of that."""
     earlier = sim.ledger.last_request() if "dup-id" in faults else None
     if earlier is not None:
-        _note(sim, post, "dup-id")
+        note(sim, post, "dup-id")
         return jsonify(_receipt(sim, earlier))
     accepted = sim.engine.accept(post, given, faults)
     if "early" in faults:
@@ -78,22 +78,22 @@ def _accepted(sim: "Simulator", post: Post, given: JSON, faults: wanted.Faults) 
     receipt = jsonify(_receipt(sim, accepted))
     receipt.headers["x-fal-request-id"] = accepted.request_id
     if "stall" in faults:
-        _note(sim, post, "stall")
+        note(sim, post, "stall")
         sim.stop.wait(wanted.number(faults, "stall"))
         return receipt
     if "lost-answer" in faults:
-        _note(sim, post, "lost-answer")
+        note(sim, post, "lost-answer")
         hang_up(request.environ)
         return receipt
     if "half-answer" in faults:
-        _note(sim, post, "half-answer")
-        return _half(receipt)
+        note(sim, post, "half-answer")
+        return half_answer(receipt)
     if "proxy" in faults:
         return _of_a_proxy(sim, post, faults)
     if "garbage" in faults:
-        _note(sim, post, "garbage")
+        note(sim, post, "garbage")
         return Response("OK \x00 {request_id:", 200, content_type="application/json")
-    _note(sim, post, "200")
+    note(sim, post, "200")
     return receipt
 
 
@@ -127,7 +127,7 @@ def urls(sim: "Simulator", accepted: Request) -> JSON:
 
 def _refused(sim: "Simulator", post: Post, code: int, faults: wanted.Faults | None = None) -> Response:
     """fal's own JSON error; it issues no request id."""
-    _note(sim, post, str(code))
+    note(sim, post, str(code))
     kind, message = REFUSALS.get(code, ("internal_error" if code >= 500 else "bad_request", f"Error {code}"))
     detail: Any = message
     if code == 422:
@@ -145,7 +145,7 @@ def _refused(sim: "Simulator", post: Post, code: int, faults: wanted.Faults | No
 
 def _of_a_proxy(sim: "Simulator", post: Post, faults: wanted.Faults) -> Response:
     code = int(wanted.number(faults, "proxy"))
-    _note(sim, post, f"proxy {code}")
+    note(sim, post, f"proxy {code}")
     return proxy_page(code)
 
 
@@ -160,7 +160,7 @@ def proxy_page(code: int) -> Response:
     return Response(page, code, content_type="text/html")
 
 
-def _half(receipt: Response) -> Response:
+def half_answer(receipt: Response) -> Response:
     """The first half of an answer whose header promises all of it; then the connection closes."""
     whole = receipt.get_data()
     environ = request.environ
@@ -172,7 +172,7 @@ def _half(receipt: Response) -> Response:
     return Response(halves(), 200, {"Content-Length": str(len(whole)), "Content-Type": "application/json"})
 
 
-def _note(sim: "Simulator", post: Post, answer: str) -> None:
+def note(sim: "Simulator", post: Post, answer: str) -> None:
     post.answer = answer
     sim.ledger.save_post(post)
 

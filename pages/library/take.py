@@ -50,6 +50,8 @@ with left:
             actions.cancel_button(take.job)
         elif take.job.state == JobState.HELD:
             actions.choices(take.job)
+    if take.job.state == JobState.HELD:
+        st.caption(actions.TWICE)
     details.lineage(deps, viewer, take.job)
 
 with right:

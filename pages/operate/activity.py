@@ -28,6 +28,8 @@ def draw_take(take: Take) -> None:
                 actions.cancel_button(job)
             if st.button("Open", key=f"open-{job.id}", icon=":material/open_in_full:", type="tertiary"):
                 st.switch_page(cards.DETAIL, query_params={"take": job.id})
+        if job.state == JobState.HELD:
+            st.caption(actions.TWICE)
 
 
 def draw_held(held: Sequence[Take]) -> None:

@@ -17,17 +17,17 @@ left, right = st.columns(2, gap="large")
 with left, st.container(border=True, key="backlog"):
     st.markdown("##### Takes by state")
     components.bars(wellbeing.backlog(numbers), key="bars")
-with right, st.container(border=True, key="workers"):
-    st.markdown("##### Workers")
-    wellbeing.workers(heartbeat.workers(deps), now)
+with right:
+    with st.container(border=True, key="workers"):
+        st.markdown("##### Workers")
+        wellbeing.workers(heartbeat.workers(deps), now)
+    with st.container(border=True, key="sweeps"):
+        st.markdown("##### Sweeps that found something to do")
+        wellbeing.sweeps(overview.list_sweeps(deps))
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
     inbox.draw(deps, numbers.deliveries)
-
-with st.container(key="sweeps"):
-    st.markdown("##### Sweeps that found something to do")
-    wellbeing.sweeps(overview.list_sweeps(deps))
 
 if st.button("Refresh", key="refresh", icon=":material/refresh:"):
     st.rerun()

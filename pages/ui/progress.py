@@ -81,6 +81,8 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
                     actions.cancel_button(take.job)
                 elif take.job.state == JobState.HELD:
                     actions.choices(take.job)
+            if take.job.state == JobState.HELD:
+                st.caption(actions.TWICE)
 
 
 def _takes(deps: Deps, viewer: Viewer) -> Sequence[Take]:

@@ -14,6 +14,7 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def wire(point: Point) -> None:
             if name == "SIGSTOP":
                 between_transactions()
             ARMED.unlink()
-            os.kill(os.getpid(), signal.Signals[name])
+            # To this very thread: it must not take another step while the others are being reached.
+            signal.pthread_kill(threading.get_ident(), signal.Signals[name])
 
     @functools.wraps(inner)
     def wired(*args: Any, **options: Any) -> Any:

@@ -1,9 +1,9 @@
 """One installation whose processes can be killed or frozen at a named point."""
 
 import signal
-import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -47,10 +47,10 @@ class Drill:
         draft.write_text(f"{number.name} {point.name}")
         draft.rename(self.armed)
 
-    def killed_at(self, point: Point) -> tuple[str, float]:
+    def killed_at(self, point: Point) -> tuple[str, datetime]:
         """Start a take, have the process killed at the point, start it again.
 
-        Returns the take's id and when (monotonic) the process was found dead.
+        Returns the take's id, and when the process was found dead.
         """
         prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
         self.arm(point)
@@ -59,7 +59,7 @@ class Drill:
             self.studio.until(job_id, "queued", "running")
             self.studio.call("POST", f"/api/video/cancel/{job_id}")
         assert self.running[point.process].wait() == -signal.SIGKILL
-        killed_at = time.monotonic()
+        killed_at = datetime.now(UTC)
         self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
         return job_id or self.studio.ask(prompt, key=key), killed_at
 

@@ -140,7 +140,8 @@ class Studio:
 
     def dashboard(self, **env: Any) -> Process:
         """Start the dashboard and wait until it answers."""
-        process = self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", cwd=ROOT, **env)
+        command = ("-m", "streamlit", "run", ROOT / "app.py", f"--server.port={self.dashboard_port}")
+        process = self.run("dashboard", *command, cwd=ROOT, **env)
         eventually(lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process)
         return process
 
@@ -223,6 +224,11 @@ class Studio:
         """The states that a take went through."""
         found = self.rows("SELECT state FROM history WHERE job_id = ? ORDER BY id", job_id)
         return [row["state"] for row in found]
+
+    def holder(self, job_id: str) -> str | None:
+        """The owner token of the claim on a take, if it has one."""
+        token: str | None = self.rows("SELECT claimed_by FROM job WHERE id = ?", job_id)[0]["claimed_by"]
+        return token
 
     def parts(self) -> list[Path]:
         """What is on its way, or was left there."""

@@ -87,9 +87,9 @@ def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_thaws(make_studio, 
     studio.sign_in()
     drill.ready()
     job = drill.frozen_at(point_called(name))
+    held_by = studio.holder(job)
     studio.worker()
-    before = studio.history(job)
-    eventually(lambda: studio.history(job) != before)
+    eventually(lambda: studio.holder(job) != held_by)
     frozen = drill.running["worker"]
     frozen.send(signal.SIGCONT)
     studio.until(job, "stored")

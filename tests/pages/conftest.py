@@ -138,10 +138,13 @@ class Desk:
         part = self.deps.settings.parts_dir / digest
         part.write_bytes(self.clip)
         self.deps.storage.place(part, f"{digest}.mp4")
+        poster = self.deps.settings.parts_dir / f"{digest}.webp"
+        Image.new("RGB", (320, 180), "teal").save(poster)
+        self.deps.storage.place(poster, f"posters/{digest}.webp")
         video = Video(
             id=self.deps.clock.new_id(), sha256=digest, key=f"{digest}.mp4", content_type="video/mp4",
             size_bytes=len(self.clip), duration_s=1.0, width=320, height=180, fps=12.0, codec="h264",
-            created_at=now, checked_at=now,
+            poster_key=f"posters/{digest}.webp", created_at=now, checked_at=now,
         )  # fmt: skip
         with self.deps.store.begin() as session:
             return videos.keep(session, video).id

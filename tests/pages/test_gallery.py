@@ -23,6 +23,7 @@ def test_the_newest_take_stands_first_with_poster_length_and_model(visit, desk):
     assert prompts(app) == ["second", "first"]
     card = shown(app, "gallery")[0]["takes"][0]
     assert (card["length"], card["model"], card["overlay"]) == ("0:01", "Kling 3.0 Turbo Pro", False)
+    assert re.fullmatch(r"/app/static/media/posters/[0-9a-f]{64}\.webp\?e=\d+&s=\S+", card["poster"])
     assert re.fullmatch(r"/app/static/media/[0-9a-f]{64}\.mp4\?e=\d+&s=\S+", card["preview"])
 
 

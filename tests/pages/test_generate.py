@@ -6,6 +6,7 @@ import pytest
 
 from backend.services import library, photos
 from backend.services.access import LOCAL
+from backend.store import jobs
 from pages.ui import forms
 from pages.ui.fields import read
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, shown, words
@@ -205,3 +206,12 @@ def test_a_prompt_is_text_everywhere(visit, desk, page):
     assert not any(getattr(item.proto, "allow_html", False) for item in app.get("markdown"))
     everything = json.dumps([shown(app, name) for name in ("standing", "gallery")]) + words(app)
     assert page is None or "alert(1)" in everything
+
+
+def test_an_error_of_a_provider_is_text_and_never_markup(visit, desk):
+    job = desk.take("failed")
+    with desk.deps.store.begin() as session:
+        jobs.amend(session, desk.job(job.id), error={"message": HOSTILE, "next": HOSTILE, "charged": "no"})
+    (told,) = [error.value for error in visit("library/take.py", take=job.id).error if "alert" in error.value]
+    assert r"\<script\>alert\(1\)\</script\> \*\*bold\*\* \$a\$" in told
+    assert r"\[x\]\(http\://y\) \:red\[z\]" in told

@@ -55,6 +55,11 @@ def test_a_finished_video_wins_from(state):
     assert moved(state, E.FINISHED) == S.RENDERED
 
 
+def test_a_take_is_only_called_stored_when_a_file_was_saved_for_a_finished_one():
+    assert [event for event, (_, target) in TRANSITIONS.items() if target == S.STORED] == [E.SAVED]
+    assert TRANSITIONS[E.SAVED][0] == {S.RENDERED}
+
+
 @pytest.mark.parametrize("event", sorted(set(TRANSITIONS) - {E.SAVED, E.LOST}))
 def test_a_rendered_job_is_only_ever_stored_or_lost_and_not_moved_by(event):
     assert moved(S.RENDERED, event) == S.RENDERED

@@ -1,0 +1,196 @@
+"""Blackbox: a provider that holds the call open until the video is made, one to fifteen minutes.
+
+There is no request id, no status and no webhook: an answer that is lost is lost, and nobody can be
+asked. So the call is made once, in the worker, and whatever is not a plain answer is left to a person.
+
+Source: Blackbox documentation, "Video generation", "Errors".
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.http import OneCall
+from backend.providers import fal_answers as answers
+from backend.providers.base import Errored, Finished, Listed, Ref, Standing
+from backend.providers.catalog import VideoModel
+
+#: A connection that takes longer is given up: nothing has been sent yet.
+CONNECT_S = 10.0
+#: Answers that mean a definite no, before anything was begun.
+REFUSALS = frozenset({400, 401, 402, 403, 429})
+#: A photo inside a request is a third larger than its file; larger ones are not taken.
+PHOTO_MAX_CHARS = 14 * 1024 * 1024
+#: How a video's link ends, where an answer holds several links.
+VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".m4v")
+
+_LINK = re.compile(r"https?://[^\s<>\"'`\\\])}]+")
+
+
+class BlackboxProvider:
+    """Blackbox behind the Provider protocol. url: its base, without a slash at the end."""
+
+    name = "blackbox"
+    blocking = True
+
+    def __init__(self, *, key: str, url: str, timeout_s: float) -> None:
+        self._key, self._url, self._timeout_s = key, url, timeout_s
+
+    def submit(
+        self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
+    ) -> Finished | Errored:
+        """See `Provider.submit`: one POST, held open until the video is made or the time is over."""
+        call = OneCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
+        try:
+            with call:
+                response, body = call.send(
+                    "POST",
+                    f"{self._url}/chat/completions",
+                    json={
+                        "model": model,
+                        "messages": [{"role": "user", "content": _content(payload)}],
+                        "stream": False,
+                    },
+                    headers={"Authorization": f"Bearer {self._key}", "Accept-Encoding": "identity"},
+                )
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise _lost(call, error, self._timeout_s) from error
+        return _outcome(response.status_code, body)
+
+    def status(self, ref: Ref) -> Standing:
+        """Nobody can be asked."""
+        raise ProviderForgot("Blackbox can't be asked about a request.", code="not_asked")
+
+    def result(self, ref: Ref) -> Finished | Errored:
+        """Nobody can be asked."""
+        raise ProviderForgot("Blackbox can't be asked for a result again.", code="not_asked")
+
+    def cancel(self, ref: Ref) -> bool:
+        """Nobody can be told."""
+        raise ProviderForgot("Blackbox can't be told to stop.", code="not_asked")
+
+    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+        """Photos travel inside the request."""
+        raise ProviderRefused("Blackbox takes no uploads.", code="no_uploads")
+
+    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+        """There are no records to look into."""
+        return []
+
+    def key_works(self) -> bool:
+        """Nothing can be asked that costs nothing; so only whether there is a key."""
+        return bool(self._key)
+
+
+def models(names: Iterable[str], *, reason: str | None) -> list[VideoModel]:
+    """The models on offer. reason: why they can't be used; None when they can."""
+    return [
+        VideoModel(
+            id=name,
+            provider=BlackboxProvider.name,
+            title=f"{name.rsplit('/', 1)[-1].replace('-', ' ').title()} (Blackbox)",
+            category="text-to-video",
+            description="From text, and a photo if you like; one call that takes one to three minutes.",
+            schema={"type": "object", "properties": {}, "additionalProperties": False},
+            prompt_field="prompt",
+            prompt_required=True,
+            prompt_max_chars=20_000,
+            image_field="image_url",
+            image_required=False,
+            end_image_field=None,
+            price=None,
+            typical_s=120.0,
+            usable=reason is None,
+            reason=reason,
+            price_note="Blackbox gives no price list.",
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def link_in(answer: Any) -> str | None:
+    """The video's link in an answer: in the message's text, plain or in markdown, or in the other places."""
+    links = [match.rstrip(".,;:!?") for text in _texts(answer) for match in _LINK.findall(text)]
+    videos = [link for link in links if link.split("?")[0].lower().endswith(VIDEO_ENDINGS)]
+    return next(iter(videos or links), None)
+
+
+def _content(payload: Mapping[str, Any]) -> Any:
+    """The message: plain text, or text and photo in the form that vision models take."""
+    text, photo = payload.get("prompt", ""), payload.get("image_url")
+    if not photo:
+        return text
+    if len(photo) > PHOTO_MAX_CHARS:
+        raise ProviderRefused(
+            "The photo is too large for Blackbox. Use one under 10 MB.", code="photo_too_large"
+        )
+    return [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": photo}}]
+
+
+def _outcome(status: int, body: bytes) -> Finished | Errored:
+    answer = answers.parsed(body)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    said = answers.reason(answer) or f"Blackbox answered {status}."
+    if status in REFUSALS:
+        raise ProviderRefused(said, code=f"http_{status}", detail=answers.shown(body))
+    if status != 200 or answer is None:
+        raise ProviderUnanswered(
+            f"Blackbox answered {status}, and not with a video. It may have been charged; "
+            "this provider can't be asked again.",
+            code=f"http_{status}",
+            detail=answers.shown(body),
+        )
+    if error:
+        return Errored("provider_error", said, detail=answers.shown(body))
+    link = link_in(answer)
+    if link is None:
+        return Errored("no_video", "Blackbox finished without a link to a video.", detail=answers.shown(body))
+    return Finished(link, None, output=answer)
+
+
+def _texts(answer: Any) -> Iterator[str]:
+    """Every place where an answer may hold its link, the documented one first."""
+    if not isinstance(answer, dict):
+        return
+    for choice in _items(answer.get("choices")):
+        message = choice.get("message")
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str):
+            yield content
+        for part in _items(content):
+            inner = part.get("video_url") or part.get("text") or part.get("url")
+            yield from _strings(inner)
+        if isinstance(message, dict):
+            yield from _strings(message.get("video_url"))
+    data = answer.get("data")
+    for place in (answer, *([data] if isinstance(data, dict) else _items(data))):
+        for name in ("video_url", "url", "video"):
+            yield from _strings(place.get(name))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = value.get("url")
+    if isinstance(value, str):
+        yield value
+
+
+def _items(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _lost(call: OneCall, error: Exception, timeout_s: float) -> Exception:
+    if not call.connected:
+        return ProviderUnsent(
+            f"Blackbox could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
+        )
+    why = (
+        f"did not answer within {timeout_s:.0f} s" if call.timed_out else "closed the line without an answer"
+    )
+    return ProviderUnanswered(
+        f"Blackbox {why}. It may have been charged; this provider can't be asked again.", code="no_answer"
+    )

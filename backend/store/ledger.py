@@ -1,0 +1,80 @@
+"""The ledger: every amount that was reserved, billed or given back, in millionths of a dollar. Append only.
+
+What a take counts for is the sum of its lines: an estimate is reserved when it is asked for, and taken
+back by the line that bills it, or that gives it up.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backend.models import Job, Line
+from backend.store.rows import insert
+
+MICROS = 1_000_000
+
+
+def micros(usd: float) -> int:
+    """Dollars in millionths, rounded to the nearest."""
+    return round(usd * MICROS)
+
+
+def reserve(session: Session, job: Job) -> None:
+    """Count a new job's estimate; an unknown one counts nothing, and says so."""
+    known = job.estimate_usd is not None
+    _write(
+        session, job, "estimate", micros(job.estimate_usd or 0.0), at=job.created_at,
+        source="estimate" if known else "unknown",
+    )
+
+
+def bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) -> None:
+    """The provider billed this; it takes the place of whatever the job counted for."""
+    _write(session, job, "bill", micros(usd) - counted(session, job.id), at=at, source="billed", units=units)
+
+
+def release(session: Session, job: Job, *, at: datetime) -> None:
+    """Nothing was billed: the job counts for nothing from now on."""
+    left = counted(session, job.id)
+    if left:
+        _write(session, job, "release", -left, at=at, source="unbilled")
+
+
+def counted(session: Session, job_id: str) -> int:
+    """What a job counts for now, in millionths of a dollar."""
+    return session.exec(select(func.coalesce(func.sum(Line.micros), 0)).where(Line.job_id == job_id)).one()
+
+
+def spent(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
+    """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all."""
+    query = select(func.coalesce(func.sum(Line.micros), 0)).where(Line.day >= first_day, Line.day <= last_day)
+    if owner is not None:
+        query = query.where(Line.owner == owner)
+    return session.exec(query).one()
+
+
+def of_job(session: Session, job_id: str) -> Sequence[Line]:
+    """Every line of a job, oldest first."""
+    return session.exec(select(Line).where(Line.job_id == job_id).order_by(col(Line.id))).all()
+
+
+def _write(
+    session: Session, job: Job, kind: str, amount: int, *, at: datetime, source: str, units: float | None = None
+) -> None:
+    price = job.price or {}
+    line: dict[str, Any] = {
+        "job_id": job.id,
+        "owner": job.owner,
+        "day": f"{job.created_at:%Y-%m-%d}",
+        "kind": kind,
+        "micros": amount,
+        "source": source,
+        "units": units,
+        "unit": price.get("unit"),
+        "unit_usd": price.get("unit_usd"),
+        "at": at,
+    }
+    insert(session, Line, line)

@@ -1,0 +1,228 @@
+"""A real browser and the real dashboard: ask, close the tab, come back, watch it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.checker import ledger_of
+from tests.e2e.studio import ROOT, Studio, answers, eventually, free_port
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+READY = '[data-testid=stApp][data-test-script-state="notRunning"]'
+#: What Streamlit's own front end asks for below a deep link before it knows where its root is.
+EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
+#: A prompt that would do something if it were ever taken for HTML, Markdown or TeX.
+HOSTILE = '<img src=x onerror="document.title=1">**b** $x$ :red[r] [l](http://127.0.0.1:1/)'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    path = shutil.which("chromium")
+    assert path, "These tests need Chromium. Install it with: apt-get install chromium"
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One browser window of its own, and all that it asked for and complained about."""
+
+    def __init__(self, browser: Browser, studio: Studio) -> None:
+        self.origin = f"http://127.0.0.1:{studio.dashboard_port}"
+        self.context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self.context.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.answers: list[Any] = []
+        self.hosts: set[str] = set()
+        self.context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        self.context.on("response", lambda response: self.answers.append(response))
+        self.context.on("console", self._console)
+        self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.page: Page = self.context.new_page()
+
+    def open(self, path: str = "/") -> Page:
+        self.page.goto(self.origin + path)
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Wait until the script that draws the page has ended."""
+        self.page.wait_for_selector(READY)
+
+    def write_prompt(self, prompt: str) -> None:
+        field = self.page.get_by_role("textbox", name="Prompt", exact=True)
+        field.fill(prompt)
+        field.press("Tab")
+        expect(self.page.get_by_test_id("stCode").filter(has_text=prompt).first).to_be_visible()
+        self.settle()
+
+    @property
+    def generate(self) -> Any:
+        return self.page.get_by_role("button", name=re.compile(r"^Generate · "))
+
+    def media(self) -> list[Any]:
+        """The answers that were videos."""
+        return [got for got in self.answers if got.headers.get("content-type", "").startswith("video/")]
+
+    def close(self) -> None:
+        """The person is gone. Nothing was fetched from elsewhere, and nothing went wrong on the page."""
+        self.context.close()
+        assert self.hosts - {""} <= {urlsplit(self.origin).netloc}
+        assert self.complaints == []
+
+    def _console(self, message: Any) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not EXPECTED_404.search(where):
+            self.complaints.append(f"{message.text} ({where})")
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[[Studio], Visit]]:
+    """A function that opens a new window, as a person who comes back has."""
+    made: list[Visit] = []
+
+    def make(studio: Studio) -> Visit:
+        made.append(Visit(browser, studio))
+        return made[-1]
+
+    yield make
+    for window in made:
+        window.context.close()
+
+
+@pytest.fixture(scope="module")
+def studio(fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Dashboard, sidecar and worker, on the quick provider."""
+    made = Studio(tmp_path_factory.mktemp("browser"), fal.url)
+    made.sidecar()
+    made.worker()
+    made.dashboard()
+    yield made
+    made.close()
+
+
+def only_job(studio: Studio) -> str:
+    (row,) = studio.rows("SELECT id FROM job")
+    return str(row["id"])
+
+
+def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
+    visit: Callable[[Studio], Visit], fal: Any, tmp_path: Path
+) -> None:
+    """In demo mode: four processes as the Procfile names them, real renders, no key."""
+    port = free_port()
+    demo = dict.fromkeys(("FAL_KEY", "FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL", "FETCH_ALLOW"))
+    studio = Studio(tmp_path, fal.url, **demo, SIMULATOR_PORT=port, LEASE_S=15)
+    try:
+        simulator = studio.run("simulator", "-m", "backend", "simulator")
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/sim/ledger"), process=simulator)
+        studio.sidecar()
+        studio.worker()
+        studio.dashboard()
+        window = visit(studio)
+        page = window.open()
+        expect(page.get_by_text("Demo mode").first).to_be_visible()
+        window.write_prompt("A silk dress in the sunset, slow wind")
+        window.generate.click()
+        expect(page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
+        expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(re.compile("silk dress"))
+        window.close()
+
+        job = only_job(studio)
+        studio.until(job, "stored", within_s=60)
+
+        back = visit(studio)
+        page = back.open("/gallery")
+        card = page.get_by_test_id("take-card")
+        expect(card).to_have_count(1)
+        expect(card).to_contain_text("A silk dress in the sunset")
+        expect(card.locator("img.poster")).to_be_visible()
+        assert card.locator("img.poster").evaluate("image => image.naturalWidth") > 100
+        card.click()
+        video = page.get_by_test_id("player").locator("video")
+        video.wait_for()
+        video.evaluate("async video => { video.muted = true; await video.play() }")
+        playing = "video => video.readyState >= 3 && video.currentTime > 0.5 && !video.paused"
+        while not video.evaluate(playing):  # the test's own limit ends this
+            page.wait_for_timeout(100)
+        assert video.evaluate("video => video.error") is None
+        assert video.evaluate("video => video.videoWidth") >= 480
+        served = back.media()
+        assert {got.status for got in served} == {206}
+        assert all("range" in got.request.all_headers() for got in served)
+        back.close()
+        assert studio.rows("SELECT count(*) AS n FROM job")[0]["n"] == 1
+    finally:
+        studio.close()
+
+
+def test_a_double_click_on_generate_is_one_take_and_one_post(studio, visit, fal):
+    window = visit(studio)
+    window.open()
+    window.write_prompt("Clicked twice")
+    window.generate.dblclick()
+    expect(window.page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
+    window.page.wait_for_timeout(1500)
+    found = studio.rows("SELECT id FROM job WHERE prompt = 'Clicked twice'")
+    assert len(found) == 1
+    studio.until(found[0]["id"], "stored")
+    assert len(ledger_of(fal.url, found[0]["id"])["posts"]) == 1
+    window.close()
+
+
+def test_a_prompt_full_of_markup_is_text_on_every_page(studio, visit):
+    window = visit(studio)
+    page = window.open()
+    window.write_prompt(HOSTILE)
+    window.generate.click()
+    expect(page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
+    (row,) = studio.rows("SELECT id FROM job WHERE prompt = ?", HOSTILE)
+    studio.until(row["id"], "stored")
+    for path in ("/", "/gallery", f"/take?take={row['id']}", "/activity", "/operations"):
+        window.open(path)
+        if path.startswith(("/gallery", "/take")):
+            expect(page.get_by_text(HOSTILE).first).to_be_visible()
+        assert page.locator('img[src="x"]').count() == 0
+        assert page.locator('a[href="http://127.0.0.1:1/"]').count() == 0
+        assert page.locator(".katex").count() == 0
+        assert page.title() != "1"
+    window.close()
+
+
+@pytest.mark.parametrize("path", ["/gallery?state=failed", "/activity", "/operations", "/take?take=none"])
+def test_a_deep_link_shows_its_page_within_the_frame(studio, visit, path):
+    window = visit(studio)
+    page = window.open(path)
+    for name in ("Generate", "Gallery", "Operations"):
+        expect(page.get_by_role("link", name=re.compile(name)).first).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert urlsplit(page.url).path == urlsplit(path).path
+    window.close()
+
+
+def test_the_dashboard_refuses_an_address_that_others_reach(make_studio):
+    studio = make_studio()
+    command = ("-m", "streamlit", "run", ROOT / "app.py", "--server.address=0.0.0.0")
+    refused = studio.run("dashboard", *command, f"--server.port={studio.dashboard_port}", cwd=ROOT)
+    assert refused.wait(60) != 0
+    assert "OPEN_DASHBOARD" in refused.said()
+    assert "Traceback" not in refused.said()

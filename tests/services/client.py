@@ -1,0 +1,167 @@
+"""The sidecar in the hands of a test: clients of every role, and what their answers say."""
+
+import hashlib
+import io
+import json
+import struct
+import zlib
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from backend.domain.states import JobEvent
+from backend.models import Job, Video
+from backend.services import access
+from backend.services.access import Role
+from backend.services.deps import Deps
+from backend.store import jobs, videos
+from backend.web.app import create_app
+from tests.signing import Hands
+from tests.world import MODEL
+
+PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
+MIB = 1024 * 1024
+WISH = {"model": MODEL, "prompt": "A red dress in the wind"}
+#: What may be asked without a token: deliveries have their own, media is signed, health tells no secret.
+OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
+
+
+class Studio:
+    """The sidecar, and a client for each role."""
+
+    def __init__(self, deps: Deps, clock: Hands) -> None:
+        self.deps, self.clock = deps, clock
+        self.app: Flask = create_app(deps)
+        self.tokens = {
+            name: access.create_token(deps, name, role)
+            for name, role in (
+                ("ana", Role.CREATOR), ("ben", Role.CREATOR), ("eve", Role.VIEWER), ("root", Role.ADMIN),
+            )
+        }  # fmt: skip
+
+    def call(self, who: str | None, method: str, path: str, **more: Any) -> TestResponse:
+        """One request with somebody's token."""
+        headers = dict(more.pop("headers", {}))
+        if who is not None:
+            headers["Authorization"] = f"Bearer {self.tokens.get(who, who)}"
+        client: FlaskClient = self.app.test_client()
+        return client.open(path, method=method, headers=headers, buffered=True, **more)
+
+    def get(self, path: str, *, who: str | None = "ana", **more: Any) -> TestResponse:
+        return self.call(who, "GET", path, **more)
+
+    def start(
+        self, wish: Any = WISH, *, who: str | None = "ana", key: str | None = None, **more: Any
+    ) -> TestResponse:
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        body = wish if isinstance(wish, bytes) else json.dumps(wish).encode()
+        return self.call(who, "POST", "/api/video/start", data=body, headers=headers, **more)
+
+    def started(self, **more: Any) -> str:
+        answer = self.start(**more)
+        assert answer.status_code == 202, answer.get_data(as_text=True)
+        job_id: str = answer.get_json()["id"]
+        return job_id
+
+    def upload(self, content: bytes, name: str = "photo.jpg", *, who: str = "ana") -> TestResponse:
+        """Send a photo as the multipart field `file`."""
+        head = f'--edge\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        body = head.encode() + content + b"\r\n--edge--\r\n"
+        kind = "multipart/form-data; boundary=edge"
+        return self.call(who, "POST", "/api/video/upload", data=body, content_type=kind)
+
+    def move(self, job_id: str, *moves: JobEvent, **values: Any) -> Job:
+        with self.deps.store.begin() as session:
+            for move in moves:
+                job = jobs.advance(session, job_id, move, at=self.clock.now(), by="test", **values)
+        return job
+
+    def stored(self, job_id: str, content: bytes = b"0123456789" * 100) -> Video:
+        """A take whose file is ours, of these bytes."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        keys = [f"{sha256}.mp4", f"{sha256}.webp"]
+        for key in keys:
+            part = self.deps.settings.data_dir / "made.part"
+            part.write_bytes(content)
+            self.deps.storage.place(part, key)
+        self.move(job_id, JobEvent.FINISHED)
+        video = Video(
+            id=self.deps.clock.new_id(), sha256=sha256, key=keys[0], content_type="video/mp4",
+            size_bytes=len(content), duration_s=2.0, width=640, height=360, fps=25.0,
+            poster_key=keys[1], created_at=self.clock.now(),
+        )  # fmt: skip
+        with self.deps.store.begin() as session:
+            kept = videos.keep(session, video)
+            jobs.advance(
+                session, job_id, JobEvent.SAVED, at=self.clock.now(), by="test", video_id=kept.id
+            )  # fmt: skip
+        return kept
+
+
+def said(answer: TestResponse, status: int) -> dict[str, Any]:
+    """The error of an answer that must have this status."""
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    assert answer.content_type == "application/json"
+    error: dict[str, Any] = answer.get_json()["error"]
+    assert error["code"]
+    assert error["message"]
+    return error
+
+
+def at_fault(answer: TestResponse) -> dict[str, str]:
+    """field -> message of a 422."""
+    return {fault["field"]: fault["message"] for fault in said(answer, 422)["fields"]}
+
+
+def every_route(app: Flask) -> list[tuple[str, str, str]]:
+    """(method, rule, path) of every route, with something for each of its parts."""
+    return [
+        (
+            method,
+            rule.rule,
+            rule.rule.replace("<job_id>", "j").replace("<token>", "t").replace("<path:key>", "k"),
+        )
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"OPTIONS"})
+    ]
+
+
+ACCEPTED = (JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED)
+CONTRACT = {
+    "id", "status", "state", "provider", "model", "prompt", "request_id", "elapsed_s", "queue_position",
+    "error", "video", "created_at", "cost",
+}  # fmt: skip
+
+
+def status(studio: Studio, job_id: str) -> dict[str, Any]:
+    answer = studio.get(f"/api/video/status/{job_id}")
+    assert answer.status_code == 200
+    told: dict[str, Any] = answer.get_json()
+    assert set(told) >= CONTRACT
+    return told
+
+
+def ids(answer: TestResponse) -> list[str]:
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return [item["id"] for item in answer.get_json()["items"]]
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **more: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 40, 40)).save(out, kind, **more)
+    return out.getvalue()
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """The head of a PNG of any size, and no pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )

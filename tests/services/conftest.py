@@ -1,0 +1,61 @@
+"""What the tests of the sidecar share: an installation from which nothing is sent, and its fal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.bootstrap import build_deps
+from backend.services.deps import Deps
+from backend.settings import load
+from backend.store.migrate import migrate
+from tests.services.client import Studio, status
+from tests.services.receiving import FAL_KEY, SECRET, Post
+from tests.signing import Hands, Publisher
+
+
+@contextmanager
+def installed(folder: Path, clock: Hands, **given: Any) -> Iterator[Deps]:
+    made = build_deps(load(data_dir=folder / "data", fal_key=FAL_KEY, **given), clock=clock)
+    migrate(made.store)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def fal() -> Iterator[Publisher]:
+    """fal's keys, published on loopback."""
+    made = Publisher()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def post(fal: Publisher, clock: Hands, tmp_path: Path) -> Iterator[Post]:
+    """The receiving side of an installation whose fal only publishes keys."""
+    queue = "http://127.0.0.1:1"
+    with installed(tmp_path, clock, secret_key=SECRET, fal_queue_url=queue, fal_rest_url=fal.base) as deps:
+        yield Post(deps, clock)
+
+
+@pytest.fixture
+def studio(clock: Hands, tmp_path: Path) -> Iterator[Studio]:
+    """The sidecar of an installation without a worker."""
+    with installed(tmp_path, clock, public_url="https://studio.example") as deps:
+        yield Studio(deps, clock)
+
+
+@pytest.fixture
+def link(studio: Studio) -> str:
+    """The path and query of a stored take's video."""
+    job_id = studio.started()
+    studio.stored(job_id)
+    whole: str = status(studio, job_id)["video"]["url"]
+    return whole.removeprefix("https://studio.example")

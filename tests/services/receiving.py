@@ -1,0 +1,130 @@
+"""The receiving side in the hands of a test: jobs in any state, and deliveries for them as fal sends them."""
+
+import itertools
+import json
+from datetime import datetime
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from backend.domain.states import JobEvent
+from backend.models import Delivery, Job
+from backend.providers.fal_webhook import token_of
+from backend.services import create, receive
+from backend.services.deps import Deps
+from backend.store import deliveries, facts, jobs
+from backend.web.app import create_app
+from tests.signing import Hands, signed
+from tests.world import ANA, MODEL
+
+SECRET = "a-secret-of-this-test-alone"
+FAL_KEY = "id:key-of-this-test"
+LINK = "https://v3b.fal.media/files/b/x/out.mp4"
+MIB = 1024 * 1024
+
+#: The events that bring a new job to each state.
+WAY = {
+    "created": [],
+    "submitting": [JobEvent.SUBMIT_BEGUN],
+    "queued": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED],
+    "running": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.STARTED],
+    "held": [JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED],
+    "failed": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED],
+    "cancelled": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.CANCELLED],
+    "rendered": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.FINISHED],
+    "stored": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.FINISHED, JobEvent.SAVED],
+}
+
+
+class Post:
+    """The receiving side and its fal: jobs in any state, and deliveries for them."""
+
+    def __init__(self, deps: Deps, clock: Hands) -> None:
+        self.deps, self.clock = deps, clock
+        self.client: FlaskClient = create_app(deps).test_client()
+        self._numbers = itertools.count(1)
+
+    def job(self, state: str = "queued") -> Job:
+        """A job in this state, with a request id if it was accepted."""
+        job = create.create_job(self.deps, ANA, {"model": MODEL, "prompt": "A red dress"})
+        for move in WAY[state]:
+            self.move(job, move)
+        return self.now(job)
+
+    def move(self, job: Job, move: JobEvent) -> None:
+        values: dict[str, Any] = {}
+        if move == JobEvent.ACCEPTED:
+            values = {"request_id": f"req-{next(self._numbers)}"}
+        with self.deps.store.begin() as session:
+            jobs.advance(session, job.id, move, at=self.clock.now(), by="test", **values)
+
+    def now(self, job: Job) -> Job:
+        with self.deps.store.read() as session:
+            return jobs.get(session, job.id)
+
+    def history(self, job: Job) -> list[str]:
+        with self.deps.store.read() as session:
+            return [line.state for line in jobs.history(session, job.id)]
+
+    def kept(self) -> list[Delivery]:
+        """The inbox, newest first."""
+        with self.deps.store.read() as session:
+            return list(deliveries.newest(session, limit=100))
+
+    def account(self) -> str | None:
+        with self.deps.store.read() as session:
+            fact = facts.get(session, receive.ACCOUNT)
+        return fact and fact.value["user_id"]
+
+    def path(self, job_id: str, token: str | None = None) -> str:
+        return f"/api/video/webhook/{job_id}/{token or token_of(SECRET, job_id)}"
+
+    def deliver(
+        self,
+        job: Job,
+        body: bytes | None = None,
+        *,
+        at: datetime | None = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        **who: Any,
+    ) -> TestResponse:
+        """POST a delivery for a job, signed as fal would sign it."""
+        request_id = job.request_id or "req-new"
+        body = ok(request_id) if body is None else body
+        lines = headers if headers is not None else signed(
+            body, request_id=request_id, at=at or self.clock.now(), **who
+        )  # fmt: skip
+        return self.client.post(self.path(job.id, token), data=body, headers=lines)
+
+
+def body_of(request_id: str, **value: Any) -> bytes:
+    return json.dumps({"request_id": request_id, "gateway_request_id": request_id, **value}).encode()
+
+
+def ok(request_id: str, link: str = LINK) -> bytes:
+    return body_of(request_id, status="OK", error=None, payload={"video": {"url": link, "file_size": 4096}})
+
+
+def failed(request_id: str, kind: str = "content_policy_violation") -> bytes:
+    detail = [{"type": kind, "msg": "flagged", "loc": ["body", "prompt"], "input": {"prompt": "A red dress"}}]
+    return body_of(request_id, status="ERROR", error="Invalid status code: 422", payload={"detail": detail})
+
+
+def verdict(answer: TestResponse) -> str:
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    said: str = answer.get_json()["verdict"]
+    return said
+
+
+#: What may come for one request, by the names of this list, and `saved`: the worker brought the file home.
+KINDS = {
+    "ok": lambda request: ok(request),
+    "other ok": lambda request: ok(request, LINK + "?again"),
+    "error": lambda request: failed(request),
+    "other error": lambda request: failed(request, "internal_server_error"),
+    "null": lambda request: body_of(request, status="OK", payload=None, payload_error="too large"),
+    "new word": lambda request: body_of(request, status="PARTIAL", payload={"video": {"url": LINK}}),
+    "unreadable": lambda request: b"{" + request.encode(),
+}

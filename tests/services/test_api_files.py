@@ -1,0 +1,169 @@
+"""The HTTP API: photos go up, files come down by signed links."""
+
+import hashlib
+import io
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from backend.services import media_links
+from tests.services.client import (
+    MIB,
+    at_fault,
+    picture,
+    png_of_size,
+    said,
+)
+
+# -- upload -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_is_kept_and_can_be_looked_at(studio, kind):
+    answer = studio.upload(picture(kind))
+
+    assert answer.status_code == 201
+    told = answer.get_json()
+    assert set(told) >= {"id", "sha256", "width", "height"}
+    assert (told["width"], told["height"]) == (64, 48)
+    seen = studio.get(told["url"].removeprefix("https://studio.example"), who=None)
+    assert seen.content_type == told["content_type"]
+    assert hashlib.sha256(seen.get_data()).hexdigest() == told["sha256"]
+
+
+def test_the_same_photo_again_is_the_same_upload(studio):
+    assert studio.upload(picture()).get_json()["id"] == studio.upload(picture()).get_json()["id"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"text", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"<!doctype html><html></html>", picture("GIF"), picture("BMP"), picture("TIFF"), b"%PDF-1.7",
+        picture(size=(640, 480))[:900], picture("PNG", (640, 480))[:200], png_of_size(50_000, 50_000),
+        png_of_size(8000, 8000), b"\xff\xd8\xff\xe0" + b"\0" * 100,
+    ],
+    ids="empty text svg html gif bmp tiff pdf cut-jpeg cut-png 50k 64M zeros".split(),  # noqa: SIM905
+)  # fmt: skip
+def test_a_file_that_is_no_photo_is_refused_and_leaves_nothing(studio, content):
+    assert list(at_fault(studio.upload(content))) == ["file"]
+
+    assert list(studio.deps.storage.keys()) == []
+    parts = studio.deps.settings.parts_dir
+    assert not parts.exists() or list(parts.iterdir()) == []
+
+
+@pytest.mark.parametrize("extra", [1, 2 * MIB])
+def test_a_photo_over_32_mebibytes_is_too_large(studio, extra):
+    content = picture() + b"\0" * (32 * MIB + extra)
+
+    assert said(studio.upload(content), 413)["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"photo": (io.BytesIO(b"x"), "x.jpg")}, {"file": "text"}, b"no multipart"],
+    ids=["nothing", "another field", "no file", "raw"],
+)
+def test_an_upload_without_its_file_names_the_field(studio, data):
+    answer = studio.call("ana", "POST", "/api/video/upload", data=data)
+
+    assert list(at_fault(answer)) == ["file"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "C:\\evil\\x.jpg", "a\u202egpj.exe", "<b>.jpg", "x" * 999]
+)
+def test_the_name_of_a_file_is_only_text_to_show(studio, name, tmp_path):
+    told = studio.upload(picture(), name).get_json()
+
+    assert "/" not in told["file_name"]
+    assert "\\" not in told["file_name"]
+    assert "\u202e" not in told["file_name"]
+    assert len(told["file_name"]) <= 120
+    assert list(studio.deps.storage.keys()) == [f"uploads/{told['sha256']}.jpg"]
+
+
+# -- media ------------------------------------------------------------------------------------
+
+
+def test_a_file_comes_in_parts_with_its_tag(studio, link):
+    part = studio.get(link, who=None, headers={"Range": "bytes=10-14"})
+
+    assert (part.status_code, part.get_data()) == (206, b"01234")
+    assert part.headers["Content-Range"] == "bytes 10-14/1000"
+    assert part.headers["Accept-Ranges"] == "bytes"
+    assert studio.get(link, who=None, headers={"Range": "bytes=-3"}).get_data() == b"789"
+
+    past = studio.get(link, who=None, headers={"Range": "bytes=1000-"})
+    said(past, 416)
+    assert past.headers["Content-Range"] == "bytes */1000"
+
+
+def test_a_file_that_the_client_has_is_not_sent_again(studio, link):
+    tag = studio.get(link, who=None).headers["ETag"]
+    again = studio.get(link, who=None, headers={"If-None-Match": tag})
+
+    assert (again.status_code, again.get_data()) == (304, b"")
+    assert urlsplit(link).path.split("/")[-1].removesuffix(".mp4") in tag
+
+
+def test_head_tells_all_but_the_bytes(studio, link):
+    answer = studio.call(None, "HEAD", link)
+
+    assert (answer.status_code, answer.get_data()) == (200, b"")
+    assert (answer.headers["Content-Length"], answer.content_type) == ("1000", "video/mp4")
+
+
+def test_a_file_is_only_ever_what_we_say_that_it_is(studio, link):
+    headers = studio.get(link, who=None).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"].startswith("private, max-age=")
+
+
+def test_an_altered_link_opens_nothing(studio, link):
+    path, _, query = link.partition("?")
+    expires, signature = (part.split("=", 1)[1] for part in query.split("&"))
+    other = ("B" if signature[0] == "A" else "A") + signature[1:]
+
+    for bad in (
+        path, f"{path}?e={expires}", f"{path}?s={signature}", f"{path}?e={int(expires) + 1}&s={signature}",
+        f"{path}?e={expires}&s={other}", f"{path}?e={expires}&s={signature[:-1]}", f"{path}?e=&s=",
+        f"{path}?e={'9' * 5000}&s={signature}", f"{path}?e=%D9%A1&s=%00%FF",
+        f"{path.replace('.mp4', '.webp')}?{query}",
+    ):  # fmt: skip
+        said(studio.get(bad, who=None), 403)
+
+
+def test_a_link_lives_at_least_twelve_hours_and_not_a_day_longer(studio, link):
+    studio.clock.pass_s(12 * 3600 - 1)
+    assert studio.get(link, who=None).status_code == 200
+
+    studio.clock.pass_s(12 * 3600 + 2)
+    said(studio.get(link, who=None), 403)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../secret_key", "..%2fsecret_key", "%2e%2e/secret_key", "uploads/../../secret_key", "/etc/passwd",
+        "%2fetc%2fpasswd", "..", ".", "a\\..\\b", "%00", "x%00.mp4", ".hidden", "uploads/.hidden", "a//b",
+        "a" * 3000,
+    ],
+)  # fmt: skip
+def test_a_key_that_leads_out_of_the_storage_is_not_there_even_when_signed(studio, key):
+    (studio.deps.settings.data_dir / "secret_key").touch()
+    expires = str(int(studio.clock.now().timestamp()) + 60)
+    mark = media_links._signature(studio.deps, unquote(key), expires)
+
+    answer = studio.get(f"/media/{key}?e={expires}&s={mark}", who=None, follow_redirects=True)
+
+    said(answer, 404)
+
+
+def test_a_file_that_is_missing_on_disk_is_not_found_and_says_what_happens_next(studio, link):
+    studio.deps.storage.remove(urlsplit(link).path.removeprefix("/media/"))
+
+    assert "fetched again" in said(studio.get(link, who=None), 404)["message"]

@@ -1,0 +1,178 @@
+"""The HTTP API: starting a take, once for each key, or hearing all that is wrong with it."""
+
+import json
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.services.client import (
+    MIB,
+    PHOTO_MODEL,
+    WISH,
+    at_fault,
+    said,
+)
+from tests.world import MODEL
+
+# -- start ------------------------------------------------------------------------------------
+
+
+def test_a_start_is_answered_after_one_commit_with_where_to_look(studio):
+    answer = studio.start()
+
+    assert answer.status_code == 202
+    told = answer.get_json()
+    assert told == {
+        "id": told["id"],
+        "status": "processing",
+        "state": "created",
+        "status_url": f"https://studio.example/api/video/status/{told['id']}",
+    }
+    assert studio.get(urlsplit(told["status_url"]).path).get_json()["id"] == told["id"]
+
+
+def test_everything_that_may_be_asked_for_is_taken_as_it_is(studio):
+    wish = {
+        **WISH,
+        "params": {"duration": "5", "aspect_ratio": "9:16"},
+        "style": {"camera": "Dolly in", "fabric": "sailcloth", "movement": "", "aesthetic": None},
+        "provider": "fal",
+        "image": None,
+    }
+
+    job = studio.get(f"/api/video/status/{studio.started(wish=wish)}").get_json()
+
+    assert job["params"] == wish["params"]
+    assert job["style"] == {"camera": "Dolly in", "fabric": "sailcloth"}
+    assert job["prompt"] == WISH["prompt"]
+    assert job["sent_prompt"] == "A red dress in the wind. Fabric: sailcloth. Camera: slow dolly in."
+
+
+def test_the_same_key_and_body_again_is_the_same_take_and_another_body_is_refused(studio):
+    first = studio.started(key="k-1")
+
+    assert studio.started(key="k-1", wish=dict(reversed(WISH.items()))) == first
+    error = said(studio.start({**WISH, "prompt": "A blue dress"}, key="k-1"), 409)
+    assert error["code"] == "idempotency_key_reused"
+
+    assert studio.started(key="k-2") != first
+    assert studio.started(key="k-1", who="ben") != first, "a key belongs to whoever used it"
+    assert len(studio.get("/api/video/history").get_json()["items"]) == 2
+
+
+def test_twenty_starts_at_once_with_one_key_are_one_take(studio):
+    together, answers = threading.Barrier(20), []
+
+    def start() -> None:
+        together.wait()
+        answers.append(studio.start(key="double-click"))
+
+    threads = [threading.Thread(target=start) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
+    assert len(studio.get("/api/video/history").get_json()["items"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+def test_a_key_that_can_not_be_one_is_named(studio, key):
+    assert list(at_fault(studio.start(key=key))) == ["Idempotency-Key"]
+
+
+def test_bad_input_is_answered_with_every_field_at_fault_at_once(studio):
+    wish = {
+        "model": MODEL,
+        "prompt": "",
+        "params": {"duration": 5, "aspect_ratio": "5:4", "colour": "red"},
+        "style": {"camera": 7, "mood": "grim", "fabric": "x" * 501},
+        "image": "no-such-upload",
+        "provider": "nobody",
+        "wings": 2,
+    }
+
+    faults = at_fault(studio.start(wish))
+
+    assert set(faults) == {
+        "prompt", "params.duration", "params.aspect_ratio", "params.colour", "style.camera", "style.mood",
+        "style.fabric", "image", "provider", "wings",
+    }  # fmt: skip
+    assert all(faults.values())
+    assert studio.get("/api/video/history").get_json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"prompt": "x"}, "model"), ({"model": None, "prompt": "x"}, "model"),
+        ({"model": 7, "prompt": "x"}, "model"),
+        ({"model": "fal-ai/no-such", "prompt": "x"}, "model"), ({"model": [MODEL], "prompt": "x"}, "model"),
+        ({"model": MODEL}, "prompt"), ({"model": MODEL, "prompt": "  \n"}, "prompt"),
+        ({"model": MODEL, "prompt": 7}, "prompt"), ({"model": MODEL, "prompt": "x" * 20_001}, "prompt"),
+        ({"model": MODEL, "prompt": "x\0"}, "prompt"), ({"model": MODEL, "prompt": "a\u202eb"}, "prompt"),
+        ({"model": MODEL, "prompt": "\ud800"}, "prompt"), ({**WISH, "params": []}, "params"),
+        ({**WISH, "params": "x"}, "params"), ({**WISH, "style": "x"}, "style"),
+        ({**WISH, "style": [1]}, "style"),
+        ({**WISH, "params": {"duration": None}}, "params.duration"),
+        ({**WISH, "params": {"duration": "99"}}, "params.duration"),
+        ({**WISH, "params": {"prompt": "another"}}, "params.prompt"),
+        ({**WISH, "params": {"seed\0": 1}}, "params.seed\ufffd"),
+        ({**WISH, "style": {"camera": "a\u2066b"}}, "style.camera"),
+        ({**WISH, "image": "https://x/y.jpg"}, "image"),
+        ({**WISH, "provider": "blackbox"}, "provider"), ({**WISH, "provider": 7}, "provider"),
+        ({**WISH, "provider": ["fal"]}, "provider"), ({"model": PHOTO_MODEL, "prompt": "x"}, "image"),
+        ({"model": PHOTO_MODEL, "prompt": "x", "image": "file:///etc/passwd"}, "image"),
+        ({"model": PHOTO_MODEL, "prompt": "x", "image": "https://"}, "image"),
+        ({"model": PHOTO_MODEL, "prompt": "x", "image": "http://[::1"}, "image"),
+        ({"model": PHOTO_MODEL, "prompt": "x", "image": 7}, "image"),
+        ({"model": PHOTO_MODEL, "prompt": "x", "image": "https://x/" + "y" * 2000}, "image"),
+        ([], "body"), ("text", "body"), (7, "body"), (None, "body"),
+    ],
+    ids=lambda part: ascii(part)[:60],
+)  # fmt: skip
+def test_a_field_at_fault_is_named(studio, wish, field):
+    faults = at_fault(studio.start(wish))
+
+    assert list(faults) == [field]
+    assert len(faults[field]) < 400, "a message does not repeat a whole prompt"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"model=x&prompt=y", b"\xff", b"[" * 100_000, b'{"a":' * 100_000, b"[" * 500 + b"]" * 500,
+        b'{"model": NaN}', b'{"params": {"seed": Infinity}}', b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"a": 1} x',
+        b'{"params": {"x": ' + b'{"a":' * 300 + b"1" + b"}" * 300 + b"}}", b"[" * 900 + b"]" * 900,
+    ],
+    ids=lambda body: f"{body[:14]!a}-{len(body)}",
+)  # fmt: skip
+def test_what_is_no_json_is_said_to_be_none(studio, body):
+    assert said(studio.start(body), 400)["code"] == "malformed_json"
+
+
+def test_a_number_without_end_is_no_value_of_a_field(studio):
+    body = json.dumps({**WISH, "params": {"cfg_scale": 0}}).replace(": 0", ": 1e999").encode()
+
+    assert list(at_fault(studio.start(body))) == ["params.cfg_scale"]
+
+
+def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(studio):
+    whole = json.dumps(WISH).encode()
+    whole += b" " * (MIB - len(whole))
+
+    assert studio.start(whole).status_code == 202
+    assert said(studio.start(whole + b" "), 413)["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["<script>alert(1)</script>", "'; DROP TABLE job; --", "{{7*7}} %s {0}", "../../etc/passwd"]
+)
+def test_a_prompt_is_text_everywhere(studio, prompt):
+    job = studio.get(f"/api/video/status/{studio.started(wish={**WISH, 'prompt': prompt})}").get_json()
+
+    assert job["prompt"] == prompt

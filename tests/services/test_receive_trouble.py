@@ -1,0 +1,240 @@
+"""When a delivery can be neither judged nor kept, what logs tell of it, and applying it again."""
+
+import dataclasses
+import logging
+import sqlite3
+
+import pytest
+from sqlalchemy import event, text
+from werkzeug.test import TestResponse
+
+from backend.domain.errors import NotAllowed, NotFound, NotNow
+from backend.domain.states import JobEvent
+from backend.models import Job
+from backend.providers.fal_keys import FalKeys
+from backend.providers.fal_webhook import token_of
+from backend.services import receive
+from backend.services.access import Role, Viewer
+from backend.store import engine
+from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, Post, body_of, failed, ok, verdict
+from tests.signing import SECOND_KEY, jwks, public, signed
+from tests.world import ADMIN, ANA
+
+# -- keys -------------------------------------------------------------------------------------
+
+
+def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_counts(post, fal):
+    job = post.job()
+    fal.status = 500
+
+    answer = post.deliver(job)
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"].isdigit()
+    assert (post.kept(), post.now(job), post.account()) == ([], job, None)
+
+    fal.status = 200
+    post.clock.pass_s(5)
+    assert verdict(post.deliver(job)) == "applied"
+
+
+def test_the_keys_of_the_last_run_serve_while_fal_publishes_none(post, fal, clock, tmp_path):
+    post.deliver(post.job())
+    fal.status = 500
+    again = FalKeys(fal.url, tmp_path / "data" / "fal_keys.json", clock)
+    restarted = Post(dataclasses.replace(post.deps, fal_keys=again), clock)
+
+    assert verdict(restarted.deliver(Job(id="j", request_id="req-late"))) == "orphan"
+
+
+def test_a_new_key_is_fetched_once_and_then_known(post, fal):
+    post.deliver(post.job())
+    fal.body = jwks(public(SECOND_KEY))
+    assert len(fal.asked) == 1
+
+    answers = [post.deliver(post.job(), key=SECOND_KEY) for _ in range(5)]
+
+    assert [verdict(answer) for answer in answers] == ["applied"] * 5
+    assert len(fal.asked) == 2
+
+
+def test_forgeries_lead_to_one_fetch_at_the_most(post, fal):
+    job = post.job()
+    post.deliver(post.job())
+    fal.asked.clear()
+    body = ok(job.request_id)
+    lines = signed(body, request_id=job.request_id, at=post.clock.now(), key=SECOND_KEY)
+
+    answers = {post.client.post(post.path(job.id), data=body, headers=lines).status_code for _ in range(500)}
+
+    assert answers == {401}
+    assert len(fal.asked) <= 1
+    assert len(post.kept()) == 1
+
+
+def test_with_keys_at_hand_a_delivery_needs_no_network(post, fal):
+    post.deliver(post.job())
+    fal.asked.clear()
+
+    for _ in range(10):
+        verdict(post.deliver(post.job()))
+
+    assert fal.asked == []
+
+
+# -- when it can not be kept ------------------------------------------------------------------
+
+
+def is_put_off(answer: TestResponse) -> bool:
+    return answer.status_code == 503 and answer.headers["Retry-After"].isdigit()
+
+
+def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypatch, tmp_path):
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 100)
+    job = post.job()
+    post.deps.store.close()  # connections are opened anew, with the shorter wait
+    other = sqlite3.connect(tmp_path / "data" / "dailies.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    assert is_put_off(post.deliver(job))
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert (post.kept(), post.now(job)) == ([], job)
+    assert verdict(post.deliver(job)) == "applied"
+
+
+def test_with_a_broken_database_fal_is_asked_to_come_again(post):
+    job = post.job()
+    with post.deps.store.begin() as session:
+        session.execute(text("ALTER TABLE delivery RENAME TO gone"))
+
+    assert is_put_off(post.deliver(job))
+    assert post.now(job) == job
+
+
+def test_nothing_is_acknowledged_before_it_is_committed(post):
+    """The commit itself fails; the line to the database is good for the next delivery all the same."""
+    job = post.job()
+    event.listen(post.deps.store.engine, "connect", lambda line, _: line.execute("PRAGMA foreign_keys = ON"))
+    post.deps.store.close()
+    with post.deps.store.begin() as session:
+        session.execute(text("CREATE TABLE parent (id INTEGER PRIMARY KEY)"))
+        session.execute(text("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"))
+        session.execute(
+            text("CREATE TRIGGER broken AFTER INSERT ON delivery BEGIN INSERT INTO child VALUES (1); END")
+        )
+
+    assert is_put_off(post.deliver(job))
+    assert (post.kept(), post.now(job)) == ([], job)
+
+    with post.deps.store.begin() as session:
+        session.execute(text("DROP TRIGGER broken"))
+    assert verdict(post.deliver(job)) == "applied"
+
+
+def test_on_a_full_disk_fal_is_asked_to_come_again(post):
+    job = post.job()
+    whole = ok("req-1") + b" " * (MIB // 2)
+    with post.deps.store.begin() as session:
+        pages = session.execute(text("PRAGMA page_count")).scalar_one()
+    event.listen(
+        post.deps.store.engine,
+        "connect",
+        lambda line, _: line.execute(f"PRAGMA max_page_count = {pages + 20}"),
+    )
+    post.deps.store.close()
+
+    assert is_put_off(post.deliver(job, whole))
+    assert (post.kept(), post.now(job)) == ([], job)
+    assert verdict(post.deliver(job, ok("req-1"))) == "applied"
+
+
+# -- what is told -----------------------------------------------------------------------------
+
+
+def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
+    caplog.set_level(logging.DEBUG)
+    job = post.job()
+    post.deliver(job)
+    post.deliver(job, failed(job.request_id))
+    post.deliver(job, token="wrong-token-of-this-test")
+    post.deliver(job, key=SECOND_KEY)
+    post.deliver(job, user_id="stranger")
+    post.deliver(job, b"<html>unreadable")
+    post.deliver(job, b"x" * (MIB + 1))
+    post.client.get(post.path(job.id))
+    with post.deps.store.begin() as session:
+        session.execute(text("ALTER TABLE delivery RENAME TO gone"))
+    post.deliver(job, ok(job.request_id, LINK + "?2"))
+
+    told = "\n".join(f"{line.getMessage()} {line.exc_text} {line.__dict__}" for line in caplog.records)
+    assert "delivery refused" in told
+    for secret in (
+        token_of(SECRET, job.id), "wrong-token-of-this-test", SECRET, FAL_KEY, LINK, "A red dress",
+        signed(ok("req-1"), request_id="req-1", at=post.clock.now())["X-Fal-Webhook-Signature"],
+    ):  # fmt: skip
+        assert secret not in told
+
+
+def test_an_answer_tells_a_forger_nothing_about_why(post):
+    job = post.job()
+    post.deliver(post.job(), user_id="ours")
+
+    answers = [
+        post.deliver(job, key=SECOND_KEY),
+        post.deliver(job, token="wrong"),
+        post.deliver(job, user_id="stranger"),
+        post.deliver(job, ok("req-of-nobody"), user_id="ours"),
+        post.deliver(job, headers={}),
+        post.deliver(Job(id="no-such-job", request_id="req-9"), token="wrong"),
+    ]
+
+    assert len({(answer.status_code, answer.get_data()) for answer in answers}) == 1
+
+
+# -- replay -----------------------------------------------------------------------------------
+
+
+def test_a_replay_has_the_effect_once(post):
+    job = post.job("running")
+    post.deliver(job, body_of(job.request_id, status="OK", payload=None, payload_error="x"))
+    (kept,) = post.kept()
+
+    assert receive.replay(post.deps, ADMIN, kept.id) == "running"
+    post.move(job, JobEvent.FINISHED)
+    post.move(job, JobEvent.SAVED)
+    stored = post.now(job)
+
+    assert [receive.replay(post.deps, ADMIN, kept.id) for _ in range(2)] == ["stored", "stored"]
+    assert post.now(job) == stored
+    assert post.kept()[0].replays == 3
+
+
+def test_an_orphan_is_applied_when_its_job_is_back(post):
+    job = post.job()
+    with post.deps.store.begin() as session:
+        session.execute(text("CREATE TABLE aside AS SELECT * FROM job"))
+        session.execute(text("DELETE FROM job"))
+    assert verdict(post.deliver(job)) == "orphan"
+    (kept,) = post.kept()
+    with pytest.raises(NotNow):
+        receive.replay(post.deps, ADMIN, kept.id)
+    with post.deps.store.begin() as session:
+        session.execute(text("INSERT INTO job SELECT * FROM aside"))
+
+    assert receive.replay(post.deps, ADMIN, kept.id) == "rendered"
+    assert receive.replay(post.deps, ADMIN, kept.id) == "rendered"
+    assert post.history(job).count("rendered") == 1
+
+
+def test_only_an_admin_replays_and_only_what_was_kept(post):
+    post.deliver(post.job())
+    (kept,) = post.kept()
+
+    for viewer in (ANA, Viewer("eve", Role.VIEWER)):
+        with pytest.raises(NotAllowed):
+            receive.replay(post.deps, viewer, kept.id)
+    with pytest.raises(NotFound):
+        receive.replay(post.deps, ADMIN, "no-such-delivery")
+    assert post.kept()[0].replays == 0
