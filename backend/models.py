@@ -80,6 +80,10 @@ class Job(SQLModel, table=True):
     estimate_usd: float | None = None
     price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
 
+    billed_units: float | None = None  #: what the provider counted; 0: nothing; None: not known (yet)
+    billed_usd: float | None = None
+    bill_tries: int = 0
+
     # where it stands
     state: str
     state_at: datetime = _moment()
@@ -222,6 +226,35 @@ class Fact(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     value: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    at: datetime = _moment()
+
+
+class Offer(SQLModel, table=True):
+    """One model as the provider last listed it."""
+
+    __tablename__ = "offer"
+
+    id: str = Field(primary_key=True)  #: the provider's endpoint id
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    at: datetime = _moment()
+
+
+class Line(SQLModel, table=True):
+    """One line of the ledger. Append only; what a take counts for is the sum of its lines."""
+
+    __tablename__ = "line"
+    __table_args__ = (Index("line_day", "day", "owner", "micros"), Index("line_job", "job_id", "micros"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str
+    owner: str
+    day: str  #: the UTC day on which the take was asked for, "2026-11-21"
+    kind: str  #: estimate, bill, release
+    micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
+    source: str  #: estimate, billed, unbilled, unknown
+    units: float | None = None
+    unit: str | None = None
+    unit_usd: float | None = None
     at: datetime = _moment()
 
 

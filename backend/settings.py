@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     fal_rest_url: str = "https://rest.fal.ai"
     fal_api_url: str = "https://api.fal.ai"
     fal_user_id: str = ""
+    budget_day_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_user_day_usd: float | None = Field(None, ge=0, le=1e9)
+    blackbox_api_key: SecretStr = SecretStr("")
+    blackbox_url: str = "https://api.blackbox.ai"
+    blackbox_models: Annotated[tuple[str, ...], NoDecode] = ("blackboxai/google/veo-3-fast",)
+    blackbox_timeout_s: float = Field(900.0, gt=0, le=3600)
+    blackbox_calls: int = Field(8, ge=1, le=500)
     fetch_allow: Annotated[tuple[str, ...], NoDecode] = ()
     sweep_interval_s: float = Field(5.0, gt=0, le=3600)
     lease_s: float = Field(15.0, ge=3, le=3600)
@@ -61,7 +68,18 @@ class Settings(BaseSettings):
             _check_allowed(part)
         return value
 
-    @field_validator("public_url", "media_url", "fal_queue_url", "fal_rest_url", "fal_api_url")
+    @field_validator("blackbox_models", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not value:
+            raise ValueError("names no model")
+        return value
+
+    @field_validator(
+        "public_url", "media_url", "fal_queue_url", "fal_rest_url", "fal_api_url", "blackbox_url"
+    )
     @classmethod
     def _url(cls, value: str) -> str:
         value = value.strip().rstrip("/")
@@ -110,6 +128,9 @@ class Settings(BaseSettings):
         here = f"127.0.0.1:{_port_or(usual, values.get('simulator_port'))}"
         for name in ("fal_queue_url", "fal_rest_url", "fal_api_url"):
             values.setdefault(name, f"http://{here}")
+        if not str(values.get("blackbox_api_key") or "").strip():
+            values["blackbox_api_key"] = DEMO_KEY
+            values.setdefault("blackbox_url", f"http://{here}/blackbox")
         allow = values.get("fetch_allow") or ""
         values["fetch_allow"] = f"{allow},{here}" if isinstance(allow, str) else (*allow, here)
         return values

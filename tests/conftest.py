@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
@@ -54,6 +55,19 @@ def deps(sim: Any, tmp_path: Path) -> Iterator[Deps]:
     migrate(made.store)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def blocking_deps(deps: Deps, sim: Any) -> Deps:
+    """The same with the blocking provider, two calls at once."""
+    settings = deps.settings.model_copy(
+        update={
+            "blackbox_api_key": SecretStr("sk-of-this-test"),
+            "blackbox_url": f"{sim.url}/blackbox",
+            "blackbox_calls": 2,
+        }
+    )
+    return build_deps(settings)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@
     │   ├── NotFound                404
     │   ├── KeyReused               409, the idempotency key names another request
     │   ├── TooLarge                413
-    │   └── NotNow                  409, the job is not in a state for that
+    │   ├── NotNow                  409, the job is not in a state for that
+    │   └── BudgetExceeded          402, a limit would be passed; says how much is left
     ├── ProviderError               one look at a provider did not give what was hoped
     │   ├── ProviderUnsent          provably not accepted: send later
     │   ├── ProviderRefused         a definite no: failed
@@ -22,6 +23,8 @@
     │   └── StorageFull             our own disk or bucket will not take it: try again later
     ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
     ├── KeysUnavailable             a webhook call that cannot be judged now: 503
+    ├── CatalogUnread               the provider's catalogue can't be had now: the old one stays
+    ├── NoCallFree                  a blocking provider has no call free: wait in line
     ├── Interrupted                 the worker is stopping: hand the work back
     ├── Outrun                      somebody else moved the job first: stop, do not retry
     └── SettingsError               the program cannot start like this
@@ -95,6 +98,21 @@ class NotNow(PersonError):
 
     status = 409
     code = "not_now"
+
+
+class BudgetExceeded(PersonError):
+    """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit."""
+
+    status = 402
+    code = "budget"
+
+    def __init__(self, left_usd: float, wanted_usd: float | None) -> None:
+        self.left_usd = max(0.0, left_usd)
+        wanted = f" It needs about ${wanted_usd:.2f}." if wanted_usd else ""
+        super().__init__(
+            f"Today's budget has ${self.left_usd:.2f} left.{wanted} Nothing was sent; ask for less, "
+            "wait until tomorrow (UTC), or have the limit raised."
+        )
 
 
 # -- the provider -----------------------------------------------------------------------------
@@ -200,6 +218,14 @@ class DeliveryRefused(DailiesError):
 
 class KeysUnavailable(DailiesError):
     """No key to judge this webhook call by: answer 503, so that it comes again."""
+
+
+class CatalogUnread(DailiesError):
+    """A call for the provider's catalogue failed, or an answer can't be read; the old catalogue stays."""
+
+
+class NoCallFree(DailiesError):
+    """As many calls of a blocking provider are held open as are allowed: wait in line."""
 
 
 class Interrupted(DailiesError):

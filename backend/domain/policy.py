@@ -27,6 +27,8 @@ ENDED_LOOKS = 12
 #: How long nothing is submitted after the provider refused our key; doubles with each refusal.
 PAUSE_FIRST_S = 20.0
 PAUSE_CAP_S = 300.0
+#: A job that waits for a free call of a blocking provider looks again after this.
+CALL_FREE_S = 1.0
 #: A `Retry-After` beyond this is not believed (an hour).
 RETRY_AFTER_CAP_S = 3600.0
 

@@ -16,8 +16,6 @@ from backend.media.child import Unfit
 
 #: The widest a poster is: twice a gallery card, for dense screens.
 POSTER_WIDTH_PX = 640
-#: A picture whose mean brightness (0 to 255) is below this is a fade-in, and shows nothing.
-DARK = 20
 #: Pictures larger than this on a side are refused before anything else: no camera makes them.
 SIDE_MAX_PX = 30_000
 #: Visibly the same as the original, at a third of its bytes.
@@ -35,10 +33,10 @@ def fit(width: int, height: int, width_max: int) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def is_dark(frame: VideoFrame) -> bool:
-    """Is there nothing to see in it?"""
-    brightness = _pixels(frame, 32, 32).convert("L").tobytes()
-    return sum(brightness) < DARK * len(brightness)
+def brightness(frame: VideoFrame) -> float:
+    """How bright a picture is in the mean, from 0 to 255."""
+    grey = _pixels(frame, 32, 32).convert("L").tobytes()
+    return sum(grey) / len(grey)
 
 
 def save_poster(frame: VideoFrame, path: Path) -> None:

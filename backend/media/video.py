@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 
 from backend.media.child import Unfit
 from backend.media.container import Container, recognise
-from backend.media.picture import is_dark, save_poster
+from backend.media.picture import brightness, save_poster
 
 if TYPE_CHECKING:  # generic for the type checker only
     AnyPacket = Packet[Any]
@@ -37,8 +37,9 @@ READ_BYTES = 1024 * 1024
 SIDE_MAX_PX = 8192
 #: How many packets at the end must decode.
 TAIL_PACKETS = 3
-#: A dark beginning is searched this far for a picture that shows something: two seconds.
+#: The beginning is searched this far for the picture that shows most (two seconds), in steps of a few.
 FADE_IN = 48
+FADE_IN_STEP = 8
 #: The container's own length and that of its packets may differ by this, or by a twentieth.
 SLACK_S = 1.0
 #: Where a packet that begins with this many zeros is a hole in the file, not a picture.
@@ -188,12 +189,10 @@ def _declared_s(reader: InputContainer) -> float:
 
 
 def _shown(reader: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoFrame:
-    """The first picture that shows something; the very first one where none of the next does."""
-    if not is_dark(first):
-        return first
+    """The picture that shows most: the brightest of the beginning, as many videos fade in."""
     reader.seek(0)
     stream.codec_context.flush_buffers()
-    return next((frame for frame in islice(reader.decode(stream), FADE_IN) if not is_dark(frame)), first)
+    return max(islice(reader.decode(stream), 0, FADE_IN, FADE_IN_STEP), key=brightness, default=first)
 
 
 def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> None:

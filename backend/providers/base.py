@@ -1,6 +1,6 @@
 """The Provider protocol and its outcomes. A provider tries once; what it raises says what to do next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -58,6 +58,7 @@ class Errored:
     message: str
     detail: Any = None
     cancelled: bool = False
+    billable_units: float | None = None
 
 
 Standing = Waiting | Working | Finished | Errored
@@ -125,6 +126,13 @@ class Provider(Protocol):
 
         Raises:
             ProviderBusy: no usable answer; ask again later.
+        """
+
+    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+        """Every model that the provider lists, as `catalog.model_from` reads it; [] when it lists none.
+
+        Raises:
+            CatalogUnread: a call failed or an answer can't be read.
         """
 
     def key_works(self) -> bool:

@@ -7,7 +7,7 @@ Source: Blackbox documentation, "Video generation", "Errors".
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +79,10 @@ class BlackboxProvider:
 
     def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
         """There are no records to look into."""
+        return []
+
+    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+        """Blackbox lists nothing; its models are named in the settings."""
         return []
 
     def key_works(self) -> bool:

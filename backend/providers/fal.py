@@ -8,9 +8,9 @@ Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -19,7 +19,6 @@ import fal_client.client as fal_globals
 import httpx
 import requests
 
-from backend.domain import policy
 from backend.domain.errors import (
     ProviderBusy,
     ProviderForgot,
@@ -28,7 +27,7 @@ from backend.domain.errors import (
     ProviderUnsent,
 )
 from backend.http import ANSWER_MAX_BYTES, OneCall
-from backend.providers import fal_answers
+from backend.providers import fal_answers, fal_catalog, fal_submit
 from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
 
 #: A connection that takes longer is given up: nothing has been sent yet, so it may be tried again.
@@ -39,8 +38,6 @@ SUBMIT_READ_S = 30.0
 SUBMIT_DEADLINE_S = 60.0
 #: Questions (status, result, cancel, listing) are cheap to repeat, so they wait less.
 ASK_S = 20.0
-#: Answers that mean a definite no: nothing was accepted and nothing is paid.
-REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
 #: How many pages of the request listing are read in one search.
 LISTING_PAGES = 5
 
@@ -79,17 +76,17 @@ class FalProvider:
                     headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
                 )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise _lost(call, error) from error
+            raise fal_submit.lost(call, error) from error
         if 200 <= response.status_code < 300:
             return self._receipt(model, body)
-        raise _refusal(response, body)
+        raise fal_submit.refusal(response, body)
 
     def status(self, ref: Ref) -> Standing:
         """See `Provider.status`. A failed request is a completed one with an error."""
         handle = self._handle(ref)
         standing = _asked(handle.status)
         if isinstance(standing, fal_client.Queued):
-            return Waiting(standing.position)
+            return Waiting(_position(standing.position))
         if isinstance(standing, fal_client.InProgress):
             return Working()
         completed = cast(fal_client.Completed, standing)
@@ -111,7 +108,7 @@ class FalProvider:
                 f"fal answered {response.status_code} when asked for the result.",
                 code=f"http_{response.status_code}",
             )
-        return failure
+        return replace(failure, billable_units=fal_answers.billable_units(response.headers))
 
     def cancel(self, ref: Ref) -> bool:
         """See `Provider.cancel`."""
@@ -160,6 +157,12 @@ class FalProvider:
                 break
         return found
 
+    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+        """See `Provider.catalogue`."""
+        return fal_catalog.read(
+            lambda path, query: self._http.get(f"{self._api_url}{path}", params=list(query)), told=told
+        )
+
     def key_works(self) -> bool:
         """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
         response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
@@ -184,7 +187,7 @@ class FalProvider:
             status_url=_text(answer.get("status_url")) or made.status_url,
             response_url=_text(answer.get("response_url")) or made.response_url,
             cancel_url=_text(answer.get("cancel_url")) or made.cancel_url,
-            queue_position=position if isinstance(position, int) else None,
+            queue_position=_position(position),
         )
 
     def _handle(self, ref: Ref) -> fal_client.SyncRequestHandle:
@@ -252,58 +255,6 @@ def _asked(question: Any) -> Any:
         raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
 
 
-def _lost(call: OneCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
-    if not call.connected:
-        return ProviderUnsent(
-            f"fal could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
-        )
-    why = "did not answer in time" if call.timed_out else "closed the line without an answer"
-    return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
-
-
-def _refusal(response: requests.Response, body: bytes) -> Exception:
-    """What an answer that is no acceptance means.
-
-    Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
-    some proxy in between leaves it open whether fal itself had accepted.
-    """
-    status, answer = response.status_code, fal_answers.parsed(body)
-    reason = fal_answers.reason(answer) or f"fal answered {status}"
-    detail = fal_answers.shown(body)
-    if status == 429:
-        wait = _retry_after_s(response.headers.get("Retry-After"))
-        return ProviderUnsent(
-            f"fal takes no more requests just now: {reason}",
-            code="http_429",
-            detail=detail,
-            retry_after_s=wait,
-        )
-    if status in REFUSALS:
-        code = fal_answers.error_type(answer) or f"http_{status}"
-        return ProviderRefused(reason, code=code, detail=detail, pauses=status in (401, 403))
-    if status >= 500 and fal_answers.is_fal_error(answer):
-        return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES)
-    return ProviderUnanswered(
-        f"Something between here and fal answered {status}. The take may have been accepted.",
-        code=f"http_{status}",
-        detail=detail,
-    )
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Seconds from a `Retry-After` header, which holds a number or a date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):
-            return None
-    return min(max(seconds, 0.0), policy.RETRY_AFTER_CAP_S) if seconds == seconds else None
-
-
 def _point_fal_client(queue_url: str, rest_url: str) -> None:
     """Aim fal_client at these hosts and switch its own retries off; it has no settings for either."""
     fal_globals.MAX_ATTEMPTS = 1
@@ -311,6 +262,12 @@ def _point_fal_client(queue_url: str, rest_url: str) -> None:
     fal_globals.REST_URL = rest_url
     if urlsplit(rest_url).hostname != "rest.fal.ai":
         fal_globals.CDN_URL = rest_url
+
+
+def _position(value: Any) -> int | None:
+    """A place in the line that can be believed and kept."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if fits else None
 
 
 def _stamp(moment: datetime) -> str:

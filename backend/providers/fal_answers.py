@@ -49,9 +49,9 @@ def outcome(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
     if video is None:
         said = reason(output)
         message = "The model finished without a video" + (f": {said}" if said else ".")
-        return Errored("no_video", message, detail=_trimmed(output))
+        return Errored("no_video", message, detail=_trimmed(output), billable_units=billable_units(headers))
     url, size = video
-    return Finished(url, size, output=output, billable_units=_number(headers.get("x-fal-billable-units")))
+    return Finished(url, size, output=output, billable_units=billable_units(headers))
 
 
 def video_of(output: Any) -> tuple[str, int | None] | None:
@@ -207,7 +207,9 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _number(value: str | None) -> float | None:
+def billable_units(headers: Mapping[str, str]) -> float | None:
+    """What fal counted for a request, in the unit of the model's price; None when it doesn't say."""
+    value = headers.get("x-fal-billable-units")
     try:
         number = float(value) if value is not None else None
     except ValueError:

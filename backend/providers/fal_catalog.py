@@ -34,7 +34,9 @@ def read(ask: Ask, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for category in CATEGORIES:
-        for item in _pages(ask, "/v1/models", [("category", category), ("expand", "openapi-3.0"), ("limit", str(PAGE))]):
+        for item in _pages(
+            ask, "/v1/models", [("category", category), ("expand", "openapi-3.0"), ("limit", str(PAGE))]
+        ):
             entry = _entry(item, category)
             found[entry["endpoint_id"]] = entry
         told(f"{category}: {len(found)} endpoints so far")
@@ -73,7 +75,10 @@ def _prices(ask: Ask, names: list[str], told: Callable[[str], None]) -> dict[str
             raise CatalogUnread("/v1/models/pricing answered without a list of prices")
         for item in listed:
             if isinstance(item, Mapping) and str(item.get("currency", "USD")).upper() == "USD":
-                prices[str(item.get("endpoint_id"))] = {"unit": item.get("unit"), "unit_usd": item.get("unit_price")}
+                prices[str(item.get("endpoint_id"))] = {
+                    "unit": item.get("unit"),
+                    "unit_usd": item.get("unit_price"),
+                }
         told(f"prices: {min(start + PRICES_AT_ONCE, len(names))} of {len(names)}")
     return prices
 
@@ -107,7 +112,7 @@ def _entry(item: Mapping[str, Any], category: str) -> dict[str, Any]:
 
 
 def _schema(document: Any) -> dict[str, Any]:
-    """The input's schema and the parts that it refers to. What is missing makes the model unusable, not us."""
+    """The input's schema and what it refers to. What is missing makes the model unusable, nothing else."""
     components = document.get("components") if isinstance(document, Mapping) else None
     schemas = components.get("schemas") if isinstance(components, Mapping) else None
     if not isinstance(schemas, Mapping):

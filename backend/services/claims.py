@@ -1,11 +1,13 @@
 """Claims: a job in a worker's hand, the moves that only its holder may make, and its heartbeat."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from sqlmodel import Session
 
 from backend.domain.errors import ProviderError
 from backend.domain.states import JobEvent
@@ -75,10 +77,19 @@ class Claims:
             jobs.renew(session, owners, until=until)
 
 
-def record(deps: Deps, claim: Claim, event: JobEvent, *, due_in_s: float | None = None, **values: Any) -> Job:
+def record(
+    deps: Deps,
+    claim: Claim,
+    event: JobEvent,
+    *,
+    due_in_s: float | None = None,
+    first: Callable[[Session], None] | None = None,
+    **values: Any,
+) -> Job:
     """Commit one move of a claimed job; afterwards `claim.job` is the row as it is now.
 
     due_in_s: when the job wants its next look; None: not by itself.
+    first: what must hold in the same transaction; it raises when it doesn't, and nothing is moved.
 
     Raises:
         Outrun: the job was moved by somebody else, or the claim is lost.
@@ -87,6 +98,8 @@ def record(deps: Deps, claim: Claim, event: JobEvent, *, due_in_s: float | None 
     if due_in_s is not None:
         values["due_at"] = now + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:
+        if first is not None:
+            first(session)
         claim.job = jobs.advance(
             session, claim.job.id, event, at=now, by=claim.by, owner=claim.owner, **values
         )

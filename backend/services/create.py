@@ -16,7 +16,7 @@ from backend.domain.text import fault_in
 from backend.models import Job
 from backend.providers import catalog
 from backend.providers.catalog import VideoModel
-from backend.services import photos
+from backend.services import photos, spend
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.store import jobs
@@ -64,6 +64,7 @@ def create_job(
         NotAllowed: the viewer may not start takes.
         InvalidRequest: names every field at fault; no job was made.
         KeyReused: the key was used for another wish.
+        BudgetExceeded: a limit would be passed; no job was made.
     """
     viewer.must(Role.CREATOR)
     _check_key(key)
@@ -76,6 +77,7 @@ def create_job(
     job = _row(deps, viewer, wish, key=key, mark=mark, parent_id=parent_id)
     try:
         with deps.store.begin() as session:
+            spend.reserve(deps, session, job)
             jobs.add(session, job, by=viewer.name)
             deps.carrier.wake(session, job.id)
     except IntegrityError:

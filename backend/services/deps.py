@@ -13,10 +13,24 @@ from backend.media.download import Limits
 from backend.media.guard import Guard
 from backend.media.storage import Storage
 from backend.providers.base import Provider
-from backend.providers.catalog import Catalog
+from backend.providers.catalog import VideoModel
 from backend.providers.fal_keys import FalKeys
 from backend.settings import Settings
 from backend.store.engine import Store
+
+
+class Models(Protocol):
+    """The models on offer now."""
+
+    def get(self, model_id: str) -> VideoModel:
+        """The model with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+
+    def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
+        """Models whose id, title, category or description hold every word of `q`."""
 
 
 class Carrier(Protocol):
@@ -43,7 +57,7 @@ class Deps:
     storage: Storage
     guard: Guard
     limits: Limits
-    catalog: Catalog
+    catalog: Models
     providers: Mapping[str, Provider]
     fal_keys: FalKeys
     carrier: Carrier = field(default_factory=RowCarrier)

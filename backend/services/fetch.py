@@ -134,8 +134,7 @@ def _save(deps: Deps, claim: Claim, video: Video) -> None:
     values: dict[str, Any] = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
     with deps.store.begin() as session:
         kept = videos.keep(session, video)
-        due_at = now if kept.preview_key is None else None
-        values |= {"video_id": kept.id, "due_at": due_at}
+        values |= {"video_id": kept.id, "due_at": now}  # its bill and its preview come next
         if job.state == JobState.STORED:
             claim.job = jobs.amend(session, job, owner=claim.owner, error=None, attempts=0, **values)
         else:

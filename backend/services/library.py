@@ -167,3 +167,19 @@ def usual_s(deps: Deps, model_id: str) -> Usual | None:
 def is_ended(job: Job) -> bool:
     """Has nothing more to come by itself."""
     return JobState(job.state) in ENDED
+
+
+def cost_source(job: Job) -> str:
+    """Where the price of a take comes from: `billed`, `estimate` or `unknown`."""
+    if job.billed_usd is not None:
+        return "billed"
+    return "unknown" if job.estimate_usd is None else "estimate"
+
+
+def queue_position(deps: Deps, job: Job) -> int | None:
+    """How many stand before this take: in the provider's line, or in ours for a blocking provider."""
+    provider = deps.providers.get(job.provider)
+    if job.state != JobState.CREATED or provider is None or not provider.blocking:
+        return job.queue_position
+    with deps.store.read() as session:
+        return jobs.count_ahead(session, job)

@@ -1,4 +1,4 @@
-"""The models on offer: refreshed from the provider whole or not at all, kept in the database, read from memory."""
+"""The models on offer: refreshed from the provider whole or not at all, kept in the database."""
 
 import logging
 import threading

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.providers.base import Errored, Finished
+from backend.services import spend
 from backend.store import jobs
 
 
@@ -47,6 +48,7 @@ def apply_finished(
         fetched_bytes=None,
         fetch_total_bytes=None,
         note=_late(job),
+        **_billed(session, job, finished.billable_units, at),
         **values,
     )
 
@@ -60,6 +62,9 @@ def apply_errored(
         Outrun: the job is past failing.
     """
     stopped = failed.cancelled and job.cancel_requested_at is not None
+    cost = charged(failed)
+    if cost == "maybe" and (values.get("request_id") or job.request_id):
+        values.setdefault("due_at", at)  # the provider is asked what it billed
     event = JobEvent.CANCELLED if stopped else JobEvent.ERRORED
     return jobs.advance(
         session,
@@ -71,13 +76,19 @@ def apply_errored(
         error={
             "code": failed.code,
             "message": failed.message,
-            "charged": charged(failed),
+            "charged": cost,
             "next": "It is not sent again by itself. You can use it again.",
             "detail": failed.detail,
             "at": at.isoformat(),
         },
+        **_billed(session, job, failed.billable_units, at),
         **values,
     )
+
+
+def _billed(session: Session, job: Job, units: float | None, at: datetime) -> dict[str, Any]:
+    """What the answer itself says of the bill; where it says nothing, the bill is asked for later."""
+    return {} if units is None else spend.settle(session, job, units, at=at)
 
 
 def charged(failed: Errored) -> str:
@@ -94,6 +105,10 @@ def charged(failed: Errored) -> str:
         "startup_timeout",
         "internal_error",
     }
+    if failed.cancelled or failed.billable_units == 0:
+        return "no"
+    if failed.billable_units:
+        return "yes"
     return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
 
 

@@ -1,15 +1,17 @@
 """Ask the provider where a job stands. Without any webhook this path alone brings every take home."""
 
 import logging
+from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import ENDED, JobEvent, JobState
 from backend.models import Job
 from backend.providers.base import Errored, Finished, Ref, Standing, Waiting
-from backend.services import outcome
+from backend.services import outcome, spend
 from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
+from backend.store import jobs
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +64,17 @@ def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             finish(deps, claim, standing)
         else:  # it had ended already, and no video came of it
-            defer(deps, claim, due_in_s=None, polls=job.polls + 1)
+            _close(deps, claim, standing.billable_units)
     else:
         _still_going(deps, claim, standing)
+
+
+def _close(deps: Deps, claim: Claim, units: float | None) -> None:
+    """Nothing more will come of this job: bill what the provider counted, or give the reservation back."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        billed = spend.settle(session, claim.job, units or 0.0, at=now)
+        claim.job = jobs.amend(session, claim.job, owner=claim.owner, due_at=None, **billed)
 
 
 def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
@@ -74,7 +84,7 @@ def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
         return
     wait_s = policy.poll_s(polls, first_s=deps.settings.first_poll)
     position = standing.queue_position if isinstance(standing, Waiting) else None
-    news = {"queue_position": position, "polls": polls, "attempts": 0}
+    news: dict[str, Any] = {"queue_position": position, "polls": polls, "attempts": 0}
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
         record(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **news)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
@@ -107,7 +117,7 @@ def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     """Believed only after several such answers in a row; then a person decides."""
     job = claim.job
     if job.state in ENDED:
-        defer(deps, claim, due_in_s=None)
+        _close(deps, claim, None)
         return
     seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
     told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")

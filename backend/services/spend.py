@@ -36,12 +36,12 @@ def reserve(deps: Deps, session: Session, job: Job) -> None:
     ledger.reserve(session, job)
 
 
-def settle(session: Session, job: Job, units: float | None, *, at: datetime) -> dict[str, float]:
+def settle(session: Session, job: Job, units: float, *, at: datetime) -> dict[str, float]:
     """Bill a job by what the provider counted; returns the columns that say so.
 
-    units: the provider's billable units; None or 0: nothing was billed.
+    units: the provider's billable units; 0: nothing was billed, and the reservation is given back.
     """
-    if not units:
+    if units == 0:
         ledger.release(session, job, at=at)
         return {"billed_units": 0.0, "billed_usd": 0.0}
     price = (job.price or {}).get("unit_usd")
@@ -60,7 +60,9 @@ def overview(deps: Deps, owner: str | None = None) -> Spent:
         today = ledger.spent(session, first_day=day, last_day=day, owner=owner)
         this_month = ledger.spent(session, first_day=month, last_day=day, owner=owner)
         held = jobs.estimates(session, states=[JobState.HELD], owner=owner)
-        unknown = jobs.count_unpriced(session, since=now.replace(hour=0, minute=0, second=0, microsecond=0), owner=owner)
+        unknown = jobs.count_unpriced(
+            session, since=now.replace(hour=0, minute=0, second=0, microsecond=0), owner=owner
+        )
         left = _left(deps, session, owner, now)
     return Spent(
         today_usd=today / ledger.MICROS,

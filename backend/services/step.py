@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.domain import policy
 from backend.domain.errors import Outrun
 from backend.domain.states import JobState
+from backend.services.bill import bill_job, wants_bill
 from backend.services.cancel import cancel_at_provider
 from backend.services.claims import Claim, Claims, defer
 from backend.services.deps import Deps
@@ -68,11 +69,16 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
 
 
 def _tend(deps: Deps, claim: Claim) -> None:
-    """A stored job is due when its file has gone missing, or has no preview yet."""
+    """A stored job is due when its file has gone missing, its bill is not known, or it has no preview yet."""
     assert claim.job.video_id is not None
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
-    (fetch_video if video.missing_at is not None else make_preview)(deps, claim)
+    if video.missing_at is not None:
+        fetch_video(deps, claim)
+    elif wants_bill(claim.job):
+        bill_job(deps, claim)
+    else:
+        make_preview(deps, claim)
 
 
 def _nothing(deps: Deps, claim: Claim) -> None:

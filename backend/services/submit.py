@@ -1,18 +1,19 @@
 """Send a created job to its provider, once."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.domain.errors import NoCallFree, ProviderRefused, ProviderUnanswered, ProviderUnsent
 from backend.domain.states import TRANSITIONS, JobEvent
 from backend.models import Job
-from backend.providers.base import Receipt
+from backend.providers.base import Errored, Finished, Receipt
 from backend.providers.fal_webhook import token_of
-from backend.services import pause, photos
+from backend.services import outcome, pause, photos
 from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
 from backend.store import jobs
@@ -20,6 +21,14 @@ from backend.store import jobs
 log = logging.getLogger(__name__)
 
 AGAIN = "It is tried again by itself; nothing was charged."
+WATCHED = (
+    "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
+    "you can keep waiting, send it again or give up."
+)
+NOT_ASKED = (
+    "It is not sent again by itself, and this provider can't be asked: you can send it again, "
+    "which may pay for it twice, or give up."
+)
 
 
 def submit_job(deps: Deps, claim: Claim) -> None:
@@ -37,9 +46,21 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=False)
         return
-    job = record(deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0, image_link=link, attempts=claim.job.attempts)
     try:
-        receipt = deps.provider(job.provider).submit(job.model, payload, webhook_url=webhook_url(deps, job))
+        job = record(
+            deps,
+            claim,
+            JobEvent.SUBMIT_BEGUN,
+            due_in_s=0,
+            first=_call_free(deps, claim.job),
+            image_link=link,
+            attempts=claim.job.attempts,
+        )
+    except NoCallFree:
+        defer(deps, claim, due_in_s=policy.CALL_FREE_S)
+        return
+    try:
+        answer = deps.provider(job.provider).submit(job.model, payload, webhook_url=webhook_url(deps, job))
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=True)
     except ProviderRefused as error:
@@ -47,12 +68,37 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     except ProviderUnanswered as error:
         hold(deps, claim, error)
     else:
-        _accepted(deps, claim, receipt)
+        if isinstance(answer, Receipt):
+            _accepted(deps, claim, answer)
+        else:
+            _ended(deps, claim, answer)
+
+
+def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
+    """Refuses to begin while a blocking provider has all its calls open, over all workers."""
+    if not deps.provider(job.provider).blocking:
+        return None
+
+    def check(session: Session) -> None:
+        if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= deps.settings.blackbox_calls:
+            raise NoCallFree(f"all calls of {job.provider} are open")
+
+    return check
+
+
+def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+    """A blocking provider's call came to its end; that is a fact, whoever holds the job by now."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        job = jobs.get(session, claim.job.id)
+        sent_at = job.submitted_at or job.state_at
+        claim.job = outcome.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+    log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
 
 
 def webhook_url(deps: Deps, job: Job) -> str | None:
     """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
-    if not deps.settings.webhooks_reach_us:
+    if deps.provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
         return None
     token = token_of(deps.settings.secret_key.get_secret_value(), job.id)
     return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
@@ -65,8 +111,7 @@ def hold(deps: Deps, claim: Claim, error: Exception) -> None:
         deps,
         error,
         charged="maybe",
-        next_step="It is not sent again by itself. Its webhook and the provider's records are "
-        "watched for it; you can keep waiting, send it again or give up.",
+        next_step=NOT_ASKED if deps.provider(claim.job.provider).blocking else WATCHED,
     )
     record(
         deps,

@@ -54,10 +54,10 @@ class Simulator:
             return False
         return not self.config.key or key.strip() == self.config.key
 
-    def faults_for(self, endpoint: str, given: JSON, text: str) -> wanted.Faults:
+    def faults_for(self, endpoint: str, given: JSON, text: str, posted: JSON | None = None) -> wanted.Faults:
         """The faults of a POST: its prompt's markers, and those of every rule that matches, used once."""
         faults = wanted.of_prompt(given.get("prompt"))
-        if "times" in faults and self._seen(endpoint, given) > wanted.number(faults, "times"):
+        if "times" in faults and self._seen(endpoint, posted or given) > wanted.number(faults, "times"):
             faults = {}
         for rule in self.ledger.rules():
             if (rule.match is None or rule.match in endpoint or rule.match in text) and self.ledger.spend(

@@ -40,12 +40,14 @@ def routes(sim: "Simulator") -> Blueprint:
         asked = request.get_json(silent=True)
         given = _input(asked) if isinstance(asked, dict) else None
         model = str(asked.get("model") if isinstance(asked, dict) else "")
-        post = sim.ledger.save_post(Post(at=time.time(), endpoint=model, input=asked, webhook=None, headers={}))
+        post = sim.ledger.save_post(
+            Post(at=time.time(), endpoint=model, input=asked, webhook=None, headers={})
+        )
         if not sim.knows(request.headers.get("Authorization")):
             return _refused(sim, post, 401)
         if given is None or not model:
             return _refused(sim, post, 400)
-        faults = sim.faults_for(model, given, str(given.get("prompt")))
+        faults = sim.faults_for(model, given, str(given.get("prompt")), asked)
         if "http" in faults:
             return _refused(sim, post, int(wanted.number(faults, "http")))
         return _completed(sim, post, given, faults)

@@ -7,13 +7,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, func, or_, update
+from sqlalchemy import Update, and_, func, or_, update
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound, Outrun
 from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
+from backend.store import ledger
 from backend.store.rows import insert, insert_row
+
+#: States that end a job without a video; what it was reserved for is given back when nothing was charged.
+UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
 def add(session: Session, job: Job, *, by: str) -> Job:
@@ -50,21 +54,33 @@ def history(session: Session, job_id: str) -> Sequence[History]:
     return session.exec(select(History).where(History.job_id == job_id).order_by(col(History.id))).all()
 
 
-def due(session: Session, *, now: datetime, states: Collection[JobState], limit: int) -> list[str]:
-    """Ids of jobs that want a look now and that nobody has in hand, the longest waiting first."""
-    return list(
-        session.exec(
-            select(Job.id)
-            .where(col(Job.due_at) <= now, _free(now), col(Job.state).in_(states))
-            .order_by(col(Job.due_at))
-            .limit(limit)
-        ).all()
-    )
+def due(
+    session: Session,
+    *,
+    now: datetime,
+    states: Collection[JobState],
+    limit: int,
+    sent_by: Collection[str] | None = None,
+    not_sent_by: Collection[str] = (),
+) -> list[str]:
+    """Ids of jobs that want a look now and that nobody has in hand, the longest waiting first.
+
+    sent_by: only of these providers. not_sent_by: leave out what these are about to be sent.
+    """
+    clauses = [col(Job.due_at) <= now, _free(now), col(Job.state).in_(states)]
+    if sent_by is not None:
+        clauses.append(col(Job.provider).in_(sent_by))
+    if not_sent_by:
+        clauses.append(~and_(col(Job.state) == JobState.CREATED, col(Job.provider).in_(not_sent_by)))
+    return list(session.exec(select(Job.id).where(*clauses).order_by(col(Job.due_at)).limit(limit)).all())
 
 
 def next_due_at(session: Session, *, now: datetime) -> datetime | None:
-    """When the next job falls due or its dead claim runs out; None when nothing is waiting."""
-    waiting = session.exec(select(func.min(Job.due_at)).where(_free(now))).one()
+    """When the next job falls due, or a claim runs out; None when nothing is waiting.
+
+    What is due already counts as seen: it is in somebody's hand, or waits for a hand to be free.
+    """
+    waiting = session.exec(select(func.min(Job.due_at)).where(col(Job.due_at) > now)).one()
     claimed = session.exec(select(func.min(Job.claimed_until)).where(col(Job.claimed_until) > now)).one()
     return min((at for at in (waiting, claimed) if at is not None), default=None)
 
@@ -133,6 +149,8 @@ def advance(
     if job is None:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
     _write_down(session, job_id, event, target, at=at, by=by, note=note)
+    if target in UNPAID_ENDS and (job.error or {}).get("charged") == "no":
+        ledger.release(session, job, at=at)
     return job
 
 
@@ -219,3 +237,41 @@ def fetching(session: Session) -> set[str]:
 def count_due(session: Session, *, now: datetime) -> int:
     """How many jobs wait for a look that nobody has begun."""
     return session.exec(select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))).one()
+
+
+def estimates(session: Session, *, states: Collection[JobState], owner: str | None = None) -> float:
+    """The sum of what jobs in these states were estimated at, in dollars."""
+    query = select(func.coalesce(func.sum(Job.estimate_usd), 0.0)).where(col(Job.state).in_(states))
+    if owner is not None:
+        query = query.where(Job.owner == owner)
+    return float(session.exec(query).one() or 0.0)
+
+
+def count_unpriced(session: Session, *, since: datetime, owner: str | None = None) -> int:
+    """How many jobs since then have neither an estimate nor a bill."""
+    query = (
+        select(func.count())
+        .select_from(Job)
+        .where(col(Job.created_at) >= since, col(Job.estimate_usd).is_(None), col(Job.billed_usd).is_(None))
+    )
+    if owner is not None:
+        query = query.where(Job.owner == owner)
+    return session.exec(query).one()
+
+
+def count_calls(session: Session, provider: str, *, now: datetime) -> int:
+    """How many calls to a blocking provider are held open now, over all workers."""
+    return session.exec(
+        select(func.count())
+        .select_from(Job)
+        .where(Job.state == JobState.SUBMITTING, Job.provider == provider, col(Job.claimed_until) > now)
+    ).one()
+
+
+def count_ahead(session: Session, job: Job) -> int:
+    """How many jobs of the same provider were asked for before this one and are not sent yet."""
+    return session.exec(
+        select(func.count())
+        .select_from(Job)
+        .where(Job.state == JobState.CREATED, Job.provider == job.provider, col(Job.id) < job.id)
+    ).one()

@@ -26,7 +26,11 @@ def reserve(session: Session, job: Job) -> None:
     """Count a new job's estimate; an unknown one counts nothing, and says so."""
     known = job.estimate_usd is not None
     _write(
-        session, job, "estimate", micros(job.estimate_usd or 0.0), at=job.created_at,
+        session,
+        job,
+        "estimate",
+        micros(job.estimate_usd or 0.0),
+        at=job.created_at,
         source="estimate" if known else "unknown",
     )
 
@@ -62,7 +66,14 @@ def of_job(session: Session, job_id: str) -> Sequence[Line]:
 
 
 def _write(
-    session: Session, job: Job, kind: str, amount: int, *, at: datetime, source: str, units: float | None = None
+    session: Session,
+    job: Job,
+    kind: str,
+    amount: int,
+    *,
+    at: datetime,
+    source: str,
+    units: float | None = None,
 ) -> None:
     price = job.price or {}
     line: dict[str, Any] = {

@@ -146,7 +146,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "parent_id": job.parent_id,
         "request_id": job.request_id,
         "elapsed_s": round(take.elapsed_s(deps.clock.now()), 3),
-        "queue_position": job.queue_position,
+        "queue_position": library.queue_position(deps, job),
         "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}
         if job.fetched_bytes is not None
         else None,
@@ -156,8 +156,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "video": _video_json(deps, take),
         "cost": {
             "estimate_usd": job.estimate_usd,
-            "billed_usd": None,
-            "source": "unknown" if job.estimate_usd is None else "estimate",
+            "billed_usd": job.billed_usd,
+            "source": library.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),
         **{

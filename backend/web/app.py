@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from backend.domain.errors import InvalidRequest, MediaError, PersonError, StorageFull
+from backend.domain.errors import BudgetExceeded, InvalidRequest, MediaError, PersonError, StorageFull
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
@@ -54,6 +54,8 @@ def _person_error(problem: PersonError) -> ResponseReturnValue:
     more: dict[str, Any] = {}
     if isinstance(problem, InvalidRequest):
         more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
+    if isinstance(problem, BudgetExceeded):
+        more["left_usd"] = round(problem.left_usd, 6)
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
     return error(problem.status, problem.code, str(problem), headers=headers, **more)
 

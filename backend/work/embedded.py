@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,10 +42,24 @@ FINISH_S = 5.5
 #: Without any sign this is how long the worker sleeps at the most before it asks what is due.
 IDLE_S = 5.0
 
-KINDS: Mapping[str, tuple[frozenset[JobState], int]] = {
-    "asking": (steps.ASKING, ASKING_THREADS),
-    "fetching": (steps.FETCHING, FETCHING_THREADS),
-}
+
+@dataclass(frozen=True)
+class Kind:
+    """Looks that share a pool of threads. which: narrows the jobs that want one, as `jobs.due` takes it."""
+
+    threads: int
+    states: frozenset[JobState]
+    which: Mapping[str, Any] = field(default_factory=dict)
+
+
+def kinds(deps: Deps) -> dict[str, Kind]:
+    """A pool each for short questions, for files, and for calls that a provider holds open."""
+    blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
+    return {
+        "asking": Kind(ASKING_THREADS, steps.ASKING, {"not_sent_by": blocking}),
+        "fetching": Kind(FETCHING_THREADS, steps.FETCHING),
+        "calling": Kind(deps.settings.blackbox_calls, frozenset({JobState.CREATED}), {"sent_by": blocking}),
+    }
 
 
 class Worker:
@@ -55,12 +70,13 @@ class Worker:
         self._claims = Claims(deps)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._lock = threading.Lock()
-        self._in_hand: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._kinds = kinds(deps)
+        self._in_hand: dict[str, set[str]] = {name: set() for name in self._kinds}
         self._nudge = threading.Event()
         self._scheduler = BackgroundScheduler(
             executors={
                 "default": ThreadPoolExecutor(3),
-                **{kind: ThreadPoolExecutor(threads) for kind, (_, threads) in KINDS.items()},
+                **{name: ThreadPoolExecutor(kind.threads) for name, kind in self._kinds.items()},
             },
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
@@ -136,13 +152,13 @@ class Worker:
         """Give due jobs to free threads; returns when to look again if nothing happens before."""
         now = self._deps.clock.now()
         with self._deps.store.read() as session:
-            for kind, (states, threads) in KINDS.items():
-                in_hand = self._copy(kind)
-                if len(in_hand) < threads:
-                    due = jobs.due(session, now=now, states=states, limit=threads + len(in_hand))
-                    self._give(
-                        [job_id for job_id in due if job_id not in in_hand][: threads - len(in_hand)], kind
-                    )
+            for name, kind in self._kinds.items():
+                in_hand = self._copy(name)
+                free = kind.threads - len(in_hand)
+                if free > 0:
+                    limit = kind.threads + len(in_hand)
+                    due = jobs.due(session, now=now, states=kind.states, limit=limit, **kind.which)
+                    self._give([job_id for job_id in due if job_id not in in_hand][:free], name)
             next_at = jobs.next_due_at(session, now=now)
         return min(next_at or now + timedelta(seconds=IDLE_S), now + timedelta(seconds=IDLE_S))
 

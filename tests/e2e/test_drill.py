@@ -102,9 +102,8 @@ def lanes(
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_take_survives_a_kill(lanes: Lanes, point: Point) -> None:
     went_on_s = lanes.judge(point)
-    print(
-        f"{point.name} | {'–' if went_on_s is None else f'{went_on_s:.1f} s'} | {point.ends}"
-    )  # seen with -s
+    after = "–" if went_on_s is None else f"{went_on_s:.1f} s"
+    print(f"| {point.name} | {point.process} | {after} | {point.ends} |")  # a row of docs/reliability.md
     assert went_on_s is None or went_on_s < GOES_ON_S
 
 
@@ -116,6 +115,20 @@ def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(lanes: Lanes) -> None
     asked = [download["range"] for download in downloads]
     assert asked[0] is None
     assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 8_000
+
+
+def test_a_webhook_that_was_kept_and_not_acknowledged_comes_again_and_is_counted(lanes: Lanes) -> None:
+    lanes.judge(point_called("webhook: committed, not acknowledged"))
+    sql = (
+        "SELECT verdict, copies FROM delivery JOIN job ON job.id = job_id "
+        "WHERE prompt LIKE '%committed, not acknowledged%'"
+    )
+
+    def kept() -> list[tuple[str, int]]:
+        found = [row for drill in lanes.drills for row in drill.studio.rows(sql)]
+        return [(row["verdict"], row["copies"]) for row in found]
+
+    eventually(lambda: kept() == [("applied", 2)])
 
 
 def test_after_the_drill_nothing_is_lost_and_nothing_lies_about(lanes: Lanes) -> None:

@@ -189,7 +189,7 @@ def test_models_are_found_by_words_and_provider(studio):
     assert MODEL in found("q=kling")
     assert all("kling" in model_id for model_id in found("q=kling"))
     assert found("q=no-such-model-anywhere") == found("provider=nobody") == []
-    assert found("provider=fal") == found("")
+    assert [*found("provider=fal"), *found("provider=blackbox")] == found("")
 
 
 # -- cancel -----------------------------------------------------------------------------------

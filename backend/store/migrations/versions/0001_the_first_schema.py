@@ -74,6 +74,9 @@ def upgrade() -> None:
         sa.Column("image_link", sa.Text(), nullable=True),
         sa.Column("estimate_usd", sa.Float(), nullable=True),
         sa.Column("price", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("billed_units", sa.Float(), nullable=True),
+        sa.Column("billed_usd", sa.Float(), nullable=True),
+        sa.Column("bill_tries", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("state_at", Moment(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -136,6 +139,32 @@ def upgrade() -> None:
             postgresql_where=sa.text("video_id IS NOT NULL"),
         )
 
+    op.create_table(
+        "line",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("micros", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("units", sa.Float(), nullable=True),
+        sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("unit_usd", sa.Float(), nullable=True),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("line", schema=None) as batch_op:
+        batch_op.create_index("line_day", ["day", "owner", "micros"], unique=False)
+        batch_op.create_index("line_job", ["job_id", "micros"], unique=False)
+
+    op.create_table(
+        "offer",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "sweep",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -211,6 +240,12 @@ def downgrade() -> None:
     op.drop_table("upload")
     op.drop_table("token")
     op.drop_table("sweep")
+    op.drop_table("offer")
+    with op.batch_alter_table("line", schema=None) as batch_op:
+        batch_op.drop_index("line_job")
+        batch_op.drop_index("line_day")
+
+    op.drop_table("line")
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.drop_index(
             "job_video",

@@ -1,0 +1,138 @@
+"""Money: every amount says where it comes from, and no limit is passed, however many start at once."""
+
+import threading
+
+import pytest
+
+from backend.domain.errors import BudgetExceeded
+from backend.services import library, spend
+from backend.services.access import Role, Viewer
+from backend.store import ledger
+from tests.world import ANA, World
+
+#: A model without a price that can be known beforehand.
+UNPRICED = "fal-ai/veo3.1"
+
+
+def limited(world, **limits) -> World:
+    from dataclasses import replace
+
+    settings = world.deps.settings.model_copy(update=limits)
+    return World(replace(world.deps, settings=settings), world.sim)
+
+
+def lines(world, job) -> list[tuple[str, int, str]]:
+    with world.deps.store.read() as session:
+        return [(line.kind, line.micros, line.source) for line in ledger.of_job(session, job.id)]
+
+
+def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_place(world):
+    job = world.ask(params={"duration": "5"})
+    assert spend.overview(world.deps).today_usd == pytest.approx(0.70)
+    stored = world.until(job, "stored")
+    for _ in range(3):
+        world.hurry(job)
+        world.look(job)
+    billed = world.job(stored)
+    assert library.cost_source(billed) == "billed"
+    assert billed.billed_usd == pytest.approx(billed.billed_units * 0.14)
+    assert billed.estimate_usd == pytest.approx(0.70)
+    assert spend.overview(world.deps).today_usd == pytest.approx(billed.billed_usd)
+
+
+@pytest.mark.parametrize("webhook", ["never", ""])
+def test_a_take_that_failed_unbilled_gives_its_reservation_back(world, webhook):
+    job = world.until(world.ask(f"[sim:error=500 {webhook}]"), "failed")
+    world.hurry(job)
+    world.look(job)
+    assert spend.overview(world.deps).today_usd == 0
+
+
+def test_a_refused_take_gives_its_reservation_back_at_once(world):
+    world.look(world.ask("[sim:http=422]"))
+    assert spend.overview(world.deps).today_usd == 0
+
+
+def test_a_take_that_was_never_sent_gives_its_reservation_back(world):
+    from backend.services.cancel import cancel_job
+
+    job = world.ask()
+    cancel_job(world.deps, ANA, job.id)
+    assert [kind for kind, _, _ in lines(world, job)] == ["estimate", "release"]
+    assert spend.overview(world.deps).today_usd == 0
+
+
+def test_a_held_take_counts_and_is_shown_as_money_at_risk(world):
+    world.look(world.ask("[sim:proxy=502]"))
+    seen = spend.overview(world.deps)
+    assert seen.today_usd == pytest.approx(0.70)
+    assert seen.at_risk_usd == pytest.approx(0.70)
+
+
+def test_a_price_that_nobody_knows_is_never_guessed(world):
+    job = world.ask(model=UNPRICED)
+    assert job.estimate_usd is None
+    assert library.cost_source(job) == "unknown"
+    assert lines(world, job) == [("estimate", 0, "unknown")]
+    assert spend.overview(world.deps).unknown == 1
+
+
+def test_a_start_beyond_the_limit_is_refused_and_says_how_much_is_left(world):
+    poor = limited(world, budget_day_usd=1.0)
+    poor.ask()
+    with pytest.raises(BudgetExceeded) as refused:
+        poor.ask("Another")
+    assert refused.value.left_usd == pytest.approx(0.30)
+    assert "$0.30" in str(refused.value)
+    assert len(library.list_takes(world.deps, ANA).items) == 1
+
+
+def test_a_persons_limit_is_theirs_alone(world):
+    poor = limited(world, budget_user_day_usd=1.0)
+    poor.ask()
+    with pytest.raises(BudgetExceeded):
+        poor.ask("Another")
+    poor.ask("Mine", viewer=Viewer("ben", Role.CREATOR))
+
+
+def test_a_used_up_limit_refuses_even_what_has_no_price(world):
+    poor = limited(world, budget_day_usd=0.70)
+    poor.ask(model=UNPRICED)
+    poor.ask()
+    with pytest.raises(BudgetExceeded):
+        poor.ask(model=UNPRICED)
+
+
+def test_thirty_starts_at_the_same_moment_can_not_overrun_a_limit_and_what_fits_is_accepted(world):
+    poor = limited(world, budget_day_usd=3.50)
+    made, refused = [], []
+
+    def start(number: int) -> None:
+        try:
+            made.append(poor.ask(f"Take {number}"))
+        except BudgetExceeded as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=start, args=(number,)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (5, 25)
+    assert spend.overview(world.deps).today_usd == pytest.approx(3.50)
+
+
+def test_a_retry_of_the_same_start_is_not_counted_twice(world):
+    poor = limited(world, budget_day_usd=1.0)
+    assert poor.ask(key="once").id == poor.ask(key="once").id
+    assert spend.overview(world.deps).today_usd == pytest.approx(0.70)
+
+
+def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
+    monkeypatch.setattr("backend.providers.fal_answers.billable_units", lambda headers: None)
+    job = world.until(world.ask(), "stored")
+    for _ in range(3):
+        world.hurry(job)
+        world.look(job)
+    assert library.cost_source(world.job(job)) == "estimate"
+    assert spend.overview(world.deps).today_usd == pytest.approx(0.70)
