@@ -143,7 +143,6 @@ def post(port: int, path: str, body: Any, headers: dict[str, str] | None = None)
 
 def show(results: list[Result]) -> None:
     for result in results:
-        sign = "≥" if (result.value >= result.limit) == result.good and result.good else "≤"
         mark = "ok  " if result.good else "MISS"
         print(
             f"{mark} {result.name}: {result.value:.3g} {result.unit} (limit {result.limit:g}) {result.note}"

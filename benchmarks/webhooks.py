@@ -1,4 +1,4 @@
-"""A delivery verified and durable, against a bare Flask route with the same signature check and one insert."""
+"""A delivery verified and durable, against a bare Flask route with the same check and one insert."""
 
 import hashlib
 import http.server

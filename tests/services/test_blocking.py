@@ -138,9 +138,10 @@ def test_a_photo_travels_inside_the_call(world):
 
 
 def test_without_a_key_its_models_are_shown_and_can_not_be_used(deps, sim):
+    from pydantic import SecretStr
+
     from backend.bootstrap import build_deps
     from backend.domain.errors import InvalidRequest
-    from pydantic import SecretStr
 
     settings = deps.settings.model_copy(update={"blackbox_api_key": SecretStr("")})
     keyless = World(build_deps(settings), sim)
@@ -155,11 +156,30 @@ def test_without_a_key_its_models_are_shown_and_can_not_be_used(deps, sim):
     ("answer", "link"),
     [
         ({"choices": [{"message": {"content": "https://a.example/v.mp4"}}]}, "https://a.example/v.mp4"),
-        ({"choices": [{"message": {"content": "Here: [video](https://a.example/v.mp4)."}}]}, "https://a.example/v.mp4"),
-        ({"choices": [{"message": {"content": "See https://a.example/page and https://a.example/v.mp4?x=1"}}]},
-         "https://a.example/v.mp4?x=1"),
-        ({"choices": [{"message": {"content": [{"type": "video_url", "video_url": {"url": "https://a.example/v"}}]}}]},
-         "https://a.example/v"),
+        (
+            {"choices": [{"message": {"content": "Here: [video](https://a.example/v.mp4)."}}]},
+            "https://a.example/v.mp4",
+        ),
+        (
+            {
+                "choices": [
+                    {"message": {"content": "See https://a.example/page and https://a.example/v.mp4?x=1"}}
+                ]
+            },
+            "https://a.example/v.mp4?x=1",
+        ),
+        (
+            {
+                "choices": [
+                    {
+                        "message": {
+                            "content": [{"type": "video_url", "video_url": {"url": "https://a.example/v"}}]
+                        }
+                    }
+                ]
+            },
+            "https://a.example/v",
+        ),
         ({"video_url": "https://a.example/v.mp4"}, "https://a.example/v.mp4"),
         ({"data": {"video_url": "https://a.example/v.mp4"}}, "https://a.example/v.mp4"),
         ({"data": [{"url": "https://a.example/v.mp4"}]}, "https://a.example/v.mp4"),
@@ -190,5 +210,3 @@ def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
     thread.join(30)
     world.until(job, "stored")
     assert calls(world) == 1
-
-

@@ -28,23 +28,46 @@ def photo(world, viewer=ANA) -> str:
 
 def test_every_field_at_fault_is_named_at_once(world):
     named = faults(
-        world, model=MODEL, prompt="", params={"duration": 5, "colour": "red"}, style={"smell": "rose"},
-        provider="nobody", image="x", extra=1,
+        world,
+        model=MODEL,
+        prompt="",
+        params={"duration": 5, "colour": "red"},
+        style={"smell": "rose"},
+        provider="nobody",
+        image="x",
+        extra=1,
     )
-    assert set(named) >= {"prompt", "params.duration", "params.colour", "style.smell", "provider", "image", "extra"}
+    assert set(named) >= {
+        "prompt",
+        "params.duration",
+        "params.colour",
+        "style.smell",
+        "provider",
+        "image",
+        "extra",
+    }
     assert world.ledger()["posts"] == []
 
 
 @pytest.mark.parametrize(
     ("prompt", "word"),
-    [("", "empty"), (" \n ", "empty"), ("a\0b", "U+0000"), ("a\u202eb", "direction"), ("\ud800", "surrogate"),
-     ("\x1b[31m", "control"), ("x" * 30_000, "character")],
+    [
+        ("", "empty"),
+        (" \n ", "empty"),
+        ("a\0b", "U+0000"),
+        ("a\u202eb", "direction"),
+        ("\ud800", "surrogate"),
+        ("\x1b[31m", "control"),
+        ("x" * 30_000, "character"),
+    ],
 )
 def test_a_prompt_that_can_not_be_sent_is_refused(world, prompt, word):
     assert word in faults(world, model=MODEL, prompt=prompt)["prompt"]
 
 
-@pytest.mark.parametrize("prompt", ["日本の海", "ثوب أحمر", "🌅 sunset", "line\nbreak\ttab", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "prompt", ["日本の海", "ثوب أحمر", "🌅 sunset", "line\nbreak\ttab", "<script>alert(1)</script>"]
+)
 def test_prompts_of_all_languages_are_taken_as_they_are(world, prompt):
     assert create.create_job(world.deps, ANA, {"model": MODEL, "prompt": prompt}).prompt == prompt
 
@@ -86,7 +109,17 @@ def test_a_photo_is_required_where_the_model_starts_from_one_and_refused_where_i
     assert "image" in faults(world, model=MODEL, prompt="x", image=photo(world))
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "file:///etc/passwd", "ftp://a/b", "https://", "http://[", "data:image/png;base64,xx"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "ftp://a/b",
+        "https://",
+        "http://[",
+        "data:image/png;base64,xx",
+    ],
+)
 def test_a_link_that_no_provider_could_fetch_is_refused(world, link):
     assert "image" in faults(world, model=PHOTO_MODEL, prompt="x", image=link)
 
@@ -110,7 +143,9 @@ def test_a_photo_goes_up_once_for_many_takes(world):
     image = photo(world)
     links = set()
     for number in range(2):
-        job = create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": f"Take {number}", "image": image})
+        job = create.create_job(
+            world.deps, ANA, {"model": PHOTO_MODEL, "prompt": f"Take {number}", "image": image}
+        )
         links.add(world.look(job).image_link)
     assert len(links) == 1
 
@@ -123,7 +158,9 @@ def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_reques
         raise ProviderRefused("none here", code="no_uploads")
 
     monkeypatch.setattr(FalProvider, "upload", no_uploads)
-    job = world.look(create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": photo(world)}))
+    job = world.look(
+        create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": photo(world)})
+    )
     assert job.state == "queued"
     (post,) = world.ledger()["posts"]
     assert str(post["input"]).count("data:image/jpeg;base64,") == 1

@@ -39,7 +39,9 @@ def test_the_stored_file_is_whole_hashed_and_has_a_poster_and_a_preview(world):
     assert parts(world) == []
 
 
-@pytest.mark.parametrize("marker", ["media-500=2", "media-html=2", "media-cut=2", "media-404=2", "media-no-range media-cut=1"])
+@pytest.mark.parametrize(
+    "marker", ["media-500=2", "media-html=2", "media-cut=2", "media-404=2", "media-no-range media-cut=1"]
+)
 def test_a_fault_on_the_way_is_tried_again_until_the_file_is_whole(world, marker):
     job = world.until(rendered(world, marker), "stored")
     assert world.history(job)[-2:] == ["rendered", "stored"]
@@ -67,7 +69,9 @@ def test_what_is_no_whole_video_is_never_stored(world, marker):
 def test_a_video_that_the_provider_has_lost_is_said_loudly_and_never_called_done(world):
     job = rendered(world)
     requests.post(
-        f"{world.sim.url}/sim/requests/{job.request_id}/faults", json={"faults": ["media-404", "expired"]}, timeout=5
+        f"{world.sim.url}/sim/requests/{job.request_id}/faults",
+        json={"faults": ["media-404", "expired"]},
+        timeout=5,
     ).raise_for_status()
     for _ in range(8):
         world.hurry(job)
@@ -175,7 +179,11 @@ def test_links_open_what_they_name_and_nothing_else(world):
     link = media_links.dashboard_link(world.deps, key)
     expires, signature = link.split("?e=")[1].split("&s=")
     assert media_links.open_media(world.deps, key, expires=expires, signature=signature).path.exists()
-    for bad_key, e, s in [(key, "1", signature), (key, expires, signature[:-1] + "A"), (f"posters/{key}", expires, signature)]:
+    for bad_key, e, s in [
+        (key, "1", signature),
+        (key, expires, signature[:-1] + "A"),
+        (f"posters/{key}", expires, signature),
+    ]:
         with pytest.raises((NotAllowed, NotFound)):
             media_links.open_media(world.deps, bad_key, expires=e, signature=s)
     with pytest.raises(NotFound):

@@ -16,7 +16,7 @@ def held(world, prompt="A lost answer", marker="lost-answer never", **more):
 
 
 def test_a_held_take_is_found_in_the_providers_records_and_comes_home_paid_once(world):
-    job = world.until(held(world), "stored")
+    world.until(held(world), "stored")
     ledger = world.ledger()
     assert (len(ledger["posts"]), sum(bool(request["billed"]) for request in ledger["requests"])) == (1, 1)
 
@@ -64,14 +64,16 @@ def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
 
 
 def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
-    from backend.services import outcome
     from backend.providers.base import Finished
+    from backend.services import outcome
 
     job = held(world)
     decide.send_again(world.deps, ANA, job.id)
     with world.deps.store.begin() as session:
         now = world.deps.clock.now()
-        outcome.apply(session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook")
+        outcome.apply(
+            session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook"
+        )
     assert world.job(job).state == "rendered"
 
 

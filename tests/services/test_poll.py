@@ -89,7 +89,13 @@ def test_the_key_is_sent_to_fals_own_hosts_only(world: World):
     from backend.providers.base import Ref
 
     fal = world.deps.provider("fal")
-    ref = Ref("fal-ai/veo3.1", "abc", "https://evil.example/status", "http://queue.fal.run/x", "https://queue.fal.run/c")
+    ref = Ref(
+        "fal-ai/veo3.1",
+        "abc",
+        "https://evil.example/status",
+        "http://queue.fal.run/x",
+        "https://queue.fal.run/c",
+    )
     handle = fal._handle(ref)
     assert handle.status_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc/status"
     assert handle.response_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc"
