@@ -77,7 +77,8 @@ def test_one_sweep_without_any_worker_sends_what_is_due_and_says_what_it_did(stu
     studio.until(job, "rendered")
     assert studio.cli("sweep").returncode == 0
     assert studio.take(job)["state"] == "stored"
-    assert studio.cli("sweep").returncode == 0  # the preview
+    for what in ("its bill", "its preview"):
+        assert studio.cli("sweep").returncode == 0, what
     assert studio.cli("sweep").stdout.splitlines()[-1] == "Swept: nothing to do"
     assert broken_promises(studio) == []
 
