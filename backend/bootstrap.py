@@ -1,12 +1,13 @@
 """Puts everything together; the only module that knows everyone."""
 
+from collections.abc import Callable
+
 from backend.domain.clock import Clock
 from backend.media.download import Limits
 from backend.media.guard import Guard
 from backend.media.storage import LocalStorage
+from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
-from backend.providers.blackbox import models as blackbox_models
-from backend.providers.catalog import VideoModel
 from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
 from backend.services.deps import Deps
@@ -16,21 +17,33 @@ from backend.store.engine import Store
 from backend.store.migrate import migrate
 
 
+def _fal(given: Settings) -> Provider:
+    return FalProvider(
+        key=given.fal_key.get_secret_value(),
+        queue_url=given.fal_queue_url,
+        rest_url=given.fal_rest_url,
+        api_url=given.fal_api_url,
+    )
+
+
+def _blackbox(given: Settings) -> Provider:
+    return BlackboxProvider(
+        key=given.blackbox_api_key.get_secret_value(),
+        url=given.blackbox_url,
+        timeout_s=given.blackbox_timeout_s,
+        calls=given.blackbox_calls,
+        offers=given.blackbox_models,
+    )
+
+
+#: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
+PROVIDERS: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
+
+
 def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
     """Everything a process needs, from its settings. Nothing is opened, started or sent yet."""
-    clock = clock or Clock()
-    fal = FalProvider(
-        key=settings.fal_key.get_secret_value(),
-        queue_url=settings.fal_queue_url,
-        rest_url=settings.fal_rest_url,
-        api_url=settings.fal_api_url,
-    )
-    blackbox = BlackboxProvider(
-        key=settings.blackbox_api_key.get_secret_value(),
-        url=settings.blackbox_url,
-        timeout_s=settings.blackbox_timeout_s,
-    )
-    store = Store(settings.database)
+    clock, store = clock or Clock(), Store(settings.database)
+    providers = [make(settings) for make in PROVIDERS]
     return Deps(
         settings=settings,
         clock=clock,
@@ -38,18 +51,11 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         storage=LocalStorage(settings.media_root),
         guard=Guard(settings.fetch_allow),
         limits=Limits(),
-        catalog=LiveCatalog(store, clock, _blocking_models(settings)),
-        providers={provider.name: provider for provider in (fal, blackbox)},
+        catalog=LiveCatalog(store, clock, [model for provider in providers for model in provider.models()]),
+        providers={provider.name: provider for provider in providers},
         fal_keys=FalKeys(
             f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
         ),
-    )
-
-
-def _blocking_models(settings: Settings) -> list[VideoModel]:
-    keyless = not settings.blackbox_api_key.get_secret_value()
-    return blackbox_models(
-        settings.blackbox_models, reason="BLACKBOX_API_KEY is not set" if keyless else None
     )
 
 

@@ -10,7 +10,7 @@ import typer
 
 from backend import logs
 from backend.bootstrap import build_deps, open_deps
-from backend.domain.errors import DailiesError, SettingsError
+from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
 from backend.services import access
 from backend.settings import Settings, load
 
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
+models = typer.Typer(help="The models on offer.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,6 +109,22 @@ def token_revoke(name: str) -> None:
     """Make a token useless from now on."""
     access.revoke_token(open_deps(), name)
     typer.echo(f"{name} is revoked.")
+
+
+@models.command("refresh")
+def models_refresh() -> None:
+    """Fetch the provider's catalogue and prices now, whole or not at all."""
+    from backend.services import refreshes
+
+    try:
+        brought = refreshes.refresh_now(open_deps(), told=lambda line: typer.echo(line, err=True))
+    except CatalogUnread as error:
+        typer.echo(f"Not refreshed, the old catalogue stays: {error}.", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(
+        f"The catalogue has {brought.endpoints} endpoints: {brought.usable} usable, {brought.priced} with a "
+        f"price; {brought.retired} more are no longer offered."
+    )
 
 
 @app.command()

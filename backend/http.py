@@ -18,6 +18,19 @@ from urllib3.poolmanager import PoolManager
 
 #: An answer of a provider is never larger than this; more is cut off and counts as unreadable.
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
+#: Shorter parts of a key are no secret, and stand in too many answers.
+SECRET_MIN_CHARS = 6
+
+
+def without_secret(body: bytes, secret: str) -> bytes:
+    """An answer without our own key, which some servers repeat in their errors.
+
+    secret: the key; of one in two parts ("id:secret"), the second alone is taken out, too.
+    """
+    for part in (secret, secret.rpartition(":")[2]):
+        if len(part) >= SECRET_MIN_CHARS:
+            body = body.replace(part.encode(), b"[key]")
+    return body
 
 
 class OneCall:

@@ -71,12 +71,15 @@ class Job(SQLModel, table=True):
     model: str  #: the provider's endpoint id
     prompt: str = Field(sa_type=Text)  #: as the person wrote it
     sent_prompt: str = Field(sa_type=Text)  #: prompt and style, composed
+    template_version: int | None = None  #: of the prompt template that composed it
     style: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     params: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     image: str | None = None  #: upload id, or a URL
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what is posted, the photo aside
     image_field: str | None = None  #: the model's own name for its first photo
     image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
+    images: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: further photos: field -> as `image`
+    image_links: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
     estimate_usd: float | None = None
     price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
 
@@ -249,12 +252,67 @@ class Line(SQLModel, table=True):
     job_id: str
     owner: str
     day: str  #: the UTC day on which the take was asked for, "2026-11-21"
-    kind: str  #: estimate, bill, release
+    kind: str  #: estimate, bill, release, restore
     micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
     source: str  #: estimate, billed, unbilled, unknown
     units: float | None = None
     unit: str | None = None
     unit_usd: float | None = None
+    at: datetime = _moment()
+
+
+class Word(SQLModel, table=True):
+    """One label of the team's vocabulary, and the words that it adds to a prompt. Never deleted."""
+
+    __tablename__ = "word"
+    __table_args__ = (Index("word_once", "axis", "folded", unique=True),)
+
+    id: str = Field(primary_key=True)
+    axis: str  #: movement, fabric, camera, aesthetic
+    label: str
+    folded: str  #: the label without case: how it is looked up
+    words: str = Field(sa_type=Text)
+    poster_key: str | None = None  #: an example, as storage keeps it
+    position: int
+    retired_at: datetime | None = _moment(default=None)
+    changed_at: datetime = _moment()
+    changed_by: str
+
+
+class Template(SQLModel, table=True):
+    """One version of what turns prompt and style into the prompt that is sent. Append only."""
+
+    __tablename__ = "template"
+
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    text: str = Field(sa_type=Text)
+    note: str
+    at: datetime = _moment()
+    by: str
+
+
+class Preset(SQLModel, table=True):
+    """A whole form under a name, for its owner or the team."""
+
+    __tablename__ = "preset"
+    __table_args__ = (Index("preset_once", "owner", "folded", unique=True),)
+
+    id: str = Field(primary_key=True)
+    owner: str
+    name: str
+    folded: str  #: the name without case: one owner has it once
+    shared: bool
+    form: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: as `create_job` is asked
+    changed_at: datetime = _moment()
+
+
+class Favourite(SQLModel, table=True):
+    """A model that somebody wants to find first."""
+
+    __tablename__ = "favourite"
+
+    owner: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
     at: datetime = _moment()
 
 

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     fal_user_id: str = ""
     budget_day_usd: float | None = Field(None, ge=0, le=1e9)
     budget_user_day_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_month_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_user_month_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_warn_day_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_warn_user_day_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_warn_month_usd: float | None = Field(None, ge=0, le=1e9)
+    budget_warn_user_month_usd: float | None = Field(None, ge=0, le=1e9)
     blackbox_api_key: SecretStr = SecretStr("")
     blackbox_url: str = "https://api.blackbox.ai"
     blackbox_models: Annotated[tuple[str, ...], NoDecode] = ("blackboxai/google/veo-3-fast",)

@@ -30,6 +30,8 @@ page = st.navigation(
                 icon=":material/pan_tool:" if held else ":material/timelapse:",
                 url_path="activity",
             ),
+            st.Page("operate/style.py", title="Style", icon=":material/palette:", url_path="style"),
+            st.Page("operate/models.py", title="Models", icon=":material/movie:", url_path="models"),
             st.Page(
                 "operate/operations.py",
                 title="Operations",

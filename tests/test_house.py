@@ -60,12 +60,15 @@ LIBRARIES = {
 }
 
 #: module -> libraries that it uses besides, and why it must
-LIBRARY_DOORS = {"backend.services.doctor": {"requests"}}  # tries the public address from outside
+LIBRARY_DOORS = {
+    "backend.services.doctor": {"requests"},  # tries the public address from outside
+    "backend.services.template": {"jinja2"},  # the prompt template's language
+}
 
 #: No module of the backend is longer; who wants to be, has two subjects.
 LINES = 300
 #: module -> how long it is all the same
-LONG = {"backend.providers.fal": 330}
+LONG = {"backend.models": 350, "backend.providers.fal": 330}
 
 #: No function is longer.
 FUNCTION_LINES = 50
@@ -173,7 +176,8 @@ def test_no_module_of_the_backend_has_grown_too_long():
     long = {
         name_of(path): lines
         for path in BACKEND
-        if (lines := len(path.read_text().splitlines())) > LONG.get(name_of(path), LINES)
+        if "versions" not in path.parts
+        and (lines := len(path.read_text().splitlines())) > LONG.get(name_of(path), LINES)
     }
 
     assert long == {}

@@ -32,6 +32,7 @@
 Standard library only.
 """
 
+import math
 from typing import Any
 
 
@@ -101,17 +102,29 @@ class NotNow(PersonError):
 
 
 class BudgetExceeded(PersonError):
-    """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit."""
+    """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit.
+
+    limit: the setting that holds the limit. title, until: the limit, and when it starts anew, in words.
+    """
 
     status = 402
     code = "budget"
 
-    def __init__(self, left_usd: float, wanted_usd: float | None) -> None:
-        self.left_usd = max(0.0, left_usd)
+    def __init__(
+        self,
+        left_usd: float,
+        wanted_usd: float | None,
+        *,
+        limit: str = "BUDGET_DAY_USD",
+        title: str = "today's budget",
+        until: str = "tomorrow",
+    ) -> None:
+        self.left_usd, self.limit = max(0.0, left_usd), limit
         wanted = f" It needs about ${wanted_usd:.2f}." if wanted_usd else ""
+        whole_cents = math.floor(self.left_usd * 100 + 1e-6) / 100  # never more than there is
         super().__init__(
-            f"Today's budget has ${self.left_usd:.2f} left.{wanted} Nothing was sent; ask for less, "
-            "wait until tomorrow (UTC), or have the limit raised."
+            f"{title[0].upper()}{title[1:]} has ${whole_cents:.2f} left.{wanted} Nothing was sent; "
+            f"ask for less, wait until {until} (UTC), or have the limit raised."
         )
 
 

@@ -1,9 +1,21 @@
-"""Prompt + style → the prompt that is sent. Standard library only."""
+"""The style: its axes, the vocabulary to start with, and what turns prompt and style into what is sent.
 
-from collections.abc import Mapping
+Both are only the beginning: a team keeps its own words and its own template in the database.
+
+Standard library only.
+"""
+
+from dataclasses import dataclass
 
 #: The axes of a style, in the order in which their words follow the prompt.
 AXES = ("movement", "fabric", "camera", "aesthetic")
+
+#: The first template (Jinja2): the person's own words, then one sentence for each axis that says something.
+TEMPLATE = (
+    '{{ prompt }}{% if prompt and style and prompt|last not in ".!?…:;," %}.{% endif %}'
+    "{% for part in style %}{% if prompt or not loop.first %} {% endif %}"
+    "{{ part.axis|capitalize }}: {{ part.words }}.{% endfor %}"
+)
 
 #: axis -> (label a person picks, words that it adds). Free text may stand beside or instead.
 VOCABULARY: dict[str, dict[str, str]] = {
@@ -52,21 +64,10 @@ VOCABULARY: dict[str, dict[str, str]] = {
 }
 
 
-def words_of(axis: str, value: str) -> str:
-    """The words that a choice adds: the vocabulary's for a label that it knows, else the text itself."""
-    known = {label.casefold(): words for label, words in VOCABULARY[axis].items()}
-    return known.get(value.strip().casefold(), value.strip())
+@dataclass(frozen=True)
+class Part:
+    """What one axis adds to a prompt. label: the vocabulary's, or None for a person's own words."""
 
-
-def compose(prompt: str, style: Mapping[str, str]) -> str:
-    """The prompt that is sent: the person's own, then one sentence for each axis that says something.
-
-    >>> compose("A red dress", {"camera": "Dolly in"})
-    'A red dress. Camera: slow dolly in.'
-    """
-    said = [(axis, words_of(axis, style[axis])) for axis in AXES if style.get(axis, "").strip()]
-    sentences = [f"{axis.capitalize()}: {words.rstrip('.')}." for axis, words in said]
-    own = prompt.strip()
-    if own and sentences and own[-1] not in ".!?…:;,":
-        own += "."
-    return " ".join(part for part in (own, *sentences) if part)
+    axis: str
+    words: str
+    label: str | None

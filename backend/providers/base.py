@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from backend.providers.catalog import VideoModel
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -79,6 +81,8 @@ class Provider(Protocol):
     name: str
     #: True: `submit` holds the call open until the video is made, and returns how it ended.
     blocking: bool
+    #: How many calls may be held open at once, over all workers; None where `submit` returns at once.
+    calls_at_once: int | None
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
@@ -134,6 +138,9 @@ class Provider(Protocol):
         Raises:
             CatalogUnread: a call failed or an answer can't be read.
         """
+
+    def models(self) -> Sequence[VideoModel]:
+        """Models on offer that no listing tells of, with the reason where they can't be used."""
 
     def key_works(self) -> bool:
         """Does the provider take our key at the moment? False when it says no.

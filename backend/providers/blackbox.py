@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import OneCall
+from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
 from backend.providers import fal_answers as answers
 from backend.providers.base import Errored, Finished, Listed, Ref, Standing
 from backend.providers.catalog import VideoModel
@@ -32,13 +32,21 @@ _LINK = re.compile(r"https?://[^\s<>\"'`\\\])}]+")
 
 
 class BlackboxProvider:
-    """Blackbox behind the Provider protocol. url: its base, without a slash at the end."""
+    """Blackbox behind the Provider protocol.
+
+    url: its base, without a slash at the end. timeout_s, calls: how long a call may take, how many at
+    once. offers: the ids of its models.
+    """
 
     name = "blackbox"
     blocking = True
 
-    def __init__(self, *, key: str, url: str, timeout_s: float) -> None:
+    def __init__(
+        self, *, key: str, url: str, timeout_s: float, calls: int = 8, offers: Sequence[str] = ()
+    ) -> None:
         self._key, self._url, self._timeout_s = key, url, timeout_s
+        self._offers = tuple(offers)
+        self.calls_at_once: int | None = calls
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
@@ -59,7 +67,7 @@ class BlackboxProvider:
                 )
         except (requests.RequestException, OSError, ValueError) as error:
             raise _lost(call, error, self._timeout_s) from error
-        return _outcome(response.status_code, body)
+        return _outcome(response.status_code, without_secret(body, self._key))
 
     def status(self, ref: Ref) -> Standing:
         """Nobody can be asked."""
@@ -84,6 +92,10 @@ class BlackboxProvider:
     def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
         """Blackbox lists nothing; its models are named in the settings."""
         return []
+
+    def models(self) -> Sequence[VideoModel]:
+        """See `Provider.models`: those that the settings name."""
+        return models(self._offers, reason=None if self._key else "BLACKBOX_API_KEY is not set")
 
     def key_works(self) -> bool:
         """Nothing can be asked that costs nothing; so only whether there is a key."""
@@ -136,7 +148,7 @@ def _content(payload: Mapping[str, Any]) -> Any:
 
 
 def _outcome(status: int, body: bytes) -> Finished | Errored:
-    answer = answers.parsed(body)
+    answer = answers.parsed(body) if len(body) <= ANSWER_MAX_BYTES else None
     error = answer.get("error") if isinstance(answer, dict) else None
     said = answers.reason(answer) or f"Blackbox answered {status}."
     if status in REFUSALS:

@@ -10,12 +10,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backend.providers import catalog_check, catalog_schema
+from backend.providers import catalog_check, catalog_schema, catalog_titles
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
@@ -38,6 +38,8 @@ SEVERAL_FIELDS = ("num_videos", "num_outputs", "num_generations", "batch_size")
 LARGEST = 1e12
 #: Seconds as text: "5", "8s", "7.5s".
 SECONDS = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*s?", re.ASCII)
+#: What can stand in the address of a request as it is: names between slashes, none of them only dots.
+ENDPOINT = re.compile(r"(?=.{1,256}\Z)[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII)
 
 _NO_PARAMS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -79,10 +81,12 @@ class VideoModel:
 
 
 class Catalog:
-    """The models on offer, by id and by words. Of two with the same id the later one counts."""
+    """The models on offer, by id and by words, each with a title of its own. Of two ids the later counts."""
 
     def __init__(self, models: Iterable[VideoModel]) -> None:
-        self._models = {model.id: model for model in models}
+        known = {model.id: model for model in models}
+        titles = catalog_titles.told_apart({name: model.title for name, model in known.items()})
+        self._models = known | {name: replace(known[name], title=title) for name, title in titles.items()}
         self._names = {m.id: f"{m.id} {m.title}".casefold() for m in self._models.values()}
         self._texts = {
             m.id: f"{self._names[m.id]} {m.category} {m.description}".casefold()
@@ -170,6 +174,8 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
 def _gone(model_id: str, status: Any) -> str | None:
     if not model_id:
         return "the model has no id"
+    if not ENDPOINT.fullmatch(model_id):
+        return "the model's id can't be part of an address"
     if status not in (None, "active"):
         return f"the provider lists this model as {str(status)[:80]}"
     return None

@@ -54,14 +54,16 @@ class _Inliner:
             raise ValueError("the schema is too large")
         if isinstance(node, list):
             return [self.walk(item, trail, depth + 1) for item in node]
+        if isinstance(node, str):
+            return _text(node)
         if not isinstance(node, Mapping):
             return node
         if isinstance(node.get("$dynamicRef"), str):
             raise ValueError("the schema uses $dynamicRef, which is not understood here")
         ref = node.get("$ref")
         own = {
-            str(key): self.walk(value, trail, depth + 1)
-            for key, value in node.items()
+            _text(key): self.walk(value, trail, depth + 1)
+            for key, value in _modern(node).items()
             if not (key in ("$ref", "$id") and isinstance(value, str))
             and not (depth == 0 and key in ("$schema", "$defs", "definitions"))
         }
@@ -80,6 +82,26 @@ class _Inliner:
         if not isinstance(node, Mapping):
             raise ValueError(f"the schema refers to {ref[:80]}, which is not there")
         return node
+
+
+def _text(text: Any) -> str:
+    """A text that can be kept and shown.
+
+    Raises:
+        ValueError: no database and no page can hold it.
+    """
+    if "\0" in (text := str(text)) or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("the schema has characters that are no text (NUL, half a character)")
+    return text
+
+
+def _modern(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OpenAPI 3.0 says by true or false whether a limit is itself allowed; JSON Schema has two limits."""
+    changed = dict(node)
+    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(node.get(exclusive), bool) and changed.pop(exclusive) and limit in node:
+            changed[exclusive] = changed.pop(limit)
+    return changed
 
 
 def _sensible(schema: dict[str, Any]) -> None:

@@ -26,9 +26,10 @@ from backend.domain.errors import (
     ProviderUnanswered,
     ProviderUnsent,
 )
-from backend.http import ANSWER_MAX_BYTES, OneCall
-from backend.providers import fal_answers, fal_catalog, fal_submit
+from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
+from backend.providers import asking, fal_answers, fal_catalog, fal_submit
 from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
+from backend.providers.catalog import VideoModel
 
 #: A connection that takes longer is given up: nothing has been sent yet, so it may be tried again.
 CONNECT_S = 10.0
@@ -41,6 +42,9 @@ ASK_S = 20.0
 #: How many pages of the request listing are read in one search.
 LISTING_PAGES = 5
 
+#: What the libraries let through when an answer is JSON of another shape, or too deep.
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
 
 
@@ -50,22 +54,32 @@ class FalProvider:
     name = "fal"
     blocking = False
 
-    def __init__(self, *, key: str, queue_url: str, rest_url: str, api_url: str) -> None:
-        self._key = key
+    calls_at_once: int | None = None
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        queue_url: str,
+        rest_url: str,
+        api_url: str,
+        submit_s: float = SUBMIT_DEADLINE_S,
+        ask_s: float = ASK_S,
+    ) -> None:
+        self._key, self._submit_s = key, submit_s
         self._queue_url = queue_url
         self._api_url = api_url
-        self._http = httpx.Client(
-            headers={"Authorization": f"Key {key}", "User-Agent": "dailies"},
-            timeout=httpx.Timeout(ASK_S, connect=CONNECT_S),
-            trust_env=False,
+        self._http = asking.client(
+            {"Authorization": f"Key {key}", "User-Agent": "dailies"}, connect_s=CONNECT_S, ask_s=ask_s
         )
-        self._client = fal_client.SyncClient(key=key, default_timeout=ASK_S)
+        self._client = fal_client.SyncClient(key=key, default_timeout=ask_s)
         _point_fal_client(queue_url, rest_url)
 
     def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
         url = f"{self._queue_url}/{quote(model, safe='/-._~')}"
-        call = OneCall(connect_s=CONNECT_S, read_s=SUBMIT_READ_S, deadline_s=SUBMIT_DEADLINE_S)
+        read_s = min(SUBMIT_READ_S, self._submit_s)
+        call = OneCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
         try:
             with call:
                 response, body = call.send(
@@ -77,6 +91,7 @@ class FalProvider:
                 )
         except (requests.RequestException, OSError, ValueError) as error:
             raise fal_submit.lost(call, error) from error
+        body = without_secret(body, self._key)
         if 200 <= response.status_code < 300:
             return self._receipt(model, body)
         raise fal_submit.refusal(response, body)
@@ -97,7 +112,7 @@ class FalProvider:
     def result(self, ref: Ref) -> Finished | Errored:
         """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
         response = self._get(self._handle(ref).response_url)
-        body = fal_answers.parsed(response.content)
+        body = fal_answers.parsed(without_secret(response.content, self._key))
         if response.status_code == 200:
             return fal_answers.outcome(body, response.headers)
         if response.status_code in (404, 410) and not fal_answers.is_model_error(body):
@@ -130,7 +145,7 @@ class FalProvider:
             if status in (404, 405, 501):
                 raise ProviderRefused(message, code="no_uploads") from error
             raise ProviderUnsent(message, code="upload") from error
-        except (httpx.HTTPError, fal_client.FalClientError, OSError, KeyError, ValueError) as error:
+        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE) as error:
             raise ProviderUnsent(
                 f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
             ) from error
@@ -159,9 +174,11 @@ class FalProvider:
 
     def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.catalogue`."""
-        return fal_catalog.read(
-            lambda path, query: self._http.get(f"{self._api_url}{path}", params=list(query)), told=told
-        )
+        return fal_catalog.read(fal_catalog.asking(self._http, self._api_url), told=told)
+
+    def models(self) -> Sequence[VideoModel]:
+        """See `Provider.models`. fal lists its own."""
+        return []
 
     def key_works(self) -> bool:
         """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
@@ -251,7 +268,7 @@ def _asked(question: Any) -> Any:
         raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
         raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
 
 

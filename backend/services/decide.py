@@ -74,6 +74,7 @@ def asked_of(job: Job) -> dict[str, object]:
         "params": job.params,
         "style": job.style,
         "image": job.image,
+        "images": job.images or {},
         "provider": job.provider,
     }
 

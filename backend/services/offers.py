@@ -3,14 +3,17 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain.clock import Clock
 from backend.providers.catalog import Catalog, Price, VideoModel, load_seed, model_from
 from backend.services.deps import Deps
-from backend.store import facts, offers
+from backend.store import facts, gallery, offers
 from backend.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ log = logging.getLogger(__name__)
 NEWEST = "catalog"
 #: A newer catalogue is looked for at most this often, in seconds.
 LOOK_EVERY_S = 1.0
+#: Why a model that was listed once can't be used.
+GONE = "fal no longer offers it"
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,15 @@ class Refreshed:
 class LiveCatalog:
     """The newest catalogue that any process has stored; the seed until there is one.
 
-    fixed: models that come from settings, not from a listing.
+    Asked again and again: it looks for a newer one once a second, and loads it beside the requests, which
+    go on with the one they know. fixed: models that come from settings, not from a listing.
     """
 
     def __init__(self, store: Store, clock: Clock, fixed: Iterable[VideoModel]) -> None:
         self._store, self._clock, self._fixed = store, clock, tuple(fixed)
-        self._lock = threading.Lock()
+        self._turn, self._loading = threading.Lock(), threading.Lock()
         self._seen: str | None = None
+        self._ready = False
         self._catalog = Catalog([*load_seed(), *self._fixed])
         self._looked_s = float("-inf")
 
@@ -56,42 +63,68 @@ class LiveCatalog:
         """Models whose id, title, category or description hold every word of `q`."""
         return self._current().search(q, provider)
 
-    def _current(self) -> Catalog:
-        with self._lock:
-            if self._clock.monotonic() - self._looked_s >= LOOK_EVERY_S:
-                self._look()
-                self._looked_s = self._clock.monotonic()
-            return self._catalog
+    def load(self) -> None:
+        """Offer the newest stored catalogue, from now on."""
+        with self._loading:
+            with self._store.read() as session:
+                revision = _revision(session)
+                if revision == self._seen:
+                    self._ready = True
+                    return
+                rows = offers.all_of(session)
+            self._catalog = Catalog([*(_model(row.data) for row in rows), *self._fixed])
+            self._seen, self._ready = revision, True
 
-    def _look(self) -> None:
-        with self._store.read() as session:
-            newest = facts.get(session, NEWEST)
-            revision = newest.value["revision"] if newest else None
-            if revision == self._seen:
-                return
-            rows = offers.all_of(session)
-        self._catalog = Catalog([*(_model(row.data) for row in rows), *self._fixed])
-        self._seen = revision
+    def _current(self) -> Catalog:
+        if not self._ready:  # a start must not work with less than what is stored
+            self.load()
+        elif self._is_turn() and not self._loading.locked():
+            with self._store.read() as session:
+                newer = _revision(session) != self._seen
+            if newer:
+                threading.Thread(target=self._load_beside, name="catalogue", daemon=True).start()
+        return self._catalog
+
+    def _is_turn(self) -> bool:
+        """Is it this caller who looks for a newer one? True for one caller a second."""
+        with self._turn:
+            if self._clock.monotonic() - self._looked_s < LOOK_EVERY_S:
+                return False
+            self._looked_s = self._clock.monotonic()
+            return True
+
+    def _load_beside(self) -> None:
+        try:
+            self.load()
+        except SQLAlchemyError as error:
+            log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
 
 
 def refresh(deps: Deps, *, told: Callable[[str], None]) -> Refreshed:
     """Fetch fal's whole catalogue and its prices now; afterwards every process offers it.
 
+    What fal no longer lists stays known and can't be started; of the models that came with the program
+    only those that takes were made with.
+
     Raises:
         CatalogUnread: a call failed or an answer can't be read; the old catalogue stays.
     """
     entries = deps.provider("fal").catalogue(told=told)
-    known = {model.id: model for model in load_seed()}
-    fresh = {model.id: _enriched(model, known) for model in map(model_from, entries)}
+    told(f"reading {len(entries):,} schemas")
+    seed = {model.id: model for model in load_seed()}
+    fresh = {model.id: _enriched(model, seed) for model in map(model_from, entries)}
+    gone = [
+        replace(model, usable=False, reason=GONE)
+        for model in _known(deps, seed).values()
+        if model.id not in fresh
+    ]
     now = deps.clock.now()
+    rows = [(model.id, _data(model)) for model in [*fresh.values(), *gone]]
     with deps.store.begin() as session:
-        gone = [
-            replace(_model(row.data), usable=False, reason="fal no longer offers it")
-            for row in offers.all_of(session)
-            if row.id not in fresh
-        ]
-        offers.replace_all(session, [(model.id, _data(model)) for model in [*fresh.values(), *gone]], at=now)
+        offers.replace_all(session, rows, at=now)
         _announce(session, deps, fresh.values(), now)
+    if isinstance(deps.catalog, LiveCatalog):
+        deps.catalog.load()
     log.info("catalogue refreshed", extra={"endpoints": len(fresh), "retired": len(gone)})
     return Refreshed(
         endpoints=len(fresh),
@@ -106,6 +139,19 @@ def refreshed_at(deps: Deps) -> datetime | None:
     with deps.store.read() as session:
         newest = facts.get(session, NEWEST)
     return newest.at if newest else None
+
+
+def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
+    """What was listed before, and what takes were made with before anything was."""
+    with deps.store.read() as session:
+        used = [seed[name] for name in gallery.models(session) if name in seed]
+        listed = [_model(row.data) for row in offers.all_of(session)]
+    return {model.id: model for model in [*used, *listed]}
+
+
+def _revision(session: Session) -> str | None:
+    newest = facts.get(session, NEWEST)
+    return newest.value["revision"] if newest else None
 
 
 def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datetime) -> None:
@@ -131,5 +177,10 @@ def _data(model: VideoModel) -> dict[str, Any]:
 
 
 def _model(data: Mapping[str, Any]) -> VideoModel:
+    """A stored model; also one that another version of the program stored."""
     price = data.get("price")
-    return VideoModel(**{**data, "price": Price(**price) if price else None})
+    known = {name: value for name, value in data.items() if name in _FIELDS}
+    return VideoModel(**{**known, "price": Price(**price) if price else None})
+
+
+_FIELDS = frozenset(field.name for field in fields(VideoModel))

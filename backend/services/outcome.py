@@ -14,26 +14,27 @@ from backend.store import jobs
 
 def apply(
     session: Session, job: Job, result: Finished | Errored, *, at: datetime, by: str, **values: Any
-) -> Job:
+) -> None:
     """Record how a request ended.
 
     Raises:
         Outrun: the job is past that already.
     """
     if isinstance(result, Finished):
-        return apply_finished(session, job, result, at=at, by=by, **values)
-    return apply_errored(session, job, result, at=at, by=by, **values)
+        apply_finished(session, job, result, at=at, by=by, **values)
+    else:
+        apply_errored(session, job, result, at=at, by=by, **values)
 
 
 def apply_finished(
     session: Session, job: Job, finished: Finished, *, at: datetime, by: str, **values: Any
-) -> Job:
+) -> None:
     """There is a video: from now on the worker brings it home.
 
     Raises:
         Outrun: the job has its video already, or is about to.
     """
-    return jobs.advance(
+    jobs.move(
         session,
         job.id,
         JobEvent.FINISHED,
@@ -48,14 +49,14 @@ def apply_finished(
         fetched_bytes=None,
         fetch_total_bytes=None,
         note=_late(job),
-        **_billed(session, job, finished.billable_units, at),
+        **(_revived(session, job, at) | _billed(session, job, finished.billable_units, at)),
         **values,
     )
 
 
 def apply_errored(
     session: Session, job: Job, failed: Errored, *, at: datetime, by: str, **values: Any
-) -> Job:
+) -> None:
     """The provider tried and failed; it is not sent again.
 
     Raises:
@@ -66,7 +67,7 @@ def apply_errored(
     if cost == "maybe" and (values.get("request_id") or job.request_id):
         values.setdefault("due_at", at)  # the provider is asked what it billed
     event = JobEvent.CANCELLED if stopped else JobEvent.ERRORED
-    return jobs.advance(
+    jobs.move(
         session,
         job.id,
         event,
@@ -84,6 +85,11 @@ def apply_errored(
         **_billed(session, job, failed.billable_units, at),
         **values,
     )
+
+
+def _revived(session: Session, job: Job, at: datetime) -> dict[str, Any]:
+    """A job that had ended counts again; one that had not never stopped counting."""
+    return spend.revive(session, job, at=at) if job.ended_at is not None else {}
 
 
 def _billed(session: Session, job: Job, units: float | None, at: datetime) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Photos: taken in, kept once, and handed to the provider when a job needs them."""
 
 import logging
+import re
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +13,8 @@ from typing import IO, Any
 from backend.domain.errors import NotFound, ProviderRefused, ProviderUnsent
 from backend.media.photo import clean_photo
 from backend.models import Job, Upload
+from backend.providers import catalog_schema
+from backend.providers.catalog import VideoModel
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store import uploads
@@ -23,6 +27,9 @@ LINK_FRESH_FOR = timedelta(days=5)
 INLINE_MAX_BYTES = 10 * 1024 * 1024
 #: How long a file name may be to be remembered.
 NAME_CHARS = 120
+
+#: What fields that take a photo's link are called.
+PHOTO_FIELD = re.compile(r"(?:^|_)(?:image|frame|photo)_url$")
 
 
 def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
@@ -73,23 +80,50 @@ def list_uploads(deps: Deps, viewer: Viewer, *, limit: int = 24) -> Sequence[Upl
         return uploads.newest(session, None if viewer.sees_all else viewer.name, limit=limit)
 
 
-def payload_of(deps: Deps, job: Job) -> tuple[dict[str, Any], str | None]:
-    """What is posted for a job, and the photo's link in it (None when there is none, or it is inlined).
+def further_fields(model: VideoModel) -> list[str]:
+    """The names of the photos that a model takes besides its first: its last frame, and others by a link."""
+    return [
+        name
+        for name, prop in model.schema["properties"].items()
+        if (name == model.end_image_field or PHOTO_FIELD.search(name)) and catalog_schema.is_text(prop)
+    ]
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What is posted for a job. links: field -> the photo's link there; none for one that is inlined."""
+
+    payload: dict[str, Any]
+    link: str | None
+    links: dict[str, str]
+
+
+def payload_of(deps: Deps, job: Job) -> Handed:
+    """What is posted for a job, its photos in the model's own fields.
 
     Raises:
-        ProviderUnsent: the photo can't be handed over now.
+        ProviderUnsent: a photo can't be handed over now.
     """
-    payload = dict(job.payload)
-    if not job.image or not job.image_field:
-        return payload, None
-    if job.image.startswith(("https://", "http://")):
-        return {**payload, job.image_field: job.image}, job.image
+    wanted = dict(job.images or {})
+    if job.image and job.image_field:
+        wanted[job.image_field] = job.image
+    payload, links = dict(job.payload), {}
+    for field, image in wanted.items():
+        payload[field], link = _sendable(deps, job, image)
+        if link is not None:
+            links[field] = link
+    first = links.pop(job.image_field, None) if job.image_field else None
+    return Handed(payload, first, links)
+
+
+def _sendable(deps: Deps, job: Job, image: str) -> tuple[str, str | None]:
+    """What stands for a photo in a request, and its link (None when it is inlined)."""
+    if image.startswith(("https://", "http://")):
+        return image, image
     with deps.store.read() as session:
-        upload = uploads.get(session, job.image)
+        upload = uploads.get(session, image)
     link = _fresh_link(deps, upload) or _hand_over(deps, job, upload)
-    if link is None:
-        return {**payload, job.image_field: _inlined(deps, upload)}, None
-    return {**payload, job.image_field: link}, link
+    return (_inlined(deps, upload), None) if link is None else (link, link)
 
 
 def _fresh_link(deps: Deps, upload: Upload) -> str | None:

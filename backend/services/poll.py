@@ -53,7 +53,8 @@ def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     """
     now = deps.clock.now()
     with deps.store.begin() as session:
-        claim.job = outcome.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
+        outcome.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
+        claim.job = jobs.get(session, claim.job.id)
 
 
 def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:

@@ -123,11 +123,11 @@ def _check_account(deps: Deps, session: Session, user_id: str) -> None:
     """
     pinned = deps.settings.fal_user_id
     if not pinned:
-        fact = facts.get(session, ACCOUNT)
+        fact = facts.value_of(session, ACCOUNT)
         if fact is None:
             facts.keep(session, ACCOUNT, {"user_id": user_id}, at=deps.clock.now())
             return
-        pinned = fact.value["user_id"]
+        pinned = fact["user_id"]
     if user_id != pinned:
         raise DeliveryRefused("it is another fal account's")
 
@@ -139,7 +139,7 @@ def _job_of(session: Session, job_id: str, said: Said) -> Job | None:
         DeliveryRefused: the delivery names another request than the job's.
     """
     try:
-        job = jobs.get(session, job_id)
+        job = jobs.glance(session, job_id)
     except NotFound:
         return None
     if said.request_id is None:
@@ -183,18 +183,17 @@ def _apply(deps: Deps, session: Session, job: Job, said: Said, request_id: str, 
     if said.outcome is None:
         _ask(deps, session, job, said.request_id)
         return "unreadable" if said.status == "unreadable" else "asked"
-    adopted: dict[str, Any] = {
-        "request_id": job.request_id or request_id,
-        "submitted_at": job.submitted_at or job.state_at,
-    }
+    adopted: dict[str, Any] = {}
+    if job.request_id is None:  # its webhook is faster than its answer, or all that is left of it
+        adopted = {"request_id": request_id, "submitted_at": job.submitted_at or job.state_at}
     try:
-        job = outcome.apply(session, job, said.outcome, at=now, by=by, **adopted)
+        outcome.apply(session, job, said.outcome, at=now, by=by, **adopted)
     except Outrun:
         return "no_effect"
     deps.carrier.wake(session, job.id)
     if isinstance(said.outcome, Errored) and deliveries.same(session, request_id, "OK"):
         # fal said before that this very request went well: a video may be there all the same
-        _ask(deps, session, job, said.request_id)
+        _ask(deps, session, jobs.get(session, job.id), said.request_id)
     return "applied"
 
 

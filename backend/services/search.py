@@ -75,9 +75,13 @@ def matches(job: Job, listed: Listed) -> bool:
     if listed.sent_at is not None and not -SKEW <= listed.sent_at - sent_at <= SENT_WITHIN:
         return False
     given = dict(listed.input)
-    photo = given.pop(job.image_field, None) if job.image_field else None
-    if job.image_field and (photo is None or (job.image_link is not None and photo != job.image_link)):
-        return False
+    links: dict[str, str | None] = {field: (job.image_links or {}).get(field) for field in job.images or {}}
+    if job.image_field:
+        links[job.image_field] = job.image_link
+    for field, link in links.items():
+        photo = given.pop(field, None)
+        if photo is None or (link is not None and photo != link):
+            return False
     return _same(job.payload, given)
 
 

@@ -25,6 +25,7 @@ WATCHED = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
     "you can keep waiting, send it again or give up."
 )
+CHARGED = "It may have been charged; this provider can't be asked again."
 NOT_ASKED = (
     "It is not sent again by itself, and this provider can't be asked: you can send it again, "
     "which may pay for it twice, or give up."
@@ -42,7 +43,7 @@ def submit_job(deps: Deps, claim: Claim) -> None:
         defer(deps, claim, due_in_s=waits_s)
         return
     try:
-        payload, link = photos.payload_of(deps, claim.job)
+        sent = photos.payload_of(deps, claim.job)
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=False)
         return
@@ -53,14 +54,17 @@ def submit_job(deps: Deps, claim: Claim) -> None:
             JobEvent.SUBMIT_BEGUN,
             due_in_s=0,
             first=_call_free(deps, claim.job),
-            image_link=link,
+            image_link=sent.link,
+            image_links=sent.links,
             attempts=claim.job.attempts,
         )
     except NoCallFree:
         defer(deps, claim, due_in_s=policy.CALL_FREE_S)
         return
     try:
-        answer = deps.provider(job.provider).submit(job.model, payload, webhook_url=webhook_url(deps, job))
+        answer = deps.provider(job.provider).submit(
+            job.model, sent.payload, webhook_url=webhook_url(deps, job)
+        )
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=True)
     except ProviderRefused as error:
@@ -76,11 +80,12 @@ def submit_job(deps: Deps, claim: Claim) -> None:
 
 def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
     """Refuses to begin while a blocking provider has all its calls open, over all workers."""
-    if not deps.provider(job.provider).blocking:
+    at_once = deps.provider(job.provider).calls_at_once
+    if at_once is None:
         return None
 
     def check(session: Session) -> None:
-        if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= deps.settings.blackbox_calls:
+        if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= at_once:
             raise NoCallFree(f"all calls of {job.provider} are open")
 
     return check
@@ -92,7 +97,8 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     with deps.store.begin() as session:
         job = jobs.get(session, claim.job.id)
         sent_at = job.submitted_at or job.state_at
-        claim.job = outcome.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+        outcome.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+        claim.job = jobs.get(session, job.id)
     log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
 
 
@@ -107,12 +113,10 @@ def webhook_url(deps: Deps, job: Job) -> str | None:
 def hold(deps: Deps, claim: Claim, error: Exception) -> None:
     """The request may have been accepted: never send it again, look for it instead."""
     log.warning("submission unknown", extra={"job": claim.job.id, "why": str(error)})
-    told = error_of(
-        deps,
-        error,
-        charged="maybe",
-        next_step=NOT_ASKED if deps.provider(claim.job.provider).blocking else WATCHED,
-    )
+    blocking = deps.provider(claim.job.provider).blocking
+    told = error_of(deps, error, charged="maybe", next_step=NOT_ASKED if blocking else WATCHED)
+    if blocking and "charged" not in told["message"]:  # a worker that stopped says nothing of money
+        told["message"] += f" {CHARGED}"
     record(
         deps,
         claim,
@@ -120,7 +124,7 @@ def hold(deps: Deps, claim: Claim, error: Exception) -> None:
         due_in_s=policy.SEARCH_FIRST_S,
         error=told,
         submitted_at=claim.job.state_at,
-        webhook_asked=deps.settings.webhooks_reach_us,
+        webhook_asked=deps.settings.webhooks_reach_us and not blocking,
     )
 
 

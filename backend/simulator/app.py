@@ -27,7 +27,7 @@ class Simulator:
         self.url = config.public_url.rstrip("/")
         self.ledger = Ledger(config.data_dir / "ledger.db")
         self.signer = Signer(config.data_dir / "signing.key")
-        self.offer = Offer(config.catalog)
+        self.offer = Offer(config.catalog, config.synthetic)
         self.deliverer = Deliverer(config, self.ledger, self.signer)
         self.engine = Engine(config, self.ledger, self.offer, self.deliverer, lambda: self.url)
         self.stop = threading.Event()
@@ -60,9 +60,21 @@ class Simulator:
         if "times" in faults and self._seen(endpoint, posted or given) > wanted.number(faults, "times"):
             faults = {}
         for rule in self.ledger.rules():
+            if wanted.of_catalog(rule.faults):
+                continue
             if (rule.match is None or rule.match in endpoint or rule.match in text) and self.ledger.spend(
                 rule
             ):
+                faults |= rule.faults
+        return faults
+
+    def catalog_faults(self, asked: str) -> wanted.Faults:
+        """The faults of a question for the catalogue: those of every rule for it that matches, used once."""
+        faults: wanted.Faults = {}
+        for rule in self.ledger.rules():
+            if not wanted.of_catalog(rule.faults) or not (rule.match is None or rule.match in asked):
+                continue
+            if self.ledger.spend(rule):
                 faults |= rule.faults
         return faults
 

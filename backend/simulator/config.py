@@ -26,3 +26,4 @@ class SimulatorConfig:
     webhook_timeout_s: float = 15.0  #: how long a receiver may take to answer; fal's first one, too
     user_id: str = "simulated-account"  #: the fal account in `X-Fal-Webhook-User-Id`
     catalog: Path | None = None  #: the models on offer; None: the seed that comes with the program
+    synthetic: int = 0  #: so many endpoints besides, in the shapes of those: how a long catalogue behaves

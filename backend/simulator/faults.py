@@ -46,6 +46,11 @@ Seconds are real ones, whatever the pace.
 |          | media-short     | the file itself ends at two thirds, all lengths agree |
 |          | media-slow=KBPS | so many kilobytes a second (64) |
 |          | media-big=MB    | a valid MP4, padded with a `free` box to this size (100) |
+| listing  | catalog-http=CODE | a page of /v1/models or its prices is answered with this code (500) |
+|          | catalog-garbage | the same with a page of HTML and 200 |
+|          | catalog-stall=S | the same after S seconds (5) |
+
+The last three come by rules alone; their `match` is held against path and query (`pricing`, `cursor=o50`).
 """
 
 import re
@@ -90,6 +95,9 @@ NAMES: dict[str, str] = {
     "media-short": "",
     "media-slow": "64",
     "media-big": "100",
+    "catalog-http": "500",
+    "catalog-garbage": "",
+    "catalog-stall": "5",
 }
 #: Names whose value is a number that may be left away.
 _COUNTED = {"poll-500", "media-404", "media-500", "media-html", "media-cut", "media-no-range"}
@@ -133,6 +141,11 @@ def parse(words: Iterable[object]) -> Faults:
             raise UnknownFault(f"{word!r}: the value must be a number")
         faults[name] = value or NAMES[name]
     return faults
+
+
+def of_catalog(faults: Faults) -> bool:
+    """Are these faults of the catalogue, and not of a request?"""
+    return any(name.startswith("catalog-") for name in faults)
 
 
 def without_markers(prompt: str) -> str:

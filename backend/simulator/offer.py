@@ -19,10 +19,11 @@ _VIDEOS = {"video", "videos", "generation", "generations", "request", "requests"
 class Offer:
     """Models by endpoint id; `entries` are the seed's: endpoint_id, title, category, input, price …"""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, synthetic: int = 0) -> None:
         self.entries: dict[str, JSON] = {
             str(entry["endpoint_id"]): dict(entry) for entry in _read(path or SEED) if "endpoint_id" in entry
         }
+        self.entries |= _more(list(self.entries.values()), synthetic)
 
     def schema(self, endpoint: str) -> JSON:
         """The JSON Schema of the model's input; {} for an endpoint that isn't on offer."""
@@ -61,6 +62,16 @@ def _read(path: Path) -> list[JSON]:
         return _BUILT_IN
     models = data.get("models", []) if isinstance(data, Mapping) else data
     return [dict(entry) for entry in models if isinstance(entry, Mapping)] or _BUILT_IN
+
+
+def _more(models: list[JSON], number: int) -> dict[str, JSON]:
+    """So many further endpoints in the shapes of these, under ids of their own."""
+    made = {}
+    for n in range(number if models else 0):
+        like = models[n % len(models)]
+        name = f"sim-lab/m{n}/{like['endpoint_id'].rsplit('/', 1)[-1]}"
+        made[name] = {**like, "endpoint_id": name, "title": f"{like.get('title', name)} M{n}"}
+    return made
 
 
 def _built_in(endpoint: str, title: str, durations: list[Any], usd: float, image: str | None = None) -> JSON:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from backend.simulator import faults as wanted
 from backend.simulator.ledger import JSON, Request
+from backend.simulator.openapi import openapi
 from backend.simulator.stamps import iso, moment
 
 if TYPE_CHECKING:
@@ -42,11 +44,16 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.get("/models")
     def models() -> Response:
-        return jsonify(_paged("models", [_model(entry, _expand()) for entry in _chosen(sim)]))
+        if trouble := _trouble(sim):
+            return trouble
+        page, expand = _paged("models", _chosen(sim)), _expand()
+        return jsonify({**page, "models": [_model(entry, expand) for entry in page["models"]]})
 
     @blueprint.get("/models/pricing")
     def pricing() -> Response:
         _let_in(sim)
+        if trouble := _trouble(sim):
+            return trouble
         return jsonify(_paged("prices", [p for p in (_price(sim, e) for e in _endpoints()) if p]))
 
     @blueprint.get("/models/requests/by-endpoint")
@@ -60,37 +67,17 @@ def routes(sim: "Simulator") -> Blueprint:
     return blueprint
 
 
-def openapi(entry: JSON) -> JSON:
-    """The queue OpenAPI document of one model, as `expand=openapi-3.0` gives it."""
-    endpoint, title = entry["endpoint_id"], entry.get("title", entry["endpoint_id"])
-    name = "".join(part.capitalize() for part in endpoint.replace("/", "-").replace(".", "-").split("-"))
-    file = {"type": "object", "title": "File", "required": ["url"], "properties": {"url": {"type": "string"}}}
-    output = {
-        "type": "object",
-        "title": f"{name}Output",
-        "required": ["video"],
-        "properties": {"video": {"$ref": "#/components/schemas/File"}, "seed": {"type": "integer"}},
-        "x-fal-order-properties": ["video", "seed"],
-    }
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}Input"}}}
-    answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}Output"}}}
-    app = "/".join(endpoint.split("/")[:2])
-    return {
-        "openapi": "3.0.4",
-        "info": {
-            "title": f"Queue OpenAPI for {endpoint}",
-            "version": "1.0.0",
-            "x-fal-metadata": {"endpointId": endpoint, "category": entry.get("category"), "title": title},
-        },
-        "components": {
-            "schemas": {f"{name}Input": entry.get("input", {}), f"{name}Output": output, "File": file}
-        },
-        "paths": {
-            f"/{endpoint}": {"post": {"requestBody": {"required": True, "content": content}}},
-            f"/{app}/requests/{{request_id}}": {"get": {"responses": {"200": {"content": answer}}}},
-        },
-        "servers": [{"url": "https://queue.fal.run"}],
-    }
+def _trouble(sim: "Simulator") -> Response | None:
+    """What a fault makes of an answer of the catalogue; None: nothing."""
+    faults = sim.catalog_faults(request.full_path)
+    if "catalog-http" in faults:
+        code = int(float(faults["catalog-http"]))
+        raise Refused(code, "server_error" if code >= 500 else "rate_limited", "Something went wrong")
+    if "catalog-stall" in faults:
+        sim.stop.wait(wanted.number(faults, "catalog-stall"))
+    if "catalog-garbage" in faults:
+        return Response("<html><body><h1>Be right back</h1></body></html>", mimetype="text/html")
+    return None
 
 
 def _chosen(sim: "Simulator") -> list[JSON]:

@@ -2,22 +2,35 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Delivery
 from backend.store.rows import insert_row
 
+_SAME = (
+    columns(col(Delivery.id), col(Delivery.body_sha256), col(Delivery.verdict))
+    .where(col(Delivery.request_id) == bindparam("request_id"), col(Delivery.status) == bindparam("status"))
+    .order_by(col(Delivery.id))
+)
 
-def same(session: Session, request_id: str, status: str) -> Sequence[Delivery]:
+
+class Before(NamedTuple):
+    """What is known of a delivery that came before."""
+
+    id: str
+    body_sha256: str
+    verdict: str
+
+
+def same(session: Session, request_id: str, status: str) -> Sequence[Before]:
     """What came before for this request with this status word, oldest first."""
-    return session.exec(
-        select(Delivery)
-        .where(Delivery.request_id == request_id, Delivery.status == status)
-        .order_by(Delivery.id)
-    ).all()
+    rows = session.connection().execute(_SAME, {"request_id": request_id, "status": status})
+    return [Before(*row) for row in rows]
 
 
 def keep(session: Session, delivery: Delivery) -> Delivery:

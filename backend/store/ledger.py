@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from backend.domain.states import JobState
 from backend.models import Job, Line
 from backend.store.rows import insert
 
@@ -43,8 +45,19 @@ def bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) 
 def release(session: Session, job: Job, *, at: datetime) -> None:
     """Nothing was billed: the job counts for nothing from now on."""
     left = counted(session, job.id)
-    if left:
+    if left or not was_released(session, job.id):
         _write(session, job, "release", -left, at=at, source="unbilled")
+
+
+def restore(session: Session, job: Job, *, at: datetime) -> None:
+    """A job that was given up counts again for its estimate."""
+    _write(session, job, "restore", micros(job.estimate_usd or 0.0), at=at, source="estimate")
+
+
+def was_released(session: Session, job_id: str) -> bool:
+    """Is the last word on this job that nothing was billed?"""
+    last = select(Line.kind).where(Line.job_id == job_id).order_by(col(Line.id).desc()).limit(1)
+    return session.exec(last).first() == "release"
 
 
 def counted(session: Session, job_id: str) -> int:
@@ -58,6 +71,52 @@ def spent(session: Session, *, first_day: str, last_day: str, owner: str | None 
     if owner is not None:
         query = query.where(Line.owner == owner)
     return session.exec(query).one()
+
+
+def by_day(
+    session: Session, *, first_day: str, last_day: str, owner: str | None = None
+) -> Sequence[tuple[str, int]]:
+    """(day, what its takes count for), in order; only days that have any."""
+    query = select(Line.day, func.sum(Line.micros)).where(Line.day >= first_day, Line.day <= last_day)
+    if owner is not None:
+        query = query.where(Line.owner == owner)
+    return session.exec(query.group_by(Line.day).order_by(Line.day)).all()
+
+
+def by_owner(session: Session, *, first_day: str) -> Sequence[tuple[str, int]]:
+    """(owner, what their takes since that day count for), the dearest first."""
+    total = func.sum(Line.micros)
+    query = select(Line.owner, total).where(Line.day >= first_day).group_by(Line.owner)
+    return session.exec(query.order_by(total.desc(), Line.owner)).all()
+
+
+def by_model(session: Session, *, first_day: str, owner: str | None = None) -> Sequence[tuple[str, int]]:
+    """(model, what its takes since that day count for), the dearest first."""
+    total = func.sum(Line.micros)
+    query = select(Job.model, total).join(Line, col(Line.job_id) == col(Job.id)).where(Line.day >= first_day)
+    if owner is not None:
+        query = query.where(Line.owner == owner)
+    return session.exec(query.group_by(Job.model).order_by(total.desc(), Job.model)).all()
+
+
+def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
+    """How many takes of this day have neither an estimate nor a bill, and may cost something."""
+    later = aliased(Line)
+    told = select(later.id).where(later.job_id == Line.job_id, later.kind != "estimate").exists()
+    query = select(func.count()).select_from(Line).where(Line.day == day, Line.source == "unknown", ~told)
+    if owner is not None:
+        query = query.where(Line.owner == owner)
+    return session.exec(query).one()
+
+
+def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
+    """(how many takes are held, the dollars that they were estimated at): any may have been charged."""
+    total = func.coalesce(func.sum(Job.estimate_usd), 0.0)
+    query = select(func.count(), total).where(Job.state == JobState.HELD)
+    if owner is not None:
+        query = query.where(Job.owner == owner)
+    held, usd = session.exec(query).one()
+    return held, float(usd or 0.0)
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Line]:

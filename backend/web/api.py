@@ -142,6 +142,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "style": job.style,
         "params": job.params,
         "image": job.image,
+        "images": job.images or {},
+        "template_version": job.template_version,
         "owner": job.owner,
         "parent_id": job.parent_id,
         "request_id": job.request_id,

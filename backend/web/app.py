@@ -55,7 +55,7 @@ def _person_error(problem: PersonError) -> ResponseReturnValue:
     if isinstance(problem, InvalidRequest):
         more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
     if isinstance(problem, BudgetExceeded):
-        more["left_usd"] = round(problem.left_usd, 6)
+        more |= {"left_usd": round(problem.left_usd, 6), "limit": problem.limit}
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
     return error(problem.status, problem.code, str(problem), headers=headers, **more)
 

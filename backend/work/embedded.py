@@ -26,6 +26,7 @@ from backend.services.claims import Claim, Claims
 from backend.services.deps import Deps
 from backend.services.fetch import warm_up
 from backend.services.heartbeat import beat, gone
+from backend.services.refreshes import refresh_when_due
 from backend.services.submit import hold
 from backend.services.sweep import sweep
 from backend.store import jobs
@@ -41,6 +42,11 @@ FETCHING_THREADS = 4
 FINISH_S = 5.5
 #: Without any sign this is how long the worker sleeps at the most before it asks what is due.
 IDLE_S = 5.0
+#: How often a wish for a newer catalogue is looked for, in seconds: one row by its key.
+WISH_EVERY_S = 2.0
+#: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
+#: other things to do, and one that is restarted again and again must not ask fal for everything each time.
+SETTLED_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,11 @@ class Kind:
 def kinds(deps: Deps) -> dict[str, Kind]:
     """A pool each for short questions, for files, and for calls that a provider holds open."""
     blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
+    calls = sum(provider.calls_at_once or 0 for provider in deps.providers.values())
     return {
         "asking": Kind(ASKING_THREADS, steps.ASKING, {"not_sent_by": blocking}),
         "fetching": Kind(FETCHING_THREADS, steps.FETCHING),
-        "calling": Kind(deps.settings.blackbox_calls, frozenset({JobState.CREATED}), {"sent_by": blocking}),
+        "calling": Kind(max(1, calls), frozenset({JobState.CREATED}), {"sent_by": blocking}),
     }
 
 
@@ -73,6 +80,8 @@ class Worker:
         self._kinds = kinds(deps)
         self._in_hand: dict[str, set[str]] = {name: set() for name in self._kinds}
         self._nudge = threading.Event()
+        self._refreshing = threading.Event()
+        self._settled_s = deps.clock.monotonic() + SETTLED_S
         self._scheduler = BackgroundScheduler(
             executors={
                 "default": ThreadPoolExecutor(3),
@@ -98,6 +107,7 @@ class Worker:
         threading.Thread(target=warm_up, daemon=True).start()
         self._every(settings.sweep_interval_s, self._sweep, "sweep")
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
+        self._every(WISH_EVERY_S, self._refresh, "catalogue")
         self._scheduler.start()
         log.info("worker started", extra={"worker": self._name})
 
@@ -127,7 +137,7 @@ class Worker:
         if self._scheduler.running:
             self._scheduler.pause()
         deadline = self._deps.clock.monotonic() + FINISH_S
-        while self._claims.held() and self._deps.clock.monotonic() < deadline:
+        while (self._claims.held() or self._refreshing.is_set()) and self._deps.clock.monotonic() < deadline:
             threading.Event().wait(0.02)
         left = self._claims.held()
         for claim in left:
@@ -137,7 +147,7 @@ class Worker:
         except SQLAlchemyError as error:
             log.warning("no farewell", extra={"why": type(error).__name__})
         log.info("worker stopped", extra={"worker": self._name, "handed_back": len(left)})
-        if left:  # their threads wait for somebody's answer; nobody waits for them
+        if left or self._refreshing.is_set():  # their threads wait for an answer; nobody waits for them
             logging.shutdown()
             os._exit(0)
         if self._scheduler.running:
@@ -196,6 +206,16 @@ class Worker:
         else:
             if did:
                 log.info("sweep", extra=did)
+
+    def _refresh(self) -> None:
+        self._refreshing.set()
+        try:
+            by_itself = self._deps.clock.monotonic() >= self._settled_s
+            refresh_when_due(self._deps, by_itself=by_itself)
+        except SQLAlchemyError as error:
+            log.error("the catalogue could not be looked after", extra={"why": str(error)[:300]})
+        finally:
+            self._refreshing.clear()
 
     def _beat(self) -> None:
         try:

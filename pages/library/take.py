@@ -6,7 +6,7 @@ from backend.domain.errors import NotFound
 from backend.domain.states import ENDED, MOVING, JobState
 from backend.services import library
 from backend.services.library import Take
-from pages.ui import actions, cards, components, context, details, live, text
+from pages.ui import actions, cards, components, context, details, live, money, text
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -59,6 +59,8 @@ with right:
     history, deliveries = library.history_of(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):
         components.trail(cards.event_rows(history), key="trail")
+    with st.expander(f"Cost · {text.plain(money.cost(take.job))}", icon=":material/payments:", key="cost"):
+        money.ledger(deps, viewer, take.job)
     with st.expander("Times, ids and file", icon=":material/fingerprint:", key="record"):
         components.facts(details.record(take), key="facts")
     if deliveries:

@@ -8,7 +8,7 @@ from backend.domain.states import MOVING, JobState
 from backend.services import library
 from backend.services.library import Take
 from backend.store.gallery import Filter
-from pages.ui import actions, cards, context, live
+from pages.ui import actions, cards, context, live, money
 
 #: How many of each are shown; the rest stand in the gallery.
 SHOWN = 50
@@ -64,6 +64,7 @@ def draw() -> None:
     held = library.list_takes(deps, viewer, Filter(states={JobState.HELD}), limit=SHOWN).items
     moving = library.list_takes(deps, viewer, Filter(states=MOVING), limit=SHOWN).items
     parts = [(draw_held, held), (draw_moving, moving)]
+    money.figures(deps, viewer)
     filled = [(part, takes) for part, takes in parts if takes]
     if not filled:
         draw_nothing()

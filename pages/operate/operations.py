@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend.services import heartbeat, overview, pause
-from pages.ui import components, context, inbox, shell, text, wellbeing
+from pages.ui import components, context, inbox, money, shell, text, wellbeing
 
 deps = context.deps()
 now, numbers = deps.clock.now(), overview.numbers(deps)
@@ -12,6 +12,7 @@ shell.banners(everything=True)
 for paused in pause.current(deps):
     wellbeing.paused(paused, now)
 wellbeing.figures(deps, numbers, now)
+money.figures(deps, context.viewer())
 
 left, right = st.columns(2, gap="large")
 with left, st.container(border=True, key="backlog"):
@@ -24,6 +25,7 @@ with right:
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
         wellbeing.sweeps(overview.list_sweeps(deps))
+    money.charts(deps)
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from backend.domain.errors import DailiesError
-from backend.domain.prompt import compose
-from pages.ui import context, live, progress, text
+from backend.domain.errors import BudgetExceeded, DailiesError
+from pages.ui import chosen, context, live, money, presets, progress, text
 from pages.ui.forms import Form
 
 deps, viewer = context.deps(), context.viewer()
 progress.use_again(deps, viewer)
+chosen.take_over(deps)
 
 left, right = st.columns([3, 2], gap="large")
 with left:
@@ -18,6 +18,8 @@ with left:
     form.prompt()
     form.style()
     form.params()
+    with form.top:
+        presets.draw(form.asked)
 
 with right:
     with st.container(border=True, key="send", gap="small"):
@@ -26,14 +28,16 @@ with right:
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         form.show_faults()
+        money.beside(deps, viewer)
         progress.expectation(deps, form.model)
         st.markdown("###### This is what is sent")
-        composed = compose(form.asked.get("prompt", ""), form.asked["style"])
-        st.code(composed or "Write a prompt, or choose a style.", language=None, wrap_lines=True)
-        progress.prompt_room(form.model, composed)
+        form.composed()
+        form.payload()
     if sent:
         try:
             job = form.send()
+        except BudgetExceeded as error:
+            money.refuse(error)
         except DailiesError as error:
             context.notify(text.plain(error), ":material/error:")
         else:

@@ -10,7 +10,7 @@ from backend.domain.states import ENDED, MOVING, JobState
 from backend.models import Job
 from backend.services import library
 from backend.services.library import Take
-from pages.ui import components, context, text
+from pages.ui import components, context, money, text
 
 #: A prompt on a card is cut after this many characters; the detail page has all of it.
 CARD_CHARS = 160
@@ -55,6 +55,7 @@ def card(take: Take, now: datetime) -> dict[str, Any]:
         "length": text.clock(video.duration_s) if video else "",
         "model": context.model_title(job.model),
         "who": job.owner,
+        "cost": money.cost(job),
         "created_ms": _ms(job.created_at),
     }
 
@@ -78,7 +79,7 @@ def standing(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, Any
         "share": share(job),
         "extra": _extra(job),
         "prompt": text.first(job.prompt or NO_PROMPT, CARD_CHARS) if prompt else "",
-        "about": f"{context.model_title(job.model)} · {job.owner}",
+        "about": f"{context.model_title(job.model)} · {job.owner} · {money.cost(job)}",
         "note": _note(job),
     }
 

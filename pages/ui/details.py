@@ -63,7 +63,9 @@ def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
     if job.sent_prompt != job.prompt:
         with st.expander("As it was sent", icon=":material/outgoing_mail:", key="sent-prompt"):
             st.code(job.sent_prompt, language=None, wrap_lines=True)
-    _photo(deps, viewer, job.image)
+    _photo(deps, viewer, job.image, "Photo that it starts from")
+    for field, image in (job.images or {}).items():
+        _photo(deps, viewer, image, field.removesuffix("_url").replace("_", " ").capitalize())
     rows = [{"label": "Model", "value": context.model_title(job.model)}]
     rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
     rows += [
@@ -113,10 +115,10 @@ def deliveries(found: Sequence[Delivery]) -> None:
     components.facts(rows, key="delivery-list")
 
 
-def _photo(deps: Deps, viewer: Viewer, image: str | None) -> None:
+def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
     if not image:
         return
-    st.caption("Photo that it starts from")
+    st.caption(text.plain(label))
     if image.startswith(("https://", "http://")):
         st.code(image, language=None, wrap_lines=True)
         return

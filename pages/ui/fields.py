@@ -80,6 +80,21 @@ class Field:
                 return isinstance(value, str)
         return True
 
+    def counterpart(self, value: Any) -> Any:
+        """Another model's value in this field's own terms (5 for "5", "8s" for 8); None: it has none."""
+        if self.kind == "json":
+            return value if isinstance(value, list | dict) else None
+        if self.takes(value):
+            return value
+        number = _number_in(value)
+        if number is None:
+            return None
+        if self.options:
+            return next((option for option in self.options if _number_in(option) == number), None)
+        typed = int(number) if self.whole else number
+        fits = self.kind in ("slide", "number") and typed == number and self.takes(typed)
+        return typed if fits else None
+
     def shown(self, value: Any) -> Any:
         """A value as the field's widget holds it."""
         if self.kind == "json":
@@ -203,6 +218,16 @@ def _is_number(option: Any) -> bool:
     return isinstance(option, int | float) or (
         isinstance(option, str) and option.rstrip("s").replace(".", "").isdigit()
     )
+
+
+def _number_in(value: Any) -> float | None:
+    """5 of 5, "5" and "5s"; None of anything else."""
+    if not _is_number(value):
+        return None
+    try:
+        return float(value.rstrip("s") if isinstance(value, str) else value)
+    except ValueError:
+        return None
 
 
 def _parsed(value: Any) -> Any:

@@ -8,18 +8,16 @@ from typing import Any
 import streamlit as st
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.prompt import AXES, VOCABULARY
+from backend.domain.prompt import AXES
 from backend.models import Job
-from backend.services import create, library
+from backend.services import create, photos, style, wish
 from backend.services.deps import Deps
-from backend.store.gallery import Filter
-from pages.ui import context, photo, text
-from pages.ui.fields import Field, read
+from pages.ui import context, filling, photo, picker, text
+from pages.ui.fields import Field
 
 #: A second click on the same filled form within this time is the same wish, in seconds.
 SAME_CLICK_S = 3.0
-MODEL, PROMPT = "form:model", "form:prompt"
-_FAULTS, _KEY, _FILLED = "form:faults", "form:key", "form:filled"
+_FAULTS, _KEY = "form:faults", "form:key"
 _ICONS = {"movement": "directions_run", "fabric": "checkroom", "camera": "videocam", "aesthetic": "palette"}
 
 
@@ -30,37 +28,18 @@ class Form:
         self.deps = deps
         self.asked: dict[str, Any] = {}
         self._spots: dict[str, Any] = {}
-        models = {model.id: model for model in library.models_on_offer(deps)}
-        if st.session_state.get(MODEL) not in models:
-            st.session_state[MODEL] = _usual_model(deps, models)
-        self.model = models[self._pick_model(models)]
-        self.asked["model"] = self.model.id
-
-    def _pick_model(self, models: Mapping[str, Any]) -> str:
-        def shown(model_id: str) -> str:
-            model = models[model_id]
-            price = (
-                f"{text.dollars(model.price.unit_usd)} a {model.price.unit}"
-                if model.price
-                else "price unknown"
-            )
-            return f"{model.title} · {model.category.replace('-', ' ')} · {price}"
-
-        chosen = st.selectbox(
-            "Model",
-            list(models),
-            key=MODEL,
-            format_func=shown,
-            persist_state="session",
-            icon=":material/movie:",
-        )
+        self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
+        self.model = picker.pick(deps, context.viewer(), filters=self.top)
         self._spot("model")
-        return str(chosen)
+        self.asked["model"] = self.model.id
+        self._switched = filling.switched(self.model)
 
     def about(self) -> None:
-        """What the model is good at."""
+        """What the model is good at; after another one was chosen, what became of the form."""
         note = f" {self.model.price_note}" if self.model.price_note else ""
         st.caption(text.plain(self.model.description + note))
+        if self._switched:
+            st.caption(f":material/swap_horiz: {text.plain(self._switched)}")
 
     def prompt(self) -> None:
         """The prompt, and how much of it fits."""
@@ -69,40 +48,65 @@ class Form:
             return
         self.asked["prompt"] = st.text_area(
             "Prompt" if self.model.prompt_required else "Prompt (may be left empty)",
-            key=PROMPT, height=130, persist_state="session",
+            key=filling.PROMPT, height=130, persist_state="session",
             placeholder="What should be seen: subject, action, place, light.",
         )  # fmt: skip
         self._spot("prompt")
 
     def photo(self) -> None:
-        """The photo that the video starts from, where the model takes one, and only then."""
-        if self.model.image_field is None:
+        """The photo that the video starts from and others beside it, where the model takes them."""
+        further = photos.further_fields(self.model)
+        places = [("", "image")] if self.model.image_field else []
+        places += [(filling.slot_of(self.model, field), f"images.{field}") for field in further]
+        if not places:
             return
-        image = photo.pick(self.deps, required=self.model.image_required)
-        self._spot("image")
-        if image:
-            self.asked["image"] = image
+        images: dict[str, str] = {}
+        for (slot, name), column in zip(places, st.columns(len(places), gap="small"), strict=True):
+            with column:
+                image = photo.pick(self.deps, label=self._photo_label(name), slot=slot)
+                self._spot(name)
+            if image and slot:
+                images[name.removeprefix("images.")] = image
+            elif image:
+                self.asked["image"] = image
+        if images:
+            self.asked["images"] = images
+
+    def _photo_label(self, name: str) -> str:
+        field = name.removeprefix("images.")
+        if name == "image":
+            label, needed = "Photo that the video starts from", self.model.image_required
+        else:
+            ends = field == self.model.end_image_field
+            label = (
+                "Photo that it ends with"
+                if ends
+                else field.removesuffix("_url").replace("_", " ").capitalize()
+            )
+            needed = field in self.model.schema.get("required", [])
+        return label + (" \\*" if needed else " (may be left out)")
 
     def style(self) -> None:
-        """Movement, fabric, camera, aesthetic: from the vocabulary, or in own words."""
-        style = {}
+        """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
+        chosen = {}
+        vocabulary = style.vocabulary(self.deps)
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
                 words = st.selectbox(
-                    f":material/{_ICONS[axis]}: {axis.capitalize()}", list(VOCABULARY[axis]), index=None,
+                    f":material/{_ICONS[axis]}: {axis.capitalize()}", vocabulary.labels(axis), index=None,
                     key=f"form:style:{axis}", accept_new_options=True, placeholder="Any, or type",
                     persist_state="session",
                 )  # fmt: skip
                 self._spot(f"style.{axis}")
             if words:
-                style[axis] = words
-        self.asked["style"] = style
+                chosen[axis] = words
+        self.asked["style"] = chosen
 
     def params(self) -> None:
         """The model's own parameters; the usual ones in front, the others folded."""
         params: dict[str, Any] = {}
-        fields = read(self.model.schema)
+        fields = filling.fields_of(self.model)
         front, folded = [f for f in fields if f.front], [f for f in fields if not f.front]
         with st.container(key="params", horizontal=True, gap="medium"):
             for field in front:
@@ -112,9 +116,39 @@ class Form:
                 for field in folded:
                     self._param(field, params)
         self.asked["params"] = params
+        filling.remember(self.model, self.asked)
+
+    def composed(self) -> None:
+        """The prompt as it is sent, and which words came from where."""
+        try:
+            made = style.compose(self.deps, self.asked.get("prompt", ""), self.asked["style"])
+        except InvalidRequest as error:
+            st.caption(f":red[:material/error: {text.plain(error)}]")
+            return
+        st.code(made.text or "Write a prompt, or choose a style.", language=None, wrap_lines=True)
+        if self.model.prompt_field is not None and made.text:
+            st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
+        if made.parts:
+            from_where = " · ".join(
+                f":material/{_ICONS[part.axis]}: {text.plain(part.label) if part.label else 'own words'}"
+                for part in made.parts
+            )
+            st.caption(f"{from_where} · template {made.template_version}")
+
+    def payload(self) -> None:
+        """Exactly what is posted, to be looked at before anything is paid."""
+        with st.expander("Payload", icon=":material/data_object:", key="payload"):
+            try:
+                checked = wish.check(self.deps, context.viewer(), self.asked)
+            except InvalidRequest as error:
+                names = ", ".join(name.split(".")[-1] for name in error.fields)
+                st.caption(f"Nothing can be sent yet; see to {text.plain(names)} first.")
+                return
+            st.caption(f"Input of {text.plain(self.model.id)}")
+            st.json(checked.shown_payload())
 
     def _param(self, field: Field, params: dict[str, Any]) -> None:
-        key = _param_key(self.model.id, field.name)
+        key = filling.param_key(self.model.id, field.name)
         if key not in st.session_state:
             st.session_state[key] = field.start
         with st.container(
@@ -135,7 +169,7 @@ class Form:
         if not st.session_state.get(_FAULTS):
             return
         try:
-            create.check(self.deps, context.viewer(), self.asked)
+            wish.check(self.deps, context.viewer(), self.asked)
         except InvalidRequest as error:
             self._put(error.fields)
         else:
@@ -176,53 +210,6 @@ class Form:
         if not known or known["mark"] != mark or old:
             known = st.session_state[_KEY] = {"key": self.deps.clock.new_id(), "mark": mark}
         return str(known["key"])
-
-
-def fill_once(deps: Deps, job: Job) -> list[str]:
-    """Fill the form with an earlier take, the first time this is asked; returns what was left out."""
-    if st.session_state.get(_FILLED) == job.id:
-        return []
-    st.session_state[_FILLED] = job.id
-    return fill(deps, job)
-
-
-def forget_filled() -> None:
-    """The next `fill_once` fills, whatever it filled before."""
-    st.session_state.pop(_FILLED, None)
-
-
-def fill(deps: Deps, job: Job) -> list[str]:
-    """Fill the whole form with what was asked for; returns, in words, what could not be taken over."""
-    state, lost = st.session_state, []
-    state[PROMPT] = job.prompt
-    for axis in AXES:
-        state[f"form:style:{axis}"] = job.style.get(axis)
-    photo.put(job.image)
-    models = {model.id: model for model in library.models_on_offer(deps)}
-    if job.model not in models:
-        return [f"{job.model} is no longer on offer, so its own parameters are left out"]
-    state[MODEL] = job.model
-    fields = {field.name: field for field in read(models[job.model].schema)}
-    for name, field in fields.items():
-        state[_param_key(job.model, name)] = field.start
-    for name, value in job.params.items():
-        if name in fields and fields[name].takes(value):
-            state[_param_key(job.model, name)] = fields[name].shown(value)
-        else:
-            lost.append(f"{name} can no longer be {value!r}")
-    return lost
-
-
-def _usual_model(deps: Deps, models: Mapping[str, Any]) -> str:
-    """The model of this person's newest take, else the first one with a known price."""
-    newest = library.list_takes(deps, context.viewer(), Filter(owner=context.viewer().name), limit=1).items
-    if newest and newest[0].job.model in models:
-        return newest[0].job.model
-    return next((model.id for model in models.values() if model.price), next(iter(models)))
-
-
-def _param_key(model_id: str, name: str) -> str:
-    return f"form:param:{model_id}:{name}"
 
 
 def _narrow(field: Field) -> bool:

@@ -13,7 +13,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.library import Take
 from backend.store.gallery import Filter
-from pages.ui import actions, cards, context, forms, text
+from pages.ui import actions, cards, context, filling, text
 
 #: At most so many takes stand beside the form; the gallery has them all.
 SHOWN = 6
@@ -36,12 +36,6 @@ def expectation(deps: Deps, model: Any) -> None:
     st.caption(f":material/timer: {words}{learnt}")
 
 
-def prompt_room(model: Any, composed: str) -> None:
-    """How much of what the model takes is used."""
-    if model.prompt_field is not None and composed:
-        st.caption(f"{len(composed):,} of {model.prompt_max_chars:,} characters")
-
-
 def use_again(deps: Deps, viewer: Viewer) -> None:
     """`?from=<take>` fills the form with an earlier take, once."""
     job_id = st.query_params.get("from")
@@ -52,7 +46,7 @@ def use_again(deps: Deps, viewer: Viewer) -> None:
     except NotFound as error:
         st.warning(text.plain(error), icon=":material/search_off:")
         return
-    for lost in forms.fill_once(deps, take.job):
+    for lost in filling.fill_once(deps, take.job):
         context.notify(text.plain(lost), ":material/info:")
     context.show_notices()
 

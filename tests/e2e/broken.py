@@ -52,15 +52,16 @@ def writes_without_a_fence() -> None:
 
     for event, (_, target) in list(TRANSITIONS.items()):
         TRANSITIONS[event] = (frozenset(JobState), target)
-    advance = jobs.advance
+    move = jobs.move
+    jobs._move.cache_clear()
 
     def unfenced(session: Any, job_id: str, event: Any, *, owner: Any = None, **values: Any) -> Any:
-        return advance(session, job_id, event, **values)
+        return move(session, job_id, event, **values)
 
     def amend(session: Any, job: Any, *, owner: Any = None, **values: Any) -> Any:
         return jobs._one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
-    jobs.advance, jobs.amend = unfenced, amend
+    jobs.move, jobs.amend = unfenced, amend
 
 
 def claims_for_ever() -> None:

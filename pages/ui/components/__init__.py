@@ -55,5 +55,5 @@ def trail(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
 
 
 def bars(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """Counts to one scale. rows: {word, icon, tone, means, count}."""
+    """Counts to one scale. rows: {word, icon, tone, means, count, shown?: the count in words}."""
     _BARS(data={"rows": list(rows)}, key=key)

@@ -16,6 +16,6 @@ export default function ({ data, parentElement }) {
     setTone(bar, row.tone)
     bar.style.width = `${(row.count / most) * 100}%`
     track.append(bar)
-    return [label, track, el("span", "count", String(row.count))]
+    return [label, track, el("span", "count", row.shown ?? String(row.count))]
   }))
 }

@@ -13,7 +13,7 @@ const makeCard = (id, place) => {
     length: el("span", "length"),
     track: el("div", "track"), done: el("div", "done"),
     prompt: el("div", "prompt"), meta: el("div", "meta quiet"),
-    model: el("span", "model"), who: el("span"), when: el("span", "when"),
+    model: el("span", "model"), who: el("span"), cost: el("span", "cost"), when: el("span", "when"),
   }
   parts.poster.loading = "lazy"
   parts.poster.decoding = "async"
@@ -21,7 +21,7 @@ const makeCard = (id, place) => {
   parts.chip.append(parts.chipIcon, parts.chipWord, parts.chipClock)
   parts.track.append(parts.done)
   frame.append(parts.poster, parts.blank, parts.chip, parts.length, parts.track)
-  parts.meta.append(parts.model, parts.who, parts.when)
+  parts.meta.append(parts.model, parts.who, parts.cost, parts.when)
   card.append(frame, parts.prompt, parts.meta)
   card.dataset.testid = "take-card"
   card.dataset.take = id
@@ -82,6 +82,7 @@ const fill = (parts, data) => {
   setText(parts.prompt, data.alt)
   setText(parts.model, data.model)
   setText(parts.who, data.who)
+  setText(parts.cost, data.cost)
   parts.when.title = moment(data.created_ms)
   tick(parts)
 }

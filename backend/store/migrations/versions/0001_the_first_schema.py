@@ -42,6 +42,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "favourite",
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "model"),
+    )
+    op.create_table(
         "history",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
@@ -66,12 +73,15 @@ def upgrade() -> None:
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("sent_prompt", sa.Text(), nullable=False),
+        sa.Column("template_version", sa.Integer(), nullable=True),
         sa.Column("style", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("params", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("image", sa.String(), nullable=True),
         sa.Column("payload", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("image_field", sa.String(), nullable=True),
         sa.Column("image_link", sa.Text(), nullable=True),
+        sa.Column("images", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("image_links", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("estimate_usd", sa.Float(), nullable=True),
         sa.Column("price", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("billed_units", sa.Float(), nullable=True),
@@ -166,12 +176,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "preset",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("form", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("changed_at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("preset", schema=None) as batch_op:
+        batch_op.create_index("preset_once", ["owner", "folded"], unique=True)
+
+    op.create_table(
         "sweep",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("started_at", Moment(timezone=True), nullable=False),
         sa.Column("took_s", sa.Float(), nullable=False),
         sa.Column("did", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "template",
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("version"),
     )
     op.create_table(
         "token",
@@ -227,8 +260,29 @@ def upgrade() -> None:
         batch_op.create_index("video_missing", ["missing_at"], unique=False)
         batch_op.create_index("video_sha256", ["sha256"], unique=True)
 
+    op.create_table(
+        "word",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("axis", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("folded", sa.String(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("poster_key", sa.String(), nullable=True),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("retired_at", Moment(timezone=True), nullable=True),
+        sa.Column("changed_at", Moment(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("word", schema=None) as batch_op:
+        batch_op.create_index("word_once", ["axis", "folded"], unique=True)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("word", schema=None) as batch_op:
+        batch_op.drop_index("word_once")
+
+    op.drop_table("word")
     with op.batch_alter_table("video", schema=None) as batch_op:
         batch_op.drop_index("video_sha256")
         batch_op.drop_index("video_missing")
@@ -239,7 +293,12 @@ def downgrade() -> None:
 
     op.drop_table("upload")
     op.drop_table("token")
+    op.drop_table("template")
     op.drop_table("sweep")
+    with op.batch_alter_table("preset", schema=None) as batch_op:
+        batch_op.drop_index("preset_once")
+
+    op.drop_table("preset")
     op.drop_table("offer")
     with op.batch_alter_table("line", schema=None) as batch_op:
         batch_op.drop_index("line_job")
@@ -276,6 +335,7 @@ def downgrade() -> None:
         batch_op.drop_index("history_job")
 
     op.drop_table("history")
+    op.drop_table("favourite")
     op.drop_table("fact")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("delivery_once")

@@ -1,0 +1,18 @@
+"""Style: the team's words on each axis, and the template that turns prompt and style into what is sent."""
+
+import streamlit as st
+
+from backend.domain.prompt import AXES
+from pages.ui import template, words
+
+left, right = st.columns([3, 2], gap="large")
+with left:
+    st.markdown("##### Vocabulary")
+    axis = st.segmented_control(
+        "Axis", AXES, default=AXES[0], key="axis", format_func=str.capitalize, required=True,
+        label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    words.draw(axis or AXES[0])
+with right, st.container(border=True, key="template"):
+    st.markdown("##### Prompt template")
+    template.draw()

@@ -1,0 +1,154 @@
+"""Money on the pages: what a take costs, what was spent, what is left, and what may have been charged."""
+
+from datetime import timedelta
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import BudgetExceeded
+from backend.models import Job, Line
+from backend.services import library, spend
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from pages.ui import components, context, text
+
+#: Days on the chart.
+CHART_DAYS = 14
+_REFUSED = "money:refused"
+#: setting -> what "$38.00 left" is left of
+_LEFT = {
+    "BUDGET_DAY_USD": "left today",
+    "BUDGET_USER_DAY_USD": "left today for you",
+    "BUDGET_MONTH_USD": "left this month",
+    "BUDGET_USER_MONTH_USD": "left this month for you",
+}
+#: kind of a line in the ledger -> what it says
+_LINES = {
+    "estimate": "Estimated",
+    "bill": "Billed",
+    "release": "Given back",
+    "restore": "Counts again",
+}
+
+
+def cost(job: Job) -> str:
+    """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
+    match library.cost_source(job):
+        case "billed":
+            return text.dollars(job.billed_usd or 0.0)
+        case "estimate":
+            return f"≈ {text.dollars(job.estimate_usd or 0.0)}"
+    return "?"
+
+
+def refuse(error: BudgetExceeded) -> None:
+    """Have the next run show that a limit stands in the way."""
+    st.session_state[_REFUSED] = str(error)
+
+
+def beside(deps: Deps, viewer: Viewer) -> None:
+    """Beside the button: what is left of the tightest limit, soft limits that are passed, and a refusal."""
+    refused = st.session_state.pop(_REFUSED, None)
+    if refused:
+        st.error(text.plain(refused), icon=":material/money_off:")
+    spent = spend.overview(deps, viewer.name)
+    if spent.tightest is not None:
+        left = f"of {text.dollars(spent.tightest.left_usd)} {_LEFT[spent.tightest.setting]}"
+        st.caption(f":material/account_balance_wallet: {text.plain(left)}")
+    warn(spent)
+
+
+def warn(spent: spend.Spent) -> None:
+    """Say which soft limits are passed; nothing is refused."""
+    for limit in spent.warnings:
+        said = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
+        st.warning(text.plain(said) + " Nothing is refused for it.", icon=":material/savings:")
+
+
+def figures(deps: Deps, viewer: Viewer) -> None:
+    """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
+    spent = spend.overview(deps, None if viewer.sees_all else viewer.name)
+    risk = "takes" if spent.held != 1 else "take"
+    with st.container(key="money", horizontal=True):
+        _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unknown))
+        _figure("This month", text.dollars(spent.month_usd), "estimates and bills")
+        if spent.tightest is not None:
+            limit = spent.tightest
+            _figure("Left", text.dollars(limit.left_usd), _LEFT[limit.setting], bad=limit.passed)
+        at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
+        _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
+    warn(spent)
+
+
+def charts(deps: Deps) -> None:
+    """What was spent: by day, by model, by person."""
+    with st.container(border=True, key="spending"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("##### Spent")
+            by = st.segmented_control(
+                "Spent by", ["Day", "Model", "Person"], default="Day", required=True,
+                key="spent-by", label_visibility="collapsed",
+            )  # fmt: skip
+        components.bars(_rows(deps, str(by)), key="spent-bars")
+        if deps.settings.demo:
+            st.caption("Demo: these are the real prices, and nothing of it is paid.")
+
+
+def ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
+    """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
+    lines = spend.lines_of(deps, viewer, job.id)
+    rows: list[dict[str, Any]] = [{"label": "Cost", "value": cost(job)}]
+    rows += [
+        {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),
+         "value": _line_words(line, job)}
+        for line in lines
+    ]  # fmt: skip
+    components.facts(rows, key="ledger")
+    if deps.settings.demo:
+        st.caption("Demo: nothing of it is paid.")
+
+
+def _rows(deps: Deps, by: str) -> list[dict[str, Any]]:
+    now = deps.clock.now()
+    if by == "Day":
+        days = [f"{now - timedelta(days=back):%Y-%m-%d}" for back in range(CHART_DAYS - 1, -1, -1)]
+        found = [(share.name[5:], share) for share in spend.by_day(deps, days=days)]
+    elif by == "Model":
+        shares = spend.by_model(deps, first_day=f"{now:%Y-%m}-01")
+        found = [(context.model_title(share.name), share) for share in shares]
+    else:
+        found = [(share.name, share) for share in spend.by_person(deps, first_day=f"{now:%Y-%m}-01")]
+    symbol = {"Day": "calendar_today", "Model": "movie", "Person": "person"}[by]
+    return [
+        {
+            "word": word, "icon": symbol, "tone": "blue", "means": share.name,
+            "count": round(share.usd, 6), "shown": text.dollars(share.usd),
+        }
+        for word, share in found
+    ]  # fmt: skip
+
+
+def _line_words(line: Line, job: Job) -> str:
+    """What a line of the ledger says, with units × unit price where they are known."""
+    if line.kind == "bill":
+        amount = text.dollars(job.billed_usd or 0.0)
+        if line.units is None or line.unit_usd is None:
+            return amount
+        return f"{amount} = {line.units:g} × {text.dollars(line.unit_usd)} a {line.unit}"
+    if line.source == "unknown":
+        return "?"
+    sign = "−" if line.micros < 0 else "≈ "
+    return f"{sign}{text.dollars(abs(line.micros) / 1e6)}"
+
+
+def _unknown(number: int) -> str:
+    if not number:
+        return "estimates and bills"
+    return f"and {number} {'take' if number == 1 else 'takes'} of unknown price"
+
+
+def _figure(label: str, value: str, below: str, *, bad: bool = False) -> None:
+    st.metric(
+        label, text.plain(value), delta=text.plain(below),
+        delta_color="orange" if bad else "off", delta_arrow="off", border=True,
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+"""The form around its parameters: models found quickly, presets, photos beside the first, another model."""
+
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from backend.services import photos, presets, style
+from backend.services.access import LOCAL, Role, Viewer
+from pages.ui import fields
+from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, words
+
+FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
+TAIL_MODEL = "fal-ai/kling-video/v2.5-turbo/pro/image-to-video"
+
+
+def filled(visit, model=MODEL, prompt="A red dress"):
+    app = visit()
+    app.selectbox(key="form:model").set_value(model).run()
+    app.text_area(key="form:prompt").set_value(prompt).run()
+    return app
+
+
+def choose(app, model):
+    app.selectbox(key="form:model").set_value(model).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def param(app, kind, name, model):
+    return getattr(app, kind)(key=f"form:param:{model}:{name}")
+
+
+def test_a_favourite_stands_first_and_models_used_lately_follow(visit, desk):
+    desk.take("stored", model=SEED_MODEL)
+    app = filled(visit, TAIL_MODEL)
+    app.button(key="favourite").click().run()
+    options = app.selectbox(key="form:model").options
+    assert options[0].startswith("★ ")
+    assert presets.list_favourites(desk.deps, LOCAL) == [TAIL_MODEL]
+    assert options[1].startswith(desk.deps.catalog.get(SEED_MODEL).title)
+    app.button(key="favourite").click().run()
+    assert presets.list_favourites(desk.deps, LOCAL) == []
+
+
+def test_a_provider_narrows_the_models(visit, monkeypatch):
+    monkeypatch.setenv("BLACKBOX_API_KEY", "sk-of-a-test")
+    import streamlit as st
+
+    st.cache_resource.clear()
+    app = filled(visit)
+    whole = len(app.selectbox(key="form:model").options)
+    app.button_group(key="form:provider").set_value("blackbox").run()
+    assert 1 < len(app.selectbox(key="form:model").options) < whole  # the one that is chosen stays
+
+
+def test_a_preset_gives_the_whole_form_back(visit, desk, photo):
+    app = filled(visit, PHOTO_MODEL, "Walk on")
+    app.file_uploader[0].upload("sun.jpg", photo).run()
+    app.selectbox(key="form:style:camera").set_value("Pan").run()
+    param(app, "select_slider", "duration", PHOTO_MODEL).set_value("7").run()
+    app.text_input(key="preset:name").set_value("Golden walk").run()
+    app.toggle(key="preset:shared").set_value(True).run()
+    app.button(key="preset-save").click().run()
+    assert "Kept as Golden walk" in words(app)
+    (kept,) = presets.list_presets(desk.deps, Viewer("mira", Role.CREATOR))
+
+    app = filled(visit, MODEL, "Something else")
+    app.button(key=f"preset-apply-{kept.id}").click().run()
+    assert app.text_area(key="form:prompt").value == "Walk on"
+    app.button(key="generate").click().run()
+    job = desk.newest()
+    assert (job.model, job.prompt, job.style, job.params) == (
+        PHOTO_MODEL, "Walk on", {"camera": "Pan"}, {"duration": "7"},
+    )  # fmt: skip
+    assert job.image == photos.list_uploads(desk.deps, LOCAL)[0].id
+    app.button(key=f"preset-delete-{kept.id}").click().run()
+    assert not presets.list_presets(desk.deps, LOCAL)
+
+
+def test_a_preset_without_a_name_is_refused_with_the_reason(visit):
+    app = filled(visit)
+    app.button(key="preset-save").click().run()
+    assert "The name is missing" in words(app)
+
+
+def test_first_and_last_photo_are_uploaded_beside_each_other(visit, desk, photo):
+    first, last = (
+        photos.create_upload(desk.deps, LOCAL, photo, file_name="first.jpg"),
+        photos.create_upload(desk.deps, LOCAL, _other(), file_name="last.jpg"),
+    )
+    app = filled(visit, FRAMES_MODEL)
+    assert not [key for key in app.text_input if "last_frame_url" in (key.key or "")]
+    app.button(key=f"use-photo-{first.id}").click().run()
+    app.button(key="generate").click().run()
+    assert ":red[:material/error: Last frame url" in words(app)
+    app.button(key=f"use-photo-{last.id}:end").click().run()
+    app.button(key="generate").click().run()
+    job = desk.newest()
+    assert (job.image, job.images) == (first.id, {"last_frame_url": last.id})
+
+    app = visit(**{"from": job.id})
+    app.button(key="generate").click().run()
+    again = desk.newest()
+    assert again.id != job.id
+    assert (again.image, again.images) == (first.id, {"last_frame_url": last.id})
+
+
+def test_the_last_photo_stays_when_another_model_calls_it_by_another_name(visit, desk, photo):
+    last = photos.create_upload(desk.deps, LOCAL, photo, file_name="last.jpg")
+    app = filled(visit, FRAMES_MODEL)
+    for slot in ("", ":end"):
+        app.button(key=f"use-photo-{last.id}{slot}").click().run()
+    choose(app, TAIL_MODEL)
+    app.button(key="generate").click().run()
+    assert desk.newest().images == {"tail_image_url": last.id}
+
+
+def test_switching_models_keeps_what_both_have_and_says_what_was_left_out(visit, desk):
+    app = filled(visit, SEED_MODEL)
+    param(app, "text_area", "negative_prompt", SEED_MODEL).set_value("blur").run()
+    param(app, "segmented_control", "aspect_ratio", SEED_MODEL).set_value("9:16").run()
+    param(app, "slider" if _slides(app) else "select_slider", "duration", SEED_MODEL).set_value(10).run()
+    choose(app, MODEL)
+    assert "Kept: aspect ratio 9:16, duration 10" in _said(app)
+    assert "Left out: negative prompt blur" in _said(app)
+    app.button(key="generate").click().run()
+    assert desk.newest().params == {"aspect_ratio": "9:16", "duration": "10"}
+
+
+def test_a_photo_that_the_next_model_does_not_take_is_said(visit, desk, photo):
+    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    app = filled(visit, PHOTO_MODEL)
+    app.button(key=f"use-photo-{upload.id}").click().run()
+    choose(app, MODEL)
+    assert "Left out: the photo" in _said(app)
+    app.button(key="generate").click().run()
+    assert desk.newest().image is None
+
+
+def test_the_exact_payload_can_be_looked_at(visit, desk):
+    app = filled(visit)
+    app.selectbox(key="form:style:camera").set_value("Dolly in").run()
+    param(app, "select_slider", "duration", MODEL).set_value("10").run()
+    shown = app.json[0].value
+    app.button(key="generate").click().run()
+    assert json.loads(shown) == desk.newest().payload
+    app.text_area(key="form:prompt").set_value(" ").run()
+    app.selectbox(key="form:style:camera").set_value(None).run()
+    assert "Nothing can be sent yet; see to prompt first" in words(app)
+
+
+def test_which_words_came_from_where_is_shown(visit, desk):
+    app = filled(visit)
+    app.selectbox(key="form:style:camera").set_value("Dolly in").run()
+    app.selectbox(key="form:style:fabric").set_value("wet paper").run()
+    assert ":material/checkroom: own words · :material/videocam: Dolly in · template 1" in words(app)
+
+
+def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
+    job = desk.take("stored", style={"camera": "Pan"})
+    pan = next(word for word in style.list_words(desk.deps, "camera") if word.label == "Pan")
+    style.retire_word(desk.deps, LOCAL, pan.id)
+    app = visit(**{"from": job.id})
+    app.button(key="generate").click().run()
+    assert desk.count() == 1
+    assert ":red[:material/error: Camera 'Pan' is retired" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "found"),
+    [("5", (5, 10), 5), (8, ("4s", "8s"), "8s"), ("8s", ("5", "8"), "8"), ("7", ("5", "10"), None),
+     ("720p", ("1080p",), None)],
+)  # fmt: skip
+def test_a_duration_is_the_same_however_a_model_writes_it(given, options, found):
+    field = fields.read({"properties": {"duration": {"enum": list(options)}}})[0]
+    assert field.counterpart(given) == found
+    assert type(field.counterpart(given)) is type(found)
+
+
+def _other() -> bytes:
+    raw = io.BytesIO()
+    Image.new("RGB", (640, 480), "navy").save(raw, "JPEG")
+    return raw.getvalue()
+
+
+def _slides(app) -> bool:
+    return any(item.key == f"form:param:{SEED_MODEL}:duration" for item in app.slider)
+
+
+def _said(app) -> str:
+    return next((item.value.replace("\\", "") for item in app.caption if "swap_horiz" in item.value), "")

@@ -1,0 +1,131 @@
+"""The Models page: all that is on offer, what can't be used and why, and the way to a take."""
+
+import pytest
+
+from backend.models import Offer
+from backend.services import offers, refreshes
+from backend.services.refreshes import Going
+from tests.pages.conftest import MODEL, words
+
+PAGE = "operate/models.py"
+
+
+def keys(app):
+    """The models in the rows, in order."""
+    return [key.removeprefix("use-") for button in app.button if (key := button.key or "").startswith("use-")]
+
+
+@pytest.fixture
+def store_models(deps):
+    """A function that stores a catalogue of these models."""
+
+    def store(*models):
+        with deps.store.begin() as session:
+            for model in models:
+                session.add(Offer(id=model.id, data=offers._data(model), at=deps.clock.now()))
+            offers._announce(session, deps, models, deps.clock.now())
+        deps.catalog.load()
+
+    return store
+
+
+def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
+    app = visit(PAGE)
+
+    usable = [model for model in deps.catalog.search() if model.usable]
+    assert len(keys(app)) == 24
+    assert f"**{len(deps.catalog.search()):,} models**" in words(app)
+    app.button("more-models").click().run()
+    assert set(keys(app)) == {model.id for model in usable}
+    assert "\\$0\\.14 a second" in words(app)
+    assert ":material/timer: about 1:40" in words(app)
+
+
+def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
+    from backend.providers.catalog import model_from
+
+    good = deps.catalog.get(MODEL)
+    store_models(good, model_from({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
+
+    app = visit(PAGE)
+
+    assert keys(app)[:1] == [MODEL]
+    assert "a/broken" not in keys(app)
+    assert "**Broken**" in words(app)
+    assert "the schema lists no inputs" in words(app)
+    assert "can't be used" in words(app)
+
+
+def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
+    app = visit(PAGE)
+    app.text_input("find").set_value("kling photo").run()
+    assert keys(app)
+    assert all("kling" in key for key in keys(app))
+
+    app.selectbox("price").set_value("By the video").run()
+    assert keys(app) == []
+    assert "No model fits" in words(app)
+
+    app.button("clear-empty").click().run()
+    app.selectbox("price").set_value("Up to $0.25 a second").run()
+    prices = [deps.catalog.get(key).price for key in keys(app)]
+    assert prices
+    assert all(price.unit == "second" and price.unit_usd <= 0.25 for price in prices)
+
+    app.button("clear-models").click().run()
+    app.button_group("kind").set_value("image-to-video").run()
+    assert {deps.catalog.get(key).category for key in keys(app)} == {"image-to-video"}
+
+
+def test_generate_opens_the_form_with_that_model_once(visit, deps):
+    app = visit("studio/generate.py", model="fal-ai/veo3.1")
+    assert app.selectbox("form:model").value == "fal-ai/veo3.1"
+
+    app.selectbox("form:model").set_value(MODEL).run()
+
+    assert app.selectbox("form:model").value == MODEL
+    assert "model" not in app.query_params
+
+
+@pytest.mark.parametrize("model_id", ["a/none", "<b>x</b>", "x" * 5000])
+def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(visit, model_id):
+    app = visit("studio/generate.py", model=model_id)
+
+    assert "is not on offer" in words(app)
+    assert app.selectbox("form:model").value
+
+
+def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
+    from backend.providers.catalog import model_from
+
+    store_models(deps.catalog.get(MODEL), model_from({"endpoint_id": "a/broken", "input": {}}))
+
+    app = visit("studio/generate.py", model="a/broken")
+
+    assert "lists no inputs" in words(app)
+    assert app.selectbox("form:model").value == MODEL
+
+
+def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, deps):
+    app = visit(PAGE)
+    assert "the list that came with the program" in words(app)
+
+    app.button("refresh").click().run()
+
+    assert refreshes.last_refresh(deps).going == Going.WANTED
+    assert app.button("refresh").disabled
+    assert "waits for a worker" in words(app)
+
+    refreshes._note(deps, Going.RUNNING, "prices: 50 of 1,500")
+    app.run()
+    assert "prices: 50 of 1,500" in words(app).replace("\\", "")
+
+
+def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
+    refreshes._note(deps, Going.FAILED, "/v1/models answered 500")
+
+    app = visit(PAGE)
+
+    assert "answered 500" in words(app)
+    assert "the list stayed as it was" in words(app)
+    assert not app.button("refresh").disabled

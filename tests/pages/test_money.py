@@ -1,0 +1,128 @@
+"""Money on the pages: what was spent, what is left, what a take costs, and a limit that says no."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.services import spend
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.store import jobs
+from pages.ui import text
+from tests.pages.conftest import shown, words
+
+ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
+MIRA = Viewer("mira", Role.CREATOR)
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Limits of everybody, set before the installation is made."""
+    monkeypatch.setenv("BUDGET_DAY_USD", "2")
+    monkeypatch.setenv("BUDGET_WARN_MONTH_USD", "1")
+    return monkeypatch
+
+
+@pytest.fixture
+def deps(limits: pytest.MonkeyPatch, deps: Deps) -> Deps:
+    return deps
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value.replace("\\", "") for metric in app.metric}
+
+
+def bill(desk, job, units: float) -> None:
+    with desk.deps.store.begin() as session:
+        fresh = jobs.get(session, job.id)
+        news = spend.settle(session, fresh, units, at=desk.deps.clock.now())
+        jobs.amend(session, fresh, **news)
+
+
+@pytest.mark.parametrize("page", [ACTIVITY, OPERATIONS])
+def test_spent_left_and_at_risk_are_told(visit, desk, page):
+    desk.take("held")
+    bill(desk, desk.take("stored", viewer=MIRA), 3)
+    told = figures(visit(page))
+    assert told["Spent today"] == "$1.12"
+    assert told["This month"] == "$1.12"
+    assert told["Left"] == "$0.88"
+    assert told["At risk"] == "$0.70"
+
+
+def test_takes_of_unknown_price_are_counted_and_never_guessed(visit, desk):
+    job = desk.take("running", model="fal-ai/veo3.1")
+    app = visit(ACTIVITY)
+    assert figures(app)["Spent today"] == "$0.00"
+    assert any("1 take of unknown price" in metric.delta for metric in app.metric)
+    assert shown(app, "standing")[0]["about"].endswith("· ?")
+    assert spend.overview(desk.deps).unknown == 1
+    assert job.estimate_usd is None
+
+
+def test_a_card_says_whether_its_price_is_estimated_or_billed(visit, desk):
+    desk.take("running", "estimated")
+    bill(desk, desk.take("stored", "billed"), 4)
+    (wall,) = shown(visit("library/gallery.py"), "gallery")
+    assert {take["alt"]: take["cost"] for take in wall["takes"]} == {
+        "estimated": "≈ $0.70",
+        "billed": "$0.56",
+    }
+
+
+def test_a_takes_own_page_has_the_bill_beside_the_estimate_with_units_and_price(visit, desk):
+    job = desk.take("stored")
+    bill(desk, job, 4)
+    rows = next(
+        found["rows"] for found in shown(visit(TAKE, take=job.id), "facts") if found["testid"] == "ledger"
+    )
+    assert [(row["label"], row["value"]) for row in rows] == [
+        ("Cost", "$0.56"),
+        ("Estimated", "≈ $0.70"),
+        ("Billed", "$0.56 = 4 × $0.14 a second"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("Model", [("Kling", "$2.00")]),
+        ("Person", [("studio", "$1.30"), ("mira", "$0.70")]),
+    ],
+)
+def test_spending_is_drawn_by_day_model_and_person(visit, desk, by, expected):
+    bill(desk, desk.take("stored"), 1.30 / 0.14)
+    desk.take("queued", viewer=MIRA)
+    app = visit(OPERATIONS)
+    day = shown(app, "bars")[1]["rows"]
+    assert (len(day), day[-1]["shown"], day[0]["shown"]) == (14, "$2.00", "$0.00")
+    app.segmented_control(key="spent-by").set_value(by).run()
+    rows = shown(app, "bars")[1]["rows"]
+    assert len(rows) == len(expected)
+    for row, (word, amount) in zip(rows, expected, strict=True):
+        assert word in row["word"]
+        assert row["shown"] == amount
+
+
+def test_a_soft_limit_that_is_passed_warns_and_refuses_nothing(visit, desk):
+    assert "soft limit" not in words(visit(ACTIVITY))
+    desk.take("queued")
+    desk.take("queued")
+    assert "This month's soft limit of $1.00 is passed" in words(visit(ACTIVITY)).replace("\\", "")
+
+
+def test_beside_the_button_stands_what_is_left(visit, desk):
+    desk.take("queued")
+    assert "of $1.30 left today" in words(visit()).replace("\\", "")
+
+
+def test_a_start_beyond_the_limit_says_so_and_the_form_stays_filled(visit, desk):
+    desk.take("queued")
+    desk.take("queued")
+    app = visit()
+    app.text_area(key="form:prompt").set_value("A dress that is too dear").run()
+    app.button(key="generate").click().run()
+    assert not app.exception
+    (error,) = [item.value for item in app.error if "budget" in item.value]
+    assert error.startswith(text.plain("Today's budget has $0.60 left."))
+    assert app.text_area(key="form:prompt").value == "A dress that is too dear"
+    assert desk.count() == 2

@@ -1,0 +1,80 @@
+"""Style: words are added, changed, moved and retired; the template is tried before it is kept."""
+
+from backend.services import style
+from backend.services.access import LOCAL
+from tests.pages.conftest import words
+
+PAGE = "operate/style.py"
+
+
+def word(desk, label):
+    return next(word for word in style.list_words(desk.deps) if word.label == label)
+
+
+def test_a_new_word_is_offered_in_the_form(visit, desk):
+    app = visit(PAGE)
+    app.button_group(key="axis").set_value("camera").run()
+    app.text_input(key="word-label-new-camera").set_value("Whip pan").run()
+    app.text_area(key="word-words-new-camera").set_value("a fast whip pan").run()
+    app.button(key="word-save-new-camera").click().run()
+    assert "Whip pan is kept" in words(app)
+    assert app.text_input(key="word-label-new-camera").value == ""
+    assert "Whip pan" in visit().selectbox(key="form:style:camera").options
+
+
+def test_a_word_is_changed_where_it_stands(visit, desk):
+    still = word(desk, "Still")
+    app = visit(PAGE)
+    app.text_area(key=f"word-words-{still.id}").set_value("not a breath").run()
+    app.button(key=f"word-save-{still.id}").click().run()
+    assert word(desk, "Still").words == "not a breath"
+
+
+def test_a_word_that_is_there_already_is_refused_with_the_reason(visit, desk):
+    app = visit(PAGE)
+    app.text_input(key="word-label-new-movement").set_value("still").run()
+    app.text_area(key="word-words-new-movement").set_value("x").run()
+    app.button(key="word-save-new-movement").click().run()
+    assert "is there already" in words(app)
+    assert app.text_input(key="word-label-new-movement").value == "still"
+
+
+def test_a_word_is_moved_retired_and_brought_back(visit, desk):
+    first, second = style.vocabulary(desk.deps).labels("movement")[:2]
+    app = visit(PAGE)
+    app.button(key=f"word-up-{word(desk, second).id}").click().run()
+    assert style.vocabulary(desk.deps).labels("movement")[:2] == [second, first]
+    app.button(key=f"word-retire-{word(desk, first).id}").click().run()
+    assert first not in style.vocabulary(desk.deps).labels("movement")
+    app.button(key=f"word-back-{word(desk, first).id}").click().run()
+    assert first in style.vocabulary(desk.deps).labels("movement")
+
+
+def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
+    app = visit(PAGE)
+    assert app.button(key="template-save").disabled
+    app.text_area(key="template:text").set_value("{{ prompt }} / {{ camera }}").run()
+    assert "A red dress in the wind / locked-off camera on a tripod" in words(app)
+    app.text_input(key="template:note").set_value("shorter").run()
+    app.button(key="template-save").click().run()
+    assert "Version 2 is used from now on" in words(app)
+    assert style.current_template(desk.deps).note == "shorter"
+    app.button(key="roll-back-1").click().run()
+    assert style.current_template(desk.deps).version == 3
+    assert app.text_area(key="template:text").value == style.list_templates(desk.deps)[2].text
+
+
+def test_a_template_that_reaches_for_attributes_is_refused_in_words(visit, desk):
+    app = visit(PAGE)
+    app.text_area(key="template:text").set_value("{{ prompt }}{{ prompt.__class__ }}").run()
+    assert "reaches for the attribute" in words(app)
+    assert app.button(key="template-save").disabled
+    assert style.current_template(desk.deps).version == 1
+
+
+def test_words_of_a_person_are_text_and_never_markup(visit, desk):
+    hostile = "<b>x</b> :red[z] $a$"
+    style.save_word(desk.deps, LOCAL, axis="movement", label="[x](http://y)", words=hostile)
+    app = visit(PAGE)
+    drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
+    assert not any(":red[z]" in text or "](http" in text for text in drawn)

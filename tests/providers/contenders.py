@@ -1,0 +1,64 @@
+"""Who has to keep the promises: one entry a provider, with what its own answers look like."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.providers.base import Provider
+from backend.providers.blackbox import BlackboxProvider
+from backend.providers.fal import FalProvider
+
+#: In every request, and never anywhere else.
+KEY = "id-of-a-test:secret-that-must-not-be-told"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A provider under test.
+
+    build: (its server's base URL, how long it may wait in seconds) -> the provider, with `KEY`.
+    accepts: the body of a 200 that accepts a request (or ends it, where it blocks).
+    error: (status, words) -> the body of its own error.
+    refusals: answers that are a definite no; later: that mean "not now"; all others leave it open.
+    own_5xx_is_unsent: does its own error with a 5xx prove that nothing was accepted?
+    """
+
+    name: str
+    build: Callable[[str, float], Provider]
+    accepts: bytes
+    error: Callable[[int, str], bytes]
+    refusals: frozenset[int]
+    later: frozenset[int]
+    own_5xx_is_unsent: bool
+
+
+def _fal(url: str, patience_s: float) -> Provider:
+    return FalProvider(
+        key=KEY, queue_url=url, rest_url=url, api_url=url, submit_s=patience_s, ask_s=patience_s / 3
+    )
+
+
+def _blackbox(url: str, patience_s: float) -> Provider:
+    return BlackboxProvider(key=KEY, url=url, timeout_s=patience_s, calls=4, offers=["a/model"])
+
+
+CONTENDERS = [
+    Contender(
+        name="fal",
+        build=_fal,
+        accepts=json.dumps({"request_id": "r-1", "queue_position": 0}).encode(),
+        error=lambda status, words: json.dumps({"detail": words}).encode(),
+        refusals=frozenset({400, 401, 403, 404, 413, 422}),
+        later=frozenset({429}),
+        own_5xx_is_unsent=True,
+    ),
+    Contender(
+        name="blackbox",
+        build=_blackbox,
+        accepts=json.dumps({"choices": [{"message": {"content": "https://a.example/v.mp4"}}]}).encode(),
+        error=lambda status, words: json.dumps({"error": {"code": status, "message": words}}).encode(),
+        refusals=frozenset({400, 401, 402, 403, 429}),
+        later=frozenset(),
+        own_5xx_is_unsent=False,
+    ),
+]

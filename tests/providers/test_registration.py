@@ -1,0 +1,86 @@
+"""A third provider: one class, one line, and its takes go the same way as everybody's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from backend import bootstrap
+from backend.bootstrap import build_deps
+from backend.domain.errors import ProviderRefused
+from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Working
+from backend.providers.catalog import VideoModel, model_from
+from backend.work.embedded import kinds
+from tests.world import World
+
+THEIRS = {"prompt": {"type": "string"}, "frames": {"type": "integer", "minimum": 1, "maximum": 9}}
+
+
+class Third:
+    """A provider as small as one can be: no uploads, no listing, no stopping."""
+
+    name = "third"
+    blocking = False
+    calls_at_once: int | None = None
+
+    def __init__(self) -> None:
+        self.sent: list[Mapping[str, Any]] = []
+        self.asked = 0
+
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+        self.sent.append(payload)
+        return Receipt(f"third-{len(self.sent)}", "", "", "")
+
+    def status(self, ref: Ref) -> Standing:
+        self.asked += 1
+        return Working() if self.asked < 2 else Errored("out_of_film", "There is no film left.")
+
+    def result(self, ref: Ref) -> Finished | Errored:
+        return Errored("out_of_film", "There is no film left.")
+
+    def cancel(self, ref: Ref) -> bool:
+        return False
+
+    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+        raise ProviderRefused("It takes no uploads.", code="no_uploads")
+
+    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+        return []
+
+    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+        return []
+
+    def models(self) -> Sequence[VideoModel]:
+        schema = {"type": "object", "properties": THEIRS, "required": ["prompt"]}
+        entry = {"endpoint_id": "third/film", "provider": "third", "category": "text-to-video"}
+        return [model_from({**entry, "title": "Film", "input": schema})]
+
+    def key_works(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def third(monkeypatch: pytest.MonkeyPatch) -> Third:
+    """Registered by one line."""
+    made = Third()
+    monkeypatch.setattr(bootstrap, "PROVIDERS", (*bootstrap.PROVIDERS, lambda settings: made))
+    return made
+
+
+def test_a_third_provider_needs_one_line_and_its_takes_go_the_same_way(third, deps, sim):
+    world = World(build_deps(deps.settings), sim)
+    assert [model.id for model in world.deps.catalog.search(provider="third")] == ["third/film"]
+    job = world.ask(model="third/film", provider="third", params={"frames": 3})
+    assert world.until(job, "running", "failed").provider == "third"
+    ended = world.until(job, "failed")
+    assert (ended.error["code"], ended.error["message"]) == ("out_of_film", "There is no film left.")
+    assert third.sent == [{"prompt": "A red dress in the wind", "frames": 3}]
+    assert world.ledger()["posts"] == []
+
+
+def test_a_third_provider_that_blocks_has_calls_of_its_own(third, deps):
+    third.calls_at_once, third.blocking = 3, True
+    calling = kinds(build_deps(deps.settings))["calling"]
+    assert calling.threads == 3 + deps.settings.blackbox_calls
+    assert set(calling.which["sent_by"]) == {"blackbox", "third"}

@@ -1,0 +1,368 @@
+"""Budgets: a day's and a month's, everybody's and each person's; what counts, whatever happens to a take."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from backend.domain.errors import BudgetExceeded, Outrun
+from backend.domain.states import JobEvent as E
+from backend.models import History, Job, Line
+from backend.providers.base import Errored, Finished
+from backend.services import cancel, create, outcome, spend
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.store import jobs, ledger
+from tests.services.client import status
+from tests.services.conftest import installed
+from tests.signing import Hands
+from tests.world import MODEL
+
+ROOT = Path(__file__).parents[2]
+ANA, BEN = Viewer("ana", Role.CREATOR), Viewer("ben", Role.CREATOR)
+#: What a second of `MODEL` costs, in millionths of a dollar.
+SECOND = 140_000
+DAY_S = 86_400.0
+WISH = {"model": MODEL, "prompt": "x", "params": {"duration": "5"}}
+
+
+@pytest.fixture
+def deps(clock: Hands, tmp_path: Path) -> Iterator[Deps]:
+    with installed(tmp_path, clock) as made:
+        yield made
+
+
+def limited(deps: Deps, **limits: float) -> Deps:
+    return replace(deps, settings=deps.settings.model_copy(update=limits))
+
+
+def ask(deps: Deps, viewer: Viewer = ANA, seconds: int = 5) -> Job:
+    """A take of $0.70, or of $0.14 a second."""
+    wish = {**WISH, "params": {"duration": str(seconds)}}
+    return create.create_job(deps, viewer, wish)
+
+
+def sent(deps: Deps, job: Job) -> Job:
+    move(deps, job, E.SUBMIT_BEGUN)
+    return move(deps, job, E.ACCEPTED, request_id=job.id)
+
+
+def move(deps: Deps, job: Job, event: E, **values: Any) -> Job:
+    with deps.store.begin() as session:
+        return jobs.advance(session, job.id, event, at=deps.clock.now(), by="test", **values)
+
+
+def ended(deps: Deps, job: Job, result: Finished | Errored) -> Job:
+    with deps.store.begin() as session:
+        fresh = jobs.get(session, job.id)
+        outcome.apply(session, fresh, result, at=deps.clock.now(), by="test")
+        return jobs.get(session, job.id)
+
+
+def refused(deps: Deps, job: Job) -> None:
+    move(deps, job, E.SUBMIT_BEGUN)
+    move(deps, job, E.REFUSED, error={"charged": "no"})
+
+
+# -- limits -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "title", "until"),
+    [
+        ("budget_day_usd", "Today's budget", "tomorrow"),
+        ("budget_user_day_usd", "Your budget for today", "tomorrow"),
+        ("budget_month_usd", "This month's budget", "next month"),
+        ("budget_user_month_usd", "Your budget for this month", "next month"),
+    ],
+)
+def test_a_start_beyond_a_limit_is_refused_and_names_it(deps, limit, title, until):
+    poor = limited(deps, **{limit: 1.0})
+    ask(poor)
+    with pytest.raises(BudgetExceeded) as error:
+        ask(poor)
+    assert error.value.limit == limit.upper()
+    assert error.value.left_usd == pytest.approx(0.30)
+    assert str(error.value).startswith(f"{title} has $0.30 left. It needs about $0.70.")
+    assert f"until {until} (UTC)" in str(error.value)
+
+
+def test_the_api_says_which_limit_and_how_much_it_has_left(studio):
+    object.__setattr__(studio.deps.settings, "budget_user_month_usd", 0.95)
+    assert studio.start(WISH).status_code == 202
+    answer = studio.start(WISH)
+    assert answer.status_code == 402
+    told = answer.get_json()["error"]
+    assert (told["code"], told["limit"], told["left_usd"]) == ("budget", "BUDGET_USER_MONTH_USD", 0.25)
+    assert "$0.25" in told["message"]
+
+
+def test_the_tightest_of_several_limits_decides(deps):
+    poor = limited(deps, budget_day_usd=50.0, budget_month_usd=1.0)
+    ask(poor)
+    assert spend.overview(poor).left_today_usd == pytest.approx(0.30)
+    with pytest.raises(BudgetExceeded) as error:
+        ask(poor)
+    assert error.value.limit == "BUDGET_MONTH_USD"
+
+
+def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(deps, clock):
+    poor = limited(deps, budget_month_usd=1.0)
+    ask(poor)
+    clock.pass_s(20 * DAY_S)
+    assert spend.overview(poor).today_usd == 0
+    assert spend.overview(poor).month_usd == pytest.approx(0.70)
+    with pytest.raises(BudgetExceeded):
+        ask(poor)
+    clock.pass_s(11 * DAY_S)
+    ask(poor)
+
+
+def test_a_person_who_used_up_their_month_stops_nobody_else(deps):
+    poor = limited(deps, budget_user_month_usd=1.0)
+    ask(poor)
+    with pytest.raises(BudgetExceeded):
+        ask(poor)
+    ask(poor, BEN)
+
+
+@pytest.mark.parametrize("soft", ["day", "user_day", "month", "user_month"])
+def test_a_soft_limit_warns_and_refuses_nothing(deps, soft):
+    warned = limited(deps, **{f"budget_warn_{soft}_usd": 1.0})
+    ask(warned)
+    assert spend.overview(warned, "ana").warnings == []
+    ask(warned)
+    (warning,) = spend.overview(warned, "ana").warnings
+    assert warning.setting == f"BUDGET_WARN_{soft.upper()}_USD"
+    assert spend.overview(warned, "ana").tightest is None
+
+
+def test_what_is_left_is_never_rounded_up(deps):
+    poor = limited(deps, budget_day_usd=0.999)
+    with pytest.raises(BudgetExceeded, match=r"has \$0\.99 left"):
+        ask(poor, seconds=10)
+
+
+# -- what counts --------------------------------------------------------------------------------
+
+
+def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(deps):
+    job = sent(deps, ask(deps))
+    ended(deps, job, Errored("internal_server_error", "It broke.", billable_units=0.0))
+    assert spend.overview(deps).today_usd == 0
+    late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
+    assert (late.billed_units, late.billed_usd) == (None, None)
+    assert spend.overview(deps).today_usd == pytest.approx(0.70)
+    assert [line.kind for line in spend.lines_of(deps, ANA, job.id)] == ["estimate", "release", "restore"]
+
+
+def test_a_take_without_a_price_that_was_refused_is_no_longer_of_unknown_cost(deps):
+    job = create.create_job(deps, ANA, {"model": "fal-ai/veo3.1", "prompt": "x"})
+    assert spend.overview(deps).unknown == 1
+    refused(deps, job)
+    assert spend.overview(deps).unknown == 0
+
+
+def test_sums_by_day_model_and_person_agree(deps, clock):
+    ask(deps)
+    clock.pass_s(DAY_S)
+    ask(deps, BEN, seconds=10)
+    refused(deps, ask(deps))
+    days = ["2026-11-01", "2026-11-02", "2026-11-03"]
+    assert [day.usd for day in spend.by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
+    people = [(one.name, round(one.usd, 6)) for one in spend.by_person(deps, first_day=days[0])]
+    assert people == [("ben", 1.40), ("ana", 0.70)]
+    (model,) = spend.by_model(deps, first_day=days[0])
+    assert (model.name, model.usd) == (MODEL, pytest.approx(2.10))
+    assert [day.usd for day in spend.by_day(deps, days=days, owner="ana")] == pytest.approx([0.70, 0, 0])
+
+
+def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
+    from backend.domain.errors import NotFound
+
+    with pytest.raises(NotFound):
+        spend.lines_of(deps, BEN, ask(deps).id)
+
+
+# -- whatever happens, in any order -------------------------------------------------------------
+
+LIMITS = {"budget_day_usd": 2.5, "budget_user_month_usd": 2.0}
+OPS = st.one_of(
+    st.tuples(st.just("start"), st.sampled_from([ANA, BEN]), st.integers(3, 10)),
+    st.tuples(
+        st.sampled_from(["refuse", "cancel", "send", "hold", "fail", "fail_billed", "finish", "bill"]),
+        st.integers(0, 7),
+        st.integers(0, 10),
+    ),
+)
+
+
+class Oracle:
+    """What every take should count for, kept in plain numbers beside the real ledger."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps = limited(deps, **LIMITS)
+        self.jobs: list[Job] = []
+        self.counts: dict[str, int] = {}
+        self.written_off: set[str] = set()
+
+    def total(self, viewer: Viewer | None = None) -> int:
+        mine = [job for job in self.jobs if viewer is None or job.owner == viewer.name]
+        return sum(self.counts[job.id] for job in mine)
+
+    def start(self, viewer: Viewer, seconds: int) -> None:
+        wanted = seconds * SECOND
+        left = min(2_500_000 - self.total(), 2_000_000 - self.total(viewer))
+        if wanted > left or left <= 0:
+            with pytest.raises(BudgetExceeded) as error:
+                ask(self.deps, viewer, seconds)
+            assert error.value.left_usd == pytest.approx(max(0, left) / 1e6)
+        else:
+            job = ask(self.deps, viewer, seconds)
+            self.jobs.append(job)
+            self.counts[job.id] = wanted
+
+    def do(self, what: str, which: int, units: int) -> None:
+        if not self.jobs:
+            return
+        job = self.jobs[which % len(self.jobs)]
+        try:
+            self.counts[job.id] = getattr(self, what)(job, units)
+        except Outrun:  # it can't happen to a take in that state, so nothing may have changed
+            return
+
+    def refuse(self, job: Job, units: int) -> int:
+        refused(self.deps, job)
+        return self.off(job)
+
+    def cancel(self, job: Job, units: int) -> int:
+        unsent = self.now(job).state == "created"
+        cancel.cancel_job(self.deps, ANA if job.owner == "ana" else BEN, job.id)
+        return self.off(job) if unsent else self.counts[job.id]
+
+    def send(self, job: Job, units: int) -> int:
+        sent(self.deps, job)
+        return self.counts[job.id]
+
+    def hold(self, job: Job, units: int) -> int:
+        move(self.deps, job, E.SUBMIT_BEGUN)
+        move(self.deps, job, E.UNANSWERED, error={"charged": "maybe"})
+        return self.counts[job.id]
+
+    def fail(self, job: Job, units: int) -> int:
+        ended(self.deps, job, Errored("internal_server_error", "It broke."))
+        return self.off(job)
+
+    def fail_billed(self, job: Job, units: int) -> int:
+        ended(self.deps, job, Errored("content_policy_violation", "No.", billable_units=float(units)))
+        return units * SECOND if units else self.off(job)
+
+    def finish(self, job: Job, units: int) -> int:
+        ended(self.deps, job, Finished("https://v3.fal.media/a.mp4", None))
+        if job.id in self.written_off:
+            self.written_off.discard(job.id)
+            return round((job.estimate_usd or 0) * 1e6)
+        return self.counts[job.id]
+
+    def bill(self, job: Job, units: int) -> int:
+        with self.deps.store.begin() as session:
+            fresh = jobs.get(session, job.id)
+            if fresh.state != "rendered":
+                raise Outrun("not finished")
+            news = spend.settle(session, fresh, float(units), at=self.deps.clock.now())
+            jobs.amend(session, fresh, **news)
+        return units * SECOND if units else self.off(job)
+
+    def off(self, job: Job) -> int:
+        self.written_off.add(job.id)
+        return 0
+
+    def now(self, job: Job) -> Job:
+        with self.deps.store.read() as session:
+            return jobs.get(session, job.id)
+
+    def agrees(self) -> None:
+        with self.deps.store.read() as session:
+            counted = {job.id: ledger.counted(session, job.id) for job in self.jobs}
+        assert counted == self.counts
+        assert min(counted.values(), default=0) >= 0
+        assert spend.overview(self.deps).today_usd == pytest.approx(self.total() / 1e6)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)  # fmt: skip
+@given(st.lists(OPS, max_size=25))
+def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it(deps, ops):
+    """No start passes a limit, no sum is negative, and the ledger agrees with what was done."""
+    with deps.store.begin() as session:
+        for table in (Line, History, Job):
+            session.exec(delete(table))
+    oracle = Oracle(deps)
+    for name, *values in ops:
+        if name == "start":
+            oracle.start(*values)
+        else:
+            oracle.do(name, *values)
+        oracle.agrees()
+
+
+PROGRAM = """
+import sys
+from backend.bootstrap import open_deps
+from backend.domain.errors import BudgetExceeded
+from backend.services import create
+from backend.services.access import Role, Viewer
+deps = open_deps()
+made = 0
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(25):
+    try:
+        wish = {"model": sys.argv[2], "prompt": "x", "params": {"duration": "5"}}
+        create.create_job(deps, Viewer(sys.argv[1], Role.CREATOR), wish)
+        made += 1
+    except BudgetExceeded:
+        pass
+print(made)
+"""
+
+
+def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(deps, tmp_path):
+    env = {"DATA_DIR": str(tmp_path / "data"), "BUDGET_MONTH_USD": "14.10", "BUDGET_USER_DAY_USD": "10",
+           "PYTHONPATH": str(ROOT), "FAL_KEY": "id:secret"}  # fmt: skip
+    with ExitStack() as stack:
+        both = []
+        for name in ("ana", "ben"):
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, name, MODEL],
+                env=env, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            both.append(stack.enter_context(process))
+            stack.callback(process.kill)
+        assert [process.stdout.readline() for process in both] == ["ready\n", "ready\n"]
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        made = [int(process.communicate(timeout=60)[0]) for process in both]
+    assert sum(made) == 20
+    assert max(made) <= 14
+    with deps.store.read() as session:
+        spent = ledger.spent(session, first_day="2000-01-01", last_day="2999-12-31")
+    assert spent == 20 * 700_000
+
+
+def test_a_studio_without_limits_refuses_nothing(studio):
+    for _ in range(3):
+        job_id = studio.started()
+        assert status(studio, job_id)["state"] == "created"
+    assert spend.overview(studio.deps).tightest is None

@@ -1,0 +1,334 @@
+"""The catalogue as an installation has it: refreshed whole or not at all, and offered by every process."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from backend.bootstrap import build_deps
+from backend.domain.errors import CatalogUnread, Interrupted, InvalidRequest, NotAllowed
+from backend.services import library, offers, refreshes
+from backend.services.deps import Deps
+from backend.services.refreshes import Going
+from backend.settings import DEMO_KEY
+from backend.simulator.app import Simulator
+from tests.signing import Hands
+from tests.world import ADMIN, ANA, MODEL, World, eventually
+
+
+def fault(sim: Simulator, *names: str, match: str | None = None, times: int | None = None) -> None:
+    body = {"faults": list(names), "match": match, "times": times}
+    assert requests.post(f"{sim.url}/sim/faults", json=body, timeout=10).status_code == 201
+
+
+def refresh(deps: Deps) -> offers.Refreshed:
+    return refreshes.refresh_now(deps, told=lambda line: None)
+
+
+def ids(deps: Deps) -> set[str]:
+    return {model.id for model in deps.catalog.search(provider="fal")}
+
+
+def another(deps: Deps, clock: Any = None) -> Deps:
+    """The same installation, as another process has it."""
+    return build_deps(deps.settings, clock=clock or deps.clock)
+
+
+def shorten(sim: Simulator, *names: str) -> None:
+    """fal lists these no longer."""
+    for name in names:
+        del sim.offer.entries[name]
+
+
+def test_what_fal_lists_is_offered_with_its_schemas_and_prices(deps, sim):
+    seed = {model.id: model for model in deps.catalog.search(provider="fal")}
+    told: list[str] = []
+
+    brought = refreshes.refresh_now(deps, told=told.append)
+
+    assert brought.endpoints == len(sim.offer.entries) == len(ids(deps))
+    assert {m.id: (m.schema, m.price) for m in deps.catalog.search(provider="fal")} == {
+        m.id: (m.schema, m.price) for m in seed.values()
+    }
+    assert any("text-to-video" in line for line in told)
+    assert any("prices" in line for line in told)
+
+
+def test_the_simulator_lists_differently_shaped_models_with_references(sim):
+    query = {"expand": "openapi-3.0", "limit": "100"}
+    page = requests.get(f"{sim.url}/v1/models", params=query, timeout=10).json()
+    texts = {model["endpoint_id"]: str(model["openapi"]["components"]) for model in page["models"]}
+
+    assert len({text for text in texts.values() if "$ref" in text}) >= 12
+    assert any("multi_prompt" in text and "anyOf" in text for text in texts.values())
+
+
+@pytest.mark.parametrize("match", ["cursor=", "image-to-video", "pricing"])
+@pytest.mark.parametrize("name", ["catalog-http=500", "catalog-http=429", "catalog-garbage"])
+def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
+    refresh(deps)
+    before, at = {model.id: model for model in deps.catalog.search()}, offers.refreshed_at(deps)
+    sim.offer.entries |= {
+        f"new/m{n}": {**sim.offer.entries[MODEL], "endpoint_id": f"new/m{n}"} for n in range(60)
+    }
+    fault(sim, name, match=match, times=1)
+
+    with pytest.raises(CatalogUnread):
+        refresh(deps)
+
+    assert {model.id: model for model in another(deps).catalog.search()} == before
+    assert offers.refreshed_at(deps) == at
+    assert refreshes.last_refresh(deps).going == Going.FAILED
+    assert refresh(deps).endpoints == len(sim.offer.entries)
+
+
+def test_nobody_there_leaves_the_catalogue_that_came_with_the_program(deps):
+    nowhere = build_deps(deps.settings.model_copy(update={"fal_api_url": "http://127.0.0.1:9"}))
+    before = ids(nowhere)
+
+    with pytest.raises(CatalogUnread, match="could not be asked"):
+        refresh(nowhere)
+
+    assert ids(nowhere) == before
+    assert offers.refreshed_at(nowhere) is None
+
+
+def test_a_retired_endpoint_cannot_be_started_and_its_old_take_goes_on(world, deps, sim):
+    refresh(deps)
+    job = world.ask()
+    shorten(sim, MODEL)
+
+    assert refresh(deps).retired == 1
+
+    with pytest.raises(InvalidRequest) as refused:
+        world.ask()
+    assert refused.value.fields == {"model": f"can't be used: {offers.GONE}"}
+    assert deps.catalog.get(MODEL).title
+    assert world.until(job, "stored").video_id
+    refresh(deps)
+    assert deps.catalog.get(MODEL).reason == offers.GONE
+
+
+def test_an_endpoint_that_comes_back_can_be_started_again(world, deps, sim):
+    entry = sim.offer.entries[MODEL]
+    refresh(deps)
+    shorten(sim, MODEL)
+    refresh(deps)
+    sim.offer.entries[MODEL] = entry
+    refresh(deps)
+
+    assert world.ask().state == "created"
+
+
+def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known(world, deps, sim):
+    world.ask()
+    unused = "fal-ai/veo3.1"
+    shorten(sim, MODEL, unused)
+
+    refresh(deps)
+
+    assert deps.catalog.get(MODEL).reason == offers.GONE
+    assert unused not in ids(deps)
+
+
+def test_a_deprecated_model_is_listed_and_cannot_be_started(world, deps, sim):
+    sim.offer.entries[MODEL] = {**sim.offer.entries[MODEL], "status": "deprecated"}
+    refresh(deps)
+
+    with pytest.raises(InvalidRequest) as refused:
+        world.ask()
+    assert "deprecated" in refused.value.fields["model"]
+
+
+def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
+    name = "fal-ai/wan/v2.7/text-to-video"
+    note, usual = deps.catalog.get(name).price_note, library.usual_s(deps, name)
+    del sim.offer.entries[name]["typical_s"]
+
+    refresh(deps)
+
+    assert deps.catalog.get(name).price_note == note
+    assert library.usual_s(deps, name) == usual
+
+
+# -- other processes --------------------------------------------------------------------------
+
+
+def test_a_process_that_starts_later_never_offers_less_than_what_is_stored(deps, sim):
+    shorten(sim, "fal-ai/veo3.1")
+    refresh(deps)
+
+    assert "fal-ai/veo3.1" not in ids(another(deps))
+
+
+def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch):
+    clock = Hands()
+    reader = another(deps, clock)
+    before = ids(reader)
+    loading, go_on = threading.Event(), threading.Event()
+    read = offers.offers.all_of
+
+    def slow(session: Any) -> Any:
+        if threading.current_thread().name == "catalogue":
+            loading.set()
+            assert go_on.wait(20)
+        return read(session)
+
+    monkeypatch.setattr(offers.offers, "all_of", slow)
+    shorten(sim, MODEL)
+    refresh(deps)
+    clock.at += timedelta(seconds=2)
+
+    assert ids(reader) == before  # and starts to load
+    assert loading.wait(20)
+    assert ids(reader) == before
+    go_on.set()
+    eventually(lambda: MODEL not in ids(reader))
+
+
+def test_a_model_that_another_version_stored_is_still_read(deps):
+    model = deps.catalog.get(MODEL)
+    data = {**offers._data(model), "a_field_of_tomorrow": 1}
+
+    assert offers._model(data) == model
+
+
+# -- when -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hands(deps: Deps) -> tuple[Deps, Hands]:
+    clock = Hands()
+    return replace(another(deps, clock), stopping=threading.Event()), clock
+
+
+def asked(sim: Simulator) -> int:
+    """How many refreshes fal has seen."""
+    return len(sim.seen_refreshes)
+
+
+@pytest.fixture(autouse=True)
+def seen(sim: Simulator) -> None:
+    sim.seen_refreshes = []
+    question = sim.catalog_faults
+
+    def counted(path: str) -> Any:
+        if "category=text-to-video" in path and "cursor" not in path:
+            sim.seen_refreshes.append(path)
+        return question(path)
+
+    sim.catalog_faults = counted
+
+
+def test_a_worker_refreshes_once_a_day_by_itself(hands, sim):
+    deps, clock = hands
+    for hours in (0, 1, 20, 2.9):
+        clock.at += timedelta(hours=hours)
+        refreshes.refresh_when_due(deps, by_itself=True)
+    assert asked(sim) == 1
+    clock.at += timedelta(hours=0.2)
+    refreshes.refresh_when_due(deps, by_itself=True)
+    assert asked(sim) == 2
+
+
+def test_after_a_failure_it_is_tried_again_in_an_hour(hands, sim):
+    deps, clock = hands
+    fault(sim, "catalog-http=503", times=1)
+    for minutes in (0, 30, 29):
+        clock.at += timedelta(minutes=minutes)
+        refreshes.refresh_when_due(deps, by_itself=True)
+    assert (asked(sim), refreshes.last_refresh(deps).going) == (1, Going.FAILED)
+    assert "503" in refreshes.last_refresh(deps).says
+    clock.at += timedelta(minutes=2)
+    refreshes.refresh_when_due(deps, by_itself=True)
+    assert (asked(sim), refreshes.last_refresh(deps).going) == (2, Going.DONE)
+
+
+def test_two_workers_refresh_once(deps, sim):
+    fault(sim, "catalog-stall=0.3", times=3)
+    workers = [
+        threading.Thread(target=refreshes.refresh_when_due, args=(another(deps),), kwargs={"by_itself": True})
+        for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert asked(sim) == 1
+
+
+def test_a_wish_is_seen_by_a_worker_that_would_not_refresh_by_itself(hands, sim):
+    deps, _ = hands
+    refreshes.refresh_when_due(deps, by_itself=False)
+    assert asked(sim) == 0
+
+    refreshes.wish_refresh(deps, ADMIN)
+    refreshes.wish_refresh(deps, ADMIN)
+    assert refreshes.last_refresh(deps).under_way
+    refreshes.refresh_when_due(deps, by_itself=False)
+    refreshes.refresh_when_due(deps, by_itself=False)
+
+    assert (asked(sim), refreshes.last_refresh(deps).going) == (1, Going.DONE)
+
+
+def test_only_an_admin_may_wish_for_a_refresh(deps):
+    with pytest.raises(NotAllowed):
+        refreshes.wish_refresh(deps, ANA)
+
+
+def test_in_demo_mode_it_is_refreshed_on_a_wish_alone(deps, sim):
+    demo = replace(deps, settings=deps.settings.model_copy(update={"fal_key": SecretStr(DEMO_KEY)}))
+    assert demo.settings.demo
+    refreshes.refresh_when_due(demo, by_itself=True)
+    assert asked(sim) == 0
+    refreshes.wish_refresh(demo, ADMIN)
+    refreshes.refresh_when_due(demo, by_itself=True)
+    assert asked(sim) == 1
+
+
+def test_a_worker_that_stops_leaves_the_refresh_to_the_next_one(hands, sim):
+    deps, _ = hands
+    deps.stopping.set()
+    with pytest.raises(Interrupted):
+        refresh(deps)
+    assert refreshes.last_refresh(deps).going == Going.WANTED
+    deps.stopping.clear()
+    refreshes.refresh_when_due(deps, by_itself=False)
+    assert refreshes.last_refresh(deps).going == Going.DONE
+
+
+def test_a_refresh_whose_worker_was_killed_is_over_after_a_silence(hands, sim):
+    deps, clock = hands
+    refreshes._note(deps, Going.RUNNING, "prices: 50 of 1,500")
+    assert refreshes.last_refresh(deps).under_way
+    clock.at += timedelta(minutes=3)
+    assert refreshes.last_refresh(deps).going == Going.FAILED
+    refreshes.wish_refresh(deps, ADMIN)
+    refreshes.refresh_when_due(deps, by_itself=False)
+    assert refreshes.last_refresh(deps).going == Going.DONE
+
+
+def test_how_far_it_is_can_be_read_meanwhile(deps, sim):
+    lines = []
+    refreshes.refresh_now(deps, told=lambda line: lines.append((line, refreshes.last_refresh(deps))))
+
+    assert all(standing.says == line and standing.under_way for line, standing in lines)
+    assert len(lines) > 4
+
+
+def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(world: World):
+    clock = Hands()
+    deps = another(world.deps, clock)
+    deps.catalog.get(MODEL)
+    looks = []
+    read = deps.store.read
+    deps.store.read = lambda: looks.append(1) or read()  # type: ignore[method-assign]
+
+    for _ in range(200):
+        deps.catalog.get(MODEL)
+
+    assert len(looks) <= 1

@@ -1,0 +1,94 @@
+"""Presets, favourites and models used lately: one's own and the team's."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
+from backend.services import photos, presets
+from backend.services.access import Role, Viewer
+from tests.world import ADMIN, ANA, MODEL
+
+BEN = Viewer("ben", Role.CREATOR)
+FORM = {"model": MODEL, "prompt": "A coat", "style": {"camera": "Pan"}, "params": {"duration": "10"}}
+
+
+def names(world, viewer) -> list[str]:
+    return [preset.name for preset in presets.list_presets(world.deps, viewer)]
+
+
+def test_a_form_comes_back_as_it_was_kept(world):
+    kept = presets.save_preset(world.deps, ANA, "  Golden   walk ", FORM)
+    form, lost = presets.apply_preset(world.deps, ANA, kept.id)
+    assert ({name: form[name] for name in FORM}, lost) == (FORM, [])
+    assert names(world, ANA) == ["Golden walk"]
+
+
+def test_the_same_name_again_replaces_what_was_kept(world):
+    presets.save_preset(world.deps, ANA, "Walk", FORM)
+    again = presets.save_preset(world.deps, ANA, "WALK", {**FORM, "prompt": "Another"})
+    assert names(world, ANA) == ["WALK"]
+    assert presets.apply_preset(world.deps, ANA, again.id)[0]["prompt"] == "Another"
+
+
+def test_the_team_sees_what_is_shared_and_nothing_else(world):
+    mine = presets.save_preset(world.deps, ANA, "Mine", FORM)
+    shared = presets.save_preset(world.deps, ANA, "Ours", FORM, shared=True)
+    assert names(world, BEN) == ["Ours"]
+    assert presets.apply_preset(world.deps, BEN, shared.id)[0]["prompt"] == "A coat"
+    for act in (presets.apply_preset, presets.delete_preset):
+        with pytest.raises(NotFound):
+            act(world.deps, BEN, mine.id)
+
+
+def test_only_its_owner_or_an_admin_deletes_a_preset(world):
+    shared = presets.save_preset(world.deps, ANA, "Ours", FORM, shared=True)
+    with pytest.raises(NotAllowed):
+        presets.delete_preset(world.deps, BEN, shared.id)
+    presets.delete_preset(world.deps, ADMIN, shared.id)
+    assert names(world, ANA) == []
+
+
+def test_somebody_elses_photo_stays_behind_and_is_said(world):
+    raw = io.BytesIO()
+    Image.new("RGB", (640, 480), "teal").save(raw, "JPEG")
+    image = photos.create_upload(world.deps, ANA, raw.getvalue(), file_name="look.jpg").id
+    form = {**FORM, "image": image, "images": {"end_image_url": image}}
+    kept = presets.save_preset(world.deps, ANA, "With photo", form, shared=True)
+    assert presets.apply_preset(world.deps, ANA, kept.id) == (form, [])
+    theirs, lost = presets.apply_preset(world.deps, BEN, kept.id)
+    assert ("image" in theirs, theirs["images"], len(lost)) == (False, {}, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "field"),
+    [(" ", FORM, "name"), ("x" * 61, FORM, "name"), ("a\u202eb", FORM, "name"), ("X", {"extra": 1}, "extra"),
+     ("X", {"prompt": "x" * 200_000}, "form")],
+)  # fmt: skip
+def test_what_is_no_preset_is_refused_by_name(world, name, form, field):
+    with pytest.raises(InvalidRequest) as refused:
+        presets.save_preset(world.deps, ANA, name, form)
+    assert field in refused.value.fields
+
+
+def test_a_viewer_keeps_nothing(world):
+    with pytest.raises(NotAllowed):
+        presets.save_preset(world.deps, Viewer("eve", Role.VIEWER), "X", FORM)
+
+
+def test_favourites_are_each_persons_own(world):
+    for _ in range(2):
+        presets.set_favourite(world.deps, ANA, MODEL, wanted=True)
+    assert presets.list_favourites(world.deps, ANA) == [MODEL]
+    assert presets.list_favourites(world.deps, BEN) == []
+    presets.set_favourite(world.deps, ANA, MODEL, wanted=False)
+    assert presets.list_favourites(world.deps, ANA) == []
+
+
+def test_models_used_lately_come_newest_first_and_once(world):
+    other = "fal-ai/wan/v2.7/text-to-video"
+    for model in (MODEL, other, MODEL):
+        world.ask(model=model)
+    assert presets.recent_models(world.deps, ANA) == [MODEL, other]
+    assert presets.recent_models(world.deps, BEN) == []

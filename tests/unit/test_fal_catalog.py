@@ -1,0 +1,236 @@
+"""fal's listing in every odd shape: what spoils one model, and what spoils the whole catalogue."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.domain.errors import CatalogUnread
+from backend.providers import fal_catalog
+from backend.providers.catalog import Catalog, VideoModel, model_from
+
+INPUT = {"type": "object", "properties": {"prompt": {"type": "string"}}}
+
+
+def listed(name: str, schema: Any = INPUT, **about: Any) -> dict[str, Any]:
+    """One model as the listing has it."""
+    document = {"components": {"schemas": {"ThingInput": schema}}}
+    return {"endpoint_id": name, "metadata": {"display_name": name, **about}, "openapi": document}
+
+
+class Fal:
+    """A platform API that answers what it is told to. pages: text-to-video's; a tuple is status and body."""
+
+    def __init__(self, *pages: Any, prices: Any = None) -> None:
+        self.pages, self.prices = pages, prices or []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+        asked = dict(query)
+        self.asked.append((path, asked))
+        if path.endswith("pricing"):
+            answer = self.prices if isinstance(self.prices, tuple) else {"prices": self.prices}
+        elif asked["category"] != "text-to-video":
+            answer = {"models": []}
+        else:
+            answer = self.pages[int(asked.get("cursor", "0"))]
+        return answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
+
+    def read(self) -> dict[str, VideoModel]:
+        entries = fal_catalog.read(self.ask, told=lambda line: None)
+        return {entry["endpoint_id"]: model_from(entry) for entry in entries}
+
+
+def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
+    one = {"models": [listed("a/one"), listed("a/two")], "next_cursor": "1", "has_more": True}
+    two = {"models": [listed("a/two", display_name="Newer"), listed("a/three")], "next_cursor": None}
+
+    found = Fal(one, two).read()
+
+    assert sorted(found) == ["a/one", "a/three", "a/two"]
+    assert found["a/two"].title == "Newer"
+
+
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [
+        ((200, b"<html>Be right back</html>"), "can't be read"),
+        ((200, b"[" * 200_000), "can't be read"),
+        ((200, b'{"models": [{"endpoint_id": "a'), "can't be read"),
+        ((500, b'{"error": {"type": "server_error", "message": "We broke"}}'), "answered 500"),
+        ((429, b"slow down"), "answered 429"),
+        ((302, b""), "answered 302"),
+        ([], "can't be read"),
+        ({"models": None}, "without a list of models"),
+        ({"models": ["a/one"]}, "names no model"),
+        ({"models": [{"endpoint_id": 5}]}, "names no model"),
+        ({"models": [listed("a/one")], "next_cursor": "0"}, "last page"),
+        ({"models": [listed("a/one")], "next_cursor": {"a": 1}}, "not where"),
+        ({"models": [listed("a/one")], "next_cursor": None, "has_more": True}, "not where"),
+        ({"models": []}, "no video model at all"),
+    ],
+)
+def test_a_page_that_cannot_be_read_spoils_the_whole_catalogue_and_is_named(page: Any, why: str):
+    with pytest.raises(CatalogUnread, match=why) as caught:
+        Fal(page).read()
+    assert "/v1/models" in str(caught.value)
+
+
+def test_a_listing_without_an_end_is_given_up():
+    class Endless(Fal):
+        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+            self.asked.append((path, dict(query)))
+            page = {"models": [listed("a/one")], "next_cursor": f"c{len(self.asked)}"}
+            return 200, json.dumps(page).encode()
+
+    fal = Endless()
+    with pytest.raises(CatalogUnread, match="last page"):
+        fal.read()
+    assert len(fal.asked) == fal_catalog.MOST_PAGES
+
+
+def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
+    one = {"models": [listed("a/one")], "next_cursor": "1"}
+    two = {"models": [listed("a/two")], "next_cursor": "1"}
+    fal = Fal(one, two)
+
+    with pytest.raises(CatalogUnread, match="last page"):
+        fal.read()
+    assert len(fal.asked) == 2
+
+
+def test_a_failure_at_the_prices_spoils_the_whole_catalogue():
+    with pytest.raises(CatalogUnread, match=r"/v1/models/pricing answered 500"):
+        Fal({"models": [listed("a/one")]}, prices=(500, b"")).read()
+
+
+def test_nobody_there_is_said():
+    def refused(path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(CatalogUnread, match=r"could not be asked \(ConnectError\)"):
+        fal_catalog.read(refused, told=lambda line: None)
+
+
+def deep(levels: int) -> Any:
+    schema: Any = {"type": "string"}
+    for _ in range(levels):
+        schema = {"anyOf": [schema]}
+    return {"properties": {"prompt": schema}}
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        ({**listed("a/odd"), "openapi": {"error": "no document"}}, "no schema"),
+        ({**listed("a/odd"), "openapi": None}, "no schema"),
+        ({**listed("a/odd"), "openapi": {"components": {"schemas": []}}}, "no schema"),
+        ({**listed("a/odd"), "openapi": {"components": {"schemas": {"Thing": INPUT}}}}, "no schema"),
+        (listed("a/odd", deep(200)), "too large"),
+        (listed("a/odd", {"properties": {"prompt": {"type": "string", "title": "\ud800"}}}), "no text"),
+        (listed("a/odd", {"properties": {"prompt": {"type": "string", "default": "\0"}}}), "no text"),
+        (listed("a/odd", status="deprecated"), "lists this model as deprecated"),
+        (listed("a/odd", status={"a": 1}), "lists this model as"),
+    ],
+)
+def test_an_odd_model_is_listed_as_unusable_and_spoils_no_other(item: Any, why: str):
+    found = Fal({"models": [listed("a/good"), item]}).read()
+
+    assert found["a/good"].usable
+    assert not found["a/odd"].usable
+    assert why in str(found["a/odd"].reason)
+
+
+def test_titles_and_descriptions_are_one_line_of_a_sensible_length():
+    odd = listed("a/odd", display_name=" \u202eA\n title\0 ", description="word " * 10_000, category=["x"])
+    none = {**listed("a/none"), "metadata": "nothing"}
+
+    found = Fal({"models": [odd, none]}).read()
+
+    assert (found["a/odd"].title, found["a/odd"].category) == ("A title", "text-to-video")
+    assert len(found["a/odd"].description) <= fal_catalog.ABOUT_CHARS
+    assert found["a/none"].title == "a/none"
+
+
+def test_two_models_of_one_name_get_titles_of_their_own():
+    names = ("k/v3/pro/text-to-video", "k/v3/lite/text-to-video", "k/v3/lite/text-to-video/fast", "w/one")
+    models = [listed(name, display_name="Kling" if name[0] == "k" else "Wan") for name in names]
+
+    catalogue = Catalog(Fal({"models": models}).read().values())
+    titles = {model.id: model.title for model in catalogue.search()}
+
+    assert len({title.casefold() for title in titles.values()}) == 4
+    assert titles["w/one"] == "Wan"
+    assert titles["k/v3/pro/text-to-video"] == "Kling (pro/text-to-video)"
+    assert catalogue.get("k/v3/pro/text-to-video").title == "Kling (pro/text-to-video)"
+
+
+def test_titles_differ_even_where_one_is_made_to_look_like_another():
+    trap = {"a/x/y": "K", "a/z/y": "K", "b/c": "K (x)"}
+    models = [listed(name, display_name=title) for name, title in trap.items()]
+
+    titles = [model.title for model in Catalog(Fal({"models": models}).read().values()).search()]
+
+    assert sorted(titles) == ["K (a/x/y)", "K (x)", "K (z)"]
+
+
+@pytest.mark.parametrize(
+    "price",
+    [
+        {"unit_price": "0.14", "unit": "second"},
+        {"unit_price": None, "unit": "second"},
+        {"unit_price": -1, "unit": "second"},
+        {"unit_price": 0.14, "unit": None},
+        {"unit_price": 0.14, "unit": "second", "currency": "EUR"},
+        {"unit_price": [], "unit": {}},
+    ],
+)
+def test_a_price_that_cannot_be_read_is_no_price_and_the_model_stays(price: dict[str, Any]):
+    prices = [{"endpoint_id": "a/odd", **price}, {"endpoint_id": "a/good", "unit_price": 1, "unit": "videos"}]
+
+    found = Fal({"models": [listed("a/odd"), listed("a/good")]}, prices=prices).read()
+
+    assert (found["a/odd"].price, found["a/odd"].usable) == (None, True)
+    assert found["a/good"].price is not None
+    assert found["a/good"].price.unit == "video"
+
+
+def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fal_catalog, "ANSWER_MAX_BYTES", 1 << 20)
+    sent = []
+
+    def drip() -> Any:
+        while True:
+            sent.append(1)
+            yield b" " * (1 << 16)
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
+    with httpx.Client(transport=transport) as client, pytest.raises(CatalogUnread, match="more than 1 MiB"):
+        fal_catalog.read(fal_catalog.asking(client, "http://fal"), told=lambda line: None)
+    assert len(sent) < 20
+
+
+@pytest.mark.parametrize("name", ["../admin", "a/../b", "a//b", "a b", "/a", "a/", "a?x=1", "a" * 300, "."])
+def test_an_id_that_is_no_part_of_an_address_is_unusable(name: str):
+    model = Fal({"models": [listed(name)]}).read()[name]
+
+    assert (model.usable, model.reason) == (False, "the model's id can't be part of an address")
+
+
+def test_limits_as_openapi_3_0_writes_them_are_understood():
+    from backend.providers import catalog
+
+    number = {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMinimum": True,
+        "maximum": 9,
+        "exclusiveMaximum": False,
+    }
+    model = Fal({"models": [listed("a/b", {"properties": {"scale": number}})]}).read()["a/b"]
+
+    assert model.usable, model.reason
+    assert "params.scale" in catalog.check_params(model, {"scale": 0})
+    assert catalog.check_params(model, {"scale": 9}) == {}

@@ -1,0 +1,113 @@
+"""The prompt template: what it makes of prompt and style, and what it may not do."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.errors import InvalidRequest
+from backend.domain.prompt import AXES, TEMPLATE, Part
+from backend.services import template
+
+CAMERA = Part("camera", "slow dolly in", "Dolly in")
+
+
+def fault(text: str) -> str:
+    with pytest.raises(InvalidRequest) as refused:
+        template.check(text)
+    return refused.value.fields["template"]
+
+
+def test_the_first_template_can_be_kept():
+    template.check(TEMPLATE)
+
+
+def test_a_prompt_without_style_is_sent_as_it_was_written():
+    assert template.render(TEMPLATE, "A red dress\nin the wind", ()) == "A red dress\nin the wind"
+
+
+def test_each_part_adds_one_sentence():
+    parts = (Part("movement", "a slow full turn", "Turn"), CAMERA)
+    assert template.render(TEMPLATE, "A red dress", parts) == (
+        "A red dress. Movement: a slow full turn. Camera: slow dolly in."
+    )
+
+
+@pytest.mark.parametrize("ending", list(".!?…:;,"))
+def test_a_prompt_that_ends_a_sentence_gets_no_second_full_stop(ending):
+    assert template.render(TEMPLATE, f"Walk{ending}", (CAMERA,)) == f"Walk{ending} Camera: slow dolly in."
+
+
+def test_a_style_alone_is_a_prompt():
+    parts = (CAMERA, Part("aesthetic", "film noir", None))
+    assert template.render(TEMPLATE, "", parts) == "Camera: slow dolly in. Aesthetic: film noir."
+
+
+@given(st.text(max_size=60).map(str.strip), st.lists(st.text(max_size=30), max_size=4))
+def test_the_prompt_sent_begins_with_what_the_person_wrote(prompt, words):
+    parts = [Part(axis, said, None) for axis, said in zip(AXES, words, strict=False)]
+    own = prompt + "." if prompt and parts and prompt[-1] not in ".!?…:;," else prompt
+    sentences = [f"{part.axis.capitalize()}: {part.words}." for part in parts]
+    assert template.render(TEMPLATE, prompt, parts) == " ".join(said for said in (own, *sentences) if said)
+
+
+def test_what_a_person_writes_is_never_a_template():
+    hostile = "{{ 7 * 7 }} {% for x in style %} {{ ''.__class__ }}"
+    assert template.render(TEMPLATE, hostile, (Part("camera", "{{ prompt }}", None),)) == (
+        f"{hostile}. Camera: {{{{ prompt }}}}."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ prompt }}", "{{ prompt }}{% if camera %}, {{ camera|lower }}{% endif %}",
+     "{% for a in style %}{% for b in style %}{{ a.words }}{% endfor %}{% endfor %}{{ prompt }}",
+     "Style: {{ style[0].words if style else 'none' }}. {{ prompt }}",
+     "{{ prompt ~ '!' }}{{ 'x' if style|length > 2 and not fabric else '' }}"],
+)  # fmt: skip
+def test_what_ends_for_sure_can_be_kept(text):
+    template.check(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("{{ prompt", "no template"),
+        ("{% for part in style %}{{ prompt }}", "no template"),
+        ("{{ prompt }}{{ mood }}", "names 'mood'"),
+        ("{{ prompt }}{% for i in range(9) %}{% endfor %}", "loops over something else"),
+        ("{{ prompt }}{% for c in prompt %}{% for d in prompt %}{% endfor %}{% endfor %}", "loops over"),
+        ("{{ prompt }}{% for p in style recursive %}{% endfor %}", "loops over"),
+        ("{{ prompt }}" + "{% for a in style %}" * 3 + "{% endfor %}" * 3, "loops within loops"),
+        ("{{ prompt }}{{ prompt.__class__ }}", "attribute '__class__'"),
+        ("{{ prompt }}{{ prompt['__class__'] }}", "attribute by its name"),
+        ("{{ prompt }}{{ prompt|attr('__class__') }}", "filter 'attr'"),
+        ("{{ prompt }}{{ prompt.format(1) }}", "calls something"),
+        ("{{ prompt }}{{ 'x' * 1000000000 }}", "computes"),
+        ("{{ prompt }}{{ 10 ** 10 ** 10 }}", "computes"),
+        ("{{ prompt }}{% set x = prompt ~ prompt %}", "sets a name"),
+        ("{{ prompt }}{% macro m() %}{{ m() }}{% endmacro %}", "defines a macro"),
+        ("{{ prompt }}{% include '/etc/passwd' %}", "reads another file"),
+        ("{{ prompt }}{{ prompt|replace('', prompt) }}", "filter 'replace'"),
+        ("{{ prompt }}{{ cycler }}", "names 'cycler'"),
+        ("{{ prompt }}" + "x" * 4_000, "characters"),
+        ("{{ prompt }}\u202e", "direction"),
+        ("{% if style %}{{ prompt }}{% endif %}", "person's own words"),
+        ("{{ style[0].words }}{{ prompt }}", "can't be used"),
+        ("(" * 3_000, "own words"),
+        ("{{ " + "(" * 900 + "prompt" + ")" * 900 + " }}", "no template"),
+    ],
+)
+def test_a_template_that_runs_away_or_looks_around_is_refused_with_the_reason(text, said):
+    began_s = time.monotonic()
+    assert said in fault(text)
+    assert time.monotonic() - began_s < 2
+
+
+def test_what_a_template_makes_is_bounded():
+    text = "{% for a in style %}{% for b in style %}{{ prompt }}{% endfor %}{% endfor %}{{ prompt }}"
+    template.check(text)
+    with pytest.raises(InvalidRequest, match="makes more than"):
+        template.render(text, "x" * 20_000, [Part(axis, "w", None) for axis in AXES])
