@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import IntegrityError
 
@@ -14,6 +15,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.vocabulary import Composed, Vocabulary
 from backend.store import style as store
+from backend.store.engine import Store
 
 #: What a person picks from is read at a glance.
 LABEL_MAX_CHARS = 40
@@ -24,9 +26,26 @@ NOTE_MAX_CHARS = 200
 #: Who made what comes with the program.
 PROGRAM = "dailies"
 
+#: What was last read from a database, and the revision that it had then.
+_known: WeakKeyDictionary[Store, tuple[tuple[object, ...], Vocabulary]] = WeakKeyDictionary()
+
 
 def vocabulary(deps: Deps) -> Vocabulary:
-    """The words and the template as they are now. In a new installation they are those of the program."""
+    """The words and the template as they are now. In a new installation they are those of the program.
+
+    Every start asks for them and they seldom change, so they are read again only when they have.
+    """
+    with deps.store.read() as session:
+        revision = store.revision(session)
+    known = _known.get(deps.store)
+    if known is not None and known[0] == revision:
+        return known[1]
+    fresh = _read(deps)
+    _known[deps.store] = (revision, fresh)
+    return fresh
+
+
+def _read(deps: Deps) -> Vocabulary:
     with deps.store.read() as session:
         newest, words = store.template(session), store.words(session)
     if newest is None:
@@ -118,7 +137,7 @@ def move_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
         place = ids.index(word_id)
         ids.insert(max(0, place + by), ids.pop(place))
         for position, other in enumerate(ids):
-            store.change_word(session, other, position=position)
+            store.change_word(session, other, position=position, changed_at=deps.clock.now())
 
 
 def current_template(deps: Deps) -> Template:

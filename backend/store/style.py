@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Template, Word
 from backend.store.rows import insert_row
 
+_REVISION = columns(
+    columns(func.max(Template.version)).scalar_subquery(),
+    columns(func.max(Word.changed_at)).scalar_subquery(),
+    columns(func.count(col(Word.id))).scalar_subquery(),
+)
+
 
 def words(session: Session) -> Sequence[Word]:
     """Every word, also retired ones, in the order in which they are shown."""
     return session.exec(select(Word).order_by(col(Word.axis), col(Word.position), col(Word.id))).all()
+
+
+def revision(session: Session) -> tuple[object, ...]:
+    """Differs whenever a word or the template has changed."""
+    return tuple(session.connection().execute(_REVISION).one())
 
 
 def add_word(session: Session, word: Word) -> None:
