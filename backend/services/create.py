@@ -15,6 +15,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.wish import Wish, check
 from backend.store import jobs
+from backend.store.rows import new
 
 #: An idempotency key.
 KEY_MAX_CHARS = 255
@@ -65,7 +66,8 @@ def create_job(
 def _row(deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str, parent_id: str | None) -> Job:
     now = deps.clock.now()
     price = wish.model.price
-    return Job(
+    return new(
+        Job,
         id=deps.clock.new_id(),
         owner=viewer.name,
         form_key=key,

@@ -1,10 +1,12 @@
 """Style: the team's vocabulary, the prompt template, and what becomes of prompt and style with them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.prompt import AXES, TEMPLATE, VOCABULARY
@@ -26,23 +28,43 @@ NOTE_MAX_CHARS = 200
 #: Who made what comes with the program.
 PROGRAM = "dailies"
 
-#: What was last read from a database, and the revision that it had then.
-_known: WeakKeyDictionary[Store, tuple[tuple[object, ...], Vocabulary]] = WeakKeyDictionary()
+#: What other processes changed is looked for at most this often, in seconds.
+LOOK_EVERY_S = 1.0
+
+
+class _Known(NamedTuple):
+    """What was last read from a database, the revision that it had then, and when that was looked at."""
+
+    revision: tuple[object, ...]
+    vocabulary: Vocabulary
+    looked_s: float
+
+
+_known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
 
 
 def vocabulary(deps: Deps) -> Vocabulary:
     """The words and the template as they are now. In a new installation they are those of the program.
 
-    Every start asks for them and they seldom change, so they are read again only when they have.
+    Every start asks for them and they seldom change: another process's change is seen within
+    `LOOK_EVERY_S`, this one's at once.
     """
+    known, now_s = _known.get(deps.store), deps.clock.monotonic()
+    if known is not None and now_s - known.looked_s < LOOK_EVERY_S:
+        return known.vocabulary
     with deps.store.read() as session:
         revision = store.revision(session)
-    known = _known.get(deps.store)
-    if known is not None and known[0] == revision:
-        return known[1]
-    fresh = _read(deps)
-    _known[deps.store] = (revision, fresh)
+    fresh = known.vocabulary if known is not None and known.revision == revision else _read(deps)
+    _known[deps.store] = _Known(revision, fresh, now_s)
     return fresh
+
+
+@contextmanager
+def _changing(deps: Deps) -> Iterator[Session]:
+    """A transaction that changes the vocabulary or the template; afterwards they are read anew."""
+    with deps.store.begin() as session:
+        yield session
+    _known.clear()
 
 
 def _read(deps: Deps) -> Vocabulary:
@@ -95,7 +117,7 @@ def save_word(
     if example is not None:
         values["poster_key"] = poster_key
     try:
-        with deps.store.begin() as session:
+        with _changing(deps) as session:
             if word_id is not None:
                 store.get_word(session, word_id)
                 return store.change_word(session, word_id, **values)
@@ -117,7 +139,7 @@ def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = Tru
     """
     viewer.must(Role.ADMIN)
     now = deps.clock.now()
-    with deps.store.begin() as session:
+    with _changing(deps) as session:
         store.get_word(session, word_id)
         return store.change_word(
             session, word_id, retired_at=now if retired else None, changed_at=now, changed_by=viewer.name
@@ -131,7 +153,7 @@ def move_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
         NotAllowed: only an admin may. NotFound: there is no such word.
     """
     viewer.must(Role.ADMIN)
-    with deps.store.begin() as session:
+    with _changing(deps) as session:
         axis = store.get_word(session, word_id).axis
         ids = [word.id for word in store.words(session) if word.axis == axis]
         place = ids.index(word_id)
@@ -178,7 +200,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
         raise InvalidRequest({"note": fault_in(note) or f"has more than {NOTE_MAX_CHARS} characters"})
     vocabulary(deps)
     try:
-        with deps.store.begin() as session:
+        with _changing(deps) as session:
             newest = store.template(session)
             version = newest.version + 1 if newest else 1
             row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
@@ -237,7 +259,7 @@ def _word_checked(
 def _seed(deps: Deps) -> None:
     """Write what comes with the program, once: whoever comes second finds it there."""
     try:
-        with deps.store.begin() as session:
+        with _changing(deps) as session:
             if store.template(session) is not None:
                 return
             now = deps.clock.now()
