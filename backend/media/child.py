@@ -27,7 +27,7 @@ from typing import Any
 from backend.domain.errors import MediaUnreachable, StorageFull
 
 #: What children work with, imported once in the server.
-PRELOAD = ("backend.media.video", "backend.media.preview", "backend.media.picture")
+PRELOAD = ("backend.media.video", "backend.media.preview", "backend.media.picture", "backend.media.frames")
 #: Address space of a child: decoding 4K takes about 0.5 GB, a 40-megapixel photo with alpha less.
 MEMORY_BYTES = 2 * 1024**3
 #: No poster, preview or photo is larger; a child that writes more has gone mad.

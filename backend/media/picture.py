@@ -50,6 +50,14 @@ def save_poster(frame: VideoFrame, path: Path) -> None:
     write_new(path, _encoded(image, "WEBP", quality=80, method=3))
 
 
+def save_photo(frame: VideoFrame, path: Path) -> None:
+    """Draw one picture of a video as PNG, in its own size and the right way up."""
+    image = _pixels(frame, frame.width, frame.height)
+    if frame.rotation % 360:
+        image = image.rotate(frame.rotation % 360, expand=True)
+    write_new(path, _encoded(image, "PNG"))
+
+
 def _pixels(frame: VideoFrame, width: int, height: int) -> Image.Image:
     small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
     image: Image.Image = small.to_image()  # type: ignore[no-untyped-call]

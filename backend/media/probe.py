@@ -53,6 +53,16 @@ def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_S) -> 
     _run("draw", "preview", [preview], timeout_s, path=str(path), preview=str(preview))
 
 
+def save_frame(path: Path, photo: Path, *, last: bool, timeout_s: float = PREVIEW_S) -> None:
+    """Write the first or the last picture of a video as a PNG in its own size; replaced when there.
+
+    Raises:
+        MediaBroken: none can be read.
+        StorageFull, MediaUnreachable: as for `inspect`.
+    """
+    _run("draw", "frames", [photo], timeout_s, path=str(path), photo=str(photo), last=last)
+
+
 def _run(function: str, module: str, made: list[Path], timeout_s: float, **arguments: Any) -> Any:
     """Call a function in a child; when it fails, what it may have begun to write is removed."""
     try:

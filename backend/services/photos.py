@@ -10,12 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from backend.domain.errors import NotFound, ProviderRefused, ProviderUnsent
+from backend.domain.errors import NotFound, NotNow, ProviderRefused, ProviderUnsent
+from backend.media import probe
 from backend.media.photo import clean_photo
 from backend.models import Job, Upload
 from backend.providers import catalog_schema
 from backend.providers.catalog import VideoModel
-from backend.services.access import Viewer
+from backend.services import library
+from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.store import uploads
 
@@ -59,6 +61,32 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
     )
     with deps.store.begin() as session:
         return uploads.keep(session, upload)
+
+
+def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> Upload:
+    """Keep the first or the last picture of a stored take among the viewer's photos.
+
+    Raises:
+        NotAllowed, NotFound: not this viewer's to do.
+        NotNow: the take has no video (yet).
+        MediaError: no picture can be read from its file, or none kept.
+    """
+    viewer.must(Role.CREATOR)
+    take = library.get_take(deps, viewer, job_id)
+    if take.video is None or take.video.missing_at is not None:
+        raise NotNow("This take has no video to take a picture from.")
+    try:
+        source = deps.storage.path(take.video.key)
+    except FileNotFoundError:
+        source = None
+    if source is None:
+        raise NotNow("Its file is not here now; it is being fetched again.")
+    deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=deps.settings.parts_dir) as folder:
+        picture = Path(folder) / "frame.png"
+        probe.save_frame(source, picture, last=last)
+        name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
+        return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:

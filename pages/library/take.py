@@ -42,6 +42,7 @@ with left:
     with st.container(horizontal=True, key="take-actions"):
         if take.video is not None and take.video.missing_at is None:
             details.download_button(take)
+            actions.picture_menu(take.job)
         if st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):

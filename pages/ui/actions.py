@@ -6,7 +6,7 @@ import streamlit as st
 
 from backend.domain.errors import DailiesError
 from backend.models import Job
-from backend.services import decide, pause, receive
+from backend.services import decide, pause, photos, receive
 from backend.services.cancel import cancel_job
 from pages.ui import context, text
 
@@ -41,6 +41,16 @@ def give_up(job_id: str) -> None:
     _do(lambda: decide.give_up(context.deps(), context.viewer(), job_id), "Given up.", ":material/block:")
 
 
+def keep_picture(job_id: str, *, last: bool) -> None:
+    """Keep the first or last picture of a take among the photos that a take can start from."""
+    which = "last" if last else "first"
+    _do(
+        lambda: photos.create_from_take(context.deps(), context.viewer(), job_id, last=last),
+        f"The {which} picture is among your earlier photos now.",
+        ":material/add_photo_alternate:",
+    )
+
+
 def replay(delivery_id: str) -> None:
     """Apply a kept delivery again."""
     try:
@@ -55,6 +65,21 @@ def resume(provider: str) -> None:
     """Send to a provider again, now."""
     pause.lift(context.deps(), provider)
     context.notify("Sending goes on.", ":material/play_arrow:")
+
+
+def picture_menu(job: Job) -> None:
+    """Keep a picture of this take, for the next one to start or end with."""
+    with st.popover("Keep a picture", icon=":material/add_photo_alternate:", key=f"pictures-{job.id}"):
+        st.caption("It joins your earlier photos; the next take can start or end with it.")
+        for last, label in ((False, "First picture"), (True, "Last picture")):
+            name = "last" if last else "first"
+            st.button(
+                label,
+                key=f"picture-{name}-{job.id}",
+                on_click=keep_picture,
+                args=(job.id,),
+                kwargs={"last": last},
+            )
 
 
 def cancel_button(job: Job) -> None:

@@ -145,8 +145,9 @@ def _why(job: Job) -> str:
 
 def _extra(job: Job) -> str:
     """Place in line, or bytes of bytes."""
-    if job.state == JobState.QUEUED and job.queue_position is not None:
-        return f"{job.queue_position} ahead in line" if job.queue_position else "next in line"
+    position = library.queue_position(context.deps(), job)
+    if job.state in (JobState.CREATED, JobState.QUEUED) and position is not None:
+        return f"{position} ahead in line" if position else "next in line"
     if job.state == JobState.RENDERED and job.fetched_bytes:
         return f"{text.size(job.fetched_bytes)} of {text.size(job.fetch_total_bytes)}"
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.checker import ledger_of
@@ -68,7 +69,7 @@ class Visit:
         self.page.wait_for_selector(READY)
 
     def write_prompt(self, prompt: str) -> None:
-        field = self.page.get_by_role("textbox", name="Prompt", exact=True)
+        field = self.page.locator(".st-key-form-prompt textarea")
         field.fill(prompt)
         field.press("Tab")
         expect(self.page.get_by_test_id("stCode").filter(has_text=prompt).first).to_be_visible()
@@ -226,3 +227,36 @@ def test_the_dashboard_refuses_an_address_that_others_reach(make_studio):
     assert refused.wait(60) != 0
     assert "OPEN_DASHBOARD" in refused.said()
     assert "Traceback" not in refused.said()
+
+
+#: Three models of different shapes: seconds as "5", as "8s", and two photos with names of their own.
+SHAPES = {
+    "fal-ai/kling-video/v3/turbo/pro/text-to-video": [],
+    "fal-ai/veo3.1/image-to-video": ["image_url"],
+    "fal-ai/kling-video/v3/pro/image-to-video": ["start_image_url", "end_image_url"],
+}
+
+
+@pytest.mark.parametrize("model", SHAPES)
+def test_text_photo_and_two_photos_go_to_three_differently_shaped_models(
+    model: str, visit: Callable[[Studio], Visit], studio: Studio, fal: Any, tmp_path: Path
+) -> None:
+    window, prompt = visit(studio), f"Shaped for {model}"
+    page = window.open(f"/?model={model}")
+    for number, _ in enumerate(SHAPES[model]):
+        photo = tmp_path / f"photo-{number}.jpg"
+        Image.new("RGB", (900, 600), ("teal", "maroon")[number]).save(photo)
+        page.locator("input[type=file]").first.set_input_files(photo)
+        expect(page.locator('img[src*="/uploads/"]')).to_have_count(number + 1)
+        window.settle()
+    window.write_prompt(prompt)
+    window.generate.click()
+    expect(page.get_by_text("You can close this tab").first).to_be_visible()
+    window.close()
+
+    (row,) = eventually(lambda: studio.rows("SELECT id FROM job WHERE prompt = ?", prompt))
+    studio.until(str(row["id"]), "stored")
+    (request,) = ledger_of(fal.url, str(row["id"]))["requests"]
+    links = [request["input"][field] for field in SHAPES[model]]
+    assert len(set(links)) == len(SHAPES[model])
+    assert all(link.startswith(fal.url) for link in links)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from backend.services import library
-from backend.services.access import Role, Viewer
+from backend.services import library, photos
+from backend.services.access import LOCAL, Role, Viewer
 from tests.pages.conftest import ERROR, PATHS, shown, words
 
 MIRA = Viewer("mira", Role.CREATOR)
@@ -163,6 +163,15 @@ def test_the_download_is_a_link_to_the_media_route_under_a_name(visit, desk):
     (url,) = [item.proto.url for item in app.get("link_button")]
     assert url.startswith("/app/static/media/")
     assert "name=red-dress-take-" in url
+
+
+def test_a_picture_of_a_take_joins_the_photos_that_the_next_one_can_start_from(visit, desk):
+    job = desk.take("stored")
+    app = visit(TAKE, take=job.id)
+    app.button(key=f"picture-last-{job.id}").click().run()
+    assert any("last picture" in toast.value for toast in app.toast)
+    (photo,) = photos.list_uploads(desk.deps, LOCAL)
+    assert photo.file_name.startswith("last picture")
 
 
 def test_a_failed_take_tells_what_happened_what_it_cost_and_what_comes_next(visit, desk):

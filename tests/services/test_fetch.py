@@ -188,3 +188,25 @@ def test_links_open_what_they_name_and_nothing_else(world):
             media_links.open_media(world.deps, bad_key, expires=e, signature=s)
     with pytest.raises(NotFound):
         media_links.open_media(world.deps, "../secret_key", expires=expires, signature=signature)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world, last):
+    from backend.services import photos
+    from tests.world import ANA
+
+    job = world.until(rendered(world), "stored")
+    upload = photos.create_from_take(world.deps, ANA, job.id, last=last)
+    assert (upload.width, upload.height) == (320, 180)
+    assert upload.file_name.startswith("last" if last else "first")
+    other = photos.create_from_take(world.deps, ANA, job.id, last=not last)
+    assert other.sha256 != upload.sha256
+
+
+def test_a_take_without_a_video_has_no_picture_to_keep(world):
+    from backend.domain.errors import NotNow
+    from backend.services import photos
+    from tests.world import ANA
+
+    with pytest.raises(NotNow):
+        photos.create_from_take(world.deps, ANA, world.ask().id, last=True)
