@@ -40,6 +40,8 @@ def up() -> None:
     bin_dir = str(Path(sys.executable).parent)
     os.environ["PATH"] = f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONUNBUFFERED"] = "1"
+    # The process manager gives each process a PORT of its own; the Procfile puts ours back in its place.
+    os.environ["DAILIES_PORT"] = str(settings.port)
     os.environ.setdefault("STREAMLIT_SERVER_PORT", str(settings.dashboard_port))
     honcho = shutil.which("honcho") or "honcho"
     os.chdir(ROOT)
