@@ -156,7 +156,9 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
         expect(card).to_have_count(1)
         expect(card).to_contain_text("A silk dress in the sunset")
         expect(card.locator("img.poster")).to_be_visible()
-        assert card.locator("img.poster").evaluate("image => image.naturalWidth") > 100
+        # `decode` waits until the picture has come, and fails when it is none.
+        drawn = "async image => { await image.decode(); return image.naturalWidth }"
+        assert card.locator("img.poster").evaluate(drawn) > 100
         card.click()
         video = page.get_by_test_id("player").locator("video")
         video.wait_for()
