@@ -7,6 +7,7 @@ Store, and one error for a database that can't be used now.
 import json
 import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -60,6 +61,7 @@ class Store:
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
             json_serializer=_as_json,
         )
+        weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
         # process wait here instead, where they are woken as soon as it is their turn.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self.embedded else nullcontext()
