@@ -14,6 +14,7 @@ from backend.domain.errors import (
     MediaError,
     PersonError,
     StorageFull,
+    StoreUnavailable,
 )
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
@@ -92,7 +93,7 @@ def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseRetu
     if isinstance(problem, StoreUnavailable) and problem.unsure:
         message = (
             "The database went away while this was being kept, so it may be kept or not. Try again with the "
-            "same Idempotency-Key, or look at the history first; a key makes one take however often it is sent."
+            "same Idempotency-Key, or look at the history first; a key makes one take however often it comes."
         )
     return error(503, "unavailable", message, headers={"Retry-After": "5"})
 
