@@ -17,12 +17,15 @@ from backend.domain.errors import NotFound, Outrun
 from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
 from backend.store import ledger
+from backend.store.locks import row_lock, writes
 from backend.store.prepared import Prepared
 from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
 _NAMES = tuple(column.key for column in _TABLE.columns)
-_GLANCE = Prepared(_TABLE.select().where(_TABLE.c.id == bindparam("old_id")))
+_ONE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+_GLANCE = Prepared(_ONE)
+_GLANCE_LOCKED = Prepared(_ONE.with_for_update(key_share=True))
 _REQUEST = Prepared(
     columns(_TABLE.c.id).where(
         _TABLE.c.provider == bindparam("provider"), _TABLE.c.request_id == bindparam("request_id")
@@ -41,12 +44,12 @@ def add(session: Session, job: Job, *, by: str) -> Job:
 
 
 def get(session: Session, job_id: str) -> Job:
-    """The job, as it is now.
+    """The job, as it is now; in a transaction that writes, nobody else changes it before its end.
 
     Raises:
         NotFound: there is none with that id.
     """
-    job = session.get(Job, job_id, populate_existing=True)
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=row_lock(session))
     if job is None:
         raise NotFound("There is no take with that id.")
     return job
@@ -58,7 +61,8 @@ def glance(session: Session, job_id: str) -> Job:
     Raises:
         NotFound: there is none with that id.
     """
-    row = _GLANCE.first(session, {"old_id": job_id})
+    query = _GLANCE_LOCKED if writes(session) else _GLANCE
+    row = query.first(session, {"old_id": job_id})
     if row is None:
         raise NotFound("There is no take with that id.")
     return cast(Job, SimpleNamespace(**dict(zip(_NAMES, row, strict=True))))

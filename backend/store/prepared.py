@@ -7,10 +7,9 @@ driver. For the few statements on the hot paths; everything else goes through th
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Select, Update
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, Select
 from sqlmodel import Session
 
 Convert = Callable[[Any], Any]
@@ -19,7 +18,7 @@ Convert = Callable[[Any], Any]
 class Prepared:
     """A statement with its SQL at hand; thread-safe, made at import and filled at its first run."""
 
-    def __init__(self, statement: Select[Any] | Update | Insert, *, columns: Sequence[str] = ()) -> None:
+    def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
         """columns: what an insert gives."""
         self._statement = statement
         self._columns = columns
@@ -55,10 +54,8 @@ class Prepared:
 class _Made:
     """The SQL of a statement for one kind of database, and how its values travel there and back."""
 
-    def __init__(
-        self, statement: Select[Any] | Update | Insert, dialect: Dialect, columns: Sequence[str]
-    ) -> None:
-        compiled: Any = statement.compile(
+    def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
+        compiled: Any = cast(Any, statement).compile(
             dialect=dialect, column_keys=list(columns) or None, compile_kwargs={"render_postcompile": True}
         )
         self._sql = str(compiled)
@@ -98,7 +95,7 @@ def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
     return way
 
 
-def _reads(statement: Select[Any], dialect: Dialect) -> list[tuple[int, Convert]]:
+def _reads(statement: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
     """Which columns need a conversion, and which."""
     ways = [
         column.type.dialect_impl(dialect).result_processor(dialect, None)
