@@ -44,7 +44,7 @@ def database_away(says: str = "") -> None:
     """In the place of a page, while there is nothing to show it from. says: what stops the start."""
     st.error(
         text.plain(says)
-        or "Nothing is lost: what is kept is safe, and work goes on by itself when the database answers again. "
+        or "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
         "Reload this page in a moment; if it stays like this, run `python -m backend doctor`.",
         title="The database can't be used just now",
         icon=":material/cloud_off:",
