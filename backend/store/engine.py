@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
@@ -39,8 +39,8 @@ class Database(Protocol):
     def prepare_migration(self, connection: Connection) -> None:
         """The same, inside the migration's transaction."""
 
-    def now(self, connection: Connection) -> datetime | None:
-        """The moment by the database's own clock; None when it has none."""
+    def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
+        """Why this host can't work with this database; None: it can."""
 
     def is_unavailable(self, error: Exception) -> bool:
         """Is this the database's trouble, and not the statement's fault?"""
@@ -84,18 +84,28 @@ class Store:
         Raises:
             StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
         """
+        committing = False
+        try:
+            with self._writing(shared=shared) as session:
+                yield session
+                if shared and (session.new or session.dirty or session.deleted):
+                    raise RuntimeError("a shared transaction writes by statements alone")
+                session.flush()
+                committing = True
+        except SQLAlchemyError as error:
+            self._judge(error, committing=committing)
+            raise
+
+    @contextmanager
+    def _writing(self, *, shared: bool) -> Iterator[Session]:
+        """A session in a transaction that is committed at the end."""
         if self._turns is not None:
             turn = self._turns.shared() if shared else self._turns.alone()
-            with self._trouble(), turn as connection, _within(connection, shared=shared) as session:
+            with turn as connection, _within(connection, shared=shared) as session:
                 yield session
-            return
-        with Session(self.engine, expire_on_commit=False, info=self._info) as session:
-            with self._trouble():
-                session.begin()
+        else:
+            with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
                 yield session
-                session.flush()
-            with self._trouble(committing=True):
-                session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -104,8 +114,12 @@ class Store:
         Raises:
             StoreUnavailable: the database can't be used now.
         """
-        with self._trouble(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        try:
+            with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+                yield session
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:
@@ -116,8 +130,11 @@ class Store:
         with self.database.watching(self.engine) as ask:
 
             def answer() -> object:
-                with self._trouble():
+                try:
                     return ask()
+                except SQLAlchemyError as error:
+                    self._judge(error)
+                    raise
 
             yield answer
 
@@ -127,15 +144,9 @@ class Store:
             self._turns.close()
         self.engine.dispose()
 
-    @contextmanager
-    def _trouble(self, *, committing: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise  # the caller's business: somebody else was first
-        except SQLAlchemyError as error:
-            if not self.database.is_unavailable(error):
-                raise
+    def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
+        """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
+        if self.database.is_unavailable(error):
             raise StoreUnavailable(_why(error), unsure=committing and self._unheard(error)) from error
 
     def _unheard(self, error: SQLAlchemyError) -> bool:
@@ -151,9 +162,6 @@ def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
     session = Session(connection, expire_on_commit=False, autoflush=not shared, join_transaction_mode=mode)
     try:
         yield session
-        if shared and (session.new or session.dirty or session.deleted):
-            raise RuntimeError("a shared transaction writes by statements alone")
-        session.flush()
     finally:
         session.close()  # in this mode it leaves the transaction as it is
 

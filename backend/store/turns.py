@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RootTransaction
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 #: So many transactions share a commit at most: the first one waits for the work of all.
 SHARED_MAX = 16
@@ -37,8 +37,12 @@ class Turns:
         """A transaction of one's own: committed at the end, rolled back on an error."""
         with self._turn:
             self._finish()
-            with self._open() as connection, connection.begin():
-                yield connection
+            try:
+                with self._open().begin() as transaction:
+                    yield transaction.connection
+            except SQLAlchemyError:
+                self._drop()  # it may be of no more use
+                raise
 
     @contextmanager
     def shared(self) -> Iterator[Connection]:
