@@ -169,7 +169,7 @@ def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
         model,
         typical_s=seed.typical_s,
         description=model.description or seed.description,
-        price_note=model.price_note or seed.price_note,
+        price_note=" ".join(note for note in (seed.price_note, model.price_note) if note) or None,
         photo_limits=_limits(model, seed),
     )
 

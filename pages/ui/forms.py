@@ -12,13 +12,12 @@ from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services import create, photos, style, wish, wish_photos
 from backend.services.deps import Deps
-from pages.ui import context, filling, photo, picker, several, text
+from pages.ui import context, filling, looks, photo, picker, several, text
 from pages.ui.fields import Field
 
 #: A second click on the same filled form within this time is the same wish, in seconds.
 SAME_CLICK_S = 3.0
 _FAULTS, _KEY = "form:faults", "form:key"
-_ICONS = {"movement": "directions_run", "fabric": "checkroom", "camera": "videocam", "aesthetic": "palette"}
 
 
 class Form:
@@ -102,11 +101,7 @@ class Form:
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
-                words = st.selectbox(
-                    f":material/{_ICONS[axis]}: {axis.capitalize()}", vocabulary.labels(axis), index=None,
-                    key=f"form:style:{axis}", accept_new_options=True, placeholder="Any, or type",
-                    persist_state="session",
-                )  # fmt: skip
+                words = looks.pick(vocabulary, axis)
                 self._spot(f"style.{axis}")
             if words:
                 chosen[axis] = words
@@ -139,7 +134,7 @@ class Form:
             st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
         if made.parts:
             from_where = " · ".join(
-                f":material/{_ICONS[part.axis]}: {text.plain(part.label) if part.label else 'own words'}"
+                f":material/{looks.ICONS[part.axis]}: {text.plain(part.label) if part.label else 'own words'}"
                 for part in made.parts
             )
             st.caption(f"{from_where} · template {made.template_version}")
