@@ -43,9 +43,9 @@ def _example(vocabulary: Vocabulary, axis: str, words: str | None) -> None:
 def _examples(axis: str, shown: Sequence[Word]) -> None:
     """Every example of the axis, to choose by."""
     with st.popover("Examples", icon=":material/image:", key=f"examples-{axis}", type="tertiary"):
-        columns = st.columns(2)
-        for number, word in enumerate(shown):
-            with columns[number % 2].container(key=f"example-{word.id}", gap="xxsmall"):
+        row = st.container(key=f"examples-of-{axis}", horizontal=True, gap="small")
+        for word in shown:
+            with row.container(key=f"example-{word.id}", width=WIDE, gap="xxsmall"):
                 st.image(context.link(word.poster_key) or "", alt=f"Example of {word.label}", width=WIDE)
                 st.button(
                     text.plain(word.label), key=f"use-word-{word.id}", on_click=_use, args=(axis, word.label),

@@ -105,9 +105,9 @@ def earlier(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
     if not uploads:
         return
     with st.popover("Earlier photos", icon=":material/photo_library:", key=f"earlier-photos{slot}"):
-        columns = st.columns(3)
-        for number, upload in enumerate(uploads):
-            with columns[number % 3].container(key=f"earlier-{upload.id}{slot}", gap="xxsmall"):
+        row = st.container(key=f"earlier-row{slot}", horizontal=True, gap="small")
+        for upload in uploads:
+            with row.container(key=f"earlier-{upload.id}{slot}", width=120, gap="xxsmall"):
                 st.image(context.link(upload.key) or "", alt=upload.file_name, width=120)
                 st.button(
                     "Use", key=f"use-photo-{upload.id}{slot}", on_click=use, args=(upload.id, slot),
