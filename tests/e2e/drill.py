@@ -52,7 +52,7 @@ class Drill:
         It would reach a point that is armed for the next take, and be counted as that one's.
         """
         ledger = ledger_at(
-            str(self.studio.settings["FAL_QUEUE_URL"]), str(self.studio.settings["PUBLIC_URL"])
+            str(self.studio.settings["FAL_QUEUE_URL"]), f"{self.studio.settings['PUBLIC_URL']}/"
         )
         return [delivery for delivery in ledger["deliveries"] if not delivery["done"]]
 
