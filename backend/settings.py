@@ -247,7 +247,7 @@ def _checked_server(url: str) -> str:
         _ = parts.port  # a malformed port raises ValueError here
     except ValueError:
         raise ValueError(
-            "is no URL: is the port a number, and is every @ : / ? # of the password written as %40, …?"
+            "is no URL: is the port a number, is every @ : / ? # of the password written as %40 and so on?"
         ) from None
     if not parts.path.strip("/"):
         raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
