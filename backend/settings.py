@@ -4,17 +4,22 @@ Names, defaults and meanings are public: README and docs list them.
 """
 
 import ipaddress
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from backend.domain.errors import SettingsError
+from backend.secret_files import SecretFiles, Unread, kept_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
@@ -32,7 +37,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    database_url: str = ""
+    database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
     public_url: str = ""  #: empty: this machine's loopback at PORT
     media_url: str = ""
@@ -64,6 +69,27 @@ class Settings(BaseSettings):
     sweep_interval_s: float = Field(5.0, gt=0, le=3600)
     lease_s: float = Field(15.0, ge=3, le=3600)
     first_poll_s: float | None = Field(None, gt=0, le=86400)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code wins, then files of secrets, the environment, `.env`."""
+        read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
+        files = SecretFiles(settings_cls, [source.env_vars for source in read])
+        return init_settings, files, env_settings, dotenv_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, Unread):
+            raise ValueError(value.why)
+        return value
 
     @field_validator("fetch_allow", mode="before")
     @classmethod
@@ -221,7 +247,7 @@ def load(**given: Any) -> Settings:
         raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir / "secret_key")
+        key = settings.secret_key.get_secret_value() or kept_secret(settings.data_dir / "secret_key")
     except OSError as error:
         raise SettingsError(
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
@@ -256,25 +282,3 @@ def _name(loc: tuple[int | str, ...]) -> str:
 
 def _reason(item: Any) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
-
-
-def _kept_secret(path: Path) -> str:
-    """The secret in this file; made on first use, so that several processes agree on one.
-
-    The content is written to a file of its own and linked into place: whoever links first wins,
-    and nobody ever reads a half-written secret.
-    """
-    while not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(errors="replace").strip()

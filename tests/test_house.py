@@ -18,7 +18,8 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 LAYERS = {
     "backend.domain": set(),
     "backend.models": {"domain"},
-    "backend.settings": {"domain"},
+    "backend.settings": {"domain", "secret_files"},
+    "backend.secret_files": set(),
     "backend.http": set(),
     "backend.logs": set(),
     "backend.store": {"models", "domain"},
@@ -47,6 +48,7 @@ LIBRARIES = {
     "backend.domain": set(),
     "backend.models": {"sqlmodel", "sqlalchemy"},
     "backend.settings": {"pydantic", "pydantic_settings"},
+    "backend.secret_files": {"pydantic", "pydantic_settings"},
     "backend.http": {"requests", "urllib3"},
     "backend.logs": {"pythonjsonlogger"},
     "backend.store": {"sqlmodel", "sqlalchemy", "alembic", "filelock"},
