@@ -206,8 +206,11 @@ class Host:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512  # a page asks for a hundred files at once
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.place = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
@@ -226,8 +229,9 @@ def say(handler: Any, status: int, body: bytes = b"", **headers: str) -> None:
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has its answer already
+        handler.end_headers()
+        handler.wfile.write(body)
 
 
 def login(handler: Any, body: bytes) -> None:
