@@ -8,7 +8,14 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from backend.domain.errors import BudgetExceeded, InvalidRequest, MediaError, PersonError, StorageFull
+from backend.domain.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    MediaError,
+    PersonError,
+    StorageFull,
+    StoreUnavailable,
+)
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
@@ -38,6 +45,7 @@ def create_app(deps: Deps) -> Flask:
     app.register_error_handler(PersonError, _person_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)
+    app.register_error_handler(StoreUnavailable, _database_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(Exception, _bug)
     return app
@@ -78,9 +86,15 @@ def _storage_error(problem: MediaError) -> ResponseReturnValue:
     return error(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
 
 
-def _database_error(problem: SQLAlchemyError) -> ResponseReturnValue:
-    log.error("database trouble", extra={"why": str(getattr(problem, "orig", type(problem).__name__))[:300]})
+def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseReturnValue:
+    why = str(getattr(problem, "orig", problem if isinstance(problem, StoreUnavailable) else type(problem)))
+    log.error("database trouble", extra={"why": why[:300]})
     message = "The database can't be used just now; nothing was sent. Try again."
+    if isinstance(problem, StoreUnavailable) and problem.unsure:
+        message = (
+            "The database went away while this was being kept, so it may be kept or not. Try again with the "
+            "same Idempotency-Key, or look at the history first; a key makes one take however often it comes."
+        )
     return error(503, "unavailable", message, headers={"Retry-After": "5"})
 
 
