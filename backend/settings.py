@@ -3,8 +3,6 @@
 Names, defaults and meanings are public: README and docs list them.
 """
 
-import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -18,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from backend.addresses import check_allowed, is_public_https
+from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.secret_files import SecretFiles, Unread, kept_secret
 
@@ -25,8 +25,6 @@ from backend.secret_files import SecretFiles, Unread, kept_secret
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
-
-_HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -97,7 +95,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         for part in value:
-            _check_allowed(part)
+            check_allowed(part)
         return value
 
     @field_validator("blackbox_models", mode="before")
@@ -206,7 +204,7 @@ class Settings(BaseSettings):
 
         A provider on loopback (the simulator, a test) reaches whatever this machine reaches.
         """
-        return is_loopback(urlsplit(self.fal_queue_url).hostname) or _is_public_https(self.public_url)
+        return is_loopback(urlsplit(self.fal_queue_url).hostname) or is_public_https(self.public_url)
 
     @property
     def first_poll(self) -> float:
@@ -214,27 +212,6 @@ class Settings(BaseSettings):
         if self.first_poll_s is not None:
             return self.first_poll_s
         return 60.0 if self.webhooks_reach_us else 5.0
-
-
-def is_loopback(host: str | None) -> bool:
-    """Does this host name or address mean this machine?"""
-    if host in {"localhost", "localhost.localdomain"}:
-        return True
-    try:
-        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_public_https(url: str) -> bool:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https" or is_loopback(host) or "." not in host.strip("."):
-        return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
 
 
 def load(**given: Any) -> Settings:
@@ -280,15 +257,6 @@ def _checked_server(url: str) -> str:
     if parts.fragment or "/" in parts.path.strip("/"):
         raise ValueError("has a / or # too many: write those of a password as %2F and %23")
     return url
-
-
-def _check_allowed(part: str) -> None:
-    """Refuse what is neither `host`, `host:port` nor a CIDR."""
-    try:
-        ipaddress.ip_network(part)
-    except ValueError:
-        if "/" in part or not _HOST_PORT.fullmatch(part):
-            raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
 
 
 def _port_or(usual: int, value: Any) -> str:

@@ -18,7 +18,8 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 LAYERS = {
     "backend.domain": set(),
     "backend.models": {"domain"},
-    "backend.settings": {"domain", "secret_files"},
+    "backend.settings": {"domain", "secret_files", "addresses"},
+    "backend.addresses": set(),
     "backend.secret_files": set(),
     "backend.http": set(),
     "backend.logs": set(),
@@ -49,6 +50,7 @@ LIBRARIES = {
     "backend.models": {"sqlmodel", "sqlalchemy"},
     "backend.settings": {"pydantic", "pydantic_settings"},
     "backend.secret_files": {"pydantic", "pydantic_settings"},
+    "backend.addresses": set(),
     "backend.http": {"requests", "urllib3"},
     "backend.logs": {"pythonjsonlogger"},
     "backend.store": {"sqlmodel", "sqlalchemy", "alembic", "filelock"},
