@@ -15,7 +15,7 @@ from backend.services.offers import LiveCatalog
 from backend.services.restored import settle
 from backend.settings import Settings, load
 from backend.store.engine import Store
-from backend.store.migrate import migrate
+from backend.store.migrate import check, migrate
 
 
 def _fal(given: Settings) -> Provider:
@@ -70,5 +70,6 @@ def open_deps(settings: Settings | None = None) -> Deps:
     """
     deps = build_deps(settings or load())
     migrate(deps.store)
+    check(deps.store, deps.clock.now)
     settle(deps)
     return deps

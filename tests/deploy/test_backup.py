@@ -178,6 +178,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_studio
         assert "pg_dump" in refused.stderr
         url = databases.server().fresh(empty=True)
         databases_copy(str(first.settings["DATABASE_URL"]), url)
+        first.sidecar()
         first.worker()
         first.until(waiting, "stored")
 
