@@ -9,9 +9,10 @@ from sqlmodel import Session, col, select
 
 from backend.models import Fact
 from backend.store.locks import serialise
+from backend.store.prepared import Prepared
 from backend.store.rows import upsert
 
-_VALUE = columns(col(Fact.value)).where(col(Fact.name) == bindparam("name"))
+_VALUE = Prepared(columns(col(Fact.value)).where(col(Fact.name) == bindparam("name")))
 
 
 def get(session: Session, name: str) -> Fact | None:
@@ -22,7 +23,7 @@ def get(session: Session, name: str) -> Fact | None:
 
 def value_of(session: Session, name: str) -> dict[str, Any] | None:
     """What a fact says, read around the ORM: for what is asked at every request."""
-    row = session.connection().execute(_VALUE, {"name": name}).first()
+    row = _VALUE.first(session, {"name": name})
     return None if row is None else row[0]
 
 

@@ -6,9 +6,11 @@ Every function takes the session first and never commits.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 from sqlalchemy import Update, and_, bindparam, func, or_, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound, Outrun
@@ -16,11 +18,19 @@ from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
 from backend.store import ledger
 from backend.store.locks import row_lock, writes
+from backend.store.prepared import Prepared
 from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
-_GLANCE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
-_GLANCE_LOCKED = _GLANCE.with_for_update(key_share=True)
+_NAMES = tuple(column.key for column in _TABLE.columns)
+_ONE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+_GLANCE = Prepared(_ONE)
+_GLANCE_LOCKED = Prepared(_ONE.with_for_update(key_share=True))
+_REQUEST = Prepared(
+    columns(_TABLE.c.id).where(
+        _TABLE.c.provider == bindparam("provider"), _TABLE.c.request_id == bindparam("request_id")
+    )
+)
 
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
 UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
@@ -52,10 +62,10 @@ def glance(session: Session, job_id: str) -> Job:
         NotFound: there is none with that id.
     """
     query = _GLANCE_LOCKED if writes(session) else _GLANCE
-    row = session.connection().execute(query, {"old_id": job_id}).first()
+    row = query.first(session, {"old_id": job_id})
     if row is None:
         raise NotFound("There is no take with that id.")
-    return cast(Job, row)
+    return cast(Job, SimpleNamespace(**dict(zip(_NAMES, row, strict=True))))
 
 
 def in_state(session: Session, state: JobState) -> Sequence[Job]:
@@ -71,6 +81,11 @@ def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()
+
+
+def is_known_request(session: Session, provider: str, request_id: str) -> bool:
+    """Has the provider given this request id to one of our jobs?"""
+    return _REQUEST.first(session, {"provider": provider, "request_id": request_id}) is not None
 
 
 def history(session: Session, job_id: str) -> Sequence[History]:
@@ -184,7 +199,7 @@ def move(
     statement = _move(event, frozenset(fresh), owned=owner is not None)
     given = {f"new_{name}": value for name, value in fresh.items()}
     guard = {"old_id": job_id} if owner is None else {"old_id": job_id, "old_owner": owner}
-    done = session.connection().execute(statement, given | guard)
+    done = statement.run(session, given | guard)
     if done.rowcount == 0:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
     _write_down(session, job_id, event, target, at=at, by=by, note=note)
@@ -193,16 +208,15 @@ def move(
 
 
 @lru_cache(maxsize=512)
-def _move(event: JobEvent, names: frozenset[str], *, owned: bool) -> Update:
-    """The guarded update of an event that sets these columns; making it costs more than running it."""
+def _move(event: JobEvent, names: frozenset[str], *, owned: bool) -> Prepared:
+    """The guarded update of an event that sets these columns."""
     table = _TABLE
-    statement = update(table).where(
-        table.c.id == bindparam("old_id"), table.c.state.in_(sorted(TRANSITIONS[event][0]))
-    )
+    fits = or_(*(table.c.state == state for state in sorted(TRANSITIONS[event][0])))
+    statement = update(table).where(table.c.id == bindparam("old_id"), fits)
     if owned:
         statement = statement.where(table.c.claimed_by == bindparam("old_owner"))
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}
-    return statement.values({**new, "version": table.c.version + 1})
+    return Prepared(statement.values({**new, "version": table.c.version + 1}))
 
 
 def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
+from backend.store.prepared import prepared_insert
+
 Row = TypeVar("Row", bound=SQLModel)
 
 
 def insert(session: Session, table: type[SQLModel], values: dict[str, Any]) -> None:
     """Insert one row; columns that are not given get NULL, or the database's own value."""
-    session.connection().execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
+    prepared_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]
 
 
 def insert_row(session: Session, row: SQLModel) -> None:

@@ -1,0 +1,105 @@
+"""Statements that run at every start and every delivery: their SQL is made once, not each time.
+
+SQLAlchemy's way from a statement to its rows costs several times what SQLite needs to run it. Here it
+writes the SQL and knows how values travel, once for each kind of database; each run hands both to the
+driver. For the few statements on the hot paths; everything else goes through the session as usual.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Dialect, Executable, Select
+from sqlmodel import Session
+
+Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
+
+    It may hold no `IN (…)`: how many values that has is known only when it runs.
+    """
+
+    def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
+        """columns: what an insert gives."""
+        self._statement = statement
+        self._columns = columns
+        self._made: dict[str, _Made] = {}
+
+    def run(self, session: Session, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run it with these values of its parameters; what comes back is as the driver gives it."""
+        connection = session.connection()
+        return self._for(connection).run(connection, values)
+
+    def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
+        """The first row, each value as its column's type says; None when there is none."""
+        connection = session.connection()
+        made = self._for(connection)
+        row = made.run(connection, values).first()
+        return None if row is None else made.read(row)
+
+    def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Every row, each value as its column's type says."""
+        connection = session.connection()
+        made = self._for(connection)
+        return [made.read(row) for row in made.run(connection, values)]
+
+    def _for(self, connection: Connection) -> "_Made":
+        made = self._made.get(connection.dialect.name)
+        if made is None:
+            made = self._made[connection.dialect.name] = _Made(
+                self._statement, connection.dialect, self._columns
+            )
+        return made
+
+
+class _Made:
+    """The SQL of a statement for one kind of database, and how its values travel there and back."""
+
+    def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
+        compiled: Any = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns) or None)
+        self._sql = str(compiled)
+        fixed = compiled.params
+        names = compiled.positiontup or list(fixed)
+        self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
+        self._positional = bool(compiled.positional)
+        self._reads = _reads(statement, dialect) if isinstance(statement, Select) else []
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        given = [
+            convert(value) if convert is not None else value
+            for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
+        ]
+        if self._positional:
+            return connection.exec_driver_sql(self._sql, tuple(given))
+        named = dict(zip((name for name, _, _ in self._params), given, strict=True))
+        return connection.exec_driver_sql(self._sql, named)
+
+    def read(self, row: Any) -> list[Any]:
+        found = list(row)
+        for place, convert in self._reads:
+            found[place] = convert(found[place])
+        return found
+
+
+@lru_cache(maxsize=256)
+def prepared_insert(table: Any, names: frozenset[str]) -> Prepared:
+    """The insert of one row that gives these columns; the others get NULL, or the database's own value."""
+    return Prepared(table.insert().inline(), columns=sorted(names))
+
+
+def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
+    if parameter is None:
+        return None
+    way: Convert | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+    return way
+
+
+def _reads(statement: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
+    """Which columns need a conversion, and which."""
+    ways = [
+        column.type.dialect_impl(dialect).result_processor(dialect, None)
+        for column in statement.selected_columns
+    ]
+    return [(place, way) for place, way in enumerate(ways) if way is not None]
