@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import Outrun, ProviderUnanswered
-from backend.domain.states import JobEvent, JobState
+from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.services.claims import error_of
 from backend.services.deps import Deps
@@ -46,7 +46,7 @@ def hold_unsent(deps: Deps, *, made_at: str | None = None) -> int:
     now, held = deps.clock.now(), 0
     with deps.store.begin() as session:
         locks.serialise(session, copies.WHICH)
-        for job in jobs.in_state(session, JobState.CREATED):
+        for job in copies.unsent(session):
             held += _hold(deps, session, job, made_at)
         copies.settle(session, at=now)
     log.warning("restored", extra={"made_at": made_at, "held": held})

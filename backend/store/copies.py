@@ -6,16 +6,17 @@ knows that the takes in it may have gone on elsewhere.
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from backend.domain.errors import SettingsError
-from backend.models import Fact
+from backend.domain.states import JobState
+from backend.models import Fact, Job
 from backend.store import facts
 from backend.store.engine import Store
 
@@ -111,6 +112,11 @@ def made_at(session: Session) -> str | None:
 def is_new(session: Session) -> bool:
     """Has nobody written down yet which database this is?"""
     return which(session) is not None and facts.get(session, WHICH) is None
+
+
+def unsent(session: Session) -> Sequence[Job]:
+    """Every job that this database says was not sent, oldest first."""
+    return session.exec(select(Job).where(Job.state == JobState.CREATED).order_by(col(Job.id))).all()
 
 
 def settle(session: Session, *, at: datetime) -> None:

@@ -68,11 +68,6 @@ def glance(session: Session, job_id: str) -> Job:
     return cast(Job, SimpleNamespace(**dict(zip(_NAMES, row, strict=True))))
 
 
-def in_state(session: Session, state: JobState) -> Sequence[Job]:
-    """Every job in this state, oldest first."""
-    return session.exec(select(Job).where(Job.state == state).order_by(col(Job.id))).all()
-
-
 def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
     """The job that this owner made with this idempotency key, if any."""
     return session.exec(select(Job).where(Job.owner == owner, Job.form_key == form_key)).first()
