@@ -110,8 +110,13 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
+        value = value.strip()
+        if value.startswith("postgresql+psycopg://"):
+            return _checked_server(value)
         if value and not value.startswith("sqlite:///"):
-            raise ValueError("must start with sqlite:/// (this version keeps its jobs in SQLite)")
+            raise ValueError(
+                "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
+            )
         if value.partition("?")[0] in ("sqlite:///", "sqlite:///:memory:"):
             raise ValueError("must name a file: a database in memory would lose every take")
         return value
@@ -233,6 +238,22 @@ def load(**given: Any) -> Settings:
             "whole secret; restore it, or remove it (links and webhooks given out before then stop working)"
         )
     return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def _checked_server(url: str) -> str:
+    """A URL of a PostgreSQL server that names a database; what is wrong is said without the URL itself."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a malformed port raises ValueError here
+    except ValueError:
+        raise ValueError(
+            "is no URL: is the port a number, and is every @ : / ? # of the password written as %40, …?"
+        ) from None
+    if not parts.path.strip("/"):
+        raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
+    if parts.fragment or "/" in parts.path.strip("/"):
+        raise ValueError("has a / or # too many: write those of a password as %2F and %23")
+    return url
 
 
 def _check_allowed(part: str) -> None:

@@ -14,7 +14,15 @@ from backend.settings import load
 from backend.simulator.config import SimulatorConfig
 from backend.simulator.server import listening
 from backend.store.migrate import migrate
+from tests import databases
 from tests.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left() -> Iterator[None]:
+    """The database server that some tests start ends with the run."""
+    yield
+    databases.close()
 
 
 @pytest.fixture(autouse=True)

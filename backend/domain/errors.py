@@ -23,6 +23,7 @@
     │   └── StorageFull             our own disk or bucket will not take it: try again later
     ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
     ├── KeysUnavailable             a webhook call that cannot be judged now: 503
+    ├── StoreUnavailable            the database can't be used now: 503, or the next look
     ├── CatalogUnread               the provider's catalogue can't be had now: the old one stays
     ├── NoCallFree                  a blocking provider has no call free: wait in line
     ├── Interrupted                 the worker is stopping: hand the work back
@@ -231,6 +232,17 @@ class DeliveryRefused(DailiesError):
 
 class KeysUnavailable(DailiesError):
     """No key to judge this webhook call by: answer 503, so that it comes again."""
+
+
+class StoreUnavailable(DailiesError):
+    """The database can't be used now: locked, unreachable, restarting, full. Nothing was written.
+
+    unsure: the answer to a commit was lost on the way, so it may have been written all the same.
+    """
+
+    def __init__(self, message: str, *, unsure: bool = False) -> None:
+        self.unsure = unsure
+        super().__init__(message)
 
 
 class CatalogUnread(DailiesError):

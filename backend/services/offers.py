@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.clock import Clock
+from backend.domain.errors import StoreUnavailable
 from backend.providers.catalog import Catalog, Price, VideoModel, load_seed, model_from
 from backend.services.deps import Deps
 from backend.store import facts, gallery, offers
@@ -96,7 +97,7 @@ class LiveCatalog:
     def _load_beside(self) -> None:
         try:
             self.load()
-        except SQLAlchemyError as error:
+        except (StoreUnavailable, SQLAlchemyError) as error:
             log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
 
 

@@ -123,7 +123,7 @@ def _check_account(deps: Deps, session: Session, user_id: str) -> None:
     """
     pinned = deps.settings.fal_user_id
     if not pinned:
-        fact = facts.value_of(session, ACCOUNT)
+        fact = facts.value_of(session, ACCOUNT) or facts.decide(session, ACCOUNT)
         if fact is None:
             facts.keep(session, ACCOUNT, {"user_id": user_id}, at=deps.clock.now())
             return

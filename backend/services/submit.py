@@ -17,6 +17,7 @@ from backend.services import outcome, pause, photos
 from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
 from backend.store import jobs
+from backend.store.locks import serialise
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
         return None
 
     def check(session: Session) -> None:
+        serialise(session, f"calls:{job.provider}")
         if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= at_once:
             raise NoCallFree(f"all calls of {job.provider} are open")
 

@@ -15,10 +15,12 @@ from backend.domain.errors import NotFound, Outrun
 from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
 from backend.store import ledger
+from backend.store.locks import row_lock, writes
 from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
 _GLANCE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+_GLANCE_LOCKED = _GLANCE.with_for_update(key_share=True)
 
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
 UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
@@ -32,12 +34,12 @@ def add(session: Session, job: Job, *, by: str) -> Job:
 
 
 def get(session: Session, job_id: str) -> Job:
-    """The job, as it is now.
+    """The job, as it is now; in a transaction that writes, nobody else changes it before its end.
 
     Raises:
         NotFound: there is none with that id.
     """
-    job = session.get(Job, job_id, populate_existing=True)
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=row_lock(session))
     if job is None:
         raise NotFound("There is no take with that id.")
     return job
@@ -49,7 +51,8 @@ def glance(session: Session, job_id: str) -> Job:
     Raises:
         NotFound: there is none with that id.
     """
-    row = session.connection().execute(_GLANCE, {"old_id": job_id}).first()
+    query = _GLANCE_LOCKED if writes(session) else _GLANCE
+    row = session.connection().execute(query, {"old_id": job_id}).first()
     if row is None:
         raise NotFound("There is no take with that id.")
     return cast(Job, row)

@@ -1,6 +1,7 @@
 """Bring the database to the newest schema; any number of processes may try at once.
 
-One migrates while it holds a lock file beside the database; the others wait, and find nothing to do.
+One migrates while it holds a lock (a file beside an SQLite database, an advisory lock in PostgreSQL);
+the others wait, and find nothing to do.
 """
 
 from pathlib import Path
@@ -9,15 +10,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from filelock import FileLock
-from sqlalchemy import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.store.engine import Store
-
-#: How long to wait for another process that is migrating.
-LOCK_TIMEOUT_S = 120.0
 
 
 def migrate(store: Store) -> str:
@@ -31,37 +28,37 @@ def migrate(store: Store) -> str:
     try:
         if revision(store) == head:
             return head
-        with FileLock(_lock_path(store), timeout=LOCK_TIMEOUT_S):
-            _upgrade(store, script, head)
-    except OperationalError as error:
-        raise SettingsError(f"The database {make_url(store.url)!r} can't be opened: {error.orig}") from error
+        with store.database.migrating(store.url), store.engine.connect() as connection:
+            store.database.prepare_migration(connection)
+            _upgrade(store, connection, script, head)
+            connection.commit()
+    except (StoreUnavailable, SQLAlchemyError) as error:
+        why = getattr(error, "orig", None) or error
+        raise SettingsError(f"The database {store.shown} can't be opened: {why}") from error
     return head
 
 
 def revision(store: Store) -> str | None:
     """The revision that the database is at; None when it is new."""
     with store.read() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        return _at(session.connection())
 
 
-def _upgrade(store: Store, script: ScriptDirectory, head: str) -> None:
-    at = revision(store)
+def _at(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _upgrade(store: Store, connection: Connection, script: ScriptDirectory, head: str) -> None:
+    at = _at(connection)
     known = {step.revision for step in script.walk_revisions()}
     if at is not None and at not in known:
         raise SettingsError(
-            f"The database {make_url(store.url)!r} is newer than this program (its schema is {at}, "
+            f"The database {store.shown} is newer than this program (its schema is {at}, "
             f"this program knows up to {head}): start the newer program, or restore an older backup"
         )
     if at == head:
         return
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with store.engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-
-
-def _lock_path(store: Store) -> str:
-    database = make_url(store.url).database or "dailies.db"
-    return f"{database}.migrate.lock"
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

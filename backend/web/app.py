@@ -8,7 +8,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from backend.domain.errors import BudgetExceeded, InvalidRequest, MediaError, PersonError, StorageFull
+from backend.domain.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    MediaError,
+    PersonError,
+    StorageFull,
+)
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error

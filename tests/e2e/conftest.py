@@ -9,8 +9,16 @@ import pytest
 from backend.simulator.app import Simulator
 from backend.simulator.config import SimulatorConfig
 from backend.simulator.server import listening
+from tests import databases
 from tests.e2e import checker
 from tests.e2e.studio import Studio
+
+
+@pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Everything here is promised on both databases."""
+    with databases.choose(request.param) as kind:
+        yield kind
 
 
 @pytest.fixture(scope="session")
