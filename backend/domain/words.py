@@ -1,8 +1,8 @@
-"""A text as the words by which it is found: the same for what is kept and for what people type. Standard library only.
+"""A text as the words by which it is found: the same for what is kept and for what people type.
 
 Case, accents and width make no difference. Scripts that are written without spaces (Chinese, Japanese,
 Korean, Thai …) are cut into single characters and pairs of neighbours. Symbols (emoji) are words; all
-other marks separate words, so that nothing that people type can be read as a command.
+other marks separate words, so that nothing that people type can be read as a command. Standard library only.
 """
 
 import re
