@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 
-from backend.store.entry import Entry
+from backend.store.entry import Entry, statement
 
 #: Widths of the times for which entries hold a key, as powers of two in milliseconds: 2 min, 35 min, 9 h,
 #: 6 days, 99 days.
@@ -64,14 +64,11 @@ class _Search:
     limit: int
     ascending: bool
 
-    def run(self, statement: str, *, after: str, before: str, query: str) -> Any:
+    def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
         order = "ASC" if self.ascending else "DESC"
-        lists: list[Any] = [
-            bindparam(name, expanding=True) for name in self.given if isinstance(self.given[name], list)
-        ]
-        made = text(statement.format(more=self.more, order=order)).bindparams(*lists)
+        made = statement(sql.format(more=self.more, order=order), self.given)
         asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
-        return self.connection.execute(made, asked | ({"walk": WALK} if ":walk" in statement else {}))
+        return self.connection.execute(made, asked | ({"walk": WALK} if ":walk" in sql else {}))
 
     def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""

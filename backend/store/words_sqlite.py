@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from backend.store.entry import Entry
+from backend.store.entry import Entry, statement
 
 #: A take in a rare state has a second entry at this distance, with a key for the state.
 RARE = 1 << 62
@@ -31,7 +31,7 @@ _STEM = (
 )
 _HITS = """
 SELECT j.id FROM take_words AS f CROSS JOIN job AS j ON j.id > {stem} AND j.id < {stem} || 'g'
-WHERE take_words MATCH :query AND f.rowid BETWEEN :low AND :high AND j.id > :after AND j.id < :before {more}
+WHERE take_words MATCH :query AND f.rowid BETWEEN :low AND :high AND +j.id > :after AND +j.id < :before {more}
 ORDER BY f.rowid {order}, j.id {order} LIMIT :most
 """
 
@@ -85,11 +85,8 @@ def hits(
         **given,
     }
     order = "ASC" if ascending else "DESC"
-    lists: list[Any] = [
-        bindparam(name, expanding=True) for name, value in given.items() if isinstance(value, list)
-    ]
-    statement = text(_HITS.format(stem=_STEM, more=more, order=order)).bindparams(*lists)
-    return list(connection.execute(statement, asked).scalars())
+    made = statement(_HITS.format(stem=_STEM, more=more, order=order), given)
+    return list(connection.execute(made, asked).scalars())
 
 
 def _bound(job_id: str, otherwise: int) -> int:
