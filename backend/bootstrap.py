@@ -14,7 +14,7 @@ from backend.services.deps import Deps
 from backend.services.offers import LiveCatalog
 from backend.settings import Settings, load
 from backend.store.engine import Store
-from backend.store.migrate import migrate
+from backend.store.migrate import check, migrate
 
 
 def _fal(given: Settings) -> Provider:
@@ -67,4 +67,5 @@ def open_deps(settings: Settings | None = None) -> Deps:
     """
     deps = build_deps(settings or load())
     migrate(deps.store)
+    check(deps.store, deps.clock.now)
     return deps

@@ -241,7 +241,7 @@ def load(**given: Any) -> Settings:
 
 
 def _checked_server(url: str) -> str:
-    """A URL of a PostgreSQL server that names a database; what is wrong is said without the URL itself."""
+    """A URL that names a server's database; what is wrong is said without the URL itself."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # a malformed port raises ValueError here

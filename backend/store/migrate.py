@@ -4,6 +4,8 @@ One migrates while it holds a lock (a file beside an SQLite database, an advisor
 the others wait, and find nothing to do.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from alembic import command
@@ -12,9 +14,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.store import facts
 from backend.store.engine import Store
+from backend.store.trouble import advice
+
+#: The facts that stand in a database that `move-database` has not filled yet, and in one that it has left.
+MOVING, MOVED = "move:from", "move:to"
 
 
 def migrate(store: Store) -> str:
@@ -32,10 +40,41 @@ def migrate(store: Store) -> str:
             store.database.prepare_migration(connection)
             _upgrade(store, connection, script, head)
             connection.commit()
-    except (StoreUnavailable, SQLAlchemyError) as error:
-        why = getattr(error, "orig", None) or error
-        raise SettingsError(f"The database {store.shown} can't be opened: {why}") from error
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    except SQLAlchemyError as error:
+        raise _cannot_open(store, str(getattr(error, "orig", None) or error)) from error
     return head
+
+
+def check(store: Store, now: Callable[[], datetime]) -> None:
+    """Is this a database that this host can work with?
+
+    now: this host's clock. Leases are moments, so hosts whose clocks differ would take work from each other.
+
+    Raises:
+        SettingsError: its encoding or its clock is wrong, or it can't be opened.
+    """
+    try:
+        with store.read() as session:
+            fault = store.database.fault(session.connection(), now) or _move(session)
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    if fault:
+        raise SettingsError(f"The database {store.shown} can't be used: {fault}")
+
+
+def _move(session: Session) -> str | None:
+    """Is this one of the two ends of a move, and not to be worked on?"""
+    if half := facts.value_of(session, MOVING):
+        return f"it is half filled from {half['source']}: finish it with python -m backend move-database"
+    if moved := facts.value_of(session, MOVED):
+        return f"it was moved to {moved['to']}: put that into DATABASE_URL; this one is kept as a backup"
+    return None
+
+
+def _cannot_open(store: Store, why: str) -> SettingsError:
+    return SettingsError(f"The database {store.shown} can't be opened: {advice(why)}")
 
 
 def revision(store: Store) -> str | None:

@@ -18,15 +18,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 STATEMENT_TIMEOUT_MS = 30_000
 #: How long a writer waits for another one's rows.
 LOCK_TIMEOUT_MS = 20_000
-#: Nothing slow happens in a transaction, so whoever is silent in one is frozen or cut off. Shorter than
-#: `LOCK_TIMEOUT_MS`: those who wait for its locks get them instead of an error.
-IDLE_IN_TRANSACTION_MS = 10_000
+#: Nothing slow happens in a transaction, so whoever is silent in one is frozen or cut off, and what it locked
+#: goes on elsewhere: within the 5 s that are promised besides the lease, and before `LOCK_TIMEOUT_MS`.
+IDLE_IN_TRANSACTION_MS = 4_000
 #: A connection is made within this, or the database counts as unreachable; for each address of the URL.
 CONNECT_TIMEOUT_S = 5
 #: A connection older than this is replaced, in seconds: behind a name that moved, or a proxy that forgets.
 RECYCLE_S = 1800
 #: How long to wait for another process that is migrating, in milliseconds.
 MIGRATION_WAIT_MS = 120_000
+#: Clocks that differ by more would let one host take over work that another has in hand, in seconds.
+CLOCKS_DIFFER_S = 60.0
 #: The key of the lock that the one who migrates holds; any number that nobody else uses.
 MIGRATION_LOCK = 0x0DA111E5
 
@@ -44,11 +46,11 @@ CONNECT: dict[str, Any] = {
     "tcp_user_timeout": 20_000,
 }
 #: Durable at least to this server's own disk; a stronger setting of the server's (remote_apply) stays.
-_SESSION = f"""
+_SESSION = """
 SELECT set_config('TimeZone', 'UTC', false),
-       set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', false),
-       set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', false),
-       set_config('idle_in_transaction_session_timeout', '{IDLE_IN_TRANSACTION_MS}', false),
+       set_config('statement_timeout', %s, false),
+       set_config('lock_timeout', %s, false),
+       set_config('idle_in_transaction_session_timeout', %s, false),
        set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
                   THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
@@ -100,10 +102,21 @@ def prepare_migration(connection: Connection) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
 
 
-def now(connection: Connection) -> datetime | None:
-    """The moment by the server's clock."""
-    at: datetime | None = connection.execute(text("SELECT clock_timestamp()")).scalar()
-    return at
+def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+    """Why this host can't work with this server's database: its encoding, or clocks that differ."""
+    encoding, at = connection.execute(
+        text("SELECT current_setting('server_encoding'), clock_timestamp()")
+    ).one()
+    if encoding != "UTF8":
+        return f"it keeps text as {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0"
+    off_s = (now() - at).total_seconds()
+    if abs(off_s) > CLOCKS_DIFFER_S:
+        ahead = "ahead of" if off_s > 0 else "behind"
+        return (
+            f"this host's clock is {abs(off_s):.0f} s {ahead} the server's: have both follow a time server "
+            "(NTP); work is handed from host to host by the clock"
+        )
+    return None
 
 
 def is_unavailable(error: Exception) -> bool:
@@ -149,7 +162,8 @@ def _configure(connection: Any, _record: Any) -> None:
     was = connection.autocommit
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute(_SESSION)
+        limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_MS)
+        cursor.execute(_SESSION, [str(limit) for limit in limits])
     connection.autocommit = was
 
 
