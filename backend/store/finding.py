@@ -5,7 +5,7 @@ looked at in its row; where that could go on for long, the search is led by the 
 
 - rare states (held, failed, cancelled) stand in the index;
 - what moves is the newest, so nothing older than the oldest of it is looked at;
-- most takes are stored, so looking is quick.
+- most takes are stored, so looking is quick, from the newest stored one on.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,9 @@ LAST = "\U0010ffff"
 #: So few moving takes are looked at one by one.
 FEW = 40
 
-_OLDEST = text("SELECT min(id) FROM job WHERE state = :state")
+_ENDS = text(
+    "SELECT (SELECT min(id) FROM job WHERE state = :state), (SELECT max(id) FROM job WHERE state = :state)"
+)
 _NEWEST = text(
     "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE state = :state"
     " AND id > :after AND id < :before ORDER BY id DESC LIMIT :most"
@@ -49,8 +51,10 @@ class Finding:
             return []
         found = set(self._unread(limit, ascending))
         states = None if self._wanted.states is None else frozenset(self._wanted.states)
-        if states is None or JobState.STORED in states:
-            found.update(self._hits(states, limit, ascending))
+        if states is None:
+            found.update(self._hits(None, limit, ascending))
+        elif JobState.STORED in states:
+            found.update(self._hits(states, limit, ascending, bounds=self._bounds(states)))
         else:
             if rare := states & words.RARE:
                 found.update(self._hits(rare, limit, ascending, rare=True))
@@ -76,9 +80,15 @@ class Finding:
             rows += self._session.connection().execute(_NEWEST, {"state": state, **span}).all()
         if len(rows) <= FEW:
             return [row.id for row in rows if fits(row, self._wanted, self._asked)]
+        return self._hits(states, limit, ascending, bounds=self._bounds(states))
+
+    def _bounds(self, states: Collection[str]) -> tuple[str, str]:
+        """The ids between which all takes in these states lie; what moves is newer than the rest."""
         ask = self._session.connection().execute
-        oldest = min(first for state in states if (first := ask(_OLDEST, {"state": state}).scalar()))
-        return self._hits(states, limit, ascending, after=max(self._after, _just_before(oldest)))
+        ends = [ask(_ENDS, {"state": state}).one() for state in states]
+        oldest = min((row[0] for row in ends if row[0]), default=LAST)
+        newest = max((row[1] for row in ends if row[1]), default="")
+        return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")
 
     def _hits(
         self,
@@ -87,9 +97,10 @@ class Finding:
         ascending: bool,
         *,
         rare: bool = False,
-        after: str | None = None,
+        bounds: tuple[str, str] | None = None,
     ) -> list[str]:
         keys, more = self._keys(), ""
+        after, before = bounds or (self._after, self._before)
         given: dict[str, Any] = {}
         if rare:
             keys.append([mark("s", state) for state in sorted(states or ())])
@@ -101,8 +112,8 @@ class Finding:
             self._session.connection(),
             keys,
             rare=rare,
-            after=self._after if after is None else after,
-            before=self._before,
+            after=after,
+            before=before,
             more=more,
             given=given,
             limit=limit,

@@ -18,6 +18,8 @@ from backend.store.entry import Entry, statement
 
 #: A take in a rare state has a second entry at this distance, with a key for the state.
 RARE = 1 << 62
+#: Takes may share a number, and FTS5 orders by nothing else: so many more are read than shown.
+TIES = 4
 #: Ids that can be numbered; others stay in `unread`, and are found there.
 _UUID7 = re.compile(r"0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]")
 
@@ -32,7 +34,7 @@ _STEM = (
 _HITS = """
 SELECT j.id FROM take_words AS f CROSS JOIN job AS j ON j.id > {stem} AND j.id < {stem} || 'g'
 WHERE take_words MATCH :query AND f.rowid BETWEEN :low AND :high AND +j.id > :after AND +j.id < :before {more}
-ORDER BY f.rowid {order}, j.id {order} LIMIT :most
+ORDER BY f.rowid {order} LIMIT :most
 """
 
 
@@ -81,12 +83,13 @@ def hits(
         "high": space | _bound(before, RARE - 1),
         "after": after,
         "before": before,
-        "most": limit,
+        "most": limit + TIES,
         **given,
     }
     order = "ASC" if ascending else "DESC"
     made = statement(_HITS.format(stem=_STEM, more=more, order=order), given)
-    return list(connection.execute(made, asked).scalars())
+    found: list[str] = list(connection.execute(made, asked).scalars())
+    return sorted(found, reverse=not ascending)[:limit]
 
 
 def _bound(job_id: str, otherwise: int) -> int:

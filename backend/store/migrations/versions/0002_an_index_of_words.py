@@ -1,5 +1,7 @@
 """An index of words: what takes are found by, beside their rows.
 
+Besides, an index of claims: who asked for them read every job.
+
 `unread` notes takes that the index has yet to read; triggers write it, so that no way of making a take
 can forget. Whoever rebuilds the table `job` on SQLite must make the triggers again.
 """
@@ -47,6 +49,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     for statement in POSTGRES if connection.dialect.name == "postgresql" else SQLITE:
         connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("CREATE INDEX job_claim ON job (claimed_by) WHERE claimed_by IS NOT NULL")
     connection.exec_driver_sql("INSERT INTO unread SELECT id FROM job")
     with Session(bind=connection) as session:
         while words.read(session, limit=BATCH):
@@ -60,5 +63,6 @@ def downgrade() -> None:
         connection.exec_driver_sql(f"DROP TRIGGER {trigger}{' ON job' if server else ''}")
     if server:
         connection.exec_driver_sql("DROP FUNCTION note_unread")
+    connection.exec_driver_sql("DROP INDEX job_claim")
     for table in ("take_words", "known_word", "unread"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
