@@ -13,6 +13,8 @@ from unicodedata import normalize
 WORD_MAX_CHARS = 64
 #: A search looks at this many words of what was typed; a pasted page needs no more.
 ASKED_MAX = 12
+#: A shorter last word is taken as a whole one: too many words begin so.
+START_MIN_CHARS = 2
 
 _ACCENT = re.compile("[\u0300-\u036f]")
 #: Letters with a stroke, which no decomposition takes off.
@@ -74,7 +76,7 @@ def asked(text: str) -> Asked:
         run, start = piece.group(), ""
         if piece.lastgroup == "dense" and len(run) > 1:
             words += [run[i : i + 2] for i in range(min(len(run) - 1, ASKED_MAX))]
-        elif piece.lastgroup == "word":
+        elif piece.lastgroup == "word" and len(run) >= START_MIN_CHARS:
             start = run[:WORD_MAX_CHARS]
         else:
             words.append(run)

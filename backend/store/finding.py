@@ -32,8 +32,7 @@ _ENDS = text(
     "SELECT (SELECT min(id) FROM job WHERE state = :state), (SELECT max(id) FROM job WHERE state = :state)"
 )
 _NEWEST = text(
-    "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE state = :state"
-    " AND id > :after AND id < :before ORDER BY id DESC LIMIT :most"
+    "SELECT id FROM job WHERE state = :state AND id > :after AND id < :before ORDER BY id DESC LIMIT :most"
 )
 
 
@@ -74,11 +73,12 @@ class Finding:
         return found
 
     def _moving(self, states: Collection[str], limit: int, ascending: bool) -> list[str]:
-        rows: list[Any] = []
+        ids: list[str] = []
         span = {"after": self._after, "before": self._before, "most": FEW + 1}
         for state in sorted(states):
-            rows += self._session.connection().execute(_NEWEST, {"state": state, **span}).all()
-        if len(rows) <= FEW:
+            ids += self._session.connection().execute(_NEWEST, {"state": state, **span}).scalars()
+        if len(ids) <= FEW:
+            rows = words.rows(self._session, ids)
             return [row.id for row in rows if fits(row, self._wanted, self._asked)]
         return self._hits(states, limit, ascending, bounds=self._bounds(states))
 

@@ -27,7 +27,8 @@ class Filter:
     def several(self) -> bool:
         """Does it take more than one index of `job` to answer this?"""
         others = (self.owner, self.model, self.provider, self.states)
-        return self.text is not None or sum(value is not None for value in others) > 1
+        keyed = self.owner is not None or self.model is not None
+        return bool(self.text) or (keyed and sum(value is not None for value in others) > 1)
 
 
 def page(

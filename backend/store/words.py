@@ -23,8 +23,6 @@ from backend.store.entry import Entry, mark
 RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
 #: An unfinished word stands for this many words that begin so; the shortest ones.
 ENDINGS = 24
-#: Shorter beginnings are taken as whole words: too many words begin so.
-START_MIN_CHARS = 2
 
 _UNREAD = """
 SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
@@ -51,11 +49,15 @@ def read(session: Session, *, limit: int) -> int:
     """Read the oldest takes that are noted into the index; returns how many."""
     ids = dialect(session).take_unread(session.connection(), limit)
     if ids:
-        rows = session.connection().execute(_ROWS, {"ids": ids}).all()
-        entries = [entry_of(row) for row in rows]
+        entries = [entry_of(row) for row in rows(session, ids)]
         _keep_words(session, entries)
         dialect(session).put(session.connection(), entries)
     return len(ids)
+
+
+def rows(session: Session, ids: Sequence[str]) -> Sequence[Any]:
+    """Of these takes: id, owner, model, provider, state and prompts."""
+    return session.connection().execute(_ROWS, {"ids": list(ids)}).all()
 
 
 def unread(session: Session, *, before: str, after: str, ascending: bool = False) -> Iterable[Any]:
@@ -73,8 +75,6 @@ def entry_of(row: Any) -> Entry:
 
 def endings(session: Session, start: str) -> Sequence[str]:
     """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
-    if len(start) < START_MIN_CHARS:
-        return [start]
     asked = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS}
     return list(session.connection().execute(_ENDINGS, asked).scalars()) or [start]
 
