@@ -51,7 +51,7 @@ LIBRARIES = {
     "backend.logs": {"pythonjsonlogger"},
     "backend.store": {"sqlmodel", "sqlalchemy", "alembic", "filelock"},
     "backend.providers": {"fal_client", "httpx", "requests", "cryptography", "jsonschema"},
-    "backend.media": {"requests", "av", "PIL", "certifi"},
+    "backend.media": {"requests", "av", "PIL", "certifi", "boto3", "botocore"},
     "backend.services": {"sqlmodel", "sqlalchemy"},
     "backend.work": {"apscheduler", "sqlalchemy"},
     "backend.web": {"flask", "werkzeug", "starlette", "waitress", "prometheus_client", "sqlalchemy"},
