@@ -212,7 +212,8 @@ class S3Storage:
         if named_by_content:
             raise StorageFull(
                 f"The {self.bucket.shown} holds something else as {name} "
-                f"({found['ContentLength']} bytes); it is not written over. Remove it: python -m backend verify does, when a take shows it."
+                f"({found['ContentLength']} bytes); it is not written over. Remove it: "
+                "python -m backend verify does, when a take shows it."
             )
         return False
 
