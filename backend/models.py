@@ -6,10 +6,10 @@ Moments are aware and UTC. Text columns that hold ids are opaque. JSON columns h
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, Text, text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
-from sqlmodel import Field, SQLModel
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import AutoString, Field, SQLModel
 
 
 class Moment(TypeDecorator[datetime]):
@@ -31,7 +31,24 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-#: JSON whose None is SQL's NULL, not the JSON word.
+class Words(TypeDecorator[str]):
+    """Text, the same on every database: ordered by its bytes, and without NUL, which some refuse."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(Text(collation=collation))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace("\0", "") if value is not None and "\0" in value else value
+
+
+#: Whole numbers of 64 bits. SQLite's are that in any case, and count up by themselves only as INTEGER.
+Whole = BigInteger().with_variant(Integer(), "sqlite")
+#: JSON whose None is SQL's NULL, not the JSON word. As it was written, not JSONB: that would put keys into
+#: an order of its own, and forms show a model's fields in the order in which the model lists them.
 Json = JSON(none_as_null=True)
 
 
@@ -55,6 +72,7 @@ class Job(SQLModel, table=True):
         Index("job_model", "model", "id"),
         # Only rows that have a value stand in these: an insert touches few of them.
         _partial("job_due", "due_at"),
+        _partial("job_claim", "claimed_by"),
         _partial("job_form", "owner", "form_key", unique=True),
         _partial("job_request", "provider", "request_id", unique=True),
         _partial("job_video", "video_id"),
@@ -78,8 +96,9 @@ class Job(SQLModel, table=True):
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what is posted, the photo aside
     image_field: str | None = None  #: the model's own name for its first photo
     image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
-    images: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: further photos: field -> as `image`
-    image_links: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
+    #: further photos: field -> as `image`; a list of them where the model takes several
+    images: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    image_links: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
     estimate_usd: float | None = None
     price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
 
@@ -325,3 +344,16 @@ class Sweep(SQLModel, table=True):
     started_at: datetime = _moment()
     took_s: float
     did: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+def _widen() -> None:
+    """Give every column of text and of whole numbers the type that is the same on every database."""
+    for table in SQLModel.metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String | AutoString):
+                column.type = Words()
+            elif isinstance(column.type, Integer):
+                column.type = Whole
+
+
+_widen()

@@ -3,26 +3,29 @@
 Names, defaults and meanings are public: README and docs list them.
 """
 
-import ipaddress
-import os
-import re
-import secrets
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from backend.addresses import check_allowed, is_public_https
+from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import storage_place
+from backend.secret_files import SecretFiles, Unread, kept_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
-
-_HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -33,7 +36,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    database_url: str = ""
+    database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
     aws_endpoint_url: str = ""
     aws_access_key_id: str = ""
@@ -71,13 +74,34 @@ class Settings(BaseSettings):
     lease_s: float = Field(15.0, ge=3, le=3600)
     first_poll_s: float | None = Field(None, gt=0, le=86400)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code wins, then files of secrets, the environment, `.env`."""
+        read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
+        files = SecretFiles(settings_cls, [source.env_vars for source in read])
+        return init_settings, files, env_settings, dotenv_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, Unread):
+            raise ValueError(value.why)
+        return value
+
     @field_validator("fetch_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         for part in value:
-            _check_allowed(part)
+            check_allowed(part)
         return value
 
     @field_validator("blackbox_models", mode="before")
@@ -122,8 +146,13 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
+        value = value.strip()
+        if value.startswith("postgresql+psycopg://"):
+            return _checked_server(value)
         if value and not value.startswith("sqlite:///"):
-            raise ValueError("must start with sqlite:/// (this version keeps its jobs in SQLite)")
+            raise ValueError(
+                "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
+            )
         if value.partition("?")[0] in ("sqlite:///", "sqlite:///:memory:"):
             raise ValueError("must name a file: a database in memory would lose every take")
         return value
@@ -183,7 +212,7 @@ class Settings(BaseSettings):
 
         A provider on loopback (the simulator, a test) reaches whatever this machine reaches.
         """
-        return is_loopback(urlsplit(self.fal_queue_url).hostname) or _is_public_https(self.public_url)
+        return is_loopback(urlsplit(self.fal_queue_url).hostname) or is_public_https(self.public_url)
 
     @property
     def first_poll(self) -> float:
@@ -191,27 +220,6 @@ class Settings(BaseSettings):
         if self.first_poll_s is not None:
             return self.first_poll_s
         return 60.0 if self.webhooks_reach_us else 5.0
-
-
-def is_loopback(host: str | None) -> bool:
-    """Does this host name or address mean this machine?"""
-    if host in {"localhost", "localhost.localdomain"}:
-        return True
-    try:
-        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_public_https(url: str) -> bool:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https" or is_loopback(host) or "." not in host.strip("."):
-        return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
 
 
 def load(**given: Any) -> Settings:
@@ -229,7 +237,7 @@ def load(**given: Any) -> Settings:
         raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir / "secret_key")
+        key = settings.secret_key.get_secret_value() or kept_secret(settings.data_dir / "secret_key")
     except OSError as error:
         raise SettingsError(
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
@@ -243,13 +251,20 @@ def load(**given: Any) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(key)})
 
 
-def _check_allowed(part: str) -> None:
-    """Refuse what is neither `host`, `host:port` nor a CIDR."""
+def _checked_server(url: str) -> str:
+    """A URL that names a server's database; what is wrong is said without the URL itself."""
     try:
-        ipaddress.ip_network(part)
+        parts = urlsplit(url)
+        _ = parts.port  # a malformed port raises ValueError here
     except ValueError:
-        if "/" in part or not _HOST_PORT.fullmatch(part):
-            raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
+        raise ValueError(
+            "is no URL: is the port a number, is every @ : / ? # of the password written as %40 and so on?"
+        ) from None
+    if not parts.path.strip("/"):
+        raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
+    if parts.fragment or "/" in parts.path.strip("/"):
+        raise ValueError("has a / or # too many: write those of a password as %2F and %23")
+    return url
 
 
 def _port_or(usual: int, value: Any) -> str:
@@ -264,25 +279,3 @@ def _name(loc: tuple[int | str, ...]) -> str:
 
 def _reason(item: Any) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
-
-
-def _kept_secret(path: Path) -> str:
-    """The secret in this file; made on first use, so that several processes agree on one.
-
-    The content is written to a file of its own and linked into place: whoever links first wins,
-    and nobody ever reads a half-written secret.
-    """
-    while not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(errors="replace").strip()

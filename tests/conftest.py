@@ -14,7 +14,15 @@ from backend.settings import load
 from backend.simulator.config import SimulatorConfig
 from backend.simulator.server import listening
 from backend.store.migrate import migrate
+from tests import databases
 from tests.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left() -> Iterator[None]:
+    """The database server that some tests start ends with the run."""
+    yield
+    databases.close()
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +34,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     assert os.environ["DATA_DIR"]

@@ -25,6 +25,7 @@
     │       └── StorageMisconfigured  our bucket refuses us: a person has to put settings or rights right
     ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
     ├── KeysUnavailable             a webhook call that cannot be judged now: 503
+    ├── StoreUnavailable            the database can't be used now: 503, or the next look
     ├── CatalogUnread               the provider's catalogue can't be had now: the old one stays
     ├── NoCallFree                  a blocking provider has no call free: wait in line
     ├── Interrupted                 the worker is stopping: hand the work back
@@ -245,6 +246,23 @@ class DeliveryRefused(DailiesError):
 
 class KeysUnavailable(DailiesError):
     """No key to judge this webhook call by: answer 503, so that it comes again."""
+
+
+class StoreUnavailable(DailiesError):
+    """The database can't be used now: locked, unreachable, restarting, full. Nothing was written.
+
+    why: the driver's own words, for the log. unsure: the answer to a commit was lost on the way, so it
+    may have been written all the same.
+    """
+
+    def __init__(self, why: str, *, unsure: bool = False) -> None:
+        self.why, self.unsure = why, unsure
+        super().__init__(
+            "The database went away while this was being kept, so it may be kept or not. Look before you "
+            "try again; the same form or Idempotency-Key makes one take, however often it comes."
+            if unsure
+            else "The database can't be used just now; nothing was sent. Try again."
+        )
 
 
 class CatalogUnread(DailiesError):

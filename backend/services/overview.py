@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import MediaError
+from backend.domain.errors import MediaError, StoreUnavailable
 from backend.models import Delivery, Fact, Sweep
 from backend.services import heartbeat, pause, sweep
 from backend.services.deps import Deps
@@ -159,7 +159,7 @@ def _database(deps: Deps) -> Check:
     try:
         with deps.store.read() as session:
             facts.get(session, sweep.LAST)
-    except SQLAlchemyError as error:
+    except (StoreUnavailable, SQLAlchemyError) as error:
         return Check(
             "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."
         )

@@ -51,7 +51,7 @@ def receive(
     _check_token(deps, job_id, token)
     said = read_body(body)
     now = deps.clock.now()
-    with deps.store.begin() as session:
+    with deps.store.begin(shared=True) as session:
         _check_account(deps, session, signed.user_id)
         job = _job_of(session, job_id, said)
         delivery = Delivery(
@@ -123,7 +123,7 @@ def _check_account(deps: Deps, session: Session, user_id: str) -> None:
     """
     pinned = deps.settings.fal_user_id
     if not pinned:
-        fact = facts.value_of(session, ACCOUNT)
+        fact = facts.value_of(session, ACCOUNT) or facts.decide(session, ACCOUNT)
         if fact is None:
             facts.keep(session, ACCOUNT, {"user_id": user_id}, at=deps.clock.now())
             return
@@ -147,7 +147,7 @@ def _job_of(session: Session, job_id: str, said: Said) -> Job | None:
     if job.request_id is not None:
         if job.request_id != said.request_id:
             raise DeliveryRefused("it names another request than this job's")
-    elif jobs.by_request(session, job.provider, said.request_id) is not None:
+    elif jobs.is_known_request(session, job.provider, said.request_id):
         raise DeliveryRefused("it names another job's request")
     return job
 

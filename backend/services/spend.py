@@ -13,6 +13,7 @@ from backend.services.deps import Deps
 from backend.services.library import get_take
 from backend.store import ledger
 from backend.store.ledger import MICROS
+from backend.store.locks import serialise
 
 #: (end of the setting's name, whole month, one person's, title, when it starts anew)
 _KINDS = (
@@ -77,6 +78,8 @@ def reserve(deps: Deps, session: Session, job: Job) -> None:
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
+    if any(getattr(deps.settings, f"budget_{kind[0]}") is not None for kind in _KINDS):
+        serialise(session, "budget")  # starts at the same moment are added up one after the other
     tight = _tightest(_limits(deps, session, job.owner, job.created_at, hard=True))
     if tight and (tight.passed or ledger.micros(job.estimate_usd or 0.0) > tight.left_micros):
         raise BudgetExceeded(

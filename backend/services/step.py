@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain import policy
-from backend.domain.errors import Outrun
+from backend.domain.errors import Outrun, StoreUnavailable
 from backend.domain.states import JobState
 from backend.services.bill import bill_job, wants_bill
 from backend.services.cancel import cancel_at_provider
@@ -90,5 +90,5 @@ def _put_off(deps: Deps, claim: Claim) -> None:
     attempts = claim.job.attempts + 1
     try:
         defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts)
-    except (Outrun, SQLAlchemyError) as error:
+    except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
         log.warning("not put off", extra={"job": claim.job.id, "why": type(error).__name__})

@@ -18,6 +18,7 @@ from backend.services.deps import Deps
 from backend.services.vocabulary import Composed, Vocabulary
 from backend.store import style as store
 from backend.store.engine import Store
+from backend.store.locks import serialise
 
 #: What a person picks from is read at a glance.
 LABEL_MAX_CHARS = 40
@@ -63,6 +64,7 @@ def vocabulary(deps: Deps) -> Vocabulary:
 def _changing(deps: Deps) -> Iterator[Session]:
     """A transaction that changes the vocabulary or the template; afterwards they are read anew."""
     with deps.store.begin() as session:
+        serialise(session, "style")
         yield session
     _known.clear()
 

@@ -10,9 +10,10 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Delivery
+from backend.store.prepared import Prepared
 from backend.store.rows import insert_row
 
-_SAME = (
+_SAME = Prepared(
     columns(col(Delivery.id), col(Delivery.body_sha256), col(Delivery.verdict))
     .where(col(Delivery.request_id) == bindparam("request_id"), col(Delivery.status) == bindparam("status"))
     .order_by(col(Delivery.id))
@@ -29,7 +30,7 @@ class Before(NamedTuple):
 
 def same(session: Session, request_id: str, status: str) -> Sequence[Before]:
     """What came before for this request with this status word, oldest first."""
-    rows = session.connection().execute(_SAME, {"request_id": request_id, "status": status})
+    rows = _SAME.all(session, {"request_id": request_id, "status": status})
     return [Before(*row) for row in rows]
 
 

@@ -1,24 +1,49 @@
 """The database: one engine a process, and the only ways to open a transaction.
 
-SQLite is used as a server would be: WAL so that readers never wait, `synchronous=FULL` so that a
-commit survives a power cut, `BEGIN IMMEDIATE` for writers so that nobody is refused half-way.
+What SQLite and PostgreSQL do differently is in `sqlite.py` and `postgres.py`; everything above sees a
+Store, and one error for a database that can't be used now.
 """
 
-import sqlite3
-import threading
+import json
+import math
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-#: How long a writer waits for another one, in milliseconds.
-BUSY_TIMEOUT_MS = 30_000
-#: The log is folded into the database after this many pages (16 MiB): the pages at the end of each index
-#: are written by every new job, and so reach the database once instead of hundreds of times.
-CHECKPOINT_PAGES = 4000
+from backend.domain.errors import StoreUnavailable
+from backend.store import postgres, sqlite
+from backend.store.turns import Turns
+
+
+class Database(Protocol):
+    """What each kind of database does in its own way; a module each."""
+
+    def make_engine(self, url: str, **common: Any) -> Engine:
+        """An engine; nothing is opened yet."""
+
+    def reader(self, engine: Engine) -> Engine:
+        """The same engine for transactions that only look."""
+
+    def watching(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
+        """A question whose answer changes when somebody has committed."""
+
+    def migrating(self, url: str) -> AbstractContextManager[Any]:
+        """Held by the one process that migrates, outside the database."""
+
+    def prepare_migration(self, connection: Connection) -> None:
+        """The same, inside the migration's transaction."""
+
+    def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
+        """Why this host can't work with this database; None: it can."""
+
+    def is_unavailable(self, error: Exception) -> bool:
+        """Is this the database's trouble, and not the statement's fault?"""
 
 
 class Store:
@@ -26,68 +51,152 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = create_engine(
+        self.embedded = url.startswith("sqlite")
+        self.database: Database = sqlite if self.embedded else postgres
+        self.engine = self.database.make_engine(
             url,
             pool_size=8,
             max_overflow=56,
             pool_timeout=20,
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
-            connect_args={"check_same_thread": False},
+            json_serializer=_as_json,
         )
-        event.listen(self.engine, "connect", _configure)
-        event.listen(self.engine, "begin", _begin)
+        weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
         # process wait here instead, where they are woken as soon as it is their turn.
-        self._writing = threading.Lock()
-        self._reader = self.engine.execution_options(dailies_read_only=True)
+        self._turns = Turns(self.engine) if self.embedded else None
+        self._reader = self.database.reader(self.engine)
+        self._info = {} if self.embedded else {"locks": True}
+
+    @property
+    def shown(self) -> str:
+        """The URL as people may see it: without its password."""
+        return make_url(self.url).set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, shared: bool = False) -> Iterator[Session]:
         """A transaction that may write: committed at the end, rolled back on an error.
 
         What was read stays usable afterwards, as read-only values.
+        shared: it may be committed together with others that come at the same moment. For what comes in
+        great numbers; it must not add or change rows through the ORM's unit of work (see `Turns.shared`).
+
+        Raises:
+            StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
         """
-        with self._writing, Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        committing = False
+        try:
+            with self._writing(shared=shared) as session:
+                yield session
+                if shared and (session.new or session.dirty or session.deleted):
+                    raise RuntimeError("a shared transaction writes by statements alone")
+                session.flush()
+                committing = True
+        except SQLAlchemyError as error:
+            self._judge(error, committing=committing)
+            raise
+
+    @contextmanager
+    def _writing(self, *, shared: bool) -> Iterator[Session]:
+        """A session in a transaction that is committed at the end."""
+        if self._turns is not None:
+            turn = self._turns.shared() if shared else self._turns.alone()
+            with turn as connection, _within(connection, shared=shared) as session:
+                yield session
+        else:
+            with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
+                yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only looks: it never waits for a writer and never commits."""
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        """A transaction that only looks: it never waits for a writer and never commits.
+
+        Raises:
+            StoreUnavailable: the database can't be used now.
+        """
+        try:
+            with (
+                self._reader.connect() as connection,
+                Session(
+                    connection, expire_on_commit=False, autoflush=False, info={"connection": connection}
+                ) as session,
+            ):
+                if not connection.in_transaction():
+                    connection.begin()
+                yield session
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
 
     @contextmanager
-    def watching(self) -> Iterator[Callable[[], int]]:
-        """A question to ask often: its answer changes when another connection has committed."""
-        connection = self.engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            yield lambda: int(cursor.execute("PRAGMA data_version").fetchone()[0])
-        finally:
-            connection.close()
+    def watching(self) -> Iterator[Callable[[], object]]:
+        """A question to ask often: its answer changes when somebody else has committed.
+
+        The question raises StoreUnavailable while the database is away, and works again afterwards.
+        """
+        with self.database.watching(self.engine) as ask:
+
+            def answer() -> object:
+                try:
+                    return ask()
+                except SQLAlchemyError as error:
+                    self._judge(error)
+                    raise
+
+            yield answer
 
     def close(self) -> None:
         """Close every idle connection."""
+        if self._turns is not None:
+            self._turns.close()
         self.engine.dispose()
 
+    def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
+        """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
+        if self.database.is_unavailable(error):
+            raise StoreUnavailable(_why(error), unsure=committing and self._unheard(error)) from error
 
-def _configure(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not open transactions by itself
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA cache_size = -16000")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    cursor.close()
+    def _unheard(self, error: SQLAlchemyError) -> bool:
+        """May a commit that ended like this have been done? A file is here: it is refused or done."""
+        state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+        return not self.embedded and (not state or state.startswith(("08", "57P")))
 
 
-def _begin(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("dailies_read_only")
-    # Straight to the driver: this runs in every transaction, and needs none of the layers between.
-    driver = connection.connection.driver_connection
-    assert driver is not None
+@contextmanager
+def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
+    """A session in a transaction that somebody else ends."""
+    mode: Any = "rollback_only"
+    session = Session(
+        connection,
+        expire_on_commit=False,
+        autoflush=not shared,
+        join_transaction_mode=mode,
+        info={"connection": connection},
+    )
     try:
-        driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        raise OperationalError("BEGIN", None, error) from error
+        yield session
+    finally:
+        session.close()  # in this mode it leaves the transaction as it is
+
+
+def _why(error: SQLAlchemyError) -> str:
+    """The driver's own words; SQLAlchemy would add the statement."""
+    return str(getattr(error, "orig", None) or error).strip()[:500]
+
+
+def _as_json(value: Any) -> str:
+    """JSON as both databases take it: the numbers that JSON does not have become words."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

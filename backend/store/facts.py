@@ -8,24 +8,35 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.models import Fact
+from backend.store.locks import serialise
+from backend.store.prepared import Prepared
+from backend.store.rows import upsert
 
-_VALUE = columns(col(Fact.value)).where(col(Fact.name) == bindparam("name"))
+_VALUE = Prepared(columns(col(Fact.value)).where(col(Fact.name) == bindparam("name")))
 
 
 def get(session: Session, name: str) -> Fact | None:
     """The fact, or None when nobody knows it yet."""
+    serialise(session, f"fact:{name}")  # what is decided by it, also by there being none, is decided once
     return session.get(Fact, name, populate_existing=True)
 
 
 def value_of(session: Session, name: str) -> dict[str, Any] | None:
     """What a fact says, read around the ORM: for what is asked at every request."""
-    row = session.connection().execute(_VALUE, {"name": name}).first()
+    row = _VALUE.first(session, {"name": name})
     return None if row is None else row[0]
+
+
+def decide(session: Session, name: str) -> dict[str, Any] | None:
+    """As `value_of`; when nobody knows it yet, the caller is the only one who may `keep` it now."""
+    serialise(session, f"fact:{name}")
+    return value_of(session, name)
 
 
 def keep(session: Session, name: str, value: dict[str, Any], *, at: datetime) -> Fact:
     """Write a fact, over what was known before."""
-    return session.merge(Fact(name=name, value=value, at=at))
+    upsert(session, Fact, {"name": name, "value": value, "at": at}, key="name")
+    return Fact(name=name, value=value, at=at)
 
 
 def forget(session: Session, name: str) -> None:

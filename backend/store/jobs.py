@@ -6,19 +6,31 @@ Every function takes the session first and never commits.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 from sqlalchemy import Update, and_, bindparam, func, or_, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound, Outrun
 from backend.domain.states import ENDED, MOVING, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
 from backend.store import ledger
+from backend.store.locks import row_lock, writes
+from backend.store.prepared import Prepared
 from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
-_GLANCE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+_NAMES = tuple(column.key for column in _TABLE.columns)
+_ONE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+_GLANCE = Prepared(_ONE)
+_GLANCE_LOCKED = Prepared(_ONE.with_for_update(key_share=True))
+_REQUEST = Prepared(
+    columns(_TABLE.c.id).where(
+        _TABLE.c.provider == bindparam("provider"), _TABLE.c.request_id == bindparam("request_id")
+    )
+)
 
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
 UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
@@ -32,12 +44,12 @@ def add(session: Session, job: Job, *, by: str) -> Job:
 
 
 def get(session: Session, job_id: str) -> Job:
-    """The job, as it is now.
+    """The job, as it is now; in a transaction that writes, nobody else changes it before its end.
 
     Raises:
         NotFound: there is none with that id.
     """
-    job = session.get(Job, job_id, populate_existing=True)
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=row_lock(session))
     if job is None:
         raise NotFound("There is no take with that id.")
     return job
@@ -49,10 +61,11 @@ def glance(session: Session, job_id: str) -> Job:
     Raises:
         NotFound: there is none with that id.
     """
-    row = session.connection().execute(_GLANCE, {"old_id": job_id}).first()
+    query = _GLANCE_LOCKED if writes(session) else _GLANCE
+    row = query.first(session, {"old_id": job_id})
     if row is None:
         raise NotFound("There is no take with that id.")
-    return cast(Job, row)
+    return cast(Job, SimpleNamespace(**dict(zip(_NAMES, row, strict=True))))
 
 
 def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
@@ -63,6 +76,11 @@ def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()
+
+
+def is_known_request(session: Session, provider: str, request_id: str) -> bool:
+    """Has the provider given this request id to one of our jobs?"""
+    return _REQUEST.first(session, {"provider": provider, "request_id": request_id}) is not None
 
 
 def history(session: Session, job_id: str) -> Sequence[History]:
@@ -97,7 +115,11 @@ def next_due_at(session: Session, *, now: datetime) -> datetime | None:
     What is due already counts as seen: it is in somebody's hand, or waits for a hand to be free.
     """
     waiting = session.exec(select(func.min(Job.due_at)).where(col(Job.due_at) > now)).one()
-    claimed = session.exec(select(func.min(Job.claimed_until)).where(col(Job.claimed_until) > now)).one()
+    claimed = session.exec(
+        select(func.min(Job.claimed_until)).where(
+            col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now
+        )
+    ).one()
     return min((at for at in (waiting, claimed) if at is not None), default=None)
 
 
@@ -176,8 +198,7 @@ def move(
     statement = _move(event, frozenset(fresh), owned=owner is not None)
     given = {f"new_{name}": value for name, value in fresh.items()}
     guard = {"old_id": job_id} if owner is None else {"old_id": job_id, "old_owner": owner}
-    done = session.connection().execute(statement, given | guard)
-    if done.rowcount == 0:
+    if statement.run(session, given | guard) == 0:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
     _write_down(session, job_id, event, target, at=at, by=by, note=note)
     if target in UNPAID_ENDS and (fresh["error"] or {}).get("charged") == "no":
@@ -185,16 +206,15 @@ def move(
 
 
 @lru_cache(maxsize=512)
-def _move(event: JobEvent, names: frozenset[str], *, owned: bool) -> Update:
-    """The guarded update of an event that sets these columns; making it costs more than running it."""
+def _move(event: JobEvent, names: frozenset[str], *, owned: bool) -> Prepared:
+    """The guarded update of an event that sets these columns."""
     table = _TABLE
-    statement = update(table).where(
-        table.c.id == bindparam("old_id"), table.c.state.in_(sorted(TRANSITIONS[event][0]))
-    )
+    fits = or_(*(table.c.state == state for state in sorted(TRANSITIONS[event][0])))
+    statement = update(table).where(table.c.id == bindparam("old_id"), fits)
     if owned:
         statement = statement.where(table.c.claimed_by == bindparam("old_owner"))
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}
-    return statement.values({**new, "version": table.c.version + 1})
+    return Prepared(statement.values({**new, "version": table.c.version + 1}))
 
 
 def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:

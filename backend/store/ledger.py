@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import BigInteger, ColumnElement, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -62,12 +62,12 @@ def was_released(session: Session, job_id: str) -> bool:
 
 def counted(session: Session, job_id: str) -> int:
     """What a job counts for now, in millionths of a dollar."""
-    return session.exec(select(func.coalesce(func.sum(Line.micros), 0)).where(Line.job_id == job_id)).one()
+    return session.exec(select(_total()).where(Line.job_id == job_id)).one()
 
 
 def spent(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
     """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all."""
-    query = select(func.coalesce(func.sum(Line.micros), 0)).where(Line.day >= first_day, Line.day <= last_day)
+    query = select(_total()).where(Line.day >= first_day, Line.day <= last_day)
     if owner is not None:
         query = query.where(Line.owner == owner)
     return session.exec(query).one()
@@ -77,7 +77,7 @@ def by_day(
     session: Session, *, first_day: str, last_day: str, owner: str | None = None
 ) -> Sequence[tuple[str, int]]:
     """(day, what its takes count for), in order; only days that have any."""
-    query = select(Line.day, func.sum(Line.micros)).where(Line.day >= first_day, Line.day <= last_day)
+    query = select(Line.day, _total()).where(Line.day >= first_day, Line.day <= last_day)
     if owner is not None:
         query = query.where(Line.owner == owner)
     return session.exec(query.group_by(Line.day).order_by(Line.day)).all()
@@ -85,14 +85,14 @@ def by_day(
 
 def by_owner(session: Session, *, first_day: str) -> Sequence[tuple[str, int]]:
     """(owner, what their takes since that day count for), the dearest first."""
-    total = func.sum(Line.micros)
+    total = _total()
     query = select(Line.owner, total).where(Line.day >= first_day).group_by(Line.owner)
     return session.exec(query.order_by(total.desc(), Line.owner)).all()
 
 
 def by_model(session: Session, *, first_day: str, owner: str | None = None) -> Sequence[tuple[str, int]]:
     """(model, what its takes since that day count for), the dearest first."""
-    total = func.sum(Line.micros)
+    total = _total()
     query = select(Job.model, total).join(Line, col(Line.job_id) == col(Job.id)).where(Line.day >= first_day)
     if owner is not None:
         query = query.where(Line.owner == owner)
@@ -122,6 +122,11 @@ def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
 def of_job(session: Session, job_id: str) -> Sequence[Line]:
     """Every line of a job, oldest first."""
     return session.exec(select(Line).where(Line.job_id == job_id).order_by(col(Line.id))).all()
+
+
+def _total() -> ColumnElement[int]:
+    """The sum of the amounts, as a whole number on every database."""
+    return cast(func.coalesce(func.sum(Line.micros), 0), BigInteger)
 
 
 def _write(

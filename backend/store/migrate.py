@@ -1,67 +1,164 @@
 """Bring the database to the newest schema; any number of processes may try at once.
 
-One migrates while it holds a lock file beside the database; the others wait, and find nothing to do.
+One migrates while it holds a lock (a file beside an SQLite database, an advisory lock in PostgreSQL);
+the others wait, and find nothing to do.
+
+A newer program may bring the schema forward while older ones run. Each revision says by `oldest_program`
+the oldest schema whose programs go on working with it: one that only adds what they need not know names
+the revision before it, or one still further back; one that says nothing is for its own program and newer
+ones alone. The database remembers it, in the transaction of the migration, so that an older program,
+which knows nothing of the revision, knows whether it may run.
 """
 
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from filelock import FileLock
-from sqlalchemy import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.store import facts
 from backend.store.engine import Store
+from backend.store.trouble import advice
 
-#: How long to wait for another process that is migrating.
-LOCK_TIMEOUT_S = 120.0
+log = logging.getLogger(__name__)
+
+#: The facts that stand in a database that `move-database` has not filled yet, and in one that it has left.
+MOVING, MOVED = "move:from", "move:to"
 
 
-def migrate(store: Store) -> str:
-    """Upgrade to the newest schema; returns its revision.
+#: Where the revisions are.
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: The fact that says which programs may run on the schema.
+SCHEMA = "schema"
+
+
+def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
+    """Upgrade to the newest schema; returns the revision that the database is at.
+
+    That may be a newer one than this program's, when programs as old as this one can run on it.
 
     Raises:
-        SettingsError: the database can't be opened, or is newer than this program.
+        SettingsError: the database can't be opened, or is too new for this program.
     """
-    script = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    script = ScriptDirectory(str(migrations))
     head = script.get_current_head() or ""
     try:
-        if revision(store) == head:
+        at, oldest = _standing(store)
+        if at == head:
             return head
-        with FileLock(_lock_path(store), timeout=LOCK_TIMEOUT_S):
-            _upgrade(store, script, head)
-    except OperationalError as error:
-        raise SettingsError(f"The database {make_url(store.url)!r} can't be opened: {error.orig}") from error
-    return head
+        if at is not None and at not in _revisions(script):
+            return _beside(store, script, at, oldest)
+        with store.database.migrating(store.url), store.engine.connect() as connection:
+            store.database.prepare_migration(connection)
+            _upgrade(connection, script)
+            connection.commit()
+        at, oldest = _standing(store)  # a newer program may have been first while we waited
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    except SQLAlchemyError as error:
+        raise _cannot_open(store, str(getattr(error, "orig", None) or error)) from error
+    return head if at == head else _beside(store, script, at or "", oldest)
+
+
+def check(store: Store, now: Callable[[], datetime]) -> None:
+    """Is this a database that this host can work with?
+
+    now: this host's clock. Leases are moments, so hosts whose clocks differ would take work from each other.
+
+    Raises:
+        SettingsError: its encoding or its clock is wrong, or it can't be opened.
+    """
+    try:
+        with store.read() as session:
+            fault = store.database.fault(session.connection(), now) or _move(session)
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    if fault:
+        raise SettingsError(f"The database {store.shown} can't be used: {fault}")
+
+
+def _move(session: Session) -> str | None:
+    """Is this one of the two ends of a move, and not to be worked on?"""
+    if half := facts.value_of(session, MOVING):
+        return f"it is half filled from {half['source']}: finish it with python -m backend move-database"
+    if moved := facts.value_of(session, MOVED):
+        return f"it was moved to {moved['to']}: put that into DATABASE_URL; this one is kept as a backup"
+    return None
+
+
+def _cannot_open(store: Store, why: str) -> SettingsError:
+    return SettingsError(f"The database {store.shown} can't be opened: {advice(why)}")
 
 
 def revision(store: Store) -> str | None:
     """The revision that the database is at; None when it is new."""
     with store.read() as session:
-        return MigrationContext.configure(session.connection()).get_current_revision()
+        return _at(session.connection())
 
 
-def _upgrade(store: Store, script: ScriptDirectory, head: str) -> None:
-    at = revision(store)
-    known = {step.revision for step in script.walk_revisions()}
-    if at is not None and at not in known:
-        raise SettingsError(
-            f"The database {make_url(store.url)!r} is newer than this program (its schema is {at}, "
-            f"this program knows up to {head}): start the newer program, or restore an older backup"
-        )
-    if at == head:
+def _at(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def oldest_program(script: ScriptDirectory, revision: str) -> str:
+    """The oldest revision whose programs can run on the schema of this one.
+
+    What one revision demands holds for all that follow it: the newest demand of them all.
+    """
+    line = _revisions(script)
+    demands = [getattr(script.get_revision(step).module, "oldest_program", step) for step in line]
+    upto = line.index(revision) + 1
+    return max(demands[:upto], key=line.index)
+
+
+def _revisions(script: ScriptDirectory) -> list[str]:
+    """Every revision that this program knows, oldest first."""
+    return [step.revision for step in script.walk_revisions()][::-1]
+
+
+def _standing(store: Store) -> tuple[str | None, str | None]:
+    """(the revision, the oldest one whose programs may run on it), as the database says."""
+    with store.read() as session:
+        at = _at(session.connection())
+        fact = None if at is None else facts.get(session, SCHEMA)
+        return at, None if fact is None else fact.value["oldest_program"]
+
+
+def _beside(store: Store, script: ScriptDirectory, at: str, oldest: str | None) -> str:
+    """The database is newer: run beside the newer programs where it says that we may."""
+    if oldest in _revisions(script):
+        log.warning("a newer schema", extra={"schema": at, "ours": script.get_current_head()})
+        return at
+    raise SettingsError(
+        f"The database {store.shown} is newer than this program (its schema is {at}, "
+        f"this program knows up to {script.get_current_head()}): start the newer program, or restore an "
+        "older backup"
+    )
+
+
+def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
+    at = _at(connection)
+    if at is not None and at not in _revisions(script):
         return
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with store.engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    config.set_main_option("script_location", script.dir)
+    config.attributes["connection"] = connection
+    config.attributes["remember"] = partial(_remember, script)
+    command.upgrade(config, "head")
 
 
-def _lock_path(store: Store) -> str:
-    database = make_url(store.url).database or "dailies.db"
-    return f"{database}.migrate.lock"
+def _remember(script: ScriptDirectory, connection: Connection, revision: str) -> None:
+    """Write down which programs may run, in the transaction that changes the schema."""
+    value = {"revision": revision, "oldest_program": oldest_program(script, revision)}
+    with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
+        facts.keep(session, SCHEMA, value, at=datetime.now(UTC))
+        session.commit()

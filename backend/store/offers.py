@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from backend.models import Offer
+from backend.store.locks import serialise
 
 
 def all_of(session: Session) -> Sequence[Offer]:
@@ -17,6 +18,7 @@ def all_of(session: Session) -> Sequence[Offer]:
 
 def replace_all(session: Session, rows: Iterable[tuple[str, dict[str, Any]]], *, at: datetime) -> None:
     """These models instead of all that were there. rows: (id, the model as plain data)."""
+    serialise(session, "offers")
     session.exec(delete(Offer))
     table = Offer.__table__  # type: ignore[attr-defined]
     values = [{"id": model_id, "data": data, "at": at} for model_id, data in rows]

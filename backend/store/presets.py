@@ -7,10 +7,12 @@ from sqlmodel import Session, col, or_, select
 
 from backend.domain.errors import NotFound
 from backend.models import Favourite, Job, Preset
+from backend.store.locks import serialise
 
 
 def keep(session: Session, preset: Preset) -> Preset:
     """Write a preset, over the one that its owner has under this name."""
+    serialise(session, f"presets:{preset.owner}")
     known = session.exec(
         select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
     ).first()
@@ -55,6 +57,7 @@ def favourites(session: Session, owner: str) -> Sequence[str]:
 
 def add_favourite(session: Session, favourite: Favourite) -> None:
     """Add a favourite; nothing changes when it is one."""
+    serialise(session, f"favourites:{favourite.owner}")
     if session.get(Favourite, (favourite.owner, favourite.model)) is None:
         session.add(favourite)
 

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
+
+from backend.store.prepared import prepared_insert
 
 Row = TypeVar("Row", bound=SQLModel)
 
 
 def insert(session: Session, table: type[SQLModel], values: dict[str, Any]) -> None:
     """Insert one row; columns that are not given get NULL, or the database's own value."""
-    session.connection().execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
+    prepared_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]
 
 
 def insert_row(session: Session, row: SQLModel) -> None:
@@ -19,6 +22,14 @@ def insert_row(session: Session, row: SQLModel) -> None:
     state = row.__dict__
     known = {name: state[name] for name in type(row).model_fields if state.get(name) is not None}
     insert(session, type(row), known)
+
+
+def upsert(session: Session, table: type[SQLModel], values: dict[str, Any], *, key: str) -> None:
+    """Insert one row, or write its values over the row that has the same `key`; nobody can come between."""
+    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = make(table).values(values)
+    fresh = {name: statement.excluded[name] for name in values if name != key}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=[key], set_=fresh))
 
 
 def new(table: type[Row], **values: Any) -> Row:

@@ -9,9 +9,12 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.models import Token
+from backend.store.prepared import Prepared
 
-_KNOWN = columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
-    col(Token.id) == bindparam("token_id")
+_KNOWN = Prepared(
+    columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
+        col(Token.id) == bindparam("token_id")
+    )
 )
 
 
@@ -33,7 +36,7 @@ class Known(NamedTuple):
 
 def known(session: Session, token_id: str) -> Known | None:
     """The token with this id, revoked or not. Asked at every request, so it goes around the ORM."""
-    row = session.connection().execute(_KNOWN, {"token_id": token_id}).first()
+    row = _KNOWN.first(session, {"token_id": token_id})
     return None if row is None else Known(*row)
 
 

@@ -8,10 +8,12 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Upload
+from backend.store.locks import serialise
 
 
 def keep(session: Session, upload: Upload) -> Upload:
     """The row for these bytes: the one that this owner has already, or this one."""
+    serialise(session, f"upload:{upload.owner}:{upload.sha256}")
     known = session.exec(
         select(Upload).where(Upload.owner == upload.owner, Upload.sha256 == upload.sha256)
     ).first()

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import BigInteger, cast, func, update
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Job, Video
+from backend.store.locks import serialise
 
 
 def keep(session: Session, video: Video) -> Video:
     """The row for these bytes: the one that is there already (no longer missing), or this one."""
+    serialise(session, f"video:{video.sha256}")
     known = by_sha256(session, video.sha256)
     if known is None:
         session.add(video)
@@ -73,7 +75,9 @@ def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
 
 def count(session: Session) -> tuple[int, int, int]:
     """(videos, their bytes, how many of them are missing)."""
-    number, size = session.exec(select(func.count(), func.coalesce(func.sum(Video.size_bytes), 0))).one()
+    number, size = session.exec(
+        select(func.count(), cast(func.coalesce(func.sum(Video.size_bytes), 0), BigInteger))
+    ).one()
     missing = session.exec(
         select(func.count()).select_from(Video).where(col(Video.missing_at).is_not(None))
     ).one()

@@ -8,7 +8,14 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from backend.domain.errors import BudgetExceeded, InvalidRequest, MediaError, PersonError, StorageFull
+from backend.domain.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    MediaError,
+    PersonError,
+    StorageFull,
+    StoreUnavailable,
+)
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
@@ -38,6 +45,7 @@ def create_app(deps: Deps) -> Flask:
     app.register_error_handler(PersonError, _person_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)
+    app.register_error_handler(StoreUnavailable, _database_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(Exception, _bug)
     return app
@@ -78,10 +86,10 @@ def _storage_error(problem: MediaError) -> ResponseReturnValue:
     return error(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
 
 
-def _database_error(problem: SQLAlchemyError) -> ResponseReturnValue:
-    log.error("database trouble", extra={"why": str(getattr(problem, "orig", type(problem).__name__))[:300]})
-    message = "The database can't be used just now; nothing was sent. Try again."
-    return error(503, "unavailable", message, headers={"Retry-After": "5"})
+def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseReturnValue:
+    trouble = problem if isinstance(problem, StoreUnavailable) else StoreUnavailable(type(problem).__name__)
+    log.error("database trouble", extra={"why": trouble.why[:300]})
+    return error(503, "unavailable", str(trouble), headers={"Retry-After": "5"})
 
 
 def _bug(problem: Exception) -> ResponseReturnValue:

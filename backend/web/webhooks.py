@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import DeliveryRefused, KeysUnavailable
+from backend.domain.errors import DeliveryRefused, KeysUnavailable, StoreUnavailable
 from backend.services.deps import Deps
 from backend.services.receive import receive
 from backend.web import answers
@@ -34,7 +34,7 @@ def routes(deps: Deps) -> Blueprint:
             return answers.error(401, "refused", "This delivery is not believed.")
         except KeysUnavailable:
             return _later("The signature can't be checked now.")
-        except SQLAlchemyError as trouble:
+        except (StoreUnavailable, SQLAlchemyError) as trouble:
             log.error("delivery not kept", extra={"job": job_id[:64], "why": type(trouble).__name__})
             return _later("The delivery can't be kept now.")
         return jsonify({"verdict": received.verdict})

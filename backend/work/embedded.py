@@ -19,7 +19,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import Outrun, ProviderUnanswered
+from backend.domain.errors import Outrun, ProviderUnanswered, StoreUnavailable
 from backend.domain.states import JobState
 from backend.services import step as steps
 from backend.services.claims import Claim, Claims
@@ -127,7 +127,7 @@ class Worker:
                         self._nudge.clear()
                         seen = now_seen
                         look_at = self._hand_out()
-                except SQLAlchemyError as error:
+                except (StoreUnavailable, SQLAlchemyError) as error:
                     log.error("the database can't be read", extra={"why": str(error)[:300]})
                     self._deps.stopping.wait(1.0)
                 self._deps.stopping.wait(LOOK_EVERY_S)
@@ -144,7 +144,7 @@ class Worker:
             self._hand_back(claim)
         try:
             gone(self._deps, self._name)
-        except SQLAlchemyError as error:
+        except (StoreUnavailable, SQLAlchemyError) as error:
             log.warning("no farewell", extra={"why": type(error).__name__})
         log.info("worker stopped", extra={"worker": self._name, "handed_back": len(left)})
         if left or self._refreshing.is_set():  # their threads wait for an answer; nobody waits for them
@@ -182,7 +182,7 @@ class Worker:
         try:
             if not self._deps.stopping.is_set():
                 steps.step(self._deps, self._claims, job_id)
-        except SQLAlchemyError as error:
+        except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("a look could not be recorded", extra={"job": job_id, "why": str(error)[:300]})
             self._deps.stopping.wait(1.0)
         finally:
@@ -201,7 +201,7 @@ class Worker:
 
         try:
             did = sweep(self._deps, look=look)
-        except (SQLAlchemyError, OSError) as error:
+        except (StoreUnavailable, SQLAlchemyError, OSError) as error:
             log.error("sweep failed", extra={"why": str(error)[:300]})
         else:
             if did:
@@ -212,7 +212,7 @@ class Worker:
         try:
             by_itself = self._deps.clock.monotonic() >= self._settled_s
             refresh_when_due(self._deps, by_itself=by_itself)
-        except SQLAlchemyError as error:
+        except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("the catalogue could not be looked after", extra={"why": str(error)[:300]})
         finally:
             self._refreshing.clear()
@@ -221,7 +221,7 @@ class Worker:
         try:
             self._claims.beat()
             beat(self._deps, self._name, in_hand=sum(len(ids) for ids in self._in_hand.values()))
-        except SQLAlchemyError as error:
+        except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("heartbeat failed", extra={"why": str(error)[:300]})
 
     def _hand_back(self, claim: Claim) -> None:
@@ -238,5 +238,5 @@ class Worker:
                 hold(deps, claim, ProviderUnanswered(why, code="interrupted"))
             with deps.store.begin() as session:
                 jobs.release(session, claim.job.id, owner=claim.owner)
-        except (Outrun, SQLAlchemyError) as error:
+        except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})

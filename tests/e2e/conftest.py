@@ -9,13 +9,24 @@ import pytest
 from backend.simulator.app import Simulator
 from backend.simulator.config import SimulatorConfig
 from backend.simulator.server import listening
+from tests import databases
 from tests.e2e import checker
 from tests.e2e.studio import Studio
 
 
+@pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Everything here is promised on both databases."""
+    with databases.choose(request.param) as kind:
+        yield kind
+
+
 @pytest.fixture(scope="session")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed."""
+def fal(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed.
+
+    Each kind of database has its own: what one run sent must not be found by the other.
+    """
     config = SimulatorConfig(
         data_dir=tmp_path_factory.mktemp("fal"), pace=0.05, small=True, seed=7, at_once=16, result_ttl_s=600
     )

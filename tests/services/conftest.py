@@ -11,9 +11,26 @@ from backend.bootstrap import build_deps
 from backend.services.deps import Deps
 from backend.settings import load
 from backend.store.migrate import migrate
+from tests import databases
 from tests.services.client import Studio, status
 from tests.services.receiving import FAL_KEY, SECRET, Post
 from tests.signing import Hands, Publisher
+
+
+@pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Everything here is promised on both databases."""
+    with databases.choose(request.param) as kind:
+        yield kind
+
+
+@pytest.fixture(autouse=True)
+def database(kind: str, no_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str | None]:
+    """A database of the test's own, where settings look for it; None: a file in the data folder."""
+    with databases.fresh_url() as url:
+        if url is not None:
+            monkeypatch.setenv("DATABASE_URL", url)
+        yield url
 
 
 @contextmanager

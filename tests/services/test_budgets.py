@@ -339,7 +339,7 @@ print(made)
 
 def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(deps, tmp_path):
     env = {"DATA_DIR": str(tmp_path / "data"), "BUDGET_MONTH_USD": "14.10", "BUDGET_USER_DAY_USD": "10",
-           "PYTHONPATH": str(ROOT), "FAL_KEY": "id:secret"}  # fmt: skip
+           "DATABASE_URL": deps.settings.database, "PYTHONPATH": str(ROOT), "FAL_KEY": "id:x"}  # fmt: skip
     with ExitStack() as stack:
         both = []
         for name in ("ana", "ben"):

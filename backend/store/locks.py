@@ -1,0 +1,33 @@
+"""What is read in order to be written must still be so when it is written.
+
+SQLite has one writer at a time, so nothing here does anything there. On PostgreSQL writers run side by
+side, and each says what it builds upon: a row, or something that has a name but no row.
+"""
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlmodel import Session
+
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
+
+
+def writes(session: Session) -> bool:
+    """Was this session opened to write, on a database with several writers?"""
+    return bool(session.info.get("locks"))
+
+
+def row_lock(session: Session) -> Any:
+    """For `Session.get(with_for_update=…)`: lock the row if this session writes."""
+    return {"key_share": True} if writes(session) else None
+
+
+def serialise(session: Session, *names: str) -> None:
+    """From here to the end of the transaction nobody else holds any of these names.
+
+    names: what is guarded, such as "budget"; in the same order everywhere, or two could wait for
+    each other.
+    """
+    if writes(session):
+        for name in names:
+            session.connection().execute(_LOCK, {"name": name})

@@ -1,0 +1,130 @@
+"""Statements that run at every start and every delivery: their SQL is made once, not each time.
+
+SQLAlchemy's way from a statement to its rows costs several times what SQLite needs to run it. Here it
+writes the SQL and knows how values travel, once for each kind of database; each run hands both to the
+driver. For the few statements on the hot paths; everything else goes through the session as usual.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
+
+    It may hold no `IN (…)`: how many values that has is known only when it runs.
+    """
+
+    def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
+        """columns: what an insert gives."""
+        self._statement = statement
+        self._columns = columns
+        self._made: dict[str, _Made] = {}
+
+    def run(self, session: Session, values: Mapping[str, Any]) -> int:
+        """Run it with these values of its parameters; returns how many rows it changed."""
+        connection = _connection(session)
+        return int(self._for(connection).run(connection, values).rowcount)
+
+    def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
+        """The first row, each value as its column's type says; None when there is none."""
+        found = self.all(session, values)
+        return found[0] if found else None
+
+    def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Every row, each value as its column's type says."""
+        connection = _connection(session)
+        made = self._for(connection)
+        return made.read(made.run(connection, values))
+
+    def _for(self, connection: Connection) -> "_Made":
+        made = self._made.get(connection.dialect.name)
+        if made is None:
+            made = self._made[connection.dialect.name] = _Made(
+                self._statement, connection.dialect, self._columns
+            )
+        return made
+
+
+class _Made:
+    """The SQL of a statement for one kind of database, and how its values travel there and back."""
+
+    def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
+        compiled: Any = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns) or None)
+        self._sql = str(compiled)
+        fixed = compiled.params
+        names = compiled.positiontup or list(fixed)
+        self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
+        self._positional = bool(compiled.positional)
+        self._statement, self._dialect = statement, dialect
+        self._reads: list[tuple[int, Convert]] | None = None
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """What the driver gives back: `rowcount`, and rows to go through."""
+        given = [
+            convert(value) if convert is not None else value
+            for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
+        ]
+        if self._positional:
+            return _straight(connection, self._sql, given)
+        named = dict(zip((name for name, _, _ in self._params), given, strict=True))
+        return connection.exec_driver_sql(self._sql, named)
+
+    def read(self, result: Any) -> list[list[Any]]:
+        """Every row that came back, converted."""
+        if self._reads is None:  # the driver's codes for the types are known only now
+            cursor = result.cursor if isinstance(result, CursorResult) else result
+            codes = [column[1] for column in cursor.description]
+            self._reads = _reads(self._statement, self._dialect, codes)
+        rows = [list(row) for row in result]
+        for place, convert in self._reads:
+            for row in rows:
+                row[place] = convert(row[place])
+        return rows
+
+
+@lru_cache(maxsize=256)
+def prepared_insert(table: Any, names: frozenset[str]) -> Prepared:
+    """The insert of one row that gives these columns; the others get NULL, or the database's own value."""
+    return Prepared(table.insert().inline(), columns=sorted(names))
+
+
+def _connection(session: Session) -> Connection:
+    """The session's connection; the store says which it is where that is known, and asking costs more."""
+    known: Connection | None = session.info.get("connection")
+    return session.connection() if known is None else known
+
+
+def _straight(connection: Connection, sql: str, given: list[Any]) -> Any:
+    """To SQLite's driver without the layers between, which take longer than a file needs to answer."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        return driver.execute(sql, given)
+    except sqlite3.Error as error:
+        raise cast(Any, DBAPIError).instance(
+            sql, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+
+
+def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
+    if parameter is None:
+        return None
+    way: Convert | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+    return way
+
+
+def _reads(statement: Any, dialect: Dialect, codes: Sequence[Any]) -> list[tuple[int, Convert]]:
+    """Which columns need a conversion, and which."""
+    ways = [
+        column.type.dialect_impl(dialect).result_processor(dialect, code)
+        for column, code in zip(statement.selected_columns, codes, strict=True)
+    ]
+    return [(place, way) for place, way in enumerate(ways) if way is not None]

