@@ -7,7 +7,7 @@ Store, and one error for a database that can't be used now.
 import json
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store import postgres, sqlite
+from backend.store.prepared import Prepared
 from backend.store.turns import Turns
 
 
@@ -127,6 +128,31 @@ class Store:
         except SQLAlchemyError as error:
             self._judge(error)
             raise
+
+    def ask(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The rows of one statement that only looks; for what every request asks.
+
+        Raises:
+            StoreUnavailable: the database can't be used now.
+        """
+        if not self.embedded:
+            with self.read() as session:
+                return statement.all(session, values)
+        try:  # one statement needs no transaction around it, and no session
+            with self._idle() as connection:
+                return statement.ask(connection, self.engine.dialect, values)
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
+
+    @contextmanager
+    def _idle(self) -> Iterator[Any]:
+        """A connection of the driver's own."""
+        connection = self.engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        finally:
+            connection.close()
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:
