@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
@@ -82,13 +82,19 @@ class Store:
         Raises:
             StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
         """
-        with self._turn, Session(self.engine, expire_on_commit=False, info=self._info) as session:
-            with self._trouble():
-                session.begin()
+        committing = False
+        try:
+            with (
+                self._turn,
+                Session(self.engine, expire_on_commit=False, info=self._info) as session,
+                session.begin(),
+            ):
                 yield session
                 session.flush()
-            with self._trouble(committing=True):
-                session.commit()
+                committing = True
+        except SQLAlchemyError as error:
+            self._judge(error, committing=committing)
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -97,8 +103,12 @@ class Store:
         Raises:
             StoreUnavailable: the database can't be used now.
         """
-        with self._trouble(), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        try:
+            with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+                yield session
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:
@@ -109,8 +119,11 @@ class Store:
         with self.database.watching(self.engine) as ask:
 
             def answer() -> object:
-                with self._trouble():
+                try:
                     return ask()
+                except SQLAlchemyError as error:
+                    self._judge(error)
+                    raise
 
             yield answer
 
@@ -118,15 +131,9 @@ class Store:
         """Close every idle connection."""
         self.engine.dispose()
 
-    @contextmanager
-    def _trouble(self, *, committing: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise  # the caller's business: somebody else was first
-        except SQLAlchemyError as error:
-            if not self.database.is_unavailable(error):
-                raise
+    def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
+        """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
+        if self.database.is_unavailable(error):
             raise StoreUnavailable(_why(error), unsure=committing and self._unheard(error)) from error
 
     def _unheard(self, error: SQLAlchemyError) -> bool:

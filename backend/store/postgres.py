@@ -18,9 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 STATEMENT_TIMEOUT_MS = 30_000
 #: How long a writer waits for another one's rows.
 LOCK_TIMEOUT_MS = 20_000
-#: Nothing slow happens in a transaction, so whoever is silent in one is frozen or cut off. Shorter than
-#: `LOCK_TIMEOUT_MS`: those who wait for its locks get them instead of an error.
-IDLE_IN_TRANSACTION_MS = 10_000
+#: Nothing slow happens in a transaction, so whoever is silent in one is frozen or cut off, and what it locked
+#: goes on elsewhere: within the 5 s that are promised besides the lease, and before `LOCK_TIMEOUT_MS`.
+IDLE_IN_TRANSACTION_MS = 4_000
 #: A connection is made within this, or the database counts as unreachable; for each address of the URL.
 CONNECT_TIMEOUT_S = 5
 #: A connection older than this is replaced, in seconds: behind a name that moved, or a proxy that forgets.
@@ -44,11 +44,11 @@ CONNECT: dict[str, Any] = {
     "tcp_user_timeout": 20_000,
 }
 #: Durable at least to this server's own disk; a stronger setting of the server's (remote_apply) stays.
-_SESSION = f"""
+_SESSION = """
 SELECT set_config('TimeZone', 'UTC', false),
-       set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', false),
-       set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', false),
-       set_config('idle_in_transaction_session_timeout', '{IDLE_IN_TRANSACTION_MS}', false),
+       set_config('statement_timeout', %s, false),
+       set_config('lock_timeout', %s, false),
+       set_config('idle_in_transaction_session_timeout', %s, false),
        set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
                   THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
@@ -149,7 +149,8 @@ def _configure(connection: Any, _record: Any) -> None:
     was = connection.autocommit
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute(_SESSION)
+        limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_MS)
+        cursor.execute(_SESSION, [str(limit) for limit in limits])
     connection.autocommit = was
 
 

@@ -22,8 +22,11 @@ def kind(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed."""
+def fal(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed.
+
+    Each kind of database has its own: what one run sent must not be found by the other.
+    """
     config = SimulatorConfig(
         data_dir=tmp_path_factory.mktemp("fal"), pace=0.05, small=True, seed=7, at_once=16, result_ttl_s=600
     )

@@ -38,8 +38,11 @@ def owner_of(target: str) -> tuple[Any, str]:
 def between_transactions() -> None:
     """Wait until no thread of this process, or of any other, is writing to the database.
 
-    Whoever is frozen inside a transaction keeps SQLite's one write lock, and all others wait for it.
+    Whoever is frozen inside a transaction keeps SQLite's one write lock, and all others wait for it. A
+    server ends such a transaction by itself.
     """
+    if os.environ.get("DATABASE_URL"):
+        return
     db = sqlite3.connect(ARMED.with_name("dailies.db"), timeout=10, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     db.execute("ROLLBACK")

@@ -4,24 +4,28 @@ Nothing of the program runs in the process of the tests but what makes a token; 
 seen as a client, a provider or an operator sees it.
 """
 
+import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import NullPool, create_engine, text
 
 from backend.bootstrap import open_deps
 from backend.services import access
 from backend.services.access import Role
 from backend.settings import load
+from tests import databases
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -73,14 +77,16 @@ class Process:
 
 
 class Studio:
-    """One installation: a data folder, ports, and the processes on them."""
+    """One installation: a data folder, a database of the kind that is tested now, ports, processes."""
 
     def __init__(self, folder: Path, fal_url: str, **settings: Any) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
         self.port, self.dashboard_port = free_port(), free_port()
+        self._ends = ExitStack()
         self.settings = {
+            "DATABASE_URL": self._ends.enter_context(databases.fresh_url()),
             "DATA_DIR": self.data,
             "HOST": "127.0.0.1",
             "PORT": self.port,
@@ -149,6 +155,7 @@ class Studio:
         """Afterwards none of its processes is left."""
         for process in self.processes:
             process.kill()
+        self._ends.close()
 
     # -- as a client sees it ------------------------------------------------------------------
 
@@ -210,15 +217,24 @@ class Studio:
             ) from None
         return got
 
-    # -- as its files tell --------------------------------------------------------------------
+    # -- as its database and files tell -------------------------------------------------------
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """Read its database, past the program."""
-        with sqlite3.connect(f"file:{self.data / 'dailies.db'}?mode=ro", uri=True, timeout=30) as db:
-            db.row_factory = sqlite3.Row
-            found = db.execute(sql, values).fetchall()
-        db.close()
-        return found
+    @property
+    def database_url(self) -> str:
+        """Where its rows are."""
+        return str(self.settings["DATABASE_URL"] or f"sqlite:///{self.data / 'dailies.db'}")
+
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """Read its database, past the program. sql: with a ? for each value.
+
+        Moments and JSON are text, as a file holds them, whatever the database.
+        """
+        *parts, last = sql.split("?")
+        named = "".join(f"{part}:v{number}" for number, part in enumerate(parts)) + last
+        engine = create_engine(self.database_url, poolclass=NullPool)
+        with engine.connect() as line:
+            found = line.execute(text(named), {f"v{number}": value for number, value in enumerate(values)})
+            return [{name: _plain(value) for name, value in row.items()} for row in found.mappings()]
 
     def history(self, job_id: str) -> list[str]:
         """The states that a take went through."""
@@ -238,6 +254,12 @@ class Studio:
     def logs(self, last: int = 1500) -> str:
         """The ends of all logs."""
         return "\n".join(f"--- {process.log.name}\n{process.said()[-last:]}" for process in self.processes)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def free_port() -> int:

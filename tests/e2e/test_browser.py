@@ -110,7 +110,7 @@ def visit(browser: Browser) -> Iterator[Callable[[Studio], Visit]]:
 
 
 @pytest.fixture(scope="module")
-def studio(fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """Dashboard, sidecar and worker, on the quick provider."""
     made = Studio(tmp_path_factory.mktemp("browser"), fal.url)
     made.sidecar()

@@ -86,7 +86,7 @@ class Lanes:
 
 @pytest.fixture(scope="module")
 def lanes(
-    fal: Simulator, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    kind: str, fal: Simulator, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Lanes]:
     """The points of this run's tests, under way in three installations."""
     specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]

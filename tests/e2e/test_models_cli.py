@@ -96,7 +96,7 @@ def test_a_running_worker_does_a_refresh_that_was_wished_for(studio, own_fal):
     from backend.settings import load
 
     worker = studio.worker()
-    deps = open_deps(load(data_dir=studio.data))
+    deps = open_deps(load(data_dir=studio.data, database_url=studio.database_url))
     refreshes.wish_refresh(deps, LOCAL)
     deps.store.close()
 
@@ -119,7 +119,7 @@ def test_a_worker_that_is_stopped_in_the_middle_of_a_refresh_is_gone_in_time(stu
     rule = {"faults": ["catalog-stall=15"]}
     assert requests.post(f"{own_fal.url}/sim/faults", json=rule, timeout=10).status_code == 201
     worker = studio.worker()
-    deps = open_deps(load(data_dir=studio.data))
+    deps = open_deps(load(data_dir=studio.data, database_url=studio.database_url))
     refreshes.wish_refresh(deps, LOCAL)
     eventually(lambda: refreshes.last_refresh(deps).going == refreshes.Going.RUNNING, process=worker)
     deps.store.close()

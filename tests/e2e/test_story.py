@@ -18,7 +18,7 @@ from tests.e2e.studio import PHOTO_MODEL, Process, Studio, eventually, free_port
 
 
 @pytest.fixture(scope="module")
-def studio(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(kind: str, fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One installation at work, for all stories that need nothing special of it."""
     made = Studio(tmp_path_factory.mktemp("story"), fal.url, FIRST_POLL_S=2)
     made.sidecar()

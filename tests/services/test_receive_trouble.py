@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import sqlite3
 
 import pytest
 from sqlalchemy import event, text
@@ -15,7 +14,8 @@ from backend.providers.fal_keys import FalKeys
 from backend.providers.fal_webhook import token_of
 from backend.services import receive
 from backend.services.access import Role, Viewer
-from backend.store import engine
+from backend.store import jobs, postgres, sqlite
+from backend.store.engine import Store
 from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, Post, body_of, failed, ok, verdict
 from tests.signing import SECOND_KEY, jwks, public, signed
 from tests.world import ADMIN, ANA
@@ -89,16 +89,17 @@ def is_put_off(answer: TestResponse) -> bool:
     return answer.status_code == 503 and answer.headers["Retry-After"].isdigit()
 
 
-def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypatch, tmp_path):
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 100)
+def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypatch):
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT_MS", 100)
     job = post.job()
     post.deps.store.close()  # connections are opened anew, with the shorter wait
-    other = sqlite3.connect(tmp_path / "data" / "dailies.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    other = Store(post.deps.settings.database)  # as another process would
+    with other.begin() as session:
+        jobs.get(session, job.id)
 
-    assert is_put_off(post.deliver(job))
+        assert is_put_off(post.deliver(job))
 
-    other.execute("ROLLBACK")
     other.close()
     assert (post.kept(), post.now(job)) == ([], job)
     assert verdict(post.deliver(job)) == "applied"
@@ -113,30 +114,54 @@ def test_with_a_broken_database_fal_is_asked_to_come_again(post):
     assert post.now(job) == job
 
 
-def test_nothing_is_acknowledged_before_it_is_committed(post):
+BREAK_COMMIT = {
+    "sqlite": [
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER broken AFTER INSERT ON delivery BEGIN INSERT INTO child VALUES (1); END",
+    ],
+    "postgres": [
+        "CREATE FUNCTION no() RETURNS trigger AS $$ BEGIN RAISE SQLSTATE '53100'; END $$ LANGUAGE plpgsql",
+        "CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON delivery DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION no()",
+    ],
+}
+
+
+def test_nothing_is_acknowledged_before_it_is_committed(post, kind):
     """The commit itself fails; the line to the database is good for the next delivery all the same."""
     job = post.job()
-    event.listen(post.deps.store.engine, "connect", lambda line, _: line.execute("PRAGMA foreign_keys = ON"))
-    post.deps.store.close()
-    with post.deps.store.begin() as session:
-        session.execute(text("CREATE TABLE parent (id INTEGER PRIMARY KEY)"))
-        session.execute(text("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"))
-        session.execute(
-            text("CREATE TRIGGER broken AFTER INSERT ON delivery BEGIN INSERT INTO child VALUES (1); END")
+    if kind == "sqlite":
+        event.listen(
+            post.deps.store.engine, "connect", lambda line, _: line.execute("PRAGMA foreign_keys = ON")
         )
+        post.deps.store.close()
+    with post.deps.store.begin() as session:
+        for sentence in BREAK_COMMIT[kind]:
+            session.execute(text(sentence))
 
     assert is_put_off(post.deliver(job))
     assert (post.kept(), post.now(job)) == ([], job)
 
     with post.deps.store.begin() as session:
-        session.execute(text("DROP TRIGGER broken"))
+        session.execute(text("DROP TRIGGER broken" + (" ON delivery" if kind == "postgres" else "")))
     assert verdict(post.deliver(job)) == "applied"
 
 
-def test_on_a_full_disk_fal_is_asked_to_come_again(post):
-    job = post.job()
-    whole = ok("req-1") + b" " * (MIB // 2)
+def fill_disk(post, kind):
+    """From now on nothing large fits."""
     with post.deps.store.begin() as session:
+        if kind == "postgres":
+            session.execute(text(
+                "CREATE FUNCTION no_room() RETURNS trigger AS $$ BEGIN IF length(NEW.body) > 100000 THEN "
+                "RAISE disk_full; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
+            ))  # fmt: skip
+            session.execute(
+                text(
+                    "CREATE TRIGGER no_room BEFORE INSERT ON delivery FOR EACH ROW EXECUTE FUNCTION no_room()"
+                )
+            )
+            return
         pages = session.execute(text("PRAGMA page_count")).scalar_one()
     event.listen(
         post.deps.store.engine,
@@ -144,6 +169,12 @@ def test_on_a_full_disk_fal_is_asked_to_come_again(post):
         lambda line, _: line.execute(f"PRAGMA max_page_count = {pages + 20}"),
     )
     post.deps.store.close()
+
+
+def test_on_a_full_disk_fal_is_asked_to_come_again(post, kind):
+    job = post.job()
+    whole = ok("req-1") + b" " * (MIB // 2)
+    fill_disk(post, kind)
 
     assert is_put_off(post.deliver(job, whole))
     assert (post.kept(), post.now(job)) == ([], job)
