@@ -1,7 +1,7 @@
 """Bring the database to the newest schema; any number of processes may try at once.
 
 One migrates while it holds a lock (a file beside an SQLite database, an advisory lock in PostgreSQL);
-the others wait, and find nothing to do.
+the others wait, and find nothing to do. In PostgreSQL the queue's own schema is brought along.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.store import queue_schema
 from backend.store.engine import Store
 
 
@@ -26,11 +27,13 @@ def migrate(store: Store) -> str:
     script = ScriptDirectory(str(Path(__file__).parent / "migrations"))
     head = script.get_current_head() or ""
     try:
-        if revision(store) == head:
+        if _is_newest(store, head):
             return head
         with store.database.migrating(store.url), store.engine.connect() as connection:
             store.database.prepare_migration(connection)
             _upgrade(store, connection, script, head)
+            if not store.embedded:
+                queue_schema.apply(connection)
             connection.commit()
     except (StoreUnavailable, SQLAlchemyError) as error:
         why = getattr(error, "orig", None) or error
@@ -42,6 +45,14 @@ def revision(store: Store) -> str | None:
     """The revision that the database is at; None when it is new."""
     with store.read() as session:
         return _at(session.connection())
+
+
+def _is_newest(store: Store, head: str) -> bool:
+    with store.read() as session:
+        connection = session.connection()
+        if _at(connection) != head:
+            return False
+        return store.embedded or queue_schema.at(connection) == queue_schema.wanted()
 
 
 def _at(connection: Connection) -> str | None:
