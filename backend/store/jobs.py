@@ -206,9 +206,8 @@ def move(
 def _move(event: JobEvent, names: frozenset[str], *, owned: bool) -> Prepared:
     """The guarded update of an event that sets these columns."""
     table = _TABLE
-    statement = update(table).where(
-        table.c.id == bindparam("old_id"), table.c.state.in_(sorted(TRANSITIONS[event][0]))
-    )
+    fits = or_(*(table.c.state == state for state in sorted(TRANSITIONS[event][0])))
+    statement = update(table).where(table.c.id == bindparam("old_id"), fits)
     if owned:
         statement = statement.where(table.c.claimed_by == bindparam("old_owner"))
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}

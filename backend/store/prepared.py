@@ -16,7 +16,10 @@ Convert = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement with its SQL at hand; thread-safe, made at import and filled at its first run."""
+    """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
+
+    It may hold no `IN (…)`: how many values that has is known only when it runs.
+    """
 
     def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
         """columns: what an insert gives."""
@@ -55,9 +58,7 @@ class _Made:
     """The SQL of a statement for one kind of database, and how its values travel there and back."""
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
-        compiled: Any = cast(Any, statement).compile(
-            dialect=dialect, column_keys=list(columns) or None, compile_kwargs={"render_postcompile": True}
-        )
+        compiled: Any = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns) or None)
         self._sql = str(compiled)
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
