@@ -14,7 +14,7 @@ from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.offers import LiveCatalog
 from backend.settings import Settings, load
 from backend.store.engine import Store
-from backend.store.migrate import migrate
+from backend.store.migrate import check, migrate
 from backend.work.carrier import QueueCarrier
 
 
@@ -75,4 +75,5 @@ def open_deps(settings: Settings | None = None) -> Deps:
     """
     deps = build_deps(settings or load())
     migrate(deps.store)
+    check(deps.store, deps.clock.now)
     return deps

@@ -2,13 +2,19 @@
 
 import streamlit as st
 
+from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import MOVING, JobState
 from backend.services import library
 from pages.ui import context, shell
 
 st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
-counts = library.count_states(context.deps())
+try:
+    counts = library.count_states(context.deps())
+except (StoreUnavailable, SettingsError) as trouble:
+    shell.brand()
+    shell.database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
+    st.stop()
 moving = sum(number for state, number in counts.items() if state in MOVING)
 held = counts.get(JobState.HELD, 0)
 
@@ -43,7 +49,10 @@ page = st.navigation(
 )
 
 shell.brand()
-shell.banners()
-context.show_notices()
-page.run()
-shell.footer()
+try:
+    shell.banners()
+    context.show_notices()
+    page.run()
+    shell.footer()
+except StoreUnavailable:
+    shell.database_away()

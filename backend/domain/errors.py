@@ -237,12 +237,18 @@ class KeysUnavailable(DailiesError):
 class StoreUnavailable(DailiesError):
     """The database can't be used now: locked, unreachable, restarting, full. Nothing was written.
 
-    unsure: the answer to a commit was lost on the way, so it may have been written all the same.
+    why: the driver's own words, for the log. unsure: the answer to a commit was lost on the way, so it
+    may have been written all the same.
     """
 
-    def __init__(self, message: str, *, unsure: bool = False) -> None:
-        self.unsure = unsure
-        super().__init__(message)
+    def __init__(self, why: str, *, unsure: bool = False) -> None:
+        self.why, self.unsure = why, unsure
+        super().__init__(
+            "The database went away while this was being kept, so it may be kept or not. Look before you "
+            "try again; the same form or Idempotency-Key makes one take, however often it comes."
+            if unsure
+            else "The database can't be used just now; nothing was sent. Try again."
+        )
 
 
 class CatalogUnread(DailiesError):

@@ -6,7 +6,7 @@ from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
 from backend.http import OneCall
 from backend.services.deps import Deps
 from backend.services.overview import Check, readiness
-from backend.store.migrate import migrate
+from backend.store.migrate import check, migrate
 
 #: How long to wait for our own public address.
 ASK_S = 10.0
@@ -17,6 +17,7 @@ def examine(deps: Deps) -> list[Check]:
     checks = [Check("settings", True, "demo mode" if deps.settings.demo else "read")]
     try:
         migrate(deps.store)
+        check(deps.store, deps.clock.now)
     except SettingsError as error:
         return [*checks, Check("database", False, str(error))]
     found = [check for check in readiness(deps) if check.name != "worker"]

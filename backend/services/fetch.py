@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from backend.domain.errors import (
     ProviderBusy,
     ProviderForgot,
     StorageFull,
+    StoreUnavailable,
 )
 from backend.domain.states import JobEvent, JobState
 from backend.media import child, parts, probe
@@ -25,6 +27,7 @@ from backend.models import Video
 from backend.providers.base import Finished
 from backend.services.claims import Claim, defer, error_of
 from backend.services.deps import Deps
+from backend.services.insist import insist
 from backend.services.poll import ref_of
 from backend.store import jobs, videos
 
@@ -53,7 +56,7 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
         probed = probe.inspect(part, poster=poster)
         video = _place(deps, got, probed, part, poster)
         discard(part)
-        _save(deps, claim, video)
+        insist(deps, lambda: _save(deps, claim, video))
     except Interrupted:
         defer(deps, claim, due_in_s=0)
     except MediaGone as error:
@@ -96,7 +99,7 @@ def _reporter(deps: Deps, claim: Claim) -> Callable[[int, int | None], None]:
         if deps.clock.monotonic() - last < PROGRESS_EVERY_S:
             return
         last = deps.clock.monotonic()
-        with deps.store.begin() as session:
+        with suppress(StoreUnavailable), deps.store.begin() as session:  # bytes come without it, too
             claim.job = jobs.amend(
                 session, claim.job, owner=claim.owner, fetched_bytes=done, fetch_total_bytes=total
             )

@@ -3,12 +3,19 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import NoCallFree, ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.domain.errors import (
+    NoCallFree,
+    ProviderRefused,
+    ProviderUnanswered,
+    ProviderUnsent,
+    StoreUnavailable,
+)
 from backend.domain.states import TRANSITIONS, JobEvent
 from backend.models import Job
 from backend.providers.base import Errored, Finished, Receipt
@@ -16,6 +23,7 @@ from backend.providers.fal_webhook import token_of
 from backend.services import outcome, pause, photos
 from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
+from backend.services.insist import insist
 from backend.store import jobs
 from backend.store.locks import serialise
 
@@ -62,21 +70,31 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     except NoCallFree:
         defer(deps, claim, due_in_s=policy.CALL_FREE_S)
         return
+    except StoreUnavailable as error:
+        if error.unsure:  # the row may say that it was sent; only this process knows that it was not
+            unsent = ProviderUnsent("The database went away before it was sent.", code="database")
+            insist(deps, lambda: _not_now(deps, claim, unsent, begun=True))
+        raise
+    _send(deps, claim, job, sent)
+
+
+def _send(deps: Deps, claim: Claim, job: Job, sent: photos.Handed) -> None:
+    """The one call; whatever comes of it is written down, even if the database has to be waited for."""
     try:
         answer = deps.provider(job.provider).submit(
             job.model, sent.payload, webhook_url=webhook_url(deps, job)
         )
     except ProviderUnsent as error:
-        _not_now(deps, claim, error, begun=True)
+        insist(deps, partial(_not_now, deps, claim, error, begun=True))
     except ProviderRefused as error:
-        _refused(deps, claim, error)
+        insist(deps, partial(_refused, deps, claim, error))
     except ProviderUnanswered as error:
-        hold(deps, claim, error)
+        insist(deps, partial(hold, deps, claim, error))
     else:
         if isinstance(answer, Receipt):
-            _accepted(deps, claim, answer)
+            insist(deps, partial(_accepted, deps, claim, answer))
         else:
-            _ended(deps, claim, answer)
+            insist(deps, partial(_ended, deps, claim, answer))
 
 
 def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:

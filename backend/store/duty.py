@@ -27,7 +27,7 @@ _STILL = text("SELECT true")
 
 
 class Duty:
-    """One duty, seen from one process. On SQLite everybody has it: there is one host, and its steps are guarded."""
+    """One duty, seen from one process. On SQLite everybody has it: one host, and every step is guarded."""
 
     def __init__(self, store: Store, name: str) -> None:
         self._store, self._name = store, name

@@ -39,8 +39,8 @@ class Database(Protocol):
     def prepare_migration(self, connection: Connection) -> None:
         """The same, inside the migration's transaction."""
 
-    def now(self, connection: Connection) -> datetime | None:
-        """The moment by the database's own clock; None when it has none."""
+    def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
+        """Why this host can't work with this database; None: it can."""
 
     def is_unavailable(self, error: Exception) -> bool:
         """Is this the database's trouble, and not the statement's fault?"""

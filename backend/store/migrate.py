@@ -4,6 +4,8 @@ One migrates while it holds a lock (a file beside an SQLite database, an advisor
 the others wait, and find nothing to do. In PostgreSQL the queue's own schema is brought along.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from alembic import command
@@ -16,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.store import queue_schema
 from backend.store.engine import Store
+from backend.store.trouble import advice
 
 
 def migrate(store: Store) -> str:
@@ -35,10 +38,32 @@ def migrate(store: Store) -> str:
             if not store.embedded:
                 queue_schema.apply(connection)
             connection.commit()
-    except (StoreUnavailable, SQLAlchemyError) as error:
-        why = getattr(error, "orig", None) or error
-        raise SettingsError(f"The database {store.shown} can't be opened: {why}") from error
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    except SQLAlchemyError as error:
+        raise _cannot_open(store, str(getattr(error, "orig", None) or error)) from error
     return head
+
+
+def check(store: Store, now: Callable[[], datetime]) -> None:
+    """Is this a database that this host can work with?
+
+    now: this host's clock. Leases are moments, so hosts whose clocks differ would take work from each other.
+
+    Raises:
+        SettingsError: its encoding or its clock is wrong, or it can't be opened.
+    """
+    try:
+        with store.read() as session:
+            fault = store.database.fault(session.connection(), now)
+    except StoreUnavailable as error:
+        raise _cannot_open(store, error.why) from error
+    if fault:
+        raise SettingsError(f"The database {store.shown} can't be used: {fault}")
+
+
+def _cannot_open(store: Store, why: str) -> SettingsError:
+    return SettingsError(f"The database {store.shown} can't be opened: {advice(why)}")
 
 
 def revision(store: Store) -> str | None:

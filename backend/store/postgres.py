@@ -27,6 +27,8 @@ CONNECT_TIMEOUT_S = 5
 RECYCLE_S = 1800
 #: How long to wait for another process that is migrating, in milliseconds.
 MIGRATION_WAIT_MS = 120_000
+#: Clocks that differ by more would let one host take over work that another has in hand, in seconds.
+CLOCKS_DIFFER_S = 60.0
 #: The key of the lock that the one who migrates holds; any number that nobody else uses.
 MIGRATION_LOCK = 0x0DA111E5
 
@@ -100,10 +102,27 @@ def prepare_migration(connection: Connection) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
 
 
-def now(connection: Connection) -> datetime | None:
-    """The moment by the server's clock."""
-    at: datetime | None = connection.execute(text("SELECT clock_timestamp()")).scalar()
-    return at
+def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+    """Why this host can't work with this server's database: its encoding, or clocks that differ."""
+    encoding, at = connection.execute(
+        text("SELECT current_setting('server_encoding'), clock_timestamp()")
+    ).one()
+    if encoding != "UTF8":
+        return f"it keeps text as {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0"
+    off_s = (now() - at).total_seconds()
+    if abs(off_s) > CLOCKS_DIFFER_S:
+        ahead = "ahead of" if off_s > 0 else "behind"
+        return (
+            f"this host's clock is {abs(off_s):.0f} s {ahead} the server's: have both follow a time server "
+            "(NTP); work is handed from host to host by the clock"
+        )
+    return None
+
+
+def driver_address(url: str) -> tuple[str, dict[str, Any]]:
+    """The URL as psycopg takes it, and what it is told besides: for connections past SQLAlchemy."""
+    plain = make_url(url).set(drivername="postgresql")
+    return plain.render_as_string(hide_password=False), _connect_args(url)
 
 
 def is_unavailable(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""The queue of looks in PostgreSQL: tasks of Procrastinate that say "look at this job", and no more than that.
+"""The queue of looks in PostgreSQL: tasks of Procrastinate that say "look at this job", and no more.
 
 A task is put in with the transaction that makes its row due. There are no tasks for what is due later:
 the row says when, and whoever keeps the time puts a task in when the moment has come. So the queue holds
@@ -30,7 +30,7 @@ STALLED_AFTER = timedelta(seconds=60)
 #: How many tasks are put in by one statement.
 BATCH = 500
 
-_TASK = literal_column(
+_TASK: Any = literal_column(
     f"ROW(wanted.queue, '{TASK}', wanted.priority, NULL, NULL, "
     "jsonb_build_object('job_id', wanted.id), NULL)::procrastinate_job_to_defer_v1"
 )
@@ -53,18 +53,18 @@ _DEPTH = text(
 
 
 class Queue:
-    """Puts tasks in. blocking: the providers whose calls stay open; what is sent to them is a kind of its own."""
+    """Puts tasks in. blocking: providers whose calls stay open; what they are sent has a queue of its own."""
 
     def __init__(self, blocking: Collection[str] = ()) -> None:
-        now = bindparam("now", required=False)
+        now: Any = bindparam("now", required=False)
         due = col(Job.due_at) <= now
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
         wanted = columns(
             col(Job.id),
             kind_of(blocking).label("queue"),
-            case(
-                *((col(Job.state) == state, number) for state, number in PRIORITIES.items()), else_=0
-            ).label("priority"),
+            case(*((col(Job.state) == state, number) for state, number in PRIORITIES.items()), else_=0).label(
+                "priority"
+            ),
         ).where(due)
         self._one = Prepared(_defer(wanted.where(col(Job.id) == bindparam("job_id", required=False))))
         missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)

@@ -7,6 +7,7 @@ WAL so that readers never wait, `synchronous=FULL` so that a commit survives a p
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Any
 
 from filelock import FileLock
@@ -55,8 +56,9 @@ def prepare_migration(connection: Connection) -> None:
     """Nothing: the lock file is enough."""
 
 
-def now(connection: Connection) -> None:
-    """A file has no clock of its own."""
+def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+    """A file has neither a clock nor an encoding of its own."""
+    return None
 
 
 def is_unavailable(error: Exception) -> bool:

@@ -87,15 +87,9 @@ def _storage_error(problem: MediaError) -> ResponseReturnValue:
 
 
 def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseReturnValue:
-    why = str(getattr(problem, "orig", problem if isinstance(problem, StoreUnavailable) else type(problem)))
-    log.error("database trouble", extra={"why": why[:300]})
-    message = "The database can't be used just now; nothing was sent. Try again."
-    if isinstance(problem, StoreUnavailable) and problem.unsure:
-        message = (
-            "The database went away while this was being kept, so it may be kept or not. Try again with the "
-            "same Idempotency-Key, or look at the history first; a key makes one take however often it comes."
-        )
-    return error(503, "unavailable", message, headers={"Retry-After": "5"})
+    trouble = problem if isinstance(problem, StoreUnavailable) else StoreUnavailable(type(problem).__name__)
+    log.error("database trouble", extra={"why": trouble.why[:300]})
+    return error(503, "unavailable", str(trouble), headers={"Retry-After": "5"})
 
 
 def _bug(problem: Exception) -> ResponseReturnValue:

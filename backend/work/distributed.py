@@ -21,6 +21,7 @@ from backend.services.deps import Deps
 from backend.services.sweep import remove_leftovers, sweep
 from backend.store import queue
 from backend.store.duty import Duty
+from backend.store.postgres import driver_address
 from backend.work import worker
 from backend.work.carrier import QueueCarrier
 
@@ -41,6 +42,9 @@ AGAIN_S = 0.5
 #: The queue says that it stops; looks that go on are no longer its business after this, in seconds.
 LET_GO_S = 0.2
 
+_SESSION = (
+    "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', '30s', false)"
+)
 _TROUBLE = (ConnectorException, psycopg.Error, PoolTimeout, OSError)
 
 
@@ -168,12 +172,17 @@ def _calls(deps: Deps) -> int:
     return max(1, sum(provider.calls_at_once or 0 for provider in deps.providers.values()))
 
 
+async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
+    await connection.execute(_SESSION)
+
+
 def _connections(deps: Deps) -> "AsyncConnectionPool[Any]":
-    """The queues' own connections. A task that a power cut forgets is put in again, so none waits for a disk."""
-    address, options = deps.store.driver_address()
+    """The queues' own connections. What a power cut forgets is put in again, so none waits for a disk."""
+    address, options = driver_address(deps.store.url)
     return AsyncConnectionPool(
         address,
-        kwargs={**options, "autocommit": True, "options": "-c synchronous_commit=off -c statement_timeout=30s"},
+        kwargs={**options, "autocommit": True, "application_name": "dailies queue"},
+        configure=_configure,
         min_size=1,
         max_size=CONNECTIONS,
         open=False,

@@ -21,6 +21,7 @@ from backend.services import step as steps
 from backend.services.deps import Deps
 from backend.services.sweep import sweep
 from backend.store import jobs
+from backend.store.queue import FETCHING
 from backend.work import worker
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def kinds(deps: Deps) -> dict[str, Kind]:
     calls = sum(provider.calls_at_once or 0 for provider in deps.providers.values())
     return {
         "asking": Kind(ASKING_THREADS, steps.ASKING, {"not_sent_by": blocking}),
-        "fetching": Kind(FETCHING_THREADS, steps.FETCHING),
+        "fetching": Kind(FETCHING_THREADS, FETCHING),
         "calling": Kind(max(1, calls), frozenset({JobState.CREATED}), {"sent_by": blocking}),
     }
 
@@ -59,7 +60,9 @@ class Worker(worker.Worker):
 
     def __init__(self, deps: Deps) -> None:
         self._kinds = kinds(deps)
-        super().__init__(deps, **{name: ThreadPoolExecutor(kind.threads) for name, kind in self._kinds.items()})
+        super().__init__(
+            deps, **{name: ThreadPoolExecutor(kind.threads) for name, kind in self._kinds.items()}
+        )
         self._lock = threading.Lock()
         self._in_hand: dict[str, set[str]] = {name: set() for name in self._kinds}
         self._nudge = threading.Event()

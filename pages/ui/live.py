@@ -4,9 +4,11 @@ from collections.abc import Callable, Hashable
 
 import streamlit as st
 
+from backend.domain.errors import StoreUnavailable
 from backend.domain.states import MOVING
 from backend.services import library
 from backend.services.deps import Deps
+from pages.ui import shell
 
 #: Seconds between two looks while something moves; the running clocks need none.
 TICK_S = 2.0
@@ -21,9 +23,12 @@ def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: boo
     before = watch()
 
     def body() -> None:
-        if watch() != before:
-            st.rerun()
-        draw()
+        try:
+            if watch() != before:
+                st.rerun()
+            draw()
+        except StoreUnavailable:  # the next tick may find it again
+            shell.database_away()
 
     st.fragment(body, run_every=TICK_S if moving else None)()
 

@@ -40,6 +40,17 @@ def banners(*, everything: bool = False) -> None:
             st.warning(text.plain(banner.says), title=text.plain(banner.title), icon=":material/warning:")
 
 
+def database_away(says: str = "") -> None:
+    """In the place of a page, while there is nothing to show it from. says: what stops the start."""
+    st.error(
+        text.plain(says)
+        or "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
+        "Reload this page in a moment; if it stays like this, run `python -m backend doctor`.",
+        title="The database can't be used just now",
+        icon=":material/cloud_off:",
+    )
+
+
 def footer() -> None:
     """Demo mode, lasting warnings in short, and the signs of life."""
     deps, sweep = context.deps(), overview.last_sweep(context.deps())

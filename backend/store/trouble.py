@@ -1,0 +1,41 @@
+"""What is wrong with a database that can't be opened, in words that say what to do."""
+
+#: (words of the driver or the server, what is wrong and what to do); the first that fits is told.
+REASONS = (
+    (
+        "password authentication failed",
+        "it refuses the user or the password: put DATABASE_URL right",
+    ),
+    ("no password supplied", "it wants a password: write user:password@ into DATABASE_URL"),
+    (
+        "no pg_hba.conf entry",
+        "its pg_hba.conf does not let this user in from this host: add a line",
+    ),
+    ('role "', "it knows no such user, or one without rights: create it, or put DATABASE_URL right"),
+    (
+        "database ",
+        "there is no database of that name on the server: create it (createdb), or put the name right",
+    ),
+    ("permission denied", "its user may not make or write tables there: grant the rights, or name its owner"),
+    ("refused", "nobody listens there: start the server, or put the host and port of DATABASE_URL right"),
+    ("resolve host", "there is no host of that name: put the host of DATABASE_URL right"),
+    ("translate host", "there is no host of that name: put the host of DATABASE_URL right"),
+    ("timeout", "it doesn't answer: is the host right, is a firewall between, is the server overloaded?"),
+    ("read-only", "it only reads, as a standby does: name the server that takes writes"),
+    ("too many", "it has no connection free: raise max_connections, or run fewer processes"),
+    (
+        "remaining connection slots",
+        "it has no connection free: raise max_connections, or run fewer processes",
+    ),
+    ("starting up", "it is just starting: try again in a moment"),
+    ("shutting down", "it is being stopped: start it again"),
+    ("unable to open database file", "the folder is missing, or this user may not write there"),
+    ("is not a database", "the file is no database: name another one, or restore a backup"),
+)
+
+
+def advice(why: str) -> str:
+    """What to do about it, and the driver's own words. why: those words; they never hold the password."""
+    said = " ".join(why.split())
+    found = next((told for words, told in REASONS if words in said), None)
+    return f"{found}\n  ({said[:300]})" if found else said[:500]
