@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, literal_column, or_, text
+from sqlalchemy import Select, bindparam, case, false, func, literal_column, or_, text
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
@@ -84,9 +84,12 @@ def kind_of(blocking: Collection[str]) -> Any:
     """The kind of work that a job waits for, as an expression over its row."""
     state, provider = col(Job.state), col(Job.provider)
     return case(
-        ((state == JobState.CREATED) & provider.in_(sorted(blocking)), "call"),
+        (
+            (state == JobState.CREATED) & or_(false(), *(provider == name for name in sorted(blocking))),
+            "call",
+        ),
         (state == JobState.CREATED, "submit"),
-        (state.in_(sorted(FETCHING)), "fetch"),
+        (or_(*(state == one for one in sorted(FETCHING))), "fetch"),
         else_="poll",
     )
 

@@ -173,6 +173,7 @@ def _calls(deps: Deps) -> int:
 
 
 async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
+    await connection.set_autocommit(True)
     await connection.execute(_SESSION)
 
 
@@ -181,7 +182,7 @@ def _connections(deps: Deps) -> "AsyncConnectionPool[Any]":
     address, options = driver_address(deps.store.url)
     return AsyncConnectionPool(
         address,
-        kwargs={**options, "autocommit": True, "application_name": "dailies queue"},
+        kwargs={**options, "application_name": "dailies queue"},
         configure=_configure,
         min_size=1,
         max_size=CONNECTIONS,
