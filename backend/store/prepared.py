@@ -14,6 +14,9 @@ from sqlmodel import Session
 
 Convert = Callable[[Any], Any]
 
+#: What PostgreSQL calls a double; its dialect asks how a number of unknown precision arrives, others don't.
+_DOUBLE = 701
+
 
 class Prepared:
     """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
@@ -99,7 +102,7 @@ def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
 def _reads(statement: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
     """Which columns need a conversion, and which."""
     ways = [
-        column.type.dialect_impl(dialect).result_processor(dialect, None)
+        column.type.dialect_impl(dialect).result_processor(dialect, _DOUBLE)
         for column in statement.selected_columns
     ]
     return [(place, way) for place, way in enumerate(ways) if way is not None]
