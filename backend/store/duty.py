@@ -5,6 +5,7 @@ cut off, and when it is frozen, because the server ends a session that is silent
 """
 
 import threading
+from contextlib import suppress
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,20 +18,22 @@ SILENCE_S = 8
 ANSWER_MS = 5_000
 
 _SESSION = text(
-    f"SELECT set_config('idle_session_timeout', '{SILENCE_S * 1000}', false), "
+    "SELECT set_config('idle_session_timeout', :silence_ms, false), "
     f"set_config('statement_timeout', '{ANSWER_MS}', false), set_config('tcp_keepalives_idle', '3', false), "
     "set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '2', false), "
     "set_config('application_name', 'dailies ' || :name, false)"
 )
 _TRY = text("SELECT pg_try_advisory_lock(hashtextextended('duty:' || :name, 0))")
+_LEAVE = text("SELECT pg_advisory_unlock_all()")
 _STILL = text("SELECT true")
 
 
 class Duty:
     """One duty, seen from one process. On SQLite everybody has it: one host, and every step is guarded."""
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, *, silence_s: float = SILENCE_S) -> None:
         self._store, self._name = store, name
+        self._silence_ms = str(round(silence_s * 1000))
         self._connection: Connection | None = None
         self._mine = store.embedded
         self._lock = threading.Lock()
@@ -56,6 +59,9 @@ class Duty:
         """Leave it to others, at once."""
         if not self._store.embedded:
             with self._lock:
+                if self._connection is not None and self._mine:
+                    with suppress(SQLAlchemyError):
+                        self._connection.execute(_LEAVE)  # the end of the connection may be noticed later
                 self._close()
                 self._mine = False
 
@@ -64,7 +70,7 @@ class Duty:
             engine = self._store.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._mine = False
             self._connection = engine.connect()
-            self._connection.execute(_SESSION, {"name": self._name})
+            self._connection.execute(_SESSION, {"name": self._name, "silence_ms": self._silence_ms})
         return self._connection
 
     def _hold(self, connection: Connection) -> bool:
@@ -76,8 +82,6 @@ class Duty:
         """The connection is not given back to the pool: its settings, and the lock, end with it."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                connection.invalidate()
+            with suppress(SQLAlchemyError):
+                connection.detach()
                 connection.close()
-            except SQLAlchemyError:
-                return
