@@ -91,6 +91,31 @@ def migrate() -> None:
     typer.echo(f"The database is at schema {upgrade(deps.store)}.")
 
 
+@app.command("move-database")
+def move_database(
+    source: Annotated[str, typer.Argument(help="The file: sqlite:///…")],
+    target: Annotated[str, typer.Argument(help="An empty database: postgresql+psycopg://…")],
+) -> None:
+    """Copy everything from an SQLite file to PostgreSQL, compare it, and seal the file; goes on if killed."""
+    from backend.domain.clock import Clock
+    from backend.store.engine import Store
+    from backend.store.move import move
+
+    old, new = (Store(Settings(database_url=url).database) for url in (source, target))
+    try:
+        rows = move(old, new, now=Clock().now, told=lambda line: typer.echo(line, err=True))
+    finally:
+        old.close()
+        new.close()
+    typer.echo(f"Moved: {', '.join(f'{name} {number:,}' for name, number in rows.items())}; all compared.")
+    typer.echo(
+        f"Next: set DATABASE_URL to {new.shown} (with its password) for every process, and start them."
+    )
+    typer.echo(
+        "The file stays as a backup of this moment; it takes no more writes. Media stay where they are."
+    )
+
+
 @app.command()
 def sweep() -> None:
     """One full sweep, now: everything due is looked at, everything odd is mended."""

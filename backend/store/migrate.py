@@ -14,11 +14,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.store import queue_schema
+from backend.store import facts, queue_schema
 from backend.store.engine import Store
 from backend.store.trouble import advice
+
+#: The facts that stand in a database that `move-database` has not filled yet, and in one that it has left.
+MOVING, MOVED = "move:from", "move:to"
 
 
 def migrate(store: Store) -> str:
@@ -55,11 +59,20 @@ def check(store: Store, now: Callable[[], datetime]) -> None:
     """
     try:
         with store.read() as session:
-            fault = store.database.fault(session.connection(), now)
+            fault = store.database.fault(session.connection(), now) or _move(session)
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
     if fault:
         raise SettingsError(f"The database {store.shown} can't be used: {fault}")
+
+
+def _move(session: Session) -> str | None:
+    """Is this one of the two ends of a move, and not to be worked on?"""
+    if half := facts.value_of(session, MOVING):
+        return f"it is half filled from {half['source']}: finish it with python -m backend move-database"
+    if moved := facts.value_of(session, MOVED):
+        return f"it was moved to {moved['to']}: put that into DATABASE_URL; this one is kept as a backup"
+    return None
 
 
 def _cannot_open(store: Store, why: str) -> SettingsError:

@@ -1,6 +1,6 @@
 """Procrastinate's own tables and functions: put in, and brought up to the version that is installed.
 
-Its schema has its own version, kept as a fact. Applied in the migration's transaction, so by one process
+Its schema has its own version, kept as the comment on its table of tasks. Applied in the migration's transaction, so by one process
 at a time; an update runs the library's own migrations between the two versions, in its order.
 """
 
@@ -13,14 +13,7 @@ from sqlalchemy import Connection, text
 
 from backend.domain.errors import SettingsError
 
-#: The fact that says which version's schema is there.
-FACT = "queue_schema"
-_GET = text("SELECT value ->> 'version' FROM fact WHERE name = :name")
-_KEEP = text(
-    "INSERT INTO fact (name, value, at) "
-    "VALUES (:name, CAST(json_build_object('version', CAST(:version AS text)) AS json), now()) "
-    "ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at"
-)
+_GET = text("SELECT obj_description(to_regclass('procrastinate_jobs'), 'pg_class')")
 
 
 def wanted() -> str:
@@ -30,7 +23,7 @@ def wanted() -> str:
 
 def at(connection: Connection) -> str | None:
     """The version whose schema is there; None when there is none."""
-    found: str | None = connection.execute(_GET, {"name": FACT}).scalar()
+    found: str | None = connection.execute(_GET).scalar()
     return found
 
 
@@ -50,7 +43,12 @@ def apply(connection: Connection) -> None:
         )
     for sql in _steps(then, now):
         _run(connection, sql)
-    connection.execute(_KEEP, {"name": FACT, "version": now})
+    note(connection, now)
+
+
+def note(connection: Connection, version: str) -> None:
+    """Write down whose schema this is."""
+    connection.exec_driver_sql(f"COMMENT ON TABLE procrastinate_jobs IS '{version}'")
 
 
 def _steps(then: str | None, now: str) -> list[str]:

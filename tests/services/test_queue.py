@@ -12,7 +12,7 @@ from backend.domain.errors import SettingsError
 from backend.domain.states import JobEvent
 from backend.services import workload
 from backend.services.claims import Claims
-from backend.store import facts, jobs, queue, queue_schema
+from backend.store import jobs, queue, queue_schema
 from backend.store.duty import Duty
 from backend.store.migrate import migrate
 from tests.world import World, eventually
@@ -202,7 +202,7 @@ def make_the_queue_as_of(world, version):
 
 def note_version(world, version):
     with world.deps.store.begin() as session:
-        facts.keep(session, queue_schema.FACT, {"version": version}, at=world.deps.clock.now())
+        queue_schema.note(session.connection(), version)
 
 
 def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):

@@ -1,0 +1,347 @@
+"""The store over a real server: what writers side by side may not do, and a server that goes and comes."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.models import Fact, Offer, Token
+from backend.store import facts, locks, offers, postgres, tokens
+from backend.store.engine import Store
+from backend.store.migrate import check, migrate
+from tests import databases
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    with databases.choose(request.param) as kind:
+        yield kind
+
+
+@pytest.fixture
+def url(kind: str, tmp_path) -> Iterator[str]:
+    with databases.fresh_url() as given:
+        yield given or f"sqlite:///{tmp_path / 'x.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    made = Store(url)
+    migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[databases.Server]:
+    """A server of the test's own, to be stopped and killed."""
+    made = databases.Server()
+    made.start()
+    yield made
+    made.close()
+
+
+# -- the same on both -------------------------------------------------------------------------
+
+
+def keep(store: Store, name: str, value: object) -> Fact | None:
+    with store.begin() as session:
+        facts.keep(session, name, {"value": value}, at=NOW)
+    with store.read() as session:
+        return facts.get(session, name)
+
+
+@pytest.mark.parametrize(
+    "value", ["é 中 🎬", "nul \0 here", "\ud800 half", 2**62, 0.1, {"b": 1, "a": [None, True]}], ids=str
+)
+def test_json_comes_back_as_it_was_written(store, value):
+    assert keep(store, "x", value).value == {"value": value}
+
+
+def test_keys_of_json_keep_their_order(store):
+    fields = {"prompt": 1, "a": 2, "duration": 3, "Z": 4}
+
+    assert list(keep(store, "x", fields).value["value"]) == list(fields)
+
+
+def test_numbers_that_json_does_not_have_become_words(store):
+    assert keep(store, "x", [float("nan"), float("inf")]).value == {"value": ["nan", "inf"]}
+
+
+def test_text_loses_nul_and_is_ordered_by_its_bytes(store):
+    names = ["b", "B", "a\0", "ä", "Z", "z", "_", "é"]
+    with store.begin() as session:
+        for name in names:
+            tokens.add(session, Token(id=f"id {name}", name=name, role="x", secret_sha256="", created_at=NOW))
+    with store.read() as session:
+        told = [token.name for token in tokens.all_of(session)]
+
+    assert told == sorted(name.replace("\0", "") for name in names)
+
+
+def test_moments_come_back_aware_and_in_utc_to_the_microsecond(store):
+    moment = datetime(2026, 3, 29, 2, 30, 0, 123457, tzinfo=UTC)
+    with store.begin() as session:
+        facts.keep(session, "x", {}, at=moment)
+    with store.read() as session:
+        at = facts.get(session, "x").at
+
+    assert (at, at.tzinfo) == (moment, UTC)
+
+
+def test_a_reader_sees_one_moment_from_begin_to_end(store):
+    keep(store, "x", 1)
+    with store.read() as session:
+        before = facts.value_of(session, "x")
+        keep(store, "x", 2)
+        after = facts.value_of(session, "x")
+
+    assert before == after == {"value": 1}
+
+
+def test_a_reader_can_not_write(store, kind):
+    if kind == "sqlite":
+        pytest.skip("a reader of a file is never committed; there is nothing to refuse")
+    with pytest.raises(StoreUnavailable), store.read() as session:
+        facts.keep(session, "x", {}, at=NOW)
+
+
+# -- writers side by side ---------------------------------------------------------------------
+
+
+def at_once(*acts) -> None:
+    threads = [threading.Thread(target=act) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+
+def count_up(store: Store, *, times: int) -> None:
+    """Read, add one, write: as pauses and refreshes do with their facts."""
+    for _ in range(times):
+        with store.begin() as session:
+            fact = facts.get(session, "n")
+            facts.keep(session, "n", {"value": 1 + (fact.value["value"] if fact else 0)}, at=NOW)
+
+
+def counted(store: Store) -> int:
+    at_once(*[lambda: count_up(store, times=25)] * 4)
+    with store.read() as session:
+        return facts.get(session, "n").value["value"]
+
+
+def test_what_is_read_to_be_written_is_changed_by_nobody_between(store):
+    assert counted(store) == 100
+
+
+def test_without_the_lock_something_is_lost(store, kind, monkeypatch):
+    """The control: without `serialise` a server's writers overwrite each other, and the one above sees it."""
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time, lock or no lock")
+    monkeypatch.setattr(facts, "serialise", lambda *_: None)
+
+    assert counted(store) < 100
+
+
+def test_a_catalogue_is_replaced_whole_by_two_at_once(store):
+    def refresh(mark: str) -> None:
+        with store.begin() as session:
+            offers.replace_all(session, [(f"model {n}", {"by": mark}) for n in range(200)], at=NOW)
+
+    at_once(lambda: refresh("a"), lambda: refresh("b"))
+    with store.read() as session:
+        found: list[Offer] = list(offers.all_of(session))
+
+    assert len(found) == 200
+    assert len({offer.data["by"] for offer in found}) == 1
+
+
+def test_a_name_is_held_to_the_end_of_the_transaction(store, kind):
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+    order = []
+
+    def second() -> None:
+        with store.begin() as session:
+            locks.serialise(session, "budget")
+            order.append("second")
+
+    with store.begin() as session:
+        locks.serialise(session, "budget")
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join(10)
+
+    assert order == ["first", "second"]
+
+
+# -- the server -------------------------------------------------------------------------------
+
+
+def setting(store: Store, name: str) -> str:
+    with store.begin() as session:
+        return session.execute(text(f"SHOW {name}")).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")]
+)
+def test_a_commit_is_at_least_on_the_disk(server, given, used):
+    with server.connect() as admin:
+        admin.execute(f"ALTER ROLE {databases.USER} SET synchronous_commit = {given}")
+    store = Store(server.url())
+
+    assert setting(store, "synchronous_commit") == used
+    assert setting(store, "timezone") == "UTC"
+    store.close()
+
+
+def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(kind, url, store, monkeypatch):
+    if kind == "sqlite":
+        pytest.skip("a file's writers are judged by the operating system alone")
+    monkeypatch.setattr(postgres, "IDLE_IN_TRANSACTION_MS", 300)
+    frozen = Store(url)
+    count_up(store, times=1)
+
+    with pytest.raises(StoreUnavailable), frozen.begin() as session:  # noqa: PT012
+        facts.get(session, "n")
+        count_up(store, times=1)  # waits until the server has ended the other
+        facts.keep(session, "n", {"value": 99}, at=NOW)
+    with store.read() as session:
+        assert facts.value_of(session, "n") == {"value": 2}
+    assert keep(frozen, "y", 1) is not None, "and its next transaction is a new connection's"
+    frozen.close()
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGQUIT"])
+def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once(server, how):
+    import signal
+
+    store = Store(server.fresh())
+    keep(store, "x", 1)
+    with store.watching() as ask:
+        seen = ask()
+        server.stop(signal.Signals[how])
+
+        for act in (lambda: keep(store, "x", 2), lambda: ask()):
+            with pytest.raises(StoreUnavailable) as trouble:
+                act()
+            assert databases.PASSWORD not in f"{trouble.value} {trouble.value.why}"
+
+        server.start()
+        assert keep(store, "x", 3).value == {"value": 3}
+        assert ask() != seen
+        again = ask()
+        keep(store, "x", 4)
+        assert ask() != again
+    store.close()
+
+
+def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):
+    store = Store(server.fresh())
+    keep(store, "x", 1)
+    with store.begin() as session:
+        session.execute(text(
+            "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN "
+            "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$ LANGUAGE plpgsql"
+        ))  # fmt: skip
+        session.execute(text(
+            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT OR UPDATE ON fact DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION die()"
+        ))  # fmt: skip
+
+    with pytest.raises(StoreUnavailable) as trouble:
+        keep(store, "x", 2)
+    assert trouble.value.unsure
+    assert "may be kept or not" in str(trouble.value)
+    store.close()
+
+
+# -- what stops a start -----------------------------------------------------------------------
+
+
+def refusal(url: str) -> str:
+    store = Store(url)
+    try:
+        with pytest.raises(SettingsError) as refused:  # noqa: PT012  either may find it
+            migrate(store)
+            check(store, lambda: datetime.now(UTC))
+    finally:
+        store.close()
+    assert databases.PASSWORD not in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_server_that_can_not_be_used_is_told_with_what_to_do(server):
+    good = server.url()
+
+    assert "refuses the user or the password" in refusal(server.url(password="another"))
+    assert "no database of that name" in refusal(server.url("nowhere"))
+    assert "no host of that name" in refusal(good.replace("127.0.0.1", "nowhere.invalid"))
+    assert "nobody listens there" in refusal(good.replace(str(server.port), str(databases._free_port())))
+
+
+def test_a_server_that_only_reads_is_told(server):
+    url = server.fresh()
+    with server.connect() as admin:
+        admin.execute(f"ALTER DATABASE {url.rsplit('/', 1)[1]} SET default_transaction_read_only = on")
+
+    assert "only reads" in refusal(url)
+
+
+def test_a_user_without_rights_is_told(server):
+    with server.connect() as admin:
+        admin.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    url = server.fresh(empty=True)
+    guest = url.replace(f"{databases.USER}:{databases.PASSWORD}", "guest:guest")
+
+    assert "grant the rights" in refusal(guest)
+
+
+def test_a_database_in_another_encoding_is_refused(server):
+    with server.connect() as admin:
+        admin.execute("CREATE DATABASE old ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+
+    assert "LATIN1" in refusal(server.url("old"))
+
+
+def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
+    with store.begin() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    told = refusal(url)
+    assert "newer than this program" in told
+    assert "9999" in told
+
+
+@pytest.mark.parametrize(("off_s", "word"), [(90, "ahead of"), (-90, "behind")])
+def test_clocks_that_differ_by_more_than_a_minute_stop_the_start(server, off_s, word):
+    store = Store(server.fresh())
+
+    check(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s / 2))
+    with pytest.raises(SettingsError, match=rf"clock is \d+ s {word}"):
+        check(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s))
+    store.close()
+
+
+def test_eight_at_once_migrate_an_empty_database_once(server):
+    url, told = server.fresh(empty=True), []
+
+    def run() -> None:
+        store = Store(url)
+        told.append(migrate(store))
+        store.close()
+
+    at_once(*[run] * 8)
+
+    assert len(told) == 8
+    assert len(set(told)) == 1
