@@ -51,7 +51,7 @@ def create_job(
     wish = check(deps, viewer, asked)
     job = _row(deps, viewer, wish, key=key, mark=mark, parent_id=parent_id)
     try:
-        with deps.store.begin() as session:
+        with deps.store.begin(shared=True) as session:
             spend.reserve(deps, session, job)
             jobs.add(session, job, by=viewer.name)
             deps.carrier.wake(session, job.id)

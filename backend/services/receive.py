@@ -51,7 +51,7 @@ def receive(
     _check_token(deps, job_id, token)
     said = read_body(body)
     now = deps.clock.now()
-    with deps.store.begin() as session:
+    with deps.store.begin(shared=True) as session:
         _check_account(deps, session, signed.user_id)
         job = _job_of(session, job_id, said)
         delivery = Delivery(

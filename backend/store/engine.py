@@ -6,10 +6,9 @@ Store, and one error for a database that can't be used now.
 
 import json
 import math
-import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store import postgres, sqlite
+from backend.store.turns import Turns
 
 
 class Database(Protocol):
@@ -64,7 +64,7 @@ class Store:
         weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
         # process wait here instead, where they are woken as soon as it is their turn.
-        self._turn: AbstractContextManager[Any] = threading.Lock() if self.embedded else nullcontext()
+        self._turns = Turns(self.engine) if self.embedded else None
         self._reader = self.database.reader(self.engine)
         self._info = {} if self.embedded else {"locks": True}
 
@@ -74,27 +74,38 @@ class Store:
         return make_url(self.url).set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, shared: bool = False) -> Iterator[Session]:
         """A transaction that may write: committed at the end, rolled back on an error.
 
         What was read stays usable afterwards, as read-only values.
+        shared: it may be committed together with others that come at the same moment. For what comes in
+        great numbers; it must not add or change rows through the ORM's unit of work (see `Turns.shared`).
 
         Raises:
             StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
         """
         committing = False
         try:
-            with (
-                self._turn,
-                Session(self.engine, expire_on_commit=False, info=self._info) as session,
-                session.begin(),
-            ):
+            with self._writing(shared=shared) as session:
                 yield session
+                if shared and (session.new or session.dirty or session.deleted):
+                    raise RuntimeError("a shared transaction writes by statements alone")
                 session.flush()
                 committing = True
         except SQLAlchemyError as error:
             self._judge(error, committing=committing)
             raise
+
+    @contextmanager
+    def _writing(self, *, shared: bool) -> Iterator[Session]:
+        """A session in a transaction that is committed at the end."""
+        if self._turns is not None:
+            turn = self._turns.shared() if shared else self._turns.alone()
+            with turn as connection, _within(connection, shared=shared) as session:
+                yield session
+        else:
+            with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
+                yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -129,6 +140,8 @@ class Store:
 
     def close(self) -> None:
         """Close every idle connection."""
+        if self._turns is not None:
+            self._turns.close()
         self.engine.dispose()
 
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
@@ -140,6 +153,17 @@ class Store:
         """May a commit that ended like this have been done? A file is here: it is refused or done."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
         return not self.embedded and (not state or state.startswith(("08", "57P")))
+
+
+@contextmanager
+def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
+    """A session in a transaction that somebody else ends."""
+    mode: Any = "rollback_only"
+    session = Session(connection, expire_on_commit=False, autoflush=not shared, join_transaction_mode=mode)
+    try:
+        yield session
+    finally:
+        session.close()  # in this mode it leaves the transaction as it is
 
 
 def _why(error: SQLAlchemyError) -> str:

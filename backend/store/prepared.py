@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, Select
+from sqlalchemy import Connection, CursorResult, Dialect, Executable
 from sqlmodel import Session
 
 Convert = Callable[[Any], Any]
-
-#: What PostgreSQL calls a double; its dialect asks how a number of unknown precision arrives, others don't.
-_DOUBLE = 701
 
 
 class Prepared:
@@ -37,16 +34,14 @@ class Prepared:
 
     def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
         """The first row, each value as its column's type says; None when there is none."""
-        connection = session.connection()
-        made = self._for(connection)
-        row = made.run(connection, values).first()
-        return None if row is None else made.read(row)
+        found = self.all(session, values)
+        return found[0] if found else None
 
     def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
         """Every row, each value as its column's type says."""
         connection = session.connection()
         made = self._for(connection)
-        return [made.read(row) for row in made.run(connection, values)]
+        return made.read(made.run(connection, values))
 
     def _for(self, connection: Connection) -> "_Made":
         made = self._made.get(connection.dialect.name)
@@ -67,7 +62,8 @@ class _Made:
         names = compiled.positiontup or list(fixed)
         self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
         self._positional = bool(compiled.positional)
-        self._reads = _reads(statement, dialect) if isinstance(statement, Select) else []
+        self._statement, self._dialect = statement, dialect
+        self._reads: list[tuple[int, Convert]] | None = None
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
         given = [
@@ -79,11 +75,16 @@ class _Made:
         named = dict(zip((name for name, _, _ in self._params), given, strict=True))
         return connection.exec_driver_sql(self._sql, named)
 
-    def read(self, row: Any) -> list[Any]:
-        found = list(row)
+    def read(self, result: CursorResult[Any]) -> list[list[Any]]:
+        """Every row that came back, converted."""
+        if self._reads is None:  # the driver's codes for the types are known only now
+            codes = [column[1] for column in cast(Any, result.cursor).description]
+            self._reads = _reads(self._statement, self._dialect, codes)
+        rows = [list(row) for row in result]
         for place, convert in self._reads:
-            found[place] = convert(found[place])
-        return found
+            for row in rows:
+                row[place] = convert(row[place])
+        return rows
 
 
 @lru_cache(maxsize=256)
@@ -99,10 +100,10 @@ def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
     return way
 
 
-def _reads(statement: Any, dialect: Dialect) -> list[tuple[int, Convert]]:
+def _reads(statement: Any, dialect: Dialect, codes: Sequence[Any]) -> list[tuple[int, Convert]]:
     """Which columns need a conversion, and which."""
     ways = [
-        column.type.dialect_impl(dialect).result_processor(dialect, _DOUBLE)
-        for column in statement.selected_columns
+        column.type.dialect_impl(dialect).result_processor(dialect, code)
+        for column, code in zip(statement.selected_columns, codes, strict=True)
     ]
     return [(place, way) for place, way in enumerate(ways) if way is not None]

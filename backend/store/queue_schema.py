@@ -1,7 +1,8 @@
 """Procrastinate's own tables and functions: put in, and brought up to the version that is installed.
 
-Its schema has its own version, kept as the comment on its table of tasks. Applied in the migration's transaction, so by one process
-at a time; an update runs the library's own migrations between the two versions, in its order.
+Its schema has its own version, kept as the comment on its table of tasks. Applied in the migration's
+transaction, so by one process at a time; an update runs the library's own migrations between the two
+versions, in its order.
 """
 
 import re

@@ -1,0 +1,138 @@
+"""Writers of one process on one SQLite file: one connection, turns, and commits that are shared.
+
+A commit waits for the disk, whatever it holds. So the transactions that come in while the disk is busy
+are run one after the other in one transaction of the database, and made durable by one commit; nobody
+hears of success before it. Each is a savepoint of its own: whoever fails undoes only what is theirs.
+
+One connection, because what it has read stays in its cache only as long as it is the one who writes.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+#: So many transactions share a commit at most: the first one waits for the work of all.
+SHARED_MAX = 16
+#: How long to wait before looking whether whoever was to commit is gone, in seconds.
+LOOK_S = 1.0
+
+
+class Turns:
+    """Hands the one connection that writes to one thread after the other."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()  # held while a transaction is worked on
+        self._counting = threading.Lock()
+        self._coming = 0  # how many are about to take their turn in a shared transaction
+        self._connection: Connection | None = None
+        self._group: _Group | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A transaction of one's own: committed at the end, rolled back on an error."""
+        with self._turn:
+            self._finish()
+            try:
+                with self._open().begin() as transaction:
+                    yield transaction.connection
+            except SQLAlchemyError:
+                self._drop()  # it may be of no more use
+                raise
+
+    @contextmanager
+    def shared(self) -> Iterator[Connection]:
+        """The same, for work that may share its commit: it must roll nothing back by itself."""
+        with self._counting:
+            self._coming += 1
+        with self._turn:
+            with self._counting:
+                self._coming -= 1
+            group = self._group = self._group or _Group(self._open())
+            group.size += 1
+            try:
+                with group.savepoint():
+                    yield group.connection
+            finally:
+                if not self._coming or group.size >= SHARED_MAX or group.broken:
+                    self._finish()
+        while not group.ended.wait(LOOK_S):
+            self._look_after(group)
+        if group.trouble is not None:
+            raise OperationalError("COMMIT", None, group.trouble)
+
+    def close(self) -> None:
+        """Close the connection; the next turn opens another."""
+        with self._turn:
+            self._finish()
+            self._drop()
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed or self._connection.invalidated:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _finish(self) -> None:
+        """Commit what is open. Only with the turn in hand."""
+        group, self._group = self._group, None
+        if group is not None and not group.end():
+            self._drop()
+
+    def _look_after(self, group: "_Group") -> None:
+        """Whoever was to come after us never did: commit in their stead."""
+        with self._turn:
+            if self._group is group:
+                self._finish()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class _Group:
+    """One transaction of the database, and those who share it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.size = 0
+        self.ended = threading.Event()
+        self.trouble: Exception | None = None
+        self._transaction: RootTransaction = connection.begin()
+        driver: Any = connection.connection.driver_connection
+        self._driver = driver
+
+    @property
+    def broken(self) -> bool:
+        """Did the database, or somebody's work, end the transaction under everybody?"""
+        return not self._driver.in_transaction
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._driver.execute("SAVEPOINT turn")
+        try:
+            yield
+        except BaseException:
+            if not self.broken:
+                self._driver.execute("ROLLBACK TO turn")
+                self._driver.execute("RELEASE turn")
+            raise
+        if not self.broken:
+            self._driver.execute("RELEASE turn")
+
+    def end(self) -> bool:
+        """Commit for everybody, and tell them; is the connection still of use?"""
+        try:
+            if self.broken:
+                raise RuntimeError("the transaction was ended by another's trouble")
+            self._transaction.commit()
+        except Exception as error:
+            self.trouble = error
+            self._transaction.close()
+        finally:
+            self.ended.set()
+        return self.trouble is None
