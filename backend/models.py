@@ -95,8 +95,9 @@ class Job(SQLModel, table=True):
     payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what is posted, the photo aside
     image_field: str | None = None  #: the model's own name for its first photo
     image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
-    images: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: further photos: field -> as `image`
-    image_links: dict[str, str] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
+    #: further photos: field -> as `image`; a list of them where the model takes several
+    images: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    image_links: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
     estimate_usd: float | None = None
     price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
 

@@ -1,6 +1,8 @@
 """Text that people give: what may be in it. Standard library only."""
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 #: Control characters that belong in a prompt.
 ALLOWED_CONTROLS = frozenset("\n\r\t")
@@ -19,6 +21,12 @@ def fault_in(text: str) -> str | None:
         if unicodedata.category(char) == "Cc" and char not in ALLOWED_CONTROLS:
             return f"holds a control character ({_name(char)}) at character {position}; remove it"
     return None
+
+
+def kind(value: Any) -> str:
+    """What a value that is of the wrong kind is, in words."""
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), "an object" if isinstance(value, Mapping) else "nothing")
 
 
 def _name(char: str) -> str:

@@ -15,23 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backend.providers import catalog_check, catalog_schema, catalog_titles
+from backend.providers import catalog_check, catalog_photos, catalog_schema, catalog_titles
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
 #: A rendering is expected to take this long until anything better is known (seconds).
 TYPICAL_S = 120.0
-#: The names models use for their first frame, the most usual first.
-IMAGE_FIELDS = (
-    "image_url",
-    "start_image_url",
-    "first_frame_url",
-    "first_image_url",
-    "start_frame_url",
-    "input_image_url",
-)
-#: The names models use for their last frame.
-END_IMAGE_FIELDS = ("end_image_url", "tail_image_url", "last_frame_url", "last_image_url", "end_frame_url")
 #: Fields that ask for several videos at once: with any of them set, one price is not the whole price.
 SEVERAL_FIELDS = ("num_videos", "num_outputs", "num_generations", "batch_size")
 #: No duration, frame count or price is larger; beyond it something is broken.
@@ -78,6 +67,8 @@ class VideoModel:
     reason: str | None  #: why it is not usable
     prompt_min_chars: int = 0
     price_note: str | None = None  #: what a person should know about the price
+    #: image field -> the limits of its photos, as `catalog_photos.PhotoLimits` reads them
+    photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
 
 class Catalog:
@@ -127,8 +118,8 @@ def model_from(entry: Mapping[str, Any]) -> VideoModel:
     """The model that an entry of the seed, or of the provider's listing, describes.
 
     entry: {endpoint_id, provider?, title?, category?, description?, status?, price?: {unit, unit_usd},
-    price_note?, typical_s?, input: the JSON Schema of the whole input, components?: what the input's
-    `$ref`s point to (an OpenAPI document's `components`)}.
+    price_note?, typical_s?, photo_limits?: {field: limits}, input: the JSON Schema of the whole input,
+    components?: what the input's `$ref`s point to (an OpenAPI document's `components`)}.
 
     A schema that makes no sense gives a model that is not usable, with the reason; never an exception.
     """
@@ -144,7 +135,9 @@ def model_from(entry: Mapping[str, Any]) -> VideoModel:
         "typical_s": _number(entry.get("typical_s")) or TYPICAL_S,
     }
     try:
-        shape = _shape(catalog_schema.whole(entry.get("input"), entry.get("components")))
+        schema = catalog_schema.whole(entry.get("input"), entry.get("components"))
+        shape = _shape(schema)
+        about["photo_limits"] = catalog_photos.limits(schema["properties"], entry.get("photo_limits"))
     except ValueError as error:
         return VideoModel(**about, **_shape(_NO_PARAMS), usable=False, reason=str(error))
     reason = _gone(model_id, entry.get("status"))
@@ -157,7 +150,7 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
     prompt = "prompt" if "prompt" in properties else None
     if prompt and not catalog_schema.is_text(properties[prompt]):
         raise ValueError("the prompt of this model is not a text")
-    image = catalog_schema.first_text(properties, IMAGE_FIELDS)
+    image = catalog_schema.first_text(properties, catalog_photos.IMAGE_FIELDS)
     at_least, at_most = catalog_schema.text_limits(properties[prompt]) if prompt else (0, None)
     return {
         "schema": catalog_schema.without(schema, {prompt, image}),
@@ -167,7 +160,7 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
         "prompt_max_chars": PROMPT_MAX_CHARS if at_most is None else at_most,
         "image_field": image,
         "image_required": image in required,
-        "end_image_field": catalog_schema.first_text(properties, END_IMAGE_FIELDS),
+        "end_image_field": catalog_schema.first_text(properties, catalog_photos.END_IMAGE_FIELDS),
     }
 
 

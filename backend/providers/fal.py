@@ -27,7 +27,7 @@ from backend.domain.errors import (
     ProviderUnsent,
 )
 from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
-from backend.providers import asking, fal_answers, fal_catalog, fal_submit
+from backend.providers import asking, fal_answers, fal_catalog, fal_pages, fal_submit
 from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
 from backend.providers.catalog import VideoModel
 
@@ -174,7 +174,7 @@ class FalProvider:
 
     def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.catalogue`."""
-        return fal_catalog.read(fal_catalog.asking(self._http, self._api_url), told=told)
+        return fal_catalog.read(fal_pages.asking(self._http, self._api_url), told=told)
 
     def models(self) -> Sequence[VideoModel]:
         """See `Provider.models`. fal lists its own."""

@@ -37,7 +37,7 @@ def refusal(response: requests.Response, body: bytes) -> Exception:
     reason = fal_answers.reason(answer) or f"fal answered {status}"
     detail = fal_answers.shown(body)
     if status == 429:
-        wait = _retry_after_s(response.headers.get("Retry-After"))
+        wait = retry_after_s(response.headers.get("Retry-After"))
         return ProviderUnsent(
             f"fal takes no more requests just now: {reason}",
             code="http_429",
@@ -56,7 +56,7 @@ def refusal(response: requests.Response, body: bytes) -> Exception:
     )
 
 
-def _retry_after_s(value: str | None) -> float | None:
+def retry_after_s(value: str | None) -> float | None:
     """Seconds from a `Retry-After` header, which holds a number or a date."""
     if not value:
         return None

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from backend.domain.clock import Clock
 from backend.domain.errors import StoreUnavailable
 from backend.providers.catalog import Catalog, Price, VideoModel, load_seed, model_from
+from backend.providers.catalog_photos import over
 from backend.services.deps import Deps
 from backend.store import facts, gallery, offers
 from backend.store.engine import Store
@@ -161,7 +162,7 @@ def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datet
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
-    """What fal's listing doesn't say and we know: how long it takes, and what to know about the price."""
+    """What fal's listing doesn't say and we know: how long it takes, what its photos must be, its price."""
     seed = known.get(model.id)
     if seed is None:
         return model
@@ -169,8 +170,17 @@ def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
         model,
         typical_s=seed.typical_s,
         description=model.description or seed.description,
-        price_note=model.price_note or seed.price_note,
+        price_note=" ".join(note for note in (seed.price_note, model.price_note) if note) or None,
+        photo_limits=_limits(model, seed),
     )
+
+
+def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
+    """What the photos must be: as the listing states it now, and what we know besides."""
+    fields = [*dict.fromkeys((*seed.photo_limits, *model.photo_limits))]
+    joined = {name: over(seed.photo_limits.get(name), model.photo_limits.get(name)) for name in fields}
+    taken = {model.image_field, *model.schema["properties"]}
+    return {name: known for name, known in joined.items() if known and name in taken}
 
 
 def _data(model: VideoModel) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Photos: taken in, kept once, and handed to the provider when a job needs them."""
 
 import logging
-import re
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from backend.domain.errors import NotFound, NotNow, ProviderRefused, ProviderUns
 from backend.media import probe
 from backend.media.photo import clean_photo
 from backend.models import Job, Upload
-from backend.providers import catalog_schema
+from backend.providers import catalog_photos
 from backend.providers.catalog import VideoModel
 from backend.services import library
 from backend.services.access import Role, Viewer
@@ -29,9 +28,6 @@ LINK_FRESH_FOR = timedelta(days=5)
 INLINE_MAX_BYTES = 10 * 1024 * 1024
 #: How long a file name may be to be remembered.
 NAME_CHARS = 120
-
-#: What fields that take a photo's link are called.
-PHOTO_FIELD = re.compile(r"(?:^|_)(?:image|frame|photo)_url$")
 
 
 def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
@@ -110,20 +106,47 @@ def list_uploads(deps: Deps, viewer: Viewer, *, limit: int = 24) -> Sequence[Upl
 
 def further_fields(model: VideoModel) -> list[str]:
     """The names of the photos that a model takes besides its first: its last frame, and others by a link."""
-    return [
-        name
-        for name, prop in model.schema["properties"].items()
-        if (name == model.end_image_field or PHOTO_FIELD.search(name)) and catalog_schema.is_text(prop)
-    ]
+    return catalog_photos.further(model.schema["properties"], model.end_image_field)
+
+
+def several_fields(model: VideoModel) -> list[str]:
+    """The names of the fields in which a model takes a list of photos."""
+    return catalog_photos.several(model.schema["properties"])
+
+
+def most_of(model: VideoModel, field: str) -> int | None:
+    """How many photos such a field takes at most; None: the model doesn't say."""
+    part = catalog_photos.list_of(model.schema["properties"][field])
+    most = part.get("maxItems") if part else None
+    return most if isinstance(most, int) else None
+
+
+def limits_said(model: VideoModel, field: str | None) -> str:
+    """What a photo must be for a field of a model, in a line for people; "" when nothing is known."""
+    return catalog_photos.limits_of(model.photo_limits.get(field or "")).said()
+
+
+def limit_fault(model: VideoModel, field: str | None, upload: Upload) -> str | None:
+    """What makes a photo unfit for a field of a model, with what to do; None: nothing that is known."""
+    return catalog_photos.limits_of(model.photo_limits.get(field or "")).fault(
+        model.title,
+        width=upload.width,
+        height=upload.height,
+        size_bytes=upload.size_bytes,
+        content_type=upload.content_type,
+    )
 
 
 @dataclass(frozen=True)
 class Handed:
-    """What is posted for a job. links: field -> the photo's link there; none for one that is inlined."""
+    """What is posted for a job. links: field -> the photo's link there; none for one that is inlined.
+
+    In a list of photos an inlined one stands as None.
+    """
 
     payload: dict[str, Any]
     link: str | None
-    links: dict[str, str]
+    links: dict[str, str | list[str | None]]
 
 
 def payload_of(deps: Deps, job: Job) -> Handed:
@@ -132,15 +155,19 @@ def payload_of(deps: Deps, job: Job) -> Handed:
     Raises:
         ProviderUnsent: a photo can't be handed over now.
     """
-    wanted = dict(job.images or {})
+    payload = dict(job.payload)
+    links: dict[str, str | list[str | None]] = {}
+    for field, image in (job.images or {}).items():
+        if isinstance(image, list):
+            pairs = [_sendable(deps, job, one) for one in image]
+            payload[field], links[field] = [sent for sent, _ in pairs], [link for _, link in pairs]
+        else:
+            payload[field], link = _sendable(deps, job, image)
+            if link is not None:
+                links[field] = link
+    first = None
     if job.image and job.image_field:
-        wanted[job.image_field] = job.image
-    payload, links = dict(job.payload), {}
-    for field, image in wanted.items():
-        payload[field], link = _sendable(deps, job, image)
-        if link is not None:
-            links[field] = link
-    first = links.pop(job.image_field, None) if job.image_field else None
+        payload[job.image_field], first = _sendable(deps, job, job.image)
     return Handed(payload, first, links)
 
 

@@ -74,7 +74,8 @@ def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[dict[str, 
         del form["image"]
         lost.append("its photo is somebody else's, so it is left out")
     for field, image in list(images.items()):
-        if not _may_use(deps, viewer, image):
+        listed = image if isinstance(image, list) else [image]
+        if not all(_may_use(deps, viewer, one) for one in listed):
             del images[field]
             lost.append(f"the photo in {field} is somebody else's, so it is left out")
     return {**form, "images": images}, lost

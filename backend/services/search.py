@@ -75,14 +75,22 @@ def matches(job: Job, listed: Listed) -> bool:
     if listed.sent_at is not None and not -SKEW <= listed.sent_at - sent_at <= SENT_WITHIN:
         return False
     given = dict(listed.input)
-    links: dict[str, str | None] = {field: (job.image_links or {}).get(field) for field in job.images or {}}
+    links: dict[str, Any] = {field: (job.image_links or {}).get(field) for field in job.images or {}}
     if job.image_field:
         links[job.image_field] = job.image_link
     for field, link in links.items():
         photo = given.pop(field, None)
-        if photo is None or (link is not None and photo != link):
+        if photo is None or not _is_photo(link, photo):
             return False
     return _same(job.payload, given)
+
+
+def _is_photo(link: Any, given: Any) -> bool:
+    """Is this what was sent as a photo? link: what is known of it, a list for several; None: inlined."""
+    if isinstance(link, list):
+        same = isinstance(given, list) and len(given) == len(link)
+        return same and all(_is_photo(*pair) for pair in zip(link, given, strict=True))
+    return link is None or bool(given == link)
 
 
 def _match(session: Session, job: Job, listed: Sequence[Listed]) -> Listed | None:

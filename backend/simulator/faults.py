@@ -46,7 +46,7 @@ Seconds are real ones, whatever the pace.
 |          | media-short     | the file itself ends at two thirds, all lengths agree |
 |          | media-slow=KBPS | so many kilobytes a second (64) |
 |          | media-big=MB    | a valid MP4, padded with a `free` box to this size (100) |
-| listing  | catalog-http=CODE | a page of /v1/models or its prices is answered with this code (500) |
+| listing  | catalog-http=CODE | a page of /v1/models or its prices gets this code (500; `retry-after`) |
 |          | catalog-garbage | the same with a page of HTML and 200 |
 |          | catalog-stall=S | the same after S seconds (5) |
 

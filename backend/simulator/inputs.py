@@ -29,7 +29,7 @@ SMALL_AREA = 320 * 180
 PHOTO_MAX_BYTES = 40 * 1024 * 1024
 
 #: Fields that hold a first and a last picture, by how much they are preferred.
-FIRST = ("image_url", "start_image_url", "first_frame_url", "first_frame_image", "image")
+FIRST = ("image_url", "start_image_url", "first_frame_url", "first_frame_image", "image", "image_urls")
 LAST = ("end_image_url", "tail_image_url", "last_frame_url", "last_frame_image")
 
 
@@ -60,7 +60,8 @@ def check(given: JSON, schema: JSON) -> None:
     """Look at what a model would look at first.
 
     Raises:
-        BadInput: a required field is missing, the prompt is empty, or the seed is no integer.
+        BadInput: a required field is missing, the prompt is empty, a list of pictures is none or has too
+            few or too many, or the seed is no integer.
     """
     required = schema.get("required", ["prompt"])
     for name in required:
@@ -75,9 +76,59 @@ def check(given: JSON, schema: JSON) -> None:
             raise BadInput(
                 "prompt", "string_too_short", "String should have at least 1 character", given["prompt"]
             )
+    for name, prop in schema.get("properties", {}).items():
+        if prop.get("type") == "array" and given.get(name) is not None:
+            _check_list(name, prop, given[name])
     seed = given.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise BadInput("seed", "int_type", "Input should be a valid integer", seed)
+
+
+def _check_list(name: str, prop: JSON, value: Any) -> None:
+    if not isinstance(value, list):
+        raise BadInput(name, "list_type", "Input should be a valid list", value)
+    texts = prop.get("items", {}).get("type") == "string"
+    if texts and not all(isinstance(item, str) and item for item in value):
+        raise BadInput(name, "string_type", "Input should be a valid string", value)
+    least = prop.get("minItems", 1 if texts else 0)
+    if len(value) < least:
+        raise BadInput(name, "sequence_too_short", f"List should have at least {least} items", value)
+    if len(value) > prop.get("maxItems", len(value)):
+        raise BadInput(name, "sequence_too_long", f"List should have at most {prop['maxItems']} items", value)
+
+
+def check_picture(field: str, size: tuple[int, int], size_bytes: int, limits: JSON) -> None:
+    """Look at a picture's size as the model does. limits: the seed's `photo_limits` of the field.
+
+    Raises:
+        BadInput: it is too small, too large, or has too many bytes.
+    """
+    width, height = size
+    least = (limits.get("min_width", 0), limits.get("min_height", 0))
+    if width < least[0] or height < least[1]:
+        wanted = f"Minimum dimensions are {least[0]}x{least[1]} pixels."
+        raise BadInput(field, "image_too_small", f"Image dimensions are too small. {wanted}")
+    if width > limits.get("max_width", width) or height > limits.get("max_height", height):
+        raise BadInput(field, "image_too_large", "Image dimensions are too large.")
+    if size_bytes > limits.get("max_bytes", size_bytes):
+        raise BadInput(field, "file_too_large", "File size exceeds the maximum allowed size.")
+
+
+def pictures(given: JSON, *, own_url: str) -> dict[str, list[bytes]]:
+    """field -> the bytes of the pictures that a list of the input names.
+
+    Raises:
+        BadInput: one can't be had.
+    """
+    lists = {
+        field: value
+        for field, value in given.items()
+        if field.endswith("image_urls") and isinstance(value, list)
+    }
+    return {
+        field: [_bytes_of(field, one, own_url) for one in value if isinstance(one, str) and one]
+        for field, value in lists.items()
+    }
 
 
 def duration_s(given: JSON, default: Any = None) -> float:
@@ -119,9 +170,15 @@ def picture(given: JSON, fields: tuple[str, ...], *, own_url: str) -> bytes | No
     """
     for field in fields:
         value = given.get(field)
+        if isinstance(value, list) and value:
+            value = value[0]
         if isinstance(value, str) and value:
-            return _data_uri(field, value) if value.startswith("data:") else _fetched(field, value, own_url)
+            return _bytes_of(field, value, own_url)
     return None
+
+
+def _bytes_of(field: str, value: str, own_url: str) -> bytes:
+    return _data_uri(field, value) if value.startswith("data:") else _fetched(field, value, own_url)
 
 
 def _seconds(value: Any) -> float | None:

@@ -30,6 +30,11 @@ class Offer:
         found = self.entries.get(endpoint, {}).get("input")
         return found if isinstance(found, dict) else {}
 
+    def photo_limits(self, endpoint: str) -> dict[str, JSON]:
+        """field -> what the model wants of a photo there: {"min_width": 300, …}."""
+        found = self.entries.get(endpoint, {}).get("photo_limits")
+        return found if isinstance(found, dict) else {}
+
     def default(self, endpoint: str, name: str) -> Any:
         """The default that the model's schema gives a field, or None."""
         prop = self.schema(endpoint).get("properties", {}).get(name, {})

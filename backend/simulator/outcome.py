@@ -22,6 +22,8 @@ BREAKDOWN = ("internal_server_error", "Internal server error")
 
 #: A photo beyond this is refused before it is decoded.
 PHOTO_MAX_PIXELS = 80_000_000
+#: The EXIF tag that says how a photo is turned; from 5 on its sides are swapped.
+TURNED = 0x0112
 #: Photos are kept this large, which leaves a camera move something to move over.
 PHOTO_SIDE = 1440
 
@@ -30,8 +32,9 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig, media: 
     """What to render for a request; its pictures are fetched and lie in the data folder afterwards.
 
     Raises:
-        BadInput: a picture can't be had or read.
+        BadInput: a picture can't be had or read, or isn't what the model takes.
     """
+    _look_at_pictures(request, offer, own_url)
     first, ratio = _kept(request, "first", inputs.FIRST, config, own_url)
     last, last_ratio = _kept(request, "last", inputs.LAST, config, own_url)
     shape = inputs.shape(
@@ -102,6 +105,32 @@ def served_size(faults: wanted.Faults, size_bytes: int) -> int:
     if "media-big" in faults:
         return max(size_bytes + 16, round(wanted.number(faults, "media-big") * 1_000_000))
     return size_bytes
+
+
+def _look_at_pictures(request: Request, offer: Offer, own_url: str) -> None:
+    """Every picture that the input names, against what its field takes; those of lists are read, too."""
+    limits = offer.photo_limits(request.endpoint)
+    found = inputs.pictures(request.input, own_url=own_url)
+    for field in limits:
+        body = inputs.picture(request.input, (field,), own_url=own_url)
+        if body is not None and field not in found:
+            found[field] = [body]
+    for field, bodies in found.items():
+        for body in bodies:
+            with _opened(field, body) as photo:
+                inputs.check_picture(field, _upright(photo), len(body), limits.get(field, {}))
+
+
+def _opened(field: str, body: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(body))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise BadInput(field, "image_load_error", "Failed to load the image.") from error
+
+
+def _upright(photo: Image.Image) -> tuple[int, int]:
+    turned = photo.getexif().get(TURNED, 1) >= 5
+    return (photo.height, photo.width) if turned else photo.size
 
 
 def _kept(

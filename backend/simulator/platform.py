@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: fal's own limits of a page, and of how many endpoints may be named.
 PAGE, PAGE_MAX, ENDPOINTS_MAX = 50, 100, 50
+#: The platform API's words for what is wrong with a question.
+KINDS = {404: "not_found", 429: "rate_limited"}
 #: How far the listing reaches back without a `start`, and with a request id, in seconds.
 DAY_S, LONG_S = 86_400.0, 90 * 86_400.0
 
@@ -25,9 +27,10 @@ DAY_S, LONG_S = 86_400.0, 90 * 86_400.0
 class Refused(Exception):
     """An answer in the platform's error shape."""
 
-    def __init__(self, code: int, kind: str, message: str) -> None:
+    def __init__(self, code: int, kind: str, message: str, wait_s: str | None = None) -> None:
         super().__init__(message)
         self.code, self.kind = code, kind
+        self.headers = {} if wait_s is None else {"Retry-After": wait_s}
 
 
 def routes(sim: "Simulator") -> Blueprint:
@@ -35,8 +38,8 @@ def routes(sim: "Simulator") -> Blueprint:
     blueprint = Blueprint("platform", __name__, url_prefix="/v1")
 
     @blueprint.errorhandler(Refused)
-    def refused(error: Refused) -> tuple[Response, int]:
-        return jsonify({"error": {"type": error.kind, "message": str(error)}}), error.code
+    def refused(error: Refused) -> tuple[Response, int, dict[str, str]]:
+        return jsonify({"error": {"type": error.kind, "message": str(error)}}), error.code, error.headers
 
     @blueprint.get("/meta")
     def meta() -> Response:
@@ -72,7 +75,8 @@ def _trouble(sim: "Simulator") -> Response | None:
     faults = sim.catalog_faults(request.full_path)
     if "catalog-http" in faults:
         code = int(float(faults["catalog-http"]))
-        raise Refused(code, "server_error" if code >= 500 else "rate_limited", "Something went wrong")
+        kind = "server_error" if code >= 500 else KINDS.get(code, "validation_error")
+        raise Refused(code, kind, "Something went wrong", faults.get("retry-after"))
     if "catalog-stall" in faults:
         sim.stop.wait(wanted.number(faults, "catalog-stall"))
     if "catalog-garbage" in faults:

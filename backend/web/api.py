@@ -185,6 +185,7 @@ def model_json(model: VideoModel) -> dict[str, Any]:
         "description": model.description,
         "schema": model.schema,
         "image": "required" if model.image_required else "optional" if model.image_field else None,
+        "photo_limits": model.photo_limits,
         "prompt_max_chars": model.prompt_max_chars,
         "price": {"unit": model.price.unit, "unit_usd": model.price.unit_usd} if model.price else None,
         "usable": model.usable,

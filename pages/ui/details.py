@@ -12,7 +12,7 @@ from backend.services import library, photos
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.library import Take
-from pages.ui import cards, components, context, forms, text
+from pages.ui import cards, components, context, forms, photo, text
 
 #: How the history says that a take was sent again; the id follows.
 _SENT_AGAIN = "sent again as "
@@ -65,7 +65,10 @@ def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
             st.code(job.sent_prompt, language=None, wrap_lines=True)
     _photo(deps, viewer, job.image, "Photo that it starts from")
     for field, image in (job.images or {}).items():
-        _photo(deps, viewer, image, field.removesuffix("_url").replace("_", " ").capitalize())
+        listed = image if isinstance(image, list) else [image]
+        for number, one in enumerate(listed, 1):
+            counted = f" {number}" if isinstance(image, list) else ""
+            _photo(deps, viewer, one, f"{photo.words_of(field).capitalize()}{counted}")
     rows = [{"label": "Model", "value": context.model_title(job.model)}]
     rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
     rows += [

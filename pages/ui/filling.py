@@ -9,7 +9,7 @@ from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services import decide, library, photos
 from backend.services.deps import Deps
-from pages.ui import photo, text
+from pages.ui import photo, several, text
 from pages.ui.fields import Field, read
 
 MODEL, PROMPT = "form:model", "form:prompt"
@@ -26,9 +26,14 @@ def slot_of(model: Any, field: str) -> str:
     return ":end" if field == model.end_image_field else f":{field}"
 
 
+def photo_fields(model: Any) -> list[str]:
+    """The names of a model's photos besides its first, single ones and lists."""
+    return [*photos.further_fields(model), *photos.several_fields(model)]
+
+
 def fields_of(model: Any) -> list[Field]:
     """A model's parameters, photos aside."""
-    shown_elsewhere = photos.further_fields(model)
+    shown_elsewhere = photo_fields(model)
     return [field for field in read(model.schema) if field.name not in shown_elsewhere]
 
 
@@ -67,7 +72,10 @@ def _fill_photos(model: Any, asked: Mapping[str, Any]) -> list[str]:
     for field in photos.further_fields(model):
         given = (asked.get("images") or {}).get(field) or params.get(field)
         photo.put(given if isinstance(given, str) else None, slot_of(model, field))
-    gone = [field for field in asked.get("images") or {} if field not in photos.further_fields(model)]
+    for field in photos.several_fields(model):
+        given = (asked.get("images") or {}).get(field) or params.get(field)
+        several.put(given if isinstance(given, list) else [], slot_of(model, field))
+    gone = [field for field in asked.get("images") or {} if field not in photo_fields(model)]
     return [f"the photo in {field} has no place any more" for field in gone]
 
 
@@ -78,7 +86,7 @@ def _fill_params(model: Any, params: Mapping[str, Any]) -> list[str]:
     for name, value in params.items():
         if name in fields and fields[name].takes(value):
             st.session_state[param_key(model.id, name)] = fields[name].shown(value)
-        elif name not in photos.further_fields(model):
+        elif name not in photo_fields(model):
             lost.append(f"{name} can no longer be {value!r}")
     return lost
 
@@ -125,7 +133,10 @@ def _photos_dropped(old: Any, new: Any) -> list[str]:
     slots = {slot_of(new, field) for field in photos.further_fields(new)}
     for field in photos.further_fields(old):
         if slot_of(old, field) not in slots and photo.chosen_in(slot_of(old, field)):
-            dropped.append(f"the photo in {field.removesuffix('_url').replace('_', ' ')}")
+            dropped.append(f"the photo in {photo.words_of(field)}")
+    for field in photos.several_fields(old):
+        if field not in photos.several_fields(new) and several.chosen_in(slot_of(old, field)):
+            dropped.append(f"the photos in {photo.words_of(field)}")
     if new.prompt_field is None and st.session_state.get(PROMPT):
         dropped.append("the prompt")
     return dropped

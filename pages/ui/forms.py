@@ -10,15 +10,14 @@ import streamlit as st
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Job
-from backend.services import create, photos, style, wish
+from backend.services import create, photos, style, wish, wish_photos
 from backend.services.deps import Deps
-from pages.ui import context, filling, photo, picker, text
+from pages.ui import context, filling, looks, photo, picker, several, text
 from pages.ui.fields import Field
 
 #: A second click on the same filled form within this time is the same wish, in seconds.
 SAME_CLICK_S = 3.0
 _FAULTS, _KEY = "form:faults", "form:key"
-_ICONS = {"movement": "directions_run", "fabric": "checkroom", "camera": "videocam", "aesthetic": "palette"}
 
 
 class Form:
@@ -47,7 +46,7 @@ class Form:
             st.caption("This model takes no prompt.")
             return
         self.asked["prompt"] = st.text_area(
-            "Prompt" if self.model.prompt_required else "Prompt (may be left empty)",
+            _prompt_label(self.model),
             key=filling.PROMPT, height=130, persist_state="session",
             placeholder="What should be seen: subject, action, place, light.",
         )  # fmt: skip
@@ -58,33 +57,42 @@ class Form:
         further = photos.further_fields(self.model)
         places = [("", "image")] if self.model.image_field else []
         places += [(filling.slot_of(self.model, field), f"images.{field}") for field in further]
-        if not places:
-            return
-        images: dict[str, str] = {}
-        for (slot, name), column in zip(places, st.columns(len(places), gap="small"), strict=True):
+        images: dict[str, str | list[str]] = {}
+        columns = st.columns(len(places), gap="small") if places else []
+        for (slot, name), column in zip(places, columns, strict=True):
             with column:
-                image = photo.pick(self.deps, label=self._photo_label(name), slot=slot)
-                self._spot(name)
+                image = self._one_photo(name, slot)
             if image and slot:
                 images[name.removeprefix("images.")] = image
             elif image:
                 self.asked["image"] = image
+        for field in photos.several_fields(self.model):
+            if chosen := self._several_photos(field):
+                images[field] = chosen
         if images:
             self.asked["images"] = images
 
-    def _photo_label(self, name: str) -> str:
-        field = name.removeprefix("images.")
-        if name == "image":
-            label, needed = "Photo that the video starts from", self.model.image_required
-        else:
-            ends = field == self.model.end_image_field
-            label = (
-                "Photo that it ends with"
-                if ends
-                else field.removesuffix("_url").replace("_", " ").capitalize()
-            )
-            needed = field in self.model.schema.get("required", [])
-        return label + (" \\*" if needed else " (may be left out)")
+    def _one_photo(self, name: str, slot: str) -> str | None:
+        """A photo, and at once what makes it unfit."""
+        field = self.model.image_field if name == "image" else name.removeprefix("images.")
+        about = photos.limits_said(self.model, field)
+        image = photo.pick(self.deps, label=photo.label_of(self.model, name), slot=slot, about=about)
+        self._spot(name)
+        if image and (fault := wish_photos.unfit(self.deps, context.viewer(), self.model, field, image)):
+            self._say(name, fault)
+        return image
+
+    def _several_photos(self, field: str) -> list[str]:
+        """A list of photos, and at once what makes any of them unfit."""
+        name = f"images.{field}"
+        chosen = several.pick(
+            self.deps, label=photo.label_of(self.model, name), slot=filling.slot_of(self.model, field),
+            most=photos.most_of(self.model, field), about=photos.limits_said(self.model, field),
+        )  # fmt: skip
+        self._spot(name)
+        if fault := wish_photos.unfit(self.deps, context.viewer(), self.model, field, chosen):
+            self._say(name, fault)
+        return chosen
 
     def style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
@@ -93,11 +101,7 @@ class Form:
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
-                words = st.selectbox(
-                    f":material/{_ICONS[axis]}: {axis.capitalize()}", vocabulary.labels(axis), index=None,
-                    key=f"form:style:{axis}", accept_new_options=True, placeholder="Any, or type",
-                    persist_state="session",
-                )  # fmt: skip
+                words = looks.pick(vocabulary, axis)
                 self._spot(f"style.{axis}")
             if words:
                 chosen[axis] = words
@@ -130,7 +134,7 @@ class Form:
             st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
         if made.parts:
             from_where = " · ".join(
-                f":material/{_ICONS[part.axis]}: {text.plain(part.label) if part.label else 'own words'}"
+                f":material/{looks.ICONS[part.axis]}: {text.plain(part.label) if part.label else 'own words'}"
                 for part in made.parts
             )
             st.caption(f"{from_where} · template {made.template_version}")
@@ -181,9 +185,14 @@ class Form:
             icon=":material/error:",
         )
         for name, fault in faults.items():
-            field = name.split(".")[-1].replace("_", " ").capitalize()
-            said = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
-            self._spots.get(name, st.empty()).markdown(said)
+            self._say(name, fault)
+
+    def _say(self, name: str, fault: str) -> None:
+        """A fault beside its field; a photo that is missing in `params` belongs to its upload."""
+        field = name.split(".")[-1].replace("_", " ").capitalize()
+        said = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
+        spot = self._spots.get(name) or self._spots.get(name.replace("params.", "images.", 1))
+        (spot or st.empty()).markdown(said)
 
     # -- sending --------------------------------------------------------------------------------
 
@@ -210,6 +219,14 @@ class Form:
         if not known or known["mark"] != mark or old:
             known = st.session_state[_KEY] = {"key": self.deps.clock.new_id(), "mark": mark}
         return str(known["key"])
+
+
+def _prompt_label(model: Any) -> str:
+    """Prompt, and what may stand in its place, as `wish.check` has it."""
+    if model.image_required and not model.prompt_required:
+        return "Prompt (may be left empty)"
+    instead = [text.plain(words) for words in wish.instead_of_prompt(model)]
+    return f"Prompt (or {' or '.join(instead)})" if instead else "Prompt"
 
 
 def _narrow(field: Field) -> bool:

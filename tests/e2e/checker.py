@@ -20,10 +20,15 @@ RISES = {"rendered": 1, "stored": 2}
 
 def ledger_of(fal_url: str, job_id: str) -> dict[str, Any]:
     """What the provider knows of one take: its webhook URL holds the take's id."""
+    return ledger_at(fal_url, f"/webhook/{job_id}/")
+
+
+def ledger_at(fal_url: str, match: str) -> dict[str, Any]:
+    """What the provider knows of everything that holds this text, in its input or its webhook URL."""
     with requests.Session() as session:
         session.trust_env = False
         answer: dict[str, Any] = session.get(
-            f"{fal_url}/sim/ledger", params={"match": f"/webhook/{job_id}/"}, timeout=20
+            f"{fal_url}/sim/ledger", params={"match": match}, timeout=20
         ).json()
     return answer
 

@@ -11,12 +11,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend.simulator.app import Simulator
+from backend.simulator.config import SimulatorConfig
+from backend.simulator.server import listening
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.drill import LAUNCHER, Drill
+from tests.e2e.drill import LAUNCHER, OWED_S, Drill
 from tests.e2e.points import POINTS, Point, point_called
 from tests.e2e.studio import GOES_ON_S, Studio, eventually
 
@@ -120,15 +124,42 @@ def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(lanes: Lanes) -> None
 def test_a_webhook_that_was_kept_and_not_acknowledged_comes_again_and_is_counted(lanes: Lanes) -> None:
     lanes.judge(point_called("webhook: committed, not acknowledged"))
     sql = (
-        "SELECT verdict, copies FROM delivery JOIN job ON job.id = job_id "
+        "SELECT job_id, verdict, copies FROM delivery JOIN job ON job.id = job_id "
         "WHERE prompt LIKE '%committed, not acknowledged%'"
     )
 
-    def kept() -> list[tuple[str, int]]:
-        found = [row for drill in lanes.drills for row in drill.studio.rows(sql)]
-        return [(row["verdict"], row["copies"]) for row in found]
+    def kept() -> Any:
+        (row,) = [row for drill in lanes.drills for row in drill.studio.rows(sql)]
+        return row
 
-    eventually(lambda: kept() == [("applied", 2)])
+    def arrived() -> int:
+        """How often it came, by the provider's own account: cut off once, then acknowledged."""
+        fal_url = str(lanes.drills[0].studio.settings["FAL_QUEUE_URL"])
+        (delivery,) = ledger_of(fal_url, kept()["job_id"])["deliveries"]
+        statuses = [attempt["status"] for attempt in delivery["attempts"]]
+        assert set(statuses) <= {None, 200}
+        return 1 + statuses.count(200)
+
+    assert kept()["verdict"] in ("applied", "no_effect")  # a poll at the same moment may be first
+    eventually(lambda: kept()["copies"] == arrived() > 1, within_s=OWED_S)
+
+
+def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -> None:
+    """A webhook of an earlier take that comes again late would be killed in place of the armed one's."""
+    config = SimulatorConfig(
+        data_dir=tmp_path / "fal", pace=0.05, small=True, seed=7, webhook_retries_s=(200.0,)
+    )
+    with listening(config) as slow_fal:
+        drill = Drill(Studio(tmp_path / "studio", slow_fal.url, FIRST_POLL_S=1))
+        try:
+            drill.ready()
+            drill.killed_at(point_called("webhook: written"))
+            drill.ready()
+            (owed,) = slow_fal.ledger.deliveries()
+            assert owed.done
+            assert [attempt["status"] for attempt in owed.attempts] == [None, 200]
+        finally:
+            drill.studio.close()
 
 
 def test_after_the_drill_nothing_is_lost_and_nothing_lies_about(lanes: Lanes) -> None:

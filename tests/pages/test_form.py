@@ -12,6 +12,8 @@ from pages.ui import fields
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, words
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
+SEVERAL_MODEL = "fal-ai/veo3.1/reference-to-video"
+COUNTED_MODEL = "bytedance/seedance-2.0/fast/reference-to-video"
 TAIL_MODEL = "fal-ai/kling-video/v2.5-turbo/pro/image-to-video"
 
 
@@ -179,9 +181,78 @@ def test_a_duration_is_the_same_however_a_model_writes_it(given, options, found)
     assert type(field.counterpart(given)) is type(found)
 
 
-def _other() -> bytes:
+def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(visit, desk):
+    app = filled(visit, PHOTO_MODEL, "Walk on")
+    assert "At least 300 × 300 px" in words(app)
+    app.file_uploader[0].upload("small.jpg", _other((200, 150))).run()
+    assert "Image is 200 × 150 px; " in words(app)
+    assert "needs at least 300 × 300\\: take a larger one" in words(app)
+    app.button(key="generate").click().run()
+    assert desk.count() == 0
+    assert app.text_area(key="form:prompt").value == "Walk on"
+    assert app.session_state["form:image"] == photos.list_uploads(desk.deps, LOCAL)[0].id
+
+
+def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk, photo):
+    earlier = photos.create_upload(desk.deps, LOCAL, photo, file_name="first picture of a take.png")
+    app = filled(visit, SEVERAL_MODEL, "They meet")
+    app.button(key="generate").click().run()
+    assert ":red[:material/error: Image urls is missing" in words(app)
+    for colour in ("navy", "teal"):
+        app.file_uploader[0].upload(f"{colour}.jpg", _other(colour=colour)).run()
+    slot = ":image_urls"
+    app.button(key=f"use-photo-{earlier.id}{slot}").click().run()
+    navy, teal = (one.id for one in reversed(photos.list_uploads(desk.deps, LOCAL)[:2]))
+    app.button(key=f"photo-forward{slot}-2").click().run()
+    app.button(key=f"remove-photo{slot}-2").click().run()
+    app.button(key="generate").click().run()
+    job = desk.newest()
+    assert job.images == {"image_urls": [navy, earlier.id]}
+
+    app = visit(**{"from": job.id})
+    app.button(key="generate").click().run()
+    again = desk.newest()
+    assert again.id != job.id
+    assert again.images == {"image_urls": [navy, earlier.id]}
+    assert teal not in again.images["image_urls"]
+    choose(app, MODEL)
+    assert "Left out: the photos in images" in _said(app)
+
+
+def test_a_file_among_several_that_is_no_photo_is_said_and_the_others_are_kept(visit, desk):
+    app = filled(visit, SEVERAL_MODEL, "They meet")
+    app.file_uploader[0].upload("navy.jpg", _other()).run()
+    app.file_uploader[0].upload("broken.jpg", _other()[:200]).run()
+    assert app.error
+    app.button(key="generate").click().run()
+    assert len(desk.newest().images["image_urls"]) == 1
+
+
+def test_a_list_that_is_full_offers_no_more_room(visit, desk, photo):
+    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="look.jpg")
+    app = filled(visit, COUNTED_MODEL, "They meet")
+    for _ in range(9):
+        app.button(key=f"use-photo-{upload.id}:image_urls").click().run()
+    assert "9 of 9" in words(app)
+    assert not app.file_uploader
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        (MODEL, "Prompt (or multi prompt)"),
+        (PHOTO_MODEL, "Prompt (may be left empty)"),
+        (SEED_MODEL, "Prompt"),
+        ("fal-ai/wan/v2.7/image-to-video", "Prompt (or a photo)"),
+    ],
+)
+def test_the_prompts_label_says_what_may_stand_in_its_place(visit, model, label):
+    assert filled(visit, model).text_area(key="form:prompt").label == label
+
+
+def _other(size=(640, 480), colour="navy") -> bytes:
     raw = io.BytesIO()
-    Image.new("RGB", (640, 480), "navy").save(raw, "JPEG")
+    Image.new("RGB", size, colour).save(raw, "JPEG")
     return raw.getvalue()
 
 

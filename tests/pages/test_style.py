@@ -78,3 +78,25 @@ def test_words_of_a_person_are_text_and_never_markup(visit, desk):
     app = visit(PAGE)
     drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
     assert not any(":red[z]" in text or "](http" in text for text in drawn)
+
+
+def test_a_words_example_is_shown_in_the_form_and_words_are_chosen_by_their_examples(visit, desk):
+    assert not [key for key in visit().button if (key.key or "").startswith("use-word-")]
+    pan, still = word(desk, "Pan"), word(desk, "Still")
+    take = desk.take("stored")
+    for one in (pan, still):
+        style.save_word(
+            desk.deps, LOCAL, axis=one.axis, label=one.label, words=one.words, word_id=one.id, example=take.id
+        )
+    app = visit()
+    app.button(key=f"use-word-{pan.id}").click().run()
+    assert app.selectbox(key="form:style:camera").value == "Pan"
+    assert f"Example of {pan.label}" in alts(app)
+    style.retire_word(desk.deps, LOCAL, still.id)
+    assert not [key for key in visit().button if key.key == f"use-word-{still.id}"]
+
+
+def alts(app) -> list[str]:
+    """How the pictures on the page are described, popovers included."""
+    found = [image.proto.imgs for image in app.get("image")]
+    return [picture.alt for pictures in found for picture in pictures]

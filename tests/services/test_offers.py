@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import CatalogUnread, Interrupted, InvalidRequest, NotAllowed
+from backend.providers import fal_pages
 from backend.services import library, offers, refreshes
 from backend.services.deps import Deps
 from backend.services.refreshes import Going
@@ -75,7 +76,7 @@ def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     sim.offer.entries |= {
         f"new/m{n}": {**sim.offer.entries[MODEL], "endpoint_id": f"new/m{n}"} for n in range(60)
     }
-    fault(sim, name, match=match, times=1)
+    fault(sim, name, match=match, times=1 + fal_pages.AGAIN)
 
     with pytest.raises(CatalogUnread):
         refresh(deps)
@@ -83,7 +84,26 @@ def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     assert {model.id: model for model in another(deps).catalog.search()} == before
     assert offers.refreshed_at(deps) == at
     assert refreshes.last_refresh(deps).going == Going.FAILED
+    requests.delete(f"{sim.url}/sim/faults", timeout=5)
     assert refresh(deps).endpoints == len(sim.offer.entries)
+
+
+def test_a_busy_fal_is_asked_again_and_the_catalogue_is_whole(deps, sim):
+    for match in ("cursor=", "pricing"):
+        fault(sim, "catalog-http=429", "retry-after=0", match=match, times=2)
+    brought = refresh(deps)
+    assert brought.endpoints == len(sim.offer.entries)
+    assert brought.priced == sum(sim.offer.price(name) is not None for name in sim.offer.entries)
+
+
+def test_one_endpoint_whose_price_is_refused_is_without_a_price_and_says_so(deps, sim):
+    fault(sim, "catalog-http=404", match="turbo%2Fpro%2Ftext-to-video", times=99)
+    refresh(deps)
+    model, other = deps.catalog.get(MODEL), deps.catalog.get(MODEL.replace("text-", "image-"))
+    assert model.price is None
+    assert model.usable
+    assert "gave no price" in model.price_note
+    assert other.price is not None
 
 
 def test_nobody_there_leaves_the_catalogue_that_came_with_the_program(deps):
@@ -212,6 +232,12 @@ def asked(sim: Simulator) -> int:
 
 
 @pytest.fixture(autouse=True)
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two questions; how long they are is told by the tests of the reading itself."""
+    monkeypatch.setattr(fal_pages, "FIRST_WAIT_S", 0.01)
+
+
+@pytest.fixture(autouse=True)
 def seen(sim: Simulator) -> None:
     sim.seen_refreshes = []
     question = sim.catalog_faults
@@ -237,7 +263,7 @@ def test_a_worker_refreshes_once_a_day_by_itself(hands, sim):
 
 def test_after_a_failure_it_is_tried_again_in_an_hour(hands, sim):
     deps, clock = hands
-    fault(sim, "catalog-http=503", times=1)
+    fault(sim, "catalog-http=503", match="image-to-video", times=1 + fal_pages.AGAIN)
     for minutes in (0, 30, 29):
         clock.at += timedelta(minutes=minutes)
         refreshes.refresh_when_due(deps, by_itself=True)

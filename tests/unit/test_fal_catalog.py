@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from backend.domain.errors import CatalogUnread
-from backend.providers import fal_catalog
+from backend.providers import fal_catalog, fal_pages
 from backend.providers.catalog import Catalog, VideoModel, model_from
+from backend.providers.fal_pages import Answered
 
 INPUT = {"type": "object", "properties": {"prompt": {"type": "string"}}}
 
@@ -26,8 +27,10 @@ class Fal:
     def __init__(self, *pages: Any, prices: Any = None) -> None:
         self.pages, self.prices = pages, prices or []
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.lines: list[str] = []
+        self.waits: list[float] = []
 
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
         asked = dict(query)
         self.asked.append((path, asked))
         if path.endswith("pricing"):
@@ -36,10 +39,10 @@ class Fal:
             answer = {"models": []}
         else:
             answer = self.pages[int(asked.get("cursor", "0"))]
-        return answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
+        return Answered(*answer) if isinstance(answer, tuple) else Answered(200, json.dumps(answer).encode())
 
     def read(self) -> dict[str, VideoModel]:
-        entries = fal_catalog.read(self.ask, told=lambda line: None)
+        entries = fal_catalog.read(self.ask, told=self.lines.append, wait=self.waits.append)
         return {entry["endpoint_id"]: model_from(entry) for entry in entries}
 
 
@@ -80,15 +83,15 @@ def test_a_page_that_cannot_be_read_spoils_the_whole_catalogue_and_is_named(page
 
 def test_a_listing_without_an_end_is_given_up():
     class Endless(Fal):
-        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
             self.asked.append((path, dict(query)))
             page = {"models": [listed("a/one")], "next_cursor": f"c{len(self.asked)}"}
-            return 200, json.dumps(page).encode()
+            return Answered(200, json.dumps(page).encode())
 
     fal = Endless()
     with pytest.raises(CatalogUnread, match="last page"):
         fal.read()
-    assert len(fal.asked) == fal_catalog.MOST_PAGES
+    assert len(fal.asked) == fal_pages.MOST_PAGES
 
 
 def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
@@ -107,11 +110,11 @@ def test_a_failure_at_the_prices_spoils_the_whole_catalogue():
 
 
 def test_nobody_there_is_said():
-    def refused(path: str, query: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+    def refused(path: str, query: Sequence[tuple[str, str]]) -> Answered:
         raise httpx.ConnectError("refused")
 
     with pytest.raises(CatalogUnread, match=r"could not be asked \(ConnectError\)"):
-        fal_catalog.read(refused, told=lambda line: None)
+        fal_catalog.read(refused, told=lambda line: None, wait=lambda seconds: None)
 
 
 def deep(levels: int) -> Any:
@@ -198,7 +201,7 @@ def test_a_price_that_cannot_be_read_is_no_price_and_the_model_stays(price: dict
 
 
 def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fal_catalog, "ANSWER_MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(fal_pages, "ANSWER_MAX_BYTES", 1 << 20)
     sent = []
 
     def drip() -> Any:
@@ -208,7 +211,7 @@ def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
     with httpx.Client(transport=transport) as client, pytest.raises(CatalogUnread, match="more than 1 MiB"):
-        fal_catalog.read(fal_catalog.asking(client, "http://fal"), told=lambda line: None)
+        fal_catalog.read(fal_pages.asking(client, "http://fal"), told=lambda line: None)
     assert len(sent) < 20
 
 
@@ -234,3 +237,122 @@ def test_limits_as_openapi_3_0_writes_them_are_understood():
     assert model.usable, model.reason
     assert "params.scale" in catalog.check_params(model, {"scale": 0})
     assert catalog.check_params(model, {"scale": 9}) == {}
+
+
+# -- when fal has no time -------------------------------------------------------------------------
+
+
+class Busy(Fal):
+    """Answers with these first, whatever is asked."""
+
+    def __init__(self, *first: Any, pages: Any = None, **more: Any) -> None:
+        super().__init__(*(pages or [{"models": [listed("a/one")]}]), **more)
+        self.first = list(first)
+
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+        if not self.first:
+            return super().ask(path, query)
+        self.asked.append((path, dict(query)))
+        answer = self.first.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Answered(*answer)
+
+
+def test_fal_is_asked_again_after_as_long_as_it_says():
+    fal = Busy((429, b"slow down", 2.5), (503, b""), httpx.RemoteProtocolError("gone"))
+    assert list(fal.read()) == ["a/one"]
+    assert fal.waits == [1.0, 1.0, 0.5, 1.0, 1.0, 1.0]
+    assert "/v1/models answered 429; asked again in 2 s" in fal.lines
+
+
+@pytest.mark.parametrize("trouble", [(429, b"", 0.0), (500, b""), httpx.ConnectError("refused")])
+def test_asking_again_comes_to_an_end(trouble: Any):
+    fal = Busy(*[trouble] * 99)
+    with pytest.raises(CatalogUnread):
+        fal.read()
+    assert len(fal.asked) == 1 + fal_pages.AGAIN
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 302])
+def test_an_answer_that_will_not_change_is_not_asked_for_again(status: int):
+    fal = Busy(*[(status, b"")] * 99)
+    with pytest.raises(CatalogUnread, match=f"answered {status}"):
+        fal.read()
+    assert len(fal.asked) == 1
+
+
+def test_a_longer_wait_than_anybody_waits_is_not_begun():
+    fal = Busy((429, b"", 3600.0))
+    with pytest.raises(CatalogUnread, match="answered 429"):
+        fal.read()
+    assert fal.waits == []
+
+
+def test_all_waits_of_a_refresh_together_come_to_an_end():
+    many = [{"models": [listed(f"a/m{n}")], "next_cursor": str(n + 1)} for n in range(20)]
+
+    class Slow(Fal):
+        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+            again = len(self.asked) % 2
+            answer = super().ask(path, query)
+            return answer if again else Answered(429, b"", 50.0)
+
+    fal = Slow(*many)
+    with pytest.raises(CatalogUnread, match="answered 429"):
+        fal.read()
+    assert sum(fal.waits) == fal_pages.WAITS_MAX_S
+
+
+def test_a_wait_can_be_stopped():
+    class Stopped(Exception):
+        pass
+
+    def told(line: str) -> None:
+        if "again in 8 s" in line:
+            raise Stopped
+
+    waits: list[float] = []
+    with pytest.raises(Stopped):
+        fal_catalog.read(Busy((429, b"", 10.0)).ask, told=told, wait=waits.append)
+    assert waits == [1.0, 1.0]
+
+
+class Unsure(Fal):
+    """Refuses every batch of prices with one of these names in it."""
+
+    def __init__(self, names: list[str], unknown: set[str], status: int = 404) -> None:
+        super().__init__({"models": [listed(name) for name in names]})
+        self.unknown, self.status = unknown, status
+
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+        if not path.endswith("pricing"):
+            return super().ask(path, query)
+        self.asked.append((path, dict(query)))
+        names = [value for name, value in query if name == "endpoint_id"]
+        if self.unknown & set(names):
+            return Answered(self.status, b'{"error": {"type": "not_found", "message": "No such endpoint"}}')
+        prices = [{"endpoint_id": name, "unit": "second", "unit_price": 0.1} for name in names]
+        return Answered(200, json.dumps({"prices": prices}).encode())
+
+
+def test_one_name_whose_price_is_refused_costs_no_other_its_price():
+    names = [f"a/m{n:02}" for n in range(30)]
+    found = Unsure(names, {"a/m07", "a/m29"}).read()
+    unpriced = {name for name, model in found.items() if model.price is None}
+    assert unpriced == {"a/m07", "a/m29"}
+    assert {found[name].price_note for name in unpriced} == {fal_catalog.NO_PRICE}
+    assert found["a/m08"].price_note is None
+
+
+def test_a_refusal_of_the_whole_call_is_not_taken_for_one_of_its_names():
+    with pytest.raises(CatalogUnread, match="answered 403"):
+        Unsure(["a/one", "a/two"], {"a/one"}, status=403).read()
+
+
+def test_a_fal_that_knows_no_name_at_all_is_not_asked_for_ever():
+    names = [f"a/m{n:03}" for n in range(400)]
+    fal = Unsure(names, set(names))
+    with pytest.raises(CatalogUnread, match="answered 404"):
+        fal.read()
+    assert len(fal.asked) < fal_catalog.MOST_HALVES + 50

@@ -1,0 +1,158 @@
+"""What a model says of its photos: read where the wording leaves no doubt, joined with what is known."""
+
+import pytest
+
+from backend.providers import catalog_photos, catalog_stated
+from backend.providers.catalog import model_from
+from backend.providers.catalog_photos import PhotoLimits, limits_of
+
+MB = 1024 * 1024
+KLING = (
+    "Image to use as the first frame of the video.\n\nMax file size: 10.0MB, Min width: 300px, Min height: "
+    "300px, Min aspect ratio: 0.40, Max aspect ratio: 2.50, Timeout: 20.0s"
+)
+WHO = "Kling"
+
+
+def stated(description, **more):
+    found = catalog_stated.limits({"type": "string", "description": description, **more})
+    return {name: value for name, value in found.items() if name != "source"}
+
+
+def test_fals_own_line_of_limits_is_read_whole():
+    assert stated(KLING) == {
+        "max_bytes": 10 * MB, "min_width": 300, "min_height": 300, "min_ratio": 0.4, "max_ratio": 2.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("description", "found"),
+    [
+        ("The last frame. Supported formats: JPEG, PNG, WebP. Max 30 MB.",
+         {"max_bytes": 30 * MB, "types": ["image/jpeg", "image/png", "image/webp"]}),
+        ("JPEG or PNG, at least 300 px a side, up to 50 MB.",
+         {"max_bytes": 50 * MB, "min_width": 300, "min_height": 300}),
+        ("Minimum resolution of 640x480 pixels", {"min_width": 640, "min_height": 480}),
+        ("Maximum width: 4096 pixels; maximum height: 2160 pixels", {"max_width": 4096, "max_height": 2160}),
+        ("Accepted image formats are jpg and png", {"types": ["image/jpeg", "image/png"]}),
+    ],
+)  # fmt: skip
+def test_plain_limits_are_read(description, found):
+    assert stated(description) == found
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Recommended at least 720x720 pixels.",
+        "The first frame, 720p or finer, wide or tall.",
+        "Total size of all images up to 50 MB.",
+        "Ideally, min width: 1024px.",
+        "Reference videos. Max 50 MB for videos.",
+        "Images with min width: 300px are resized.",
+        "If given, max 10 MB.",
+        "Max aspect ratio: 16:9",
+        "Max 10",
+        "Supported formats: anything that a browser shows",
+        "Min width: 300px. Min width: 400px.",
+        "Min aspect ratio: 3.0, Max aspect ratio: 2.0",
+        "URL of the image to be used for the video",
+        "Up to 4 images, 12 MP each",
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_not_read(description):
+    assert stated(description) == {}
+
+
+def test_the_description_of_a_lists_items_counts_too():
+    prop = {"type": "array", "items": {"type": "string", "description": KLING}}
+    assert catalog_stated.limits(prop)["min_width"] == 300
+
+
+def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
+    properties = {"image_url": {"type": "string", "description": "Max 20 MB."}, "prompt": {"type": "string"}}
+    noted = {
+        "image_url": {"max_bytes": 10 * MB, "min_width": 300, "source": "a page"},
+        "prompt": {"min_width": 9},
+    }
+    found = catalog_photos.limits(properties, noted)
+    assert found == {
+        "image_url": {
+            "min_width": 300, "max_bytes": 20 * MB, "source": "the model's own description; a page",
+        }
+    }  # fmt: skip
+
+
+def test_a_model_without_a_word_about_its_photos_has_no_limits():
+    model = model_from(
+        {
+            "endpoint_id": "a/b",
+            "input": {"properties": {"image_url": {"type": "string", "description": "One."}}},
+        }
+    )
+    assert model.photo_limits == {}
+    assert fault(PhotoLimits(), width=1, height=9000, size_bytes=99 * MB, content_type="image/bmp") is None
+
+
+@pytest.mark.parametrize(
+    "nonsense", [None, 5, [], {"min_width": "300"}, {"min_width": -1}, {"max_bytes": True}]
+)
+def test_limits_that_make_no_sense_limit_nothing(nonsense):
+    assert limits_of(nonsense) == PhotoLimits()
+
+
+def test_a_photo_that_is_too_small_is_refused_with_numbers_and_what_to_do():
+    limits = limits_of({"min_width": 300, "min_height": 300})
+    said = fault(limits, width=200, height=150)
+    assert said == "is 200 × 150 px; Kling needs at least 300 × 300: take a larger one"
+    assert fault(limits, width=300, height=300) is None
+    assert fault(limits, width=299, height=4000)
+
+
+@pytest.mark.parametrize(
+    ("limits", "photo", "said"),
+    [
+        ({"max_width": 4000, "max_height": 3000}, {"width": 4001},
+         "is 4001 × 600 px; Kling takes at most 4000 × 3000: take a smaller one"),
+        ({"min_ratio": 0.4, "max_ratio": 2.5}, {"width": 1900},
+         "is 1900 × 600 px, 3.17 times as wide as tall; Kling takes 0.4 to 2.5 times: crop it"),
+        ({"min_ratio": 0.4, "max_ratio": 2.5}, {"width": 200},
+         "is 200 × 600 px, 0.33 times as wide as tall; Kling takes 0.4 to 2.5 times: crop it"),
+        ({"max_bytes": 10 * MB}, {"size_bytes": 12 * MB + 1},
+         "has 12.1 MB; Kling takes at most 10 MB: save it smaller"),
+        ({"types": ["image/jpeg"]}, {"content_type": "image/png"},
+         "is a PNG; Kling takes JPEG: save it as that"),
+    ],
+)  # fmt: skip
+def test_every_limit_is_said_with_what_was_given(limits, photo, said):
+    assert fault(limits_of(limits), **photo) == said
+
+
+def test_the_limits_are_a_line_for_people():
+    limits = limits_of({**stated(KLING), "types": ["image/jpeg", "image/png", "image/webp"]})
+    assert limits.said() == (
+        "At least 300 × 300 px · 0.4 to 2.5 times as wide as tall · up to 10 MB · JPEG, PNG or WebP"
+    )
+    assert PhotoLimits().said() == ""
+
+
+def test_fields_that_take_several_photos_are_told_from_those_that_take_one_or_none():
+    text = {"type": "string"}
+    properties = {
+        "image_url": text,
+        "image_urls": {"type": "array", "items": text},
+        "reference_image_urls": {
+            "anyOf": [{"type": "array", "items": text, "maxItems": 7}, {"type": "null"}]
+        },
+        "images": {"type": "array", "items": {"type": "object"}},
+        "video_urls": {"type": "array", "items": text},
+        "voices": {"type": "array", "items": text},
+        "side_image_url": text,
+    }
+    assert catalog_photos.several(properties) == ["image_urls", "reference_image_urls"]
+    assert catalog_photos.further(properties, None) == ["image_url", "side_image_url"]
+
+
+def fault(limits, **photo):
+    whole = {"width": 800, "height": 600, "size_bytes": 1000, "content_type": "image/jpeg", **photo}
+    return limits.fault(WHO, **whole)
