@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.common import show
 
-NAMES = ("starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "blocking")
+NAMES = ("starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "blocking", "workers")
 
 
 def main() -> int:
