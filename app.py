@@ -43,6 +43,10 @@ refused = dashboard.refusal(st.get_option("server.address"), open_dashboard=sett
 if refused:
     sys.exit(refused)
 _on_the_right_port(settings.dashboard_port)
+if (
+    config.get_where_defined("server.cookieSecret") == "<default>"
+):  # by itself every process makes one of its own
+    config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
 app = st.App(
     "pages/frame.py", routes=dashboard.routes(_deps), middleware=dashboard.middleware(settings.media_url)

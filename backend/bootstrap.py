@@ -12,6 +12,7 @@ from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
 from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.offers import LiveCatalog
+from backend.services.restored import settle
 from backend.settings import Settings, load
 from backend.store.engine import Store
 from backend.store.migrate import check, migrate
@@ -70,10 +71,13 @@ def _carrier(store: Store, clock: Clock, providers: list[Provider]) -> Carrier:
 def open_deps(settings: Settings | None = None) -> Deps:
     """As `build_deps`, with settings from the environment and the database at its newest schema.
 
+    A database that is a restored copy is settled before anything is done with it.
+
     Raises:
         SettingsError: names what stops the start.
     """
     deps = build_deps(settings or load())
     migrate(deps.store)
     check(deps.store, deps.clock.now)
+    settle(deps)
     return deps

@@ -13,6 +13,7 @@ from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
 from backend.services import access
 from backend.settings import Settings, load
+from backend.store.migrate import migrate as upgrade
 
 app = typer.Typer(
     help="Dailies: the studio where a team generates AI video takes and never loses one.",
@@ -85,8 +86,6 @@ def simulator() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe from several processes at once."""
-    from backend.store.migrate import migrate as upgrade
-
     deps = build_deps(load())
     typer.echo(f"The database is at schema {upgrade(deps.store)}.")
 
@@ -181,6 +180,55 @@ def verify() -> None:
     typer.echo(f"Verified {found.checked} files: {found.whole} whole, {len(found.bad)} missing or altered.")
     for line in found.bad:
         typer.echo(f"  {line}")
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to; an older backup there is updated.")],
+) -> None:
+    """Copy database, files and secret into a folder, while everything runs."""
+    from backend.services.backup import back_up
+
+    done = back_up(open_deps(), folder, told=lambda line: typer.echo(line, err=True))
+    typer.echo(f"Backed up to {folder}: {done.files} files, {done.new_files} of them new.")
+    if not done.has_secret:
+        typer.echo("SECRET_KEY comes from the settings: keep it as safe as this backup.")
+    _bad(done.bad)
+
+
+@app.command()
+def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` filled.")]) -> None:
+    """Put a backup in the place of nothing; what may have been sent since is held, not sent again."""
+    from backend.services.backup import restore as bring_back
+    from backend.services.restored import settle
+
+    deps = build_deps(load())
+    done = bring_back(deps, folder, told=lambda line: typer.echo(line, err=True))
+    upgrade(deps.store)
+    held = settle(deps) or 0
+    typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
+    typer.echo("Now run: python -m backend verify")
+    _bad(done.bad)
+
+
+@app.command()
+def restored() -> None:
+    """After other tools restored a database: hold what may have been sent since, before anything runs."""
+    from backend.services.restored import hold_unsent, settle
+
+    deps = build_deps(load())
+    upgrade(deps.store)
+    held = settle(deps)
+    held = hold_unsent(deps) if held is None else held
+    typer.echo(f"{held} takes are held, as they may have been sent and paid since the copy was made.")
+
+
+def _bad(lines: list[str]) -> None:
+    """Say what is missing, and fail."""
+    for line in lines:
+        typer.echo(f"  {line}", err=True)
+    if lines:
+        raise typer.Exit(1)
 
 
 def main() -> int:

@@ -3,25 +3,28 @@
 Names, defaults and meanings are public: README and docs list them.
 """
 
-import ipaddress
-import os
-import re
-import secrets
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from backend.addresses import check_allowed, is_public_https
+from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
+from backend.secret_files import SecretFiles, Unread, kept_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
-
-_HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -32,7 +35,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    database_url: str = ""
+    database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
     public_url: str = ""  #: empty: this machine's loopback at PORT
     media_url: str = ""
@@ -65,13 +68,34 @@ class Settings(BaseSettings):
     lease_s: float = Field(15.0, ge=3, le=3600)
     first_poll_s: float | None = Field(None, gt=0, le=86400)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code wins, then files of secrets, the environment, `.env`."""
+        read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
+        files = SecretFiles(settings_cls, [source.env_vars for source in read])
+        return init_settings, files, env_settings, dotenv_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, Unread):
+            raise ValueError(value.why)
+        return value
+
     @field_validator("fetch_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         for part in value:
-            _check_allowed(part)
+            check_allowed(part)
         return value
 
     @field_validator("blackbox_models", mode="before")
@@ -180,7 +204,7 @@ class Settings(BaseSettings):
 
         A provider on loopback (the simulator, a test) reaches whatever this machine reaches.
         """
-        return is_loopback(urlsplit(self.fal_queue_url).hostname) or _is_public_https(self.public_url)
+        return is_loopback(urlsplit(self.fal_queue_url).hostname) or is_public_https(self.public_url)
 
     @property
     def first_poll(self) -> float:
@@ -188,27 +212,6 @@ class Settings(BaseSettings):
         if self.first_poll_s is not None:
             return self.first_poll_s
         return 60.0 if self.webhooks_reach_us else 5.0
-
-
-def is_loopback(host: str | None) -> bool:
-    """Does this host name or address mean this machine?"""
-    if host in {"localhost", "localhost.localdomain"}:
-        return True
-    try:
-        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_public_https(url: str) -> bool:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https" or is_loopback(host) or "." not in host.strip("."):
-        return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
 
 
 def load(**given: Any) -> Settings:
@@ -226,7 +229,7 @@ def load(**given: Any) -> Settings:
         raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir / "secret_key")
+        key = settings.secret_key.get_secret_value() or kept_secret(settings.data_dir / "secret_key")
     except OSError as error:
         raise SettingsError(
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
@@ -247,22 +250,13 @@ def _checked_server(url: str) -> str:
         _ = parts.port  # a malformed port raises ValueError here
     except ValueError:
         raise ValueError(
-            "is no URL: is the port a number, and is every @ : / ? # of the password written as %40, …?"
+            "is no URL: is the port a number, is every @ : / ? # of the password written as %40 and so on?"
         ) from None
     if not parts.path.strip("/"):
         raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
     if parts.fragment or "/" in parts.path.strip("/"):
         raise ValueError("has a / or # too many: write those of a password as %2F and %23")
     return url
-
-
-def _check_allowed(part: str) -> None:
-    """Refuse what is neither `host`, `host:port` nor a CIDR."""
-    try:
-        ipaddress.ip_network(part)
-    except ValueError:
-        if "/" in part or not _HOST_PORT.fullmatch(part):
-            raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
 
 
 def _port_or(usual: int, value: Any) -> str:
@@ -277,25 +271,3 @@ def _name(loc: tuple[int | str, ...]) -> str:
 
 def _reason(item: Any) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
-
-
-def _kept_secret(path: Path) -> str:
-    """The secret in this file; made on first use, so that several processes agree on one.
-
-    The content is written to a file of its own and linked into place: whoever links first wins,
-    and nobody ever reads a half-written secret.
-    """
-    while not path.exists():
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(errors="replace").strip()

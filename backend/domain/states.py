@@ -39,6 +39,7 @@ class JobEvent(StrEnum):
     FINISHED = "finished"  #: the provider has a video for it
     ERRORED = "errored"  #: the provider tried and failed
     SAVED = "saved"  #: the file is whole and ours
+    RESTORED = "restored"  #: the database is an older copy: it may have been sent since
     LOST = "lost"  #: the provider finished, and no longer has what it made
     CANCELLED = "cancelled"  #: a person stopped it
 
@@ -55,6 +56,7 @@ TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.STARTED: (frozenset({S.QUEUED}), S.RUNNING),
     E.REQUEUED: (frozenset({S.RUNNING}), S.QUEUED),
     E.FORGOTTEN: (frozenset({S.QUEUED, S.RUNNING}), S.HELD),
+    E.RESTORED: (frozenset({S.CREATED}), S.HELD),
     E.FINISHED: (frozenset(S) - {S.RENDERED, S.STORED}, S.RENDERED),
     E.ERRORED: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING, S.HELD}), S.FAILED),
     E.SAVED: (frozenset({S.RENDERED}), S.STORED),

@@ -115,7 +115,14 @@ class Store:
             StoreUnavailable: the database can't be used now.
         """
         try:
-            with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            with (
+                self._reader.connect() as connection,
+                Session(
+                    connection, expire_on_commit=False, autoflush=False, info={"connection": connection}
+                ) as session,
+            ):
+                if not connection.in_transaction():
+                    connection.begin()
                 yield session
         except SQLAlchemyError as error:
             self._judge(error)
@@ -159,7 +166,13 @@ class Store:
 def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
     """A session in a transaction that somebody else ends."""
     mode: Any = "rollback_only"
-    session = Session(connection, expire_on_commit=False, autoflush=not shared, join_transaction_mode=mode)
+    session = Session(
+        connection,
+        expire_on_commit=False,
+        autoflush=not shared,
+        join_transaction_mode=mode,
+        info={"connection": connection},
+    )
     try:
         yield session
     finally:

@@ -194,8 +194,7 @@ def move(
     statement = _move(event, frozenset(fresh), owned=owner is not None)
     given = {f"new_{name}": value for name, value in fresh.items()}
     guard = {"old_id": job_id} if owner is None else {"old_id": job_id, "old_owner": owner}
-    done = statement.run(session, given | guard)
-    if done.rowcount == 0:
+    if statement.run(session, given | guard) == 0:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
     _write_down(session, job_id, event, target, at=at, by=by, note=note)
     if target in UNPAID_ENDS and (fresh["error"] or {}).get("charged") == "no":

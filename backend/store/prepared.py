@@ -5,11 +5,13 @@ writes the SQL and knows how values travel, once for each kind of database; each
 driver. For the few statements on the hot paths; everything else goes through the session as usual.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 Convert = Callable[[Any], Any]
@@ -27,10 +29,10 @@ class Prepared:
         self._columns = columns
         self._made: dict[str, _Made] = {}
 
-    def run(self, session: Session, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it with these values of its parameters; what comes back is as the driver gives it."""
-        connection = session.connection()
-        return self._for(connection).run(connection, values)
+    def run(self, session: Session, values: Mapping[str, Any]) -> int:
+        """Run it with these values of its parameters; returns how many rows it changed."""
+        connection = _connection(session)
+        return int(self._for(connection).run(connection, values).rowcount)
 
     def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
         """The first row, each value as its column's type says; None when there is none."""
@@ -39,7 +41,7 @@ class Prepared:
 
     def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
         """Every row, each value as its column's type says."""
-        connection = session.connection()
+        connection = _connection(session)
         made = self._for(connection)
         return made.read(made.run(connection, values))
 
@@ -65,20 +67,22 @@ class _Made:
         self._statement, self._dialect = statement, dialect
         self._reads: list[tuple[int, Convert]] | None = None
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """What the driver gives back: `rowcount`, and rows to go through."""
         given = [
             convert(value) if convert is not None else value
             for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
         ]
         if self._positional:
-            return connection.exec_driver_sql(self._sql, tuple(given))
+            return _straight(connection, self._sql, given)
         named = dict(zip((name for name, _, _ in self._params), given, strict=True))
         return connection.exec_driver_sql(self._sql, named)
 
-    def read(self, result: CursorResult[Any]) -> list[list[Any]]:
+    def read(self, result: Any) -> list[list[Any]]:
         """Every row that came back, converted."""
         if self._reads is None:  # the driver's codes for the types are known only now
-            codes = [column[1] for column in cast(Any, result.cursor).description]
+            cursor = result.cursor if isinstance(result, CursorResult) else result
+            codes = [column[1] for column in cursor.description]
             self._reads = _reads(self._statement, self._dialect, codes)
         rows = [list(row) for row in result]
         for place, convert in self._reads:
@@ -91,6 +95,23 @@ class _Made:
 def prepared_insert(table: Any, names: frozenset[str]) -> Prepared:
     """The insert of one row that gives these columns; the others get NULL, or the database's own value."""
     return Prepared(table.insert().inline(), columns=sorted(names))
+
+
+def _connection(session: Session) -> Connection:
+    """The session's connection; the store says which it is where that is known, and asking costs more."""
+    known: Connection | None = session.info.get("connection")
+    return session.connection() if known is None else known
+
+
+def _straight(connection: Connection, sql: str, given: list[Any]) -> Any:
+    """To SQLite's driver without the layers between, which take longer than a file needs to answer."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        return driver.execute(sql, given)
+    except sqlite3.Error as error:
+        raise cast(Any, DBAPIError).instance(
+            sql, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def _bind(parameter: Any, dialect: Dialect) -> Convert | None:

@@ -128,9 +128,11 @@ class _Group:
         """Commit for everybody, and tell them; is the connection still of use?"""
         try:
             if self.broken:
-                raise RuntimeError("the transaction was ended by another's trouble")
+                raise OperationalError(
+                    "COMMIT", None, RuntimeError("another's trouble ended the transaction")
+                )
             self._transaction.commit()
-        except Exception as error:
+        except SQLAlchemyError as error:
             self.trouble = error
             self._transaction.close()
         finally:

@@ -4,6 +4,8 @@ Streamlit serves the pages; these routes stand beside them in the same server, s
 everything from one origin, and no file ever passes through Streamlit's memory.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +65,11 @@ def refusal(address: str | None, *, open_dashboard: bool) -> str | None:
         "  server.address: use 127.0.0.1; or\n"
         "  OPEN_DASHBOARD: set it to 1 when something in front of it checks who comes"
     )
+
+
+def cookie_secret(secret_key: str) -> str:
+    """What Streamlit signs its cookies with: the same on every dashboard that has this SECRET_KEY."""
+    return hmac.new(secret_key.encode(), b"dailies dashboard cookies", hashlib.sha256).hexdigest()
 
 
 def _served(file: MediaFile, name: str | None) -> Response:

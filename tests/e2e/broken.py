@@ -123,6 +123,13 @@ def writes_the_row_first() -> None:
     fetch._save, LocalStorage.place = hasty, later  # type: ignore[method-assign]
 
 
+def takes_a_copy_for_the_original() -> None:
+    """A restored database is gone on with as if nothing had happened since it was copied."""
+    from backend import bootstrap
+
+    bootstrap.settle = lambda deps: None
+
+
 BUILDS = {
     build.__name__: build
     for build in (
@@ -134,5 +141,6 @@ BUILDS = {
         acknowledges_first,
         keeps_what_comes,
         writes_the_row_first,
+        takes_a_copy_for_the_original,
     )
 }

@@ -151,10 +151,14 @@ class Studio:
         eventually(lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process)
         return process
 
-    def close(self) -> None:
-        """Afterwards none of its processes is left."""
+    def close_processes(self) -> None:
+        """Afterwards none of its processes is left; its rows and files are."""
         for process in self.processes:
             process.kill()
+
+    def close(self) -> None:
+        """Afterwards none of its processes is left, and no database on a server."""
+        self.close_processes()
         self._ends.close()
 
     # -- as a client sees it ------------------------------------------------------------------

@@ -149,7 +149,7 @@ def ids(answer: TestResponse) -> list[str]:
     return [item["id"] for item in answer.get_json()["items"]]
 
 
-def picture(kind: str = "JPEG", size: tuple[int, int] = (64, 48), **more: Any) -> bytes:
+def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), **more: Any) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, (200, 40, 40)).save(out, kind, **more)
     return out.getvalue()

@@ -25,7 +25,7 @@ def test_a_photo_is_kept_and_can_be_looked_at(studio, kind):
     assert answer.status_code == 201
     told = answer.get_json()
     assert set(told) >= {"id", "sha256", "width", "height"}
-    assert (told["width"], told["height"]) == (64, 48)
+    assert (told["width"], told["height"]) == (640, 480)
     seen = studio.get(told["url"].removeprefix("https://studio.example"), who=None)
     assert seen.content_type == told["content_type"]
     assert hashlib.sha256(seen.get_data()).hexdigest() == told["sha256"]

@@ -100,6 +100,23 @@ def test_a_port_of_the_simulator_at_fault_is_named_alone(monkeypatch, port):
     assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == ["SIMULATOR_PORT"]
 
 
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://u:hidden-word@host/x", "postgresql\\+psycopg://"),
+        ("postgresql+psycopg://u:hidden-word@host", "must name a database"),
+        ("postgresql+psycopg://u:hidden-word@host:port/x", "is the port a number"),
+        ("postgresql+psycopg://u:hidden-word/more@host/x", "%40 and so on|%2F|is no URL"),
+        ("postgresql+psycopg://u:hidden-word@host/x#y", "%23"),
+    ],
+)
+def test_a_malformed_url_of_a_server_is_told_without_its_password(monkeypatch, url, says):
+    with pytest.raises(SettingsError, match=says) as refused:
+        given(monkeypatch, DATABASE_URL=url)
+
+    assert "hidden-word" not in str(refused.value)
+
+
 @pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///:memory:", "sqlite:///?x=1", "sqlite://", "x"])
 def test_a_database_that_would_forget_everything_is_refused(monkeypatch, url):
     with pytest.raises(SettingsError, match="DATABASE_URL"):

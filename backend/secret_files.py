@@ -1,0 +1,103 @@
+"""Secrets from files: `NAME_FILE=/path` stands for `NAME=…`, and a secret of our own is made on first start.
+
+Container secrets and systemd credentials come as files.
+
+A file that can't be used becomes an `Unread` in the place of the value, so that it is told of together
+with every other setting at fault. No message holds what a file holds.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+#: Settings that may come from a file although they are no `SecretStr`: an address may hold a password,
+#: and half a pair of keys belongs beside its other half.
+ALSO = frozenset({"database_url", "aws_access_key_id"})
+#: No secret is longer, in bytes; what is, is some other file.
+LARGEST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Why there is no value. A validator turns it into the setting's own error."""
+
+    why: str
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """The values of every `NAME_FILE` that is given, for settings that may be secret."""
+
+    def __init__(self, settings_cls: type[BaseSettings], given: Iterable[Mapping[str, str | None]]) -> None:
+        super().__init__(settings_cls)
+        #: The first that has a name wins, and an empty value counts as not given.
+        self._given = [{name.lower(): value for name, value in part.items() if value} for part in given]
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """(the value or None, the setting's name, False: it is plain text)."""
+        path = self._find(f"{field_name}_file")
+        if path is None or not may_be_file(field_name, field):
+            return None, field_name, False
+        if self._find(field_name) is not None:
+            name = field_name.upper()
+            return Unread(f"is given twice, as {name} and as {name}_FILE; remove one"), field_name, False
+        return _secret_in(f"{field_name.upper()}_FILE", Path(path)), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Setting -> its value, for those that are given by a file."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _find(self, name: str) -> str | None:
+        return next((part[name] for part in self._given if name in part), None)
+
+
+def may_be_file(name: str, field: FieldInfo) -> bool:
+    """May this setting be given as `NAME_FILE`?"""
+    return field.annotation in (SecretStr, SecretStr | None) or name in ALSO
+
+
+def _secret_in(name: str, path: Path) -> str | Unread:
+    """The one line of a file, without white space around it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        text = content.decode().strip()
+    except OSError as error:
+        return Unread(f"{name} names {path}, which can't be read ({error.strerror or error})")
+    except UnicodeDecodeError:
+        return Unread(f"{name} names {path}, which holds no text")
+    if len(content) > LARGEST_BYTES or len(text.splitlines()) > 1 or "\0" in text:
+        return Unread(f"{name} names {path}, which holds more than one line: it must hold the secret alone")
+    return text or Unread(f"{name} names {path}, which is empty")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file; made on first use, so that several processes agree on one.
+
+    The content is written to a file of its own and linked into place: whoever links first wins,
+    and nobody ever reads a half-written secret.
+    """
+    while not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(errors="replace").strip()

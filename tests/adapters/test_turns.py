@@ -1,0 +1,216 @@
+"""Transactions that share a commit: nobody hears of success before it, nor pays for another's fault."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.domain.errors import StoreUnavailable
+from backend.models import Fact
+from backend.store import facts, turns
+from backend.store.engine import Store
+from backend.store.migrate import migrate
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(f"sqlite:///{tmp_path / 'dailies.db'}")
+    migrate(made)
+    yield made
+    made.close()
+
+
+class Writer(threading.Thread):
+    """One transaction in a thread of its own; `inside` and `go` say how far it may get."""
+
+    def __init__(self, store: Store, name: str, *, work: Callable[[Any], None] | None = None) -> None:
+        super().__init__(name=name)
+        self.inside, self.go, self.outcome = threading.Event(), threading.Event(), "unknown"
+        self._store, self._work = store, work
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with self._store.begin(shared=True) as session:
+                facts.keep(session, self.name, {"by": self.name}, at=NOW)
+                self.inside.set()
+                assert self.go.wait(WAIT_S)
+                if self._work:
+                    self._work(session)
+        except Exception as error:
+            self.outcome = type(error).__name__
+        else:
+            self.outcome = "kept"
+
+
+def queue_up(store: Store, *works: Callable[[Any], None] | None) -> list[Writer]:
+    """Writers of which the first is inside, and the others wait for their turn."""
+    first = Writer(store, "writer-0", work=works[0])
+    assert first.inside.wait(WAIT_S)
+    others = [Writer(store, f"writer-{i}", work=work) for i, work in enumerate(works[1:], 1)]
+    for other in others:
+        other.go.set()
+    until(lambda: store._turns is not None and store._turns._coming == len(others))
+    return [first, *others]
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def finish(writers: list[Writer]) -> list[str]:
+    writers[0].go.set()
+    for writer in writers:
+        writer.join(WAIT_S)
+    return [writer.outcome for writer in writers]
+
+
+def names(store: Store) -> set[str]:
+    """What another process would see."""
+    with sqlite3.connect(store.engine.url.database or "") as connection:
+        rows = connection.execute("SELECT name FROM fact WHERE name LIKE 'writer-%'").fetchall()
+    connection.close()
+    return {str(name) for (name,) in rows}
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many transactions each commit held."""
+    sizes: list[int] = []
+    real = turns._Group.end
+
+    def counted(group: Any) -> bool:
+        sizes.append(group.size)
+        return real(group)
+
+    monkeypatch.setattr(turns._Group, "end", counted)
+    return sizes
+
+
+def test_what_comes_in_while_another_writes_shares_one_commit(store, commits) -> None:
+    assert finish(queue_up(store, None, None, None)) == ["kept"] * 3
+    assert names(store) == {"writer-0", "writer-1", "writer-2"}
+    assert commits == [3]
+
+
+def test_one_alone_is_committed_at_once(store, commits) -> None:
+    assert finish(queue_up(store, None)) == ["kept"]
+    assert finish(queue_up(store, None)) == ["kept"]
+    assert commits == [1, 1]
+
+
+def test_a_commit_is_shared_by_so_many_at_most(store, commits) -> None:
+    assert finish(queue_up(store, *[None] * (turns.SHARED_MAX + 3))) == ["kept"] * (turns.SHARED_MAX + 3)
+    assert commits == [turns.SHARED_MAX, 3]
+
+
+def fails(_session: Any) -> None:
+    raise LookupError
+
+
+def test_who_fails_undoes_only_what_is_theirs(store) -> None:
+    assert finish(queue_up(store, None, fails, None)) == ["kept", "LookupError", "kept"]
+    assert names(store) == {"writer-0", "writer-2"}
+
+
+def test_the_last_one_s_failure_still_commits_for_the_others(store) -> None:
+    assert finish(queue_up(store, None, fails)) == ["kept", "LookupError"]
+    assert names(store) == {"writer-0"}
+
+
+def told_only_after_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody returns while their rows are not what another process would see."""
+    commit, may = turns._Group.end, threading.Event()
+
+    def slow(group: Any) -> bool:
+        assert may.wait(WAIT_S)
+        return commit(group)
+
+    monkeypatch.setattr(turns._Group, "end", slow)
+    writers = queue_up(store, None, None)
+    writers[0].go.set()
+    until(lambda: store._turns is not None and store._turns._group is None)  # the disk has it
+    time.sleep(0.1)
+    told, seen = [writer.outcome for writer in writers], names(store)
+    may.set()
+    finish(writers)
+    assert told == ["unknown", "unknown"], "somebody was told before it was durable"
+    assert seen == set()
+    assert [writer.outcome for writer in writers] == ["kept", "kept"]
+
+
+def test_nobody_is_told_before_the_commit(store, monkeypatch) -> None:
+    told_only_after_the_commit(store, monkeypatch)
+
+
+def test_a_build_that_tells_too_early_is_caught(store, monkeypatch) -> None:
+    """The control: a group that counts as ended from the start."""
+    made = turns._Group.__init__
+
+    def hasty(group: Any, connection: Any) -> None:
+        made(group, connection)
+        group.ended.set()
+
+    monkeypatch.setattr(turns._Group, "__init__", hasty)
+    with pytest.raises(AssertionError, match="before it was durable"):
+        told_only_after_the_commit(store, monkeypatch)
+
+
+def ends_the_transaction(session: Any) -> None:
+    session.info["connection"].connection.driver_connection.rollback()
+
+
+def test_when_the_transaction_is_lost_everybody_who_shared_it_hears_of_it(store) -> None:
+    outcomes = finish(queue_up(store, None, ends_the_transaction, None))
+    assert outcomes[:2] == ["StoreUnavailable", "StoreUnavailable"]
+    assert outcomes[2] == "kept"  # it came into a new one
+    assert names(store) == {"writer-2"}
+
+
+def test_a_transaction_of_one_s_own_waits_for_nobody_s_commit_but_sees_all(store) -> None:
+    writers = queue_up(store, None)
+    seen: list[bool] = []
+
+    def alone() -> None:
+        with store.begin() as session:
+            seen.append(facts.get(session, "writer-0") is not None)
+
+    other = threading.Thread(target=alone)
+    other.start()
+    assert finish(writers) == ["kept"]
+    other.join(WAIT_S)
+    assert seen == [True]
+
+
+def test_rows_of_the_unit_of_work_are_refused_where_commits_are_shared(store) -> None:
+    with pytest.raises(RuntimeError, match="statements alone"), store.begin(shared=True) as session:
+        session.add(Fact(name="writer-x", value={}, at=NOW))
+    assert names(store) == set()
+
+
+def test_a_locked_file_is_trouble_for_each_and_over_when_it_is_free_again(store, monkeypatch) -> None:
+    monkeypatch.setattr("backend.store.sqlite.BUSY_TIMEOUT_MS", 50)
+    with store.begin(shared=True) as session:
+        facts.keep(session, "writer-a", {}, at=NOW)
+    store.close()  # its next connection waits for 50 ms only
+    blocker = sqlite3.connect(store.engine.url.database or "", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable), store.begin(shared=True):
+            pass
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    with store.begin(shared=True) as session:
+        facts.keep(session, "writer-b", {}, at=NOW)
+    assert names(store) == {"writer-a", "writer-b"}

@@ -1,0 +1,1 @@
+"""What deploy/ ships, put to work as far as a machine without containers can: linted, nginx really run."""

@@ -1,0 +1,204 @@
+"""Backup while everything runs, restore elsewhere: everything plays, and nothing is sent or paid twice."""
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests import databases
+from tests.e2e.checker import ledger_of
+from tests.e2e.studio import Studio, eventually
+
+Make = Callable[..., Studio]
+CRASH = ("-m", "tests.e2e.crash", "worker")
+
+
+@pytest.fixture
+def studio(make_studio: Make) -> Studio:
+    """An installation with a secret that it made itself, and two stored takes."""
+    made = make_studio(SECRET_KEY=None)
+    made.sidecar()
+    worker = made.worker()
+    jobs = [made.ask(f"Stored before the backup, {number}") for number in range(2)]
+    for job in jobs:
+        made.until(job, "stored")
+        eventually(lambda job=job: made.take(job)["video"]["preview_url"])
+    worker.stop()
+    return made
+
+
+def posts(studio: Studio, job: str) -> int:
+    return len(ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job)["posts"])
+
+
+def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(studio, make_studio, tmp_path):
+    before = [row["id"] for row in studio.rows("SELECT id FROM job")]
+    waiting = studio.ask("Waits while the backup is made, and is sent after it")
+    asked, enough = list[str](), threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            asked.append(studio.ask(f"Under load, {threading.get_ident()} {len(asked)}"))
+
+    load = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in load:
+        thread.start()
+    eventually(lambda: len(asked) > 20)
+    done = studio.cli("backup", str(tmp_path / "backup"))
+    enough.set()
+    for thread in load:
+        thread.join()
+    assert done.returncode == 0, done.stderr
+
+    studio.worker()  # life goes on after the backup: what waited is sent and paid for
+    for job in (waiting, asked[0]):
+        studio.until(job, "stored", within_s=60)
+    link = urlsplit(studio.take(before[0])["video"]["url"])
+    whole = studio.call("GET", f"{link.path}?{link.query}").content
+    studio.close()
+
+    again = make_studio(SECRET_KEY=None)
+    restored = again.cli("restore", str(tmp_path / "backup"))
+    assert restored.returncode == 0, restored.stderr
+    kept = [row["id"] for row in again.rows("SELECT id FROM job WHERE id NOT IN (?, ?)", *before)]
+    assert {waiting, asked[0]} <= set(kept) <= {waiting, *asked}
+    assert f"{len(kept)} takes are held" in restored.stdout
+    again._token = studio._token  # tokens of before still work
+    again.sidecar()
+    again.worker()
+
+    assert again.cli("verify").stdout.startswith("Verified 2 files: 2 whole")
+    assert again.call("GET", f"{link.path}?{link.query}").content == whole  # the links of before still open
+    for job in (waiting, asked[0]):  # found in the provider's records, and brought home
+        told = again.until(job, "stored", within_s=60)
+        assert again.history(job)[:3] == ["created", "held", "queued"], told
+        assert posts(again, job) == 1
+    assert max(posts(again, job) for job in kept) == 1
+
+
+def test_a_copy_put_back_by_hand_is_known_for_one(studio, make_studio, tmp_path):
+    again, waiting = put_back_by_hand(studio, make_studio, tmp_path)
+    again.worker()
+
+    eventually(lambda: again.history(waiting)[:2] == ["created", "held"])
+    error = again.rows("SELECT error FROM job WHERE id = ?", waiting)[0]["error"]
+    assert "was restored from a copy" in error
+    assert posts(again, waiting) == 1
+    assert again.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
+
+
+def test_the_control_a_build_that_takes_a_copy_for_the_original_pays_twice(studio, make_studio, tmp_path):
+    again, waiting = put_back_by_hand(studio, make_studio, tmp_path)
+    again.worker(*CRASH, BROKEN_BUILD="takes_a_copy_for_the_original")
+
+    eventually(lambda: posts(again, waiting) == 2)
+
+
+def put_back_by_hand(studio: Studio, make_studio: Make, tmp_path: Path) -> tuple[Studio, str]:
+    """A backup is made, what waited is sent, and then the copy is put into another data folder."""
+    waiting = studio.ask("Sent after the backup")
+    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
+    studio.worker()
+    studio.until(waiting, "stored")
+    studio.close()
+    again = make_studio(SECRET_KEY=None)
+    again.data.mkdir()
+    for name in ("dailies.db", "secret_key"):
+        shutil.copy(tmp_path / "backup" / name, again.data / name)
+    shutil.copytree(tmp_path / "backup/media", again.data / "media")
+    return again, waiting
+
+
+def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(studio, tmp_path):
+    folder = tmp_path / "backup"
+    first = studio.cli("backup", str(folder))
+    second = studio.cli("backup", str(folder))
+
+    files = len([path for path in (folder / "media").rglob("*") if path.is_file()])
+    assert f"{files} files, {files} of them new" in first.stdout
+    assert f"{files} files, 0 of them new" in second.stdout
+    assert {path.name for path in folder.iterdir()} == {"dailies.db", "media", "parts", "secret_key"}
+    assert (folder / "secret_key").stat().st_mode & 0o077 == 0
+    with sqlite3.connect(folder / "dailies.db") as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert copy.execute("SELECT count(*) FROM job").fetchone() == (2,)
+    copy.close()
+    assert studio.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
+
+
+def test_altered_and_missing_files_are_told_of_and_not_backed_up(studio, tmp_path):
+    altered, missing = sorted((studio.data / "media").glob("*.mp4"))
+    altered.write_bytes(bytes(altered.stat().st_size))
+    missing.unlink()
+
+    done = studio.cli("backup", str(tmp_path / "backup"))
+
+    assert done.returncode == 1
+    assert f"{altered.name} is altered" in done.stderr
+    assert f"{missing.name} is missing" in done.stderr
+    assert list((tmp_path / "backup/media").glob("*.mp4")) == []
+
+
+def test_nothing_is_restored_over_a_database_or_from_an_empty_folder(studio, make_studio, tmp_path):
+    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
+    over = studio.cli("restore", str(tmp_path / "backup"))
+    (tmp_path / "empty").mkdir()
+    empty = make_studio().cli("restore", str(tmp_path / "empty"))
+
+    assert (over.returncode, empty.returncode) == (1, 1)
+    assert "is there already: stop everything, and move it away first." in over.stderr
+    assert "holds no backup" in empty.stderr
+    assert "Traceback" not in over.stderr + empty.stderr
+
+
+def test_a_folder_that_cant_be_written_is_named(studio, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+
+    done = studio.cli("backup", str(tmp_path / "file"))
+
+    assert done.returncode == 1
+    assert str(tmp_path / "file") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- PostgreSQL: its own tools copy, and the program knows a copy when it opens one ---------------
+
+
+def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_studio):
+    with databases.choose("postgres"):
+        first = make_studio()
+        first.sidecar()
+        waiting = first.ask("Sent after the dump")
+        refused = first.cli("backup", "anywhere")
+        assert refused.returncode == 1
+        assert "pg_dump" in refused.stderr
+        url = databases.server().fresh(empty=True)
+        databases_copy(str(first.settings["DATABASE_URL"]), url)
+        first.sidecar()
+        first.worker()
+        first.until(waiting, "stored")
+
+        again = make_studio(DATABASE_URL=url)
+        again._token = first._token
+        done = again.cli("restored")
+        assert done.stdout.splitlines()[-1].startswith("1 takes are held")
+        again.sidecar()
+        again.worker()
+        again.until(waiting, "stored", within_s=60)
+        assert again.history(waiting)[:3] == ["created", "held", "queued"]
+        assert posts(again, waiting) == 1
+
+
+def databases_copy(source: str, target: str) -> None:
+    """As a dump that is restored: another database, with the same rows."""
+    names = [url.rsplit("/", 1)[1] for url in (source, target)]
+    with databases.server().connect() as admin:
+        admin.execute(f"DROP DATABASE {names[1]}")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (names[0],)
+        )
+        admin.execute(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]} STRATEGY file_copy")

@@ -1,0 +1,158 @@
+"""Rolling upgrade: old and new program side by side on one database, and a plain no where that can't be."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from backend.store.engine import Store
+from backend.store.migrate import MIGRATIONS, migrate, oldest_program
+from tests import databases
+from tests.e2e.checker import broken_promises
+from tests.e2e.studio import ROOT, Studio, free_port
+
+Make = Callable[..., Studio]
+HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = {name!r}, {after!r}, None, None
+{oldest}
+
+def upgrade() -> None:
+    {does}
+"""
+EXPAND = 'op.add_column("job", sa.Column("mood", sa.String(), nullable=True))'
+CONTRACT = 'op.drop_column("job", "bill_tries")'
+#: Calls itself harmless, and isn't: an older program writes rows without it.
+HARMFUL = 'op.execute("CREATE UNIQUE INDEX job_one_each ON job (owner)")'
+
+
+def revision(folder: Path, name: str, does: str, *, after: str, oldest: str | None = None) -> None:
+    line = f"oldest_program = {oldest!r}" if oldest else ""
+    text = REVISION.format(name=name, after=after, does=does, oldest=line)
+    (folder / "versions" / f"{name}.py").write_text(text)
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Callable[..., Path]:
+    """A function that makes a newer program: this one with one more revision, and a column more."""
+
+    def make(does: str, *, oldest: str | None) -> Path:
+        tree = tmp_path / "newer"
+        shutil.copytree(ROOT / "backend", tree / "backend", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "webhook_server.py", tree)
+        revision(tree / "backend/store/migrations", "9001", does, after=str(HEAD), oldest=oldest)
+        if does == EXPAND:
+            models = tree / "backend/models.py"
+            column = "    owner: str  #: who asked"
+            assert models.read_text().count(column) == 1
+            models.write_text(models.read_text().replace(column, f'    mood: str | None = "new"\n{column}'))
+        return tree
+
+    return make
+
+
+@pytest.mark.parametrize("database", databases.KINDS)
+def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_studio, newer, database):
+    tree = newer(EXPAND, oldest=HEAD)
+    with databases.choose(database):
+        studio: Studio = make_studio()
+        studio.sidecar()
+        studio.worker()
+        takes = [studio.ask(f"Before the upgrade, {number}") for number in range(3)]
+
+        upgraded = studio.cli("migrate", PYTHONPATH=tree)
+        assert upgraded.stdout == "The database is at schema 9001.\n", upgraded.stderr
+        port = free_port()
+        studio.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
+        studio.worker(PYTHONPATH=tree)
+        takes += [studio.ask(f"By the old sidecar, {number}") for number in range(4)]
+        takes += [studio.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
+        for take in takes:
+            studio.until(take, "stored", within_s=60)
+
+        moods = [row["mood"] for row in studio.rows("SELECT mood FROM job ORDER BY id")]
+        assert moods == [None] * 7 + ["new"] * 4
+        assert broken_promises(studio) == []
+        studio.close_processes()
+        assert studio.cli("migrate").stdout == "The database is at schema 9001.\n"
+        restarted = studio.worker()  # an old program may also start beside the new ones, and go back
+        studio.sidecar()
+        studio.until(studio.ask("By the old program, started anew"), "stored", within_s=30)
+        assert "a newer schema" in restarted.said()
+
+
+def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_studio, newer):
+    tree = newer(CONTRACT, oldest=None)
+    studio = make_studio()
+    assert studio.cli("migrate").returncode == 0
+    assert studio.cli("migrate", PYTHONPATH=tree).returncode == 0
+
+    for command in ("worker", "migrate", "doctor", "sweep"):
+        refused = studio.cli(command)
+        said = refused.stdout + refused.stderr
+        assert refused.returncode == 1
+        assert "is newer than this program (its schema is 9001, " in said
+        assert "start the newer program, or restore an older backup" in said
+        assert "Traceback" not in said
+
+
+def test_the_control_a_revision_that_calls_itself_harmless_and_is_not_breaks_the_old_program(
+    make_studio, newer
+):
+    tree = newer(HARMFUL, oldest=HEAD)
+    studio = make_studio()
+    studio.sidecar()
+    studio.ask("The first, which still fits")
+    assert studio.cli("migrate", PYTHONPATH=tree).returncode == 0
+
+    with pytest.raises(AssertionError):
+        studio.ask("The second, which does not")
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Path:
+    """Three revisions more: one that adds, one that takes away, one that adds."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    revision(folder, "9001", EXPAND, after=str(HEAD), oldest=HEAD)
+    revision(folder, "9002", CONTRACT, after="9001", oldest="9001")
+    revision(folder, "9003", EXPAND.replace("mood", "key"), after="9002", oldest="9001")
+    return folder
+
+
+def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
+    script = ScriptDirectory(str(chain))
+
+    assert {name: oldest_program(script, name) for name in (HEAD, "9001", "9002", "9003")} == {
+        HEAD: HEAD, "9001": HEAD, "9002": "9001", "9003": "9001",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("database", databases.KINDS)
+def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, database):
+    with databases.choose(database), databases.fresh_url() as url:
+        store = Store(url or f"sqlite:///{tmp_path / 'x.db'}")
+        try:
+            assert migrate(store) == HEAD
+            assert migrate(store, migrations=chain) == "9003"
+            (chain / "versions/9003.py").unlink()
+            (chain / "versions/9002.py").unlink()
+            assert migrate(store, migrations=chain) == "9003"  # the program of 9001 may run
+            (chain / "versions/9001.py").unlink()
+            with pytest.raises(Exception, match="is newer than this program"):
+                migrate(store, migrations=chain)  # that of today may not
+        finally:
+            store.close()
+
+
+def test_every_shipped_revision_names_a_known_one_as_the_oldest_that_may_run():
+    script = ScriptDirectory(str(MIGRATIONS))
+    line = [step.revision for step in script.walk_revisions()][::-1]
+
+    for name in line:
+        assert line.index(oldest_program(script, name)) <= line.index(name)
