@@ -128,7 +128,7 @@ class Worker:
                         seen = now_seen
                         look_at = self._hand_out()
                 except (StoreUnavailable, SQLAlchemyError) as error:
-                    log.error("the database can't be read", extra={"why": str(getattr(error, "why", error))[:300]})
+                    log.error("the database can't be read", extra={"why": _said(error)})
                     self._deps.stopping.wait(1.0)
                 self._deps.stopping.wait(LOOK_EVERY_S)
 
@@ -183,7 +183,7 @@ class Worker:
             if not self._deps.stopping.is_set():
                 steps.step(self._deps, self._claims, job_id)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("a look could not be recorded", extra={"job": job_id, "why": str(getattr(error, "why", error))[:300]})
+            log.error("a look could not be recorded", extra={"job": job_id, "why": _said(error)})
             self._deps.stopping.wait(1.0)
         finally:
             with self._lock:
@@ -202,7 +202,7 @@ class Worker:
         try:
             did = sweep(self._deps, look=look)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
-            log.error("sweep failed", extra={"why": str(getattr(error, "why", error))[:300]})
+            log.error("sweep failed", extra={"why": _said(error)})
         else:
             if did:
                 log.info("sweep", extra=did)
@@ -213,7 +213,7 @@ class Worker:
             by_itself = self._deps.clock.monotonic() >= self._settled_s
             refresh_when_due(self._deps, by_itself=by_itself)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("the catalogue could not be looked after", extra={"why": str(getattr(error, "why", error))[:300]})
+            log.error("the catalogue could not be looked after", extra={"why": _said(error)})
         finally:
             self._refreshing.clear()
 
@@ -222,7 +222,7 @@ class Worker:
             self._claims.beat()
             beat(self._deps, self._name, in_hand=sum(len(ids) for ids in self._in_hand.values()))
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("heartbeat failed", extra={"why": str(getattr(error, "why", error))[:300]})
+            log.error("heartbeat failed", extra={"why": _said(error)})
 
     def _hand_back(self, claim: Claim) -> None:
         """Leave a job so that the next worker can go on at once; a POST without an answer is held."""
@@ -240,3 +240,8 @@ class Worker:
                 jobs.release(session, claim.job.id, owner=claim.owner)
         except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
+
+
+def _said(error: Exception) -> str:
+    """The driver's own words, for the log; what people are told is not about this worker."""
+    return str(getattr(error, "why", error))[:300]
