@@ -83,7 +83,7 @@ LINES = 300
 LONG = {
     "backend.models": 370,
     "backend.providers.fal": 330,
-    "backend.store.jobs": 315,
+    "backend.store.jobs": 320,
     "backend.settings": 315,
 }
 

@@ -76,7 +76,7 @@ class Queue:
 
     def put_missing(self, session: Session, *, now: datetime) -> int:
         """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`)."""
-        row = self._missing.run(session, {"now": now}).first()
+        row = self._missing.first(session, {"now": now})
         return 0 if row is None else len(row[0] or ())
 
 

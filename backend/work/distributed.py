@@ -146,7 +146,7 @@ class Worker(worker.Worker):
         try:
             self._put_in_due()
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("what is due could not be put in", extra={"why": str(error)[:300]})
+            log.error("what is due could not be put in", extra={"why": worker.said(error)})
 
     def _put_in_due(self) -> int:
         with self._deps.store.begin() as session:
@@ -162,7 +162,7 @@ class Worker(worker.Worker):
                 forgotten = queue.forget_stalled(session, now=self._deps.clock.now())
             did = sweep(self._deps, by=self._name, look=self._put_in_due)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
-            log.error("sweep failed", extra={"why": str(error)[:300]})
+            log.error("sweep failed", extra={"why": worker.said(error)})
         else:
             if did or forgotten:
                 log.info("sweep", extra={**did, "tasks_forgotten": forgotten})

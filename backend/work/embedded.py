@@ -79,7 +79,7 @@ class Worker(worker.Worker):
                         seen = now_seen
                         look_at = self._hand_out()
                 except (StoreUnavailable, SQLAlchemyError) as error:
-                    log.error("the database can't be read", extra={"why": str(error)[:300]})
+                    log.error("the database can't be read", extra={"why": worker.said(error)})
                     self._deps.stopping.wait(1.0)
                 self._deps.stopping.wait(LOOK_EVERY_S)
 
@@ -129,7 +129,7 @@ class Worker(worker.Worker):
         try:
             did = sweep(self._deps, by=self._name, look=look)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
-            log.error("sweep failed", extra={"why": str(error)[:300]})
+            log.error("sweep failed", extra={"why": worker.said(error)})
         else:
             if did:
                 log.info("sweep", extra=did)

@@ -124,7 +124,7 @@ class Worker(ABC):
             if not self._deps.stopping.is_set():
                 steps.step(self._deps, self._claims, job_id)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("a look could not be recorded", extra={"job": job_id, "why": str(error)[:300]})
+            log.error("a look could not be recorded", extra={"job": job_id, "why": said(error)})
             self._deps.stopping.wait(1.0)
 
     def _refresh(self) -> None:
@@ -133,7 +133,7 @@ class Worker(ABC):
             by_itself = self._deps.clock.monotonic() >= self._settled_s
             refresh_when_due(self._deps, by_itself=by_itself)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("the catalogue could not be looked after", extra={"why": str(error)[:300]})
+            log.error("the catalogue could not be looked after", extra={"why": said(error)})
         finally:
             self._refreshing.clear()
 
@@ -142,7 +142,7 @@ class Worker(ABC):
             self._claims.beat()
             beat(self._deps, self._name, in_hand=self._in_hand_now())
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("heartbeat failed", extra={"why": str(error)[:300]})
+            log.error("heartbeat failed", extra={"why": said(error)})
 
     def _hand_back(self, claim: Claim) -> None:
         """Leave a job so that the next worker can go on at once; a POST without an answer is held."""
@@ -160,3 +160,8 @@ class Worker(ABC):
                 give_back(deps, session, claim.job.id, owner=claim.owner)
         except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
+
+
+def said(error: Exception) -> str:
+    """The driver's own words, for the log; what people are told is not about this worker."""
+    return str(getattr(error, "why", error))[:300]
