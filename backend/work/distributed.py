@@ -8,11 +8,9 @@ One of them has the duty of keeping the time: it puts in what has fallen due, an
 import asyncio
 import logging
 from concurrent import futures
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from procrastinate import App, JobContext, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +22,9 @@ from backend.store.duty import Duty
 from backend.store.postgres import driver_address
 from backend.work import worker
 from backend.work.carrier import QueueCarrier
+
+if TYPE_CHECKING:  # importing it starts a process (`file`, to see the platform): only where it is used
+    from procrastinate import App, JobContext
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,6 @@ LET_GO_S = 0.2
 _SESSION = (
     "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', '30s', false)"
 )
-_TROUBLE = (ConnectorException, psycopg.Error, PoolTimeout, OSError)
 
 
 class Worker(worker.Worker):
@@ -88,17 +88,19 @@ class Worker(worker.Worker):
             await app.open_async(connections)
             await asyncio.gather(*(self._queue(app, kind) for kind in self._threads))
 
-    def _app(self) -> App:
+    def _app(self) -> "App":
+        from procrastinate import App, PsycopgConnector
+
         app = App(connector=PsycopgConnector())
 
         @app.task(name=queue.TASK, pass_context=True)
-        async def look(context: JobContext, job_id: str) -> None:
+        async def look(context: "JobContext", job_id: str) -> None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pools[context.job.queue], self._look, job_id)
 
         return app
 
-    async def _queue(self, app: App, kind: str) -> None:
+    async def _queue(self, app: "App", kind: str) -> None:
         """Serve one queue, again and again when the database goes away and comes back."""
         assert self._leave is not None
         while not self._leave.is_set():
@@ -108,14 +110,14 @@ class Worker(worker.Worker):
             leaving.cancel()
             serving.cancel()
             for outcome in await asyncio.gather(serving, return_exceptions=True):
-                if isinstance(outcome, _TROUBLE):
+                if _is_trouble(outcome):
                     log.warning("a queue broke off", extra={"queue": kind, "why": str(outcome)[:300]})
                 elif isinstance(outcome, Exception):
                     raise outcome
             if not self._leave.is_set():
                 await asyncio.sleep(AGAIN_S)
 
-    async def _once(self, app: App, kind: str) -> None:
+    async def _once(self, app: "App", kind: str) -> None:
         await app.run_worker_async(
             queues=[kind],
             name=f"{self._name}:{kind}",
@@ -166,6 +168,13 @@ class Worker(worker.Worker):
         else:
             if did or forgotten:
                 log.info("sweep", extra={**did, "tasks_forgotten": forgotten})
+
+
+def _is_trouble(outcome: BaseException | None) -> bool:
+    """Is this the database's being away, which ends?"""
+    from procrastinate.exceptions import ConnectorException
+
+    return isinstance(outcome, ConnectorException | psycopg.Error | PoolTimeout | OSError)
 
 
 def _calls(deps: Deps) -> int:
