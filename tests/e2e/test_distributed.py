@@ -10,6 +10,7 @@ import requests
 from backend.simulator.app import Simulator
 from tests import databases
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.drill import LAUNCHER
 from tests.e2e.studio import GOES_ON_S, LEASE_S, Process, Studio, eventually
 from tests.e2e.test_blocking import posts
 from tests.e2e.test_stops import hurry
@@ -37,6 +38,15 @@ def sweeper(studio: Studio) -> tuple[int, str]:
     """(process id, when) of the last sweep."""
     rows = studio.rows("SELECT at, value ->> 'by' AS by FROM fact WHERE name = 'sweep'")
     return (int(rows[0]["by"].rsplit(":", 1)[1]), rows[0]["at"]) if rows else (0, "")
+
+
+def sweepers(studio: Studio) -> set[int]:
+    """Process ids of all who sweep within four seconds, which is four sweeps."""
+    seen, until = set(), time.monotonic() + 4
+    while time.monotonic() < until:
+        seen.add(sweeper(studio)[0])
+        time.sleep(0.1)
+    return seen
 
 
 def swept_by(studio: Studio, worker: Process) -> bool:
@@ -67,12 +77,7 @@ def test_sweeps_run_on_one_worker_and_move_over_when_it_dies_or_freezes(make_stu
     first = at_work(studio)
     eventually(lambda: swept_by(studio, first))
     second = at_work(studio)
-    seen = set()
-    until = time.monotonic() + 4
-    while time.monotonic() < until:
-        seen.add(sweeper(studio)[0])
-        time.sleep(0.2)
-    assert seen == {first.popen.pid}
+    assert sweepers(studio) == {first.popen.pid}
     first.send(signal.Signals[how])
     eventually(lambda: swept_by(studio, second), within_s=SILENT_S)
     late = studio.ask("No webhook [sim:never]")  # only a poll at its time, by whoever keeps it, brings this
@@ -82,6 +87,15 @@ def test_sweeps_run_on_one_worker_and_move_over_when_it_dies_or_freezes(make_stu
         eventually(lambda: "sweeps elsewhere" in first.said())
         assert first.stop()[0] == 0
     eventually(lambda: swept_by(studio, second))
+
+
+def test_a_build_in_which_everybody_sweeps_is_caught(make_studio):
+    studio: Studio = make_studio()
+    studio.sidecar()
+    for _ in range(2):
+        worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="everybody_sweeps")
+        eventually(lambda worker=worker: "worker started" in worker.said())
+    assert len(sweepers(studio)) == 2
 
 
 @pytest.fixture
