@@ -72,6 +72,7 @@ class Job(SQLModel, table=True):
         Index("job_model", "model", "id"),
         # Only rows that have a value stand in these: an insert touches few of them.
         _partial("job_due", "due_at"),
+        _partial("job_claim", "claimed_by"),
         _partial("job_form", "owner", "form_key", unique=True),
         _partial("job_request", "provider", "request_id", unique=True),
         _partial("job_video", "video_id"),

@@ -165,18 +165,31 @@ class Store:
 @contextmanager
 def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
     """A session in a transaction that somebody else ends."""
-    mode: Any = "rollback_only"
-    session = Session(
-        connection,
-        expire_on_commit=False,
-        autoflush=not shared,
-        join_transaction_mode=mode,
-        info={"connection": connection},
-    )
+    session = _shared_session(connection) if shared else _session(connection)
     try:
         yield session
     finally:
-        session.close()  # in this mode it leaves the transaction as it is
+        if not shared or session.in_transaction() or session.identity_map or session.new:
+            session.close()  # in its mode it leaves the transaction as it is
+
+
+def _session(connection: Connection, *, autoflush: bool = True) -> Session:
+    mode: Any = "rollback_only"
+    return Session(
+        connection,
+        expire_on_commit=False,
+        autoflush=autoflush,
+        join_transaction_mode=mode,
+        info={"connection": connection},
+    )
+
+
+def _shared_session(connection: Connection) -> Session:
+    """The one session of the connection that writes: making one costs as much as two inserts."""
+    session: Session | None = connection.info.get("shared")
+    if session is None or session.bind is not connection:
+        session = connection.info["shared"] = _session(connection, autoflush=False)
+    return session
 
 
 def _why(error: SQLAlchemyError) -> str:

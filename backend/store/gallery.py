@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.models import Job, Video
+from backend.store import finding
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which jobs to show; None means any. `text` is looked for in prompts, as plain text."""
+    """Which jobs to show; None means any. `text`: words that stand in prompts; the last may be unfinished."""
 
     owner: str | None = None
     states: Collection[str] | None = None
@@ -22,21 +23,26 @@ class Filter:
     provider: str | None = None
     text: str | None = None
 
+    @property
+    def several(self) -> bool:
+        """Does it take more than one index of `job` to answer this?"""
+        others = (self.owner, self.model, self.provider, self.states)
+        keyed = self.owner is not None or self.model is not None
+        return bool(self.text) or (keyed and sum(value is not None for value in others) > 1)
+
 
 def page(
     session: Session, wanted: Filter, *, limit: int, before: str | None = None
 ) -> Sequence[tuple[Job, Video | None]]:
     """At most `limit` jobs and their videos, newest first; `before`: the last id of the page before."""
-    query = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
-    clauses = _clauses(wanted)
     if wanted.states is not None and not wanted.states:
         return []
-    if before:
-        clauses.append(col(Job.id) < before)
-    if wanted.states is None:
-        query = query.where(*clauses)
+    query = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
+    if wanted.several:
+        found = finding.Finding(session, wanted, after=None, before=before).ids(limit)
+        query = query.where(col(Job.id).in_(found))
     else:
-        query = query.where(col(Job.id).in_(_newest_of_each(wanted.states, clauses, limit)))
+        query = query.where(*_by_index(wanted, limit, before))
     return [(job, video) for job, video in session.exec(query.order_by(col(Job.id).desc()).limit(limit))]
 
 
@@ -50,14 +56,13 @@ def with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None
 
 def newer(session: Session, wanted: Filter, *, than: str, limit: int) -> int:
     """How many jobs of this kind are newer than that id, counted up to `limit`."""
-    query = select(col(Job.id)).where(col(Job.id) > than, *_clauses(wanted))
-    if wanted.states is not None:
-        query = query.where(col(Job.state).in_(sorted(wanted.states)))
-    return len(session.exec(query.limit(limit)).all())
+    return len(ids_after(session, wanted, than=than, limit=limit))
 
 
 def ids_after(session: Session, wanted: Filter, *, than: str, limit: int) -> list[str]:
     """Ids of the next jobs of this kind that are newer than that one, the oldest of them first."""
+    if wanted.several:
+        return finding.Finding(session, wanted, after=than, before=None).ids(limit, ascending=True)
     query = select(col(Job.id)).where(col(Job.id) > than, *_clauses(wanted))
     if wanted.states is not None:
         query = query.where(col(Job.state).in_(sorted(wanted.states)))
@@ -84,6 +89,16 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
         .limit(limit)
     )
     return [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
+
+
+def _by_index(wanted: Filter, limit: int, before: str | None) -> list[ColumnElement[bool]]:
+    """Conditions for one filter, or none: an index of `job` holds what fits in the order of the page."""
+    clauses = _clauses(wanted)
+    if before:
+        clauses.append(col(Job.id) < before)
+    if wanted.states is None:
+        return clauses
+    return [col(Job.id).in_(_newest_of_each(wanted.states, clauses, limit))]
 
 
 def _newest_of_each(
@@ -113,13 +128,6 @@ def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
         clauses.append(col(Job.model) == wanted.model)
     if wanted.provider is not None:
         clauses.append(col(Job.provider) == wanted.provider)
-    if wanted.text:
-        clauses.append(
-            or_(
-                col(Job.prompt).icontains(wanted.text, autoescape=True),
-                col(Job.sent_prompt).icontains(wanted.text, autoescape=True),
-            )
-        )
     return clauses
 
 

@@ -1,0 +1,27 @@
+"""One take's entry in the index of words, the keys in it that nobody can type, and how both are asked."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import TextClause, bindparam, text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index holds of one take. state: the key of its state, if that is a rare one."""
+
+    job_id: str
+    keys: frozenset[str]
+    state: str | None
+
+
+def mark(kind: str, *values: str) -> str:
+    """A key for an owner ("o"), a model ("m"), both ("b") or a state ("s"). No word begins with "_"."""
+    return f"_{kind}{blake2b(chr(0).join(values).encode(), digest_size=8).hexdigest()}"
+
+
+def statement(sql: str, given: dict[str, Any]) -> TextClause:
+    """SQL with its values; a list stands for as many values as it holds."""
+    lists: list[Any] = [bindparam(name, expanding=True) for name in given if isinstance(given[name], list)]
+    return text(sql).bindparams(*lists)

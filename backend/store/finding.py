@@ -1,0 +1,153 @@
+"""Which takes fit several filters at once, in order: by the index of words, and by what it has not read yet.
+
+Every filter that can't change (words, owner, model) is a key in the index. A take's state changes, so it is
+looked at in its row; where that could go on for long, the search is led by the state instead:
+
+- rare states (held, failed, cancelled) stand in the index;
+- what moves is the newest, so nothing older than the oldest of it is looked at;
+- most takes are stored, so looking is quick, from the newest stored one on.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from backend.domain import words as domain
+from backend.domain.states import MOVING, JobState
+from backend.domain.words import Asked
+from backend.store import words
+from backend.store.entry import mark
+
+if TYPE_CHECKING:
+    from backend.store.gallery import Filter
+
+#: Sorts after every id.
+LAST = "\U0010ffff"
+#: So few moving takes are looked at one by one.
+FEW = 40
+
+_ENDS = text(
+    "SELECT (SELECT min(id) FROM job WHERE state = :state), (SELECT max(id) FROM job WHERE state = :state)"
+)
+_NEWEST = text(
+    "SELECT id FROM job WHERE state = :state AND id > :after AND id < :before ORDER BY id DESC LIMIT :most"
+)
+
+
+class Finding:
+    """One search in one session."""
+
+    def __init__(self, session: Session, wanted: "Filter", *, after: str | None, before: str | None) -> None:
+        self._session, self._wanted = session, wanted
+        self._after, self._before = after or "", before or LAST
+        self._asked = domain.asked(wanted.text) if wanted.text else None
+
+    def ids(self, limit: int, *, ascending: bool = False) -> list[str]:
+        """Ids of takes that fit, the newest (or oldest) first, at most `limit`."""
+        if self._asked is not None and self._asked.nothing:
+            return []
+        found = set(self._unread(limit, ascending))
+        states = None if self._wanted.states is None else frozenset(self._wanted.states)
+        if states is None:
+            found.update(self._hits(None, limit, ascending))
+        elif JobState.STORED in states:
+            found.update(self._hits(states, limit, ascending, bounds=self._bounds(states)))
+        else:
+            if rare := states & words.RARE:
+                found.update(self._hits(rare, limit, ascending, rare=True))
+            if moving := states & MOVING:
+                found.update(self._moving(moving, limit, ascending))
+        return sorted(found, reverse=not ascending)[:limit]
+
+    def _unread(self, limit: int, ascending: bool) -> list[str]:
+        """Among what the index has not read yet; this must be asked before the index is."""
+        found: list[str] = []
+        rows = words.unread(self._session, before=self._before, after=self._after, ascending=ascending)
+        for row in rows:
+            if fits(row, self._wanted, self._asked):
+                found.append(row.id)
+                if len(found) == limit:
+                    break
+        return found
+
+    def _moving(self, states: Collection[str], limit: int, ascending: bool) -> list[str]:
+        ids: list[str] = []
+        span = {"after": self._after, "before": self._before, "most": FEW + 1}
+        for state in sorted(states):
+            ids += self._session.connection().execute(_NEWEST, {"state": state, **span}).scalars()
+        if len(ids) <= FEW:
+            rows = words.rows(self._session, ids)
+            return [row.id for row in rows if fits(row, self._wanted, self._asked)]
+        return self._hits(states, limit, ascending, bounds=self._bounds(states))
+
+    def _bounds(self, states: Collection[str]) -> tuple[str, str]:
+        """The ids between which all takes in these states lie; what moves is newer than the rest."""
+        ask = self._session.connection().execute
+        ends = [ask(_ENDS, {"state": state}).one() for state in states]
+        oldest = min((row[0] for row in ends if row[0]), default=LAST)
+        newest = max((row[1] for row in ends if row[1]), default="")
+        return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")
+
+    def _hits(
+        self,
+        states: Collection[str] | None,
+        limit: int,
+        ascending: bool,
+        *,
+        rare: bool = False,
+        bounds: tuple[str, str] | None = None,
+    ) -> list[str]:
+        keys, more = self._keys(), ""
+        after, before = bounds or (self._after, self._before)
+        given: dict[str, Any] = {}
+        if rare:
+            keys.append([mark("s", state) for state in sorted(states or ())])
+        if states is not None:
+            more, given = "AND j.state IN :states", {"states": sorted(states)}
+        if self._wanted.provider is not None:
+            more, given = f"{more} AND j.provider = :provider", {**given, "provider": self._wanted.provider}
+        found: list[str] = words.dialect(self._session).hits(
+            self._session.connection(),
+            keys,
+            rare=rare,
+            after=after,
+            before=before,
+            more=more,
+            given=given,
+            limit=limit,
+            ascending=ascending,
+        )
+        return found
+
+    def _keys(self) -> list[list[str]]:
+        """Groups of keys, one of each of which a take must have."""
+        owner, model, asked = self._wanted.owner, self._wanted.model, self._asked
+        keys: list[list[str]] = []
+        if owner is not None and model is not None:
+            keys.append([mark("b", owner, model)])
+        elif owner is not None:
+            keys.append([mark("o", owner)])
+        elif model is not None:
+            keys.append([mark("m", model)])
+        if asked is not None:
+            keys += [[word] for word in asked.whole]
+            if asked.start:
+                keys.append(list(words.endings(self._session, asked.start)))
+        return keys
+
+
+def fits(row: Any, wanted: "Filter", asked: Asked | None) -> bool:
+    """Does this row fit, whatever the index says?"""
+    return (
+        wanted.owner in (None, row.owner)
+        and wanted.model in (None, row.model)
+        and wanted.provider in (None, row.provider)
+        and (wanted.states is None or row.state in wanted.states)
+        and (asked is None or asked.matches(domain.kept(row.prompt, row.sent_prompt)))
+    )
+
+
+def _just_before(job_id: str) -> str:
+    return job_id[:-1] + chr(ord(job_id[-1]) - 1)

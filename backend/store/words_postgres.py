@@ -1,0 +1,171 @@
+"""The index of words in PostgreSQL: a `tsvector` beside each take, under GIN.
+
+GIN gives takes in no order, so a common word must not be asked of it alone. The newest takes are walked
+first: a common word fills the page from them. How many were found there says how rare the word is, and so
+how far back the page can reach; entries hold keys for the times they were made in, at several widths, and
+GIN is asked for the words within these times. Only for the rarest it is asked without.
+
+The keys are put in as they are (`array_to_tsvector`); PostgreSQL's own parser and dictionaries are not used.
+
+Source: PostgreSQL documentation, 12.9 "Preferred Index Types for Text Search", 70 "GIN Indexes".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from backend.store.entry import Entry, statement
+
+#: Widths of the times for which entries hold a key, as powers of two in milliseconds: 2 min, 35 min, 9 h,
+#: 6 days, 99 days.
+WIDTHS = (17, 21, 25, 29, 33)
+#: A stretch of time is told by at most this many keys, or by wider ones.
+STRETCH_KEYS = 16
+#: So many takes are walked before the index is asked.
+WALK = 300
+#: A stretch of time is taken so much longer than needed, if words were spread evenly.
+MARGIN = 3.0
+
+_TAKE = text(
+    "DELETE FROM unread WHERE job_id IN (SELECT job_id FROM unread ORDER BY job_id LIMIT :most"
+    " FOR UPDATE SKIP LOCKED) RETURNING job_id"
+)
+_PUT = text(
+    "INSERT INTO take_words (job_id, words) VALUES (:job_id, array_to_tsvector(:keys))"
+    " ON CONFLICT (job_id) DO UPDATE SET words = excluded.words"
+)
+_WALK = """
+WITH walked AS MATERIALIZED (
+  SELECT job_id, words FROM take_words WHERE job_id > :after AND job_id < :before
+  ORDER BY job_id {order} LIMIT :walk)
+SELECT (SELECT count(*) FROM walked), (SELECT min(job_id) FROM walked),
+  (SELECT max(job_id) FROM walked), ARRAY(
+  SELECT j.id FROM walked w JOIN job j ON j.id = w.job_id WHERE w.words @@ CAST(:query AS tsquery) {more}
+  ORDER BY j.id {order} LIMIT :most)
+"""
+_HITS = """
+WITH found AS MATERIALIZED (
+  SELECT job_id FROM take_words WHERE words @@ CAST(:query AS tsquery)
+  AND job_id > :after AND job_id < :before)
+SELECT j.id FROM found f JOIN job j ON j.id = f.job_id WHERE true {more} ORDER BY f.job_id {order} LIMIT :most
+"""
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One search: what is asked, and how it is put to the database."""
+
+    connection: Connection
+    query: str
+    more: str
+    given: dict[str, Any]
+    limit: int
+    ascending: bool
+
+    def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
+        order = "ASC" if self.ascending else "DESC"
+        made = statement(sql.format(more=self.more, order=order), self.given)
+        asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
+        return self.connection.execute(made, asked | ({"walk": WALK} if ":walk" in sql else {}))
+
+    def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
+        """(takes walked, the oldest and the newest of them, which of them fit)."""
+        walked, oldest, newest, found = self.run(_WALK, after=after, before=before, query=self.query).one()
+        return walked, oldest, newest, list(found)
+
+    def ask(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
+        """Which takes fit, by the index; within: keys of times, one of which must hold."""
+        query = f"{self.query} & ({' | '.join(map(_quoted, within))})" if within else self.query
+        return list(self.run(_HITS, after=after, before=before, query=query).scalars())
+
+
+def take_unread(connection: Connection, limit: int) -> list[str]:
+    """Take the oldest notes away; returns the ids. They come back if the transaction does not end well.
+
+    The rows of the takes must be read after this: whoever changes a take's state holds its note until that
+    is committed, and so it is waited for.
+    """
+    return list(connection.execute(_TAKE, {"most": limit}).scalars())
+
+
+def put(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Enter takes, in place of what was entered for them before."""
+    rows = [
+        {"job_id": entry.job_id, "keys": sorted({*entry.keys, *_times(entry.job_id), entry.state or "_"})}
+        for entry in entries
+    ]
+    if rows:
+        connection.execute(_PUT, sorted(rows, key=lambda row: str(row["job_id"])))
+
+
+def hits(
+    connection: Connection,
+    keys: Sequence[Sequence[str]],
+    *,
+    rare: bool,
+    after: str,
+    before: str,
+    more: str,
+    given: dict[str, Any],
+    limit: int,
+    ascending: bool,
+) -> list[str]:
+    """Ids of takes between two ids that have one key of each group, in order.
+
+    rare: among the keys is one of a rare state. more, given: what else must hold for the row `j` of `job`.
+    """
+    query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
+    search = _Search(connection, query, more, given, limit, ascending)
+    walked, oldest, newest, found = search.walk(after, before)
+    if len(found) >= limit or walked < WALK:
+        return found
+    stretch = _stretch(oldest, newest, ascending, needed=limit / max(len(found), 0.5))
+    if stretch:
+        times, begin, end = stretch
+        found = search.ask(max(after, begin), min(before, end), within=times)
+        if len(found) >= limit:
+            return found
+    return search.ask(after, before)
+
+
+def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[list[str], str, str] | None:
+    """A stretch of time, so many times as long as the one between these two ids, and with its start.
+
+    Returns the keys of its times and the ids between which they lie; None when it would be too long.
+    """
+    low, high = _ms(oldest), _ms(newest)
+    if low is None or high is None:
+        return None
+    length = int((high - low + 1) * needed * MARGIN)
+    low, high = (low, low + length) if ascending else (max(0, high - length), high)
+    for width in WIDTHS:
+        first, last = low >> width, high >> width
+        if last - first < STRETCH_KEYS:
+            times = [f"_t{width}_{time}" for time in range(first, last + 1)]
+            return times, _least_id(first << width), _least_id((last + 1) << width)
+    return None
+
+
+def _least_id(ms: int) -> str:
+    """What sorts before every id of this moment, and after those of earlier ones."""
+    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"
+
+
+def _times(job_id: str) -> list[str]:
+    """The keys of the times in which a take was made."""
+    ms = _ms(job_id)
+    return [] if ms is None else [f"_t{width}_{ms >> width}" for width in WIDTHS]
+
+
+def _ms(job_id: str) -> int | None:
+    """The moment in an id, in milliseconds."""
+    try:
+        return int(job_id[:8] + job_id[9:13], 16)
+    except ValueError:
+        return None
+
+
+def _quoted(key: str) -> str:
+    return f"'{key}'"

@@ -1,0 +1,148 @@
+"""A page of the gallery at 1,000,000 takes against the same at 1,000, with every filter; and a sweep.
+
+On SQLite and on PostgreSQL. "The same page" shows as many takes as an installation of 1,000 has to show.
+"""
+
+import contextlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks import crowd
+from benchmarks.common import Result, at_most
+
+FEW, MANY, ROUNDS = 1_000, 1_000_000, 31
+LIMIT = 1.5
+#: A hundredth of MANY, as `crowd` leaves them.
+ON_THE_WAY = 10_000
+MODEL, MODEL_SELDOM = crowd.MODELS[0][0], crowd.MODELS[5][0]
+MOVING = ["created", "submitting", "queued", "running", "rendered"]
+
+
+def run() -> list[Result]:
+    from tests import databases
+
+    try:
+        return [result for kind in databases.KINDS for result in _on(kind)]
+    finally:
+        databases.close()
+
+
+def questions() -> list[tuple[str, dict[str, Any]]]:
+    """Every filter alone, then what people combine, then what is hard to walk."""
+    words = {f"text: {word} ({share:.1%})": {"text": word} for word, share in crowd.WORDS}
+    return [
+        ("newest", {}),
+        ("moving", {"states": MOVING}),
+        ("ready", {"states": ["stored"]}),
+        ("held", {"states": ["held"]}),
+        ("failed", {"states": ["failed"]}),
+        ("several states", {"states": ["stored", "failed", "cancelled"]}),
+        ("busy person", {"owner": "ana"}),
+        ("rare person", {"owner": crowd.SELDOM_OWNER}),
+        ("model", {"model": MODEL}),
+        *words.items(),
+        ("text: rare word", {"text": crowd.SELDOM_WORD}),
+        ("text: unfinished word", {"text": "silk dre"}),
+        ("text: two words", {"text": "dress lantern"}),
+        ("text: a number's beginning", {"text": "number77"}),
+        ("text: nothing like it", {"text": "xylophone"}),
+        ("person and model", {"owner": "ben", "model": MODEL}),
+        ("rare person and ready", {"owner": crowd.SELDOM_OWNER, "states": ["stored"]}),
+        ("person and failed", {"owner": "dan", "states": ["failed"]}),
+        ("person and moving", {"owner": "ben", "states": MOVING}),
+        ("person, model and ready", {"owner": "eve", "model": MODEL, "states": ["stored"]}),
+        ("model and failed", {"model": MODEL_SELDOM, "states": ["failed"]}),
+        ("common word and ready", {"text": "dress", "states": ["stored"]}),
+        ("common word and failed", {"text": "dress", "states": ["failed"]}),
+        ("common word and held", {"text": "dress", "states": ["held"]}),
+        ("common word and moving", {"text": "dress", "states": MOVING}),
+        ("common word, moving or held", {"text": "dress", "states": [*MOVING, "held"]}),
+        ("rare word and ready", {"text": crowd.SELDOM_WORD, "states": ["stored"]}),
+        ("common word and rare person", {"text": "dress", "owner": crowd.SELDOM_OWNER}),
+        ("common word and person", {"text": "dress", "owner": "eve"}),
+        ("rare word and person", {"text": crowd.SELDOM_WORD, "owner": "ana"}),
+        ("words, person, model, ready",
+         {"text": "silk dress", "owner": "dan", "model": MODEL, "states": ["stored"]}),
+        ("two long lists that never meet", {"text": "dress", "owner": crowd.ELSEWHERE}),
+    ]  # fmt: skip
+
+
+def _on(kind: str) -> Iterator[Result]:
+    with contextlib.ExitStack() as stack:
+        few = stack.enter_context(_installation(kind, FEW))
+        many = stack.enter_context(_installation(kind, MANY))
+        yield from pages(kind, few, many)
+        yield from sweeps(kind, stack, many)
+
+
+def pages(kind: str, few: Any, many: Any) -> Iterator[Result]:
+    """A ratio for each question: newest page, and one deep inside for some."""
+    from backend.store.gallery import Filter
+
+    for name, wanted in questions():
+        found, limit = _shown(few, Filter(**wanted))
+        ask = lambda deps, wanted=wanted, limit=limit: _shown(deps, Filter(**wanted), limit)  # noqa: E731
+        yield _ratio(f"{kind}: {name}, {found} takes", ask, few, many)
+
+
+def _shown(deps: Any, wanted: Any, limit: int | None = None) -> tuple[int, int]:
+    """(takes on the page, the page's length that shows as many)."""
+    from backend.services import access, library
+
+    page = library.list_takes(deps, access.LOCAL, wanted, limit=limit or library.PAGE)
+    return len(page.items), max(1, len(page.items))
+
+
+def _ratio(name: str, ask: Callable[[Any], Any], few: Any, many: Any, rounds: int = ROUNDS) -> Result:
+    """Medians of the two, asked in turn."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for deps in (few, many) * 3:
+        ask(deps)
+    for _ in range(rounds):
+        for deps, times in zip((few, many), took, strict=True):
+            begun = time.perf_counter()
+            ask(deps)
+            times.append(time.perf_counter() - begun)
+    a, b = map(statistics.median, took)
+    return at_most(name, b / a, LIMIT, note=f"{b * 1000:.2f} ms against {a * 1000:.2f} ms")
+
+
+def sweeps(kind: str, stack: contextlib.ExitStack, many: Any) -> Iterator[Result]:
+    """What mends rows, at MANY takes of which 10,000 move, and where there are no others."""
+    few = stack.enter_context(_installation(kind, ON_THE_WAY, moving=ON_THE_WAY))
+    yield _ratio(f"{kind}: sweep, {ON_THE_WAY:,} moving", _sweep, few, many, rounds=9)
+
+
+def _sweep(deps: Any) -> None:
+    """One pass of a worker: what is odd, what is due, and when to look again."""
+    from backend.services.sweep import sweep
+    from backend.store import jobs
+
+    def look() -> int:
+        with deps.store.read() as session:
+            now = deps.clock.now()
+            due = jobs.due(session, now=now, states=MOVING, limit=100)
+            jobs.next_due_at(session, now=now)
+            jobs.count_due(session, now=now)
+        return len(due)
+
+    sweep(deps, look=look)
+
+
+@contextlib.contextmanager
+def _installation(kind: str, n: int, **more: Any) -> Iterator[Any]:
+    from backend.bootstrap import open_deps
+    from backend.settings import load
+    from tests import databases
+
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+        stack.enter_context(databases.choose(kind))
+        url = stack.enter_context(databases.fresh_url())
+        deps = open_deps(load(data_dir=folder, **({"database_url": url} if url else {})))
+        crowd.fill(deps, n, **more)
+        yield deps
+        deps.store.close()
