@@ -36,9 +36,10 @@ WORDS_BATCH = 200
 BATCH = 200
 
 
-def sweep(deps: Deps, *, look: Callable[[], int]) -> dict[str, Any]:
+def sweep(deps: Deps, *, by: str, look: Callable[[], int]) -> dict[str, Any]:
     """Repair what is odd, then have everything due looked at; returns what was done.
 
+    by: whose sweep it is.
     look: has due jobs looked at, here or elsewhere; returns how many.
     """
     started_at, begun = deps.clock.now(), deps.clock.monotonic()
@@ -48,7 +49,7 @@ def sweep(deps: Deps, *, look: Callable[[], int]) -> dict[str, Any]:
     took_s = deps.clock.monotonic() - begun
     done = {name: number for name, number in did.items() if number}
     with deps.store.begin() as session:
-        facts.keep(session, LAST, {"did": done, "took_s": round(took_s, 3)}, at=started_at)
+        facts.keep(session, LAST, {"did": done, "took_s": round(took_s, 3), "by": by}, at=started_at)
         if done:
             sweeps.keep(session, started_at=started_at, took_s=took_s, did=done)
             sweeps.forget_before(session, started_at - REMEMBERED)
@@ -66,7 +67,7 @@ def sweep_now(deps: Deps, *, told: Callable[[str], None]) -> dict[str, Any]:
             done += step(deps, claims, job_id)
         return done
 
-    return sweep(deps, look=look)
+    return sweep(deps, by="a command", look=look)
 
 
 def repair(deps: Deps) -> dict[str, int]:
@@ -74,7 +75,7 @@ def repair(deps: Deps) -> dict[str, int]:
     return {
         "woken": _wake_forgotten(deps),
         "missing_files": _find_missing(deps),
-        "leftovers_removed": _remove_leftovers(deps),
+        "leftovers_removed": remove_leftovers(deps),
     }
 
 
@@ -155,8 +156,8 @@ def _tidy_storage(deps: Deps) -> int:
     return deps.storage.tidy()
 
 
-def _remove_leftovers(deps: Deps) -> int:
-    """Remove temp files that no live claim writes and no waiting job will go on with."""
+def remove_leftovers(deps: Deps) -> int:
+    """Remove this host's temp files that no live claim writes and no waiting job will go on with."""
     folder = deps.settings.parts_dir
     with deps.store.read() as session:
         live = jobs.held_claims(session, now=deps.clock.now())
