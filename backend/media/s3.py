@@ -83,8 +83,9 @@ class S3Storage:
 
     def open(self, key: str) -> BinaryIO:
         """See `Storage`: the bytes as they come."""
+        name = self._name(key)
         with asking(self.bucket):
-            answer = self.client.get_object(Bucket=self.bucket.name, Key=self._name(key))
+            answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
         return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
 
     def size(self, key: str) -> int | None:
@@ -94,8 +95,9 @@ class S3Storage:
 
     def remove(self, key: str) -> None:
         """See `Storage`. With versioning on, the bucket still keeps what it was."""
+        name = self._name(key)
         with asking(self.bucket):
-            self.client.delete_object(Bucket=self.bucket.name, Key=self._name(key))
+            self.client.delete_object(Bucket=self.bucket.name, Key=name)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`."""
@@ -185,7 +187,7 @@ class S3Storage:
         if self._is_there(content, name, named_by_content):
             return
         target = Target(self.client, self.bucket.name, name, only_new=named_by_content)
-        with asking(self.bucket), own_disk():
+        with asking(self.bucket):
             try:
                 s3_upload.upload(content, target)
             except (ClientError, BotoCoreError):
