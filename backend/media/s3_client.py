@@ -50,6 +50,7 @@ class Bucket:
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
+    public_endpoint: str = ""  #: where browsers reach it; empty: as we do
 
     @property
     def shown(self) -> str:
