@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media import parts
+from backend.models import Video
 from backend.services.claims import Claims
 from backend.services.deps import Deps
+from backend.services.files import COPIES
 from backend.services.step import step
 from backend.store import facts, jobs, sweeps, videos, words
 
@@ -26,6 +29,8 @@ TIDIED = "tidied"
 TIDY_EVERY = timedelta(hours=1)
 #: Stored files looked for in one sweep: the first 500 always within seconds, 100,000 within the hour.
 FILES_A_SWEEP = 500
+#: The same in a bucket, where each is a request that somebody pays for: 100,000 within a day.
+OBJECTS_A_SWEEP = 6
 #: Uploads that were cut off leave a folder; it is removed after this.
 UPLOAD_LIFE_S = 3600.0
 #: What sweeps did is remembered this long.
@@ -116,22 +121,31 @@ def _wake_forgotten(deps: Deps) -> int:
 def _find_missing(deps: Deps) -> int:
     """Look for the next stored files; one that is gone or of another size is fetched again."""
     now = deps.clock.now()
+    most = OBJECTS_A_SWEEP if deps.storage.origins() else FILES_A_SWEEP
     with deps.store.read() as session:
         walk = facts.get(session, WALK)
         last_id = walk.value["last_id"] if walk else ""
-        batch = videos.after(session, last_id, limit=FILES_A_SWEEP)
-    gone = [
-        video
-        for video in batch
-        if video.missing_at is None and deps.storage.size(video.key) != video.size_bytes
-    ]
-    reached = batch[-1].id if len(batch) == FILES_A_SWEEP else ""
+        batch = videos.after(session, last_id, limit=most)
+    try:
+        gone = [video for video in batch if video.missing_at is None and _is_gone(deps, video)]
+    except MediaError as error:  # what can't be asked is not gone
+        log.warning("stored files can't be looked for now", extra={"why": str(error)})
+        return 0
+    reached = batch[-1].id if len(batch) == most else ""
     if gone or reached != last_id:
         with deps.store.begin() as session:
             facts.keep(session, WALK, {"last_id": reached}, at=now)
             for video in gone:
                 mark_missing(deps, session, video.id)
     return len(gone)
+
+
+def _is_gone(deps: Deps, video: Video) -> bool:
+    """Is there no such file, or none of its size? What has another size makes room for the right one."""
+    size_bytes = deps.storage.size(video.key)
+    if size_bytes is not None and size_bytes != video.size_bytes:
+        deps.storage.remove(video.key)
+    return size_bytes != video.size_bytes
 
 
 def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
@@ -153,7 +167,11 @@ def _tidy_storage(deps: Deps) -> int:
         return 0
     with deps.store.begin() as session:
         facts.keep(session, TIDIED, {}, at=now)
-    return deps.storage.tidy()
+    try:
+        return deps.storage.tidy()
+    except MediaError as error:
+        log.warning("storage can't be tidied now", extra={"why": str(error)})
+        return 0
 
 
 def remove_leftovers(deps: Deps) -> int:
@@ -167,7 +185,7 @@ def remove_leftovers(deps: Deps) -> int:
         (job_id, left.name.split(".")[1]) for job_id in wanted for left in parts.leftovers(folder, job_id)
     }
     removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
-    for left in folder.glob("upload-*"):
+    for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*")]:
         if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
             shutil.rmtree(left, ignore_errors=True)
             removed += 1
