@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.domain.states import JobState
 from backend.media import parts
+from backend.services import tally
 from backend.services.claims import Claims
 from backend.services.deps import Deps
 from backend.services.step import step
@@ -24,8 +25,11 @@ WALK = "walk"
 #: The fact that says when storage was last tidied, and how often that is done.
 TIDIED = "tidied"
 TIDY_EVERY = timedelta(hours=1)
-#: Stored files looked for in one sweep: the first 500 always within seconds, 100,000 within the hour.
-FILES_A_SWEEP = 500
+#: Stored files looked for at a time, so many at the most in every sweep where there are no more than these;
+#: where there are, the walk over them has its own pace, for a sweep must not cost more because much is
+#: stored: 120,000 an hour.
+FILES_AT_A_TIME = 500
+WALK_EVERY = timedelta(seconds=15)
 #: Uploads that were cut off leave a folder; it is removed after this.
 UPLOAD_LIFE_S = 3600.0
 #: What sweeps did is remembered this long.
@@ -43,6 +47,7 @@ def sweep(deps: Deps, *, look: Callable[[], int]) -> dict[str, Any]:
     """
     started_at, begun = deps.clock.now(), deps.clock.monotonic()
     read_words(deps)
+    tally.keep(deps)
     did = Counter(repair(deps))
     did["looks"] = look()
     took_s = deps.clock.monotonic() - begun
@@ -118,18 +123,16 @@ def _find_missing(deps: Deps) -> int:
     with deps.store.read() as session:
         walk = facts.get(session, WALK)
         last_id = walk.value["last_id"] if walk else ""
-        batch = videos.after(session, last_id, limit=FILES_A_SWEEP)
-    gone = [
-        video
-        for video in batch
-        if video.missing_at is None and deps.storage.size(video.key) != video.size_bytes
-    ]
-    reached = batch[-1].id if len(batch) == FILES_A_SWEEP else ""
+        if walk and last_id and timedelta(0) <= now - walk.at < WALK_EVERY:
+            return 0
+        batch = videos.files_after(session, last_id, limit=FILES_AT_A_TIME)
+    gone = [file.id for file in batch if not file.missing and deps.storage.size(file.key) != file.size_bytes]
+    reached = batch[-1].id if len(batch) == FILES_AT_A_TIME else ""
     if gone or reached != last_id:
         with deps.store.begin() as session:
             facts.keep(session, WALK, {"last_id": reached}, at=now)
-            for video in gone:
-                mark_missing(deps, session, video.id)
+            for video_id in gone:
+                mark_missing(deps, session, video_id)
     return len(gone)
 
 

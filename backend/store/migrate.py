@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.store import facts
+from backend.store import facts, words
 from backend.store.engine import Store
 from backend.store.trouble import advice
 
@@ -61,6 +61,7 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
             store.database.prepare_migration(connection)
             _upgrade(connection, script)
             connection.commit()
+        words.read_all(store)
         at, oldest = _standing(store)  # a newer program may have been first while we waited
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
