@@ -81,7 +81,7 @@ LIBRARY_DOORS = {
 LINES = 300
 #: module -> how long it is all the same
 LONG = {
-    "backend.models": 370,
+    "backend.models": 390,
     "backend.providers.fal": 330,
     "backend.store.jobs": 325,
     "backend.settings": 315,

@@ -1,17 +1,13 @@
 """Bring the database to the newest schema; any number of processes may try at once.
 
 One migrates while it holds a lock (a file beside an SQLite database, an advisory lock in PostgreSQL);
-<<<<<<< HEAD
 the others wait, and find nothing to do. In PostgreSQL the queue's own schema is brought along.
-=======
-the others wait, and find nothing to do.
 
 A newer program may bring the schema forward while older ones run. Each revision says by `oldest_program`
 the oldest schema whose programs go on working with it: one that only adds what they need not know names
 the revision before it, or one still further back; one that says nothing is for its own program and newer
 ones alone. The database remembers it, in the transaction of the migration, so that an older program,
 which knows nothing of the revision, knows whether it may run.
->>>>>>> main
 """
 
 import logging
@@ -29,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.store import facts, queue_schema
+from backend.store import facts, queue_schema, words
 from backend.store.engine import Store
 from backend.store.trouble import advice
 
@@ -67,6 +63,7 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
             if not store.embedded:
                 queue_schema.apply(connection)
             connection.commit()
+        words.read_all(store)
         at, oldest = _standing(store)  # a newer program may have been first while we waited
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
