@@ -1,11 +1,14 @@
 """Puts everything together; the only module that knows everyone."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from backend.domain.clock import Clock
+from backend.domain.place import split_bucket
 from backend.media.download import Limits
 from backend.media.guard import Guard
-from backend.media.storage import LocalStorage
+from backend.media.local import LocalStorage
+from backend.media.storage import Storage
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal import FalProvider
@@ -37,6 +40,26 @@ def _blackbox(given: Settings) -> Provider:
     )
 
 
+def _storage(given: Settings) -> Storage:
+    """A folder or a bucket, by its URL; a bucket's library is only loaded for one."""
+    if given.storage.startswith("file://"):
+        return LocalStorage(Path(given.storage.removeprefix("file://")))
+    from backend.media.s3 import S3Storage
+    from backend.media.s3_client import Bucket
+
+    name, prefix = split_bucket(given.storage)
+    bucket = Bucket(
+        name,
+        prefix,
+        endpoint=given.aws_endpoint_url,
+        region=given.aws_region,
+        access_key=given.aws_access_key_id,
+        secret_key=given.aws_secret_access_key.get_secret_value(),
+        session_token=given.aws_session_token.get_secret_value(),
+    )
+    return S3Storage(bucket)
+
+
 #: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
 PROVIDERS: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
 
@@ -49,7 +72,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         settings=settings,
         clock=clock,
         store=store,
-        storage=LocalStorage(settings.media_root),
+        storage=_storage(settings),
         guard=Guard(settings.fetch_allow),
         limits=Limits(),
         catalog=LiveCatalog(store, clock, [model for provider in providers for model in provider.models()]),

@@ -107,7 +107,7 @@ def keeps_what_comes() -> None:
 
 def writes_the_row_first() -> None:
     """`stored`, and then the file is moved into place; it is killed between the two."""
-    from backend.media.storage import LocalStorage
+    from backend.media.local import LocalStorage
     from backend.services import fetch
 
     save, place = fetch._save, LocalStorage.place
