@@ -123,12 +123,11 @@ def _whole(studio: Studio, job: Any, video: Any, ledger: dict[str, Any]) -> list
     """The file is there, and has the very bytes that the provider made."""
     if video is None:
         return [f"whole files: {job['id']} is stored, and has no video"]
-    path = studio.media / video["key"]
-    if not path.is_file():
+    content = studio.file(video["key"])
+    if content is None:
         return [f"whole files: {job['id']} is stored, and its file is not there"]
-    content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != video["sha256"] or len(content) != video["size_bytes"] or path.stem != sha256:
+    if sha256 != video["sha256"] or len(content) != video["size_bytes"] or Path(video["key"]).stem != sha256:
         return [f"whole files: {job['id']}: the file is not the one that the row describes"]
     made = _made_by_fal(ledger)
     if made is not None and content != made:
@@ -152,7 +151,7 @@ def _no_stranger(studio: Studio) -> list[str]:
     """Every video file on storage belongs to a row: one take, one file."""
     known = {row["key"] for row in studio.rows("SELECT key FROM video")}
     coming = bool(studio.rows("SELECT 1 FROM job WHERE state = 'rendered'"))
-    strangers = [path.name for path in studio.media.glob("*") if path.is_file() and path.name not in known]
+    strangers = [name for name in studio.file_names() if name not in known]
     return [] if coming else [f"one file: {name} belongs to nothing" for name in strangers]
 
 

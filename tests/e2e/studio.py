@@ -117,9 +117,18 @@ class Studio:
 
     @property
     def media(self) -> Path:
-        """Where its whole files lie."""
+        """The folder of its whole files."""
         url = self.settings.get("STORAGE_URL")
         return Path(str(url).removeprefix("file://")) if url else self.data / "media"
+
+    def file(self, key: str) -> bytes | None:
+        """A whole file, past the program; None: there is none."""
+        path = self.media / key
+        return path.read_bytes() if path.is_file() else None
+
+    def file_names(self) -> list[str]:
+        """The keys of all videos on storage."""
+        return [path.name for path in self.media.glob("*") if path.is_file()]
 
     @property
     def env(self) -> dict[str, str]:

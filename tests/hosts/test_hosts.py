@@ -23,6 +23,8 @@ from tests.hosts.trouble import Troubles, all_of_them
 CLIENTS = 8
 #: How long the last takes have to come home, in seconds.
 HOME_S = 60.0
+#: Do the three hosts keep their files in a bucket, or on a folder that they share?
+IN_BUCKET = False
 #: So many of the troubles must have met takes in the hands of whom it met, or the drill shows nothing.
 MET = 3
 
@@ -43,7 +45,7 @@ def make_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     made = []
 
     def make(**options: str) -> Town:
-        made.append(town(tmp_path / "town", **options))
+        made.append(town(tmp_path / "town", in_bucket=IN_BUCKET, **options))
         built = made[-1].__enter__()
         monkeypatch.setitem(checker.FAL_MEDIA, "folder", built.fal_folder / "media")
         return built

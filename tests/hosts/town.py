@@ -1,7 +1,7 @@
 """Three hosts with a dashboard, a sidecar and a worker each; hosts of nginx, database and provider.
 
 As docs/operations.md has it, on a network of its own: the shipped nginx configuration on port 443, webhooks
-by TLS and the public name. Files lie on a folder that the three share, as a network file system would be.
+by TLS and the public name.
 """
 
 import signal
@@ -14,6 +14,7 @@ from tests import databases
 from tests.deploy.front import HOOKS, Front, Host, login
 from tests.e2e.crash import __name__ as CRASH
 from tests.e2e.studio import ROOT, Process, Studio, answers, eventually
+from tests.hosts import bucket
 from tests.hosts.network import Network
 
 #: The hosts that may die, and the last number of their addresses, as deploy/nginx has them.
@@ -24,10 +25,14 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 class Town:
-    """All hosts, running. build: a broken build (see tests/e2e/broken.py) whose workers run instead."""
+    """All hosts, running.
 
-    def __init__(self, folder: Path, network: Network, *, build: str | None = None) -> None:
-        self.network, self.folder = network, folder
+    in_bucket: files lie in a bucket on a host of its own; else on a folder that the three share, as a network
+    file system would be. build: a broken build (see tests/e2e/broken.py) whose workers run instead.
+    """
+
+    def __init__(self, folder: Path, network: Network, *, in_bucket: bool, build: str | None = None) -> None:
+        self.network, self.folder, self.in_bucket = network, folder, in_bucket
         self._build = build
         self._ends = ExitStack()
         self.addresses = {name: network.join(name, number) for name, number in HOSTS.items()}
@@ -46,6 +51,7 @@ class Town:
         self.start_database()
         self.front = self._make_front(self.network.join("front", 10))
         self.fal = self._make_fal(self.network.join("fal", 30))
+        self._storage = self._make_storage()
         url = self.database.fresh()
         self.hosts = {name: self._make_host(name, url) for name in HOSTS}
         for name in HOSTS:
@@ -151,28 +157,39 @@ class Town:
         eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), within_s=30, process=fal)
         return fal
 
+    def _make_storage(self) -> dict[str, Any]:
+        """The settings that say where files lie."""
+        if not self.in_bucket:
+            return {"STORAGE_URL": f"file://{self.folder / 'shared'}"}
+        address = self.network.join("bucket", 40)
+        with self.network.inside("bucket"):
+            host, settings = bucket.start(self.folder / "bucket-host", address, DIES_WITH_US)
+        self._ends.callback(host.close)
+        return settings
+
     def _make_host(self, name: str, database_url: str) -> Studio:
         settings: dict[str, Any] = {
             "DATABASE_URL": database_url,
-            "STORAGE_URL": f"file://{self.folder / 'shared'}",
             "HOST": self.addresses[name],
             "PORT": SIDECAR_PORT,
             "DASHBOARD_PORT": DASHBOARD_PORT,
             "OPEN_DASHBOARD": 1,
             "PUBLIC_URL": f"https://{HOOKS}",
             "FIRST_POLL_S": 2,
+            **self._storage,
         }
-        studio = Studio(self.folder / name, self.fal_url, **settings)
+        kind = bucket.BucketStudio if self.in_bucket else Studio
+        studio = kind(self.folder / name, self.fal_url, **settings)
         studio.before = DIES_WITH_US
         return studio
 
 
 @contextmanager
-def town(folder: Path, *, build: str | None = None) -> Iterator[Town]:
+def town(folder: Path, **options: Any) -> Iterator[Town]:
     """A town, for as long as the block lasts; this thread is outside of its hosts meanwhile."""
     network = Network()
     try:
-        made = Town(folder, network, build=build)
+        made = Town(folder, network, **options)
         try:
             yield made
         finally:

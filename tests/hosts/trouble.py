@@ -44,36 +44,43 @@ class Troubles:
     """Makes trouble in a town under load, and writes down how it went."""
 
     def __init__(self, town: Town, load: Load) -> None:
-        self._town, self._load = town, load
+        self.town, self._load = town, load
         self._line: psycopg.Connection[tuple[object, ...]] | None = None
         self.seen: list[Trouble] = []
 
     def kill(self, host: str) -> None:
         """All of its processes die at once; they are started again when others have gone on."""
-        town = self._town
+        town = self.town
         self._make(Trouble(host, "killed"), lambda: town.kill(host), lambda: town.start(host))
         town.ready(host)
 
     def freeze(self, host: str) -> None:
         """All of its processes stand still until others have taken over; then they go on, knowing nothing."""
-        town = self._town
+        town = self.town
         self._make(Trouble(host, "frozen"), lambda: town.freeze(host), lambda: town.thaw(host))
 
     def cut(self, host: str) -> None:
         """Its cable is pulled until others have taken over."""
-        network = self._town.network
+        network = self.town.network
         self._make(Trouble(host, "cut off"), lambda: network.cut(host), lambda: network.mend(host))
 
     def kill_database(self, how: Callable[[], None]) -> None:
         """The server dies, as if its power had failed, and comes back."""
-        self._make_away(Trouble("database", "killed"), how, self._town.start_database)
+        self._make_away(Trouble("database", "killed"), how, self.town.start_database)
 
     def cut_database(self) -> None:
-        network = self._town.network
+        network = self.town.network
         self._make_away(
             Trouble("database", "cut off"),
             lambda: network.cut("database"),
             lambda: network.mend("database"),
+        )
+
+    def cut_bucket(self) -> None:
+        """Nothing can be stored meanwhile."""
+        network = self.town.network
+        self._make_away(
+            Trouble("bucket", "cut off"), lambda: network.cut("bucket"), lambda: network.mend("bucket")
         )
 
     # -- one trouble -------------------------------------------------------------------------------
@@ -152,7 +159,7 @@ class Troubles:
     def _ask(self, sql: str) -> list[tuple[object, ...]]:
         try:
             if self._line is None:
-                url = self._town.any_host.database_url.replace("+psycopg", "")
+                url = self.town.any_host.database_url.replace("+psycopg", "")
                 self._line = psycopg.connect(url, autocommit=True, connect_timeout=2)
             return self._line.execute(sql).fetchall()
         except psycopg.OperationalError:
@@ -172,6 +179,8 @@ def all_of_them(troubles: Troubles, kill_database: Callable[[], None]) -> None:
             make(host)
     troubles.kill_database(kill_database)
     troubles.cut_database()
+    if troubles.town.in_bucket:
+        troubles.cut_bucket()
 
 
 def _seconds(value: float | None) -> str:
