@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
+    storage_public_url: str = ""  #: the bucket's endpoint as browsers reach it; empty: as we do
     aws_endpoint_url: str = ""
     aws_access_key_id: str = ""
     aws_secret_access_key: SecretStr = SecretStr("")
@@ -121,6 +122,7 @@ class Settings(BaseSettings):
         "fal_api_url",
         "blackbox_url",
         "aws_endpoint_url",
+        "storage_public_url",
     )
     @classmethod
     def _url(cls, value: str) -> str:

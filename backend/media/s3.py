@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -52,6 +53,17 @@ class S3Storage:
         """Made on first use: that takes a tenth of a second."""
         return make_client(self.bucket)
 
+    @cached_property
+    def _quick(self) -> Any:
+        """A client for what people and sweeps wait for: one try, and short time-outs."""
+        return make_client(self.bucket, quick=True)
+
+    @cached_property
+    def _links(self) -> Any:
+        """What signs links: with the address that browsers use, as that is signed, too."""
+        public = self.bucket.public_endpoint
+        return make_client(replace(self.bucket, endpoint=public)) if public else self.client
+
     def place(self, part: Path, key: str) -> None:
         """See `Storage`.
 
@@ -83,19 +95,21 @@ class S3Storage:
 
     def open(self, key: str) -> BinaryIO:
         """See `Storage`: the bytes as they come."""
+        name = self._name(key)
         with asking(self.bucket):
-            answer = self.client.get_object(Bucket=self.bucket.name, Key=self._name(key))
+            answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
         return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
 
     def size(self, key: str) -> int | None:
-        """See `Storage`."""
-        found = self._head(self._name(key))
+        """See `Storage`. Asked once, quickly: pages and sweeps ask, and can ask again."""
+        found = self._head(self._name(key), self._quick)
         return None if found is None else int(found["ContentLength"])
 
     def remove(self, key: str) -> None:
         """See `Storage`. With versioning on, the bucket still keeps what it was."""
+        name = self._name(key)
         with asking(self.bucket):
-            self.client.delete_object(Bucket=self.bucket.name, Key=self._name(key))
+            self.client.delete_object(Bucket=self.bucket.name, Key=name)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`."""
@@ -123,12 +137,16 @@ class S3Storage:
             "ResponseCacheControl": f"private, max-age={expires_s}, immutable",
         }
         with asking(self.bucket):
-            return str(self.client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s))
+            return str(self._links.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s))
 
     def origins(self) -> tuple[str, ...]:
         """See `Storage`."""
+        return (self._origin,)
+
+    @cached_property
+    def _origin(self) -> str:
         parts = urlsplit(str(self.link(f"{'0' * 64}.mp4", expires_s=1)))
-        return (f"{parts.scheme}://{parts.netloc}",)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def free_bytes(self) -> int | None:
         """None: a bucket doesn't tell."""
@@ -138,13 +156,13 @@ class S3Storage:
         """Abort uploads that a crash left unfinished; return how many."""
         removed, now = 0, datetime.now(UTC)
         with asking(self.bucket):
-            pages = self.client.get_paginator("list_multipart_uploads").paginate(
+            pages = self._quick.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket.name, Prefix=self._start
             )
             for one in [one for page in pages for one in page.get("Uploads", [])]:
                 if (now - one["Initiated"]).total_seconds() >= older_than_s:
                     where = {"Bucket": self.bucket.name, "Key": one["Key"], "UploadId": one["UploadId"]}
-                    self.client.abort_multipart_upload(**where)
+                    self._quick.abort_multipart_upload(**where)
                     removed += 1
         return removed
 
@@ -163,7 +181,7 @@ class S3Storage:
     def _look(self) -> tuple[float, MediaError | None]:
         try:
             with asking(self.bucket):
-                _try_out(make_client(self.bucket, quick=True), self.bucket.name, self._start + _CHECK_NAME)
+                _try_out(self._quick, self.bucket.name, self._start + _CHECK_NAME)
         except MediaError as error:
             return time.monotonic() + BAD_FOR_S, error
         return time.monotonic() + GOOD_FOR_S, None
@@ -173,10 +191,10 @@ class S3Storage:
             raise ValueError(f"{key[:200]!r} is no key")
         return self._start + key
 
-    def _head(self, name: str) -> dict[str, Any] | None:
+    def _head(self, name: str, client: Any) -> dict[str, Any] | None:
         """What the bucket knows of an object; None: there is none."""
         with contextlib.suppress(FileNotFoundError), asking(self.bucket):
-            found: dict[str, Any] = self.client.head_object(Bucket=self.bucket.name, Key=name)
+            found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
             return found
         return None
 
@@ -185,7 +203,7 @@ class S3Storage:
         if self._is_there(content, name, named_by_content):
             return
         target = Target(self.client, self.bucket.name, name, only_new=named_by_content)
-        with asking(self.bucket), own_disk():
+        with asking(self.bucket):
             try:
                 s3_upload.upload(content, target)
             except (ClientError, BotoCoreError):
@@ -201,7 +219,7 @@ class S3Storage:
         Raises:
             StorageFull: another content has this content's name.
         """
-        found = self._head(name)
+        found = self._head(name, self.client)
         if found is None:
             return False
         if found["ContentLength"] == content.size_bytes:

@@ -10,12 +10,14 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
 )
 
 from backend.domain.errors import StorageDown, StorageMisconfigured
+from backend.media.s3_deadline import set_deadlines
 
 #: A store that is there answers a connection at once; across an ocean in a fraction of a second.
 CONNECT_S = 5.0
@@ -26,6 +28,8 @@ READ_S = 20.0
 TRIES = 3
 #: What a check may take: pages wait for it.
 CHECK_CONNECT_S, CHECK_READ_S = 2.0, 4.0
+#: The longest that one try of a request may take, besides the time for its bytes; and one of a check.
+CALL_S, CHECK_CALL_S = 60.0, 6.0
 #: Uploads, downloads and links of all threads of a worker at once.
 CONNECTIONS = 64
 
@@ -46,6 +50,7 @@ class Bucket:
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
+    public_endpoint: str = ""  #: where browsers reach it; empty: as we do
 
     @property
     def shown(self) -> str:
@@ -61,7 +66,8 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
     its name in DNS need not know of buckets. Checksums are given by us where they are wanted; the library's
     own default (a trailer behind the body) is not understood by every store.
     """
-    return boto3.session.Session().client(
+    timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
+    client = boto3.session.Session().client(
         "s3",
         endpoint_url=bucket.endpoint or None,
         region_name=bucket.region or "us-east-1",
@@ -70,8 +76,8 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
         aws_session_token=bucket.session_token or None,
         config=Config(
             signature_version="s3v4",
-            connect_timeout=CHECK_CONNECT_S if quick else CONNECT_S,
-            read_timeout=CHECK_READ_S if quick else READ_S,
+            connect_timeout=timeout[0],
+            read_timeout=timeout[1],
             retries={"total_max_attempts": 1 if quick else TRIES, "mode": "standard"},
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if bucket.endpoint else "auto"},
@@ -79,6 +85,8 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
             response_checksum_validation="when_required",
         ),
     )
+    set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
+    return client
 
 
 @contextlib.contextmanager
@@ -98,7 +106,7 @@ def asking(bucket: Bucket) -> Iterator[None]:
         raise StorageMisconfigured(
             f"There is no key for the {bucket.shown}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
-    except HTTPClientError as error:
+    except (HTTPClientError, ConnectionError) as error:
         raise StorageDown(
             f"The {bucket.shown} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL and the "
             "network, or wait until it is back."

@@ -17,6 +17,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backend.media.part import own_disk
+
 #: What is smaller travels in one request. Stores take parts from 5 MiB up.
 PART_BYTES = 8 * 1024 * 1024
 #: Stores take no more parts than this.
@@ -59,6 +61,7 @@ def upload(content: Content, target: Target) -> None:
     Raises:
         ClientError, BotoCoreError: it is not, or nobody can tell; no part of it is left, if the store
             could still be told.
+        StorageFull: the file itself can't be read.
     """
     if content.size_bytes <= PART_BYTES:
         _put(content, target)
@@ -124,9 +127,10 @@ def _send_parts(content: Content, target: Target, upload_id: str) -> list[dict[s
 def _read(handle: int, start: int, size: int) -> bytes:
     """So many bytes from there on, or up to the end."""
     pieces, left = [], size
-    while left and (piece := os.pread(handle, left, start + size - left)):
-        pieces.append(piece)
-        left -= len(piece)
+    with own_disk():
+        while left and (piece := os.pread(handle, left, start + size - left)):
+            pieces.append(piece)
+            left -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
