@@ -1,4 +1,4 @@
-"""Three hosts with a dashboard, a sidecar and a worker each; hosts of nginx, database and provider.
+"""Three hosts with a dashboard, a sidecar and a worker each; and those of nginx, database, bucket, provider.
 
 As docs/operations.md has it, on a network of its own: the shipped nginx configuration on port 443, webhooks
 by TLS and the public name.
@@ -25,14 +25,10 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 class Town:
-    """All hosts, running.
+    """All hosts, running. build: a broken build (see tests/e2e/broken.py) whose workers run instead."""
 
-    in_bucket: files lie in a bucket on a host of its own; else on a folder that the three share, as a network
-    file system would be. build: a broken build (see tests/e2e/broken.py) whose workers run instead.
-    """
-
-    def __init__(self, folder: Path, network: Network, *, in_bucket: bool, build: str | None = None) -> None:
-        self.network, self.folder, self.in_bucket = network, folder, in_bucket
+    def __init__(self, folder: Path, network: Network, *, build: str | None = None) -> None:
+        self.network, self.folder = network, folder
         self._build = build
         self._ends = ExitStack()
         self.addresses = {name: network.join(name, number) for name, number in HOSTS.items()}
@@ -159,8 +155,6 @@ class Town:
 
     def _make_storage(self) -> dict[str, Any]:
         """The settings that say where files lie."""
-        if not self.in_bucket:
-            return {"STORAGE_URL": f"file://{self.folder / 'shared'}"}
         address = self.network.join("bucket", 40)
         with self.network.inside("bucket"):
             host, settings = bucket.start(self.folder / "bucket-host", address, DIES_WITH_US)
@@ -178,8 +172,7 @@ class Town:
             "FIRST_POLL_S": 2,
             **self._storage,
         }
-        kind = bucket.BucketStudio if self.in_bucket else Studio
-        studio = kind(self.folder / name, self.fal_url, **settings)
+        studio = bucket.BucketStudio(self.folder / name, self.fal_url, **settings)
         studio.before = DIES_WITH_US
         return studio
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 
@@ -16,7 +18,13 @@ IN_HAND = 3
 #: How long the database is away, in seconds: longer than the lease.
 AWAY_S = 4.0
 #: How long a host that is back has for writing what it should not.
-AFTERWARDS_S = 1.5
+AFTERWARDS_S = 1.0
+#: What was on its way to the database when trouble began has arrived after this, in seconds.
+SETTLED_S = 0.2
+
+
+#: (take, whose claim) -> when the claim ends, unless it is extended.
+Held = dict[tuple[str, str], datetime]
 
 
 @dataclass
@@ -25,8 +33,8 @@ class Trouble:
 
     who: str
     what: str
-    in_hand: int = 0  #: takes that somebody, anywhere, was at work on
-    went_on_s: float | None = None  #: until all of those were let go of or taken over
+    taken: int = 0  #: takes that were in its hands, and were taken over when their claims had ended
+    went_on_s: float | None = None  #: until nothing waited for it any more
     home_s: float | None = None  #: until the next video was stored
     start_s: float = 0.0  #: the longest wait of a client for its acknowledgement
     page_s: float = 0.0  #: the longest wait of a browser for its page
@@ -35,7 +43,7 @@ class Trouble:
         """A line of the table in docs/reliability.md."""
         went_on, home = (_seconds(value) for value in (self.went_on_s, self.home_s))
         return (
-            f"| {self.who} | {self.what} | {self.in_hand} | {went_on} | {home} "
+            f"| {self.who} | {self.what} | {self.taken} | {went_on} | {home} "
             f"| {self.start_s:.1f} s | {self.page_s:.1f} s |"
         )
 
@@ -87,32 +95,34 @@ class Troubles:
 
     def _make(self, trouble: Trouble, begin: Callable[[], None], end: Callable[[], None]) -> None:
         """Others go on while it lasts; seconds count from its beginning."""
-        held, stored = self._wait_for_work(trouble)
-        begin()
+        stored = self._wait_for_work()
         began = time.monotonic()
+        begin()
+        time.sleep(SETTLED_S)
         try:
-            self._see(trouble, held, stored, began)
+            self._see(trouble, self._held(), stored, began)
         finally:
             end()
         self._write_down(trouble, began)
 
     def _make_away(self, trouble: Trouble, begin: Callable[[], None], end: Callable[[], None]) -> None:
         """Nobody can go on while it lasts; seconds count from its end."""
-        held, stored = self._wait_for_work(trouble)
-        asked = time.monotonic()
+        stored = self._wait_for_work()
+        held, asked = self._held(), time.monotonic()
         begin()
         time.sleep(AWAY_S)
         end()
         self._see(trouble, held, stored, time.monotonic())
         self._write_down(trouble, asked)
 
-    def _see(self, trouble: Trouble, held: set[tuple[str, str]], stored: int, since: float) -> None:
-        """Wait until everything that was in hand is in other hands or done, and one more video is home."""
+    def _see(self, trouble: Trouble, held: Held, stored: int, since: float) -> None:
+        """Wait until all that the dead held is in other hands or done, and one more video is home."""
 
         def gone_on() -> bool:
             with suppress(psycopg.OperationalError):
+                self._let_go(trouble, held)
                 now = time.monotonic() - since
-                if trouble.went_on_s is None and not held & self._held():
+                if trouble.went_on_s is None and not held:
                     trouble.went_on_s = now
                 if trouble.home_s is None and self._stored() > stored:
                     trouble.home_s = now
@@ -120,6 +130,15 @@ class Troubles:
 
         with suppress(AssertionError):  # the test says what is missing
             eventually(gone_on, within_s=GOES_ON_S * 2, every_s=0.1)
+
+    def _let_go(self, trouble: Trouble, held: Held) -> None:
+        """Take out of `held` what moved on, and what is extended: whoever holds that is alive."""
+        now, current = datetime.now(UTC), self._held()
+        for claim, until in list(held.items()):
+            if claim in current and current[claim] == until:
+                continue
+            trouble.taken += claim not in current and now > until
+            del held[claim]
 
     def _write_down(self, trouble: Trouble, since: float) -> None:
         time.sleep(AFTERWARDS_S)
@@ -133,25 +152,26 @@ class Troubles:
         self.seen.append(trouble)
         print(trouble.row(), flush=True)
 
-    def _wait_for_work(self, trouble: Trouble) -> tuple[set[tuple[str, str]], int]:
-        found: set[tuple[str, str]] = set()
+    def _wait_for_work(self) -> int:
+        """Returns how many videos are stored when enough is in hand."""
 
         def enough() -> bool:
             with suppress(psycopg.OperationalError):
-                found.clear()
-                found.update(self._held())
-            return len(found) >= IN_HAND
+                return len(self._held()) >= IN_HAND
+            return False
 
         eventually(enough, within_s=40, every_s=0.05)
-        trouble.in_hand = len(found)
-        return found, self._stored()
+        return self._stored()
 
     # -- what the database says ----------------------------------------------------------------------
 
-    def _held(self) -> set[tuple[str, str]]:
-        """(take, whose) of everything that wants a look and is in somebody's hand, dead or alive."""
-        sql = "SELECT id, claimed_by FROM job WHERE claimed_by IS NOT NULL AND due_at <= now()"
-        return {(str(job), str(owner)) for job, owner in self._ask(sql)}
+    def _held(self) -> Held:
+        """Every claim on what wants a look. Previews come last by intent: nobody waits for them."""
+        found: Any = self._ask(
+            "SELECT id, claimed_by, claimed_until FROM job "
+            "WHERE claimed_by IS NOT NULL AND due_at <= now() AND state <> 'stored'"
+        )
+        return {(job, owner): until for job, owner, until in found}
 
     def _stored(self) -> int:
         return int(str(self._ask("SELECT count(*) FROM job WHERE state = 'stored'")[0][0]))
@@ -173,14 +193,13 @@ class Troubles:
 
 
 def all_of_them(troubles: Troubles, kill_database: Callable[[], None]) -> None:
-    """Each host in each way, and the database."""
+    """Each host in each way; then what all of them need."""
     for make in (troubles.kill, troubles.freeze, troubles.cut):
         for host in HOSTS:
             make(host)
     troubles.kill_database(kill_database)
     troubles.cut_database()
-    if troubles.town.in_bucket:
-        troubles.cut_bucket()
+    troubles.cut_bucket()
 
 
 def _seconds(value: float | None) -> str:
