@@ -9,12 +9,14 @@ from typing import Any
 
 import psycopg
 
-from tests.e2e.studio import GOES_ON_S, eventually
+from tests.e2e.studio import GOES_ON_S, LEASE_S, eventually
 from tests.hosts.load import Load
 from tests.hosts.town import HOSTS, Town
 
 #: Trouble begins when so many takes are in somebody's hands.
 IN_HAND = 3
+#: How long a host is in trouble at least, in seconds: past every lease that it held.
+LASTS_S = LEASE_S + 1.0
 #: How long the database is away, in seconds: longer than the lease.
 AWAY_S = 4.0
 #: How long a host that is back has for writing what it should not.
@@ -101,6 +103,7 @@ class Troubles:
         time.sleep(SETTLED_S)
         try:
             self._see(trouble, self._held(), stored, began)
+            time.sleep(max(0.0, began + LASTS_S - time.monotonic()))
         finally:
             end()
         self._write_down(trouble, began)
