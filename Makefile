@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format bench drill clean
+.PHONY: run test lint format bench drill hosts clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m backend up
@@ -25,6 +25,9 @@ bench: $(VENV)/.installed-dev
 
 drill: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/e2e -k drill -v
+
+hosts: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/hosts -v -s
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

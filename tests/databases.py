@@ -33,9 +33,13 @@ NOBODY = 65534
 
 
 class Server:
-    """A PostgreSQL server of our own on loopback, durable as any: started, stopped, killed, started again."""
+    """A PostgreSQL server of our own, durable as any: started, stopped, killed, started again.
 
-    def __init__(self) -> None:
+    address: where it listens; loopback, or an address of a network that a test made for itself.
+    """
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
         self.data = self.folder / "data"
         self.port = _free_port()
@@ -49,14 +53,16 @@ class Server:
         secret.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
         self._run("initdb", "-D", self.data, "-U", USER, "--auth=scram-sha-256", "--encoding=UTF8",
                   "--locale=C.UTF-8", f"--pwfile={secret}", "--no-sync")  # fmt: skip
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address}/24 scram-sha-256\n")
 
     def url(self, name: str = "postgres", *, user: str = USER, password: str = PASSWORD) -> str:
-        return f"postgresql+psycopg://{user}:{password}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://{user}:{password}@{self.address}:{self.port}/{name}"
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it takes connections."""
         log = (self.folder / "log").open("ab")
-        command = [_programs() / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port),
+        command = [_programs() / "postgres", "-D", self.data, "-h", self.address, "-p", str(self.port),
                    "-k", self.folder, "-c", "max_connections=300", *options]  # fmt: skip
         with log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **_identity())

@@ -24,6 +24,7 @@ class SimulatorConfig:
     listing_lag_s: float = 0.0  #: how long `/v1/models/requests/by-endpoint` lags behind
     webhook_retries_s: tuple[float, ...] = WEBHOOK_RETRIES_S
     webhook_timeout_s: float = 15.0  #: how long a receiver may take to answer; fal's first one, too
+    webhook_ca: Path | None = None  #: certificates that receivers may show; None: those of public authorities
     user_id: str = "simulated-account"  #: the fal account in `X-Fal-Webhook-User-Id`
     catalog: Path | None = None  #: the models on offer; None: the seed that comes with the program
     synthetic: int = 0  #: so many endpoints besides, in the shapes of those: how a long catalogue behaves

@@ -124,6 +124,7 @@ class Deliverer(Loop):
                     data=body,
                     headers=headers,
                     timeout=self._config.webhook_timeout_s,
+                    verify=str(self._config.webhook_ca or "") or True,
                     allow_redirects=False,
                 )
                 return answer.status_code, None

@@ -18,7 +18,7 @@ from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
 from backend.services.sweep import remove_leftovers, sweep
 from backend.store import queue
-from backend.store.duty import Duty
+from backend.store.duty import SILENCE_S, Duty
 from backend.store.postgres import driver_address
 from backend.work import worker
 from backend.work.carrier import QueueCarrier
@@ -34,6 +34,9 @@ THREADS = {"submit": 8, "poll": 8, "fetch": 4}
 TICK_S = 0.25
 #: How often a worker asks whether the duty is its own, in seconds: part of how long nobody has it.
 ASK_EVERY_S = 1.0
+#: A frozen host's claims end with their lease, and somebody must be there to see it: the duty moves over
+#: so long after a lease at the latest, in seconds, and the next one notices within `ASK_EVERY_S`.
+MOVES_OVER_S = 2.0
 #: A queue that was not told of a new task (the word can get lost) looks by itself this often, in seconds.
 LOOK_EVERY_S = 1.0
 #: Connections of the queues' own, besides the four that listen: each is used for a moment.
@@ -55,7 +58,8 @@ class Worker(worker.Worker):
         super().__init__(deps)
         assert isinstance(deps.carrier, QueueCarrier)
         self._carrier = deps.carrier
-        self._duty = Duty(deps.store, "sweep")
+        silence_s = min(SILENCE_S, deps.settings.lease_s + MOVES_OVER_S)
+        self._duty = Duty(deps.store, "sweep", silence_s=silence_s)
         self._threads = {**THREADS, "call": _calls(deps)}
         self._pools = {
             kind: futures.ThreadPoolExecutor(threads, thread_name_prefix=kind)

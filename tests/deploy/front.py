@@ -1,4 +1,4 @@
-"""The shipped nginx configuration, run on loopback: only addresses, ports and paths are put in its place."""
+"""The shipped nginx configuration, run: only addresses, ports and paths are put in its place."""
 
 import contextlib
 import datetime
@@ -46,13 +46,24 @@ http {{
 
 
 class Front:
-    """nginx in front of these dashboards and sidecars, each as `host:port`."""
+    """nginx in front of these dashboards and sidecars, each as `host:port`.
+
+    address: where it listens; ports: for TLS, plain HTTP and whoever watches it; free ones, unless given.
+    """
 
     def __init__(
-        self, folder: Path, *, dashboards: Sequence[str], sidecars: Sequence[str], who: str, change: Any = ()
+        self,
+        folder: Path,
+        *,
+        dashboards: Sequence[str],
+        sidecars: Sequence[str],
+        who: str,
+        change: Any = (),
+        address: str = "127.0.0.1",
+        ports: tuple[int, int, int] | None = None,
     ) -> None:
-        self.folder = folder
-        self.port, self.plain, self.watch = free_port(), free_port(), free_port()
+        self.folder, self.address = folder, address
+        self.port, self.plain, self.watch = ports or (free_port(), free_port(), free_port())
         self._popen: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(DEPLOY / "nginx" / "dailies", folder / "dailies")
@@ -63,8 +74,8 @@ class Front:
         text = (DEPLOY / "nginx" / "dailies.conf").read_text()
         text = "\n".join(line for line in text.splitlines() if "listen [::]" not in line)
         for old, new in {
-            "listen 443 ": f"listen 127.0.0.1:{self.port} ",
-            "listen 80 ": f"listen 127.0.0.1:{self.plain} ",
+            "listen 443 ": f"listen {self.address}:{self.port} ",
+            "listen 80 ": f"listen {self.address}:{self.plain} ",
             "listen 127.0.0.1:8081": f"listen 127.0.0.1:{self.watch}",
             "/var/log/nginx/dailies.log": f"{self.folder}/access.log",
         }.items():
@@ -103,7 +114,7 @@ class Front:
 
     def _listens(self) -> bool:
         with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+            return sock.connect_ex((self.address, self.port)) == 0
 
     def close(self) -> None:
         if self._popen is not None:
@@ -111,11 +122,20 @@ class Front:
             self._popen.wait(10)
 
     def call(
-        self, name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        name: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        within_s: float = 60,
     ) -> "Answer":
-        """One call to one of its names over TLS, whose certificate is checked."""
-        line = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60)
-        line.sock = self.shake(name)
+        """One call to one of its names over TLS, whose certificate is checked.
+
+        within_s: how long to wait for a sign of life.
+        """
+        line = http.client.HTTPSConnection(self.address, self.port, timeout=within_s)
+        line.sock = self.shake(name, within_s)
         try:
             # A body that is too large is answered before it is read.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -125,10 +145,10 @@ class Front:
         finally:
             line.close()
 
-    def shake(self, name: str) -> ssl.SSLSocket:
+    def shake(self, name: str, within_s: float = 60) -> ssl.SSLSocket:
         """A TLS connection to one of its names."""
         context = ssl.create_default_context(cafile=str(self.folder / "certificate.pem"))
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        sock = socket.create_connection((self.address, self.port), timeout=within_s)
         try:
             return context.wrap_socket(sock, server_hostname=name)
         except BaseException:

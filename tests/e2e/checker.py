@@ -5,6 +5,7 @@ purpose, must get the sentence that names what it broke.
 """
 
 import hashlib
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,50 @@ def ledger_at(fal_url: str, match: str) -> dict[str, Any]:
     return answer
 
 
+def ledgers_by_job(fal_url: str) -> dict[str, dict[str, Any]]:
+    """Take -> what the provider knows of it, read at one moment; `ledger_of` for all at once."""
+    whole = ledger_at(fal_url, "/webhook/")
+    owners = {request["request_id"]: _job_of(request) for request in whole["requests"]}
+    found: dict[str, dict[str, Any]] = defaultdict(_unknown)
+    for post in whole["posts"]:
+        found[_job_of(post)]["posts"].append(post)
+    for request in whole["requests"]:
+        found[_job_of(request)]["requests"].append(request)
+    for delivery in whole["deliveries"]:
+        found[owners[delivery["request_id"]]]["deliveries"].append(delivery)
+    for known in found.values():
+        known["accepted"] = sum(post["accepted"] for post in known["posts"])
+        known["billed"] = sum(request["billed"] for request in known["requests"])
+    return found
+
+
+def _unknown() -> dict[str, Any]:
+    return {"posts": [], "requests": [], "deliveries": [], "accepted": 0, "billed": 0}
+
+
+def _job_of(sent: dict[str, Any]) -> str:
+    """The take that a POST or a request was for, by its webhook URL."""
+    return str(sent["webhook"]).partition("/webhook/")[2].partition("/")[0]
+
+
 def broken_promises(studio: Studio) -> list[str]:
     """Every promise that this installation has broken by now, as sentences; none is what is wanted."""
     found: list[str] = []
-    for job in studio.rows("SELECT * FROM job ORDER BY id"):
-        ledger = ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job["id"])
+    jobs = studio.rows("SELECT * FROM job ORDER BY id")
+    ledgers = ledgers_by_job(str(studio.settings["FAL_QUEUE_URL"]))
+    kept = {row["request_id"] for row in studio.rows("SELECT request_id FROM delivery")}
+    videos = {row["id"]: row for row in studio.rows("SELECT * FROM video")}
+    histories = defaultdict(list)
+    for line in studio.rows("SELECT job_id, state FROM history ORDER BY id"):
+        histories[line["job_id"]].append(line["state"])
+    for job in jobs:
+        ledger = ledgers[job["id"]]
         found += _paid_once(job, ledger)
-        found += _never_falls(job, studio.history(job["id"]))
-        found += _acked_is_kept(studio, job, ledger)
+        found += _never_falls(job, histories[job["id"]])
+        found += _acked_is_kept(kept, job, ledger)
         if job["state"] == "stored":
-            found += _whole(studio, job, ledger)
-    return found + _no_stranger(studio) + _no_secret_told(studio)
+            found += _whole(studio, job, videos.get(job["video_id"]), ledger)
+    return found + _no_stranger(studio) + no_secret_told(studio)
 
 
 def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
@@ -61,10 +95,11 @@ def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
 
 def never_lost(studio: Studio) -> list[str]:
     """What the provider made and this installation doesn't have. Asked when all has come to rest."""
+    ledgers = ledgers_by_job(str(studio.settings["FAL_QUEUE_URL"]))
     return [
         f"never lost: {job['id']} was made and billed, and is {job['state']} here"
         for job in studio.rows("SELECT id, state FROM job WHERE state != 'stored'")
-        if ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job["id"])["billed"]
+        if ledgers[job["id"]]["billed"]
     ]
 
 
@@ -76,8 +111,7 @@ def _never_falls(job: Any, history: list[str]) -> list[str]:
     return []
 
 
-def _acked_is_kept(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str]:
-    kept = {row["request_id"] for row in studio.rows("SELECT request_id FROM delivery")}
+def _acked_is_kept(kept: set[str], job: Any, ledger: dict[str, Any]) -> list[str]:
     return [
         f"acked is kept: a delivery for {job['id']} was acknowledged, and is not here"
         for delivery in ledger["deliveries"]
@@ -85,17 +119,15 @@ def _acked_is_kept(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str
     ]
 
 
-def _whole(studio: Studio, job: Any, ledger: dict[str, Any]) -> list[str]:
+def _whole(studio: Studio, job: Any, video: Any, ledger: dict[str, Any]) -> list[str]:
     """The file is there, and has the very bytes that the provider made."""
-    video = studio.rows("SELECT * FROM video WHERE id = ?", job["video_id"])
-    if not video:
+    if video is None:
         return [f"whole files: {job['id']} is stored, and has no video"]
-    path = studio.data / "media" / video[0]["key"]
-    if not path.is_file():
+    content = studio.file(video["key"])
+    if content is None:
         return [f"whole files: {job['id']} is stored, and its file is not there"]
-    content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != video[0]["sha256"] or len(content) != video[0]["size_bytes"] or path.stem != sha256:
+    if sha256 != video["sha256"] or len(content) != video["size_bytes"] or Path(video["key"]).stem != sha256:
         return [f"whole files: {job['id']}: the file is not the one that the row describes"]
     made = _made_by_fal(ledger)
     if made is not None and content != made:
@@ -117,14 +149,14 @@ FAL_MEDIA: dict[str, Path] = {}
 
 def _no_stranger(studio: Studio) -> list[str]:
     """Every video file on storage belongs to a row: one take, one file."""
-    media = studio.data / "media"
     known = {row["key"] for row in studio.rows("SELECT key FROM video")}
     coming = bool(studio.rows("SELECT 1 FROM job WHERE state = 'rendered'"))
-    strangers = [path.name for path in media.glob("*") if path.is_file() and path.name not in known]
+    strangers = [name for name in studio.file_names() if name not in known]
     return [] if coming else [f"one file: {name} belongs to nothing" for name in strangers]
 
 
-def _no_secret_told(studio: Studio) -> list[str]:
+def no_secret_told(studio: Studio) -> list[str]:
+    """What stands in its processes' logs and must not."""
     told = "".join(process.said() for process in studio.processes)
     secrets = [("FAL_KEY", FAL_KEY.split(":")[1]), ("SECRET_KEY", SECRET_KEY)]
     secrets += [

@@ -77,13 +77,18 @@ class Process:
 
 
 class Studio:
-    """One installation: a data folder, a database of the kind that is tested now, ports, processes."""
+    """One installation: a data folder, a database of the kind that is tested now, ports, processes.
+
+    before: what starts its processes, as `setpriv` does.
+    """
+
+    before: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, fal_url: str, **settings: Any) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
-        self.port, self.dashboard_port = free_port(), free_port()
+        self.port, self.dashboard_port = settings.get("PORT") or free_port(), free_port()
         self._ends = ExitStack()
         self.settings = {
             "DATABASE_URL": self._ends.enter_context(databases.fresh_url()),
@@ -106,6 +111,26 @@ class Studio:
         self._token = ""
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self.settings["HOST"])
+
+    @property
+    def media(self) -> Path:
+        """The folder of its whole files."""
+        url = self.settings.get("STORAGE_URL")
+        return Path(str(url).removeprefix("file://")) if url else self.data / "media"
+
+    def file(self, key: str) -> bytes | None:
+        """A whole file, past the program; None: there is none."""
+        path = self.media / key
+        return path.read_bytes() if path.is_file() else None
+
+    def file_names(self) -> list[str]:
+        """The keys of all videos on storage."""
+        return [path.name for path in self.media.glob("*") if path.is_file()]
+
+    @property
     def env(self) -> dict[str, str]:
         """The environment of its processes: its settings, and nothing of the shell's that could matter."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
@@ -117,7 +142,7 @@ class Studio:
         more = {key: str(value) for key, value in env.items()}
         process = Process(
             name,
-            [sys.executable, *map(str, command)],
+            [*self.before, sys.executable, *map(str, command)],
             {**self.env, **more},
             self.folder,
             cwd or self.folder,
@@ -137,7 +162,7 @@ class Studio:
         """Start the sidecar and wait until it answers. command: another launcher."""
         process = self.run("sidecar", *(command or (ROOT / "webhook_server.py",)), **env)
         port = env.get("PORT", self.port)
-        eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), process=process)
+        eventually(lambda: answers(f"http://{self.address}:{port}/healthz"), process=process)
         return process
 
     def worker(self, *command: str | Path, **env: Any) -> Process:
@@ -146,9 +171,10 @@ class Studio:
 
     def dashboard(self, **env: Any) -> Process:
         """Start the dashboard and wait until it answers."""
-        command = ("-m", "streamlit", "run", ROOT / "app.py", f"--server.port={self.dashboard_port}")
-        process = self.run("dashboard", *command, cwd=ROOT, **env)
-        eventually(lambda: answers(f"http://127.0.0.1:{self.dashboard_port}/_stcore/health"), process=process)
+        place = (f"--server.address={self.address}", f"--server.port={self.dashboard_port}")
+        process = self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT, **env)
+        url = f"http://{self.address}:{self.dashboard_port}/_stcore/health"
+        eventually(lambda: answers(url), process=process)
         return process
 
     def close_processes(self) -> None:
@@ -181,7 +207,7 @@ class Studio:
         self.sign_in()
         options = {"timeout": 20, **options}
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
-        url = f"http://127.0.0.1:{port or self.port}{path}"
+        url = f"http://{self.address}:{port or self.port}{path}"
         with requests.Session() as session:
             session.trust_env = False
             return session.request(method, url, headers=headers, **options)

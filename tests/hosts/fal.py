@@ -1,0 +1,36 @@
+"""The simulated fal as a host of its own: `python -m tests.hosts.fal FOLDER ADDRESS PORT CA`, until SIGTERM.
+
+The names that it delivers to are in its own /etc/hosts, and the certificates that it believes in CA.
+"""
+
+import sys
+from pathlib import Path
+
+from backend import logs
+from backend.simulator.config import SimulatorConfig
+from backend.simulator.server import serve
+
+#: Twenty times as fast as in the demo, as in all drills.
+PACE = 0.05
+#: A host that was cut off answers nothing: ask the next one soon.
+PATIENCE_S = 4.0
+
+
+def main() -> None:
+    folder, address, port, ca = sys.argv[1:]
+    logs.set_up("simulator")
+    config = SimulatorConfig(
+        data_dir=Path(folder),
+        public_url=f"http://{address}:{port}",
+        pace=PACE,
+        small=True,
+        seed=7,
+        at_once=16,
+        webhook_timeout_s=PATIENCE_S,
+        webhook_ca=Path(ca),
+    )
+    serve(address, int(port), config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Three hosts under load, each killed, frozen, cut off in turn: nothing lost, none paid twice, no bad file.
+
+Run alone with `-s`, it prints the rows of the table in docs/reliability.md.
+"""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy import front
+from tests.e2e import checker
+from tests.e2e.studio import GOES_ON_S, eventually
+from tests.hosts import network
+from tests.hosts.judge import at_rest, summary, verdict
+from tests.hosts.load import Load
+from tests.hosts.town import HOSTS, Town, town
+from tests.hosts.trouble import Troubles, all_of_them
+
+#: Clients at a time. More keep two cores so busy that only the cores are measured.
+CLIENTS = 6
+#: How long the last takes have to come home, in seconds.
+HOME_S = 60.0
+#: So many of the troubles must have met takes in the hands of whom it met, or the drill shows nothing.
+MET = 3
+
+pytestmark = [pytest.mark.hosts, pytest.mark.drill, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def possible() -> None:
+    if front.NGINX is None:
+        pytest.skip("nginx is not installed here: apt-get install nginx-light")
+    if reason := network.why_not():
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def make_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Town]]:
+    """A function that builds the one town of a test; gone afterwards, whatever happened."""
+    made = []
+
+    def make(**options: str) -> Town:
+        made.append(town(tmp_path / "town", **options))
+        built = made[-1].__enter__()
+        monkeypatch.setitem(checker.FAL_MEDIA, "folder", built.fal_folder / "media")
+        return built
+
+    yield make
+    for one in made:
+        one.__exit__(None, None, None)
+
+
+def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(make_town):
+    town = make_town()
+    load = Load(town.front, town.any_host.token(), clients=CLIENTS).start()
+    troubles = Troubles(town, load)
+
+    all_of_them(troubles, lambda: town.database.stop(signal.SIGQUIT))
+
+    load.stop()
+    troubles.close()
+    eventually(lambda: at_rest(town), within_s=HOME_S, every_s=0.5)
+    print(summary(town, load.asked))
+    assert verdict(town, load.asked) == []
+    late = [one.row() for one in troubles.seen if one.went_on_s is None or one.went_on_s > GOES_ON_S]
+    assert not late, "\n".join(late)
+    met = [one for one in troubles.seen if one.who in HOSTS and one.taken]
+    assert len(met) >= MET, "hardly anything was in the hands of whom trouble met"
+    assert all(one.acknowledged for one in load.asked)
+
+
+def test_the_checker_catches_hosts_that_write_without_a_fence(make_town):
+    """Frozen past the lease, then thawed: whoever doesn't ask whose the take is by now writes over others."""
+    town = make_town(build="writes_without_a_fence")
+    load = Load(town.front, town.any_host.token(), clients=CLIENTS).start()
+    troubles = Troubles(town, load)
+    found: set[str] = set()
+
+    for host in [*HOSTS, *HOSTS]:
+        if not found:
+            troubles.freeze(host)
+            found = {sentence.partition(":")[0] for sentence in checker.broken_promises(town.any_host)}
+
+    load.stop()
+    troubles.close()
+    assert found & {"one effect", "paid once"}
+
+
+def addresses() -> str:
+    """Every address of the host that this thread is on."""
+    return subprocess.run(["ip", "-o", "address"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_network_of_hosts_leaves_nothing_behind():
+    before = set(network.NAMES.iterdir())
+    one = network.Network()
+    one.join("host", 11)
+    with one.inside("host"):
+        assert f"{network.SUBNET}.11/24" in addresses()
+    assert network.SUBNET not in addresses(), "seen from outside"
+    one.close()
+    assert set(network.NAMES.iterdir()) == before
