@@ -32,7 +32,7 @@ FEW = 20
 _ENDS = "SELECT (SELECT min(id) FROM job WHERE state = :{0}), (SELECT max(id) FROM job WHERE state = :{0})"
 _NEWEST = (
     "SELECT * FROM (SELECT state, id FROM job WHERE state = :{0} AND id > :after AND id < :before"
-    " ORDER BY id DESC LIMIT :most) AS of_{0}"
+    " ORDER BY id DESC LIMIT :most) AS of_{0} UNION ALL SELECT NULL, min(id) FROM job WHERE state = :{0}"
 )
 
 
@@ -56,7 +56,7 @@ class Finding:
             found.update(self._hits(states, limit, ascending, bounds=self._bounds(states)))
         else:
             if rare := states & words.RARE:
-                found.update(self._hits(rare, limit, ascending, rare=True))
+                found.update(self._hits(rare, limit, ascending, rare=True, bounds=self._bounds(rare)))
             if moving := states & MOVING:
                 found.update(self._moving(moving, limit, ascending))
         return sorted(found, reverse=not ascending)[:limit]
@@ -74,17 +74,24 @@ class Finding:
 
     def _moving(self, states: Collection[str], limit: int, ascending: bool) -> list[str]:
         """The newest of each state are looked at; the index is asked when there are more, and too few fit."""
+        rows = self._of_each(_NEWEST, states, after=self._after, before=self._before, most=FEW)
         newest: dict[str, list[str]] = {}
-        for state, job_id in self._of_each(_NEWEST, states, after=self._after, before=self._before, most=FEW):
-            newest.setdefault(state, []).append(job_id)
+        for state, job_id in rows:
+            if state is not None:
+                newest.setdefault(state, []).append(job_id)
+        if not newest:
+            return []
+        oldest = min(job_id for state, job_id in rows if state is None and job_id)
+        last = max(ids[0] for ids in newest.values())
+        bounds = max(self._after, _just_before(oldest)), min(self._before, f"{last}!")
         full = [min(ids) for ids in newest.values() if len(ids) == FEW]
         if full and (ascending or self._asked):  # to cut many texts into words takes longer than to ask
-            return self._hits(states, limit, ascending, bounds=self._bounds(states))
+            return self._hits(states, limit, ascending, bounds=bounds)
         known = max(full, default="")  # from here on every take in these states was seen
         seen = [job_id for ids in newest.values() for job_id in ids if job_id >= known]
         found = [row.id for row in words.rows(self._session, seen) if fits(row, self._wanted, self._asked)]
         if full and len(found) < limit:
-            found += self._hits(states, limit, ascending, bounds=self._bounds(states))
+            found += self._hits(states, limit, ascending, bounds=bounds)
         return found
 
     def _of_each(self, sql: str, states: Collection[str], **given: Any) -> Sequence[Any]:
