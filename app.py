@@ -7,8 +7,8 @@ from functools import cache
 import streamlit as st
 from streamlit import config
 
-from backend.bootstrap import open_deps
-from backend.domain.errors import SettingsError
+from backend.bootstrap import open_deps, storage_of
+from backend.domain.errors import MediaError, SettingsError
 from backend.services.deps import Deps
 from backend.settings import Settings, load
 from backend.web import dashboard
@@ -38,6 +38,14 @@ def _deps() -> Deps:
     return open_deps(settings)
 
 
+def _origins(settings: Settings) -> tuple[str, ...]:
+    """Where a bucket's links lead; none for a folder."""
+    try:
+        return storage_of(settings).origins()
+    except MediaError as error:
+        sys.exit(str(error))
+
+
 settings = _settings()
 refused = dashboard.refusal(st.get_option("server.address"), open_dashboard=settings.open_dashboard)
 if refused:
@@ -49,5 +57,7 @@ if (
     config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
 app = st.App(
-    "pages/frame.py", routes=dashboard.routes(_deps), middleware=dashboard.middleware(settings.media_url)
+    "pages/frame.py",
+    routes=dashboard.routes(_deps),
+    middleware=dashboard.middleware(settings.media_url, *_origins(settings)),
 )

@@ -1,21 +1,29 @@
 """Puts everything together; the only module that knows everyone."""
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from backend.domain.clock import Clock
+from backend.domain.errors import MediaError, SettingsError, StorageMisconfigured
+from backend.domain.place import split_bucket
 from backend.media.download import Limits
 from backend.media.guard import Guard
-from backend.media.storage import LocalStorage
+from backend.media.local import LocalStorage
+from backend.media.storage import Storage
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
-from backend.services.deps import Deps
+from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.offers import LiveCatalog
 from backend.services.restored import settle
 from backend.settings import Settings, load
 from backend.store.engine import Store
 from backend.store.migrate import check, migrate
+from backend.work.carrier import QueueCarrier
+
+log = logging.getLogger(__name__)
 
 
 def _fal(given: Settings) -> Provider:
@@ -37,6 +45,27 @@ def _blackbox(given: Settings) -> Provider:
     )
 
 
+def storage_of(given: Settings) -> Storage:
+    """A folder or a bucket, by its URL; a bucket's library is only loaded for one."""
+    if given.storage.startswith("file://"):
+        return LocalStorage(Path(given.storage.removeprefix("file://")))
+    from backend.media.s3 import S3Storage
+    from backend.media.s3_client import Bucket
+
+    name, prefix = split_bucket(given.storage)
+    bucket = Bucket(
+        name,
+        prefix,
+        endpoint=given.aws_endpoint_url,
+        region=given.aws_region,
+        access_key=given.aws_access_key_id,
+        secret_key=given.aws_secret_access_key.get_secret_value(),
+        session_token=given.aws_session_token.get_secret_value(),
+        public_endpoint=given.storage_public_url,
+    )
+    return S3Storage(bucket)
+
+
 #: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
 PROVIDERS: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
 
@@ -49,7 +78,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         settings=settings,
         clock=clock,
         store=store,
-        storage=LocalStorage(settings.media_root),
+        storage=storage_of(settings),
         guard=Guard(settings.fetch_allow),
         limits=Limits(),
         catalog=LiveCatalog(store, clock, [model for provider in providers for model in provider.models()]),
@@ -57,7 +86,14 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         fal_keys=FalKeys(
             f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
         ),
+        carrier=_carrier(store, clock, providers),
     )
+
+
+def _carrier(store: Store, clock: Clock, providers: list[Provider]) -> Carrier:
+    if store.embedded:
+        return RowCarrier()
+    return QueueCarrier(clock, blocking=[one.name for one in providers if one.blocking])
 
 
 def open_deps(settings: Settings | None = None) -> Deps:
@@ -72,4 +108,20 @@ def open_deps(settings: Settings | None = None) -> Deps:
     migrate(deps.store)
     check(deps.store, deps.clock.now)
     settle(deps)
+    _look_at(deps.storage)
     return deps
+
+
+def _look_at(storage: Storage) -> None:
+    """A bucket that refuses us is told of before anything begins; one that is down may come back.
+
+    Raises:
+        SettingsError: a person has to put settings or rights right.
+    """
+    if not isinstance(storage, LocalStorage):
+        try:
+            storage.check()
+        except StorageMisconfigured as error:
+            raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
+        except MediaError as error:
+            log.error("storage trouble", extra={"why": str(error)})

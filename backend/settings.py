@@ -19,6 +19,7 @@ from pydantic_settings import (
 from backend.addresses import check_allowed, is_public_https
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
+from backend.domain.place import storage_place
 from backend.secret_files import SecretFiles, Unread, kept_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
@@ -37,6 +38,12 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
+    storage_public_url: str = ""  #: the bucket's endpoint as browsers reach it; empty: as we do
+    aws_endpoint_url: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_session_token: SecretStr = SecretStr("")
+    aws_region: str = ""
     public_url: str = ""  #: empty: this machine's loopback at PORT
     media_url: str = ""
     host: str = "127.0.0.1"
@@ -108,7 +115,14 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "public_url", "media_url", "fal_queue_url", "fal_rest_url", "fal_api_url", "blackbox_url"
+        "public_url",
+        "media_url",
+        "fal_queue_url",
+        "fal_rest_url",
+        "fal_api_url",
+        "blackbox_url",
+        "aws_endpoint_url",
+        "storage_public_url",
     )
     @classmethod
     def _url(cls, value: str) -> str:
@@ -148,9 +162,7 @@ class Settings(BaseSettings):
     @field_validator("storage_url")
     @classmethod
     def _storage(cls, value: str) -> str:
-        if value and not value.startswith("file:///"):
-            raise ValueError("must start with file:/// and an absolute path (this version stores on disk)")
-        return value
+        return storage_place(value) if value else value
 
     @model_validator(mode="before")
     @classmethod
@@ -187,11 +199,9 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'dailies.db'}"
 
     @property
-    def media_root(self) -> Path:
-        """Where whole files lie."""
-        if self.storage_url:
-            return Path(urlsplit(self.storage_url).path)
-        return self.data_dir.resolve() / "media"
+    def storage(self) -> str:
+        """Where whole files lie: `file:///folder` or `s3://bucket/prefix`."""
+        return self.storage_url or f"file://{self.data_dir.resolve() / 'media'}"
 
     @property
     def parts_dir(self) -> Path:

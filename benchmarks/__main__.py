@@ -5,7 +5,9 @@ import sys
 
 from benchmarks.common import show
 
-NAMES = ("starting", "webhooks", "latency", "fetching", "gallery", "million", "catalogue", "blocking")
+NAMES = (
+    "starting", "webhooks", "latency", "fetching", "gallery", "million", "catalogue", "blocking", "workers",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -21,6 +21,8 @@
     │   ├── MediaDenied             an address that downloads may not reach
     │   ├── MediaBroken             it arrived, and is no whole video
     │   └── StorageFull             our own disk or bucket will not take it: try again later
+    │       ├── StorageDown         our bucket can't be asked now: nobody knows what it holds
+    │       └── StorageMisconfigured  our bucket refuses us: a person has to put settings or rights right
     ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
     ├── KeysUnavailable             a webhook call that cannot be judged now: 503
     ├── StoreUnavailable            the database can't be used now: 503, or the next look
@@ -221,6 +223,18 @@ class StorageFull(MediaError):
     """Our own storage will not take the file now: disk full, read-only, or a bucket that is down."""
 
     code = "storage_full"
+
+
+class StorageDown(StorageFull):
+    """Our own bucket can't be asked now. That a file is gone does not follow from it."""
+
+    code = "storage_down"
+
+
+class StorageMisconfigured(StorageFull):
+    """Our own bucket refuses us as we are set up: no such bucket, no right, a wrong key."""
+
+    code = "storage_misconfigured"
 
 
 # -- the rest ---------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.domain.errors import SettingsError
-from backend.media.storage import LocalStorage, Storage
+from backend.media.local import LocalStorage
+from backend.media.storage import Storage
 from backend.services.deps import Deps
 from backend.store import copies, videos
 from backend.store.engine import Store

@@ -15,6 +15,10 @@ from backend.services.deps import Deps
 
 #: A link lives at least this long, and at most twice as long.
 LINK_LIFE_S = 12 * 3600
+#: A link to a bucket itself is anybody's who has it, so it is short; a film is paused and gone on with.
+STORE_LINK_LIFE_S = 3600
+#: Browsers keep the way to such a link for half of its life, and with it what they have loaded.
+REDIRECT_LIFE_S = STORE_LINK_LIFE_S // 2
 #: Where the dashboard serves files on its own origin; its kit takes relative links only from below here.
 DASHBOARD_BASE = "/app/static/media"
 
@@ -36,6 +40,7 @@ class MediaFile:
     path: Path | None
     redirect: str | None
     content_type: str
+    size_bytes: int | None  #: where a store serves them
     etag: str
     max_age_s: int
 
@@ -52,10 +57,13 @@ def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = Non
     return f"{link}&{urlencode({'name': download_as})}" if link and download_as else link
 
 
-def open_media(deps: Deps, key: str, *, expires: str | None, signature: str | None) -> MediaFile:
-    """The file that a link gives access to.
+def open_media(
+    deps: Deps, key: str, *, expires: str | None, signature: str | None, download_as: str | None = None
+) -> MediaFile:
+    """The file that a link gives access to. download_as: under which name a store has browsers save it.
 
     Raises:
+        MediaError: the store can't be asked now.
         NotAllowed: 403; the link is altered or has expired.
         NotFound: the key can't be one of ours, or the file is not there.
     """
@@ -69,18 +77,26 @@ def open_media(deps: Deps, key: str, *, expires: str | None, signature: str | No
         raise NotAllowed(
             "This link is altered or has expired; load the page again for a fresh one.", status=403
         )
+    content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
+    left_s = max(0, math.floor(int(expires or 0) - now))
     try:
-        path = deps.storage.path(key)
-        redirect = None if path is not None else deps.storage.link(key, expires_s=LINK_LIFE_S)
+        path, size_bytes, redirect = deps.storage.path(key), None, None
+        if path is None:
+            size_bytes, redirect = _at_store(deps, key, content_type, download_as)
+            left_s = min(left_s, REDIRECT_LIFE_S)
     except FileNotFoundError:
         raise NotFound("This file is not there. If it is a take's, it is being fetched again.") from None
-    return MediaFile(
-        path=path,
-        redirect=redirect,
-        content_type=CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"],
-        etag=Path(key).stem,
-        max_age_s=max(0, math.floor(int(expires or 0) - now)),
-    )
+    return MediaFile(path, redirect, content_type, size_bytes, etag=Path(key).stem, max_age_s=left_s)
+
+
+def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) -> tuple[int, str | None]:
+    """Size of a remote file, and a link to it there."""
+    size_bytes = deps.storage.size(key)
+    if size_bytes is None:
+        raise FileNotFoundError(key)
+    name = download_as[:120] if download_as else None
+    link = deps.storage.link(key, expires_s=STORE_LINK_LIFE_S, content_type=content_type, download_as=name)
+    return size_bytes, link
 
 
 def _signed(deps: Deps, key: str, base: str) -> str:

@@ -18,6 +18,7 @@ from backend.providers.catalog import VideoModel
 from backend.services import library
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.files import local_file
 from backend.store import uploads
 
 log = logging.getLogger(__name__)
@@ -71,16 +72,14 @@ def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
     take = library.get_take(deps, viewer, job_id)
     if take.video is None or take.video.missing_at is not None:
         raise NotNow("This take has no video to take a picture from.")
-    try:
-        source = deps.storage.path(take.video.key)
-    except FileNotFoundError:
-        source = None
-    if source is None:
-        raise NotNow("Its file is not here now; it is being fetched again.")
     deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="upload-", dir=deps.settings.parts_dir) as folder:
         picture = Path(folder) / "frame.png"
-        probe.save_frame(source, picture, last=last)
+        try:
+            with local_file(deps, take.video.key) as source:
+                probe.save_frame(source, picture, last=last)
+        except FileNotFoundError:
+            raise NotNow("Its file is not here now; it is being fetched again.") from None
         name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
         return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
 

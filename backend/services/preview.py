@@ -1,20 +1,21 @@
 """A small muted preview of a stored video, made once, after the video is safe."""
 
 import logging
-from pathlib import Path
 
 from backend.domain import policy
-from backend.domain.errors import MediaError
+from backend.domain.errors import MediaError, StorageDown
 from backend.media import parts, probe
-from backend.models import Video
 from backend.services.claims import Claim, defer
 from backend.services.deps import Deps
+from backend.services.files import local_file
 from backend.store import videos
 
 log = logging.getLogger(__name__)
 
 #: After this many failures a video goes without a preview; its poster is shown instead.
 TRIES = 3
+#: A bucket that is down is no failure of the video: looked for again after this.
+DOWN_S = 60.0
 
 
 def make_preview(deps: Deps, claim: Claim) -> None:
@@ -22,15 +23,20 @@ def make_preview(deps: Deps, claim: Claim) -> None:
     assert claim.job.video_id is not None
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
-    source = _source(deps, video)
-    if video.preview_key is not None or video.preview_tries >= TRIES or source is None:
+    if video.preview_key is not None or video.preview_tries >= TRIES:
         defer(deps, claim, due_in_s=None)
         return
     part = deps.settings.parts_dir / parts.name(f"{claim.job.id}-preview", claim.owner)
     key = f"previews/{video.sha256}.webm"
     try:
-        probe.make_preview(source, part)
+        with local_file(deps, video.key) as source:
+            probe.make_preview(source, part)
         deps.storage.place(part, key)
+    except FileNotFoundError:  # the sweep will find that, too
+        defer(deps, claim, due_in_s=None)
+    except StorageDown as error:
+        log.warning("no preview yet", extra={"job": claim.job.id, "why": str(error)})
+        defer(deps, claim, due_in_s=DOWN_S)
     except MediaError as error:
         log.warning("no preview", extra={"job": claim.job.id, "why": str(error)})
         with deps.store.begin() as session:
@@ -43,10 +49,3 @@ def make_preview(deps: Deps, claim: Claim) -> None:
         defer(deps, claim, due_in_s=None)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _source(deps: Deps, video: Video) -> Path | None:
-    try:
-        return deps.storage.path(video.key)
-    except FileNotFoundError:  # the sweep will find that, too
-        return None

@@ -17,11 +17,11 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.domain.errors import PersonError
+from backend.domain.errors import MediaError, PersonError
 from backend.services.deps import Deps
 from backend.services.media_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
-from backend.web.media import media_headers
+from backend.web.media import head_of, media_headers
 
 #: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
 PAGE_POLICY = (
@@ -42,17 +42,22 @@ def routes(deps: Callable[[], Deps]) -> list[Route]:
                 request.path_params["key"],
                 expires=request.query_params.get("e"),
                 signature=request.query_params.get("s"),
+                download_as=request.query_params.get("name"),
             )
         except PersonError as problem:
             return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, problem.status)
+        except MediaError as problem:
+            return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, 503)
+        if file.path is None and request.method == "HEAD":
+            return Response(headers=head_of(file))
         return _served(file, request.query_params.get("name"))
 
     return [Route(f"{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
 
 
-def middleware(media_url: str) -> list[Middleware]:
-    """Headers on every answer of the dashboard. media_url: another origin that serves media, or empty."""
-    return [Middleware(_Headers, policy=PAGE_POLICY.format(media=media_url))]
+def middleware(*origins: str) -> list[Middleware]:
+    """Headers on every answer of the dashboard. origins: others that serve media; empty ones don't count."""
+    return [Middleware(_Headers, policy=PAGE_POLICY.format(media=" ".join(filter(None, origins))))]
 
 
 def refusal(address: str | None, *, open_dashboard: bool) -> str | None:
@@ -74,7 +79,7 @@ def cookie_secret(secret_key: str) -> str:
 
 def _served(file: MediaFile, name: str | None) -> Response:
     if file.path is None:
-        return RedirectResponse(file.redirect or "", 302)
+        return RedirectResponse(file.redirect or "", 302, media_headers(file))
     if not file.path.is_file():
         return JSONResponse({"error": {"code": "not_found", "message": "This file is not there."}}, 404)
     headers = {**media_headers(file), "ETag": f'"{file.etag}"'}

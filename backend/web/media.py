@@ -13,10 +13,18 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/media/<path:key>")
     def media(key: str) -> ResponseReturnValue:
-        file = open_media(deps, key, expires=request.args.get("e"), signature=request.args.get("s"))
-        if file.path is None:
-            return redirect(file.redirect or "", 302)
-        return _served(file)
+        file = open_media(
+            deps,
+            key,
+            expires=request.args.get("e"),
+            signature=request.args.get("s"),
+            download_as=request.args.get("name"),
+        )
+        if file.path is not None:
+            return _served(file)
+        if request.method == "HEAD":
+            return Response(headers=head_of(file))
+        return _sent_on(file)
 
     return blueprint
 
@@ -30,6 +38,23 @@ def media_headers(file: MediaFile) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
+
+
+def head_of(file: MediaFile) -> dict[str, str]:
+    """What HEAD tells of a file at a store: a presigned link is good for GET alone."""
+    return {
+        **media_headers(file),
+        "Content-Type": file.content_type,
+        "Content-Length": str(file.size_bytes),
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{file.etag}"',
+    }
+
+
+def _sent_on(file: MediaFile) -> ResponseReturnValue:
+    response = redirect(file.redirect or "", 302)
+    response.headers.update(media_headers(file))
+    return response
 
 
 def _served(file: MediaFile) -> Response:

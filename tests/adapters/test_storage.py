@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import StorageFull
-from backend.media.storage import LocalStorage, valid_key
+from backend.media.local import LocalStorage
+from backend.media.storage import valid_key
 
 SHA = "ab" * 32
 VIDEO = f"{SHA}.mp4"

@@ -49,7 +49,7 @@ class Point:
 
 E = JobEvent
 SUBMIT, FETCH, STEP = "backend.services.submit", "backend.services.fetch", "backend.services.step"
-ADVANCE, STORAGE = "backend.store.jobs:move", "backend.media.storage"
+ADVANCE, STORAGE = "backend.store.jobs:move", "backend.media.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.place", f"{STORAGE}:_bring_in"
 POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal:FalProvider"

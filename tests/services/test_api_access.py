@@ -191,7 +191,7 @@ def test_without_its_database_the_api_says_that_it_can_not_now_and_is_alive(stud
 
 
 def test_on_a_full_storage_an_upload_is_put_off_and_nothing_is_charged(studio, monkeypatch):
-    media = studio.deps.settings.media_root
+    media = studio.deps.settings.data_dir / "media"
     media.parent.mkdir(exist_ok=True)
     media.write_text("a file where the folder should be")
 

@@ -150,12 +150,12 @@ def test_database_files_and_parts_lie_in_the_data_folder_unless_said_otherwise(m
     settings = given(monkeypatch, DATA_DIR=str(tmp_path / "here"))
 
     assert settings.database == f"sqlite:///{tmp_path}/here/dailies.db"
-    assert settings.media_root == tmp_path / "here" / "media"
+    assert settings.storage == f"file://{tmp_path}/here/media"
     assert settings.parts_dir == tmp_path / "here" / "parts"
 
     moved = given(monkeypatch, DATABASE_URL="sqlite:////srv/x.db", STORAGE_URL="file:///srv/films")
     assert moved.database == "sqlite:////srv/x.db"
-    assert moved.media_root == Path("/srv/films")
+    assert moved.storage == "file:///srv/films"
 
 
 def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, tmp_path):

@@ -1,0 +1,496 @@
+"""A bucket: whole objects or none, whatever the line does, and nothing left that somebody pays for.
+
+The server is moto, over HTTP; bad lines are a proxy before it.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured
+from backend.media import s3_client, s3_upload
+from backend.media.s3 import S3Storage
+from backend.media.s3_client import Bucket
+from tests import bucket
+from tests.proxy import Proxy
+
+MIB = 1024 * 1024
+#: Travels in one request, and in three parts.
+SMALL, LARGE = b"video", os.urandom(2 * 8 * MIB + 1000)
+POSTER = f"posters/{'ab' * 32}.webp"
+#: First lines of requests, as the proxy knows them.
+HEAD, PUT, BEGIN, PART, COMPLETE, GET = (
+    ("HEAD ",), ("PUT ",), ("POST ", "uploads"), ("PUT ", "partNumber=2"), ("POST ", "uploadId="), ("GET ",)
+)  # fmt: skip
+
+
+class Line:
+    """A storage whose line to the bucket can be broken, and the bucket seen from outside."""
+
+    def __init__(self, server: bucket.Server, proxy: Proxy) -> None:
+        self.server, self.proxy, self.name = server, proxy, server.new_bucket()
+        self.outside = server.client()
+        self.storage = self.open(proxy.url)
+
+    def open(self, url: str, **more: Any) -> S3Storage:
+        how: dict[str, Any] = {
+            "name": self.name, "prefix": "films", "access_key": bucket.KEY, "secret_key": bucket.SECRET,
+        }  # fmt: skip
+        return S3Storage(Bucket(**{**how, **more, "endpoint": url}))
+
+    def objects(self) -> list[str]:
+        return [one["Key"] for one in self.outside.list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+    def unfinished(self) -> list[str]:
+        found = self.outside.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
+        return [one["Key"] for one in found]
+
+    def content(self, key: str) -> bytes:
+        body: bytes = self.outside.get_object(Bucket=self.name, Key=f"films/{key}")["Body"].read()
+        return body
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """Time-outs are short here; nothing else differs."""
+    monkeypatch.setattr(s3_client, "READ_S", 0.7)
+    monkeypatch.setattr(s3_client, "CONNECT_S", 1.0)
+    server = bucket.server()
+    proxy = Proxy(server.port)
+    yield Line(server, proxy)
+    proxy.close()
+
+
+def part(folder: Path, content: bytes = SMALL) -> Path:
+    path = folder / "job.owner.part"
+    path.write_bytes(content)
+    return path
+
+
+def key_of(content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()}.mp4"
+
+
+# -- the promises of every storage ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE, b""], ids=["small", "large", "empty"])
+def test_a_placed_file_is_there_whole_and_the_part_is_gone(
+    line: Line, tmp_path: Path, content: bytes
+) -> None:
+    source, key = part(tmp_path, content), key_of(content)
+
+    line.storage.place(source, key)
+
+    assert not source.exists()
+    assert line.storage.size(key) == len(content)
+    with line.storage.open(key) as file:
+        assert file.read() == content
+    assert line.objects() == [f"films/{key}"]
+    assert line.unfinished() == []
+    found = line.outside.head_object(Bucket=line.name, Key=f"films/{key}")
+    assert found["ContentType"] == "video/mp4"
+    assert found["Metadata"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+def test_a_file_that_is_there_already_is_placed_once(line: Line, tmp_path: Path, content: bytes) -> None:
+    line.storage.place(part(tmp_path, content), key_of(content))
+    line.proxy.asked.clear()
+
+    line.storage.place(part(tmp_path, content), key_of(content))
+
+    assert [asked.split(" ")[0] for asked in line.proxy.asked] == ["HEAD"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_placing_again_after_a_crash_right_behind_it_is_no_fault(line: Line, tmp_path: Path) -> None:
+    line.storage.place(part(tmp_path), key_of(SMALL))
+
+    line.storage.place(tmp_path / "job.owner.part", key_of(SMALL))
+
+    with pytest.raises(StorageFull):
+        line.storage.place(tmp_path / "job.owner.part", POSTER)
+
+
+def test_a_poster_of_another_size_is_replaced(line: Line, tmp_path: Path) -> None:
+    line.storage.place(part(tmp_path, b"old"), POSTER)
+
+    line.storage.place(part(tmp_path), POSTER)
+
+    assert line.content(POSTER) == SMALL
+
+
+@pytest.mark.parametrize("theirs", [b"other", b"another size"], ids=["same size", "another size"])
+def test_another_object_under_the_name_of_this_content_is_an_error_and_stays(
+    line: Line, tmp_path: Path, theirs: bytes
+) -> None:
+    key = key_of(SMALL)
+    line.outside.put_object(Bucket=line.name, Key=f"films/{key}", Body=theirs)
+    source = part(tmp_path)
+
+    with pytest.raises(StorageFull, match="holds something else"):
+        line.storage.place(source, key)
+
+    assert line.content(key) == theirs
+    assert source.read_bytes() == SMALL
+
+
+def test_the_same_object_brought_by_another_tool_is_believed_after_reading_it(
+    line: Line, tmp_path: Path
+) -> None:
+    line.outside.put_object(Bucket=line.name, Key=f"films/{key_of(SMALL)}", Body=SMALL)
+
+    line.storage.place(part(tmp_path), key_of(SMALL))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_are_listed_by_prefix_and_nothing_else_is(line: Line, tmp_path: Path) -> None:
+    keys = [key_of(SMALL), POSTER, f"previews/{'ab' * 32}.webm"]
+    for key in keys:
+        line.storage.place(part(tmp_path), key)
+    for foreign in ("films/README", "films/a/b/c.mp4", "other/x.mp4", "filmsx.mp4"):
+        line.outside.put_object(Bucket=line.name, Key=foreign, Body=b"")
+
+    assert sorted(line.storage.keys()) == sorted(keys)
+    assert list(line.storage.keys("posters/")) == [POSTER]
+    assert sorted(line.storage.keys("p")) == sorted(keys[1:])
+
+
+def test_more_objects_than_one_page_are_all_listed(line: Line) -> None:
+    for number in range(2 * bucket.PAGE + 3):
+        line.outside.put_object(Bucket=line.name, Key=f"films/{number:04}.mp4", Body=b"")
+
+    assert len(set(line.storage.keys())) == 2 * bucket.PAGE + 3
+
+
+def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(line: Line, tmp_path: Path) -> None:
+    line.storage.place(part(tmp_path), POSTER)
+
+    line.storage.remove(POSTER)
+    line.storage.remove(POSTER)
+
+    assert line.storage.size(POSTER) is None
+    with pytest.raises(FileNotFoundError):
+        line.storage.open(POSTER)
+
+
+@pytest.mark.parametrize("key", ["", "../x.mp4", "/x.mp4", "a/b/x.mp4", "x.MP4", "x\0.mp4"])
+def test_what_is_no_key_is_never_asked_for(line: Line, tmp_path: Path, key: str) -> None:
+    uses: list[Callable[[str], object]] = [
+        line.storage.path, line.storage.open, line.storage.size, line.storage.remove,
+        lambda key: line.storage.link(key, expires_s=60), lambda key: line.storage.place(part(tmp_path), key),
+    ]  # fmt: skip
+    for use in uses:
+        with pytest.raises(ValueError, match="no key"):
+            use(key)
+    assert line.proxy.asked == []
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+
+def test_a_link_gives_ranges_under_a_name_and_ends(line: Line, tmp_path: Path) -> None:
+    line.storage.place(part(tmp_path), key_of(SMALL))
+    storage = line.open(line.server.url)
+    link = storage.link(key_of(SMALL), expires_s=2, content_type="video/mp4", download_as='Kleid "rot".mp4')
+    assert link is not None
+
+    with urlopen(Request(link, headers={"Range": "bytes=1-3"}), timeout=5) as answer:
+        assert (answer.status, answer.read()) == (206, SMALL[1:4])
+        assert answer.headers["Content-Type"] == "video/mp4"
+        assert answer.headers["Content-Disposition"] == ("attachment; filename*=UTF-8''Kleid%20%22rot%22.mp4")
+
+    assert bucket.SECRET not in link
+    assert "X-Amz-Expires=2" in link
+    assert link.startswith(storage.origins()[0])
+
+
+# -- a line that breaks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["reset", "stall", "lost", "half"])
+@pytest.mark.parametrize(
+    ("content", "request_"),
+    [(SMALL, HEAD), (SMALL, PUT), (LARGE, BEGIN), (LARGE, PART), (LARGE, COMPLETE)],
+    ids=["head", "put", "begin", "part", "complete"],
+)
+def test_one_fault_of_the_line_costs_no_upload(
+    line: Line, tmp_path: Path, kind: str, content: bytes, request_: tuple[str, ...]
+) -> None:
+    fault = line.proxy.fault(kind, *request_)
+
+    line.storage.place(part(tmp_path, content), key_of(content))
+
+    assert fault.done == 1
+    assert line.content(key_of(content)) == content
+    assert line.unfinished() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["reset", "stall"])
+@pytest.mark.parametrize(
+    ("content", "request_"),
+    [(SMALL, PUT), (LARGE, PART), (LARGE, COMPLETE)],
+    ids=["put", "part", "complete"],
+)
+def test_a_line_that_stays_bad_leaves_nothing_half_and_the_next_try_is_whole(
+    line: Line, tmp_path: Path, kind: str, content: bytes, request_: tuple[str, ...]
+) -> None:
+    fault = line.proxy.fault(kind, *request_, times=99)
+    source, key = part(tmp_path, content), key_of(content)
+
+    with pytest.raises(StorageDown, match="can't be reached"):
+        line.storage.place(source, key)
+
+    assert fault.done == s3_client.TRIES
+    assert line.objects() == []
+    assert line.unfinished() == []
+    assert source.read_bytes() == content
+    line.proxy.faults.clear()
+    line.storage.place(source, key)
+    assert line.content(key) == content
+
+
+@pytest.mark.parametrize(("content", "request_"), [(SMALL, PUT), (LARGE, COMPLETE)], ids=["put", "complete"])
+def test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(
+    line: Line, tmp_path: Path, content: bytes, request_: tuple[str, ...]
+) -> None:
+    """The second try meets what the first one made: 412, or no such upload. That is no failure."""
+    fault = line.proxy.fault("lost", *request_, times=99)
+
+    line.storage.place(part(tmp_path, content), key_of(content))
+
+    assert fault.done >= 2
+    assert line.content(key_of(content)) == content
+    assert line.unfinished() == []
+
+
+def test_an_upload_that_nobody_could_be_told_to_give_up_is_given_up_by_the_next(
+    line: Line, tmp_path: Path
+) -> None:
+    line.proxy.fault("reset", *PART, times=99)
+    line.proxy.fault("reset", "DELETE ", times=99)
+    source, key = part(tmp_path, LARGE), key_of(LARGE)
+    with pytest.raises(StorageDown):
+        line.storage.place(source, key)
+    assert line.unfinished() == [f"films/{key}"]
+    line.proxy.faults.clear()
+
+    line.storage.place(source, key)
+
+    assert line.unfinished() == []
+    assert line.content(key) == LARGE
+
+
+def test_uploads_that_a_killed_process_left_are_tidied_away(line: Line) -> None:
+    line.outside.create_multipart_upload(Bucket=line.name, Key=f"films/{key_of(LARGE)}")
+    line.outside.create_multipart_upload(Bucket=line.name, Key="theirs/film.mp4")
+
+    assert line.storage.tidy(older_than_s=1e12) == 0
+    assert line.storage.tidy() == 1
+    assert line.unfinished() == ["theirs/film.mp4"]
+
+
+def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line: Line, tmp_path: Path) -> None:
+    line.storage.place(part(tmp_path, LARGE[:MIB]), key_of(LARGE[:MIB]))
+    line.proxy.fault("half", *GET)
+
+    with line.storage.open(key_of(LARGE[:MIB])) as file, pytest.raises(StorageDown):
+        file.read()
+
+
+def test_a_server_that_says_it_is_busy_is_asked_again(line: Line, tmp_path: Path) -> None:
+    body = b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Error>"
+    head = f"HTTP/1.1 503 Slow Down\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    fault = line.proxy.fault("say", *PUT, answer=head + body)
+
+    line.storage.place(part(tmp_path), key_of(SMALL))
+
+    assert fault.done == 1
+    assert line.content(key_of(SMALL)) == SMALL
+
+
+# -- a server that never comes to an end ----------------------------------------------------------
+
+
+def _dripping(line: Line, *request: str) -> S3Storage:
+    """A storage whose server lets each answer trickle; no silence is long enough to be noticed."""
+    line.proxy.fault("drip", *request, times=99)
+    return line.open(line.proxy.url)
+
+
+def test_a_dripping_answer_has_an_end(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_client, "CALL_S", 0.6)
+    monkeypatch.setattr(s3_client, "TRIES", 1)
+    storage, begun = _dripping(line, *HEAD), time.monotonic()
+
+    with pytest.raises(StorageDown):
+        storage.size(POSTER)
+
+    assert time.monotonic() - begun < 3
+
+
+def test_a_dripping_body_has_an_end(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.storage.place(part(tmp_path), POSTER)
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\n"
+    monkeypatch.setattr(s3_client, "CALL_S", 0.6)
+    storage = line.open(_trickle(line.proxy, body))
+    begun = time.monotonic()
+
+    with pytest.raises(StorageDown), storage.open(POSTER) as file:
+        file.read()
+
+    assert time.monotonic() - begun < 3
+
+
+def _trickle(proxy: Proxy, head: bytes) -> str:
+    """The address of a server that gives a head at once, and its body a byte at a time."""
+    import socketserver
+    import threading
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(head)
+            for _ in range(100):
+                time.sleep(0.1)
+                self.request.sendall(b"x")
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    close = proxy.close
+
+    def both() -> None:
+        server.shutdown()
+        server.server_close()
+        close()
+
+    proxy.close = both  # type: ignore[method-assign]
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+# -- what only a person can put right ---------------------------------------------------------------
+
+
+def _told(storage: S3Storage) -> str:
+    with pytest.raises(StorageMisconfigured) as caught:
+        storage.check()
+    with pytest.raises(StorageMisconfigured):
+        storage.size(POSTER)
+    return str(caught.value)
+
+
+def test_a_missing_bucket_is_named(line: Line) -> None:
+    with pytest.raises(StorageMisconfigured, match=r"There is no bucket 'not-there'.*create it"):
+        line.open(line.server.url, name="not-there").check()
+
+
+def test_a_wrong_key_is_told_without_the_key(line: Line) -> None:
+    key, secret = line.server.user(f"{line.name}-one", "s3:*")
+    with line.server.strict():
+        line.open(line.server.url, access_key=key, secret_key=secret).check()
+        wrong = _told(line.open(line.server.url, access_key=key, secret_key="x" * 40))
+        unknown = _told(line.open(line.server.url, access_key="AKIA" + "X" * 16, secret_key=secret))
+
+    assert "refuses our key" in wrong
+    assert "AWS_SECRET_ACCESS_KEY" in wrong
+    assert "refuses our key" in unknown
+    assert secret not in wrong + unknown
+
+
+@pytest.mark.parametrize("may", [(), ("s3:ListBucket", "s3:GetObject")], ids=["nothing", "reading"])
+def test_missing_rights_are_named(line: Line, may: tuple[str, ...]) -> None:
+    key, secret = line.server.user(f"{line.name}-{len(may)}", *may)
+    with (
+        line.server.strict(),
+        pytest.raises(StorageMisconfigured, match=r"may not use.*s3:PutObject"),
+    ):
+        line.open(line.server.url, access_key=key, secret_key=secret).check()
+
+
+def test_an_address_where_nobody_answers_is_trouble_that_may_pass(line: Line) -> None:
+    with pytest.raises(StorageDown, match="check AWS_ENDPOINT_URL"):
+        line.open("http://127.0.0.1:1").check()
+
+
+def test_an_address_where_something_else_answers_is_told(line: Line) -> None:
+    line.proxy.fault("say", "/", times=99, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+    with pytest.raises(MediaError):
+        line.storage.check()
+
+
+def test_a_check_leaves_nothing_and_is_believed_for_a_while(line: Line) -> None:
+    line.storage.check()
+    asked = len(line.proxy.asked)
+    line.storage.check()
+
+    assert len(line.proxy.asked) == asked
+    assert line.objects() == []
+    assert line.unfinished() == []
+
+
+# -- controls: broken builds that the tests above would not let through ------------------------------
+
+
+def test_control_without_looking_after_a_lost_acknowledgement_an_upload_would_fail(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = S3Storage._is_there
+    looks: list[str] = []
+
+    def once(self: S3Storage, *given: Any) -> bool:
+        looks.append("look")
+        return len(looks) == 1 and whole(self, *given)
+
+    monkeypatch.setattr(S3Storage, "_is_there", once)
+    with pytest.raises(AssertionError):
+        _fails_as_a_test(test_an_upload_whose_acknowledgements_are_all_lost_is_adopted)(
+            line, tmp_path, LARGE, COMPLETE
+        )
+
+
+def test_control_without_an_abort_parts_would_be_left(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(content: s3_upload.Content, target: s3_upload.Target) -> None:
+        begun = target.client.create_multipart_upload(**target.place)
+        s3_upload._send_parts(content, target, begun["UploadId"])
+
+    monkeypatch.setattr(s3_upload, "_put_parts", forgetful)
+    with pytest.raises(AssertionError):
+        _fails_as_a_test(test_a_line_that_stays_bad_leaves_nothing_half_and_the_next_try_is_whole)(
+            line, tmp_path, "reset", LARGE, PART
+        )
+
+
+def test_control_without_a_condition_another_object_would_be_written_over(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
+    monkeypatch.setattr(s3_upload.Target, "condition", property(lambda _: {}))
+    with pytest.raises(pytest.fail.Exception):
+        test_another_object_under_the_name_of_this_content_is_an_error_and_stays(line, tmp_path, b"other")
+
+
+def _fails_as_a_test(test: Callable[..., None]) -> Callable[..., None]:
+    """The test, whose failing with an error of the storage counts as failing."""
+
+    def run(*given: Any) -> None:
+        try:
+            test(*given)
+        except (MediaError, ClientError, BotoCoreError) as error:
+            raise AssertionError(str(error)) from error
+
+    return run
