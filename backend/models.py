@@ -62,6 +62,8 @@ def _partial(name: str, *columns: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=known, postgresql_where=known)
 
 
+#: What may have been charged is added up on every page that shows money.
+HELD = text("state = 'held'")
 #: Not ended, and due at no time: there should be none, and the index of them says so at once.
 ASLEEP = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
 
@@ -81,6 +83,7 @@ class Job(SQLModel, table=True):
         _partial("job_request", "provider", "request_id", unique=True),
         _partial("job_video", "video_id"),
         Index("job_asleep", "id", sqlite_where=ASLEEP, postgresql_where=ASLEEP),
+        Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
     )
 
     id: str = Field(primary_key=True)

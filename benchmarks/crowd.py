@@ -17,7 +17,7 @@ SELDOM, SELDOM_OWNER, SELDOM_WORD = 30, "gus", "quetzal"
 ELSEWHERE = "cleo"
 #: At each size the newest hundredth is on its way, unless said otherwise.
 MOVING = 0.01
-BATCH = 5000
+BATCH = 2000
 
 _FILL = (
     "a woman turns slowly in the wind golden hour light on the cliffs cinematic shallow depth of field",
@@ -49,10 +49,8 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
             ):
                 if some:
                     session.connection().execute(table.__table__.insert(), some)
-        while read:
-            with deps.store.begin() as session:
-                if not words.read(session, limit=BATCH):
-                    break
+        if read:
+            words.read_all(deps.store)
     return ids
 
 
@@ -79,7 +77,7 @@ def _row(rng: random.Random, at: datetime, owner: str, model: str, state: str, s
         "sent_prompt": f"{prompt}. Camera: slow dolly in.", "style": {"camera": "Dolly"}, "params": {},
         "payload": {"prompt": prompt}, "images": {}, "image_links": {}, "state": state, "state_at": at,
         "created_at": at, "due_at": at + timedelta(days=36500) if state not in ENDED else None,
-        "video_id": f"v{job_id}" if state == "stored" else None, "request_id": f"r{job_id}", "version": 4,
+        "video_id": job_id if state == "stored" else None, "request_id": f"r{job_id}", "version": 4,
         "attempts": 0, "polls": 1, "webhook_asked": True, "bill_tries": 0, "estimate_usd": 0.35,
         "result": {"video": {"url": "https://v3b.fal.media/files/b/x/y.mp4"}}, "submitted_at": at,
     }  # fmt: skip

@@ -129,7 +129,7 @@ def _sweep(deps: Any) -> None:
             jobs.count_due(session, now=now)
         return len(due)
 
-    sweep(deps, look=look)
+    sweep(deps, by="benchmark", look=look)
 
 
 @contextlib.contextmanager

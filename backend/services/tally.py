@@ -22,8 +22,8 @@ TALLY = "tally"
 EVERY = timedelta(minutes=1)
 #: Older than this nothing comes any more: hosts' clocks differ by less, and no transaction takes as long.
 SETTLED = timedelta(minutes=10)
-#: Takes of a state are counted one by one up to this, within a millisecond or two.
-EXACT = 10_000
+#: Takes of a state are counted one by one up to this, within a millisecond.
+EXACT = 2_000
 #: How often the states with more than that are counted; it reads an index of all takes.
 STATES_EVERY = timedelta(minutes=10)
 #: Rows that are counted, or lines added up, at a time.

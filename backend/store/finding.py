@@ -8,7 +8,7 @@ looked at in its row; where that could go on for long, the search is led by the 
 - most takes are stored, so looking is quick, from the newest stored one on.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 #: Sorts after every id.
 LAST = "\U0010ffff"
-#: So few moving takes are looked at one by one.
-FEW = 40
+#: So many moving takes of each state are looked at one by one.
+FEW = 20
 
-_ENDS = text(
-    "SELECT (SELECT min(id) FROM job WHERE state = :state), (SELECT max(id) FROM job WHERE state = :state)"
-)
-_NEWEST = text(
-    "SELECT id FROM job WHERE state = :state AND id > :after AND id < :before ORDER BY id DESC LIMIT :most"
+#: For each state.
+_ENDS = "SELECT (SELECT min(id) FROM job WHERE state = :{0}), (SELECT max(id) FROM job WHERE state = :{0})"
+_NEWEST = (
+    "SELECT * FROM (SELECT state, id FROM job WHERE state = :{0} AND id > :after AND id < :before"
+    " ORDER BY id DESC LIMIT :most) AS of_{0} UNION ALL SELECT NULL, min(id) FROM job WHERE state = :{0}"
 )
 
 
@@ -56,7 +56,7 @@ class Finding:
             found.update(self._hits(states, limit, ascending, bounds=self._bounds(states)))
         else:
             if rare := states & words.RARE:
-                found.update(self._hits(rare, limit, ascending, rare=True))
+                found.update(self._hits(rare, limit, ascending, rare=True, bounds=self._bounds(rare)))
             if moving := states & MOVING:
                 found.update(self._moving(moving, limit, ascending))
         return sorted(found, reverse=not ascending)[:limit]
@@ -73,19 +73,36 @@ class Finding:
         return found
 
     def _moving(self, states: Collection[str], limit: int, ascending: bool) -> list[str]:
-        ids: list[str] = []
-        span = {"after": self._after, "before": self._before, "most": FEW + 1}
-        for state in sorted(states):
-            ids += self._session.connection().execute(_NEWEST, {"state": state, **span}).scalars()
-        if len(ids) <= FEW:
-            rows = words.rows(self._session, ids)
-            return [row.id for row in rows if fits(row, self._wanted, self._asked)]
-        return self._hits(states, limit, ascending, bounds=self._bounds(states))
+        """The newest of each state are looked at; the index is asked when there are more, and too few fit."""
+        rows = self._of_each(_NEWEST, states, after=self._after, before=self._before, most=FEW)
+        newest: dict[str, list[str]] = {}
+        for state, job_id in rows:
+            if state is not None:
+                newest.setdefault(state, []).append(job_id)
+        if not newest:
+            return []
+        oldest = min(job_id for state, job_id in rows if state is None and job_id)
+        last = max(ids[0] for ids in newest.values())
+        bounds = max(self._after, _just_before(oldest)), min(self._before, f"{last}!")
+        full = [min(ids) for ids in newest.values() if len(ids) == FEW]
+        if full and (ascending or self._asked):  # to cut many texts into words takes longer than to ask
+            return self._hits(states, limit, ascending, bounds=bounds)
+        known = max(full, default="")  # from here on every take in these states was seen
+        seen = [job_id for ids in newest.values() for job_id in ids if job_id >= known]
+        found = [row.id for row in words.rows(self._session, seen) if fits(row, self._wanted, self._asked)]
+        if full and len(found) < limit:
+            found += self._hits(states, limit, ascending, bounds=bounds)
+        return found
+
+    def _of_each(self, sql: str, states: Collection[str], **given: Any) -> Sequence[Any]:
+        """What this asks of every state, in one question."""
+        names = {f"state_{number}": str(state) for number, state in enumerate(sorted(states))}
+        asked = text(" UNION ALL ".join(sql.format(name) for name in names))
+        return self._session.connection().execute(asked, names | given).all()
 
     def _bounds(self, states: Collection[str]) -> tuple[str, str]:
         """The ids between which all takes in these states lie; what moves is newer than the rest."""
-        ask = self._session.connection().execute
-        ends = [ask(_ENDS, {"state": state}).one() for state in states]
+        ends = self._of_each(_ENDS, states)
         oldest = min((row[0] for row in ends if row[0]), default=LAST)
         newest = max((row[1] for row in ends if row[1]), default="")
         return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")

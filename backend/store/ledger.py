@@ -12,8 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from backend.domain.states import JobState
-from backend.models import Job, Line
+from backend.models import HELD, Job, Line
 from backend.store.rows import insert
 
 MICROS = 1_000_000
@@ -78,7 +77,7 @@ def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> i
 def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
     """(how many takes are held, the dollars that they were estimated at): any may have been charged."""
     total = func.coalesce(func.sum(Job.estimate_usd), 0.0)
-    query = select(func.count(), total).where(Job.state == JobState.HELD)
+    query = select(func.count(), total).where(HELD)
     if owner is not None:
         query = query.where(Job.owner == owner)
     held, usd = session.exec(query).one()

@@ -18,7 +18,7 @@ from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Job
 from backend.store import facts, words
 from backend.store.engine import Store
-from backend.store.migrate import MOVED, MOVING, migrate, revision
+from backend.store.migrate import MOVED, MOVING, SCHEMA, migrate, revision
 
 #: Rows that are read and written at a time, each batch in a transaction of its own.
 BATCH = 1000
@@ -85,7 +85,9 @@ def _claim(target: Store, source: Store, now: datetime) -> None:
                 )
             return
         full = [
-            table.name for table in _tables() if new.execute(select(1).select_from(table).limit(1)).first()
+            table.name
+            for table in _tables()
+            if new.execute(_ours(select(1).select_from(table), table).limit(1)).first()
         ]
         if full:
             raise SettingsError(f"{target.shown} is not empty ({', '.join(full)}): give an empty database")
@@ -161,9 +163,9 @@ def _down(table: Table) -> list[Any]:
 
 
 def _ours(statement: Any, table: Table) -> Any:
-    """Without what this module itself writes down."""
+    """Without what this module itself writes down, and what each database knows of its own schema."""
     own = table.name == Fact.__tablename__
-    return statement.where(table.c.name.not_in([MOVING, MOVED])) if own else statement
+    return statement.where(table.c.name.not_in([MOVING, MOVED, SCHEMA])) if own else statement
 
 
 def _batches(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[dict[str, Any]]]:

@@ -25,7 +25,7 @@ RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
 #: Takes read in one transaction where nobody waits for it: some 200 ms.
 BATCH = 2000
 #: An unfinished word stands for this many words that begin so; the shortest ones.
-ENDINGS = 24
+ENDINGS = 16
 #: So many characters may be missing of an unfinished word.
 LONGER = 20
 

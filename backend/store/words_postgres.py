@@ -3,7 +3,8 @@
 GIN gives takes in no order, so a common word must not be asked of it alone. The newest takes are walked
 first: a common word fills the page from them. How many were found there says how rare the word is, and so
 how far back the page can reach; entries hold keys for the times they were made in, at several widths, and
-GIN is asked for the words within these times. Only for the rarest it is asked without.
+GIN is asked for the words within these times, then within longer ones. Only for the rarest it is asked
+without.
 
 The keys are put in as they are (`array_to_tsvector`); PostgreSQL's own parser and dictionaries are not used.
 
@@ -23,8 +24,11 @@ from backend.store.entry import Entry, statement
 WIDTHS = (17, 21, 25, 29, 33)
 #: A stretch of time is told by at most this many keys, or by wider ones.
 STRETCH_KEYS = 16
-#: So many takes are walked before the index is asked.
-WALK = 300
+#: So many takes for each that is looked for are walked before the index is asked: 300 for a page. Fewer
+#: would tell too little of how rare the words are.
+WALK, WALK_LEAST = 12, 100
+#: A stretch of time that held too few is followed by one that is so much longer.
+LONGER = 8
 #: A stretch of time is taken so much longer than needed, if words were spread evenly.
 MARGIN = 3.0
 
@@ -45,11 +49,14 @@ SELECT (SELECT count(*) FROM walked), (SELECT min(job_id) FROM walked),
   SELECT j.id FROM walked w JOIN job j ON j.id = w.job_id WHERE w.words @@ CAST(:query AS tsquery) {more}
   ORDER BY j.id {order} LIMIT :most)
 """
+#: One row after the other, in order: a join by merging would walk the takes between two rare ones.
 _HITS = """
 WITH found AS MATERIALIZED (
   SELECT job_id FROM take_words WHERE words @@ CAST(:query AS tsquery)
   AND job_id > :after AND job_id < :before)
-SELECT j.id FROM found f JOIN job j ON j.id = f.job_id WHERE true {more} ORDER BY f.job_id {order} LIMIT :most
+SELECT j.id FROM (SELECT job_id FROM found ORDER BY job_id {order}) AS f CROSS JOIN LATERAL
+  (SELECT id, state, owner, model, provider FROM job WHERE id = f.job_id OFFSET 0) AS j
+WHERE true {more} LIMIT :most
 """
 
 
@@ -64,11 +71,16 @@ class _Search:
     limit: int
     ascending: bool
 
+    @property
+    def length(self) -> int:
+        """How many takes are walked."""
+        return max(WALK_LEAST, WALK * self.limit)
+
     def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
         order = "ASC" if self.ascending else "DESC"
         made = statement(sql.format(more=self.more, order=order), self.given)
         asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
-        return self.connection.execute(made, asked | ({"walk": WALK} if ":walk" in sql else {}))
+        return self.connection.execute(made, asked | ({"walk": self.length} if ":walk" in sql else {}))
 
     def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""
@@ -119,14 +131,15 @@ def hits(
     query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
     search = _Search(connection, query, more, given, limit, ascending)
     walked, oldest, newest, found = search.walk(after, before)
-    if len(found) >= limit or walked < WALK:
+    if len(found) >= limit or walked < search.length:
         return found
-    stretch = _stretch(oldest, newest, ascending, needed=limit / max(len(found), 0.5))
-    if stretch:
+    needed = MARGIN * limit / max(len(found), 0.5)
+    while stretch := _stretch(oldest, newest, ascending, needed):
         times, begin, end = stretch
         found = search.ask(max(after, begin), min(before, end), within=times)
         if len(found) >= limit:
             return found
+        needed *= LONGER
     return search.ask(after, before)
 
 
@@ -138,7 +151,7 @@ def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[
     low, high = _ms(oldest), _ms(newest)
     if low is None or high is None:
         return None
-    length = int((high - low + 1) * needed * MARGIN)
+    length = int((high - low + 1) * needed)
     low, high = (low, low + length) if ascending else (max(0, high - length), high)
     for width in WIDTHS:
         first, last = low >> width, high >> width

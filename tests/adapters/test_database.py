@@ -11,7 +11,7 @@ from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
 from backend.store import facts, locks, offers, postgres, tokens
 from backend.store.engine import Store
-from backend.store.migrate import check, migrate
+from backend.store.migrate import SCHEMA, check, migrate
 from tests import databases
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -317,6 +317,7 @@ def test_a_database_in_another_encoding_is_refused(server):
 def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
     with store.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        facts.keep(session, SCHEMA, {"revision": "9999", "oldest_program": "9999"}, at=datetime.now(UTC))
 
     told = refusal(url)
     assert "newer than this program" in told

@@ -129,7 +129,7 @@ def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
     script = ScriptDirectory(str(chain))
 
     assert {name: oldest_program(script, name) for name in (HEAD, "9001", "9002", "9003")} == {
-        HEAD: HEAD, "9001": HEAD, "9002": "9001", "9003": "9001",
+        HEAD: "0001", "9001": HEAD, "9002": "9001", "9003": "9001",
     }  # fmt: skip
 
 

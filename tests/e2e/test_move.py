@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from backend.domain.clock import Clock
 from backend.domain.errors import SettingsError
 from backend.models import Delivery, Fact, History, Job, Moment
-from backend.store import facts, jobs, move
+from backend.store import facts, gallery, jobs, move
 from backend.store.engine import Store
 from backend.store.migrate import check, migrate
 from tests import databases
@@ -92,7 +92,7 @@ def everything(store: Store) -> dict[str, list]:
         return {
             table.name: [
                 tuple(row) for row in session.execute(select(table).order_by(*table.primary_key))
-                if table.name != "fact" or not row[0].startswith("move:")
+                if table.name != "fact" or not row[0].startswith(("move:", "schema"))
             ]
             for table in SQLModel.metadata.sorted_tables
         }  # fmt: skip
@@ -109,6 +109,17 @@ def test_every_row_of_every_table_goes_along_and_new_ids_follow_the_old(source, 
         jobs._write_down(session, job, "x", "created", at=LONG_AGO, by="test")
         newest = session.execute(select(History.id).order_by(History.id.desc()).limit(1)).scalar_one()
     assert newest == (ROWS - 1) * 3 + 2
+
+
+def test_the_index_of_words_holds_every_take_that_went_along(source, target):
+    moved(source, target)
+
+    with target.read() as session:
+        ask = session.connection().exec_driver_sql
+        assert ask("SELECT count(*) FROM unread").scalar() == 0
+        assert ask("SELECT count(*) FROM take_words").scalar() == ROWS
+        found = gallery.page(session, gallery.Filter(text="prompt ä00017"), limit=5)
+    assert [job.prompt for job, _ in found] == ["prompt ä00017"]
 
 
 def test_the_file_that_was_left_refuses_every_write_and_says_where_its_rows_are(source, target):

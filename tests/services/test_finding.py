@@ -8,7 +8,7 @@ from backend.domain.states import JobEvent
 from backend.services import library
 from backend.services.access import LOCAL, Role, Viewer
 from backend.services.sweep import read_words
-from backend.store import finding, gallery, jobs, words
+from backend.store import finding, gallery, jobs
 from backend.store.gallery import Filter
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
@@ -146,4 +146,3 @@ def test_more_moving_takes_than_are_looked_at_one_by_one(studio):
     made = [make(studio, f"red {number}") for number in range(finding.FEW + 5)]
     read_words(studio.deps)
     assert shown(studio, text="red", states=["created"]) == made[::-1][: library.PAGE]
-    assert words.ENDINGS == 24

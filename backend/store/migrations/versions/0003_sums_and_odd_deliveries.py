@@ -29,11 +29,16 @@ def upgrade() -> None:
     unknown, odd = sa.text("source = 'unknown'"), sa.text("verdict <> 'applied'")
     asleep = sa.text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
     op.create_index("job_asleep", "job", ["id"], sqlite_where=asleep, postgresql_where=asleep)
+    held = sa.text("state = 'held'")
+    op.create_index(
+        "job_held", "job", ["state", "owner", "estimate_usd"], sqlite_where=held, postgresql_where=held
+    )
     op.create_index("line_unknown", "line", ["day", "owner"], sqlite_where=unknown, postgresql_where=unknown)
     op.create_index("delivery_odd", "delivery", ["verdict", "id"], sqlite_where=odd, postgresql_where=odd)
 
 
 def downgrade() -> None:
+    op.drop_index("job_held", "job")
     op.drop_index("job_asleep", "job")
     op.drop_index("delivery_odd", "delivery")
     op.drop_index("line_unknown", "line")

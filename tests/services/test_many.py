@@ -1,0 +1,265 @@
+"""What doesn't grow with the number of takes is still right: sums, counts, the walk over files, the index."""
+
+import random
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from backend.domain.errors import StoreUnavailable
+from backend.domain.states import JobEvent
+from backend.services import library, overview, spend, sweep, tally
+from backend.services.access import LOCAL
+from backend.store import counts, ledger, sums, videos, words, words_postgres, words_sqlite
+from backend.store.gallery import Filter
+from backend.store.migrate import migrate
+from tests.services.client import ACCEPTED, WISH
+from tests.world import MODEL
+
+DAYS = ("2025-11-01", "2025-11-02")
+
+
+def write_lines(studio, number, seed=0):
+    """Lines for days, people and models as they come; returns what they come to, added up one by one."""
+    rng = random.Random(seed)
+    job_id = studio.started()
+    come_to = {}
+    with studio.deps.store.begin() as session:
+        for _ in range(number):
+            day, owner, micros = rng.choice(DAYS), rng.choice(("ana", "ben")), rng.randrange(-500, 1000)
+            session.connection().execute(
+                text(
+                    "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
+                    " VALUES (:job, :owner, :day, 'bill', :micros, 'billed', '2025-11-02 00:00:00+00')"
+                ),
+                {"job": job_id, "owner": owner, "day": day, "micros": micros},
+            )
+            come_to[day, owner] = come_to.get((day, owner), 0) + micros
+    return come_to
+
+
+def read(studio, ask, *given, **more):
+    with studio.deps.store.read() as session:
+        return ask(session, *given, **more)
+
+
+def add_up(studio, most=10_000, at_least=1):
+    with studio.deps.store.begin() as session:
+        return sums.add_up(session, at=studio.clock.now(), most=most, at_least=at_least)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 40, 1000])
+def test_sums_are_the_same_however_many_lines_are_added_up_already(studio, kept):
+    come_to = write_lines(studio, 40)
+    add_up(studio, most=kept) if kept else None
+    some = {"first_day": DAYS[0], "last_day": DAYS[1]}
+    for owner in ("ana", "ben"):
+        mine = sum(micros for (_, who), micros in come_to.items() if who == owner)
+        assert read(studio, sums.spent, owner=owner, **some) == mine
+    by_day = [(day, sum(m for (d, _), m in come_to.items() if d == day)) for day in DAYS]
+    assert read(studio, sums.by_day, **some) == by_day
+    total = sum(come_to.values())
+    later = read(studio, sums.spent, first_day=DAYS[0], last_day="2999") - total  # the start's own estimate
+    assert dict(read(studio, sums.by_model, first_day=DAYS[0])) == {MODEL: total + later}
+    assert sum(dict(read(studio, sums.by_owner, first_day=DAYS[0])).values()) == total + later
+
+
+def test_lines_are_added_up_once_and_not_for_a_few(studio):
+    write_lines(studio, 40)
+    assert add_up(studio, at_least=1000) == 0
+    assert [add_up(studio, most=30), add_up(studio, most=30), add_up(studio)] == [30, 11, 0]
+
+
+def test_a_line_that_is_committed_late_is_not_forgotten(studio, kind):
+    """On a server a line may have a smaller id than one that was committed before it."""
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+    write_lines(studio, 5)
+    line = text(
+        "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
+        " VALUES ('x', 'ana', '2025-11-01', 'bill', 1000000, 'billed', now())"
+    )
+    before = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    with studio.deps.store.begin() as late:
+        late.connection().execute(line)
+        write_lines(studio, 5, seed=1)  # later ids, committed first
+        assert add_up(studio) == 0  # it waits rather than count beyond the one that is on its way
+    between = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    assert add_up(studio) > 10
+    assert read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1]) == between
+    assert between - before >= 1_000_000 - 5 * 500
+
+
+def test_control_without_the_wait_a_late_line_is_lost(studio, kind, monkeypatch):
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+    monkeypatch.setattr(sums, "_all_written", lambda session: True)
+    with pytest.raises(AssertionError):
+        test_a_line_that_is_committed_late_is_not_forgotten(studio, kind)
+
+
+def test_budgets_hold_while_sums_are_being_kept(studio, monkeypatch):
+    """Whoever decides by a sum never sees it between the fact that moved on and the rows that did not."""
+    write_lines(studio, 400)
+    right = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    seen, done = set(), threading.Event()
+
+    def decide():
+        while not done.is_set():
+            with studio.deps.store.begin() as session:
+                sums.serialise(session, sums.GUARD)
+                seen.add(sums.spent(session, first_day=DAYS[0], last_day=DAYS[1]))
+
+    thread = threading.Thread(target=decide)
+    thread.start()
+    while add_up(studio, most=20):
+        pass
+    done.set()
+    thread.join()
+    assert seen == {right}
+
+
+def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(studio, monkeypatch):
+    monkeypatch.setattr(tally, "EXACT", 2)
+    made = [studio.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(5)]
+    for number, job_id in enumerate(made[:3]):
+        studio.move(job_id, *ACCEPTED)
+        studio.stored(job_id, b"%d" % number * 10)
+    assert overview.numbers(studio.deps).videos == 3
+    tally.keep(studio.deps)
+    studio.clock.pass_s(tally.SETTLED.total_seconds() + 61)
+    tally.keep(studio.deps)
+    studio.move(made[3], *ACCEPTED)
+    studio.stored(made[3], b"x" * 10)
+    seen = overview.numbers(studio.deps)
+    assert (seen.videos, seen.videos_bytes) == (4, 40)
+    assert seen.jobs["created"] == 1
+    assert seen.jobs["stored"] == 3  # more than are counted one by one: as they were at the last count
+    studio.clock.pass_s(tally.STATES_EVERY.total_seconds() + 61)
+    tally.keep(studio.deps)
+    assert overview.numbers(studio.deps).jobs["stored"] == 4
+    assert read(studio, videos.count, after="", before="~", limit=2)[0] == 2
+
+
+def test_pages_count_to_a_thousand_and_notice_every_change(studio, monkeypatch):
+    monkeypatch.setattr(library, "COUNTED", 2)
+    made = [studio.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(4)]
+    assert library.count_open(studio.deps) == {"created": 2}
+    before = library.last_change(studio.deps)
+    studio.move(made[0], JobEvent.CANCELLED)
+    assert library.count_open(studio.deps) == {"created": 2}
+    assert library.last_change(studio.deps) != before
+    assert read(studio, counts.by_state) == {"created": 3, "cancelled": 1}
+
+
+def test_the_walk_over_many_files_has_its_own_pace(studio, monkeypatch):
+    monkeypatch.setattr(sweep, "FILES_AT_A_TIME", 2)
+    kept = []
+    for number in range(4):
+        job_id = studio.started(wish={**WISH, "prompt": f"Take {number}"})
+        studio.move(job_id, *ACCEPTED)
+        kept.append(studio.stored(job_id, b"%d" % number * 10))
+    studio.deps.storage.remove(kept[3].key)
+    found = []
+    for _ in range(3):
+        found.append(sweep._find_missing(studio.deps))
+        assert sweep._find_missing(studio.deps) == 0  # too soon for the next ones
+        studio.clock.pass_s(sweep.WALK_EVERY.total_seconds())
+    assert sum(found) == 1
+
+
+# -- the index of words -----------------------------------------------------------------------
+
+
+def find(studio, typed, **more):
+    page = library.list_takes(studio.deps, LOCAL, Filter(text=typed, **more))
+    return [take.job.id for take in page.items]
+
+
+def test_control_a_take_that_nobody_notes_is_not_found(studio, kind):
+    """So the tests that find takes at once would tell if a trigger were lost."""
+    with studio.deps.store.begin() as session:
+        on = " ON job" if kind == "postgres" else ""
+        session.connection().exec_driver_sql(f"DROP TRIGGER job_unread{on}")
+    studio.started()
+    assert find(studio, "dress") == []
+
+
+def test_control_a_state_that_nobody_notes_is_not_found(studio, kind):
+    job_id = studio.started()
+    sweep.read_words(studio.deps)
+    with studio.deps.store.begin() as session:
+        on = " ON job" if kind == "postgres" else ""
+        session.connection().exec_driver_sql(f"DROP TRIGGER job_unread_again{on}")
+    studio.move(job_id, JobEvent.CANCELLED)
+    assert find(studio, "dress", states=["cancelled"]) == []
+
+
+def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(studio, monkeypatch):
+    studio.started()
+    for dialect in (words_sqlite, words_postgres):
+        monkeypatch.setattr(dialect, "put", lambda *given: None)
+    sweep.read_words(studio.deps)
+    assert find(studio, "dress") == []
+
+
+def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(studio, monkeypatch):
+    made = [studio.started(wish={**WISH, "prompt": f"A dress {number}"}) for number in range(6)]
+    monkeypatch.setattr(words, "BATCH", 2)
+    with pytest.raises(StoreUnavailable):
+        words.read_all(studio.deps.store, told=_stop)
+    assert find(studio, "dress") == made[::-1]
+    migrate(studio.deps.store)
+    sweep.read_words(studio.deps)
+    assert find(studio, "dress") == made[::-1]
+
+
+def _stop(_number):
+    raise StoreUnavailable("stopped")
+
+
+@pytest.mark.parametrize("typed", ["rare", "common", "rare common"])
+@pytest.mark.parametrize("walk", [1, 5])
+def test_stretches_of_time_find_what_the_whole_index_finds(studio, kind, monkeypatch, typed, walk):
+    """With a walk so short that the index is asked: within stretches, and at last without."""
+    if kind == "sqlite":
+        pytest.skip("a file's index is in the order of the takes")
+    made = []
+    for number in range(40):
+        said = " ".join(word for word, every in (("rare", 13), ("common", 2)) if number % every == 0)
+        made.append((studio.started(wish={**WISH, "prompt": f"{said} thing"}), said))
+        studio.clock.pass_s(3600 * 5)  # the stretches are hours and days long
+    sweep.read_words(studio.deps)
+    monkeypatch.setattr(words_postgres, "WALK", 0)
+    monkeypatch.setattr(words_postgres, "WALK_LEAST", walk)
+    right = [job_id for job_id, said in reversed(made) if set(typed.split()) <= set(said.split())]
+    assert find(studio, typed) == right
+    asked = []
+    whole = words_postgres._Search.ask
+
+    def ask(self, after, before, *, within=()):
+        asked.append(bool(within))
+        return whole(self, after, before, within=within)
+
+    monkeypatch.setattr(words_postgres._Search, "ask", ask)
+    page = library.list_takes(studio.deps, LOCAL, Filter(text=typed), limit=1)
+    assert [take.job.id for take in page.items] == right[:1]
+    assert find(studio, typed) == right
+    assert set(asked) == {True, False} or typed == "common"
+
+
+def test_one_persons_words_are_no_others(studio):
+    mine = studio.started(who="ana", wish={**WISH, "prompt": "silk dress"})
+    studio.started(who="ben", wish={**WISH, "prompt": "cotton dress"})
+    sweep.read_words(studio.deps)
+    assert find(studio, "silk dress", owner="ana") == [mine]
+    assert find(studio, "silk", owner="ben") == []
+    assert find(studio, "dre", owner="ana") == [mine]
+
+
+def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(studio):
+    first, _ = studio.started(), studio.started(wish={**WISH, "prompt": "Other"})
+    studio.move(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
+    assert read(studio, ledger.at_risk)[0] == read(studio, ledger.at_risk, "ana")[0] == 1
+    assert read(studio, ledger.at_risk, "ben")[0] == 0
+    assert spend.overview(studio.deps, "ana").held == 1
