@@ -5,7 +5,17 @@ import sys
 
 from benchmarks.common import show
 
-NAMES = ("starting", "webhooks", "latency", "fetching", "gallery", "million", "catalogue", "blocking")
+NAMES = (
+    "starting",
+    "webhooks",
+    "latency",
+    "fetching",
+    "gallery",
+    "million",
+    "catalogue",
+    "blocking",
+    "bucket",
+)
 
 
 def main() -> int:
