@@ -15,12 +15,13 @@ from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
-from backend.services.deps import Deps
+from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.offers import LiveCatalog
 from backend.services.restored import settle
 from backend.settings import Settings, load
 from backend.store.engine import Store
 from backend.store.migrate import check, migrate
+from backend.work.carrier import QueueCarrier
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,14 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         fal_keys=FalKeys(
             f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
         ),
+        carrier=_carrier(store, clock, providers),
     )
+
+
+def _carrier(store: Store, clock: Clock, providers: list[Provider]) -> Carrier:
+    if store.embedded:
+        return RowCarrier()
+    return QueueCarrier(clock, blocking=[one.name for one in providers if one.blocking])
 
 
 def open_deps(settings: Settings | None = None) -> Deps:

@@ -53,9 +53,15 @@ def up() -> None:
 def worker() -> None:
     """Run the worker: sweeps, submitting, polling, fetching."""
     logs.set_up("worker")
-    from backend.work.embedded import Worker
+    deps = open_deps()
+    if deps.store.embedded:
+        from backend.work.embedded import Worker as Embedded
 
-    Worker(open_deps()).run()
+        Embedded(deps).run()
+    else:
+        from backend.work.distributed import Worker as Distributed
+
+        Distributed(deps).run()
 
 
 @app.command()

@@ -21,6 +21,7 @@ def set_up(process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in ("httpx", "httpcore", "urllib3", "apscheduler", "alembic", "waitress.queue", "fal_client"):
-        # httpx logs whole URLs at INFO, APScheduler every look
+    for name in ("httpx", "httpcore", "urllib3", "apscheduler", "alembic", "waitress.queue", "fal_client",
+                 "procrastinate", "psycopg.pool"):  # fmt: skip
+        # httpx logs whole URLs at INFO, APScheduler and Procrastinate every look
         logging.getLogger(name).setLevel(logging.WARNING)

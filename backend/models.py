@@ -62,6 +62,10 @@ def _partial(name: str, *columns: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=known, postgresql_where=known)
 
 
+#: Not ended, and due at no time: there should be none, and the index of them says so at once.
+ASLEEP = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
+
+
 class Job(SQLModel, table=True):
     """One take's life: one paid request to one provider. Ids are UUIDv7, so they sort by age."""
 
@@ -76,6 +80,7 @@ class Job(SQLModel, table=True):
         _partial("job_form", "owner", "form_key", unique=True),
         _partial("job_request", "provider", "request_id", unique=True),
         _partial("job_video", "video_id"),
+        Index("job_asleep", "id", sqlite_where=ASLEEP, postgresql_where=ASLEEP),
     )
 
     id: str = Field(primary_key=True)
@@ -159,6 +164,9 @@ class History(SQLModel, table=True):
     note: str | None = Field(default=None, sa_type=Text)
 
 
+_ODD = text("verdict <> 'applied'")
+
+
 class Delivery(SQLModel, table=True):
     """One webhook call that was believed, kept as it came. The same call again only counts up."""
 
@@ -166,6 +174,7 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         Index("delivery_once", "request_id", "status", "body_sha256", unique=True),
         Index("delivery_job", "job_id"),
+        Index("delivery_odd", "verdict", "id", sqlite_where=_ODD, postgresql_where=_ODD),
     )
 
     id: str = Field(primary_key=True)
@@ -261,11 +270,17 @@ class Offer(SQLModel, table=True):
     at: datetime = _moment()
 
 
+_UNKNOWN = text("source = 'unknown'")
+
+
 class Line(SQLModel, table=True):
     """One line of the ledger. Append only; what a take counts for is the sum of its lines."""
 
     __tablename__ = "line"
-    __table_args__ = (Index("line_day", "day", "owner", "micros"), Index("line_job", "job_id", "micros"))
+    __table_args__ = (
+        Index("line_job", "job_id", "micros"),
+        Index("line_unknown", "day", "owner", sqlite_where=_UNKNOWN, postgresql_where=_UNKNOWN),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     job_id: str
@@ -278,6 +293,17 @@ class Line(SQLModel, table=True):
     unit: str | None = None
     unit_usd: float | None = None
     at: datetime = _moment()
+
+
+class DaySum(SQLModel, table=True):
+    """What one person's takes of one day and model come to, without the newest lines (see `store.sums`)."""
+
+    __tablename__ = "day_sum"
+
+    day: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    micros: int = Field(sa_type=BigInteger)
 
 
 class Word(SQLModel, table=True):

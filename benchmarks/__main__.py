@@ -6,16 +6,9 @@ import sys
 from benchmarks.common import show
 
 NAMES = (
-    "starting",
-    "webhooks",
-    "latency",
-    "fetching",
-    "gallery",
-    "million",
-    "catalogue",
-    "blocking",
+    "starting", "webhooks", "latency", "fetching", "gallery", "million", "catalogue", "blocking", "workers",
     "bucket",
-)
+)  # fmt: skip
 
 
 def main() -> int:

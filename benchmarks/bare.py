@@ -1,4 +1,6 @@
-"""The yardstick: bare Flask routes under the same waitress, with one durable SQLite insert each.
+"""The yardstick: bare Flask routes under the same waitress, with one durable insert each.
+
+DATABASE is a file for SQLite, or a postgresql:// URL: one lasting psycopg connection a thread.
 
 `python -m benchmarks.bare PORT DATABASE [PUBLIC KEY IN HEX]`
 """
@@ -7,8 +9,10 @@ import hashlib
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import waitress
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import Flask, request
@@ -16,8 +20,8 @@ from flask import Flask, request
 from backend.web.serve import CHANNEL_TIMEOUT_S, CONNECTIONS, THREADS
 
 
-def create_app(database: str, key: bytes | None) -> Flask:
-    app, local = Flask("bare"), threading.local()
+def _sqlite(database: str) -> Callable[[bytes], None]:
+    local = threading.local()
 
     def connection() -> sqlite3.Connection:
         if not hasattr(local, "connection"):
@@ -32,6 +36,31 @@ def create_app(database: str, key: bytes | None) -> Flask:
         connection().execute("BEGIN IMMEDIATE")
         connection().execute("INSERT INTO kept (body) VALUES (?)", (body,))
         connection().execute("COMMIT")
+
+    return keep
+
+
+def _postgres(database: str) -> Callable[[bytes], None]:
+    local = threading.local()
+
+    def connection() -> "psycopg.Connection[Any]":
+        if not hasattr(local, "connection"):
+            local.connection = psycopg.connect(database)
+        return local.connection
+
+    connection().execute("CREATE TABLE IF NOT EXISTS kept (id bigserial PRIMARY KEY, body bytea)")
+    connection().commit()
+
+    def keep(body: bytes) -> None:
+        connection().execute("INSERT INTO kept (body) VALUES (%s)", (body,))
+        connection().commit()
+
+    return keep
+
+
+def create_app(database: str, key: bytes | None) -> Flask:
+    app = Flask("bare")
+    keep = _postgres(database) if database.startswith("postgresql://") else _sqlite(database)
 
     @app.post("/insert")
     def insert() -> Any:

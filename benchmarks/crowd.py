@@ -30,7 +30,7 @@ _FILLING = " ".join(_FILL).split()
 
 def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> list[str]:
     """Put n takes into an installation, indexed; returns their ids, oldest first."""
-    from backend.models import Job, Video
+    from backend.models import Delivery, Job, Line, Video
     from backend.store import words
 
     rng, ids = random.Random(n), []
@@ -39,11 +39,16 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
     rows = _rows(rng, n, on_the_way, begin)
     while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
         ids += [row["id"] for row in batch]
+        ready = [row for row in batch if row["video_id"]]
         with deps.store.begin() as session:
-            session.connection().execute(Job.__table__.insert(), batch)
-            videos = [_video(row) for row in batch if row["video_id"]]
-            if videos:
-                session.connection().execute(Video.__table__.insert(), videos)
+            for table, some in (
+                (Job, batch),
+                (Line, [_line(row) for row in batch]),
+                (Video, [_video(row) for row in ready]),
+                (Delivery, [_delivery(row) for row in ready]),
+            ):
+                if some:
+                    session.connection().execute(table.__table__.insert(), some)
         while read:
             with deps.store.begin() as session:
                 if not words.read(session, limit=BATCH):
@@ -89,6 +94,23 @@ def _video(row: dict[str, Any]) -> dict[str, Any]:
         "id": row["video_id"], "sha256": key, "key": f"{key}.mp4", "content_type": "video/mp4",
         "size_bytes": 1, "duration_s": 5.0, "width": 1280, "height": 720, "preview_tries": 0,
         "created_at": row["created_at"], "poster_key": f"{key}.webp",
+    }  # fmt: skip
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    at = row["created_at"]
+    return {
+        "job_id": row["id"], "owner": row["owner"], "day": f"{at:%Y-%m-%d}", "at": at, "kind": "estimate",
+        "micros": 350_000, "source": "estimate",
+    }  # fmt: skip
+
+
+def _delivery(row: dict[str, Any]) -> dict[str, Any]:
+    at = row["created_at"]
+    return {
+        "id": row["id"], "job_id": row["id"], "request_id": row["request_id"], "status": "OK",
+        "verdict": "applied", "body": b'{"status": "OK"}', "body_sha256": row["id"], "headers": {},
+        "signed_at": at, "received_at": at, "last_at": at, "copies": 1, "replays": 0,
     }  # fmt: skip
 
 

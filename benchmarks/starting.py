@@ -44,12 +44,12 @@ def run() -> list[Result]:
     ]
 
 
-def _token(folder: str) -> str:
+def _token(folder: str, **given: str) -> str:
     from backend.bootstrap import open_deps
     from backend.services import access
     from backend.settings import load
 
-    deps = open_deps(load(data_dir=folder))
+    deps = open_deps(load(data_dir=folder, **given))
     try:
         return access.create_token(deps, "bench", access.Role.CREATOR)
     finally:

@@ -40,7 +40,13 @@ VALUES = {"backend.store.gallery.Filter", "backend.providers.catalog.VideoModel"
 DOORS = {
     ("backend.web.serve", "backend.bootstrap"): "starts the sidecar",
     ("backend.web.serve", "backend.logs"): "starts the sidecar",
-    ("backend.work.embedded", "backend.store.jobs"): "asks which rows are due, and hands claims back",
+    ("backend.work.embedded", "backend.store.jobs"): "asks which rows are due",
+    ("backend.work.embedded", "backend.store.queue.FETCHING"): "which looks move files",
+    ("backend.work.worker", "backend.store.jobs"): "hands claims back",
+    ("backend.work.carrier", "backend.store.queue.Queue"): "puts tasks in",
+    ("backend.work.distributed", "backend.store.queue"): "forgets tasks of the dead",
+    ("backend.work.distributed", "backend.store.duty"): "one host sweeps at a time",
+    ("backend.work.distributed", "backend.store.postgres"): "the queues have connections of their own",
     ("pages.ui.context", "backend.bootstrap"): "makes the dashboard's deps, once",
 }
 
@@ -57,7 +63,7 @@ LIBRARIES = {
     "backend.providers": {"fal_client", "httpx", "requests", "cryptography", "jsonschema"},
     "backend.media": {"requests", "av", "PIL", "certifi", "boto3", "botocore"},
     "backend.services": {"sqlmodel", "sqlalchemy"},
-    "backend.work": {"apscheduler", "sqlalchemy"},
+    "backend.work": {"apscheduler", "sqlalchemy", "sqlmodel"},
     "backend.web": {"flask", "werkzeug", "starlette", "waitress", "prometheus_client", "sqlalchemy"},
     "backend.simulator": {"flask", "werkzeug", "av", "PIL", "numpy", "cryptography", "requests"},
     "pages": {"streamlit"},
@@ -65,6 +71,8 @@ LIBRARIES = {
 
 #: module -> libraries that it uses besides, and why it must
 LIBRARY_DOORS = {
+    "backend.work.distributed": {"procrastinate", "psycopg", "psycopg_pool"},
+    "backend.store.queue_schema": {"procrastinate"},  # brings its tables along
     "backend.services.doctor": {"requests"},  # tries the public address from outside
     "backend.services.template": {"jinja2"},  # the prompt template's language
 }
@@ -73,9 +81,9 @@ LIBRARY_DOORS = {
 LINES = 300
 #: module -> how long it is all the same
 LONG = {
-    "backend.models": 370,
+    "backend.models": 390,
     "backend.providers.fal": 330,
-    "backend.store.jobs": 315,
+    "backend.store.jobs": 325,
     "backend.settings": 315,
 }
 

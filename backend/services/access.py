@@ -104,8 +104,7 @@ def viewer_of(deps: Deps, authorization: str | None) -> Viewer:
     parts = value.strip().split("_", 2)
     if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "dailies":
         raise refused
-    with deps.store.read() as session:
-        token = tokens.known(session, parts[1])
+    token = tokens.known(deps.store, parts[1])
     fits = hmac.compare_digest(_hash(parts[2]), token.secret_sha256 if token else _hash(""))
     if token is None or not fits or token.revoked_at is not None:
         raise refused

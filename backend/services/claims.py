@@ -59,7 +59,7 @@ class Claims:
             with self._lock:
                 self._held.pop(owner, None)
             with deps.store.begin() as session:
-                jobs.release(session, job_id, owner=owner)
+                give_back(deps, session, job_id, owner=owner)
 
     def held(self) -> list[Claim]:
         """The claims in hand now."""
@@ -75,6 +75,12 @@ class Claims:
         until = self._deps.clock.now() + timedelta(seconds=self._deps.settings.lease_s)
         with self._deps.store.begin() as session:
             jobs.renew(session, owners, until=until)
+
+
+def give_back(deps: Deps, session: Session, job_id: str, *, owner: str) -> None:
+    """Release a claim; what became due meanwhile is looked at next, by whoever is free."""
+    jobs.release(session, job_id, owner=owner)
+    deps.carrier.wake(session, job_id)
 
 
 def record(

@@ -1,6 +1,6 @@
 """Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
@@ -13,12 +13,16 @@ from backend.providers import catalog
 from backend.providers.catalog import VideoModel
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.store import deliveries, gallery, jobs
+from backend.store import counts, deliveries, gallery, jobs
 from backend.store.gallery import Filter
 
 #: A page of the gallery or of the history.
 PAGE = 24
 PAGE_MAX = 200
+#: States in which a take waits for something.
+OPEN = sorted(MOVING | {JobState.HELD})
+#: Takes of a state are counted up to this for a page that is drawn often; it shows "1,000+".
+COUNTED = 1000
 #: Usual durations are learnt from takes of this long.
 LEARN_FROM = timedelta(days=30)
 #: Fewer takes than this teach nothing.
@@ -130,10 +134,17 @@ def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
     return catalog.estimate_usd(model, params)
 
 
-def count_states(deps: Deps) -> dict[str, int]:
-    """state -> number of takes."""
+def count_open(deps: Deps) -> dict[str, int]:
+    """state -> number of takes that move or are held, each counted up to `COUNTED`."""
     with deps.store.read() as session:
-        return jobs.count_by_state(session)
+        return counts.by_state(session, states=OPEN, upto=COUNTED)
+
+
+def last_change(deps: Deps) -> Hashable:
+    """Something that is another one whenever a take is added or changes its state."""
+    with deps.store.read() as session:
+        open_now = counts.by_state(session, states=OPEN, upto=COUNTED)
+        return counts.last_move(session), *sorted(open_now.items())
 
 
 def people(deps: Deps, viewer: Viewer) -> list[str]:

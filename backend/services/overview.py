@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError, StoreUnavailable
 from backend.models import Delivery, Fact, Sweep
-from backend.services import heartbeat, pause, sweep
+from backend.services import heartbeat, pause, sweep, tally
 from backend.services.deps import Deps
 from backend.store import deliveries, facts, jobs, sweeps, videos
 
@@ -59,18 +59,17 @@ def readiness(deps: Deps) -> list[Check]:
 
 
 def numbers(deps: Deps) -> Numbers:
-    """Everything that can be counted."""
+    """Everything that can be counted; of what there is a great deal of, see `tally.Totals`."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        count, size, missing = videos.count(session)
         swept, delivered = facts.get(session, sweep.LAST), deliveries.newest(session, limit=1)
-        by_state, by_verdict = jobs.count_by_state(session), deliveries.count(session)
+        total, missing = tally.totals(session), videos.count_missing(session)
         due = jobs.count_due(session, now=now)
     return Numbers(
-        jobs=by_state,
-        deliveries=by_verdict,
-        videos=count,
-        videos_bytes=size,
+        jobs=total.states,
+        deliveries=total.deliveries,
+        videos=total.videos,
+        videos_bytes=total.videos_bytes,
         videos_missing=missing,
         workers=sum(sign.alive for sign in heartbeat.workers(deps)),
         due=due,

@@ -11,7 +11,7 @@ from backend.models import Job, Line
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.library import get_take
-from backend.store import ledger
+from backend.store import ledger, sums
 from backend.store.ledger import MICROS
 from backend.store.locks import serialise
 
@@ -79,7 +79,7 @@ def reserve(deps: Deps, session: Session, job: Job) -> None:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
     if any(getattr(deps.settings, f"budget_{kind[0]}") is not None for kind in _KINDS):
-        serialise(session, "budget")  # starts at the same moment are added up one after the other
+        serialise(session, sums.GUARD)  # starts at the same moment are added up one after the other
     tight = _tightest(_limits(deps, session, job.owner, job.created_at, hard=True))
     if tight and (tight.passed or ledger.micros(job.estimate_usd or 0.0) > tight.left_micros):
         raise BudgetExceeded(
@@ -122,8 +122,8 @@ def overview(deps: Deps, owner: str | None = None) -> Spent:
         limits = _limits(deps, session, owner, now, hard=True)
         held, at_risk_usd = ledger.at_risk(session, owner)
         return Spent(
-            today_usd=ledger.spent(session, first_day=day, last_day=day, owner=owner) / MICROS,
-            month_usd=ledger.spent(session, first_day=month, last_day=day, owner=owner) / MICROS,
+            today_usd=sums.spent(session, first_day=day, last_day=day, owner=owner) / MICROS,
+            month_usd=sums.spent(session, first_day=month, last_day=day, owner=owner) / MICROS,
             at_risk_usd=at_risk_usd,
             held=held,
             unknown=ledger.count_unpriced(session, day=day, owner=owner),
@@ -135,21 +135,21 @@ def overview(deps: Deps, owner: str | None = None) -> Spent:
 def by_day(deps: Deps, *, days: Sequence[str], owner: str | None = None) -> Sequence[Share]:
     """What each of these days (UTC, "2026-11-21", in order) counts for, also those without any take."""
     with deps.store.read() as session:
-        found = dict(ledger.by_day(session, first_day=days[0], last_day=days[-1], owner=owner))
+        found = dict(sums.by_day(session, first_day=days[0], last_day=days[-1], owner=owner))
     return [Share(day, found.get(day, 0) / MICROS) for day in days]
 
 
 def by_model(deps: Deps, *, first_day: str, owner: str | None = None) -> Sequence[Share]:
     """What each model's takes since that day count for, the dearest first."""
     with deps.store.read() as session:
-        found = ledger.by_model(session, first_day=first_day, owner=owner)
+        found = sums.by_model(session, first_day=first_day, owner=owner)
     return [Share(name, amount / MICROS) for name, amount in found]
 
 
 def by_person(deps: Deps, *, first_day: str) -> Sequence[Share]:
     """What each person's takes since that day count for, the dearest first."""
     with deps.store.read() as session:
-        found = ledger.by_owner(session, first_day=first_day)
+        found = sums.by_owner(session, first_day=first_day)
     return [Share(name, amount / MICROS) for name, amount in found]
 
 
@@ -178,7 +178,7 @@ def _limits(deps: Deps, session: Session, owner: str | None, now: datetime, *, h
         if limit_usd is None or (personal and owner is None):
             continue
         first = month if monthly else day
-        spent = ledger.spent(session, first_day=first, last_day=day, owner=owner if personal else None)
+        spent = sums.spent(session, first_day=first, last_day=day, owner=owner if personal else None)
         left = ledger.micros(limit_usd) - spent
         words = title if hard else title.replace("budget", "soft limit")
         found.append(Limit(setting.upper(), words, until, hard, limit_usd, left))

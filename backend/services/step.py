@@ -18,11 +18,11 @@ from backend.services.preview import make_preview
 from backend.services.search import search_job
 from backend.services.submit import submit_job, submitting_overdue
 from backend.store import videos
+from backend.store.queue import FETCHING
 
 log = logging.getLogger(__name__)
 
-#: States whose looks move files, and may be long; all other looks ask a provider, and are short.
-FETCHING = frozenset({JobState.RENDERED, JobState.STORED})
+#: What is not a file's way home asks a provider, and is short.
 ASKING = frozenset(JobState) - FETCHING
 
 

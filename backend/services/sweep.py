@@ -11,7 +11,7 @@ from typing import Any
 from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media import parts
-from backend.models import Video
+from backend.services import tally
 from backend.services.claims import Claims
 from backend.services.deps import Deps
 from backend.services.files import COPIES
@@ -27,10 +27,13 @@ WALK = "walk"
 #: The fact that says when storage was last tidied, and how often that is done.
 TIDIED = "tidied"
 TIDY_EVERY = timedelta(hours=1)
-#: Stored files looked for in one sweep: the first 500 always within seconds, 100,000 within the hour.
-FILES_A_SWEEP = 500
+#: Stored files looked for at a time, so many at the most in every sweep where there are no more than these;
+#: where there are, the walk over them has its own pace, for a sweep must not cost more because much is
+#: stored: 120,000 an hour.
+FILES_AT_A_TIME = 500
+WALK_EVERY = timedelta(seconds=15)
 #: The same in a bucket, where each is a request that somebody pays for: 100,000 within a day.
-OBJECTS_A_SWEEP = 6
+OBJECTS_AT_A_TIME = 18
 #: Uploads that were cut off leave a folder; it is removed after this.
 UPLOAD_LIFE_S = 3600.0
 #: What sweeps did is remembered this long.
@@ -41,19 +44,21 @@ WORDS_BATCH = 200
 BATCH = 200
 
 
-def sweep(deps: Deps, *, look: Callable[[], int]) -> dict[str, Any]:
+def sweep(deps: Deps, *, by: str, look: Callable[[], int]) -> dict[str, Any]:
     """Repair what is odd, then have everything due looked at; returns what was done.
 
+    by: whose sweep it is.
     look: has due jobs looked at, here or elsewhere; returns how many.
     """
     started_at, begun = deps.clock.now(), deps.clock.monotonic()
     read_words(deps)
+    tally.keep(deps)
     did = Counter(repair(deps))
     did["looks"] = look()
     took_s = deps.clock.monotonic() - begun
     done = {name: number for name, number in did.items() if number}
     with deps.store.begin() as session:
-        facts.keep(session, LAST, {"did": done, "took_s": round(took_s, 3)}, at=started_at)
+        facts.keep(session, LAST, {"did": done, "took_s": round(took_s, 3), "by": by}, at=started_at)
         if done:
             sweeps.keep(session, started_at=started_at, took_s=took_s, did=done)
             sweeps.forget_before(session, started_at - REMEMBERED)
@@ -71,7 +76,7 @@ def sweep_now(deps: Deps, *, told: Callable[[str], None]) -> dict[str, Any]:
             done += step(deps, claims, job_id)
         return done
 
-    return sweep(deps, look=look)
+    return sweep(deps, by="a command", look=look)
 
 
 def repair(deps: Deps) -> dict[str, int]:
@@ -79,7 +84,7 @@ def repair(deps: Deps) -> dict[str, int]:
     return {
         "woken": _wake_forgotten(deps),
         "missing_files": _find_missing(deps),
-        "leftovers_removed": _remove_leftovers(deps),
+        "leftovers_removed": remove_leftovers(deps),
     }
 
 
@@ -120,31 +125,34 @@ def _wake_forgotten(deps: Deps) -> int:
 def _find_missing(deps: Deps) -> int:
     """Look for the next stored files; one that is gone or of another size is fetched again."""
     now = deps.clock.now()
-    most = OBJECTS_A_SWEEP if deps.storage.origins() else FILES_A_SWEEP
+    remote = bool(deps.storage.origins())
+    most = OBJECTS_AT_A_TIME if remote else FILES_AT_A_TIME
     with deps.store.read() as session:
         walk = facts.get(session, WALK)
         last_id = walk.value["last_id"] if walk else ""
-        batch = videos.after(session, last_id, limit=most)
+        if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
+            return 0
+        batch = videos.files_after(session, last_id, limit=most)
     try:
-        gone = [video for video in batch if video.missing_at is None and _is_gone(deps, video)]
+        gone = [file.id for file in batch if not file.missing and _is_gone(deps, file)]
     except MediaError as error:  # what can't be asked is not gone
         log.warning("stored files can't be looked for now", extra={"why": str(error)})
         return 0
     reached = batch[-1].id if len(batch) == most else ""
-    if gone or reached != last_id:
+    if gone or reached != last_id or (remote and batch):
         with deps.store.begin() as session:
             facts.keep(session, WALK, {"last_id": reached}, at=now)
-            for video in gone:
-                mark_missing(deps, session, video.id)
+            for video_id in gone:
+                mark_missing(deps, session, video_id)
     return len(gone)
 
 
-def _is_gone(deps: Deps, video: Video) -> bool:
+def _is_gone(deps: Deps, file: videos.File) -> bool:
     """Is there no such file, or none of its size? What has another size makes room for the right one."""
-    size_bytes = deps.storage.size(video.key)
-    if size_bytes is not None and size_bytes != video.size_bytes:
-        deps.storage.remove(video.key)
-    return size_bytes != video.size_bytes
+    size_bytes = deps.storage.size(file.key)
+    if size_bytes is not None and size_bytes != file.size_bytes:
+        deps.storage.remove(file.key)
+    return size_bytes != file.size_bytes
 
 
 def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
@@ -173,8 +181,8 @@ def _tidy_storage(deps: Deps) -> int:
         return 0
 
 
-def _remove_leftovers(deps: Deps) -> int:
-    """Remove temp files that no live claim writes and no waiting job will go on with."""
+def remove_leftovers(deps: Deps) -> int:
+    """Remove this host's temp files that no live claim writes and no waiting job will go on with."""
     folder = deps.settings.parts_dir
     with deps.store.read() as session:
         live = jobs.held_claims(session, now=deps.clock.now())

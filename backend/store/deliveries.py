@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import bindparam, func, text, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -18,6 +18,11 @@ _SAME = Prepared(
     .where(col(Delivery.request_id) == bindparam("request_id"), col(Delivery.status) == bindparam("status"))
     .order_by(col(Delivery.id))
 )
+
+
+#: The verdict of nearly all; the others are in an index, which these never touch.
+APPLIED = "applied"
+_OTHERS = text("delivery.verdict <> 'applied'")
 
 
 class Before(NamedTuple):
@@ -76,11 +81,26 @@ def newest(
     query = select(Delivery)
     if verdict:
         query = query.where(Delivery.verdict == verdict)
+        if verdict != APPLIED:  # the index of the others can be used only by who says so
+            query = query.where(_OTHERS)
     if before:
         query = query.where(Delivery.id < before)
     return session.exec(query.order_by(col(Delivery.id).desc()).limit(limit)).all()
 
 
-def count(session: Session) -> dict[str, int]:
-    """verdict -> number of deliveries."""
-    return dict(session.exec(select(Delivery.verdict, func.count()).group_by(Delivery.verdict)).all())
+def count(session: Session, *, after: str, before: str, limit: int) -> tuple[dict[str, int], str]:
+    """(verdict -> number, the last id that was counted) of the oldest deliveries between two ids.
+
+    At most `limit` are counted. What was counted once need not be again: no delivery is ever removed, and
+    its verdict stays.
+    """
+    some = (
+        columns(col(Delivery.id), col(Delivery.verdict))
+        .where(col(Delivery.id) > after, col(Delivery.id) < before)
+        .order_by(col(Delivery.id))
+        .limit(limit)
+        .subquery()
+    )
+    query = columns(some.c.verdict, func.count(), func.max(some.c.id)).group_by(some.c.verdict)
+    rows = session.connection().execute(query).all()
+    return {row[0]: row[1] for row in rows}, max((row[2] for row in rows), default=after)

@@ -7,7 +7,7 @@ Store, and one error for a database that can't be used now.
 import json
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store import postgres, sqlite
+from backend.store.prepared import Prepared
 from backend.store.turns import Turns
 
 
@@ -128,6 +129,31 @@ class Store:
             self._judge(error)
             raise
 
+    def ask(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The rows of one statement that only looks; for what every request asks.
+
+        Raises:
+            StoreUnavailable: the database can't be used now.
+        """
+        if not self.embedded:
+            with self.read() as session:
+                return statement.all(session, values)
+        try:  # one statement needs no transaction around it, and no session
+            with self._idle() as connection:
+                return statement.ask(connection, self.engine.dialect, values)
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
+
+    @contextmanager
+    def _idle(self) -> Iterator[Any]:
+        """A connection of the driver's own."""
+        connection = self.engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        finally:
+            connection.close()
+
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:
         """A question to ask often: its answer changes when somebody else has committed.
@@ -165,18 +191,31 @@ class Store:
 @contextmanager
 def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
     """A session in a transaction that somebody else ends."""
-    mode: Any = "rollback_only"
-    session = Session(
-        connection,
-        expire_on_commit=False,
-        autoflush=not shared,
-        join_transaction_mode=mode,
-        info={"connection": connection},
-    )
+    session = _shared_session(connection) if shared else _session(connection)
     try:
         yield session
     finally:
-        session.close()  # in this mode it leaves the transaction as it is
+        if not shared or session.in_transaction() or session.identity_map or session.new:
+            session.close()  # in its mode it leaves the transaction as it is
+
+
+def _session(connection: Connection, *, autoflush: bool = True) -> Session:
+    mode: Any = "rollback_only"
+    return Session(
+        connection,
+        expire_on_commit=False,
+        autoflush=autoflush,
+        join_transaction_mode=mode,
+        info={"connection": connection},
+    )
+
+
+def _shared_session(connection: Connection) -> Session:
+    """The one session of the connection that writes: making one costs as much as two inserts."""
+    session: Session | None = connection.info.get("shared")
+    if session is None or session.bind is not connection:
+        session = connection.info["shared"] = _session(connection, autoflush=False)
+    return session
 
 
 def _why(error: SQLAlchemyError) -> str:

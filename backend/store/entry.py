@@ -17,7 +17,10 @@ class Entry:
 
 
 def mark(kind: str, *values: str) -> str:
-    """A key for an owner ("o"), a model ("m"), both ("b") or a state ("s"). No word begins with "_"."""
+    """A key for an owner ("o"), a model ("m"), both ("b"), a state ("s"), an owner's word ("w").
+
+    No word begins with "_".
+    """
     return f"_{kind}{blake2b(chr(0).join(values).encode(), digest_size=8).hexdigest()}"
 
 

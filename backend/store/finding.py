@@ -106,8 +106,11 @@ class Finding:
             keys.append([mark("s", state) for state in sorted(states or ())])
         if states is not None:
             more, given = "AND j.state IN :states", {"states": sorted(states)}
-        if self._wanted.provider is not None:
-            more, given = f"{more} AND j.provider = :provider", {**given, "provider": self._wanted.provider}
+        # Takes may share an entry on SQLite: the row says whose it is.
+        for name in ("owner", "model", "provider"):
+            value = getattr(self._wanted, name)
+            if value is not None:
+                more, given = f"{more} AND j.{name} = :{name}", {**given, name: value}
         found: list[str] = words.dialect(self._session).hits(
             self._session.connection(),
             keys,
@@ -123,19 +126,30 @@ class Finding:
 
     def _keys(self) -> list[list[str]]:
         """Groups of keys, one of each of which a take must have."""
-        owner, model, asked = self._wanted.owner, self._wanted.model, self._asked
-        keys: list[list[str]] = []
+        owner, model = self._wanted.owner, self._wanted.model
+        keys = self._words()
         if owner is not None and model is not None:
             keys.append([mark("b", owner, model)])
-        elif owner is not None:
+        elif owner is not None and not keys:
             keys.append([mark("o", owner)])
         elif model is not None:
             keys.append([mark("m", model)])
-        if asked is not None:
-            keys += [[word] for word in asked.whole]
-            if asked.start:
-                keys.append(list(words.endings(self._session, asked.start)))
         return keys
+
+    def _words(self) -> list[list[str]]:
+        """A group for each word; an owner's words have keys of their own.
+
+        A common word and a busy person may never meet, and both lists would be walked to their ends.
+        """
+        if self._asked is None:
+            return []
+        groups = [[word] for word in self._asked.whole]
+        if self._asked.start:
+            groups.append(list(words.endings(self._session, self._asked.start)))
+        owner = self._wanted.owner
+        if owner is None:
+            return groups
+        return [[mark("w", owner, word) for word in group] for group in groups]
 
 
 def fits(row: Any, wanted: "Filter", asked: Asked | None) -> bool:

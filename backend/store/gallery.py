@@ -9,8 +9,12 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, func, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from backend.domain.clock import first_id
 from backend.models import Job, Video
 from backend.store import finding
+
+#: Of a model's newest takes so many are looked at, however few of them were finished.
+LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,12 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
     """Seconds from submission to rendered for the newest finished jobs of a model."""
     rows = session.exec(
         select(Job.submitted_at, Job.rendered_at)
-        .where(Job.model == model, col(Job.rendered_at).is_not(None), col(Job.submitted_at).is_not(None))
-        .where(col(Job.created_at) >= since)
+        .where(Job.model == model, col(Job.id) >= first_id(since))
         .order_by(col(Job.id).desc())
-        .limit(limit)
+        .limit(LOOKED_AT)
     )
-    return [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
+    took = [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
+    return took[:limit]
 
 
 def _by_index(wanted: Filter, limit: int, before: str | None) -> list[ColumnElement[bool]]:

@@ -65,40 +65,6 @@ def counted(session: Session, job_id: str) -> int:
     return session.exec(select(_total()).where(Line.job_id == job_id)).one()
 
 
-def spent(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
-    """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all."""
-    query = select(_total()).where(Line.day >= first_day, Line.day <= last_day)
-    if owner is not None:
-        query = query.where(Line.owner == owner)
-    return session.exec(query).one()
-
-
-def by_day(
-    session: Session, *, first_day: str, last_day: str, owner: str | None = None
-) -> Sequence[tuple[str, int]]:
-    """(day, what its takes count for), in order; only days that have any."""
-    query = select(Line.day, _total()).where(Line.day >= first_day, Line.day <= last_day)
-    if owner is not None:
-        query = query.where(Line.owner == owner)
-    return session.exec(query.group_by(Line.day).order_by(Line.day)).all()
-
-
-def by_owner(session: Session, *, first_day: str) -> Sequence[tuple[str, int]]:
-    """(owner, what their takes since that day count for), the dearest first."""
-    total = _total()
-    query = select(Line.owner, total).where(Line.day >= first_day).group_by(Line.owner)
-    return session.exec(query.order_by(total.desc(), Line.owner)).all()
-
-
-def by_model(session: Session, *, first_day: str, owner: str | None = None) -> Sequence[tuple[str, int]]:
-    """(model, what its takes since that day count for), the dearest first."""
-    total = _total()
-    query = select(Job.model, total).join(Line, col(Line.job_id) == col(Job.id)).where(Line.day >= first_day)
-    if owner is not None:
-        query = query.where(Line.owner == owner)
-    return session.exec(query.group_by(Job.model).order_by(total.desc(), Job.model)).all()
-
-
 def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
     later = aliased(Line)

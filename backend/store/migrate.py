@@ -1,7 +1,7 @@
 """Bring the database to the newest schema; any number of processes may try at once.
 
 One migrates while it holds a lock (a file beside an SQLite database, an advisory lock in PostgreSQL);
-the others wait, and find nothing to do.
+the others wait, and find nothing to do. In PostgreSQL the queue's own schema is brought along.
 
 A newer program may bring the schema forward while older ones run. Each revision says by `oldest_program`
 the oldest schema whose programs go on working with it: one that only adds what they need not know names
@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.store import facts
+from backend.store import facts, queue_schema, words
 from backend.store.engine import Store
 from backend.store.trouble import advice
 
@@ -53,14 +53,17 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     head = script.get_current_head() or ""
     try:
         at, oldest = _standing(store)
-        if at == head:
+        if at == head and _queue_stands(store):
             return head
         if at is not None and at not in _revisions(script):
             return _beside(store, script, at, oldest)
         with store.database.migrating(store.url), store.engine.connect() as connection:
             store.database.prepare_migration(connection)
             _upgrade(connection, script)
+            if not store.embedded:
+                queue_schema.apply(connection)
             connection.commit()
+        words.read_all(store)
         at, oldest = _standing(store)  # a newer program may have been first while we waited
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
@@ -103,6 +106,13 @@ def revision(store: Store) -> str | None:
     """The revision that the database is at; None when it is new."""
     with store.read() as session:
         return _at(session.connection())
+
+
+def _queue_stands(store: Store) -> bool:
+    if store.embedded:
+        return True
+    with store.read() as session:
+        return queue_schema.at(session.connection()) == queue_schema.wanted()
 
 
 def _at(connection: Connection) -> str | None:

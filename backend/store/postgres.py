@@ -119,6 +119,12 @@ def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
     return None
 
 
+def driver_address(url: str) -> tuple[str, dict[str, Any]]:
+    """The URL as psycopg takes it, and what it is told besides: for connections past SQLAlchemy."""
+    plain = make_url(url).set(drivername="postgresql")
+    return plain.render_as_string(hide_password=False), _connect_args(url)
+
+
 def is_unavailable(error: Exception) -> bool:
     """Unreachable, restarting, read-only, out of connections, timed out: not the statement's fault.
 

@@ -32,7 +32,7 @@ class Prepared:
     def run(self, session: Session, values: Mapping[str, Any]) -> int:
         """Run it with these values of its parameters; returns how many rows it changed."""
         connection = _connection(session)
-        return int(self._for(connection).run(connection, values).rowcount)
+        return int(self._for(connection.dialect).run(connection, values).rowcount)
 
     def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
         """The first row, each value as its column's type says; None when there is none."""
@@ -42,15 +42,17 @@ class Prepared:
     def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
         """Every row, each value as its column's type says."""
         connection = _connection(session)
-        made = self._for(connection)
+        made = self._for(connection.dialect)
         return made.read(made.run(connection, values))
 
-    def _for(self, connection: Connection) -> "_Made":
-        made = self._made.get(connection.dialect.name)
+    def ask(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The same from SQLite's own connection."""
+        return self._for(dialect).ask(driver, values)
+
+    def _for(self, dialect: Dialect) -> "_Made":
+        made = self._made.get(dialect.name)
         if made is None:
-            made = self._made[connection.dialect.name] = _Made(
-                self._statement, connection.dialect, self._columns
-            )
+            made = self._made[dialect.name] = _Made(self._statement, dialect, self._columns)
         return made
 
 
@@ -69,14 +71,28 @@ class _Made:
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """What the driver gives back: `rowcount`, and rows to go through."""
-        given = [
+        if self._positional:
+            return self._straight(connection.connection.driver_connection, values)
+        named = dict(zip((name for name, _, _ in self._params), self._given(values), strict=True))
+        return connection.exec_driver_sql(self._sql, named)
+
+    def ask(self, driver: Any, values: Mapping[str, Any]) -> list[list[Any]]:
+        return self.read(self._straight(driver, values))
+
+    def _given(self, values: Mapping[str, Any]) -> list[Any]:
+        return [
             convert(value) if convert is not None else value
             for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
         ]
-        if self._positional:
-            return _straight(connection, self._sql, given)
-        named = dict(zip((name for name, _, _ in self._params), given, strict=True))
-        return connection.exec_driver_sql(self._sql, named)
+
+    def _straight(self, driver: Any, values: Mapping[str, Any]) -> Any:
+        """To SQLite's driver without the layers between, which take longer than a file needs to answer."""
+        try:
+            return driver.execute(self._sql, self._given(values))
+        except sqlite3.Error as error:
+            raise cast(Any, DBAPIError).instance(
+                self._sql, None, error, sqlite3.Error, hide_parameters=True, dialect=self._dialect
+            ) from error
 
     def read(self, result: Any) -> list[list[Any]]:
         """Every row that came back, converted."""
@@ -101,17 +117,6 @@ def _connection(session: Session) -> Connection:
     """The session's connection; the store says which it is where that is known, and asking costs more."""
     known: Connection | None = session.info.get("connection")
     return session.connection() if known is None else known
-
-
-def _straight(connection: Connection, sql: str, given: list[Any]) -> Any:
-    """To SQLite's driver without the layers between, which take longer than a file needs to answer."""
-    driver: Any = connection.connection.driver_connection
-    try:
-        return driver.execute(sql, given)
-    except sqlite3.Error as error:
-        raise cast(Any, DBAPIError).instance(
-            sql, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-        ) from error
 
 
 def _bind(parameter: Any, dialect: Dialect) -> Convert | None:

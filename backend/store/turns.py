@@ -53,10 +53,14 @@ class Turns:
             with self._counting:
                 self._coming -= 1
             group = self._group = self._group or _Group(self._open())
-            group.size += 1
+            group.join()
             try:
-                with group.savepoint():
-                    yield group.connection
+                yield group.connection
+            except BaseException:
+                group.undo()
+                raise
+            else:
+                group.keep()
             finally:
                 if not self._coming or group.size >= SHARED_MAX or group.broken:
                     self._finish()
@@ -111,21 +115,32 @@ class _Group:
         """Did the database, or somebody's work, end the transaction under everybody?"""
         return not self._driver.in_transaction
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        self._driver.execute("SAVEPOINT turn")
-        try:
-            yield
-        except BaseException:
-            if not self.broken:
-                self._driver.execute("ROLLBACK TO turn")
-                self._driver.execute("RELEASE turn")
-            raise
-        if not self.broken:
+    def join(self) -> None:
+        """Another one's work begins; the first one's needs no savepoint, as it has nothing before it."""
+        self.size += 1
+        if self.size > 1:
+            self._driver.execute("SAVEPOINT turn")
+
+    def keep(self) -> None:
+        """Their work is done."""
+        if self.size > 1 and not self.broken:
             self._driver.execute("RELEASE turn")
+
+    def undo(self) -> None:
+        """Their work failed: only theirs is undone."""
+        if self.broken:
+            return
+        if self.size > 1:
+            self._driver.execute("ROLLBACK TO turn")
+            self._driver.execute("RELEASE turn")
+        else:
+            self._transaction.rollback()
+            self.ended.set()
 
     def end(self) -> bool:
         """Commit for everybody, and tell them; is the connection still of use?"""
+        if self.ended.is_set():  # the only one's work was undone
+            return True
         try:
             if self.broken:
                 raise OperationalError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, cast, func, update
 from sqlmodel import Session, col, select
@@ -10,6 +10,15 @@ from sqlmodel import Session, col, select
 from backend.domain.errors import NotFound
 from backend.models import Job, Video
 from backend.store.locks import serialise
+
+
+class File(NamedTuple):
+    """What storage should hold of a video."""
+
+    id: str
+    key: str
+    size_bytes: int
+    missing: bool
 
 
 def keep(session: Session, video: Video) -> Video:
@@ -61,6 +70,13 @@ def after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
     return session.exec(select(Video).where(Video.id > last_id).order_by(Video.id).limit(limit)).all()
 
 
+def files_after(session: Session, last_id: str, *, limit: int) -> Sequence[File]:
+    """As `after`, without what is known of the films."""
+    missing = col(Video.missing_at).is_not(None)
+    query = select(Video.id, Video.key, Video.size_bytes, missing).where(Video.id > last_id)
+    return [File(*row) for row in session.exec(query.order_by(Video.id).limit(limit))]
+
+
 def jobs_of(session: Session, video_id: str) -> Sequence[Job]:
     """The jobs that show this video, newest first."""
     return session.exec(select(Job).where(Job.video_id == video_id).order_by(col(Job.id).desc())).all()
@@ -73,12 +89,25 @@ def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
     )
 
 
-def count(session: Session) -> tuple[int, int, int]:
-    """(videos, their bytes, how many of them are missing)."""
-    number, size = session.exec(
-        select(func.count(), cast(func.coalesce(func.sum(Video.size_bytes), 0), BigInteger))
-    ).one()
-    missing = session.exec(
-        select(func.count()).select_from(Video).where(col(Video.missing_at).is_not(None))
-    ).one()
-    return number, size, missing
+def count(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:
+    """(videos, their bytes, the last id that was counted) of the oldest `limit` videos between two ids.
+
+    What was counted once need not be again: no video is ever removed, and its bytes stay.
+    """
+    some = (
+        select(Video.id, Video.size_bytes)
+        .where(Video.id > after, Video.id < before)
+        .order_by(Video.id)
+        .limit(limit)
+        .subquery()
+    )
+    size = cast(func.coalesce(func.sum(some.c.size_bytes), 0), BigInteger)
+    query = select(func.count(), size, func.max(some.c.id)).select_from(some)
+    number, total, last = session.exec(query).one()
+    return number, total, last or after
+
+
+def count_missing(session: Session) -> int:
+    """How many videos are missing or altered on storage."""
+    missing = select(func.count()).select_from(Video).where(col(Video.missing_at).is_not(None))
+    return session.exec(missing).one()

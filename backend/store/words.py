@@ -8,7 +8,7 @@ their state, because these states are rare and a common word would be walked in 
 The words themselves are made by `domain.words`; to the databases they are opaque keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
@@ -17,12 +17,17 @@ from sqlmodel import Session
 from backend.domain import words
 from backend.domain.states import JobState
 from backend.store import words_postgres, words_sqlite
+from backend.store.engine import Store
 from backend.store.entry import Entry, mark
 
 #: States that stand in the index.
 RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
+#: Takes read in one transaction where nobody waits for it: some 200 ms.
+BATCH = 2000
 #: An unfinished word stands for this many words that begin so; the shortest ones.
 ENDINGS = 24
+#: So many characters may be missing of an unfinished word.
+LONGER = 20
 
 _UNREAD = """
 SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
@@ -34,10 +39,12 @@ _ROWS = text(
     "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 _NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
-_ENDINGS = text(
-    "SELECT word FROM known_word WHERE word >= :start AND word < :past"
-    " ORDER BY length(word), word LIMIT :most"
+_OF_LENGTH = (
+    "SELECT * FROM (SELECT word FROM known_word WHERE length(word) = :length + {more}"
+    " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS of_{more}"
 )
+#: One look into the index of lengths for each: words that begin alike may be as many as there are takes.
+_ENDINGS = text(" UNION ALL ".join(_OF_LENGTH.format(more=more) for more in range(LONGER + 1)))
 
 
 def dialect(session: Session) -> Any:
@@ -55,6 +62,18 @@ def read(session: Session, *, limit: int) -> int:
     return len(ids)
 
 
+def read_all(store: Store, *, told: Callable[[int], None] = lambda _: None) -> None:
+    """Read everything that is noted, in transactions of their own: others work meanwhile, and if this is
+    stopped, sweeps go on with it. told: is given how many were read so far.
+    """
+    total, number = 0, BATCH
+    while number == BATCH:
+        with store.begin() as session:
+            number = read(session, limit=BATCH)
+        total += number
+        told(total)
+
+
 def rows(session: Session, ids: Sequence[str]) -> Sequence[Any]:
     """Of these takes: id, owner, model, provider, state and prompts."""
     return session.connection().execute(_ROWS, {"ids": list(ids)}).all()
@@ -67,16 +86,18 @@ def unread(session: Session, *, before: str, after: str, ascending: bool = False
 
 
 def entry_of(row: Any) -> Entry:
-    """What is kept of a take: its words, and keys for its owner and model."""
+    """What is kept of a take: its words, for all and for its owner, and keys for its owner and model."""
     found = words.kept(row.prompt, row.sent_prompt)
     marks = {mark("o", row.owner), mark("m", row.model), mark("b", row.owner, row.model)}
+    marks |= {mark("w", row.owner, word) for word in found}
     return Entry(row.id, frozenset(found | marks), mark("s", row.state) if row.state in RARE else None)
 
 
 def endings(session: Session, start: str) -> Sequence[str]:
     """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
-    asked = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS}
-    return list(session.connection().execute(_ENDINGS, asked).scalars()) or [start]
+    asked = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS, "length": len(start)}
+    found = session.connection().execute(_ENDINGS, asked).scalars()
+    return sorted(found, key=lambda word: (len(word), word))[:ENDINGS] or [start]
 
 
 def _keep_words(session: Session, entries: Sequence[Entry]) -> None:

@@ -30,6 +30,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
 }
 
 
@@ -52,9 +53,8 @@ def create_app(deps: Deps) -> Flask:
 
 
 def _guarded(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
+    headers = response.headers
+    headers.extend([(name, value) for name, value in HEADERS.items() if name not in headers])
     return response
 
 

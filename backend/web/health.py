@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from backend.services import overview
+from backend.services import heartbeat, overview, workload
 from backend.services.deps import Deps
 
 
@@ -72,3 +72,36 @@ class _Numbers(Collector):
         ):
             if value is not None:
                 yield GaugeMetricFamily(name, help_text, value=float(value))
+        yield from self._workers()
+        yield from self._work()
+
+    def _workers(self) -> Iterator[Metric]:
+        now, sweeper = self._deps.clock.now(), workload.sweeper(self._deps)
+        age = GaugeMetricFamily(
+            "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
+        )
+        in_hand = GaugeMetricFamily("dailies_worker_in_hand", "Jobs in a worker's hand", labels=["worker"])
+        for sign in heartbeat.workers(self._deps):
+            age.add_metric([sign.name], max(0.0, (now - sign.heard_at).total_seconds()))
+            in_hand.add_metric([sign.name], sign.in_hand)
+        sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
+        if sweeper is not None:
+            sweeps.add_metric([sweeper.name], 1)
+        yield from (age, in_hand, sweeps)
+
+    def _work(self) -> Iterator[Metric]:
+        work = GaugeMetricFamily(
+            "dailies_work_jobs", "Jobs that wait for a look or are looked at", labels=["kind", "is"]
+        )
+        tasks = GaugeMetricFamily("dailies_queue_tasks", "Tasks in PostgreSQL's queue", labels=["kind", "is"])
+        kinds = workload.kinds(self._deps)
+        for kind in kinds:
+            work.add_metric([kind.name, "waiting"], kind.waiting)
+            work.add_metric([kind.name, "running"], kind.running)
+            tasks.add_metric([kind.name, "waiting"], kind.tasks[0])
+            tasks.add_metric([kind.name, "taken"], kind.tasks[1])
+        leases = sum(kind.running for kind in kinds)
+        yield GaugeMetricFamily("dailies_leases", "Claims of workers that are alive", value=leases)
+        yield work
+        if not self._deps.store.embedded:
+            yield tasks

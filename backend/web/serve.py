@@ -1,5 +1,6 @@
 """Serves the sidecar with waitress until SIGINT or SIGTERM."""
 
+import gc
 import logging
 import signal
 import sys
@@ -39,6 +40,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     log.info("sidecar listens", extra={"host": deps.settings.host, "port": deps.settings.port})
+    gc.freeze()  # what was made at the start stays: the collector need not go through it again and again
     threading.Thread(target=_warm, args=(deps,), daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)

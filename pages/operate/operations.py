@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from backend.services import heartbeat, overview, pause
+from backend.services import heartbeat, overview, pause, workload
 from pages.ui import components, context, inbox, money, shell, text, wellbeing
 
 deps = context.deps()
@@ -21,7 +21,8 @@ with left, st.container(border=True, key="backlog"):
 with right:
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        wellbeing.workers(heartbeat.workers(deps), now)
+        wellbeing.workers(heartbeat.workers(deps), now, sweeper=workload.sweeper(deps))
+        wellbeing.work(workload.kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
         wellbeing.sweeps(overview.list_sweeps(deps))

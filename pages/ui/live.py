@@ -35,9 +35,9 @@ def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: boo
 
 def pulse(deps: Deps) -> Hashable:
     """Changes when a take is added or changes its state: counts and buttons are out of date then."""
-    return tuple(sorted(library.count_states(deps).items()))
+    return library.last_change(deps)
 
 
 def anything_moves(deps: Deps) -> bool:
     """Is any take on its way?"""
-    return any(state in MOVING for state in library.count_states(deps))
+    return any(state in MOVING for state in library.count_open(deps))

@@ -13,9 +13,10 @@ BANNERS_EVERY_S = 5
 _MARK = Path(__file__).with_name("mark.svg")
 
 
-def with_counts(title: str, *, moving: int, held: int) -> str:
-    """A page's name with what waits there: "Activity · 3 · 1 held"."""
-    parts = [title, *([str(moving)] if moving else []), *([f"{held} held"] if held else [])]
+def with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
+    """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "1,000+"."""
+    shown = [f"{upto:,}+" if number >= upto else str(number) for number in (moving, held)]
+    parts = [title, *([shown[0]] if moving else []), *([f"{shown[1]} held"] if held else [])]
     return " · ".join(parts)
 
 

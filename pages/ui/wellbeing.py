@@ -13,6 +13,7 @@ from backend.services.deps import Deps
 from backend.services.heartbeat import WorkerSign
 from backend.services.overview import Numbers
 from backend.services.pause import Pause
+from backend.services.workload import WORDS, Kind, Sweeper
 from pages.ui import actions, text
 
 #: A last sweep older than this many sweep intervals is worth a look.
@@ -50,7 +51,10 @@ def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
             numbers.workers == 0,
         )
         _figure(
-            "Last sweep", text.ago(numbers.sweep_age_s), _sweep_words(sweep.value if sweep else None), late
+            "Last sweep",
+            text.ago(numbers.sweep_age_s),
+            _sweep_words(sweep.value.get("did") if sweep else None),
+            late,
         )
         _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count", False)
         _figure("Due now", f"{numbers.due:,}", "wait for a look", False)
@@ -71,8 +75,8 @@ def backlog(numbers: Numbers) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def workers(signs: Sequence[WorkerSign], now: datetime) -> None:
-    """Who works, and when each was last heard of."""
+def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | None) -> None:
+    """Who works, when each was last heard of, and who swept last."""
     if not signs:
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
     for sign in signs:
@@ -83,8 +87,15 @@ def workers(signs: Sequence[WorkerSign], now: datetime) -> None:
                 st.badge("Silent", icon=":material/error:", color="red")
             st.markdown(
                 f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
-                f"· {sign.in_hand} in hand"
+                f"· {sign.in_hand} in hand{_sweeping(sign, sweeper)}"
             )
+
+
+def work(kinds: Sequence[Kind]) -> None:
+    """What waits and what goes on, by kind of work."""
+    st.caption(
+        " · ".join(f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds)
+    )
 
 
 def sweeps(found: Sequence[Sweep]) -> None:
@@ -105,6 +116,10 @@ def sweeps(found: Sequence[Sweep]) -> None:
             "Took": st.column_config.TextColumn(width=90),
         },
     )  # fmt: skip
+
+
+def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
+    return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
 
 
 def _figure(label: str, value: str, below: str, bad: bool) -> None:

@@ -94,7 +94,9 @@ def main() -> int:
     """Break, wire, run."""
     process = sys.argv[1]
     entry: Callable[[], int] = {"worker": worker, "sidecar": sidecar}[process]
-    importlib.import_module("backend.work.embedded" if process == "worker" else "backend.web.serve")
+    workers = ("backend.work.embedded", "backend.work.distributed")
+    for module in workers if process == "worker" else ("backend.web.serve",):
+        importlib.import_module(module)
     if build := os.environ.get("BROKEN_BUILD"):
         broken.BUILDS[build]()
     for point in POINTS:

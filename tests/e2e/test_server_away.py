@@ -33,6 +33,7 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(make_
     studio = make_studio(DATABASE_URL=server.fresh(), FIRST_POLL_S=2)
     sidecar, worker = studio.sidecar(), studio.worker()
     jobs = [studio.ask(f"Before the server died {number}", key=f"before-{number}") for number in range(6)]
+    eventually(lambda: "accepted" in worker.said(), process=worker)
 
     server.stop(how)
     away = studio.call("POST", "/api/video/start", json={"model": "x", "prompt": "y"})
@@ -58,7 +59,7 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(make_
 
 def test_a_receipt_that_came_while_the_server_was_away_is_written_when_it_is_back(make_studio, server):
     """The provider accepts, then the server dies: the take goes on by its request, and is never held."""
-    studio = make_studio(DATABASE_URL=server.fresh(), FIRST_POLL_S=60, LEASE_S=30)
+    studio = make_studio(DATABASE_URL=server.fresh(), FIRST_POLL_S=2, LEASE_S=30)
     studio.sidecar()
     studio.worker()
     job = studio.ask("Accepted, then nobody to tell [sim:stall=3 never]")

@@ -45,7 +45,8 @@ def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes
     assert studio.rows("SELECT 1 FROM job WHERE claimed_by IS NOT NULL") == []
     assert studio.take(job)["state"] == "rendered"
     hurry(fal, job)
-    studio.worker()
+    second = studio.worker()
+    eventually(lambda: "worker started" in second.said())
     studio.until(job, "stored", within_s=LEASE_S)  # nobody waits for a lease that was given back
     assert ledger_of(fal.url, job)["downloads"][-1]["range"] is not None
     assert broken_promises(studio) == []

@@ -21,7 +21,7 @@ from backend.models import Delivery, Job, Video
 from backend.services import create
 from backend.services.access import LOCAL, Viewer
 from backend.services.deps import Deps
-from backend.store import deliveries, jobs, videos
+from backend.store import counts, deliveries, jobs, videos
 
 ROOT = Path(__file__).parents[2]
 #: A text-to-video model with a known price for each second.
@@ -168,7 +168,7 @@ class Desk:
 
     def count(self) -> int:
         with self.deps.store.read() as session:
-            return sum(jobs.count_by_state(session).values())
+            return sum(counts.by_state(session).values())
 
     def newest(self) -> Job:
         from backend.store import gallery

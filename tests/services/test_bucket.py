@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -16,8 +17,8 @@ from backend.domain.errors import SettingsError, StorageDown
 from backend.media import s3_client
 from backend.media.s3 import S3Storage
 from backend.models import Video
-from backend.services import doctor, media_links, photos
-from backend.services.sweep import OBJECTS_A_SWEEP
+from backend.services import doctor, media_links, photos, sweep
+from backend.services.sweep import OBJECTS_AT_A_TIME
 from backend.services.verify import verify_all
 from backend.settings import load
 from backend.store import videos
@@ -207,8 +208,12 @@ def keep_video(world: World) -> None:
         videos.keep(session, video)
 
 
-def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(world: World, place: Place) -> None:
-    for _ in range(OBJECTS_A_SWEEP):
+def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(
+    world: World, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace = sweep.WALK_EVERY
+    monkeypatch.setattr(sweep, "WALK_EVERY", timedelta(0))
+    for _ in range(OBJECTS_AT_A_TIME):
         keep_video(world)
     walks = []
     for _ in range(3):
@@ -218,7 +223,11 @@ def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(world: World, place: P
         assert "missing_files" not in world.sweep()
         walks.append([line for line in place.proxy.asked if line.startswith("HEAD ")])
 
-    assert [len(walk) for walk in walks] == [OBJECTS_A_SWEEP, 1, OBJECTS_A_SWEEP]
+    assert [len(walk) for walk in walks] == [OBJECTS_AT_A_TIME, 1, OBJECTS_AT_A_TIME]
+    monkeypatch.setattr(sweep, "WALK_EVERY", pace)
+    place.proxy.asked.clear()
+    world.sweep()
+    assert place.proxy.asked == [], "the walk has a pace of its own"
 
 
 # -- the routes ---------------------------------------------------------------------------------------

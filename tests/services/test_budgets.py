@@ -20,7 +20,7 @@ from backend.providers.base import Errored, Finished
 from backend.services import cancel, create, outcome, spend
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.store import jobs, ledger
+from backend.store import jobs, ledger, sums
 from tests.services.client import status
 from tests.services.conftest import installed
 from tests.signing import Hands
@@ -357,7 +357,7 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
     assert sum(made) == 20
     assert max(made) <= 14
     with deps.store.read() as session:
-        spent = ledger.spent(session, first_day="2000-01-01", last_day="2999-12-31")
+        spent = sums.spent(session, first_day="2000-01-01", last_day="2999-12-31")
     assert spent == 20 * 700_000
 
 

@@ -370,7 +370,9 @@ def test_whatever_the_schema_lists_passes_and_another_name_never_does(data: st.D
     model = data.draw(st.sampled_from(catalog.load_seed()))
     listed = {name: prop["enum"] for name, prop in model.schema["properties"].items() if "enum" in prop}
     params = data.draw(st.fixed_dictionaries({}, optional={n: st.sampled_from(v) for n, v in listed.items()}))
-    params |= dict.fromkeys(model.schema["required"], "https://example.com/a.png")
+    link = "https://example.com/a.png"
+    kinds = {name: model.schema["properties"][name].get("type") for name in model.schema["required"]}
+    params |= {name: [link] if kind == "array" else link for name, kind in kinds.items()}
 
     assert catalog.check_params(model, params) == {}
 

@@ -3,21 +3,19 @@
 Besides, an index of claims: who asked for them read every job.
 
 `unread` notes takes that the index has yet to read; triggers write it, so that no way of making a take
-can forget. Whoever rebuilds the table `job` on SQLite must make the triggers again.
+can forget, and programs that know nothing of it go on working. It is filled here with all there are, and
+then read in transactions of their own (`migrate`), while others work. Whoever rebuilds the table `job` on SQLite must make the triggers again.
 """
 
 from alembic import op
-from sqlmodel import Session
-
-from backend.store import words
 
 revision = "0002_words"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-#: Takes read at a time: the transaction is one in any case, this bounds the memory.
-BATCH = 2000
+#: They write as before, and the triggers see to the index.
+oldest_program = "0001"
 
 SQLITE = (
     "CREATE TABLE unread (job_id TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
@@ -49,11 +47,9 @@ def upgrade() -> None:
     connection = op.get_bind()
     for statement in POSTGRES if connection.dialect.name == "postgresql" else SQLITE:
         connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("CREATE INDEX known_word_length ON known_word (length(word), word)")
     connection.exec_driver_sql("CREATE INDEX job_claim ON job (claimed_by) WHERE claimed_by IS NOT NULL")
     connection.exec_driver_sql("INSERT INTO unread SELECT id FROM job")
-    with Session(bind=connection) as session:
-        while words.read(session, limit=BATCH):
-            pass
 
 
 def downgrade() -> None:

@@ -1,0 +1,203 @@
+"""The distributed worker: looks come as Procrastinate's tasks, from a queue for each kind of work.
+
+Tasks only carry. What a look does, and that no two do it, is the row's claim, as with the embedded
+worker; a task that comes twice, late or never changes nothing. Any number of workers on any hosts.
+One of them has the duty of keeping the time: it puts in what has fallen due, and sweeps.
+"""
+
+import asyncio
+import logging
+from concurrent import futures
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain.errors import StoreUnavailable
+from backend.services.deps import Deps
+from backend.services.sweep import remove_leftovers, sweep
+from backend.store import queue
+from backend.store.duty import Duty
+from backend.store.postgres import driver_address
+from backend.work import worker
+from backend.work.carrier import QueueCarrier
+
+if TYPE_CHECKING:  # importing it starts a process (`file`, to see the platform): only where it is used
+    from procrastinate import App, JobContext
+
+log = logging.getLogger(__name__)
+
+#: Threads for each kind of work; for calls that stay open: as many as the provider allows.
+THREADS = {"submit": 8, "poll": 8, "fetch": 4}
+#: How often the one on duty puts in what has fallen due, in seconds: how late a poll may be.
+TICK_S = 0.25
+#: How often a worker asks whether the duty is its own, in seconds: part of how long nobody has it.
+ASK_EVERY_S = 1.0
+#: A queue that was not told of a new task (the word can get lost) looks by itself this often, in seconds.
+LOOK_EVERY_S = 1.0
+#: Connections of the queues' own, besides the four that listen: each is used for a moment.
+CONNECTIONS = 4
+#: After the database was away, in seconds.
+AGAIN_S = 0.5
+#: The queue says that it stops; looks that go on are no longer its business after this, in seconds.
+LET_GO_S = 0.2
+
+_SESSION = (
+    "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', '30s', false)"
+)
+
+
+class Worker(worker.Worker):
+    """Runs looks that the queues bring. deps.carrier: a `QueueCarrier`."""
+
+    def __init__(self, deps: Deps) -> None:
+        super().__init__(deps)
+        assert isinstance(deps.carrier, QueueCarrier)
+        self._carrier = deps.carrier
+        self._duty = Duty(deps.store, "sweep")
+        self._threads = {**THREADS, "call": _calls(deps)}
+        self._pools = {
+            kind: futures.ThreadPoolExecutor(threads, thread_name_prefix=kind)
+            for kind, threads in self._threads.items()
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leave: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Start the clock: sweeps, heartbeats, the time of what is due later."""
+        super().start()
+        self._every(ASK_EVERY_S, self._ask, "duty")
+        self._every(TICK_S, self._tick, "due")
+
+    def watch(self) -> None:
+        """Run the queues until `stop`."""
+        asyncio.run(self._serve())
+
+    def finish(self) -> None:
+        """Give up the duty, and leave as every worker does."""
+        self._duty.give_up()
+        super().finish()
+
+    async def _serve(self) -> None:
+        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
+        if self._deps.stopping.is_set():
+            return
+        async with _connections(self._deps) as connections:
+            app = self._app()
+            await app.open_async(connections)
+            await asyncio.gather(*(self._queue(app, kind) for kind in self._threads))
+
+    def _app(self) -> "App":
+        from procrastinate import App, PsycopgConnector
+
+        app = App(connector=PsycopgConnector())
+
+        @app.task(name=queue.TASK, pass_context=True)
+        async def look(context: "JobContext", job_id: str) -> None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._pools[context.job.queue], self._look, job_id)
+
+        return app
+
+    async def _queue(self, app: "App", kind: str) -> None:
+        """Serve one queue, again and again when the database goes away and comes back."""
+        assert self._leave is not None
+        while not self._leave.is_set():
+            serving = asyncio.ensure_future(self._once(app, kind))
+            leaving = asyncio.ensure_future(self._leave.wait())
+            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            serving.cancel()
+            for outcome in await asyncio.gather(serving, return_exceptions=True):
+                if _is_trouble(outcome):
+                    log.warning("a queue broke off", extra={"queue": kind, "why": str(outcome)[:300]})
+                elif isinstance(outcome, Exception):
+                    raise outcome
+            if not self._leave.is_set():
+                await asyncio.sleep(AGAIN_S)
+
+    async def _once(self, app: "App", kind: str) -> None:
+        await app.run_worker_async(
+            queues=[kind],
+            name=f"{self._name}:{kind}",
+            concurrency=self._threads[kind],
+            install_signal_handlers=False,
+            delete_jobs="always",
+            fetch_job_polling_interval=LOOK_EVERY_S,
+            abort_job_polling_interval=3600.0,  # nobody aborts looks
+            shutdown_graceful_timeout=LET_GO_S,
+        )
+
+    def _wake_up(self) -> None:
+        if self._loop is not None and self._leave is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._leave.set)
+
+    def _in_hand_now(self) -> int:
+        return len(self._claims.held())
+
+    def _ask(self) -> None:
+        had = self._duty.mine
+        if self._deps.stopping.is_set() or self._duty.ask() == had:
+            return
+        log.info("sweeps from here" if not had else "sweeps elsewhere", extra={"worker": self._name})
+
+    def _tick(self) -> None:
+        if not self._duty.mine or self._deps.stopping.is_set():
+            return
+        try:
+            self._put_in_due()
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("what is due could not be put in", extra={"why": worker.said(error)})
+
+    def _put_in_due(self) -> int:
+        with self._deps.store.begin() as session:
+            return self._carrier.wake_missing(session)
+
+    def _sweep(self) -> None:
+        """The one on duty sweeps; the others clean up after themselves, where nobody else can."""
+        try:
+            if not self._duty.mine:
+                remove_leftovers(self._deps)
+                return
+            with self._deps.store.begin() as session:
+                forgotten = queue.forget_stalled(session, now=self._deps.clock.now())
+            did = sweep(self._deps, by=self._name, look=self._put_in_due)
+        except (StoreUnavailable, SQLAlchemyError, OSError) as error:
+            log.error("sweep failed", extra={"why": worker.said(error)})
+        else:
+            if did or forgotten:
+                log.info("sweep", extra={**did, "tasks_forgotten": forgotten})
+
+
+def _is_trouble(outcome: BaseException | None) -> bool:
+    """Is this the database's being away, which ends?"""
+    from procrastinate.exceptions import ConnectorException
+
+    return isinstance(outcome, ConnectorException | psycopg.Error | PoolTimeout | OSError)
+
+
+def _calls(deps: Deps) -> int:
+    return max(1, sum(provider.calls_at_once or 0 for provider in deps.providers.values()))
+
+
+async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
+    await connection.set_autocommit(True)
+    await connection.execute(_SESSION)
+
+
+def _connections(deps: Deps) -> "AsyncConnectionPool[Any]":
+    """The queues' own connections. What a power cut forgets is put in again, so none waits for a disk."""
+    address, options = driver_address(deps.store.url)
+    return AsyncConnectionPool(
+        address,
+        kwargs={**options, "application_name": "dailies queue"},
+        configure=_configure,
+        min_size=1,
+        max_size=CONNECTIONS,
+        open=False,
+        timeout=5.0,
+        reconnect_timeout=10.0,
+        check=AsyncConnectionPool.check_connection,
+        name="queue",
+    )

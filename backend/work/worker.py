@@ -1,0 +1,167 @@
+"""What every worker does, whatever carries looks to it: the clock, the heartbeat, and how it ends."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from abc import ABC, abstractmethod
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain.errors import Outrun, ProviderUnanswered, StoreUnavailable
+from backend.domain.states import JobState
+from backend.services import step as steps
+from backend.services.claims import Claim, Claims, give_back
+from backend.services.deps import Deps
+from backend.services.fetch import warm_up
+from backend.services.heartbeat import beat, gone
+from backend.services.refreshes import refresh_when_due
+from backend.services.submit import hold
+from backend.store import jobs
+
+log = logging.getLogger(__name__)
+
+#: At the end, work in hand has this long to finish before it is handed back (8 s are promised in all).
+FINISH_S = 5.5
+#: Wishes for a newer catalogue are looked for this often, in seconds: one row by its key.
+WISH_EVERY_S = 2.0
+#: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
+#: other things to do, and one that is restarted again and again must not ask fal for everything each time.
+SETTLED_S = 600.0
+#: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
+CLOCK_THREADS = 4
+
+
+class Worker(ABC):
+    """Runs looks until it is told to stop."""
+
+    def __init__(self, deps: Deps, **executors: ThreadPoolExecutor) -> None:
+        self._deps = deps
+        self._claims = Claims(deps)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._refreshing = threading.Event()
+        self._settled_s = deps.clock.monotonic() + SETTLED_S
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(CLOCK_THREADS), **executors},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+
+    def run(self) -> None:
+        """Work until SIGINT or SIGTERM; then finish or hand back what is in hand, within 8 s."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self.stop())
+        self.start()
+        try:
+            self.watch()
+        finally:
+            self.finish()
+
+    def start(self) -> None:
+        """Start the clock: sweeps, heartbeats."""
+        settings = self._deps.settings
+        threading.Thread(target=warm_up, daemon=True).start()
+        self._every(settings.sweep_interval_s, self._sweep, "sweep")
+        self._every(settings.lease_s / 3, self._beat, "heartbeat")
+        self._every(WISH_EVERY_S, self._refresh, "catalogue")
+        self._scheduler.start()
+        log.info("worker started", extra={"worker": self._name})
+
+    def stop(self) -> None:
+        """Stop taking jobs, and let those in hand come to an end."""
+        self._deps.stopping.set()
+        self._wake_up()
+
+    @abstractmethod
+    def watch(self) -> None:
+        """Have what is due looked at, until `stop`."""
+
+    def finish(self) -> None:
+        """Wait a little for work in hand, hand the rest back, and leave."""
+        if self._scheduler.running:
+            self._scheduler.pause()
+        deadline = self._deps.clock.monotonic() + FINISH_S
+        while (self._claims.held() or self._refreshing.is_set()) and self._deps.clock.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        left = self._claims.held()
+        for claim in left:
+            self._hand_back(claim)
+        try:
+            gone(self._deps, self._name)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.warning("no farewell", extra={"why": type(error).__name__})
+        log.info("worker stopped", extra={"worker": self._name, "handed_back": len(left)})
+        if left or self._refreshing.is_set():  # their threads wait for an answer; nobody waits for them
+            logging.shutdown()
+            os._exit(0)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    @abstractmethod
+    def _wake_up(self) -> None:
+        """Something happened: look now, or leave."""
+
+    @abstractmethod
+    def _in_hand_now(self) -> int:
+        """How many looks are going on."""
+
+    @abstractmethod
+    def _sweep(self) -> None:
+        """One sweep, if it is this worker's turn."""
+
+    def _every(self, seconds: float, what: Any, name: str) -> None:
+        self._scheduler.add_job(
+            what, "interval", seconds=seconds, id=name, next_run_time=self._deps.clock.now()
+        )
+
+    def _look(self, job_id: str) -> None:
+        """One look at one job, unless it is time to leave."""
+        try:
+            if not self._deps.stopping.is_set():
+                steps.step(self._deps, self._claims, job_id)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("a look could not be recorded", extra={"job": job_id, "why": said(error)})
+            self._deps.stopping.wait(1.0)
+
+    def _refresh(self) -> None:
+        self._refreshing.set()
+        try:
+            by_itself = self._deps.clock.monotonic() >= self._settled_s
+            refresh_when_due(self._deps, by_itself=by_itself)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("the catalogue could not be looked after", extra={"why": said(error)})
+        finally:
+            self._refreshing.clear()
+
+    def _beat(self) -> None:
+        try:
+            self._claims.beat()
+            beat(self._deps, self._name, in_hand=self._in_hand_now())
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("heartbeat failed", extra={"why": said(error)})
+
+    def _hand_back(self, claim: Claim) -> None:
+        """Leave a job so that the next worker can go on at once; a POST without an answer is held."""
+        deps = self._deps
+        try:
+            with deps.store.begin() as session:
+                fresh = jobs.get(session, claim.job.id)
+            if fresh.state == JobState.SUBMITTING and fresh.claimed_by == claim.owner:
+                claim.job = fresh
+                why = (
+                    "The program was stopped while it waited for the answer. The take may have been accepted."
+                )
+                hold(deps, claim, ProviderUnanswered(why, code="interrupted"))
+            with deps.store.begin() as session:
+                give_back(deps, session, claim.job.id, owner=claim.owner)
+        except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
+            log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
+
+
+def said(error: Exception) -> str:
+    """The driver's own words, for the log; what people are told is not about this worker."""
+    return str(getattr(error, "why", error))[:300]

@@ -1,0 +1,174 @@
+"""Several workers on one PostgreSQL: any of them may die, freeze or lose the database, and work goes on."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from backend.simulator.app import Simulator
+from tests import databases
+from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.drill import LAUNCHER
+from tests.e2e.studio import GOES_ON_S, LEASE_S, Process, Studio, eventually
+from tests.e2e.test_blocking import posts
+from tests.e2e.test_stops import hurry
+
+pytestmark = pytest.mark.drill
+
+BLOCKING = "blackboxai/google/veo-3-fast"
+#: The duty of a frozen holder ends with its silence; then somebody has to ask for it.
+SILENT_S = 8.0 + 3.0
+
+
+@pytest.fixture(autouse=True)
+def on_postgres(kind: str) -> None:
+    if kind != "postgres":
+        pytest.skip("several hosts need PostgreSQL")
+
+
+def at_work(studio: Studio) -> Process:
+    worker = studio.worker()
+    eventually(lambda: "worker started" in worker.said())
+    return worker
+
+
+def sweeper(studio: Studio) -> tuple[int, str]:
+    """(process id, when) of the last sweep."""
+    rows = studio.rows("SELECT at, value ->> 'by' AS by FROM fact WHERE name = 'sweep'")
+    return (int(rows[0]["by"].rsplit(":", 1)[1]), rows[0]["at"]) if rows else (0, "")
+
+
+def sweepers(studio: Studio) -> set[int]:
+    """Process ids of all who sweep within four seconds, which is four sweeps."""
+    seen, until = set(), time.monotonic() + 4
+    while time.monotonic() < until:
+        seen.add(sweeper(studio)[0])
+        time.sleep(0.1)
+    return seen
+
+
+def swept_by(studio: Studio, worker: Process) -> bool:
+    return sweeper(studio)[0] == worker.popen.pid
+
+
+def test_a_worker_killed_in_mid_fetch_is_followed_by_the_other_one(make_studio, fal):
+    studio: Studio = make_studio()
+    studio.sidecar()
+    first = at_work(studio)
+    job = studio.ask("A slow way home [sim:media-slow=4]")
+    eventually(lambda: any(path.stat().st_size > 4000 for path in studio.parts()))
+    second = at_work(studio)
+    first.kill()
+    hurry(fal, job)
+    begun = time.monotonic()
+    studio.until(job, "stored", within_s=GOES_ON_S)
+    assert second.alive
+    assert len(ledger_of(fal.url, job)["downloads"]) == 2
+    assert time.monotonic() - begun < GOES_ON_S
+    assert broken_promises(studio) == []
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+def test_sweeps_run_on_one_worker_and_move_over_when_it_dies_or_freezes(make_studio, how):
+    studio: Studio = make_studio(FIRST_POLL_S=1)
+    studio.sidecar()
+    first = at_work(studio)
+    eventually(lambda: swept_by(studio, first))
+    second = at_work(studio)
+    assert sweepers(studio) == {first.popen.pid}
+    first.send(signal.Signals[how])
+    eventually(lambda: swept_by(studio, second), within_s=SILENT_S)
+    late = studio.ask("No webhook [sim:never]")  # only a poll at its time, by whoever keeps it, brings this
+    studio.until(late, "stored")
+    if how == "SIGSTOP":
+        first.send(signal.SIGCONT)
+        eventually(lambda: "sweeps elsewhere" in first.said())
+        assert first.stop()[0] == 0
+    eventually(lambda: swept_by(studio, second))
+
+
+def test_a_build_in_which_everybody_sweeps_is_caught(make_studio):
+    studio: Studio = make_studio()
+    studio.sidecar()
+    for _ in range(2):
+        worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="everybody_sweeps")
+        eventually(lambda worker=worker: "worker started" in worker.said())
+    assert len(sweepers(studio)) == 2
+
+
+@pytest.fixture
+def own_server() -> Iterator[databases.Server]:
+    server = databases.Server()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGQUIT"])
+def test_a_worker_goes_on_when_the_server_was_restarted_under_it(make_studio, fal, own_server, how):
+    studio: Studio = make_studio(DATABASE_URL=own_server.url("postgres"))
+    studio.sidecar()
+    worker = at_work(studio)
+    before = studio.ask("Before [sim:slow=1]")
+    fetching = studio.ask("In the middle [sim:media-slow=3]")
+    eventually(lambda: any(path.stat().st_size > 2000 for path in studio.parts()))
+    own_server.stop(signal.Signals[how])
+    hurry(fal, fetching)
+    time.sleep(2)
+    own_server.start()
+    eventually(lambda: requests.get(f"http://127.0.0.1:{studio.port}/readyz", timeout=9).status_code == 200)
+    after = studio.ask("Afterwards")
+    begun = time.monotonic()
+    studio.until(after, "stored", within_s=15)
+    took_s = time.monotonic() - begun
+    for job in (before, fetching):
+        studio.until(job, "stored", within_s=LEASE_S + 20)
+    at_once = studio.ask("At once again: the queues listen")
+    eventually(lambda: studio.history(at_once)[1:], within_s=3)
+    assert worker.alive
+    assert worker.stop()[0] == 0
+    assert broken_promises(studio) == []
+    assert took_s < 15
+
+
+def test_calls_that_stay_open_have_one_limit_over_all_workers(make_studio, fal):
+    studio: Studio = make_studio(
+        BLACKBOX_API_KEY="sk-drill", BLACKBOX_URL=f"{fal.url}/blackbox", BLACKBOX_CALLS=2
+    )
+    studio.sidecar()
+    at_work(studio)
+    at_work(studio)
+    jobs = [studio.ask(f"Call {number}. [sim:slow=0.5]", model=BLOCKING) for number in range(8)]
+    open_calls = []
+
+    def done() -> bool:
+        states = [row["state"] for row in studio.rows("SELECT state FROM job")]
+        open_calls.append(states.count("submitting"))
+        return states.count("stored") == len(jobs)
+
+    eventually(done, within_s=60)
+    assert max(open_calls) == 2
+    assert [posts(studio, f"Call {number}.") for number in range(8)] == [1] * 8
+
+
+def test_work_is_shared_and_every_take_is_made_once(
+    make_studio: Callable[..., Studio], fal: Simulator
+) -> None:
+    studio = make_studio()
+    studio.sidecar()
+    workers = [at_work(studio), at_work(studio)]
+    jobs = [studio.ask(f"Crowd, take {number}") for number in range(30)]
+    for job in jobs:
+        studio.until(job, "stored", within_s=60)
+    assert all(worker.said().count('"stored"') > 3 for worker in workers)
+    eventually(lambda: not studio.rows("SELECT 1 FROM procrastinate_jobs"))  # finished tasks are removed
+    numbers = requests.get(f"http://127.0.0.1:{studio.port}/metrics", timeout=9).text
+    for worker in workers:
+        assert f':{worker.popen.pid}"}}' in numbers
+    assert 'dailies_work_jobs{is="waiting",kind="submit"} 0.0' in numbers
+    assert "dailies_sweeper{" in numbers
+    assert [worker.stop()[0] for worker in workers] == [0, 0]
+    assert broken_promises(studio) == []
+    assert never_lost(studio) == []

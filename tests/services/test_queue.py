@@ -1,0 +1,272 @@
+"""The queue on PostgreSQL: a task for what is due now, put in with its row; the row decides all else."""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from procrastinate.schema import SchemaManager
+from sqlalchemy import text
+
+from backend.domain.errors import SettingsError
+from backend.domain.states import JobEvent
+from backend.services import workload
+from backend.services.claims import Claims
+from backend.store import jobs, queue, queue_schema
+from backend.store.duty import Duty
+from backend.store.migrate import migrate
+from tests.world import World, eventually
+
+BLOCKING = "blackboxai/google/veo-3-fast"
+
+
+@pytest.fixture(autouse=True)
+def on_postgres(kind):
+    if kind != "postgres":
+        pytest.skip("SQLite has no queue: the row itself is the message")
+
+
+@pytest.fixture
+def world(blocking_deps, sim):
+    return World(blocking_deps, sim)
+
+
+def sql(world, statement, **values):
+    with world.deps.store.begin() as session:
+        found = session.connection().execute(text(statement), values)
+        return found.all() if found.returns_rows else []
+
+
+def tasks(world):
+    """(kind, job id) of every task that waits, as it would be taken."""
+    rows = sql(
+        world,
+        "SELECT queue_name, args ->> 'job_id' FROM procrastinate_jobs WHERE status = 'todo' "
+        "ORDER BY priority DESC, id",
+    )
+    return [(name, job_id) for name, job_id in rows]
+
+
+def empty(world):
+    sql(world, "DELETE FROM procrastinate_jobs")
+
+
+def put_missing(world) -> int:
+    with world.deps.store.begin() as session:
+        return world.deps.carrier.wake_missing(session)
+
+
+class Undone(Exception):
+    """Rolls a transaction back."""
+
+
+def test_asking_for_a_take_puts_a_task_in(world):
+    job = world.ask()
+    assert tasks(world) == [("submit", job.id)]
+
+
+def test_a_task_is_there_if_and_only_if_its_transaction_was_committed(world):
+    job = world.ask()
+    empty(world)
+    with suppress(Undone), world.deps.store.begin() as session:
+        jobs.wake(session, job.id, at=world.deps.clock.now())
+        world.deps.carrier.wake(session, job.id)
+        raise Undone
+    assert tasks(world) == []
+    with world.deps.store.begin() as session:
+        jobs.wake(session, job.id, at=world.deps.clock.now())
+        world.deps.carrier.wake(session, job.id)
+        seen_outside = sql(world, "SELECT count(*) FROM procrastinate_jobs")
+    assert seen_outside == [(0,)]
+    assert tasks(world) == [("submit", job.id)]
+
+
+def test_each_kind_of_work_has_its_queue(world):
+    short, long = world.ask(), world.ask(model=BLOCKING)
+    asked, home = world.ask(), world.ask()
+    now = world.deps.clock.now()
+    with world.deps.store.begin() as session:
+        for job in (asked, home):
+            jobs.advance(session, job.id, JobEvent.SUBMIT_BEGUN, at=now, by="test")
+            jobs.advance(session, job.id, JobEvent.ACCEPTED, at=now, by="test", due_at=now, request_id=job.id)
+        jobs.advance(session, home.id, JobEvent.FINISHED, at=now, by="test", due_at=now)
+    empty(world)
+    assert put_missing(world) == 4
+    assert {job: name for name, job in tasks(world)} == {
+        short.id: "submit",
+        long.id: "call",
+        asked.id: "poll",
+        home.id: "fetch",
+    }
+    assert {kind.name: kind.waiting for kind in workload.kinds(world.deps)} == dict.fromkeys(queue.KINDS, 1)
+
+
+def test_a_wake_while_the_job_is_in_hand_is_not_lost(world):
+    job = world.ask()
+    claims = Claims(world.deps)
+    with claims.take(job.id) as claim:
+        assert claim is not None
+        with world.deps.store.begin() as session:
+            jobs.wake(session, job.id, at=world.deps.clock.now())
+            world.deps.carrier.wake(session, job.id)
+        empty(world)  # the task came while the job was in hand, and so did nothing
+        with Claims(world.deps).take(job.id) as second:
+            assert second is None
+        assert tasks(world) == []
+    assert tasks(world) == [("submit", job.id)]
+
+
+def test_what_is_due_later_has_no_task_until_its_time_has_come(world):
+    job = world.ask()
+    sql(world, "UPDATE job SET due_at = now() + interval '1 hour'")
+    empty(world)
+    assert put_missing(world) == 0
+    with world.deps.store.begin() as session:
+        world.deps.carrier.wake(session, job.id)
+    assert tasks(world) == []
+    sql(world, "UPDATE job SET due_at = now() - interval '1 second'")
+    assert put_missing(world) == 1
+
+
+def test_what_waits_already_or_is_in_hand_is_not_put_in_again(world):
+    world.ask()
+    assert put_missing(world) == 0
+    empty(world)
+    assert put_missing(world) == 1
+    assert put_missing(world) == 0
+    held = world.ask("in hand")
+    with Claims(world.deps).take(held.id):
+        empty(world)
+        assert put_missing(world) == 1
+        assert [job for _, job in tasks(world)] != [held.id]
+
+
+def test_a_task_whose_worker_died_is_forgotten_and_its_job_put_in_again(world):
+    job = world.ask()
+    sql(world, "UPDATE procrastinate_jobs SET status = 'doing'")
+    now = world.deps.clock.now()
+    with world.deps.store.begin() as session:
+        assert queue.forget_stalled(session, now=now) == 0  # it may have begun just now
+        assert queue.forget_stalled(session, now=now + 2 * queue.STALLED_AFTER) == 1
+    assert put_missing(world) == 1
+    assert tasks(world) == [("submit", job.id)]
+
+
+def test_a_long_look_keeps_its_task(world):
+    job = world.ask()
+    sql(world, "UPDATE procrastinate_jobs SET status = 'doing'")
+    sql(world, "UPDATE job SET claimed_by = 'somebody', claimed_until = now() + interval '1 day'")
+    later = world.deps.clock.now() + 2 * queue.STALLED_AFTER
+    with world.deps.store.begin() as session:
+        assert queue.forget_stalled(session, now=later) == 0
+    assert world.job(job).claimed_by == "somebody"
+
+
+def test_a_task_for_a_job_that_is_not_due_does_nothing(world):
+    job = world.until(world.ask(), "stored")
+    before = world.job(job).version
+    sql(world, "UPDATE job SET due_at = NULL")
+    world.look(job)
+    assert world.job(job).version == before
+
+
+# -- the queue's own schema -------------------------------------------------------------------
+
+
+def test_migrating_notes_the_version_of_the_queues_schema_and_does_nothing_twice(world):
+    with world.deps.store.read() as session:
+        assert queue_schema.at(session.connection()) == queue_schema.wanted()
+    world.ask()
+    migrate(world.deps.store)
+    assert len(tasks(world)) == 1
+
+
+def make_the_queue_as_of(world, version):
+    """The queue as an older version of the library would have left it."""
+    named = {
+        "TABLE": "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname",
+        "FUNCTION": "SELECT proname FROM pg_proc WHERE proname",
+        "TYPE": "SELECT typname FROM pg_type WHERE typcategory IN ('E', 'C') AND typname",
+    }
+    with world.deps.store.begin() as session:
+        connection = session.connection()
+        for what, query in named.items():
+            for (name,) in connection.execute(text(f"{query} LIKE 'procrastinate%'")).all():
+                connection.execute(text(f"DROP {what} IF EXISTS {name} CASCADE"))
+    for file in sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql")):
+        if queue_schema._parts(file.name) <= queue_schema._parts(version):
+            with world.deps.store.begin() as session:
+                queue_schema._run(session.connection(), file.read_text())
+    note_version(world, version)
+
+
+def note_version(world, version):
+    with world.deps.store.begin() as session:
+        queue_schema.note(session.connection(), version)
+
+
+def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):
+    make_the_queue_as_of(world, "3.3.0")
+    newer = "SELECT 1 FROM pg_proc WHERE proname = 'procrastinate_retry_job_v2'"
+    assert not sql(world, newer)
+    migrate(world.deps.store)
+    with world.deps.store.read() as session:
+        assert queue_schema.at(session.connection()) == queue_schema.wanted()
+    assert sql(world, newer)
+    assert tasks(world) == []
+    job = world.ask()
+    assert tasks(world) == [("submit", job.id)]
+
+
+def test_a_newer_schema_is_told_and_left_alone(world):
+    note_version(world, "99.0.0")
+    with pytest.raises(SettingsError, match="newer than this program"):
+        migrate(world.deps.store)
+
+
+# -- one host sweeps at a time ----------------------------------------------------------------
+
+
+def test_a_duty_has_one_holder_and_moves_on_when_it_is_given_up(world):
+    first, second = Duty(world.deps.store, "sweep"), Duty(world.deps.store, "sweep")
+    assert (first.ask(), second.ask(), first.ask(), second.ask()) == (True, False, True, False)
+    first.give_up()
+    assert second.ask()
+    assert not first.ask()
+    second.give_up()
+    first.give_up()
+
+
+def test_a_duty_ends_with_its_connection_and_its_holder_notices(world):
+    first, second = Duty(world.deps.store, "sweep"), Duty(world.deps.store, "sweep")
+    assert first.ask()
+    sql(world, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+               "AND pid <> pg_backend_pid()")  # fmt: skip
+    eventually(second.ask)
+    assert not first.ask()
+    assert not first.mine
+    second.give_up()
+    first.give_up()
+
+
+def test_a_holder_that_falls_silent_loses_its_duty(world):
+    frozen = Duty(world.deps.store, "sweep", silence_s=0.5)
+    second = Duty(world.deps.store, "sweep")
+    assert frozen.ask()
+    assert not second.ask()
+    eventually(second.ask, within_s=5)
+    assert not frozen.ask()
+    second.give_up()
+    frozen.give_up()
+
+
+def test_many_who_ask_at_once_find_one_holder(world):
+    duties = [Duty(world.deps.store, "sweep") for _ in range(8)]
+    threads = [threading.Thread(target=duty.ask) for duty in duties]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(duty.mine for duty in duties) == 1
+    for duty in duties:
+        duty.give_up()
