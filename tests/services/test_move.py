@@ -196,6 +196,17 @@ def test_there_and_back_with_settings_that_still_name_the_first_place(made: list
     assert places.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
 
 
+def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name: str) -> None:
+    deps, other = made
+    usual, key = deps.settings.storage, put(deps, b"one")
+    move_storage(deps, usual, f"s3://{name}", told=quiet)
+
+    places.forget(deps)  # as the command `restore` does, when it has put files into the usual place
+
+    assert places.PlacedStorage.places(other.storage, fresh=True).current == usual
+    assert content_of(other, key) == b"one"
+
+
 def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
     deps = made[0]
     here = deps.settings.storage
