@@ -39,9 +39,10 @@ def _deps() -> Deps:
 
 
 def _origins(settings: Settings) -> tuple[str, ...]:
-    """Where a bucket's links lead; none for a folder."""
+    """Where a bucket's links lead, also of one to which files may be moved while we run."""
     try:
-        return storage_of(settings).origins()
+        known = storage_of(settings).origins()
+        return known or (settings.storage_public_url or settings.aws_endpoint_url,)
     except MediaError as error:
         sys.exit(str(error))
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from backend.domain.clock import Clock
@@ -17,6 +18,7 @@ from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
 from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.offers import LiveCatalog
+from backend.services.places import PlacedStorage
 from backend.services.restored import settle
 from backend.settings import Settings, load
 from backend.store.engine import Store
@@ -45,14 +47,15 @@ def _blackbox(given: Settings) -> Provider:
     )
 
 
-def storage_of(given: Settings) -> Storage:
-    """A folder or a bucket, by its URL; a bucket's library is only loaded for one."""
-    if given.storage.startswith("file://"):
-        return LocalStorage(Path(given.storage.removeprefix("file://")))
+def storage_of(given: Settings, url: str = "") -> Storage:
+    """A folder or a bucket, by its URL (that of the settings); a bucket's library is only loaded for one."""
+    url = url or given.storage
+    if url.startswith("file://"):
+        return LocalStorage(Path(url.removeprefix("file://")))
     from backend.media.s3 import S3Storage
     from backend.media.s3_client import Bucket
 
-    name, prefix = split_bucket(given.storage)
+    name, prefix = split_bucket(url)
     bucket = Bucket(
         name,
         prefix,
@@ -74,11 +77,12 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
     """Everything a process needs, from its settings. Nothing is opened, started or sent yet."""
     clock, store = clock or Clock(), Store(settings.database)
     providers = [make(settings) for make in PROVIDERS]
+    open_storage = partial(storage_of, settings)
     return Deps(
         settings=settings,
         clock=clock,
         store=store,
-        storage=storage_of(settings),
+        storage=PlacedStorage(store, clock, settings.storage, open_storage, settings.parts_dir),
         guard=Guard(settings.fetch_allow),
         limits=Limits(),
         catalog=LiveCatalog(store, clock, [model for provider in providers for model in provider.models()]),
@@ -86,6 +90,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         fal_keys=FalKeys(
             f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
         ),
+        open_storage=open_storage,
         carrier=_carrier(store, clock, providers),
     )
 
@@ -118,7 +123,7 @@ def _look_at(storage: Storage) -> None:
     Raises:
         SettingsError: a person has to put settings or rights right.
     """
-    if not isinstance(storage, LocalStorage):
+    if storage.origins():
         try:
             storage.check()
         except StorageMisconfigured as error:

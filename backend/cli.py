@@ -11,7 +11,7 @@ import typer
 from backend import logs
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
-from backend.services import access
+from backend.services import access, places
 from backend.settings import Settings, load
 from backend.store.migrate import migrate as upgrade
 
@@ -159,6 +159,20 @@ def models_refresh() -> None:
     )
 
 
+@app.command("move-storage")
+def move_storage(
+    source: Annotated[str, typer.Argument(help="Where files lie now: file:///… or s3://bucket/prefix")],
+    target: Annotated[str, typer.Argument(help="Where they shall lie.")],
+) -> None:
+    """Move every stored file, compared by hashes, while everything runs; goes on if killed."""
+    from backend.services.move import move_storage as move
+
+    done = move(open_deps(), source, target, told=lambda line: typer.echo(line, err=True))
+    typer.echo(f"Moved: {done.files} files looked at, {done.copied} copied ({done.copied_bytes:,} bytes).")
+    typer.echo(f"Every process uses {target} by now. Set STORAGE_URL to it when there is time.")
+    _bad(done.bad)
+
+
 @app.command()
 def doctor() -> None:
     """Check settings, database, storage, provider and public URL; exit 1 with what to do."""
@@ -205,6 +219,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` 
     deps = build_deps(load())
     done = bring_back(deps, folder, told=lambda line: typer.echo(line, err=True))
     upgrade(deps.store)
+    places.forget(deps)  # files were put where STORAGE_URL says
     held = settle(deps) or 0
     typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
     typer.echo("Now run: python -m backend verify")

@@ -7,6 +7,7 @@ from benchmarks.common import show
 
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "million", "catalogue", "blocking", "workers",
+    "bucket",
 )  # fmt: skip
 
 

@@ -63,8 +63,10 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
     """A client for one bucket, safe to share between threads. quick: for checks, which people wait for.
 
     An endpoint of one's own is used by its path, with no bucket in the host name: its certificate and
-    its name in DNS need not know of buckets. Checksums are given by us where they are wanted; the library's
-    own default (a trailer behind the body) is not understood by every store.
+    its name in DNS need not know of buckets. At AWS "virtual" has links lead to the bucket's own region at
+    once ("auto" signs them for a host that redirects), but for names with dots, which no certificate covers.
+    Checksums are given by us where they are wanted; the library's own default (a trailer behind the body)
+    is not understood by every store.
     """
     timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
     client = boto3.session.Session().client(
@@ -80,7 +82,7 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
             read_timeout=timeout[1],
             retries={"total_max_attempts": 1 if quick else TRIES, "mode": "standard"},
             max_pool_connections=CONNECTIONS,
-            s3={"addressing_style": "path" if bucket.endpoint else "auto"},
+            s3={"addressing_style": "path" if bucket.endpoint or "." in bucket.name else "virtual"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),

@@ -78,7 +78,12 @@ def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
     if not (folder / DATABASE).is_file():
         raise SettingsError(f"{folder} holds no backup: there is no {DATABASE} in it.")
     try:
-        done = _copy_files(LocalStorage(folder / "media"), deps.storage, deps.settings.parts_dir, told)
+        done = _copy_files(
+            LocalStorage(folder / "media"),
+            deps.open_storage(deps.settings.storage),
+            deps.settings.parts_dir,
+            told,
+        )
         done.has_secret = _restore_secret(deps, folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.draft")

@@ -1,7 +1,7 @@
 """What every use case is given: one value that holds it all, made by `backend.bootstrap`."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,6 +60,7 @@ class Deps:
     catalog: Models
     providers: Mapping[str, Provider]
     fal_keys: FalKeys
+    open_storage: Callable[[str], Storage]  #: another place, by its URL
     carrier: Carrier = field(default_factory=RowCarrier)
     stopping: threading.Event = field(default_factory=threading.Event)
 

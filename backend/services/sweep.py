@@ -12,6 +12,7 @@ from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media import parts
 from backend.services import tally
+from backend.services.carry import CARRIED
 from backend.services.claims import Claims
 from backend.services.deps import Deps
 from backend.services.files import COPIES
@@ -192,7 +193,7 @@ def remove_leftovers(deps: Deps) -> int:
         (job_id, left.name.split(".")[1]) for job_id in wanted for left in parts.leftovers(folder, job_id)
     }
     removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
-    for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*")]:
+    for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*"), *folder.glob(f"{CARRIED}*")]:
         if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
             shutil.rmtree(left, ignore_errors=True)
             removed += 1

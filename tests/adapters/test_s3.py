@@ -214,6 +214,19 @@ def test_a_link_gives_ranges_under_a_name_and_ends(line: Line, tmp_path: Path) -
     assert link.startswith(storage.origins()[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("my-films", "https://my-films.s3.eu-central-1.amazonaws.com"),
+        ("my.films", "https://s3.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_links_to_aws_itself_lead_to_the_buckets_own_region(name: str, origin: str) -> None:
+    made = S3Storage(Bucket(name, region="eu-central-1", access_key="a", secret_key="b"))
+
+    assert made.origins() == (origin,)
+
+
 # -- a line that breaks ---------------------------------------------------------------------------
 
 

@@ -103,6 +103,22 @@ def test_every_process_has_its_secrets_as_files_and_none_in_its_environment(comp
             assert not secret or (key.endswith("_FILE") and value.startswith("/run/secrets/")), key
 
 
+def test_a_bucket_is_one_more_compose_file_with_its_keys_as_secrets():
+    path = DEPLOY / "compose.bucket.yaml"
+    checked = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", path)
+    assert checked.returncode == 0, checked.stdout
+    added = yaml.safe_load(path.read_text())
+    told = (DEPLOY / "secrets/README.md").read_text()
+
+    assert set(added["services"]) == {"dashboard", "sidecar", "worker"}
+    for service in added["services"].values():
+        names = {key.removesuffix("_FILE") for key in service["environment"]}
+        assert names <= {name.upper() for name in Settings.model_fields}
+        files = {Path(value).name for key, value in service["environment"].items() if key.endswith("_FILE")}
+        assert files == set(service["secrets"]) == set(added["secrets"])
+        assert all(f"`{name}`" in told for name in files)
+
+
 def test_every_setting_of_the_compose_file_is_one_that_the_program_reads(compose):
     known = {name.upper() for name in Settings.model_fields}
     for name in ("dashboard", "sidecar", "worker"):

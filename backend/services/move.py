@@ -1,0 +1,141 @@
+"""Move every stored file to another place while everything runs: copy, compare, switch.
+
+From its first moment on, new files go to the new place, and what has not come over yet is read from the
+old one (`backend.services.places`). Nothing is removed from the old place. A move that was cut short is
+gone on with by the same command.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.domain.errors import MediaError, SettingsError
+from backend.domain.place import storage_place
+from backend.media.storage import Storage
+from backend.services.carry import Altered, carry
+from backend.services.deps import Deps
+from backend.services.places import MOVE
+from backend.store import facts
+
+#: Files at once: most are small, and wait for the bucket's answer.
+HANDS = 4
+#: Progress is written down after so many files.
+BATCH = 64
+
+
+@dataclass
+class Moved:
+    """What was done. bad: a line for each file that was not what its name says, and stayed behind."""
+
+    files: int = 0
+    copied: int = 0
+    copied_bytes: int = 0
+    bad: list[str] = field(default_factory=list)
+
+
+def move_storage(deps: Deps, source: str, target: str, *, told: Callable[[str], None]) -> Moved:
+    """Afterwards every good file is at the new place, compared by its hash, and only that one is used.
+
+    Raises:
+        SettingsError: the places are wrong, or the new one can't be used; nothing has changed.
+        StorageFull: one of them failed on the way; both stay in use, and the same command goes on.
+    """
+    try:
+        source, target = storage_place(source), storage_place(target)
+    except ValueError as error:
+        raise SettingsError(f"A place {error}.") from error
+    reached, was = _begin(deps, source, target)
+    fact: dict[str, Any] = {"from": source, "to": target, "was": was, "done": False}
+    move = _Move(deps, deps.open_storage(source), deps.open_storage(target), fact, told)
+    move.first_pass(reached)
+    while move.pass_again():  # for what came to the old place meanwhile
+        continue
+    _keep(deps, {**fact, "done": True, "reached": ""})
+    return move.moved
+
+
+class _Move:
+    """One run of the command."""
+
+    def __init__(
+        self, deps: Deps, old: Storage, new: Storage, fact: dict[str, Any], told: Callable[[str], None]
+    ) -> None:
+        self._deps, self._old, self._new, self._fact, self._told = deps, old, new, fact, told
+        self._seen: set[str] = set()
+        self.moved = Moved()
+
+    def first_pass(self, reached: str) -> None:
+        """Everything behind the key that an earlier run has come to, each compared by its hash."""
+        keys = sorted(key for key in self._old.keys() if key > reached)  # noqa: SIM118  storage is no dict
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            self._take(batch)
+            _keep(self._deps, {**self._fact, "reached": batch[-1]})
+            self._told(f"{start + len(batch)} of {len(keys)} files, {self.moved.copied} copied")
+
+    def pass_again(self) -> bool:
+        """What is new since; was there anything?"""
+        found = [key for key in self._old.keys() if key not in self._seen]  # noqa: SIM118
+        late = [key for key in found if self._new.size(key) != self._old.size(key)]
+        self._seen.update(found)
+        for start in range(0, len(late), BATCH):
+            self._take(late[start : start + BATCH])
+        return bool(late)
+
+    def _take(self, keys: list[str]) -> None:
+        with ThreadPoolExecutor(HANDS, thread_name_prefix="move") as pool:
+            for copied_bytes in pool.map(self._one, keys):
+                self.moved.files += 1
+                self.moved.copied += copied_bytes > 0
+                self.moved.copied_bytes += copied_bytes
+        self._seen.update(keys)
+
+    def _one(self, key: str) -> int:
+        try:
+            return carry(self._old, self._new, key, self._deps.settings.parts_dir)
+        except FileNotFoundError:  # removed meanwhile, from both
+            return 0
+        except Altered as error:
+            self.moved.bad.append(str(error))
+            return 0
+
+
+def _begin(deps: Deps, source: str, target: str) -> tuple[str, list[str]]:
+    """Write down that the move is on; returns how far an earlier run has come, and where files lay before.
+
+    Raises:
+        SettingsError: this can't be.
+    """
+    if source == target:
+        raise SettingsError("FROM and TO are the same place.")
+    with deps.store.read() as session:
+        before = facts.value_of(session, MOVE)
+    reached, was = "", list[str]()
+    if before is not None and (before["from"], before["to"]) == (source, target) and not before["done"]:
+        reached, was = before["reached"], before["was"]
+    else:
+        was = _checked(deps, source, target, before)
+    try:
+        deps.open_storage(target).check()
+    except MediaError as error:
+        raise SettingsError(f"TO can't be used: {error}") from error
+    _keep(deps, {"from": source, "to": target, "was": was, "done": False, "reached": reached})
+    return reached, was
+
+
+def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None) -> list[str]:
+    """All places whose name in somebody's settings means the source by now."""
+    if before and not before["done"]:
+        raise SettingsError(f"A move from {before['from']} to {before['to']} is under way: end it first.")
+    names = [*before["was"], before["from"], before["to"]] if before else []
+    usual = deps.settings.storage
+    where = before["to"] if before and usual in names else usual
+    if source != where:
+        raise SettingsError(f"Files do not lie in {source}, but in {where}: name that as FROM.")
+    return [name for name in names if usual in names and name not in (source, target)]
+
+
+def _keep(deps: Deps, fact: dict[str, Any]) -> None:
+    with deps.store.begin() as session:
+        facts.keep(session, MOVE, fact, at=deps.clock.now())

@@ -1,0 +1,252 @@
+"""Moving every file while everything runs: nothing is missing at any moment, nothing altered comes along."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.bootstrap import build_deps
+from backend.domain.errors import SettingsError, StorageFull
+from backend.media.local import LocalStorage
+from backend.services import move, places
+from backend.services.move import move_storage
+from backend.settings import load
+from backend.store.migrate import migrate
+from tests import bucket
+
+ROOT = Path(__file__).parents[2]
+FILES = 90
+
+
+@pytest.fixture
+def name(no_environment: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket that is known to every process, and used by none yet."""
+    server = bucket.server()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.SECRET)
+    return server.new_bucket()
+
+
+@pytest.fixture
+def made(name: str) -> Iterator[list[Any]]:
+    """Two processes' worth of deps, on one database, whose settings name the folder."""
+    both = [build_deps(load()) for _ in range(2)]
+    migrate(both[0].store)
+    yield both
+    for deps in both:
+        deps.store.close()
+
+
+def put(deps: Any, content: bytes) -> str:
+    key = f"{hashlib.sha256(content).hexdigest()}.mp4"
+    deps.settings.parts_dir.mkdir(exist_ok=True)
+    part = deps.settings.parts_dir / f"made-{key[:12]}"
+    part.write_bytes(content)
+    deps.storage.place(part, key)
+    return key
+
+
+def content_of(deps: Any, key: str) -> bytes:
+    with deps.storage.open(key) as file:
+        content: bytes = file.read()
+        return content
+
+
+def at(name: str) -> set[str]:
+    pages = bucket.server().client().get_paginator("list_objects_v2").paginate(Bucket=name)
+    return {one["Key"] for page in pages for one in page.get("Contents", [])}
+
+
+def quiet(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
+    made: list[Any], name: str
+) -> None:
+    mover, other = made
+    keys = [put(mover, f"film {number}".encode()) for number in range(FILES)]
+    stop, failed = threading.Event(), []
+
+    def live() -> None:
+        """Another process: it goes on taking in and showing files."""
+        number = 0
+        while not stop.is_set():
+            number += 1
+            keys.append(put(other, f"late {number}".encode()))
+            for key in (keys[0], keys[number % FILES], keys[-1]):
+                try:
+                    content_of(other, key)
+                except (OSError, StorageFull) as error:
+                    failed.append(f"{key}: {error!r}")
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        done = move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+    finally:
+        time.sleep(0.2)
+        stop.set()
+        thread.join()
+
+    assert failed == []
+    assert done.bad == []
+    assert done.copied >= FILES
+    assert len(keys) > FILES
+    assert at(name) == set(keys)
+    for deps in (mover, other):
+        assert hashlib.sha256(content_of(deps, keys[3])).hexdigest() == keys[3][:64]
+        assert deps.storage.origins() == (bucket.server().url,)
+
+
+def test_a_move_that_is_killed_in_the_middle_goes_on(made: list[Any], name: str) -> None:
+    deps, other = made
+    keys = {put(deps, f"film {number}".encode() * 1000) for number in range(3 * FILES)}
+    target = f"s3://{name}"
+    command = [sys.executable, "-m", "backend", "move-storage", deps.settings.storage, target]
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    first = running.stderr.readline()
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    running.stderr.close()
+    assert first.startswith("64 of ")
+    there = at(name)
+    assert 64 <= len(there) < len(keys)
+
+    # -- between the two runs everything is to be had, and new files go to the new place
+    assert all(content_of(other, key) for key in keys)
+    late = put(other, b"late")
+    assert late in at(name)
+
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+
+    assert f"Every process uses {target} by now" in again.stdout
+    assert int(again.stdout.split()[1]) <= len(keys) - 64  # what was compared is not compared again
+    assert at(name) == keys | {late}
+    assert not list(deps.settings.parts_dir.glob("made-*"))
+
+
+def test_an_altered_file_stays_behind_and_is_told_of(made: list[Any], name: str) -> None:
+    deps = made[0]
+    good, bad = put(deps, b"good"), put(deps, b"bad")
+    Path(deps.settings.storage.removeprefix("file://"), bad).write_bytes(b"BAD")
+
+    done = move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+
+    assert done.bad == [f"{bad} is not what its name says"]
+    assert at(name) == {good}
+
+
+def test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(
+    made: list[Any], name: str
+) -> None:
+    deps = made[0]
+    keys = [put(deps, b"same size"), put(deps, b"another")]
+    for key in keys:
+        bucket.server().client().put_object(Bucket=name, Key=key, Body=b"SAME SIZE")
+
+    move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+
+    assert [content_of(deps, key) for key in keys] == [b"same size", b"another"]
+
+
+def test_a_worker_that_slept_through_the_move_brings_its_file_along(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mover, sleeper = made
+    put(mover, b"first")
+    whole = LocalStorage.place
+
+    def asleep(self: LocalStorage, part: Path, key: str) -> None:
+        monkeypatch.setattr(LocalStorage, "place", whole)
+        move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+        whole(self, part, key)
+
+    monkeypatch.setattr(LocalStorage, "place", asleep)
+    key = put(sleeper, b"second")
+
+    assert key in at(name)
+
+
+def test_there_and_back_with_settings_that_still_name_the_first_place(made: list[Any], name: str) -> None:
+    deps, other = made
+    folder, target = deps.settings.storage, f"s3://{name}"
+    keys = [put(deps, b"one")]
+    move_storage(deps, folder, target, told=quiet)
+    keys.append(put(other, b"two"))
+
+    move_storage(deps, target, folder, told=quiet)
+
+    assert places.PlacedStorage.places(deps.storage, fresh=True).current == folder
+    root = Path(folder.removeprefix("file://"))
+    assert all((root / key).is_file() for key in keys)
+    move_storage(deps, folder, f"{target}/second", told=quiet)
+    assert places.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
+
+
+def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name: str) -> None:
+    deps, other = made
+    usual, key = deps.settings.storage, put(deps, b"one")
+    move_storage(deps, usual, f"s3://{name}", told=quiet)
+
+    places.forget(deps)  # as the command `restore` does, when it has put files into the usual place
+
+    assert places.PlacedStorage.places(other.storage, fresh=True).current == usual
+    assert content_of(other, key) == b"one"
+
+
+def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
+    deps = made[0]
+    here = deps.settings.storage
+    for source, target, why in (
+        (here, here, "same place"),
+        ("file:///elsewhere", f"s3://{name}", "do not lie in"),
+        (here, "s3://not-there-at-all", "TO can't be used: There is no bucket"),
+        (here, "ftp://x", "must be"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            move_storage(deps, source, target, told=quiet)
+
+    assert deps.storage.origins() == ()
+
+
+def test_control_without_the_second_look_a_slept_through_file_would_be_left_behind(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(self: places.PlacedStorage, part: Path, key: str) -> None:
+        self._at(self.places(fresh=True).current).place(part, key)
+
+    monkeypatch.setattr(places.PlacedStorage, "place", careless)
+    with pytest.raises(AssertionError):
+        test_a_worker_that_slept_through_the_move_brings_its_file_along(made, name, monkeypatch)
+
+
+def test_control_a_move_that_compares_nothing_would_be_caught(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sizes_alone(source: Any, target: Any, key: str, parts: Path) -> int:
+        with source.open(key) as file:
+            content = file.read()
+        if target.size(key) == len(content):
+            return 0
+        part = parts / f"made-{os.urandom(4).hex()}"
+        part.write_bytes(content)
+        target.remove(key)
+        target.place(part, key)
+        return len(content)
+
+    monkeypatch.setattr(move, "carry", sizes_alone)
+    with pytest.raises(AssertionError):
+        test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, name)
