@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend.domain.errors import MediaError, StorageFull
+from backend.domain.errors import MediaError, StorageDown, StorageFull
 from backend.media import s3_upload
 from backend.media.part import CHUNK_BYTES, own_disk
 from backend.media.s3_client import Bucket, asking, make_client
@@ -195,6 +195,8 @@ class S3Storage:
         """What the bucket knows of an object; None: there is none."""
         with contextlib.suppress(FileNotFoundError), asking(self.bucket):
             found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
+            if "ContentLength" not in found:  # the line broke within the answer's head
+                raise StorageDown(f"The {self.bucket.shown} gave half an answer; it is asked again later.")
             return found
         return None
 

@@ -17,6 +17,7 @@ from botocore.awsrequest import (
     AWSPreparedRequest,
     AWSResponse,
 )
+from botocore.exceptions import ReadTimeoutError
 
 #: Who moves fewer bytes a second in one direction isn't there: four lines of a slow office are faster.
 MIN_BYTES_PER_S = 16 * 1024
@@ -28,6 +29,7 @@ class _Call:
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
         self._timer: threading.Timer | None = None
+        self.was_cut = False
 
     def start(self, deadline_s: float) -> None:
         """So long from now on; an earlier deadline no longer counts."""
@@ -45,6 +47,7 @@ class _Call:
             self._timer.cancel()
 
     def _shut(self) -> None:
+        self.was_cut = True
         for sock in self._sockets:
             with contextlib.suppress(OSError):  # already closed, or handed over to TLS, which is here, too
                 sock.shutdown(socket.SHUT_RDWR)
@@ -120,6 +123,8 @@ def _timed(session: Any, request: AWSPreparedRequest, base_s: float) -> AWSRespo
     call.start(base_s + _length(request.headers) / MIN_BYTES_PER_S)
     try:
         answer = session.send(request)
+        if call.was_cut:  # a head that was cut off reads like a short one: "404" and no more
+            raise ReadTimeoutError(endpoint_url=request.url)
     except BaseException:
         call.end()
         raise
