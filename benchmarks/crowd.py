@@ -54,6 +54,18 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
     return ids
 
 
+def place_files(deps: Any, n: int = 5000) -> None:
+    """The files of the oldest videos, of a byte each: as many as a benchmark's sweeps walk over."""
+    from backend.store import videos
+
+    with deps.store.read() as session:
+        files = videos.files_after(session, "", limit=n)
+    for file in files:
+        part = deps.settings.data_dir / "one.part"
+        part.write_bytes(b"x")
+        deps.storage.place(part, file.key)
+
+
 def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[dict[str, Any]]:
     names, shares = zip(*OWNERS, strict=True)
     models, weights = zip(*MODELS, strict=True)

@@ -75,6 +75,7 @@ def _on(kind: str) -> Iterator[Result]:
         few = stack.enter_context(_installation(kind, FEW))
         many = stack.enter_context(_installation(kind, MANY))
         yield from pages(kind, few, many)
+        yield from numbers(kind, few, many)
         yield from sweeps(kind, stack, many)
 
 
@@ -110,9 +111,26 @@ def _ratio(name: str, ask: Callable[[Any], Any], few: Any, many: Any, rounds: in
     return at_most(name, b / a, LIMIT, note=f"{b * 1000:.2f} ms against {a * 1000:.2f} ms")
 
 
+def numbers(kind: str, few: Any, many: Any) -> Iterator[Result]:
+    """What pages and metrics count and add up."""
+    from backend.services import library, overview, spend, tally
+
+    for deps in (few, many):
+        tally.keep(deps)
+    for name, ask in (
+        ("counts of a page", library.count_open),
+        ("has anything changed", library.last_change),
+        ("the operations page's numbers", overview.numbers),
+        ("what was spent", spend.overview),
+    ):
+        yield _ratio(f"{kind}: {name}", ask, few, many)
+
+
 def sweeps(kind: str, stack: contextlib.ExitStack, many: Any) -> Iterator[Result]:
     """What mends rows, at MANY takes of which 10,000 move, and where there are no others."""
     few = stack.enter_context(_installation(kind, ON_THE_WAY, moving=ON_THE_WAY))
+    for deps in (few, many):
+        crowd.place_files(deps)
     yield _ratio(f"{kind}: sweep, {ON_THE_WAY:,} moving", _sweep, few, many, rounds=9)
 
 
