@@ -73,7 +73,7 @@ def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(
 
 
 def test_the_checker_catches_hosts_that_write_without_a_fence(make_town):
-    """Frozen past the lease, then thawed: whoever doesn't ask whose the take is by now writes over others."""
+    """Under load, frozen, then thawed: whoever doesn't ask whose the take is by now writes over others."""
     town = make_town(build="writes_without_a_fence")
     load = Load(town.front, town.any_host.token(), clients=CLIENTS).start()
     troubles = Troubles(town, load)
