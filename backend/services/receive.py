@@ -20,6 +20,7 @@ from backend.services import outcome
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.store import deliveries, facts, jobs
+from backend.store.rows import new
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ def receive(
     with deps.store.begin(shared=True) as session:
         _check_account(deps, session, signed.user_id)
         job = _job_of(session, job_id, said)
-        delivery = Delivery(
+        delivery = new(
+            Delivery,
             id=deps.clock.new_id(),
             job_id=job_id,
             request_id=said.request_id or signed.request_id,

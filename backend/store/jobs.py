@@ -22,8 +22,10 @@ from backend.store.prepared import Prepared
 from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
-_NAMES = tuple(column.key for column in _TABLE.columns)
-_ONE = _TABLE.select().where(_TABLE.c.id == bindparam("old_id"))
+#: What says how a job was asked for is long, and of no use to what must be quick.
+_LONG = {"prompt", "sent_prompt", "style", "params", "payload", "images", "result"}
+_NAMES = tuple(column.key for column in _TABLE.columns if column.key not in _LONG)
+_ONE = columns(*(_TABLE.c[name] for name in _NAMES)).where(_TABLE.c.id == bindparam("old_id"))
 _GLANCE = Prepared(_ONE)
 _GLANCE_LOCKED = Prepared(_ONE.with_for_update(key_share=True))
 _REQUEST = Prepared(
@@ -56,7 +58,7 @@ def get(session: Session, job_id: str) -> Job:
 
 
 def glance(session: Session, job_id: str) -> Job:
-    """As `get`, around the ORM: a row with a job's columns, to read from only. For what must be quick.
+    """As `get`, around the ORM: where a job stands, without how it was asked for. For what must be quick.
 
     Raises:
         NotFound: there is none with that id.
