@@ -47,7 +47,7 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     That may be a newer one than this program's, when programs as old as this one can run on it.
 
     Raises:
-        SettingsError: the database can't be opened, or is too new for this program.
+        SettingsError: the database can't be opened or used, or is too new for this program.
     """
     script = ScriptDirectory(str(migrations))
     head = script.get_current_head() or ""
@@ -59,6 +59,8 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
             return _beside(store, script, at, oldest)
         with store.database.migrating(store.url), store.engine.connect() as connection:
             store.database.prepare_migration(connection)
+            if fault := store.database.fault(connection, partial(datetime.now, UTC)):
+                raise _unfit(store, fault)
             _upgrade(connection, script)
             if not store.embedded:
                 queue_schema.apply(connection)
@@ -86,7 +88,7 @@ def check(store: Store, now: Callable[[], datetime]) -> None:
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
     if fault:
-        raise SettingsError(f"The database {store.shown} can't be used: {fault}")
+        raise _unfit(store, fault)
 
 
 def _move(session: Session) -> str | None:
@@ -96,6 +98,10 @@ def _move(session: Session) -> str | None:
     if moved := facts.value_of(session, MOVED):
         return f"it was moved to {moved['to']}: put that into DATABASE_URL; this one is kept as a backup"
     return None
+
+
+def _unfit(store: Store, fault: str) -> SettingsError:
+    return SettingsError(f"The database {store.shown} can't be used: {fault}")
 
 
 def _cannot_open(store: Store, why: str) -> SettingsError:

@@ -8,9 +8,10 @@ versions, in its order.
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DatabaseError
 
 from backend.domain.errors import SettingsError
 
@@ -69,5 +70,8 @@ def _parts(name: str) -> tuple[int, ...]:
 def _run(connection: Connection, sql: str) -> None:
     """Several statements at once, as they stand: a % in them is no parameter."""
     driver: Any = connection.connection.dbapi_connection
-    with driver.cursor() as cursor:
-        cursor.execute(sql)
+    try:
+        with driver.cursor() as cursor:
+            cursor.execute(sql)
+    except cast(Any, connection.dialect.dbapi).Error as error:
+        raise DatabaseError("the queue's schema", None, error) from error
