@@ -127,8 +127,9 @@ def test_it_refreshes_by_itself_only_while_something_moves(visit, desk, monkeypa
 def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
     from pages.ui.shell import with_counts
 
-    assert with_counts("Activity", moving=0, held=0) == "Activity"
-    assert with_counts("Activity", moving=3, held=1) == "Activity · 3 · 1 held"
+    assert with_counts("Activity", moving=0, held=0, upto=1000) == "Activity"
+    assert with_counts("Activity", moving=3, held=1, upto=1000) == "Activity · 3 · 1 held"
+    assert with_counts("Activity", moving=1000, held=7, upto=1000) == "Activity · 1,000+ · 7 held"
     assert "Demo mode:" in words(visit())
 
 
