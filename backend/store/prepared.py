@@ -5,12 +5,11 @@ writes the SQL and knows how values travel, once for each kind of database; each
 driver. For the few statements on the hot paths; everything else goes through the session as usual.
 """
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -32,7 +31,7 @@ class Prepared:
     def run(self, session: Session, values: Mapping[str, Any]) -> int:
         """Run it with these values of its parameters; returns how many rows it changed."""
         connection = _connection(session)
-        return int(self._for(connection.dialect).run(connection, values).rowcount)
+        return int(self._for(connection.dialect).run(_driver(connection), values).rowcount)
 
     def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
         """The first row, each value as its column's type says; None when there is none."""
@@ -43,11 +42,12 @@ class Prepared:
         """Every row, each value as its column's type says."""
         connection = _connection(session)
         made = self._for(connection.dialect)
-        return made.read(made.run(connection, values))
+        return made.read(made.run(_driver(connection), values))
 
     def ask(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
         """The same from SQLite's own connection."""
-        return self._for(dialect).ask(driver, values)
+        made = self._for(dialect)
+        return made.read(made.run(driver, values))
 
     def _for(self, dialect: Dialect) -> "_Made":
         made = self._made.get(dialect.name)
@@ -65,40 +65,40 @@ class _Made:
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
         self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
+        self._names = names
         self._positional = bool(compiled.positional)
+        self._error: Any = cast(Any, dialect.dbapi).Error
         self._statement, self._dialect = statement, dialect
         self._reads: list[tuple[int, Convert]] | None = None
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """What the driver gives back: `rowcount`, and rows to go through."""
-        if self._positional:
-            return self._straight(connection.connection.driver_connection, values)
-        named = dict(zip((name for name, _, _ in self._params), self._given(values), strict=True))
-        return connection.exec_driver_sql(self._sql, named)
+    def run(self, driver: Any, values: Mapping[str, Any]) -> Any:
+        """To the driver without the layers between, which take longer than a file needs to answer.
 
-    def ask(self, driver: Any, values: Mapping[str, Any]) -> list[list[Any]]:
-        return self.read(self._straight(driver, values))
-
-    def _given(self, values: Mapping[str, Any]) -> list[Any]:
-        return [
+        What comes back has `rowcount`, and rows to go through. Errors are SQLAlchemy's, as everywhere.
+        """
+        given = [
             convert(value) if convert is not None else value
             for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
         ]
-
-    def _straight(self, driver: Any, values: Mapping[str, Any]) -> Any:
-        """To SQLite's driver without the layers between, which take longer than a file needs to answer."""
         try:
-            return driver.execute(self._sql, self._given(values))
-        except sqlite3.Error as error:
+            return driver.execute(
+                self._sql, given if self._positional else dict(zip(self._names, given, strict=True))
+            )
+        except self._error as error:
             raise cast(Any, DBAPIError).instance(
-                self._sql, None, error, sqlite3.Error, hide_parameters=True, dialect=self._dialect
+                self._sql,
+                None,
+                error,
+                self._error,
+                hide_parameters=True,
+                connection_invalidated=self._dialect.is_disconnect(error, driver, None),
+                dialect=self._dialect,
             ) from error
 
     def read(self, result: Any) -> list[list[Any]]:
         """Every row that came back, converted."""
         if self._reads is None:  # the driver's codes for the types are known only now
-            cursor = result.cursor if isinstance(result, CursorResult) else result
-            codes = [column[1] for column in cursor.description]
+            codes = [column[1] for column in result.description]
             self._reads = _reads(self._statement, self._dialect, codes)
         rows = [list(row) for row in result]
         for place, convert in self._reads:
@@ -117,6 +117,10 @@ def _connection(session: Session) -> Connection:
     """The session's connection; the store says which it is where that is known, and asking costs more."""
     known: Connection | None = session.info.get("connection")
     return session.connection() if known is None else known
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
