@@ -70,6 +70,8 @@ def keep(deps: Deps) -> None:
         with deps.store.read() as session:
             fresh, more = _forward(session, last, now)
         last = fresh
+    if more:  # told to stop in the middle: the next one goes on from what is kept
+        return
     with deps.store.begin() as session:
         serial = facts.decide(session, TALLY) or {}
         if serial.get("at", "") < last["at"]:  # another worker may have been quicker

@@ -45,6 +45,8 @@ CONNECTIONS = 4
 AGAIN_S = 0.5
 #: The queue says that it stops; looks that go on are no longer its business after this, in seconds.
 LET_GO_S = 0.2
+#: A queue that has not ended this long after it was told is told again.
+SAID_AGAIN_S = 1.0
 
 _SESSION = (
     "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', '30s', false)"
@@ -112,7 +114,7 @@ class Worker(worker.Worker):
             leaving = asyncio.ensure_future(self._leave.wait())
             await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
             leaving.cancel()
-            serving.cancel()
+            await self._let_go(serving, kind)
             for outcome in await asyncio.gather(serving, return_exceptions=True):
                 if _is_trouble(outcome):
                     log.warning("a queue broke off", extra={"queue": kind, "why": str(outcome)[:300]})
@@ -120,6 +122,13 @@ class Worker(worker.Worker):
                     raise outcome
             if not self._leave.is_set():
                 await asyncio.sleep(AGAIN_S)
+
+    async def _let_go(self, serving: "asyncio.Future[None]", kind: str) -> None:
+        """Have a queue end. A cancel that meets it while it starts can be lost, so it is said again."""
+        serving.cancel()
+        while not (await asyncio.wait({serving}, timeout=SAID_AGAIN_S))[0]:
+            log.warning("a queue did not let go at once", extra={"queue": kind})
+            serving.cancel()
 
     async def _once(self, app: "App", kind: str) -> None:
         await app.run_worker_async(

@@ -4,7 +4,9 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: At the end, work in hand has this long to finish before it is handed back (8 s are promised in all).
 FINISH_S = 5.5
+#: Told to leave, a worker is gone after this, whatever hangs; whoever told it kills it after ten, as a rule.
+LEAVES_S = 7.0
 #: Wishes for a newer catalogue are looked for this often, in seconds: one row by its key.
 WISH_EVERY_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
@@ -34,6 +38,19 @@ WISH_EVERY_S = 2.0
 SETTLED_S = 600.0
 #: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
 CLOCK_THREADS = 4
+
+
+def _leave_anyhow() -> None:
+    """Something hangs: leave as a kill would, and say what it was. Whatever is in hand has its lease."""
+    frames = sys._current_frames()
+    stacks = {
+        thread.name: traceback.format_stack(frames[thread.ident])[-3:]
+        for thread in threading.enumerate()
+        if thread.ident in frames
+    }
+    log.error("worker leaves although something hangs", extra={"threads": stacks})
+    logging.shutdown()
+    os._exit(0)
 
 
 class Worker(ABC):
@@ -53,13 +70,22 @@ class Worker(ABC):
 
     def run(self) -> None:
         """Work until SIGINT or SIGTERM; then finish or hand back what is in hand, within 8 s."""
+        leaves = threading.Timer(LEAVES_S, _leave_anyhow)
+        leaves.daemon = True
+
+        def told(*_: object) -> None:
+            if not self._deps.stopping.is_set():
+                leaves.start()
+            self.stop()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.stop())
+            signal.signal(number, told)
         self.start()
         try:
             self.watch()
         finally:
             self.finish()
+            leaves.cancel()
 
     def start(self) -> None:
         """Start the clock: sweeps, heartbeats."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.deploy import front
 from tests.e2e import checker
 from tests.e2e.studio import GOES_ON_S, eventually
@@ -30,11 +31,13 @@ pytestmark = [pytest.mark.hosts, pytest.mark.drill, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def possible() -> None:
+def possible() -> Iterator[None]:
     if front.NGINX is None:
         pytest.skip("nginx is not installed here: apt-get install nginx-light")
     if reason := network.why_not():
         pytest.skip(reason)
+    with databases.choose("sqlite"):  # the town has a server of its own, in a network of its own
+        yield
 
 
 @pytest.fixture
