@@ -141,6 +141,16 @@ def everybody_sweeps() -> None:
     Duty.ask = mine  # type: ignore[method-assign]
 
 
+def never_ends() -> None:
+    """A worker that hangs when it is told to leave."""
+    from backend.work.worker import Worker
+
+    def hangs(self: Any) -> None:
+        threading.Event().wait()
+
+    Worker.finish = hangs  # type: ignore[method-assign]
+
+
 BUILDS = {
     build.__name__: build
     for build in (
@@ -154,5 +164,6 @@ BUILDS = {
         writes_the_row_first,
         everybody_sweeps,
         takes_a_copy_for_the_original,
+        never_ends,
     )
 }

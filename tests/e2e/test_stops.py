@@ -9,7 +9,7 @@ import requests
 
 from backend.simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.drill import Drill
+from tests.e2e.drill import LAUNCHER, Drill
 from tests.e2e.points import point_called
 from tests.e2e.studio import LEASE_S, ROOT, Studio, eventually, free_port
 
@@ -79,6 +79,17 @@ def test_an_idle_worker_and_a_sidecar_with_a_silent_client_leave_at_once(make_st
     code, took_s = worker.stop()
     assert (code, took_s < LEAVES_S) == (0, True)
     assert "Traceback" not in sidecar.said() + worker.said()
+
+
+def test_a_worker_that_hangs_when_it_should_leave_is_gone_in_time_and_says_what_hung(make_studio):
+    studio: Studio = make_studio()
+    worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="never_ends")
+    eventually(lambda: "worker started" in worker.said())
+
+    code, took_s = worker.stop()
+
+    assert (code, took_s < LEAVES_S) == (0, True)
+    assert "in hangs" in worker.said()
 
 
 @pytest.mark.parametrize("name", FREEZES)
