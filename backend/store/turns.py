@@ -46,7 +46,11 @@ class Turns:
 
     @contextmanager
     def shared(self) -> Iterator[Connection]:
-        """The same, for work that may share its commit: it must roll nothing back by itself."""
+        """The same, for work that may share its commit: it must roll nothing back by itself.
+
+        Whoever fails waits for the commit too: what made them fail may be another's row, and "this key is
+        taken" is true only once its taker can be read.
+        """
         with self._counting:
             self._coming += 1
         with self._turn:
@@ -54,11 +58,12 @@ class Turns:
                 self._coming -= 1
             group = self._group = self._group or _Group(self._open())
             group.join()
+            failure: BaseException | None = None
             try:
                 yield group.connection
-            except BaseException:
+            except BaseException as error:
+                failure = error
                 group.undo()
-                raise
             else:
                 group.keep()
             finally:
@@ -67,7 +72,9 @@ class Turns:
         while not group.ended.wait(LOOK_S):
             self._look_after(group)
         if group.trouble is not None:
-            raise OperationalError("COMMIT", None, group.trouble)
+            raise OperationalError("COMMIT", None, group.trouble) from failure
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Close the connection; the next turn opens another."""

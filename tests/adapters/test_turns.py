@@ -129,6 +129,53 @@ def test_the_last_one_s_failure_still_commits_for_the_others(store) -> None:
     assert names(store) == {"writer-0"}
 
 
+def the_one_who_comes_second_finds_the_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is refused because of another's row can read that row, though both share a commit."""
+    commit, may = turns._Group.end, threading.Event()
+
+    def slow(group: Any) -> bool:
+        assert may.wait(WAIT_S)
+        return commit(group)
+
+    def taken(_session: Any) -> None:
+        raise LookupError("the key is taken")
+
+    monkeypatch.setattr(turns._Group, "end", slow)
+    writers = queue_up(store, None, taken, None)
+    writers[0].go.set()
+    until(lambda: store._turns is not None and store._turns._group is None)  # the disk has it
+    time.sleep(0.1)
+    early = writers[1].outcome
+    may.set()
+    assert finish(writers) == ["kept", "LookupError", "kept"]
+    assert early == "unknown", "refused because of a row that nobody can read yet"
+
+
+def test_whoever_fails_hears_of_it_when_the_others_can_be_read(store, monkeypatch) -> None:
+    the_one_who_comes_second_finds_the_first(store, monkeypatch)
+
+
+def test_a_build_that_refuses_too_early_is_caught(store, monkeypatch) -> None:
+    """The control: a failure that waits for nobody."""
+    made = turns._Group.undo
+
+    def hasty(group: Any) -> None:
+        made(group)
+        raise LookupError
+
+    monkeypatch.setattr(turns._Group, "undo", hasty)
+    with pytest.raises(AssertionError, match="nobody can read yet"):
+        the_one_who_comes_second_finds_the_first(store, monkeypatch)
+
+
+def test_a_failure_beside_a_commit_that_failed_is_the_database_s(store) -> None:
+    """What it failed by was never true."""
+    assert finish(queue_up(store, None, ends_the_transaction, fails))[:2] == ["StoreUnavailable"] * 2
+    outcomes = finish(queue_up(store, None, fails, ends_the_transaction))
+    assert outcomes == ["StoreUnavailable"] * 3
+    assert names(store) == set()
+
+
 def told_only_after_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody returns while their rows are not what another process would see."""
     commit, may = turns._Group.end, threading.Event()
