@@ -49,10 +49,10 @@ S, E = JobState, JobEvent
 #: event -> (states it may happen in, the state it leads to)
 TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.SUBMIT_BEGUN: (frozenset({S.CREATED}), S.SUBMITTING),
-    E.UNSENT: (frozenset({S.SUBMITTING}), S.CREATED),
+    E.UNSENT: (frozenset({S.SUBMITTING, S.HELD}), S.CREATED),
     E.UNANSWERED: (frozenset({S.SUBMITTING}), S.HELD),
     E.ACCEPTED: (frozenset({S.SUBMITTING, S.HELD}), S.QUEUED),
-    E.REFUSED: (frozenset({S.SUBMITTING}), S.FAILED),
+    E.REFUSED: (frozenset({S.SUBMITTING, S.HELD}), S.FAILED),
     E.STARTED: (frozenset({S.QUEUED}), S.RUNNING),
     E.REQUEUED: (frozenset({S.RUNNING}), S.QUEUED),
     E.FORGOTTEN: (frozenset({S.QUEUED, S.RUNNING}), S.HELD),

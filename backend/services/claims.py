@@ -106,10 +106,9 @@ def record(
     with deps.store.begin() as session:
         if first is not None:
             first(session)
-        claim.job = jobs.advance(
-            session, claim.job.id, event, at=now, by=claim.by, owner=claim.owner, **values
-        )
-    return claim.job
+        moved = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, owner=claim.owner, **values)
+    claim.job = moved  # now that it is committed
+    return moved
 
 
 def defer(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) -> Job:
@@ -120,8 +119,9 @@ def defer(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) ->
     """
     due_at = None if due_in_s is None else deps.clock.now() + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:
-        claim.job = jobs.amend(session, claim.job, owner=claim.owner, due_at=due_at, **values)
-    return claim.job
+        amended = jobs.amend(session, claim.job, owner=claim.owner, due_at=due_at, **values)
+    claim.job = amended
+    return amended
 
 
 def error_of(deps: Deps, error: Exception, *, charged: str, next_step: str) -> dict[str, Any]:

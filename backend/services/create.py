@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, KeyReused
 from backend.domain.states import JobState
@@ -21,25 +23,35 @@ from backend.store.rows import new
 KEY_MAX_CHARS = 255
 
 
+@dataclass(frozen=True)
+class Instead:
+    """A job whose place a new one takes, and how it ends when that one is made."""
+
+    id: str
+    end: Callable[[Session, Job], None]
+
+
 def create_job(
     deps: Deps,
     viewer: Viewer,
     asked: Mapping[str, Any],
     *,
     key: str | None = None,
-    parent_id: str | None = None,
+    instead_of: Instead | None = None,
 ) -> Job:
     """Make a job of what was asked for, once for each key.
 
     asked: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?, images?: {field:
     upload id or link}, provider?}.
     key: the form's or client's idempotency key; the same key and wish again give the same job.
+    instead_of: the job whose place it takes, ended in the same commit or not at all.
 
     Raises:
         NotAllowed: the viewer may not start takes.
         InvalidRequest: names every field at fault; no job was made.
         KeyReused: the key was used for another wish.
         BudgetExceeded: a limit would be passed; no job was made.
+        Outrun: what it was to take the place of has moved on; no job was made.
     """
     viewer.must(Role.CREATOR)
     _check_key(key)
@@ -49,11 +61,13 @@ def create_job(
         if known is not None:
             return known
     wish = check(deps, viewer, asked)
-    job = _row(deps, viewer, wish, key=key, mark=mark, parent_id=parent_id)
+    job = _row(deps, viewer, wish, key=key, mark=mark, parent_id=instead_of.id if instead_of else None)
     try:
         with deps.store.begin(shared=True) as session:
             spend.reserve(deps, session, job)
             jobs.add(session, job, by=viewer.name)
+            if instead_of is not None:
+                instead_of.end(session, job)
             deps.carrier.wake(session, job.id)
     except IntegrityError:
         known = _known(deps, viewer, key, mark) if key is not None else None

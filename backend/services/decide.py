@@ -1,6 +1,8 @@
 """What a person decides about a held job: keep waiting, send again, give up."""
 
-from backend.domain.errors import NotFound, NotNow
+from sqlmodel import Session
+
+from backend.domain.errors import NotFound, NotNow, Outrun
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job
 from backend.services import create
@@ -27,8 +29,8 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """Make a new job that names the held one and asks for the same; the old one stays watched.
 
-    A person pays twice if both were accepted, so only a person may do this. Pressed twice, it makes
-    one job.
+    A person pays twice if both were accepted, so only a person may do this. The old one ends with the
+    commit that makes the new one: pressed twice, or while the old one moves on by itself, it makes one job.
 
     Raises:
         NotFound, NotAllowed: not this viewer's to decide.
@@ -36,23 +38,27 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         InvalidRequest: what was asked for can't be asked for any more.
     """
     held = _held(deps, viewer, job_id)
-    again = create.create_job(deps, viewer, asked_of(held), key=f"again:{held.id}", parent_id=held.id)
-    with deps.store.begin() as session:
-        fresh = jobs.get(session, held.id)
-        if fresh.state == JobState.HELD:
-            jobs.advance(
-                session,
-                held.id,
-                JobEvent.CANCELLED,
-                at=deps.clock.now(),
-                by=viewer.name,
-                note=f"sent again as {again.id}",
-                error={
-                    **(held.error or {}),
-                    "next": f"It was sent again as {again.id}. Should its own video come too, it is kept.",
-                },
-            )
-    return again
+
+    def end(session: Session, again: Job) -> None:
+        if jobs.glance(session, held.id).state != JobState.HELD:
+            raise Outrun(f"the job {held.id} is no longer held")
+        told = f"It was sent again as {again.id}. Should its own video come too, it is kept."
+        jobs.move(
+            session,
+            held.id,
+            JobEvent.CANCELLED,
+            at=deps.clock.now(),
+            by=viewer.name,
+            note=f"sent again as {again.id}",
+            error={**(held.error or {}), "next": told},
+        )
+
+    try:
+        return create.create_job(
+            deps, viewer, asked_of(held), key=f"again:{held.id}", instead_of=create.Instead(held.id, end)
+        )
+    except Outrun:
+        raise NotNow("This take has moved on by itself; there is nothing to decide.") from None
 
 
 def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:

@@ -11,12 +11,13 @@ from sqlmodel import Session
 from backend.domain import policy
 from backend.domain.errors import (
     NoCallFree,
+    Outrun,
     ProviderRefused,
     ProviderUnanswered,
     ProviderUnsent,
     StoreUnavailable,
 )
-from backend.domain.states import TRANSITIONS, JobEvent
+from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Job
 from backend.providers.base import Errored, Finished, Receipt
 from backend.providers.fal_webhook import token_of
@@ -204,7 +205,7 @@ def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) ->
         wait_s = max(error.retry_after_s, min(wait_s, 1.0))
     told = error_of(deps, error, charged="no", next_step=AGAIN)
     if begun:
-        record(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts)
+        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts)
     else:
         defer(deps, claim, due_in_s=wait_s, error=told, attempts=attempts)
 
@@ -216,9 +217,31 @@ def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
         charged="no",
         next_step="It is not sent again. Use it again with what the reason asks for.",
     )
-    record(deps, claim, JobEvent.REFUSED, error=told)
+    _tell(deps, claim, JobEvent.REFUSED, error=told)
     if error.pauses:
         pause.begin(deps, claim.job.provider, reason=str(error), code=error.code)
+
+
+def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
+    """Record what certainly came of the request, though others may have called it unknown by now.
+
+    While this process could not write for longer than its lease, whoever took over found a job that was
+    begun and not answered, and held it. The answer is still this process's to give, as long as nothing
+    else happened to the job: its version says so.
+    """
+    begun = claim.job.version + (claim.job.state != JobState.SUBMITTING)  # that its own commit was not heard
+    try:
+        record(deps, claim, event, **values)
+        return
+    except Outrun:
+        with deps.store.begin() as session:
+            job = jobs.get(session, claim.job.id)
+            if job.state != JobState.HELD or job.version != begun + 1:
+                raise
+            if (due_in_s := values.pop("due_in_s", None)) is not None:
+                values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)
+            claim.job = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+    log.info("known after all", extra={"job": claim.job.id, "state": claim.job.state})
 
 
 def submitting_overdue(deps: Deps, claim: Claim) -> None:

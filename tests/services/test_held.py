@@ -1,11 +1,16 @@
 """What nobody can decide: looked for at the provider, finished by its webhook, or decided by a person."""
 
+import contextlib
+import threading
+
 import pytest
 import requests
 
 from backend.domain.errors import NotFound, NotNow
+from backend.domain.states import JobEvent
 from backend.services import decide
 from backend.services.access import Role, Viewer
+from backend.store import jobs
 from tests.world import ADMIN, ANA
 
 
@@ -61,6 +66,41 @@ def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
     with pytest.raises(NotNow):
         decide.send_again(world.deps, ANA, job.id)
     world.until(again, "stored")
+
+
+def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(world, monkeypatch):
+    """The old one ends with the commit that makes the new one, or there is no new one."""
+    job = held(world, marker="proxy=502 never")
+    real = decide.create.create_job
+
+    def late(*args, **kwargs):
+        with world.deps.store.begin() as session:
+            jobs.advance(session, job.id, JobEvent.ACCEPTED, at=world.deps.clock.now(), by="search")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(decide.create, "create_job", late)
+    with pytest.raises(NotNow, match="moved on"):
+        decide.send_again(world.deps, ANA, job.id)
+    assert world.job(job).state == "queued"
+    with world.deps.store.read() as session:
+        assert jobs.by_form_key(session, ANA.name, f"again:{job.id}") is None
+
+
+def test_two_who_send_it_again_at_once_make_one_take(world):
+    job = held(world, marker="proxy=502 times=1")
+    made: list[str] = []
+
+    def press() -> None:
+        with contextlib.suppress(NotNow):
+            made.append(decide.send_again(world.deps, ANA, job.id).id)
+
+    threads = [threading.Thread(target=press) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 1
+    assert world.job(job).state == "cancelled"
 
 
 def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):

@@ -1,13 +1,18 @@
 """Sending once: every fault of the provider's answer, counted by the provider's own ledger."""
 
 import socket
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from backend.domain.errors import StoreUnavailable
+from backend.domain.states import JobEvent
 from backend.providers.fal import FalProvider
-from backend.services import pause
-from tests.world import ADMIN, World
+from backend.services import decide, pause, submit
+from backend.store import jobs
+from tests.world import ADMIN, ANA, World
 
 
 def posts(world: World) -> int:
@@ -221,6 +226,100 @@ def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
         submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     assert world.job(job).state == "queued"
     assert world.job(job).request_id == "late-id"
+
+
+class Silenced:
+    """A worker whose database is away from the moment its request has an answer, for longer than its lease.
+
+    meanwhile: what others do until it is back.
+    """
+
+    def __init__(self, world: World, monkeypatch, *, from_commit: bool = False) -> None:
+        self.world, self.meanwhile, self.from_commit = world, [self.held_by_another], from_commit
+        self.away, self.real = False, world.deps.store.begin
+        monkeypatch.setattr("backend.services.insist.FIRST_S", 0.0)
+        monkeypatch.setattr(world.deps.store, "begin", self.begin)
+        provider = world.deps.provider("fal")
+        real_submit = provider.submit
+
+        def submit(*args, **kwargs):
+            try:
+                return real_submit(*args, **kwargs)
+            finally:
+                self.away = True
+
+        monkeypatch.setattr(provider, "submit", submit)
+
+    @contextmanager
+    def begin(self, **how):
+        if self.away:
+            self.away = False
+            for what in self.meanwhile:
+                what()
+            raise StoreUnavailable("the server is starting up", unsure=False)
+        with self.real(**how) as session:
+            yield session
+            begins = self.from_commit and bool(session.info.get("begins"))
+        if begins:
+            self.from_commit = False
+            self.held_by_another()
+            raise StoreUnavailable("the connection was lost", unsure=True)
+
+    def held_by_another(self) -> None:
+        (claim,) = self.world.claims.held()
+        with self.real() as session:
+            jobs.renew(session, [claim.owner], until=self.world.deps.clock.now() - timedelta(seconds=1))
+        assert World(self.world.deps, self.world.sim).look(claim.job).state == "held"
+
+
+def test_a_refusal_counts_though_another_held_the_take_while_the_database_was_away(world, monkeypatch):
+    Silenced(world, monkeypatch)
+    job = world.look(world.ask("[sim:http=422]"))
+    assert (job.state, job.error["charged"]) == ("failed", "no")
+    assert world.history(job) == ["created", "submitting", "held", "failed"]
+    assert posts(world) == 1
+
+
+def test_what_certainly_did_not_leave_waits_again_though_another_held_it(world, monkeypatch):
+    Silenced(world, monkeypatch)
+    job = world.look(world.ask("[sim:http=429 times=1]"))
+    assert world.history(job) == ["created", "submitting", "held", "created"]
+    assert job.due_at is not None
+    world.until(job, "stored")
+    assert accepted(world) == 1
+
+
+def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, monkeypatch):
+    real = submit.record
+
+    def marked(deps, claim, event, **values):
+        if event is JobEvent.SUBMIT_BEGUN:
+            values["first"] = lambda session: session.info.update(begins=True)
+        return real(deps, claim, event, **values)
+
+    monkeypatch.setattr(submit, "record", marked)
+    Silenced(world, monkeypatch, from_commit=True)
+    job = world.look(world.ask())
+    assert world.history(job) == ["created", "submitting", "held", "created"]
+    assert posts(world) == 0
+    monkeypatch.setattr(submit, "record", real)
+    world.until(job, "stored")
+    assert posts(world) == 1
+
+
+def test_what_a_person_decided_meanwhile_stays_decided(world, monkeypatch):
+    silenced = Silenced(world, monkeypatch)
+    job = world.ask("[sim:http=429 times=1]")
+    silenced.meanwhile.append(lambda: decide.send_again(world.deps, ANA, job.id))
+    assert world.look(job).state == "cancelled"
+    assert posts(world) == 1  # the one that was turned away
+
+
+def test_a_person_s_wish_to_go_on_waiting_is_left_alone(world, monkeypatch):
+    silenced = Silenced(world, monkeypatch)
+    job = world.ask("[sim:http=429 times=1]")
+    silenced.meanwhile.append(lambda: decide.keep_waiting(world.deps, ANA, job.id))
+    assert world.look(job).state == "held"
 
 
 def test_where_webhooks_can_not_come_none_is_asked_for(world):

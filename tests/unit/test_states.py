@@ -69,7 +69,8 @@ def test_what_may_have_left_is_never_sent_again():
     """Sending begins in `created` alone, and only what is provably unsent returns there."""
     assert TRANSITIONS[E.SUBMIT_BEGUN][0] == {S.CREATED}
     assert [event for event, (_, target) in TRANSITIONS.items() if target == S.CREATED] == [E.UNSENT]
-    assert TRANSITIONS[E.UNSENT][0] == {S.SUBMITTING}
+    # `held`: others could not tell, and the one who was sending can.
+    assert TRANSITIONS[E.UNSENT][0] == {S.SUBMITTING, S.HELD}
 
 
 def test_a_job_whose_sending_began_can_not_be_cancelled_until_it_is_known_what_came_of_it():
