@@ -77,11 +77,18 @@ class Server:
                 time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: connections are cut, what is committed is flushed. SIGQUIT: as if the power had failed."""
-        if self._process is not None:
+        """SIGINT: connections are cut, what is committed is flushed. SIGQUIT: as if the power had failed.
+
+        Said again while it goes on: the server has been seen to sleep over the end of its last child.
+        """
+        deadline = time.monotonic() + 60
+        while self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(30)
-            self._process = None
+            try:
+                self._process.wait(3)
+                self._process = None
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)
