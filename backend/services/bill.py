@@ -41,4 +41,5 @@ def bill_job(deps: Deps, claim: Claim) -> None:
     with deps.store.begin() as session:
         if units is not None:
             news |= spend.settle(session, job, units, at=now)
-        claim.job = jobs.amend(session, job, owner=claim.owner, due_at=now, **news)
+        fresh = jobs.amend(session, job, owner=claim.owner, due_at=now, **news)
+    claim.job = fresh

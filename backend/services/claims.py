@@ -22,7 +22,7 @@ LONGEST_LOOK_S = 2 * 3600.0
 
 @dataclass
 class Claim:
-    """A job that this worker holds: `job` is the row as it last saw it, `owner` its token for it."""
+    """A job that this worker holds: `job` is the row as it last was committed, `owner` its token for it."""
 
     job: Job
     owner: str

@@ -25,7 +25,7 @@ from backend.media.part import discard
 from backend.media.probe import Probed
 from backend.models import Video
 from backend.providers.base import Finished
-from backend.services.claims import Claim, defer, error_of
+from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
 from backend.services.insist import insist
 from backend.services.poll import ref_of
@@ -99,10 +99,12 @@ def _reporter(deps: Deps, claim: Claim) -> Callable[[int, int | None], None]:
         if deps.clock.monotonic() - last < PROGRESS_EVERY_S:
             return
         last = deps.clock.monotonic()
-        with suppress(StoreUnavailable), deps.store.begin() as session:  # bytes come without it, too
-            claim.job = jobs.amend(
-                session, claim.job, owner=claim.owner, fetched_bytes=done, fetch_total_bytes=total
-            )
+        with suppress(StoreUnavailable):  # bytes come without it, too
+            with deps.store.begin() as session:
+                fresh = jobs.amend(
+                    session, claim.job, owner=claim.owner, fetched_bytes=done, fetch_total_bytes=total
+                )
+            claim.job = fresh
 
     return report
 
@@ -139,11 +141,12 @@ def _save(deps: Deps, claim: Claim, video: Video) -> None:
         kept = videos.keep(session, video)
         values |= {"video_id": kept.id, "due_at": now}  # its bill and its preview come next
         if job.state == JobState.STORED:
-            claim.job = jobs.amend(session, job, owner=claim.owner, error=None, attempts=0, **values)
+            fresh = jobs.amend(session, job, owner=claim.owner, error=None, attempts=0, **values)
         else:
-            claim.job = jobs.advance(
+            fresh = jobs.advance(
                 session, job.id, JobEvent.SAVED, at=now, by=claim.by, owner=claim.owner, **values
             )
+    claim.job = fresh
     log.info("stored", extra={"job": job.id, "size_bytes": video.size_bytes})
 
 
@@ -206,16 +209,7 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
     )
     told["code"] = "lost"
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    with deps.store.begin() as session:
-        claim.job = jobs.advance(
-            session,
-            claim.job.id,
-            JobEvent.LOST,
-            at=deps.clock.now(),
-            by=claim.by,
-            owner=claim.owner,
-            error=told,
-        )
+    record(deps, claim, JobEvent.LOST, error=told)
 
 
 def warm_up() -> None:

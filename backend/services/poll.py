@@ -54,7 +54,8 @@ def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     now = deps.clock.now()
     with deps.store.begin() as session:
         outcome.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
-        claim.job = jobs.get(session, claim.job.id)
+        fresh = jobs.get(session, claim.job.id)
+    claim.job = fresh
 
 
 def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
@@ -75,7 +76,8 @@ def _close(deps: Deps, claim: Claim, units: float | None) -> None:
     now = deps.clock.now()
     with deps.store.begin() as session:
         billed = spend.settle(session, claim.job, units or 0.0, at=now)
-        claim.job = jobs.amend(session, claim.job, owner=claim.owner, due_at=None, **billed)
+        fresh = jobs.amend(session, claim.job, owner=claim.owner, due_at=None, **billed)
+    claim.job = fresh
 
 
 def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:

@@ -12,7 +12,7 @@ from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job
 from backend.providers.base import Errored, Finished, Listed
-from backend.services.claims import Claim, defer
+from backend.services.claims import Claim, defer, record
 from backend.services.deps import Deps
 from backend.services.poll import finish, ref_of
 from backend.store import jobs, search
@@ -43,11 +43,11 @@ def search_job(deps: Deps, claim: Claim) -> None:
         log.info("held job not looked for", extra={"job": job.id, "why": str(error)})
         _later(deps, claim)
         return
+    now = deps.clock.now()
     with deps.store.begin() as session:
         found = _match(session, job, listed)
         if found is not None:
-            now = deps.clock.now()
-            claim.job = jobs.advance(
+            fresh = jobs.advance(
                 session,
                 job.id,
                 JobEvent.ACCEPTED,
@@ -59,9 +59,11 @@ def search_job(deps: Deps, claim: Claim) -> None:
                 due_at=now,
                 polls=0,
             )
-            log.info("found", extra={"job": job.id, "request": found.request_id})
-            return
-    _later(deps, claim)
+    if found is None:
+        _later(deps, claim)
+        return
+    claim.job = fresh
+    log.info("found", extra={"job": job.id, "request": found.request_id})
 
 
 def matches(job: Job, listed: Listed) -> bool:
@@ -121,18 +123,7 @@ def _ask_for_known(deps: Deps, claim: Claim) -> None:
     if isinstance(standing, Finished | Errored):
         finish(deps, claim, standing)
         return
-    now = deps.clock.now()
-    with deps.store.begin() as session:
-        claim.job = jobs.advance(
-            session,
-            claim.job.id,
-            JobEvent.ACCEPTED,
-            at=now,
-            by=claim.by,
-            owner=claim.owner,
-            due_at=now,
-            polls=0,
-        )
+    record(deps, claim, JobEvent.ACCEPTED, due_in_s=0, polls=0)
 
 
 def _later(deps: Deps, claim: Claim) -> None:

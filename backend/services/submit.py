@@ -119,7 +119,8 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
         job = jobs.get(session, claim.job.id)
         sent_at = job.submitted_at or job.state_at
         outcome.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
-        claim.job = jobs.get(session, job.id)
+        fresh = jobs.get(session, job.id)
+    claim.job = fresh
     log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
 
 
@@ -157,8 +158,8 @@ def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
         job = jobs.get(session, claim.job.id)
         other = jobs.by_request(session, job.provider, receipt.request_id)
         taken = other is not None and other.id != job.id
-        if not taken:
-            claim.job = _adopt(deps, session, job, receipt, now=now, by=claim.by)
+        fresh = job if taken else _adopt(deps, session, job, receipt, now=now, by=claim.by)
+    claim.job = fresh
     if taken:
         why = "The provider answered with a request id that belongs to another take."
         hold(deps, claim, ProviderUnanswered(why, code="request_id_taken"))
@@ -240,7 +241,8 @@ def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
                 raise
             if (due_in_s := values.pop("due_in_s", None)) is not None:
                 values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)
-            claim.job = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+            fresh = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+        claim.job = fresh
     log.info("known after all", extra={"job": claim.job.id, "state": claim.job.state})
 
 

@@ -78,7 +78,7 @@ class Store:
     def begin(self, *, shared: bool = False) -> Iterator[Session]:
         """A transaction that may write: committed at the end, rolled back on an error.
 
-        What was read stays usable afterwards, as read-only values.
+        What was read stays usable afterwards, as read-only values, also when it was not committed.
         shared: it may be committed together with others that come at the same moment. For what comes in
         great numbers; it must not add or change rows through the ORM's unit of work (see `Turns.shared`).
 
@@ -88,10 +88,11 @@ class Store:
         committing = False
         try:
             with self._writing(shared=shared) as session:
-                yield session
-                if shared and (session.new or session.dirty or session.deleted):
-                    raise RuntimeError("a shared transaction writes by statements alone")
-                session.flush()
+                with _kept(session):
+                    yield session
+                    if shared and (session.new or session.dirty or session.deleted):
+                        raise RuntimeError("a shared transaction writes by statements alone")
+                    session.flush()
                 committing = True
         except SQLAlchemyError as error:
             self._judge(error, committing=committing)
@@ -186,6 +187,16 @@ class Store:
         """May a commit that ended like this have been done? A file is here: it is refused or done."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
         return not self.embedded and (not state or state.startswith(("08", "57P")))
+
+
+@contextmanager
+def _kept(session: Session) -> Iterator[None]:
+    """Lets go of what was read, before a rollback can empty it: then nobody could even say what failed."""
+    try:
+        yield
+    finally:
+        if session.identity_map:
+            session.expunge_all()
 
 
 @contextmanager

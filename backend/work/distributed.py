@@ -107,7 +107,7 @@ class Worker(worker.Worker):
         return app
 
     async def _queue(self, app: "App", kind: str) -> None:
-        """Serve one queue, again and again when the database goes away and comes back."""
+        """Serve one queue, again and again: when the database goes away, and whatever else breaks it."""
         assert self._leave is not None
         while not self._leave.is_set():
             serving = asyncio.ensure_future(self._once(app, kind))
@@ -118,8 +118,8 @@ class Worker(worker.Worker):
             for outcome in await asyncio.gather(serving, return_exceptions=True):
                 if _is_trouble(outcome):
                     log.warning("a queue broke off", extra={"queue": kind, "why": str(outcome)[:300]})
-                elif isinstance(outcome, Exception):
-                    raise outcome
+                elif isinstance(outcome, Exception):  # not foreseen: the other queues still go on
+                    log.error("a queue broke", extra={"queue": kind}, exc_info=outcome)
             if not self._leave.is_set():
                 await asyncio.sleep(AGAIN_S)
 

@@ -1,11 +1,13 @@
 """The store over a real server: what writers side by side may not do, and a server that goes and comes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
@@ -245,9 +247,8 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
     store.close()
 
 
-def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):
-    store = Store(server.fresh())
-    keep(store, "x", 1)
+def commits_die(store: Store) -> None:
+    """From now on the server cuts the line of whoever commits a fact."""
     with store.begin() as session:
         session.execute(text(
             "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN "
@@ -258,11 +259,62 @@ def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):
             "FOR EACH ROW EXECUTE FUNCTION die()"
         ))  # fmt: skip
 
+
+def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):
+    store = Store(server.fresh())
+    keep(store, "x", 1)
+    commits_die(store)
     with pytest.raises(StoreUnavailable) as trouble:
         keep(store, "x", 2)
     assert trouble.value.unsure
     assert "may be kept or not" in str(trouble.value)
     store.close()
+
+
+def read_and_write(store: Store) -> Fact:
+    """What a transaction had read when its commit failed."""
+    keep(store, "x", 1)
+    commits_die(store)
+    seen: list[Fact] = []
+    with pytest.raises(StoreUnavailable):
+        look_and_keep(store, seen)
+    return seen[0]
+
+
+def look_and_keep(store: Store, seen: list[Fact], *, then: Callable[[], None] = lambda: None) -> None:
+    with store.begin() as session:
+        known = facts.get(session, "x")
+        assert known is not None
+        seen.append(known)
+        facts.keep(session, "y", {"value": 2}, at=NOW)
+        then()
+
+
+def test_what_was_read_can_be_told_when_the_commit_failed(server):
+    store = Store(server.fresh())
+    assert read_and_write(store).value == {"value": 1}
+    store.close()
+
+
+def test_a_build_whose_rows_are_emptied_by_a_rollback_is_caught(server, monkeypatch):
+    """The control: whoever wants to log what failed meets an error instead, and it stays unsaid."""
+    monkeypatch.setattr("backend.store.engine._kept", lambda session: nullcontext())
+    store = Store(server.fresh())
+    with pytest.raises(DetachedInstanceError):
+        assert read_and_write(store).value
+    store.close()
+
+
+def test_what_was_read_can_be_told_when_the_work_itself_failed(store):
+    keep(store, "x", 1)
+    seen: list[Fact] = []
+
+    def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        look_and_keep(store, seen, then=fail)
+    assert seen[0].value == {"value": 1}
 
 
 # -- what stops a start -----------------------------------------------------------------------

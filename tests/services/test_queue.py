@@ -15,6 +15,7 @@ from backend.services.claims import Claims
 from backend.store import jobs, queue, queue_schema
 from backend.store.duty import Duty
 from backend.store.migrate import migrate
+from backend.work import distributed
 from tests.world import World, eventually
 
 BLOCKING = "blackboxai/google/veo-3-fast"
@@ -171,6 +172,29 @@ def test_a_task_for_a_job_that_is_not_due_does_nothing(world):
 
 
 # -- the queue's own schema -------------------------------------------------------------------
+
+
+def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeypatch, caplog):
+    """One queue's trouble ends neither the worker nor the queue."""
+    real, broken = distributed.Worker._once, []
+
+    async def breaks_once(worker, app, kind):
+        if kind == "submit" and not broken:
+            broken.append(kind)
+            raise RuntimeError("never heard of")
+        await real(worker, app, kind)
+
+    monkeypatch.setattr(distributed.Worker, "_once", breaks_once)
+    worker = distributed.Worker(world.deps)
+    serving = threading.Thread(target=worker.watch)
+    serving.start()
+    job = world.ask()
+    eventually(lambda: world.job(job).state in ("queued", "running"))
+    worker.stop()
+    serving.join(10)
+    assert not serving.is_alive()
+    assert broken == ["submit"]
+    assert "never heard of" in caplog.text
 
 
 def test_migrating_notes_the_version_of_the_queues_schema_and_does_nothing_twice(world):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
@@ -303,6 +304,29 @@ def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, 
     assert world.history(job) == ["created", "submitting", "held", "created"]
     assert posts(world) == 0
     monkeypatch.setattr(submit, "record", real)
+    world.until(job, "stored")
+    assert posts(world) == 1
+
+
+def test_a_begun_whose_commit_died_is_told_and_sent_later(world, kind, caplog):
+    """The line is cut in the commit that says "about to send": nothing is sent, and it can be said why."""
+    if kind == "sqlite":
+        pytest.skip("a file has no line to be cut")
+    with world.deps.store.begin() as session:
+        session.execute(text(
+            "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF NEW.event = 'submit_begun' THEN "
+            "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$ LANGUAGE plpgsql"
+        ))  # fmt: skip
+        session.execute(text(
+            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION die()"
+        ))  # fmt: skip
+    with caplog.at_level("INFO"):
+        job = world.look(world.ask())
+    assert (job.state, job.claimed_by, posts(world)) == ("created", None, 0)
+    assert "outrun" in caplog.text
+    with world.deps.store.begin() as session:
+        session.execute(text("DROP TRIGGER dies ON history"))
     world.until(job, "stored")
     assert posts(world) == 1
 
