@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.common import Result, at_most, free_port, process
-from benchmarks.fetching import _simulator, _take
+from benchmarks.common import Result, at_most
+from benchmarks.fetching import _take, studio
 
 CALLS, ROUNDS = 50, 5
 MODEL = "blackboxai/google/veo-3-fast"
@@ -47,25 +47,13 @@ def run() -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
         stack.callback(provider.shutdown)
         stack.callback(provider.gone.set)
-        sim_port = free_port()
-        url = f"http://127.0.0.1:{sim_port}"
-        stack.enter_context(_simulator(folder, sim_port))
-        env = {
-            "DATA_DIR": f"{folder}/data",
-            "PORT": str(free_port()),
-            "FAL_KEY": "bench:key",
-            "FIRST_POLL_S": "3600",
-            "FAL_QUEUE_URL": url,
-            "FAL_REST_URL": url,
-            "FAL_API_URL": url,
-            "FETCH_ALLOW": f"127.0.0.1:{sim_port}",
+        calls = {
             "BLACKBOX_API_KEY": "bench",
             "BLACKBOX_URL": f"http://127.0.0.1:{provider.server_port}",
             "BLACKBOX_MODELS": MODEL,
             "BLACKBOX_CALLS": str(CALLS),
         }
-        stack.enter_context(process("webhook_server.py", port=int(env["PORT"]), **env))
-        worker = stack.enter_context(process("-m", "backend", "worker", **env))
+        worker, env = studio(stack, folder, **calls)
         deps = _deps(env)
         _take(deps, 0)  # warms everybody up
         alone = _fetches(deps, 1)

@@ -23,21 +23,7 @@ GRACE_S = 0.5
 
 def run() -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        sim_port = free_port()
-        url = f"http://127.0.0.1:{sim_port}"
-        stack.enter_context(_simulator(folder, sim_port))
-        env = {
-            "DATA_DIR": f"{folder}/data",
-            "PORT": str(free_port()),
-            "FAL_KEY": "bench:key",
-            "FIRST_POLL_S": "3600",
-            "FAL_QUEUE_URL": url,
-            "FAL_REST_URL": url,
-            "FAL_API_URL": url,
-            "FETCH_ALLOW": f"127.0.0.1:{sim_port}",
-        }
-        stack.enter_context(process("webhook_server.py", port=int(env["PORT"]), **env))
-        worker = stack.enter_context(process("-m", "backend", "worker", **env))
+        worker, env = studio(stack, folder)
         deps = _deps(env)
         _take(deps, 0)  # warms everybody up
         before = _memory(worker.pid)
@@ -55,13 +41,29 @@ def run() -> list[Result]:
     ]
 
 
-def _simulator(folder: str, port: int) -> Any:
+def studio(stack: ExitStack, folder: str, **env: str) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+    """A simulated fal, a sidecar and a worker until the stack ends: the worker, and their settings."""
+    sim_port = free_port()
+    url = f"http://127.0.0.1:{sim_port}"
     code = (
         "from pathlib import Path; from backend.simulator.server import serve; "
         "from backend.simulator.config import SimulatorConfig as C; "
-        f"serve('127.0.0.1', {port}, C(data_dir=Path({folder!r})/'sim', pace=0.02, small=True, seed=1))"
+        f"serve('127.0.0.1', {sim_port}, C(data_dir=Path({folder!r})/'sim', pace=0.02, small=True, seed=1))"
     )
-    return process("-c", code, port=port)
+    stack.enter_context(process("-c", code, port=sim_port))
+    env = {
+        "DATA_DIR": f"{folder}/data",
+        "PORT": str(free_port()),
+        "FAL_KEY": "bench:key",
+        "FIRST_POLL_S": "3600",
+        "FAL_QUEUE_URL": url,
+        "FAL_REST_URL": url,
+        "FAL_API_URL": url,
+        "FETCH_ALLOW": f"127.0.0.1:{sim_port}",
+        **env,
+    }
+    stack.enter_context(process("webhook_server.py", port=int(env["PORT"]), **env))
+    return stack.enter_context(process("-m", "backend", "worker", **env)), env
 
 
 def _deps(env: dict[str, str]) -> Any:

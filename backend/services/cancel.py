@@ -10,6 +10,12 @@ from backend.services.deps import Deps
 from backend.services.poll import poll_job, ref_of
 from backend.store import jobs
 
+#: Where nobody has to be asked: was it charged, and what a person reads.
+ENDS_AT_ONCE = {
+    JobState.CREATED: ("no", "Nothing was sent."),
+    JobState.HELD: ("maybe", "It may have been accepted; a video that comes anyway is kept."),
+}
+
 
 def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """Ask for a job to be stopped; returns it as it is then.
@@ -26,7 +32,8 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         job = jobs.get(session, job_id)
         if not viewer.may_see(job.owner):
             raise NotFound("There is no take with that id.")
-        if job.state == JobState.CREATED:
+        if job.state in ENDS_AT_ONCE:
+            charged, said = ENDS_AT_ONCE[JobState(job.state)]
             return jobs.advance(
                 session,
                 job_id,
@@ -34,18 +41,7 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
                 at=now,
                 by=viewer.name,
                 cancel_requested_at=now,
-                error=_stopped(now.isoformat(), "no", "Nothing was sent."),
-            )
-        if job.state == JobState.HELD:
-            said = "It may have been accepted; a video that comes anyway is kept."
-            return jobs.advance(
-                session,
-                job_id,
-                JobEvent.CANCELLED,
-                at=now,
-                by=viewer.name,
-                cancel_requested_at=now,
-                error=_stopped(now.isoformat(), "maybe", said),
+                error=_stopped(now.isoformat(), charged, said),
             )
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
