@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,17 @@ def test_a_holder_that_falls_silent_loses_its_duty(world):
     assert not frozen.ask()
     second.give_up()
     frozen.give_up()
+
+
+@pytest.mark.parametrize(("lease_s", "silence_s"), [(3.0, 5.0), (5.0, 7.0), (30.0, 8.0)])
+def test_the_duty_of_a_frozen_host_moves_over_within_its_lease_and_five_seconds(world, lease_s, silence_s):
+    settings = world.deps.settings.model_copy(update={"lease_s": lease_s})
+    worker = distributed.Worker(replace(world.deps, settings=settings))
+    assert worker._duty.ask()
+    told = worker._duty._connection.scalar(text("SELECT current_setting('idle_session_timeout')"))
+    worker._duty.give_up()
+    assert told in (f"{silence_s:.0f}s", f"{silence_s * 1000:.0f}ms")
+    assert silence_s + distributed.ASK_EVERY_S <= lease_s + 5.0
 
 
 def test_many_who_ask_at_once_find_one_holder(world):
