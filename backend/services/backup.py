@@ -73,8 +73,12 @@ def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
         SettingsError: there is a database already, or no whole backup.
     """
     target = copies.path_of(deps.store)
-    if target.exists():
-        raise SettingsError(f"{target} is there already: stop everything, and move it away first.")
+    beside = [target.with_name(target.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    if there := [path.name for path in beside if path.exists()]:
+        raise SettingsError(
+            f"{' and '.join(there)} in {target.parent} is there already: stop everything, and move it away "
+            "first. What ends in -wal and -shm is a part of the old database: move it with it."
+        )
     if not (folder / DATABASE).is_file():
         raise SettingsError(f"{folder} holds no backup: there is no {DATABASE} in it.")
     try:

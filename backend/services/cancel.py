@@ -51,6 +51,13 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         return job
 
 
+def cancel_unsent(deps: Deps, claim: Claim) -> None:
+    """Stop a job that a person stopped while it was being sent, and that was provably not accepted."""
+    charged, said = ENDS_AT_ONCE[JobState.CREATED]
+    told = _stopped(deps.clock.now().isoformat(), charged, said)
+    record(deps, claim, JobEvent.CANCELLED, error=told)
+
+
 def cancel_at_provider(deps: Deps, claim: Claim) -> None:
     """Ask the provider to stop a job that it accepted, and record what it says.
 

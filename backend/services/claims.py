@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -28,6 +28,7 @@ class Claim:
     owner: str
     since_s: float  #: monotonic
     by: str = "worker"
+    begun_at: datetime | None = None  #: when it said that it would send, heard or not
 
 
 class Claims:
@@ -89,6 +90,7 @@ def record(
     event: JobEvent,
     *,
     due_in_s: float | None = None,
+    at: datetime | None = None,
     first: Callable[[Session], None] | None = None,
     **values: Any,
 ) -> Job:
@@ -100,7 +102,7 @@ def record(
     Raises:
         Outrun: the job was moved by somebody else, or the claim is lost.
     """
-    now = deps.clock.now()
+    now = at or deps.clock.now()
     if due_in_s is not None:
         values["due_at"] = now + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.states import JobEvent
+from backend.domain.errors import Outrun
+from backend.domain.states import TRANSITIONS, JobEvent
 from backend.models import Job
 from backend.providers.base import Errored, Finished
 from backend.services import spend
@@ -20,6 +21,8 @@ def apply(
     Raises:
         Outrun: the job is past that already.
     """
+    if job.state not in TRANSITIONS[_event(job, result)][0]:  # before a line of the ledger is written for it
+        raise Outrun(f"the job {job.id} is past that")
     if isinstance(result, Finished):
         apply_finished(session, job, result, at=at, by=by, **values)
     else:
@@ -62,11 +65,10 @@ def apply_errored(
     Raises:
         Outrun: the job is past failing.
     """
-    stopped = failed.cancelled and job.cancel_requested_at is not None
     cost = charged(failed)
     if cost == "maybe" and (values.get("request_id") or job.request_id):
         values.setdefault("due_at", at)  # the provider is asked what it billed
-    event = JobEvent.CANCELLED if stopped else JobEvent.ERRORED
+    event = _event(job, failed)
     jobs.move(
         session,
         job.id,
@@ -85,6 +87,13 @@ def apply_errored(
         **_billed(session, job, failed.billable_units, at),
         **values,
     )
+
+
+def _event(job: Job, result: Finished | Errored) -> JobEvent:
+    if isinstance(result, Finished):
+        return JobEvent.FINISHED
+    stopped = result.cancelled and job.cancel_requested_at is not None
+    return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
 
 
 def _revived(session: Session, job: Job, at: datetime) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def hold_unsent(deps: Deps, *, made_at: str | None = None) -> int:
     now, held = deps.clock.now(), 0
     with deps.store.begin() as session:
         locks.serialise(session, copies.WHICH)
+        if made_at is not None and copies.made_at(session) is None:
+            return 0  # another process was first; what is unsent now was asked for since
         for job in copies.unsent(session):
             held += _hold(deps, session, job, made_at)
         copies.settle(session, at=now)

@@ -9,7 +9,7 @@ from backend.domain import policy
 from backend.domain.errors import Outrun, StoreUnavailable
 from backend.domain.states import JobState
 from backend.services.bill import bill_job, wants_bill
-from backend.services.cancel import cancel_at_provider
+from backend.services.cancel import cancel_at_provider, cancel_unsent
 from backend.services.claims import Claim, Claims, defer
 from backend.services.deps import Deps
 from backend.services.fetch import fetch_video
@@ -48,6 +48,8 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
     """What there is to do for a job in this state."""
     job = claim.job
     match job.state:
+        case JobState.CREATED if job.cancel_requested_at is not None:  # while it was turned away
+            return cancel_unsent
         case JobState.CREATED:
             return submit_job
         case JobState.SUBMITTING:

@@ -26,6 +26,7 @@ from backend.services.claims import Claim, defer, error_of, record
 from backend.services.deps import Deps
 from backend.services.insist import insist
 from backend.store import jobs
+from backend.store.jobs import UNPAID_ENDS
 from backend.store.locks import serialise
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ WATCHED = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
     "you can keep waiting, send it again or give up."
 )
+#: What the history says of a breakdown of the provider's own, which passes as a rule.
+TURNED_AWAY = "turned away by a breakdown"
 CHARGED = "It may have been charged; this provider can't be asked again."
 NOT_ASKED = (
     "It is not sent again by itself, and this provider can't be asked: you can send it again, "
@@ -57,12 +60,14 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=False)
         return
+    claim.begun_at = deps.clock.now()
     try:
         job = record(
             deps,
             claim,
             JobEvent.SUBMIT_BEGUN,
             due_in_s=0,
+            at=claim.begun_at,
             first=_call_free(deps, claim.job),
             image_link=sent.link,
             image_links=sent.links,
@@ -178,6 +183,8 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
         return job
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
+        if job.state in UNPAID_ENDS and job.request_id is None:  # a video may come of it: ask for a while
+            urls |= {"due_at": now + timedelta(seconds=deps.settings.first_poll), "polls": 0}
         return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
     waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
     return jobs.advance(
@@ -198,7 +205,7 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
 
 def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) -> None:
     attempts = claim.job.attempts + 1
-    if error.tries is not None and attempts >= error.tries:
+    if error.tries is not None and _turned_away(deps, claim) + 1 >= error.tries:
         _refused(deps, claim, ProviderRefused(str(error), code=error.code, detail=error.detail))
         return
     wait_s = policy.backoff_s(attempts)
@@ -206,9 +213,17 @@ def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) ->
         wait_s = max(error.retry_after_s, min(wait_s, 1.0))
     told = error_of(deps, error, charged="no", next_step=AGAIN)
     if begun:
-        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts)
+        note = None if error.tries is None else f"{TURNED_AWAY} ({error.code})"
+        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts, note=note)
     else:
         defer(deps, claim, due_in_s=wait_s, error=told, attempts=attempts)
+
+
+def _turned_away(deps: Deps, claim: Claim) -> int:
+    """How often the provider broke down over this job; it may have waited for other reasons, too."""
+    with deps.store.read() as session:
+        notes = [line.note or "" for line in jobs.history(session, claim.job.id)]
+    return sum(note.startswith(TURNED_AWAY) for note in notes)
 
 
 def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
@@ -237,7 +252,9 @@ def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
     except Outrun:
         with deps.store.begin() as session:
             job = jobs.get(session, claim.job.id)
-            if job.state != JobState.HELD or job.version != begun + 1:
+            # Whoever holds a job notes which begin it was held for; one that never arrived may be another's.
+            ours = job.submitted_at == (claim.begun_at or claim.job.state_at)
+            if job.state != JobState.HELD or job.version != begun + 1 or not ours:
                 raise
             if (due_in_s := values.pop("due_in_s", None)) is not None:
                 values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)

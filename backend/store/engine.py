@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
@@ -107,7 +107,12 @@ class Store:
                 yield session
         else:
             with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
-                yield session
+                try:
+                    yield session
+                except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+                    if postgres.is_going(error) and not session.connection().invalidated:
+                        session.connection().invalidate(error)
+                    raise
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -140,20 +145,11 @@ class Store:
             with self.read() as session:
                 return statement.all(session, values)
         try:  # one statement needs no transaction around it, and no session
-            with self._idle() as connection:
-                return statement.ask(connection, self.engine.dialect, values)
+            with sqlite.driver_of(self.engine) as driver:
+                return statement.ask(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
             self._judge(error)
             raise
-
-    @contextmanager
-    def _idle(self) -> Iterator[Any]:
-        """A connection of the driver's own."""
-        connection = self.engine.raw_connection()
-        try:
-            yield connection.driver_connection
-        finally:
-            connection.close()
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:

@@ -27,8 +27,9 @@ CONNECT_TIMEOUT_S = 5
 RECYCLE_S = 1800
 #: How long to wait for another process that is migrating, in milliseconds.
 MIGRATION_WAIT_MS = 120_000
-#: Clocks that differ by more would let one host take over work that another has in hand, in seconds.
-CLOCKS_DIFFER_S = 60.0
+#: Clocks that differ by more would let one host take over work that another has in hand, in seconds: a
+#: claim that is alive has two thirds of a lease (15 s) left.
+CLOCKS_DIFFER_S = 5.0
 #: The key of the lock that the one who migrates holds; any number that nobody else uses.
 MIGRATION_LOCK = 0x0DA111E5
 
@@ -133,6 +134,11 @@ def is_unavailable(error: Exception) -> bool:
     if isinstance(error, OperationalError | InterfaceError | InternalError | ProgrammingError | PoolTimeout):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_going(error: DBAPIError) -> bool:
+    """Is the server one that can no longer be written to, so that the connection is of no use?"""
+    return getattr(error.orig, "sqlstate", None) in _GOING
 
 
 class _Watch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from backend.domain.states import JobState
@@ -16,7 +17,8 @@ def held_like(session: Session, job: Job, *, limit: int = 200) -> Sequence[Job]:
     return session.exec(
         select(Job)
         .where(Job.provider == job.provider, Job.model == job.model, Job.id != job.id)
-        .where(col(Job.request_id).is_(None), col(Job.state).in_(UNKNOWN), col(Job.submitted_at).is_not(None))
+        .where(col(Job.request_id).is_(None), col(Job.state).in_(UNKNOWN))
+        .where(or_(col(Job.state) == JobState.SUBMITTING, col(Job.submitted_at).is_not(None)))
         .order_by(col(Job.id).desc())
         .limit(limit)
     ).all()

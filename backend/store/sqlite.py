@@ -39,10 +39,26 @@ def reader(engine: Engine) -> Engine:
 @contextmanager
 def watching(engine: Engine) -> Iterator[Callable[[], object]]:
     """A question to ask often: its answer changes when another connection has committed."""
-    connection = engine.raw_connection()
+    with driver_of(engine) as driver:
+
+        def ask() -> object:
+            with _translated("PRAGMA data_version"):
+                return driver.execute("PRAGMA data_version").fetchone()[0]
+
+        yield ask
+
+
+@contextmanager
+def driver_of(engine: Engine) -> Iterator[Any]:
+    """A connection of the driver's own, for one statement at a time.
+
+    Raises:
+        OperationalError: the file can't be opened, as every other way to it says.
+    """
+    with _translated("connect"):
+        connection = engine.raw_connection()
     try:
-        cursor = connection.cursor()
-        yield lambda: cursor.execute("PRAGMA data_version").fetchone()[0]
+        yield connection.driver_connection
     finally:
         connection.close()
 
@@ -82,7 +98,14 @@ def _begin(connection: Connection) -> None:
     # Straight to the driver: this runs in every transaction, and needs none of the layers between.
     driver = connection.connection.driver_connection
     assert driver is not None
-    try:
+    with _translated("BEGIN"):
         driver.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _translated(statement: str) -> Iterator[None]:
+    """What the driver says where SQLAlchemy does not stand between: in SQLAlchemy's words."""
+    try:
+        yield
     except sqlite3.Error as error:
-        raise OperationalError("BEGIN", None, error) from error
+        raise OperationalError(statement, None, error) from error

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from backend.domain.errors import NotFound
 from backend.models import Job, Video
 from backend.store.locks import serialise
+from backend.store.rows import insert_row
 
 
 class File(NamedTuple):
@@ -26,8 +27,7 @@ def keep(session: Session, video: Video) -> Video:
     serialise(session, f"video:{video.sha256}")
     known = by_sha256(session, video.sha256)
     if known is None:
-        session.add(video)
-        session.flush()
+        insert_row(session, video)  # as a plain value: what a session had added, a second try would not
         return video
     return amend(
         session,

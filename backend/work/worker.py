@@ -70,6 +70,7 @@ class Worker(ABC):
 
     def run(self) -> None:
         """Work until SIGINT or SIGTERM; then finish or hand back what is in hand, within 8 s."""
+        # Never called off: a thread that nobody saw any more could keep the process from ending.
         leaves = threading.Timer(LEAVES_S, _leave_anyhow)
         leaves.daemon = True
 
@@ -85,7 +86,6 @@ class Worker(ABC):
             self.watch()
         finally:
             self.finish()
-            leaves.cancel()
 
     def start(self) -> None:
         """Start the clock: sweeps, heartbeats."""

@@ -1,0 +1,259 @@
+"""Two things in the order that hurts: a host cut off between two lines, a person between two looks."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+
+from backend.domain.errors import StoreUnavailable
+from backend.domain.states import JobEvent
+from backend.models import Fact, Job
+from backend.providers.base import Listed, Receipt
+from backend.providers.fal_webhook import read_body
+from backend.services import cancel, decide, receive, restored, spend, submit
+from backend.services.claims import Claim, record
+from backend.store import copies, facts, jobs, ledger, videos
+from backend.store.rows import insert
+from tests.world import ANA, World
+
+
+def cut_off(world: World, claim: Claim) -> None:
+    """The host that holds this is not heard of for longer than its lease."""
+    with world.deps.store.begin() as session:
+        jobs.renew(session, [claim.owner], until=world.deps.clock.now() - timedelta(seconds=1))
+
+
+class LostBeforeCommit(Exception):
+    """The line breaks before the server has the COMMIT."""
+
+
+def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(world, monkeypatch):
+    """A's commit is lost on its way, B sends and nobody hears the answer; then A is back."""
+    real_record, real_begin, armed = submit.record, world.deps.store.begin, [True]
+
+    def marked(deps, claim, event, **values):
+        if event is JobEvent.SUBMIT_BEGUN and armed:
+            values["first"] = lambda session: session.info.update(begins=True)
+        return real_record(deps, claim, event, **values)
+
+    @contextmanager
+    def begin(**how):
+        try:
+            with real_begin(**how) as session:
+                yield session
+                if armed and session.info.get("begins"):
+                    armed.clear()
+                    raise LostBeforeCommit
+        except LostBeforeCommit:
+            (claim,) = world.claims.held()
+            cut_off(world, claim)
+            assert World(world.deps, world.sim).look(claim.job).state == "held"
+            raise StoreUnavailable("the connection was lost", unsure=True) from None
+
+    monkeypatch.setattr("backend.services.insist.FIRST_S", 0.0)
+    monkeypatch.setattr(submit, "record", marked)
+    monkeypatch.setattr(world.deps.store, "begin", begin)
+    job = world.look(world.ask("A dress [sim:lost-answer never]"))
+    world.hurry(job)
+    world.look(job)
+    assert len(world.ledger()["posts"]) == 1
+
+
+def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
+    job = world.ask()
+    with world.claims.take(job.id) as frozen:
+        record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        cut_off(world, frozen)
+        assert World(world.deps, world.sim).look(job).state == "held"
+        decide.give_up(world.deps, ANA, job.id)
+        submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
+    now = world.job(job)
+    assert (now.state, now.request_id) == ("cancelled", "late-id")
+    assert now.due_at is not None, "nobody would ever ask for its video"
+
+
+@contextmanager
+def listing(world: World, request_id: str, job: Job) -> Iterator[None]:
+    """The provider's records show this request, with this job's words."""
+    fal = world.deps.provider("fal")
+    shown = Listed(request_id=request_id, input=dict(job.payload), sent_at=world.deps.clock.now())
+    fal.listed = lambda model, since: [shown]
+    try:
+        yield
+    finally:
+        del fal.listed
+
+
+def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world):
+    held = world.look(world.ask("Same words [sim:proxy=502 never]"))  # it was not accepted
+    twin = world.ask("Same words [sim:proxy=502 never]")
+    with world.claims.take(twin.id) as claim:
+        begun = record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        with listing(world, "of-the-twin", begun):
+            world.hurry(held)
+            assert world.look(held).request_id is None
+        submit._accepted(world.deps, claim, Receipt("of-the-twin", "s", "r", "c"))
+    assert (world.job(twin).state, world.job(twin).request_id) == ("queued", "of-the-twin")
+
+
+def test_of_two_twins_whose_requests_are_out_neither_takes_the_other_s(world):
+    first, second = world.ask("Same words [sim:never]"), world.ask("Same words [sim:never]")
+    with world.claims.take(first.id) as one, world.claims.take(second.id) as two:
+        record(world.deps, one, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        begun = record(world.deps, two, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        cut_off(world, one)
+        other = World(world.deps, world.sim)
+        assert other.look(first).state == "held"
+        with listing(world, "second's", begun):
+            other.hurry(first)
+            other.look(first)
+        submit._accepted(world.deps, one, Receipt("first's", "s", "r", "c"))
+        submit._accepted(world.deps, two, Receipt("second's", "s", "r", "c"))
+    assert [world.job(job).request_id for job in (first, second)] == ["first's", "second's"]
+
+
+def test_a_copy_that_another_process_has_settled_is_left_alone(world, monkeypatch):
+    """Two start on a restored copy; the first serves already while the second still looks."""
+    now = world.deps.clock.now()
+    with world.deps.store.begin() as session:
+        facts.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
+    real, new = world.deps.store.begin, []
+
+    @contextmanager
+    def late(**how):
+        monkeypatch.setattr(world.deps.store, "begin", real)
+        restored.settle(world.deps)
+        new.append(world.ask("Asked for after the restore"))
+        with real(**how) as session:
+            yield session
+
+    monkeypatch.setattr(world.deps.store, "begin", late)
+    restored.settle(world.deps)
+    assert world.job(new[0]).state == "created"
+
+
+def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
+    """Its take is stored and was free; the first delivery comes after the poll has won."""
+    job = world.until(world.ask(), "stored")
+    with world.deps.store.begin() as session:
+        now = jobs.get(session, job.id)
+        jobs.amend(session, now, **spend.settle(session, now, 0.0, at=world.deps.clock.now()))
+    body = {
+        "request_id": job.request_id,
+        "gateway_request_id": job.request_id,
+        "status": "OK",
+        "payload": {"video": {"url": "https://x.example/a.mp4"}},
+    }
+    said = read_body(json.dumps(body).encode())
+    with world.deps.store.begin(shared=True) as session:
+        late = jobs.glance(session, job.id)
+        verdict = receive._apply(world.deps, session, late, said, job.request_id, by="webhook")
+    assert verdict == "no_effect"
+    with world.deps.store.read() as session:
+        assert ledger.counted(session, job.id) == 0
+
+
+def test_a_take_that_was_stopped_while_it_was_turned_away_is_not_sent_later(world, monkeypatch):
+    provider, job = world.deps.provider("fal"), world.ask("[sim:http=429 times=1 never]")
+    real = provider.submit
+
+    def stopped_meanwhile(*args, **kwargs):
+        cancel.cancel_job(world.deps, ANA, job.id)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(provider, "submit", stopped_meanwhile)
+    world.look(job)
+    monkeypatch.setattr(provider, "submit", real)
+    world.hurry(job)
+    ended = world.look(job)
+    assert (ended.state, ended.error["charged"]) == ("cancelled", "no")
+    assert world.ledger()["requests"] == []
+
+
+def test_waiting_for_other_reasons_uses_up_no_try_of_a_provider_that_breaks_down(world, monkeypatch):
+    """Six times too busy, then once broken: that is its first breakdown, and not the last try."""
+    job = world.ask("[sim:http=429 times=6]")
+    for _ in range(6):
+        world.look(job)
+        world.hurry(job)
+    monkeypatch.setattr(world.deps.provider("fal"), "submit", turned_away(world.deps.provider("fal").submit))
+    assert world.look(job).state == "created"
+    world.until(job, "stored")
+
+
+def turned_away(real: Callable[..., Any]) -> Callable[..., Any]:
+    """fal's own breakdown, once."""
+    from backend.domain import policy
+    from backend.domain.errors import ProviderUnsent
+
+    told: list[bool] = []
+
+    def submit_(*args: Any, **kwargs: Any) -> Any:
+        if told:
+            return real(*args, **kwargs)
+        told.append(True)
+        raise ProviderUnsent("broken", code="http_503", tries=policy.TURNED_AWAY_TRIES)
+
+    return submit_
+
+
+def first_save_dies(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first commit that says "stored" is refused by a full disk, or its line is cut."""
+    if kind == "sqlite":
+        armed: list[bool] = []
+        real: Callable[..., Any] = videos.keep
+
+        def keep(session, video):
+            if not armed:
+                armed.extend([True, True])
+            return real(session, video)
+
+        @event.listens_for(world.deps.store.engine, "commit")
+        def refuse(_connection):
+            if len(armed) == 2:
+                armed.pop()
+                raise OperationalError("COMMIT", None, Exception("database or disk is full"))
+
+        monkeypatch.setattr(videos, "keep", keep)
+        return
+    with world.deps.store.begin() as session:
+        session.execute(text("CREATE SEQUENCE once"))
+        session.execute(text(
+            "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF NEW.event = 'saved' "
+            "AND nextval('once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; "
+            "RETURN NULL; END $$ LANGUAGE plpgsql"
+        ))  # fmt: skip
+        session.execute(text(
+            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION die()"
+        ))  # fmt: skip
+
+
+def test_a_video_whose_first_commit_died_has_its_row(world, kind, monkeypatch):
+    first_save_dies(world, kind, monkeypatch)
+    job = world.until(world.ask(), "stored")
+    with world.deps.store.read() as session:
+        assert videos.get(session, job.video_id).sha256
+
+
+def test_a_connection_whose_server_only_reads_is_thrown_away(world, kind):
+    if kind == "sqlite":
+        pytest.skip("a file has no standby")
+    store, said = world.deps.store, []
+    store.engine.dispose()
+    with store.begin() as session:
+        session.connection().exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    for number in range(2):
+        try:
+            with store.begin(shared=True) as session:
+                insert(session, Fact, {"name": f"x{number}", "value": {}, "at": world.deps.clock.now()})
+            said.append("kept")
+        except StoreUnavailable as error:
+            said.append(error.why)
+    assert "read-only" in said[0]
+    assert said[1] == "kept"
