@@ -60,8 +60,9 @@ def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
         _figure("Due now", f"{numbers.due:,}", "wait for a look", False)
         missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
         _figure("Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, bool(missing))
-        low = numbers.free_bytes is not None and numbers.free_bytes < overview.LOW_DISK_BYTES
-        _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
+        if numbers.free_bytes is not None:  # a bucket doesn't tell, and has no end
+            low = numbers.free_bytes < overview.LOW_DISK_BYTES
+            _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
 
 
 def backlog(numbers: Numbers) -> list[dict[str, Any]]:
@@ -92,10 +93,9 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
 
 
 def work(kinds: Sequence[Kind]) -> None:
-    """What waits and what goes on, by kind of work."""
-    st.caption(
-        " · ".join(f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds)
-    )
+    """What waits and what goes on, by kind of work; a line breaks between kinds only."""
+    shown = [f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
+    st.caption(" · ".join(words.replace(" ", "\u00a0") for words in shown))
 
 
 def sweeps(found: Sequence[Sweep]) -> None:

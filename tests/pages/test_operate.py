@@ -175,3 +175,13 @@ def test_our_components_make_no_markup_from_data():
 def test_no_page_allows_html_from_text():
     for path in (ROOT / "pages").rglob("*.py"):
         assert "unsafe_allow_html" not in path.read_text()
+
+
+def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(visit, desk, monkeypatch):
+    def labels():
+        return [figure.label for figure in visit(OPERATIONS).metric]
+
+    assert "Free on disk" in labels()
+    # What a bucket answers; the pages' own storage is a folder here.
+    monkeypatch.setattr("backend.services.places.PlacedStorage.free_bytes", lambda self: None)
+    assert "Free on disk" not in labels()
