@@ -8,7 +8,7 @@ import streamlit as st
 
 from backend.domain.states import JobState
 from backend.models import Sweep
-from backend.services import overview
+from backend.services import overview, tally
 from backend.services.deps import Deps
 from backend.services.heartbeat import WorkerSign
 from backend.services.overview import Numbers
@@ -71,6 +71,7 @@ def backlog(numbers: Numbers) -> list[dict[str, Any]]:
         {
             "word": text.LOOKS[state].word, "icon": text.LOOKS[state].icon, "tone": text.LOOKS[state].tone,
             "means": text.LOOKS[state].means, "count": numbers.jobs.get(state, 0),
+            "shown": _many(numbers.jobs.get(state, 0)),
         }
         for state in JobState
     ]  # fmt: skip
@@ -120,6 +121,11 @@ def sweeps(found: Sequence[Sweep]) -> None:
 
 def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
     return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
+
+
+def _many(number: int) -> str:
+    """A number of takes; until a sweep has counted further, only so much is known."""
+    return f"{number:,}+" if number == tally.EXACT else f"{number:,}"
 
 
 def _figure(label: str, value: str, below: str, bad: bool) -> None:
