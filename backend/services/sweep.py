@@ -126,15 +126,15 @@ def _wake_forgotten(deps: Deps) -> int:
 def _find_missing(deps: Deps) -> int:
     """Look for the next stored files; one that is gone or of another size is fetched again."""
     now = deps.clock.now()
-    remote = bool(deps.storage.origins())
-    most = OBJECTS_AT_A_TIME if remote else FILES_AT_A_TIME
-    with deps.store.read() as session:
-        walk = facts.get(session, WALK)
-        last_id = walk.value["last_id"] if walk else ""
-        if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
-            return 0
-        batch = videos.files_after(session, last_id, limit=most)
     try:
+        remote = bool(deps.storage.origins())  # of a bucket whose keys this process never got: refused
+        most = OBJECTS_AT_A_TIME if remote else FILES_AT_A_TIME
+        with deps.store.read() as session:
+            walk = facts.get(session, WALK)
+            last_id = walk.value["last_id"] if walk else ""
+            if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
+                return 0
+            batch = videos.files_after(session, last_id, limit=most)
         gone = [file.id for file in batch if not file.missing and _is_gone(deps, file)]
     except MediaError as error:  # what can't be asked is not gone
         log.warning("stored files can't be looked for now", extra={"why": str(error)})

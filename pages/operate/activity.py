@@ -8,7 +8,7 @@ from backend.domain.states import MOVING, JobState
 from backend.services import library
 from backend.services.library import Take
 from backend.store.gallery import Filter
-from pages.ui import actions, cards, context, live, money
+from pages.ui import actions, cards, context, live, money, shell
 
 #: How many of each are shown; the rest stand in the gallery.
 SHOWN = 50
@@ -32,8 +32,15 @@ def draw_take(take: Take) -> None:
             st.caption(actions.TWICE)
 
 
-def draw_held(held: Sequence[Take]) -> None:
-    st.markdown(f"##### Waits for you · {len(held)}")
+def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
+    """A column's name and how many there are; where more wait than are shown, how many are shown."""
+    st.markdown(f"##### {title} · {shell.counted(of, library.COUNTED)}")
+    if of > len(takes):
+        st.caption(f"The newest {len(takes)} of them; all are in the gallery.")
+
+
+def draw_held(held: Sequence[Take], of: int) -> None:
+    draw_head("Waits for you", held, of=of)
     st.caption(
         "These may have been accepted and paid for, and nobody can tell from here. Nothing is sent again "
         "without you. A video that comes anyway is kept."
@@ -42,8 +49,8 @@ def draw_held(held: Sequence[Take]) -> None:
         draw_take(take)
 
 
-def draw_moving(moving: Sequence[Take]) -> None:
-    st.markdown(f"##### On its way · {len(moving)}")
+def draw_moving(moving: Sequence[Take], of: int) -> None:
+    draw_head("On its way", moving, of=of)
     for take in moving:
         draw_take(take)
 
@@ -63,14 +70,18 @@ def draw() -> None:
     context.show_notices()
     held = library.list_takes(deps, viewer, Filter(states={JobState.HELD}), limit=SHOWN).items
     moving = library.list_takes(deps, viewer, Filter(states=MOVING), limit=SHOWN).items
-    parts = [(draw_held, held), (draw_moving, moving)]
+    counts = library.count_open(deps)
+    parts = [
+        (draw_held, held, counts.get(JobState.HELD, 0)),
+        (draw_moving, moving, sum(counts.get(state, 0) for state in MOVING)),
+    ]
     money.figures(deps, viewer)
-    filled = [(part, takes) for part, takes in parts if takes]
+    filled = [(part, takes, max(of, len(takes))) for part, takes, of in parts if takes]
     if not filled:
         draw_nothing()
-    for column, (part, takes) in zip(st.columns(max(1, len(filled)), gap="large"), filled, strict=False):
+    for column, (part, takes, of) in zip(st.columns(max(1, len(filled)), gap="large"), filled, strict=False):
         with column:
-            part(takes)
+            part(takes, of)
 
 
 live.live(draw, watch=lambda: live.pulse(deps), moving=live.anything_moves(deps))

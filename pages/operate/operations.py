@@ -8,7 +8,7 @@ from pages.ui import components, context, inbox, money, shell, text, wellbeing
 deps = context.deps()
 now, numbers = deps.clock.now(), overview.numbers(deps)
 
-shell.banners(everything=True)
+shell.warnings()
 for paused in pause.current(deps):
     wellbeing.paused(paused, now)
 wellbeing.figures(deps, numbers, now)

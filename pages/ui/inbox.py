@@ -37,7 +37,7 @@ def draw(deps: Deps, counts: Mapping[str, int]) -> None:
         return
     verdict = st.pills(
         "Verdict", sorted(counts), key="verdict", label_visibility="collapsed",
-        format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]}",
+        format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]:,}",
     )  # fmt: skip
     found = overview.list_deliveries(deps, limit=PAGE, verdict=verdict)
     picked = st.dataframe(

@@ -15,9 +15,17 @@ _MARK = Path(__file__).with_name("mark.svg")
 
 def with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
     """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "1,000+"."""
-    shown = [f"{upto:,}+" if number >= upto else str(number) for number in (moving, held)]
-    parts = [title, *([shown[0]] if moving else []), *([f"{shown[1]} held"] if held else [])]
+    parts = [title]
+    if moving:
+        parts.append(counted(moving, upto))
+    if held:
+        parts.append(f"{counted(held, upto)} held")
     return " · ".join(parts)
+
+
+def counted(number: int, upto: int) -> str:
+    """A count that was made up to a limit: "7", "1,000+"."""
+    return f"{upto:,}+" if number >= upto else str(number)
 
 
 def brand() -> None:
@@ -32,12 +40,17 @@ def _banners() -> list[overview.Banner]:
     return overview.banners(context.deps())
 
 
-def banners(*, everything: bool = False) -> None:
-    """What is wrong now and what to do; warnings stand in full only where `everything` is wanted."""
+def banners() -> None:
+    """What is wrong now and what to do, over every page."""
     for banner in _banners():
         if banner.level == "error":
             st.error(text.plain(banner.says), title=text.plain(banner.title), icon=":material/error:")
-        elif everything:
+
+
+def warnings() -> None:
+    """What else is worth knowing, in full; other pages have its short form at the foot."""
+    for banner in _banners():
+        if banner.level == "warning":
             st.warning(text.plain(banner.says), title=text.plain(banner.title), icon=":material/warning:")
 
 

@@ -47,10 +47,10 @@ def size(number: float | None) -> str:
 def dollars(usd: float) -> str:
     """An amount; small ones keep the digits that matter.
 
-    >>> dollars(0.35), dollars(0.0045)
-    ('$0.35', '$0.0045')
+    >>> dollars(0.35), dollars(0.0045), dollars(10261.65)
+    ('$0.35', '$0.0045', '$10,261.65')
     """
-    return f"${usd:.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
+    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
 
 
 def ago(seconds: float | None) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from backend.domain.states import JobState
 from backend.models import Sweep
-from backend.services import overview
+from backend.services import overview, tally
 from backend.services.deps import Deps
 from backend.services.heartbeat import WorkerSign
 from backend.services.overview import Numbers
@@ -60,8 +60,9 @@ def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
         _figure("Due now", f"{numbers.due:,}", "wait for a look", False)
         missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
         _figure("Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, bool(missing))
-        low = numbers.free_bytes is not None and numbers.free_bytes < overview.LOW_DISK_BYTES
-        _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
+        if numbers.free_bytes is not None:  # a bucket doesn't tell, and has no end
+            low = numbers.free_bytes < overview.LOW_DISK_BYTES
+            _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
 
 
 def backlog(numbers: Numbers) -> list[dict[str, Any]]:
@@ -70,6 +71,7 @@ def backlog(numbers: Numbers) -> list[dict[str, Any]]:
         {
             "word": text.LOOKS[state].word, "icon": text.LOOKS[state].icon, "tone": text.LOOKS[state].tone,
             "means": text.LOOKS[state].means, "count": numbers.jobs.get(state, 0),
+            "shown": _many(numbers.jobs.get(state, 0)),
         }
         for state in JobState
     ]  # fmt: skip
@@ -92,10 +94,9 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
 
 
 def work(kinds: Sequence[Kind]) -> None:
-    """What waits and what goes on, by kind of work."""
-    st.caption(
-        " · ".join(f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds)
-    )
+    """What waits and what goes on, by kind of work; a line breaks between kinds only."""
+    shown = [f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
+    st.caption(" · ".join(words.replace(" ", "\u00a0") for words in shown))
 
 
 def sweeps(found: Sequence[Sweep]) -> None:
@@ -120,6 +121,11 @@ def sweeps(found: Sequence[Sweep]) -> None:
 
 def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
     return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
+
+
+def _many(number: int) -> str:
+    """A number of takes; until a sweep has counted further, only so much is known."""
+    return f"{number:,}+" if number == tally.EXACT else f"{number:,}"
 
 
 def _figure(label: str, value: str, below: str, bad: bool) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests import bucket, databases
 from tests.e2e.checker import ledger_of
 from tests.e2e.studio import ROOT, Studio, answers, eventually, free_port
 
@@ -47,6 +48,8 @@ class Visit:
     """One browser window of its own, and all that it asked for and complained about."""
 
     def __init__(self, browser: Browser, studio: Studio) -> None:
+        #: From where pages may load: the dashboard's own host, and a bucket's where there is one.
+        self.allowed: set[str] = set()
         self.origin = f"http://127.0.0.1:{studio.dashboard_port}"
         self.context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 1000})
         self.context.set_default_timeout(20_000)
@@ -86,7 +89,7 @@ class Visit:
     def close(self) -> None:
         """The person is gone. Nothing was fetched from elsewhere, and nothing went wrong on the page."""
         self.context.close()
-        assert self.hosts - {""} <= {urlsplit(self.origin).netloc}
+        assert self.hosts - {""} <= {urlsplit(self.origin).netloc, *self.allowed}
         assert self.complaints == []
 
     def _console(self, message: Any) -> None:
@@ -262,3 +265,93 @@ def test_text_photo_and_two_photos_go_to_three_differently_shaped_models(
     links = [request["input"][field] for field in SHAPES[model]]
     assert len(set(links)) == len(SHAPES[model])
     assert all(link.startswith(fal.url) for link in links)
+
+
+#: Have a page load a video; says which rule of the page's policy refused it.
+REFUSED = """src => new Promise(done => {
+    document.addEventListener("securitypolicyviolation", event => done(event.effectiveDirective));
+    const video = document.createElement("video");
+    video.addEventListener("error", () => setTimeout(() => done("no rule"), 1000));
+    video.src = src;
+    document.body.append(video);
+})"""
+
+
+@pytest.fixture
+def far(kind: str, fal: Any, tmp_path: Path) -> Iterator[Studio]:
+    """Dashboard, sidecar and worker, with a bucket on another origin in the place of the folder."""
+    server = bucket.server()
+    named = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": bucket.KEY}
+    url = f"s3://{server.new_bucket()}/takes"
+    made = Studio(tmp_path, fal.url, **named, AWS_SECRET_ACCESS_KEY=bucket.SECRET, STORAGE_URL=url)
+    made.sidecar()
+    made.worker()
+    made.dashboard()
+    yield made
+    made.close()
+
+
+def test_a_take_in_a_bucket_plays_in_the_gallery_and_on_its_page_under_the_pages_own_policy(far, visit):
+    """The link is of the dashboard's origin and sends on to the bucket's: the policy must allow both."""
+    job, endpoint = far.ask("Out of a bucket"), bucket.server().url
+    far.until(job, "stored")
+    eventually(lambda: far.rows("SELECT id FROM video WHERE preview_key IS NOT NULL"))
+    window = visit(far)
+    window.allowed = {urlsplit(endpoint).netloc}
+    page = window.open("/gallery")
+    card = page.get_by_test_id("take-card")
+    drawn = "async image => { await image.decode(); return image.naturalWidth }"
+    assert card.locator("img.poster").evaluate(drawn) > 100
+    card.hover()
+    preview = card.locator("video")
+    preview.wait_for()
+    while not preview.evaluate("video => video.readyState >= 2"):  # the test's own limit ends this
+        page.wait_for_timeout(100)
+    card.click()
+    video = page.get_by_test_id("player").locator("video")
+    video.wait_for()
+    video.evaluate("async video => { video.muted = true; await video.play() }")
+    while not video.evaluate("video => video.readyState >= 2 && video.currentTime > 0"):
+        page.wait_for_timeout(100)
+    assert video.evaluate("video => video.error") is None
+    assert any(got.url.startswith(endpoint) and got.status == 206 for got in window.media())
+    window.close()
+
+    # A control: the policy is at work. The same server by another name is another origin.
+    strange = visit(far)
+    page = strange.open(f"/take?take={job}")
+    other = endpoint.replace("127.0.0.1", "localhost")
+    assert page.evaluate(REFUSED, f"{other}/film.mp4") == "media-src"
+    assert any("Content Security Policy" in said for said in strange.complaints)
+
+
+def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(kind, make_studio, visit):
+    """Neither an error's insides nor a blank page; the same window goes on when the server is back."""
+    if kind == "sqlite":
+        pytest.skip("a file has no server to die")
+    server = databases.Server()
+    server.start()
+    try:
+        studio = make_studio(DATABASE_URL=server.fresh())
+        studio.dashboard()
+        window = visit(studio)
+        page = window.open("/gallery")
+        link = page.get_by_role("link", name=re.compile("Operations"))
+        expect(link).to_be_visible()
+
+        server.stop()
+        away = page.get_by_text("The database can't be used just now")
+        for path in ("/", "/gallery", "/take?take=none", "/operations", "/activity", "/style", "/models"):
+            window.open(path)
+            expect(away).to_have_count(1)
+            expect(page.get_by_text("Nothing is lost")).to_be_visible()
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            assert databases.PASSWORD not in page.content()
+
+        server.start()
+        window.open("/operations")
+        expect(link).to_be_visible()
+        expect(away).to_have_count(0)
+        window.close()
+    finally:
+        server.close()

@@ -175,3 +175,38 @@ def test_our_components_make_no_markup_from_data():
 def test_no_page_allows_html_from_text():
     for path in (ROOT / "pages").rglob("*.py"):
         assert "unsafe_allow_html" not in path.read_text()
+
+
+def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(visit, desk, monkeypatch):
+    def labels():
+        return [figure.label for figure in visit(OPERATIONS).metric]
+
+    assert "Free on disk" in labels()
+    # What a bucket answers; the pages' own storage is a folder here.
+    monkeypatch.setattr("backend.services.places.PlacedStorage.free_bytes", lambda self: None)
+    assert "Free on disk" not in labels()
+
+
+def test_what_is_wrong_is_said_once_on_a_page(visit, desk):
+    said = [str(error.value) for error in visit(OPERATIONS).error]
+    assert len([words for words in said if "backend worker" in words.replace("\\", "")]) == 1
+
+
+def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
+    for number in range(52):
+        desk.take("held", f"waits {number}")
+    app = visit(ACTIVITY)
+    assert "Waits for you · 52" in words(app)
+    assert "The newest 50 of them" in words(app)
+    assert len(shown(app, "standing")) == 50
+
+
+def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatch):
+    monkeypatch.setattr("backend.services.tally.EXACT", 2)  # no sweep has counted further
+    for state in ("held", "failed", "failed"):
+        desk.take(state)
+    bars, _ = shown(visit(OPERATIONS), "bars")
+    assert {row["word"]: row["shown"] for row in bars["rows"] if row["count"]} == {
+        "Held": "1",
+        "Failed": "2+",
+    }

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from backend.bootstrap import build_deps
-from backend.domain.errors import SettingsError, StorageFull
+from backend.domain.errors import SettingsError, StorageFull, StorageMisconfigured
 from backend.media.local import LocalStorage
-from backend.services import move, places
+from backend.services import move, places, sweep
 from backend.services.move import move_storage
 from backend.settings import load
 from backend.store.migrate import migrate
@@ -251,3 +251,23 @@ def test_control_a_move_that_compares_nothing_would_be_caught(
     monkeypatch.setattr(move, "carry", sizes_alone)
     with pytest.raises(AssertionError):
         test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, name)
+
+
+def test_a_process_that_never_got_the_buckets_keys_goes_on_sweeping(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not started again before the move, as it should have been: files wait, all else goes on."""
+    for setting in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(setting)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # nothing else gives it keys either
+    late = build_deps(load())
+    try:
+        move_storage(made[0], made[0].settings.storage, f"s3://{name}/films", told=quiet)
+        with pytest.raises(StorageMisconfigured):
+            late.storage.origins()
+
+        did = sweep.sweep(late, by="late", look=lambda: 7)
+
+        assert did["looks"] == 7
+    finally:
+        late.store.close()
