@@ -9,8 +9,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import Insert, Update, and_, bindparam, func, or_, update
-from sqlalchemy import insert as insert_into
+from sqlalchemy import Update, and_, bindparam, func, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -20,12 +19,11 @@ from backend.models import ASLEEP, History, Job
 from backend.store import ledger
 from backend.store.locks import row_lock, writes
 from backend.store.prepared import Prepared
-from backend.store.rows import insert, insert_row
+from backend.store.rows import insert, insert_row, with_line
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
 #: What says how a job was asked for is long, and of no use to what must be quick.
 _LONG = {"prompt", "sent_prompt", "style", "params", "payload", "images", "result"}
-_LINES = History.__table__  # type: ignore[attr-defined]
 #: What a line of history says besides whose it is.
 _LINE = ("event", "state", "at", "by", "note")
 _NAMES = tuple(column.key for column in _TABLE.columns if column.key not in _LONG)
@@ -228,15 +226,7 @@ def _move(event: JobEvent, names: frozenset[str], *, owned: bool, at_once: bool)
         statement = statement.where(table.c.claimed_by == bindparam("old_owner"))
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}
     statement = statement.values({**new, "version": table.c.version + 1})
-    return Prepared(_with_line(statement) if at_once else statement)
-
-
-def _with_line(statement: Update) -> Insert:
-    """An update of at most one job that writes a line of history if it changed one: as many rows as jobs."""
-    moved = statement.returning(_TABLE.c.id).cte("moved")
-    line = [_LINES.c[name] for name in _LINE]
-    said = [bindparam(f"line_{column.name}", type_=column.type) for column in line]
-    return insert_into(_LINES).from_select(["job_id", *_LINE], columns(moved.c.id, *said))
+    return Prepared(with_line(statement, table.c.id, "job_id", History, _LINE) if at_once else statement)
 
 
 def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:

@@ -5,26 +5,22 @@ it, rows that are read in order to be written are locked (`locks.py`), and sums 
 their name. Readers see one snapshot from begin to end, as they do on SQLite.
 """
 
-import select
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-import psycopg
-from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     InternalError,
-    InvalidatePoolError,
     OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
+
+from backend.store import resting
 
 #: Longer than any statement of ours takes with a million jobs; a stuck one must not hold a page for ever.
 STATEMENT_TIMEOUT_MS = 30_000
@@ -37,8 +33,6 @@ IDLE_IN_TRANSACTION_MS = 4_000
 CONNECT_TIMEOUT_S = 5
 #: A connection older than this is replaced, in seconds: behind a name that moved, or a proxy that forgets.
 RECYCLE_S = 1800
-#: A connection that was used so lately, and is silent, is used again without asking whether it lives.
-BELIEVED_S = 1.0
 #: How long to wait for another process that is migrating, in milliseconds.
 MIGRATION_WAIT_MS = 120_000
 #: Clocks that differ by more would let one host take over work that another has in hand, in seconds.
@@ -84,8 +78,7 @@ def make_engine(url: str, **common: Any) -> Engine:
         **common,
     )
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "checkin", _laid_by)
-    event.listen(engine, "checkout", partial(_look_at, engine.dialect))
+    resting.watch(engine)
     event.listen(engine, "handle_error", _judge)
     return engine
 
@@ -186,33 +179,6 @@ def _configure(connection: Any, _record: Any) -> None:
         limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_MS)
         cursor.execute(_SESSION, [str(limit) for limit in limits])
     connection.autocommit = was
-
-
-def _laid_by(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info["laid_by"] = time.monotonic()
-
-
-def _look_at(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """Is a connection out of the pool still one? If not, the pool makes another, and so for all its others.
-
-    A server that went away has said so, or closed the connection: there is something to read. One that is
-    cut off says nothing, so whatever was idle for longer is asked, which costs a question each time.
-    """
-    laid_by = record.info.get("laid_by")
-    if laid_by is None:
-        return  # it was made just now
-    if time.monotonic() - laid_by < BELIEVED_S and not _has_something_to_say(connection):
-        return
-    try:
-        dialect.do_ping(connection)
-    except psycopg.Error as error:
-        raise InvalidatePoolError from error
-
-
-def _has_something_to_say(connection: Any) -> bool:
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _judge(context: ExceptionContext) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
-from backend.store import facts, locks, offers, postgres, tokens
+from backend.store import facts, locks, offers, postgres, resting, tokens
 from backend.store.engine import Store
 from backend.store.migrate import SCHEMA, check, migrate
 from tests import databases
@@ -229,7 +229,7 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 ):
     import signal
 
-    monkeypatch.setattr(postgres, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
     store = Store(server.fresh())
     keep(store, "x", 1)
     with store.watching() as ask:
@@ -254,7 +254,7 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
     server, tmp_path, monkeypatch, believed_s, asked
 ):
-    monkeypatch.setattr(postgres, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
     store = Store(server.fresh())
     with asked_of(store, tmp_path) as questions:
         keep(store, "x", 1)
@@ -266,9 +266,9 @@ def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
 def test_a_server_that_went_away_in_silence_is_found_out_by_asking(server, monkeypatch):
     """Nothing is there to be read when the network is cut: as if the look at the connection saw nothing."""
     store = Store(server.fresh())
-    monkeypatch.setattr(postgres, "_has_something_to_say", lambda connection: False)
+    monkeypatch.setattr(resting, "_has_something_to_say", lambda connection: False)
     for believed_s in (0.0, 3600.0):
-        monkeypatch.setattr(postgres, "BELIEVED_S", believed_s)
+        monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
         keep(store, "x", 1)
         server.stop()
         server.start()
