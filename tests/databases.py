@@ -208,3 +208,17 @@ def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@contextmanager
+def asked_of(store: Store, folder: Path) -> Iterator[list[str]]:
+    """What the server is asked over the one connection of a store: a line for each time it is waited for."""
+    questions: list[str] = []
+    with store.engine.connect() as connection:
+        wire = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
+    with (folder / "wire").open("w+") as trace:
+        wire.trace(trace.fileno())
+        yield questions
+        wire.untrace()
+        trace.seek(0)
+        questions += [line.strip() for line in trace if "\tQuery\t" in line or "\tSync" in line]

@@ -9,6 +9,7 @@ looked at in its row; where that could go on for long, the search is led by the 
 """
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -144,7 +145,7 @@ class Finding:
     def _keys(self) -> list[list[str]]:
         """Groups of keys, one of each of which a take must have."""
         owner, model = self._wanted.owner, self._wanted.model
-        keys = self._words()
+        keys = list(self._words)
         if owner is not None and model is not None:
             keys.append([mark("b", owner, model)])
         elif owner is not None and not keys:
@@ -153,6 +154,7 @@ class Finding:
             keys.append([mark("m", model)])
         return keys
 
+    @cached_property
     def _words(self) -> list[list[str]]:
         """A group for each word; an owner's words have keys of their own.
 

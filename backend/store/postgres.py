@@ -11,8 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from backend.store import resting
 
 #: Longer than any statement of ours takes with a million jobs; a stuck one must not hold a page for ever.
 STATEMENT_TIMEOUT_MS = 30_000
@@ -64,7 +72,6 @@ def make_engine(url: str, **common: Any) -> Engine:
     """An engine for a server's database. Connects to nothing."""
     engine = create_engine(
         url,
-        pool_pre_ping=True,
         pool_recycle=RECYCLE_S,
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
@@ -72,6 +79,7 @@ def make_engine(url: str, **common: Any) -> Engine:
         **common,
     )
     event.listen(engine, "connect", _configure)
+    resting.watch(engine)
     event.listen(engine, "handle_error", _judge)
     return engine
 

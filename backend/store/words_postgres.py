@@ -1,10 +1,10 @@
 """The index of words in PostgreSQL: a `tsvector` beside each take, under GIN.
 
 GIN gives takes in no order, so a common word must not be asked of it alone. The newest takes are walked
-first: a common word fills the page from them. How many were found there says how rare the word is, and so
-how far back the page can reach; entries hold keys for the times they were made in, at several widths, and
-GIN is asked for the words within these times, then within longer ones. Only for the rarest it is asked
-without.
+first (of a rare state, the newest in that state): a common word fills the page from them. How many were
+found there says how rare the word is, and so how far back the page can reach; entries hold keys for the
+times they were made in, at several widths, and GIN is asked for the words within these times, then within
+longer ones. Only for the rarest it is asked without.
 
 The keys are put in as they are (`array_to_tsvector`); PostgreSQL's own parser and dictionaries are not used.
 
@@ -40,10 +40,20 @@ _PUT = text(
     "INSERT INTO take_words (job_id, words) VALUES (:job_id, array_to_tsvector(:keys))"
     " ON CONFLICT (job_id) DO UPDATE SET words = excluded.words"
 )
+_NEXT = """
+SELECT job_id, words FROM take_words WHERE job_id > :after AND job_id < :before
+ORDER BY job_id {order} LIMIT :walk
+"""
+#: The same for takes in rare states, by the index of states; what is not read yet counts as walked too.
+_NEXT_RARE = """
+SELECT r.id AS job_id, w.words FROM (SELECT id FROM ({each}) AS every ORDER BY id {order} LIMIT :walk) AS r
+LEFT JOIN take_words w ON w.job_id = r.id
+"""
+_NEXT_OF_STATE = """
+(SELECT id FROM job WHERE state = :{state} AND id > :after AND id < :before ORDER BY id {order} LIMIT :walk)
+"""
 _WALK = """
-WITH walked AS MATERIALIZED (
-  SELECT job_id, words FROM take_words WHERE job_id > :after AND job_id < :before
-  ORDER BY job_id {order} LIMIT :walk)
+WITH walked AS MATERIALIZED ({next})
 SELECT (SELECT count(*) FROM walked), (SELECT min(job_id) FROM walked),
   (SELECT max(job_id) FROM walked), ARRAY(
   SELECT j.id FROM walked w JOIN job j ON j.id = w.job_id WHERE w.words @@ CAST(:query AS tsquery) {more}
@@ -70,6 +80,7 @@ class _Search:
     given: dict[str, Any]
     limit: int
     ascending: bool
+    rare: Sequence[str] = ()
 
     @property
     def length(self) -> int:
@@ -80,12 +91,22 @@ class _Search:
         order = "ASC" if self.ascending else "DESC"
         made = statement(sql.format(more=self.more, order=order), self.given)
         asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
-        return self.connection.execute(made, asked | ({"walk": self.length} if ":walk" in sql else {}))
+        if ":walk" in sql:
+            asked |= {"walk": self.length, **{f"rare_{n}": state for n, state in enumerate(self.rare)}}
+        return self.connection.execute(made, asked)
 
     def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""
-        walked, oldest, newest, found = self.run(_WALK, after=after, before=before, query=self.query).one()
+        row = self.run(_WALK.replace("{next}", self._next()), after=after, before=before, query=self.query)
+        walked, oldest, newest, found = row.one()
         return walked, oldest, newest, list(found)
+
+    def _next(self) -> str:
+        """The takes to walk."""
+        if not self.rare:
+            return _NEXT
+        each = (_NEXT_OF_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
+        return _NEXT_RARE.replace("{each}", " UNION ALL ".join(each))
 
     def ask(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
         """Which takes fit, by the index; within: keys of times, one of which must hold."""
@@ -126,10 +147,12 @@ def hits(
 ) -> list[str]:
     """Ids of takes between two ids that have one key of each group, in order.
 
-    rare: among the keys is one of a rare state. more, given: what else must hold for the row `j` of `job`.
+    rare: among the keys is one of a rare state; `given` has these `states`.
+    more, given: what else must hold for the row `j` of `job`.
     """
     query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
-    search = _Search(connection, query, more, given, limit, ascending)
+    states = given["states"] if rare else ()
+    search = _Search(connection, query, more, given, limit, ascending, rare=states)
     walked, oldest, newest, found = search.walk(after, before)
     if len(found) >= limit or walked < search.length:
         return found

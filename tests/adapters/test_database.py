@@ -11,10 +11,11 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
-from backend.store import facts, locks, offers, postgres, tokens
+from backend.store import facts, locks, offers, postgres, resting, tokens
 from backend.store.engine import Store
 from backend.store.migrate import SCHEMA, check, migrate
 from tests import databases
+from tests.databases import asked_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -223,10 +224,14 @@ def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(kind, url, store,
     frozen.close()
 
 
+@pytest.mark.parametrize("believed_s", [0.0, 3600.0], ids=["asked", "looked at"])
 @pytest.mark.parametrize("how", ["SIGINT", "SIGQUIT"])
-def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once(server, how):
+def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once(
+    server, monkeypatch, how, believed_s
+):
     import signal
 
+    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
     store = Store(server.fresh())
     keep(store, "x", 1)
     with store.watching() as ask:
@@ -244,6 +249,36 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
         again = ask()
         keep(store, "x", 4)
         assert ask() != again
+    store.close()
+
+
+@pytest.mark.parametrize(("believed_s", "asked"), [(0.0, True), (3600.0, False)])
+def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
+    server, tmp_path, monkeypatch, believed_s, asked
+):
+    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
+    store = Store(server.fresh())
+    with asked_of(store, tmp_path) as questions:
+        keep(store, "x", 1)
+    assert len(questions) >= 3
+    assert ('";"' in questions[0]) == asked
+    store.close()
+
+
+def test_a_server_that_went_away_in_silence_is_found_out_by_asking(server, monkeypatch):
+    """Nothing is there to be read when the network is cut: as if the look at the connection saw nothing."""
+    store = Store(server.fresh())
+    monkeypatch.setattr(resting, "_has_something_to_say", lambda connection: False)
+    for believed_s in (0.0, 3600.0):
+        monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
+        keep(store, "x", 1)
+        server.stop()
+        server.start()
+        if believed_s:  # control: neither looked at nor asked
+            with pytest.raises(StoreUnavailable):
+                keep(store, "x", 2)
+        else:
+            assert keep(store, "x", 2).value == {"value": 2}
     store.close()
 
 

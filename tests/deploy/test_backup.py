@@ -202,3 +202,29 @@ def databases_copy(source: str, target: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (names[0],)
         )
         admin.execute(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]} STRATEGY file_copy")
+
+
+def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_is_moved_too(
+    studio, make_studio, tmp_path
+):
+    """SQLite would replay that log into the copy: takes that were paid for since would look unsent."""
+    waiting = studio.ask("Waits while the backup is made, and is sent after it")
+    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
+    studio.worker()
+    studio.until(waiting, "stored", within_s=60)
+    studio.close_processes()  # killed: what is not folded into the database yet stays beside it
+    assert (studio.data / "dailies.db-wal").exists()
+    (studio.data / "dailies.db").rename(tmp_path / "moved-away.db")
+
+    refused = studio.cli("restore", str(tmp_path / "backup"))
+    assert refused.returncode != 0
+    assert "dailies.db-wal" in refused.stderr + refused.stdout
+
+    for name in ("dailies.db-wal", "dailies.db-shm"):
+        (studio.data / name).rename(tmp_path / name)
+    done = studio.cli("restore", str(tmp_path / "backup"))
+    assert done.returncode == 0, done.stderr
+    studio.sidecar()
+    studio.worker()
+    studio.until(waiting, "stored", within_s=60)  # held, and found in the provider's records
+    assert posts(studio, waiting) == 1

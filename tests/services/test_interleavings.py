@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
@@ -17,7 +17,8 @@ from backend.providers.base import Listed, Receipt
 from backend.providers.fal_webhook import read_body
 from backend.services import cancel, decide, receive, restored, spend, submit
 from backend.services.claims import Claim, record
-from backend.store import copies, facts, jobs, ledger, videos
+from backend.store import copies, facts, jobs, ledger, tokens, videos
+from backend.store.engine import Store
 from backend.store.rows import insert
 from tests.world import ANA, World
 
@@ -257,3 +258,14 @@ def test_a_connection_whose_server_only_reads_is_thrown_away(world, kind):
             said.append(error.why)
     assert "read-only" in said[0]
     assert said[1] == "kept"
+
+
+def test_a_file_that_can_not_be_opened_is_our_error_wherever_it_is_asked(kind, tmp_path):
+    """Also where the driver is asked past SQLAlchemy: a token, and what a worker watches."""
+    if kind != "sqlite":
+        pytest.skip("about a file")
+    nowhere = Store(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+    with pytest.raises(StoreUnavailable):
+        tokens.known(nowhere, "abc")
+    with pytest.raises(SQLAlchemyError), nowhere.watching():
+        pass

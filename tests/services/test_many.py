@@ -10,7 +10,7 @@ from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.services import library, overview, spend, sweep, tally
 from backend.services.access import LOCAL
-from backend.store import counts, ledger, sums, videos, words, words_postgres, words_sqlite
+from backend.store import counts, gallery, ledger, sums, videos, words, words_postgres, words_sqlite
 from backend.store.gallery import Filter
 from backend.store.migrate import migrate
 from tests.services.client import ACCEPTED, WISH
@@ -246,6 +246,34 @@ def test_stretches_of_time_find_what_the_whole_index_finds(studio, kind, monkeyp
     assert [take.job.id for take in page.items] == right[:1]
     assert find(studio, typed) == right
     assert set(asked) == {True, False} or typed == "common"
+
+
+@pytest.mark.parametrize("states", [["held"], ["held", "failed"]], ids=" ".join)
+@pytest.mark.parametrize("walk", [1, 3, 100])
+def test_words_among_rare_takes_are_found_however_few_are_walked(studio, monkeypatch, states, walk):
+    """Some are not read since they got there, one not at all; the page begins and ends anywhere."""
+    made = []
+    for number in range(24):
+        said = f"dress {number}" if number % 3 else "coat"
+        made.append((studio.started(wish={**WISH, "prompt": said}), "held" if number % 2 else "failed"))
+    sweep.read_words(studio.deps)
+    for job_id, state in made[:20]:
+        ended = (JobEvent.UNANSWERED,) if state == "held" else (JobEvent.ACCEPTED, JobEvent.ERRORED)
+        studio.move(job_id, JobEvent.SUBMIT_BEGUN, *ended)
+        if job_id == made[15][0]:
+            sweep.read_words(studio.deps)
+    monkeypatch.setattr(words_postgres, "WALK", 0)
+    monkeypatch.setattr(words_postgres, "WALK_LEAST", walk)
+    fit = [job_id for number, (job_id, state) in enumerate(made[:20]) if number % 3 and state in states][::-1]
+    assert find(studio, "dress", states=states) == fit
+    wanted = Filter(text="dress", states=states)
+    for most in (1, 2, 5):
+        assert read(studio, _ids, wanted, most, before=fit[2]) == fit[3 : 3 + most]
+        assert read(studio, gallery.ids_after, wanted, than=fit[-3], limit=most) == fit[:-3][::-1][:most]
+
+
+def _ids(session, wanted, limit, *, before):
+    return [job.id for job, _ in gallery.page(session, wanted, limit=limit, before=before)]
 
 
 def test_one_persons_words_are_no_others(studio):

@@ -12,8 +12,25 @@ from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.services.claims import Claims, record
 from backend.store import jobs
+from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
 from tests.signing import signed
+
+# -- what a delivery costs --------------------------------------------------------------------
+
+
+def test_a_delivery_asks_the_server_eight_times(post, kind, tmp_path):
+    """BEGIN, the account, the job, copies, the move with its line, the task, the delivery, COMMIT."""
+    if kind == "sqlite":
+        pytest.skip("a file is not asked over a wire")
+    post.deliver(post.job())
+    job = post.job()
+
+    with databases.asked_of(post.deps.store, tmp_path) as questions:
+        assert verdict(post.deliver(job)) == "applied"
+
+    assert len(questions) == 8, questions
+
 
 # -- what a delivery does ---------------------------------------------------------------------
 
