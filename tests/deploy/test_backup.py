@@ -208,7 +208,7 @@ def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_i
     studio, make_studio, tmp_path
 ):
     """SQLite would replay that log into the copy: takes that were paid for since would look unsent."""
-    waiting = studio.ask("Waits while the backup is made, and is sent after it")
+    waiting = studio.ask("Sent after the backup, and its end stands in the log alone")
     assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
     studio.worker()
     studio.until(waiting, "stored", within_s=60)
