@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlmodel import Session
 
@@ -20,12 +21,15 @@ from backend.services import outcome
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.store import deliveries, facts, jobs
+from backend.store.engine import Store
 from backend.store.rows import new
 
 log = logging.getLogger(__name__)
 
 #: The fact that holds the only fal account whose deliveries are believed.
 ACCOUNT = "fal_user_id"
+#: The same, as this process has seen it committed: it never changes, and every delivery asks.
+_ACCOUNTS: WeakKeyDictionary[Store, str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def receive(
     said = read_body(body)
     now = deps.clock.now()
     with deps.store.begin(shared=True) as session:
-        _check_account(deps, session, signed.user_id)
+        account = _check_account(deps, session, signed.user_id)
         job = _job_of(session, job_id, said)
         delivery = new(
             Delivery,
@@ -75,6 +79,7 @@ def receive(
             last_at=now,
         )
         verdict = _take_in(deps, session, job, delivery, said, stale=signed.stale(now))
+    _ACCOUNTS[deps.store] = account  # now that it is committed
     log.info("delivery", extra={"job": job_id, "request": delivery.request_id, "verdict": verdict})
     return Received(verdict, job_id)
 
@@ -118,20 +123,21 @@ def _check_token(deps: Deps, job_id: str, token: str) -> None:
         raise DeliveryRefused("the token is not this job's")
 
 
-def _check_account(deps: Deps, session: Session, user_id: str) -> None:
-    """fal signs for all its customers: only one account's deliveries are ours.
+def _check_account(deps: Deps, session: Session, user_id: str) -> str:
+    """fal signs for all its customers: only one account's deliveries are ours; returns which.
 
-    Without a setting the first delivery that a job's token vouches for says which account that is.
+    Without a setting the first delivery that a job's token vouches for says which account that is, for good.
     """
-    pinned = deps.settings.fal_user_id
+    pinned = deps.settings.fal_user_id or _ACCOUNTS.get(deps.store)
     if not pinned:
         fact = facts.value_of(session, ACCOUNT) or facts.decide(session, ACCOUNT)
         if fact is None:
             facts.keep(session, ACCOUNT, {"user_id": user_id}, at=deps.clock.now())
-            return
-        pinned = fact["user_id"]
+            return user_id
+        pinned = str(fact["user_id"])
     if user_id != pinned:
         raise DeliveryRefused("it is another fal account's")
+    return pinned
 
 
 def _job_of(session: Session, job_id: str, said: Said) -> Job | None:

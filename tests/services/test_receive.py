@@ -19,8 +19,8 @@ from tests.signing import signed
 # -- what a delivery costs --------------------------------------------------------------------
 
 
-def test_a_delivery_asks_the_server_eight_times(post, kind, tmp_path):
-    """BEGIN, the account, the job, copies, the move with its line, the task, the delivery, COMMIT."""
+def test_a_delivery_asks_the_server_seven_times(post, kind, tmp_path):
+    """BEGIN, the job, copies, the move with its line, the task, the delivery, COMMIT."""
     if kind == "sqlite":
         pytest.skip("a file is not asked over a wire")
     post.deliver(post.job())
@@ -29,7 +29,7 @@ def test_a_delivery_asks_the_server_eight_times(post, kind, tmp_path):
     with databases.asked_of(post.deps.store, tmp_path) as questions:
         assert verdict(post.deliver(job)) == "applied"
 
-    assert len(questions) == 8, questions
+    assert len(questions) == 7, questions
 
 
 # -- what a delivery does ---------------------------------------------------------------------

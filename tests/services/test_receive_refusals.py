@@ -1,11 +1,13 @@
 """Deliveries that are not believed, or not read: refused, and nothing is stored."""
 
+import contextlib
 import dataclasses
 import gzip
 import json
 
 import pytest
 
+from backend.domain.errors import StoreUnavailable
 from backend.providers.fal_webhook import token_of
 from tests.services.receiving import MIB, SECRET, Post, ok, verdict
 from tests.signing import SECOND_KEY, signed
@@ -107,6 +109,26 @@ def test_the_account_is_learnt_from_the_first_delivery_that_a_token_vouches_for(
     assert post.deliver(second, user_id="stranger").status_code == 401
     assert post.now(second) == second
     assert verdict(post.deliver(second, user_id="ours")) == "applied"
+
+
+def test_an_account_whose_commit_failed_is_not_learnt(post, monkeypatch):
+    """What this process believes without asking is only what was committed."""
+    real = post.deps.store.begin
+
+    @contextlib.contextmanager
+    def full(**how):
+        with real(**how) as session:
+            yield session
+            raise StoreUnavailable("database or disk is full")
+
+    job = post.job()
+    monkeypatch.setattr(post.deps.store, "begin", full)
+    assert post.deliver(job, user_id="first").status_code == 503
+    monkeypatch.setattr(post.deps.store, "begin", real)
+
+    assert verdict(post.deliver(post.job(), user_id="ours")) == "applied"
+    assert post.account() == "ours"
+    assert post.deliver(post.job(), user_id="first").status_code == 401
 
 
 def test_a_set_account_is_the_only_one_from_the_start(post):
