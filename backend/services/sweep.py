@@ -5,6 +5,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -203,7 +204,8 @@ def remove_leftovers(deps: Deps) -> int:
     }
     removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
     for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*"), *folder.glob(f"{CARRIED}*")]:
-        if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
-            shutil.rmtree(left, ignore_errors=True)
-            removed += 1
+        with suppress(FileNotFoundError):  # it went by itself meanwhile
+            if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
+                shutil.rmtree(left, ignore_errors=True)
+                removed += 1
     return removed

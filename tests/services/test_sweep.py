@@ -9,7 +9,7 @@ import pytest
 from backend.domain.errors import StorageDown
 from backend.media.local import LocalStorage
 from backend.models import Job
-from backend.services import overview
+from backend.services import overview, sweep
 from backend.store import jobs
 from tests.world import World
 
@@ -166,3 +166,11 @@ def test_control_a_sweep_that_believes_an_empty_folder_would_be_caught(
     monkeypatch.setattr(LocalStorage, "keys", lambda storage, prefix="": iter(["a.mp4"]))
     with pytest.raises(AssertionError):
         test_a_folder_that_is_not_mounted_for_a_while_has_lost_no_file(world, "nothing")
+
+
+def test_an_upload_that_ends_while_a_sweep_looks_at_it_stops_no_sweep(world: World) -> None:
+    folder = world.deps.settings.parts_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "upload-gone").symlink_to(folder / "nowhere")  # listed, and not there when it is looked at
+
+    assert sweep.remove_leftovers(world.deps) == 0
