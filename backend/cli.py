@@ -12,7 +12,7 @@ from backend import logs
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
 from backend.services import access, places
-from backend.settings import Settings, load
+from backend.settings import Settings, checked, load
 from backend.store.migrate import migrate as upgrade
 
 app = typer.Typer(
@@ -100,7 +100,7 @@ def move_database(
     from backend.store.engine import Store
     from backend.store.move import move
 
-    old, new = (Store(Settings(database_url=url).database) for url in (source, target))
+    old, new = (Store(checked(database_url=url).database) for url in (source, target))
     try:
         rows = move(old, new, now=Clock().now, told=lambda line: typer.echo(line, err=True))
     finally:

@@ -6,6 +6,7 @@ A file that can't be used becomes an `Unread` in the place of the value, so that
 with every other setting at fault. No message holds what a file holds.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,12 @@ def kept_secret(path: Path) -> str:
 
     The content is written to a file of its own and linked into place: whoever links first wins,
     and nobody ever reads a half-written secret.
+
+    Raises:
+        OSError: it can't be read or made.
     """
+    if path.is_symlink() and not path.exists():  # nothing can be linked into its place
+        raise FileNotFoundError(errno.ENOENT, f"{path.name} in it is a link to nothing", str(path))
     while not path.exists():
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

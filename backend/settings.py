@@ -26,6 +26,8 @@ from backend.secret_files import SecretFiles, Unread, kept_secret
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
+#: What makes SQLite keep a database in memory.
+FORGETFUL = (":memory:", "mode=memory", "vfs=memdb")
 
 
 class Settings(BaseSettings):
@@ -155,7 +157,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
             )
-        if value.partition("?")[0] in ("sqlite:///", "sqlite:///:memory:"):
+        if value.partition("?")[0] == "sqlite:///" or any(word in value for word in FORGETFUL):
             raise ValueError("must name a file: a database in memory would lose every take")
         return value
 
@@ -232,11 +234,7 @@ def load(**given: Any) -> Settings:
     Raises:
         SettingsError: names every setting at fault, or says why the data folder can't be used.
     """
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        lines = [f"  {_name(item['loc'])}: {_reason(item)}" for item in error.errors(include_url=False)]
-        raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
+    settings = checked(**given)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
         key = settings.secret_key.get_secret_value() or kept_secret(settings.data_dir / "secret_key")
@@ -251,6 +249,19 @@ def load(**given: Any) -> Settings:
             "whole secret; restore it, or remove it (links and webhooks given out before then stop working)"
         )
     return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def checked(**given: Any) -> Settings:
+    """All settings, read and checked; nothing is made.
+
+    Raises:
+        SettingsError: names every setting at fault.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [f"  {_name(item['loc'])}: {_reason(item)}" for item in error.errors(include_url=False)]
+        raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
 
 
 def _checked_server(url: str) -> str:

@@ -73,6 +73,7 @@ LIBRARIES = {
 LIBRARY_DOORS = {
     "backend.work.distributed": {"procrastinate", "psycopg", "psycopg_pool"},
     "backend.store.queue_schema": {"procrastinate"},  # brings its tables along
+    "backend.media.s3_client": {"urllib3"},  # one of its errors comes through botocore as it is
     "backend.services.doctor": {"requests"},  # tries the public address from outside
     "backend.services.template": {"jinja2"},  # the prompt template's language
 }

@@ -35,7 +35,11 @@ def name(job_id: str, owner: str) -> str:
 
 def leftovers(folder: Path, job_id: str) -> list[Path]:
     """Parts of this job, largest first: the first one is the best to go on from."""
-    found = [(path.lstat().st_size, path) for path, job, _ in _parts(folder) if job == job_id]
+    found = []
+    for path, job, _ in _parts(folder):
+        with contextlib.suppress(FileNotFoundError):  # its runner ended meanwhile
+            if job == job_id:
+                found.append((path.lstat().st_size, path))
     return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import mimetypes
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from backend.media.storage import DRAFT_MAX_AGE_S, READ_PART, regular_size, vali
 GOOD_FOR_S, BAD_FOR_S = 30.0, 5.0
 #: What a check begins to upload and gives up again; no key looks like this.
 _CHECK_NAME = ".check"
+#: How everything is named that we keep.
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class S3Storage:
@@ -96,7 +99,7 @@ class S3Storage:
     def open(self, key: str) -> BinaryIO:
         """See `Storage`: the bytes as they come."""
         name = self._name(key)
-        with asking(self.bucket):
+        with asking(self.bucket, for_object=True):
             answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
         return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
 
@@ -153,18 +156,25 @@ class S3Storage:
         return None
 
     def tidy(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
-        """Abort uploads that a crash left unfinished; return how many."""
+        """Abort uploads that a crash left unfinished; return how many. Those of other tools stay."""
         removed, now = 0, datetime.now(UTC)
         with asking(self.bucket):
             pages = self._quick.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket.name, Prefix=self._start
             )
             for one in [one for page in pages for one in page.get("Uploads", [])]:
-                if (now - one["Initiated"]).total_seconds() >= older_than_s:
+                aged = (now - one["Initiated"]).total_seconds() >= older_than_s
+                if aged and self._is_ours(one["Key"]):
                     where = {"Bucket": self.bucket.name, "Key": one["Key"], "UploadId": one["UploadId"]}
                     self._quick.abort_multipart_upload(**where)
                     removed += 1
         return removed
+
+    def _is_ours(self, name: str) -> bool:
+        """Do we upload under such a name? Without a prefix other tools have theirs beside ours."""
+        key = name.removeprefix(self._start)
+        named = _SHA256.fullmatch(PurePosixPath(key).stem)
+        return key == _CHECK_NAME or (valid_key(key) and named is not None)
 
     def check(self) -> None:
         """See `Storage`: begins an upload and gives it up, which proves the right to write.
@@ -193,7 +203,7 @@ class S3Storage:
 
     def _head(self, name: str, client: Any) -> dict[str, Any] | None:
         """What the bucket knows of an object; None: there is none."""
-        with contextlib.suppress(FileNotFoundError), asking(self.bucket):
+        with contextlib.suppress(FileNotFoundError), asking(self.bucket, for_object=True):
             found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
             if "ContentLength" not in found:  # the line broke within the answer's head
                 raise StorageDown(f"The {self.bucket.shown} gave half an answer; it is asked again later.")

@@ -15,6 +15,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from urllib3.exceptions import HTTPError
 
 from backend.domain.errors import StorageDown, StorageMisconfigured
 from backend.media.s3_deadline import set_deadlines
@@ -92,18 +93,24 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
 
 
 @contextlib.contextmanager
-def asking(bucket: Bucket) -> Iterator[None]:
+def asking(bucket: Bucket, *, for_object: bool = False) -> Iterator[None]:
     """Whatever the library says in here, it says about our bucket.
 
+    for_object: it is asked for one object, which may not be there. A 404 to anything else comes from
+        somebody in between (a load balancer without a store behind it), and says nothing of our files.
+
     Raises:
-        FileNotFoundError: there is no such object.
+        FileNotFoundError: there is no such object (`for_object` alone).
         StorageMisconfigured: settings or rights are wrong; a person has to put that right.
         StorageDown: the bucket doesn't answer as it should now.
     """
     try:
         yield
     except ClientError as error:
-        raise meaning(bucket, error) from error
+        found = meaning(bucket, error)
+        if isinstance(found, FileNotFoundError) and not for_object:
+            found = StorageDown(f"The {bucket.shown} is not found at its address; it is tried again later.")
+        raise found from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StorageMisconfigured(
             f"There is no key for the {bucket.shown}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
@@ -113,7 +120,7 @@ def asking(bucket: Bucket) -> Iterator[None]:
             f"The {bucket.shown} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL and the "
             "network, or wait until it is back."
         ) from error
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, HTTPError, ValueError) as error:  # HTTPError: TLS that breaks in mid-body
         raise StorageDown(f"The {bucket.shown} can't be used ({type(error).__name__}).") from error
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.domain.errors import MediaError, SettingsError
+from backend.domain.errors import MediaError, SettingsError, StorageDown
 from backend.domain.place import storage_place
 from backend.media.storage import Storage
 from backend.services.carry import Altered, carry
@@ -45,13 +45,12 @@ def move_storage(deps: Deps, source: str, target: str, *, told: Callable[[str], 
         source, target = storage_place(source), storage_place(target)
     except ValueError as error:
         raise SettingsError(f"A place {error}.") from error
-    reached, was = _begin(deps, source, target)
-    fact: dict[str, Any] = {"from": source, "to": target, "was": was, "done": False}
+    fact = _begin(deps, source, target)
     move = _Move(deps, deps.open_storage(source), deps.open_storage(target), fact, told)
-    move.first_pass(reached)
+    move.first_pass()
     while move.pass_again():  # for what came to the old place meanwhile
         continue
-    _keep(deps, {**fact, "done": True, "reached": ""})
+    _keep(deps, {**fact, "done": True, "reached": "", "bad": []})
     return move.moved
 
 
@@ -63,15 +62,21 @@ class _Move:
     ) -> None:
         self._deps, self._old, self._new, self._fact, self._told = deps, old, new, fact, told
         self._seen: set[str] = set()
+        self._bad: set[str] = set()
         self.moved = Moved()
 
-    def first_pass(self, reached: str) -> None:
-        """Everything behind the key that an earlier run has come to, each compared by its hash."""
-        keys = sorted(key for key in self._old.keys() if key > reached)  # noqa: SIM118  storage is no dict
+    def first_pass(self) -> None:
+        """Everything behind the key that an earlier run has come to, each compared by its hash.
+
+        What that run found bad is read again: it may be whole by now, or else is told of by this run, too.
+        """
+        reached, bad = self._fact["reached"], set(self._fact["bad"])
+        keys = sorted(key for key in self._old.keys() if key > reached or key in bad)  # noqa: SIM118
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH]
             self._take(batch)
-            _keep(self._deps, {**self._fact, "reached": batch[-1]})
+            bad = (bad - set(batch)) | self._bad
+            _keep(self._deps, {**self._fact, "reached": max(reached, batch[-1]), "bad": sorted(bad)})
             self._told(f"{start + len(batch)} of {len(keys)} files, {self.moved.copied} copied")
 
     def pass_again(self) -> bool:
@@ -94,15 +99,18 @@ class _Move:
     def _one(self, key: str) -> int:
         try:
             return carry(self._old, self._new, key, self._deps.settings.parts_dir)
-        except FileNotFoundError:  # removed meanwhile, from both
-            return 0
+        except FileNotFoundError as error:
+            if self._old.size(key) is None:  # removed meanwhile, from both
+                return 0
+            raise StorageDown(f"{key} did not arrive; the same command goes on.") from error
         except Altered as error:
+            self._bad.add(key)
             self.moved.bad.append(str(error))
             return 0
 
 
-def _begin(deps: Deps, source: str, target: str) -> tuple[str, list[str]]:
-    """Write down that the move is on; returns how far an earlier run has come, and where files lay before.
+def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
+    """Write down that the move is on; returns the fact, with how far an earlier run has come.
 
     Raises:
         SettingsError: this can't be.
@@ -111,17 +119,17 @@ def _begin(deps: Deps, source: str, target: str) -> tuple[str, list[str]]:
         raise SettingsError("FROM and TO are the same place.")
     with deps.store.read() as session:
         before = facts.value_of(session, MOVE)
-    reached, was = "", list[str]()
     if before is not None and (before["from"], before["to"]) == (source, target) and not before["done"]:
-        reached, was = before["reached"], before["was"]
+        fact = {"bad": [], **before}
     else:
         was = _checked(deps, source, target, before)
+        fact = {"from": source, "to": target, "was": was, "done": False, "reached": "", "bad": []}
     try:
         deps.open_storage(target).check()
     except MediaError as error:
         raise SettingsError(f"TO can't be used: {error}") from error
-    _keep(deps, {"from": source, "to": target, "was": was, "done": False, "reached": reached})
-    return reached, was
+    _keep(deps, fact)
+    return fact
 
 
 def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None) -> list[str]:

@@ -1,16 +1,19 @@
 """Photos: taken in, kept once, and handed to the provider when a job needs them."""
 
+import contextlib
 import logging
+import shutil
 import tempfile
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from backend.domain.errors import NotFound, NotNow, ProviderRefused, ProviderUnsent
+from backend.domain.errors import MediaError, NotFound, NotNow, ProviderRefused, ProviderUnsent
 from backend.media import probe
+from backend.media.part import own_disk
 from backend.media.photo import clean_photo
 from backend.models import Job, Upload
 from backend.providers import catalog_photos
@@ -39,9 +42,8 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
         TooLarge: more bytes than are taken.
         StorageFull: our storage will not take it now.
     """
-    deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=deps.settings.parts_dir) as folder:
-        photo = clean_photo(source, Path(folder) / "photo.part")
+    with _own_folder(deps) as folder:
+        photo = clean_photo(source, folder / "photo.part")
         key = f"uploads/{photo.sha256}.{photo.extension}"
         deps.storage.place(photo.path, key)
     upload = Upload(
@@ -72,9 +74,8 @@ def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
     take = library.get_take(deps, viewer, job_id)
     if take.video is None or take.video.missing_at is not None:
         raise NotNow("This take has no video to take a picture from.")
-    deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=deps.settings.parts_dir) as folder:
-        picture = Path(folder) / "frame.png"
+    with _own_folder(deps) as folder:
+        picture = folder / "frame.png"
         try:
             with local_file(deps, take.video.key) as source:
                 probe.save_frame(source, picture, last=last)
@@ -82,6 +83,19 @@ def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
             raise NotNow("Its file is not here now; it is being fetched again.") from None
         name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
         return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
+
+
+@contextlib.contextmanager
+def _own_folder(deps: Deps) -> Iterator[Path]:
+    """A folder for one photo's way in; the sweep removes what a killed process left."""
+    parts = deps.settings.parts_dir
+    with own_disk():
+        parts.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="upload-", dir=parts))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
@@ -212,9 +226,10 @@ def _content(deps: Deps, upload: Upload) -> bytes:
     try:
         with deps.storage.open(upload.key) as file:
             return file.read()
-    except OSError as error:
+    except (OSError, MediaError) as error:  # not there, or our bucket is away: that may pass
+        why = f": {error}" if isinstance(error, MediaError) else "."
         raise ProviderUnsent(
-            f"The photo {upload.file_name!r} can't be read from our storage.", code="photo_missing"
+            f"The photo {upload.file_name!r} can't be read from our storage{why}", code="photo_missing"
         ) from error
 
 

@@ -14,15 +14,16 @@ from typing import BinaryIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.clock import Clock
-from backend.domain.errors import StoreUnavailable
+from backend.domain.errors import StorageDown, StoreUnavailable
 from backend.media.storage import Storage
-from backend.services.carry import carry
+from backend.services.carry import Altered, carry
 from backend.services.deps import Deps
 from backend.store import facts
 from backend.store.engine import Store
 
-#: The fact: {"from": URL, "to": URL, "was": [URL], "done": bool, "reached": key}. was: where files lay
-#: before that; settings that still name such a place mean the newest one.
+#: The fact: {"from": URL, "to": URL, "was": [URL], "done": bool, "reached": key, "bad": [key]}.
+#: was: where files lay before that; settings that still name such a place mean the newest one.
+#: bad: what stayed behind so far.
 MOVE = "storage_move"
 #: Readers ask this often whether a move has begun or ended; who finds nothing asks at once.
 BELIEVED_S = 1.0
@@ -57,11 +58,13 @@ class PlacedStorage:
         now = self._clock.monotonic()
         if fresh or now - self._seen_at >= BELIEVED_S:
             try:
-                self._seen = self._read()
+                seen = self._seen = self._read()
             except (StoreUnavailable, SQLAlchemyError):
                 if fresh:
                     raise
+                seen = self._seen
             self._seen_at = now
+            return seen  # what another thread has seen meanwhile may be older
         return self._seen
 
     def place(self, part: Path, key: str) -> None:
@@ -76,7 +79,13 @@ class PlacedStorage:
         self._at(places.current).place(part, key)
         after = self.places(fresh=True)
         if after.current != places.current:
-            carry(self._at(places.current), self._at(after.current), key, self._parts)
+            self._carry(places.current, after.current, key)
+
+    def _carry(self, source: str, target: str, key: str) -> None:
+        try:
+            carry(self._at(source), self._at(target), key, self._parts)
+        except Altered as error:
+            raise StorageDown(f"{error}; it is brought again later.") from error
 
     def path(self, key: str) -> Path | None:
         """See `Storage`."""

@@ -3,7 +3,7 @@
 import logging
 
 from backend.domain import policy
-from backend.domain.errors import MediaError, StorageDown
+from backend.domain.errors import MediaError, StorageFull
 from backend.media import parts, probe
 from backend.services.claims import Claim, defer
 from backend.services.deps import Deps
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 #: After this many failures a video goes without a preview; its poster is shown instead.
 TRIES = 3
-#: A bucket that is down is no failure of the video: looked for again after this.
+#: A bucket that is down or a disk that is full is no failure of the video: looked for again after this.
 DOWN_S = 60.0
 
 
@@ -34,7 +34,7 @@ def make_preview(deps: Deps, claim: Claim) -> None:
         deps.storage.place(part, key)
     except FileNotFoundError:  # the sweep will find that, too
         defer(deps, claim, due_in_s=None)
-    except StorageDown as error:
+    except StorageFull as error:
         log.warning("no preview yet", extra={"job": claim.job.id, "why": str(error)})
         defer(deps, claim, due_in_s=DOWN_S)
     except MediaError as error:

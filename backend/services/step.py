@@ -6,18 +6,19 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain import policy
-from backend.domain.errors import Outrun, StoreUnavailable
+from backend.domain.errors import MediaError, Outrun, StoreUnavailable
 from backend.domain.states import JobState
+from backend.models import Video
 from backend.services.bill import bill_job, wants_bill
 from backend.services.cancel import cancel_at_provider, cancel_unsent
-from backend.services.claims import Claim, Claims, defer
+from backend.services.claims import Claim, Claims, defer, error_of
 from backend.services.deps import Deps
 from backend.services.fetch import fetch_video
 from backend.services.poll import poll_job
 from backend.services.preview import make_preview
 from backend.services.search import search_job
 from backend.services.submit import submit_job, submitting_overdue
-from backend.store import videos
+from backend.store import jobs, videos
 from backend.store.queue import FETCHING
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,31 @@ def _tend(deps: Deps, claim: Claim) -> None:
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
     if video.missing_at is not None:
-        fetch_video(deps, claim)
+        _bring_back(deps, claim, video)
     elif wants_bill(claim.job):
         bill_job(deps, claim)
     else:
         make_preview(deps, claim)
+
+
+def _bring_back(deps: Deps, claim: Claim, video: Video) -> None:
+    """A file that is there again needs no fetch: its folder or bucket was away. Any other is fetched."""
+    try:
+        there = deps.storage.size(video.key) == video.size_bytes
+    except MediaError as error:
+        attempts = claim.job.attempts + 1
+        told = error_of(deps, error, charged="yes", next_step="Our storage is asked again by itself.")
+        defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=told)
+        return
+    if not there:
+        fetch_video(deps, claim)
+        return
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        videos.amend(session, video.id, missing_at=None)
+        amended = jobs.amend(session, claim.job, owner=claim.owner, due_at=now, attempts=0, error=None)
+    claim.job = amended  # now that it is committed
+    log.info("a missing file is there again", extra={"job": claim.job.id, "video": video.id})
 
 
 def _nothing(deps: Deps, claim: Claim) -> None:

@@ -4,11 +4,12 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from backend.domain.errors import MediaError
+from backend.domain.errors import MediaError, StorageDown
 from backend.domain.states import JobState
 from backend.media import parts
 from backend.services import tally
@@ -135,8 +136,8 @@ def _find_missing(deps: Deps) -> int:
             if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
                 return 0
             batch = videos.files_after(session, last_id, limit=most)
-        gone = [file.id for file in batch if not file.missing and _is_gone(deps, file)]
-    except MediaError as error:  # what can't be asked is not gone
+        gone = _gone(deps, batch)
+    except (MediaError, OSError) as error:  # what can't be asked is not gone
         log.warning("stored files can't be looked for now", extra={"why": str(error)})
         return 0
     reached = batch[-1].id if len(batch) == most else ""
@@ -148,12 +149,21 @@ def _find_missing(deps: Deps) -> int:
     return len(gone)
 
 
-def _is_gone(deps: Deps, file: videos.File) -> bool:
-    """Is there no such file, or none of its size? What has another size makes room for the right one."""
-    size_bytes = deps.storage.size(file.key)
-    if size_bytes is not None and size_bytes != file.size_bytes:
-        deps.storage.remove(file.key)
-    return size_bytes != file.size_bytes
+def _gone(deps: Deps, batch: Sequence[videos.File]) -> list[str]:
+    """Whose file is not there, or none of its size. What has another size makes room for the right one.
+
+    Raises:
+        StorageDown: not one file is found in the whole place: it is away, rather than emptied.
+    """
+    sizes = [(file, deps.storage.size(file.key)) for file in batch if not file.missing]
+    odd = [(file, size_bytes) for file, size_bytes in sizes if size_bytes != file.size_bytes]
+    if odd and next(iter(deps.storage.keys()), None) is None:
+        # A folder that is not mounted looks like this, and an address at which another bucket answers.
+        raise StorageDown("Storage holds nothing at all: is its folder mounted, or its bucket the right one?")
+    for file, size_bytes in odd:
+        if size_bytes is not None:
+            deps.storage.remove(file.key)
+    return [file.id for file, _ in odd]
 
 
 def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
@@ -194,7 +204,8 @@ def remove_leftovers(deps: Deps) -> int:
     }
     removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
     for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*"), *folder.glob(f"{CARRIED}*")]:
-        if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
-            shutil.rmtree(left, ignore_errors=True)
-            removed += 1
+        with suppress(FileNotFoundError):  # it went by itself meanwhile
+            if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
+                shutil.rmtree(left, ignore_errors=True)
+                removed += 1
     return removed

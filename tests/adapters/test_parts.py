@@ -80,3 +80,18 @@ def test_an_id_that_is_no_plain_word_names_no_part(job: str, owner: str) -> None
 
 def test_a_part_is_named_after_its_job_and_owner() -> None:
     assert name("0199-aa", "worker_1") == "0199-aa.worker_1.part"
+
+
+def test_a_part_that_goes_while_leftovers_are_listed_is_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path.lstat
+
+    def late(path: Path) -> os.stat_result:
+        if path.name == "a.two.part":
+            path.unlink()  # its runner ended at this moment
+        return whole(path)
+
+    monkeypatch.setattr(Path, "lstat", late)
+
+    assert [path.name for path in leftovers(folder, "a")] == ["a.one.part"]

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+import urllib3.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured
@@ -313,6 +314,17 @@ def test_uploads_that_a_killed_process_left_are_tidied_away(line: Line) -> None:
     assert line.unfinished() == ["theirs/film.mp4"]
 
 
+def test_unfinished_uploads_of_other_tools_are_left_alone(line: Line) -> None:
+    """Without a prefix the whole bucket is listed."""
+    storage = line.open(line.server.url, prefix="")
+    for name in ("nightly/dump-of-another-tool.tar", "Reports 2026.pdf", POSTER, ".check"):
+        line.outside.create_multipart_upload(Bucket=line.name, Key=name)
+
+    assert storage.tidy(older_than_s=-3600) == 2
+
+    assert sorted(line.unfinished()) == ["Reports 2026.pdf", "nightly/dump-of-another-tool.tar"]
+
+
 def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line: Line, tmp_path: Path) -> None:
     line.storage.place(part(tmp_path, LARGE[:MIB]), key_of(LARGE[:MIB]))
     line.proxy.fault("half", *GET)
@@ -443,6 +455,33 @@ def test_an_address_where_something_else_answers_is_told(line: Line) -> None:
 
     with pytest.raises(MediaError):
         line.storage.check()
+
+
+@pytest.mark.parametrize("call", ["check", "tidy", "keys", "place", "remove"])
+def test_a_balancer_without_a_store_behind_it_is_trouble_that_may_pass(
+    line: Line, tmp_path: Path, call: str
+) -> None:
+    """A bare 404 means a missing object only where one object was asked for."""
+    answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    line.proxy.fault("say", "HTTP", times=99, answer=answer)
+    calls: dict[str, Callable[[], object]] = {
+        "check": line.storage.check,
+        "tidy": line.storage.tidy,
+        "keys": lambda: list(line.storage.keys()),
+        "place": lambda: line.storage.place(part(tmp_path), POSTER),
+        "remove": lambda: line.storage.remove(POSTER),
+    }
+
+    with pytest.raises(StorageDown, match="not found at its address"):
+        calls[call]()
+
+    with pytest.raises(FileNotFoundError):
+        line.storage.open(POSTER)
+
+
+def test_tls_that_breaks_in_the_middle_is_trouble_that_may_pass() -> None:
+    with pytest.raises(StorageDown), s3_client.asking(Bucket("films")):
+        raise urllib3.exceptions.SSLError("decryption failed or bad record mac")
 
 
 def test_a_check_leaves_nothing_and_is_believed_for_a_while(line: Line) -> None:

@@ -78,6 +78,7 @@ class Front:
             "listen 80 ": f"listen {self.address}:{self.plain} ",
             "listen 127.0.0.1:8081": f"listen 127.0.0.1:{self.watch}",
             "/var/log/nginx/dailies.log": f"{self.folder}/access.log",
+            "/var/log/nginx/dailies-error.log": f"{self.folder}/dailies-error.log",
         }.items():
             assert old in text, old
             text = text.replace(old, new)
@@ -157,6 +158,10 @@ class Front:
 
     def log(self) -> str:
         return (self.folder / "access.log").read_text()
+
+    def all_logs(self) -> str:
+        """Whatever it wrote anywhere."""
+        return "".join(path.read_text() for path in self.folder.glob("*.log"))
 
 
 class Answer:

@@ -1,13 +1,14 @@
 """The shipped nginx configuration in front of hosts that write down what reaches them."""
 
 import http.client
+import re
 import ssl
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Host, die
+from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, Host, die
 from tests.e2e.studio import eventually, free_port
 
 WEBHOOK = "/api/video/webhook/0190-a-job/token-that-no-log-may-show"
@@ -21,6 +22,24 @@ def test_nginx_finds_nothing_to_complain_about(nginx):
 
     assert checked.returncode == 0, checked.stderr
     assert "warn" not in checked.stderr
+
+
+def test_the_upstreams_of_compose_find_a_container_that_was_made_anew(nginx):
+    """As far as this nginx can tell, which is older than `resolve`."""
+    text = (DEPLOY / "nginx/compose/upstreams.conf").read_text()
+    servers = re.findall(r"^    server .*;$", text, re.MULTILINE)
+    assert len(servers) == 3
+    assert all(server.endswith(" resolve;") for server in servers)
+    assert text.count("\n    zone ") == 3
+    version = re.search(r"library/nginx:(\d+)\.(\d+)", (DEPLOY / "compose.yaml").read_text())
+    assert version
+    assert (int(version[1]), int(version[2])) >= (1, 28)
+
+    front = nginx()
+    here = re.sub(r"server \w+:", "server 127.0.0.1:", text.replace(" resolve;", ";"))
+    (front.folder / "dailies/upstreams.conf").write_text(here)
+    checked = front.check()
+    assert checked.returncode == 0, checked.stderr
 
 
 # -- nothing is asked for twice -----------------------------------------------------------------
@@ -219,14 +238,46 @@ def test_what_the_sidecar_does_not_serve_does_not_reach_it(nginx, host):
     assert [asked[1] for asked in behind.asked] == ["/healthz"]
 
 
+SIGNED = "/media/a.mp4?e=1&s=signature-that-no-log-may-show"
+
+
 def test_no_token_and_no_signature_stands_in_the_log(nginx, host):
     front = nginx(sidecars=[host("behind").place])
     front.call(HOOKS, "POST", WEBHOOK, b"{}")
-    front.call(HOOKS, "GET", "/media/a.mp4?e=1&s=signature-that-no-log-may-show")
+    front.call(HOOKS, "GET", SIGNED)
 
     eventually(lambda: "/media/a.mp4" in front.log())
     assert "/api/video/webhook/0190-a-job/-" in front.log()
-    assert "no-log-may-show" not in front.log()
+    assert "no-log-may-show" not in front.all_logs()
+
+
+def test_no_token_and_no_signature_stands_in_a_log_of_what_went_wrong(nginx, host):
+    dying = host("dying", die).place
+    _go_wrong(front := nginx(dashboards=[dying], sidecars=[dying]))
+
+    assert "no-log-may-show" not in front.all_logs()
+    assert " 502 " in front.log()
+    assert " 413 " in front.log()
+
+
+def test_the_control_an_error_log_as_usual_would_be_noticed(nginx, host):
+    dying = host("dying", die).place
+    _go_wrong(front := nginx(dashboards=[dying], sidecars=[dying], change={" emerg;": " error;"}))
+
+    for secret in ("token-that-no-log-may-show", "signature-that-no-log-may-show"):
+        assert secret in front.all_logs()
+
+
+def _go_wrong(front) -> None:
+    """Hosts that die with a request, and requests that are too large or come over plain HTTP."""
+    front.call(HOOKS, "POST", WEBHOOK, b"{}")
+    front.call(HOOKS, "POST", WEBHOOK, bytes(2 * MIB))
+    front.call(HOOKS, "GET", SIGNED)
+    front.call(DASHBOARD, "GET", f"/app/static{SIGNED}", headers=KNOWN)
+    line = http.client.HTTPConnection("127.0.0.1", front.plain, timeout=10)
+    line.request("POST", WEBHOOK, bytes(2 * MIB), {"Host": HOOKS})
+    line.close()
+    eventually(lambda: front.log().count("\n") == 4)
 
 
 def test_the_hosts_own_answer_comes_through_with_its_parts(nginx, host):

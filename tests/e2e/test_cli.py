@@ -39,6 +39,16 @@ def test_four_processes_migrate_a_fresh_database_at_once(studio):
     assert (again.returncode, again.stdout) == (0, processes[0].said())
 
 
+def test_a_database_that_is_no_url_is_told_of_in_one_message(studio):
+    for source, target in (
+        ("dailies.db", "postgresql+psycopg://u:p@h/n"),
+        ("sqlite:///x.db", "postgres://h/n"),
+    ):
+        done = studio.cli("move-database", source, target)
+        assert (done.returncode, TRACE in done.stderr) == (1, False)
+        assert "DATABASE_URL: must start with sqlite:///" in done.stderr
+
+
 def test_the_secret_key_is_made_once_and_only_its_owner_may_read_it(make_studio):
     studio = make_studio(SECRET_KEY=None)
     processes = [studio.run(f"migrate-{n}", "-m", "backend", "migrate") for n in range(3)]

@@ -29,6 +29,9 @@ from tests.proxy import Proxy
 from tests.services.client import picture
 from tests.world import ANA, World
 
+#: What a load balancer says that has no store behind it.
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 
 class Place:
     """This test's bucket, and the line to it."""
@@ -174,6 +177,18 @@ def test_a_bucket_that_is_away_is_no_loss_and_stops_no_sweep(world: World, place
     assert did["looks"] >= 1
     assert world.take(job).video.missing_at is None
     assert world.job(other).state == "queued"
+
+
+def test_a_balancer_that_knows_no_bucket_at_the_moment_makes_no_file_missing(
+    world: World, place: Place
+) -> None:
+    """Its bare 404 says of a file what the bucket itself would say of one that is gone."""
+    job = world.until(world.ask("A calm sea [sim:never]"), "stored")
+    place.proxy.fault("say", "HTTP", times=10_000, answer=NOT_FOUND)
+
+    assert "missing_files" not in world.sweep()
+
+    assert world.take(job).video.missing_at is None
 
 
 def test_a_take_waits_for_a_bucket_that_is_away_and_is_stored_when_it_is_back(
@@ -329,6 +344,7 @@ def test_control_silence_taken_for_a_loss_would_be_caught(
             return None
 
     monkeypatch.setattr(S3Storage, "size", careless)
+    monkeypatch.setattr(S3Storage, "keys", lambda *_: iter(["a.mp4"]))  # nor is the bucket itself looked at
     with pytest.raises(AssertionError):
         test_a_bucket_that_is_away_is_no_loss_and_stops_no_sweep(world, place)
 

@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.bootstrap import build_deps
-from backend.domain.errors import SettingsError, StorageFull, StorageMisconfigured
+from backend.domain.errors import SettingsError, StorageDown, StorageFull, StorageMisconfigured
 from backend.media.local import LocalStorage
 from backend.services import move, places, sweep
 from backend.services.move import move_storage
@@ -271,3 +272,74 @@ def test_a_process_that_never_got_the_buckets_keys_goes_on_sweeping(
         assert did["looks"] == 7
     finally:
         late.store.close()
+
+
+class Forgetful(LocalStorage):
+    """A place that says of the first file that there is none, when it is to take it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.forgot = False
+
+    def place(self, part: Path, key: str) -> None:
+        if not self.forgot:
+            self.forgot = True
+            raise FileNotFoundError(2, "no such object in the bucket")
+        super().place(part, key)
+
+
+def test_a_file_that_the_new_place_did_not_take_is_no_success_and_comes_with_the_next_run(
+    made: list[Any], tmp_path: Path
+) -> None:
+    deps, new = made[0], Forgetful(tmp_path / "new")
+    key, usual = put(deps, b"film"), deps.open_storage
+    late = replace(deps, open_storage=lambda url: new if url.endswith("/new") else usual(url))
+
+    with pytest.raises(StorageDown, match="did not arrive"):
+        move_storage(late, deps.settings.storage, f"file://{tmp_path}/new", told=quiet)
+    assert content_of(deps, key) == b"film"
+
+    assert move_storage(late, deps.settings.storage, f"file://{tmp_path}/new", told=quiet).copied == 1
+    assert (tmp_path / "new" / key).is_file()
+
+
+def test_what_stayed_behind_is_told_of_again_by_the_run_that_ends_the_move(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deps = made[0]
+    keys = sorted(put(deps, b"film %d" % number) for number in range(6))
+    root = Path(deps.settings.storage.removeprefix("file://"))
+    for key in keys[:2]:
+        (root / key).write_bytes(b"ALTERED")
+    # One lies at the new place already, of the same size: only reading it shows that it is altered, too.
+    bucket.server().client().put_object(Bucket=name, Key=keys[1], Body=b"ALTERED")
+    monkeypatch.setattr(move, "BATCH", 2)
+
+    class Cut(Exception):
+        """The command is killed."""
+
+    def cut(line: str) -> None:
+        raise Cut
+
+    with pytest.raises(Cut):
+        move_storage(deps, deps.settings.storage, f"s3://{name}", told=cut)
+    done = move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+
+    assert sorted(done.bad) == [f"{key} is not what its name says" for key in keys[:2]]
+
+
+def test_a_file_that_is_altered_while_it_is_brought_along_is_trouble_that_may_pass(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mover, sleeper = made
+    whole = LocalStorage.place
+
+    def asleep(self: LocalStorage, part: Path, key: str) -> None:
+        monkeypatch.setattr(LocalStorage, "place", whole)
+        move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+        whole(self, part, key)
+        (self.root / key).write_bytes(b"ALTERED")
+
+    monkeypatch.setattr(LocalStorage, "place", asleep)
+    with pytest.raises(StorageDown, match="is not what its name says"):
+        put(sleeper, b"second")

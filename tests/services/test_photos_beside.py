@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from backend.domain.errors import InvalidRequest
+from backend.domain.errors import InvalidRequest, StorageDown, StorageFull
 from backend.providers.base import Listed
 from backend.services import create, photos, search, wish
 from backend.services.access import Role, Viewer
@@ -99,3 +99,34 @@ def test_a_client_sees_the_photos_and_the_template_of_its_take(world):
     job = create.create_job(world.deps, ANA, asked(world, images={"last_frame_url": last}))
     told = take_json(world.deps, world.take(job))
     assert (told["images"], told["template_version"]) == ({"last_frame_url": last}, 1)
+
+
+# -- our own storage ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [StorageDown("The bucket answers SlowDown."), FileNotFoundError(2, "gone")])
+def test_a_take_says_why_it_waits_while_its_photo_cant_be_read(world, monkeypatch, error):
+    job = create.create_job(world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")}))
+
+    def away(key):
+        raise error
+
+    with monkeypatch.context() as change:
+        change.setattr(world.deps.storage, "open", away)
+        waiting = world.look(job)
+
+    assert (waiting.state, waiting.error["code"], waiting.error["charged"]) == (
+        "created",
+        "photo_missing",
+        "no",
+    )
+    assert "can't be read from our storage" in waiting.error["message"]
+    world.until(job, "stored")
+    assert len(world.ledger()["posts"]) == 1
+
+
+def test_a_photo_for_which_there_is_no_room_is_refused_as_such(world):
+    world.deps.settings.parts_dir.parent.mkdir(exist_ok=True)
+    world.deps.settings.parts_dir.write_text("no folder")  # what a wrong mount leaves
+    with pytest.raises(StorageFull):
+        photo(world)

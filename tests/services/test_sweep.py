@@ -2,8 +2,14 @@
 
 import contextlib
 from datetime import timedelta
+from pathlib import Path
 
-from backend.services import overview
+import pytest
+
+from backend.domain.errors import StorageDown
+from backend.media.local import LocalStorage
+from backend.models import Job
+from backend.services import overview, sweep
 from backend.store import jobs
 from tests.world import World
 
@@ -86,3 +92,85 @@ def test_two_sweepers_ask_the_provider_once_for_each_job(world):
     for thread in threads:
         thread.join()
     assert looked.count(True) == 1
+
+
+# -- stored files ---------------------------------------------------------------------------------
+
+
+def stored_and_forgotten(world: World) -> tuple[Job, Path]:
+    """A take whose file is here, and which the provider has no more; and the folder of all files."""
+    job = world.until(world.ask("Stored long ago [sim:never]"), "stored")
+    gone = f"{world.sim.url}/none"
+    with world.deps.store.begin() as session:
+        jobs.amend(
+            session, world.job(job), request_id="gone", result_url=gone, response_url=gone, status_url=gone
+        )
+    return job, Path(world.deps.settings.storage.removeprefix("file://"))
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_folder_that_is_not_mounted_for_a_while_has_lost_no_file(world: World, left: str) -> None:
+    job, media = stored_and_forgotten(world)
+    media.rename(media.with_name("unmounted"))
+    if left != "nothing":
+        media.mkdir()
+
+    assert "missing_files" not in world.sweep()
+
+    if left != "nothing":
+        media.rmdir()
+    media.with_name("unmounted").rename(media)
+    assert "missing_files" not in world.sweep()
+    assert world.take(job).video.missing_at is None
+
+
+def test_a_file_that_is_there_again_is_missing_no_more_though_the_provider_has_forgotten_it(
+    world: World,
+) -> None:
+    job, media = stored_and_forgotten(world)
+    file = media / world.take(job).video.key
+    file.rename(media.with_name("away"))
+    assert world.sweep()["missing_files"] == 1
+    assert world.job(job).error is not None
+    media.with_name("away").rename(file)
+
+    world.hurry(job)
+    now = world.look(job)
+
+    assert (now.state, now.error, world.take(job).video.missing_at) == ("stored", None, None)
+
+
+def test_what_cant_be_asked_whether_a_file_is_there_again_is_asked_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, media = stored_and_forgotten(world)
+    file = media / world.take(job).video.key
+    file.rename(media.with_name("away"))
+    world.sweep()
+
+    def down(storage: LocalStorage, key: str) -> int:
+        raise StorageDown("The bucket answers SlowDown; it is tried again later.")
+
+    with monkeypatch.context() as change:
+        change.setattr(LocalStorage, "size", down)
+        world.hurry(job)
+        waiting = world.look(job)
+
+    assert waiting.error["code"] == "storage_down"
+    assert waiting.due_at > world.deps.clock.now()
+
+
+def test_control_a_sweep_that_believes_an_empty_folder_would_be_caught(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalStorage, "keys", lambda storage, prefix="": iter(["a.mp4"]))
+    with pytest.raises(AssertionError):
+        test_a_folder_that_is_not_mounted_for_a_while_has_lost_no_file(world, "nothing")
+
+
+def test_an_upload_that_ends_while_a_sweep_looks_at_it_stops_no_sweep(world: World) -> None:
+    folder = world.deps.settings.parts_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "upload-gone").symlink_to(folder / "nowhere")  # listed, and not there when it is looked at
+
+    assert sweep.remove_leftovers(world.deps) == 0

@@ -117,7 +117,13 @@ def test_a_malformed_url_of_a_server_is_told_without_its_password(monkeypatch, u
     assert "hidden-word" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///:memory:", "sqlite:///?x=1", "sqlite://", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///", "sqlite:///:memory:", "sqlite:///?x=1", "sqlite://", "x",
+        "sqlite:///file::memory:?uri=true", "sqlite:///file:dailies?mode=memory&uri=true",
+    ],
+)  # fmt: skip
 def test_a_database_that_would_forget_everything_is_refused(monkeypatch, url):
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         given(monkeypatch, DATABASE_URL=url)
@@ -256,6 +262,14 @@ def test_a_damaged_secret_file_signs_nothing(tmp_path, kept):
     (tmp_path / "data" / "secret_key").write_bytes(kept)
 
     with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no whole secret"):
+        load()
+
+
+def test_a_secret_file_that_is_a_link_to_nothing_stops_the_start(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret_key").symlink_to(tmp_path / "not-mounted")
+
+    with pytest.raises(SettingsError, match="secret_key in it is a link to nothing"):
         load()
 
 
