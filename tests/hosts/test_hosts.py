@@ -70,6 +70,8 @@ def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(
     assert verdict(town, load.asked) == []
     late = [one.row() for one in troubles.seen if one.went_on_s is None or one.went_on_s > GOES_ON_S]
     assert not late, "\n".join(late)
+    idle = [one.row() for one in troubles.seen if one.home_s is None or one.home_s > GOES_ON_S]
+    assert not idle, "no video came home in time:\n" + "\n".join(idle)
     met = [one for one in troubles.seen if one.who in HOSTS and one.taken]
     assert len(met) >= MET, "hardly anything was in the hands of whom trouble met"
     assert all(one.acknowledged for one in load.asked)
