@@ -181,7 +181,7 @@ def test_links_open_what_they_name_and_nothing_else(world):
     assert media_links.open_media(world.deps, key, expires=expires, signature=signature).path.exists()
     for bad_key, e, s in [
         (key, "1", signature),
-        (key, expires, signature[:-1] + "A"),
+        (key, expires, signature[:-1] + ("B" if signature.endswith("A") else "A")),
         (f"posters/{key}", expires, signature),
     ]:
         with pytest.raises((NotAllowed, NotFound)):
