@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from backend.domain.errors import MediaError, StorageDown
+from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media import parts
+from backend.models import Fact, Job
 from backend.services import tally
 from backend.services.carry import CARRIED
 from backend.services.claims import Claims
@@ -36,6 +37,8 @@ FILES_AT_A_TIME = 500
 WALK_EVERY = timedelta(seconds=15)
 #: The same in a bucket, where each is a request that somebody pays for: 100,000 within a day.
 OBJECTS_AT_A_TIME = 18
+#: Storage that holds nothing at all is believed to be empty, and not away, after this.
+EMPTY_BELIEVED = timedelta(minutes=2)
 #: Uploads that were cut off leave a folder; it is removed after this.
 UPLOAD_LIFE_S = 3600.0
 #: What sweeps did is remembered this long.
@@ -136,44 +139,61 @@ def _find_missing(deps: Deps) -> int:
             if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
                 return 0
             batch = videos.files_after(session, last_id, limit=most)
-        gone = _gone(deps, batch)
+        there = {file.id: deps.storage.size(file.key) for file in batch}
+        odd = [file for file in batch if not file.missing and there[file.id] != file.size_bytes]
+        back = [file for file in batch if file.missing and there[file.id] == file.size_bytes]
+        if odd and _looks_away(deps, walk, now):
+            return 0
+        for file in odd:
+            if there[file.id] is not None:
+                deps.storage.remove(file.key)  # makes room for the right one
     except (MediaError, OSError) as error:  # what can't be asked is not gone
         log.warning("stored files can't be looked for now", extra={"why": str(error)})
         return 0
     reached = batch[-1].id if len(batch) == most else ""
-    if gone or reached != last_id or (remote and batch):
+    if odd or back or reached != last_id or (remote and batch):
         with deps.store.begin() as session:
             facts.keep(session, WALK, {"last_id": reached}, at=now)
-            for video_id in gone:
-                mark_missing(deps, session, video_id)
-    return len(gone)
+            for file in odd:
+                mark_missing(deps, session, file.id)
+            for file in back:
+                _look_at(deps, session, file.id)
+    return len(odd)
 
 
-def _gone(deps: Deps, batch: Sequence[videos.File]) -> list[str]:
-    """Whose file is not there, or none of its size. What has another size makes room for the right one.
+def _looks_away(deps: Deps, walk: Fact | None, now: datetime) -> bool:
+    """Does storage hold nothing at all? It is away (a folder that is not mounted), or somebody emptied it.
 
-    Raises:
-        StorageDown: not one file is found in the whole place: it is away, rather than emptied.
+    An emptied one is believed after a while: by then the provider may still have what it made.
     """
-    sizes = [(file, deps.storage.size(file.key)) for file in batch if not file.missing]
-    odd = [(file, size_bytes) for file, size_bytes in sizes if size_bytes != file.size_bytes]
-    if odd and next(iter(deps.storage.keys()), None) is None:
-        # A folder that is not mounted looks like this, and an address at which another bucket answers.
-        raise StorageDown("Storage holds nothing at all: is its folder mounted, or its bucket the right one?")
-    for file, size_bytes in odd:
-        if size_bytes is not None:
-            deps.storage.remove(file.key)
-    return [file.id for file, _ in odd]
+    if next(iter(deps.storage.keys()), None) is not None:
+        return False
+    known = walk.value if walk else {"last_id": ""}
+    since = datetime.fromisoformat(known.get("empty_since") or now.isoformat())
+    if now - since >= EMPTY_BELIEVED:
+        return False
+    log.warning("storage holds nothing at all: is its folder mounted, its bucket the right one?")
+    with deps.store.begin() as session:
+        at = walk.at if walk else now
+        facts.keep(session, WALK, {**known, "empty_since": since.isoformat()}, at=at)
+    return True
 
 
 def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
     """This stored file is gone or altered: have it fetched again, by the newest job that shows it."""
     now = deps.clock.now()
     videos.mark_missing(session, video_id, at=now)
-    for job in videos.jobs_of(session, video_id)[:1]:
+    for job in _look_at(deps, session, video_id):
         log.error("a stored file is missing", extra={"job": job.id, "video": video_id})
-        jobs.wake(session, job.id, at=now, attempts=0)
+
+
+def _look_at(deps: Deps, session: Any, video_id: str) -> Sequence[Job]:
+    """Have the newest job that shows this video looked at now; returns it."""
+    newest = videos.jobs_of(session, video_id)[:1]
+    for job in newest:
+        jobs.wake(session, job.id, at=deps.clock.now(), attempts=0)
         deps.carrier.wake(session, job.id)
+    return newest
 
 
 def _tidy_storage(deps: Deps) -> int:

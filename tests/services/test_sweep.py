@@ -1,6 +1,7 @@
 """The promise: whatever was dropped, forgotten or killed is found, and one bad row stops nobody."""
 
 import contextlib
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -138,6 +139,39 @@ def test_a_file_that_is_there_again_is_missing_no_more_though_the_provider_has_f
     now = world.look(job)
 
     assert (now.state, now.error, world.take(job).video.missing_at) == ("stored", None, None)
+
+
+def test_a_folder_that_stays_empty_was_emptied_and_its_files_are_fetched_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = world.until(world.ask("Emptied by hand"), "stored")
+    media = Path(world.deps.settings.storage.removeprefix("file://"))
+    file = media / world.take(job).video.key
+    shutil.rmtree(media)
+    assert "missing_files" not in world.sweep()
+
+    monkeypatch.setattr("backend.services.sweep.EMPTY_BELIEVED", timedelta(0))
+    assert world.sweep()["missing_files"] == 1
+    world.until(job, "stored")
+    world.hurry(job)
+    world.look(job)
+    assert file.is_file()
+    assert world.take(job).video.missing_at is None
+
+
+def test_the_sweep_sees_by_itself_that_a_missing_file_is_there_again(world: World) -> None:
+    """Nobody looks at such a take otherwise: there is nothing more to ask the provider."""
+    job, media = stored_and_forgotten(world)
+    file = media / world.take(job).video.key
+    file.rename(media.with_name("away"))
+    assert world.sweep()["missing_files"] == 1
+    media.with_name("away").rename(file)
+    with world.deps.store.begin() as session:
+        jobs.amend(session, world.job(job), due_at=None)
+
+    for _ in range(2):  # one wakes it, one looks
+        world.sweep()
+    assert world.take(job).video.missing_at is None
 
 
 def test_what_cant_be_asked_whether_a_file_is_there_again_is_asked_later(
