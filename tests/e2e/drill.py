@@ -68,11 +68,15 @@ class Drill:
         Returns the take's id, and when the process was found dead.
         """
         prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
-        self.arm(point)
+        if not point.later:
+            self.arm(point)
         job_id = self._asked(prompt, key)
-        if point.cancels and job_id:
+        if (point.cancels or point.later) and job_id:
             self.studio.until(job_id, "queued", "running")
+        if point.cancels and job_id:
             self.studio.call("POST", f"/api/video/cancel/{job_id}")
+        if point.later:
+            self.arm(point)
         assert self.running[point.process].wait() == -signal.SIGKILL
         killed_at = datetime.now(UTC)
         self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)

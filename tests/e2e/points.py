@@ -45,6 +45,7 @@ class Point:
     marker: str = ""  #: faults of the provider that belong to it
     ends: str = "stored"  #: where the take must come to rest
     cancels: bool = False  #: the take is cancelled once it is queued
+    later: bool = False  #: armed once the take is queued: it strikes by itself, at any moment
 
 
 E = JobEvent
@@ -112,7 +113,8 @@ POINTS = (
     # 6 · what is made besides
     Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm", 2)),
     Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
-    Point("sweep: in the middle", "worker", "backend.services.sweep:repair", "after"),
+    Point("sweep: in the middle", "worker", "backend.services.sweep:repair", "after",
+          marker="[sim:slow=3]", later=True),
 )  # fmt: skip
 
 
