@@ -44,6 +44,7 @@ DOORS = {
     ("backend.work.embedded", "backend.store.queue.FETCHING"): "which looks move files",
     ("backend.work.worker", "backend.store.jobs"): "hands claims back",
     ("backend.work.carrier", "backend.store.queue.Queue"): "puts tasks in",
+    ("backend.work.carrier", "backend.store.arrivals.Waking"): "the same, as a part of a statement",
     ("backend.work.distributed", "backend.store.queue"): "forgets tasks of the dead",
     ("backend.work.distributed", "backend.store.duty"): "one host sweeps at a time",
     ("backend.work.distributed", "backend.store.postgres"): "the queues have connections of their own",
@@ -84,7 +85,7 @@ LINES = 300
 LONG = {
     "backend.models": 390,
     "backend.providers.fal": 330,
-    "backend.store.jobs": 325,
+    "backend.store.jobs": 305,
     "backend.settings": 315,
 }
 

@@ -16,6 +16,7 @@ from backend.providers.base import Provider
 from backend.providers.catalog import VideoModel
 from backend.providers.fal_keys import FalKeys
 from backend.settings import Settings
+from backend.store.arrivals import Waking
 from backend.store.engine import Store
 
 
@@ -39,12 +40,21 @@ class Carrier(Protocol):
     def wake(self, session: Session, job_id: str) -> None:
         """Have this job looked at soon, once the session's transaction is committed."""
 
+    @property
+    def waking(self) -> Waking | None:
+        """The same as a part of the statement that makes jobs due; None where the row is the message."""
+
 
 class RowCarrier:
     """The row itself is the message: a worker sees that the database changed, and reads what is due."""
 
     def wake(self, session: Session, job_id: str) -> None:
         """Nothing to do: whoever calls this has made the row due."""
+
+    @property
+    def waking(self) -> Waking | None:
+        """Nothing to do."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -43,18 +43,25 @@ def apply_finished(
         JobEvent.FINISHED,
         at=at,
         by=by,
-        due_at=at,
-        rendered_at=at,
-        queue_position=None,
-        result_url=finished.url,
-        result_size_bytes=finished.size_bytes,
-        result=finished.output,
-        fetched_bytes=None,
-        fetch_total_bytes=None,
         note=_late(job),
+        **made(finished, at=at),
         **(_revived(session, job, at) | _billed(session, job, finished.billable_units, at)),
         **values,
     )
+
+
+def made(finished: Finished, *, at: datetime) -> dict[str, Any]:
+    """What a job says of a video that the provider has for it, whatever the job was before."""
+    return {
+        "due_at": at,
+        "rendered_at": at,
+        "queue_position": None,
+        "result_url": finished.url,
+        "result_size_bytes": finished.size_bytes,
+        "result": finished.output,
+        "fetched_bytes": None,
+        "fetch_total_bytes": None,
+    }
 
 
 def apply_errored(

@@ -31,6 +31,12 @@ class Database(Protocol):
     def reader(self, engine: Engine) -> Engine:
         """The same engine for transactions that only look."""
 
+    def alone(self, engine: Engine) -> Engine:
+        """The same engine for statements that are transactions by themselves."""
+
+    def driver_of(self, engine: Engine) -> AbstractContextManager[Any]:
+        """A connection of the driver's own, out of `alone`, for one statement."""
+
     def watching(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
         """A question whose answer changes when somebody has committed."""
 
@@ -67,6 +73,7 @@ class Store:
         # process wait here instead, where they are woken as soon as it is their turn.
         self._turns = Turns(self.engine) if self.embedded else None
         self._reader = self.database.reader(self.engine)
+        self._alone = self.database.alone(self.engine)
         self._info = {} if self.embedded else {"locks": True}
 
     @property
@@ -141,14 +148,27 @@ class Store:
         Raises:
             StoreUnavailable: the database can't be used now.
         """
-        if not self.embedded:
-            with self.read() as session:
-                return statement.all(session, values)
-        try:  # one statement needs no transaction around it, and no session
-            with sqlite.driver_of(self.engine) as driver:
+        return self._at_once(statement, values)
+
+    def tell(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The rows of one statement that writes and is a transaction by itself: on a server alone.
+
+        Raises:
+            StoreUnavailable: nothing was written or, if `unsure`, the answer was lost.
+        """
+        if self.embedded:
+            raise RuntimeError("on a file, writers take turns")
+        return self._at_once(statement, values, committing=True)
+
+    def _at_once(
+        self, statement: Prepared, values: Mapping[str, Any], *, committing: bool = False
+    ) -> list[list[Any]]:
+        """One statement needs no transaction around it, and no session."""
+        try:
+            with self.database.driver_of(self._alone) as driver:
                 return statement.ask(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
-            self._judge(error)
+            self._judge(error, committing=committing)
             raise
 
     @contextmanager

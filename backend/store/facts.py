@@ -8,6 +8,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.models import Fact
+from backend.store.engine import Store
 from backend.store.locks import serialise
 from backend.store.prepared import Prepared
 from backend.store.rows import upsert
@@ -25,6 +26,16 @@ def value_of(session: Session, name: str) -> dict[str, Any] | None:
     """What a fact says, read around the ORM: for what is asked at every request."""
     row = _VALUE.first(session, {"name": name})
     return None if row is None else row[0]
+
+
+def ask(store: Store, name: str) -> dict[str, Any] | None:
+    """As `value_of`, in no transaction: for what never changes once it is known.
+
+    Raises:
+        StoreUnavailable: the database can't be used now.
+    """
+    rows = store.ask(_VALUE, {"name": name})
+    return rows[0][0] if rows else None
 
 
 def decide(session: Session, name: str) -> dict[str, Any] | None:

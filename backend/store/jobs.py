@@ -14,18 +14,16 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound, Outrun
-from backend.domain.states import ENDED, TRANSITIONS, JobEvent, JobState
+from backend.domain.states import JobEvent, JobState
 from backend.models import ASLEEP, History, Job
-from backend.store import ledger
+from backend.store import ledger, moves
 from backend.store.locks import row_lock, writes
 from backend.store.prepared import Prepared
-from backend.store.rows import insert, insert_row, with_line
+from backend.store.rows import insert, insert_row
 
 _TABLE = Job.__table__  # type: ignore[attr-defined]
 #: What says how a job was asked for is long, and of no use to what must be quick.
 _LONG = {"prompt", "sent_prompt", "style", "params", "payload", "images", "result"}
-#: What a line of history says besides whose it is.
-_LINE = ("event", "state", "at", "by", "note")
 _NAMES = tuple(column.key for column in _TABLE.columns if column.key not in _LONG)
 _ONE = columns(*(_TABLE.c[name] for name in _NAMES)).where(_TABLE.c.id == bindparam("old_id"))
 _GLANCE = Prepared(_ONE)
@@ -43,7 +41,8 @@ UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
 def add(session: Session, job: Job, *, by: str) -> Job:
     """Put a new job in, with the first line of its history. Its `state` says where it starts."""
     insert_row(session, job)
-    _write_down(session, job.id, JobEvent.CREATED, job.state, at=job.created_at, by=by)
+    begun = {"event": JobEvent.CREATED, "state": job.state, "at": job.created_at, "by": by, "note": None}
+    insert(session, History, {"job_id": job.id, **begun})
     return job
 
 
@@ -197,19 +196,17 @@ def move(
     Raises:
         Outrun: the job is not in a state in which this may happen, or the claim is lost.
     """
-    target = TRANSITIONS[event][1]
-    fresh: dict[str, Any] = {"due_at": None, "error": None, "attempts": 0, **values}
-    fresh |= {"state": target, "state_at": at, "ended_at": at if target in ENDED else None}
+    fresh = moves.columns_of(event, values, at=at)
     at_once = writes(session)
     statement = _move(event, frozenset(fresh), owned=owner is not None, at_once=at_once)
-    given = {f"new_{name}": value for name, value in fresh.items()}
-    line = {"line_event": event, "line_state": target, "line_at": at, "line_by": by, "line_note": note}
     guard = {"old_id": job_id} if owner is None else {"old_id": job_id, "old_owner": owner}
-    if statement.run(session, given | guard | (line if at_once else {})) == 0:
+    line = moves.line_of(event, at=at, by=by, note=note)
+    given = moves.named("new", fresh) | guard | (moves.named("line", line) if at_once else {})
+    if statement.run(session, given) == 0:
         raise Outrun(f"{event} does not fit where the job {job_id} is now")
     if not at_once:
-        _write_down(session, job_id, event, target, at=at, by=by, note=note)
-    if target in UNPAID_ENDS and (fresh["error"] or {}).get("charged") == "no":
+        insert(session, History, {"job_id": job_id, **line})
+    if fresh["state"] in UNPAID_ENDS and (fresh["error"] or {}).get("charged") == "no":
         ledger.release(session, get(session, job_id), at=at)
 
 
@@ -219,14 +216,8 @@ def _move(event: JobEvent, names: frozenset[str], *, owned: bool, at_once: bool)
 
     at_once: with its line of history, which a server is spared a question by; SQLite knows no such thing.
     """
-    table = _TABLE
-    fits = or_(*(table.c.state == state for state in sorted(TRANSITIONS[event][0])))
-    statement = update(table).where(table.c.id == bindparam("old_id"), fits)
-    if owned:
-        statement = statement.where(table.c.claimed_by == bindparam("old_owner"))
-    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}
-    statement = statement.values({**new, "version": table.c.version + 1})
-    return Prepared(with_line(statement, table.c.id, "job_id", History, _LINE) if at_once else statement)
+    statement = moves.guarded(event, names, owned=owned)
+    return Prepared(moves.with_line(statement) if at_once else statement)
 
 
 def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:
@@ -265,14 +256,6 @@ def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
         select(Job.id, Job.claimed_by).where(col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now)
     )
     return {(job_id, owner) for job_id, owner in rows if owner is not None}
-
-
-def _write_down(
-    session: Session, job_id: str, event: str, state: str, *, at: datetime, by: str, note: str | None = None
-) -> None:
-    """One line of a job's history."""
-    line = {"job_id": job_id, "event": event, "state": state, "at": at, "by": by, "note": note}
-    insert(session, History, line)
 
 
 def _free(now: datetime) -> Any:

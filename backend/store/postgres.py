@@ -84,9 +84,29 @@ def reader(engine: Engine) -> Engine:
 
 
 @contextmanager
+def driver_of(engine: Engine) -> Iterator[Any]:
+    """A connection of the driver's own on which each statement is a transaction by itself.
+
+    engine: one whose connections commit by themselves.
+    """
+    with engine.connect() as connection:
+        try:
+            yield connection.connection.driver_connection
+        except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+            if error.connection_invalidated or is_going(error):
+                connection.invalidate(error)
+            raise
+
+
+def alone(engine: Engine) -> Engine:
+    """The same engine for statements that are transactions by themselves."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
 def watching(engine: Engine) -> Iterator[Callable[[], object]]:
     """A question to ask often: its answer changes when anybody on the server has committed."""
-    watch = _Watch(engine.execution_options(isolation_level="AUTOCOMMIT"))
+    watch = _Watch(alone(engine))
     try:
         yield watch
     finally:

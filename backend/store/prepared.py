@@ -45,7 +45,7 @@ class Prepared:
         return made.read(made.run(_driver(connection), values))
 
     def ask(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
-        """The same from SQLite's own connection."""
+        """The same from the driver's own connection."""
         made = self._for(dialect)
         return made.read(made.run(driver, values))
 
@@ -57,13 +57,21 @@ class Prepared:
 
 
 class _Made:
-    """The SQL of a statement for one kind of database, and how its values travel there and back."""
+    """The SQL of a statement for one kind of database, and how its values travel there and back.
+
+    What is the same at every run is written into the SQL where parameters have names: on a server.
+    """
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
         compiled: Any = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns) or None)
         self._sql = str(compiled)
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
+        if not compiled.positional:  # a server's driver takes time for each value that travels
+            names = [name for name in names if fixed[name] is None or compiled.binds[name].required]
+            for name in fixed.keys() - set(names):
+                said = compiled.render_literal_value(fixed[name], compiled.binds[name].type)
+                self._sql = self._sql.replace(f"%({name})s", said)
         self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
         self._names = names
         self._positional = bool(compiled.positional)

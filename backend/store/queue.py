@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, false, func, literal_column, or_, text
+from sqlalchemy import CTE, Select, bindparam, case, false, func, literal_column, or_, text
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
@@ -30,6 +30,7 @@ STALLED_AFTER = timedelta(seconds=60)
 #: How many tasks are put in by one statement.
 BATCH = 500
 
+_JOB: Any = Job.__table__.c  # type: ignore[attr-defined]
 _TASK: Any = literal_column(
     f"ROW(wanted.queue, '{TASK}', wanted.priority, NULL, NULL, "
     "jsonb_build_object('job_id', wanted.id), NULL)::procrastinate_job_to_defer_v1"
@@ -58,16 +59,11 @@ class Queue:
     """Puts tasks in. blocking: providers whose calls stay open; what they are sent has a queue of its own."""
 
     def __init__(self, blocking: Collection[str] = ()) -> None:
+        self._blocking = blocking
         now: Any = bindparam("now", required=False)
         due = col(Job.due_at) <= now
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
-        wanted = columns(
-            col(Job.id),
-            kind_of(blocking).label("queue"),
-            case(*((col(Job.state) == state, number) for state, number in PRIORITIES.items()), else_=0).label(
-                "priority"
-            ),
-        ).where(due)
+        wanted = self._wanted(_JOB).where(due)
         self._one = Prepared(_defer(wanted.where(col(Job.id) == bindparam("job_id", required=False))))
         missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)
         self._missing = Prepared(_defer(missing))
@@ -76,15 +72,26 @@ class Queue:
         """Have a job looked at once this transaction is committed, if it is due."""
         self._one.run(session, {"job_id": job_id, "now": now})
 
+    def putting(self, changed: CTE) -> Select[Any]:
+        """The same as a part of the statement that makes jobs due, for these rows of it."""
+        return _defer(self._wanted(changed.c))
+
     def put_missing(self, session: Session, *, now: datetime) -> int:
         """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`)."""
         row = self._missing.first(session, {"now": now})
         return 0 if row is None else len(row[0] or ())
 
+    def _wanted(self, job: Any) -> Select[Any]:
+        """A task's columns, from those of its job."""
+        priority = case(*((job.state == state, number) for state, number in PRIORITIES.items()), else_=0)
+        return columns(
+            job.id.label("id"), kind_of(self._blocking, job).label("queue"), priority.label("priority")
+        )
 
-def kind_of(blocking: Collection[str]) -> Any:
-    """The kind of work that a job waits for, as an expression over its row."""
-    state, provider = col(Job.state), col(Job.provider)
+
+def kind_of(blocking: Collection[str], job: Any = _JOB) -> Any:
+    """The kind of work that a job waits for, as an expression over the columns of its row."""
+    state, provider = job.state, job.provider
     return case(
         (
             (state == JobState.CREATED) & or_(false(), *(provider == name for name in sorted(blocking))),

@@ -1,10 +1,9 @@
 """Putting one row in without the ORM's unit of work, which costs more than the insert itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, Update, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
@@ -20,21 +19,13 @@ def insert(session: Session, table: type[SQLModel], values: dict[str, Any]) -> N
 
 def insert_row(session: Session, row: SQLModel) -> None:
     """Insert one row as it stands; it stays a plain value, unknown to the session."""
+    insert(session, type(row), given(row))
+
+
+def given(row: SQLModel) -> dict[str, Any]:
+    """The columns of a row that have a value."""
     state = row.__dict__
-    known = {name: state[name] for name in type(row).model_fields if state.get(name) is not None}
-    insert(session, type(row), known)
-
-
-def with_line(statement: Update, key: Any, into: str, table: type[SQLModel], names: Sequence[str]) -> Insert:
-    """An update that inserts a row for each that it changes, in one statement: on PostgreSQL alone.
-
-    key: the changed row's column that goes `into` that column; the others are given as `line_NAME`.
-    What it changed is counted by the rows that were inserted.
-    """
-    lines = table.__table__  # type: ignore[attr-defined]
-    changed = statement.returning(key).cte("changed")
-    said = [bindparam(f"line_{name}", type_=lines.c[name].type) for name in names]
-    return lines.insert().from_select([into, *names], select(changed.c[key.name], *said))  # type: ignore[no-any-return]
+    return {name: state[name] for name in type(row).model_fields if state.get(name) is not None}
 
 
 def upsert(session: Session, table: type[SQLModel], values: dict[str, Any], *, key: str) -> None:

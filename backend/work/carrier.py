@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlmodel import Session
 
 from backend.domain.clock import Clock
+from backend.store.arrivals import Waking
 from backend.store.queue import Queue
 
 
@@ -18,6 +19,11 @@ class QueueCarrier:
     def wake(self, session: Session, job_id: str) -> None:
         """Have this job looked at as soon as the transaction is committed, if it is due."""
         self._queue.put(session, job_id, now=self._clock.now())
+
+    @property
+    def waking(self) -> Waking:
+        """The same as a part of the statement that makes jobs due now."""
+        return self._queue.putting
 
     def wake_missing(self, session: Session) -> int:
         """The same for every job that is due, in nobody's hand, and in no queue; returns how many."""

@@ -54,6 +54,8 @@ ADVANCE, STORAGE = "backend.store.jobs:move", "backend.media.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.place", f"{STORAGE}:_bring_in"
 POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal:FalProvider"
+#: Whatever a sidecar's statements on its quick paths do has just been done; on a server it is committed.
+RUN = "backend.store.prepared:_Made.run"
 SLOW = "[sim:media-slow=40]"
 
 POINTS = (
@@ -86,8 +88,16 @@ POINTS = (
     Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
     Point("claim: about to be given back", "worker", "backend.store.jobs:release", "before"),
     # 4 · the webhook
-    Point("webhook: believed, nothing written", "sidecar", "backend.store.deliveries:keep", "before"),
-    Point("webhook: written", "sidecar", "backend.store.deliveries:keep", "after"),
+    Point("webhook: believed, nothing written", "sidecar", "backend.store.arrivals:take_in", "before"),
+    Point("webhook: written", "sidecar", RUN, "after", lambda args, options: "old_status" in args[2]),
+    Point(
+        "webhook after a lost answer: nothing written",
+        "sidecar", "backend.store.deliveries:keep", "before", marker="[sim:lost-answer]",
+    ),
+    Point(
+        "webhook after a lost answer: written",
+        "sidecar", "backend.store.deliveries:keep", "after", marker="[sim:lost-answer]",
+    ),
     Point("webhook: committed, not acknowledged", "sidecar", "backend.web.webhooks:receive", "after"),
     # 4' · the same by polling
     Point("poll: answer read", "worker", f"{FAL}.status", "after", marker="[sim:never]"),

@@ -1,0 +1,214 @@
+"""What nearly every delivery does in one statement: when it does it, when nothing, and what it costs."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from psycopg import _queries as driver
+from sqlalchemy import bindparam, func, select, text
+from sqlmodel import col
+
+from backend.domain.states import TRANSITIONS, JobEvent
+from backend.models import Delivery, History, Job
+from backend.services import outcome
+from backend.store import arrivals, deliveries, jobs, moves, prepared
+from backend.store.rows import new
+from tests.services.receiving import LINK, failed, ok, verdict
+
+
+def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: Any) -> Delivery:
+    now = post.clock.now()
+    made: dict[str, Any] = {
+        "id": post.deps.clock.new_id(), "job_id": job.id, "request_id": request_id or job.request_id,
+        "status": "OK", "verdict": "applied", "body": b"{}", "body_sha256": "a" * 64, "headers": {},
+        "signed_at": now, "received_at": now, "last_at": now,
+    }  # fmt: skip
+    return new(Delivery, **{**made, **values})
+
+
+def taken_in(post: Any, delivery: Delivery) -> bool:
+    values = {"due_at": post.clock.now(), "result_url": LINK}
+    return arrivals.take_in(
+        post.deps.store,
+        delivery,
+        at=post.clock.now(),
+        by="webhook",
+        waking=post.deps.carrier.waking,
+        **values,
+    )
+
+
+def rows(post: Any) -> dict[str, int]:
+    with post.deps.store.read() as session:
+        counts = {
+            table.__tablename__: session.exec(select(func.count()).select_from(table)).one()[0]
+            for table in (Job, History, Delivery)
+        }
+        if not post.deps.store.embedded:
+            counts["task"] = session.exec(text("SELECT count(*) FROM procrastinate_jobs")).one()[0]
+    return counts
+
+
+def waits_for_a_fetch(post: Any, job: Job) -> bool:
+    """Is there a task of its own for the fetch? On a file the row is the message."""
+    if post.deps.store.embedded:
+        return bool(post.now(job).due_at <= post.clock.now())
+    asked = text(
+        "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'fetch' AND priority = 10 "
+        "AND status = 'todo' AND args ->> 'job_id' = :job"
+    )
+    with post.deps.store.read() as session:
+        return bool(session.execute(asked, {"job": job.id}).scalar() == 1)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_take_that_waits_for_just_this_is_moved_and_everything_is_kept(post, state):
+    job, before = post.job(state), rows(post)
+
+    assert taken_in(post, delivery_for(post, job))
+
+    now = post.now(job)
+    assert (now.state, now.result_url, now.version) == ("rendered", LINK, job.version + 1)
+    assert post.history(job)[-1] == "rendered"
+    assert [kept.request_id for kept in post.kept()] == [job.request_id]
+    assert waits_for_a_fetch(post, job)
+    grown = {name: number - before[name] for name, number in rows(post).items()}
+    assert grown == {"job": 0, "history": 1, "delivery": 1} | ({"task": 1} if "task" in before else {})
+
+
+@pytest.mark.parametrize(
+    "state", ["created", "submitting", "held", "failed", "cancelled", "rendered", "stored"]
+)
+def test_nothing_is_done_for_a_take_that_is_elsewhere(post, state):
+    job = post.job(state)
+    before = rows(post)
+
+    assert not taken_in(post, delivery_for(post, job, job.request_id or "req-of-its-own"))
+
+    assert post.now(job) == job
+    assert rows(post) == before
+
+
+def test_nothing_is_done_for_another_request_or_for_a_take_that_is_not_here(post):
+    job = post.job()
+    before = rows(post)
+
+    assert not taken_in(post, delivery_for(post, job, "req-of-another"))
+    assert not taken_in(post, delivery_for(post, job, job_id="not-here"))
+
+    assert post.now(job) == job
+    assert rows(post) == before
+
+
+def earlier(post: Any) -> Job:
+    """A take that still waits, though a delivery came: too late to be applied as it stood."""
+    job = post.job()
+    late = ok(job.request_id, "https://x.example/first")
+    assert verdict(post.deliver(job, late, at=post.clock.now() - timedelta(minutes=10))) == "stale"
+    assert post.now(job).state == "queued"
+    return job
+
+
+def test_what_came_before_with_the_same_word_is_looked_at_first(post):
+    job = earlier(post)
+    before = rows(post)
+
+    assert not taken_in(post, delivery_for(post, job))
+    assert rows(post) == before
+
+    assert verdict(post.deliver(job, ok(job.request_id))) == "conflict"
+    assert post.now(job).state == "queued", "the provider is asked"
+
+
+def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
+    def forgetful(fresh: Any) -> Any:
+        update = moves.guarded(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=arrivals.WAITING)
+        told = bindparam("old_request"), bindparam("old_status")
+        return update.where(moves.JOB.c.request_id == told[0], told[1] == told[1])
+
+    job = earlier(post)
+    monkeypatch.setattr(arrivals, "_guarded", forgetful)
+    arrivals._step.cache_clear()
+    arrivals._at_once.cache_clear()
+    try:
+        assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
+    finally:
+        arrivals._step.cache_clear()
+        arrivals._at_once.cache_clear()
+
+
+def test_the_states_it_may_happen_in_are_states_of_the_event():
+    assert set(arrivals.WAITING) <= TRANSITIONS[JobEvent.FINISHED][0]
+
+
+def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post, kind):
+    """Its row is written but not committed: nothing can be read of it yet, and the index knows it already."""
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+    job = post.job()
+    done: list[bool] = []
+    with post.deps.store.begin() as session:
+        deliveries.keep(session, delivery_for(post, job))
+        second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it waits for the other one's end"
+    second.join(10)
+
+    assert done == [False]
+    assert post.now(job) == job
+    assert len(post.kept()) == 1
+
+
+def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
+    monkeypatch.setattr(arrivals, "take_in", lambda *_, **__: pytest.fail("it was taken for a usual one"))
+    job = post.job()
+
+    assert verdict(post.deliver(job, failed(job.request_id))) == "applied"
+
+    assert post.now(job).state == "failed"
+
+
+def test_both_ways_write_the_same(post, monkeypatch):
+    """The long way looks first; what it makes of a usual delivery is the measure of the short one."""
+
+    def of(job: Job) -> dict[str, Any]:
+        row = post.now(job).model_dump()
+        with post.deps.store.read() as session:
+            lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.history(session, job.id)]
+        kept = [one.model_dump(exclude={"id"}) for one in post.kept() if one.job_id == job.id]
+        return {"job": row, "lines": lines, "kept": kept, "task": waits_for_a_fetch(post, job)}
+
+    def delivered() -> dict[str, Any]:
+        job = post.job("running")
+        assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
+        told = of(job)
+        for own in ("id", "request_id", "form_key", "created_at", "params", "payload"):
+            told["job"].pop(own)
+        for kept in told["kept"]:
+            for own in ("job_id", "request_id", "gateway_request_id", "body", "body_sha256", "headers"):
+                kept.pop(own)
+        return told
+
+    delivered()  # the account is learnt
+    short = delivered()
+    monkeypatch.setattr("backend.services.receive._is_usual", lambda *_: False)
+    assert delivered() == short
+
+
+def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(post, kind):
+    """Above either bound psycopg parses it anew at each run, which took longer than all the rest."""
+    if kind == "sqlite":
+        pytest.skip("a file's driver has no such bound")
+    finished: Any = type("Finished", (), {"url": LINK, "size_bytes": 1, "output": {}})
+    fresh = moves.columns_of(
+        JobEvent.FINISHED, outcome.made(finished, at=post.clock.now()), at=post.clock.now()
+    )
+    columns = arrivals._Columns(frozenset(fresh), frozenset())
+    statement = arrivals._at_once(columns, frozenset(Delivery.model_fields), post.deps.carrier.waking)
+    made = prepared._Made(statement._statement, post.deps.store.engine.dialect, ())
+
+    assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
+    assert len(made._names) <= driver.MAX_CACHED_STATEMENT_PARAMS
+    assert col(Job.state).name in made._sql
