@@ -76,10 +76,11 @@ def receive(
         received_at=now,
         last_at=now,
     )
-    if _is_usual(deps, signed, said, now) and _take_usual(deps, delivery, said, at=now):
+    account = _known_account(deps)
+    if _is_usual(signed, said, account, now) and _take_usual(deps, delivery, said, at=now):
         verdict = delivery.verdict
     else:
-        verdict = _judge(deps, signed, said, delivery)
+        verdict = _judge(deps, signed, said, account, delivery)
     log.info("delivery", extra={"job": job_id, "request": delivery.request_id, "verdict": verdict})
     return Received(verdict, job_id)
 
@@ -123,15 +124,10 @@ def _check_token(deps: Deps, job_id: str, token: str) -> None:
         raise DeliveryRefused("the token is not this job's")
 
 
-def _is_usual(deps: Deps, signed: Signed, said: Said, now: datetime) -> bool:
+def _is_usual(signed: Signed, said: Said, account: str | None, now: datetime) -> bool:
     """A video, in time, from the account that is known: what nearly every delivery is."""
     done = isinstance(said.outcome, Finished) and said.outcome.billable_units is None
-    return (
-        done
-        and said.request_id is not None
-        and not signed.stale(now)
-        and signed.user_id == _known_account(deps)
-    )
+    return done and said.request_id is not None and signed.user_id == account and not signed.stale(now)
 
 
 def _take_usual(deps: Deps, delivery: Delivery, said: Said, *, at: datetime) -> bool:
@@ -142,10 +138,10 @@ def _take_usual(deps: Deps, delivery: Delivery, said: Said, *, at: datetime) -> 
     return arrivals.take_in(deps.store, delivery, at=at, by="webhook", waking=deps.carrier.waking, **values)
 
 
-def _judge(deps: Deps, signed: Signed, said: Said, delivery: Delivery) -> str:
+def _judge(deps: Deps, signed: Signed, said: Said, account: str | None, delivery: Delivery) -> str:
     """Look at the job and at what came before, and keep the delivery with its effect; returns the verdict."""
     with deps.store.begin(shared=True) as session:
-        _check_account(deps, session, signed.user_id)
+        _check_account(deps, session, account, signed.user_id)
         job = _job_of(session, delivery.job_id, said)
         stale = signed.stale(delivery.received_at)
         return _take_in(deps, session, job, delivery, said, stale=stale)
@@ -159,19 +155,18 @@ def _known_account(deps: Deps) -> str | None:
     return known or None
 
 
-def _check_account(deps: Deps, session: Session, user_id: str) -> None:
+def _check_account(deps: Deps, session: Session, known: str | None, user_id: str) -> None:
     """fal signs for all its customers: only one account's deliveries are ours.
 
     Without a setting the first delivery that a job's token vouches for says which account that is, for good.
     """
-    pinned = deps.settings.fal_user_id or _ACCOUNTS.get(deps.store)
-    if not pinned:
+    if known is None:
         fact = facts.decide(session, ACCOUNT)
         if fact is None:
             facts.keep(session, ACCOUNT, {"user_id": user_id}, at=deps.clock.now())
             return
-        pinned = str(fact["user_id"])
-    if user_id != pinned:
+        known = str(fact["user_id"])
+    if user_id != known:
         raise DeliveryRefused("it is another fal account's")
 
 

@@ -56,7 +56,7 @@ def take_in(
         rows = moves.named("line", line) | moves.named("kept", kept)
         try:
             return bool(store.tell(_at_once(columns, frozenset(kept), waking), update | rows)[0][0])
-        except IntegrityError:  # the same delivery at the same moment
+        except IntegrityError:  # the same delivery at the same moment; any other trouble comes back by itself
             return False
     with store.begin(shared=True) as session:
         if _step(columns).run(session, update) == 0:
@@ -85,7 +85,8 @@ def _at_once(fresh: _Columns, kept: frozenset[str], waking: Waking | None) -> Pr
     The driver takes a statement apart each time that has more than 50 values or 4,096 characters.
     """
     job = moves.JOB.c
-    changed = _guarded(fresh).returning(job.id, job.state, job.provider).cte("changed")
+    unmoved = _guarded(fresh).where(_as_seen())
+    changed = unmoved.returning(job.id, job.state, job.provider).cte("changed")
     said = [name for name in moves.LINE if name != "note"]
     line = moves.inserted(moves.HISTORY, "line", said, changed, job_id="id").cte("line")
     inbox = moves.inserted(_INBOX, "kept", sorted(kept - {"job_id"}), changed, job_id="id").cte("inbox")
@@ -101,3 +102,14 @@ def _guarded(fresh: _Columns) -> Update:
     )
     update = moves.guarded(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=WAITING)
     return update.where(job.request_id == bindparam("old_request"), ~before)
+
+
+def _as_seen() -> Any:
+    """The row is the one that this statement saw when it began.
+
+    Who had to wait for the row has it as it is now, but everything else as it was: what its holder kept
+    meanwhile can't be seen, only that the row's version moved on.
+    """
+    seen = moves.JOB.alias("seen")
+    version = select(seen.c.version).where(seen.c.id == bindparam("old_id"))
+    return moves.JOB.c.version == version.scalar_subquery()

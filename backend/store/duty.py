@@ -10,6 +10,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.store import postgres
 from backend.store.engine import Store
 
 #: A holder that says nothing for this long, in seconds, has lost the duty: it is frozen or cut off.
@@ -67,9 +68,8 @@ class Duty:
 
     def _open(self) -> Connection:
         if self._connection is None:
-            engine = self._store.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._mine = False
-            self._connection = engine.connect()
+            self._connection = postgres.alone(self._store.engine).connect()
             self._connection.execute(_SESSION, {"name": self._name, "silence_ms": self._silence_ms})
         return self._connection
 

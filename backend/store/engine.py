@@ -164,11 +164,13 @@ class Store:
         self, statement: Prepared, values: Mapping[str, Any], *, committing: bool = False
     ) -> list[list[Any]]:
         """One statement needs no transaction around it, and no session."""
+        sent = False
         try:
             with self.database.driver_of(self._alone) as driver:
+                sent = True
                 return statement.ask(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
-            self._judge(error, committing=committing)
+            self._judge(error, committing=committing and sent)
             raise
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Jobs: add, get, due, claim, advance. The state of a job changes only here, by one guarded update.
+"""Jobs: add, get, due, claim, advance. The state of a job changes only by one guarded update.
 
 Every function takes the session first and never commits.
 """

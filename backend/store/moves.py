@@ -1,4 +1,6 @@
-"""How a job is moved, as statements: one guarded update and one line of history. `jobs` runs them.
+"""How a job is moved, as statements: one guarded update and one line of history.
+
+Nothing else writes a state; `jobs.move` runs them, and `arrivals.take_in` for the usual delivery.
 
 A server is asked less when what belongs together is one statement; SQLite knows no statement that changes
 two tables, and needs none, as it is asked over no wire.

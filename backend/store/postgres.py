@@ -48,12 +48,14 @@ CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-#: Durable at least to this server's own disk; a stronger setting of the server's (remote_apply) stays.
+#: The isolation counts where no BEGIN names one. Durable at least to this server's own disk; a stronger
+#: setting of the server's (remote_apply) stays.
 _SESSION = """
 SELECT set_config('TimeZone', 'UTC', false),
        set_config('statement_timeout', %s, false),
        set_config('lock_timeout', %s, false),
        set_config('idle_in_transaction_session_timeout', %s, false),
+       set_config('default_transaction_isolation', 'read committed', false),
        set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
                   THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """

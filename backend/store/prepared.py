@@ -19,7 +19,8 @@ Convert = Callable[[Any], Any]
 class Prepared:
     """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
 
-    It may hold no `IN (…)`: how many values that has is known only when it runs.
+    It may hold no `IN (…)`: how many values that has is known only when it runs. Nor bytes, but as a
+    parameter: what it says itself is written into its SQL.
     """
 
     def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
@@ -68,8 +69,11 @@ class _Made:
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
         if not compiled.positional:  # a server's driver takes time for each value that travels
-            names = [name for name in names if fixed[name] is None or compiled.binds[name].required]
-            for name in fixed.keys() - set(names):
+            written = {
+                name for name, bind in compiled.binds.items() if bind.unique and fixed[name] is not None
+            }
+            names = [name for name in names if name not in written]
+            for name in written:
                 said = compiled.render_literal_value(fixed[name], compiled.binds[name].type)
                 self._sql = self._sql.replace(f"%({name})s", said)
         self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]

@@ -6,14 +6,16 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm.exc import DetachedInstanceError
+from sqlmodel import col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
 from backend.store import facts, locks, offers, postgres, resting, tokens
 from backend.store.engine import Store
 from backend.store.migrate import SCHEMA, check, migrate
+from backend.store.prepared import Prepared
 from tests import databases
 from tests.databases import asked_of
 
@@ -293,6 +295,36 @@ def commits_die(store: Store) -> None:
             "CREATE CONSTRAINT TRIGGER dies AFTER INSERT OR UPDATE ON fact DEFERRABLE INITIALLY DEFERRED "
             "FOR EACH ROW EXECUTE FUNCTION die()"
         ))  # fmt: skip
+
+
+def test_one_statement_alone_is_as_sure_or_unsure_as_a_commit(server):
+    store = Store(server.fresh())
+    touched = update(Fact).where(col(Fact.name) == bindparam("name")).values(at=bindparam("now"))
+    touch = Prepared(touched.returning(col(Fact.name)))
+    given = {"name": "x", "now": NOW}
+    keep(store, "x", 1)
+    assert store.tell(touch, given) == [["x"]]
+    server.stop()
+    with pytest.raises(StoreUnavailable) as away:
+        store.tell(touch, given)
+    server.start()
+    assert not away.value.unsure, "nothing left"
+    commits_die(store)
+    with pytest.raises(StoreUnavailable) as lost:
+        store.tell(touch, given)
+    assert lost.value.unsure
+    store.close()
+
+
+def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server_says(server):
+    url = server.fresh()
+    name = url.rsplit("/", 1)[1]
+    with server.connect() as admin:
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    store = Store(url)
+    asked = Prepared(select(func.current_setting("transaction_isolation")))
+    assert store.ask(asked, {}) == [["read committed"]]
+    store.close()
 
 
 def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.drill
 
 #: Installations that are drilled at the same time; more than two cores can carry would spoil the times.
 LANES = 3
+#: Which account is fal's would else be learnt by the first delivery, on another way than all others take.
+GIVEN: Any = {"FIRST_POLL_S": 2, "FAL_USER_ID": SimulatorConfig.user_id}
 
 
 def survives(drill: Drill, point: Point) -> float | None:
@@ -95,9 +97,7 @@ def lanes(
     """The points of this run's tests, under way in three installations."""
     specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
     asked = [spec.params["point"] for spec in specs if "point" in spec.params]
-    # which account is fal's would else be learnt by the first delivery, on another way than all others take
-    given = {"FIRST_POLL_S": 2, "FAL_USER_ID": SimulatorConfig().user_id}
-    drills = [Drill(Studio(tmp_path_factory.mktemp("lane"), fal.url, **given)) for _ in range(LANES)]
+    drills = [Drill(Studio(tmp_path_factory.mktemp("lane"), fal.url, **GIVEN)) for _ in range(LANES)]
     for drill in drills:
         drill.studio.sign_in()
     running = Lanes(drills, [point for point in POINTS if point in asked])
@@ -152,7 +152,7 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
         data_dir=tmp_path / "fal", pace=0.05, small=True, seed=7, webhook_retries_s=(200.0,)
     )
     with listening(config) as slow_fal:
-        drill = Drill(Studio(tmp_path / "studio", slow_fal.url, FIRST_POLL_S=1))
+        drill = Drill(Studio(tmp_path / "studio", slow_fal.url, **{**GIVEN, "FIRST_POLL_S": 1}))
         try:
             drill.ready()
             drill.killed_at(point_called("webhook: written"))

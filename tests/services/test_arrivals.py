@@ -1,12 +1,14 @@
 """What nearly every delivery does in one statement: when it does it, when nothing, and what it costs."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from psycopg import _queries as driver
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select, text, true
 from sqlmodel import col
 
 from backend.domain.states import TRANSITIONS, JobEvent
@@ -14,7 +16,7 @@ from backend.models import Delivery, History, Job
 from backend.services import outcome
 from backend.store import arrivals, deliveries, jobs, moves, prepared
 from backend.store.rows import new
-from tests.services.receiving import LINK, failed, ok, verdict
+from tests.services.receiving import LINK, body_of, failed, ok, verdict
 
 
 def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: Any) -> Delivery:
@@ -37,6 +39,16 @@ def taken_in(post: Any, delivery: Delivery) -> bool:
         waking=post.deps.carrier.waking,
         **values,
     )
+
+
+@contextmanager
+def fresh_statements() -> Iterator[None]:
+    """For builds that are broken on purpose: their statements are made anew, and nobody else's."""
+    for made in (arrivals._step, arrivals._at_once):
+        made.cache_clear()
+    yield
+    for made in (arrivals._step, arrivals._at_once):
+        made.cache_clear()
 
 
 def rows(post: Any) -> dict[str, int]:
@@ -129,13 +141,8 @@ def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypat
 
     job = earlier(post)
     monkeypatch.setattr(arrivals, "_guarded", forgetful)
-    arrivals._step.cache_clear()
-    arrivals._at_once.cache_clear()
-    try:
+    with fresh_statements():
         assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
-    finally:
-        arrivals._step.cache_clear()
-        arrivals._at_once.cache_clear()
 
 
 def test_the_states_it_may_happen_in_are_states_of_the_event():
@@ -161,6 +168,45 @@ def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(
     assert len(post.kept()) == 1
 
 
+def asked_meanwhile(post: Any) -> tuple[Job, bool]:
+    """(a take, was a delivery taken in) that had to wait for the row: another one, about the same request
+    and too late to be applied, was being kept when it came.
+    """
+    job, done = post.job(), []
+    with post.deps.store.begin() as session:
+        jobs.glance(session, job.id)
+        other = delivery_for(post, job, verdict="stale", body_sha256="b" * 64)
+        deliveries.keep(session, other)
+        jobs.wake(session, job.id, at=post.clock.now())
+        second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it waits for the row"
+    second.join(10)
+    return job, done[0]
+
+
+def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post, kind):
+    """Whoever waited for the row sees it as it is now, and everything else as it was before."""
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+
+    job, taken = asked_meanwhile(post)
+
+    assert not taken
+    assert post.now(job).state == "queued"
+    assert [kept.verdict for kept in post.kept()] == ["stale"]
+
+
+def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, kind, monkeypatch):
+    if kind == "sqlite":
+        pytest.skip("a file has one writer at a time")
+    monkeypatch.setattr(arrivals, "_as_seen", true)
+    with fresh_statements():
+        _, taken = asked_meanwhile(post)
+    assert taken
+
+
 def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
     monkeypatch.setattr(arrivals, "take_in", lambda *_, **__: pytest.fail("it was taken for a usual one"))
     job = post.job()
@@ -170,7 +216,8 @@ def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
     assert post.now(job).state == "failed"
 
 
-def test_both_ways_write_the_same(post, monkeypatch):
+@pytest.mark.parametrize("video", [{"url": LINK, "file_size": 4096}, {"url": LINK}])
+def test_both_ways_write_the_same(post, monkeypatch, video):
     """The long way looks first; what it makes of a usual delivery is the measure of the short one."""
 
     def of(job: Job) -> dict[str, Any]:
@@ -182,7 +229,11 @@ def test_both_ways_write_the_same(post, monkeypatch):
 
     def delivered() -> dict[str, Any]:
         job = post.job("running")
-        assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
+        stale = {"attempts": 3, "error": {"code": "x"}, "queue_position": 4, "fetched_bytes": 1}
+        with post.deps.store.begin() as session:
+            jobs.wake(session, job.id, at=post.clock.now(), claimed_by="somebody", **stale)
+        body = body_of(job.request_id, status="OK", payload={"video": video})
+        assert verdict(post.deliver(job, body)) == "applied"
         told = of(job)
         for own in ("id", "request_id", "form_key", "created_at", "params", "payload"):
             told["job"].pop(own)
