@@ -12,7 +12,7 @@ from typing import Any
 from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media import parts
-from backend.models import Fact, Job
+from backend.models import Job
 from backend.services import tally
 from backend.services.carry import CARRIED
 from backend.services.claims import Claims
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 LAST = "sweep"
 #: The fact that says how far the walk over stored files has come.
 WALK = "walk"
+#: The fact that says since when storage has held nothing at all: {"since": moment}.
+EMPTY = "storage_empty"
 #: The fact that says when storage was last tidied, and how often that is done.
 TIDIED = "tidied"
 TIDY_EVERY = timedelta(hours=1)
@@ -139,10 +141,11 @@ def _find_missing(deps: Deps) -> int:
             if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
                 return 0
             batch = videos.files_after(session, last_id, limit=most)
+            noted = facts.value_of(session, EMPTY)
         there = {file.id: deps.storage.size(file.key) for file in batch}
         odd = [file for file in batch if not file.missing and there[file.id] != file.size_bytes]
         back = [file for file in batch if file.missing and there[file.id] == file.size_bytes]
-        if odd and _looks_away(deps, walk, now):
+        if (odd or noted) and looks_away(deps):
             return 0
         for file in odd:
             if there[file.id] is not None:
@@ -161,21 +164,31 @@ def _find_missing(deps: Deps) -> int:
     return len(odd)
 
 
-def _looks_away(deps: Deps, walk: Fact | None, now: datetime) -> bool:
+def looks_away(deps: Deps) -> bool:
     """Does storage hold nothing at all? It is away (a folder that is not mounted), or somebody emptied it.
 
-    An emptied one is believed after a while: by then the provider may still have what it made.
+    An emptied one is believed after a while, in which it held nothing whenever somebody asked: by then the
+    provider may still have what it made.
+
+    Raises:
+        MediaError, OSError: it can't be asked.
     """
-    if next(iter(deps.storage.keys()), None) is not None:
+    holds = next(iter(deps.storage.keys()), None) is not None
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        noted = facts.value_of(session, EMPTY)
+    if holds:
+        if noted:
+            with deps.store.begin() as session:
+                facts.forget(session, EMPTY)
         return False
-    known = walk.value if walk else {"last_id": ""}
-    since = datetime.fromisoformat(known.get("empty_since") or now.isoformat())
+    since = datetime.fromisoformat(noted["since"]) if noted else now
     if now - since >= EMPTY_BELIEVED:
         return False
     log.warning("storage holds nothing at all: is its folder mounted, its bucket the right one?")
-    with deps.store.begin() as session:
-        at = walk.at if walk else now
-        facts.keep(session, WALK, {**known, "empty_since": since.isoformat()}, at=at)
+    if not noted:
+        with deps.store.begin() as session:
+            facts.keep(session, EMPTY, {"since": since.isoformat()}, at=now)
     return True
 
 

@@ -71,6 +71,7 @@ class MediaServer:
         self.requests: list[Exchange] = []
         self.closing = threading.Event()
         self._routes: dict[str, Callable[[Exchange], None]] = {}
+        self._elsewhere: Callable[[Exchange], None] = lambda e: e.answer("404 Not Found")
         self._context = context
         outer = self
 
@@ -110,13 +111,18 @@ class MediaServer:
         method, path, _ = first.split(" ")
         exchange = Exchange(sock, method, path, [tuple(line.split(": ", 1)) for line in lines])  # type: ignore[misc]
         self.requests.append(exchange)
-        self._routes.get(path, lambda e: e.answer("404 Not Found"))(exchange)
+        self._routes.get(path, self._elsewhere)(exchange)
 
     def at(self, path: str, route: Callable[[Exchange], None]) -> str:
         """Answer this path so from now on; returns its link."""
         self._routes[path] = route
         scheme, host = ("https", "localhost") if self._context else ("http", "127.0.0.1")
         return f"{scheme}://{host}:{self.port}{path}"
+
+    def everywhere(self, route: Callable[[Exchange], None]) -> str:
+        """Answer every path that has no route of its own so; returns what all links begin with."""
+        self._elsewhere = route
+        return self.at("", route)
 
     def drip(self, exchange: Exchange, data: bytes, every_s: float) -> None:
         """One byte at a time, until the server is closed or the client is gone."""

@@ -151,6 +151,35 @@ def never_ends() -> None:
     Worker.finish = hangs  # type: ignore[method-assign]
 
 
+def never_ends_a_look() -> None:
+    """Each look does its work, gives its claim up, and then hangs: a thread that nobody sees any more."""
+    from backend.services import step
+
+    whole = step.step
+
+    def hangs(*args: Any) -> bool:
+        whole(*args)
+        return threading.Event().wait()
+
+    step.step = hangs
+
+
+def calls_the_watchdog_off() -> None:
+    """The same, in a worker that believes to have left once it has finished."""
+    from backend.work import worker
+
+    never_ends_a_look()
+    finish = worker.Worker.finish
+
+    def hasty(self: Any) -> None:
+        finish(self)
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer) and thread.function is worker._leave_anyhow:
+                thread.cancel()
+
+    worker.Worker.finish = hasty  # type: ignore[method-assign]
+
+
 BUILDS = {
     build.__name__: build
     for build in (
@@ -165,5 +194,7 @@ BUILDS = {
         everybody_sweeps,
         takes_a_copy_for_the_original,
         never_ends,
+        never_ends_a_look,
+        calls_the_watchdog_off,
     )
 }

@@ -1,6 +1,7 @@
 """Several workers on one PostgreSQL: any of them may die, freeze or lose the database, and work goes on."""
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER
 from tests.e2e.studio import GOES_ON_S, LEASE_S, Process, Studio, eventually
 from tests.e2e.test_blocking import posts
-from tests.e2e.test_stops import hurry
+from tests.e2e.test_stops import LEAVES_S, hurry
 
 pytestmark = pytest.mark.drill
 
@@ -96,6 +97,36 @@ def test_a_build_in_which_everybody_sweeps_is_caught(make_studio):
         worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="everybody_sweeps")
         eventually(lambda worker=worker: "worker started" in worker.said())
     assert len(sweepers(studio)) == 2
+
+
+def with_a_look_that_hangs(studio: Studio, build: str) -> Process:
+    """A worker of this broken build; one of its looks is over, and its thread is not."""
+    studio.sidecar()
+    worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD=build)
+    job = studio.ask("A look that never ends [sim:stuck never]")
+    studio.until(job, "queued")
+    eventually(lambda: studio.holder(job) is None)
+    return worker
+
+
+def test_a_worker_that_has_finished_is_gone_in_time_though_a_thread_nobody_sees_hangs(make_studio):
+    worker = with_a_look_that_hangs(make_studio(), "never_ends_a_look")
+
+    code, took_s = worker.stop()
+
+    assert (code, took_s < LEAVES_S) == (0, True)
+    assert "worker stopped" in worker.said()
+    assert "in hangs" in worker.said()
+
+
+def test_a_build_that_calls_the_watchdog_off_once_it_has_finished_is_caught(make_studio):
+    worker = with_a_look_that_hangs(make_studio(), "calls_the_watchdog_off")
+
+    worker.send(signal.SIGTERM)
+    eventually(lambda: "worker stopped" in worker.said())
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.wait(LEAVES_S)
 
 
 @pytest.fixture

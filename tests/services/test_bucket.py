@@ -191,6 +191,44 @@ def test_a_balancer_that_knows_no_bucket_at_the_moment_makes_no_file_missing(
     assert world.take(job).video.missing_at is None
 
 
+@pytest.mark.parametrize("what", ["nobody answers", "a balancer answers", "another bucket"])
+def test_verify_calls_nothing_missing_that_it_cant_ask_for_and_says_so(
+    world: World, place: Place, what: str
+) -> None:
+    job = world.until(world.ask("A calm sea [sim:never]"), "stored")
+    before = world.job(job), world.ledger()
+    if what == "nobody answers":
+        place.away()
+        why = "can't be reached"
+    elif what == "a balancer answers":
+        place.proxy.fault("say", "HTTP", times=10_000, answer=NOT_FOUND)
+        why = "not found at its address"
+    else:
+        for key in place.objects():
+            place.drop(key)
+        why = "holds nothing at all"
+
+    with pytest.raises(StorageDown, match=rf"(?s)^Nothing was verified, changed or charged\. .*{why}.*run"):
+        verify_all(world.deps, told=lambda line: None)
+
+    assert (world.job(job), world.ledger()) == before
+    assert world.take(job).video.missing_at is None
+
+
+def test_verify_says_how_far_it_came_when_the_bucket_goes_away(world: World, place: Place) -> None:
+    for _ in range(3):
+        keep_video(world)
+
+    def told(line: str) -> None:
+        place.away()
+
+    with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. .*can't be reached"):
+        verify_all(world.deps, told=told)
+
+    place.proxy.faults.clear()
+    assert verify_all(world.deps, told=lambda line: None).whole == 3
+
+
 def test_a_take_waits_for_a_bucket_that_is_away_and_is_stored_when_it_is_back(
     world: World, place: Place
 ) -> None:

@@ -198,6 +198,52 @@ def test_there_and_back_with_settings_that_still_name_the_first_place(made: list
     assert places.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
 
 
+class Interleaved(places.PlacedStorage):
+    """Whoever looks is met, when the answer is in, by a thread that began to look earlier and was slow."""
+
+    slow: threading.Thread | None = None
+
+    @property
+    def _seen_at(self) -> float:
+        return self._at_s
+
+    @_seen_at.setter
+    def _seen_at(self, at_s: float) -> None:
+        self._at_s = at_s
+        if self.slow is not None and threading.current_thread() is not self.slow:
+            self.go.set()
+            self.slow.join(20)
+
+    def begin_slowly(self) -> None:
+        """Have a thread look; it has its answer, and goes on only when another one has its own."""
+        self.go, has_read, read = threading.Event(), threading.Event(), self._read
+
+        def slowly() -> places.Places:
+            seen = read()
+            if threading.current_thread() is self.slow:
+                has_read.set()
+                assert self.go.wait(20)
+            return seen
+
+        self._read = slowly  # type: ignore[method-assign]
+        self.slow = threading.Thread(target=self.places, kwargs={"fresh": True})
+        self.slow.start()
+        assert has_read.wait(20)
+
+
+def test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(
+    made: list[Any], name: str
+) -> None:
+    """Or a file would be put where a move has been already."""
+    mover, other = made
+    settings = other.settings
+    storage = Interleaved(other.store, other.clock, settings.storage, other.open_storage, settings.parts_dir)
+    storage.begin_slowly()
+    move_storage(mover, settings.storage, f"s3://{name}", told=quiet)
+
+    assert storage.places(fresh=True) == places.Places(f"s3://{name}")
+
+
 def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name: str) -> None:
     deps, other = made
     usual, key = deps.settings.storage, put(deps, b"one")
@@ -233,6 +279,20 @@ def test_control_without_the_second_look_a_slept_through_file_would_be_left_behi
     monkeypatch.setattr(places.PlacedStorage, "place", careless)
     with pytest.raises(AssertionError):
         test_a_worker_that_slept_through_the_move_brings_its_file_along(made, name, monkeypatch)
+
+
+def test_control_a_look_answered_with_what_was_seen_last_would_be_caught(
+    made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = places.PlacedStorage.places
+
+    def last_seen(self: places.PlacedStorage, *, fresh: bool = False) -> places.Places:
+        look(self, fresh=fresh)
+        return self._seen
+
+    monkeypatch.setattr(places.PlacedStorage, "places", last_seen)
+    with pytest.raises(AssertionError):
+        test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made, name)
 
 
 def test_control_a_move_that_compares_nothing_would_be_caught(

@@ -1,0 +1,78 @@
+"""A secure line that breaks in the middle of an answer: trouble of the line, told as an error of ours."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+import urllib3.exceptions
+
+from backend.domain.errors import CatalogUnread, ProviderBusy, StorageDown
+from backend.media import s3_client
+from backend.media.s3 import S3Storage
+from backend.media.s3_client import Bucket
+from backend.providers import fal_pages
+from backend.providers.base import Ref
+from backend.providers.fal import FalProvider
+
+BODY = json.dumps({"models": [], "has_more": False, "video": {"url": "x" * 50_000}}).encode()
+#: A record of TLS whose seal is wrong.
+ALTERED = b"\x17\x03\x03\x00\x40" + bytes(64)
+
+
+def breaks(exchange: Any) -> None:
+    """Half of the body comes; then somebody on the way alters what follows."""
+    exchange.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\n\r\n".encode() + BODY[: len(BODY) // 2])
+    with socket.socket(fileno=os.dup(exchange.sock.fileno())) as under_it:
+        under_it.sendall(ALTERED)
+
+
+@pytest.fixture
+def secure(secure_media: Callable[[str], Any], authority: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A server of https that everybody here trusts."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority / "ca.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(authority / "ca.pem"))
+    return secure_media("localhost")
+
+
+def test_an_object_whose_line_breaks_is_trouble_that_may_pass_and_never_the_end_of_the_file(
+    secure: Any,
+) -> None:
+    storage = S3Storage(Bucket("films", endpoint=secure.everywhere(breaks), access_key="k", secret_key="s"))
+
+    with storage.open("a.mp4") as file, pytest.raises(StorageDown, match="can't be used"):
+        file.read()
+
+    assert [one.path for one in secure.requests] == ["/films/a.mp4"]
+
+
+def test_fals_answers_whose_line_breaks_are_asked_for_later(
+    secure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fal_pages, "FIRST_WAIT_S", 0.01)
+    url = secure.everywhere(breaks)
+    fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url)
+    ref = Ref("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
+
+    for question in (fal.status, fal.result):
+        with pytest.raises(ProviderBusy):
+            question(ref)
+    with pytest.raises(CatalogUnread, match="could not be asked"):
+        fal.catalogue(told=lambda line: None)
+
+    assert len(secure.requests) == 2 + 1 + fal_pages.AGAIN
+
+
+def test_control_a_build_that_knows_the_bucket_librarys_errors_alone_would_be_caught(
+    secure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Never(Exception):
+        """Nobody raises it."""
+
+    monkeypatch.setattr(s3_client, "HTTPError", Never)
+    with pytest.raises(urllib3.exceptions.SSLError):
+        test_an_object_whose_line_breaks_is_trouble_that_may_pass_and_never_the_end_of_the_file(secure)

@@ -1,0 +1,56 @@
+"""The small moving picture of a take: made when there is room for it, however long that takes."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backend.domain.errors import StorageDown
+from backend.services import preview
+from tests.world import World
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """A disk without a byte left, in the place of this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a small disk here")
+    try:
+        (folder / "other").write_bytes(bytes(64 * 1024))
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("where", ["on the way", "in storage"])
+def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world: World, where: str) -> None:
+    job = world.until(world.ask("A calm sea [sim:never]"), "stored")
+    media = Path(world.deps.settings.storage.removeprefix("file://"))
+    folder = world.deps.settings.parts_dir if where == "on the way" else media / "previews"
+    with full_disk(folder):
+        for _ in range(preview.TRIES + 1):
+            world.hurry(job)
+            world.look(job)
+
+        waiting, video = world.job(job), world.take(job).video
+        assert (waiting.state, video.preview_key, video.preview_tries) == ("stored", None, 0)
+        assert waiting.due_at is not None
+        assert waiting.due_at > world.deps.clock.now()
+        assert [path.name for path in folder.iterdir()] == ["other"]
+
+    world.hurry(job)
+    world.look(job)
+    assert world.take(job).video.preview_key is not None
+
+
+def test_control_a_build_that_counts_a_full_disk_as_a_failure_would_be_caught(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "StorageFull", StorageDown)
+    with pytest.raises(AssertionError):
+        test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world, "in storage")

@@ -1,0 +1,206 @@
+"""Hashing what is stored: what is gone is told from what can't be asked now."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import cli
+from backend.domain.errors import StorageDown
+from backend.media.local import LocalStorage
+from backend.models import Job
+from backend.services import sweep, verify
+from backend.services.verify import Verified, verify_all
+from backend.store import facts
+from tests.signing import Hands
+from tests.world import World
+
+
+def media_of(world: World) -> Path:
+    return Path(world.deps.settings.storage.removeprefix("file://"))
+
+
+def stored(world: World, takes: int = 1) -> list[Job]:
+    """Takes that are finished in every way, each with bytes of its own."""
+    made = [world.until(world.ask(f"Take {number} [sim:never]"), "stored") for number in range(takes)]
+    for job in made:
+        world.look(job)
+    return [world.job(job) for job in made]
+
+
+def verified(world: World) -> Verified:
+    return verify_all(world.deps, told=lambda line: None)
+
+
+def standing(world: World, made: list[Job]) -> Any:
+    """All that a person or the provider could see of these takes."""
+    seen = [(world.job(job), world.history(job), world.take(job).video.missing_at) for job in made]
+    return seen, world.ledger()
+
+
+def unmount(media: Path, left: str) -> None:
+    media.rename(media.with_name("unmounted"))
+    if left == "an empty folder":
+        media.mkdir()
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(world: World, left: str) -> None:
+    made = stored(world, takes=2)
+    before = standing(world, made)
+    unmount(media_of(world), left)
+
+    with pytest.raises(StorageDown, match=r"(?s)^Nothing was .*changed or charged\. .*holds nothing.*run"):
+        verified(world)
+
+    assert standing(world, made) == before
+
+
+def test_the_command_says_it_in_one_message_and_exits_with_1(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = stored(world)
+    before = standing(world, made)
+    unmount(media_of(world), "an empty folder")
+    monkeypatch.setattr(sys, "argv", ["backend", "verify"])
+
+    assert cli.main() == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Nothing was verified, changed or charged. Storage holds nothing at all")
+    assert "Traceback" not in told.err
+    assert standing(world, made) == before
+
+
+def test_a_folder_that_goes_away_in_the_middle_makes_no_file_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stored(world, takes=3)
+    media = media_of(world)
+
+    def told(line: str) -> None:
+        if line.startswith("1 files"):
+            unmount(media, "an empty folder")
+
+    with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. Of the others nothing"):
+        verify_all(world.deps, told=told)
+
+    assert [world.take(job).video.missing_at for job in made] == [None] * 3
+
+
+def test_one_missing_file_among_others_is_told_of_and_repaired(world: World) -> None:
+    made = stored(world, takes=3)
+    key = world.take(made[1]).video.key
+    (media_of(world) / key).unlink()
+
+    found = verified(world)
+
+    assert (found.checked, found.whole) == (3, 2)
+    assert found.bad == [f"{key} is missing; it is fetched again while the provider has it"]
+    world.sweep()
+    assert (verified(world).whole, world.take(made[1]).video.missing_at) == (3, None)
+    assert len(world.ledger()["posts"]) == 3
+
+
+def test_an_emptied_folder_is_believed_after_a_while_and_its_files_are_fetched_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [job] = stored(world)
+    unmount(media_of(world), "nothing")
+    with pytest.raises(StorageDown):
+        verified(world)
+
+    monkeypatch.setattr(sweep, "EMPTY_BELIEVED", timedelta(0))
+
+    assert len(verified(world).bad) == 1
+    world.sweep()
+    assert world.take(job).video.missing_at is None
+    assert (media_of(world) / world.take(job).video.key).is_file()
+
+
+@pytest.mark.parametrize("seen_by", [verified, World.sweep], ids=["verify", "the sweep"])
+def test_two_short_absences_are_not_taken_for_a_long_one(
+    world: World, seen_by: Callable[[World], object]
+) -> None:
+    """The folder was there again in between, and that was seen."""
+    [job] = stored(world)
+    media, clock = media_of(world), Hands()
+    clock.at = world.deps.clock.now() + timedelta(hours=1)
+    an_hour_later = World(replace(world.deps, clock=clock), world.sim)
+    unmount(media, "nothing")
+    with pytest.raises(StorageDown):
+        verified(world)
+    media.with_name("unmounted").rename(media)
+    seen_by(world)
+
+    unmount(media, "nothing")
+    with pytest.raises(StorageDown):
+        verified(an_hour_later)
+    assert "missing_files" not in an_hour_later.sweep()
+
+    assert world.take(job).video.missing_at is None
+
+
+@pytest.mark.parametrize("what", ["open", "keys"])
+def test_a_folder_that_this_user_may_not_read_has_lost_no_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As another user, or where a server of files has gone: the system refuses the question."""
+    made = stored(world)
+    before = standing(world, made)
+
+    def refused(storage: LocalStorage, *_: str) -> Any:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(LocalStorage, what, refused)
+    with pytest.raises(StorageDown, match=r"changed or charged\..*can't be read \(Permission denied\)"):
+        verified(world)
+
+    assert standing(world, made) == before
+
+
+def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stored(world, takes=2)
+    broken = world.take(made[0]).video.key
+    real = LocalStorage.open
+
+    def failing(storage: LocalStorage, key: str) -> Any:
+        if key == broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(storage, key)
+
+    monkeypatch.setattr(LocalStorage, "open", failing)
+    found = verified(world)
+
+    assert (found.checked, found.whole) == (2, 1)
+    assert found.bad == [f"{broken} can't be read (Input/output error); it stays: see to its disk"]
+    assert (media_of(world) / broken).is_file()
+    assert world.take(made[0]).video.missing_at is None
+
+
+# -- controls: broken builds that the tests above would not let through -------------------------------
+
+
+def test_control_a_build_that_takes_away_for_gone_would_be_caught(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "looks_away", lambda deps: False)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(world, "nothing")
+
+
+def test_control_a_build_that_never_forgets_an_absence_would_be_caught(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "forget", lambda session, name: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_two_short_absences_are_not_taken_for_a_long_one(world, verified)
