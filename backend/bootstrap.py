@@ -17,6 +17,7 @@ from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal import FalProvider
 from backend.providers.fal_keys import FalKeys
 from backend.services.deps import Carrier, Deps, RowCarrier
+from backend.services.heartbeat import check_key
 from backend.services.offers import LiveCatalog
 from backend.services.places import PlacedStorage
 from backend.services.restored import settle
@@ -112,6 +113,7 @@ def open_deps(settings: Settings | None = None) -> Deps:
     deps = build_deps(settings or load())
     migrate(deps.store)
     check(deps.store, deps.clock.now)
+    check_key(deps)
     settle(deps)
     _look_at(deps.storage)
     return deps

@@ -5,6 +5,7 @@ import requests
 from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
 from backend.http import OneCall
 from backend.services.deps import Deps
+from backend.services.heartbeat import check_key
 from backend.services.overview import Check, readiness
 from backend.store.migrate import check, migrate
 
@@ -20,6 +21,11 @@ def examine(deps: Deps) -> list[Check]:
         check(deps.store, deps.clock.now)
     except SettingsError as error:
         return [*checks, Check("database", False, str(error))]
+    try:
+        check_key(deps)
+    except SettingsError as error:
+        says = str(error).split("SECRET_KEY: ")[-1]
+        checks.append(Check("secret key", False, " ".join(says.split())))
     found = [check for check in readiness(deps) if check.name != "worker"]
     return [*checks, *found, _key(deps), _signing_keys(deps), _public_url(deps)]
 

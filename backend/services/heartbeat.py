@@ -1,8 +1,11 @@
 """Signs of life: who works, since when, and when each was last heard of."""
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backend.domain.errors import SettingsError
 from backend.services.deps import Deps
 from backend.store import facts
 
@@ -20,13 +23,14 @@ class WorkerSign:
     heard_at: datetime
     in_hand: int
     alive: bool
+    key: str | None = None  #: a mark of its SECRET_KEY, which does not tell it
 
 
 def beat(deps: Deps, name: str, *, in_hand: int) -> None:
     """This worker is alive."""
     now = deps.clock.now()
     with deps.store.begin() as session:
-        facts.keep(session, f"worker:{name}", {"in_hand": in_hand}, at=now)
+        facts.keep(session, f"worker:{name}", {"in_hand": in_hand, "key": _mark(deps)}, at=now)
         for fact in facts.named(session, "worker:"):
             if now - fact.at > FORGET_AFTER:
                 facts.forget(session, fact.name)
@@ -49,7 +53,31 @@ def workers(deps: Deps) -> list[WorkerSign]:
             fact.at,
             fact.value.get("in_hand", 0),
             now - fact.at <= DEAD_AFTER,
+            fact.value.get("key"),
         )
         for fact in found
     ]
     return sorted(signs, key=lambda sign: (not sign.alive, sign.name))
+
+
+def check_key(deps: Deps) -> None:
+    """Is our SECRET_KEY that of the workers that live?
+
+    Raises:
+        SettingsError: it is another one; webhooks and media links of one host would be refused by the others.
+    """
+    ours = _mark(deps)
+    others = [sign.name for sign in workers(deps) if sign.alive and sign.key not in (None, ours)]
+    if others:
+        raise SettingsError(
+            "These settings stop the start:\n"
+            f"  SECRET_KEY: it is not the one of {', '.join(others)}, so webhooks and links of one host\n"
+            "  would be refused by the others. Give every host the same: the first one's data/secret_key,\n"
+            "  if none was ever set. To change it, stop every worker first; a killed one counts for "
+            f"{DEAD_AFTER.seconds} s"
+        )
+
+
+def _mark(deps: Deps) -> str:
+    key = deps.settings.secret_key.get_secret_value().encode()
+    return hmac.new(key, b"which key is this", hashlib.sha256).hexdigest()[:16]

@@ -26,7 +26,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 def routes(sim: "Simulator") -> Blueprint:
     """The routes below /storage and /files."""
     blueprint = Blueprint("uploads", __name__)
-    folder = sim.config.data_dir / "uploads"
+    folder = (sim.config.data_dir / "uploads").resolve()  # Flask looks for others beside its own code
 
     @blueprint.post("/storage/auth/token")
     def token() -> tuple[Response, int]:

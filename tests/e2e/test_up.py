@@ -1,5 +1,6 @@
 """`make run` as a newcomer has it: everything at once, at its usual settings but for the ports."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,16 +8,25 @@ import sys
 from pathlib import Path
 
 import requests
+from PIL import Image
 
-from tests.e2e.studio import ROOT, answers, eventually, free_port
+from tests.e2e.studio import PHOTO_MODEL, ROOT, answers, eventually, free_port
 
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+
+
+def a_photo() -> io.BytesIO:
+    photo = io.BytesIO()
+    Image.linear_gradient("L").resize((640, 480)).convert("RGB").save(photo, "JPEG")
+    photo.seek(0)
+    return photo
 
 
 def test_a_take_is_finished_by_its_webhook_when_everything_was_started_together(tmp_path: Path) -> None:
     """Process managers hand each process a PORT of its own; webhooks must find the sidecar all the same."""
     ports = {name: str(free_port()) for name in ("PORT", "DASHBOARD_PORT", "SIMULATOR_PORT")}
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATA_DIR": str(tmp_path / "data"), **ports}
+    folder = os.path.relpath(tmp_path / "data", ROOT)  # as ./data is, which nobody sets
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATA_DIR": folder, **ports}
     with (tmp_path / "log").open("w") as log:
         up = subprocess.Popen(
             [sys.executable, "-m", "backend", "up"],
@@ -36,15 +46,21 @@ def test_a_take_is_finished_by_its_webhook_when_everything_was_started_together(
         with requests.Session() as client:
             client.trust_env = False
             client.headers["Authorization"] = f"Bearer {made.stdout.split()[-1]}"
-            asked = client.post(
-                f"{url}/api/video/start", json={"model": MODEL, "prompt": "A sunset"}, timeout=20
-            )
-            status = f"{url}/api/video/status/{asked.json()['id']}"
-            take = eventually(
-                lambda: (got := client.get(status, timeout=20).json())["status"] == "completed" and got,
-                within_s=55,
-            )
-        assert take["status_url"] == status
+            photo = client.post(f"{url}/api/video/upload", files={"file": ("a.jpg", a_photo())}, timeout=20)
+            wishes = [
+                {"model": MODEL, "prompt": "A sunset"},
+                {"model": PHOTO_MODEL, "prompt": "The camera comes closer", "image": photo.json()["id"]},
+            ]
+            asked = [client.post(f"{url}/api/video/start", json=wish, timeout=20).json() for wish in wishes]
+            for one in asked:
+                status = f"{url}/api/video/status/{one['id']}"
+                take = eventually(
+                    lambda status=status: (
+                        (got := client.get(status, timeout=20).json())["status"] != "processing" and got
+                    ),
+                    within_s=55,
+                )
+                assert (take["status"], take["status_url"]) == ("completed", status), take["error"]
         assert '"what": "delivery"' in (tmp_path / "log").read_text()
     finally:
         os.killpg(up.pid, signal.SIGINT)
