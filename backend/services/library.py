@@ -21,8 +21,8 @@ PAGE = 24
 PAGE_MAX = 200
 #: States in which a take waits for something.
 OPEN = sorted(MOVING | {JobState.HELD})
-#: Takes of a state are counted up to this for a page that is drawn often; it shows "1,000+".
-COUNTED = 1000
+#: Takes of a state are counted up to this for a page that is drawn often; it shows "250+".
+COUNTED = 250
 #: Usual durations are learnt from takes of this long.
 LEARN_FROM = timedelta(days=30)
 #: Fewer takes than this teach nothing.

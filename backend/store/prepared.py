@@ -69,9 +69,8 @@ class _Made:
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
         if not compiled.positional:  # a server's driver takes time for each value that travels
-            written = {
-                name for name, bind in compiled.binds.items() if bind.unique and fixed[name] is not None
-            }
+            own = {name for bind, name in compiled.bind_names.items() if bind.unique}  # named by nobody
+            written = {name for name in own if fixed[name] is not None}
             names = [name for name in names if name not in written]
             for name in written:
                 said = compiled.render_literal_value(fixed[name], compiled.binds[name].type)

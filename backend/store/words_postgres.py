@@ -1,10 +1,11 @@
 """The index of words in PostgreSQL: a `tsvector` beside each take, under GIN.
 
 GIN gives takes in no order, so a common word must not be asked of it alone. The newest takes are walked
-first (of a rare state, the newest in that state): a common word fills the page from them. How many were
-found there says how rare the word is, and so how far back the page can reach; entries hold keys for the
-times they were made in, at several widths, and GIN is asked for the words within these times, then within
-longer ones. Only for the rarest it is asked without.
+first (of a rare state, the newest in that state; many of them where rows tell everything, as without
+words): a common word fills the page from them. How many were found there says how rare the word is, and so
+how far back the page can reach; entries hold keys for the times they were made in, at several widths, and
+GIN is asked for the words within these times, then within longer ones. Only for the rarest it is asked
+without.
 
 The keys are put in as they are (`array_to_tsvector`); PostgreSQL's own parser and dictionaries are not used.
 
@@ -27,6 +28,8 @@ STRETCH_KEYS = 16
 #: So many takes for each that is looked for are walked before the index is asked: 300 for a page. Fewer
 #: would tell too little of how rare the words are.
 WALK, WALK_LEAST = 12, 100
+#: Without words a look at a take costs little, and ends with the page: so many times as many are looked at.
+FARTHER = 10
 #: A stretch of time that held too few is followed by one that is so much longer.
 LONGER = 8
 #: A stretch of time is taken so much longer than needed, if words were spread evenly.
@@ -51,6 +54,14 @@ LEFT JOIN take_words w ON w.job_id = r.id
 """
 _NEXT_OF_STATE = """
 (SELECT id FROM job WHERE state = :{state} AND id > :after AND id < :before ORDER BY id {order} LIMIT :walk)
+"""
+#: Filters without words need no entry, so the newest in a rare state are looked at until the page is full.
+_LOOK = """
+SELECT j.id FROM ({each}) AS j WHERE true {more} ORDER BY j.id {order} LIMIT :most
+"""
+_LOOK_AT_STATE = """
+(SELECT id, state, owner, model, provider FROM job WHERE state = :{state} AND id > :after AND id < :before
+ ORDER BY id {order} LIMIT :far)
 """
 _WALK = """
 WITH walked AS MATERIALIZED ({next})
@@ -91,9 +102,16 @@ class _Search:
         order = "ASC" if self.ascending else "DESC"
         made = statement(sql.format(more=self.more, order=order), self.given)
         asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
-        if ":walk" in sql:
-            asked |= {"walk": self.length, **{f"rare_{n}": state for n, state in enumerate(self.rare)}}
+        if ":walk" in sql or ":far" in sql:
+            asked |= {"walk": self.length, "far": FARTHER * self.length}
+            asked |= {f"rare_{n}": state for n, state in enumerate(self.rare)}
         return self.connection.execute(made, asked)
+
+    def look(self, after: str, before: str) -> list[str]:
+        """Which fit of the next takes in a rare state, whatever the index says."""
+        each = (_LOOK_AT_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
+        sql = _LOOK.replace("{each}", " UNION ALL ".join(each))
+        return list(self.run(sql, after=after, before=before, query=self.query).scalars())
 
     def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""
@@ -153,6 +171,8 @@ def hits(
     query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
     states = given["states"] if rare else ()
     search = _Search(connection, query, more, given, limit, ascending, rare=states)
+    if rare and not _asks_words(keys) and len(found := search.look(after, before)) >= limit:
+        return found
     walked, oldest, newest, found = search.walk(after, before)
     if len(found) >= limit or walked < search.length:
         return found
@@ -164,6 +184,11 @@ def hits(
             return found
         needed *= LONGER
     return search.ask(after, before)
+
+
+def _asks_words(keys: Sequence[Sequence[str]]) -> bool:
+    """Does a row of `job` alone not tell whether it fits?"""
+    return any(not key.startswith("_") or key.startswith("_w") for group in keys for key in group)
 
 
 def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[list[str], str, str] | None:

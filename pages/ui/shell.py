@@ -14,7 +14,7 @@ _MARK = Path(__file__).with_name("mark.svg")
 
 
 def with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
-    """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "1,000+"."""
+    """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "250+"."""
     parts = [title]
     if moving:
         parts.append(counted(moving, upto))
@@ -24,7 +24,7 @@ def with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
 
 
 def counted(number: int, upto: int) -> str:
-    """A count that was made up to a limit: "7", "1,000+"."""
+    """A count that was made up to a limit: "7", "250+"."""
     return f"{upto:,}+" if number >= upto else str(number)
 
 

@@ -300,7 +300,7 @@ def commits_die(store: Store) -> None:
 def test_one_statement_alone_is_as_sure_or_unsure_as_a_commit(server):
     store = Store(server.fresh())
     touched = update(Fact).where(col(Fact.name) == bindparam("name")).values(at=bindparam("now"))
-    touch = Prepared(touched.returning(col(Fact.name)))
+    touch = Prepared(select(touched.returning(col(Fact.name)).cte("touched").c.name))
     given = {"name": "x", "now": NOW}
     keep(store, "x", 1)
     assert store.tell(touch, given) == [["x"]]
