@@ -6,6 +6,10 @@ from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
 
+#: So many characters may be missing of an unfinished word. It is looked for among words of each length:
+#: words that begin alike may be as many as there are takes.
+MISSING = 20
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -18,7 +18,7 @@ from backend.domain import words
 from backend.domain.states import JobState
 from backend.store import words_postgres, words_sqlite
 from backend.store.engine import Store
-from backend.store.entry import Entry, mark
+from backend.store.entry import MISSING, Entry, mark
 
 #: States that stand in the index.
 RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
@@ -26,8 +26,6 @@ RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
 BATCH = 2000
 #: An unfinished word stands for this many words that begin so; the shortest ones.
 ENDINGS = 16
-#: So many characters may be missing of an unfinished word.
-LONGER = 20
 
 _UNREAD = """
 SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
@@ -39,12 +37,6 @@ _ROWS = text(
     "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 _NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
-_OF_LENGTH = (
-    "SELECT * FROM (SELECT word FROM known_word WHERE length(word) = :length + {more}"
-    " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS of_{more}"
-)
-#: One look into the index of lengths for each: words that begin alike may be as many as there are takes.
-_ENDINGS = text(" UNION ALL ".join(_OF_LENGTH.format(more=more) for more in range(LONGER + 1)))
 
 
 def dialect(session: Session) -> Any:
@@ -95,8 +87,9 @@ def entry_of(row: Any) -> Entry:
 
 def endings(session: Session, start: str) -> Sequence[str]:
     """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
-    asked = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS, "length": len(start)}
-    found = session.connection().execute(_ENDINGS, asked).scalars()
+    asked: dict[str, Any] = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS}
+    asked |= {"length": len(start), "longest": len(start) + MISSING}
+    found = session.connection().execute(dialect(session).ENDINGS, asked).scalars()
     return sorted(found, key=lambda word: (len(word), word))[:ENDINGS] or [start]
 
 

@@ -35,6 +35,12 @@ LONGER = 8
 #: A stretch of time is taken so much longer than needed, if words were spread evenly.
 MARGIN = 3.0
 
+#: Words that begin so, of each length; one plan for all of them, where a `UNION ALL` has one for each.
+ENDINGS = text(
+    "SELECT o.word FROM generate_series(CAST(:length AS int), CAST(:longest AS int)) AS of(length)"
+    " CROSS JOIN LATERAL (SELECT word FROM known_word WHERE length(word) = of.length"
+    " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS o"
+)
 _TAKE = text(
     "DELETE FROM unread WHERE job_id IN (SELECT job_id FROM unread ORDER BY job_id LIMIT :most"
     " FOR UPDATE SKIP LOCKED) RETURNING job_id"

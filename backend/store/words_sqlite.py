@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from backend.store.entry import Entry, statement
+from backend.store.entry import MISSING, Entry, statement
 
 #: A take in a rare state has a second entry at this distance, with a key for the state.
 RARE = 1 << 62
@@ -23,6 +23,12 @@ TIES = 4
 #: Ids that can be numbered; others stay in `unread`, and are found there.
 _UUID7 = re.compile(r"0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]")
 
+_OF_LENGTH = (
+    "SELECT * FROM (SELECT word FROM known_word WHERE length(word) = :length + {more}"
+    " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS of_{more}"
+)
+#: Words that begin so, of each length: one look into the index of lengths for each.
+ENDINGS = text(" UNION ALL ".join(_OF_LENGTH.format(more=more) for more in range(MISSING + 1)))
 _TAKE = text("SELECT job_id FROM unread WHERE job_id GLOB '0*-*-7*-*-*' ORDER BY job_id LIMIT :most")
 _TAKEN = text("DELETE FROM unread WHERE job_id IN :ids").bindparams(bindparam("ids", expanding=True))
 _PUT = text("INSERT INTO take_words (rowid, words) VALUES (:number, :words)")

@@ -141,7 +141,7 @@ def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(studio, monk
     assert read(studio, videos.count, after="", before="~", limit=2)[0] == 2
 
 
-def test_pages_count_to_a_thousand_and_notice_every_change(studio, monkeypatch):
+def test_pages_count_to_a_number_and_notice_every_change(studio, monkeypatch):
     monkeypatch.setattr(library, "COUNTED", 2)
     made = [studio.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(4)]
     assert library.count_open(studio.deps) == {"created": 2}
@@ -212,6 +212,16 @@ def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(stud
     migrate(studio.deps.store)
     sweep.read_words(studio.deps)
     assert find(studio, "dress") == made[::-1]
+
+
+def test_an_unfinished_word_may_miss_twenty_letters_and_stands_for_the_shortest(studio, monkeypatch):
+    long = {missing: f"lan{'t' * missing}" for missing in (20, 21)}
+    made = {missing: studio.started(wish={**WISH, "prompt": word}) for missing, word in long.items()}
+    sweep.read_words(studio.deps)
+    assert find(studio, "lan") == [made[20]]
+    assert find(studio, "lant") == [made[21], made[20]]
+    monkeypatch.setattr(words, "ENDINGS", 1)
+    assert find(studio, "lant") == [made[20]]
 
 
 def _stop(_number):
