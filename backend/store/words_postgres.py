@@ -33,7 +33,9 @@ FARTHER = 10
 #: A stretch of time that held too few is followed by one that is so much longer.
 LONGER = 8
 #: A stretch of time is taken so much longer than needed, if words were spread evenly.
-MARGIN = 3.0
+MARGIN = 2.0
+#: The same where one or none was found, which tells little of how rare the words are.
+MARGIN_OF_FEW = 3.0
 
 #: Words that begin so, of each length; one plan for all of them, where a `UNION ALL` has one for each.
 ENDINGS = text(
@@ -182,7 +184,8 @@ def hits(
     walked, oldest, newest, found = search.walk(after, before)
     if len(found) >= limit or walked < search.length:
         return found
-    needed = MARGIN * limit / max(len(found), 0.5)
+    margin = MARGIN if len(found) > 1 else MARGIN_OF_FEW
+    needed = margin * limit / max(len(found), 0.5)
     while stretch := _stretch(oldest, newest, ascending, needed):
         times, begin, end = stretch
         found = search.ask(max(after, begin), min(before, end), within=times)
