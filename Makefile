@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint format bench drill hosts clean
 
 run: $(VENV)/.installed
-	@$(BIN)/python -m backend up || [ $$? -eq 130 ]  # Ctrl-C is how it ends
+	@$(BIN)/python -m backend up
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
