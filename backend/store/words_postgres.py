@@ -65,7 +65,8 @@ _NEXT_OF_STATE = """
 """
 #: Filters without words need no entry, so the newest in a rare state are looked at until the page is full.
 _LOOK = """
-SELECT j.id FROM ({each}) AS j WHERE true {more} ORDER BY j.id {order} LIMIT :most
+SELECT j.id FROM (SELECT * FROM ({each}) AS every ORDER BY id {order} LIMIT :far) AS j
+WHERE true {more} ORDER BY j.id {order} LIMIT :most
 """
 _LOOK_AT_STATE = """
 (SELECT id, state, owner, model, provider FROM job WHERE state = :{state} AND id > :after AND id < :before
