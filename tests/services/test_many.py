@@ -282,6 +282,22 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(studio, monkeyp
         assert read(studio, gallery.ids_after, wanted, than=fit[-3], limit=most) == fit[:-3][::-1][:most]
 
 
+def test_of_several_rare_states_none_is_passed_over_for_an_older_take(studio, monkeypatch):
+    """The look at rows ends before it comes to ana's failed take, and would see her older, held one."""
+    monkeypatch.setattr(words_postgres, "WALK", 0)
+    monkeypatch.setattr(words_postgres, "WALK_LEAST", 2)
+    monkeypatch.setattr(words_postgres, "FARTHER", 1)
+    held = studio.started(who="ana")
+    studio.move(held, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
+    failed = [studio.started(who=who) for who in ("ana", "ben", "ben", "ben")]
+    for job_id in failed:
+        studio.move(job_id, JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED)
+    sweep.read_words(studio.deps)
+    wanted = Filter(owner="ana", states=["held", "failed"])
+    assert read(studio, _ids, wanted, 1, before=None) == [failed[0]]
+    assert read(studio, _ids, wanted, 2, before=None) == [failed[0], held]
+
+
 def _ids(session, wanted, limit, *, before):
     return [job.id for job, _ in gallery.page(session, wanted, limit=limit, before=before)]
 
