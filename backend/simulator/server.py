@@ -8,8 +8,10 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -18,6 +20,9 @@ from backend.simulator.app import Simulator
 from backend.simulator.config import SimulatorConfig
 
 log = logging.getLogger(__name__)
+
+#: How often a process of its own looks whether it was told to stop, in seconds.
+LOOK_EVERY_S = 0.2
 
 
 class _Quiet(WSGIRequestHandler):
@@ -64,13 +69,13 @@ def serve(host: str, port: int, config: SimulatorConfig) -> None:
     Raises:
         OSError: the port is taken, or the data folder can't be written.
     """
-    stopped = threading.Event()
+    told: SimpleQueue[int] = SimpleQueue()  # unlike an event, made to be called from a handler
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda number, _: told.put(number))
     with listening(config, host, port) as sim:
         log.info("event=simulator_ready url=%s data=%s", sim.url, config.data_dir)
-        while not stopped.wait(3600):
-            continue
+        while told.empty():  # asked for, not waited for: a signal that comes just before a wait ends none
+            time.sleep(LOOK_EVERY_S)
     log.info("event=simulator_stopped")
 
 

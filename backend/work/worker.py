@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
+from queue import SimpleQueue
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -70,17 +71,12 @@ class Worker(ABC):
 
     def run(self) -> None:
         """Work until SIGINT or SIGTERM; then finish or hand back what is in hand, within 8 s."""
-        # Never called off: a thread that nobody saw any more could keep the process from ending.
-        leaves = threading.Timer(LEAVES_S, _leave_anyhow)
-        leaves.daemon = True
-
-        def told(*_: object) -> None:
-            if not self._deps.stopping.is_set():
-                leaves.start()
-            self.stop()
-
+        # A handler runs between any two steps of the main thread, and would wait for ever for a lock that
+        # this thread has, an event's say. `SimpleQueue.put` is made for it, and a thread does the rest.
+        told: SimpleQueue[int] = SimpleQueue()
+        threading.Thread(target=self._leave_when, args=(told,), daemon=True).start()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, told)
+            signal.signal(number, lambda number, _: told.put(number))
         self.start()
         try:
             self.watch()
@@ -138,6 +134,14 @@ class Worker(ABC):
     @abstractmethod
     def _sweep(self) -> None:
         """One sweep, if it is this worker's turn."""
+
+    def _leave_when(self, told: "SimpleQueue[int]") -> None:
+        told.get()
+        # Never called off: a thread that nobody saw any more could keep the process from ending.
+        leaves = threading.Timer(LEAVES_S, _leave_anyhow)
+        leaves.daemon = True
+        leaves.start()
+        self.stop()
 
     def _every(self, seconds: float, what: Any, name: str) -> None:
         self._scheduler.add_job(

@@ -403,12 +403,19 @@ def alive(process: psutil.Process) -> bool:
 
 def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work(until: Any) -> None:
     """The terminal sends SIGINT to the whole foreground group; work in hand may be finished."""
-    program = (
-        "import os, signal, sys; from backend.media import child; first = child.run('os:getppid', 30);"
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN);"
-        "signal.signal(signal.SIGINT, lambda *_: print('asked', flush=True));"
-        "print('ready', flush=True); os.read(0, 1); print(child.run('os:getppid', 5) == first)"
-    )
+    program = """
+import select, signal
+from backend.media import child
+
+first = child.run("os:getppid", 30)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGINT, lambda *_: print("asked", flush=True))
+print("ready", flush=True)
+# A read that begins just after the signal would keep the handler waiting for ever.
+while not select.select([0], [], [], 0.05)[0]:
+    pass
+print(child.run("os:getppid", 5) == first)
+"""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     worker = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **pipes)  # type: ignore[call-overload]
     with worker:

@@ -180,6 +180,35 @@ def calls_the_watchdog_off() -> None:
     worker.Worker.finish = hasty  # type: ignore[method-assign]
 
 
+def told_at_the_worst_moment() -> None:
+    """Not broken, but unlucky: the signal comes while the main thread has the lock of what stops it."""
+    from backend.work.worker import Worker
+
+    start = Worker.start
+
+    def unlucky(self: Any) -> None:
+        start(self)
+        with self._deps.stopping._cond:
+            signal.raise_signal(signal.SIGTERM)
+
+    Worker.start = unlucky  # type: ignore[method-assign]
+
+
+def stops_in_the_handler() -> None:
+    """As unlucky, and the handler takes that lock itself."""
+    from backend.work.worker import Worker
+
+    told_at_the_worst_moment()
+
+    def run(self: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        self.start()
+        self.watch()
+        self.finish()
+
+    Worker.run = run  # type: ignore[method-assign]
+
+
 BUILDS = {
     build.__name__: build
     for build in (
@@ -196,5 +225,7 @@ BUILDS = {
         never_ends,
         never_ends_a_look,
         calls_the_watchdog_off,
+        told_at_the_worst_moment,
+        stops_in_the_handler,
     )
 }

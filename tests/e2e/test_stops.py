@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_worker_that_hangs_when_it_should_leave_is_gone_in_time_and_says_what_
 
     assert (code, took_s < LEAVES_S) == (0, True)
     assert "in hangs" in worker.said()
+
+
+def test_a_worker_told_while_it_has_the_lock_of_what_stops_it_leaves_as_ever(make_studio):
+    worker = make_studio().worker(*LAUNCHER, "worker", BROKEN_BUILD="told_at_the_worst_moment")
+
+    assert worker.wait() == 0
+    assert "worker stopped" in worker.said()
+    assert "something hangs" not in worker.said()
+
+
+def test_a_build_that_stops_in_the_handler_of_the_signal_is_caught(make_studio):
+    worker = make_studio().worker(*LAUNCHER, "worker", BROKEN_BUILD="stops_in_the_handler")
+    eventually(lambda: "worker started" in worker.said())
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.wait(LEAVES_S)
 
 
 @pytest.mark.parametrize("name", FREEZES)
