@@ -21,6 +21,9 @@ def set_up(process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    # Nobody asks from which line, thread or process an event comes, and finding out is a third of its cost.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name in ("httpx", "httpcore", "urllib3", "apscheduler", "alembic", "waitress.queue", "fal_client",
                  "procrastinate", "psycopg.pool"):  # fmt: skip
         # httpx logs whole URLs at INFO, APScheduler and Procrastinate every look

@@ -31,11 +31,8 @@ class Database(Protocol):
     def reader(self, engine: Engine) -> Engine:
         """The same engine for transactions that only look."""
 
-    def alone(self, engine: Engine) -> Engine:
-        """The same engine for statements that are transactions by themselves."""
-
     def driver_of(self, engine: Engine) -> AbstractContextManager[Any]:
-        """A connection of the driver's own, out of `alone`, for one statement."""
+        """A connection of the driver's own, for one statement at a time."""
 
     def watching(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
         """A question whose answer changes when somebody has committed."""
@@ -73,7 +70,6 @@ class Store:
         # process wait here instead, where they are woken as soon as it is their turn.
         self._turns = Turns(self.engine) if self.embedded else None
         self._reader = self.database.reader(self.engine)
-        self._alone = self.database.alone(self.engine)
         self._info = {} if self.embedded else {"locks": True}
 
     @property
@@ -166,7 +162,7 @@ class Store:
         """One statement needs no transaction around it, and no session."""
         sent = False
         try:
-            with self.database.driver_of(self._alone) as driver:
+            with self.database.driver_of(self.engine) as driver:
                 sent = True
                 return statement.ask(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:

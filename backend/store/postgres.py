@@ -8,7 +8,7 @@ their name. Readers see one snapshot from begin to end, as they do on SQLite.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
@@ -87,17 +87,33 @@ def reader(engine: Engine) -> Engine:
 
 @contextmanager
 def driver_of(engine: Engine) -> Iterator[Any]:
-    """A connection of the driver's own on which each statement is a transaction by itself.
+    """A connection of the driver's own, on which each statement is a transaction by itself meanwhile.
 
-    engine: one whose connections commit by themselves.
+    SQLAlchemy's own way to such a connection takes half as long again, and every request asks for one.
+
+    Raises:
+        OperationalError: there is no server, as every other way to it says.
     """
-    with engine.connect() as connection:
+    failed = cast(Any, engine.dialect).dbapi.Error
+    try:
+        connection = engine.raw_connection()
+        driver = cast(Any, connection.driver_connection)
+        driver.autocommit = True
+    except failed as error:
+        raise OperationalError("connect", None, error) from error
+    try:
+        yield driver
+    except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+        if error.connection_invalidated or is_going(error):
+            connection.invalidate(error)
+        raise
+    finally:
         try:
-            yield connection.connection.driver_connection
-        except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
-            if error.connection_invalidated or is_going(error):
-                connection.invalidate(error)
-            raise
+            if connection.is_valid:
+                driver.autocommit = False
+        except failed as error:  # not at rest, so of no use to anybody
+            connection.invalidate(error)
+        connection.close()
 
 
 def alone(engine: Engine) -> Engine:

@@ -48,11 +48,6 @@ def watching(engine: Engine) -> Iterator[Callable[[], object]]:
         yield ask
 
 
-def alone(engine: Engine) -> Engine:
-    """The same engine: what nobody put into a transaction is one by itself."""
-    return engine
-
-
 @contextmanager
 def driver_of(engine: Engine) -> Iterator[Any]:
     """A connection of the driver's own, for one statement at a time.

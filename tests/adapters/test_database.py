@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import Integer, bindparam, func, literal, select, text, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
 
@@ -324,6 +325,23 @@ def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server
     store = Store(url)
     asked = Prepared(select(func.current_setting("transaction_isolation")))
     assert store.ask(asked, {}) == [["read committed"]]
+    store.close()
+
+
+@pytest.mark.parametrize("divisor", [1, 0])
+def test_a_connection_that_had_one_statement_alone_has_whole_transactions_again(server, divisor):
+    store = Store(server.fresh())
+    keep(store, "x", 1)
+    divided = Prepared(select(literal(6) / bindparam("divisor", type_=Integer)))
+    with suppress(DataError):
+        store.ask(divided, {"divisor": divisor})
+    assert store.engine.pool.checkedin() == 1
+    with suppress(LookupError), store.begin() as session:
+        facts.keep(session, "x", {"value": 2}, at=NOW)
+        raise LookupError
+    with store.read() as session:
+        assert facts.get(session, "x").value == {"value": 1}, "rolled back"
+    assert store.engine.pool.checkedin() == 1
     store.close()
 
 
