@@ -75,8 +75,9 @@ class _Made:
             for name in written:
                 said = compiled.render_literal_value(fixed[name], compiled.binds[name].type)
                 self._sql = self._sql.replace(f"%({name})s", said)
-        self._params = [(name, fixed[name], _bind(compiled.binds.get(name), dialect)) for name in names]
-        self._names = names
+        self._params = [(name, fixed[name]) for name in names]
+        ways = [_bind(compiled.binds.get(name), dialect) for name in names]
+        self._writes = [(place, way) for place, way in enumerate(ways) if way is not None]
         self._positional = bool(compiled.positional)
         self._error: Any = cast(Any, dialect.dbapi).Error
         self._statement, self._dialect = statement, dialect
@@ -87,14 +88,13 @@ class _Made:
 
         What comes back has `rowcount`, and rows to go through. Errors are SQLAlchemy's, as everywhere.
         """
-        given = [
-            convert(value) if convert is not None else value
-            for value, convert in ((values.get(name, fixed), way) for name, fixed, way in self._params)
-        ]
+        given: Any = [values.get(name, fixed) for name, fixed in self._params]
+        for place, convert in self._writes:
+            given[place] = convert(given[place])
+        if not self._positional:
+            given = {name: value for (name, _), value in zip(self._params, given, strict=True)}
         try:
-            return driver.execute(
-                self._sql, given if self._positional else dict(zip(self._names, given, strict=True))
-            )
+            return driver.execute(self._sql, given)
         except self._error as error:
             raise cast(Any, DBAPIError).instance(
                 self._sql,

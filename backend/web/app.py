@@ -1,9 +1,10 @@
 """The Flask application of the sidecar, and the rules that hold for all its routes."""
 
 import logging
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response
+from flask import Flask
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -19,6 +20,9 @@ from backend.domain.errors import (
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,7 @@ def create_app(deps: Deps) -> Flask:
     app.url_map.strict_slashes = False
     for blueprint in (webhooks.routes(deps), api.routes(deps), media.routes(deps), health.routes(deps)):
         app.register_blueprint(blueprint)
-    app.after_request(_guarded)
+    app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.register_error_handler(PersonError, _person_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)
@@ -52,10 +56,18 @@ def create_app(deps: Deps) -> Flask:
     return app
 
 
-def _guarded(response: Response) -> Response:
-    headers = response.headers
-    headers.extend([(name, value) for name, value in HEADERS.items() if name not in headers])
-    return response
+def _guarded(inner: "WSGIApplication") -> "WSGIApplication":
+    """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
+
+    def answered(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            said = {name.lower() for name, _ in headers}
+            lacking = [(name, value) for name, value in HEADERS.items() if name.lower() not in said]
+            return start_response(status, headers + lacking, *more)
+
+        return inner(environ, start)
+
+    return answered
 
 
 def _person_error(problem: PersonError) -> ResponseReturnValue:

@@ -261,5 +261,5 @@ def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(pos
     made = prepared._Made(statement._statement, post.deps.store.engine.dialect, ())
 
     assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
-    assert len(made._names) <= driver.MAX_CACHED_STATEMENT_PARAMS
+    assert len(made._params) <= driver.MAX_CACHED_STATEMENT_PARAMS
     assert col(Job.state).name in made._sql
