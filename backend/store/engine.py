@@ -248,10 +248,14 @@ def _why(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", None) or error).strip()[:500]
 
 
+#: `json.dumps` makes one anew for each value, if it is told anything but the value.
+_WRITER = json.JSONEncoder(allow_nan=False)
+
+
 def _as_json(value: Any) -> str:
     """JSON as both databases take it: the numbers that JSON does not have become words."""
     try:
-        return json.dumps(value, allow_nan=False)
+        return _WRITER.encode(value)
     except ValueError:
         return json.dumps(_finite(value))
 
