@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
@@ -20,9 +21,6 @@ from backend.domain.errors import (
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +54,10 @@ def create_app(deps: Deps) -> Flask:
     return app
 
 
-def _guarded(inner: "WSGIApplication") -> "WSGIApplication":
+def _guarded(inner: WSGIApplication) -> WSGIApplication:
     """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
 
-    def answered(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             said = {name.lower() for name, _ in headers}
             lacking = [(name, value) for name, value in HEADERS.items() if name.lower() not in said]
