@@ -2,12 +2,16 @@
 
 import hashlib
 import hmac
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.domain.errors import SettingsError
 from backend.services.deps import Deps
 from backend.store import facts
+from backend.store.postgres import CLOCKS_DIFFER_S
+
+log = logging.getLogger(__name__)
 
 #: A worker that was not heard of for this long counts as dead, whatever its settings say.
 DEAD_AFTER = timedelta(seconds=45)
@@ -17,23 +21,37 @@ FORGET_AFTER = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class WorkerSign:
-    """One worker. name: host and process id; in_hand: jobs that it was looking at."""
+    """One worker. name: host and process id; in_hand: jobs that it was looking at.
+
+    clock_off_s: how far its host's clock is ahead of the database's, in seconds; negative: behind. By so
+    much its claims seem to end late or early to all others.
+    """
 
     name: str
     heard_at: datetime
     in_hand: int
     alive: bool
     key: str | None = None  #: a mark of its SECRET_KEY, which does not tell it
+    clock_off_s: float = 0.0
+
+    @property
+    def clock_is_off(self) -> bool:
+        """By more than what would stop its start."""
+        return abs(self.clock_off_s) > CLOCKS_DIFFER_S
 
 
 def beat(deps: Deps, name: str, *, in_hand: int) -> None:
-    """This worker is alive."""
+    """This worker is alive. That its clock has gone astray since it started is told, and stops nothing."""
     now = deps.clock.now()
     with deps.store.begin() as session:
-        facts.keep(session, f"worker:{name}", {"in_hand": in_hand, "key": _mark(deps)}, at=now)
+        off_s = round(deps.store.clock_off_s(session, deps.clock.now), 1)
+        said = {"in_hand": in_hand, "key": _mark(deps), "clock_off_s": off_s}
+        facts.keep(session, f"worker:{name}", said, at=now)
         for fact in facts.named(session, "worker:"):
             if now - fact.at > FORGET_AFTER:
                 facts.forget(session, fact.name)
+    if abs(off_s) > CLOCKS_DIFFER_S:
+        log.error("this host's clock differs from the database's", extra={"ahead_s": off_s})
 
 
 def gone(deps: Deps, name: str) -> None:
@@ -54,6 +72,7 @@ def workers(deps: Deps) -> list[WorkerSign]:
             fact.value.get("in_hand", 0),
             now - fact.at <= DEAD_AFTER,
             fact.value.get("key"),
+            fact.value.get("clock_off_s", 0.0),
         )
         for fact in found
     ]

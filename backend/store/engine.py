@@ -46,6 +46,9 @@ class Database(Protocol):
     def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
         """Why this host can't work with this database; None: it can."""
 
+    def clock_off_s(self, connection: Connection, now: Callable[[], datetime]) -> float:
+        """How far this host's clock is ahead of the database's, in seconds."""
+
     def is_unavailable(self, error: Exception) -> bool:
         """Is this the database's trouble, and not the statement's fault?"""
 
@@ -168,6 +171,10 @@ class Store:
         except SQLAlchemyError as error:
             self._judge(error, committing=committing and sent)
             raise
+
+    def clock_off_s(self, session: Session, now: Callable[[], datetime]) -> float:
+        """How far this host's clock is certainly ahead of the database's, in seconds; negative: behind."""
+        return self.database.clock_off_s(session.connection(), now)
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[], object]]:

@@ -145,12 +145,10 @@ def prepare_migration(connection: Connection) -> None:
 
 def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
     """Why this host can't work with this server's database: its encoding, or clocks that differ."""
-    encoding, at = connection.execute(
-        text("SELECT current_setting('server_encoding'), clock_timestamp()")
-    ).one()
+    encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
     if encoding != "UTF8":
         return f"it keeps text as {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0"
-    off_s = (now() - at).total_seconds()
+    off_s = clock_off_s(connection, now)
     if abs(off_s) > CLOCKS_DIFFER_S:
         ahead = "ahead of" if off_s > 0 else "behind"
         return (
@@ -158,6 +156,19 @@ def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
             "(NTP); work is handed from host to host by the clock"
         )
     return None
+
+
+def clock_off_s(connection: Connection, now: Callable[[], datetime]) -> float:
+    """How far this host's clock is certainly ahead of the server's, in seconds; negative: behind.
+
+    The server's time was read somewhere between two looks at ours, however long the answer took.
+    """
+    before = now()
+    at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    after = now()
+    if before <= at <= after:
+        return 0.0
+    return float(((before if at < before else after) - at).total_seconds())
 
 
 def driver_address(url: str) -> tuple[str, dict[str, Any]]:

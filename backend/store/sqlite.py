@@ -77,6 +77,11 @@ def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
     return None
 
 
+def clock_off_s(connection: Connection, now: Callable[[], datetime]) -> float:
+    """None that could differ from its host's."""
+    return 0.0
+
+
 def is_unavailable(error: Exception) -> bool:
     """Locked, unreadable, full: not the statement's fault."""
     return isinstance(error, OperationalError)

@@ -81,13 +81,19 @@ class _Numbers(Collector):
             "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
         )
         in_hand = GaugeMetricFamily("dailies_worker_in_hand", "Jobs in a worker's hand", labels=["worker"])
+        clock = GaugeMetricFamily(
+            "dailies_worker_clock_off_seconds",
+            "Seconds that the clock of a worker's host is ahead of the database's",
+            labels=["worker"],
+        )
         for sign in heartbeat.workers(self._deps):
+            clock.add_metric([sign.name], sign.clock_off_s)
             age.add_metric([sign.name], max(0.0, (now - sign.heard_at).total_seconds()))
             in_hand.add_metric([sign.name], sign.in_hand)
         sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
         if sweeper is not None:
             sweeps.add_metric([sweeper.name], 1)
-        yield from (age, in_hand, sweeps)
+        yield from (age, in_hand, clock, sweeps)
 
     def _work(self) -> Iterator[Metric]:
         work = GaugeMetricFamily(

@@ -83,13 +83,15 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
     for sign in signs:
         with st.container(horizontal=True, key=f"worker-{sign.name}", vertical_alignment="center"):
-            if sign.alive:
+            if sign.alive and sign.clock_is_off:
+                st.badge("Clock astray", icon=":material/schedule:", color="orange")
+            elif sign.alive:
                 st.badge("At work", icon=":material/check_circle:", color="green")
             else:
                 st.badge("Silent", icon=":material/error:", color="red")
             st.markdown(
                 f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
-                f"· {sign.in_hand} in hand{_sweeping(sign, sweeper)}"
+                f"· {sign.in_hand} in hand{_sweeping(sign, sweeper)}{_astray(sign)}"
             )
 
 
@@ -121,6 +123,17 @@ def sweeps(found: Sequence[Sweep]) -> None:
 
 def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
     return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
+
+
+def _astray(sign: WorkerSign) -> str:
+    """What a wrong clock does, and what to do."""
+    if not sign.clock_is_off:
+        return ""
+    ahead = "ahead of" if sign.clock_off_s > 0 else "behind"
+    return (
+        f" · its clock is {abs(sign.clock_off_s):,.0f} s {ahead} the database's: takes may change hands too "
+        "soon or too late. Have its host follow a time server (NTP)"
+    )
 
 
 def _many(number: int) -> str:

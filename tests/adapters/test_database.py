@@ -471,6 +471,16 @@ def test_clocks_that_differ_by_so_much_that_claims_mean_nothing_stop_the_start(s
     store.close()
 
 
+def test_a_slow_answer_is_not_taken_for_a_clock_that_differs(server):
+    """A process may be frozen just there: the answer lies between two looks at its own clock."""
+    store = Store(server.fresh())
+    for before_s, after_s, off_s in ((-30, 30, 0.0), (-60, -30, -30.0), (30, 60, 30.0)):
+        looks = iter(datetime.now(UTC) + timedelta(seconds=s) for s in (before_s, after_s))
+        with store.read() as session:
+            assert store.clock_off_s(session, lambda looks=looks: next(looks)) == pytest.approx(off_s, abs=2)
+    store.close()
+
+
 def test_eight_at_once_migrate_an_empty_database_once(server):
     url, told = server.fresh(empty=True), []
 

@@ -121,6 +121,16 @@ def test_without_a_worker_every_page_says_what_to_do(visit, desk):
     assert r"host\:1" in words(app)
 
 
+@pytest.mark.parametrize(("off_s", "said"), [(0.0, None), (12.4, "12 s ahead of"), (-90.0, "90 s behind")])
+def test_a_worker_whose_clock_went_astray_is_shown_as_that(visit, desk, monkeypatch, off_s, said):
+    monkeypatch.setattr(desk.deps.store.database, "clock_off_s", lambda *_: off_s)  # a file has none
+    heartbeat.beat(desk.deps, "host:1", in_hand=2)
+    shown = words(visit(OPERATIONS))
+    assert ("Clock astray" in shown) == (said is not None)
+    assert ("At work" in shown) == (said is None)
+    assert said is None or said in shown
+
+
 def test_a_pause_is_shown_with_the_way_out(visit, desk):
     pause.begin(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
     app = visit(OPERATIONS)

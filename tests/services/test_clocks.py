@@ -1,0 +1,60 @@
+"""A host whose clock goes astray after its start: told by its heartbeat, on the page, and as a number."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend.bootstrap import build_deps
+from backend.domain.clock import Clock
+from backend.services import heartbeat
+from backend.services.heartbeat import WorkerSign
+
+ASTRAY = "clock differs"
+
+
+class Astray(Clock):
+    """The host's clock, so many seconds ahead of the right time."""
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__()
+        self.ahead = timedelta(seconds=ahead_s)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture
+def beat(studio) -> Callable[[float], WorkerSign]:
+    """One heartbeat of a host whose clock is ahead by so much; what all others know of it then."""
+
+    def heard(ahead_s: float) -> WorkerSign:
+        deps = build_deps(studio.deps.settings, clock=Astray(ahead_s))
+        heartbeat.beat(deps, "host:1", in_hand=0)
+        (sign,) = heartbeat.workers(deps)
+        deps.store.close()
+        return sign
+
+    return heard
+
+
+@pytest.mark.parametrize("ahead_s", [90, -90])
+def test_a_clock_that_went_astray_is_told(studio, kind, beat, caplog, ahead_s):
+    if kind == "sqlite":
+        pytest.skip("a file has no clock of its own that could differ")
+    sign = beat(ahead_s)
+
+    assert sign.clock_is_off
+    assert sign.clock_off_s == pytest.approx(ahead_s, abs=2)
+    assert [r.levelno for r in caplog.records if ASTRAY in r.getMessage()] == [logging.ERROR]
+    (line,) = [x for x in studio.get("/metrics", who=None).text.splitlines() if "clock_off_seconds{" in x]
+    assert float(line.split()[-1]) == sign.clock_off_s
+
+
+def test_a_clock_that_is_a_little_off_is_no_news(kind, beat, caplog):
+    sign = beat(2)
+
+    assert not sign.clock_is_off
+    assert ASTRAY not in caplog.text
+    assert sign.clock_off_s == (0.0 if kind == "sqlite" else pytest.approx(2, abs=1))
