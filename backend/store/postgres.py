@@ -97,12 +97,14 @@ def driver_of(engine: Engine) -> Iterator[Any]:
     failed = cast(Any, engine.dialect).dbapi.Error
     try:
         connection = engine.raw_connection()
-        driver = cast(Any, connection.driver_connection)
-        driver.autocommit = True
     except failed as error:
         raise OperationalError("connect", None, error) from error
+    driver = cast(Any, connection.driver_connection)
     try:
+        driver.autocommit = True
         yield driver
+    except failed as error:  # it broke just now
+        raise OperationalError("autocommit", None, error) from error
     except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
         if error.connection_invalidated or is_going(error):
             connection.invalidate(error)
