@@ -54,8 +54,7 @@ def empty(world):
 
 
 def put_missing(world) -> int:
-    with world.deps.store.begin() as session:
-        return world.deps.carrier.wake_missing(session)
+    return world.deps.carrier.wake_missing(world.deps.store)
 
 
 class Undone(Exception):
