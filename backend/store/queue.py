@@ -15,7 +15,6 @@ from sqlmodel import Session, col
 
 from backend.domain.states import JobState
 from backend.models import Job
-from backend.store.engine import Store
 from backend.store.prepared import Prepared
 
 #: The kinds of work, a queue each.
@@ -77,16 +76,10 @@ class Queue:
         """The same as a part of the statement that makes jobs due, for these rows of it."""
         return _defer(self._wanted(changed.c))
 
-    def put_missing(self, store: Store, *, now: datetime) -> int:
-        """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`).
-
-        In a transaction of its own. It is asked several times a second, so by one statement alone.
-
-        Raises:
-            StoreUnavailable: the database can't be used now.
-        """
-        ((tasks,),) = store.tell(self._missing, {"now": now})
-        return len(tasks or ())
+    def put_missing(self, session: Session, *, now: datetime) -> int:
+        """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`)."""
+        row = self._missing.first(session, {"now": now})
+        return 0 if row is None else len(row[0] or ())
 
     def _wanted(self, job: Any) -> Select[Any]:
         """A task's columns, from those of its job."""

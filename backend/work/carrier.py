@@ -6,7 +6,6 @@ from sqlmodel import Session
 
 from backend.domain.clock import Clock
 from backend.store.arrivals import Waking
-from backend.store.engine import Store
 from backend.store.queue import Queue
 
 
@@ -26,10 +25,6 @@ class QueueCarrier:
         """The same as a part of the statement that makes jobs due now."""
         return self._queue.putting
 
-    def wake_missing(self, store: Store) -> int:
-        """The same for every job that is due, in nobody's hand, and in no queue; returns how many.
-
-        Raises:
-            StoreUnavailable: the database can't be used now.
-        """
-        return self._queue.put_missing(store, now=self._clock.now())
+    def wake_missing(self, session: Session) -> int:
+        """The same for every job that is due, in nobody's hand, and in no queue; returns how many."""
+        return self._queue.put_missing(session, now=self._clock.now())

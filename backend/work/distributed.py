@@ -164,7 +164,8 @@ class Worker(worker.Worker):
             log.error("what is due could not be put in", extra={"why": worker.said(error)})
 
     def _put_in_due(self) -> int:
-        return self._carrier.wake_missing(self._deps.store)
+        with self._deps.store.begin() as session:
+            return self._carrier.wake_missing(session)
 
     def _sweep(self) -> None:
         """The one on duty sweeps; the others clean up after themselves, where nobody else can."""

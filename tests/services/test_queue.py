@@ -54,7 +54,8 @@ def empty(world):
 
 
 def put_missing(world) -> int:
-    return world.deps.carrier.wake_missing(world.deps.store)
+    with world.deps.store.begin() as session:
+        return world.deps.carrier.wake_missing(session)
 
 
 class Undone(Exception):
