@@ -4,7 +4,7 @@ import signal
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -15,6 +15,14 @@ from tests.e2e.studio import Process, Studio, eventually
 #: The simulator's longest pause between two tries is 6 s at the pace of these tests, 12 s in one of them.
 OWED_S = 40.0
 LAUNCHER = ("-m", "tests.e2e.crash")
+
+
+class Killed(NamedTuple):
+    """A take whose process was killed: when that was found dead, and when its next one was at work."""
+
+    job_id: str
+    dead_at: datetime
+    back_at: datetime
 
 
 class Drill:
@@ -62,11 +70,8 @@ class Drill:
         draft.write_text(f"{number.name} {point.name}")
         draft.rename(self.armed)
 
-    def killed_at(self, point: Point) -> tuple[str, datetime]:
-        """Start a take, have the process killed at the point, start it again.
-
-        Returns the take's id, and when the process was found dead.
-        """
+    def killed_at(self, point: Point) -> Killed:
+        """Start a take, have the process killed at the point, start it again."""
         prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
         if not point.later:
             self.arm(point)
@@ -78,9 +83,13 @@ class Drill:
         if point.later:
             self.arm(point)
         assert self.running[point.process].wait() == -signal.SIGKILL
-        killed_at = datetime.now(UTC)
-        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
-        return job_id or self.studio.ask(prompt, key=key), killed_at
+        dead_at = datetime.now(UTC)
+        process = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        if point.process == "worker":  # a sidecar's start has waited until it serves
+            eventually(lambda: "worker started" in process.said(), process=process)
+        back_at = datetime.now(UTC)
+        self.running[point.process] = process
+        return Killed(job_id or self.studio.ask(prompt, key=key), dead_at, back_at)
 
     def frozen_at(self, point: Point) -> str:
         """Start a take, and have the worker frozen at the point; returns the take's id."""
