@@ -1,26 +1,29 @@
 """Text that people give: what may be in it. Standard library only."""
 
-import unicodedata
+import re
 from collections.abc import Mapping
 from typing import Any
 
-#: Control characters that belong in a prompt.
-ALLOWED_CONTROLS = frozenset("\n\r\t")
-#: Characters that turn the direction of what follows, so that a text reads unlike what is sent
-#: (U+202A–U+202E, U+2066–U+2069). Right-to-left text itself needs none of them.
-BIDI_CONTROLS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+#: What no text may hold, by what is said of it. Of the control characters, lines and tabs belong in a
+#: prompt. A direction mark turns what follows it, so that a text reads unlike what is sent; right-to-left
+#: text itself needs none.
+_UNFIT = re.compile(
+    r"(?P<turning>[\u202a-\u202e\u2066-\u2069])|(?P<half>[\ud800-\udfff])"
+    r"|(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f])"
+)
 
 
 def fault_in(text: str) -> str | None:
     """What is wrong with a text as a prompt or label, for a person; None when nothing is."""
-    for position, char in enumerate(text, start=1):
-        if char in BIDI_CONTROLS:
-            return f"holds an invisible direction mark ({_name(char)}) at character {position}; remove it"
-        if "\ud800" <= char <= "\udfff":
-            return f"holds half a character (a lone surrogate) at character {position}; remove it"
-        if unicodedata.category(char) == "Cc" and char not in ALLOWED_CONTROLS:
-            return f"holds a control character ({_name(char)}) at character {position}; remove it"
-    return None
+    found = _UNFIT.search(text)
+    if found is None:
+        return None
+    what = {
+        "turning": f"an invisible direction mark ({_name(found[0])})",
+        "half": "half a character (a lone surrogate)",
+        "control": f"a control character ({_name(found[0])})",
+    }[str(found.lastgroup)]
+    return f"holds {what} at character {found.start() + 1}; remove it"
 
 
 def kind(value: Any) -> str:

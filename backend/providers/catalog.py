@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ class VideoModel:
     price_note: str | None = None  #: what a person should know about the price
     #: image field -> the limits of its photos, as `catalog_photos.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def rules(self) -> Any:
+        """`schema` as `check_params` needs it, made at the first check."""
+        return catalog_check.rules_of(self.schema)
 
 
 class Catalog:
@@ -198,7 +203,7 @@ def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]
     """
     elsewhere = {name: "prompt" for name in (model.prompt_field,) if name}
     elsewhere |= {name: "image" for name in (model.image_field,) if name}
-    return catalog_check.faults(model.schema, params, elsewhere=elsewhere)
+    return catalog_check.faults(model.rules, params, elsewhere=elsewhere)
 
 
 def check_prompt(model: VideoModel, prompt: str) -> str | None:

@@ -42,7 +42,12 @@ def _is_link(value: object) -> bool:
     return not isinstance(value, str) or value.casefold().startswith(("https://", "http://", "data:"))
 
 
-def faults(schema: Mapping[str, Any], params: Any, *, elsewhere: Mapping[str, str]) -> dict[str, str]:
+def rules_of(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """A schema, ready to check with as often as one likes: making it costs more than most checks."""
+    return Draft202012Validator(dict(schema), format_checker=FORMATS)
+
+
+def faults(rules: Draft202012Validator, params: Any, *, elsewhere: Mapping[str, str]) -> dict[str, str]:
     """Field -> what is wrong with it and what to do, for every field at fault; {} when there is none.
 
     elsewhere: names that the model has and `params` has not -> the request's own field for it.
@@ -51,8 +56,7 @@ def faults(schema: Mapping[str, Any], params: Any, *, elsewhere: Mapping[str, st
         return {"params": f"must be an object of names and values; you gave {shown(params)}"}
     unsound, sound = _parted(params)
     said: dict[str, list[tuple[str, str]]] = {path: [("json", why)] for path, why in unsound.items()}
-    validator = Draft202012Validator(dict(schema), format_checker=FORMATS)
-    for error in validator.iter_errors(sound):
+    for error in rules.iter_errors(sound):
         for path, rule, message in _sentences(error, elsewhere):
             if rule == "required" and path in unsound:
                 continue

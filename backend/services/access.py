@@ -27,6 +27,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+#: Who has more may do what whoever has less may.
+_RANK = {role: rank for rank, role in enumerate(Role)}
+
+
 @dataclass(frozen=True)
 class Viewer:
     """Who is asking."""
@@ -49,8 +53,7 @@ class Viewer:
         Raises:
             NotAllowed: 403.
         """
-        order = list(Role)
-        if order.index(self.role) < order.index(least):
+        if _RANK[self.role] < _RANK[least]:
             raise NotAllowed(f"This needs the role {least}; {self.name} is a {self.role}.", status=403)
 
 

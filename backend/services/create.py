@@ -55,7 +55,7 @@ def create_job(
     """
     viewer.must(Role.CREATOR)
     _check_key(key)
-    mark = _mark(asked)
+    mark = None if key is None else _mark(asked)
     if key is not None:
         known = _known(deps, viewer, key, mark)
         if known is not None:
@@ -77,7 +77,9 @@ def create_job(
     return job
 
 
-def _row(deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str, parent_id: str | None) -> Job:
+def _row(
+    deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str | None, parent_id: str | None
+) -> Job:
     now = deps.clock.now()
     price = wish.model.price
     return new(
@@ -107,7 +109,7 @@ def _row(deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str, 
     )
 
 
-def _known(deps: Deps, viewer: Viewer, key: str, mark: str) -> Job | None:
+def _known(deps: Deps, viewer: Viewer, key: str, mark: str | None) -> Job | None:
     with deps.store.read() as session:
         job = jobs.by_form_key(session, viewer.name, key)
     if job is not None and job.form_hash != mark:

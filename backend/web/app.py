@@ -56,11 +56,12 @@ def create_app(deps: Deps) -> Flask:
 
 def _guarded(inner: WSGIApplication) -> WSGIApplication:
     """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
+    added = [(name.lower(), name, value) for name, value in HEADERS.items()]
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             said = {name.lower() for name, _ in headers}
-            lacking = [(name, value) for name, value in HEADERS.items() if name.lower() not in said]
+            lacking = [(name, value) for lower, name, value in added if lower not in said]
             return start_response(status, headers + lacking, *more)
 
         return inner(environ, start)
