@@ -40,9 +40,9 @@ def paused(found: Pause, now: datetime) -> None:
 def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
     """The few numbers that say whether it is well."""
     sweep = overview.last_sweep(deps)
-    late = (
-        numbers.sweep_age_s is None or numbers.sweep_age_s > LATE_SWEEPS * deps.settings.sweep_interval_s + 30
-    )
+    every_s, age_s = deps.settings.sweep_interval_s, numbers.sweep_age_s
+    # Before the first sweep of a new installation nothing is late, as long as no take waits for it.
+    late = numbers.due > 0 if age_s is None else age_s > LATE_SWEEPS * every_s + 30
     with st.container(key="figures", horizontal=True):
         _figure(
             "Workers",
@@ -52,8 +52,8 @@ def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
         )
         _figure(
             "Last sweep",
-            text.ago(numbers.sweep_age_s),
-            _sweep_words(sweep.value.get("did") if sweep else None),
+            text.ago(age_s),
+            _sweep_words(sweep.value.get("did")) if sweep else f"one every {every_s:g} s",
             late,
         )
         _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count", False)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import text
 
 from backend.domain.states import JobEvent
 from backend.services import heartbeat, pause
@@ -220,3 +221,18 @@ def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatc
         "Held": "1",
         "Failed": "2+",
     }
+
+
+def test_before_the_first_sweep_only_a_take_that_waits_makes_it_late(visit, desk):
+    every_s = desk.deps.settings.sweep_interval_s
+
+    def sweep_figure():
+        (figure,) = [one for one in visit(OPERATIONS).metric if one.label == "Last sweep"]
+        return figure.value, figure.delta, figure.proto.color == figure.proto.RED
+
+    desk.take("stored")
+    with desk.deps.store.begin() as session:  # no take is due
+        session.exec(text("UPDATE job SET due_at = NULL"))
+    assert sweep_figure() == ("never", f"one every {every_s:g} s", False)
+    desk.take("created")
+    assert sweep_figure() == ("never", f"one every {every_s:g} s", True)
