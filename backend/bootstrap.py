@@ -125,10 +125,10 @@ def _look_at(storage: Storage) -> None:
     Raises:
         SettingsError: a person has to put settings or rights right.
     """
-    if storage.origins():
-        try:
+    try:
+        if storage.origins():  # signed with the bucket's keys: what is wrong with them is said here already
             storage.check()
-        except StorageMisconfigured as error:
-            raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
-        except MediaError as error:
-            log.error("storage trouble", extra={"why": str(error)})
+    except StorageMisconfigured as error:
+        raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
+    except MediaError as error:
+        log.error("storage trouble", extra={"why": str(error)})

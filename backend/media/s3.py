@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from backend.domain.errors import MediaError, StorageDown, StorageFull
 from backend.media import s3_upload
 from backend.media.part import CHUNK_BYTES, own_disk
-from backend.media.s3_client import Bucket, asking, make_client
+from backend.media.s3_client import Bucket, asking, make_client, try_out
 from backend.media.s3_upload import Content, Target
 from backend.media.storage import DRAFT_MAX_AGE_S, READ_PART, regular_size, valid_key
 
@@ -54,12 +54,14 @@ class S3Storage:
     @cached_property
     def client(self) -> Any:
         """Made on first use: that takes a tenth of a second."""
-        return make_client(self.bucket)
+        with asking(self.bucket):
+            return make_client(self.bucket)
 
     @cached_property
     def _quick(self) -> Any:
         """A client for what people and sweeps wait for: one try, and short time-outs."""
-        return make_client(self.bucket, quick=True)
+        with asking(self.bucket):
+            return make_client(self.bucket, quick=True)
 
     @cached_property
     def _links(self) -> Any:
@@ -191,7 +193,7 @@ class S3Storage:
     def _look(self) -> tuple[float, MediaError | None]:
         try:
             with asking(self.bucket):
-                _try_out(self._quick, self.bucket.name, self._start + _CHECK_NAME)
+                try_out(self._quick, self.bucket.name, self._start + _CHECK_NAME)
         except MediaError as error:
             return time.monotonic() + BAD_FOR_S, error
         return time.monotonic() + GOOD_FOR_S, None
@@ -277,13 +279,6 @@ class _Body(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
-
-
-def _try_out(client: Any, bucket: str, name: str) -> None:
-    """List, and begin an upload that is given up at once."""
-    client.list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1)
-    begun = client.create_multipart_upload(Bucket=bucket, Key=name)
-    client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=begun["UploadId"])
 
 
 def _sha256_of(handle: int) -> str:

@@ -156,3 +156,19 @@ def meaning(bucket: Bucket, error: ClientError) -> Exception:
             f"The {bucket.shown} says that our clock is wrong: set this machine's clock."
         )
     return StorageDown(f"The {bucket.shown} answers {code or 'with an error'}; it is tried again later.")
+
+
+def try_out(client: Any, bucket: str, name: str) -> None:
+    """List, ask for an object that isn't there, and begin an upload that is given up at once.
+
+    Raises:
+        ClientError: one of them is refused; without the right to read, so is the second.
+    """
+    client.list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1)
+    try:
+        client.head_object(Bucket=bucket, Key=name)
+    except ClientError as error:
+        if code_of(error) not in _MISSING:
+            raise
+    begun = client.create_multipart_upload(Bucket=bucket, Key=name)
+    client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=begun["UploadId"])

@@ -38,7 +38,8 @@ def move_storage(deps: Deps, source: str, target: str, *, told: Callable[[str], 
     """Afterwards every good file is at the new place, compared by its hash, and only that one is used.
 
     Raises:
-        SettingsError: the places are wrong, or the new one can't be used; nothing has changed.
+        SettingsError: the places are wrong, or the new one can't be used; nothing has changed. Or another
+            run of the same command has ended the move.
         StorageFull: one of them failed on the way; both stay in use, and the same command goes on.
     """
     try:
@@ -117,6 +118,8 @@ def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
     """
     if source == target:
         raise SettingsError("FROM and TO are the same place.")
+    if f"{source}/".startswith(f"{target}/") or f"{target}/".startswith(f"{source}/"):
+        raise SettingsError("FROM and TO lie within each other: name places that can be removed one by one.")
     with deps.store.read() as session:
         before = facts.value_of(session, MOVE)
     if before is not None and (before["from"], before["to"]) == (source, target) and not before["done"]:
@@ -128,7 +131,10 @@ def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
         deps.open_storage(target).check()
     except MediaError as error:
         raise SettingsError(f"TO can't be used: {error}") from error
-    _keep(deps, fact)
+    with deps.store.begin() as session:
+        if facts.decide(session, MOVE) != before:
+            raise SettingsError("Another move has just begun. Nothing was changed here: see what it does.")
+        facts.keep(session, MOVE, fact, at=deps.clock.now())
     return fact
 
 
@@ -145,5 +151,13 @@ def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None
 
 
 def _keep(deps: Deps, fact: dict[str, Any]) -> None:
+    """Write down how far the move has come.
+
+    Raises:
+        SettingsError: it is no longer on; what came after it is left as it is.
+    """
     with deps.store.begin() as session:
+        now = facts.decide(session, MOVE)
+        if now is None or now["done"] or (now["from"], now["to"]) != (fact["from"], fact["to"]):
+            raise SettingsError("This move was ended meanwhile, by another run of the same command or so.")
         facts.keep(session, MOVE, fact, at=deps.clock.now())

@@ -100,9 +100,8 @@ class PlacedStorage:
         return self._holder(key).size(key)
 
     def remove(self, key: str) -> None:
-        """See `Storage`: from everywhere."""
-        for storage in self._all(fresh=True):
-            storage.remove(key)
+        """See `Storage`: from where new files go. While files move, the old place may hold it whole."""
+        self._at(self.places().current).remove(key)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`: each key once."""
@@ -144,8 +143,8 @@ class PlacedStorage:
             return Places(self._usual)
         return Places(move["to"], None if move["done"] else move["from"])
 
-    def _all(self, *, fresh: bool = False) -> list[Storage]:
-        places = self.places(fresh=fresh)
+    def _all(self) -> list[Storage]:
+        places = self.places()
         return [self._at(url) for url in (places.current, places.previous) if url]
 
     def _holder(self, key: str) -> Storage:

@@ -150,6 +150,8 @@ def _find_missing(deps: Deps) -> int:
         for file in odd:
             if there[file.id] is not None:
                 deps.storage.remove(file.key)  # makes room for the right one
+                there[file.id] = deps.storage.size(file.key)  # which the place it moves from may hold
+        odd = [file for file in odd if there[file.id] != file.size_bytes]
     except (MediaError, OSError) as error:  # what can't be asked is not gone
         log.warning("stored files can't be looked for now", extra={"why": str(error)})
         return 0

@@ -73,17 +73,19 @@ def _verify(deps: Deps, video: Video, found: Verified) -> None:
         found.checked += 1
         found.bad.append(f"{video.key} can't be read ({error.strerror}); it stays: see to its disk")
         return
+    altered = sha256 not in (None, video.sha256)
+    if altered:
+        deps.storage.remove(video.key)  # makes room for the right one
+        sha256 = _sha256(deps, video.key)  # which the place it moves from may hold
     if sha256 == video.sha256:
         found.checked, found.whole = found.checked + 1, found.whole + 1
         with deps.store.begin() as session:
             videos.amend(session, video.id, checked_at=deps.clock.now(), missing_at=None)
         return
-    if sha256 is None:
+    if not altered:
         _not_away(deps)
-    else:
-        deps.storage.remove(video.key)
     found.checked += 1
-    what = "is missing" if sha256 is None else "is altered"
+    what = "is altered" if altered else "is missing"
     found.bad.append(f"{video.key} {what}; it is fetched again while the provider has it")
     with deps.store.begin() as session:
         mark_missing(deps, session, video.id)

@@ -12,11 +12,11 @@ REASONS = (
         "its pg_hba.conf does not let this user in from this host: add a line",
     ),
     ('role "', "it knows no such user, or one without rights: create it, or put DATABASE_URL right"),
+    ("permission denied", "its user may not make or write tables there: grant the rights, or name its owner"),
     (
-        "database ",
+        'database "',
         "there is no database of that name on the server: create it (createdb), or put the name right",
     ),
-    ("permission denied", "its user may not make or write tables there: grant the rights, or name its owner"),
     ("refused", "nobody listens there: start the server, or put the host and port of DATABASE_URL right"),
     ("resolve host", "there is no host of that name: put the host of DATABASE_URL right"),
     ("translate host", "there is no host of that name: put the host of DATABASE_URL right"),
@@ -30,6 +30,8 @@ REASONS = (
     ("starting up", "it is just starting: try again in a moment"),
     ("shutting down", "it is being stopped: start it again"),
     ("unable to open database file", "the folder is missing, or this user may not write there"),
+    ("is locked", "another process holds it and does not let go: end that one"),
+    ("malformed", "the file is damaged: put a backup in its place (python -m backend restore)"),
     ("is not a database", "the file is no database: name another one, or restore a backup"),
 )
 

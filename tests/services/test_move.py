@@ -263,6 +263,8 @@ def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
         ("file:///elsewhere", f"s3://{name}", "do not lie in"),
         (here, "s3://not-there-at-all", "TO can't be used: There is no bucket"),
         (here, "ftp://x", "must be"),
+        (here, f"{here}/new", "within each other"),
+        (here, here.rpartition("/")[0], "within each other"),
     ):
         with pytest.raises(SettingsError, match=why):
             move_storage(deps, source, target, told=quiet)
@@ -332,6 +334,43 @@ def test_a_process_that_never_got_the_buckets_keys_goes_on_sweeping(
         assert did["looks"] == 7
     finally:
         late.store.close()
+
+
+def test_of_two_moves_that_begin_at_the_same_moment_one_is_refused(
+    made: list[Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = made
+    key, check = put(first, b"film"), LocalStorage.check
+
+    def meanwhile(self: LocalStorage) -> None:
+        """While one of them tries out its place, the other one begins."""
+        monkeypatch.setattr(LocalStorage, "check", check)
+        move_storage(second, here, f"s3://{name}", told=quiet)
+
+    here = first.settings.storage
+    monkeypatch.setattr(LocalStorage, "check", meanwhile)
+    with pytest.raises(SettingsError, match="has just begun"):
+        move_storage(first, here, f"file://{tmp_path}/new", told=quiet)
+
+    assert places.PlacedStorage.places(first.storage, fresh=True).current == f"s3://{name}"
+    assert content_of(first, key) == b"film"
+
+
+def test_a_run_whose_move_was_ended_by_another_run_undoes_nothing(made: list[Any], name: str) -> None:
+    first, second = made
+    put(first, b"film")
+    here, there = first.settings.storage, f"s3://{name}"
+
+    def other_run(line: str) -> None:
+        """The same command in another window; then files move on."""
+        move_storage(second, here, there, told=quiet)
+        move_storage(second, there, f"{there}-2", told=quiet)
+
+    bucket.server().client().create_bucket(Bucket=f"{name}-2")
+    with pytest.raises(SettingsError, match="was ended meanwhile"):
+        move_storage(first, here, there, told=other_run)
+
+    assert places.PlacedStorage.places(first.storage, fresh=True) == places.Places(f"{there}-2")
 
 
 class Forgetful(LocalStorage):

@@ -15,7 +15,7 @@ from backend import cli
 from backend.domain.errors import StorageDown
 from backend.media.local import LocalStorage
 from backend.models import Job
-from backend.services import sweep, verify
+from backend.services import move, places, sweep, verify
 from backend.services.verify import Verified, verify_all
 from backend.store import facts
 from tests.signing import Hands
@@ -32,6 +32,10 @@ def stored(world: World, takes: int = 1) -> list[Job]:
     for job in made:
         world.look(job)
     return [world.job(job) for job in made]
+
+
+def sweep_now(world: World) -> None:
+    sweep.sweep(world.deps, by="here", look=lambda: 0)
 
 
 def verified(world: World) -> Verified:
@@ -187,7 +191,47 @@ def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified
     assert world.take(made[0]).video.missing_at is None
 
 
+@pytest.mark.parametrize("looks", [sweep_now, verified])
+def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(
+    world: World, tmp_path: Path, looks: Callable[[World], Any]
+) -> None:
+    (job,) = stored(world)
+    old, new, key = media_of(world), tmp_path / "new", world.take(job).video.key
+    whole = (old / key).read_bytes()
+    new.mkdir()
+    (new / key).write_bytes(b"cut" if looks is sweep_now else bytes(len(whole)))  # a sweep compares sizes
+    move._begin(world.deps, world.deps.settings.storage, f"file://{new}")
+    assert isinstance(world.deps.storage, places.PlacedStorage)
+    assert world.deps.storage.places(fresh=True).current == f"file://{new}"
+
+    looks(world)
+
+    assert (old / key).read_bytes() == whole
+    assert not (new / key).exists()
+    assert world.take(job).video.missing_at is None
+    assert (
+        move.move_storage(
+            world.deps, world.deps.settings.storage, f"file://{new}", told=lambda line: None
+        ).bad
+        == []
+    )
+    assert (new / key).read_bytes() == whole
+
+
 # -- controls: broken builds that the tests above would not let through -------------------------------
+
+
+@pytest.mark.parametrize("looks", [sweep_now, verified])
+def test_control_a_build_that_removes_from_both_places_would_be_caught(
+    world: World, tmp_path: Path, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_both(self: places.PlacedStorage, key: str) -> None:
+        for storage in self._all():
+            storage.remove(key)
+
+    monkeypatch.setattr(places.PlacedStorage, "remove", from_both)
+    with pytest.raises(FileNotFoundError):
+        test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, looks)
 
 
 def test_control_a_build_that_takes_away_for_gone_would_be_caught(
