@@ -14,6 +14,7 @@ from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
 from backend.services import access, places
 from backend.settings import Settings, checked, load
 from backend.store.migrate import migrate as upgrade
+from backend.store.migrate import revision
 
 app = typer.Typer(
     help="Dailies: the studio where a team generates AI video takes and never loses one.",
@@ -232,10 +233,18 @@ def restored() -> None:
     from backend.services.restored import hold_unsent, settle
 
     deps = build_deps(load())
+    if revision(deps.store) is None:
+        raise SettingsError(
+            f"There is nothing in {deps.store.shown}, so nothing was held. Give this command the settings of "
+            "the services (DATABASE_URL, DATA_DIR): takes in the restored database may still be sent again."
+        )
     upgrade(deps.store)
     held = settle(deps)
     held = hold_unsent(deps) if held is None else held
-    typer.echo(f"{held} takes are held, as they may have been sent and paid since the copy was made.")
+    typer.echo(
+        f"{held} takes are held in {deps.store.shown}, "
+        "as they may have been sent and paid since the copy was made."
+    )
 
 
 def _bad(lines: list[str]) -> None:

@@ -262,6 +262,12 @@ def checked(**given: Any) -> Settings:
     except ValidationError as error:
         lines = [f"  {_name(item['loc'])}: {_reason(item)}" for item in error.errors(include_url=False)]
         raise SettingsError("These settings stop the start:\n" + "\n".join(lines)) from None
+    except (OSError, UnicodeDecodeError) as error:  # the secrets' own files are told of by their settings
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise SettingsError(
+            f"These settings stop the start:\n  .env: can't be read here ({why}); "
+            "put it right, or start in another folder"
+        ) from None
 
 
 def _checked_server(url: str) -> str:

@@ -68,9 +68,21 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
     once ("auto" signs them for a host that redirects), but for names with dots, which no certificate covers.
     Checksums are given by us where they are wanted; the library's own default (a trailer behind the body)
     is not understood by every store.
+
+    Raises:
+        StorageMisconfigured: the endpoint or the region is none.
     """
-    timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
-    client = boto3.session.Session().client(
+    try:
+        timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
+        client = _boto_client(bucket, timeout, tries=1 if quick else TRIES)
+    except ValueError as error:  # the library's, for both
+        raise StorageMisconfigured(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
+    set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
+    return client
+
+
+def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) -> Any:
+    return boto3.session.Session().client(
         "s3",
         endpoint_url=bucket.endpoint or None,
         region_name=bucket.region or "us-east-1",
@@ -81,15 +93,13 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
             signature_version="s3v4",
             connect_timeout=timeout[0],
             read_timeout=timeout[1],
-            retries={"total_max_attempts": 1 if quick else TRIES, "mode": "standard"},
+            retries={"total_max_attempts": tries, "mode": "standard"},
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if bucket.endpoint or "." in bucket.name else "virtual"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
     )
-    set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
-    return client
 
 
 @contextlib.contextmanager

@@ -183,9 +183,12 @@ class FalProvider:
     def key_works(self) -> bool:
         """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
         response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
-        if response.status_code >= 500 or response.status_code == 429:
-            raise ProviderBusy("fal did not say whether it takes the key.", code="busy")
-        return response.status_code not in (401, 403)
+        if response.status_code in (401, 403):
+            return False
+        if response.status_code != 200 or not isinstance(fal_answers.parsed(response.content), dict):
+            says = f"{self._api_url} answers {response.status_code}, and not whether it takes the key."
+            raise ProviderBusy(says, code="busy")
+        return True
 
     def _receipt(self, model: str, body: bytes) -> Receipt:
         answer = fal_answers.parsed(body)

@@ -1,12 +1,15 @@
 """Is this installation in order? Each check says what is found, and what to do when it isn't good."""
 
+import contextlib
+import json
+
 import requests
 
 from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
 from backend.http import OneCall
 from backend.services.deps import Deps
 from backend.services.heartbeat import check_key
-from backend.services.overview import Check, readiness
+from backend.services.overview import ALIVE, Check, readiness
 from backend.store.migrate import check, migrate
 
 #: How long to wait for our own public address.
@@ -36,7 +39,9 @@ def _key(deps: Deps) -> Check:
         good = deps.provider("fal").key_works()
     except ProviderBusy as error:
         hint = (
-            "Start the simulator: python -m backend simulator" if deps.settings.demo else "Check the network."
+            "Start the simulator: python -m backend simulator"
+            if deps.settings.demo
+            else "Check the network and FAL_API_URL."
         )
         return Check(name, False, f"{error} {hint}")
     return Check(name, good, "fal takes the key." if good else "fal refuses FAL_KEY: set one that is valid.")
@@ -55,18 +60,22 @@ def _public_url(deps: Deps) -> Check:
     if not deps.settings.webhooks_reach_us:
         return Check("public URL", True, f"{url} is private: polling is at work instead of webhooks.")
     try:
-        status = _status(f"{url}/healthz")
+        status, sidecar = _asked(f"{url}/healthz")
     except requests.RequestException as error:
         says = f"{url} can't be reached ({type(error).__name__}): start the sidecar, or put PUBLIC_URL right."
         return Check("public URL", False, says)
     says = (
         "The sidecar answers there."
-        if status == 200
-        else f"{url}/healthz answers {status}: is that the sidecar?"
+        if sidecar
+        else f"{url}/healthz answers {status}, not as the sidecar does: put PUBLIC_URL or the proxy right."
     )
-    return Check("public URL", status == 200, says)
+    return Check("public URL", sidecar, says)
 
 
-def _status(url: str) -> int:
+def _asked(url: str) -> tuple[int, bool]:
+    """The status, and is it our sidecar that answers?"""
     with OneCall(connect_s=ASK_S, read_s=ASK_S, deadline_s=ASK_S) as call:
-        return call.send("GET", url)[0].status_code
+        response, body = call.send("GET", url)
+    with contextlib.suppress(ValueError):
+        return response.status_code, response.status_code == 200 and json.loads(body) == ALIVE
+    return response.status_code, False

@@ -14,6 +14,8 @@ from backend.store import deliveries, facts, jobs, sweeps, videos
 
 #: Less than this free on storage is worth a banner: some hundred takes.
 LOW_DISK_BYTES = 2 * 1024**3
+#: What the sidecar says at /healthz: whoever asks knows by it that it is ours.
+ALIVE = {"status": "ok"}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> ResponseReturnValue:
-        return jsonify(status="ok")
+        return jsonify(overview.ALIVE)
 
     @blueprint.get("/readyz")
     def readyz() -> ResponseReturnValue:

@@ -445,6 +445,16 @@ def test_missing_rights_are_named(line: Line, may: tuple[str, ...]) -> None:
         line.open(line.server.url, access_key=key, secret_key=secret).check()
 
 
+def test_a_key_that_may_write_and_not_read_is_told_before_anything_is_believed(line: Line) -> None:
+    may = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:PutObject", "s3:AbortMultipartUpload")
+    key, secret = line.server.user(f"{line.name}-writer", *may)
+    with (
+        line.server.strict(),
+        pytest.raises(StorageMisconfigured, match=r"may not use.*s3:GetObject"),
+    ):
+        line.open(line.server.url, access_key=key, secret_key=secret).check()
+
+
 def test_an_address_where_nobody_answers_is_trouble_that_may_pass(line: Line) -> None:
     with pytest.raises(StorageDown, match="check AWS_ENDPOINT_URL"):
         line.open("http://127.0.0.1:1").check()

@@ -5,7 +5,9 @@ import re
 import signal
 import socket
 import stat
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,41 @@ def test_the_doctor_finds_all_well_and_says_what_to_do_when_it_isnt(studio):
     assert [line.split(":")[0] for line in bad] == ["BAD  provider", "BAD  public URL"]
     assert "put PUBLIC_URL right" in ill.stdout
     assert TRACE not in ill.stderr
+
+
+def test_the_doctor_takes_no_stranger_for_fal_or_the_sidecar(studio):
+    class Welcome(BaseHTTPRequestHandler):
+        """A web server's first page: 200, whatever is asked."""
+
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>It works!</html>")
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Welcome) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stranger = f"http://127.0.0.1:{server.server_port}"
+        ill = studio.cli("doctor", FAL_API_URL=stranger, PUBLIC_URL=stranger)
+        server.shutdown()
+
+    bad = [line for line in ill.stdout.splitlines() if line.startswith("BAD")]
+    assert [line.split(":")[0] for line in bad] == ["BAD  provider", "BAD  public URL"]
+    assert "and not whether it takes the key" in bad[0]
+    assert "not as the sidecar does" in bad[1]
+
+
+def test_restored_takes_no_empty_database_for_the_restored_one(studio, tmp_path):
+    studio.cli("migrate")
+    right = studio.cli("restored")
+    assert right.stdout.startswith("0 takes are held in ")
+    wrong = studio.cli("restored", DATABASE_URL=f"sqlite:///{tmp_path}/another.db")
+    assert wrong.returncode == 1
+    assert "nothing was held" in wrong.stderr
+    assert "DATABASE_URL" in wrong.stderr
+    assert TRACE not in wrong.stderr
 
 
 def test_the_doctor_names_a_database_that_cant_be_opened(studio):

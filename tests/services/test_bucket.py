@@ -355,6 +355,32 @@ def test_a_bucket_that_refuses_us_stops_the_start_with_one_message_and_doctor_sa
     assert "There is no bucket 'not-there'" in bad["storage"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "set AWS_ACCESS_KEY_ID and"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, "AWS_SECRET_ACCESS_KEY"),
+        ({"AWS_ENDPOINT_URL": "http://minio_1:9000"}, "AWS_ENDPOINT_URL"),
+        ({"AWS_REGION": "no such region"}, "AWS_REGION"),
+    ],
+    ids=["no key", "half a key", "endpoint", "region"],
+)
+def test_settings_that_no_bucket_can_be_asked_with_stop_the_start_with_one_message(
+    world: World, place: Place, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str | None], said: str
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # nothing else gives a key
+    for name, value in settings.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=rf"(?s)stop the start.*{said}"):
+        open_deps()
+
+    bad = {check.name: check.says for check in doctor.examine(build_deps(load())) if not check.good}
+    assert said in bad["storage"]
+
+
 def test_a_bucket_that_is_down_stops_no_start_and_doctor_says_it(world: World, place: Place) -> None:
     place.away()
 

@@ -1,0 +1,26 @@
+"""What is said of a database that can't be opened: each by its own trouble, none by another's."""
+
+import pytest
+
+from backend.store.trouble import advice
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        ('FATAL:  database "nope" does not exist', "createdb"),
+        ('FATAL:  role "ana" does not exist', "knows no such user"),
+        ('FATAL:  permission denied for database "studio"', "grant the rights"),
+        ('no pg_hba.conf entry for host "::1", user "ana", database "studio"', "pg_hba.conf"),
+        ("FATAL:  the database system is starting up", "starting"),
+        ("FATAL:  the database system is shutting down", "being stopped"),
+        ("unable to open database file", "folder is missing"),
+        ("database is locked", "another process"),
+        ("database disk image is malformed", "damaged"),
+        ("file is not a database", "restore a backup"),
+    ],
+)
+def test_each_trouble_has_its_own_advice(driver: str, said: str) -> None:
+    told = advice(driver)
+    assert said in told
+    assert ("createdb" in told) == (said == "createdb")
