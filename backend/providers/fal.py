@@ -113,8 +113,10 @@ class FalProvider:
         """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
         response = self._get(self._handle(ref).response_url)
         body = fal_answers.parsed(without_secret(response.content, self._key))
-        if response.status_code == 200:
+        if response.status_code == 200 and body is not None:
             return fal_answers.outcome(body, response.headers)
+        if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
+            raise ProviderBusy("fal's result can't be read.", code="unreadable_answer")
         if response.status_code in (404, 410) and not fal_answers.is_model_error(body):
             raise ProviderForgot("fal has no such request.", code="forgotten")
         failure = fal_answers.model_failure(response.status_code, body)

@@ -74,12 +74,12 @@ def model_failure(status: int, body: Any) -> Errored | None:
     """The model's own error, when this answer to "give me the result" is one; None when it is only noise.
 
     401, 403, 404, 408 and 429 speak of this question, not of the model's work; a 5xx counts only
-    when it carries the model's typed error.
+    when it carries the model's typed error, and an untyped 4xx only in fal's own words.
     """
     if status in (401, 403, 404, 408, 409, 410, 425, 429):
         if not (is_model_error(body) and status in (403, 404, 409)):
             return None
-    elif status < 400 or (not is_model_error(body) and (status >= 500 or _still_working(body))):
+    elif status < 400 or not (is_model_error(body) or _refuses(status, body)):
         return None
     code = error_type(body) or f"http_{status}"
     return Errored(
@@ -88,6 +88,10 @@ def model_failure(status: int, body: Any) -> Errored | None:
         detail=_trimmed(body),
         cancelled=code == "client_cancelled",
     )
+
+
+def _refuses(status: int, body: Any) -> bool:
+    return status < 500 and is_fal_error(body) and not _still_working(body)
 
 
 def delivered_failure(error: Any, payload: Any) -> Errored:

@@ -168,9 +168,9 @@ def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
 
 def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
     """The link is dead: take the provider's new one; when that is gone too, say loudly that it is lost."""
-    attempts = claim.job.attempts + 1
+    seen = 1 + (claim.job.attempts if (claim.job.error or {}).get("code") == error.code else 0)
     fresh = _fresh_link(deps, claim)
-    if fresh is None and attempts >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
+    if fresh is None and seen >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
         _lost(deps, claim, error)
         return
     told = error_of(
@@ -179,7 +179,7 @@ def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
         charged="yes",
         next_step="The link to the file is dead; the provider is asked for the result again by itself.",
     )
-    defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=told, **(fresh or {}))
+    defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told, **(fresh or {}))
 
 
 def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:

@@ -31,6 +31,8 @@ from backend.store.locks import serialise
 
 log = logging.getLogger(__name__)
 
+#: Heartbeats come three times a lease: for so much of one after the begin nobody else can have taken over.
+STILL_OURS = 2 / 3
 AGAIN = "It is tried again by itself; nothing was charged."
 WATCHED = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
@@ -81,6 +83,10 @@ def submit_job(deps: Deps, claim: Claim) -> None:
             unsent = ProviderUnsent("The database went away before it was sent.", code="database")
             insist(deps, lambda: _not_now(deps, claim, unsent, begun=True))
         raise
+    if deps.clock.now() - claim.begun_at > timedelta(seconds=deps.settings.lease_s * STILL_OURS):
+        late = ProviderUnsent("It was about to be sent when this process was held up.", code="held_up")
+        insist(deps, partial(_not_now, deps, claim, late, begun=True))
+        return
     _send(deps, claim, job, sent)
 
 
@@ -144,15 +150,19 @@ def hold(deps: Deps, claim: Claim, error: Exception) -> None:
     told = error_of(deps, error, charged="maybe", next_step=NOT_ASKED if blocking else WATCHED)
     if blocking and "charged" not in told["message"]:  # a worker that stopped says nothing of money
         told["message"] += f" {CHARGED}"
-    record(
-        deps,
-        claim,
-        JobEvent.UNANSWERED,
-        due_in_s=policy.SEARCH_FIRST_S,
-        error=told,
-        submitted_at=claim.job.state_at,
-        webhook_asked=deps.settings.webhooks_reach_us and not blocking,
-    )
+    asked = deps.settings.webhooks_reach_us and not blocking
+    known: dict[str, Any] = {"error": told, "submitted_at": claim.job.state_at, "webhook_asked": asked}
+    try:
+        record(deps, claim, JobEvent.UNANSWERED, due_in_s=policy.SEARCH_FIRST_S, **known)
+    except Outrun:
+        due_at = deps.clock.now() + timedelta(seconds=policy.SEARCH_FIRST_S)
+        with deps.store.begin() as session:
+            if claim.begun_at is None or jobs.get(session, claim.job.id).state != JobState.CREATED:
+                raise
+            # We have sent it, and the database has forgotten that: a standby that was behind took over.
+            event, now = JobEvent.RESTORED, deps.clock.now()
+            fresh = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, due_at=due_at, **known)
+        claim.job = fresh
 
 
 def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
@@ -181,6 +191,8 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
     if job.request_id not in (None, receipt.request_id):
         log.error("a second request id", extra={"job": job.id, "request": receipt.request_id})
         return job
+    if job.state == JobState.CREATED:  # the database has forgotten: a standby that was behind took over
+        job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=by)
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
         if job.state in UNPAID_ENDS and job.request_id is None:  # a video may come of it: ask for a while

@@ -82,6 +82,21 @@ def test_a_video_that_the_provider_has_lost_is_said_loudly_and_never_called_done
     assert lost.error["charged"] == "yes"
 
 
+def test_faults_of_another_kind_do_not_count_towards_a_loss(world):
+    job = rendered(world)
+    requests.post(
+        f"{world.sim.url}/sim/requests/{job.request_id}/faults",
+        json={"faults": ["media-404", "expired"]},
+        timeout=5,
+    ).raise_for_status()
+    with world.deps.store.begin() as session:
+        from backend.store import jobs
+
+        trouble = {"code": "media_unreachable", "message": "No route.", "charged": "yes", "next": ""}
+        jobs.wake(session, job.id, at=world.deps.clock.now(), attempts=9, error=trouble)
+    assert world.look(job).state == "rendered"
+
+
 def test_a_dead_link_is_asked_for_again_while_the_provider_has_the_result(world):
     job = rendered(world)
     with world.deps.store.begin() as session:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.domain.errors import StoreUnavailable
+from backend.domain.errors import ProviderUnanswered, StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.models import Fact, Job
 from backend.providers.base import Listed, Receipt
@@ -76,6 +76,53 @@ def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
     now = world.job(job)
     assert (now.state, now.request_id) == ("cancelled", "late-id")
     assert now.due_at is not None, "nobody would ever ask for its video"
+
+
+def goes_back(world: World, job: Job) -> None:
+    """A standby takes over that had not heard of the begin."""
+    with world.deps.store.begin() as session:
+        back = text("UPDATE job SET state = 'created', version = version - 1 WHERE id = :id")
+        session.execute(back, {"id": job.id})
+
+
+def test_a_receipt_that_meets_a_database_which_forgot_the_begin_is_kept_and_nothing_is_sent_again(world):
+    job = world.ask("A dress [sim:never]")
+    with world.claims.take(job.id) as sender:
+        sender.begun_at = world.deps.clock.now()
+        record(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        goes_back(world, job)
+        submit._accepted(world.deps, sender, Receipt("late-id", "s", "r", "c"))
+    assert (world.job(job).state, world.job(job).request_id) == ("queued", "late-id")
+    assert world.ledger()["posts"] == []
+
+
+def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
+    job = world.ask("A dress [sim:never]")
+    with world.claims.take(job.id) as sender:
+        sender.begun_at = world.deps.clock.now()
+        record(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        goes_back(world, job)
+        submit.hold(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
+    world.look(job)
+    assert (world.job(job).state, world.job(job).error["charged"]) == ("held", "maybe")
+    assert world.ledger()["posts"] == []
+
+
+def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(world, monkeypatch):
+    def frozen(deps: Any, claim: Any, event: JobEvent, **news: Any) -> Job:
+        job = record(deps, claim, event, **news)
+        if event == JobEvent.SUBMIT_BEGUN:
+            claim.begun_at -= timedelta(seconds=deps.settings.lease_s)  # so long ago by now
+        return job
+
+    job = world.ask("A dress [sim:never]")
+    monkeypatch.setattr(submit, "record", frozen)
+    assert world.look(job).state == "created"
+    assert world.ledger()["posts"] == []
+    monkeypatch.setattr(submit, "record", record)
+    world.hurry(job)
+    assert world.look(job).state == "queued"
+    assert len(world.ledger()["posts"]) == 1
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Asking: without any webhook every take comes home; failures are told; what is only unknown never fails."""
 
+import httpx
 import pytest
 
 from tests.world import World
@@ -100,3 +101,17 @@ def test_the_key_is_sent_to_fals_own_hosts_only(world: World):
     assert handle.status_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc/status"
     assert handle.response_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc"
     assert handle.cancel_url == "https://queue.fal.run/c"
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>It works!</html>", b"", b'{"video": {"url": "https://v3.fal.media/fi']
+)
+def test_a_result_that_cant_be_read_fails_no_take(world, monkeypatch, body):
+    job = world.look(world.ask("[sim:never]"))
+    fal = world.deps.provider("fal")
+    monkeypatch.setattr(fal, "_get", lambda url, **more: httpx.Response(200, content=body))
+    monkeypatch.setattr(fal, "status", lambda ref: fal.result(ref))
+    world.hurry(job)
+    asked = world.look(job)
+    assert (asked.state, asked.error["code"]) == ("queued", "unreadable_answer")
+    assert asked.due_at is not None

@@ -189,6 +189,12 @@ def test_the_error_of_a_model_that_talks_of_progress_is_still_an_error():
     assert fal_answers.model_failure(422, body) is not None
 
 
+@pytest.mark.parametrize("status", [400, 402, 405, 406, 413, 422])
+@pytest.mark.parametrize("body", [None, "a page", {}, {"message": "Bad Request"}])
+def test_what_some_proxy_says_is_no_failure_of_the_model(status, body):
+    assert fal_answers.model_failure(status, body) is None
+
+
 def test_an_untyped_refusal_keeps_its_words():
     failed = fal_answers.model_failure(422, {"detail": "Unknown voice"})
 
