@@ -38,7 +38,7 @@ ASK_EVERY_S = 1.0
 #: so long after a lease at the latest, in seconds, and the next one notices within `ASK_EVERY_S`.
 MOVES_OVER_S = 2.0
 #: A queue that was not told of a new task (the word can get lost) looks by itself this often, in seconds.
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 1.0
 #: Connections of the queues' own, besides the four that listen: each is used for a moment.
 CONNECTIONS = 4
 #: After the database was away, in seconds.
