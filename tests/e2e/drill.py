@@ -18,7 +18,7 @@ LAUNCHER = ("-m", "tests.e2e.crash")
 
 
 class Killed(NamedTuple):
-    """A take whose process was killed: when that was found dead, and when its next one was started; a sidecar serves by then."""
+    """A take whose process was killed: when that was found dead, and when its next one was at work."""
 
     job_id: str
     dead_at: datetime
@@ -85,6 +85,8 @@ class Drill:
         assert self.running[point.process].wait() == -signal.SIGKILL
         dead_at = datetime.now(UTC)
         process = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        if point.process == "worker":  # a sidecar's start has waited until it serves
+            eventually(lambda: "worker started" in process.said(), process=process)
         back_at = datetime.now(UTC)
         self.running[point.process] = process
         return Killed(job_id or self.studio.ask(prompt, key=key), dead_at, back_at)
