@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 class Writer(threading.Thread):
-    """One transaction in a thread of its own; `inside` and `go` say how far it may get."""
+    """One transaction in a thread of its own; `inside` and `go` say how far it may get.
 
-    def __init__(self, store: Store, name: str, *, work: Callable[[Any], None] | None = None) -> None:
+    It starts the next one from within its turn, and works on when that one waits for its own: a lock
+    says nothing about the order of those who wait for it.
+    """
+
+    def __init__(self, store: Store, name: str, work: Callable[[Any], None] | None) -> None:
         super().__init__(name=name)
         self.inside, self.go, self.outcome = threading.Event(), threading.Event(), "unknown"
+        self.next: Writer | None = None
         self._store, self._work = store, work
-        self.start()
 
     def run(self) -> None:
         try:
@@ -43,6 +48,9 @@ class Writer(threading.Thread):
                 facts.keep(session, self.name, {"by": self.name}, at=NOW)
                 self.inside.set()
                 assert self.go.wait(WAIT_S)
+                if self.next:
+                    self.next.start()
+                    until(lambda: self._store._turns is not None and self._store._turns._coming == 1)
                 if self._work:
                     self._work(session)
         except Exception as error:
@@ -52,14 +60,14 @@ class Writer(threading.Thread):
 
 
 def queue_up(store: Store, *works: Callable[[Any], None] | None) -> list[Writer]:
-    """Writers of which the first is inside, and the others wait for their turn."""
-    first = Writer(store, "writer-0", work=works[0])
-    assert first.inside.wait(WAIT_S)
-    others = [Writer(store, f"writer-{i}", work=work) for i, work in enumerate(works[1:], 1)]
-    for other in others:
-        other.go.set()
-    until(lambda: store._turns is not None and store._turns._coming == len(others))
-    return [first, *others]
+    """Writers of which the first is inside; each of the others comes while the one before has the turn."""
+    writers = [Writer(store, f"writer-{i}", work) for i, work in enumerate(works)]
+    for writer, following in pairwise(writers):
+        writer.next = following
+        following.go.set()
+    writers[0].start()
+    assert writers[0].inside.wait(WAIT_S)
+    return writers
 
 
 def until(done: Callable[[], bool]) -> None:

@@ -18,11 +18,11 @@ LAUNCHER = ("-m", "tests.e2e.crash")
 
 
 class Killed(NamedTuple):
-    """A take whose process was killed: when that was found dead, and when its next one was at work."""
+    """A take whose process was killed: when that was found dead, and when a sidecar served again."""
 
     job_id: str
     dead_at: datetime
-    back_at: datetime
+    served_at: datetime
 
 
 class Drill:
@@ -84,12 +84,9 @@ class Drill:
             self.arm(point)
         assert self.running[point.process].wait() == -signal.SIGKILL
         dead_at = datetime.now(UTC)
-        process = getattr(self.studio, point.process)(*LAUNCHER, point.process)
-        if point.process == "worker":  # a sidecar's start has waited until it serves
-            eventually(lambda: "worker started" in process.said(), process=process)
-        back_at = datetime.now(UTC)
-        self.running[point.process] = process
-        return Killed(job_id or self.studio.ask(prompt, key=key), dead_at, back_at)
+        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        served_at = datetime.now(UTC)  # starting a sidecar waits until it serves
+        return Killed(job_id or self.studio.ask(prompt, key=key), dead_at, served_at)
 
     def frozen_at(self, point: Point) -> str:
         """Start a take, and have the worker frozen at the point; returns the take's id."""
