@@ -31,6 +31,8 @@ from backend.store.locks import serialise
 
 log = logging.getLogger(__name__)
 
+#: Heartbeats come three times a lease: for so much of one after the begin nobody else can have taken over.
+STILL_OURS = 2 / 3
 AGAIN = "It is tried again by itself; nothing was charged."
 WATCHED = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
@@ -81,6 +83,10 @@ def submit_job(deps: Deps, claim: Claim) -> None:
             unsent = ProviderUnsent("The database went away before it was sent.", code="database")
             insist(deps, lambda: _not_now(deps, claim, unsent, begun=True))
         raise
+    if deps.clock.now() - claim.begun_at > timedelta(seconds=deps.settings.lease_s * STILL_OURS):
+        late = ProviderUnsent("It was about to be sent when this process was held up.", code="held_up")
+        insist(deps, partial(_not_now, deps, claim, late, begun=True))
+        return
     _send(deps, claim, job, sent)
 
 

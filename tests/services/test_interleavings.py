@@ -108,6 +108,23 @@ def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
     assert world.ledger()["posts"] == []
 
 
+def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(world, monkeypatch):
+    def frozen(deps: Any, claim: Any, event: JobEvent, **news: Any) -> Job:
+        job = record(deps, claim, event, **news)
+        if event == JobEvent.SUBMIT_BEGUN:
+            claim.begun_at -= timedelta(seconds=deps.settings.lease_s)  # so long ago by now
+        return job
+
+    job = world.ask("A dress [sim:never]")
+    monkeypatch.setattr(submit, "record", frozen)
+    assert world.look(job).state == "created"
+    assert world.ledger()["posts"] == []
+    monkeypatch.setattr(submit, "record", record)
+    world.hurry(job)
+    assert world.look(job).state == "queued"
+    assert len(world.ledger()["posts"]) == 1
+
+
 @contextmanager
 def listing(world: World, request_id: str, job: Job) -> Iterator[None]:
     """The provider's records show this request, with this job's words."""
