@@ -88,6 +88,7 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
         JobEvent.CANCELLED,
         due_in_s=policy.poll_s(0, first_s=deps.settings.first_poll),
         polls=0,
+        attempts=0,
         queue_position=None,
         error=_stopped(deps.clock.now().isoformat(), "maybe", said),
     )

@@ -74,7 +74,7 @@ def apply_errored(
     """
     cost = charged(failed)
     if cost == "maybe" and (values.get("request_id") or job.request_id):
-        values.setdefault("due_at", at)  # the provider is asked what it billed
+        values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
     event = _event(job, failed)
     jobs.move(
         session,

@@ -117,15 +117,17 @@ def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
 
 
 def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
-    """Believed only after several such answers in a row; then a person decides."""
+    """Believed only after several such answers in a row; then a person decides, unless it has ended."""
     job = claim.job
-    if job.state in ENDED:
-        _close(deps, claim, None)
-        return
-    seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
+    ended = job.state in ENDED
+    seen = 1 + (job.attempts if ended or (job.error or {}).get("code") == error.code else 0)
     told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
     if seen < policy.FORGOTTEN_AFTER:
-        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told)
+        kept = job.error if ended else told
+        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=kept)
+        return
+    if ended:
+        _close(deps, claim, None)
         return
     told["next"] = (
         "The provider's records and a late webhook are watched for it; you can keep waiting, "

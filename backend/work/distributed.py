@@ -162,6 +162,7 @@ class Worker(worker.Worker):
             self._put_in_due()
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("what is due could not be put in", extra={"why": worker.said(error)})
+            self._duty.give_up()  # perhaps another host can
 
     def _put_in_due(self) -> int:
         with self._deps.store.begin() as session:
@@ -178,6 +179,7 @@ class Worker(worker.Worker):
             did = sweep(self._deps, by=self._name, look=self._put_in_due)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
             log.error("sweep failed", extra={"why": worker.said(error)})
+            self._duty.give_up()
         else:
             if did or forgotten:
                 log.info("sweep", extra={**did, "tasks_forgotten": forgotten})

@@ -2,10 +2,14 @@
 
 import pytest
 
+from backend.domain import policy
 from backend.domain.errors import NotAllowed, NotFound
+from backend.models import Job
+from backend.services import spend
 from backend.services.access import Role, Viewer
 from backend.services.cancel import cancel_job
-from tests.world import ADMIN, ANA
+from backend.store import jobs
+from tests.world import ADMIN, ANA, World
 
 
 def test_a_take_in_the_providers_line_is_stopped_there(world):
@@ -24,6 +28,40 @@ def test_a_video_that_comes_in_spite_of_a_cancel_is_kept(world):
     stored = world.until(job, "stored")
     assert stored.video_id
     assert "cancelled" in world.history(stored)
+
+
+def asked_in_vain(world: World, job: Job, times: int) -> Job:
+    """The job after so many answers that there is no such request."""
+    gone = f"{world.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
+    before = world.job(job)
+    for _ in range(times):
+        with world.deps.store.begin() as session:
+            now = world.deps.clock.now()
+            jobs.wake(session, job.id, at=now, status_url=f"{gone}/status", response_url=gone)
+        world.look(job)
+    asked = world.job(job)
+    with world.deps.store.begin() as session:
+        jobs.amend(session, asked, status_url=before.status_url, response_url=before.response_url)
+    return asked
+
+
+def test_a_stray_answer_that_there_is_no_such_request_ends_no_watch(world):
+    job = world.until(world.ask("[sim:cancel-ignored slow=1 never]"), "running")
+    cancel_job(world.deps, ANA, job.id)
+    stopped = world.look(job)
+    puzzled = asked_in_vain(world, job, policy.FORGOTTEN_AFTER - 1)
+    assert (puzzled.state, puzzled.error) == ("cancelled", stopped.error)
+    assert puzzled.due_at > world.deps.clock.now()
+    assert world.until(job, "stored").video_id
+
+
+def test_a_request_that_is_gone_after_a_cancel_gives_its_reservation_back(world):
+    job = world.until(world.ask("[sim:cancel-ignored slow=60 never]"), "running")
+    cancel_job(world.deps, ANA, job.id)
+    assert world.look(job).due_at is not None
+    closed = asked_in_vain(world, job, policy.FORGOTTEN_AFTER)
+    assert (closed.state, closed.due_at) == ("cancelled", None)
+    assert spend.overview(world.deps).today_usd == 0
 
 
 def test_a_take_that_finished_before_the_cancel_came_is_kept(world):

@@ -9,7 +9,7 @@ import pytest
 from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.services import workload
 from backend.services.claims import Claims
@@ -294,6 +294,23 @@ def test_the_duty_of_a_frozen_host_moves_over_within_its_lease_and_five_seconds(
     worker._duty.give_up()
     assert told in (f"{silence_s:.0f}s", f"{silence_s * 1000:.0f}ms")
     assert silence_s + distributed.ASK_EVERY_S <= lease_s + 5.0
+
+
+@pytest.mark.parametrize("part", ["_tick", "_sweep"])
+def test_who_fails_in_the_duty_leaves_it_to_another_host(world, monkeypatch, part):
+    def fails(_worker):
+        raise StoreUnavailable("this host's temporary files are full")
+
+    worker, other = distributed.Worker(world.deps), Duty(world.deps.store, "sweep")
+    worker._ask()
+    assert not other.ask()
+    monkeypatch.setattr(distributed.Worker, "_put_in_due", fails)
+    getattr(worker, part)()
+    assert other.ask()
+    worker._ask()
+    assert not worker._duty.mine
+    other.give_up()
+    worker._duty.give_up()
 
 
 def test_many_who_ask_at_once_find_one_holder(world):
