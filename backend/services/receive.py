@@ -201,6 +201,9 @@ def _take_in(
             if known.verdict == "stale" and not stale and job is not None:
                 _apply(deps, session, job, said, delivery.request_id, by="webhook")
             return "duplicate"
+    if job is not None and job.state == JobState.CREATED and said.request_id is not None:
+        # It was sent, and we do not know: a standby that was behind took over, or fal called it turned away.
+        job = jobs.advance(session, job.id, JobEvent.RESTORED, at=deps.clock.now(), by="webhook")
     if job is None:
         delivery.verdict = "orphan"
     elif stale:

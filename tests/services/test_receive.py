@@ -36,7 +36,9 @@ def test_a_delivery_asks_the_server_once(post, kind, tmp_path):
 # -- what a delivery does ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["submitting", "queued", "running", "held", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    "state", ["created", "submitting", "queued", "running", "held", "failed", "cancelled"]
+)
 def test_a_finished_video_moves_its_job_on_from(post, state):
     job = post.job(state)
 
@@ -64,7 +66,7 @@ def test_the_delivery_is_kept_as_it_came(post):
     assert "ignature" not in json.dumps(kept.headers)
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "held", "submitting"])
+@pytest.mark.parametrize("state", ["created", "queued", "running", "held", "submitting"])
 def test_a_failure_is_told_in_plain_words_and_only_its_bill_is_asked_for(post, state):
     job = post.job(state)
 
@@ -241,7 +243,7 @@ def test_a_stale_delivery_that_comes_again_with_a_fresh_signature_is_applied(pos
         {"status": None, "payload": {"video": {"url": LINK}}},
     ],
 )
-@pytest.mark.parametrize("state", ["submitting", "queued", "held"])
+@pytest.mark.parametrize("state", ["created", "submitting", "queued", "held"])
 def test_what_says_neither_video_nor_failure_is_kept_and_asked_about_now(post, state, value):
     job = post.job(state)
     request = job.request_id or "req-new"
