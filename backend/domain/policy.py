@@ -17,13 +17,17 @@ POLL_CAP_S = 60.0
 TURNED_AWAY_TRIES = 5
 #: A question answered "no such request" is believed after this many answers in a row.
 FORGOTTEN_AFTER = 6
-#: A dead link and a dead result, seen this often in a row, mean that the video is lost.
-LOST_AFTER = 4
+#: A dead link and a dead result, seen this often in a row (half a minute), mean that the video is lost, as
+#: far as anybody can tell: it is still asked for as long as any take that has ended.
+LOST_AFTER = 6
 #: A held job is looked for at the provider this often at the most (doubles up to the cap).
 SEARCH_FIRST_S = 5.0
 SEARCH_CAP_S = 900.0
-#: After a cancel or a doubted failure the provider is asked this often whether a video came anyway.
-ENDED_LOOKS = 12
+#: After a cancel, a loss or a doubted failure the provider is asked this often whether a video came anyway,
+#: more and more seldom: within a day and a bit.
+ENDED_LOOKS = 16
+ENDED_FIRST_S = 5.0
+ENDED_CAP_S = 6 * 3600.0
 #: How long nothing is submitted after the provider refused our key; doubles with each refusal.
 PAUSE_FIRST_S = 20.0
 PAUSE_CAP_S = 300.0

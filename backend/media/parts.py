@@ -43,6 +43,11 @@ def leftovers(folder: Path, job_id: str) -> list[Path]:
     return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
 
+def owners(folder: Path) -> list[tuple[str, str]]:
+    """(job id, owner) of every part."""
+    return [(job, owner) for _, job, owner in _parts(folder)]
+
+
 def remove_dead(
     folder: Path, live: Collection[tuple[str, str]], *, older_than_s: float = YOUNG_S
 ) -> list[str]:

@@ -35,6 +35,8 @@ GOOD_FOR_S, BAD_FOR_S = 30.0, 5.0
 _CHECK_NAME = ".check"
 #: How everything is named that we keep.
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+#: What is named by its own content; posters and previews are named by their video.
+_OF_CONTENT = re.compile(r"(uploads/)?[0-9a-f]{64}\.\w+")
 
 
 class S3Storage:
@@ -87,7 +89,12 @@ class S3Storage:
         try:
             with own_disk():
                 content = Content(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
-            self._bring_in(content, name, named_by_content=PurePosixPath(key).stem == content.sha256)
+            named = PurePosixPath(key).stem == content.sha256
+            if not named and _OF_CONTENT.fullmatch(
+                key
+            ):  # another worker took it over, or the disk altered it
+                raise StorageFull(f"The file changed while it was on its way to the {self.bucket.shown}.")
+            self._bring_in(content, name, named_by_content=named)
         finally:
             os.close(handle)
         with own_disk():

@@ -66,7 +66,7 @@ class BlackboxProvider:
                     headers={"Authorization": f"Bearer {self._key}", "Accept-Encoding": "identity"},
                 )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise _lost(call, error, self._timeout_s) from error
+            raise _lost(call, error, self._timeout_s) from None
         return _outcome(response.status_code, without_secret(body, self._key))
 
     def status(self, ref: Ref) -> Standing:

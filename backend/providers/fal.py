@@ -90,7 +90,7 @@ class FalProvider:
                     headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
                 )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise fal_submit.lost(call, error) from error
+            raise fal_submit.lost(call, error) from None  # its words hold the URL, and so the webhook's token
         body = without_secret(body, self._key)
         if 200 <= response.status_code < 300:
             return self._receipt(model, body)
@@ -243,7 +243,7 @@ class FalProvider:
 
     def _failure(self, ref: Ref, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
-        code = completed.error_type or "model_error"
+        code = completed.error_type if isinstance(completed.error_type, str) else "model_error"
         told = Errored(code, str(completed.error), cancelled=code == "client_cancelled")
         try:
             result = self.result(ref)

@@ -62,26 +62,25 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
     """Ask the provider to stop a job that it accepted, and record what it says.
 
     Afterwards the job is `cancelled` (and asked about for a while: a video may come anyway), or
-    where the provider says that it ended first.
+    where the provider says that it ended first. Until it has said either, it is told again.
     """
+    stopping, told = False, None
     try:
         stopping = deps.provider(claim.job.provider).cancel(ref_of(claim.job))
     except ProviderForgot:
-        stopping = True
+        pass  # or some proxy's word: what it says of the take's standing decides
     except ProviderBusy as error:
-        attempts = claim.job.attempts + 1
         told = error_of(deps, error, charged="maybe", next_step="Stopping it is tried again by itself.")
-        defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=told)
-        return
-    if not stopping:
+    if stopping:
+        said = "The provider was told to stop. It may still bill what it had begun"
+    else:
         poll_job(deps, claim)
         if claim.job.state in (JobState.QUEUED, JobState.RUNNING):  # the two answers disagree: ask again
-            defer(deps, claim, due_in_s=policy.backoff_s(claim.job.polls))
-        return
-    said = (
-        "The provider was told to stop. It may still bill what it had begun; "
-        "a video that comes anyway is kept."
-    )
+            wait_s = policy.backoff_s(claim.job.polls + claim.job.attempts)
+            defer(deps, claim, due_in_s=wait_s, error=claim.job.error or told)
+        if claim.job.state != JobState.HELD:
+            return
+        said = "The provider no longer knows of it"
     record(
         deps,
         claim,
@@ -90,7 +89,7 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
         polls=0,
         attempts=0,
         queue_position=None,
-        error=_stopped(deps.clock.now().isoformat(), "maybe", said),
+        error=_stopped(deps.clock.now().isoformat(), "maybe", f"{said}; a video that comes anyway is kept."),
     )
 
 

@@ -205,11 +205,12 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
             f"{error}"
         ),
         charged="yes",
-        next_step="It can't be fetched any more. Should the provider bring it back, it is still taken.",
+        next_step="The provider is still asked now and then for a day. Should it bring it back, it is taken.",
     )
     told["code"] = "lost"
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    record(deps, claim, JobEvent.LOST, error=told)
+    news: dict[str, Any] = {"error": told, "polls": 0, "attempts": 0}
+    record(deps, claim, JobEvent.LOST, due_in_s=policy.ENDED_FIRST_S, **news)
 
 
 def warm_up() -> None:

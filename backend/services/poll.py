@@ -82,8 +82,8 @@ def _close(deps: Deps, claim: Claim, units: float | None) -> None:
 
 def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
     job, polls = claim.job, claim.job.polls + 1
-    if job.state in ENDED and polls > policy.ENDED_LOOKS:
-        defer(deps, claim, due_in_s=None, polls=polls)
+    if job.state in ENDED:
+        _watch(deps, claim, attempts=0)
         return
     wait_s = policy.poll_s(polls, first_s=deps.settings.first_poll)
     position = standing.queue_position if isinstance(standing, Waiting) else None
@@ -93,17 +93,25 @@ def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
         record(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **news)
     else:
-        trouble = job.error if job.state in ENDED else None
-        defer(deps, claim, due_in_s=wait_s, error=trouble, **news)
+        defer(deps, claim, due_in_s=wait_s, error=None, **news)
+    if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
+        with deps.store.begin() as session:
+            jobs.wake(session, job.id, at=deps.clock.now())
+
+
+def _watch(deps: Deps, claim: Claim, *, attempts: int) -> None:
+    """It has ended here, and a video may come anyway: ask again, more and more seldom, then no more."""
+    looks = claim.job.polls + 1
+    wait_s = policy.backoff_s(looks, first_s=policy.ENDED_FIRST_S, cap_s=policy.ENDED_CAP_S)
+    over = looks > policy.ENDED_LOOKS
+    defer(deps, claim, due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
 
 
 def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
     """No usable answer: the job stands where it stood, and is asked about again."""
     job = claim.job
     if job.state in ENDED:
-        over = job.polls + 1 > policy.ENDED_LOOKS
-        wait_s = None if over else policy.backoff_s(job.attempts + 1)
-        defer(deps, claim, due_in_s=wait_s, polls=job.polls + 1, attempts=job.attempts + 1)
+        _watch(deps, claim, attempts=job.attempts + 1)
         return
     told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
     attempts = job.attempts + 1
@@ -119,15 +127,16 @@ def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
 def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     """Believed only after several such answers in a row; then a person decides, unless it has ended."""
     job = claim.job
-    ended = job.state in ENDED
-    seen = 1 + (job.attempts if ended or (job.error or {}).get("code") == error.code else 0)
+    if job.state in ENDED:
+        if job.attempts + 1 < policy.FORGOTTEN_AFTER or job.rendered_at is not None:  # it was made, and paid
+            _watch(deps, claim, attempts=job.attempts + 1)
+        else:
+            _close(deps, claim, None)
+        return
+    seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
     told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
     if seen < policy.FORGOTTEN_AFTER:
-        kept = job.error if ended else told
-        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=kept)
-        return
-    if ended:
-        _close(deps, claim, None)
+        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told)
         return
     told["next"] = (
         "The provider's records and a late webhook are watched for it; you can keep waiting, "

@@ -257,7 +257,7 @@ def _ask(deps: Deps, session: Session, job: Job, request_id: str | None) -> None
     elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (
         job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)
     ):
-        jobs.wake(session, job.id, at=now)
+        jobs.wake(session, job.id, at=now, polls=0)
     else:
         return
     deps.carrier.wake(session, job.id)

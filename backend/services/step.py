@@ -39,6 +39,11 @@ def step(deps: Deps, claims: Claims, job_id: str) -> bool:
             _look(claim)(deps, claim)
         except Outrun as outrun:
             log.info("outrun", extra={"job": job_id, "why": str(outrun)})
+        except StoreUnavailable as error:  # in a state of the stack that may hold what no log may show
+            log.error(
+                "a look failed", extra={"job": job_id, "state": claim.job.state, "why": error.why[:300]}
+            )
+            _put_off(deps, claim)
         except Exception:
             log.exception("a look failed", extra={"job": job_id, "state": claim.job.state})
             _put_off(deps, claim)

@@ -129,6 +129,8 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     with deps.store.begin() as session:
         job = jobs.get(session, claim.job.id)
         sent_at = job.submitted_at or job.state_at
+        if job.state == JobState.CREATED:  # the database has forgotten: see `_adopt`
+            job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=claim.by)
         outcome.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
         fresh = jobs.get(session, job.id)
     claim.job = fresh
@@ -196,7 +198,7 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
         if job.state in UNPAID_ENDS and job.request_id is None:  # a video may come of it: ask for a while
-            urls |= {"due_at": now + timedelta(seconds=deps.settings.first_poll), "polls": 0}
+            urls |= {"due_at": now + timedelta(seconds=deps.settings.first_poll), "polls": 0, "attempts": 0}
         return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
     waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
     return jobs.advance(

@@ -216,7 +216,7 @@ def _tidy_storage(deps: Deps) -> int:
     now = deps.clock.now()
     with deps.store.read() as session:
         last = facts.get(session, TIDIED)
-    if last is not None and now - last.at < TIDY_EVERY:
+    if last is not None and timedelta(0) <= now - last.at < TIDY_EVERY:
         return 0
     with deps.store.begin() as session:
         facts.keep(session, TIDIED, {}, at=now)
@@ -234,9 +234,7 @@ def remove_leftovers(deps: Deps) -> int:
         live = jobs.held_claims(session, now=deps.clock.now())
         wanted = jobs.fetching(session)
     # What a waiting job will go on with is as good as claimed.
-    live |= {
-        (job_id, left.name.split(".")[1]) for job_id in wanted for left in parts.leftovers(folder, job_id)
-    }
+    live |= {(job_id, owner) for job_id, owner in parts.owners(folder) if job_id in wanted}
     removed = len(parts.remove_dead(folder, live)) + _tidy_storage(deps)
     for left in [*folder.glob("upload-*"), *folder.glob(f"{COPIES}*"), *folder.glob(f"{CARRIED}*")]:
         with suppress(FileNotFoundError):  # it went by itself meanwhile

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -69,15 +68,15 @@ class Worker(worker.Worker):
 
     def watch(self) -> None:
         """Hand out what is due, whenever something was committed or its time has come; until `stop`."""
-        seen, look_at = None, self._deps.clock.now()
+        seen, look_at = None, self._deps.clock.monotonic()
         with self._deps.store.watching() as version:
             while not self._deps.stopping.is_set():
                 try:
                     now_seen = version()
-                    if now_seen != seen or self._nudge.is_set() or self._deps.clock.now() >= look_at:
+                    if now_seen != seen or self._nudge.is_set() or self._deps.clock.monotonic() >= look_at:
                         self._nudge.clear()
                         seen = now_seen
-                        look_at = self._hand_out()
+                        look_at = self._deps.clock.monotonic() + self._hand_out()
                 except (StoreUnavailable, SQLAlchemyError) as error:
                     log.error("the database can't be read", extra={"why": worker.said(error)})
                     self._deps.stopping.wait(1.0)
@@ -86,8 +85,8 @@ class Worker(worker.Worker):
     def _wake_up(self) -> None:
         self._nudge.set()
 
-    def _hand_out(self) -> datetime:
-        """Give due jobs to free threads; returns when to look again if nothing happens before."""
+    def _hand_out(self) -> float:
+        """Give due jobs to free threads; returns seconds until the next look if nothing happens before."""
         now = self._deps.clock.now()
         with self._deps.store.read() as session:
             for name, kind in self._kinds.items():
@@ -98,7 +97,7 @@ class Worker(worker.Worker):
                     due = jobs.due(session, now=now, states=kind.states, limit=limit, **kind.which)
                     self._give([job_id for job_id in due if job_id not in in_hand][:free], name)
             next_at = jobs.next_due_at(session, now=now)
-        return min(next_at or now + timedelta(seconds=IDLE_S), now + timedelta(seconds=IDLE_S))
+        return IDLE_S if next_at is None else min(IDLE_S, (next_at - now).total_seconds())
 
     def _give(self, job_ids: list[str], kind: str) -> None:
         for job_id in job_ids:

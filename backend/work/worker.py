@@ -8,11 +8,15 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
+from contextlib import suppress
+from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import Outrun, ProviderUnanswered, StoreUnavailable
@@ -39,6 +43,21 @@ WISH_EVERY_S = 2.0
 SETTLED_S = 600.0
 #: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
 CLOCK_THREADS = 4
+#: How often a worker looks whether the clock was set, and what counts as that, in seconds.
+CLOCK_LOOK_S, CLOCK_SET_S = 1.0, 1.0
+
+
+class Steadily(BaseTrigger):  # type: ignore[misc]  # the library has no types
+    """Every so many seconds from now. The library's own interval goes through every time that was missed,
+    which are millions when a clock is set from 1970 to today.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._pause = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """See `BaseTrigger`."""
+        return now if previous_fire_time is None else now + self._pause
 
 
 def _leave_anyhow() -> None:
@@ -91,6 +110,7 @@ class Worker(ABC):
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
         self._every(WISH_EVERY_S, self._refresh, "catalogue")
         self._scheduler.start()
+        threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
         log.info("worker started", extra={"worker": self._name})
 
     def stop(self) -> None:
@@ -144,9 +164,21 @@ class Worker(ABC):
         self.stop()
 
     def _every(self, seconds: float, what: Any, name: str) -> None:
-        self._scheduler.add_job(
-            what, "interval", seconds=seconds, id=name, next_run_time=self._deps.clock.now()
-        )
+        self._scheduler.add_job(what, Steadily(seconds), id=name)
+
+    def _follow_the_clock(self) -> None:
+        """Sweeps and heartbeats go on when the clock is set back: the scheduler would wait until then."""
+        clock = self._deps.clock
+        ahead = clock.now().timestamp() - clock.monotonic()
+        while not self._deps.stopping.wait(CLOCK_LOOK_S):
+            now = clock.now().timestamp() - clock.monotonic()
+            if abs(now - ahead) < CLOCK_SET_S:
+                continue
+            log.warning("the clock was set", extra={"by_s": round(now - ahead, 1)})
+            ahead = now
+            for job in self._scheduler.get_jobs():
+                with suppress(JobLookupError):  # it has run meanwhile
+                    job.modify(next_run_time=clock.now())
 
     def _look(self, job_id: str) -> None:
         """One look at one job, unless it is time to leave."""
