@@ -281,6 +281,8 @@ def _checked_server(url: str) -> str:
         ) from None
     if not parts.path.strip("/"):
         raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
+    if parts.netloc.count("@") > 1:  # readers differ in where the password ends
+        raise ValueError("has an @ too many: write one of a password as %40")
     if parts.fragment or "/" in parts.path.strip("/"):
         raise ValueError("has a / or # too many: write those of a password as %2F and %23")
     return url

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, delete, func, insert, select, text, tuple_
@@ -53,12 +54,21 @@ def move(
 def _fits(source: Store, target: Store) -> None:
     if not source.embedded or target.embedded:
         raise SettingsError("Give a file and a server: sqlite:///… postgresql+psycopg://…")
+    if not Path(source.engine.url.database or "").is_file():
+        raise SettingsError(f"{source.shown}: there is no such file. Nothing was changed.")
     head = migrate(target)
     at = revision(source)
     if at != head:
         raise SettingsError(
             f"The schema of {source.shown} is {at or 'none'}, not {head}: is it the right file? If it is, "
             "bring it to the newest schema first: python -m backend migrate"
+        )
+    with source.read() as old:
+        moved = facts.value_of(old, MOVED)
+    if moved is not None and moved["to"] != target.shown:
+        raise SettingsError(
+            f"{source.shown} was moved to {moved['to']}, and what was done since is only there. A second "
+            "database of the same takes would send and pay for them again. Nothing was changed."
         )
 
 
@@ -84,6 +94,9 @@ def _claim(target: Store, source: Store, now: datetime) -> None:
                     f"{target.shown} is half filled from {mark.value['source']}: finish that, or empty it"
                 )
             return
+        with source.read() as old:
+            if facts.value_of(old, MOVED) is not None:
+                raise SettingsError(f"{source.shown} was moved there already: there is nothing to do.")
         full = [
             table.name
             for table in _tables()

@@ -147,6 +147,29 @@ def test_a_full_database_is_not_written_into(source, target):
     check(source, Clock().now)
 
 
+def test_a_file_that_was_moved_is_moved_nowhere_else(source, target):
+    """A second database of the same takes would send those that were unsent once more."""
+    moved(source, target)
+    with pytest.raises(SettingsError, match="moved there already"):
+        moved(source, target)
+    url = databases.server().fresh(empty=True)
+    other = Store(url)
+    with pytest.raises(SettingsError, match="only there"):
+        moved(source, other)
+    with other.read() as session:
+        assert session.execute(select(Job.id)).first() is None
+    other.close()
+    databases.server().drop(url)
+
+
+def test_a_file_that_is_not_there_is_not_made(source, target, tmp_path):
+    wrong = Store(f"sqlite:///{tmp_path / 'dalies.db'}")
+    with pytest.raises(SettingsError, match="no such file"):
+        moved(wrong, target)
+    wrong.close()
+    assert not (tmp_path / "dalies.db").exists()
+
+
 @pytest.mark.parametrize("sign", ["heartbeat", "claim"])
 def test_while_a_worker_is_at_work_nothing_is_moved(source, target, sign):
     now = datetime.now(UTC)

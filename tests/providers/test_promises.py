@@ -130,7 +130,10 @@ def test_a_server_that_is_not_there_got_nothing(contender):
 
 
 def test_a_name_that_does_not_resolve_got_nothing(contender):
-    assert type(submit(contender, "http://nobody.invalid")) is ProviderUnsent
+    got = submit(contender, "http://nobody.invalid")
+    assert type(got) is ProviderUnsent
+    told = "".join(traceback.format_exception(got))  # as a log would show it
+    assert "invalid" not in told, "the words of the library hold the URL, and so the webhook's token"
 
 
 def test_a_server_that_does_not_speak_tls_got_nothing(contender, listen):

@@ -1,10 +1,14 @@
 """Stopping a take: honest about money, and nothing that was paid for is thrown away."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from backend.domain import policy
-from backend.domain.errors import NotAllowed, NotFound
+from backend.domain.errors import NotAllowed, NotFound, ProviderBusy, ProviderForgot
 from backend.models import Job
+from backend.providers.base import Ref, Working
 from backend.services import spend
 from backend.services.access import Role, Viewer
 from backend.services.cancel import cancel_job
@@ -62,6 +66,75 @@ def test_a_request_that_is_gone_after_a_cancel_gives_its_reservation_back(world)
     closed = asked_in_vain(world, job, policy.FORGOTTEN_AFTER)
     assert (closed.state, closed.due_at) == ("cancelled", None)
     assert spend.overview(world.deps).today_usd == 0
+
+
+class Unwell:
+    """The provider, with a `cancel` that never works."""
+
+    def __init__(self, real: Any, trouble: Exception, times: int = 99) -> None:
+        self._real, self._trouble, self._left = real, trouble, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def cancel(self, ref: Ref) -> bool:
+        self._left -= 1
+        if self._left >= 0:
+            raise self._trouble
+        return bool(self._real.cancel(ref))
+
+
+def unwell(world: World, trouble: Exception, times: int = 99) -> World:
+    providers = {**world.deps.providers, "fal": Unwell(world.deps.provider("fal"), trouble, times)}
+    return World(replace(world.deps, providers=providers), world.sim)
+
+
+def test_a_video_that_is_ready_is_found_although_the_cancel_can_not_be_said(world):
+    world = unwell(world, ProviderBusy("fal answered 503.", code="http_503"))
+    job = world.look(world.ask("[sim:slow=0.2 never]"))
+    cancel_job(world.deps, ANA, job.id)
+    told = world.look(job)
+    assert told.state in ("queued", "running")
+    assert told.error["code"] == "http_503"
+    assert world.until(job, "stored").video_id
+
+
+def test_a_stray_answer_that_there_is_nothing_to_cancel_is_not_believed(world):
+    world = unwell(world, ProviderForgot("fal has no such request.", code="forgotten"), times=1)
+    job = world.look(world.ask("[sim:slow=60 never]"))
+    cancel_job(world.deps, ANA, job.id)
+    assert world.look(job).state in ("queued", "running")
+    world.until(job, "cancelled")
+    (request,) = world.ledger()["requests"]
+    assert not request["billed"]
+
+
+def test_a_cancel_while_the_provider_is_being_asked_is_carried_out_at_once(world, monkeypatch):
+    job = world.look(world.ask("[sim:slow=60 never]"))
+    fal = world.deps.provider("fal")
+
+    def asked(ref: Ref) -> Working:
+        cancel_job(world.deps, ANA, job.id)
+        return Working()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fal, "status", asked)
+        world.hurry(job)
+        world.look(job)
+    assert world.job(job).due_at <= world.deps.clock.now()
+    assert world.look(job).state == "cancelled"
+
+
+def test_a_request_that_goes_on_after_its_take_has_ended_is_watched_for_a_day(world, monkeypatch):
+    job = world.until(world.ask("[sim:cancel-ignored slow=60 never]"), "running")
+    cancel_job(world.deps, ANA, job.id)
+    waited_s = 0.0
+    job = world.look(job)
+    while job.due_at is not None:
+        waited_s += (job.due_at - world.deps.clock.now()).total_seconds()
+        world.hurry(job)
+        job = world.look(job)
+    assert waited_s > 86_400
 
 
 def test_a_take_that_finished_before_the_cancel_came_is_kept(world):

@@ -7,6 +7,7 @@ import threading
 import pytest
 import requests
 
+from backend.domain import policy
 from backend.services import media_links
 from backend.services.verify import verify_all
 from tests.world import World
@@ -80,6 +81,19 @@ def test_a_video_that_the_provider_has_lost_is_said_loudly_and_never_called_done
     assert lost.state == "failed"
     assert lost.error["code"] == "lost"
     assert lost.error["charged"] == "yes"
+
+
+def test_a_lost_video_that_the_provider_has_again_is_brought_home(world):
+    job = rendered(world)
+    faults = f"{world.sim.url}/sim/requests/{job.request_id}/faults"
+    requests.post(faults, json={"faults": ["media-404", "expired"]}, timeout=5).raise_for_status()
+    assert world.until(job, "failed").error["code"] == "lost"
+    for _ in range(policy.FORGOTTEN_AFTER + 2):
+        world.hurry(job)
+        world.look(job)
+    assert world.job(job).due_at is not None, "nobody would ever ask again"
+    requests.post(faults, json={"faults": []}, timeout=5).raise_for_status()
+    assert world.until(job, "stored").video_id
 
 
 def test_faults_of_another_kind_do_not_count_towards_a_loss(world):

@@ -108,6 +108,7 @@ def test_a_port_of_the_simulator_at_fault_is_named_alone(monkeypatch, port):
         ("postgresql+psycopg://u:hidden-word@host:port/x", "is the port a number"),
         ("postgresql+psycopg://u:hidden-word/more@host/x", "%40 and so on|%2F|is no URL"),
         ("postgresql+psycopg://u:hidden-word@host/x#y", "%23"),
+        ("postgresql+psycopg://u:first@hidden-word@host/x", "%40"),
     ],
 )
 def test_a_malformed_url_of_a_server_is_told_without_its_password(monkeypatch, url, says):

@@ -1,0 +1,77 @@
+"""The computer's clock is set while a worker runs: its sweeps and heartbeats go on all the same."""
+
+import itertools
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from apscheduler.schedulers import base
+
+from backend.domain.clock import Clock
+from backend.work import embedded, worker
+from tests.world import World, eventually
+
+
+class Settable(Clock):
+    """A wall clock that can be set, for us and for the scheduler."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.off
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Settable:
+    made = Settable()
+
+    class Moments(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return made.now().astimezone(tz)
+
+    monkeypatch.setattr(base, "datetime", Moments)
+    monkeypatch.setattr("apscheduler.schedulers.blocking.datetime", Moments, raising=False)
+    monkeypatch.setattr(worker, "CLOCK_LOOK_S", 0.1)
+    return made
+
+
+def goes_on(world: World, clock: Settable, by: timedelta) -> None:
+    """A worker whose sweeps go on after the clock was set."""
+    beats = itertools.count()
+    count = [0]
+
+    class Counting(embedded.Worker):
+        def _sweep(self) -> None:
+            count[0] = next(beats)
+
+        def _beat(self) -> None: ...
+
+        def _refresh(self) -> None: ...
+
+    settings = world.deps.settings.model_copy(update={"sweep_interval_s": 0.2})
+    running = Counting(replace(world.deps, settings=settings, clock=clock, stopping=threading.Event()))
+    running.start()
+    try:
+        eventually(lambda: count[0] > 2, within_s=10)
+        clock.off += by
+        before = count[0]
+        eventually(lambda: count[0] > before + 3, within_s=5)
+    finally:
+        running.stop()
+        running.finish()
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(days=365 * 56)])
+def test_sweeps_go_on_when_the_clock_is_set(world, clock, by):
+    goes_on(world, clock, by)
+
+
+def test_control_a_worker_that_does_not_follow_the_clock_is_caught(world, clock, monkeypatch):
+    monkeypatch.setattr(worker.Worker, "_follow_the_clock", lambda self: None)
+    with pytest.raises(AssertionError):
+        goes_on(world, clock, timedelta(hours=-1))
