@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 
 import requests
 
@@ -10,6 +11,7 @@ from backend.http import OneCall
 from backend.services.deps import Deps
 from backend.services.heartbeat import check_key
 from backend.services.overview import ALIVE, Check, readiness
+from backend.services.places import PlacedStorage
 from backend.store.migrate import check, migrate
 
 #: How long to wait for our own public address.
@@ -29,8 +31,20 @@ def examine(deps: Deps) -> list[Check]:
     except SettingsError as error:
         says = str(error).split("SECRET_KEY: ")[-1]
         checks.append(Check("secret key", False, " ".join(says.split())))
-    found = [check for check in readiness(deps) if check.name != "worker"]
+    found = [_named(deps, check) for check in readiness(deps) if check.name != "worker"]
     return [*checks, *found, _key(deps), _signing_keys(deps), _public_url(deps)]
+
+
+def _named(deps: Deps, check: Check) -> Check:
+    """Says which database and which storage it is that is good."""
+    if check.good and check.name == "database":
+        return replace(check, says=f"{deps.store.shown} answers.")
+    if check.good and check.name == "storage":
+        storage, place = deps.storage, deps.settings.storage
+        if isinstance(storage, PlacedStorage):  # it may have been moved since the settings were written
+            place = storage.places(fresh=True).current
+        return replace(check, says=f"{place} can be written to.")
+    return check
 
 
 def _key(deps: Deps) -> Check:
@@ -44,6 +58,8 @@ def _key(deps: Deps) -> Check:
             else "Check the network and FAL_API_URL."
         )
         return Check(name, False, f"{error} {hint}")
+    if deps.settings.demo and good:
+        return Check(name, good, "The simulator stands in for fal, and answers.")
     return Check(name, good, "fal takes the key." if good else "fal refuses FAL_KEY: set one that is valid.")
 
 

@@ -180,9 +180,16 @@ def is_ended(job: Job) -> bool:
     return JobState(job.state) in ENDED
 
 
+def billed_usd(job: Job) -> float | None:
+    """What the provider billed; 0 where a take ended and provably cost nothing, None: not known (yet)."""
+    if job.billed_usd is None and job.state in jobs.UNPAID_ENDS and (job.error or {}).get("charged") == "no":
+        return 0.0
+    return job.billed_usd
+
+
 def cost_source(job: Job) -> str:
     """Where the price of a take comes from: `billed`, `estimate` or `unknown`."""
-    if job.billed_usd is not None:
+    if billed_usd(job) is not None:
         return "billed"
     return "unknown" if job.estimate_usd is None else "estimate"
 

@@ -145,6 +145,8 @@ def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None
     names = [*before["was"], before["from"], before["to"]] if before else []
     usual = deps.settings.storage
     where = before["to"] if before and usual in names else usual
+    if before and (source, target) == (before["from"], before["to"]) and where == target:
+        raise SettingsError(f"That move is done: files lie in {target}. There is nothing to do.")
     if source != where:
         raise SettingsError(f"Files do not lie in {source}, but in {where}: name that as FROM.")
     return [name for name in names if usual in names and name not in (source, target)]

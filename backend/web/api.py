@@ -158,7 +158,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "video": _video_json(deps, take),
         "cost": {
             "estimate_usd": job.estimate_usd,
-            "billed_usd": job.billed_usd,
+            "billed_usd": library.billed_usd(job),
             "source": library.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),

@@ -35,7 +35,7 @@ def cost(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
     match library.cost_source(job):
         case "billed":
-            return text.dollars(job.billed_usd or 0.0)
+            return text.dollars(library.billed_usd(job) or 0.0)
         case "estimate":
             return f"≈ {text.dollars(job.estimate_usd or 0.0)}"
     return "?"

@@ -89,9 +89,12 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
                 st.badge("At work", icon=":material/check_circle:", color="green")
             else:
                 st.badge("Silent", icon=":material/error:", color="red")
+            hand = (
+                f"· {sign.in_hand} in hand" if sign.alive else ""
+            )  # others go on with what a silent one had
             st.markdown(
                 f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
-                f"· {sign.in_hand} in hand{_sweeping(sign, sweeper)}{_astray(sign)}"
+                f"{hand}{_sweeping(sign, sweeper)}{_astray(sign)}"
             )
 
 
@@ -104,7 +107,7 @@ def work(kinds: Sequence[Kind]) -> None:
 def sweeps(found: Sequence[Sweep]) -> None:
     """What the last sweeps did."""
     if not found:
-        st.caption("None yet: nothing was left undone.")
+        st.caption("None yet.")
         return
     rows = [
         {"When": item.started_at, "Took": f"{item.took_s:.2f} s", "Did": _sweep_words(item.did)}

@@ -125,6 +125,7 @@ def test_the_doctor_finds_all_well_and_says_what_to_do_when_it_isnt(studio):
     studio.sidecar()
     well = studio.cli("doctor")
     assert (well.returncode, "BAD" in well.stdout) == (0, False), well.stdout
+    assert f"{studio.folder.name}" in next(line for line in well.stdout.splitlines() if "storage" in line)
     nobody = f"http://127.0.0.1:{free_port()}"
     ill = studio.cli("doctor", FAL_QUEUE_URL=nobody, FAL_API_URL=nobody, PUBLIC_URL=nobody)
     assert ill.returncode == 1

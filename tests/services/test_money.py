@@ -46,6 +46,7 @@ def test_a_take_that_failed_unbilled_gives_its_reservation_back(world, webhook):
     world.hurry(job)
     world.look(job)
     assert spend.overview(world.deps).today_usd == 0
+    assert (library.cost_source(world.job(job)), library.billed_usd(world.job(job))) == ("billed", 0.0)
 
 
 def test_a_refused_take_gives_its_reservation_back_at_once(world):

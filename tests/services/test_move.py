@@ -255,6 +255,14 @@ def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name:
     assert content_of(other, key) == b"one"
 
 
+def test_a_move_that_is_asked_for_again_says_that_it_is_done(made: list[Any], name: str) -> None:
+    deps = made[0]
+    here = deps.settings.storage
+    move_storage(deps, here, f"s3://{name}", told=quiet)
+    with pytest.raises(SettingsError, match="is done"):
+        move_storage(deps, here, f"s3://{name}", told=quiet)
+
+
 def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
     deps = made[0]
     here = deps.settings.storage
