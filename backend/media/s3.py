@@ -90,9 +90,7 @@ class S3Storage:
             with own_disk():
                 content = Content(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
             named = PurePosixPath(key).stem == content.sha256
-            if not named and _OF_CONTENT.fullmatch(
-                key
-            ):  # another worker took it over, or the disk altered it
+            if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
                 raise StorageFull(f"The file changed while it was on its way to the {self.bucket.shown}.")
             self._bring_in(content, name, named_by_content=named)
         finally:
