@@ -89,9 +89,8 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
                 st.badge("At work", icon=":material/check_circle:", color="green")
             else:
                 st.badge("Silent", icon=":material/error:", color="red")
-            hand = (
-                f"· {sign.in_hand} in hand" if sign.alive else ""
-            )  # others go on with what a silent one had
+            # What a silent one had in hand, others go on with.
+            hand = f"· {sign.in_hand} in hand" if sign.alive else ""
             st.markdown(
                 f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
                 f"{hand}{_sweeping(sign, sweeper)}{_astray(sign)}"
