@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend.domain.states import ENDED, MOVING, JobState
+from backend.domain.states import ENDED, MOVING, JobEvent, JobState
 from backend.models import Job
 from backend.services import library
 from backend.services.library import Take
@@ -177,7 +177,7 @@ def event_rows(history: Any) -> list[dict[str, Any]]:
                 "word": shown.word,
                 "icon": shown.icon,
                 "tone": shown.tone,
-                "what": EVENTS.get(move.event, move.event),
+                "what": EVENTS[JobEvent(move.event)],
                 "who": move.by,
                 "note": move.note or "",
             }
@@ -195,19 +195,20 @@ def moment_row(label: str, moment: datetime | None, value: str = "") -> Mapping[
 
 
 #: event -> what happened, for the history
-EVENTS = {
-    "created": "asked for",
-    "submit_begun": "about to be sent",
-    "unsent": "not sent, or turned away for now",
-    "unanswered": "no usable answer came",
-    "accepted": "accepted by the provider",
-    "refused": "refused by the provider",
-    "started": "rendering began",
-    "requeued": "put back in line",
-    "forgotten": "the provider no longer knows it",
-    "finished": "rendered",
-    "errored": "the provider failed",
-    "saved": "the whole file is ours",
-    "lost": "lost at the provider",
-    "cancelled": "stopped",
+EVENTS: Mapping[JobEvent, str] = {
+    JobEvent.CREATED: "asked for",
+    JobEvent.SUBMIT_BEGUN: "about to be sent",
+    JobEvent.UNSENT: "not sent, or turned away for now",
+    JobEvent.UNANSWERED: "no usable answer came",
+    JobEvent.ACCEPTED: "accepted by the provider",
+    JobEvent.REFUSED: "refused by the provider",
+    JobEvent.STARTED: "rendering began",
+    JobEvent.REQUEUED: "put back in line",
+    JobEvent.FORGOTTEN: "the provider no longer knows it",
+    JobEvent.FINISHED: "rendered",
+    JobEvent.ERRORED: "the provider failed",
+    JobEvent.SAVED: "the whole file is ours",
+    JobEvent.RESTORED: "found in a restored database: may have been sent since",
+    JobEvent.LOST: "lost at the provider",
+    JobEvent.CANCELLED: "stopped",
 }

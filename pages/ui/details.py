@@ -12,7 +12,7 @@ from backend.services import library, photos
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.library import Take
-from pages.ui import cards, components, context, forms, photo, text
+from pages.ui import cards, components, context, filling, photo, text
 
 #: How the history says that a take was sent again; the id follows.
 _SENT_AGAIN = "sent again as "
@@ -35,7 +35,7 @@ def download_button(take: Take) -> None:
 
 def use_again(job: Job) -> NoReturn:
     """Go to the form, filled with this take."""
-    forms.forget_filled()
+    filling.forget_filled()
     st.switch_page(cards.GENERATE, query_params={"from": job.id})
 
 

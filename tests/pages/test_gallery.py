@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from backend.domain.states import JobEvent
 from backend.services import library, photos
 from backend.services.access import LOCAL, Role, Viewer
+from pages.ui import cards
 from tests.pages.conftest import ERROR, PATHS, shown, words
 
 MIRA = Viewer("mira", Role.CREATOR)
@@ -181,7 +183,24 @@ def test_a_failed_take_tells_what_happened_what_it_cost_and_what_comes_next(visi
     assert "safety filter refused" in told
     assert "may have been charged" in told
     assert "not sent again by itself" in told
-    assert app.button(key="use-again")
+
+
+def test_use_again_opens_the_form_filled_with_the_take_however_often(visit, desk):
+    job = desk.take("failed", "The sun breathes", style={"camera": "Orbit"}, params={"duration": "7"})
+    app = visit(TAKE, take=job.id)
+
+    for _ in range(2):  # the form was changed meanwhile, and is asked for anew
+        app.switch_page(TAKE).run()
+        app.button(key="use-again").click().run()
+
+        assert not app.exception
+        assert app.text_area(key="form:prompt").value == "The sun breathes"
+        assert app.selectbox(key="form:style:camera").value == "Orbit"
+        app.text_area(key="form:prompt").set_value("Something else").run()
+
+
+def test_every_event_of_a_history_has_its_words():
+    assert set(cards.EVENTS) == set(JobEvent)
 
 
 def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
