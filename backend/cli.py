@@ -69,8 +69,8 @@ def worker() -> None:
 def simulator() -> None:
     """Run fal's queue, webhooks and media, simulated."""
     logs.set_up("simulator")
-    from backend.simulator.config import SimulatorConfig
-    from backend.simulator.server import serve
+    from simulator.config import SimulatorConfig
+    from simulator.server import serve
 
     settings = load()
     here = f"http://127.0.0.1:{settings.simulator_port}"

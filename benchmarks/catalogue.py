@@ -19,9 +19,9 @@ def run() -> list[Result]:
     from backend.bootstrap import build_deps
     from backend.services import refreshes
     from backend.settings import load
-    from backend.simulator.config import SimulatorConfig
-    from backend.simulator.server import listening
     from backend.store.migrate import migrate
+    from simulator.config import SimulatorConfig
+    from simulator.server import listening
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         config = SimulatorConfig(data_dir=Path(folder) / "fal", small=True, synthetic=ENDPOINTS - 31)

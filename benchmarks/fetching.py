@@ -46,8 +46,8 @@ def studio(stack: ExitStack, folder: str, **env: str) -> tuple[subprocess.Popen[
     sim_port = free_port()
     url = f"http://127.0.0.1:{sim_port}"
     code = (
-        "from pathlib import Path; from backend.simulator.server import serve; "
-        "from backend.simulator.config import SimulatorConfig as C; "
+        "from pathlib import Path; from simulator.server import serve; "
+        "from simulator.config import SimulatorConfig as C; "
         f"serve('127.0.0.1', {sim_port}, C(data_dir=Path({folder!r})/'sim', pace=0.02, small=True, seed=1))"
     )
     stack.enter_context(process("-c", code, port=sim_port))

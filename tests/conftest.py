@@ -11,9 +11,9 @@ from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.server import listening
 from backend.store.migrate import migrate
+from simulator.config import SimulatorConfig
+from simulator.server import listening
 from tests import databases
 from tests.world import World
 

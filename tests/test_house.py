@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BACKEND = sorted((ROOT / "backend").rglob("*.py"))
+BACKEND = sorted([*(ROOT / "backend").rglob("*.py"), *(ROOT / "simulator").rglob("*.py")])
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 
 #: layer -> the layers below that it may import
@@ -29,7 +29,7 @@ LAYERS = {
     "backend.services": {"store", "providers", "media", "http", "models", "domain", "settings"},
     "backend.work": {"services", "models", "domain"},
     "backend.web": {"services", "models", "domain", "settings"},
-    "backend.simulator": set(),
+    "simulator": set(),
     "pages": {"services", "models", "domain"},
 }
 
@@ -66,7 +66,7 @@ LIBRARIES = {
     "backend.services": {"sqlmodel", "sqlalchemy"},
     "backend.work": {"apscheduler", "sqlalchemy", "sqlmodel"},
     "backend.web": {"flask", "werkzeug", "starlette", "waitress", "prometheus_client", "sqlalchemy"},
-    "backend.simulator": {"flask", "werkzeug", "av", "PIL", "numpy", "cryptography", "requests"},
+    "simulator": {"flask", "werkzeug", "av", "PIL", "numpy", "cryptography", "requests"},
     "pages": {"streamlit"},
 }
 
@@ -135,7 +135,7 @@ def test_imports_point_down(layer):
         (name_of(path), name)
         for path in mine
         for name in imports(path)
-        if name.split(".")[0] in ("backend", "pages", "tests", "app") and not allowed(path, name)
+        if name.split(".")[0] in ("backend", "pages", "simulator", "tests", "app") and not allowed(path, name)
     ]
 
     assert mine
@@ -150,7 +150,7 @@ def test_each_layer_uses_its_own_libraries_alone(layer):
         if layer_of(name_of(path)) == layer
         for top in {name.split(".")[0] for name in imports(path)}
         if top not in sys.stdlib_module_names
-        and top not in ("backend", "pages")
+        and top not in ("backend", "pages", "simulator")
         and top not in LIBRARIES[layer] | LIBRARY_DOORS.get(name_of(path), set())
     ]
 
@@ -220,7 +220,7 @@ def test_one_broad_except_stands_around_one_jobs_step():
     broad = [
         name_of(path)
         for path in [*BACKEND, *PAGES]
-        if not within(name_of(path), {"backend.simulator"})
+        if not within(name_of(path), {"simulator"})
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
@@ -266,6 +266,7 @@ def look(self, name):
         read.add(name)
     return whole_look(self, name)
 
+import urllib3  # binds a socket once, to see whether there is IPv6
 import backend
 names = ["backend"] + [m.name for m in pkgutil.walk_packages(backend.__path__, "backend.")
                        if ".migrations." not in m.name]
@@ -304,7 +305,7 @@ def test_only_settings_reads_the_environment():
         and node.value.id == "os"
     }
 
-    assert readers <= {"backend.cli", "backend.media.child", "backend.simulator.painter"}
+    assert readers <= {"backend.cli", "backend.media.child", "simulator.painter"}
 
 
 # -- the repository ---------------------------------------------------------------------------

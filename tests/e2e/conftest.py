@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backend.simulator.app import Simulator
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.server import listening
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.server import listening
 from tests import databases
 from tests.e2e import checker
 from tests.e2e.studio import Studio

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from backend.simulator.app import Simulator
+from simulator.app import Simulator
 from tests.e2e.studio import GOES_ON_S, Studio, eventually
 
 pytestmark = pytest.mark.drill

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.simulator.app import Simulator
+from simulator.app import Simulator
 from tests.e2e.checker import broken_promises
 from tests.e2e.studio import ROOT, Process, Studio, answers, eventually, free_port
 

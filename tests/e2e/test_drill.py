@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from backend.simulator.app import Simulator
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.server import listening
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.server import listening
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, OWED_S, Drill, Killed
 from tests.e2e.points import POINTS, Point, point_called

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from backend.simulator.app import Simulator
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.server import listening
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.server import listening
 from tests.e2e.studio import MODEL, Studio, eventually, free_port
 
 TRACE = "Traceback (most recent call last)"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from backend.simulator.app import Simulator
+from simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, Drill
 from tests.e2e.points import point_called

@@ -12,7 +12,7 @@ import pytest
 import requests
 from PIL import Image
 
-from backend.simulator.app import Simulator
+from simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.studio import PHOTO_MODEL, Process, Studio, eventually, free_port
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from backend import logs
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.server import serve
+from simulator.config import SimulatorConfig
+from simulator.server import serve
 
 #: Twenty times as fast as in the demo, as in all drills.
 PACE = 0.05

@@ -16,7 +16,7 @@ from backend.services import library, offers, refreshes
 from backend.services.deps import Deps
 from backend.services.refreshes import Going
 from backend.settings import DEMO_KEY
-from backend.simulator.app import Simulator
+from simulator.app import Simulator
 from tests.signing import Hands
 from tests.world import ADMIN, ANA, MODEL, World, eventually
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from backend.simulator.app import Simulator
-from backend.simulator.config import SimulatorConfig
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
 
 log = logging.getLogger(__name__)
 

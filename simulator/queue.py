@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from backend.simulator import faults as wanted
-from backend.simulator import inputs, outcome
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.deliver import Deliverer, owed_for
-from backend.simulator.inputs import BadInput
-from backend.simulator.ledger import JSON, Ledger, Post, Request
-from backend.simulator.loop import Loop
-from backend.simulator.offer import Offer
-from backend.simulator.painter import Painter
-from backend.simulator.stamps import new_id
+from simulator import faults as wanted
+from simulator import inputs, outcome
+from simulator.config import SimulatorConfig
+from simulator.deliver import Deliverer, owed_for
+from simulator.inputs import BadInput
+from simulator.ledger import JSON, Ledger, Post, Request
+from simulator.loop import Loop
+from simulator.offer import Offer
+from simulator.painter import Painter
+from simulator.stamps import new_id
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.simulator import faults as wanted
-from backend.simulator.connection import hang_up
-from backend.simulator.ledger import JSON, Post, Request
-from backend.simulator.submit import half_answer, note, proxy_page
+from simulator import faults as wanted
+from simulator.connection import hang_up
+from simulator.ledger import JSON, Post, Request
+from simulator.submit import half_answer, note, proxy_page
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 #: The longest that a call is held open, in seconds.
 CALL_S = 900.0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.simulator import faults as wanted
-from backend.simulator.ledger import JSON, Request
-from backend.simulator.openapi import openapi
-from backend.simulator.stamps import iso, moment
+from simulator import faults as wanted
+from simulator.ledger import JSON, Request
+from simulator.openapi import openapi
+from simulator.stamps import iso, moment
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 #: fal's own limits of a page, and of how many endpoints may be named.
 PAGE, PAGE_MAX, ENDPOINTS_MAX = 50, 100, 50

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from backend.simulator.camera import Camera, Pose
-from backend.simulator.city import lights
-from backend.simulator.cloth import band, folds
-from backend.simulator.land import ridges, water
-from backend.simulator.lettering import Lettering
-from backend.simulator.look import Look, look_of
-from backend.simulator.noise import F, Noise
-from backend.simulator.photo import Photos
-from backend.simulator.stage import Layout, Stage, blown_up
+from simulator.camera import Camera, Pose
+from simulator.city import lights
+from simulator.cloth import band, folds
+from simulator.land import ridges, water
+from simulator.lettering import Lettering
+from simulator.look import Look, look_of
+from simulator.noise import F, Noise
+from simulator.photo import Photos
+from simulator.stage import Layout, Stage, blown_up
 
 Frames = Iterator[NDArray[np.uint8]]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from backend.simulator.camera import Pose
-from backend.simulator.look import Look
-from backend.simulator.noise import F, Noise, f32
+from simulator.camera import Pose
+from simulator.look import Look
+from simulator.noise import F, Noise, f32
 
 
 @dataclass(frozen=True)

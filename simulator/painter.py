@@ -14,12 +14,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from backend.simulator.ledger import JSON
+from simulator.ledger import JSON
 
 log = logging.getLogger(__name__)
 
-#: Where `backend` is imported from.
-_ROOT = Path(__file__).resolve().parent.parent.parent
+#: Where `simulator` is imported from.
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 class CannotPaint(Exception):
@@ -64,7 +64,7 @@ class Painter:
         return answer
 
     def _here(self, spec: JSON) -> JSON:
-        from backend.simulator.render import answer  # numpy and FFmpeg load only where they work
+        from simulator.render import answer  # numpy and FFmpeg load only where they work
 
         return answer(spec)
 
@@ -90,7 +90,7 @@ class Painter:
                 self._children.discard(child)
                 _close_pipes(child)
             child = self._mine.child = subprocess.Popen(
-                [sys.executable, "-m", "backend.simulator.render"],
+                [sys.executable, "-m", "simulator.render"],
                 cwd=_ROOT,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from backend.simulator.ledger import JSON
+from simulator.ledger import JSON
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 #: How long an upload token is good for.
 TOKEN_S = 3600

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from backend.simulator import faults as wanted
-from backend.simulator import inputs
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.inputs import BadInput
-from backend.simulator.ledger import JSON, Request
-from backend.simulator.offer import Offer
+from simulator import faults as wanted
+from simulator import inputs
+from simulator.config import SimulatorConfig
+from simulator.inputs import BadInput
+from simulator.ledger import JSON, Request
+from simulator.offer import Offer
 
 #: fal's words for a model's failure, by its code.
 FAILURES = {

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from backend.simulator import faults as wanted
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.ledger import JSON, Delivery, Ledger, Request
-from backend.simulator.loop import Loop
-from backend.simulator.signing import Signer
+from simulator import faults as wanted
+from simulator.config import SimulatorConfig
+from simulator.ledger import JSON, Delivery, Ledger, Request
+from simulator.loop import Loop
+from simulator.signing import Signer
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from backend.simulator.scene import Frames, scene_for
+from simulator.scene import Frames, scene_for
 
 JSON = dict[str, Any]
 

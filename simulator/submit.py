@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.simulator import faults as wanted
-from backend.simulator.connection import hang_up
-from backend.simulator.ledger import JSON, Post, Request
-from backend.simulator.stamps import new_id
+from simulator import faults as wanted
+from simulator.connection import hang_up
+from simulator.ledger import JSON, Post, Request
+from simulator.stamps import new_id
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 #: How long a submit with `early` waits for its video, and then for the webhook's acknowledgement.
 EARLY_VIDEO_S = 60.0

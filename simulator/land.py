@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from backend.simulator.camera import Pose
-from backend.simulator.noise import F, f32, smoothstep
-from backend.simulator.stage import Stage, blown_up, ramped
+from simulator.camera import Pose
+from simulator.noise import F, f32, smoothstep
+from simulator.stage import Stage, blown_up, ramped
 
 
 def ridges(stage: Stage, pose: Pose, t: float) -> F:

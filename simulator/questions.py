@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.simulator import faults as wanted
-from backend.simulator.ledger import JSON, Request
-from backend.simulator.stamps import iso
-from backend.simulator.submit import urls
+from simulator import faults as wanted
+from simulator.ledger import JSON, Request
+from simulator.stamps import iso
+from simulator.submit import urls
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 #: What a model says while it runs, by how much of the run is over.
 LINES = (

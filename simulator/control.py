@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.simulator import faults as wanted
-from backend.simulator.ledger import JSON, Rule
+from simulator import faults as wanted
+from simulator.ledger import JSON, Rule
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 
 def routes(sim: "Simulator") -> Blueprint:
@@ -18,9 +18,7 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.get("/")
     def about() -> str:
-        return (
-            "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: backend/simulator/faults.py\n"
-        )
+        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: simulator/faults.py\n"
 
     @blueprint.get("/sim/ledger")
     def ledger() -> Response:

@@ -12,9 +12,7 @@ def hang_up(environ: dict[str, Any]) -> None:
     channel = getattr(environ.get("waitress.client_disconnected"), "__self__", None)
     sock = environ.get("werkzeug.socket") or getattr(channel, "socket", None)
     if sock is None:
-        raise RuntimeError(
-            "this server doesn't let a program close a connection: use backend.simulator.serve"
-        )
+        raise RuntimeError("this server doesn't let a program close a connection: use simulator.serve")
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:  # the client was quicker

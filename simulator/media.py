@@ -14,12 +14,12 @@ from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
-from backend.simulator import faults as wanted
-from backend.simulator.connection import hang_up
-from backend.simulator.outcome import served_size
+from simulator import faults as wanted
+from simulator.connection import hang_up
+from simulator.outcome import served_size
 
 if TYPE_CHECKING:
-    from backend.simulator.app import Simulator
+    from simulator.app import Simulator
 
 CHUNK_BYTES = 256 * 1024
 #: A slow download goes in steps of this length, in seconds.

@@ -5,14 +5,14 @@ from collections import Counter
 
 from flask import Flask, Response, jsonify
 
-from backend.simulator import blackbox, control, media, platform, questions, submit, uploads
-from backend.simulator import faults as wanted
-from backend.simulator.config import SimulatorConfig
-from backend.simulator.deliver import Deliverer
-from backend.simulator.ledger import JSON, Ledger
-from backend.simulator.offer import Offer
-from backend.simulator.queue import Engine
-from backend.simulator.signing import Signer
+from simulator import blackbox, control, media, platform, questions, submit, uploads
+from simulator import faults as wanted
+from simulator.config import SimulatorConfig
+from simulator.deliver import Deliverer
+from simulator.ledger import JSON, Ledger
+from simulator.offer import Offer
+from simulator.queue import Engine
+from simulator.signing import Signer
 
 #: A data URI of a large photo fits into an input; more than this is no input.
 BODY_MAX_BYTES = 128 * 1024 * 1024
@@ -89,7 +89,7 @@ class Simulator:
 
 
 def _create_app(sim: Simulator) -> Flask:
-    app = Flask("backend.simulator", static_folder=None)
+    app = Flask("simulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for routes in (blackbox, control, media, platform, questions, uploads, submit):
