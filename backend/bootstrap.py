@@ -8,22 +8,22 @@ from pathlib import Path
 from backend.domain.clock import Clock
 from backend.domain.errors import MediaError, SettingsError, StorageMisconfigured
 from backend.domain.place import split_bucket
-from backend.media.download import Limits
-from backend.media.guard import Guard
-from backend.media.local import LocalStorage
-from backend.media.storage import Storage
+from backend.media.download.address_guard import Guard
+from backend.media.download.download import Limits
+from backend.media.storage.base import Storage
+from backend.media.storage.local import LocalStorage
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
-from backend.providers.fal import FalProvider
-from backend.providers.fal_keys import FalKeys
+from backend.providers.fal.client import FalProvider
+from backend.providers.fal.signing_keys import FalKeys
+from backend.services.catalogue.live_catalogue import LiveCatalog
 from backend.services.deps import Carrier, Deps, RowCarrier
-from backend.services.heartbeat import check_key
-from backend.services.offers import LiveCatalog
-from backend.services.places import PlacedStorage
-from backend.services.restored import settle
+from backend.services.operations.after_restore import settle
+from backend.services.operations.heartbeat import check_key
+from backend.services.storage.relocatable import PlacedStorage
 from backend.settings import Settings, load
-from backend.store.engine import Store
-from backend.store.migrate import check, migrate
+from backend.store.database.engine import Store
+from backend.store.database.schema.migrate import check, migrate
 from backend.work.carrier import QueueCarrier
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ def storage_of(given: Settings, url: str = "") -> Storage:
     url = url or given.storage
     if url.startswith("file://"):
         return LocalStorage(Path(url.removeprefix("file://")))
-    from backend.media.s3 import S3Storage
-    from backend.media.s3_client import Bucket
+    from backend.media.storage.s3 import S3Storage
+    from backend.media.storage.s3_client import Bucket
 
     name, prefix = split_bucket(url)
     bucket = Bucket(

@@ -11,10 +11,11 @@ import typer
 from backend import logs
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
-from backend.services import access, places
+from backend.services import access
+from backend.services.storage import relocatable
 from backend.settings import Settings, checked, load
-from backend.store.migrate import migrate as upgrade
-from backend.store.migrate import revision
+from backend.store.database.schema.migrate import migrate as upgrade
+from backend.store.database.schema.migrate import revision
 
 app = typer.Typer(
     help="Dailies: the studio where a team generates AI video takes and never loses one.",
@@ -98,8 +99,8 @@ def move_database(
 ) -> None:
     """Copy everything from an SQLite file to PostgreSQL, compare it, and seal the file; goes on if killed."""
     from backend.domain.clock import Clock
-    from backend.store.engine import Store
-    from backend.store.move import move
+    from backend.store.database.engine import Store
+    from backend.store.database.schema.sqlite_to_postgres import move
 
     old, new = (Store(checked(database_url=url).database) for url in (source, target))
     try:
@@ -120,7 +121,7 @@ def move_database(
 def sweep() -> None:
     """One full sweep, now: everything due is looked at, everything odd is mended."""
     logs.set_up("sweep")
-    from backend.services.sweep import sweep_now
+    from backend.services.operations.sweep import sweep_now
 
     did = sweep_now(open_deps(), told=lambda line: typer.echo(line, err=True))
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
@@ -147,10 +148,10 @@ def token_revoke(name: str) -> None:
 @models.command("refresh")
 def models_refresh() -> None:
     """Fetch the provider's catalogue and prices now, whole or not at all."""
-    from backend.services import refreshes
+    from backend.services.catalogue import refresh_schedule
 
     try:
-        brought = refreshes.refresh_now(open_deps(), told=lambda line: typer.echo(line, err=True))
+        brought = refresh_schedule.refresh_now(open_deps(), told=lambda line: typer.echo(line, err=True))
     except CatalogUnread as error:
         typer.echo(f"Not refreshed, the old catalogue stays: {error}.", err=True)
         raise typer.Exit(1) from error
@@ -166,7 +167,7 @@ def move_storage(
     target: Annotated[str, typer.Argument(help="Where they shall lie.")],
 ) -> None:
     """Move every stored file, compared by hashes, while everything runs; goes on if killed."""
-    from backend.services.move import move_storage as move
+    from backend.services.storage.migrate import move_storage as move
 
     done = move(open_deps(), source, target, told=lambda line: typer.echo(line, err=True))
     typer.echo(f"Moved: {done.files} files looked at, {done.copied} copied ({done.copied_bytes:,} bytes).")
@@ -177,7 +178,7 @@ def move_storage(
 @app.command()
 def doctor() -> None:
     """Check settings, database, storage, provider and public URL; exit 1 with what to do."""
-    from backend.services.doctor import examine
+    from backend.services.operations.doctor import examine
 
     checks = examine(build_deps(load()))
     for check in checks:
@@ -189,7 +190,7 @@ def doctor() -> None:
 @app.command()
 def verify() -> None:
     """Hash every stored file again; what is missing or altered is fetched again."""
-    from backend.services.verify import verify_all
+    from backend.services.operations.verify import verify_all
 
     found = verify_all(open_deps(), told=lambda line: typer.echo(line, err=True))
     typer.echo(f"Verified {found.checked} files: {found.whole} whole, {len(found.bad)} missing or altered.")
@@ -202,7 +203,7 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="Where to; an older backup there is updated.")],
 ) -> None:
     """Copy database, files and secret into a folder, while everything runs."""
-    from backend.services.backup import back_up
+    from backend.services.operations.backup import back_up
 
     done = back_up(open_deps(), folder, told=lambda line: typer.echo(line, err=True))
     typer.echo(f"Backed up to {folder}: {done.files} files, {done.new_files} of them new.")
@@ -214,13 +215,13 @@ def backup(
 @app.command()
 def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` filled.")]) -> None:
     """Put a backup in the place of nothing; what may have been sent since is held, not sent again."""
-    from backend.services.backup import restore as bring_back
-    from backend.services.restored import settle
+    from backend.services.operations.after_restore import settle
+    from backend.services.operations.backup import restore as bring_back
 
     deps = build_deps(load())
     done = bring_back(deps, folder, told=lambda line: typer.echo(line, err=True))
     upgrade(deps.store)
-    places.forget(deps)  # files were put where STORAGE_URL says
+    relocatable.forget(deps)  # files were put where STORAGE_URL says
     held = settle(deps) or 0
     typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
     typer.echo("Now run: python -m backend verify")
@@ -230,7 +231,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` 
 @app.command()
 def restored() -> None:
     """After other tools restored a database: hold what may have been sent since, before anything runs."""
-    from backend.services.restored import hold_unsent, settle
+    from backend.services.operations.after_restore import hold_unsent, settle
 
     deps = build_deps(load())
     if revision(deps.store) is None:

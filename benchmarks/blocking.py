@@ -76,7 +76,8 @@ def _fetches(deps: Any, first: int) -> float:
 
 def _open_calls(deps: Any, provider: _Open) -> float:
     """Ask for as many takes as calls may be open, and wait until the provider has them all."""
-    from backend.services import access, create
+    from backend.services import access
+    from backend.services.takes import create
 
     viewer, begun = access.Viewer("bench", access.Role.CREATOR), time.perf_counter()
     for number in range(CALLS):

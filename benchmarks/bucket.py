@@ -50,8 +50,8 @@ def _child(what: str, port: int, folder: str) -> dict[str, list[float]]:
 
 
 def _storage(port: int):
-    from backend.media.s3 import S3Storage
-    from backend.media.s3_client import Bucket
+    from backend.media.storage.s3 import S3Storage
+    from backend.media.storage.s3_client import Bucket
 
     bucket = Bucket(
         "bench", endpoint=f"http://127.0.0.1:{port}", region="us-east-1", access_key="a", secret_key="b"
@@ -73,7 +73,7 @@ def speeds(port: int, folder: Path) -> dict[str, list[float]]:
     """Seconds of each round, ours and the library's in turns."""
     from boto3.s3.transfer import TransferConfig
 
-    from backend.media.s3_upload import PART_BYTES
+    from backend.media.storage.s3_upload import PART_BYTES
 
     storage, took = _storage(port), {"ours": [], "library": []}
     config = TransferConfig(multipart_chunksize=PART_BYTES, multipart_threshold=PART_BYTES)

@@ -17,9 +17,9 @@ WORDS = ("kling", "m12 photo", "image-to-video", "", "nothing is called like thi
 
 def run() -> list[Result]:
     from backend.bootstrap import build_deps
-    from backend.services import refreshes
+    from backend.services.catalogue import refresh_schedule
     from backend.settings import load
-    from backend.store.migrate import migrate
+    from backend.store.database.schema.migrate import migrate
     from simulator.config import SimulatorConfig
     from simulator.server import listening
 
@@ -30,7 +30,7 @@ def run() -> list[Result]:
             settings = load(data_dir=Path(folder) / "data", fal_key="bench:key", **urls)
             deps = build_deps(settings)
             migrate(deps.store)
-            refresh_s = _took(lambda: refreshes.refresh_now(deps, told=lambda _: None))
+            refresh_s = _took(lambda: refresh_schedule.refresh_now(deps, told=lambda _: None))
         number = len(deps.catalog.search(provider="fal"))
         gc.collect()
         load_s = _took(lambda: build_deps(settings).catalog.search())
@@ -51,14 +51,14 @@ def run() -> list[Result]:
 
 def _largest() -> Any:
     """The model of the seed whose schema has the most fields."""
-    from backend.providers.catalog import load_seed
+    from backend.catalogue.models import load_seed
 
     return max(load_seed(), key=lambda model: len(model.schema["properties"]))
 
 
 def _form() -> tuple[float, int]:
     """Seconds that it takes to read the largest schema as fields, and how many they are."""
-    from pages.ui.fields import read
+    from pages.ui.form.fields import read
 
     model = _largest()
     return statistics.median(_took(lambda: read(model.schema)) for _ in range(RERUNS)), len(

@@ -31,7 +31,7 @@ _FILLING = " ".join(_FILL).split()
 def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> list[str]:
     """Put n takes into an installation, indexed; returns their ids, oldest first."""
     from backend.models import Delivery, Job, Line, Video
-    from backend.store import words
+    from backend.store.search import text_index
 
     rng, ids = random.Random(n), []
     on_the_way = int(n * MOVING) if moving is None else moving
@@ -50,13 +50,13 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
                 if some:
                     session.connection().execute(table.__table__.insert(), some)
         if read:
-            words.read_all(deps.store)
+            text_index.read_all(deps.store)
     return ids
 
 
 def place_files(deps: Any, n: int = 5000) -> None:
     """The files of the oldest videos, of a byte each: as many as a benchmark's sweeps walk over."""
-    from backend.store import videos
+    from backend.store.records import videos
 
     with deps.store.read() as session:
         files = videos.files_after(session, "", limit=n)

@@ -75,8 +75,9 @@ def _deps(env: dict[str, str]) -> Any:
 
 def _take(deps: Any, number: int) -> tuple[Any, float]:
     """A take of 50 MB; seconds from the webhook's commit to `stored`."""
-    from backend.services import access, create
-    from backend.store import jobs
+    from backend.services import access
+    from backend.services.takes import create
+    from backend.store.jobs import jobs
 
     viewer = access.Viewer("bench", access.Role.CREATOR)
     prompt = f"Take {number} [sim:media-big={MEGABYTES}]"

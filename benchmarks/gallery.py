@@ -29,27 +29,28 @@ def run() -> list[Result]:
 
 
 def _questions() -> list[tuple[str, Any, bool]]:
-    from backend.store.gallery import Filter
+    from backend.domain.take_filter import TakeFilter
 
     return [
-        ("newest", Filter(), False),
-        ("deep inside", Filter(), True),
-        ("one state", Filter(states=["failed"]), False),
-        ("several states", Filter(states=["stored", "failed", "cancelled"]), False),
-        ("one person", Filter(owner="ana"), False),
-        ("one model", Filter(model="model-3"), False),
-        ("text", Filter(text="dress"), False),
+        ("newest", TakeFilter(), False),
+        ("deep inside", TakeFilter(), True),
+        ("one state", TakeFilter(states=["failed"]), False),
+        ("several states", TakeFilter(states=["stored", "failed", "cancelled"]), False),
+        ("one person", TakeFilter(owner="ana"), False),
+        ("one model", TakeFilter(model="model-3"), False),
+        ("text", TakeFilter(text="dress"), False),
     ]
 
 
 def _ask(deps: Any, wanted: Any, deep: bool) -> float:
-    from backend.services import access, library
+    from backend.services import access
+    from backend.services.gallery import takes as gallery
 
     cursor = deps.middle if deep else None
     begun = time.perf_counter()
-    page = library.list_takes(deps.deps, access.LOCAL, wanted, cursor=cursor)
+    page = gallery.list_takes(deps.deps, access.LOCAL, wanted, cursor=cursor)
     took = time.perf_counter() - begun
-    assert len(page.items) == library.PAGE, wanted
+    assert len(page.items) == gallery.PAGE, wanted
     return took
 
 
@@ -64,7 +65,7 @@ def _filled(folder: str, n: int) -> _Filled:
     from backend.bootstrap import open_deps
     from backend.models import Job, Video
     from backend.settings import load
-    from backend.store.rows import insert_row
+    from backend.store.fast.row_insert import insert_row
 
     deps = open_deps(load(data_dir=folder))
     now, ids = deps.clock.now() - timedelta(days=1), [deps.clock.new_id() for _ in range(n)]

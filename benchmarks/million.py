@@ -81,19 +81,20 @@ def _on(kind: str) -> Iterator[Result]:
 
 def pages(kind: str, few: Any, many: Any) -> Iterator[Result]:
     """A ratio for each question: newest page, and one deep inside for some."""
-    from backend.store.gallery import Filter
+    from backend.domain.take_filter import TakeFilter
 
     for name, wanted in questions():
-        found, limit = _shown(few, Filter(**wanted))
-        ask = lambda deps, wanted=wanted, limit=limit: _shown(deps, Filter(**wanted), limit)  # noqa: E731
+        found, limit = _shown(few, TakeFilter(**wanted))
+        ask = lambda deps, wanted=wanted, limit=limit: _shown(deps, TakeFilter(**wanted), limit)  # noqa: E731
         yield _ratio(f"{kind}: {name}, {found} takes", ask, few, many)
 
 
 def _shown(deps: Any, wanted: Any, limit: int | None = None) -> tuple[int, int]:
     """(takes on the page, the page's length that shows as many)."""
-    from backend.services import access, library
+    from backend.services import access
+    from backend.services.gallery import takes as gallery
 
-    page = library.list_takes(deps, access.LOCAL, wanted, limit=limit or library.PAGE)
+    page = gallery.list_takes(deps, access.LOCAL, wanted, limit=limit or gallery.PAGE)
     return len(page.items), max(1, len(page.items))
 
 
@@ -113,15 +114,17 @@ def _ratio(name: str, ask: Callable[[Any], Any], few: Any, many: Any, rounds: in
 
 def numbers(kind: str, few: Any, many: Any) -> Iterator[Result]:
     """What pages and metrics count and add up."""
-    from backend.services import library, overview, spend, tally
+    from backend.services.gallery import takes as gallery
+    from backend.services.money import budgets
+    from backend.services.operations import status, totals
 
     for deps in (few, many):
-        tally.keep(deps)
+        totals.keep(deps)
     for name, ask in (
-        ("counts of a page", library.count_open),
-        ("has anything changed", library.last_change),
-        ("the operations page's numbers", overview.numbers),
-        ("what was spent", spend.overview),
+        ("counts of a page", gallery.count_open),
+        ("has anything changed", gallery.last_change),
+        ("the operations page's numbers", status.numbers),
+        ("what was spent", budgets.overview),
     ):
         yield _ratio(f"{kind}: {name}", ask, few, many)
 
@@ -136,8 +139,8 @@ def sweeps(kind: str, stack: contextlib.ExitStack, many: Any) -> Iterator[Result
 
 def _sweep(deps: Any) -> None:
     """One pass of a worker: what is odd, what is due, and when to look again."""
-    from backend.services.sweep import sweep
-    from backend.store import jobs
+    from backend.services.operations.sweep import sweep
+    from backend.store.jobs import jobs
 
     def look() -> int:
         with deps.store.read() as session:

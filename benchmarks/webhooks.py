@@ -75,10 +75,11 @@ def _deliveries(
     """(path, body, headers) of deliveries for jobs that are under way."""
     from backend.bootstrap import open_deps
     from backend.domain.states import JobEvent
-    from backend.providers.fal_webhook import token_of
-    from backend.services import access, create
+    from backend.providers.fal.webhook import token_of
+    from backend.services import access
+    from backend.services.takes import create
     from backend.settings import load
-    from backend.store import jobs
+    from backend.store.jobs import jobs
     from benchmarks.starting import MODEL
 
     deps = open_deps(load(data_dir=folder, **given))

@@ -79,7 +79,8 @@ def _rate(workers: int) -> float:
 
 def _ask(folder: str, url: str) -> None:
     from backend.bootstrap import build_deps
-    from backend.services import access, create
+    from backend.services import access
+    from backend.services.takes import create
     from backend.settings import load
 
     deps = build_deps(load(data_dir=folder, database_url=url))

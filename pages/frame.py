@@ -4,13 +4,13 @@ import streamlit as st
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import MOVING, JobState
-from backend.services import library
+from backend.services.gallery import takes as gallery
 from pages.ui import context, shell
 
 st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
 try:
-    counts = library.count_open(context.deps())
+    counts = gallery.count_open(context.deps())
 except (StoreUnavailable, SettingsError) as trouble:
     shell.brand()
     shell.database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
@@ -32,7 +32,7 @@ page = st.navigation(
         "Operate": [
             st.Page(
                 "operate/activity.py",
-                title=shell.with_counts("Activity", moving=moving, held=held, upto=library.COUNTED),
+                title=shell.with_counts("Activity", moving=moving, held=held, upto=gallery.COUNTED),
                 icon=":material/pan_tool:" if held else ":material/timelapse:",
                 url_path="activity",
             ),

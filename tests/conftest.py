@@ -11,7 +11,7 @@ from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load
-from backend.store.migrate import migrate
+from backend.store.database.schema.migrate import migrate
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases

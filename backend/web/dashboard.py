@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.domain.errors import MediaError, PersonError
 from backend.services.deps import Deps
-from backend.services.media_links import DASHBOARD_BASE, MediaFile, open_media
+from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
 from backend.web.media import head_of, media_headers
 

@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from backend.services import heartbeat, overview, workload
 from backend.services.deps import Deps
+from backend.services.operations import backlog, heartbeat, status
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -21,11 +21,11 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> ResponseReturnValue:
-        return jsonify(overview.ALIVE)
+        return jsonify(status.ALIVE)
 
     @blueprint.get("/readyz")
     def readyz() -> ResponseReturnValue:
-        checks = overview.readiness(deps)
+        checks = status.readiness(deps)
         ready = all(check.good for check in checks)
         said = {check.name: {"good": check.good, "says": check.says} for check in checks}
         return jsonify(status="ready" if ready else "not ready", checks=said), 200 if ready else 503
@@ -49,7 +49,7 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every number, as it is now."""
-        seen = overview.numbers(self._deps)
+        seen = status.numbers(self._deps)
         jobs = GaugeMetricFamily("dailies_jobs", "Jobs by state", labels=["state"])
         for state, count in seen.jobs.items():
             jobs.add_metric([state], count)
@@ -76,7 +76,7 @@ class _Numbers(Collector):
         yield from self._work()
 
     def _workers(self) -> Iterator[Metric]:
-        now, sweeper = self._deps.clock.now(), workload.sweeper(self._deps)
+        now, sweeper = self._deps.clock.now(), backlog.sweeper(self._deps)
         age = GaugeMetricFamily(
             "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
         )
@@ -100,7 +100,7 @@ class _Numbers(Collector):
             "dailies_work_jobs", "Jobs that wait for a look or are looked at", labels=["kind", "is"]
         )
         tasks = GaugeMetricFamily("dailies_queue_tasks", "Tasks in PostgreSQL's queue", labels=["kind", "is"])
-        kinds = workload.kinds(self._deps)
+        kinds = backlog.kinds(self._deps)
         for kind in kinds:
             work.add_metric([kind.name, "waiting"], kind.waiting)
             work.add_metric([kind.name, "running"], kind.running)

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, redirect, request, send_file
 from flask.typing import ResponseReturnValue
 
 from backend.services.deps import Deps
-from backend.services.media_links import MediaFile, open_media
+from backend.services.gallery.signed_links import MediaFile, open_media
 
 
 def routes(deps: Deps) -> Blueprint:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import DeliveryRefused, KeysUnavailable, StoreUnavailable
 from backend.services.deps import Deps
-from backend.services.receive import receive
+from backend.services.lifecycle.receive_webhook import receive
 from backend.web import answers
 
 log = logging.getLogger(__name__)

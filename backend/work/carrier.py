@@ -5,8 +5,8 @@ from collections.abc import Collection
 from sqlmodel import Session
 
 from backend.domain.clock import Clock
-from backend.store.arrivals import Waking
-from backend.store.queue import Queue
+from backend.store.fast.delivery import Waking
+from backend.store.queue.tasks import Queue
 
 
 class QueueCarrier:

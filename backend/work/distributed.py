@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
-from backend.services.sweep import remove_leftovers, sweep
-from backend.store import queue
-from backend.store.duty import SILENCE_S, Duty
-from backend.store.postgres import driver_address
+from backend.services.operations.sweep import remove_leftovers, sweep
+from backend.store.database.postgres import driver_address
+from backend.store.queue import tasks
+from backend.store.queue.leader_lock import SILENCE_S, Duty
 from backend.work import worker
 from backend.work.carrier import QueueCarrier
 
@@ -99,7 +99,7 @@ class Worker(worker.Worker):
 
         app = App(connector=PsycopgConnector())
 
-        @app.task(name=queue.TASK, pass_context=True)
+        @app.task(name=tasks.TASK, pass_context=True)
         async def look(context: "JobContext", job_id: str) -> None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pools[context.job.queue], self._look, job_id)
@@ -175,7 +175,7 @@ class Worker(worker.Worker):
                 remove_leftovers(self._deps)
                 return
             with self._deps.store.begin() as session:
-                forgotten = queue.forget_stalled(session, now=self._deps.clock.now())
+                forgotten = tasks.forget_stalled(session, now=self._deps.clock.now())
             did = sweep(self._deps, by=self._name, look=self._put_in_due)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
             log.error("sweep failed", extra={"why": worker.said(error)})

@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobState
-from backend.services import step as steps
 from backend.services.deps import Deps
-from backend.services.sweep import sweep
-from backend.store import jobs
-from backend.store.queue import FETCHING
+from backend.services.lifecycle import dispatch as steps
+from backend.services.operations.sweep import sweep
+from backend.store.jobs import jobs
+from backend.store.queue.tasks import FETCHING
 from backend.work import worker
 
 log = logging.getLogger(__name__)

@@ -21,14 +21,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import Outrun, ProviderUnanswered, StoreUnavailable
 from backend.domain.states import JobState
-from backend.services import step as steps
-from backend.services.claims import Claim, Claims, give_back
+from backend.services.catalogue.refresh_schedule import refresh_when_due
 from backend.services.deps import Deps
-from backend.services.fetch import warm_up
-from backend.services.heartbeat import beat, gone
-from backend.services.refreshes import refresh_when_due
-from backend.services.submit import hold
-from backend.store import jobs
+from backend.services.lifecycle import dispatch as steps
+from backend.services.lifecycle.claims import Claim, Claims, give_back
+from backend.services.lifecycle.fetch import warm_up
+from backend.services.lifecycle.submit import hold
+from backend.services.operations.heartbeat import beat, gone
+from backend.store.jobs import jobs
 
 log = logging.getLogger(__name__)
 

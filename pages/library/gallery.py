@@ -2,18 +2,19 @@
 
 import streamlit as st
 
-from backend.services import library
-from pages.ui import cards, components, context, filters, live
+from backend.services.gallery import takes as gallery
+from pages.ui import components, context, live
+from pages.ui.takes import cards, filters
 
 deps, viewer = context.deps(), context.viewer()
 wanted = filters.draw(deps, viewer)
 before = st.query_params.get("before")
-page = library.list_takes(deps, viewer, wanted, cursor=before)
+page = gallery.list_takes(deps, viewer, wanted, cursor=before)
 
 
 def draw_wall() -> None:
     now = deps.clock.now()
-    takes = library.list_takes(deps, viewer, wanted, cursor=before).items
+    takes = gallery.list_takes(deps, viewer, wanted, cursor=before).items
     opened = components.gallery([cards.card(take, now) for take in takes], key="gallery")
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})

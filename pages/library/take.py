@@ -4,9 +4,10 @@ import streamlit as st
 
 from backend.domain.errors import NotFound
 from backend.domain.states import ENDED, MOVING, JobState
-from backend.services import library
-from backend.services.library import Take
-from pages.ui import actions, cards, components, context, details, live, money, text
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.takes import Take
+from pages.ui import components, context, live, money, text
+from pages.ui.takes import actions, cards, detail
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -15,7 +16,7 @@ if st.query_params.to_dict() != {"take": take_id}:
     st.query_params.from_dict({"take": take_id})
 st.page_link(cards.GALLERY, label="Gallery", icon=":material/arrow_back:")
 try:
-    take = library.get_take(deps, viewer, take_id)
+    take = gallery.get_take(deps, viewer, take_id)
 except NotFound as error:
     st.info(text.plain(error), icon=":material/search_off:")
     st.stop()
@@ -24,7 +25,7 @@ except NotFound as error:
 def draw_screen() -> None:
     """The video, or where it stands."""
     context.show_notices()
-    fresh: Take = library.get_take(deps, viewer, take_id)
+    fresh: Take = gallery.get_take(deps, viewer, take_id)
     cards.draw_standing(fresh, deps.clock.now(), prompt=False)
     cards.draw_player(fresh)
     if fresh.job.state in ENDED | {JobState.HELD}:
@@ -32,7 +33,7 @@ def draw_screen() -> None:
 
 
 def standing() -> tuple[object, ...]:
-    fresh = library.get_take(deps, viewer, take_id)
+    fresh = gallery.get_take(deps, viewer, take_id)
     return fresh.job.state, fresh.job.cancel_requested_at, fresh.video is not None
 
 
@@ -41,31 +42,31 @@ with left:
     live.live(draw_screen, watch=standing, moving=take.job.state in MOVING)
     with st.container(horizontal=True, key="take-actions"):
         if take.video is not None and take.video.missing_at is None:
-            details.download_button(take)
+            detail.download_button(take)
             actions.picture_menu(take.job)
         if st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
-            details.use_again(take.job)
+            detail.use_again(take.job)
         if take.job.state in MOVING - {JobState.RENDERED}:
             actions.cancel_button(take.job)
         elif take.job.state == JobState.HELD:
             actions.choices(take.job)
     if take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
-    details.lineage(deps, viewer, take.job)
+    detail.lineage(deps, viewer, take.job)
 
 with right:
-    details.wish(deps, viewer, take.job)
-    history, deliveries = library.history_of(deps, viewer, take_id)
+    detail.wish(deps, viewer, take.job)
+    history, deliveries = gallery.history_of(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):
         components.trail(cards.event_rows(history), key="trail")
     with st.expander(f"Cost · {text.plain(money.cost(take.job))}", icon=":material/payments:", key="cost"):
         money.ledger(deps, viewer, take.job)
     with st.expander("Times, ids and file", icon=":material/fingerprint:", key="record"):
-        components.facts(details.record(take), key="facts")
+        components.facts(detail.record(take), key="facts")
     if deliveries:
         with st.expander(
             f"Webhook deliveries · {len(deliveries)}", icon=":material/webhook:", key="deliveries"
         ):
-            details.deliveries(deliveries)
+            detail.deliveries(deliveries)

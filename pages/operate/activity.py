@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.domain.states import MOVING, JobState
-from backend.services import library
-from backend.services.library import Take
-from backend.store.gallery import Filter
-from pages.ui import actions, cards, context, live, money, shell
+from backend.domain.take_filter import TakeFilter
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.takes import Take
+from pages.ui import context, live, money, shell
+from pages.ui.takes import actions, cards
 
 #: How many of each are shown; the rest stand in the gallery.
 SHOWN = 50
@@ -34,7 +35,7 @@ def draw_take(take: Take) -> None:
 
 def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
     """A column's name and how many there are; where more wait than are shown, how many are shown."""
-    st.markdown(f"##### {title} · {shell.counted(of, library.COUNTED)}")
+    st.markdown(f"##### {title} · {shell.counted(of, gallery.COUNTED)}")
     if of > len(takes):
         st.caption(f"The newest {len(takes)} of them; all are in the gallery.")
 
@@ -68,9 +69,9 @@ def draw_nothing() -> None:
 
 def draw() -> None:
     context.show_notices()
-    held = library.list_takes(deps, viewer, Filter(states={JobState.HELD}), limit=SHOWN).items
-    moving = library.list_takes(deps, viewer, Filter(states=MOVING), limit=SHOWN).items
-    counts = library.count_open(deps)
+    held = gallery.list_takes(deps, viewer, TakeFilter(states={JobState.HELD}), limit=SHOWN).items
+    moving = gallery.list_takes(deps, viewer, TakeFilter(states=MOVING), limit=SHOWN).items
+    counts = gallery.count_open(deps)
     parts = [
         (draw_held, held, counts.get(JobState.HELD, 0)),
         (draw_moving, moving, sum(counts.get(state, 0) for state in MOVING)),

@@ -2,21 +2,22 @@
 
 import streamlit as st
 
-from pages.ui import context, live, offers
+from pages.ui import context, live
+from pages.ui.operate import models_table
 
 deps, viewer = context.deps(), context.viewer()
 
 live.live(
-    lambda: offers.standing(deps, viewer),
-    watch=lambda: offers.pulse(deps),
-    moving=offers.is_refreshing(deps),
+    lambda: models_table.standing(deps, viewer),
+    watch=lambda: models_table.pulse(deps),
+    moving=models_table.is_refreshing(deps),
 )
-wanted = offers.filters(deps)
-found = offers.listed(deps, wanted)
+wanted = models_table.filters(deps)
+found = models_table.listed(deps, wanted)
 if found:
-    offers.rows(deps, found)
+    models_table.rows(deps, found)
 else:
-    offers.nothing()
+    models_table.nothing()
 st.caption(
     "Prices are the provider's own, a unit each; what a take comes to stands beside its button. How long a "
     "model takes is learnt from your own takes of the last 30 days."

@@ -2,35 +2,37 @@
 
 import streamlit as st
 
-from backend.services import heartbeat, overview, pause, workload
-from pages.ui import components, context, inbox, money, shell, text, wellbeing
+from backend.services.lifecycle import provider_pause
+from backend.services.operations import backlog, heartbeat, status
+from pages.ui import components, context, money, shell, text
+from pages.ui.operate import deliveries, health
 
 deps = context.deps()
-now, numbers = deps.clock.now(), overview.numbers(deps)
+now, numbers = deps.clock.now(), status.numbers(deps)
 
 shell.warnings()
-for paused in pause.current(deps):
-    wellbeing.paused(paused, now)
-wellbeing.figures(deps, numbers, now)
+for paused in provider_pause.current(deps):
+    health.paused(paused, now)
+health.figures(deps, numbers, now)
 money.figures(deps, context.viewer())
 
 left, right = st.columns(2, gap="large")
 with left, st.container(border=True, key="backlog"):
     st.markdown("##### Takes by state")
-    components.bars(wellbeing.backlog(numbers), key="bars")
+    components.bars(health.backlog(numbers), key="bars")
 with right:
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        wellbeing.workers(heartbeat.workers(deps), now, sweeper=workload.sweeper(deps))
-        wellbeing.work(workload.kinds(deps))
+        health.workers(heartbeat.workers(deps), now, sweeper=backlog.sweeper(deps))
+        health.work(backlog.kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
-        wellbeing.sweeps(overview.list_sweeps(deps))
+        health.sweeps(status.list_sweeps(deps))
     money.charts(deps)
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
-    inbox.draw(deps, numbers.deliveries)
+    deliveries.draw(deps, numbers.deliveries)
 
 if st.button("Refresh", key="refresh", icon=":material/refresh:"):
     st.rerun()

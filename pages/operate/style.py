@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend.domain.prompt import AXES
-from pages.ui import template, words
+from pages.ui.operate import template_editor, vocabulary_editor
 
 left, right = st.columns([3, 2], gap="large")
 with left:
@@ -12,7 +12,7 @@ with left:
         "Axis", AXES, default=AXES[0], key="axis", format_func=str.capitalize, required=True,
         label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
-    words.draw(axis or AXES[0])
+    vocabulary_editor.draw(axis or AXES[0])
 with right, st.container(border=True, key="template"):
     st.markdown("##### Prompt template")
-    template.draw()
+    template_editor.draw()

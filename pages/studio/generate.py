@@ -3,12 +3,14 @@
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded, DailiesError
-from pages.ui import chosen, context, live, money, presets, progress, text
-from pages.ui.forms import Form
+from pages.ui import context, live, money, text
+from pages.ui.form import model_from_url, presets
+from pages.ui.form.form import Form
+from pages.ui.takes import in_progress
 
 deps, viewer = context.deps(), context.viewer()
-progress.use_again(deps, viewer)
-chosen.take_over(deps)
+in_progress.use_again(deps, viewer)
+model_from_url.take_over(deps)
 
 left, right = st.columns([3, 2], gap="large")
 with left:
@@ -24,12 +26,12 @@ with left:
 with right:
     with st.container(border=True, key="send", gap="small"):
         sent = st.button(
-            f"Generate · {progress.price_of(deps, form.model, form.asked['params'])}",
+            f"Generate · {in_progress.price_of(deps, form.model, form.asked['params'])}",
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         form.show_faults()
         money.beside(deps, viewer)
-        progress.expectation(deps, form.model)
+        in_progress.expectation(deps, form.model)
         st.markdown("###### This is what is sent")
         form.composed()
         form.payload()
@@ -42,11 +44,11 @@ with right:
             context.notify(text.plain(error), ":material/error:")
         else:
             if job:
-                progress.remember(job)
+                in_progress.remember(job)
                 context.notify("Saved. You can close this tab.", ":material/bookmark_added:")
         st.rerun()
     live.live(
-        lambda: progress.draw_takes(deps, viewer),
+        lambda: in_progress.draw_takes(deps, viewer),
         watch=lambda: live.pulse(deps),
         moving=live.anything_moves(deps),
     )

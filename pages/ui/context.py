@@ -7,7 +7,7 @@ from backend.models import Job
 from backend.services import access
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.media_links import dashboard_link
+from backend.services.gallery.signed_links import dashboard_link
 from pages.ui import text
 
 _NOTICES = "notices"

@@ -6,8 +6,8 @@ import streamlit as st
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import MOVING
-from backend.services import library
 from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
 from pages.ui import shell
 
 #: Seconds between two looks while something moves; the running clocks need none.
@@ -35,9 +35,9 @@ def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: boo
 
 def pulse(deps: Deps) -> Hashable:
     """Changes when a take is added or changes its state: counts and buttons are out of date then."""
-    return library.last_change(deps)
+    return gallery.last_change(deps)
 
 
 def anything_moves(deps: Deps) -> bool:
     """Is any take on its way?"""
-    return any(state in MOVING for state in library.count_open(deps))
+    return any(state in MOVING for state in gallery.count_open(deps))

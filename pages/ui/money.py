@@ -7,9 +7,10 @@ import streamlit as st
 
 from backend.domain.errors import BudgetExceeded
 from backend.models import Job, Line
-from backend.services import library, spend
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.money import budgets
 from pages.ui import components, context, text
 
 #: Days on the chart.
@@ -33,9 +34,9 @@ _LINES = {
 
 def cost(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
-    match library.cost_source(job):
+    match gallery.cost_source(job):
         case "billed":
-            return text.dollars(library.billed_usd(job) or 0.0)
+            return text.dollars(gallery.billed_usd(job) or 0.0)
         case "estimate":
             return f"≈ {text.dollars(job.estimate_usd or 0.0)}"
     return "?"
@@ -51,14 +52,14 @@ def beside(deps: Deps, viewer: Viewer) -> None:
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
         st.error(text.plain(refused), icon=":material/money_off:")
-    spent = spend.overview(deps, viewer.name)
+    spent = budgets.overview(deps, viewer.name)
     if spent.tightest is not None:
         left = f"of {text.dollars(spent.tightest.left_usd)} {_LEFT[spent.tightest.setting]}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
     warn(spent)
 
 
-def warn(spent: spend.Spent) -> None:
+def warn(spent: budgets.Spent) -> None:
     """Say which soft limits are passed; nothing is refused."""
     for limit in spent.warnings:
         said = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
@@ -67,7 +68,7 @@ def warn(spent: spend.Spent) -> None:
 
 def figures(deps: Deps, viewer: Viewer) -> None:
     """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
-    spent = spend.overview(deps, None if viewer.sees_all else viewer.name)
+    spent = budgets.overview(deps, None if viewer.sees_all else viewer.name)
     risk = "takes" if spent.held != 1 else "take"
     with st.container(key="money", horizontal=True):
         _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unknown))
@@ -96,7 +97,7 @@ def charts(deps: Deps) -> None:
 
 def ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
-    lines = spend.lines_of(deps, viewer, job.id)
+    lines = budgets.lines_of(deps, viewer, job.id)
     rows: list[dict[str, Any]] = [{"label": "Cost", "value": cost(job)}]
     rows += [
         {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),
@@ -112,12 +113,12 @@ def _rows(deps: Deps, by: str) -> list[dict[str, Any]]:
     now = deps.clock.now()
     if by == "Day":
         days = [f"{now - timedelta(days=back):%Y-%m-%d}" for back in range(CHART_DAYS - 1, -1, -1)]
-        found = [(share.name[5:], share) for share in spend.by_day(deps, days=days)]
+        found = [(share.name[5:], share) for share in budgets.by_day(deps, days=days)]
     elif by == "Model":
-        shares = spend.by_model(deps, first_day=f"{now:%Y-%m}-01")
+        shares = budgets.by_model(deps, first_day=f"{now:%Y-%m}-01")
         found = [(context.model_title(share.name), share) for share in shares]
     else:
-        found = [(share.name, share) for share in spend.by_person(deps, first_day=f"{now:%Y-%m}-01")]
+        found = [(share.name, share) for share in budgets.by_person(deps, first_day=f"{now:%Y-%m}-01")]
     symbol = {"Day": "calendar_today", "Model": "movie", "Person": "person"}[by]
     return [
         {

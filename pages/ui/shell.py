@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.services import heartbeat, overview
+from backend.services.operations import heartbeat, status
 from pages.ui import context, text
 
 #: Banners are looked up this often at the most, in seconds: one of the checks writes to the disk.
@@ -36,8 +36,8 @@ def brand() -> None:
 
 
 @st.cache_data(ttl=BANNERS_EVERY_S, show_spinner=False)
-def _banners() -> list[overview.Banner]:
-    return overview.banners(context.deps())
+def _banners() -> list[status.Banner]:
+    return status.banners(context.deps())
 
 
 def banners() -> None:
@@ -67,7 +67,7 @@ def database_away(says: str = "") -> None:
 
 def footer() -> None:
     """Demo mode, lasting warnings in short, and the signs of life."""
-    deps, sweep = context.deps(), overview.last_sweep(context.deps())
+    deps, sweep = context.deps(), status.last_sweep(context.deps())
     with st.sidebar.container(key="foot"):
         if deps.settings.demo:
             st.caption(":material/science: **Demo mode:** the simulator renders; nothing costs anything.")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import MediaUnreachable
-from backend.media.download import Downloaded, download
-from backend.media.guard import Guard
+from backend.media.download.address_guard import Guard
+from backend.media.download.download import Downloaded, download
 
 HERE = Guard(["127.0.0.1/32"])
 BODY = bytes(range(256)) * 4096 * 3  # 3 MiB

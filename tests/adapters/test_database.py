@@ -13,10 +13,11 @@ from sqlmodel import col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.models import Fact, Offer, Token
-from backend.store import facts, locks, offers, postgres, resting, tokens
-from backend.store.engine import Store
-from backend.store.migrate import SCHEMA, check, migrate
-from backend.store.prepared import Prepared
+from backend.store.database import locks, pool_liveness, postgres
+from backend.store.database.engine import Store
+from backend.store.database.schema.migrate import SCHEMA, check, migrate
+from backend.store.fast.compiled import Prepared
+from backend.store.records import catalogue, key_values, tokens
 from tests import databases
 from tests.databases import asked_of
 
@@ -57,9 +58,9 @@ def server() -> Iterator[databases.Server]:
 
 def keep(store: Store, name: str, value: object) -> Fact | None:
     with store.begin() as session:
-        facts.keep(session, name, {"value": value}, at=NOW)
+        key_values.keep(session, name, {"value": value}, at=NOW)
     with store.read() as session:
-        return facts.get(session, name)
+        return key_values.get(session, name)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +94,9 @@ def test_text_loses_nul_and_is_ordered_by_its_bytes(store):
 def test_moments_come_back_aware_and_in_utc_to_the_microsecond(store):
     moment = datetime(2026, 3, 29, 2, 30, 0, 123457, tzinfo=UTC)
     with store.begin() as session:
-        facts.keep(session, "x", {}, at=moment)
+        key_values.keep(session, "x", {}, at=moment)
     with store.read() as session:
-        at = facts.get(session, "x").at
+        at = key_values.get(session, "x").at
 
     assert (at, at.tzinfo) == (moment, UTC)
 
@@ -103,9 +104,9 @@ def test_moments_come_back_aware_and_in_utc_to_the_microsecond(store):
 def test_a_reader_sees_one_moment_from_begin_to_end(store):
     keep(store, "x", 1)
     with store.read() as session:
-        before = facts.value_of(session, "x")
+        before = key_values.value_of(session, "x")
         keep(store, "x", 2)
-        after = facts.value_of(session, "x")
+        after = key_values.value_of(session, "x")
 
     assert before == after == {"value": 1}
 
@@ -114,7 +115,7 @@ def test_a_reader_can_not_write(store, kind):
     if kind == "sqlite":
         pytest.skip("a reader of a file is never committed; there is nothing to refuse")
     with pytest.raises(StoreUnavailable), store.read() as session:
-        facts.keep(session, "x", {}, at=NOW)
+        key_values.keep(session, "x", {}, at=NOW)
 
 
 # -- writers side by side ---------------------------------------------------------------------
@@ -132,14 +133,14 @@ def count_up(store: Store, *, times: int) -> None:
     """Read, add one, write: as pauses and refreshes do with their facts."""
     for _ in range(times):
         with store.begin() as session:
-            fact = facts.get(session, "n")
-            facts.keep(session, "n", {"value": 1 + (fact.value["value"] if fact else 0)}, at=NOW)
+            fact = key_values.get(session, "n")
+            key_values.keep(session, "n", {"value": 1 + (fact.value["value"] if fact else 0)}, at=NOW)
 
 
 def counted(store: Store) -> int:
     at_once(*[lambda: count_up(store, times=25)] * 4)
     with store.read() as session:
-        return facts.get(session, "n").value["value"]
+        return key_values.get(session, "n").value["value"]
 
 
 def test_what_is_read_to_be_written_is_changed_by_nobody_between(store):
@@ -150,7 +151,7 @@ def test_without_the_lock_something_is_lost(store, kind, monkeypatch):
     """The control: without `serialise` a server's writers overwrite each other, and the one above sees it."""
     if kind == "sqlite":
         pytest.skip("a file has one writer at a time, lock or no lock")
-    monkeypatch.setattr(facts, "serialise", lambda *_: None)
+    monkeypatch.setattr(key_values, "serialise", lambda *_: None)
 
     assert counted(store) < 100
 
@@ -158,11 +159,11 @@ def test_without_the_lock_something_is_lost(store, kind, monkeypatch):
 def test_a_catalogue_is_replaced_whole_by_two_at_once(store):
     def refresh(mark: str) -> None:
         with store.begin() as session:
-            offers.replace_all(session, [(f"model {n}", {"by": mark}) for n in range(200)], at=NOW)
+            catalogue.replace_all(session, [(f"model {n}", {"by": mark}) for n in range(200)], at=NOW)
 
     at_once(lambda: refresh("a"), lambda: refresh("b"))
     with store.read() as session:
-        found: list[Offer] = list(offers.all_of(session))
+        found: list[Offer] = list(catalogue.all_of(session))
 
     assert len(found) == 200
     assert len({offer.data["by"] for offer in found}) == 1
@@ -218,11 +219,11 @@ def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(kind, url, store,
     count_up(store, times=1)
 
     with pytest.raises(StoreUnavailable), frozen.begin() as session:  # noqa: PT012
-        facts.get(session, "n")
+        key_values.get(session, "n")
         count_up(store, times=1)  # waits until the server has ended the other
-        facts.keep(session, "n", {"value": 99}, at=NOW)
+        key_values.keep(session, "n", {"value": 99}, at=NOW)
     with store.read() as session:
-        assert facts.value_of(session, "n") == {"value": 2}
+        assert key_values.value_of(session, "n") == {"value": 2}
     assert keep(frozen, "y", 1) is not None, "and its next transaction is a new connection's"
     frozen.close()
 
@@ -234,7 +235,7 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 ):
     import signal
 
-    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
     store = Store(server.fresh())
     keep(store, "x", 1)
     with store.watching() as ask:
@@ -259,7 +260,7 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
     server, tmp_path, monkeypatch, believed_s, asked
 ):
-    monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
     store = Store(server.fresh())
     with asked_of(store, tmp_path) as questions:
         keep(store, "x", 1)
@@ -271,9 +272,9 @@ def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
 def test_a_server_that_went_away_in_silence_is_found_out_by_asking(server, monkeypatch):
     """Nothing is there to be read when the network is cut: as if the look at the connection saw nothing."""
     store = Store(server.fresh())
-    monkeypatch.setattr(resting, "_has_something_to_say", lambda connection: False)
+    monkeypatch.setattr(pool_liveness, "_has_something_to_say", lambda connection: False)
     for believed_s in (0.0, 3600.0):
-        monkeypatch.setattr(resting, "BELIEVED_S", believed_s)
+        monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
         keep(store, "x", 1)
         server.stop()
         server.start()
@@ -337,10 +338,10 @@ def test_a_connection_that_had_one_statement_alone_has_whole_transactions_again(
         store.ask(divided, {"divisor": divisor})
     assert store.engine.pool.checkedin() == 1
     with suppress(LookupError), store.begin() as session:
-        facts.keep(session, "x", {"value": 2}, at=NOW)
+        key_values.keep(session, "x", {"value": 2}, at=NOW)
         raise LookupError
     with store.read() as session:
-        assert facts.get(session, "x").value == {"value": 1}, "rolled back"
+        assert key_values.get(session, "x").value == {"value": 1}, "rolled back"
     assert store.engine.pool.checkedin() == 1
     store.close()
 
@@ -368,10 +369,10 @@ def read_and_write(store: Store) -> Fact:
 
 def look_and_keep(store: Store, seen: list[Fact], *, then: Callable[[], None] = lambda: None) -> None:
     with store.begin() as session:
-        known = facts.get(session, "x")
+        known = key_values.get(session, "x")
         assert known is not None
         seen.append(known)
-        facts.keep(session, "y", {"value": 2}, at=NOW)
+        key_values.keep(session, "y", {"value": 2}, at=NOW)
         then()
 
 
@@ -383,7 +384,7 @@ def test_what_was_read_can_be_told_when_the_commit_failed(server):
 
 def test_a_build_whose_rows_are_emptied_by_a_rollback_is_caught(server, monkeypatch):
     """The control: whoever wants to log what failed meets an error instead, and it stays unsaid."""
-    monkeypatch.setattr("backend.store.engine._kept", lambda session: nullcontext())
+    monkeypatch.setattr("backend.store.database.engine._kept", lambda session: nullcontext())
     store = Store(server.fresh())
     with pytest.raises(DetachedInstanceError):
         assert read_and_write(store).value
@@ -454,7 +455,7 @@ def test_a_database_in_another_encoding_is_refused(server):
 def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
     with store.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        facts.keep(session, SCHEMA, {"revision": "9999", "oldest_program": "9999"}, at=datetime.now(UTC))
+        key_values.keep(session, SCHEMA, {"revision": "9999", "oldest_program": "9999"}, at=datetime.now(UTC))
 
     told = refusal(url)
     assert "newer than this program" in told

@@ -16,7 +16,7 @@ from backend.domain.errors import (
     MediaBroken,
     MediaUnreachable,
 )
-from backend.media.download import Limits, download
+from backend.media.download.download import Limits, download
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- the plain way -------------------------------------------------------------------------------

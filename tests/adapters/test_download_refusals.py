@@ -20,8 +20,8 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
-from backend.media.download import download
-from backend.media.guard import Guard
+from backend.media.download.address_guard import Guard
+from backend.media.download.download import download
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- answers that are no file --------------------------------------------------------------------

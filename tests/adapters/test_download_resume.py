@@ -10,7 +10,7 @@ from backend.domain.errors import (
     Outrun,
     StorageFull,
 )
-from backend.media.download import download
+from backend.media.download.download import download
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, cut_at, note
 
 

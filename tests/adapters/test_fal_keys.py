@@ -11,8 +11,8 @@ import pytest
 
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
-from backend.providers import fal_keys
-from backend.providers.fal_keys import WEAK_KEYS, FalKeys, keys_in
+from backend.providers.fal import signing_keys
+from backend.providers.fal.signing_keys import WEAK_KEYS, FalKeys, keys_in
 from tests.signing import FIRST_KEY, SECOND_KEY, Hands, Publisher, jwk, jwks, public
 
 FIRST, SECOND = public(FIRST_KEY), public(SECOND_KEY)
@@ -75,7 +75,7 @@ def test_a_key_that_is_published_twice_counts_once_and_not_more_than_fifty_are_l
     many = [bytes([number]) * 32 for number in range(2, 90)]
 
     assert keys_in(jwks(FIRST, FIRST)) == (FIRST,)
-    assert len(keys_in(jwks(*many))) == fal_keys.MOST_KEYS
+    assert len(keys_in(jwks(*many))) == signing_keys.MOST_KEYS
 
 
 @pytest.mark.parametrize("sign", [0, 0x80])
@@ -119,7 +119,7 @@ def test_an_address_where_nobody_listens_gives_none(clock, tmp_path):
 
 
 def test_a_server_that_never_answers_is_left_after_the_deadline(keys, publisher, monkeypatch):
-    monkeypatch.setattr(fal_keys, "FETCH_S", 0.2)
+    monkeypatch.setattr(signing_keys, "FETCH_S", 0.2)
     publisher.go.clear()
 
     with pytest.raises(KeysUnavailable):
@@ -250,8 +250,8 @@ def test_fifty_callers_do_not_wait_one_after_the_other_for_a_server_that_never_a
     publisher, tmp_path, monkeypatch
 ):
     """Each fetch outlasts the pause between two tries; those who waited for it must not repeat it."""
-    monkeypatch.setattr(fal_keys, "FETCH_S", 0.3)
-    monkeypatch.setattr(fal_keys, "RETRY_EVERY", timedelta(seconds=0.2))
+    monkeypatch.setattr(signing_keys, "FETCH_S", 0.3)
+    monkeypatch.setattr(signing_keys, "RETRY_EVERY", timedelta(seconds=0.2))
     publisher.go.clear()
 
     assert fifty(FalKeys(publisher.url, tmp_path / "keys.json", Clock()).current) == [KeysUnavailable] * 50

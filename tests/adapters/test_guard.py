@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import MediaDenied, MediaUnreachable
-from backend.media.guard import Guard
+from backend.media.download.address_guard import Guard
 
 DENIED = [
     # this machine and this network

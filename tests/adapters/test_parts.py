@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.part import open_part
-from backend.media.parts import leftovers, name, remove_dead
+from backend.media.partial.folder import leftovers, name, remove_dead
+from backend.media.partial.partial_file import open_part
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from backend.domain.errors import InvalidRequest, TooLarge
-from backend.media import child
-from backend.media.photo import Photo, clean_photo
+from backend.media.decode import sandbox
+from backend.media.decode.clean_photo import Photo, clean_photo
 
 #: Orientation 6 and a place on earth, as a phone writes them.
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -197,7 +197,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def test_a_png_of_50_000_pixels_a_side_is_refused_at_once(part: Path) -> None:
-    child.warm_up()
+    sandbox.warm_up()
     began = time.monotonic()
 
     refused(png_header(50_000, 50_000), part, "50000 x 50000")

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from backend.domain.errors import MediaBroken
-from backend.media import child
-from backend.media.probe import inspect, make_preview
+from backend.media.decode import sandbox
+from backend.media.decode.inspect import inspect, make_preview
 
 #: name -> how the video is made
 KINDS: dict[str, dict[str, Any]] = {
@@ -286,25 +286,27 @@ def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, k
 
 
 def server() -> psutil.Process:
-    child.warm_up()
+    sandbox.warm_up()
     (found,) = [
-        each for each in psutil.Process().children() if "backend.media.child" in " ".join(each.cmdline())
+        each
+        for each in psutil.Process().children()
+        if "backend.media.decode.sandbox" in " ".join(each.cmdline())
     ]
     return found
 
 
 def test_a_crash_in_the_child_is_a_broken_file_and_the_next_one_is_judged() -> None:
-    with pytest.raises(child.Unfit, match="crashes"):
-        child.run("os:abort", 5)
+    with pytest.raises(sandbox.Unfit, match="crashes"):
+        sandbox.run("os:abort", 5)
 
-    assert child.run("os:getppid", 5) == server().pid
+    assert sandbox.run("os:getppid", 5) == server().pid
 
 
 def test_a_child_that_hangs_is_killed_and_counts_as_broken() -> None:
     began = time.monotonic()
 
-    with pytest.raises(child.Unfit, match="too long"):
-        child.run("signal:pause", 0.3)
+    with pytest.raises(sandbox.Unfit, match="too long"):
+        sandbox.run("signal:pause", 0.3)
 
     assert time.monotonic() - began < 2
 
@@ -312,20 +314,20 @@ def test_a_child_that_hangs_is_killed_and_counts_as_broken() -> None:
 def test_a_child_that_is_deep_in_its_work_is_killed_by_the_kernel() -> None:
     began = time.monotonic()
 
-    with pytest.raises(child.Unfit, match="too long"):
-        child.run("builtins:pow", 0.3, base=3, exp=10**9)
+    with pytest.raises(sandbox.Unfit, match="too long"):
+        sandbox.run("builtins:pow", 0.3, base=3, exp=10**9)
 
     assert time.monotonic() - began < 1
 
 
 def test_a_child_cannot_take_all_memory() -> None:
-    with pytest.raises(child.Unfit, match="memory"):
-        child.run("builtins:bytearray", 5, source=3 * 1024**3)
+    with pytest.raises(sandbox.Unfit, match="memory"):
+        sandbox.run("builtins:bytearray", 5, source=3 * 1024**3)
 
 
 def test_a_child_cannot_write_without_end(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="too large"):
-        child.run("os:truncate", 5, path=str(_touched(tmp_path / "f")), length=1024**3)
+        sandbox.run("os:truncate", 5, path=str(_touched(tmp_path / "f")), length=1024**3)
 
 
 def _touched(path: Path) -> Path:
@@ -337,7 +339,7 @@ def test_a_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "secret")
     server().kill()
 
-    assert child.run("os:getenv", 5, key="FAL_KEY") is None
+    assert sandbox.run("os:getenv", 5, key="FAL_KEY") is None
 
 
 def test_a_child_reads_and_writes_one_file_only_for_its_owner(
@@ -352,7 +354,7 @@ def test_a_server_that_was_killed_is_started_again() -> None:
     before = server()
     before.kill()
 
-    assert child.run("os:getppid", 5) not in {before.pid, None}
+    assert sandbox.run("os:getppid", 5) not in {before.pid, None}
 
 
 def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept: Any, until: Any) -> None:
@@ -367,11 +369,11 @@ def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept
 
 
 def test_a_call_costs_milliseconds() -> None:
-    child.warm_up()
+    sandbox.warm_up()
     times = []
     for _ in range(10):
         began = time.perf_counter()
-        child.run("os:getpid", 5)
+        sandbox.run("os:getpid", 5)
         times.append(time.perf_counter() - began)
 
     assert sorted(times)[5] < 0.05
@@ -430,13 +432,13 @@ print(child.run("os:getppid", 5) == first)
 
 def test_a_child_that_says_odd_things_is_no_verdict_but_a_refusal() -> None:
     """What comes back is read as data, and a result that is none is not taken for one."""
-    with pytest.raises(child.Unfit):
-        child.run("threading:current_thread", 5)
+    with pytest.raises(sandbox.Unfit):
+        sandbox.run("threading:current_thread", 5)
 
 
 def test_checking_does_not_import_the_decoders_into_the_caller() -> None:
     program = (
-        "import json, sys; import backend.media.probe, backend.media.photo;"
+        "import json, sys; import backend.media.decode.inspect, backend.media.decode.clean_photo;"
         "print(json.dumps(list(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
@@ -450,7 +452,7 @@ def test_threads_of_the_caller_do_not_live_on_in_children() -> None:
     for thread in threads:
         thread.start()
     try:
-        assert child.run("threading:active_count", 5) <= 2
+        assert sandbox.run("threading:active_count", 5) <= 2
     finally:
         stop.set()
         for thread in threads:

@@ -16,9 +16,9 @@ import urllib3.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured
-from backend.media import s3_client, s3_upload
-from backend.media.s3 import S3Storage
-from backend.media.s3_client import Bucket
+from backend.media.storage import s3_client, s3_upload
+from backend.media.storage.s3 import S3Storage
+from backend.media.storage.s3_client import Bucket
 from tests import bucket
 from tests.proxy import Proxy
 

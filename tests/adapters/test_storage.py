@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import StorageFull
-from backend.media.local import LocalStorage
-from backend.media.storage import valid_key
+from backend.media.storage.base import valid_key
+from backend.media.storage.local import LocalStorage
 
 SHA = "ab" * 32
 VIDEO = f"{SHA}.mp4"

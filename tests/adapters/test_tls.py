@@ -12,12 +12,12 @@ import pytest
 import urllib3.exceptions
 
 from backend.domain.errors import CatalogUnread, ProviderBusy, StorageDown
-from backend.media import s3_client
-from backend.media.s3 import S3Storage
-from backend.media.s3_client import Bucket
-from backend.providers import fal_pages
+from backend.media.storage import s3_client
+from backend.media.storage.s3 import S3Storage
+from backend.media.storage.s3_client import Bucket
 from backend.providers.base import Ref
-from backend.providers.fal import FalProvider
+from backend.providers.fal import listing_pages
+from backend.providers.fal.client import FalProvider
 
 BODY = json.dumps({"models": [], "has_more": False, "video": {"url": "x" * 50_000}}).encode()
 #: A record of TLS whose seal is wrong.
@@ -53,7 +53,7 @@ def test_an_object_whose_line_breaks_is_trouble_that_may_pass_and_never_the_end_
 def test_fals_answers_whose_line_breaks_are_asked_for_later(
     secure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fal_pages, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     url = secure.everywhere(breaks)
     fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url)
     ref = Ref("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
@@ -64,7 +64,7 @@ def test_fals_answers_whose_line_breaks_are_asked_for_later(
     with pytest.raises(CatalogUnread, match="could not be asked"):
         fal.catalogue(told=lambda line: None)
 
-    assert len(secure.requests) == 2 + 1 + fal_pages.AGAIN
+    assert len(secure.requests) == 2 + 1 + listing_pages.AGAIN
 
 
 def test_control_a_build_that_knows_the_bucket_librarys_errors_alone_would_be_caught(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from backend.store.engine import Store
-from backend.store.migrate import MIGRATIONS, migrate, oldest_program
+from backend.store.database.engine import Store
+from backend.store.database.schema.migrate import MIGRATIONS, migrate, oldest_program
 from tests import databases
 from tests.e2e.checker import broken_promises
 from tests.e2e.studio import ROOT, Studio, free_port

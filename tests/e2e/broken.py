@@ -16,7 +16,7 @@ def submits_through_fal_client() -> None:
     import fal_client.client as fal_globals
 
     from backend.providers.base import Receipt
-    from backend.providers.fal import FalProvider
+    from backend.providers.fal.client import FalProvider
 
     def submit(self: Any, model: str, payload: Any, *, webhook_url: str | None) -> Receipt:
         fal_globals.MAX_ATTEMPTS = 10
@@ -29,7 +29,7 @@ def submits_through_fal_client() -> None:
 def sends_before_it_commits() -> None:
     """The POST leaves while the row still says `created`."""
     from backend.domain.states import TRANSITIONS, JobEvent, JobState
-    from backend.services import submit
+    from backend.services.lifecycle import submit
 
     record = submit.record
 
@@ -48,7 +48,7 @@ def writes_without_a_fence() -> None:
 
     from backend.domain.states import TRANSITIONS, JobState
     from backend.models import Job
-    from backend.store import jobs
+    from backend.store.jobs import jobs
 
     for event, (_, target) in list(TRANSITIONS.items()):
         TRANSITIONS[event] = (frozenset(JobState), target)
@@ -69,23 +69,24 @@ def claims_for_ever() -> None:
     from sqlmodel import col
 
     from backend.models import Job
-    from backend.store import jobs
+    from backend.store.jobs import jobs
 
     jobs._free = lambda now: col(Job.claimed_by).is_(None)
 
 
 def trusts_the_webhook() -> None:
     """No polling: a take whose webhook never comes waits for ever."""
-    from backend.services import step, sweep
-    from backend.services.claims import defer
+    from backend.services.lifecycle import dispatch
+    from backend.services.lifecycle.claims import defer
+    from backend.services.operations import sweep
 
-    step.poll_job = lambda deps, claim: defer(deps, claim, due_in_s=None) and None
+    dispatch.poll_job = lambda deps, claim: defer(deps, claim, due_in_s=None) and None
     sweep._wake_forgotten = lambda deps: 0
 
 
 def acknowledges_first() -> None:
     """200, and then the database; it is killed between the two."""
-    from backend.services.receive import Received
+    from backend.services.lifecycle.receive_webhook import Received
     from backend.web import webhooks
 
     def hasty(deps: Any, job_id: str, token: str, **call: Any) -> Received:
@@ -97,18 +98,18 @@ def acknowledges_first() -> None:
 
 def keeps_what_comes() -> None:
     """No look into the file: its lengths agree, so it must be a video."""
-    from backend.media import probe
+    from backend.media.decode import inspect as inspection
 
-    def inspect(path: Path, **options: Any) -> probe.Probed:
-        return probe.Probed("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
+    def inspect(path: Path, **options: Any) -> inspection.Probed:
+        return inspection.Probed("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
 
-    probe.inspect = inspect
+    inspection.inspect = inspect
 
 
 def writes_the_row_first() -> None:
     """`stored`, and then the file is moved into place; it is killed between the two."""
-    from backend.media.local import LocalStorage
-    from backend.services import fetch
+    from backend.media.storage.local import LocalStorage
+    from backend.services.lifecycle import fetch
 
     save, place = fetch._save, LocalStorage.place
 
@@ -132,7 +133,7 @@ def takes_a_copy_for_the_original() -> None:
 
 def everybody_sweeps() -> None:
     """No lock: each worker believes that keeping the time and sweeping is its duty."""
-    from backend.store.duty import Duty
+    from backend.store.queue.leader_lock import Duty
 
     def mine(self: Any) -> bool:
         self._mine = True
@@ -153,15 +154,15 @@ def never_ends() -> None:
 
 def never_ends_a_look() -> None:
     """Each look does its work, gives its claim up, and then hangs: a thread that nobody sees any more."""
-    from backend.services import step
+    from backend.services.lifecycle import dispatch
 
-    whole = step.step
+    whole = dispatch.step
 
     def hangs(*args: Any) -> bool:
         whole(*args)
         return threading.Event().wait()
 
-    step.step = hangs
+    dispatch.step = hangs
 
 
 def calls_the_watchdog_off() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from backend.providers.fal_webhook import token_of
+from backend.providers.fal.webhook import token_of
 from tests.e2e.studio import FAL_KEY, SECRET_KEY, Studio
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.

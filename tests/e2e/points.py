@@ -49,21 +49,26 @@ class Point:
 
 
 E = JobEvent
-SUBMIT, FETCH, STEP = "backend.services.submit", "backend.services.fetch", "backend.services.step"
-ADVANCE, STORAGE = "backend.store.jobs:move", "backend.media.local"
+SUBMIT, FETCH, STEP = (
+    "backend.services.lifecycle.submit",
+    "backend.services.lifecycle.fetch",
+    "backend.services.lifecycle.dispatch",
+)
+ADVANCE, STORAGE = "backend.store.jobs.jobs:move", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.place", f"{STORAGE}:_bring_in"
+WRITE = "backend.media.partial.partial_file:Part.write"
 POST = "http.client:HTTPConnection.send"
-FAL = "backend.providers.fal:FalProvider"
+FAL = "backend.providers.fal.client:FalProvider"
 #: Whatever a sidecar's statements on its quick paths do has just been done; on a server it is committed.
-RUN = "backend.store.prepared:_Made.run"
+RUN = "backend.store.fast.compiled:_Made.run"
 SLOW = "[sim:media-slow=40]"
 
 POINTS = (
     # 1 · the form becomes a row
-    Point("asked: the row is written", "sidecar", "backend.store.jobs:add", "after"),
-    Point("asked: committed, not answered", "sidecar", "backend.services.create:create_job", "after"),
+    Point("asked: the row is written", "sidecar", "backend.store.jobs.jobs:add", "after"),
+    Point("asked: committed, not answered", "sidecar", "backend.services.takes.create:create_job", "after"),
     # 2 · the worker takes the job, and says that it will send
-    Point("claim: written", "worker", "backend.store.jobs:claim", "after"),
+    Point("claim: written", "worker", "backend.store.jobs.jobs:claim", "after"),
     Point("claim: committed", "worker", f"{STEP}:submit_job", "before"),
     Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
     Point(
@@ -86,17 +91,17 @@ POINTS = (
         "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
     ),
     Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
-    Point("claim: about to be given back", "worker", "backend.store.jobs:release", "before"),
+    Point("claim: about to be given back", "worker", "backend.store.jobs.jobs:release", "before"),
     # 4 · the webhook
-    Point("webhook: believed, nothing written", "sidecar", "backend.store.arrivals:take_in", "before"),
+    Point("webhook: believed, nothing written", "sidecar", "backend.store.fast.delivery:take_in", "before"),
     Point("webhook: written", "sidecar", RUN, "after", lambda args, options: "old_status" in args[2]),
     Point(
         "webhook after a lost answer: nothing written",
-        "sidecar", "backend.store.deliveries:keep", "before", marker="[sim:lost-answer]",
+        "sidecar", "backend.store.jobs.deliveries:keep", "before", marker="[sim:lost-answer]",
     ),
     Point(
         "webhook after a lost answer: written",
-        "sidecar", "backend.store.deliveries:keep", "after", marker="[sim:lost-answer]",
+        "sidecar", "backend.store.jobs.deliveries:keep", "after", marker="[sim:lost-answer]",
     ),
     Point("webhook: committed, not acknowledged", "sidecar", "backend.web.webhooks:receive", "after"),
     # 4' · the same by polling
@@ -106,14 +111,14 @@ POINTS = (
           ends="cancelled", cancels=True),
     # 5 · the file comes home
     Point("fetch: claimed", "worker", f"{STEP}:fetch_video", "before"),
-    Point("fetch: part made, no byte in it", "worker", "backend.media.part:Part.write", "before"),
+    Point("fetch: part made, no byte in it", "worker", WRITE, "before"),
     Point(
         "fetch: in the middle",
-        "worker", "backend.media.part:Part.write", "after",
+        "worker", WRITE, "after",
         lambda args, options: args[0].size_bytes > 8_000, marker=SLOW,
     ),
     Point("fetch: all bytes there", "worker", f"{FETCH}:download", "after"),
-    Point("fetch: judged", "worker", "backend.media.probe:inspect", "after"),
+    Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect", "after"),
     Point("place: before fsync", "worker", PLACE, "before", named(".mp4", 2)),
     Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4", 2)),
     Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4", 2)),
@@ -123,7 +128,7 @@ POINTS = (
     # 6 · what is made besides
     Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm", 2)),
     Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
-    Point("sweep: in the middle", "worker", "backend.services.sweep:repair", "after",
+    Point("sweep: in the middle", "worker", "backend.services.operations.sweep:repair", "after",
           marker="[sim:slow=3]", later=True),
 )  # fmt: skip
 

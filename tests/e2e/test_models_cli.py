@@ -91,13 +91,13 @@ def test_a_refresh_that_reaches_nobody_exits_with_the_reason(studio):
 
 def test_a_running_worker_does_a_refresh_that_was_wished_for(studio, own_fal):
     from backend.bootstrap import open_deps
-    from backend.services import refreshes
     from backend.services.access import LOCAL
+    from backend.services.catalogue import refresh_schedule
     from backend.settings import load
 
     worker = studio.worker()
     deps = open_deps(load(data_dir=studio.data, database_url=studio.database_url))
-    refreshes.wish_refresh(deps, LOCAL)
+    refresh_schedule.wish_refresh(deps, LOCAL)
     deps.store.close()
 
     eventually(lambda: set(stored(studio)) == set(own_fal.offer.entries), process=worker)
@@ -112,16 +112,18 @@ def test_a_worker_that_has_just_started_asks_for_no_catalogue_by_itself(studio):
 
 def test_a_worker_that_is_stopped_in_the_middle_of_a_refresh_is_gone_in_time(studio, own_fal):
     from backend.bootstrap import open_deps
-    from backend.services import refreshes
     from backend.services.access import LOCAL
+    from backend.services.catalogue import refresh_schedule
     from backend.settings import load
 
     rule = {"faults": ["catalog-stall=15"]}
     assert requests.post(f"{own_fal.url}/sim/faults", json=rule, timeout=10).status_code == 201
     worker = studio.worker()
     deps = open_deps(load(data_dir=studio.data, database_url=studio.database_url))
-    refreshes.wish_refresh(deps, LOCAL)
-    eventually(lambda: refreshes.last_refresh(deps).going == refreshes.Going.RUNNING, process=worker)
+    refresh_schedule.wish_refresh(deps, LOCAL)
+    eventually(
+        lambda: refresh_schedule.last_refresh(deps).going == refresh_schedule.Going.RUNNING, process=worker
+    )
     deps.store.close()
 
     code, took_s = worker.stop()

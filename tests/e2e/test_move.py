@@ -14,10 +14,13 @@ from sqlmodel import SQLModel
 
 from backend.domain.clock import Clock
 from backend.domain.errors import SettingsError
+from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Fact, History, Job, Moment
-from backend.store import facts, gallery, move
-from backend.store.engine import Store
-from backend.store.migrate import check, migrate
+from backend.store.database.engine import Store
+from backend.store.database.schema import sqlite_to_postgres
+from backend.store.database.schema.migrate import check, migrate
+from backend.store.records import key_values
+from backend.store.search import pages
 from tests import databases
 from tests.e2e.studio import Studio, eventually
 
@@ -84,7 +87,7 @@ def target() -> Iterator[Store]:
 
 
 def moved(source: Store, target: Store) -> dict[str, int]:
-    return move.move(source, target, now=Clock().now, told=lambda line: None)
+    return sqlite_to_postgres.move(source, target, now=Clock().now, told=lambda line: None)
 
 
 def everything(store: Store) -> dict[str, list]:
@@ -119,7 +122,7 @@ def test_the_index_of_words_holds_every_take_that_went_along(source, target):
         ask = session.connection().exec_driver_sql
         assert ask("SELECT count(*) FROM unread").scalar() == 0
         assert ask("SELECT count(*) FROM take_words").scalar() == ROWS
-        found = gallery.page(session, gallery.Filter(text="prompt ä00017"), limit=5)
+        found = pages.page(session, TakeFilter(text="prompt ä00017"), limit=5)
     assert [job.prompt for job, _ in found] == ["prompt ä00017"]
 
 
@@ -140,7 +143,7 @@ def test_the_file_that_was_left_refuses_every_write_and_says_where_its_rows_are(
 def test_a_full_database_is_not_written_into(source, target):
     migrate(target)
     with target.begin() as session:
-        facts.keep(session, "mine", {}, at=LONG_AGO)
+        key_values.keep(session, "mine", {}, at=LONG_AGO)
 
     with pytest.raises(SettingsError, match="not empty"):
         moved(source, target)
@@ -175,7 +178,7 @@ def test_while_a_worker_is_at_work_nothing_is_moved(source, target, sign):
     now = datetime.now(UTC)
     with source.begin() as session:
         if sign == "heartbeat":
-            facts.keep(session, "worker:host:1", {}, at=now)
+            key_values.keep(session, "worker:host:1", {}, at=now)
         else:
             first = session.execute(select(Job).limit(1)).scalar_one()
             first.claimed_until = now + timedelta(seconds=10)
@@ -192,7 +195,7 @@ def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(
     def die(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(move, "_seal", die)
+    monkeypatch.setattr(sqlite_to_postgres, "_seal", die)
     with pytest.raises(Killed):
         moved(source, target)
     monkeypatch.undo()
@@ -211,7 +214,7 @@ def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(
 
 def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, monkeypatch):
     """The control: a copy that loses one column's value is caught by the comparison."""
-    whole = move._batches
+    whole = sqlite_to_postgres._batches
 
     def lossy(session, table, after):
         for batch in whole(session, table, after):
@@ -220,8 +223,10 @@ def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, 
             yield batch
 
     losing = True
-    monkeypatch.setattr(move, "_batches", lossy)
-    monkeypatch.setattr(move, "_rows", lambda *given: (row for batch in whole(*given) for row in batch))
+    monkeypatch.setattr(sqlite_to_postgres, "_batches", lossy)
+    monkeypatch.setattr(
+        sqlite_to_postgres, "_rows", lambda *given: (row for batch in whole(*given) for row in batch)
+    )
 
     with pytest.raises(SettingsError, match="job differs"):
         moved(source, target)

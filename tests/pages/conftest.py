@@ -17,11 +17,13 @@ from streamlit.testing.v1.element_tree import Selectbox
 
 from backend.bootstrap import open_deps
 from backend.domain.states import JobEvent
+from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Job, Video
-from backend.services import create
 from backend.services.access import LOCAL, Viewer
 from backend.services.deps import Deps
-from backend.store import counts, deliveries, jobs, videos
+from backend.services.takes import create
+from backend.store.jobs import counts, deliveries, jobs
+from backend.store.records import videos
 
 ROOT = Path(__file__).parents[2]
 #: A text-to-video model with a known price for each second.
@@ -171,10 +173,10 @@ class Desk:
             return sum(counts.by_state(session).values())
 
     def newest(self) -> Job:
-        from backend.store import gallery
+        from backend.store.search import pages
 
         with self.deps.store.read() as session:
-            return gallery.page(session, gallery.Filter(), limit=1)[0][0]
+            return pages.page(session, TakeFilter(), limit=1)[0][0]
 
 
 @pytest.fixture

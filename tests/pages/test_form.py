@@ -6,9 +6,10 @@ import json
 import pytest
 from PIL import Image
 
-from backend.services import photos, presets, style
 from backend.services.access import LOCAL, Role, Viewer
-from pages.ui import fields
+from backend.services.prompting import vocabulary_admin
+from backend.services.takes import photos, presets
+from pages.ui.form import fields
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, words
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
@@ -162,8 +163,8 @@ def test_which_words_came_from_where_is_shown(visit, desk):
 
 def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
     job = desk.take("stored", style={"camera": "Pan"})
-    pan = next(word for word in style.list_words(desk.deps, "camera") if word.label == "Pan")
-    style.retire_word(desk.deps, LOCAL, pan.id)
+    pan = next(word for word in vocabulary_admin.list_words(desk.deps, "camera") if word.label == "Pan")
+    vocabulary_admin.retire_word(desk.deps, LOCAL, pan.id)
     app = visit(**{"from": job.id})
     app.button(key="generate").click().run()
     assert desk.count() == 1

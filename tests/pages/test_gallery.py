@@ -5,9 +5,10 @@ import re
 import pytest
 
 from backend.domain.states import JobEvent
-from backend.services import library, photos
 from backend.services.access import LOCAL, Role, Viewer
-from pages.ui import cards
+from backend.services.gallery import takes as gallery
+from backend.services.takes import photos
+from pages.ui.takes import cards
 from tests.pages.conftest import ERROR, PATHS, shown, words
 
 MIRA = Viewer("mira", Role.CREATOR)
@@ -71,7 +72,7 @@ def test_filters_are_bound_to_the_url_and_cleared_at_once(visit, desk):
 
 
 def test_pages_go_back_and_forth_without_a_gap(visit, desk):
-    for number in range(library.PAGE * 2 + 3):
+    for number in range(gallery.PAGE * 2 + 3):
         desk.take("created", f"take {number}")
     app = visit(GALLERY)
     seen = prompts(app)
@@ -79,7 +80,7 @@ def test_pages_go_back_and_forth_without_a_gap(visit, desk):
     second = prompts(app)
     app.button(key="older").click().run()
     third = prompts(app)
-    assert [*seen, *second, *third] == [f"take {n}" for n in reversed(range(library.PAGE * 2 + 3))]
+    assert [*seen, *second, *third] == [f"take {n}" for n in reversed(range(gallery.PAGE * 2 + 3))]
     assert app.button(key="older").disabled
     app.button(key="newer").click().run()
     assert prompts(app) == second
@@ -89,7 +90,7 @@ def test_pages_go_back_and_forth_without_a_gap(visit, desk):
 
 
 def test_on_a_later_page_new_takes_are_counted_instead_of_moving_the_page(visit, desk):
-    for number in range(library.PAGE + 2):
+    for number in range(gallery.PAGE + 2):
         desk.take("created", f"take {number}")
     app = visit(GALLERY)
     app.button(key="older").click().run()
@@ -204,7 +205,7 @@ def test_every_event_of_a_history_has_its_words():
 
 
 def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
-    from backend.store import videos
+    from backend.store.records import videos
 
     job = desk.take("stored")
     with desk.deps.store.begin() as session:

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from backend.services import library, photos
 from backend.services.access import LOCAL
-from backend.store import jobs
-from pages.ui import forms
-from pages.ui.fields import read
+from backend.services.gallery import takes as gallery
+from backend.services.takes import photos
+from backend.store.jobs import jobs
+from pages.ui.form import form
+from pages.ui.form.fields import read
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, shown, words
 
 
@@ -43,7 +44,7 @@ def test_two_quick_clicks_make_one_take(visit, desk):
 
 
 def test_the_same_form_a_while_later_makes_another_take(visit, desk, monkeypatch):
-    monkeypatch.setattr(forms, "SAME_CLICK_S", 0.0)
+    monkeypatch.setattr(form, "SAME_CLICK_S", 0.0)
     app = filled(visit)
     app.button(key="generate").click().run()
     app.button(key="generate").click().run()
@@ -119,7 +120,7 @@ def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
 
 
 def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
-    for model in library.models_on_offer(deps):
+    for model in gallery.models_on_offer(deps):
         for field in read(model.schema):
             start = field.shown(field.start) if field.kind == "json" and field.default else field.start
             assert field.kind == "json" or field.default is None or field.takes(start), (model.id, field)

@@ -3,10 +3,10 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backend.services import spend
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.store import jobs
+from backend.services.money import budgets
+from backend.store.jobs import jobs
 from pages.ui import text
 from tests.pages.conftest import shown, words
 
@@ -34,7 +34,7 @@ def figures(app: AppTest) -> dict[str, str]:
 def bill(desk, job, units: float) -> None:
     with desk.deps.store.begin() as session:
         fresh = jobs.get(session, job.id)
-        news = spend.settle(session, fresh, units, at=desk.deps.clock.now())
+        news = budgets.settle(session, fresh, units, at=desk.deps.clock.now())
         jobs.amend(session, fresh, **news)
 
 
@@ -55,7 +55,7 @@ def test_takes_of_unknown_price_are_counted_and_never_guessed(visit, desk):
     assert figures(app)["Spent today"] == "$0.00"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
     assert shown(app, "standing")[0]["about"].endswith("· ?")
-    assert spend.overview(desk.deps).unknown == 1
+    assert budgets.overview(desk.deps).unknown == 1
     assert job.estimate_usd is None
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.domain.states import JobEvent
-from backend.services import heartbeat, pause
 from backend.services.access import Role, Viewer
+from backend.services.lifecycle import provider_pause
+from backend.services.operations import heartbeat
 from tests.pages.conftest import ROOT, shown, words
 
 ACTIVITY, OPERATIONS = "operate/activity.py", "operate/operations.py"
@@ -31,7 +32,7 @@ def test_what_moves_and_what_is_held_stand_apart(visit, desk):
 def test_a_place_in_line_and_the_last_trouble_are_told(visit, desk):
     job = desk.take("queued")
     with desk.deps.store.begin() as session:
-        from backend.store import jobs
+        from backend.store.jobs import jobs
 
         trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
         jobs.amend(session, desk.job(job.id), error=trouble, attempts=3)
@@ -133,11 +134,11 @@ def test_a_worker_whose_clock_went_astray_is_shown_as_that(visit, desk, monkeypa
 
 
 def test_a_pause_is_shown_with_the_way_out(visit, desk):
-    pause.begin(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
+    provider_pause.begin(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
     app = visit(OPERATIONS)
     assert "refused our key" in words(app)
     app.button(key="resume-fal").click().run()
-    assert pause.current(desk.deps) == []
+    assert provider_pause.current(desk.deps) == []
 
 
 def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypatch):
@@ -194,7 +195,7 @@ def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(v
 
     assert "Free on disk" in labels()
     # What a bucket answers; the pages' own storage is a folder here.
-    monkeypatch.setattr("backend.services.places.PlacedStorage.free_bytes", lambda self: None)
+    monkeypatch.setattr("backend.services.storage.relocatable.PlacedStorage.free_bytes", lambda self: None)
     assert "Free on disk" not in labels()
 
 
@@ -213,7 +214,7 @@ def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
 
 
 def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatch):
-    monkeypatch.setattr("backend.services.tally.EXACT", 2)  # no sweep has counted further
+    monkeypatch.setattr("backend.services.operations.totals.EXACT", 2)  # no sweep has counted further
     for state in ("held", "failed", "failed"):
         desk.take(state)
     bars, _ = shown(visit(OPERATIONS), "bars")

@@ -1,14 +1,14 @@
 """Style: words are added, changed, moved and retired; the template is tried before it is kept."""
 
-from backend.services import style
 from backend.services.access import LOCAL
+from backend.services.prompting import vocabulary_admin
 from tests.pages.conftest import words
 
 PAGE = "operate/style.py"
 
 
 def word(desk, label):
-    return next(word for word in style.list_words(desk.deps) if word.label == label)
+    return next(word for word in vocabulary_admin.list_words(desk.deps) if word.label == label)
 
 
 def test_a_new_word_is_offered_in_the_form(visit, desk):
@@ -40,14 +40,14 @@ def test_a_word_that_is_there_already_is_refused_with_the_reason(visit, desk):
 
 
 def test_a_word_is_moved_retired_and_brought_back(visit, desk):
-    first, second = style.vocabulary(desk.deps).labels("movement")[:2]
+    first, second = vocabulary_admin.vocabulary(desk.deps).labels("movement")[:2]
     app = visit(PAGE)
     app.button(key=f"word-up-{word(desk, second).id}").click().run()
-    assert style.vocabulary(desk.deps).labels("movement")[:2] == [second, first]
+    assert vocabulary_admin.vocabulary(desk.deps).labels("movement")[:2] == [second, first]
     app.button(key=f"word-retire-{word(desk, first).id}").click().run()
-    assert first not in style.vocabulary(desk.deps).labels("movement")
+    assert first not in vocabulary_admin.vocabulary(desk.deps).labels("movement")
     app.button(key=f"word-back-{word(desk, first).id}").click().run()
-    assert first in style.vocabulary(desk.deps).labels("movement")
+    assert first in vocabulary_admin.vocabulary(desk.deps).labels("movement")
 
 
 def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
@@ -58,10 +58,10 @@ def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
     app.text_input(key="template:note").set_value("shorter").run()
     app.button(key="template-save").click().run()
     assert "Version 2 is used from now on" in words(app)
-    assert style.current_template(desk.deps).note == "shorter"
+    assert vocabulary_admin.current_template(desk.deps).note == "shorter"
     app.button(key="roll-back-1").click().run()
-    assert style.current_template(desk.deps).version == 3
-    assert app.text_area(key="template:text").value == style.list_templates(desk.deps)[2].text
+    assert vocabulary_admin.current_template(desk.deps).version == 3
+    assert app.text_area(key="template:text").value == vocabulary_admin.list_templates(desk.deps)[2].text
 
 
 def test_a_template_that_reaches_for_attributes_is_refused_in_words(visit, desk):
@@ -69,12 +69,12 @@ def test_a_template_that_reaches_for_attributes_is_refused_in_words(visit, desk)
     app.text_area(key="template:text").set_value("{{ prompt }}{{ prompt.__class__ }}").run()
     assert "reaches for the attribute" in words(app)
     assert app.button(key="template-save").disabled
-    assert style.current_template(desk.deps).version == 1
+    assert vocabulary_admin.current_template(desk.deps).version == 1
 
 
 def test_words_of_a_person_are_text_and_never_markup(visit, desk):
     hostile = "<b>x</b> :red[z] $a$"
-    style.save_word(desk.deps, LOCAL, axis="movement", label="[x](http://y)", words=hostile)
+    vocabulary_admin.save_word(desk.deps, LOCAL, axis="movement", label="[x](http://y)", words=hostile)
     app = visit(PAGE)
     drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
     assert not any(":red[z]" in text or "](http" in text for text in drawn)
@@ -85,14 +85,14 @@ def test_a_words_example_is_shown_in_the_form_and_words_are_chosen_by_their_exam
     pan, still = word(desk, "Pan"), word(desk, "Still")
     take = desk.take("stored")
     for one in (pan, still):
-        style.save_word(
+        vocabulary_admin.save_word(
             desk.deps, LOCAL, axis=one.axis, label=one.label, words=one.words, word_id=one.id, example=take.id
         )
     app = visit()
     app.button(key=f"use-word-{pan.id}").click().run()
     assert app.selectbox(key="form:style:camera").value == "Pan"
     assert f"Example of {pan.label}" in alts(app)
-    style.retire_word(desk.deps, LOCAL, still.id)
+    vocabulary_admin.retire_word(desk.deps, LOCAL, still.id)
     assert not [key for key in visit().button if key.key == f"use-word-{still.id}"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
-from backend.providers.fal import FalProvider
+from backend.providers.fal.client import FalProvider
 
 #: In every request, and never anywhere else.
 KEY = "id-of-a-test:secret-that-must-not-be-told"

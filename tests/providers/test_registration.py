@@ -8,9 +8,9 @@ import pytest
 
 from backend import bootstrap
 from backend.bootstrap import build_deps
+from backend.catalogue.models import VideoModel, model_from
 from backend.domain.errors import ProviderRefused
 from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Working
-from backend.providers.catalog import VideoModel, model_from
 from backend.work.embedded import kinds
 from tests.world import World
 

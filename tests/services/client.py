@@ -17,7 +17,8 @@ from backend.models import Job, Video
 from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
-from backend.store import jobs, videos
+from backend.store.jobs import jobs
+from backend.store.records import videos
 from backend.web.app import create_app
 from tests.signing import Hands
 from tests.world import MODEL

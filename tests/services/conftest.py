@@ -10,7 +10,7 @@ import pytest
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
 from backend.settings import load
-from backend.store.migrate import migrate
+from backend.store.database.schema.migrate import migrate
 from tests import databases
 from tests.services.client import Studio, status
 from tests.services.receiving import FAL_KEY, SECRET, Post

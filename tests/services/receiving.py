@@ -10,10 +10,12 @@ from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
 from backend.models import Delivery, Job
-from backend.providers.fal_webhook import token_of
-from backend.services import create, receive
+from backend.providers.fal.webhook import token_of
 from backend.services.deps import Deps
-from backend.store import deliveries, facts, jobs
+from backend.services.lifecycle import receive_webhook
+from backend.services.takes import create
+from backend.store.jobs import deliveries, jobs
+from backend.store.records import key_values
 from backend.web.app import create_app
 from tests.signing import Hands, signed
 from tests.world import ANA, MODEL
@@ -74,7 +76,7 @@ class Post:
 
     def account(self) -> str | None:
         with self.deps.store.read() as session:
-            fact = facts.get(session, receive.ACCOUNT)
+            fact = key_values.get(session, receive_webhook.ACCOUNT)
         return fact and fact.value["user_id"]
 
     def path(self, job_id: str, token: str | None = None) -> str:

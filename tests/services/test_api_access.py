@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.services import access, heartbeat
+from backend.services import access
 from backend.services.deps import Deps
+from backend.services.operations import heartbeat
 from tests.services.client import (
     OPEN,
     PHOTO_MODEL,

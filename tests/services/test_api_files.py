@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from backend.services import media_links
+from backend.services.gallery import signed_links
 from tests.services.client import (
     MIB,
     at_fault,
@@ -161,7 +161,7 @@ def test_a_link_lives_at_least_twelve_hours_and_not_a_day_longer(studio, link):
 def test_a_key_that_leads_out_of_the_storage_is_not_there_even_when_signed(studio, key):
     (studio.deps.settings.data_dir / "secret_key").touch()
     expires = str(int(studio.clock.now().timestamp()) + 60)
-    mark = media_links._signature(studio.deps, unquote(key), expires)
+    mark = signed_links._signature(studio.deps, unquote(key), expires)
 
     answer = studio.get(f"/media/{key}?e={expires}&s={mark}", who=None, follow_redirects=True)
 

@@ -13,9 +13,11 @@ from sqlmodel import col
 
 from backend.domain.states import TRANSITIONS, JobEvent
 from backend.models import Delivery, History, Job
-from backend.services import outcome
-from backend.store import arrivals, deliveries, jobs, moves, prepared
-from backend.store.rows import new
+from backend.services.lifecycle import apply_result
+from backend.store.fast import compiled
+from backend.store.fast import delivery as fast_delivery
+from backend.store.fast.row_insert import new
+from backend.store.jobs import deliveries, jobs, transitions
 from tests.services.receiving import LINK, body_of, failed, ok, verdict
 
 
@@ -31,7 +33,7 @@ def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: A
 
 def taken_in(post: Any, delivery: Delivery) -> bool:
     values = {"due_at": post.clock.now(), "result_url": LINK}
-    return arrivals.take_in(
+    return fast_delivery.take_in(
         post.deps.store,
         delivery,
         at=post.clock.now(),
@@ -44,10 +46,10 @@ def taken_in(post: Any, delivery: Delivery) -> bool:
 @contextmanager
 def fresh_statements() -> Iterator[None]:
     """For builds that are broken on purpose: their statements are made anew, and nobody else's."""
-    for made in (arrivals._step, arrivals._at_once):
+    for made in (fast_delivery._step, fast_delivery._at_once):
         made.cache_clear()
     yield
-    for made in (arrivals._step, arrivals._at_once):
+    for made in (fast_delivery._step, fast_delivery._at_once):
         made.cache_clear()
 
 
@@ -135,18 +137,20 @@ def test_what_came_before_with_the_same_word_is_looked_at_first(post):
 
 def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
     def forgetful(fresh: Any) -> Any:
-        update = moves.guarded(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=arrivals.WAITING)
+        update = transitions.guarded(
+            JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=fast_delivery.WAITING
+        )
         told = bindparam("old_request"), bindparam("old_status")
-        return update.where(moves.JOB.c.request_id == told[0], told[1] == told[1])
+        return update.where(transitions.JOB.c.request_id == told[0], told[1] == told[1])
 
     job = earlier(post)
-    monkeypatch.setattr(arrivals, "_guarded", forgetful)
+    monkeypatch.setattr(fast_delivery, "_guarded", forgetful)
     with fresh_statements():
         assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
 
 
 def test_the_states_it_may_happen_in_are_states_of_the_event():
-    assert set(arrivals.WAITING) <= TRANSITIONS[JobEvent.FINISHED][0]
+    assert set(fast_delivery.WAITING) <= TRANSITIONS[JobEvent.FINISHED][0]
 
 
 def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post, kind):
@@ -201,14 +205,16 @@ def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post, kind):
 def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, kind, monkeypatch):
     if kind == "sqlite":
         pytest.skip("a file has one writer at a time")
-    monkeypatch.setattr(arrivals, "_as_seen", true)
+    monkeypatch.setattr(fast_delivery, "_as_seen", true)
     with fresh_statements():
         _, taken = asked_meanwhile(post)
     assert taken
 
 
 def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
-    monkeypatch.setattr(arrivals, "take_in", lambda *_, **__: pytest.fail("it was taken for a usual one"))
+    monkeypatch.setattr(
+        fast_delivery, "take_in", lambda *_, **__: pytest.fail("it was taken for a usual one")
+    )
     job = post.job()
 
     assert verdict(post.deliver(job, failed(job.request_id))) == "applied"
@@ -244,7 +250,7 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
 
     delivered()  # the account is learnt
     short = delivered()
-    monkeypatch.setattr("backend.services.receive._is_usual", lambda *_: False)
+    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._is_usual", lambda *_: False)
     assert delivered() == short
 
 
@@ -253,12 +259,12 @@ def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(pos
     if kind == "sqlite":
         pytest.skip("a file's driver has no such bound")
     finished: Any = type("Finished", (), {"url": LINK, "size_bytes": 1, "output": {}})
-    fresh = moves.columns_of(
-        JobEvent.FINISHED, outcome.made(finished, at=post.clock.now()), at=post.clock.now()
+    fresh = transitions.columns_of(
+        JobEvent.FINISHED, apply_result.made(finished, at=post.clock.now()), at=post.clock.now()
     )
-    columns = arrivals._Columns(frozenset(fresh), frozenset())
-    statement = arrivals._at_once(columns, frozenset(Delivery.model_fields), post.deps.carrier.waking)
-    made = prepared._Made(statement._statement, post.deps.store.engine.dialect, ())
+    columns = fast_delivery._Columns(frozenset(fresh), frozenset())
+    statement = fast_delivery._at_once(columns, frozenset(Delivery.model_fields), post.deps.carrier.waking)
+    made = compiled._Made(statement._statement, post.deps.store.engine.dialect, ())
 
     assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
     assert len(made._params) <= driver.MAX_CACHED_STATEMENT_PARAMS

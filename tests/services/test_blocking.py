@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from backend.services import decide, library
+from backend.services.gallery import takes as gallery
+from backend.services.takes import held_choices
 from tests.world import ANA, World, eventually
 
 MODEL = "blackboxai/google/veo-3-fast"
@@ -35,7 +36,7 @@ def test_asking_takes_no_time_and_the_call_runs_elsewhere(world):
     thread = threading.Thread(target=world.look, args=(job,))
     thread.start()
     during = eventually(lambda: world.job(job).state == "submitting" and world.job(job))
-    assert library.get_take(world.deps, ANA, job.id).elapsed_s(world.deps.clock.now()) >= 0
+    assert gallery.get_take(world.deps, ANA, job.id).elapsed_s(world.deps.clock.now()) >= 0
     assert during.claimed_by
     thread.join(30)
     assert world.job(job).state == "rendered"
@@ -98,7 +99,7 @@ def test_a_provider_that_can_not_be_reached_was_paid_nothing(blocking_deps, sim)
 
 def test_a_person_sends_a_held_take_again_as_a_new_one(world):
     job = world.look(ask(world, "[sim:lost-answer times=1]"))
-    again = decide.send_again(world.deps, ANA, job.id)
+    again = held_choices.send_again(world.deps, ANA, job.id)
     world.until(again, "stored")
     assert calls(world) == 2
 
@@ -110,8 +111,8 @@ def test_calls_beyond_the_limit_wait_in_line_and_nothing_else_waits_for_them(wor
         thread.start()
     eventually(lambda: all(world.job(job).state == "submitting" for job in jobs[:2]))
     assert world.look(jobs[2]).state == "created"
-    assert library.queue_position(world.deps, world.job(jobs[2])) == 0
-    assert library.queue_position(world.deps, world.job(jobs[3])) == 1
+    assert gallery.queue_position(world.deps, world.job(jobs[2])) == 0
+    assert gallery.queue_position(world.deps, world.job(jobs[3])) == 1
     fal = world.until(world.ask("Not Blackbox [sim:never]"), "stored")
     assert fal.state == "stored"
     for thread in threads:
@@ -125,7 +126,7 @@ def test_a_photo_travels_inside_the_call(world):
 
     from PIL import Image
 
-    from backend.services import photos
+    from backend.services.takes import photos
 
     raw = io.BytesIO()
     Image.new("RGB", (320, 240), "teal").save(raw, "JPEG")
@@ -196,7 +197,7 @@ def test_the_link_is_read_from_every_documented_place(answer, link):
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
     from datetime import timedelta
 
-    from backend.store import jobs
+    from backend.store.jobs import jobs
 
     job = ask(world, "[sim:slow=1]")
     frozen = World(world.deps, world.sim)

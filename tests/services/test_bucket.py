@@ -14,14 +14,16 @@ from starlette.applications import Starlette
 
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import SettingsError, StorageDown
-from backend.media import s3_client
-from backend.media.s3 import S3Storage
+from backend.media.storage import s3_client
+from backend.media.storage.s3 import S3Storage
 from backend.models import Video
-from backend.services import doctor, media_links, photos, sweep
-from backend.services.sweep import OBJECTS_AT_A_TIME
-from backend.services.verify import verify_all
+from backend.services.gallery import signed_links
+from backend.services.operations import doctor, sweep
+from backend.services.operations.sweep import OBJECTS_AT_A_TIME
+from backend.services.operations.verify import verify_all
+from backend.services.takes import photos
 from backend.settings import load
-from backend.store import videos
+from backend.store.records import videos
 from backend.web import dashboard
 from backend.web.app import create_app
 from tests import bucket
@@ -106,7 +108,7 @@ def test_a_take_is_stored_shown_played_and_repaired_in_a_bucket(world: World, pl
 
     # -- played, by ranges, through our own route
     client = create_app(world.deps).test_client()
-    link = media_links.api_link(world.deps, video.key) or ""
+    link = signed_links.api_link(world.deps, video.key) or ""
     sent_on = client.get(f"{urlsplit(link).path}?{urlsplit(link).query}")
     assert sent_on.status_code == 302
     assert sent_on.headers["Cache-Control"] == "private, max-age=1800, immutable"
@@ -294,7 +296,7 @@ def stored(world: World) -> Any:
 def test_head_is_answered_by_ourselves_as_a_presigned_link_is_good_for_get_alone(
     world: World, stored: Any
 ) -> None:
-    link = urlsplit(media_links.api_link(world.deps, stored.key) or "")
+    link = urlsplit(signed_links.api_link(world.deps, stored.key) or "")
 
     answer = create_app(world.deps).test_client().head(f"{link.path}?{link.query}")
 
@@ -307,7 +309,7 @@ def test_head_is_answered_by_ourselves_as_a_presigned_link_is_good_for_get_alone
 def test_the_dashboard_sends_on_with_a_name_and_says_when_the_bucket_is_away(
     world: World, stored: Any, place: Place
 ) -> None:
-    link = media_links.dashboard_link(world.deps, stored.key, download_as="Mein Film.mp4") or ""
+    link = signed_links.dashboard_link(world.deps, stored.key, download_as="Mein Film.mp4") or ""
 
     status, headers = visit(world, "GET", link)
     assert status == 302

@@ -17,10 +17,13 @@ from backend.domain.errors import BudgetExceeded, Outrun
 from backend.domain.states import JobEvent as E
 from backend.models import History, Job, Line
 from backend.providers.base import Errored, Finished
-from backend.services import cancel, create, outcome, spend
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.store import jobs, ledger, sums
+from backend.services.lifecycle import apply_result
+from backend.services.money import budgets
+from backend.services.takes import cancel, create
+from backend.store.jobs import jobs
+from backend.store.money import ledger, ledger_sums
 from tests.services.client import status
 from tests.services.conftest import installed
 from tests.signing import Hands
@@ -63,7 +66,7 @@ def move(deps: Deps, job: Job, event: E, **values: Any) -> Job:
 def ended(deps: Deps, job: Job, result: Finished | Errored) -> Job:
     with deps.store.begin() as session:
         fresh = jobs.get(session, job.id)
-        outcome.apply(session, fresh, result, at=deps.clock.now(), by="test")
+        apply_result.apply(session, fresh, result, at=deps.clock.now(), by="test")
         return jobs.get(session, job.id)
 
 
@@ -108,7 +111,7 @@ def test_the_api_says_which_limit_and_how_much_it_has_left(studio):
 def test_the_tightest_of_several_limits_decides(deps):
     poor = limited(deps, budget_day_usd=50.0, budget_month_usd=1.0)
     ask(poor)
-    assert spend.overview(poor).left_today_usd == pytest.approx(0.30)
+    assert budgets.overview(poor).left_today_usd == pytest.approx(0.30)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
     assert error.value.limit == "BUDGET_MONTH_USD"
@@ -118,8 +121,8 @@ def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(de
     poor = limited(deps, budget_month_usd=1.0)
     ask(poor)
     clock.pass_s(20 * DAY_S)
-    assert spend.overview(poor).today_usd == 0
-    assert spend.overview(poor).month_usd == pytest.approx(0.70)
+    assert budgets.overview(poor).today_usd == 0
+    assert budgets.overview(poor).month_usd == pytest.approx(0.70)
     with pytest.raises(BudgetExceeded):
         ask(poor)
     clock.pass_s(11 * DAY_S)
@@ -138,11 +141,11 @@ def test_a_person_who_used_up_their_month_stops_nobody_else(deps):
 def test_a_soft_limit_warns_and_refuses_nothing(deps, soft):
     warned = limited(deps, **{f"budget_warn_{soft}_usd": 1.0})
     ask(warned)
-    assert spend.overview(warned, "ana").warnings == []
+    assert budgets.overview(warned, "ana").warnings == []
     ask(warned)
-    (warning,) = spend.overview(warned, "ana").warnings
+    (warning,) = budgets.overview(warned, "ana").warnings
     assert warning.setting == f"BUDGET_WARN_{soft.upper()}_USD"
-    assert spend.overview(warned, "ana").tightest is None
+    assert budgets.overview(warned, "ana").tightest is None
 
 
 def test_what_is_left_is_never_rounded_up(deps):
@@ -157,18 +160,18 @@ def test_what_is_left_is_never_rounded_up(deps):
 def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(deps):
     job = sent(deps, ask(deps))
     ended(deps, job, Errored("internal_server_error", "It broke.", billable_units=0.0))
-    assert spend.overview(deps).today_usd == 0
+    assert budgets.overview(deps).today_usd == 0
     late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
     assert (late.billed_units, late.billed_usd) == (None, None)
-    assert spend.overview(deps).today_usd == pytest.approx(0.70)
-    assert [line.kind for line in spend.lines_of(deps, ANA, job.id)] == ["estimate", "release", "restore"]
+    assert budgets.overview(deps).today_usd == pytest.approx(0.70)
+    assert [line.kind for line in budgets.lines_of(deps, ANA, job.id)] == ["estimate", "release", "restore"]
 
 
 def test_a_take_without_a_price_that_was_refused_is_no_longer_of_unknown_cost(deps):
     job = create.create_job(deps, ANA, {"model": "fal-ai/veo3.1", "prompt": "x"})
-    assert spend.overview(deps).unknown == 1
+    assert budgets.overview(deps).unknown == 1
     refused(deps, job)
-    assert spend.overview(deps).unknown == 0
+    assert budgets.overview(deps).unknown == 0
 
 
 def test_sums_by_day_model_and_person_agree(deps, clock):
@@ -177,19 +180,19 @@ def test_sums_by_day_model_and_person_agree(deps, clock):
     ask(deps, BEN, seconds=10)
     refused(deps, ask(deps))
     days = ["2026-11-01", "2026-11-02", "2026-11-03"]
-    assert [day.usd for day in spend.by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
-    people = [(one.name, round(one.usd, 6)) for one in spend.by_person(deps, first_day=days[0])]
+    assert [day.usd for day in budgets.by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
+    people = [(one.name, round(one.usd, 6)) for one in budgets.by_person(deps, first_day=days[0])]
     assert people == [("ben", 1.40), ("ana", 0.70)]
-    (model,) = spend.by_model(deps, first_day=days[0])
+    (model,) = budgets.by_model(deps, first_day=days[0])
     assert (model.name, model.usd) == (MODEL, pytest.approx(2.10))
-    assert [day.usd for day in spend.by_day(deps, days=days, owner="ana")] == pytest.approx([0.70, 0, 0])
+    assert [day.usd for day in budgets.by_day(deps, days=days, owner="ana")] == pytest.approx([0.70, 0, 0])
 
 
 def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
     from backend.domain.errors import NotFound
 
     with pytest.raises(NotFound):
-        spend.lines_of(deps, BEN, ask(deps).id)
+        budgets.lines_of(deps, BEN, ask(deps).id)
 
 
 # -- whatever happens, in any order -------------------------------------------------------------
@@ -277,7 +280,7 @@ class Oracle:
             fresh = jobs.get(session, job.id)
             if fresh.state != "rendered":
                 raise Outrun("not finished")
-            news = spend.settle(session, fresh, float(units), at=self.deps.clock.now())
+            news = budgets.settle(session, fresh, float(units), at=self.deps.clock.now())
             jobs.amend(session, fresh, **news)
         return units * SECOND if units else self.off(job)
 
@@ -294,7 +297,7 @@ class Oracle:
             counted = {job.id: ledger.counted(session, job.id) for job in self.jobs}
         assert counted == self.counts
         assert min(counted.values(), default=0) >= 0
-        assert spend.overview(self.deps).today_usd == pytest.approx(self.total() / 1e6)
+        assert budgets.overview(self.deps).today_usd == pytest.approx(self.total() / 1e6)
 
 
 @settings(
@@ -357,7 +360,7 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
     assert sum(made) == 20
     assert max(made) <= 14
     with deps.store.read() as session:
-        spent = sums.spent(session, first_day="2000-01-01", last_day="2999-12-31")
+        spent = ledger_sums.spent(session, first_day="2000-01-01", last_day="2999-12-31")
     assert spent == 20 * 700_000
 
 
@@ -365,4 +368,4 @@ def test_a_studio_without_limits_refuses_nothing(studio):
     for _ in range(3):
         job_id = studio.started()
         assert status(studio, job_id)["state"] == "created"
-    assert spend.overview(studio.deps).tightest is None
+    assert budgets.overview(studio.deps).tightest is None

@@ -9,10 +9,10 @@ from backend.domain import policy
 from backend.domain.errors import NotAllowed, NotFound, ProviderBusy, ProviderForgot
 from backend.models import Job
 from backend.providers.base import Ref, Working
-from backend.services import spend
 from backend.services.access import Role, Viewer
-from backend.services.cancel import cancel_job
-from backend.store import jobs
+from backend.services.money import budgets
+from backend.services.takes.cancel import cancel_job
+from backend.store.jobs import jobs
 from tests.world import ADMIN, ANA, World
 
 
@@ -65,7 +65,7 @@ def test_a_request_that_is_gone_after_a_cancel_gives_its_reservation_back(world)
     assert world.look(job).due_at is not None
     closed = asked_in_vain(world, job, policy.FORGOTTEN_AFTER)
     assert (closed.state, closed.due_at) == ("cancelled", None)
-    assert spend.overview(world.deps).today_usd == 0
+    assert budgets.overview(world.deps).today_usd == 0
 
 
 class Unwell:
@@ -172,15 +172,15 @@ def test_nobody_cancels_what_is_not_theirs(world):
 
 def test_a_cancel_that_crosses_the_submit_is_carried_out_after_it(world):
     from backend.domain.states import JobEvent
-    from backend.services.claims import record
-    from backend.store import jobs
+    from backend.services.lifecycle.claims import record
+    from backend.store.jobs import jobs
 
     job = world.ask("[sim:slow=60 never]")
     with world.claims.take(job.id) as claim:
         record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         assert cancel_job(world.deps, ANA, job.id).state == "submitting"
         receipt = world.deps.provider("fal").submit(job.model, job.payload, webhook_url=None)
-        from backend.services import submit
+        from backend.services.lifecycle import submit
 
         submit._accepted(world.deps, claim, receipt)
     with world.deps.store.read() as session:

@@ -8,8 +8,8 @@ import pytest
 
 from backend.bootstrap import build_deps
 from backend.domain.clock import Clock
-from backend.services import heartbeat
-from backend.services.heartbeat import WorkerSign
+from backend.services.operations import heartbeat
+from backend.services.operations.heartbeat import WorkerSign
 
 ASTRAY = "clock differs"
 

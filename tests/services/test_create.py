@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from backend.domain.errors import InvalidRequest, KeyReused, NotAllowed
-from backend.services import create, photos
 from backend.services.access import Role, Viewer
+from backend.services.takes import create, photos
 from tests.world import ANA, MODEL
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
@@ -152,7 +152,7 @@ def test_a_photo_goes_up_once_for_many_takes(world):
 
 def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
     from backend.domain.errors import ProviderRefused
-    from backend.providers.fal import FalProvider
+    from backend.providers.fal.client import FalProvider
 
     def no_uploads(*_):
         raise ProviderRefused("none here", code="no_uploads")
@@ -181,7 +181,7 @@ def test_the_same_photo_is_kept_once_and_its_name_is_only_text(world):
 def test_an_old_job_goes_on_when_its_model_is_gone(world):
     from dataclasses import replace
 
-    from backend.providers.catalog import Catalog
+    from backend.catalogue.models import Catalog
     from tests.world import World
 
     job = world.ask()

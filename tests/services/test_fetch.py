@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from backend.domain import policy
-from backend.services import media_links
-from backend.services.verify import verify_all
+from backend.services.gallery import signed_links
+from backend.services.operations.verify import verify_all
 from tests.world import World
 
 
@@ -104,7 +104,7 @@ def test_faults_of_another_kind_do_not_count_towards_a_loss(world):
         timeout=5,
     ).raise_for_status()
     with world.deps.store.begin() as session:
-        from backend.store import jobs
+        from backend.store.jobs import jobs
 
         trouble = {"code": "media_unreachable", "message": "No route.", "charged": "yes", "next": ""}
         jobs.wake(session, job.id, at=world.deps.clock.now(), attempts=9, error=trouble)
@@ -114,7 +114,7 @@ def test_faults_of_another_kind_do_not_count_towards_a_loss(world):
 def test_a_dead_link_is_asked_for_again_while_the_provider_has_the_result(world):
     job = rendered(world)
     with world.deps.store.begin() as session:
-        from backend.store import jobs
+        from backend.store.jobs import jobs
 
         jobs.wake(session, job.id, at=world.deps.clock.now(), result_url=f"{world.sim.url}/media/gone.mp4")
     assert world.look(job).state == "rendered"
@@ -154,7 +154,7 @@ def test_two_takes_with_the_same_bytes_share_one_file(world):
     url = world.job(first).result_url
     second = rendered(world)
     with world.deps.store.begin() as session:
-        from backend.store import jobs
+        from backend.store.jobs import jobs
 
         jobs.wake(session, second.id, at=world.deps.clock.now(), result_url=url, result_size_bytes=None)
     second = world.until(second, "stored")
@@ -166,7 +166,7 @@ def test_a_runner_that_lost_its_lease_writes_nothing(world):
     job = rendered(world, "media-slow=64")
     from datetime import timedelta
 
-    from backend.store import jobs
+    from backend.store.jobs import jobs
 
     frozen = World(world.deps, world.sim)
     thread = threading.Thread(target=frozen.look, args=(job,))
@@ -193,7 +193,7 @@ def test_leftovers_of_the_dead_are_swept_away_and_those_of_the_living_stay(world
     for path in (old, of_use):
         path.write_bytes(b"x")
         os.utime(path, (1, 1))
-    from backend.services import sweep
+    from backend.services.operations import sweep
 
     assert sweep.repair(world.deps)["leftovers_removed"] == 1
     assert not old.exists()
@@ -205,23 +205,23 @@ def test_links_open_what_they_name_and_nothing_else(world):
 
     job = world.until(rendered(world), "stored")
     key = world.take(job).video.key
-    link = media_links.dashboard_link(world.deps, key)
+    link = signed_links.dashboard_link(world.deps, key)
     expires, signature = link.split("?e=")[1].split("&s=")
-    assert media_links.open_media(world.deps, key, expires=expires, signature=signature).path.exists()
+    assert signed_links.open_media(world.deps, key, expires=expires, signature=signature).path.exists()
     for bad_key, e, s in [
         (key, "1", signature),
         (key, expires, signature[:-1] + ("B" if signature.endswith("A") else "A")),
         (f"posters/{key}", expires, signature),
     ]:
         with pytest.raises((NotAllowed, NotFound)):
-            media_links.open_media(world.deps, bad_key, expires=e, signature=s)
+            signed_links.open_media(world.deps, bad_key, expires=e, signature=s)
     with pytest.raises(NotFound):
-        media_links.open_media(world.deps, "../secret_key", expires=expires, signature=signature)
+        signed_links.open_media(world.deps, "../secret_key", expires=expires, signature=signature)
 
 
 @pytest.mark.parametrize("last", [False, True])
 def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world, last):
-    from backend.services import photos
+    from backend.services.takes import photos
     from tests.world import ANA
 
     job = world.until(rendered(world), "stored")
@@ -234,7 +234,7 @@ def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world, 
 
 def test_a_take_without_a_video_has_no_picture_to_keep(world):
     from backend.domain.errors import NotNow
-    from backend.services import photos
+    from backend.services.takes import photos
     from tests.world import ANA
 
     with pytest.raises(NotNow):

@@ -5,11 +5,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.domain.states import JobEvent
-from backend.services import library
+from backend.domain.take_filter import TakeFilter
 from backend.services.access import LOCAL, Role, Viewer
-from backend.services.sweep import read_words
-from backend.store import finding, gallery, jobs
-from backend.store.gallery import Filter
+from backend.services.gallery import takes as library
+from backend.services.operations.sweep import read_words
+from backend.store.jobs import jobs
+from backend.store.search import pages as search_pages
+from backend.store.search import query
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
 
@@ -27,7 +29,7 @@ def make(studio, prompt, who="ana"):
 
 
 def shown(studio, viewer=LOCAL, **wanted):
-    return [take.job.id for take in library.list_takes(studio.deps, viewer, Filter(**wanted)).items]
+    return [take.job.id for take in library.list_takes(studio.deps, viewer, TakeFilter(**wanted)).items]
 
 
 def test_words_are_found_newest_first_and_an_unfinished_one_as_well(studio, indexed):
@@ -85,7 +87,7 @@ def test_every_combination_gives_what_looking_at_each_row_gives(studio, indexed)
         for owner in (None, "ana", "nobody"):
             for states in groups:
                 for model in (None, MODEL):
-                    wanted = Filter(owner, states, model, None, text)
+                    wanted = TakeFilter(owner, states, model, None, text)
                     assert everything(studio, wanted) == plain(studio, made, wanted), wanted
 
 
@@ -99,7 +101,7 @@ def everything(studio, wanted):
         if cursor is None:
             break
     with studio.deps.store.read() as session:
-        back = gallery.ids_after(session, wanted, than="", limit=200)
+        back = search_pages.ids_after(session, wanted, than="", limit=200)
     assert back == pages[::-1]
     return pages
 
@@ -110,7 +112,7 @@ def plain(studio, made, wanted):
     typed = asked(wanted.text) if wanted.text else None
     with studio.deps.store.read() as session:
         rows = [jobs.get(session, job_id) for job_id in made]
-    return [row.id for row in reversed(rows) if finding.fits(row, wanted, typed)]
+    return [row.id for row in reversed(rows) if query.fits(row, wanted, typed)]
 
 
 def test_a_take_that_changes_is_found_by_its_new_state_at_once(studio, indexed):
@@ -143,6 +145,6 @@ def test_no_typed_text_ever_raises(studio, typed):
 
 
 def test_more_moving_takes_than_are_looked_at_one_by_one(studio):
-    made = [make(studio, f"red {number}") for number in range(finding.FEW + 5)]
+    made = [make(studio, f"red {number}") for number in range(query.FEW + 5)]
     read_words(studio.deps)
     assert shown(studio, text="red", states=["created"]) == made[::-1][: library.PAGE]

@@ -8,9 +8,9 @@ import requests
 
 from backend.domain.errors import NotFound, NotNow
 from backend.domain.states import JobEvent
-from backend.services import decide
 from backend.services.access import Role, Viewer
-from backend.store import jobs
+from backend.services.takes import held_choices
+from backend.store.jobs import jobs
 from tests.world import ADMIN, ANA
 
 
@@ -54,33 +54,33 @@ def test_a_request_with_other_parameters_is_not_taken_for_ours(world):
 def test_a_person_keeps_waiting_and_the_records_are_read_at_once(world):
     job = held(world, marker="proxy=502 never")
     world.look(job)
-    assert decide.keep_waiting(world.deps, ANA, job.id).due_at <= world.deps.clock.now()
+    assert held_choices.keep_waiting(world.deps, ANA, job.id).due_at <= world.deps.clock.now()
 
 
 def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
     job = held(world, marker="proxy=502 times=1")
-    again = decide.send_again(world.deps, ANA, job.id)
+    again = held_choices.send_again(world.deps, ANA, job.id)
     assert again.parent_id == job.id
     assert again.prompt == job.prompt
     assert world.job(job).state == "cancelled"
     with pytest.raises(NotNow):
-        decide.send_again(world.deps, ANA, job.id)
+        held_choices.send_again(world.deps, ANA, job.id)
     world.until(again, "stored")
 
 
 def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(world, monkeypatch):
     """The old one ends with the commit that makes the new one, or there is no new one."""
     job = held(world, marker="proxy=502 never")
-    real = decide.create.create_job
+    real = held_choices.create.create_job
 
     def late(*args, **kwargs):
         with world.deps.store.begin() as session:
             jobs.advance(session, job.id, JobEvent.ACCEPTED, at=world.deps.clock.now(), by="search")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(decide.create, "create_job", late)
+    monkeypatch.setattr(held_choices.create, "create_job", late)
     with pytest.raises(NotNow, match="moved on"):
-        decide.send_again(world.deps, ANA, job.id)
+        held_choices.send_again(world.deps, ANA, job.id)
     assert world.job(job).state == "queued"
     with world.deps.store.read() as session:
         assert jobs.by_form_key(session, ANA.name, f"again:{job.id}") is None
@@ -92,7 +92,7 @@ def test_two_who_send_it_again_at_once_make_one_take(world):
 
     def press() -> None:
         with contextlib.suppress(NotNow):
-            made.append(decide.send_again(world.deps, ANA, job.id).id)
+            made.append(held_choices.send_again(world.deps, ANA, job.id).id)
 
     threads = [threading.Thread(target=press) for _ in range(8)]
     for thread in threads:
@@ -105,13 +105,13 @@ def test_two_who_send_it_again_at_once_make_one_take(world):
 
 def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
     from backend.providers.base import Finished
-    from backend.services import outcome
+    from backend.services.lifecycle import apply_result
 
     job = held(world)
-    decide.send_again(world.deps, ANA, job.id)
+    held_choices.send_again(world.deps, ANA, job.id)
     with world.deps.store.begin() as session:
         now = world.deps.clock.now()
-        outcome.apply(
+        apply_result.apply(
             session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook"
         )
     assert world.job(job).state == "rendered"
@@ -119,19 +119,19 @@ def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
 
 def test_a_person_gives_up(world):
     job = held(world, marker="proxy=502 never")
-    assert decide.give_up(world.deps, ANA, job.id).state == "cancelled"
+    assert held_choices.give_up(world.deps, ANA, job.id).state == "cancelled"
 
 
 def test_only_its_owner_or_an_admin_decides(world):
     job = held(world, marker="proxy=502 never")
-    for choice in (decide.keep_waiting, decide.send_again, decide.give_up):
+    for choice in (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up):
         with pytest.raises(NotFound):
             choice(world.deps, Viewer("ben", Role.CREATOR), job.id)
-    assert decide.give_up(world.deps, ADMIN, job.id).state == "cancelled"
+    assert held_choices.give_up(world.deps, ADMIN, job.id).state == "cancelled"
 
 
 def test_there_is_nothing_to_decide_about_a_take_that_moves(world):
     job = world.ask()
-    for choice in (decide.keep_waiting, decide.send_again, decide.give_up):
+    for choice in (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up):
         with pytest.raises(NotNow):
             choice(world.deps, ANA, job.id)

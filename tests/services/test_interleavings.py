@@ -14,12 +14,18 @@ from backend.domain.errors import ProviderUnanswered, StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.models import Fact, Job
 from backend.providers.base import Listed, Receipt
-from backend.providers.fal_webhook import read_body
-from backend.services import cancel, decide, receive, restored, spend, submit
-from backend.services.claims import Claim, record
-from backend.store import copies, facts, jobs, ledger, tokens, videos
-from backend.store.engine import Store
-from backend.store.rows import insert
+from backend.providers.fal.webhook import read_body
+from backend.services.lifecycle import receive_webhook, submit
+from backend.services.lifecycle.claims import Claim, record
+from backend.services.money import budgets
+from backend.services.operations import after_restore
+from backend.services.takes import cancel, held_choices
+from backend.store.database.engine import Store
+from backend.store.database.schema import copies
+from backend.store.fast.row_insert import insert
+from backend.store.jobs import jobs
+from backend.store.money import ledger
+from backend.store.records import key_values, tokens, videos
 from tests.world import ANA, World
 
 
@@ -56,7 +62,7 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
             assert World(world.deps, world.sim).look(claim.job).state == "held"
             raise StoreUnavailable("the connection was lost", unsure=True) from None
 
-    monkeypatch.setattr("backend.services.insist.FIRST_S", 0.0)
+    monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_S", 0.0)
     monkeypatch.setattr(submit, "record", marked)
     monkeypatch.setattr(world.deps.store, "begin", begin)
     job = world.look(world.ask("A dress [sim:lost-answer never]"))
@@ -71,7 +77,7 @@ def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
         record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         cut_off(world, frozen)
         assert World(world.deps, world.sim).look(job).state == "held"
-        decide.give_up(world.deps, ANA, job.id)
+        held_choices.give_up(world.deps, ANA, job.id)
         submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     now = world.job(job)
     assert (now.state, now.request_id) == ("cancelled", "late-id")
@@ -169,19 +175,19 @@ def test_a_copy_that_another_process_has_settled_is_left_alone(world, monkeypatc
     """Two start on a restored copy; the first serves already while the second still looks."""
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:
-        facts.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
+        key_values.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
     real, new = world.deps.store.begin, []
 
     @contextmanager
     def late(**how):
         monkeypatch.setattr(world.deps.store, "begin", real)
-        restored.settle(world.deps)
+        after_restore.settle(world.deps)
         new.append(world.ask("Asked for after the restore"))
         with real(**how) as session:
             yield session
 
     monkeypatch.setattr(world.deps.store, "begin", late)
-    restored.settle(world.deps)
+    after_restore.settle(world.deps)
     assert world.job(new[0]).state == "created"
 
 
@@ -190,7 +196,7 @@ def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
     job = world.until(world.ask(), "stored")
     with world.deps.store.begin() as session:
         now = jobs.get(session, job.id)
-        jobs.amend(session, now, **spend.settle(session, now, 0.0, at=world.deps.clock.now()))
+        jobs.amend(session, now, **budgets.settle(session, now, 0.0, at=world.deps.clock.now()))
     body = {
         "request_id": job.request_id,
         "gateway_request_id": job.request_id,
@@ -200,7 +206,7 @@ def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
     said = read_body(json.dumps(body).encode())
     with world.deps.store.begin(shared=True) as session:
         late = jobs.glance(session, job.id)
-        verdict = receive._apply(world.deps, session, late, said, job.request_id, by="webhook")
+        verdict = receive_webhook._apply(world.deps, session, late, said, job.request_id, by="webhook")
     assert verdict == "no_effect"
     with world.deps.store.read() as session:
         assert ledger.counted(session, job.id) == 0

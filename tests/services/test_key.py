@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import SettingsError
-from backend.services import doctor, heartbeat
 from backend.services.deps import Deps
+from backend.services.operations import doctor, heartbeat
 from tests.services.client import Studio
 
 HERE, THERE = "host-a:7", "host-b:9"

@@ -8,11 +8,16 @@ from sqlalchemy import text
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.services import library, overview, spend, sweep, tally
+from backend.domain.take_filter import TakeFilter
 from backend.services.access import LOCAL
-from backend.store import counts, gallery, ledger, sums, videos, words, words_postgres, words_sqlite
-from backend.store.gallery import Filter
-from backend.store.migrate import migrate
+from backend.services.gallery import takes as library
+from backend.services.money import budgets
+from backend.services.operations import status, sweep, totals
+from backend.store.database.schema.migrate import migrate
+from backend.store.jobs import counts
+from backend.store.money import ledger, ledger_sums
+from backend.store.records import videos
+from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
 
@@ -45,7 +50,7 @@ def read(studio, ask, *given, **more):
 
 def add_up(studio, most=10_000, at_least=1):
     with studio.deps.store.begin() as session:
-        return sums.add_up(session, at=studio.clock.now(), most=most, at_least=at_least)
+        return ledger_sums.add_up(session, at=studio.clock.now(), most=most, at_least=at_least)
 
 
 @pytest.mark.parametrize("kept", [0, 7, 40, 1000])
@@ -55,13 +60,15 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already(studio, kept)
     some = {"first_day": DAYS[0], "last_day": DAYS[1]}
     for owner in ("ana", "ben"):
         mine = sum(micros for (_, who), micros in come_to.items() if who == owner)
-        assert read(studio, sums.spent, owner=owner, **some) == mine
+        assert read(studio, ledger_sums.spent, owner=owner, **some) == mine
     by_day = [(day, sum(m for (d, _), m in come_to.items() if d == day)) for day in DAYS]
-    assert read(studio, sums.by_day, **some) == by_day
+    assert read(studio, ledger_sums.by_day, **some) == by_day
     total = sum(come_to.values())
-    later = read(studio, sums.spent, first_day=DAYS[0], last_day="2999") - total  # the start's own estimate
-    assert dict(read(studio, sums.by_model, first_day=DAYS[0])) == {MODEL: total + later}
-    assert sum(dict(read(studio, sums.by_owner, first_day=DAYS[0])).values()) == total + later
+    later = (
+        read(studio, ledger_sums.spent, first_day=DAYS[0], last_day="2999") - total
+    )  # the start's own estimate
+    assert dict(read(studio, ledger_sums.by_model, first_day=DAYS[0])) == {MODEL: total + later}
+    assert sum(dict(read(studio, ledger_sums.by_owner, first_day=DAYS[0])).values()) == total + later
 
 
 def test_lines_are_added_up_once_and_not_for_a_few(studio):
@@ -79,21 +86,21 @@ def test_a_line_that_is_committed_late_is_not_forgotten(studio, kind):
         "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
         " VALUES ('x', 'ana', '2025-11-01', 'bill', 1000000, 'billed', now())"
     )
-    before = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    before = read(studio, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
     with studio.deps.store.begin() as late:
         late.connection().execute(line)
         write_lines(studio, 5, seed=1)  # later ids, committed first
         assert add_up(studio) == 0  # it waits rather than count beyond the one that is on its way
-    between = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    between = read(studio, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
     assert add_up(studio) > 10
-    assert read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1]) == between
+    assert read(studio, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1]) == between
     assert between - before >= 1_000_000 - 5 * 500
 
 
 def test_control_without_the_wait_a_late_line_is_lost(studio, kind, monkeypatch):
     if kind == "sqlite":
         pytest.skip("a file has one writer at a time")
-    monkeypatch.setattr(sums, "_all_written", lambda session: True)
+    monkeypatch.setattr(ledger_sums, "_all_written", lambda session: True)
     with pytest.raises(AssertionError):
         test_a_line_that_is_committed_late_is_not_forgotten(studio, kind)
 
@@ -101,14 +108,14 @@ def test_control_without_the_wait_a_late_line_is_lost(studio, kind, monkeypatch)
 def test_budgets_hold_while_sums_are_being_kept(studio, monkeypatch):
     """Whoever decides by a sum never sees it between the fact that moved on and the rows that did not."""
     write_lines(studio, 400)
-    right = read(studio, sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    right = read(studio, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
     seen, done = set(), threading.Event()
 
     def decide():
         while not done.is_set():
             with studio.deps.store.begin() as session:
-                sums.serialise(session, sums.GUARD)
-                seen.add(sums.spent(session, first_day=DAYS[0], last_day=DAYS[1]))
+                ledger_sums.serialise(session, ledger_sums.GUARD)
+                seen.add(ledger_sums.spent(session, first_day=DAYS[0], last_day=DAYS[1]))
 
     thread = threading.Thread(target=decide)
     thread.start()
@@ -120,24 +127,24 @@ def test_budgets_hold_while_sums_are_being_kept(studio, monkeypatch):
 
 
 def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(studio, monkeypatch):
-    monkeypatch.setattr(tally, "EXACT", 2)
+    monkeypatch.setattr(totals, "EXACT", 2)
     made = [studio.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(5)]
     for number, job_id in enumerate(made[:3]):
         studio.move(job_id, *ACCEPTED)
         studio.stored(job_id, b"%d" % number * 10)
-    assert overview.numbers(studio.deps).videos == 3
-    tally.keep(studio.deps)
-    studio.clock.pass_s(tally.SETTLED.total_seconds() + 61)
-    tally.keep(studio.deps)
+    assert status.numbers(studio.deps).videos == 3
+    totals.keep(studio.deps)
+    studio.clock.pass_s(totals.SETTLED.total_seconds() + 61)
+    totals.keep(studio.deps)
     studio.move(made[3], *ACCEPTED)
     studio.stored(made[3], b"x" * 10)
-    seen = overview.numbers(studio.deps)
+    seen = status.numbers(studio.deps)
     assert (seen.videos, seen.videos_bytes) == (4, 40)
     assert seen.jobs["created"] == 1
     assert seen.jobs["stored"] == 3  # more than are counted one by one: as they were at the last count
-    studio.clock.pass_s(tally.STATES_EVERY.total_seconds() + 61)
-    tally.keep(studio.deps)
-    assert overview.numbers(studio.deps).jobs["stored"] == 4
+    studio.clock.pass_s(totals.STATES_EVERY.total_seconds() + 61)
+    totals.keep(studio.deps)
+    assert status.numbers(studio.deps).jobs["stored"] == 4
     assert read(studio, videos.count, after="", before="~", limit=2)[0] == 2
 
 
@@ -172,7 +179,7 @@ def test_the_walk_over_many_files_has_its_own_pace(studio, monkeypatch):
 
 
 def find(studio, typed, **more):
-    page = library.list_takes(studio.deps, LOCAL, Filter(text=typed, **more))
+    page = library.list_takes(studio.deps, LOCAL, TakeFilter(text=typed, **more))
     return [take.job.id for take in page.items]
 
 
@@ -197,7 +204,7 @@ def test_control_a_state_that_nobody_notes_is_not_found(studio, kind):
 
 def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(studio, monkeypatch):
     studio.started()
-    for dialect in (words_sqlite, words_postgres):
+    for dialect in (text_index_sqlite, text_index_postgres):
         monkeypatch.setattr(dialect, "put", lambda *given: None)
     sweep.read_words(studio.deps)
     assert find(studio, "dress") == []
@@ -205,9 +212,9 @@ def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(studi
 
 def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(studio, monkeypatch):
     made = [studio.started(wish={**WISH, "prompt": f"A dress {number}"}) for number in range(6)]
-    monkeypatch.setattr(words, "BATCH", 2)
+    monkeypatch.setattr(text_index, "BATCH", 2)
     with pytest.raises(StoreUnavailable):
-        words.read_all(studio.deps.store, told=_stop)
+        text_index.read_all(studio.deps.store, told=_stop)
     assert find(studio, "dress") == made[::-1]
     migrate(studio.deps.store)
     sweep.read_words(studio.deps)
@@ -220,7 +227,7 @@ def test_an_unfinished_word_may_miss_twenty_letters_and_stands_for_the_shortest(
     sweep.read_words(studio.deps)
     assert find(studio, "lan") == [made[20]]
     assert find(studio, "lant") == [made[21], made[20]]
-    monkeypatch.setattr(words, "ENDINGS", 1)
+    monkeypatch.setattr(text_index, "ENDINGS", 1)
     assert find(studio, "lant") == [made[20]]
 
 
@@ -240,19 +247,19 @@ def test_stretches_of_time_find_what_the_whole_index_finds(studio, kind, monkeyp
         made.append((studio.started(wish={**WISH, "prompt": f"{said} thing"}), said))
         studio.clock.pass_s(3600 * 5)  # the stretches are hours and days long
     sweep.read_words(studio.deps)
-    monkeypatch.setattr(words_postgres, "WALK", 0)
-    monkeypatch.setattr(words_postgres, "WALK_LEAST", walk)
+    monkeypatch.setattr(text_index_postgres, "WALK", 0)
+    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", walk)
     right = [job_id for job_id, said in reversed(made) if set(typed.split()) <= set(said.split())]
     assert find(studio, typed) == right
     asked = []
-    whole = words_postgres._Search.ask
+    whole = text_index_postgres._Search.ask
 
     def ask(self, after, before, *, within=()):
         asked.append(bool(within))
         return whole(self, after, before, within=within)
 
-    monkeypatch.setattr(words_postgres._Search, "ask", ask)
-    page = library.list_takes(studio.deps, LOCAL, Filter(text=typed), limit=1)
+    monkeypatch.setattr(text_index_postgres._Search, "ask", ask)
+    page = library.list_takes(studio.deps, LOCAL, TakeFilter(text=typed), limit=1)
     assert [take.job.id for take in page.items] == right[:1]
     assert find(studio, typed) == right
     assert set(asked) == {True, False} or typed == "common"
@@ -272,34 +279,34 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(studio, monkeyp
         studio.move(job_id, JobEvent.SUBMIT_BEGUN, *ended)
         if job_id == made[15][0]:
             sweep.read_words(studio.deps)
-    monkeypatch.setattr(words_postgres, "WALK", 0)
-    monkeypatch.setattr(words_postgres, "WALK_LEAST", walk)
+    monkeypatch.setattr(text_index_postgres, "WALK", 0)
+    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", walk)
     fit = [job_id for number, (job_id, state) in enumerate(made[:20]) if number % 3 and state in states][::-1]
     assert find(studio, "dress", states=states) == fit
-    wanted = Filter(text="dress", states=states)
+    wanted = TakeFilter(text="dress", states=states)
     for most in (1, 2, 5):
         assert read(studio, _ids, wanted, most, before=fit[2]) == fit[3 : 3 + most]
-        assert read(studio, gallery.ids_after, wanted, than=fit[-3], limit=most) == fit[:-3][::-1][:most]
+        assert read(studio, pages.ids_after, wanted, than=fit[-3], limit=most) == fit[:-3][::-1][:most]
 
 
 def test_of_several_rare_states_none_is_passed_over_for_an_older_take(studio, monkeypatch):
     """The look at rows ends before it comes to ana's failed take, and would see her older, held one."""
-    monkeypatch.setattr(words_postgres, "WALK", 0)
-    monkeypatch.setattr(words_postgres, "WALK_LEAST", 2)
-    monkeypatch.setattr(words_postgres, "FARTHER", 1)
+    monkeypatch.setattr(text_index_postgres, "WALK", 0)
+    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", 2)
+    monkeypatch.setattr(text_index_postgres, "FARTHER", 1)
     held = studio.started(who="ana")
     studio.move(held, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     failed = [studio.started(who=who) for who in ("ana", "ben", "ben", "ben")]
     for job_id in failed:
         studio.move(job_id, JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED)
     sweep.read_words(studio.deps)
-    wanted = Filter(owner="ana", states=["held", "failed"])
+    wanted = TakeFilter(owner="ana", states=["held", "failed"])
     assert read(studio, _ids, wanted, 1, before=None) == [failed[0]]
     assert read(studio, _ids, wanted, 2, before=None) == [failed[0], held]
 
 
 def _ids(session, wanted, limit, *, before):
-    return [job.id for job, _ in gallery.page(session, wanted, limit=limit, before=before)]
+    return [job.id for job, _ in pages.page(session, wanted, limit=limit, before=before)]
 
 
 def test_one_persons_words_are_no_others(studio):
@@ -316,4 +323,4 @@ def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(studio):
     studio.move(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     assert read(studio, ledger.at_risk)[0] == read(studio, ledger.at_risk, "ana")[0] == 1
     assert read(studio, ledger.at_risk, "ben")[0] == 0
-    assert spend.overview(studio.deps, "ana").held == 1
+    assert budgets.overview(studio.deps, "ana").held == 1

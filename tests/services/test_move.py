@@ -16,11 +16,13 @@ import pytest
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import SettingsError, StorageDown, StorageFull, StorageMisconfigured
-from backend.media.local import LocalStorage
-from backend.services import move, places, sweep
-from backend.services.move import move_storage
+from backend.media.storage.local import LocalStorage
+from backend.services.operations import sweep
+from backend.services.storage import migrate as storage_migration
+from backend.services.storage import relocatable
+from backend.services.storage.migrate import move_storage
 from backend.settings import load
-from backend.store.migrate import migrate
+from backend.store.database.schema.migrate import migrate
 from tests import bucket
 
 ROOT = Path(__file__).parents[2]
@@ -191,14 +193,14 @@ def test_there_and_back_with_settings_that_still_name_the_first_place(made: list
 
     move_storage(deps, target, folder, told=quiet)
 
-    assert places.PlacedStorage.places(deps.storage, fresh=True).current == folder
+    assert relocatable.PlacedStorage.places(deps.storage, fresh=True).current == folder
     root = Path(folder.removeprefix("file://"))
     assert all((root / key).is_file() for key in keys)
     move_storage(deps, folder, f"{target}/second", told=quiet)
-    assert places.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
+    assert relocatable.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
 
 
-class Interleaved(places.PlacedStorage):
+class Interleaved(relocatable.PlacedStorage):
     """Whoever looks is met, when the answer is in, by a thread that began to look earlier and was slow."""
 
     slow: threading.Thread | None = None
@@ -218,7 +220,7 @@ class Interleaved(places.PlacedStorage):
         """Have a thread look; it has its answer, and goes on only when another one has its own."""
         self.go, has_read, read = threading.Event(), threading.Event(), self._read
 
-        def slowly() -> places.Places:
+        def slowly() -> relocatable.Places:
             seen = read()
             if threading.current_thread() is self.slow:
                 has_read.set()
@@ -241,7 +243,7 @@ def test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(
     storage.begin_slowly()
     move_storage(mover, settings.storage, f"s3://{name}", told=quiet)
 
-    assert storage.places(fresh=True) == places.Places(f"s3://{name}")
+    assert storage.places(fresh=True) == relocatable.Places(f"s3://{name}")
 
 
 def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name: str) -> None:
@@ -249,9 +251,9 @@ def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name:
     usual, key = deps.settings.storage, put(deps, b"one")
     move_storage(deps, usual, f"s3://{name}", told=quiet)
 
-    places.forget(deps)  # as the command `restore` does, when it has put files into the usual place
+    relocatable.forget(deps)  # as the command `restore` does, when it has put files into the usual place
 
-    assert places.PlacedStorage.places(other.storage, fresh=True).current == usual
+    assert relocatable.PlacedStorage.places(other.storage, fresh=True).current == usual
     assert content_of(other, key) == b"one"
 
 
@@ -283,10 +285,10 @@ def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
 def test_control_without_the_second_look_a_slept_through_file_would_be_left_behind(
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(self: places.PlacedStorage, part: Path, key: str) -> None:
+    def careless(self: relocatable.PlacedStorage, part: Path, key: str) -> None:
         self._at(self.places(fresh=True).current).place(part, key)
 
-    monkeypatch.setattr(places.PlacedStorage, "place", careless)
+    monkeypatch.setattr(relocatable.PlacedStorage, "place", careless)
     with pytest.raises(AssertionError):
         test_a_worker_that_slept_through_the_move_brings_its_file_along(made, name, monkeypatch)
 
@@ -294,13 +296,13 @@ def test_control_without_the_second_look_a_slept_through_file_would_be_left_behi
 def test_control_a_look_answered_with_what_was_seen_last_would_be_caught(
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = places.PlacedStorage.places
+    look = relocatable.PlacedStorage.places
 
-    def last_seen(self: places.PlacedStorage, *, fresh: bool = False) -> places.Places:
+    def last_seen(self: relocatable.PlacedStorage, *, fresh: bool = False) -> relocatable.Places:
         look(self, fresh=fresh)
         return self._seen
 
-    monkeypatch.setattr(places.PlacedStorage, "places", last_seen)
+    monkeypatch.setattr(relocatable.PlacedStorage, "places", last_seen)
     with pytest.raises(AssertionError):
         test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made, name)
 
@@ -319,7 +321,7 @@ def test_control_a_move_that_compares_nothing_would_be_caught(
         target.place(part, key)
         return len(content)
 
-    monkeypatch.setattr(move, "carry", sizes_alone)
+    monkeypatch.setattr(storage_migration, "carry", sizes_alone)
     with pytest.raises(AssertionError):
         test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, name)
 
@@ -360,7 +362,7 @@ def test_of_two_moves_that_begin_at_the_same_moment_one_is_refused(
     with pytest.raises(SettingsError, match="has just begun"):
         move_storage(first, here, f"file://{tmp_path}/new", told=quiet)
 
-    assert places.PlacedStorage.places(first.storage, fresh=True).current == f"s3://{name}"
+    assert relocatable.PlacedStorage.places(first.storage, fresh=True).current == f"s3://{name}"
     assert content_of(first, key) == b"film"
 
 
@@ -378,7 +380,7 @@ def test_a_run_whose_move_was_ended_by_another_run_undoes_nothing(made: list[Any
     with pytest.raises(SettingsError, match="was ended meanwhile"):
         move_storage(first, here, there, told=other_run)
 
-    assert places.PlacedStorage.places(first.storage, fresh=True) == places.Places(f"{there}-2")
+    assert relocatable.PlacedStorage.places(first.storage, fresh=True) == relocatable.Places(f"{there}-2")
 
 
 class Forgetful(LocalStorage):
@@ -420,7 +422,7 @@ def test_what_stayed_behind_is_told_of_again_by_the_run_that_ends_the_move(
         (root / key).write_bytes(b"ALTERED")
     # One lies at the new place already, of the same size: only reading it shows that it is altered, too.
     bucket.server().client().put_object(Bucket=name, Key=keys[1], Body=b"ALTERED")
-    monkeypatch.setattr(move, "BATCH", 2)
+    monkeypatch.setattr(storage_migration, "BATCH", 2)
 
     class Cut(Exception):
         """The command is killed."""

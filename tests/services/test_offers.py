@@ -11,10 +11,11 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import CatalogUnread, Interrupted, InvalidRequest, NotAllowed
-from backend.providers import fal_pages
-from backend.services import library, offers, refreshes
+from backend.providers.fal import listing_pages
+from backend.services.catalogue import live_catalogue, refresh_schedule
+from backend.services.catalogue.refresh_schedule import Going
 from backend.services.deps import Deps
-from backend.services.refreshes import Going
+from backend.services.gallery import takes as gallery
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
 from tests.signing import Hands
@@ -26,8 +27,8 @@ def fault(sim: Simulator, *names: str, match: str | None = None, times: int | No
     assert requests.post(f"{sim.url}/sim/faults", json=body, timeout=10).status_code == 201
 
 
-def refresh(deps: Deps) -> offers.Refreshed:
-    return refreshes.refresh_now(deps, told=lambda line: None)
+def refresh(deps: Deps) -> live_catalogue.Refreshed:
+    return refresh_schedule.refresh_now(deps, told=lambda line: None)
 
 
 def ids(deps: Deps) -> set[str]:
@@ -49,7 +50,7 @@ def test_what_fal_lists_is_offered_with_its_schemas_and_prices(deps, sim):
     seed = {model.id: model for model in deps.catalog.search(provider="fal")}
     told: list[str] = []
 
-    brought = refreshes.refresh_now(deps, told=told.append)
+    brought = refresh_schedule.refresh_now(deps, told=told.append)
 
     assert brought.endpoints == len(sim.offer.entries) == len(ids(deps))
     assert {m.id: (m.schema, m.price) for m in deps.catalog.search(provider="fal")} == {
@@ -72,18 +73,18 @@ def test_the_simulator_lists_differently_shaped_models_with_references(sim):
 @pytest.mark.parametrize("name", ["catalog-http=500", "catalog-http=429", "catalog-garbage"])
 def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     refresh(deps)
-    before, at = {model.id: model for model in deps.catalog.search()}, offers.refreshed_at(deps)
+    before, at = {model.id: model for model in deps.catalog.search()}, live_catalogue.refreshed_at(deps)
     sim.offer.entries |= {
         f"new/m{n}": {**sim.offer.entries[MODEL], "endpoint_id": f"new/m{n}"} for n in range(60)
     }
-    fault(sim, name, match=match, times=1 + fal_pages.AGAIN)
+    fault(sim, name, match=match, times=1 + listing_pages.AGAIN)
 
     with pytest.raises(CatalogUnread):
         refresh(deps)
 
     assert {model.id: model for model in another(deps).catalog.search()} == before
-    assert offers.refreshed_at(deps) == at
-    assert refreshes.last_refresh(deps).going == Going.FAILED
+    assert live_catalogue.refreshed_at(deps) == at
+    assert refresh_schedule.last_refresh(deps).going == Going.FAILED
     requests.delete(f"{sim.url}/sim/faults", timeout=5)
     assert refresh(deps).endpoints == len(sim.offer.entries)
 
@@ -114,7 +115,7 @@ def test_nobody_there_leaves_the_catalogue_that_came_with_the_program(deps):
         refresh(nowhere)
 
     assert ids(nowhere) == before
-    assert offers.refreshed_at(nowhere) is None
+    assert live_catalogue.refreshed_at(nowhere) is None
 
 
 def test_a_retired_endpoint_cannot_be_started_and_its_old_take_goes_on(world, deps, sim):
@@ -126,11 +127,11 @@ def test_a_retired_endpoint_cannot_be_started_and_its_old_take_goes_on(world, de
 
     with pytest.raises(InvalidRequest) as refused:
         world.ask()
-    assert refused.value.fields == {"model": f"can't be used: {offers.GONE}"}
+    assert refused.value.fields == {"model": f"can't be used: {live_catalogue.GONE}"}
     assert deps.catalog.get(MODEL).title
     assert world.until(job, "stored").video_id
     refresh(deps)
-    assert deps.catalog.get(MODEL).reason == offers.GONE
+    assert deps.catalog.get(MODEL).reason == live_catalogue.GONE
 
 
 def test_an_endpoint_that_comes_back_can_be_started_again(world, deps, sim):
@@ -151,7 +152,7 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known(worl
 
     refresh(deps)
 
-    assert deps.catalog.get(MODEL).reason == offers.GONE
+    assert deps.catalog.get(MODEL).reason == live_catalogue.GONE
     assert unused not in ids(deps)
 
 
@@ -166,13 +167,13 @@ def test_a_deprecated_model_is_listed_and_cannot_be_started(world, deps, sim):
 
 def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
     name = "fal-ai/wan/v2.7/text-to-video"
-    note, usual = deps.catalog.get(name).price_note, library.usual_s(deps, name)
+    note, usual = deps.catalog.get(name).price_note, gallery.usual_s(deps, name)
     del sim.offer.entries[name]["typical_s"]
 
     refresh(deps)
 
     assert deps.catalog.get(name).price_note == note
-    assert library.usual_s(deps, name) == usual
+    assert gallery.usual_s(deps, name) == usual
 
 
 # -- other processes --------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
     reader = another(deps, clock)
     before = ids(reader)
     loading, go_on = threading.Event(), threading.Event()
-    read = offers.offers.all_of
+    read = live_catalogue.offers.all_of
 
     def slow(session: Any) -> Any:
         if threading.current_thread().name == "catalogue":
@@ -198,7 +199,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
             assert go_on.wait(20)
         return read(session)
 
-    monkeypatch.setattr(offers.offers, "all_of", slow)
+    monkeypatch.setattr(live_catalogue.offers, "all_of", slow)
     shorten(sim, MODEL)
     refresh(deps)
     clock.at += timedelta(seconds=2)
@@ -212,9 +213,9 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
 
 def test_a_model_that_another_version_stored_is_still_read(deps):
     model = deps.catalog.get(MODEL)
-    data = {**offers._data(model), "a_field_of_tomorrow": 1}
+    data = {**live_catalogue._data(model), "a_field_of_tomorrow": 1}
 
-    assert offers._model(data) == model
+    assert live_catalogue._model(data) == model
 
 
 # -- when -------------------------------------------------------------------------------------
@@ -234,7 +235,7 @@ def asked(sim: Simulator) -> int:
 @pytest.fixture(autouse=True)
 def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two questions; how long they are is told by the tests of the reading itself."""
-    monkeypatch.setattr(fal_pages, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -254,30 +255,32 @@ def test_a_worker_refreshes_once_a_day_by_itself(hands, sim):
     deps, clock = hands
     for hours in (0, 1, 20, 2.9):
         clock.at += timedelta(hours=hours)
-        refreshes.refresh_when_due(deps, by_itself=True)
+        refresh_schedule.refresh_when_due(deps, by_itself=True)
     assert asked(sim) == 1
     clock.at += timedelta(hours=0.2)
-    refreshes.refresh_when_due(deps, by_itself=True)
+    refresh_schedule.refresh_when_due(deps, by_itself=True)
     assert asked(sim) == 2
 
 
 def test_after_a_failure_it_is_tried_again_in_an_hour(hands, sim):
     deps, clock = hands
-    fault(sim, "catalog-http=503", match="image-to-video", times=1 + fal_pages.AGAIN)
+    fault(sim, "catalog-http=503", match="image-to-video", times=1 + listing_pages.AGAIN)
     for minutes in (0, 30, 29):
         clock.at += timedelta(minutes=minutes)
-        refreshes.refresh_when_due(deps, by_itself=True)
-    assert (asked(sim), refreshes.last_refresh(deps).going) == (1, Going.FAILED)
-    assert "503" in refreshes.last_refresh(deps).says
+        refresh_schedule.refresh_when_due(deps, by_itself=True)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (1, Going.FAILED)
+    assert "503" in refresh_schedule.last_refresh(deps).says
     clock.at += timedelta(minutes=2)
-    refreshes.refresh_when_due(deps, by_itself=True)
-    assert (asked(sim), refreshes.last_refresh(deps).going) == (2, Going.DONE)
+    refresh_schedule.refresh_when_due(deps, by_itself=True)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (2, Going.DONE)
 
 
 def test_two_workers_refresh_once(deps, sim):
     fault(sim, "catalog-stall=0.3", times=3)
     workers = [
-        threading.Thread(target=refreshes.refresh_when_due, args=(another(deps),), kwargs={"by_itself": True})
+        threading.Thread(
+            target=refresh_schedule.refresh_when_due, args=(another(deps),), kwargs={"by_itself": True}
+        )
         for _ in range(2)
     ]
     for worker in workers:
@@ -289,30 +292,30 @@ def test_two_workers_refresh_once(deps, sim):
 
 def test_a_wish_is_seen_by_a_worker_that_would_not_refresh_by_itself(hands, sim):
     deps, _ = hands
-    refreshes.refresh_when_due(deps, by_itself=False)
+    refresh_schedule.refresh_when_due(deps, by_itself=False)
     assert asked(sim) == 0
 
-    refreshes.wish_refresh(deps, ADMIN)
-    refreshes.wish_refresh(deps, ADMIN)
-    assert refreshes.last_refresh(deps).under_way
-    refreshes.refresh_when_due(deps, by_itself=False)
-    refreshes.refresh_when_due(deps, by_itself=False)
+    refresh_schedule.wish_refresh(deps, ADMIN)
+    refresh_schedule.wish_refresh(deps, ADMIN)
+    assert refresh_schedule.last_refresh(deps).under_way
+    refresh_schedule.refresh_when_due(deps, by_itself=False)
+    refresh_schedule.refresh_when_due(deps, by_itself=False)
 
-    assert (asked(sim), refreshes.last_refresh(deps).going) == (1, Going.DONE)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (1, Going.DONE)
 
 
 def test_only_an_admin_may_wish_for_a_refresh(deps):
     with pytest.raises(NotAllowed):
-        refreshes.wish_refresh(deps, ANA)
+        refresh_schedule.wish_refresh(deps, ANA)
 
 
 def test_in_demo_mode_it_is_refreshed_on_a_wish_alone(deps, sim):
     demo = replace(deps, settings=deps.settings.model_copy(update={"fal_key": SecretStr(DEMO_KEY)}))
     assert demo.settings.demo
-    refreshes.refresh_when_due(demo, by_itself=True)
+    refresh_schedule.refresh_when_due(demo, by_itself=True)
     assert asked(sim) == 0
-    refreshes.wish_refresh(demo, ADMIN)
-    refreshes.refresh_when_due(demo, by_itself=True)
+    refresh_schedule.wish_refresh(demo, ADMIN)
+    refresh_schedule.refresh_when_due(demo, by_itself=True)
     assert asked(sim) == 1
 
 
@@ -321,26 +324,28 @@ def test_a_worker_that_stops_leaves_the_refresh_to_the_next_one(hands, sim):
     deps.stopping.set()
     with pytest.raises(Interrupted):
         refresh(deps)
-    assert refreshes.last_refresh(deps).going == Going.WANTED
+    assert refresh_schedule.last_refresh(deps).going == Going.WANTED
     deps.stopping.clear()
-    refreshes.refresh_when_due(deps, by_itself=False)
-    assert refreshes.last_refresh(deps).going == Going.DONE
+    refresh_schedule.refresh_when_due(deps, by_itself=False)
+    assert refresh_schedule.last_refresh(deps).going == Going.DONE
 
 
 def test_a_refresh_whose_worker_was_killed_is_over_after_a_silence(hands, sim):
     deps, clock = hands
-    refreshes._note(deps, Going.RUNNING, "prices: 50 of 1,500")
-    assert refreshes.last_refresh(deps).under_way
+    refresh_schedule._note(deps, Going.RUNNING, "prices: 50 of 1,500")
+    assert refresh_schedule.last_refresh(deps).under_way
     clock.at += timedelta(minutes=3)
-    assert refreshes.last_refresh(deps).going == Going.FAILED
-    refreshes.wish_refresh(deps, ADMIN)
-    refreshes.refresh_when_due(deps, by_itself=False)
-    assert refreshes.last_refresh(deps).going == Going.DONE
+    assert refresh_schedule.last_refresh(deps).going == Going.FAILED
+    refresh_schedule.wish_refresh(deps, ADMIN)
+    refresh_schedule.refresh_when_due(deps, by_itself=False)
+    assert refresh_schedule.last_refresh(deps).going == Going.DONE
 
 
 def test_how_far_it_is_can_be_read_meanwhile(deps, sim):
     lines = []
-    refreshes.refresh_now(deps, told=lambda line: lines.append((line, refreshes.last_refresh(deps))))
+    refresh_schedule.refresh_now(
+        deps, told=lambda line: lines.append((line, refresh_schedule.last_refresh(deps)))
+    )
 
     assert all(standing.says == line and standing.under_way for line, standing in lines)
     assert len(lines) > 4

@@ -8,9 +8,11 @@ from PIL import Image
 
 from backend.domain.errors import InvalidRequest
 from backend.providers.base import Listed, Ref
-from backend.services import create, offers, photos, presets, search, wish
 from backend.services.access import Role, Viewer
-from backend.store import uploads
+from backend.services.catalogue import live_catalogue
+from backend.services.lifecycle import reconcile
+from backend.services.takes import create, photos, presets, request
+from backend.store.records import uploads
 from backend.web.api import model_json, take_json
 from tests.world import ANA
 
@@ -73,7 +75,7 @@ def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
 
 def test_what_is_known_of_the_photos_survives_a_refresh(world):
     before = world.deps.catalog.get(LIMITED).photo_limits
-    offers.refresh(world.deps, told=lambda line: None)
+    live_catalogue.refresh(world.deps, told=lambda line: None)
     model = world.deps.catalog.get(LIMITED)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
@@ -101,8 +103,8 @@ def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_ho
 def test_a_list_may_hold_links_and_uploads_side_by_side(world):
     link = f"{world.sim.url}/nowhere.jpg"
     given = {"model": SEVERAL, "prompt": "They meet", "images": {"image_urls": [photo(world), link]}}
-    checked = wish.check(world.deps, ANA, given)
-    assert checked.shown_payload()["image_urls"] == [wish.PHOTO_TO_COME, link]
+    checked = request.check(world.deps, ANA, given)
+    assert checked.shown_payload()["image_urls"] == [request.PHOTO_TO_COME, link]
     world.look(create.create_job(world.deps, ANA, given))
     (post,) = world.ledger()["posts"]
     assert post["input"]["image_urls"][1] == link
@@ -159,9 +161,9 @@ def test_a_record_with_another_photo_in_the_list_is_not_this_take(world):
         given = {**post["input"], "image_urls": links}
         return Listed(request_id="r", sent_at=job.submitted_at, input=given)
 
-    assert search.matches(job, record([first, second]))
+    assert reconcile.matches(job, record([first, second]))
     for others in ([second, first], [first], [first, second, second], first, None):
-        assert not search.matches(job, record(others)), others
+        assert not reconcile.matches(job, record(others)), others
 
 
 def test_a_preset_keeps_the_list_and_leaves_it_out_for_who_may_not_use_it(world):

@@ -55,7 +55,7 @@ def test_a_provider_in_trouble_is_asked_again_and_the_take_shows_no_failure(worl
 def test_a_request_that_the_provider_forgot_is_held_after_several_answers_in_a_row_not_failed(world):
     job = world.look(world.ask("[sim:stuck never]"))
     with world.deps.store.begin() as session:
-        from backend.store import jobs
+        from backend.store.jobs import jobs
 
         gone = f"{world.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
         jobs.wake(session, job.id, at=world.deps.clock.now(), status_url=f"{gone}/status", response_url=gone)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
-from backend.services import photos, presets
 from backend.services.access import Role, Viewer
+from backend.services.takes import photos, presets
 from tests.world import ADMIN, ANA, MODEL
 
 BEN = Viewer("ben", Role.CREATOR)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import StorageDown
-from backend.services import preview
+from backend.services.lifecycle import preview
 from tests.world import World
 
 

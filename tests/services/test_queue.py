@@ -11,11 +11,13 @@ from sqlalchemy import text
 
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.services import workload
-from backend.services.claims import Claims
-from backend.store import jobs, queue, queue_schema
-from backend.store.duty import Duty
-from backend.store.migrate import migrate
+from backend.services.lifecycle.claims import Claims
+from backend.services.operations import backlog
+from backend.store.database.schema.migrate import migrate
+from backend.store.jobs import jobs
+from backend.store.queue import schema
+from backend.store.queue import tasks as queue_tasks
+from backend.store.queue.leader_lock import Duty
 from backend.work import distributed
 from tests.world import World, eventually
 
@@ -100,7 +102,9 @@ def test_each_kind_of_work_has_its_queue(world):
         asked.id: "poll",
         home.id: "fetch",
     }
-    assert {kind.name: kind.waiting for kind in workload.kinds(world.deps)} == dict.fromkeys(queue.KINDS, 1)
+    assert {kind.name: kind.waiting for kind in backlog.kinds(world.deps)} == dict.fromkeys(
+        queue_tasks.KINDS, 1
+    )
 
 
 def test_a_wake_while_the_job_is_in_hand_is_not_lost(world):
@@ -148,8 +152,8 @@ def test_a_task_whose_worker_died_is_forgotten_and_its_job_put_in_again(world):
     sql(world, "UPDATE procrastinate_jobs SET status = 'doing'")
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:
-        assert queue.forget_stalled(session, now=now) == 0  # it may have begun just now
-        assert queue.forget_stalled(session, now=now + 2 * queue.STALLED_AFTER) == 1
+        assert queue_tasks.forget_stalled(session, now=now) == 0  # it may have begun just now
+        assert queue_tasks.forget_stalled(session, now=now + 2 * queue_tasks.STALLED_AFTER) == 1
     assert put_missing(world) == 1
     assert tasks(world) == [("submit", job.id)]
 
@@ -158,9 +162,9 @@ def test_a_long_look_keeps_its_task(world):
     job = world.ask()
     sql(world, "UPDATE procrastinate_jobs SET status = 'doing'")
     sql(world, "UPDATE job SET claimed_by = 'somebody', claimed_until = now() + interval '1 day'")
-    later = world.deps.clock.now() + 2 * queue.STALLED_AFTER
+    later = world.deps.clock.now() + 2 * queue_tasks.STALLED_AFTER
     with world.deps.store.begin() as session:
-        assert queue.forget_stalled(session, now=later) == 0
+        assert queue_tasks.forget_stalled(session, now=later) == 0
     assert world.job(job).claimed_by == "somebody"
 
 
@@ -200,7 +204,7 @@ def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeyp
 
 def test_migrating_notes_the_version_of_the_queues_schema_and_does_nothing_twice(world):
     with world.deps.store.read() as session:
-        assert queue_schema.at(session.connection()) == queue_schema.wanted()
+        assert schema.at(session.connection()) == schema.wanted()
     world.ask()
     migrate(world.deps.store)
     assert len(tasks(world)) == 1
@@ -219,15 +223,15 @@ def make_the_queue_as_of(world, version):
             for (name,) in connection.execute(text(f"{query} LIKE 'procrastinate%'")).all():
                 connection.execute(text(f"DROP {what} IF EXISTS {name} CASCADE"))
     for file in sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql")):
-        if queue_schema._parts(file.name) <= queue_schema._parts(version):
+        if schema._parts(file.name) <= schema._parts(version):
             with world.deps.store.begin() as session:
-                queue_schema._run(session.connection(), file.read_text())
+                schema._run(session.connection(), file.read_text())
     note_version(world, version)
 
 
 def note_version(world, version):
     with world.deps.store.begin() as session:
-        queue_schema.note(session.connection(), version)
+        schema.note(session.connection(), version)
 
 
 def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):
@@ -236,7 +240,7 @@ def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):
     assert not sql(world, newer)
     migrate(world.deps.store)
     with world.deps.store.read() as session:
-        assert queue_schema.at(session.connection()) == queue_schema.wanted()
+        assert schema.at(session.connection()) == schema.wanted()
     assert sql(world, newer)
     assert tasks(world) == []
     job = world.ask()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from backend.domain.errors import Outrun
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.services.claims import Claims, record
-from backend.store import jobs
+from backend.services.lifecycle.claims import Claims, record
+from backend.store.jobs import jobs
 from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
 from tests.signing import signed

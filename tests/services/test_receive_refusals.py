@@ -8,7 +8,7 @@ import json
 import pytest
 
 from backend.domain.errors import StoreUnavailable
-from backend.providers.fal_webhook import token_of
+from backend.providers.fal.webhook import token_of
 from tests.services.receiving import MIB, SECRET, Post, ok, verdict
 from tests.signing import SECOND_KEY, signed
 

@@ -10,12 +10,13 @@ from werkzeug.test import TestResponse
 from backend.domain.errors import NotAllowed, NotFound, NotNow
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.providers.fal_keys import FalKeys
-from backend.providers.fal_webhook import token_of
-from backend.services import receive
+from backend.providers.fal.signing_keys import FalKeys
+from backend.providers.fal.webhook import token_of
 from backend.services.access import Role, Viewer
-from backend.store import jobs, postgres, sqlite
-from backend.store.engine import Store
+from backend.services.lifecycle import receive_webhook
+from backend.store.database import postgres, sqlite
+from backend.store.database.engine import Store
+from backend.store.jobs import jobs
 from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, Post, body_of, failed, ok, verdict
 from tests.signing import SECOND_KEY, jwks, public, signed
 from tests.world import ADMIN, ANA
@@ -232,12 +233,12 @@ def test_a_replay_has_the_effect_once(post):
     post.deliver(job, body_of(job.request_id, status="OK", payload=None, payload_error="x"))
     (kept,) = post.kept()
 
-    assert receive.replay(post.deps, ADMIN, kept.id) == "running"
+    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "running"
     post.move(job, JobEvent.FINISHED)
     post.move(job, JobEvent.SAVED)
     stored = post.now(job)
 
-    assert [receive.replay(post.deps, ADMIN, kept.id) for _ in range(2)] == ["stored", "stored"]
+    assert [receive_webhook.replay(post.deps, ADMIN, kept.id) for _ in range(2)] == ["stored", "stored"]
     assert post.now(job) == stored
     assert post.kept()[0].replays == 3
 
@@ -250,12 +251,12 @@ def test_an_orphan_is_applied_when_its_job_is_back(post):
     assert verdict(post.deliver(job)) == "orphan"
     (kept,) = post.kept()
     with pytest.raises(NotNow):
-        receive.replay(post.deps, ADMIN, kept.id)
+        receive_webhook.replay(post.deps, ADMIN, kept.id)
     with post.deps.store.begin() as session:
         session.execute(text("INSERT INTO job SELECT * FROM aside"))
 
-    assert receive.replay(post.deps, ADMIN, kept.id) == "rendered"
-    assert receive.replay(post.deps, ADMIN, kept.id) == "rendered"
+    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "rendered"
+    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "rendered"
     assert post.history(job).count("rendered") == 1
 
 
@@ -265,7 +266,7 @@ def test_only_an_admin_replays_and_only_what_was_kept(post):
 
     for viewer in (ANA, Viewer("eve", Role.VIEWER)):
         with pytest.raises(NotAllowed):
-            receive.replay(post.deps, viewer, kept.id)
+            receive_webhook.replay(post.deps, viewer, kept.id)
     with pytest.raises(NotFound):
-        receive.replay(post.deps, ADMIN, "no-such-delivery")
+        receive_webhook.replay(post.deps, ADMIN, "no-such-delivery")
     assert post.kept()[0].replays == 0

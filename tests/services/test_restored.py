@@ -3,8 +3,10 @@
 import pytest
 
 from backend.domain.states import JobState
-from backend.services import decide, restored
-from backend.store import copies, facts
+from backend.services.operations import after_restore
+from backend.services.takes import held_choices
+from backend.store.database.schema import copies
+from backend.store.records import key_values
 from tests.world import ANA, World
 
 
@@ -12,7 +14,7 @@ def made_a_copy(world: World) -> None:
     """As `backup` marks what it has copied."""
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:
-        facts.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
+        key_values.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
 
 
 def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(world):
@@ -21,7 +23,7 @@ def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(w
     waiting = world.ask("Not sent when it was copied")
     made_a_copy(world)
 
-    assert restored.settle(world.deps) == 1
+    assert after_restore.settle(world.deps) == 1
 
     held = world.job(waiting)
     assert (held.state, held.error["code"], held.error["charged"]) == ("held", "restored", "maybe")
@@ -33,10 +35,10 @@ def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(w
 
 def test_a_copy_is_settled_once_and_new_takes_are_sent_as_ever(world):
     made_a_copy(world)
-    assert restored.settle(world.deps) == 0
+    assert after_restore.settle(world.deps) == 0
     job = world.ask("Asked for after the restore")
 
-    assert restored.settle(world.deps) is None
+    assert after_restore.settle(world.deps) is None
     assert world.until(job, "stored").state == JobState.STORED
     assert len(world.ledger()["posts"]) == 1
 
@@ -44,21 +46,21 @@ def test_a_copy_is_settled_once_and_new_takes_are_sent_as_ever(world):
 def test_a_database_that_is_no_copy_is_left_alone(world):
     job = world.ask("As on any other day")
 
-    assert restored.settle(world.deps) is None
-    assert restored.settle(world.deps) is None
+    assert after_restore.settle(world.deps) is None
+    assert after_restore.settle(world.deps) is None
     assert world.job(job).state == "created"
 
 
 def test_a_held_take_that_was_never_sent_is_sent_again_by_a_person_alone(world):
     job = world.ask("Not sent at all")
     made_a_copy(world)
-    restored.settle(world.deps)
+    after_restore.settle(world.deps)
     for _ in range(3):
         world.hurry(job)
         world.look(job)
     assert (world.job(job).state, world.ledger()["posts"]) == ("held", [])
 
-    again = decide.send_again(world.deps, ANA, job.id)
+    again = held_choices.send_again(world.deps, ANA, job.id)
 
     assert world.until(again, "stored").parent_id == job.id
     assert len(world.ledger()["posts"]) == 1
@@ -67,9 +69,9 @@ def test_a_held_take_that_was_never_sent_is_sent_again_by_a_person_alone(world):
 def test_after_other_tools_everything_unsent_is_held_by_command(world):
     jobs = [world.ask(f"Not sent, {number}") for number in range(3)]
 
-    assert restored.hold_unsent(world.deps) == 3
+    assert after_restore.hold_unsent(world.deps) == 3
     assert {world.job(job).state for job in jobs} == {"held"}
-    assert restored.hold_unsent(world.deps) == 0
+    assert after_restore.hold_unsent(world.deps) == 0
 
 
 def test_postgresql_knows_its_own_databases_from_a_restored_one(world):
@@ -77,12 +79,12 @@ def test_postgresql_knows_its_own_databases_from_a_restored_one(world):
         name = copies.which(session)
     if name is None:
         pytest.skip("a file has no name of its own; its copies say that they are copies")
-    restored.settle(world.deps)
+    after_restore.settle(world.deps)
     job = world.ask("Sent after the dump")
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:  # as the dump of another database says
-        facts.keep(session, copies.WHICH, {"database": "1/2"}, at=now)
+        key_values.keep(session, copies.WHICH, {"database": "1/2"}, at=now)
 
-    assert restored.settle(world.deps) == 1
+    assert after_restore.settle(world.deps) == 1
     assert world.job(job).state == "held"
-    assert restored.settle(world.deps) is None
+    assert after_restore.settle(world.deps) is None

@@ -7,12 +7,13 @@ import threading
 import pytest
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
-from backend.services import create, decide, style
+from backend.services.prompting import vocabulary_admin
+from backend.services.takes import create, held_choices
 from tests.world import ADMIN, ANA, MODEL
 
 
 def word(deps, axis: str, label: str):
-    return next(word for word in style.list_words(deps, axis) if word.label == label)
+    return next(word for word in vocabulary_admin.list_words(deps, axis) if word.label == label)
 
 
 def faults(act) -> dict[str, str]:
@@ -22,11 +23,11 @@ def faults(act) -> dict[str, str]:
 
 
 def test_a_new_installation_starts_with_words_and_a_template(world):
-    assert style.compose(world.deps, "A red dress", {"camera": "Dolly in"}).text == (
+    assert vocabulary_admin.compose(world.deps, "A red dress", {"camera": "Dolly in"}).text == (
         "A red dress. Camera: slow dolly in."
     )
-    assert style.current_template(world.deps).version == 1
-    assert len(style.list_words(world.deps)) > 24
+    assert vocabulary_admin.current_template(world.deps).version == 1
+    assert len(vocabulary_admin.list_words(world.deps)) > 24
 
 
 def test_many_processes_and_threads_that_start_at_once_write_the_words_once(world):
@@ -37,36 +38,36 @@ def test_many_processes_and_threads_that_start_at_once_write_the_words_once(worl
     others = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    threads = [threading.Thread(target=style.list_words, args=(world.deps,)) for _ in range(8)]
+    threads = [threading.Thread(target=vocabulary_admin.list_words, args=(world.deps,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     told = {other.communicate(timeout=60)[0].strip() for other in others}
-    assert told == {str(len(style.list_words(world.deps)))}
+    assert told == {str(len(vocabulary_admin.list_words(world.deps)))}
 
 
 @pytest.mark.parametrize("written", ["silk", " SILK ", "Silk"])
 def test_a_word_is_known_however_it_is_written(world, written):
-    made = style.compose(world.deps, "A coat", {"fabric": written})
+    made = vocabulary_admin.compose(world.deps, "A coat", {"fabric": written})
     assert made.text == "A coat. Fabric: liquid silk with soft, travelling highlights."
     assert [(part.axis, part.label) for part in made.parts] == [("fabric", "Silk")]
 
 
 def test_own_words_stand_as_they_are_and_count_as_own(world):
-    made = style.compose(world.deps, "A coat", {"fabric": "recycled sailcloth, frayed."})
+    made = vocabulary_admin.compose(world.deps, "A coat", {"fabric": "recycled sailcloth, frayed."})
     assert made.text == "A coat. Fabric: recycled sailcloth, frayed."
     assert made.parts[0].label is None
 
 
 @pytest.mark.parametrize("empty", [{}, {"camera": ""}, {"camera": "   "}])
 def test_an_axis_that_says_nothing_adds_nothing(world, empty):
-    assert style.compose(world.deps, " A coat ", empty).text == "A coat"
+    assert vocabulary_admin.compose(world.deps, " A coat ", empty).text == "A coat"
 
 
 def test_axes_follow_each_other_in_a_fixed_order(world):
     chosen = {"aesthetic": "Film noir", "movement": "Turn", "camera": "Pan", "fabric": "Silk"}
-    assert style.compose(world.deps, "A red dress", chosen).text == (
+    assert vocabulary_admin.compose(world.deps, "A red dress", chosen).text == (
         "A red dress. Movement: a slow full turn, the garment following half a beat later. "
         "Fabric: liquid silk with soft, travelling highlights. Camera: smooth pan from left to right. "
         "Aesthetic: film noir, hard light and deep shadows."
@@ -78,42 +79,48 @@ def test_a_job_keeps_style_composed_prompt_and_template_version(world):
     assert (job.style, job.sent_prompt, job.template_version) == (
         {"camera": "Dolly in"}, "A coat. Camera: slow dolly in.", 1,
     )  # fmt: skip
-    style.save_template(world.deps, ADMIN, "{{ prompt }}{% if camera %} ({{ camera }}){% endif %}")
+    vocabulary_admin.save_template(world.deps, ADMIN, "{{ prompt }}{% if camera %} ({{ camera }}){% endif %}")
     later = world.job(world.ask("A coat", style={"camera": "Dolly in"}))
     assert (later.sent_prompt, later.template_version) == ("A coat (slow dolly in)", 2)
     assert world.job(job).sent_prompt == "A coat. Camera: slow dolly in."
 
 
 def test_a_word_of_the_team_adds_its_words(world):
-    style.save_word(world.deps, ADMIN, axis="camera", label="Whip pan", words="a fast whip pan.")
+    vocabulary_admin.save_word(world.deps, ADMIN, axis="camera", label="Whip pan", words="a fast whip pan.")
     assert (
-        style.compose(world.deps, "A coat", {"camera": "whip PAN"}).text == "A coat. Camera: a fast whip pan."
+        vocabulary_admin.compose(world.deps, "A coat", {"camera": "whip PAN"}).text
+        == "A coat. Camera: a fast whip pan."
     )
     old = word(world.deps, "camera", "Whip pan")
-    style.save_word(world.deps, ADMIN, axis="camera", label="Whip", words="a whip pan", word_id=old.id)
-    assert style.compose(world.deps, "A coat", {"camera": "Whip"}).text == "A coat. Camera: a whip pan."
+    vocabulary_admin.save_word(
+        world.deps, ADMIN, axis="camera", label="Whip", words="a whip pan", word_id=old.id
+    )
+    assert (
+        vocabulary_admin.compose(world.deps, "A coat", {"camera": "Whip"}).text
+        == "A coat. Camera: a whip pan."
+    )
 
 
 def test_a_retired_word_is_refused_by_name_with_what_to_use(world):
-    style.retire_word(world.deps, ADMIN, word(world.deps, "camera", "Pan").id)
+    vocabulary_admin.retire_word(world.deps, ADMIN, word(world.deps, "camera", "Pan").id)
     named = faults(lambda: world.ask(style={"camera": "pan", "fabric": "Silk"}))
     assert set(named) == {"style.camera"}
     assert "retired" in named["style.camera"]
     assert "Dolly in" in named["style.camera"]
-    style.retire_word(world.deps, ADMIN, word(world.deps, "camera", "Pan").id, retired=False)
+    vocabulary_admin.retire_word(world.deps, ADMIN, word(world.deps, "camera", "Pan").id, retired=False)
     assert world.ask(style={"camera": "pan"}).sent_prompt.endswith("smooth pan from left to right.")
 
 
 def test_words_can_be_put_in_another_order(world):
-    labels = style.vocabulary(world.deps).labels("fabric")
-    style.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
-    style.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
-    assert style.vocabulary(world.deps).labels("fabric") == [labels[1], labels[0], *labels[2:]]
+    labels = vocabulary_admin.vocabulary(world.deps).labels("fabric")
+    vocabulary_admin.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
+    vocabulary_admin.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
+    assert vocabulary_admin.vocabulary(world.deps).labels("fabric") == [labels[1], labels[0], *labels[2:]]
 
 
 def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
     def save(**given):
-        return lambda: style.save_word(
+        return lambda: vocabulary_admin.save_word(
             world.deps, ADMIN, **{"axis": "camera", "label": "X", "words": "y", **given}
         )
 
@@ -128,41 +135,48 @@ def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
 def test_the_poster_of_a_take_is_the_example_of_a_word_until_it_is_taken_away(world):
     take = world.take(world.until(world.ask(), "stored"))
     kept = {"axis": "camera", "label": "Pan", "words": "pan", "word_id": word(world.deps, "camera", "Pan").id}
-    assert style.save_word(world.deps, ADMIN, **kept, example=take.job.id).poster_key == take.video.poster_key
-    assert style.save_word(world.deps, ADMIN, **kept).poster_key == take.video.poster_key
-    assert style.save_word(world.deps, ADMIN, **kept, example="").poster_key is None
+    assert (
+        vocabulary_admin.save_word(world.deps, ADMIN, **kept, example=take.job.id).poster_key
+        == take.video.poster_key
+    )
+    assert vocabulary_admin.save_word(world.deps, ADMIN, **kept).poster_key == take.video.poster_key
+    assert vocabulary_admin.save_word(world.deps, ADMIN, **kept, example="").poster_key is None
 
 
 def test_a_refused_template_leaves_the_old_one(world):
     for text in ("{% for i in range(9) %}{% endfor %}", "{{ prompt.__class__ }}", "{{ prompt"):
-        assert set(faults(lambda text=text: style.save_template(world.deps, ADMIN, text))) == {"template"}
-    assert style.current_template(world.deps).version == 1
+        assert set(faults(lambda text=text: vocabulary_admin.save_template(world.deps, ADMIN, text))) == {
+            "template"
+        }
+    assert vocabulary_admin.current_template(world.deps).version == 1
 
 
 def test_a_template_can_be_tried_without_being_kept(world):
-    made = style.try_template(world.deps, "{{ prompt }} - {{ camera }}", "A coat", {"camera": "Pan"})
+    made = vocabulary_admin.try_template(
+        world.deps, "{{ prompt }} - {{ camera }}", "A coat", {"camera": "Pan"}
+    )
     assert (made.text, made.template_version) == ("A coat - smooth pan from left to right", 2)
-    assert style.current_template(world.deps).version == 1
+    assert vocabulary_admin.current_template(world.deps).version == 1
 
 
 def test_an_earlier_template_can_be_used_again_and_no_version_is_lost(world):
-    style.save_template(world.deps, ADMIN, "{{ prompt }}!", note="louder")
-    style.roll_back(world.deps, ADMIN, 1)
-    assert [(row.version, row.note) for row in style.list_templates(world.deps)] == [
+    vocabulary_admin.save_template(world.deps, ADMIN, "{{ prompt }}!", note="louder")
+    vocabulary_admin.roll_back(world.deps, ADMIN, 1)
+    assert [(row.version, row.note) for row in vocabulary_admin.list_templates(world.deps)] == [
         (3, "as version 1"), (2, "louder"), (1, "comes with the program"),
     ]  # fmt: skip
-    assert style.compose(world.deps, "A coat", {"camera": "Pan"}).text.startswith("A coat. Camera")
+    assert vocabulary_admin.compose(world.deps, "A coat", {"camera": "Pan"}).text.startswith("A coat. Camera")
     with pytest.raises(NotFound):
-        style.roll_back(world.deps, ADMIN, 9)
+        vocabulary_admin.roll_back(world.deps, ADMIN, 9)
 
 
 def test_only_an_admin_changes_the_style(world):
     for act in (
-        lambda: style.save_word(world.deps, ANA, axis="camera", label="X", words="y"),
-        lambda: style.retire_word(world.deps, ANA, word(world.deps, "camera", "Pan").id),
-        lambda: style.move_word(world.deps, ANA, word(world.deps, "camera", "Pan").id, by=1),
-        lambda: style.save_template(world.deps, ANA, "{{ prompt }}"),
-        lambda: style.roll_back(world.deps, ANA, 1),
+        lambda: vocabulary_admin.save_word(world.deps, ANA, axis="camera", label="X", words="y"),
+        lambda: vocabulary_admin.retire_word(world.deps, ANA, word(world.deps, "camera", "Pan").id),
+        lambda: vocabulary_admin.move_word(world.deps, ANA, word(world.deps, "camera", "Pan").id, by=1),
+        lambda: vocabulary_admin.save_template(world.deps, ANA, "{{ prompt }}"),
+        lambda: vocabulary_admin.roll_back(world.deps, ANA, 1),
     ):
         with pytest.raises(NotAllowed):
             act()
@@ -175,5 +189,5 @@ def test_a_prompt_of_a_megabyte_is_refused_by_its_name(world):
 
 def test_what_was_asked_for_holds_everything_that_sending_again_needs(world):
     job = world.ask(style={"camera": "Pan"})
-    assert decide.asked_of(job)["images"] == {}
-    assert create.create_job(world.deps, ANA, decide.asked_of(job)).sent_prompt == job.sent_prompt
+    assert held_choices.asked_of(job)["images"] == {}
+    assert create.create_job(world.deps, ANA, held_choices.asked_of(job)).sent_prompt == job.sent_prompt

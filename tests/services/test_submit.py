@@ -10,9 +10,10 @@ from sqlalchemy import text
 
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.providers.fal import FalProvider
-from backend.services import decide, pause, submit
-from backend.store import jobs
+from backend.providers.fal.client import FalProvider
+from backend.services.lifecycle import provider_pause, submit
+from backend.services.takes import held_choices
+from backend.store.jobs import jobs
 from tests.world import ADMIN, ANA, World
 
 
@@ -56,7 +57,7 @@ def test_what_may_have_been_accepted_is_held_and_never_sent_again(world, marker)
 
 
 def test_an_answer_that_never_comes_is_held_after_one_post(world, monkeypatch):
-    monkeypatch.setattr("backend.providers.fal.SUBMIT_READ_S", 0.3)
+    monkeypatch.setattr("backend.providers.fal.client.SUBMIT_READ_S", 0.3)
     job = world.look(world.ask("[sim:stall=5 never]"))
     assert job.state == "held"
     assert posts(world) == 1
@@ -69,7 +70,7 @@ def test_a_definite_refusal_fails_with_the_providers_reason_after_one_post(world
     assert job.error["charged"] == "no"
     assert job.error["message"]
     assert posts(world) == 1
-    assert pause.current(world.deps) == []
+    assert provider_pause.current(world.deps) == []
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -78,14 +79,14 @@ def test_a_refused_key_fails_the_take_and_pauses_all_submitting(world, status):
     waiting = world.look(world.ask("Another"))
     assert (refused.state, waiting.state) == ("failed", "created")
     assert posts(world) == 1
-    (paused,) = pause.current(world.deps)
+    (paused,) = provider_pause.current(world.deps)
     assert paused.provider == "fal"
 
 
 def test_a_pause_ends_when_a_person_says_so(world):
     world.look(world.ask("[sim:http=401]"))
     waiting = world.look(world.ask("Another"))
-    pause.lift(world.deps, "fal")
+    provider_pause.lift(world.deps, "fal")
     world.hurry(waiting)
     assert world.look(waiting).state == "queued"
 
@@ -96,10 +97,10 @@ def test_a_pause_lets_one_take_through_when_its_time_is_over_and_ends_when_that_
     monkeypatch.setattr("backend.domain.policy.PAUSE_FIRST_S", 0.0)
     world.look(world.ask("[sim:http=401]"))
     first, second = world.ask("First"), world.ask("Second")
-    assert pause.left_s(world.deps, "fal") == 0.0  # the one that tries
-    assert pause.left_s(world.deps, "fal") > 0.0  # the others wait for its answer
+    assert provider_pause.left_s(world.deps, "fal") == 0.0  # the one that tries
+    assert provider_pause.left_s(world.deps, "fal") > 0.0  # the others wait for its answer
     assert world.look(first).state == "created"
-    pause.lift(world.deps, "fal")
+    provider_pause.lift(world.deps, "fal")
     world.hurry(second)
     assert world.look(second).state == "queued"
 
@@ -109,8 +110,8 @@ def test_a_pause_ends_with_another_key(world):
     from pydantic import SecretStr
 
     settings = world.deps.settings.model_copy(update={"fal_key": SecretStr("id:another")})
-    assert pause.left_s(replace(world.deps, settings=settings), "fal") == 0.0
-    assert pause.current(world.deps) == []
+    assert provider_pause.left_s(replace(world.deps, settings=settings), "fal") == 0.0
+    assert provider_pause.current(world.deps) == []
 
 
 def test_too_many_requests_waits_as_long_as_it_is_told_and_then_sends_once_more(world):
@@ -180,7 +181,7 @@ def test_a_request_id_of_another_take_is_not_believed(world):
 
 def test_a_worker_that_died_while_sending_leaves_a_take_that_is_held_not_sent_again(world):
     from backend.domain.states import JobEvent
-    from backend.services.claims import record
+    from backend.services.lifecycle.claims import record
 
     job = world.ask()
     with world.claims.take(job.id) as claim:
@@ -213,14 +214,14 @@ def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
 
     from backend.domain.states import JobEvent
     from backend.providers.base import Receipt
-    from backend.services import submit
-    from backend.services.claims import record
+    from backend.services.lifecycle import submit
+    from backend.services.lifecycle.claims import record
 
     job = world.ask()
     with world.claims.take(job.id) as frozen:
         record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with world.deps.store.begin() as session:  # its lease runs out while it sleeps
-            from backend.store import jobs
+            from backend.store.jobs import jobs
 
             jobs.renew(session, [frozen.owner], until=world.deps.clock.now() - timedelta(seconds=1))
         assert World(world.deps, world.sim).look(job).state == "held"
@@ -238,7 +239,7 @@ class Silenced:
     def __init__(self, world: World, monkeypatch, *, from_commit: bool = False) -> None:
         self.world, self.meanwhile, self.from_commit = world, [self.held_by_another], from_commit
         self.away, self.real = False, world.deps.store.begin
-        monkeypatch.setattr("backend.services.insist.FIRST_S", 0.0)
+        monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_S", 0.0)
         monkeypatch.setattr(world.deps.store, "begin", self.begin)
         provider = world.deps.provider("fal")
         real_submit = provider.submit
@@ -334,7 +335,7 @@ def test_a_begun_whose_commit_died_is_told_and_sent_later(world, kind, caplog):
 def test_what_a_person_decided_meanwhile_stays_decided(world, monkeypatch):
     silenced = Silenced(world, monkeypatch)
     job = world.ask("[sim:http=429 times=1]")
-    silenced.meanwhile.append(lambda: decide.send_again(world.deps, ANA, job.id))
+    silenced.meanwhile.append(lambda: held_choices.send_again(world.deps, ANA, job.id))
     assert world.look(job).state == "cancelled"
     assert posts(world) == 1  # the one that was turned away
 
@@ -342,7 +343,7 @@ def test_what_a_person_decided_meanwhile_stays_decided(world, monkeypatch):
 def test_a_person_s_wish_to_go_on_waiting_is_left_alone(world, monkeypatch):
     silenced = Silenced(world, monkeypatch)
     job = world.ask("[sim:http=429 times=1]")
-    silenced.meanwhile.append(lambda: decide.keep_waiting(world.deps, ANA, job.id))
+    silenced.meanwhile.append(lambda: held_choices.keep_waiting(world.deps, ANA, job.id))
     assert world.look(job).state == "held"
 
 
@@ -356,7 +357,7 @@ def test_where_webhooks_can_not_come_none_is_asked_for(world):
 
 
 def test_a_cancelled_take_is_never_sent(world):
-    from backend.services.cancel import cancel_job
+    from backend.services.takes.cancel import cancel_job
 
     job = world.ask()
     assert cancel_job(world.deps, ADMIN, job.id).state == "cancelled"

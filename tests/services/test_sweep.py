@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import StorageDown
-from backend.media.local import LocalStorage
+from backend.media.storage.local import LocalStorage
 from backend.models import Job
-from backend.services import overview, sweep
-from backend.store import jobs
+from backend.services.operations import status, sweep
+from backend.store.jobs import jobs
 from tests.world import World
 
 
@@ -26,9 +26,9 @@ def test_a_sweep_says_what_it_did_and_when(world):
     world.ask()
     did = world.sweep()
     assert did["looks"] == 1
-    fact = overview.last_sweep(world.deps)
+    fact = status.last_sweep(world.deps)
     assert fact.value["did"] == did
-    assert overview.list_sweeps(world.deps)[0].did == did
+    assert status.list_sweeps(world.deps)[0].did == did
 
 
 def test_a_row_that_waits_for_nothing_is_woken(world):
@@ -69,7 +69,7 @@ def test_a_job_woken_while_it_is_in_hand_is_looked_at_again(world):
         with world.deps.store.begin() as session:
             jobs.wake(session, job.id, at=world.deps.clock.now())  # as a stale delivery does
         from backend.domain.errors import Outrun
-        from backend.services.claims import defer
+        from backend.services.lifecycle.claims import defer
 
         with contextlib.suppress(Outrun):
             defer(world.deps, claim, due_in_s=300)
@@ -83,7 +83,7 @@ def test_two_sweepers_ask_the_provider_once_for_each_job(world):
     world.hurry(job)
     others = [World(world.deps, world.sim) for _ in range(4)]
     looked: list[bool] = []
-    from backend.services.step import step
+    from backend.services.lifecycle.dispatch import step
 
     threads = [
         threading.Thread(target=lambda w=w: looked.append(step(w.deps, w.claims, job.id))) for w in others
@@ -150,7 +150,7 @@ def test_a_folder_that_stays_empty_was_emptied_and_its_files_are_fetched_again(
     shutil.rmtree(media)
     assert "missing_files" not in world.sweep()
 
-    monkeypatch.setattr("backend.services.sweep.EMPTY_BELIEVED", timedelta(0))
+    monkeypatch.setattr("backend.services.operations.sweep.EMPTY_BELIEVED", timedelta(0))
     assert world.sweep()["missing_files"] == 1
     world.until(job, "stored")
     world.hurry(job)

@@ -13,11 +13,12 @@ import pytest
 
 from backend import cli
 from backend.domain.errors import StorageDown
-from backend.media.local import LocalStorage
+from backend.media.storage.local import LocalStorage
 from backend.models import Job
-from backend.services import move, places, sweep, verify
-from backend.services.verify import Verified, verify_all
-from backend.store import facts
+from backend.services.operations import sweep, verify
+from backend.services.operations.verify import Verified, verify_all
+from backend.services.storage import migrate, relocatable
+from backend.store.records import key_values
 from tests.signing import Hands
 from tests.world import World
 
@@ -200,8 +201,8 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
     whole = (old / key).read_bytes()
     new.mkdir()
     (new / key).write_bytes(b"cut" if looks is sweep_now else bytes(len(whole)))  # a sweep compares sizes
-    move._begin(world.deps, world.deps.settings.storage, f"file://{new}")
-    assert isinstance(world.deps.storage, places.PlacedStorage)
+    migrate._begin(world.deps, world.deps.settings.storage, f"file://{new}")
+    assert isinstance(world.deps.storage, relocatable.PlacedStorage)
     assert world.deps.storage.places(fresh=True).current == f"file://{new}"
 
     looks(world)
@@ -210,7 +211,7 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
     assert not (new / key).exists()
     assert world.take(job).video.missing_at is None
     assert (
-        move.move_storage(
+        migrate.move_storage(
             world.deps, world.deps.settings.storage, f"file://{new}", told=lambda line: None
         ).bad
         == []
@@ -225,11 +226,11 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
 def test_control_a_build_that_removes_from_both_places_would_be_caught(
     world: World, tmp_path: Path, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def from_both(self: places.PlacedStorage, key: str) -> None:
+    def from_both(self: relocatable.PlacedStorage, key: str) -> None:
         for storage in self._all():
             storage.remove(key)
 
-    monkeypatch.setattr(places.PlacedStorage, "remove", from_both)
+    monkeypatch.setattr(relocatable.PlacedStorage, "remove", from_both)
     with pytest.raises(FileNotFoundError):
         test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, looks)
 
@@ -245,6 +246,6 @@ def test_control_a_build_that_takes_away_for_gone_would_be_caught(
 def test_control_a_build_that_never_forgets_an_absence_would_be_caught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts, "forget", lambda session, name: None)
+    monkeypatch.setattr(key_values, "forget", lambda session, name: None)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_two_short_absences_are_not_taken_for_a_long_one(world, verified)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.providers import catalog
-from backend.providers.catalog import Catalog, Price, VideoModel
+from backend.catalogue import models as catalogue
+from backend.catalogue.models import Catalog, Price, VideoModel
 
 VEO = "fal-ai/veo3.1"
 KLING_TURBO = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -27,7 +27,7 @@ PER_SECOND = Price("second", 0.1)
 
 @pytest.fixture(scope="module")
 def models() -> Catalog:
-    return Catalog(catalog.load_seed())
+    return Catalog(catalogue.load_seed())
 
 
 def made(
@@ -36,14 +36,14 @@ def made(
     """A model that takes a prompt and these properties."""
     whole = {"prompt": {"type": "string"}, **(properties or {})}
     schema = {"type": "object", "properties": whole, "required": ["prompt", *required]}
-    return catalog.model_from({"endpoint_id": "house/model", "input": schema, **entry})
+    return catalogue.model_from({"endpoint_id": "house/model", "input": schema, **entry})
 
 
 # -- the seed ---------------------------------------------------------------------------------
 
 
 def test_the_seed_offers_text_photo_and_start_to_end_models_that_all_work():
-    offered = catalog.load_seed()
+    offered = catalogue.load_seed()
 
     assert [model.reason for model in offered] == [None] * len(offered)
     assert all(
@@ -59,19 +59,19 @@ def test_the_seed_offers_text_photo_and_start_to_end_models_that_all_work():
 def test_the_seed_offers_no_retired_model():
     retired = re.compile(r"fal-ai/veo[23](?!\.1)|sora|fal-ai/ltx-2/|^wan/v2\.6/text|seedance/v1/lite")
 
-    assert [model.id for model in catalog.load_seed() if retired.search(model.id)] == []
+    assert [model.id for model in catalogue.load_seed() if retired.search(model.id)] == []
 
 
 def test_every_default_and_choice_of_the_seed_passes_its_own_check():
-    for model in catalog.load_seed():
+    for model in catalogue.load_seed():
         for name, prop in model.schema["properties"].items():
             for value in [*prop.get("enum", []), *([prop["default"]] if "default" in prop else [])]:
-                wrong = catalog.check_params(model, {name: value})
+                wrong = catalogue.check_params(model, {name: value})
                 assert f"params.{name}" not in wrong, (model.id, name, value)
 
 
 def test_the_seed_stands_alone_and_hides_prompt_and_image_from_the_params():
-    for model in catalog.load_seed():
+    for model in catalogue.load_seed():
         assert "$ref" not in json.dumps(model.schema)
         assert model.schema["additionalProperties"] is False
         assert not {model.prompt_field, model.image_field} & set(model.schema["properties"])
@@ -79,7 +79,7 @@ def test_the_seed_stands_alone_and_hides_prompt_and_image_from_the_params():
 
 
 def test_the_seed_is_one_list_that_other_programs_can_read():
-    path = Path(catalog.__file__).with_name("catalog_seed.json")
+    path = Path(catalogue.__file__).with_name("seed.json")
     seed = json.loads(path.read_text("utf-8"))
 
     assert set(seed) == {"as_of", "models"}
@@ -104,8 +104,8 @@ def test_first_and_last_frames_are_found_under_each_name_that_models_use(models:
 def test_a_last_frame_stays_a_parameter_and_must_be_a_link(models: Catalog):
     model = models.get(KLING_TAIL)
 
-    assert catalog.check_params(model, {"tail_image_url": "https://example.com/last.png"}) == {}
-    assert catalog.check_params(models.get(VEO_FRAMES), {}) == {
+    assert catalogue.check_params(model, {"tail_image_url": "https://example.com/last.png"}) == {}
+    assert catalogue.check_params(models.get(VEO_FRAMES), {}) == {
         "params.last_frame_url": "is missing; this model needs it"
     }
 
@@ -118,7 +118,7 @@ def test_search_finds_every_word_in_any_case_and_the_named_ones_first(models: Ca
 
     assert KLING_PHOTO in found
     assert VEO not in found
-    assert [model.id for model in models.search()] == [model.id for model in catalog.load_seed()]
+    assert [model.id for model in models.search()] == [model.id for model in catalogue.load_seed()]
     assert models.search("nothing is called like this") == []
     assert models.search(provider="another") == []
     named, told = made(title="Silk"), replace(made(), id="house/other", description="flows like silk")
@@ -156,13 +156,13 @@ def test_a_model_that_is_not_there_is_a_key_error(models: Catalog):
     ],
 )
 def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(schema: Any, why: str):
-    model = catalog.model_from({"endpoint_id": "house/broken", "title": "Broken", "input": schema})
+    model = catalogue.model_from({"endpoint_id": "house/broken", "title": "Broken", "input": schema})
 
     assert not model.usable
     assert why in str(model.reason)
     assert (model.id, model.title) == ("house/broken", "Broken")
-    assert catalog.check_params(model, {}) == {}
-    assert catalog.estimate_usd(model, {}) is None
+    assert catalogue.check_params(model, {}) == {}
+    assert catalogue.estimate_usd(model, {}) is None
 
 
 def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
@@ -174,7 +174,7 @@ def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
     bomb = {"properties": {"prompt": {"$ref": "#/$defs/D0"}}, "$defs": definitions}
 
     for schema in ({"properties": {"prompt": deep}}, bomb):
-        model = catalog.model_from({"endpoint_id": "house/trap", "input": schema})
+        model = catalogue.model_from({"endpoint_id": "house/trap", "input": schema})
         assert (model.usable, model.reason) == (False, "the schema is too large")
 
 
@@ -184,11 +184,11 @@ def test_what_the_provider_no_longer_offers_is_unusable():
     assert not model.usable
     assert model.reason == "the provider lists this model as deprecated"
     assert made(status="active").usable
-    assert not catalog.model_from({"input": {"properties": {"prompt": {"type": "string"}}}}).usable
+    assert not catalogue.model_from({"input": {"properties": {"prompt": {"type": "string"}}}}).usable
 
 
 def test_references_into_the_provider_s_document_are_put_in_place():
-    model = catalog.model_from(
+    model = catalogue.model_from(
         {
             "endpoint_id": "house/refs",
             "input": {"$ref": "#/components/schemas/HouseInput"},
@@ -210,9 +210,9 @@ def test_references_into_the_provider_s_document_are_put_in_place():
 
     assert (model.usable, model.prompt_required, model.prompt_max_chars) == (True, True, 9)
     assert model.schema["properties"]["size"]["anyOf"][0]["properties"] == {"width": {"type": "integer"}}
-    assert catalog.check_params(model, {"size": {"width": 5}}) == {}
-    assert set(catalog.check_params(model, {"size": {"width": "5"}})) == {"params.size.width"}
-    assert catalog.check_params(model, {"size": "4k"}) == {
+    assert catalogue.check_params(model, {"size": {"width": 5}}) == {}
+    assert set(catalogue.check_params(model, {"size": {"width": "5"}})) == {"params.size.width"}
+    assert catalogue.check_params(model, {"size": "4k"}) == {
         "params.size": 'must be one of "hd"; you gave "4k"'
     }
 
@@ -258,27 +258,27 @@ def test_a_price_that_cannot_be_read_is_no_price(price: Any):
 def test_types_are_strict(prop: dict[str, Any], right: list[Any], wrong: list[Any]):
     model = made({"value": prop})
 
-    assert [catalog.check_params(model, {"value": value}) for value in right] == [{}] * len(right)
+    assert [catalogue.check_params(model, {"value": value}) for value in right] == [{}] * len(right)
     for value in wrong:
-        assert set(catalog.check_params(model, {"value": value})) == {"params.value"}, value
+        assert set(catalogue.check_params(model, {"value": value})) == {"params.value"}, value
 
 
 def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalog):
     five_or_ten = made({"duration": {"type": "integer", "enum": [5, 10]}})
 
-    assert catalog.check_params(five_or_ten, {"duration": 7}) == {
+    assert catalogue.check_params(five_or_ten, {"duration": 7}) == {
         "params.duration": "must be one of 5, 10; you gave 7"
     }
-    assert catalog.check_params(five_or_ten, {"duration": "5"}) == {
+    assert catalogue.check_params(five_or_ten, {"duration": "5"}) == {
         "params.duration": 'must be one of 5, 10; you gave "5"'
     }
-    assert catalog.check_params(models.get(VEO), {"duration": 8, "generate_audio": "yes", "seed": 1.5}) == {
+    assert catalogue.check_params(models.get(VEO), {"duration": 8, "generate_audio": "yes", "seed": 1.5}) == {
         "params.duration": 'must be one of "4s", "6s", "8s"; you gave 8',
         "params.generate_audio": 'must be true or false; you gave "yes"',
         "params.seed": "must be a whole number; you gave 1.5",
     }
     pixverse = models.get("fal-ai/pixverse/v6/text-to-video")
-    assert catalog.check_params(pixverse, {"duration": 16, "thinking_type": "on"}) == {
+    assert catalogue.check_params(pixverse, {"duration": 16, "thinking_type": "on"}) == {
         "params.duration": "must be at most 15; you gave 16",
         "params.thinking_type": 'must be one of "enabled", "disabled", "auto"; you gave "on"',
     }
@@ -286,23 +286,23 @@ def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalog):
 
 def test_every_fault_is_named_inside_lists_and_objects_too(models: Catalog):
     shots = [{"prompt": "one", "duration": 5}, {"duration": "5"}, {"prompt": "three"}]
-    wrong = catalog.check_params(models.get(KLING_TURBO), {"multi_prompt": shots, "aspect_ratio": "4:3"})
+    wrong = catalogue.check_params(models.get(KLING_TURBO), {"multi_prompt": shots, "aspect_ratio": "4:3"})
 
     assert set(wrong) == {
         "params.multi_prompt[0].duration",
         "params.multi_prompt[1].prompt",
         "params.aspect_ratio",
     }
-    assert catalog.check_params(models.get(LTX_OPEN), {"video_size": {"width": 0}}) == {
+    assert catalogue.check_params(models.get(LTX_OPEN), {"video_size": {"width": 0}}) == {
         "params.video_size.width": "must be more than 0; you gave 0"
     }
-    assert catalog.check_params(models.get(LTX_OPEN), {"video_size": 5}) == {
+    assert catalogue.check_params(models.get(LTX_OPEN), {"video_size": 5}) == {
         "params.video_size": "must be an object or text, as the model describes it; you gave 5"
     }
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalog):
-    wrong = catalog.check_params(
+    wrong = catalogue.check_params(
         models.get(KLING_PHOTO), {"durration": "5", "prompt": "x", "start_image_url": "y"}
     )
 
@@ -315,21 +315,23 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalog):
 
 def test_at_most_80_characters_of_what_was_given_are_repeated():
     model = made({"duration": {"type": "integer"}, "list": {"type": "array", "items": {"type": "integer"}}})
-    wrong = catalog.check_params(model, {"duration": "x" * 5_000, "n" * 5_000: 1, "list": {"y": "z" * 5_000}})
+    wrong = catalogue.check_params(
+        model, {"duration": "x" * 5_000, "n" * 5_000: 1, "list": {"y": "z" * 5_000}}
+    )
 
     assert len(wrong) == 3
     assert all(len(name) < 100 and len(message) < 150 for name, message in wrong.items())
     assert not any(re.search("x{80}|n{81}|z{80}", f"{name} {message}") for name, message in wrong.items())
-    assert list(catalog.check_params(model, {"a\0\u202eb": 1})) == [
+    assert list(catalogue.check_params(model, {"a\0\u202eb": 1})) == [
         "params.a" + "\N{REPLACEMENT CHARACTER}" * 2 + "b"
     ]
-    hidden = catalog.check_params(model, {"duration": "a\u202eb"})["params.duration"]
+    hidden = catalogue.check_params(model, {"duration": "a\u202eb"})["params.duration"]
     assert hidden == 'must be a whole number; you gave "a\N{REPLACEMENT CHARACTER}b"'
 
 
 def test_a_flood_of_faults_gets_an_answer_of_a_readable_size():
     many = {f"name{n}": n for n in range(20_000)}
-    wrong = catalog.check_params(made({"values": {"type": "array", "items": {"type": "string"}}}), many)
+    wrong = catalogue.check_params(made({"values": {"type": "array", "items": {"type": "string"}}}), many)
 
     assert len(wrong) <= 101
     assert wrong["params"] == "has more faults than are named here"
@@ -341,9 +343,9 @@ def test_a_flood_of_faults_gets_an_answer_of_a_readable_size():
 def test_what_no_json_can_carry_is_refused_at_any_depth(value: Any):
     model = made({"free": {}})
 
-    assert catalog.check_params(model, {"free": [{"inner": "fine"}]}) == {}
+    assert catalogue.check_params(model, {"free": [{"inner": "fine"}]}) == {}
     for nested in (value, [value], {"inner": [value]}):
-        wrong = catalog.check_params(model, {"free": nested})
+        wrong = catalogue.check_params(model, {"free": nested})
         assert list(wrong) == ["params.free"]
 
 
@@ -351,8 +353,8 @@ def test_a_value_that_no_json_can_carry_hides_no_other_fault(models: Catalog):
     first_to_last = models.get(VEO_FRAMES)
     params = {"seed": 10**400, "last_frame_url": "\0", "duration": "5", "sed": 1}
 
-    assert set(catalog.check_params(first_to_last, params)) == {f"params.{name}" for name in params}
-    assert "is missing" not in catalog.check_params(first_to_last, params)["params.last_frame_url"]
+    assert set(catalogue.check_params(first_to_last, params)) == {f"params.{name}" for name in params}
+    assert "is missing" not in catalogue.check_params(first_to_last, params)["params.last_frame_url"]
 
 
 def test_params_nested_beyond_reason_or_no_object_at_all_are_refused():
@@ -360,25 +362,27 @@ def test_params_nested_beyond_reason_or_no_object_at_all_are_refused():
     for _ in range(5_000):
         deep = [deep]
 
-    assert list(catalog.check_params(made({"free": {}}), {"free": deep}).values()) == ["is nested too deeply"]
-    assert set(catalog.check_params(made(), ["duration"])) == {"params"}  # type: ignore[arg-type]
+    assert list(catalogue.check_params(made({"free": {}}), {"free": deep}).values()) == [
+        "is nested too deeply"
+    ]
+    assert set(catalogue.check_params(made(), ["duration"])) == {"params"}  # type: ignore[arg-type]
 
 
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_schema_lists_passes_and_another_name_never_does(data: st.DataObject):
-    model = data.draw(st.sampled_from(catalog.load_seed()))
+    model = data.draw(st.sampled_from(catalogue.load_seed()))
     listed = {name: prop["enum"] for name, prop in model.schema["properties"].items() if "enum" in prop}
     params = data.draw(st.fixed_dictionaries({}, optional={n: st.sampled_from(v) for n, v in listed.items()}))
     link = "https://example.com/a.png"
     kinds = {name: model.schema["properties"][name].get("type") for name in model.schema["required"]}
     params |= {name: [link] if kind == "array" else link for name, kind in kinds.items()}
 
-    assert catalog.check_params(model, params) == {}
+    assert catalogue.check_params(model, params) == {}
 
     extra = data.draw(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))
     if extra not in model.schema["properties"]:
-        assert len(catalog.check_params(model, params | {extra: 1})) == 1
+        assert len(catalogue.check_params(model, params | {extra: 1})) == 1
 
 
 json_values = st.recursive(
@@ -391,13 +395,13 @@ json_values = st.recursive(
 @given(data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.DataObject):
-    model = replace(data.draw(st.sampled_from(catalog.load_seed())), price=PER_SECOND)
+    model = replace(data.draw(st.sampled_from(catalogue.load_seed())), price=PER_SECOND)
     names = st.sampled_from(list(model.schema["properties"]) or ["any"])
     params = data.draw(st.dictionaries(names | st.text(max_size=8), json_values, max_size=4))
 
-    wrong = catalog.check_params(model, params)
+    wrong = catalogue.check_params(model, params)
     assert all(isinstance(message, str) and message for message in wrong.values())
-    estimate = catalog.estimate_usd(model, params)
+    estimate = catalogue.estimate_usd(model, params)
     assert estimate is None or (estimate >= 0 and math.isfinite(estimate))
     if not wrong:
         json.dumps(params, allow_nan=False).encode()
@@ -409,25 +413,25 @@ def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.
 def test_a_prompt_over_the_model_s_limit_says_how_much_to_cut(models: Catalog):
     model = models.get(HAILUO)
 
-    assert catalog.check_prompt(model, "x" * 2_000) is None
+    assert catalogue.check_prompt(model, "x" * 2_000) is None
     assert (
-        catalog.check_prompt(model, "x" * 2_001)
+        catalogue.check_prompt(model, "x" * 2_001)
         == "is 1 over the 2,000 characters that this model takes; cut it"
     )
-    assert catalog.check_prompt(made(), "x" * 20_000) is None
-    assert catalog.check_prompt(made(), "x" * 20_001) is not None
-    assert catalog.check_prompt(made({"prompt": {"type": "string", "minLength": 3}}), "ab") is not None
+    assert catalogue.check_prompt(made(), "x" * 20_000) is None
+    assert catalogue.check_prompt(made(), "x" * 20_001) is not None
+    assert catalogue.check_prompt(made({"prompt": {"type": "string", "minLength": 3}}), "ab") is not None
 
 
 def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catalog):
-    silent = catalog.model_from(
+    silent = catalogue.model_from(
         {"endpoint_id": "house/silent", "input": {"properties": {"seed": {"type": "integer"}}}}
     )
 
-    assert catalog.check_prompt(models.get(VEO), " \n") == "must say what to make"
-    assert catalog.check_prompt(models.get(KLING_TURBO), "") is None
-    assert catalog.check_prompt(silent, "") is None
-    assert catalog.check_prompt(silent, "a dune") == "this model takes no prompt; leave it empty"
+    assert catalogue.check_prompt(models.get(VEO), " \n") == "must say what to make"
+    assert catalogue.check_prompt(models.get(KLING_TURBO), "") is None
+    assert catalogue.check_prompt(silent, "") is None
+    assert catalogue.check_prompt(silent, "a dune") == "this model takes no prompt; leave it empty"
 
 
 # -- what is sent -----------------------------------------------------------------------------
@@ -435,18 +439,18 @@ def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catal
 
 def test_the_payload_is_what_was_given_and_nothing_else(models: Catalog):
     params = {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
-    sent = catalog.payload(models.get(KLING_PHOTO), "a dune", params, "https://example.com/a.png")
+    sent = catalogue.payload(models.get(KLING_PHOTO), "a dune", params, "https://example.com/a.png")
 
     assert sent == {**params, "prompt": "a dune", "start_image_url": "https://example.com/a.png"}
     assert json.dumps(sent["cfg_scale"]) == "1"
-    assert catalog.payload(models.get(VEO), "a dune", {}, None) == {"prompt": "a dune"}
-    assert catalog.payload(models.get(KLING_TURBO), "", {"multi_prompt": []}, None) == {"multi_prompt": []}
+    assert catalogue.payload(models.get(VEO), "a dune", {}, None) == {"prompt": "a dune"}
+    assert catalogue.payload(models.get(KLING_TURBO), "", {"multi_prompt": []}, None) == {"multi_prompt": []}
     assert params == {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
 
 
 def test_an_image_is_never_dropped_silently(models: Catalog):
     with pytest.raises(ValueError, match="takes no image"):
-        catalog.payload(models.get(VEO), "a dune", {}, "https://example.com/a.png")
+        catalogue.payload(models.get(VEO), "a dune", {}, "https://example.com/a.png")
 
 
 # -- what it costs ----------------------------------------------------------------------------
@@ -483,23 +487,23 @@ def test_seconds_are_read_in_every_form_and_never_guessed(
 ):
     model = replace(made(properties), price=PER_SECOND)
 
-    assert catalog.units(model, params) == seconds
-    assert catalog.estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
+    assert catalogue.units(model, params) == seconds
+    assert catalogue.estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
 
 
 def test_a_price_a_video_needs_no_duration(models: Catalog):
-    assert catalog.units(models.get(HAILUO), {}) == 1
-    assert catalog.estimate_usd(models.get(HAILUO), {}) == 0.49
-    assert catalog.estimate_usd(made(price={"unit": "Generations", "unit_usd": 0.2}), {}) == 0.2
-    assert catalog.estimate_usd(made(price={"unit": "video", "unit_usd": 0}), {}) == 0
+    assert catalogue.units(models.get(HAILUO), {}) == 1
+    assert catalogue.estimate_usd(models.get(HAILUO), {}) == 0.49
+    assert catalogue.estimate_usd(made(price={"unit": "Generations", "unit_usd": 0.2}), {}) == 0.2
+    assert catalogue.estimate_usd(made(price={"unit": "video", "unit_usd": 0}), {}) == 0
 
 
 def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(models: Catalog):
-    assert catalog.estimate_usd(models.get(KLING_TURBO), {}) == 0.7
-    assert catalog.estimate_usd(models.get(KLING_TURBO), {"duration": "15"}) == 2.1
+    assert catalogue.estimate_usd(models.get(KLING_TURBO), {}) == 0.7
+    assert catalogue.estimate_usd(models.get(KLING_TURBO), {"duration": "15"}) == 2.1
     assert models.get(SEEDANCE).price == Price("1k tokens", 0.0112)
-    assert catalog.estimate_usd(models.get(SEEDANCE), {"duration": "5"}) is None
-    assert catalog.estimate_usd(models.get(LTX_OPEN), {}) is None
+    assert catalogue.estimate_usd(models.get(SEEDANCE), {"duration": "5"}) is None
+    assert catalogue.estimate_usd(models.get(LTX_OPEN), {}) is None
     assert models.get(VEO).price is None
     assert "with sound" in str(models.get(VEO).price_note)
-    assert catalog.estimate_usd(models.get(VEO), {}) is None
+    assert catalogue.estimate_usd(models.get(VEO), {}) is None

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.providers import fal_answers
 from backend.providers.base import Errored, Finished
+from backend.providers.fal import answers
 
 LINK = "https://v3b.fal.media/files/b/x/out.mp4"
 
@@ -26,23 +26,23 @@ LINK = "https://v3b.fal.media/files/b/x/out.mp4"
     ids=lambda body: f"{body[:12]!a}-{len(body)}",
 )  # fmt: skip
 def test_what_is_no_json_that_can_be_worked_with_is_none(body):
-    assert fal_answers.parsed(body) is None
+    assert answers.parsed(body) is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
 def test_numbers_that_json_does_not_have_become_none(number):
-    assert fal_answers.parsed(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
+    assert answers.parsed(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_json_in_any_unicode_coding_is_read(coding):
-    assert fal_answers.parsed('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
+    assert answers.parsed('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
 
 
 def test_a_number_of_4000_digits_is_read_and_is_no_size():
-    value = fal_answers.parsed(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
+    value = answers.parsed(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
 
-    assert fal_answers.video_of(value) == ("https://x/y", None)
+    assert answers.video_of(value) == ("https://x/y", None)
 
 
 # -- a completed request ----------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_a_number_of_4000_digits_is_read_and_is_no_size():
     ],
 )
 def test_the_video_is_found_wherever_a_model_puts_it(output):
-    outcome = fal_answers.outcome(output, {})
+    outcome = answers.outcome(output, {})
 
     assert isinstance(outcome, Finished)
     assert outcome.url == LINK
@@ -77,7 +77,7 @@ def test_the_video_is_found_wherever_a_model_puts_it(output):
     ],
 )  # fmt: skip
 def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
-    assert fal_answers.video_of({"video": {"url": LINK, "file_size": size}}) == (LINK, told)
+    assert answers.video_of({"video": {"url": LINK, "file_size": size}}) == (LINK, told)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
     ids=ascii,
 )  # fmt: skip
 def test_what_is_no_link_to_fetch_is_no_video(link):
-    assert fal_answers.video_of({"video": {"url": link}, "videos": [link], "video_url": link}) is None
+    assert answers.video_of({"video": {"url": link}, "videos": [link], "video_url": link}) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_no_link_to_fetch_is_no_video(link):
     ],
 )  # fmt: skip
 def test_a_completed_request_without_a_video_failed_and_shows_what_came_instead(output):
-    outcome = fal_answers.outcome(output, {})
+    outcome = answers.outcome(output, {})
 
     assert isinstance(outcome, Errored)
     assert outcome.code == "no_video"
@@ -109,7 +109,7 @@ def test_a_completed_request_without_a_video_failed_and_shows_what_came_instead(
 
 
 def test_the_words_that_came_instead_are_in_the_message():
-    outcome = fal_answers.outcome({"detail": "Path /text-to-video not found"}, {})
+    outcome = answers.outcome({"detail": "Path /text-to-video not found"}, {})
 
     assert isinstance(outcome, Errored)
     assert outcome.message == "The model finished without a video: Path /text-to-video not found"
@@ -120,7 +120,7 @@ def test_the_words_that_came_instead_are_in_the_message():
     [("8", 8.0), ("0.25", 0.25), ("0", 0.0), ("-1", None), ("nan", None), ("1e309", None), ("x", None)],
 )
 def test_billable_units_are_a_number_or_unknown(header, units):
-    outcome = fal_answers.outcome({"video": {"url": LINK}}, {"x-fal-billable-units": header})
+    outcome = answers.outcome({"video": {"url": LINK}}, {"x-fal-billable-units": header})
 
     assert isinstance(outcome, Finished)
     assert outcome.billable_units == units
@@ -140,17 +140,17 @@ def test_a_model_error_is_told_in_plain_words_and_never_echoes_the_input():
         ctx={"input": "SECRET", "field": "prompt"},
     )
 
-    failed = fal_answers.model_failure(422, body)
+    failed = answers.model_failure(422, body)
 
     assert failed is not None
     assert failed.code == "content_policy_violation"
-    assert failed.message == fal_answers.PLAIN["content_policy_violation"]
+    assert failed.message == answers.PLAIN["content_policy_violation"]
     assert "SECRET" not in json.dumps(failed.detail)
     assert failed.detail["detail"][0]["ctx"] == {"field": "prompt"}
 
 
 def test_a_fault_of_a_field_names_the_field():
-    failed = fal_answers.model_failure(422, model_error("greater_than", "must be greater than 2"))
+    failed = answers.model_failure(422, model_error("greater_than", "must be greater than 2"))
 
     assert failed is not None
     assert failed.code == "greater_than"
@@ -159,7 +159,7 @@ def test_a_fault_of_a_field_names_the_field():
 
 @pytest.mark.parametrize("status", [400, 422, 499, 500, 503, 504])
 def test_the_typed_error_of_a_model_is_its_failure_with_any_status(status):
-    failed = fal_answers.model_failure(status, model_error("generation_timeout"))
+    failed = answers.model_failure(status, model_error("generation_timeout"))
 
     assert failed is not None
     assert failed.message == "The model took too long and was stopped."
@@ -167,7 +167,7 @@ def test_the_typed_error_of_a_model_is_its_failure_with_any_status(status):
 
 @pytest.mark.parametrize("status", [401, 408, 425, 429])
 def test_an_answer_about_the_question_says_nothing_of_the_job(status):
-    assert fal_answers.model_failure(status, model_error("internal_server_error")) is None
+    assert answers.model_failure(status, model_error("internal_server_error")) is None
 
 
 @pytest.mark.parametrize(
@@ -180,30 +180,30 @@ def test_an_answer_about_the_question_says_nothing_of_the_job(status):
     ],
 )  # fmt: skip
 def test_noise_on_the_way_is_no_failure_of_the_job(status, body):
-    assert fal_answers.model_failure(status, body) is None
+    assert answers.model_failure(status, body) is None
 
 
 def test_the_error_of_a_model_that_talks_of_progress_is_still_an_error():
     body = model_error("value_error", "a second request is in progress for this seed")
 
-    assert fal_answers.model_failure(422, body) is not None
+    assert answers.model_failure(422, body) is not None
 
 
 @pytest.mark.parametrize("status", [400, 402, 405, 406, 413, 422])
 @pytest.mark.parametrize("body", [None, "a page", {}, {"message": "Bad Request"}])
 def test_what_some_proxy_says_is_no_failure_of_the_model(status, body):
-    assert fal_answers.model_failure(status, body) is None
+    assert answers.model_failure(status, body) is None
 
 
 def test_an_untyped_refusal_keeps_its_words():
-    failed = fal_answers.model_failure(422, {"detail": "Unknown voice"})
+    failed = answers.model_failure(422, {"detail": "Unknown voice"})
 
     assert failed is not None
     assert (failed.code, failed.message) == ("http_422", "Unknown voice")
 
 
 def test_an_infrastructure_error_is_known_by_its_own_word():
-    failed = fal_answers.model_failure(504, {"detail": "Request timed out", "error_type": "request_timeout"})
+    failed = answers.model_failure(504, {"detail": "Request timed out", "error_type": "request_timeout"})
 
     assert failed is not None
     assert (failed.code, failed.message) == ("request_timeout", "Request timed out")
@@ -212,8 +212,8 @@ def test_an_infrastructure_error_is_known_by_its_own_word():
 def test_a_stop_that_was_asked_for_is_told_from_a_failure():
     body = {"detail": "Client cancelled the request", "error_type": "client_cancelled"}
 
-    assert fal_answers.delivered_failure("Invalid status code: 499", body).cancelled
-    failed = fal_answers.model_failure(499, body)
+    assert answers.delivered_failure("Invalid status code: 499", body).cancelled
+    failed = answers.model_failure(499, body)
     assert failed is not None
     assert failed.cancelled
 
@@ -226,7 +226,7 @@ def test_a_stop_that_was_asked_for_is_told_from_a_failure():
     ],
 )  # fmt: skip
 def test_fals_own_error_is_told_from_a_proxys_page_and_from_an_acceptance(body, own):
-    assert fal_answers.is_fal_error(body) is own
+    assert answers.is_fal_error(body) is own
 
 
 @pytest.mark.parametrize(
@@ -243,17 +243,17 @@ def test_fals_own_error_is_told_from_a_proxys_page_and_from_an_acceptance(body, 
     ],
 )  # fmt: skip
 def test_the_words_of_an_error_of_any_shape(body, words):
-    assert fal_answers.reason(body) == words
+    assert answers.reason(body) == words
 
 
 def test_an_error_is_kept_in_a_bounded_form_that_a_database_takes():
     body = {"detail": [{"msg": "x\0\ud800" * 5000, "type": "a\0b\udfff"}] * 500, "k\0\ud800": "v"}
 
-    failed = fal_answers.model_failure(422, body)
+    failed = answers.model_failure(422, body)
 
     assert failed is not None
     assert failed.code == "ab?"
-    assert len(failed.message) <= fal_answers.SHOWN_CHARS
+    assert len(failed.message) <= answers.SHOWN_CHARS
     kept = json.dumps(failed.detail, ensure_ascii=False)
     assert kept.encode()
     assert "\\u0000" not in kept
@@ -270,13 +270,13 @@ SHAPES: st.SearchStrategy[Any] = st.recursive(
 
 @given(body=SHAPES, status=st.integers(100, 599))
 def test_no_shape_of_an_answer_breaks_the_reader(body, status):
-    json.dumps(fal_answers.delivered_failure(body, body).detail)
-    fal_answers.model_failure(status, body)
-    fal_answers.outcome(body, {})
-    fal_answers.reason(body)
-    fal_answers.error_type(body)
+    json.dumps(answers.delivered_failure(body, body).detail)
+    answers.model_failure(status, body)
+    answers.outcome(body, {})
+    answers.reason(body)
+    answers.error_type(body)
     if isinstance(body, dict):
-        fal_answers.listing({"items": body, "requests": [body], **body})
+        answers.listing({"items": body, "requests": [body], **body})
 
 
 # -- listings ---------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def test_a_listing_tells_id_input_and_moment_of_each_request():
         ]
     }
 
-    first, second, third = fal_answers.listing(page)
+    first, second, third = answers.listing(page)
 
     assert (first.request_id, first.input) == ("r-1", {"prompt": "a"})
     assert first.sent_at is not None
@@ -304,9 +304,9 @@ def test_a_listing_tells_id_input_and_moment_of_each_request():
 
 @pytest.mark.parametrize("items", [None, 7, "text", {"a": 1}, [], [[]]])
 def test_a_listing_of_another_shape_is_empty(items):
-    assert fal_answers.listing({"items": items}) == []
+    assert answers.listing({"items": items}) == []
 
 
 def test_the_beginning_of_any_answer_can_be_shown_and_kept():
-    assert fal_answers.shown(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
-    assert len(fal_answers.shown("ü".encode() * 10_000)) == fal_answers.SHOWN_CHARS
+    assert answers.shown(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
+    assert len(answers.shown("ü".encode() * 10_000)) == answers.SHOWN_CHARS

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.catalogue.models import Catalog, VideoModel, model_from
 from backend.domain.errors import CatalogUnread
-from backend.providers import fal_catalog, fal_pages
-from backend.providers.catalog import Catalog, VideoModel, model_from
-from backend.providers.fal_pages import Answered
+from backend.providers.fal import listing, listing_pages
+from backend.providers.fal.listing_pages import Answered
 
 INPUT = {"type": "object", "properties": {"prompt": {"type": "string"}}}
 
@@ -42,7 +42,7 @@ class Fal:
         return Answered(*answer) if isinstance(answer, tuple) else Answered(200, json.dumps(answer).encode())
 
     def read(self) -> dict[str, VideoModel]:
-        entries = fal_catalog.read(self.ask, told=self.lines.append, wait=self.waits.append)
+        entries = listing.read(self.ask, told=self.lines.append, wait=self.waits.append)
         return {entry["endpoint_id"]: model_from(entry) for entry in entries}
 
 
@@ -91,7 +91,7 @@ def test_a_listing_without_an_end_is_given_up():
     fal = Endless()
     with pytest.raises(CatalogUnread, match="last page"):
         fal.read()
-    assert len(fal.asked) == fal_pages.MOST_PAGES
+    assert len(fal.asked) == listing_pages.MOST_PAGES
 
 
 def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
@@ -114,7 +114,7 @@ def test_nobody_there_is_said():
         raise httpx.ConnectError("refused")
 
     with pytest.raises(CatalogUnread, match=r"could not be asked \(ConnectError\)"):
-        fal_catalog.read(refused, told=lambda line: None, wait=lambda seconds: None)
+        listing.read(refused, told=lambda line: None, wait=lambda seconds: None)
 
 
 def deep(levels: int) -> Any:
@@ -153,7 +153,7 @@ def test_titles_and_descriptions_are_one_line_of_a_sensible_length():
     found = Fal({"models": [odd, none]}).read()
 
     assert (found["a/odd"].title, found["a/odd"].category) == ("A title", "text-to-video")
-    assert len(found["a/odd"].description) <= fal_catalog.ABOUT_CHARS
+    assert len(found["a/odd"].description) <= listing.ABOUT_CHARS
     assert found["a/none"].title == "a/none"
 
 
@@ -201,7 +201,7 @@ def test_a_price_that_cannot_be_read_is_no_price_and_the_model_stays(price: dict
 
 
 def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fal_pages, "ANSWER_MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(listing_pages, "ANSWER_MAX_BYTES", 1 << 20)
     sent = []
 
     def drip() -> Any:
@@ -211,7 +211,7 @@ def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
     with httpx.Client(transport=transport) as client, pytest.raises(CatalogUnread, match="more than 1 MiB"):
-        fal_catalog.read(fal_pages.asking(client, "http://fal"), told=lambda line: None)
+        listing.read(listing_pages.asking(client, "http://fal"), told=lambda line: None)
     assert len(sent) < 20
 
 
@@ -223,7 +223,7 @@ def test_an_id_that_is_no_part_of_an_address_is_unusable(name: str):
 
 
 def test_limits_as_openapi_3_0_writes_them_are_understood():
-    from backend.providers import catalog
+    from backend.catalogue import models as catalog
 
     number = {
         "type": "number",
@@ -271,7 +271,7 @@ def test_asking_again_comes_to_an_end(trouble: Any):
     fal = Busy(*[trouble] * 99)
     with pytest.raises(CatalogUnread):
         fal.read()
-    assert len(fal.asked) == 1 + fal_pages.AGAIN
+    assert len(fal.asked) == 1 + listing_pages.AGAIN
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 302])
@@ -301,7 +301,7 @@ def test_all_waits_of_a_refresh_together_come_to_an_end():
     fal = Slow(*many)
     with pytest.raises(CatalogUnread, match="answered 429"):
         fal.read()
-    assert sum(fal.waits) == fal_pages.WAITS_MAX_S
+    assert sum(fal.waits) == listing_pages.WAITS_MAX_S
 
 
 def test_a_wait_can_be_stopped():
@@ -314,7 +314,7 @@ def test_a_wait_can_be_stopped():
 
     waits: list[float] = []
     with pytest.raises(Stopped):
-        fal_catalog.read(Busy((429, b"", 10.0)).ask, told=told, wait=waits.append)
+        listing.read(Busy((429, b"", 10.0)).ask, told=told, wait=waits.append)
     assert waits == [1.0, 1.0]
 
 
@@ -341,7 +341,7 @@ def test_one_name_whose_price_is_refused_costs_no_other_its_price():
     found = Unsure(names, {"a/m07", "a/m29"}).read()
     unpriced = {name for name, model in found.items() if model.price is None}
     assert unpriced == {"a/m07", "a/m29"}
-    assert {found[name].price_note for name in unpriced} == {fal_catalog.NO_PRICE}
+    assert {found[name].price_note for name in unpriced} == {listing.NO_PRICE}
     assert found["a/m08"].price_note is None
 
 
@@ -355,4 +355,4 @@ def test_a_fal_that_knows_no_name_at_all_is_not_asked_for_ever():
     fal = Unsure(names, set(names))
     with pytest.raises(CatalogUnread, match="answered 404"):
         fal.read()
-    assert len(fal.asked) < fal_catalog.MOST_HALVES + 50
+    assert len(fal.asked) < listing.MOST_HALVES + 50

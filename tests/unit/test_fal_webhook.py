@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.errors import DeliveryRefused
-from backend.providers import fal_webhook
 from backend.providers.base import Errored, Finished
-from backend.providers.fal_keys import keys_in
-from backend.providers.fal_webhook import genuine, read_body, read_headers, token_fits, token_of
+from backend.providers.fal import webhook
+from backend.providers.fal.signing_keys import keys_in
+from backend.providers.fal.webhook import genuine, read_body, read_headers, token_fits, token_of
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -224,7 +224,7 @@ def test_a_time_of_another_age_is_stale_and_breaks_nothing(stamp):
 # -- the body ---------------------------------------------------------------------------------
 
 
-def said(**value: Any) -> fal_webhook.Said:
+def said(**value: Any) -> webhook.Said:
     return read_body(json.dumps({"request_id": "r-1", **value}).encode())
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from backend.providers import catalog_photos, catalog_stated
-from backend.providers.catalog import model_from
-from backend.providers.catalog_photos import PhotoLimits, limits_of
+from backend.catalogue import photo_limits, photo_limits_in_prose
+from backend.catalogue.models import model_from
+from backend.catalogue.photo_limits import PhotoLimits, limits_of
 
 MB = 1024 * 1024
 KLING = (
@@ -15,7 +15,7 @@ WHO = "Kling"
 
 
 def stated(description, **more):
-    found = catalog_stated.limits({"type": "string", "description": description, **more})
+    found = photo_limits_in_prose.limits({"type": "string", "description": description, **more})
     return {name: value for name, value in found.items() if name != "source"}
 
 
@@ -66,7 +66,7 @@ def test_what_can_be_read_in_two_ways_is_not_read(description):
 
 def test_the_description_of_a_lists_items_counts_too():
     prop = {"type": "array", "items": {"type": "string", "description": KLING}}
-    assert catalog_stated.limits(prop)["min_width"] == 300
+    assert photo_limits_in_prose.limits(prop)["min_width"] == 300
 
 
 def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
@@ -75,7 +75,7 @@ def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
         "image_url": {"max_bytes": 10 * MB, "min_width": 300, "source": "a page"},
         "prompt": {"min_width": 9},
     }
-    found = catalog_photos.limits(properties, noted)
+    found = photo_limits.limits(properties, noted)
     assert found == {
         "image_url": {
             "min_width": 300, "max_bytes": 20 * MB, "source": "the model's own description; a page",
@@ -149,8 +149,8 @@ def test_fields_that_take_several_photos_are_told_from_those_that_take_one_or_no
         "voices": {"type": "array", "items": text},
         "side_image_url": text,
     }
-    assert catalog_photos.several(properties) == ["image_urls", "reference_image_urls"]
-    assert catalog_photos.further(properties, None) == ["image_url", "side_image_url"]
+    assert photo_limits.several(properties) == ["image_urls", "reference_image_urls"]
+    assert photo_limits.further(properties, None) == ["image_url", "side_image_url"]
 
 
 def fault(limits, **photo):

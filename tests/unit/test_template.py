@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES, TEMPLATE, Part
-from backend.services import template
+from backend.services.prompting import template
 
 CAMERA = Part("camera", "slow dolly in", "Dolly in")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.store.trouble import advice
+from backend.store.database.connect_advice import advice
 
 
 @pytest.mark.parametrize(

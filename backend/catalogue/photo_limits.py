@@ -1,0 +1,205 @@
+"""The photos that a model takes: in which fields, one or several, and of what size, shape and kind.
+
+A field without known limits takes anything: what the provider would accept is never refused here.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from backend.catalogue import input_schema, photo_limits_in_prose
+
+#: The names models use for their first frame, the most usual first.
+IMAGE_FIELDS = (
+    "image_url",
+    "start_image_url",
+    "first_frame_url",
+    "first_image_url",
+    "start_frame_url",
+    "input_image_url",
+)
+#: The names models use for their last frame.
+END_IMAGE_FIELDS = ("end_image_url", "tail_image_url", "last_frame_url", "last_image_url", "end_frame_url")
+#: What fields that take one photo's link are called.
+ONE = re.compile(r"(?:^|_)(?:image|frame|photo)_url$")
+#: What fields that take a list of photos' links are called.
+SEVERAL = re.compile(r"(?:^|_)(?:(?:image|frame|photo)s?_urls|images|photos)$")
+#: A photo's kinds, as people call them.
+KINDS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WebP"}
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class PhotoLimits:
+    """What a photo must be for one field; None: not known, so nothing is refused for it.
+
+    Sides in pixels, ratios as width by height, types as MIME. source: who says so.
+    """
+
+    min_width: int | None = None
+    min_height: int | None = None
+    max_width: int | None = None
+    max_height: int | None = None
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    max_bytes: int | None = None
+    types: tuple[str, ...] = ()
+    source: str = ""
+
+    def fault(self, who: str, *, width: int, height: int, size_bytes: int, content_type: str) -> str | None:
+        """What is wrong with such a photo and what to do, with numbers; None when it fits. who: the model."""
+        faults = [
+            self._pixels(who, width, height),
+            self._shape(who, width, height),
+            self._bytes(who, size_bytes),
+            self._type(who, content_type),
+        ]
+        return "; ".join(fault for fault in faults if fault) or None
+
+    def said(self) -> str:
+        """The limits in a line: "At least 300 × 300 px · up to 10 MB"; "" when there are none."""
+        least, most = _area(self.min_width, self.min_height), _area(self.max_width, self.max_height)
+        parts = [
+            f"at least {least} px" if least else "",
+            f"at most {most} px" if most else "",
+            f"{_range(self.min_ratio, self.max_ratio)} times as wide as tall" if self._shaped else "",
+            f"up to {_mb(self.max_bytes)} MB" if self.max_bytes else "",
+            _kinds(self.types),
+        ]
+        line = " · ".join(part for part in parts if part)
+        return line[:1].upper() + line[1:]
+
+    @property
+    def _shaped(self) -> bool:
+        return self.min_ratio is not None or self.max_ratio is not None
+
+    def _pixels(self, who: str, width: int, height: int) -> str | None:
+        if width < (self.min_width or 0) or height < (self.min_height or 0):
+            least = _area(self.min_width, self.min_height)
+            return f"is {width} × {height} px; {who} needs at least {least}: take a larger one"
+        if width > (self.max_width or math.inf) or height > (self.max_height or math.inf):
+            most = _area(self.max_width, self.max_height)
+            return f"is {width} × {height} px; {who} takes at most {most}: take a smaller one"
+        return None
+
+    def _shape(self, who: str, width: int, height: int) -> str | None:
+        ratio = width / max(height, 1)
+        if (self.min_ratio or 0) <= ratio <= (self.max_ratio or math.inf):
+            return None
+        takes = _range(self.min_ratio, self.max_ratio)
+        return (
+            f"is {width} × {height} px, {ratio:.2f} times as wide as tall; {who} takes {takes} times: crop it"
+        )
+
+    def _bytes(self, who: str, size_bytes: int) -> str | None:
+        if self.max_bytes is None or size_bytes <= self.max_bytes:
+            return None
+        has = math.ceil(size_bytes / MB * 10) / 10
+        return f"has {has:g} MB; {who} takes at most {_mb(self.max_bytes)} MB: save it smaller"
+
+    def _type(self, who: str, content_type: str) -> str | None:
+        if not self.types or content_type in self.types:
+            return None
+        kind = KINDS.get(content_type, content_type)
+        return f"is a {kind}; {who} takes {_kinds(self.types)}: save it as that"
+
+
+def limits_of(given: Any) -> PhotoLimits:
+    """Limits as data, {"min_width": 300, …}; what is not understood is left out, never guessed."""
+    if not isinstance(given, Mapping):
+        return PhotoLimits()
+    known = {field.name: given[field.name] for field in fields(PhotoLimits) if field.name in given}
+    types = known.pop("types", ())
+    source = known.pop("source", "")
+    numbers = {name: value for name, value in known.items() if _is_limit(value)}
+    listed = types if isinstance(types, list | tuple) else ()
+    return PhotoLimits(**numbers, types=tuple(str(kind) for kind in listed), source=str(source))
+
+
+def limits(properties: Mapping[str, Any], noted: Any = None) -> dict[str, dict[str, Any]]:
+    """field -> the limits of its photos, as data, for every field that has some.
+
+    noted: limits that we know of besides, in the same form; what the schema states goes over them.
+    """
+    notes = noted if isinstance(noted, Mapping) else {}
+    found = {}
+    for name in (*IMAGE_FIELDS, *properties):
+        if name in properties and _takes_photos(name, properties[name]):
+            known = over(notes.get(name), photo_limits_in_prose.limits(properties[name]))
+            if known:
+                found[name] = known
+    return found
+
+
+def over(below: Any, above: Any) -> dict[str, Any]:
+    """Two sets of limits as one: those of `above` count where both say something."""
+    low, high = _plain(limits_of(below)), _plain(limits_of(above))
+    sources = dict.fromkeys(said["source"] for said in (high, low) if said.get("source"))
+    joined = {**low, **high}
+    return {**joined, "source": "; ".join(sources)} if sources else joined
+
+
+def further(properties: Mapping[str, Any], end: str | None) -> list[str]:
+    """The fields, besides the first photo's, that take one photo by its link; `end`: the last frame's."""
+    return [
+        name
+        for name, prop in properties.items()
+        if (name == end or ONE.search(name)) and input_schema.is_text(prop)
+    ]
+
+
+def several(properties: Mapping[str, Any]) -> list[str]:
+    """The fields that take a list of photos by their links."""
+    return [name for name, prop in properties.items() if SEVERAL.search(name) and list_of(prop) is not None]
+
+
+def list_of(prop: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The alternative of a field that is a list of texts; None: it has none."""
+    for part in (prop, *input_schema.branches(prop)):
+        items = part.get("items")
+        if part.get("type") == "array" and isinstance(items, Mapping) and input_schema.is_text(items):
+            return None if "enum" in items else part
+    return None
+
+
+def _takes_photos(name: str, prop: Any) -> bool:
+    if not isinstance(prop, Mapping):
+        return False
+    one = name in IMAGE_FIELDS or name in END_IMAGE_FIELDS or ONE.search(name)
+    return bool(one and input_schema.is_text(prop)) or bool(several({name: prop}))
+
+
+def _plain(known: PhotoLimits) -> dict[str, Any]:
+    """Limits as JSON holds them, without what is not known; {} when nothing is."""
+    said = {name: value for name, value in asdict(known).items() if value not in (None, (), "")}
+    if "types" in said:
+        said["types"] = list(said["types"])
+    return said if set(said) - {"source"} else {}
+
+
+def _is_limit(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0
+
+
+def _area(width: int | None, height: int | None) -> str:
+    if width and height:
+        return f"{width} × {height}"
+    return f"{width} wide" if width else f"{height} tall" if height else ""
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"at least {low:g}" if low is not None else f"at most {high:g}"
+    return f"{low:g} to {high:g}"
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / MB:g}" if size_bytes % MB == 0 else f"{size_bytes / MB:.1f}"
+
+
+def _kinds(types: tuple[str, ...]) -> str:
+    names = [KINDS.get(kind, kind.removeprefix("image/").upper()) for kind in types]
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)

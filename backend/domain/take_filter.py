@@ -1,0 +1,22 @@
+"""Which takes somebody wants to see. Standard library only."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TakeFilter:
+    """Which takes to show; None: any. `text`: words that stand in prompts, the last may be unfinished."""
+
+    owner: str | None = None
+    states: Collection[str] | None = None
+    model: str | None = None
+    provider: str | None = None
+    text: str | None = None
+
+    @property
+    def several(self) -> bool:
+        """Does it take more than one index of `job` to answer this?"""
+        others = (self.owner, self.model, self.provider, self.states)
+        keyed = self.owner is not None or self.model is not None
+        return bool(self.text) or (keyed and sum(value is not None for value in others) > 1)

@@ -1,0 +1,37 @@
+"""The first or last picture of a video, in full size, as a photo: made in a child process only."""
+
+from collections import deque
+from itertools import islice
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from backend.media.decode.in_child.container import recognise
+from backend.media.decode.in_child.picture import save_photo
+from backend.media.decode.in_child.video import open_container, open_regular, video_stream
+from backend.media.decode.sandbox import Unfit
+
+#: The end of a video is looked for from this far before it, in seconds; keyframes seldom lie further apart.
+TAIL_S = 12.0
+
+
+def draw(path: str, photo: str, last: bool) -> None:
+    """Write the first, or the last, picture of a video as a PNG.
+
+    Raises:
+        Unfit: not one picture of it can be decoded.
+    """
+    with open_regular(path) as file:
+        container = recognise(file)
+        try:
+            with open_container(file, container) as reader:
+                stream = video_stream(reader)
+                if last and reader.duration:
+                    reader.seek(max(0, reader.duration - int(TAIL_S * 1_000_000)))
+                pictures = reader.decode(stream)
+                found = deque(pictures if last else islice(pictures, 1), maxlen=1)
+        except FFmpegError as error:
+            raise Unfit(f"no picture of it can be read ({error.strerror})") from error
+        if not found:
+            raise Unfit("it holds not one picture")
+        save_photo(found[0], Path(photo))

@@ -1,0 +1,248 @@
+"""Work on files that come from outside, done in a child process with limits and without secrets.
+
+A decoder that meets a hostile file may loop, eat all memory or crash; here it takes nobody with it.
+One small server process imports the decoders once and forks a child for each call, so a call costs
+milliseconds, and the caller's threads, database and environment are never inherited. The server
+belongs to a session of its own (Ctrl-C in a terminal doesn't reach it) and ends when its owner does.
+
+Requests and answers are JSON: what comes back from a child is data, never code.
+"""
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from backend.domain.errors import MediaUnreachable, StorageFull
+
+#: Where the modules are that run in a child.
+IN_CHILD = "backend.media.decode.in_child"
+#: What children work with, imported once in the server.
+PRELOAD = tuple(f"{IN_CHILD}.{module}" for module in ("video", "preview", "picture", "frames"))
+#: Address space of a child: decoding 4K takes about 0.5 GB, a 40-megapixel photo with alpha less.
+MEMORY_BYTES = 2 * 1024**3
+#: No poster, preview or photo is larger; a child that writes more has gone mad.
+FILE_BYTES = 256 * 1024**2
+#: Open files of a child: the one it reads, the one it writes, and the decoders' own.
+FILES = 32
+#: An answer is a handful of numbers.
+ANSWER_BYTES = 65536
+#: How long a new server may take to import the decoders and begin; a cold disk takes seconds.
+START_S = 30.0
+
+
+class Unfit(Exception):
+    """The file is not what it should be; the text says why, for a person."""
+
+
+def run(task: str, timeout_s: float, **arguments: Any) -> Any:
+    """Call `module:function` with JSON arguments in a child, and return its JSON result.
+
+    timeout_s: wall clock, and the child's CPU time as well; then the child is killed.
+
+    Raises:
+        Unfit: the function said so; or the child crashed, took too long, or needed too much memory.
+        StorageFull: the child could not write what it made.
+        MediaUnreachable: no child could be started here now.
+    """
+    request = json.dumps({"task": task, "arguments": arguments, "timeout_s": timeout_s}).encode()
+    for _ in range(2):
+        with _server.call() as channel:
+            answer = _exchange(channel, request, timeout_s)
+        if answer is not None:
+            return _outcome(answer)
+        _server.close()  # it died between two calls; the next one starts another
+    raise MediaUnreachable("The process that checks files can't be started on this machine now.")
+
+
+def warm_up() -> None:
+    """Start the server now, so that the first call is as quick as the others."""
+    run("backend.media.decode.sandbox:nothing", START_S)
+
+
+def nothing() -> None:
+    """What `warm_up` calls."""
+
+
+def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[str, Any] | None:
+    """Send the request, and wait for the answer; None: there is no server to ask."""
+    channel.settimeout(START_S)
+    try:
+        channel.sendall(request + b"\n")
+        if channel.recv(1) != b"+":
+            return None
+    except OSError:
+        return None
+    text = b""
+    until = time.monotonic() + timeout_s + 1
+    try:
+        while len(text) <= ANSWER_BYTES and not text.endswith(b"\n"):
+            channel.settimeout(max(0.001, until - time.monotonic()))
+            chunk = channel.recv(ANSWER_BYTES)
+            if not chunk:
+                break
+            text += chunk
+        answer = json.loads(text)
+    except (OSError, ValueError):
+        late = time.monotonic() >= until - 1.05
+        return {"unfit": "checking it took too long" if late else "it crashes the program that reads it"}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _outcome(answer: dict[str, Any]) -> Any:
+    if "errno" in answer:
+        code = int(answer["errno"])
+        raise StorageFull(f"Our own storage will not take the file: {os.strerror(code)}.")
+    if "unfit" in answer:
+        raise Unfit(str(answer["unfit"])[:500])
+    return answer.get("result")
+
+
+class _Server:
+    """The owner's handle on the server process: started on first use, restarted when it died."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+
+    @contextlib.contextmanager
+    def call(self) -> Any:
+        """A channel to a new child; closing it ends the child."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            with self._lock:
+                try:
+                    socket.send_fds(self._started(), [b"."], [theirs.fileno()])
+                except OSError:
+                    self._stop()
+            theirs.close()
+            yield ours
+
+    def close(self) -> None:
+        """Stop the server; the next call starts another."""
+        with self._lock:
+            self._stop()
+
+    def _started(self) -> socket.socket:
+        if self._owner != os.getpid():  # a fork of the owner: the server is the owner's, not ours
+            self._process = self._control = None
+        if self._control is None or self._process is None or self._process.poll() is not None:
+            self._stop()
+            self._control = self._start()
+        return self._control
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        root = str(Path(__file__).resolve().parents[2])
+        code = f"import sys; sys.path.insert(0, {root!r}); from {__name__} import serve; serve()"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                start_new_session=True,
+            )
+        self._owner = os.getpid()
+        return ours
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._control = None
+
+
+_server = _Server()
+atexit.register(_server.close)
+
+
+# -- in the server process ----------------------------------------------------------------------
+
+
+def serve() -> None:
+    """Fork a child for every channel that arrives on standard input, until its other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: no child stays a zombie
+    for name in PRELOAD:
+        importlib.import_module(name)
+    with socket.socket(fileno=0) as control:
+        while True:
+            _, handles, _, _ = socket.recv_fds(control, 1, 1)
+            if not handles:
+                return
+            try:
+                child = os.fork() == 0
+            except OSError:  # no memory, or too many processes: the closed channel says so
+                child = False
+            if child:
+                _child(control, handles[0])
+            os.close(handles[0])
+
+
+def _child(control: socket.socket, handle: int) -> None:
+    """Do one request, and end, whatever happens."""
+    try:
+        control.close()
+        with socket.socket(fileno=handle) as channel:
+            request = json.loads(channel.makefile("rb").readline())
+            _confine(float(request["timeout_s"]))
+            channel.sendall(b"+")
+            threading.Thread(target=_end_with_owner, args=(channel,), daemon=True).start()
+            channel.sendall(json.dumps(_do(request)).encode() + b"\n")
+    except BaseException:
+        traceback.print_exc()  # a fault of ours: the owner sees a crash, the log says where
+    finally:
+        os._exit(0)
+
+
+def _do(request: dict[str, Any]) -> dict[str, Any]:
+    module, _, function = request["task"].partition(":")
+    try:
+        return {"result": getattr(importlib.import_module(module), function)(**request["arguments"])}
+    except Unfit as error:
+        return {"unfit": str(error)}
+    except MemoryError:
+        return {"unfit": "reading it takes more memory than a file is given"}
+    except OSError as error:
+        return {"errno": error.errno or 5}
+
+
+def _confine(timeout_s: float) -> None:
+    """Limits that the kernel keeps, whatever the code in here is brought to do."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    seconds = 2 * int(timeout_s) + 1  # of all threads together
+    for limit, value in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_NOFILE, FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # a system that allows even less
+            resource.setrlimit(limit, (value, value))
+
+
+def _end_with_owner(channel: socket.socket) -> None:
+    """Nobody waits for the answer any more: the caller gave up, or died."""
+    with contextlib.suppress(OSError):
+        channel.recv(1)
+    os._exit(0)

@@ -1,0 +1,98 @@
+"""What a media server's answer says about the file: its length, its identity, which part of it comes.
+
+Headers are read strictly: one that is given twice, with different values, says nothing.
+
+Source: RFC 9110, sections 8.6 (length), 8.8 (validators), 14.4 (Content-Range).
+"""
+
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
+
+from backend.domain.errors import MediaBroken, MediaUnreachable
+from backend.media.partial.partial_file import Origin, boot_id
+
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
+_NUMBER = "([0-9]{1,18})"
+_SPAN = re.compile(rf"bytes {_NUMBER}-{_NUMBER}/{_NUMBER}")
+_NOTHING_LEFT = re.compile(rf"bytes \*/{_NUMBER}")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The bytes from `first` up to and including `last`, of `total`."""
+
+    first: int
+    last: int
+    total: int
+
+
+def header(answer: HTTPResponse, name: str) -> str | None:
+    """A header that may be given once; the same twice is once.
+
+    Raises:
+        MediaUnreachable: it is given with different values, so nothing it says can be relied on.
+    """
+    values = {str(value).strip() for value in answer.headers.get_all(name) or ()}
+    if len(values) > 1:
+        raise MediaUnreachable(f"The server gave {name} twice.")
+    return values.pop() if values else None
+
+
+def length(answer: HTTPResponse) -> int | None:
+    """How many bytes the body has; None: that shows at its end."""
+    text = header(answer, "Content-Length")
+    if text is None or header(answer, "Transfer-Encoding"):
+        return None
+    if not re.fullmatch(_NUMBER, text):
+        raise MediaUnreachable("The server gave a length that is no number.")
+    return int(text)
+
+
+def refuse_coding(answer: HTTPResponse) -> None:
+    """Raise MediaBroken where the body is coded: its bytes would be other than the file's."""
+    coding = header(answer, "Content-Encoding")
+    if coding and coding.lower() != "identity":
+        raise MediaBroken(f"The server sent the file coded ({coding[:40]}), which was not asked for.")
+
+
+def span(answer: HTTPResponse) -> Span | None:
+    """What a 206 says it holds, when that is one span whose length is the body's."""
+    match = _SPAN.fullmatch(header(answer, "Content-Range") or "")
+    if not match:
+        return None
+    found = Span(*(int(number) for number in match.groups()))
+    sound = found.first <= found.last < found.total
+    return found if sound and length(answer) in {None, found.last - found.first + 1} else None
+
+
+def total_of_416(answer: HTTPResponse) -> int | None:
+    """How long the file is, in an answer that says that there is nothing left of it."""
+    match = _NOTHING_LEFT.fullmatch(header(answer, "Content-Range") or "")
+    return int(match[1]) if match else None
+
+
+def origin(answer: HTTPResponse) -> Origin | None:
+    """How to recognise this file later; None: it can't be resumed."""
+    etag = header(answer, "ETag")
+    found = Origin(
+        etag=etag if etag and _STRONG_ETAG.fullmatch(etag) else None,
+        last_modified=_strong_date(answer),
+        total_bytes=length(answer),
+        content_type=header(answer, "Content-Type"),
+        boot=boot_id(),
+    )
+    return found if found.validator and header(answer, "Accept-Ranges") != "none" else None
+
+
+def _strong_date(answer: HTTPResponse) -> str | None:
+    """Last-Modified, where it is older than the answer: else the file may have changed within the second."""
+    modified, date = header(answer, "Last-Modified"), header(answer, "Date")
+    if not modified or not date:
+        return None
+    try:
+        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return None
+    return modified if age.total_seconds() >= 1 else None

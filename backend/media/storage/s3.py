@@ -1,0 +1,298 @@
+"""Whole files in a bucket of S3 or a compatible store, behind the same interface as a local folder.
+
+An object appears whole or not at all, and carries its SHA-256 with it. Where an answer was lost, the
+bucket is asked what is there before anything is called a failure.
+"""
+
+import contextlib
+import hashlib
+import io
+import mimetypes
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote, urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backend.domain.errors import MediaError, StorageDown, StorageFull
+from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
+from backend.media.storage import s3_upload
+from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_PART, regular_size, valid_key
+from backend.media.storage.s3_client import Bucket, asking, make_client, try_out
+from backend.media.storage.s3_upload import Content, Target
+
+#: How long a good check is believed, and a bad one: each is three calls, and every page asks.
+GOOD_FOR_S, BAD_FOR_S = 30.0, 5.0
+#: What a check begins to upload and gives up again; no key looks like this.
+_CHECK_NAME = ".check"
+#: How everything is named that we keep.
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+#: What is named by its own content; posters and previews are named by their video.
+_OF_CONTENT = re.compile(r"(uploads/)?[0-9a-f]{64}\.\w+")
+
+
+class S3Storage:
+    """A prefix of a bucket. Objects that are no keys of ours are left alone. Nothing is asked on creation.
+
+    Raises (all methods, besides what `Storage` says):
+        StorageMisconfigured: settings or rights are wrong.
+        StorageDown: the bucket doesn't answer as it should now.
+    """
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self._start = f"{bucket.prefix}/" if bucket.prefix else ""
+        self._lock = threading.Lock()
+        self._checked: tuple[float, MediaError | None] | None = None
+
+    @cached_property
+    def client(self) -> Any:
+        """Made on first use: that takes a tenth of a second."""
+        with asking(self.bucket):
+            return make_client(self.bucket)
+
+    @cached_property
+    def _quick(self) -> Any:
+        """A client for what people and sweeps wait for: one try, and short time-outs."""
+        with asking(self.bucket):
+            return make_client(self.bucket, quick=True)
+
+    @cached_property
+    def _links(self) -> Any:
+        """What signs links: with the address that browsers use, as that is signed, too."""
+        public = self.bucket.public_endpoint
+        return make_client(replace(self.bucket, endpoint=public)) if public else self.client
+
+    def place(self, part: Path, key: str) -> None:
+        """See `Storage`.
+
+        Raises:
+            StorageFull: the bucket will not take it now, or holds something else under the name of this
+                very content; `part` stays.
+        """
+        name = self._name(key)
+        with own_disk():
+            try:
+                handle = os.open(part, READ_PART)
+            except FileNotFoundError:
+                if self.size(key) is None:
+                    raise
+                return  # placed before, by a call that was cut short after it
+        try:
+            with own_disk():
+                content = Content(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
+            named = PurePosixPath(key).stem == content.sha256
+            if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
+                raise StorageFull(f"The file changed while it was on its way to the {self.bucket.shown}.")
+            self._bring_in(content, name, named_by_content=named)
+        finally:
+            os.close(handle)
+        with own_disk():
+            part.unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path | None:
+        """None: there is no local path; whether the object is there is not asked."""
+        self._name(key)
+        return None
+
+    def open(self, key: str) -> BinaryIO:
+        """See `Storage`: the bytes as they come."""
+        name = self._name(key)
+        with asking(self.bucket, for_object=True):
+            answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
+        return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
+
+    def size(self, key: str) -> int | None:
+        """See `Storage`. Asked once, quickly: pages and sweeps ask, and can ask again."""
+        found = self._head(self._name(key), self._quick)
+        return None if found is None else int(found["ContentLength"])
+
+    def remove(self, key: str) -> None:
+        """See `Storage`. With versioning on, the bucket still keeps what it was."""
+        name = self._name(key)
+        with asking(self.bucket):
+            self.client.delete_object(Bucket=self.bucket.name, Key=name)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See `Storage`."""
+        with asking(self.bucket):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket.name, Prefix=self._start + prefix
+            )
+            for page in pages:
+                for found in page.get("Contents", []):
+                    key = found["Key"].removeprefix(self._start)
+                    if valid_key(key):
+                        yield key
+
+    def link(
+        self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
+    ) -> str | None:
+        """See `Storage`: a presigned link, which answers Range as well."""
+        how = "attachment" if download_as else "inline"
+        named = f"; filename*=UTF-8''{quote(download_as, safe='')}" if download_as else ""
+        wanted = {
+            "Bucket": self.bucket.name,
+            "Key": self._name(key),
+            "ResponseContentType": content_type or _type_of(key),
+            "ResponseContentDisposition": how + named,
+            "ResponseCacheControl": f"private, max-age={expires_s}, immutable",
+        }
+        with asking(self.bucket):
+            return str(self._links.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s))
+
+    def origins(self) -> tuple[str, ...]:
+        """See `Storage`."""
+        return (self._origin,)
+
+    @cached_property
+    def _origin(self) -> str:
+        parts = urlsplit(str(self.link(f"{'0' * 64}.mp4", expires_s=1)))
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def free_bytes(self) -> int | None:
+        """None: a bucket doesn't tell."""
+        return None
+
+    def tidy(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
+        """Abort uploads that a crash left unfinished; return how many. Those of other tools stay."""
+        removed, now = 0, datetime.now(UTC)
+        with asking(self.bucket):
+            pages = self._quick.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket.name, Prefix=self._start
+            )
+            for one in [one for page in pages for one in page.get("Uploads", [])]:
+                aged = (now - one["Initiated"]).total_seconds() >= older_than_s
+                if aged and self._is_ours(one["Key"]):
+                    where = {"Bucket": self.bucket.name, "Key": one["Key"], "UploadId": one["UploadId"]}
+                    self._quick.abort_multipart_upload(**where)
+                    removed += 1
+        return removed
+
+    def _is_ours(self, name: str) -> bool:
+        """Do we upload under such a name? Without a prefix other tools have theirs beside ours."""
+        key = name.removeprefix(self._start)
+        named = _SHA256.fullmatch(PurePosixPath(key).stem)
+        return key == _CHECK_NAME or (valid_key(key) and named is not None)
+
+    def check(self) -> None:
+        """See `Storage`: begins an upload and gives it up, which proves the right to write.
+
+        What was found is believed for a while.
+        """
+        with self._lock:
+            known = self._checked
+            if known is None or time.monotonic() >= known[0]:
+                known = self._checked = self._look()
+        if known[1] is not None:
+            raise known[1]
+
+    def _look(self) -> tuple[float, MediaError | None]:
+        try:
+            with asking(self.bucket):
+                try_out(self._quick, self.bucket.name, self._start + _CHECK_NAME)
+        except MediaError as error:
+            return time.monotonic() + BAD_FOR_S, error
+        return time.monotonic() + GOOD_FOR_S, None
+
+    def _name(self, key: str) -> str:
+        if not valid_key(key):
+            raise ValueError(f"{key[:200]!r} is no key")
+        return self._start + key
+
+    def _head(self, name: str, client: Any) -> dict[str, Any] | None:
+        """What the bucket knows of an object; None: there is none."""
+        with contextlib.suppress(FileNotFoundError), asking(self.bucket, for_object=True):
+            found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
+            if "ContentLength" not in found:  # the line broke within the answer's head
+                raise StorageDown(f"The {self.bucket.shown} gave half an answer; it is asked again later.")
+            return found
+        return None
+
+    def _bring_in(self, content: Content, name: str, *, named_by_content: bool) -> None:
+        """Have the object there. One that a name of its content can't mean is never written over."""
+        if self._is_there(content, name, named_by_content):
+            return
+        target = Target(self.client, self.bucket.name, name, only_new=named_by_content)
+        with asking(self.bucket):
+            try:
+                s3_upload.upload(content, target)
+            except (ClientError, BotoCoreError):
+                # The answer may be all that was lost, or another host was first.
+                if not self._is_there(content, name, named_by_content):
+                    raise
+        if content.size_bytes > s3_upload.PART_BYTES:
+            s3_upload.abort_all(self.client, self.bucket.name, name)
+
+    def _is_there(self, content: Content, name: str, named_by_content: bool) -> bool:
+        """Is this file there already? Posters and previews are named by their video: the first one stays.
+
+        Raises:
+            StorageFull: another content has this content's name.
+        """
+        found = self._head(name, self.client)
+        if found is None:
+            return False
+        if found["ContentLength"] == content.size_bytes:
+            if not named_by_content:
+                return True
+            if self._sha256(found, name) == content.sha256:
+                return True
+        if named_by_content:
+            raise StorageFull(
+                f"The {self.bucket.shown} holds something else as {name} "
+                f"({found['ContentLength']} bytes); it is not written over. Remove it: "
+                "python -m backend verify does, when a take shows it."
+            )
+        return False
+
+    def _sha256(self, found: dict[str, Any], name: str) -> str:
+        """As kept beside the object; one that another tool brought is read."""
+        kept = found.get("Metadata", {}).get("sha256")
+        if kept:
+            return str(kept)
+        digest = hashlib.sha256()
+        with self.open(name.removeprefix(self._start)) as body:
+            while chunk := body.read(CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+class _Body(io.RawIOBase):
+    """An object's bytes as they come; a line that breaks is our bucket's trouble, never the file's end."""
+
+    def __init__(self, body: Any, bucket: Bucket) -> None:
+        self._body, self._bucket = body, bucket
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with asking(self._bucket):
+            chunk = self._body.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+def _sha256_of(handle: int) -> str:
+    digest, at = hashlib.sha256(), 0
+    while chunk := os.pread(handle, CHUNK_BYTES, at):
+        digest.update(chunk)
+        at += len(chunk)
+    return digest.hexdigest()
+
+
+def _type_of(key: str) -> str:
+    return mimetypes.types_map.get(PurePosixPath(key).suffix, "application/octet-stream")

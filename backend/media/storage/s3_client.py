@@ -1,0 +1,184 @@
+"""A client of a bucket: how long it waits, how often it asks again, and what its errors mean to us."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from urllib3.exceptions import HTTPError
+
+from backend.domain.errors import StorageDown, StorageMisconfigured
+from backend.media.storage.s3_deadline import set_deadlines
+
+#: A store that is there answers a connection at once; across an ocean in a fraction of a second.
+CONNECT_S = 5.0
+#: The longest silence. Completing a large upload takes stores seconds; S3 then sends blanks meanwhile.
+READ_S = 20.0
+#: A part that is cut is sent again, so that one cut doesn't cost a whole file. Everything that we send
+#: may be sent twice: parts have numbers, and the last word is conditional.
+TRIES = 3
+#: What a check may take: pages wait for it.
+CHECK_CONNECT_S, CHECK_READ_S = 2.0, 4.0
+#: The longest that one try of a request may take, besides the time for its bytes; and one of a check.
+CALL_S, CHECK_CALL_S = 60.0, 6.0
+#: Uploads, downloads and links of all threads of a worker at once.
+CONNECTIONS = 64
+
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+_KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
+_NO_RIGHT = frozenset({"403", "AccessDenied", "Forbidden", "AllAccessDisabled"})
+_WRONG_REGION = frozenset({"301", "PermanentRedirect", "AuthorizationHeaderMalformed"})
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What a bucket is reached with. endpoint: empty for AWS; without a key, the usual places."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = ""
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    public_endpoint: str = ""  #: where browsers reach it; empty: as we do
+
+    @property
+    def shown(self) -> str:
+        """How people are told of it."""
+        at = f" at {self.endpoint}" if self.endpoint else ""
+        return f"bucket {self.name!r}{at}"
+
+
+def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
+    """A client for one bucket, safe to share between threads. quick: for checks, which people wait for.
+
+    An endpoint of one's own is used by its path, with no bucket in the host name: its certificate and
+    its name in DNS need not know of buckets. At AWS "virtual" has links lead to the bucket's own region at
+    once ("auto" signs them for a host that redirects), but for names with dots, which no certificate covers.
+    Checksums are given by us where they are wanted; the library's own default (a trailer behind the body)
+    is not understood by every store.
+
+    Raises:
+        StorageMisconfigured: the endpoint or the region is none.
+    """
+    try:
+        timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
+        client = _boto_client(bucket, timeout, tries=1 if quick else TRIES)
+    except ValueError as error:  # the library's, for both
+        raise StorageMisconfigured(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
+    set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
+    return client
+
+
+def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) -> Any:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=bucket.endpoint or None,
+        region_name=bucket.region or "us-east-1",
+        aws_access_key_id=bucket.access_key or None,
+        aws_secret_access_key=bucket.secret_key or None,
+        aws_session_token=bucket.session_token or None,
+        config=Config(
+            signature_version="s3v4",
+            connect_timeout=timeout[0],
+            read_timeout=timeout[1],
+            retries={"total_max_attempts": tries, "mode": "standard"},
+            max_pool_connections=CONNECTIONS,
+            s3={"addressing_style": "path" if bucket.endpoint or "." in bucket.name else "virtual"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+@contextlib.contextmanager
+def asking(bucket: Bucket, *, for_object: bool = False) -> Iterator[None]:
+    """Whatever the library says in here, it says about our bucket.
+
+    for_object: it is asked for one object, which may not be there. A 404 to anything else comes from
+        somebody in between (a load balancer without a store behind it), and says nothing of our files.
+
+    Raises:
+        FileNotFoundError: there is no such object (`for_object` alone).
+        StorageMisconfigured: settings or rights are wrong; a person has to put that right.
+        StorageDown: the bucket doesn't answer as it should now.
+    """
+    try:
+        yield
+    except ClientError as error:
+        found = meaning(bucket, error)
+        if isinstance(found, FileNotFoundError) and not for_object:
+            found = StorageDown(f"The {bucket.shown} is not found at its address; it is tried again later.")
+        raise found from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise StorageMisconfigured(
+            f"There is no key for the {bucket.shown}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from error
+    except (HTTPClientError, ConnectionError) as error:
+        raise StorageDown(
+            f"The {bucket.shown} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL and the "
+            "network, or wait until it is back."
+        ) from error
+    except (BotoCoreError, HTTPError, ValueError) as error:  # HTTPError: TLS that breaks in mid-body
+        raise StorageDown(f"The {bucket.shown} can't be used ({type(error).__name__}).") from error
+
+
+def code_of(error: ClientError) -> str:
+    """The store's own word for what went wrong, or the HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def meaning(bucket: Bucket, error: ClientError) -> Exception:
+    """Our error for a store's."""
+    code = code_of(error)
+    if code == "NoSuchBucket":
+        return StorageMisconfigured(
+            f"There is no {bucket.shown}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+        )
+    if code in _MISSING:
+        return FileNotFoundError(2, "no such object in the bucket")
+    if code in _KEY_REFUSED:
+        return StorageMisconfigured(
+            f"The {bucket.shown} refuses our key ({code}): "
+            "put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
+        )
+    if code in _NO_RIGHT:
+        return StorageMisconfigured(
+            f"Our key may not use the {bucket.shown} ({code}): it needs s3:ListBucket, "
+            "s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and "
+            "s3:AbortMultipartUpload there."
+        )
+    if code in _WRONG_REGION:
+        return StorageMisconfigured(f"The {bucket.shown} lies in another region: put AWS_REGION right.")
+    if code == "RequestTimeTooSkewed":
+        return StorageMisconfigured(
+            f"The {bucket.shown} says that our clock is wrong: set this machine's clock."
+        )
+    return StorageDown(f"The {bucket.shown} answers {code or 'with an error'}; it is tried again later.")
+
+
+def try_out(client: Any, bucket: str, name: str) -> None:
+    """List, ask for an object that isn't there, and begin an upload that is given up at once.
+
+    Raises:
+        ClientError: one of them is refused; without the right to read, so is the second.
+    """
+    client.list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1)
+    try:
+        client.head_object(Bucket=bucket, Key=name)
+    except ClientError as error:
+        if code_of(error) not in _MISSING:
+            raise
+    begun = client.create_multipart_upload(Bucket=bucket, Key=name)
+    client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=begun["UploadId"])

@@ -1,0 +1,138 @@
+"""A local file into a bucket: in one request, or in numbered parts that become one object at the end.
+
+Nothing is visible under the object's name before the last word; an upload that fails is aborted, so that
+nobody pays for its parts.
+
+Source: Amazon S3 API, "CompleteMultipartUpload" and "Multipart upload limits"; on `If-None-Match: *`,
+"How to prevent object overwrites with conditional writes".
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backend.media.partial.partial_file import own_disk
+
+#: What is smaller travels in one request. Stores take parts from 5 MiB up.
+PART_BYTES = 8 * 1024 * 1024
+#: Stores take no more parts than this.
+MOST_PARTS = 10_000
+#: Parts on their way at once: with more, memory grows and the line is no wider.
+LINES = 4
+
+
+@dataclass(frozen=True)
+class Content:
+    """A local file that is open for reading. sha256: hex; it is kept beside the object."""
+
+    handle: int
+    size_bytes: int
+    sha256: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where it goes. only_new: whatever is there already stays, and the store answers 412."""
+
+    client: Any
+    bucket: str
+    name: str
+    only_new: bool
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"Bucket": self.bucket, "Key": self.name}
+
+    @property
+    def condition(self) -> dict[str, str]:
+        return {"IfNoneMatch": "*"} if self.only_new else {}
+
+
+def upload(content: Content, target: Target) -> None:
+    """Afterwards the object is there, whole; every byte was checked by the store against a SHA-256.
+
+    Raises:
+        ClientError, BotoCoreError: it is not, or nobody can tell; no part of it is left, if the store
+            could still be told.
+        StorageFull: the file itself can't be read.
+    """
+    if content.size_bytes <= PART_BYTES:
+        _put(content, target)
+    else:
+        _put_parts(content, target)
+
+
+def abort_all(client: Any, bucket: str, name: str) -> None:
+    """Abort every unfinished upload of this very object: by now it is there, whole."""
+    with contextlib.suppress(BotoCoreError, ClientError):
+        found = client.list_multipart_uploads(Bucket=bucket, Prefix=name).get("Uploads", [])
+        for one in found:
+            if one["Key"] == name:
+                client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=one["UploadId"])
+
+
+def _kept(content: Content) -> dict[str, Any]:
+    return {"ContentType": content.content_type, "Metadata": {"sha256": content.sha256}}
+
+
+def _put(content: Content, target: Target) -> None:
+    body = _read(content.handle, 0, content.size_bytes)
+    target.client.put_object(
+        **target.place, **target.condition, **_kept(content), Body=body, ChecksumSHA256=_digest(body)
+    )
+
+
+def _put_parts(content: Content, target: Target) -> None:
+    begun = target.client.create_multipart_upload(
+        **target.place, **_kept(content), ChecksumAlgorithm="SHA256"
+    )
+    upload_id = begun["UploadId"]
+    try:
+        parts = _send_parts(content, target, upload_id)
+        target.client.complete_multipart_upload(
+            **target.place, **target.condition, UploadId=upload_id, MultipartUpload={"Parts": parts}
+        )
+    except BaseException:
+        # Had only the answer been lost, there is nothing left to abort, and this does no harm.
+        with contextlib.suppress(BotoCoreError, ClientError):
+            target.client.abort_multipart_upload(**target.place, UploadId=upload_id)
+        raise
+
+
+def _send_parts(content: Content, target: Target, upload_id: str) -> list[dict[str, Any]]:
+    step = max(PART_BYTES, -(-content.size_bytes // MOST_PARTS))
+
+    def send(number: int) -> dict[str, Any]:
+        body = _read(content.handle, number * step, step)
+        digest = _digest(body)
+        answer = target.client.upload_part(
+            **target.place, UploadId=upload_id, PartNumber=number + 1, Body=body, ChecksumSHA256=digest
+        )
+        return {"PartNumber": number + 1, "ETag": answer["ETag"], "ChecksumSHA256": digest}
+
+    pool = ThreadPoolExecutor(LINES, thread_name_prefix="upload")
+    try:
+        return list(pool.map(send, range(-(-content.size_bytes // step))))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(handle: int, start: int, size: int) -> bytes:
+    """So many bytes from there on, or up to the end."""
+    pieces, left = [], size
+    with own_disk():
+        while left and (piece := os.pread(handle, left, start + size - left)):
+            pieces.append(piece)
+            left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _digest(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()

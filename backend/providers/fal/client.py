@@ -1,0 +1,302 @@
+"""fal.ai: submit once, then status, result, cancel, uploads and the request listing.
+
+The submit is one plain POST by `requests`: fal has no idempotency key, and `fal_client.submit` repeats
+its POST up to ten times when an answer is lost, each of them paid. `fal_client` does the rest, with its
+own retries switched off: here a retry is a row that is due again.
+
+Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-client 1.0.3.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+
+import fal_client
+import fal_client.client as fal_globals
+import httpx
+import requests
+
+from backend.catalogue.models import VideoModel
+from backend.domain.errors import (
+    ProviderBusy,
+    ProviderForgot,
+    ProviderRefused,
+    ProviderUnanswered,
+    ProviderUnsent,
+)
+from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
+from backend.providers import bounded_http
+from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
+from backend.providers.fal import answers, listing, listing_pages
+from backend.providers.fal import submit as fal_submit
+
+#: A connection that takes longer is given up: nothing has been sent yet, so it may be tried again.
+CONNECT_S = 10.0
+#: fal answers a submit in well under a second; after this silence the answer counts as lost.
+SUBMIT_READ_S = 30.0
+#: The same, for an answer that drips.
+SUBMIT_DEADLINE_S = 60.0
+#: Questions (status, result, cancel, listing) are cheap to repeat, so they wait less.
+ASK_S = 20.0
+#: How many pages of the request listing are read in one search.
+LISTING_PAGES = 5
+
+#: What the libraries let through when an answer is JSON of another shape, or too deep.
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+
+_ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
+
+
+class FalProvider:
+    """fal behind the Provider protocol. All URLs are bases without a trailing slash."""
+
+    name = "fal"
+    blocking = False
+
+    calls_at_once: int | None = None
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        queue_url: str,
+        rest_url: str,
+        api_url: str,
+        submit_s: float = SUBMIT_DEADLINE_S,
+        ask_s: float = ASK_S,
+    ) -> None:
+        self._key, self._submit_s = key, submit_s
+        self._queue_url = queue_url
+        self._api_url = api_url
+        self._http = bounded_http.client(
+            {"Authorization": f"Key {key}", "User-Agent": "dailies"}, connect_s=CONNECT_S, ask_s=ask_s
+        )
+        self._client = fal_client.SyncClient(key=key, default_timeout=ask_s)
+        _point_fal_client(queue_url, rest_url)
+
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+        """See `Provider.submit`. The key and the payload leave this process at most once."""
+        url = f"{self._queue_url}/{quote(model, safe='/-._~')}"
+        read_s = min(SUBMIT_READ_S, self._submit_s)
+        call = OneCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
+        try:
+            with call:
+                response, body = call.send(
+                    "POST",
+                    url,
+                    params={"fal_webhook": webhook_url} if webhook_url else None,
+                    json=dict(payload),
+                    headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
+                )
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise fal_submit.lost(call, error) from None  # its words hold the URL, and so the webhook's token
+        body = without_secret(body, self._key)
+        if 200 <= response.status_code < 300:
+            return self._receipt(model, body)
+        raise fal_submit.refusal(response, body)
+
+    def status(self, ref: Ref) -> Standing:
+        """See `Provider.status`. A failed request is a completed one with an error."""
+        handle = self._handle(ref)
+        standing = _asked(handle.status)
+        if isinstance(standing, fal_client.Queued):
+            return Waiting(_position(standing.position))
+        if isinstance(standing, fal_client.InProgress):
+            return Working()
+        completed = cast(fal_client.Completed, standing)
+        if completed.error:
+            return self._failure(ref, completed)
+        return self.result(ref)
+
+    def result(self, ref: Ref) -> Finished | Errored:
+        """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
+        response = self._get(self._handle(ref).response_url)
+        body = answers.parsed(without_secret(response.content, self._key))
+        if response.status_code == 200 and body is not None:
+            return answers.outcome(body, response.headers)
+        if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
+            raise ProviderBusy("fal's result can't be read.", code="unreadable_answer")
+        if response.status_code in (404, 410) and not answers.is_model_error(body):
+            raise ProviderForgot("fal has no such request.", code="forgotten")
+        failure = answers.model_failure(response.status_code, body)
+        if failure is None:
+            raise ProviderBusy(
+                f"fal answered {response.status_code} when asked for the result.",
+                code=f"http_{response.status_code}",
+            )
+        return replace(failure, billable_units=answers.billable_units(response.headers))
+
+    def cancel(self, ref: Ref) -> bool:
+        """See `Provider.cancel`."""
+        try:
+            _asked(self._handle(ref).cancel)
+        except ProviderBusy as error:
+            if error.code == "http_400":  # ALREADY_COMPLETED
+                return False
+            raise
+        return True
+
+    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+        """See `Provider.upload`."""
+        try:
+            return self._client.upload(content, content_type, file_name, fallback_repository="fal")
+        except (fal_client.FalClientHTTPError, httpx.HTTPStatusError) as error:
+            status = error.response.status_code
+            message = f"fal's storage answered {status} to the photo."
+            if status in (404, 405, 501):
+                raise ProviderRefused(message, code="no_uploads") from error
+            raise ProviderUnsent(message, code="upload") from error
+        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE) as error:
+            raise ProviderUnsent(
+                f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
+            ) from error
+
+    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+        """See `Provider.listed`. Absence proves nothing: the listing lags, and may miss what waits."""
+        found: list[Listed] = []
+        cursor = None
+        for _ in range(LISTING_PAGES):
+            query = {"endpoint_id": model, "start": _stamp(since), "expand": "payloads", "limit": "100"}
+            response = self._get(
+                f"{self._api_url}/v1/models/requests/by-endpoint",
+                params={**query, "cursor": cursor} if cursor else query,
+            )
+            page = answers.parsed(response.content)
+            if response.status_code != 200 or not isinstance(page, dict):
+                raise ProviderBusy(
+                    f"fal's request listing answered {response.status_code}.",
+                    code=f"http_{response.status_code}",
+                )
+            found += answers.listing(page)
+            cursor = page.get("next_cursor")
+            if not cursor or page.get("has_more") is False:
+                break
+        return found
+
+    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+        """See `Provider.catalogue`."""
+        return listing.read(listing_pages.asking(self._http, self._api_url), told=told)
+
+    def models(self) -> Sequence[VideoModel]:
+        """See `Provider.models`. fal lists its own."""
+        return []
+
+    def key_works(self) -> bool:
+        """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
+        response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
+        if response.status_code in (401, 403):
+            return False
+        if response.status_code != 200 or not isinstance(answers.parsed(response.content), dict):
+            says = f"{self._api_url} answers {response.status_code}, and not whether it takes the key."
+            raise ProviderBusy(says, code="busy")
+        return True
+
+    def _receipt(self, model: str, body: bytes) -> Receipt:
+        answer = answers.parsed(body)
+        request_id = answer.get("request_id") if isinstance(answer, dict) else None
+        if len(body) > ANSWER_MAX_BYTES or not isinstance(request_id, str) or not _ID.fullmatch(request_id):
+            raise ProviderUnanswered(
+                "fal answered, but not with a request id that can be read. The take may have been accepted.",
+                code="unreadable_answer",
+                detail=answers.shown(body),
+            )
+        assert isinstance(answer, dict)
+        made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
+        position = answer.get("queue_position")
+        return Receipt(
+            request_id=request_id,
+            status_url=_text(answer.get("status_url")) or made.status_url,
+            response_url=_text(answer.get("response_url")) or made.response_url,
+            cancel_url=_text(answer.get("cancel_url")) or made.cancel_url,
+            queue_position=_position(position),
+        )
+
+    def _handle(self, ref: Ref) -> fal_client.SyncRequestHandle:
+        made = fal_client.SyncRequestHandle.from_request_id(self._http, ref.model, ref.request_id)
+        return _Handle(
+            request_id=ref.request_id,
+            response_url=self._ours(ref.response_url) or made.response_url,
+            status_url=self._ours(ref.status_url) or made.status_url,
+            cancel_url=self._ours(ref.cancel_url) or made.cancel_url,
+            client=self._http,
+        )
+
+    def _ours(self, url: str | None) -> str | None:
+        """The URL, if our key may be sent there: fal's own hosts, or the one we submit to."""
+        if not url:
+            return None
+        asked, queue = urlsplit(url), urlsplit(self._queue_url)
+        if (asked.scheme, asked.netloc) == (queue.scheme, queue.netloc):
+            return url
+        host = asked.hostname or ""
+        fal_host = host in {"fal.run", "falrun.com"} or host.endswith((".fal.run", ".falrun.com", ".fal.ai"))
+        return url if asked.scheme == "https" and fal_host else None
+
+    def _get(self, url: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.get(url, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ProviderBusy(
+                f"fal could not be asked ({type(error).__name__}).", code="unreachable"
+            ) from error
+
+    def _failure(self, ref: Ref, completed: fal_client.Completed) -> Errored | Finished:
+        """Why it failed: the result's own words where there are any, else what the status says."""
+        code = completed.error_type if isinstance(completed.error_type, str) else "model_error"
+        told = Errored(code, str(completed.error), cancelled=code == "client_cancelled")
+        try:
+            result = self.result(ref)
+        except (ProviderBusy, ProviderForgot):
+            return told
+        if isinstance(result, Errored) and result.code == "no_video":
+            return told
+        return result
+
+
+class _Handle(fal_client.SyncRequestHandle):
+    """A handle that forgives a status without the fields that don't matter here."""
+
+    def _parse_status(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise ValueError("a status that is no object")
+        return super()._parse_status({"queue_position": None, "logs": None, **data})
+
+
+def _asked(question: Any) -> Any:
+    """Ask, and turn what the libraries raise into what to do next."""
+    try:
+        return question()
+    except fal_client.FalClientHTTPError as error:
+        if error.status_code in (404, 410):
+            raise ProviderForgot("fal has no such request.", code="forgotten") from error
+        raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
+    except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
+        raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
+    except UNREADABLE as error:
+        raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
+
+
+def _point_fal_client(queue_url: str, rest_url: str) -> None:
+    """Aim fal_client at these hosts and switch its own retries off; it has no settings for either."""
+    fal_globals.MAX_ATTEMPTS = 1
+    fal_globals.QUEUE_URL_FORMAT = f"{queue_url}/"
+    fal_globals.REST_URL = rest_url
+    if urlsplit(rest_url).hostname != "rest.fal.ai":
+        fal_globals.CDN_URL = rest_url
+
+
+def _position(value: Any) -> int | None:
+    """A place in the line that can be believed and kept."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if fits else None
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

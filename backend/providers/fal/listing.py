@@ -1,0 +1,161 @@
+"""fal's own catalogue: every video endpoint with its schema, and every price; all of it, or an error.
+
+Source: fal platform API, "GET /v1/models" (expand=openapi-3.0) and "GET /v1/models/pricing".
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backend.domain.errors import CatalogUnread
+from backend.providers.fal.listing_pages import Ask, Pages, Refused
+
+#: The kinds of endpoint that make videos.
+CATEGORIES = ("text-to-video", "image-to-video", "video-to-video")
+#: Endpoints a page; each carries a whole schema.
+PAGE = 50
+#: Prices are asked for by name, at most this many at a time.
+PRICES_AT_ONCE = 50
+PRICING = "/v1/models/pricing"
+#: Answers to a batch that may be meant for one of its names.
+UNKNOWN_NAME = frozenset({400, 404, 422})
+#: So many further questions are asked to find whose price is refused; more mean that all of them are.
+MOST_HALVES = 200
+#: What is said of a model whose price is refused.
+NO_PRICE = "fal gave no price for it when it was asked."
+#: What a listing says of a model is cut here (characters): a title is one line, a description a few.
+TITLE_CHARS, ABOUT_CHARS = 120, 2000
+
+
+def read(
+    ask: Ask, *, told: Callable[[str], None], wait: Callable[[float], None] = time.sleep
+) -> list[dict[str, Any]]:
+    """Every entry on offer, in the shape that `catalog.model_from` reads.
+
+    ask: makes one call to the platform API. told: is given a line of progress with every page and wait.
+
+    Raises:
+        CatalogUnread: a call failed or an answer can't be read; names which.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    pages = Pages(ask, told, wait=wait)
+    for category in CATEGORIES:
+        query = [("category", category), ("expand", "openapi-3.0"), ("limit", str(PAGE))]
+        for page in pages.of("/v1/models", query, ("models", "items")):
+            for item in page:
+                entry = _entry(item, category)
+                found[entry["endpoint_id"]] = entry
+            told(f"{category}: {len(found):,} endpoints so far")
+    if not found:
+        raise CatalogUnread("/v1/models lists no video model at all")
+    prices = _priced(pages, list(found), told)
+    return [
+        {
+            **entry,
+            "price": prices.found.get(name),
+            "price_note": NO_PRICE if name in prices.refused else None,
+        }
+        for name, entry in sorted(found.items())
+    ]
+
+
+def _priced(pages: Pages, names: list[str], told: Callable[[str], None]) -> "_Prices":
+    """The prices of these endpoints, in dollars, and who has none."""
+    prices = _Prices(pages)
+    for start in range(0, len(names), PRICES_AT_ONCE):
+        prices.ask_for(names[start : start + PRICES_AT_ONCE])
+        told(f"prices: {min(start + PRICES_AT_ONCE, len(names)):,} of {len(names):,}")
+    return prices
+
+
+class _Prices:
+    """The prices of many endpoints: where a batch is refused for one of them, the others' are still had."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._halves = 0
+        self.found: dict[str, dict[str, Any]] = {}
+        self.refused: list[str] = []
+
+    def ask_for(self, names: Sequence[str]) -> None:
+        """Ask for these; a batch that is refused as a whole is asked for in halves."""
+        query = [("endpoint_id", name) for name in names]
+        try:
+            items = [item for page in self._pages.of(PRICING, query, ("prices", "items")) for item in page]
+        except Refused as error:
+            self._in_halves(names, error)
+            return
+        for item in items:
+            if str(item.get("currency", "USD")).upper() == "USD":
+                self.found[item["endpoint_id"]] = {
+                    "unit": item.get("unit"),
+                    "unit_usd": item.get("unit_price"),
+                }
+
+    def _in_halves(self, names: Sequence[str], error: Refused) -> None:
+        if error.status not in UNKNOWN_NAME:
+            raise error
+        if len(names) == 1:
+            self.refused.append(names[0])
+            return
+        self._halves += 2
+        if self._halves > MOST_HALVES:
+            raise error
+        middle = len(names) // 2
+        self.ask_for(names[:middle])
+        self.ask_for(names[middle:])
+
+
+def _entry(item: Mapping[str, Any], category: str) -> dict[str, Any]:
+    about = item.get("metadata")
+    about = about if isinstance(about, Mapping) else {}
+    return {
+        "endpoint_id": item["endpoint_id"],
+        "title": _line(about.get("display_name"), TITLE_CHARS) or item["endpoint_id"],
+        "category": _line(about.get("category"), TITLE_CHARS) or category,
+        "description": _line(about.get("description"), ABOUT_CHARS),
+        "status": about.get("status", "active"),
+        "typical_s": _seconds(about.get("duration_estimate")),
+        **_schema(item.get("openapi")),
+    }
+
+
+def _line(value: Any, chars: int) -> str:
+    """A text on one line, without characters that hide or turn it; "" for what is no text."""
+    if not isinstance(value, str):
+        return ""
+    kept = "".join(char if char.isprintable() else " " for char in value[: 4 * chars])
+    line = " ".join(kept.split())
+    return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
+
+
+def _schema(document: Any) -> dict[str, Any]:
+    """The input's schema and what it refers to. What is missing makes the model unusable, nothing else."""
+    components = document.get("components") if isinstance(document, Mapping) else None
+    schemas = components.get("schemas") if isinstance(components, Mapping) else None
+    if not isinstance(schemas, Mapping):
+        return {"input": None}
+    name = _posted(document) or next((name for name in schemas if name.endswith("Input")), None)
+    if name is None:
+        return {"input": None}
+    return {"input": {"$ref": f"#/components/schemas/{name}"}, "components": components}
+
+
+def _posted(document: Mapping[str, Any]) -> str | None:
+    """The schema that the document's POST takes, by name."""
+    paths = document.get("paths")
+    for path in paths.values() if isinstance(paths, Mapping) else ():
+        try:
+            reference = path["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        except (KeyError, TypeError):
+            continue
+        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+            return reference.rsplit("/", 1)[-1]
+    return None
+
+
+def _seconds(minutes: Any) -> float | None:
+    """The rendering time that fal expects, which it states in minutes."""
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < 600:
+        return None
+    return float(minutes) * 60

@@ -1,0 +1,70 @@
+"""What came of a submit that brought no receipt: not sent, refused, turned away for now, or unknown.
+
+Source: fal documentation, "Queue API", "Error handling", "Rate limits".
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from backend.domain import policy
+from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.http import OneCall
+from backend.providers.fal import answers
+
+#: Answers that mean a definite no: nothing was accepted and nothing is paid.
+REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+
+
+def lost(call: OneCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
+    """No answer came. Without a connection not a byte has left; with one, nobody can tell."""
+    if not call.connected:
+        return ProviderUnsent(
+            f"fal could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
+        )
+    why = "did not answer in time" if call.timed_out else "closed the line without an answer"
+    return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
+
+
+def refusal(response: requests.Response, body: bytes) -> Exception:
+    """What an answer that is no acceptance means.
+
+    Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
+    some proxy in between leaves it open whether fal itself had accepted.
+    """
+    status, answer = response.status_code, answers.parsed(body)
+    reason = answers.reason(answer) or f"fal answered {status}"
+    detail = answers.shown(body)
+    if status == 429:
+        wait = retry_after_s(response.headers.get("Retry-After"))
+        return ProviderUnsent(
+            f"fal takes no more requests just now: {reason}",
+            code="http_429",
+            detail=detail,
+            retry_after_s=wait,
+        )
+    if status in REFUSALS:
+        code = answers.error_type(answer) or f"http_{status}"
+        return ProviderRefused(reason, code=code, detail=detail, pauses=status in (401, 403))
+    if status >= 500 and answers.is_fal_error(answer):
+        return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES)
+    return ProviderUnanswered(
+        f"Something between here and fal answered {status}. The take may have been accepted.",
+        code=f"http_{status}",
+        detail=detail,
+    )
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Seconds from a `Retry-After` header, which holds a number or a date."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return min(max(seconds, 0.0), policy.RETRY_AFTER_CAP_S) if seconds == seconds else None

@@ -1,0 +1,153 @@
+"""Is a delivery genuine, and what does it say? Pure: no network, no clock, no database.
+
+The signature proves "from fal", not "for us": it covers request id, user id, time and body, not the
+URL, and fal's keys are the same for all its customers. So the account is pinned and the job's own
+token required besides; both are the caller's to check.
+
+Source: fal documentation, "Webhooks", on verification.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from backend.domain.errors import DeliveryRefused
+from backend.providers.base import Errored, Finished
+from backend.providers.fal import answers
+
+#: A delivery further away from now than this is genuine but stale.
+TOLERANCE = timedelta(seconds=300)
+
+#: The last second that a moment can hold (year 9999): a later stamp is as stale as this one.
+LAST_S = 253_402_300_799
+
+_PREFIX = "X-Fal-Webhook-"
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+_SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True)
+class Signed:
+    """The headers of a delivery, well-formed; not yet verified."""
+
+    request_id: str
+    user_id: str
+    timestamp: str
+    signature: bytes
+    signed_at: datetime
+
+    def stale(self, now: datetime) -> bool:
+        """Is this too far from now to be applied as it stands?"""
+        return abs(now - self.signed_at) > TOLERANCE
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a body says. outcome: None when it has to be asked for (unreadable, null payload, new word)."""
+
+    request_id: str | None
+    gateway_request_id: str | None
+    status: str
+    outcome: Finished | Errored | None
+
+
+def read_headers(values: Sequence[tuple[str, str]]) -> Signed:
+    """Check the syntax of the four headers.
+
+    values: all header lines as (name, value); a header that comes twice is refused.
+
+    Raises:
+        DeliveryRefused: a header is missing, doubled or malformed.
+    """
+    request_id = _one(values, "Request-Id", _ID)
+    user_id = _one(values, "User-Id", _ID)
+    timestamp = _one(values, "Timestamp", _TIMESTAMP)
+    signature = _one(values, "Signature", _SIGNATURE)
+    return Signed(
+        request_id=request_id,
+        user_id=user_id,
+        timestamp=timestamp,
+        signature=bytes.fromhex(signature),
+        signed_at=datetime.fromtimestamp(min(int(timestamp), LAST_S), UTC),
+    )
+
+
+def genuine(signed: Signed, body: bytes, *, keys: Sequence[bytes]) -> bool:
+    """Did the holder of one of these keys sign this delivery?
+
+    body: the raw bytes as received; a re-serialised body never verifies.
+    keys: Ed25519 public keys, 32 bytes each; any one may match, so that keys can be rotated.
+    """
+    digest = hashlib.sha256(body).hexdigest()
+    message = "\n".join((signed.request_id, signed.user_id, signed.timestamp, digest)).encode()
+    return any(_verifies(key, signed.signature, message) for key in keys)
+
+
+def read_body(body: bytes) -> Said:
+    """What a genuine body says; anything that can't be understood has no outcome, and is asked for."""
+    value = answers.parsed(body)
+    if not isinstance(value, dict) or not isinstance(value.get("request_id"), str):
+        return Said(None, None, "unreadable", None)
+    status = value.get("status")
+    status = answers.clean(status)[:40] if isinstance(status, str) else "unreadable"
+    return Said(
+        request_id=value["request_id"] if _ID.fullmatch(value["request_id"]) else None,
+        gateway_request_id=_short(value.get("gateway_request_id")),
+        status=status,
+        outcome=_outcome(status, value),
+    )
+
+
+def token_of(secret: str, job_id: str) -> str:
+    """The token in a job's webhook URL: a capability for this one job, 256 bits, URL-safe."""
+    mac = hmac.new(secret.encode(), f"webhook|v1|{job_id}".encode(), hashlib.sha256)
+    return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+
+def token_fits(secret: str, job_id: str, token: str) -> bool:
+    """Is this the token of that job? Takes the same time whatever is wrong with it."""
+    return hmac.compare_digest(token_of(secret, job_id).encode(), token.encode("utf-8", "replace"))
+
+
+def _outcome(status: str, value: dict[str, Any]) -> Finished | Errored | None:
+    payload = value.get("payload")
+    if status == "OK" and not value.get("payload_error"):
+        outcome = answers.outcome(payload, {})
+        return outcome if isinstance(outcome, Finished) else None
+    if status == "ERROR":
+        return answers.delivered_failure(value.get("error"), payload)
+    return None
+
+
+def _one(values: Sequence[tuple[str, str]], name: str, shape: re.Pattern[str]) -> str:
+    found = [value for header, value in values if header.lower() == (_PREFIX + name).lower()]
+    if len(found) != 1 or not shape.fullmatch(found[0]):
+        raise DeliveryRefused(f"{_PREFIX}{name} is missing, doubled or malformed")
+    return found[0]
+
+
+def _verifies(key: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        _public(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=16)
+def _public(key: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(key)
+
+
+def _short(value: Any) -> str | None:
+    return answers.clean(value)[:200] if isinstance(value, str) else None

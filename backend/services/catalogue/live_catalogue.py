@@ -1,0 +1,198 @@
+"""The models on offer: refreshed from the provider whole or not at all, kept in the database."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from backend.catalogue.models import Catalog, Price, VideoModel, load_seed, model_from
+from backend.catalogue.photo_limits import over
+from backend.domain.clock import Clock
+from backend.domain.errors import StoreUnavailable
+from backend.services.deps import Deps
+from backend.store.database.engine import Store
+from backend.store.records import catalogue, key_values
+from backend.store.search import pages
+
+log = logging.getLogger(__name__)
+
+#: The fact that says which catalogue is the newest, when it came and how many models it holds.
+NEWEST = "catalog"
+#: A newer catalogue is looked for at most this often, in seconds.
+LOOK_EVERY_S = 1.0
+#: Why a model that was listed once can't be used.
+GONE = "fal no longer offers it"
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh brought."""
+
+    endpoints: int
+    usable: int
+    priced: int
+    retired: int
+
+
+class LiveCatalog:
+    """The newest catalogue that any process has stored; the seed until there is one.
+
+    Asked again and again: it looks for a newer one once a second, and loads it beside the requests, which
+    go on with the one they know. fixed: models that come from settings, not from a listing.
+    """
+
+    def __init__(self, store: Store, clock: Clock, fixed: Iterable[VideoModel]) -> None:
+        self._store, self._clock, self._fixed = store, clock, tuple(fixed)
+        self._turn, self._loading = threading.Lock(), threading.Lock()
+        self._seen: str | None = None
+        self._ready = False
+        self._catalog = Catalog([*load_seed(), *self._fixed])
+        self._looked_s = float("-inf")
+
+    def get(self, model_id: str) -> VideoModel:
+        """The model with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._current().get(model_id)
+
+    def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
+        """Models whose id, title, category or description hold every word of `q`."""
+        return self._current().search(q, provider)
+
+    def load(self) -> None:
+        """Offer the newest stored catalogue, from now on."""
+        with self._loading:
+            with self._store.read() as session:
+                revision = _revision(session)
+                if revision == self._seen:
+                    self._ready = True
+                    return
+                rows = catalogue.all_of(session)
+            self._catalog = Catalog([*(_model(row.data) for row in rows), *self._fixed])
+            self._seen, self._ready = revision, True
+
+    def _current(self) -> Catalog:
+        if not self._ready:  # a start must not work with less than what is stored
+            self.load()
+        elif self._is_turn() and not self._loading.locked():
+            with self._store.read() as session:
+                newer = _revision(session) != self._seen
+            if newer:
+                threading.Thread(target=self._load_beside, name="catalogue", daemon=True).start()
+        return self._catalog
+
+    def _is_turn(self) -> bool:
+        """Is it this caller who looks for a newer one? True for one caller a second."""
+        with self._turn:
+            if self._clock.monotonic() - self._looked_s < LOOK_EVERY_S:
+                return False
+            self._looked_s = self._clock.monotonic()
+            return True
+
+    def _load_beside(self) -> None:
+        try:
+            self.load()
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
+
+
+def refresh(deps: Deps, *, told: Callable[[str], None]) -> Refreshed:
+    """Fetch fal's whole catalogue and its prices now; afterwards every process offers it.
+
+    What fal no longer lists stays known and can't be started; of the models that came with the program
+    only those that takes were made with.
+
+    Raises:
+        CatalogUnread: a call failed or an answer can't be read; the old catalogue stays.
+    """
+    entries = deps.provider("fal").catalogue(told=told)
+    told(f"reading {len(entries):,} schemas")
+    seed = {model.id: model for model in load_seed()}
+    fresh = {model.id: _enriched(model, seed) for model in map(model_from, entries)}
+    gone = [
+        replace(model, usable=False, reason=GONE)
+        for model in _known(deps, seed).values()
+        if model.id not in fresh
+    ]
+    now = deps.clock.now()
+    rows = [(model.id, _data(model)) for model in [*fresh.values(), *gone]]
+    with deps.store.begin() as session:
+        catalogue.replace_all(session, rows, at=now)
+        _announce(session, deps, fresh.values(), now)
+    if isinstance(deps.catalog, LiveCatalog):
+        deps.catalog.load()
+    log.info("catalogue refreshed", extra={"endpoints": len(fresh), "retired": len(gone)})
+    return Refreshed(
+        endpoints=len(fresh),
+        usable=sum(model.usable for model in fresh.values()),
+        priced=sum(model.price is not None for model in fresh.values()),
+        retired=len(gone),
+    )
+
+
+def refreshed_at(deps: Deps) -> datetime | None:
+    """When the catalogue was last refreshed; None: it is the one that came with the program."""
+    with deps.store.read() as session:
+        newest = key_values.get(session, NEWEST)
+    return newest.at if newest else None
+
+
+def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
+    """What was listed before, and what takes were made with before anything was."""
+    with deps.store.read() as session:
+        used = [seed[name] for name in pages.models(session) if name in seed]
+        listed = [_model(row.data) for row in catalogue.all_of(session)]
+    return {model.id: model for model in [*used, *listed]}
+
+
+def _revision(session: Session) -> str | None:
+    newest = key_values.get(session, NEWEST)
+    return newest.value["revision"] if newest else None
+
+
+def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datetime) -> None:
+    value = {"revision": deps.clock.new_id(), "endpoints": len(list(models))}
+    key_values.keep(session, NEWEST, value, at=now)
+
+
+def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
+    """What fal's listing doesn't say and we know: how long it takes, what its photos must be, its price."""
+    seed = known.get(model.id)
+    if seed is None:
+        return model
+    return replace(
+        model,
+        typical_s=seed.typical_s,
+        description=model.description or seed.description,
+        price_note=" ".join(note for note in (seed.price_note, model.price_note) if note) or None,
+        photo_limits=_limits(model, seed),
+    )
+
+
+def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
+    """What the photos must be: as the listing states it now, and what we know besides."""
+    fields = [*dict.fromkeys((*seed.photo_limits, *model.photo_limits))]
+    joined = {name: over(seed.photo_limits.get(name), model.photo_limits.get(name)) for name in fields}
+    taken = {model.image_field, *model.schema["properties"]}
+    return {name: known for name, known in joined.items() if known and name in taken}
+
+
+def _data(model: VideoModel) -> dict[str, Any]:
+    return asdict(model)
+
+
+def _model(data: Mapping[str, Any]) -> VideoModel:
+    """A stored model; also one that another version of the program stored."""
+    price = data.get("price")
+    known = {name: value for name, value in data.items() if name in _FIELDS}
+    return VideoModel(**{**known, "price": Price(**price) if price else None})
+
+
+_FIELDS = frozenset(field.name for field in fields(VideoModel))

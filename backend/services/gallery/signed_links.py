@@ -1,0 +1,112 @@
+"""Links to our files: signed, expiring, the same for hours so that browsers can cache, and opened again."""
+
+import hashlib
+import hmac
+import math
+import mimetypes
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from backend.domain.errors import NotAllowed, NotFound
+from backend.media.storage.base import valid_key
+from backend.services.deps import Deps
+
+#: A link lives at least this long, and at most twice as long.
+LINK_LIFE_S = 12 * 3600
+#: A link to a bucket itself is anybody's who has it, so it is short; a film is paused and gone on with.
+STORE_LINK_LIFE_S = 3600
+#: Browsers keep the way to such a link for half of its life, and with it what they have loaded.
+REDIRECT_LIFE_S = STORE_LINK_LIFE_S // 2
+#: Where the dashboard serves files on its own origin; its kit takes relative links only from below here.
+DASHBOARD_BASE = "/app/static/media"
+
+#: What our files are, by the ending that we gave them; never by what somebody else says.
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".mov": "video/quicktime",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """A file to be served: its bytes lie at `path`, or a store serves them at `redirect`."""
+
+    path: Path | None
+    redirect: str | None
+    content_type: str
+    size_bytes: int | None  #: where a store serves them
+    etag: str
+    max_age_s: int
+
+
+def api_link(deps: Deps, key: str | None) -> str | None:
+    """An absolute link for clients of the HTTP API; None for no file."""
+    return key and _signed(deps, key, f"{deps.settings.public_url}/media")
+
+
+def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = None) -> str | None:
+    """A link for the dashboard: relative to its own origin, unless something else serves media."""
+    base = f"{deps.settings.media_url}/media" if deps.settings.media_url else DASHBOARD_BASE
+    link = key and _signed(deps, key, base)
+    return f"{link}&{urlencode({'name': download_as})}" if link and download_as else link
+
+
+def open_media(
+    deps: Deps, key: str, *, expires: str | None, signature: str | None, download_as: str | None = None
+) -> MediaFile:
+    """The file that a link gives access to. download_as: under which name a store has browsers save it.
+
+    Raises:
+        MediaError: the store can't be asked now.
+        NotAllowed: 403; the link is altered or has expired.
+        NotFound: the key can't be one of ours, or the file is not there.
+    """
+    if not valid_key(key):
+        raise NotFound("There is no such file.")
+    now = deps.clock.now().timestamp()
+    fits = hmac.compare_digest(
+        _signature(deps, key, expires or "").encode(), (signature or "").encode("utf-8", "replace")
+    )
+    if not fits or not (expires or "").isdecimal() or int(expires or 0) < now:
+        raise NotAllowed(
+            "This link is altered or has expired; load the page again for a fresh one.", status=403
+        )
+    content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
+    left_s = max(0, math.floor(int(expires or 0) - now))
+    try:
+        path, size_bytes, redirect = deps.storage.path(key), None, None
+        if path is None:
+            size_bytes, redirect = _at_store(deps, key, content_type, download_as)
+            left_s = min(left_s, REDIRECT_LIFE_S)
+    except FileNotFoundError:
+        raise NotFound("This file is not there. If it is a take's, it is being fetched again.") from None
+    return MediaFile(path, redirect, content_type, size_bytes, etag=Path(key).stem, max_age_s=left_s)
+
+
+def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) -> tuple[int, str | None]:
+    """Size of a remote file, and a link to it there."""
+    size_bytes = deps.storage.size(key)
+    if size_bytes is None:
+        raise FileNotFoundError(key)
+    name = download_as[:120] if download_as else None
+    link = deps.storage.link(key, expires_s=STORE_LINK_LIFE_S, content_type=content_type, download_as=name)
+    return size_bytes, link
+
+
+def _signed(deps: Deps, key: str, base: str) -> str:
+    """The expiry is rounded up to a window, so that the link stays the same within it."""
+    now = deps.clock.now().timestamp()
+    expires = str((math.floor(now / LINK_LIFE_S) + 2) * LINK_LIFE_S)
+    return f"{base}/{quote(key)}?{urlencode({'e': expires, 's': _signature(deps, key, expires)})}"
+
+
+def _signature(deps: Deps, key: str, expires: str) -> str:
+    secret = deps.settings.secret_key.get_secret_value().encode()
+    mac = hmac.new(secret, f"media|v1|{key}|{expires}".encode("utf-8", "replace"), hashlib.sha256)
+    return urlsafe_b64encode(mac.digest()[:24]).decode()

@@ -1,0 +1,211 @@
+"""Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import quantiles
+from typing import Any
+
+from backend.catalogue import models as catalogue
+from backend.catalogue.models import VideoModel
+from backend.domain.errors import NotFound
+from backend.domain.states import ENDED, MOVING, STATUS, JobState
+from backend.domain.take_filter import TakeFilter
+from backend.models import Delivery, History, Job, Video
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.store.jobs import counts, deliveries, jobs
+from backend.store.search import pages
+
+#: A page of the gallery or of the history.
+PAGE = 24
+PAGE_MAX = 200
+#: States in which a take waits for something.
+OPEN = sorted(MOVING | {JobState.HELD})
+#: Takes of a state are counted up to this for a page that is drawn often; it shows "250+".
+COUNTED = 250
+#: Usual durations are learnt from takes of this long.
+LEARN_FROM = timedelta(days=30)
+#: Fewer takes than this teach nothing.
+LEARN_AT_LEAST = 3
+
+
+@dataclass(frozen=True)
+class Take:
+    """A job and, once it is stored, its video."""
+
+    job: Job
+    video: Video | None
+
+    @property
+    def status(self) -> str:
+        """processing, completed, failed, cancelled or held."""
+        return STATUS[JobState(self.job.state)]
+
+    def elapsed_s(self, now: datetime) -> float:
+        """Seconds since it was asked for; until it ended, if it has."""
+        return max(0.0, ((self.job.ended_at or now) - self.job.created_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class TakePage:
+    """Takes, newest first. next_cursor: hand it in for the page after; None: there is none."""
+
+    items: Sequence[Take]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How long a model usually takes, in seconds. learnt: from our own takes, not from a first guess."""
+
+    low_s: float
+    high_s: float
+    learnt: bool
+
+
+def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
+    """One take.
+
+    Raises:
+        NotFound: there is none with that id that this viewer may see.
+    """
+    with deps.store.read() as session:
+        row = pages.with_video(session, job_id)
+    if row is None or not viewer.may_see(row[0].owner):
+        raise NotFound("There is no take with that id.")
+    return Take(*row)
+
+
+def list_takes(
+    deps: Deps,
+    viewer: Viewer,
+    wanted: TakeFilter = TakeFilter(),
+    *,
+    limit: int = PAGE,
+    cursor: str | None = None,
+) -> TakePage:
+    """A page of the takes that this viewer may see."""
+    limit = max(1, min(limit, PAGE_MAX))
+    if not viewer.sees_all:
+        if wanted.owner not in (None, viewer.name):
+            return TakePage([], None)
+        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
+    with deps.store.read() as session:
+        rows = pages.page(session, wanted, limit=limit + 1, before=cursor)
+    items = [Take(*row) for row in rows[:limit]]
+    return TakePage(items, items[-1].job.id if len(rows) > limit else None)
+
+
+def list_moving(deps: Deps, viewer: Viewer, *, limit: int = PAGE) -> Sequence[Take]:
+    """What is on its way or held, newest first."""
+    return list_takes(deps, viewer, TakeFilter(states=MOVING | {JobState.HELD}), limit=limit).items
+
+
+def history_of(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
+    """Every move of a take, and every delivery for it, oldest first.
+
+    Raises:
+        NotFound: there is none with that id that this viewer may see.
+    """
+    get_take(deps, viewer, job_id)
+    with deps.store.read() as session:
+        return jobs.history(session, job_id), deliveries.of_job(session, job_id)
+
+
+def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
+    """How many takes of this kind came after that one (up to 100)."""
+    if not viewer.sees_all:
+        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
+    with deps.store.read() as session:
+        return pages.newer(session, wanted, than=than, limit=100)
+
+
+def newer_cursor(
+    deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str, limit: int = PAGE
+) -> str | None:
+    """The cursor of the page just before the one that starts with that take; None: it is the first page."""
+    if not viewer.sees_all:
+        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
+    with deps.store.read() as session:
+        ids = pages.ids_after(session, wanted, than=than, limit=limit + 1)
+    return ids[limit] if len(ids) > limit else None
+
+
+def models_on_offer(deps: Deps) -> list[VideoModel]:
+    """Every model that can be used now, by title."""
+    return sorted((model for model in deps.catalog.search() if model.usable), key=lambda model: model.title)
+
+
+def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
+    """What a take of this model with these parameters will cost; None where nobody can know."""
+    return catalogue.estimate_usd(model, params)
+
+
+def count_open(deps: Deps) -> dict[str, int]:
+    """state -> number of takes that move or are held, each counted up to `COUNTED`."""
+    with deps.store.read() as session:
+        return counts.by_state(session, states=OPEN, upto=COUNTED)
+
+
+def last_change(deps: Deps) -> Hashable:
+    """Something that is another one whenever a take is added or changes its state."""
+    with deps.store.read() as session:
+        open_now = counts.by_state(session, states=OPEN, upto=COUNTED)
+        return counts.last_move(session), *sorted(open_now.items())
+
+
+def people(deps: Deps, viewer: Viewer) -> list[str]:
+    """Everybody whose takes this viewer may see."""
+    if not viewer.sees_all:
+        return [viewer.name]
+    with deps.store.read() as session:
+        return pages.owners(session)
+
+
+def models_used(deps: Deps) -> list[str]:
+    """Every endpoint that takes were ever made with."""
+    with deps.store.read() as session:
+        return pages.models(session)
+
+
+def usual_s(deps: Deps, model_id: str) -> Usual | None:
+    """How long a take of this model usually takes; None when nobody knows."""
+    with deps.store.read() as session:
+        seen = pages.durations_s(session, model_id, since=deps.clock.now() - LEARN_FROM)
+    if len(seen) >= LEARN_AT_LEAST:
+        tenths = quantiles(seen, n=10, method="inclusive")
+        return Usual(tenths[4], tenths[8], learnt=True)
+    try:
+        guess = deps.catalog.get(model_id).typical_s
+    except KeyError:
+        return None
+    return Usual(guess, guess * 1.5, learnt=False) if guess else None
+
+
+def is_ended(job: Job) -> bool:
+    """Has nothing more to come by itself."""
+    return JobState(job.state) in ENDED
+
+
+def billed_usd(job: Job) -> float | None:
+    """What the provider billed; 0 where a take ended and provably cost nothing, None: not known (yet)."""
+    if job.billed_usd is None and job.state in jobs.UNPAID_ENDS and (job.error or {}).get("charged") == "no":
+        return 0.0
+    return job.billed_usd
+
+
+def cost_source(job: Job) -> str:
+    """Where the price of a take comes from: `billed`, `estimate` or `unknown`."""
+    if billed_usd(job) is not None:
+        return "billed"
+    return "unknown" if job.estimate_usd is None else "estimate"
+
+
+def queue_position(deps: Deps, job: Job) -> int | None:
+    """How many stand before this take: in the provider's line, or in ours for a blocking provider."""
+    provider = deps.providers.get(job.provider)
+    if job.state != JobState.CREATED or provider is None or not provider.blocking:
+        return job.queue_position
+    with deps.store.read() as session:
+        return jobs.count_ahead(session, job)

@@ -1,0 +1,139 @@
+"""What a provider says of a finished request, applied to its job; webhooks, polls and searches meet here."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.domain.errors import Outrun
+from backend.domain.states import TRANSITIONS, JobEvent
+from backend.models import Job
+from backend.providers.base import Errored, Finished
+from backend.services.money import budgets
+from backend.store.jobs import jobs
+
+
+def apply(
+    session: Session, job: Job, result: Finished | Errored, *, at: datetime, by: str, **values: Any
+) -> None:
+    """Record how a request ended.
+
+    Raises:
+        Outrun: the job is past that already.
+    """
+    if job.state not in TRANSITIONS[_event(job, result)][0]:  # before a line of the ledger is written for it
+        raise Outrun(f"the job {job.id} is past that")
+    if isinstance(result, Finished):
+        apply_finished(session, job, result, at=at, by=by, **values)
+    else:
+        apply_errored(session, job, result, at=at, by=by, **values)
+
+
+def apply_finished(
+    session: Session, job: Job, finished: Finished, *, at: datetime, by: str, **values: Any
+) -> None:
+    """There is a video: from now on the worker brings it home.
+
+    Raises:
+        Outrun: the job has its video already, or is about to.
+    """
+    jobs.move(
+        session,
+        job.id,
+        JobEvent.FINISHED,
+        at=at,
+        by=by,
+        note=_late(job),
+        **made(finished, at=at),
+        **(_revived(session, job, at) | _billed(session, job, finished.billable_units, at)),
+        **values,
+    )
+
+
+def made(finished: Finished, *, at: datetime) -> dict[str, Any]:
+    """What a job says of a video that the provider has for it, whatever the job was before."""
+    return {
+        "due_at": at,
+        "rendered_at": at,
+        "queue_position": None,
+        "result_url": finished.url,
+        "result_size_bytes": finished.size_bytes,
+        "result": finished.output,
+        "fetched_bytes": None,
+        "fetch_total_bytes": None,
+    }
+
+
+def apply_errored(
+    session: Session, job: Job, failed: Errored, *, at: datetime, by: str, **values: Any
+) -> None:
+    """The provider tried and failed; it is not sent again.
+
+    Raises:
+        Outrun: the job is past failing.
+    """
+    cost = charged(failed)
+    if cost == "maybe" and (values.get("request_id") or job.request_id):
+        values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
+    event = _event(job, failed)
+    jobs.move(
+        session,
+        job.id,
+        event,
+        at=at,
+        by=by,
+        queue_position=None,
+        error={
+            "code": failed.code,
+            "message": failed.message,
+            "charged": cost,
+            "next": "It is not sent again by itself. You can use it again.",
+            "detail": failed.detail,
+            "at": at.isoformat(),
+        },
+        **_billed(session, job, failed.billable_units, at),
+        **values,
+    )
+
+
+def _event(job: Job, result: Finished | Errored) -> JobEvent:
+    if isinstance(result, Finished):
+        return JobEvent.FINISHED
+    stopped = result.cancelled and job.cancel_requested_at is not None
+    return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
+
+
+def _revived(session: Session, job: Job, at: datetime) -> dict[str, Any]:
+    """A job that had ended counts again; one that had not never stopped counting."""
+    return budgets.revive(session, job, at=at) if job.ended_at is not None else {}
+
+
+def _billed(session: Session, job: Job, units: float | None, at: datetime) -> dict[str, Any]:
+    """What the answer itself says of the bill; where it says nothing, the bill is asked for later."""
+    return {} if units is None else budgets.settle(session, job, units, at=at)
+
+
+def charged(failed: Errored) -> str:
+    """Did this failure cost money? fal never bills its own 5xx; a refusal after GPU time may be billed.
+
+    Source: fal documentation, "FAQ", on billing of failed requests.
+    """
+    own_fault = {
+        "internal_server_error",
+        "generation_timeout",
+        "downstream_service_error",
+        "downstream_service_unavailable",
+        "request_timeout",
+        "startup_timeout",
+        "internal_error",
+    }
+    if failed.cancelled or failed.billable_units == 0:
+        return "no"
+    if failed.billable_units:
+        return "yes"
+    return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
+
+
+def _late(job: Job) -> str | None:
+    """A word for the history when the video came after the job had been given up."""
+    return f"it came although the take was {job.state}" if job.ended_at or job.state == "held" else None

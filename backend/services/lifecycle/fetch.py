@@ -1,0 +1,223 @@
+"""Bring a finished video home: stream, hash, judge, place, then the row."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from backend.domain import policy
+from backend.domain.errors import (
+    Interrupted,
+    MediaBroken,
+    MediaDenied,
+    MediaError,
+    MediaGone,
+    ProviderBusy,
+    ProviderForgot,
+    StorageFull,
+    StoreUnavailable,
+)
+from backend.domain.states import JobEvent, JobState
+from backend.media.decode import inspect, sandbox
+from backend.media.decode.inspect import Probed
+from backend.media.download.download import Downloaded, download
+from backend.media.partial import folder as parts_folder
+from backend.media.partial.partial_file import discard
+from backend.models import Video
+from backend.providers.base import Finished
+from backend.services.deps import Deps
+from backend.services.lifecycle.claims import Claim, defer, error_of, record
+from backend.services.lifecycle.poll import ref_of
+from backend.services.lifecycle.retry_write import insist
+from backend.store.jobs import jobs
+from backend.store.records import videos
+
+log = logging.getLogger(__name__)
+
+#: Progress is written to the row this often at the most, in seconds: a person looks, a disk writes.
+PROGRESS_EVERY_S = 0.5
+#: The size that the provider states is believed this often. Should it contradict the file's own lengths
+#: for ever, a whole video that was paid for would never come home; then the check of the file decides.
+SIZE_BELIEVED_TRIES = 5
+#: Faults after which the link itself is doubted and the provider is asked for the result again.
+ASK_AGAIN_EVERY = 5
+
+
+def fetch_video(deps: Deps, claim: Claim) -> None:
+    """Fetch one rendered job's file, or a stored job's file that has gone missing.
+
+    Afterwards the job is `stored` with a whole, hashed file; or as before, due again after a
+    back-off, with the reason on the row; or `failed` when the provider has lost what it made.
+    """
+    folder = deps.settings.parts_dir
+    part = folder / parts_folder.name(claim.job.id, claim.owner)
+    poster = folder / parts_folder.name(f"{claim.job.id}-poster", claim.owner)
+    try:
+        got = _download(deps, claim, part)
+        probed = inspect.inspect(part, poster=poster)
+        video = _place(deps, got, probed, part, poster)
+        discard(part)
+        insist(deps, lambda: _save(deps, claim, video))
+    except Interrupted:
+        defer(deps, claim, due_in_s=0)
+    except MediaGone as error:
+        _renew_link(deps, claim, error)
+    except MediaError as error:
+        if isinstance(error, MediaBroken):
+            discard(part)
+        _again(deps, claim, error)
+    finally:
+        poster.unlink(missing_ok=True)
+
+
+def _download(deps: Deps, claim: Claim, part: Path) -> Downloaded:
+    job = claim.job
+    if not job.result_url:
+        raise MediaGone("There is no link to the file.")
+    try:
+        deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFull(f"The data folder can't be written to ({error.strerror}).") from error
+    return download(
+        job.result_url,
+        part,
+        guard=deps.guard,
+        limits=deps.limits,
+        size_bytes=job.result_size_bytes if job.attempts < SIZE_BELIEVED_TRIES else None,
+        progress=_reporter(deps, claim),
+        leftover=next(iter(parts_folder.leftovers(deps.settings.parts_dir, job.id)), None),
+    )
+
+
+def _reporter(deps: Deps, claim: Claim) -> Callable[[int, int | None], None]:
+    """Puts bytes of bytes on the row now and then; stops the download when the worker or the claim ends."""
+    last = deps.clock.monotonic()
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal last
+        if deps.stopping.is_set():
+            raise Interrupted("the worker is stopping")
+        if deps.clock.monotonic() - last < PROGRESS_EVERY_S:
+            return
+        last = deps.clock.monotonic()
+        with suppress(StoreUnavailable):  # bytes come without it, too
+            with deps.store.begin() as session:
+                fresh = jobs.amend(
+                    session, claim.job, owner=claim.owner, fetched_bytes=done, fetch_total_bytes=total
+                )
+            claim.job = fresh
+
+    return report
+
+
+def _place(deps: Deps, got: Downloaded, probed: Probed, part: Path, poster: Path) -> Video:
+    """Move the file and its poster into storage; afterwards both are whole and durable there."""
+    key = f"{got.sha256}.{probed.extension}"
+    poster_key = f"posters/{got.sha256}.webp" if poster.exists() else None
+    if poster_key:
+        deps.storage.place(poster, poster_key)
+    deps.storage.place(part, key)
+    now = deps.clock.now()
+    return Video(
+        id=deps.clock.new_id(),
+        sha256=got.sha256,
+        key=key,
+        content_type=probed.content_type,
+        size_bytes=got.size_bytes,
+        duration_s=probed.duration_s,
+        width=probed.width,
+        height=probed.height,
+        fps=probed.fps,
+        codec=probed.codec,
+        poster_key=poster_key,
+        created_at=now,
+        checked_at=now,
+    )
+
+
+def _save(deps: Deps, claim: Claim, video: Video) -> None:
+    now, job = deps.clock.now(), claim.job
+    values: dict[str, Any] = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
+    with deps.store.begin() as session:
+        kept = videos.keep(session, video)
+        values |= {"video_id": kept.id, "due_at": now}  # its bill and its preview come next
+        if job.state == JobState.STORED:
+            fresh = jobs.amend(session, job, owner=claim.owner, error=None, attempts=0, **values)
+        else:
+            fresh = jobs.advance(
+                session, job.id, JobEvent.SAVED, at=now, by=claim.by, owner=claim.owner, **values
+            )
+    claim.job = fresh
+    log.info("stored", extra={"job": job.id, "size_bytes": video.size_bytes})
+
+
+def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
+    """Try again later, without a limit; now and then ask the provider for a fresh link first."""
+    attempts = claim.job.attempts + 1
+    told = error_of(
+        deps,
+        error,
+        charged="yes",
+        next_step="The provider has the video; fetching it is tried again by itself.",
+    )
+    news: dict[str, Any] = {"attempts": attempts, "error": told}
+    if isinstance(error, MediaBroken | MediaDenied) or attempts % ASK_AGAIN_EVERY == 0:
+        news |= _fresh_link(deps, claim) or {}
+    log.warning("not fetched", extra={"job": claim.job.id, "why": str(error), "attempts": attempts})
+    defer(deps, claim, due_in_s=policy.backoff_s(attempts), **news)
+
+
+def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
+    """The link is dead: take the provider's new one; when that is gone too, say loudly that it is lost."""
+    seen = 1 + (claim.job.attempts if (claim.job.error or {}).get("code") == error.code else 0)
+    fresh = _fresh_link(deps, claim)
+    if fresh is None and seen >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
+        _lost(deps, claim, error)
+        return
+    told = error_of(
+        deps,
+        error,
+        charged="yes",
+        next_step="The link to the file is dead; the provider is asked for the result again by itself.",
+    )
+    defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told, **(fresh or {}))
+
+
+def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
+    """The result as the provider gives it now; {} when it can't be asked, None when it has none any more."""
+    if claim.job.request_id is None:
+        return None
+    try:
+        result = deps.provider(claim.job.provider).result(ref_of(claim.job))
+    except ProviderBusy:
+        return {}
+    except ProviderForgot:
+        return None
+    if not isinstance(result, Finished):
+        return None
+    return {"result_url": result.url, "result_size_bytes": result.size_bytes}
+
+
+def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
+    told = error_of(
+        deps,
+        MediaGone(
+            "The video was made, and is lost: the provider has neither the file nor the result any more. "
+            f"{error}"
+        ),
+        charged="yes",
+        next_step="The provider is still asked now and then for a day. Should it bring it back, it is taken.",
+    )
+    told["code"] = "lost"
+    log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
+    news: dict[str, Any] = {"error": told, "polls": 0, "attempts": 0}
+    record(deps, claim, JobEvent.LOST, due_in_s=policy.ENDED_FIRST_S, **news)
+
+
+def warm_up() -> None:
+    """Have the process that checks files ready before the first file comes."""
+    try:
+        sandbox.warm_up()
+    except MediaError as error:
+        log.warning("files can't be checked yet", extra={"why": str(error)})

@@ -1,0 +1,147 @@
+"""Ask the provider where a job stands. Without any webhook this path alone brings every take home."""
+
+import logging
+from typing import Any
+
+from backend.domain import policy
+from backend.domain.errors import ProviderBusy, ProviderForgot
+from backend.domain.states import ENDED, JobEvent, JobState
+from backend.models import Job
+from backend.providers.base import Errored, Finished, Ref, Standing, Waiting
+from backend.services.deps import Deps
+from backend.services.lifecycle import apply_result
+from backend.services.lifecycle.claims import Claim, defer, error_of, record
+from backend.services.money import budgets
+from backend.store.jobs import jobs
+
+log = logging.getLogger(__name__)
+
+
+def poll_job(deps: Deps, claim: Claim) -> None:
+    """Ask about one job that the provider has accepted, and record what it says.
+
+    A job that was cancelled or failed is asked about for a while: a video may have come anyway.
+
+    Afterwards the job is where the provider says it is, and due again while that is not the end.
+    """
+    try:
+        standing = deps.provider(claim.job.provider).status(ref_of(claim.job))
+    except ProviderForgot as error:
+        _forgotten(deps, claim, error)
+    except ProviderBusy as error:
+        _busy(deps, claim, error)
+    else:
+        _record_standing(deps, claim, standing)
+
+
+def ref_of(job: Job) -> Ref:
+    """How the provider knows this job."""
+    assert job.request_id is not None
+    return Ref(
+        model=job.model,
+        request_id=job.request_id,
+        status_url=job.status_url,
+        response_url=job.response_url,
+        cancel_url=job.cancel_url,
+    )
+
+
+def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+    """Record how a request ended.
+
+    Raises:
+        Outrun: somebody else recorded an end first.
+    """
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        apply_result.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
+        fresh = jobs.get(session, claim.job.id)
+    claim.job = fresh
+
+
+def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
+    job = claim.job
+    if isinstance(standing, Finished):
+        finish(deps, claim, standing)
+    elif isinstance(standing, Errored):
+        if job.state in (JobState.QUEUED, JobState.RUNNING):
+            finish(deps, claim, standing)
+        else:  # it had ended already, and no video came of it
+            _close(deps, claim, standing.billable_units)
+    else:
+        _still_going(deps, claim, standing)
+
+
+def _close(deps: Deps, claim: Claim, units: float | None) -> None:
+    """Nothing more will come of this job: bill what the provider counted, or give the reservation back."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        billed = budgets.settle(session, claim.job, units or 0.0, at=now)
+        fresh = jobs.amend(session, claim.job, owner=claim.owner, due_at=None, **billed)
+    claim.job = fresh
+
+
+def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
+    job, polls = claim.job, claim.job.polls + 1
+    if job.state in ENDED:
+        _watch(deps, claim, attempts=0)
+        return
+    wait_s = policy.poll_s(polls, first_s=deps.settings.first_poll)
+    position = standing.queue_position if isinstance(standing, Waiting) else None
+    news: dict[str, Any] = {"queue_position": position, "polls": polls, "attempts": 0}
+    if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
+        record(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **news)
+    elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
+        record(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **news)
+    else:
+        defer(deps, claim, due_in_s=wait_s, error=None, **news)
+    if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
+        with deps.store.begin() as session:
+            jobs.wake(session, job.id, at=deps.clock.now())
+
+
+def _watch(deps: Deps, claim: Claim, *, attempts: int) -> None:
+    """It has ended here, and a video may come anyway: ask again, more and more seldom, then no more."""
+    looks = claim.job.polls + 1
+    wait_s = policy.backoff_s(looks, first_s=policy.ENDED_FIRST_S, cap_s=policy.ENDED_CAP_S)
+    over = looks > policy.ENDED_LOOKS
+    defer(deps, claim, due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
+
+
+def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
+    """No usable answer: the job stands where it stood, and is asked about again."""
+    job = claim.job
+    if job.state in ENDED:
+        _watch(deps, claim, attempts=job.attempts + 1)
+        return
+    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    attempts = job.attempts + 1
+    defer(
+        deps,
+        claim,
+        due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S),
+        attempts=attempts,
+        error=told,
+    )
+
+
+def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
+    """Believed only after several such answers in a row; then a person decides, unless it has ended."""
+    job = claim.job
+    if job.state in ENDED:
+        if job.attempts + 1 < policy.FORGOTTEN_AFTER or job.rendered_at is not None:  # it was made, and paid
+            _watch(deps, claim, attempts=job.attempts + 1)
+        else:
+            _close(deps, claim, None)
+        return
+    seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
+    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    if seen < policy.FORGOTTEN_AFTER:
+        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told)
+        return
+    told["next"] = (
+        "The provider's records and a late webhook are watched for it; you can keep waiting, "
+        "send it again or give up."
+    )
+    log.warning("forgotten by the provider", extra={"job": job.id, "request": job.request_id})
+    record(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.SEARCH_FIRST_S, error=told)

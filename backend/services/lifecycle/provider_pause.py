@@ -1,0 +1,107 @@
+"""Pauses: when a provider refuses our key or account, nothing more is sent to it for a while.
+
+A pause ends by itself: when its time is over one job is let through, and the answer decides. It ends
+at once when a person says so, or when the program comes back with another key.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from backend.domain import policy
+from backend.services.deps import Deps
+from backend.store.records import key_values
+
+#: While one job is let through, the others wait this long for its answer.
+PROBE_S = 30.0
+#: A waiting job looks again after this, so that a lifted pause is noticed soon.
+LOOK_S = 3.0
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Submitting to a provider is paused. refusals: how many it gave in a row."""
+
+    provider: str
+    reason: str
+    code: str
+    since: datetime
+    until: datetime
+    refusals: int
+
+
+def left_s(deps: Deps, provider: str) -> float:
+    """Seconds for which a job should wait; 0 lets the caller send now, as the one that tries."""
+    with deps.store.read() as session:
+        if key_values.get(session, _name(provider)) is None:
+            return 0.0
+    with deps.store.begin() as session:
+        fact = key_values.get(session, _name(provider))
+        if fact is None:
+            return 0.0
+        if fact.value.get("key") != _key_mark(deps):
+            key_values.forget(session, _name(provider))
+            return 0.0
+        now = deps.clock.now()
+        left = (datetime.fromisoformat(fact.value["until"]) - now).total_seconds()
+        if left > 0:
+            return min(left, LOOK_S)
+        until = (now + timedelta(seconds=PROBE_S)).isoformat()
+        key_values.keep(session, _name(provider), {**fact.value, "until": until}, at=fact.at)
+        return 0.0
+
+
+def begin(deps: Deps, provider: str, *, reason: str, code: str) -> None:
+    """Send nothing to this provider for a while; each refusal in a row doubles the while."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        before = key_values.get(session, _name(provider))
+        refusals = 1 + (before.value["refusals"] if before else 0)
+        wait_s = min(policy.PAUSE_CAP_S, policy.PAUSE_FIRST_S * 2 ** min(refusals - 1, 10))
+        key_values.keep(
+            session,
+            _name(provider),
+            {
+                "reason": reason,
+                "code": code,
+                "refusals": refusals,
+                "until": (now + timedelta(seconds=wait_s)).isoformat(),
+                "key": _key_mark(deps),
+            },
+            at=before.at if before else now,
+        )
+
+
+def lift(deps: Deps, provider: str) -> None:
+    """Send again: the provider accepted something, or a person says so."""
+    with deps.store.read() as session:
+        if key_values.get(session, _name(provider)) is None:
+            return
+    with deps.store.begin() as session:
+        key_values.forget(session, _name(provider))
+
+
+def current(deps: Deps) -> list[Pause]:
+    """Every pause that is in force."""
+    with deps.store.read() as session:
+        found = key_values.named(session, "pause:")
+    return [
+        Pause(
+            provider=fact.name.removeprefix("pause:"),
+            reason=fact.value["reason"],
+            code=fact.value["code"],
+            since=fact.at,
+            until=datetime.fromisoformat(fact.value["until"]),
+            refusals=fact.value["refusals"],
+        )
+        for fact in found
+    ]
+
+
+def _name(provider: str) -> str:
+    return f"pause:{provider}"
+
+
+def _key_mark(deps: Deps) -> str:
+    """Tells one key from another without holding it."""
+    return sha256(b"pause|" + deps.settings.fal_key.get_secret_value().encode()).hexdigest()[:16]

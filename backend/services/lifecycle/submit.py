@@ -1,0 +1,292 @@
+"""Send a created job to its provider, once."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.domain import policy
+from backend.domain.errors import (
+    NoCallFree,
+    Outrun,
+    ProviderRefused,
+    ProviderUnanswered,
+    ProviderUnsent,
+    StoreUnavailable,
+)
+from backend.domain.states import TRANSITIONS, JobEvent, JobState
+from backend.models import Job
+from backend.providers.base import Errored, Finished, Receipt
+from backend.providers.fal.webhook import token_of
+from backend.services.deps import Deps
+from backend.services.lifecycle import apply_result, provider_pause
+from backend.services.lifecycle.claims import Claim, defer, error_of, record
+from backend.services.lifecycle.retry_write import insist
+from backend.services.takes import photos
+from backend.store.database.locks import serialise
+from backend.store.jobs import jobs
+from backend.store.jobs.jobs import UNPAID_ENDS
+
+log = logging.getLogger(__name__)
+
+#: Heartbeats come three times a lease: for so much of one after the begin nobody else can have taken over.
+STILL_OURS = 2 / 3
+AGAIN = "It is tried again by itself; nothing was charged."
+WATCHED = (
+    "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
+    "you can keep waiting, send it again or give up."
+)
+#: What the history says of a breakdown of the provider's own, which passes as a rule.
+TURNED_AWAY = "turned away by a breakdown"
+CHARGED = "It may have been charged; this provider can't be asked again."
+NOT_ASKED = (
+    "It is not sent again by itself, and this provider can't be asked: you can send it again, "
+    "which may pay for it twice, or give up."
+)
+
+
+def submit_job(deps: Deps, claim: Claim) -> None:
+    """Send one created job to its provider, with one POST.
+
+    Afterwards the job is `queued` with its request id, `created` again and due later (provably not
+    accepted), `failed` (refused), or `held` (nobody can tell).
+    """
+    waits_s = provider_pause.left_s(deps, claim.job.provider)
+    if waits_s > 0:
+        defer(deps, claim, due_in_s=waits_s)
+        return
+    try:
+        sent = photos.payload_of(deps, claim.job)
+    except ProviderUnsent as error:
+        _not_now(deps, claim, error, begun=False)
+        return
+    claim.begun_at = deps.clock.now()
+    try:
+        job = record(
+            deps,
+            claim,
+            JobEvent.SUBMIT_BEGUN,
+            due_in_s=0,
+            at=claim.begun_at,
+            first=_call_free(deps, claim.job),
+            image_link=sent.link,
+            image_links=sent.links,
+            attempts=claim.job.attempts,
+        )
+    except NoCallFree:
+        defer(deps, claim, due_in_s=policy.CALL_FREE_S)
+        return
+    except StoreUnavailable as error:
+        if error.unsure:  # the row may say that it was sent; only this process knows that it was not
+            unsent = ProviderUnsent("The database went away before it was sent.", code="database")
+            insist(deps, lambda: _not_now(deps, claim, unsent, begun=True))
+        raise
+    if deps.clock.now() - claim.begun_at > timedelta(seconds=deps.settings.lease_s * STILL_OURS):
+        late = ProviderUnsent("It was about to be sent when this process was held up.", code="held_up")
+        insist(deps, partial(_not_now, deps, claim, late, begun=True))
+        return
+    _send(deps, claim, job, sent)
+
+
+def _send(deps: Deps, claim: Claim, job: Job, sent: photos.Handed) -> None:
+    """The one call; whatever comes of it is written down, even if the database has to be waited for."""
+    try:
+        answer = deps.provider(job.provider).submit(
+            job.model, sent.payload, webhook_url=webhook_url(deps, job)
+        )
+    except ProviderUnsent as error:
+        insist(deps, partial(_not_now, deps, claim, error, begun=True))
+    except ProviderRefused as error:
+        insist(deps, partial(_refused, deps, claim, error))
+    except ProviderUnanswered as error:
+        insist(deps, partial(hold, deps, claim, error))
+    else:
+        if isinstance(answer, Receipt):
+            insist(deps, partial(_accepted, deps, claim, answer))
+        else:
+            insist(deps, partial(_ended, deps, claim, answer))
+
+
+def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
+    """Refuses to begin while a blocking provider has all its calls open, over all workers."""
+    at_once = deps.provider(job.provider).calls_at_once
+    if at_once is None:
+        return None
+
+    def check(session: Session) -> None:
+        serialise(session, f"calls:{job.provider}")
+        if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= at_once:
+            raise NoCallFree(f"all calls of {job.provider} are open")
+
+    return check
+
+
+def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+    """A blocking provider's call came to its end; that is a fact, whoever holds the job by now."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        job = jobs.get(session, claim.job.id)
+        sent_at = job.submitted_at or job.state_at
+        if job.state == JobState.CREATED:  # the database has forgotten: see `_adopt`
+            job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=claim.by)
+        apply_result.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+        fresh = jobs.get(session, job.id)
+    claim.job = fresh
+    log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
+
+
+def webhook_url(deps: Deps, job: Job) -> str | None:
+    """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
+    if deps.provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
+        return None
+    token = token_of(deps.settings.secret_key.get_secret_value(), job.id)
+    return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
+
+
+def hold(deps: Deps, claim: Claim, error: Exception) -> None:
+    """The request may have been accepted: never send it again, look for it instead."""
+    log.warning("submission unknown", extra={"job": claim.job.id, "why": str(error)})
+    blocking = deps.provider(claim.job.provider).blocking
+    told = error_of(deps, error, charged="maybe", next_step=NOT_ASKED if blocking else WATCHED)
+    if blocking and "charged" not in told["message"]:  # a worker that stopped says nothing of money
+        told["message"] += f" {CHARGED}"
+    asked = deps.settings.webhooks_reach_us and not blocking
+    known: dict[str, Any] = {"error": told, "submitted_at": claim.job.state_at, "webhook_asked": asked}
+    try:
+        record(deps, claim, JobEvent.UNANSWERED, due_in_s=policy.SEARCH_FIRST_S, **known)
+    except Outrun:
+        due_at = deps.clock.now() + timedelta(seconds=policy.SEARCH_FIRST_S)
+        with deps.store.begin() as session:
+            if claim.begun_at is None or jobs.get(session, claim.job.id).state != JobState.CREATED:
+                raise
+            # We have sent it, and the database has forgotten that: a standby that was behind took over.
+            event, now = JobEvent.RESTORED, deps.clock.now()
+            fresh = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, due_at=due_at, **known)
+        claim.job = fresh
+
+
+def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
+    """Keep what the provider said, whoever holds the job by now: a receipt is a fact."""
+    log.info("accepted", extra={"job": claim.job.id, "request": receipt.request_id})
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        job = jobs.get(session, claim.job.id)
+        other = jobs.by_request(session, job.provider, receipt.request_id)
+        taken = other is not None and other.id != job.id
+        fresh = job if taken else _adopt(deps, session, job, receipt, now=now, by=claim.by)
+    claim.job = fresh
+    if taken:
+        why = "The provider answered with a request id that belongs to another take."
+        hold(deps, claim, ProviderUnanswered(why, code="request_id_taken"))
+        return
+    provider_pause.lift(deps, claim.job.provider)
+
+
+def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str) -> Job:
+    urls: dict[str, Any] = {
+        "status_url": receipt.status_url,
+        "response_url": receipt.response_url,
+        "cancel_url": receipt.cancel_url,
+    }
+    if job.request_id not in (None, receipt.request_id):
+        log.error("a second request id", extra={"job": job.id, "request": receipt.request_id})
+        return job
+    if job.state == JobState.CREATED:  # the database has forgotten: a standby that was behind took over
+        job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=by)
+    if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
+        # Its webhook was faster than its answer, or a person gave it up: only the names are news.
+        if job.state in UNPAID_ENDS and job.request_id is None:  # a video may come of it: ask for a while
+            urls |= {"due_at": now + timedelta(seconds=deps.settings.first_poll), "polls": 0, "attempts": 0}
+        return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
+    waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
+    return jobs.advance(
+        session,
+        job.id,
+        JobEvent.ACCEPTED,
+        at=now,
+        by=by,
+        due_at=now + timedelta(seconds=waits_s),
+        request_id=receipt.request_id,
+        queue_position=receipt.queue_position,
+        submitted_at=now,
+        polls=0,
+        webhook_asked=deps.settings.webhooks_reach_us,
+        **urls,
+    )
+
+
+def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) -> None:
+    attempts = claim.job.attempts + 1
+    if error.tries is not None and _turned_away(deps, claim) + 1 >= error.tries:
+        _refused(deps, claim, ProviderRefused(str(error), code=error.code, detail=error.detail))
+        return
+    wait_s = policy.backoff_s(attempts)
+    if error.retry_after_s is not None:
+        wait_s = max(error.retry_after_s, min(wait_s, 1.0))
+    told = error_of(deps, error, charged="no", next_step=AGAIN)
+    if begun:
+        note = None if error.tries is None else f"{TURNED_AWAY} ({error.code})"
+        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts, note=note)
+    else:
+        defer(deps, claim, due_in_s=wait_s, error=told, attempts=attempts)
+
+
+def _turned_away(deps: Deps, claim: Claim) -> int:
+    """How often the provider broke down over this job; it may have waited for other reasons, too."""
+    with deps.store.read() as session:
+        notes = [line.note or "" for line in jobs.history(session, claim.job.id)]
+    return sum(note.startswith(TURNED_AWAY) for note in notes)
+
+
+def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
+    told = error_of(
+        deps,
+        error,
+        charged="no",
+        next_step="It is not sent again. Use it again with what the reason asks for.",
+    )
+    _tell(deps, claim, JobEvent.REFUSED, error=told)
+    if error.pauses:
+        provider_pause.begin(deps, claim.job.provider, reason=str(error), code=error.code)
+
+
+def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
+    """Record what certainly came of the request, though others may have called it unknown by now.
+
+    While this process could not write for longer than its lease, whoever took over found a job that was
+    begun and not answered, and held it. The answer is still this process's to give, as long as nothing
+    else happened to the job: its version says so.
+    """
+    begun = claim.job.version + (claim.job.state != JobState.SUBMITTING)  # that its own commit was not heard
+    try:
+        record(deps, claim, event, **values)
+        return
+    except Outrun:
+        with deps.store.begin() as session:
+            job = jobs.get(session, claim.job.id)
+            # Whoever holds a job notes which begin it was held for; one that never arrived may be another's.
+            ours = job.submitted_at == (claim.begun_at or claim.job.state_at)
+            if job.state != JobState.HELD or job.version != begun + 1 or not ours:
+                raise
+            if (due_in_s := values.pop("due_in_s", None)) is not None:
+                values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)
+            fresh = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+        claim.job = fresh
+    log.info("known after all", extra={"job": claim.job.id, "state": claim.job.state})
+
+
+def submitting_overdue(deps: Deps, claim: Claim) -> None:
+    """A worker stopped between saying that it would send and recording an answer: nobody can tell.
+
+    Whoever comes here holds the claim, so that worker's lease has run out.
+    """
+    hold(
+        deps,
+        claim,
+        ProviderUnanswered(
+            "The program stopped while it was sending. The take may have been accepted.", code="interrupted"
+        ),
+    )

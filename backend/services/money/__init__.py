@@ -1,0 +1,4 @@
+"""What takes cost: limits checked where the money is reserved, and what was spent.
+
+Start with `budgets`.
+"""

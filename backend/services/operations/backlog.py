@@ -1,0 +1,62 @@
+"""How much work waits and goes on, by kind, and who keeps the time and sweeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backend.services.deps import Deps
+from backend.services.operations import sweep
+from backend.store.queue import tasks as queue_tasks
+from backend.store.records import key_values
+
+#: How people read the kinds of work.
+WORDS = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call": "Calling"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of work. waiting: jobs that are due and in nobody's hand; running: jobs in a worker's hand.
+
+    tasks: what the queue on PostgreSQL holds for it (waiting, taken); 0 on SQLite, which has no queue.
+    """
+
+    name: str
+    waiting: int
+    running: int
+    tasks: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """Who swept last, and when."""
+
+    name: str
+    at: datetime
+
+
+def kinds(deps: Deps) -> Sequence[Kind]:
+    """Every kind of work, also those without any."""
+    blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
+    with deps.store.read() as session:
+        rows = queue_tasks.work_by_kind(session, now=deps.clock.now(), blocking=blocking)
+        tasks = [] if deps.store.embedded else queue_tasks.depth(session)
+    jobs = {(kind, held): number for kind, held, number in rows}
+    depth = {(kind, status): number for kind, status, number in tasks}
+    return [
+        Kind(
+            name,
+            waiting=jobs.get((name, False), 0),
+            running=jobs.get((name, True), 0),
+            tasks=(depth.get((name, "todo"), 0), depth.get((name, "doing"), 0)),
+        )
+        for name in queue_tasks.KINDS
+    ]
+
+
+def sweeper(deps: Deps) -> Sweeper | None:
+    """Who swept last; None when nobody has yet."""
+    with deps.store.read() as session:
+        last = key_values.get(session, sweep.LAST)
+    if last is None or not last.value.get("by"):
+        return None
+    return Sweeper(str(last.value["by"]), last.at)

@@ -1,0 +1,178 @@
+"""Back up while everything runs, and restore: the database first, then the files that it names.
+
+Files are named by their content and never change, so copying them after the database leaves at most some
+too many. A folder that holds an older backup is brought up to date: only new files are copied.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.domain.errors import SettingsError
+from backend.media.storage.base import Storage
+from backend.media.storage.local import LocalStorage
+from backend.services.deps import Deps
+from backend.store.database.engine import Store
+from backend.store.database.schema import copies
+from backend.store.records import videos
+
+DATABASE = "dailies.db"
+KEY_FILE = "secret_key"
+#: Read in pieces of this size.
+CHUNK_BYTES = 1024 * 1024
+BATCH = 500
+_VIDEO = re.compile(r"([0-9a-f]{64})\.[a-z0-9]+")
+
+Told = Callable[[str], None]
+
+
+@dataclass
+class Copied:
+    """What was done. bad: a line for each file that is missing or altered."""
+
+    files: int = 0
+    new_files: int = 0
+    new_bytes: int = 0
+    has_secret: bool = False
+    bad: list[str] = field(default_factory=list)
+
+
+def back_up(deps: Deps, folder: Path, *, told: Told) -> Copied:
+    """Copy database, files and secret into a folder, while everything runs.
+
+    Afterwards `folder` holds a whole backup: database and files as they were when it began, or newer
+    files. If it is cut short, the folder's older backup is still whole.
+
+    Raises:
+        SettingsError: the database is a server's, or the folder can't be used.
+    """
+    copies.path_of(deps.store)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = folder / f".{DATABASE}.draft"
+        copies.make_copy(deps.store, draft, at=deps.clock.now(), told=told)
+        done = _copy_files(deps.storage, LocalStorage(folder / "media"), folder / "parts", told)
+        done.bad += _unkept(draft, LocalStorage(folder / "media"))
+        done.has_secret = _copy_secret(deps.settings.data_dir / KEY_FILE, folder / KEY_FILE)
+        _put(draft, folder / DATABASE)
+    except OSError as error:
+        raise SettingsError(f"The backup to {folder} failed: {error.strerror or error}") from error
+    return done
+
+
+def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
+    """Put a backup in the place of nothing: files first, so that a restored database finds them.
+
+    Afterwards the database is there, and the first process that opens it holds what may have been sent
+    since the backup (see `restored`).
+
+    Raises:
+        SettingsError: there is a database already, or no whole backup.
+    """
+    target = copies.path_of(deps.store)
+    beside = [target.with_name(target.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    if there := [path.name for path in beside if path.exists()]:
+        raise SettingsError(
+            f"{' and '.join(there)} in {target.parent} is there already: stop everything, and move it away "
+            "first. What ends in -wal and -shm is a part of the old database: move it with it."
+        )
+    if not (folder / DATABASE).is_file():
+        raise SettingsError(f"{folder} holds no backup: there is no {DATABASE} in it.")
+    try:
+        done = _copy_files(
+            LocalStorage(folder / "media"),
+            deps.open_storage(deps.settings.storage),
+            deps.settings.parts_dir,
+            told,
+        )
+        done.has_secret = _restore_secret(deps, folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.draft")
+        shutil.copyfile(folder / DATABASE, draft)
+        _put(draft, target)
+    except OSError as error:
+        raise SettingsError(f"The restore from {folder} failed: {error.strerror or error}") from error
+    return done
+
+
+def _copy_files(source: Storage, target: Storage, parts: Path, told: Told) -> Copied:
+    """Bring over what is not there yet; what is altered is left out."""
+    done = Copied()
+    parts.mkdir(parents=True, exist_ok=True, mode=0o750)
+    for key in source.keys():  # noqa: SIM118  storage is no dict
+        done.files += 1
+        size_bytes = source.size(key)
+        if size_bytes is None or target.size(key) == size_bytes:
+            continue
+        part = parts / f"copy-{os.getpid()}"
+        if not _copy_one(source, key, part):
+            done.bad.append(f"{key} is altered; it was left out")
+            part.unlink(missing_ok=True)
+            continue
+        target.place(part, key)
+        done.new_files += 1
+        done.new_bytes += size_bytes
+        told(f"{done.files} files, {done.new_files} new")
+    return done
+
+
+def _copy_one(source: Storage, key: str, part: Path) -> bool:
+    """Copy a file; is it what its name says?"""
+    digest = hashlib.sha256()
+    with source.open(key) as file, part.open("wb") as copy:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            copy.write(chunk)
+    named = _VIDEO.fullmatch(key)
+    return named is None or named[1] == digest.hexdigest()
+
+
+def _unkept(database: Path, files: Storage) -> list[str]:
+    """A line for each video that the copied database names and that was not to be had."""
+    store, last_id, bad = Store(f"sqlite:///{database}"), "", list[str]()
+    try:
+        while True:
+            with store.read() as session:
+                batch = videos.after(session, last_id, limit=BATCH)
+            if not batch:
+                return bad
+            bad += [f"{video.key} is missing" for video in batch if files.size(video.key) != video.size_bytes]
+            last_id = batch[-1].id
+    finally:
+        store.close()
+
+
+def _copy_secret(source: Path, target: Path) -> bool:
+    """The secret that was made on first start; one that is given by the environment stays there."""
+    if not source.is_file():
+        return False
+    draft = target.with_name(f".{target.name}.draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(source.read_bytes())
+    _put(draft, target)
+    return True
+
+
+def _restore_secret(deps: Deps, folder: Path) -> bool:
+    """Put the secret back, unless one is given: then links and webhook tokens are that one's."""
+    ours = deps.settings.data_dir / KEY_FILE
+    made = ours.is_file() and ours.read_text().strip() == deps.settings.secret_key.get_secret_value()
+    return made and _copy_secret(folder / KEY_FILE, ours)
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give a finished file its name; after a power cut it is there whole, or the older one is."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(draft, target)
+    handle = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

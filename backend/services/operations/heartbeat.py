@@ -1,0 +1,102 @@
+"""Signs of life: who works, since when, and when each was last heard of."""
+
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from backend.domain.errors import SettingsError
+from backend.services.deps import Deps
+from backend.store.database.postgres import CLOCKS_DIFFER_S
+from backend.store.records import key_values
+
+log = logging.getLogger(__name__)
+
+#: A worker that was not heard of for this long counts as dead, whatever its settings say.
+DEAD_AFTER = timedelta(seconds=45)
+#: Workers that were killed are remembered this long.
+FORGET_AFTER = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class WorkerSign:
+    """One worker. name: host and process id; in_hand: jobs that it was looking at.
+
+    clock_off_s: how far its host's clock is ahead of the database's, in seconds; negative: behind. By so
+    much its claims seem to end late or early to all others.
+    """
+
+    name: str
+    heard_at: datetime
+    in_hand: int
+    alive: bool
+    key: str | None = None  #: a mark of its SECRET_KEY, which does not tell it
+    clock_off_s: float = 0.0
+
+    @property
+    def clock_is_off(self) -> bool:
+        """By more than what would stop its start."""
+        return abs(self.clock_off_s) > CLOCKS_DIFFER_S
+
+
+def beat(deps: Deps, name: str, *, in_hand: int) -> None:
+    """This worker is alive. That its clock has gone astray since it started is told, and stops nothing."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        off_s = round(deps.store.clock_off_s(session, deps.clock.now), 1)
+        said = {"in_hand": in_hand, "key": _mark(deps), "clock_off_s": off_s}
+        key_values.keep(session, f"worker:{name}", said, at=now)
+        for fact in key_values.named(session, "worker:"):
+            if now - fact.at > FORGET_AFTER:
+                key_values.forget(session, fact.name)
+    if abs(off_s) > CLOCKS_DIFFER_S:
+        log.error("this host's clock differs from the database's", extra={"ahead_s": off_s})
+
+
+def gone(deps: Deps, name: str) -> None:
+    """This worker has stopped, as it should."""
+    with deps.store.begin() as session:
+        key_values.forget(session, f"worker:{name}")
+
+
+def workers(deps: Deps) -> list[WorkerSign]:
+    """Every worker that was heard of lately, the living first."""
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        found = key_values.named(session, "worker:")
+    signs = [
+        WorkerSign(
+            fact.name.removeprefix("worker:"),
+            fact.at,
+            fact.value.get("in_hand", 0),
+            now - fact.at <= DEAD_AFTER,
+            fact.value.get("key"),
+            fact.value.get("clock_off_s", 0.0),
+        )
+        for fact in found
+    ]
+    return sorted(signs, key=lambda sign: (not sign.alive, sign.name))
+
+
+def check_key(deps: Deps) -> None:
+    """Is our SECRET_KEY that of the workers that live?
+
+    Raises:
+        SettingsError: it is another one; webhooks and media links of one host would be refused by the others.
+    """
+    ours = _mark(deps)
+    others = [sign.name for sign in workers(deps) if sign.alive and sign.key not in (None, ours)]
+    if others:
+        raise SettingsError(
+            "These settings stop the start:\n"
+            f"  SECRET_KEY: it is not the one of {', '.join(others)}, so webhooks and links of one host\n"
+            "  would be refused by the others. Give every host the same: the first one's data/secret_key,\n"
+            "  if none was ever set. To change it, stop every worker first; a killed one counts for "
+            f"{DEAD_AFTER.seconds} s"
+        )
+
+
+def _mark(deps: Deps) -> str:
+    key = deps.settings.secret_key.get_secret_value().encode()
+    return hmac.new(key, b"which key is this", hashlib.sha256).hexdigest()[:16]

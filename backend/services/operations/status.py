@@ -1,0 +1,191 @@
+"""How the whole is doing: for the Operations page, health checks, metrics and banners."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain.errors import MediaError, StoreUnavailable
+from backend.models import Delivery, Fact, Sweep
+from backend.services.deps import Deps
+from backend.services.lifecycle import provider_pause
+from backend.services.operations import heartbeat, sweep, totals
+from backend.store.jobs import deliveries, jobs
+from backend.store.records import key_values, sweep_log, videos
+
+#: Less than this free on storage is worth a banner: some hundred takes.
+LOW_DISK_BYTES = 2 * 1024**3
+#: What the sidecar says at /healthz: whoever asks knows by it that it is ours.
+ALIVE = {"status": "ok"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must be good. says: what is found, and what to do when it isn't good."""
+
+    name: str
+    good: bool
+    says: str
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Counts and ages; None where there is nothing to tell."""
+
+    jobs: dict[str, int]
+    deliveries: dict[str, int]
+    videos: int
+    videos_bytes: int
+    videos_missing: int
+    workers: int
+    due: int
+    sweep_age_s: float | None
+    delivery_age_s: float | None
+    free_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Something that a person should know and can do something about. level: "error" or "warning"."""
+
+    level: str
+    title: str
+    says: str
+
+
+def readiness(deps: Deps) -> list[Check]:
+    """Database, storage and a worker's heartbeat."""
+    checks = [_database(deps), _storage(deps)]
+    if checks[0].good:
+        checks.append(_worker(deps))
+    return checks
+
+
+def numbers(deps: Deps) -> Numbers:
+    """Everything that can be counted; of what there is a great deal of, see `tally.Totals`."""
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        swept, delivered = key_values.get(session, sweep.LAST), deliveries.newest(session, limit=1)
+        total, missing = totals.totals(session), videos.count_missing(session)
+        due = jobs.count_due(session, now=now)
+    return Numbers(
+        jobs=total.states,
+        deliveries=total.deliveries,
+        videos=total.videos,
+        videos_bytes=total.videos_bytes,
+        videos_missing=missing,
+        workers=sum(sign.alive for sign in heartbeat.workers(deps)),
+        due=due,
+        sweep_age_s=_since_s(swept.at, now) if swept else None,
+        delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
+        free_bytes=deps.storage.free_bytes(),
+    )
+
+
+def last_sweep(deps: Deps) -> Fact | None:
+    """When the last sweep ran (`at`) and what it did (`value`)."""
+    with deps.store.read() as session:
+        return key_values.get(session, sweep.LAST)
+
+
+def last_delivery(deps: Deps) -> Delivery | None:
+    """The newest delivery that was believed."""
+    with deps.store.read() as session:
+        newest = deliveries.newest(session, limit=1)
+    return newest[0] if newest else None
+
+
+def list_sweeps(deps: Deps, *, limit: int = 50) -> Sequence[Sweep]:
+    """The last sweeps that did something, newest first."""
+    with deps.store.read() as session:
+        return sweep_log.newest(session, limit=limit)
+
+
+def list_deliveries(
+    deps: Deps, *, limit: int = 50, verdict: str | None = None, before: str | None = None
+) -> Sequence[Delivery]:
+    """A page of the inbox, newest first."""
+    with deps.store.read() as session:
+        return deliveries.newest(session, limit=limit, verdict=verdict, before=before)
+
+
+def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
+    """One delivery with its raw body.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    with deps.store.read() as session:
+        return deliveries.get(session, delivery_id)
+
+
+def banners(deps: Deps) -> list[Banner]:
+    """What is wrong now, and what to do about it; the worst first."""
+    found = [
+        Banner(
+            "error",
+            f"{paused.provider} refuses our key: nothing is sent",
+            f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; "
+            "one take is let through now and then to see whether it works again.",
+        )
+        for paused in provider_pause.current(deps)
+    ]
+    found += [
+        Banner("error", f"{check.name.capitalize()} trouble", check.says)
+        for check in readiness(deps)
+        if not check.good
+    ]
+    if not deps.settings.webhooks_reach_us:
+        found.append(
+            Banner(
+                "warning",
+                "No webhooks: polling is at work",
+                f"PUBLIC_URL is {deps.settings.public_url}, which fal can't reach, so takes are asked about "
+                "instead. Everything arrives, only later. Set PUBLIC_URL to a public https address "
+                "to be told at once.",
+            )
+        )
+    free = deps.storage.free_bytes()
+    if free is not None and free < LOW_DISK_BYTES:
+        found.append(
+            Banner(
+                "warning",
+                "The disk is nearly full",
+                f"{free / 1024**3:.1f} GB are free. Make room, or takes wait.",
+            )
+        )
+    return found
+
+
+def _database(deps: Deps) -> Check:
+    try:
+        with deps.store.read() as session:
+            key_values.get(session, sweep.LAST)
+    except (StoreUnavailable, SQLAlchemyError) as error:
+        return Check(
+            "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."
+        )
+    return Check("database", True, "It answers.")
+
+
+def _storage(deps: Deps) -> Check:
+    try:
+        deps.storage.check()
+    except MediaError as error:
+        return Check("storage", False, str(error))
+    return Check("storage", True, "It can be written to.")
+
+
+def _worker(deps: Deps) -> Check:
+    signs = heartbeat.workers(deps)
+    living = sum(sign.alive for sign in signs)
+    if living:
+        return Check("worker", True, f"{living} at work.")
+    since = f" since {signs[0].heard_at:%Y-%m-%d %H:%M} UTC" if signs else ""
+    says = f"No worker was heard of{since}: takes are kept and wait. Start one: python -m backend worker"
+    return Check("worker", False, says)
+
+
+def _since_s(at: datetime, now: datetime) -> float:
+    return max(timedelta(0), now - at).total_seconds()

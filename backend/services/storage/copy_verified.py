@@ -1,0 +1,92 @@
+"""One stored file from one store into another, read back there and compared."""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
+from backend.media.storage.base import Storage
+
+#: What folders of copies on their way are called; the sweep removes those that a killed process left.
+CARRIED = "carry-"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Altered(Exception):
+    """A file is not what its name says."""
+
+
+def hash_of(storage: Storage, key: str) -> str:
+    """The SHA-256 of a stored file's bytes, as they are read now.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        StorageFull: it can't be read now.
+    """
+    digest = hashlib.sha256()
+    with storage.open(key) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def carry(source: Storage, target: Storage, key: str, parts: Path) -> int:
+    """Have a stored file in another store as well, compared by its hash; returns the bytes that were copied.
+
+    What is there by that name and is something else is replaced: the source's is proven.
+
+    Raises:
+        Altered: the source's file is not what its name says, or did not arrive as it was sent.
+        FileNotFoundError: the source has none.
+        StorageFull: the source can't be read, or the target will not take it, now.
+    """
+    if target.size(key) == source.size(key):
+        sha256 = hash_of(source, key)
+        _prove(key, sha256)
+        if hash_of(target, key) == sha256:
+            return 0
+    with own_disk():
+        parts.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folder = Path(tempfile.mkdtemp(prefix=CARRIED, dir=parts))
+    try:
+        return _bring(source, target, key, folder / PurePosixPath(key).name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring(source: Storage, target: Storage, key: str, copy: Path) -> int:
+    sha256 = _copy(source, key, copy)
+    _prove(key, sha256)
+    size_bytes = copy.stat().st_size
+    if target.size(key) is not None and hash_of(target, key) != sha256:
+        target.remove(key)
+    target.place(copy, key)
+    if hash_of(target, key) != sha256:
+        target.remove(key)
+        raise Altered(f"{key} did not arrive as it was sent; it was taken away again")
+    return size_bytes
+
+
+def _prove(key: str, sha256: str) -> None:
+    """Videos and photos are named by their own contents, posters and previews by their video's."""
+    path = PurePosixPath(key)
+    by_own = str(path.parent) in (".", "uploads") and _SHA256.fullmatch(path.stem)
+    if by_own and path.stem != sha256:
+        raise Altered(f"{key} is not what its name says")
+
+
+def _copy(storage: Storage, key: str, copy: Path) -> str:
+    """Write the bytes to a new file; returns their SHA-256."""
+    digest = hashlib.sha256()
+    with storage.open(key) as source:
+        with own_disk():
+            target = copy.open("xb", buffering=0)
+        with target:
+            while chunk := source.read(CHUNK_BYTES):
+                digest.update(chunk)
+                with own_disk():
+                    target.write(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""What a person decides about a held job: keep waiting, send again, give up."""
+
+from sqlmodel import Session
+
+from backend.domain.errors import NotFound, NotNow, Outrun
+from backend.domain.states import JobEvent, JobState
+from backend.models import Job
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.takes import create
+from backend.services.takes.cancel import cancel_job
+from backend.store.jobs import jobs
+
+
+def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Go on waiting, and look for the job at its provider right now.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+    """
+    job = _held(deps, viewer, job_id)
+    with deps.store.begin() as session:
+        job = jobs.wake(session, job.id, at=deps.clock.now(), attempts=0)
+        deps.carrier.wake(session, job.id)
+    return job
+
+
+def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Make a new job that names the held one and asks for the same; the old one stays watched.
+
+    A person pays twice if both were accepted, so only a person may do this. The old one ends with the
+    commit that makes the new one: pressed twice, or while the old one moves on by itself, it makes one job.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+        InvalidRequest: what was asked for can't be asked for any more.
+    """
+    held = _held(deps, viewer, job_id)
+
+    def end(session: Session, again: Job) -> None:
+        if jobs.glance(session, held.id).state != JobState.HELD:
+            raise Outrun(f"the job {held.id} is no longer held")
+        told = f"It was sent again as {again.id}. Should its own video come too, it is kept."
+        jobs.move(
+            session,
+            held.id,
+            JobEvent.CANCELLED,
+            at=deps.clock.now(),
+            by=viewer.name,
+            note=f"sent again as {again.id}",
+            error={**(held.error or {}), "next": told},
+        )
+
+    try:
+        return create.create_job(
+            deps, viewer, asked_of(held), key=f"again:{held.id}", instead_of=create.Instead(held.id, end)
+        )
+    except Outrun:
+        raise NotNow("This take has moved on by itself; there is nothing to decide.") from None
+
+
+def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Stop waiting; a video that comes anyway is kept and shown.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        NotNow: the job is not held (any more).
+    """
+    _held(deps, viewer, job_id)
+    return cancel_job(deps, viewer, job_id)
+
+
+def asked_of(job: Job) -> dict[str, object]:
+    """What was asked for with this job, as the form or the API asks for it."""
+    return {
+        "model": job.model,
+        "prompt": job.prompt,
+        "params": job.params,
+        "style": job.style,
+        "image": job.image,
+        "images": job.images or {},
+        "provider": job.provider,
+    }
+
+
+def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    viewer.must(Role.CREATOR)
+    with deps.store.read() as session:
+        job = jobs.get(session, job_id)
+    if not viewer.may_see(job.owner):
+        raise NotFound("There is no take with that id.")
+    if job.state != JobState.HELD:
+        raise NotNow(f"This take is {job.state} now; there is nothing to decide.")
+    return job

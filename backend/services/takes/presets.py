@@ -1,0 +1,151 @@
+"""What makes the next take quicker: presets, favourite models, models used lately."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
+from backend.domain.text import fault_in
+from backend.models import Favourite, Preset
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.takes import photos
+from backend.services.takes.request import FIELDS
+from backend.store.records import presets as store
+
+#: A name is read in a list.
+NAME_MAX_CHARS = 60
+#: A form with the longest prompt fits; whatever is larger is none.
+FORM_MAX_BYTES = 128 * 1024
+#: More than anybody finds again.
+PRESETS_MAX = 200
+#: Models used lately are looked for among this many of somebody's newest takes.
+RECENT_TAKES = 60
+#: And at most so many of them are offered first.
+RECENT_MODELS = 5
+
+
+def save_preset(
+    deps: Deps, viewer: Viewer, name: str, form: Mapping[str, Any], *, shared: bool = False
+) -> Preset:
+    """Keep a whole form under a name, over what this viewer kept under it before.
+
+    form: as `create_job` is asked; it need not be complete. shared: the whole team may apply it.
+
+    Raises:
+        NotAllowed: the viewer may not start takes.
+        InvalidRequest: names every field at fault.
+    """
+    viewer.must(Role.CREATOR)
+    name = " ".join(name.split())
+    faults = _faults(name, form)
+    if faults:
+        raise InvalidRequest(faults)
+    preset = Preset(
+        id=deps.clock.new_id(),
+        owner=viewer.name,
+        name=name,
+        folded=name.casefold(),
+        shared=shared,
+        form=dict(form),
+        changed_at=deps.clock.now(),
+    )
+    with deps.store.begin() as session:
+        if store.count(session, viewer.name) >= PRESETS_MAX:
+            raise InvalidRequest({"name": f"you have {PRESETS_MAX} presets; delete one first"})
+        return store.keep(session, preset)
+
+
+def list_presets(deps: Deps, viewer: Viewer) -> Sequence[Preset]:
+    """What this viewer may apply: their own and the team's, by name."""
+    with deps.store.read() as session:
+        return store.of(session, viewer.name)
+
+
+def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[dict[str, Any], list[str]]:
+    """The form, and in words what could not be taken over: photos that are somebody else's.
+
+    Raises:
+        NotFound: there is none with that id that this viewer may apply.
+    """
+    form = dict(_get(deps, viewer, preset_id).form)
+    images, lost = dict(form.get("images") or {}), []
+    if form.get("image") and not _may_use(deps, viewer, form["image"]):
+        del form["image"]
+        lost.append("its photo is somebody else's, so it is left out")
+    for field, image in list(images.items()):
+        listed = image if isinstance(image, list) else [image]
+        if not all(_may_use(deps, viewer, one) for one in listed):
+            del images[field]
+            lost.append(f"the photo in {field} is somebody else's, so it is left out")
+    return {**form, "images": images}, lost
+
+
+def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
+    """Delete a preset.
+
+    Raises:
+        NotFound: there is none with that id that this viewer may see.
+        NotAllowed: it is a colleague's.
+    """
+    preset = _get(deps, viewer, preset_id)
+    if preset.owner != viewer.name and viewer.role != Role.ADMIN:
+        raise NotAllowed(
+            f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it.", status=403
+        )
+    with deps.store.begin() as session:
+        store.remove(session, preset_id)
+
+
+def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:
+    """Ids of the models that this viewer wants to find first."""
+    with deps.store.read() as session:
+        return list(store.favourites(session, viewer.name))
+
+
+def set_favourite(deps: Deps, viewer: Viewer, model_id: str, *, wanted: bool) -> None:
+    """Make a model a favourite of this viewer, or none."""
+    with deps.store.begin() as session:
+        if wanted:
+            row = Favourite(owner=viewer.name, model=model_id, at=deps.clock.now())
+            store.add_favourite(session, row)
+        else:
+            store.remove_favourite(session, viewer.name, model_id)
+
+
+def recent_models(deps: Deps, viewer: Viewer) -> list[str]:
+    """Ids of the models that this viewer used lately, the latest first."""
+    with deps.store.read() as session:
+        used = store.newest_models(session, viewer.name, takes=RECENT_TAKES)
+    return list(dict.fromkeys(used))[:RECENT_MODELS]
+
+
+def _get(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:
+    with deps.store.read() as session:
+        preset = store.get(session, preset_id)
+    if preset.owner != viewer.name and not preset.shared:
+        raise NotFound("There is no preset with that id.")
+    return preset
+
+
+def _may_use(deps: Deps, viewer: Viewer, image: str) -> bool:
+    if ":" in image or "/" in image:
+        return True
+    try:
+        photos.get_upload(deps, viewer, image)
+    except NotFound:
+        return False
+    return True
+
+
+def _faults(name: str, form: Mapping[str, Any]) -> dict[str, str]:
+    faults = {str(field)[:80]: "is no field of a take" for field in form if field not in FIELDS}
+    if not name:
+        faults["name"] = "is missing; say what this is for"
+    elif len(name) > NAME_MAX_CHARS:
+        faults["name"] = f"has {len(name)} characters; at most {NAME_MAX_CHARS} fit"
+    elif fault := fault_in(name):
+        faults["name"] = fault
+    if len(json.dumps(dict(form), default=repr)) > FORM_MAX_BYTES:
+        faults["form"] = "is too large to be kept"
+    return faults

@@ -1,0 +1,277 @@
+"""The database: one engine a process, and the only ways to open a transaction.
+
+What SQLite and PostgreSQL do differently is in `sqlite.py` and `postgres.py`; everything above sees a
+Store, and one error for a database that can't be used now.
+"""
+
+import json
+import math
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlmodel import Session
+
+from backend.domain.errors import StoreUnavailable
+from backend.store.database import postgres, sqlite
+from backend.store.fast.compiled import Prepared
+from backend.store.fast.group_commit import Turns
+
+
+class Database(Protocol):
+    """What each kind of database does in its own way; a module each."""
+
+    def make_engine(self, url: str, **common: Any) -> Engine:
+        """An engine; nothing is opened yet."""
+
+    def reader(self, engine: Engine) -> Engine:
+        """The same engine for transactions that only look."""
+
+    def driver_of(self, engine: Engine) -> AbstractContextManager[Any]:
+        """A connection of the driver's own, for one statement at a time."""
+
+    def watching(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
+        """A question whose answer changes when somebody has committed."""
+
+    def migrating(self, url: str) -> AbstractContextManager[Any]:
+        """Held by the one process that migrates, outside the database."""
+
+    def prepare_migration(self, connection: Connection) -> None:
+        """The same, inside the migration's transaction."""
+
+    def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
+        """Why this host can't work with this database; None: it can."""
+
+    def clock_off_s(self, connection: Connection, now: Callable[[], datetime]) -> float:
+        """How far this host's clock is ahead of the database's, in seconds."""
+
+    def is_unavailable(self, error: Exception) -> bool:
+        """Is this the database's trouble, and not the statement's fault?"""
+
+
+class Store:
+    """A database, by its URL. Opens nothing until it is first used."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.embedded = url.startswith("sqlite")
+        self.database: Database = sqlite if self.embedded else postgres
+        self.engine = self.database.make_engine(
+            url,
+            pool_size=8,
+            max_overflow=56,
+            pool_timeout=20,
+            hide_parameters=True,  # errors reach logs, and parameters hold prompts
+            json_serializer=_as_json,
+        )
+        weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
+        # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
+        # process wait here instead, where they are woken as soon as it is their turn.
+        self._turns = Turns(self.engine) if self.embedded else None
+        self._reader = self.database.reader(self.engine)
+        self._info = {} if self.embedded else {"locks": True}
+
+    @property
+    def shown(self) -> str:
+        """The URL as people may see it: without its password."""
+        return make_url(self.url).set(query={}).render_as_string(hide_password=True)
+
+    @contextmanager
+    def begin(self, *, shared: bool = False) -> Iterator[Session]:
+        """A transaction that may write: committed at the end, rolled back on an error.
+
+        What was read stays usable afterwards, as read-only values, also when it was not committed.
+        shared: it may be committed together with others that come at the same moment. For what comes in
+        great numbers; it must not add or change rows through the ORM's unit of work (see `Turns.shared`).
+
+        Raises:
+            StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
+        """
+        committing = False
+        try:
+            with self._writing(shared=shared) as session:
+                with _kept(session):
+                    yield session
+                    if shared and (session.new or session.dirty or session.deleted):
+                        raise RuntimeError("a shared transaction writes by statements alone")
+                    session.flush()
+                committing = True
+        except SQLAlchemyError as error:
+            self._judge(error, committing=committing)
+            raise
+
+    @contextmanager
+    def _writing(self, *, shared: bool) -> Iterator[Session]:
+        """A session in a transaction that is committed at the end."""
+        if self._turns is not None:
+            turn = self._turns.shared() if shared else self._turns.alone()
+            with turn as connection, _within(connection, shared=shared) as session:
+                yield session
+        else:
+            with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
+                try:
+                    yield session
+                except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+                    if postgres.is_going(error) and not session.connection().invalidated:
+                        session.connection().invalidate(error)
+                    raise
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only looks: it never waits for a writer and never commits.
+
+        Raises:
+            StoreUnavailable: the database can't be used now.
+        """
+        try:
+            with (
+                self._reader.connect() as connection,
+                Session(
+                    connection, expire_on_commit=False, autoflush=False, info={"connection": connection}
+                ) as session,
+            ):
+                if not connection.in_transaction():
+                    connection.begin()
+                yield session
+        except SQLAlchemyError as error:
+            self._judge(error)
+            raise
+
+    def ask(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The rows of one statement that only looks; for what every request asks.
+
+        Raises:
+            StoreUnavailable: the database can't be used now.
+        """
+        return self._at_once(statement, values)
+
+    def tell(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+        """The rows of one statement that writes and is a transaction by itself: on a server alone.
+
+        Raises:
+            StoreUnavailable: nothing was written or, if `unsure`, the answer was lost.
+        """
+        if self.embedded:
+            raise RuntimeError("on a file, writers take turns")
+        return self._at_once(statement, values, committing=True)
+
+    def _at_once(
+        self, statement: Prepared, values: Mapping[str, Any], *, committing: bool = False
+    ) -> list[list[Any]]:
+        """One statement needs no transaction around it, and no session."""
+        sent = False
+        try:
+            with self.database.driver_of(self.engine) as driver:
+                sent = True
+                return statement.ask(driver, self.engine.dialect, values)
+        except SQLAlchemyError as error:
+            self._judge(error, committing=committing and sent)
+            raise
+
+    def clock_off_s(self, session: Session, now: Callable[[], datetime]) -> float:
+        """How far this host's clock is certainly ahead of the database's, in seconds; negative: behind."""
+        return self.database.clock_off_s(session.connection(), now)
+
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[], object]]:
+        """A question to ask often: its answer changes when somebody else has committed.
+
+        The question raises StoreUnavailable while the database is away, and works again afterwards.
+        """
+        with self.database.watching(self.engine) as ask:
+
+            def answer() -> object:
+                try:
+                    return ask()
+                except SQLAlchemyError as error:
+                    self._judge(error)
+                    raise
+
+            yield answer
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        if self._turns is not None:
+            self._turns.close()
+        self.engine.dispose()
+
+    def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
+        """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
+        if self.database.is_unavailable(error):
+            raise StoreUnavailable(_why(error), unsure=committing and self._unheard(error)) from error
+
+    def _unheard(self, error: SQLAlchemyError) -> bool:
+        """May a commit that ended like this have been done? A file is here: it is refused or done."""
+        state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+        return not self.embedded and (not state or state.startswith(("08", "57P")))
+
+
+@contextmanager
+def _kept(session: Session) -> Iterator[None]:
+    """Lets go of what was read, before a rollback can empty it: then nobody could even say what failed."""
+    try:
+        yield
+    finally:
+        if session.identity_map:
+            session.expunge_all()
+
+
+@contextmanager
+def _within(connection: Connection, *, shared: bool) -> Iterator[Session]:
+    """A session in a transaction that somebody else ends."""
+    session = _shared_session(connection) if shared else _session(connection)
+    try:
+        yield session
+    finally:
+        if not shared or session.in_transaction() or session.identity_map or session.new:
+            session.close()  # in its mode it leaves the transaction as it is
+
+
+def _session(connection: Connection, *, autoflush: bool = True) -> Session:
+    mode: Any = "rollback_only"
+    return Session(
+        connection,
+        expire_on_commit=False,
+        autoflush=autoflush,
+        join_transaction_mode=mode,
+        info={"connection": connection},
+    )
+
+
+def _shared_session(connection: Connection) -> Session:
+    """The one session of the connection that writes: making one costs as much as two inserts."""
+    session: Session | None = connection.info.get("shared")
+    if session is None or session.bind is not connection:
+        session = connection.info["shared"] = _session(connection, autoflush=False)
+    return session
+
+
+def _why(error: SQLAlchemyError) -> str:
+    """The driver's own words; SQLAlchemy would add the statement."""
+    return str(getattr(error, "orig", None) or error).strip()[:500]
+
+
+#: `json.dumps` makes one anew for each value, if it is told anything but the value.
+_WRITER = json.JSONEncoder(allow_nan=False)
+
+
+def _as_json(value: Any) -> str:
+    """JSON as both databases take it: the numbers that JSON does not have become words."""
+    try:
+        return _WRITER.encode(value)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

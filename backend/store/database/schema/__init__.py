@@ -1,0 +1,4 @@
+"""The schema's life: brought to the newest, copied while it is used, moved to a server.
+
+Start with `migrate.migrate`.
+"""

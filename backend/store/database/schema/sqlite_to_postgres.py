@@ -1,0 +1,220 @@
+"""From an SQLite file to a PostgreSQL server: every row, its id kept, compared at the end.
+
+The file's one write lock is held from the first row to the last, so nothing changes under the copy:
+whoever wants to write there meanwhile waits, and is then put off. Afterwards the file is sealed: it can
+be read, and refuses every write. A run that was killed is finished by starting it again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, delete, func, insert, select, text, tuple_
+from sqlmodel import Session, SQLModel, col
+
+from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.models import Fact, Job
+from backend.store.database.engine import Store
+from backend.store.database.schema.migrate import MOVED, MOVING, SCHEMA, migrate, revision
+from backend.store.records import key_values
+from backend.store.search import text_index
+
+#: Rows that are read and written at a time, each batch in a transaction of its own.
+BATCH = 1000
+#: A worker that was heard of this lately is taken to be alive.
+ALIVE = timedelta(seconds=45)
+
+
+def move(
+    source: Store, target: Store, *, now: Callable[[], datetime], told: Callable[[str], None]
+) -> dict[str, int]:
+    """Copy everything, compare it, seal the source; returns table -> rows.
+
+    Raises:
+        SettingsError: what stands in the way, or what differs; the source is as it was.
+    """
+    _fits(source, target)
+    try:
+        with source.begin() as old:
+            _is_quiet(old, now())
+            _claim(target, source, now())
+            rows = {table.name: _table(old, target, table, told) for table in _tables()}
+            # The index of words is no table of ours: the target's triggers have noted every take.
+            text_index.read_all(target, told=lambda number: told(f"index of words: {number:,}"))
+            _seal(old, target.shown, now())
+        with target.begin() as new:
+            key_values.forget(new, MOVING)
+    except StoreUnavailable as error:
+        raise SettingsError(f"The move stopped: {error.why}. Start it again; it goes on.") from error
+    return rows
+
+
+def _fits(source: Store, target: Store) -> None:
+    if not source.embedded or target.embedded:
+        raise SettingsError("Give a file and a server: sqlite:///… postgresql+psycopg://…")
+    if not Path(source.engine.url.database or "").is_file():
+        raise SettingsError(f"{source.shown}: there is no such file. Nothing was changed.")
+    head = migrate(target)
+    at = revision(source)
+    if at != head:
+        raise SettingsError(
+            f"The schema of {source.shown} is {at or 'none'}, not {head}: is it the right file? If it is, "
+            "bring it to the newest schema first: python -m backend migrate"
+        )
+    with source.read() as old:
+        moved = key_values.value_of(old, MOVED)
+    if moved is not None and moved["to"] != target.shown:
+        raise SettingsError(
+            f"{source.shown} was moved to {moved['to']}, and what was done since is only there. A second "
+            "database of the same takes would send and pay for them again. Nothing was changed."
+        )
+
+
+def _is_quiet(old: Session, now: datetime) -> None:
+    """No worker has work in hand: what it is doing now would be known to nobody afterwards."""
+    alive = [fact for fact in key_values.named(old, "worker:") if now - fact.at <= ALIVE]
+    held = old.execute(select(func.count()).select_from(Job).where(col(Job.claimed_until) > now)).scalar_one()
+    if alive or held:
+        names = ", ".join(fact.name.removeprefix("worker:") for fact in alive) or "one that was just killed"
+        raise SettingsError(
+            f"A worker is at work on this database ({names}): stop everything first. One that was killed "
+            f"counts as stopped after {ALIVE.seconds} s."
+        )
+
+
+def _claim(target: Store, source: Store, now: datetime) -> None:
+    """This target is filled from this source, and from nothing else."""
+    with target.begin() as new:
+        mark = key_values.get(new, MOVING)
+        if mark is not None:
+            if mark.value["source"] != source.url:
+                raise SettingsError(
+                    f"{target.shown} is half filled from {mark.value['source']}: finish that, or empty it"
+                )
+            return
+        with source.read() as old:
+            if key_values.value_of(old, MOVED) is not None:
+                raise SettingsError(f"{source.shown} was moved there already: there is nothing to do.")
+        full = [
+            table.name
+            for table in _tables()
+            if new.execute(_ours(select(1).select_from(table), table).limit(1)).first()
+        ]
+        if full:
+            raise SettingsError(f"{target.shown} is not empty ({', '.join(full)}): give an empty database")
+        key_values.keep(new, MOVING, {"source": source.url}, at=now)
+
+
+def _table(old: Session, target: Store, table: Table, told: Callable[[str], None]) -> int:
+    """Copy one table and compare it; what an earlier run left is believed only if it is the same."""
+    total = old.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
+    for attempt in ("goes on", "anew"):
+        _copy(old, target, table, total, told)
+        mine = _digest(_rows(old, table, None))
+        with target.read() as new:
+            theirs = _digest(_rows(new, table, None))
+        if mine == theirs:
+            told(f"{table.name}: {total:,} rows, compared")
+            return int(total)
+        if attempt == "goes on":  # the source changed since the run that was killed
+            with target.begin() as new:
+                new.execute(_ours(delete(table), table))
+    raise SettingsError(
+        f"{table.name} differs: {mine[0]:,} rows there, {theirs[0]:,} here, or what they hold"
+    )
+
+
+def _copy(old: Session, target: Store, table: Table, total: int, told: Callable[[str], None]) -> None:
+    with target.read() as new:
+        last = new.execute(_ours(select(*table.primary_key), table).order_by(*_down(table)).limit(1)).first()
+        done = new.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
+    for batch in _batches(old, table, None if last is None else tuple(last)):
+        with target.begin() as new:
+            new.connection().execute(insert(table), batch)
+        done += len(batch)
+        told(f"{table.name}: {done:,} of {total:,}")
+    with target.begin() as new:
+        _count_on(new, table)
+
+
+def _count_on(new: Session, table: Table) -> None:
+    """The next id that the server gives by itself follows the last one."""
+    key = table.autoincrement_column
+    if key is None:
+        return
+    sequence = new.execute(text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": table.name, "c": key.name})
+    name = sequence.scalar()
+    last = new.execute(select(func.max(key))).scalar()
+    if name is not None and last is not None:
+        new.execute(select(func.setval(name, last)))
+
+
+def _seal(old: Session, moved_to: str, now: datetime) -> None:
+    """From the end of this transaction on nothing can be written there: it would be lost."""
+    if key_values.value_of(old, MOVED) is not None:
+        return
+    key_values.keep(old, MOVED, {"to": moved_to}, at=now)
+    for table in _tables():
+        for act in ("INSERT", "UPDATE", "DELETE"):
+            old.execute(text(
+                f"CREATE TRIGGER IF NOT EXISTS moved_{table.name}_{act} BEFORE {act} ON {table.name} "
+                "BEGIN SELECT RAISE(ABORT, 'this database was moved'); END"
+            ))  # fmt: skip
+
+
+# -- rows -------------------------------------------------------------------------------------
+
+
+def _tables() -> Sequence[Table]:
+    return SQLModel.metadata.sorted_tables
+
+
+def _down(table: Table) -> list[Any]:
+    return [key.desc() for key in table.primary_key]
+
+
+def _ours(statement: Any, table: Table) -> Any:
+    """Without what this module itself writes down, and what each database knows of its own schema."""
+    own = table.name == Fact.__tablename__
+    return statement.where(table.c.name.not_in([MOVING, MOVED, SCHEMA])) if own else statement
+
+
+def _batches(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[dict[str, Any]]]:
+    """All rows by their key, from behind `after` on."""
+    keys = list(table.primary_key)
+    while True:
+        query = _ours(select(table), table).order_by(*keys).limit(BATCH)
+        if after is not None:
+            query = query.where(tuple_(*keys) > tuple_(*after))
+        batch = [dict(row) for row in session.connection().execute(query).mappings()]
+        if not batch:
+            return
+        yield batch
+        after = tuple(batch[-1][key.name] for key in keys)
+
+
+def _rows(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[dict[str, Any]]:
+    for batch in _batches(session, table, after):
+        yield from batch
+
+
+def _digest(rows: Iterator[dict[str, Any]]) -> tuple[int, str]:
+    """(how many rows, the SHA-256 of all that they hold)."""
+    digest, count = hashlib.sha256(), 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007  the last number is how many there are
+        digest.update(json.dumps(row, sort_keys=True, default=_told).encode())
+        digest.update(b"\n")
+    return count, digest.hexdigest()
+
+
+def _told(value: Any) -> str:
+    return (
+        value.hex()
+        if isinstance(value, bytes)
+        else value.isoformat()
+        if isinstance(value, datetime)
+        else repr(value)
+    )

@@ -1,0 +1,120 @@
+"""The ledger: every amount that was reserved, billed or given back, in millionths of a dollar. Append only.
+
+What a take counts for is the sum of its lines: an estimate is reserved when it is asked for, and taken
+back by the line that bills it, or that gives it up.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, cast, func
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from backend.models import HELD, Job, Line
+from backend.store.fast.row_insert import insert
+
+MICROS = 1_000_000
+
+
+def micros(usd: float) -> int:
+    """Dollars in millionths, rounded to the nearest."""
+    return round(usd * MICROS)
+
+
+def reserve(session: Session, job: Job) -> None:
+    """Count a new job's estimate; an unknown one counts nothing, and says so."""
+    known = job.estimate_usd is not None
+    _write(
+        session,
+        job,
+        "estimate",
+        micros(job.estimate_usd or 0.0),
+        at=job.created_at,
+        source="estimate" if known else "unknown",
+    )
+
+
+def bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) -> None:
+    """The provider billed this; it takes the place of whatever the job counted for."""
+    _write(session, job, "bill", micros(usd) - counted(session, job.id), at=at, source="billed", units=units)
+
+
+def release(session: Session, job: Job, *, at: datetime) -> None:
+    """Nothing was billed: the job counts for nothing from now on."""
+    left = counted(session, job.id)
+    if left or not was_released(session, job.id):
+        _write(session, job, "release", -left, at=at, source="unbilled")
+
+
+def restore(session: Session, job: Job, *, at: datetime) -> None:
+    """A job that was given up counts again for its estimate."""
+    _write(session, job, "restore", micros(job.estimate_usd or 0.0), at=at, source="estimate")
+
+
+def was_released(session: Session, job_id: str) -> bool:
+    """Is the last word on this job that nothing was billed?"""
+    last = select(Line.kind).where(Line.job_id == job_id).order_by(col(Line.id).desc()).limit(1)
+    return session.exec(last).first() == "release"
+
+
+def counted(session: Session, job_id: str) -> int:
+    """What a job counts for now, in millionths of a dollar."""
+    return session.exec(select(_total()).where(Line.job_id == job_id)).one()
+
+
+def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
+    """How many takes of this day have neither an estimate nor a bill, and may cost something."""
+    later = aliased(Line)
+    told = select(later.id).where(later.job_id == Line.job_id, later.kind != "estimate").exists()
+    query = select(func.count()).select_from(Line).where(Line.day == day, Line.source == "unknown", ~told)
+    if owner is not None:
+        query = query.where(Line.owner == owner)
+    return session.exec(query).one()
+
+
+def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
+    """(how many takes are held, the dollars that they were estimated at): any may have been charged."""
+    total = func.coalesce(func.sum(Job.estimate_usd), 0.0)
+    query = select(func.count(), total).where(HELD)
+    if owner is not None:
+        query = query.where(Job.owner == owner)
+    held, usd = session.exec(query).one()
+    return held, float(usd or 0.0)
+
+
+def of_job(session: Session, job_id: str) -> Sequence[Line]:
+    """Every line of a job, oldest first."""
+    return session.exec(select(Line).where(Line.job_id == job_id).order_by(col(Line.id))).all()
+
+
+def _total() -> ColumnElement[int]:
+    """The sum of the amounts, as a whole number on every database."""
+    return cast(func.coalesce(func.sum(Line.micros), 0), BigInteger)
+
+
+def _write(
+    session: Session,
+    job: Job,
+    kind: str,
+    amount: int,
+    *,
+    at: datetime,
+    source: str,
+    units: float | None = None,
+) -> None:
+    price = job.price or {}
+    line: dict[str, Any] = {
+        "job_id": job.id,
+        "owner": job.owner,
+        "day": f"{job.created_at:%Y-%m-%d}",
+        "kind": kind,
+        "micros": amount,
+        "source": source,
+        "units": units,
+        "unit": price.get("unit"),
+        "unit_usd": price.get("unit_usd"),
+        "at": at,
+    }
+    insert(session, Line, line)

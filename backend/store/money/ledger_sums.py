@@ -1,0 +1,137 @@
+"""What the ledger comes to, by day, person and model: sums that are kept, and the lines since.
+
+A sweep adds lines to `day_sum`, oldest first, and a fact says up to which. Whoever asks adds the lines that
+came since, so that a sum is always exact and never reads the whole ledger. Nothing is written for it when
+a line is, and so no row is fought for.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, cast, func, literal, text, union_all
+from sqlalchemy import select as columns
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, col
+
+from backend.models import DaySum, Job, Line
+from backend.store.database.locks import serialise, writes
+from backend.store.records import key_values
+
+#: The fact that says up to which line sums are kept.
+SUMMED = "summed"
+#: Whoever decides something by a sum holds this name, and so does whoever moves lines into the kept sums:
+#: at READ COMMITTED one would otherwise read the fact before, and the sums after.
+GUARD = "budget"
+#: Lines are added to the sums when so many have come; as many are read by who asks, within a millisecond.
+AT_LEAST = 1000
+
+#: A line that was begun earlier may be committed later, with a smaller id: wait until none is being written.
+_ALL_WRITTEN = (text("SET LOCAL lock_timeout = 250"), text("LOCK TABLE line IN SHARE MODE"))
+_ADD = text(
+    "INSERT INTO day_sum (day, owner, model, micros)"
+    " SELECT l.day, l.owner, COALESCE(j.model, ''), CAST(SUM(l.micros) AS BIGINT)"
+    " FROM line l LEFT JOIN job j ON j.id = l.job_id WHERE l.id > :last AND l.id <= :upto"
+    " GROUP BY l.day, l.owner, COALESCE(j.model, '')"
+    " ON CONFLICT (day, owner, model) DO UPDATE SET micros = day_sum.micros + excluded.micros"
+)
+
+
+def add_up(session: Session, *, at: datetime, most: int, at_least: int = AT_LEAST) -> int:
+    """Add the next lines to the kept sums, at most `most`; returns how many. None when too few have come."""
+    if _newest(session) - _last(session) < at_least:
+        return 0
+    serialise(session, GUARD)
+    if not _all_written(session):
+        return 0
+    last, newest = _last(session), _newest(session)
+    upto = min(newest, last + most)
+    session.connection().execute(_ADD, {"last": last, "upto": upto})
+    key_values.keep(session, SUMMED, {"line": upto}, at=at)
+    return max(0, upto - last)
+
+
+def spent(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
+    """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all.
+
+    Who decides by it in a transaction that writes must hold `GUARD` before.
+    """
+    amounts = _amounts(session, first_day, last_day, owner)
+    return int(session.connection().execute(columns(_total(amounts))).scalar_one())
+
+
+def by_day(
+    session: Session, *, first_day: str, last_day: str, owner: str | None = None
+) -> Sequence[tuple[str, int]]:
+    """(day, what its takes count for), in order; only days that have any."""
+    amounts = _amounts(session, first_day, last_day, owner)
+    query = columns(amounts.c.day, _total(amounts)).group_by(amounts.c.day).order_by(amounts.c.day)
+    return _pairs(session, query)
+
+
+def by_owner(session: Session, *, first_day: str) -> Sequence[tuple[str, int]]:
+    """(owner, what their takes since that day count for), the dearest first."""
+    return _dearest(session, _amounts(session, first_day, None, None), "owner")
+
+
+def by_model(session: Session, *, first_day: str, owner: str | None = None) -> Sequence[tuple[str, int]]:
+    """(model, what its takes since that day count for), the dearest first."""
+    return _dearest(session, _amounts(session, first_day, None, owner, models=True), "model")
+
+
+def _dearest(session: Session, amounts: Subquery, name: str) -> Sequence[tuple[str, int]]:
+    of, total = amounts.c[name], _total(amounts)
+    return _pairs(session, columns(of, total).group_by(of).order_by(total.desc(), of))
+
+
+def _pairs(session: Session, query: Select[Any]) -> Sequence[tuple[str, int]]:
+    return [(name, int(amount)) for name, amount in session.connection().execute(query)]
+
+
+def _total(amounts: Subquery) -> ColumnElement[int]:
+    """The sum, as a whole number on every database."""
+    return cast(func.coalesce(func.sum(amounts.c.micros), 0), BigInteger)
+
+
+def _amounts(
+    session: Session, first_day: str, last_day: str | None, owner: str | None, *, models: bool = False
+) -> Subquery:
+    """Rows of day, owner, model and micros: those that are kept, and the lines since."""
+    kept = columns(col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros))
+    since = columns(
+        col(Line.day), col(Line.owner), func.coalesce(col(Job.model), "") if models else literal(""),
+        col(Line.micros),
+    ).where(col(Line.id) > _last(session))  # fmt: skip
+    if models:
+        since = since.outerjoin(Job, col(Job.id) == col(Line.job_id))
+    for table, query in ((DaySum, kept), (Line, since)):
+        query = query.where(col(table.day) >= first_day)
+        if last_day is not None:
+            query = query.where(col(table.day) <= last_day)
+        if owner is not None:
+            query = query.where(col(table.owner) == owner)
+        kept, since = (query, since) if table is DaySum else (kept, query)
+    return union_all(kept, since).subquery()
+
+
+def _last(session: Session) -> int:
+    """The last line that the kept sums hold."""
+    said = key_values.value_of(session, SUMMED)
+    return int(said["line"]) if said else 0
+
+
+def _newest(session: Session) -> int:
+    return session.connection().execute(columns(func.max(col(Line.id)))).scalar_one() or 0
+
+
+def _all_written(session: Session) -> bool:
+    """Is no line being written now, until this transaction ends? False: somebody is, and takes long."""
+    if not writes(session):  # SQLite: whoever writes is alone
+        return True
+    try:
+        with session.begin_nested():
+            for statement in _ALL_WRITTEN:
+                session.connection().execute(statement)
+    except OperationalError:
+        return False
+    return True

@@ -1,0 +1,4 @@
+"""On PostgreSQL: tasks that tell workers what is due, and who of them keeps the time.
+
+Start with `tasks.Queue`.
+"""

@@ -1,0 +1,73 @@
+"""Presets: whole forms under a name; and the models that somebody wants to find first."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, or_, select
+
+from backend.domain.errors import NotFound
+from backend.models import Favourite, Job, Preset
+from backend.store.database.locks import serialise
+
+
+def keep(session: Session, preset: Preset) -> Preset:
+    """Write a preset, over the one that its owner has under this name."""
+    serialise(session, f"presets:{preset.owner}")
+    known = session.exec(
+        select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
+    ).first()
+    if known is not None:
+        preset.id = known.id
+    return session.merge(preset)
+
+
+def of(session: Session, owner: str) -> Sequence[Preset]:
+    """What this one may apply: their own and the team's, by name."""
+    mine = or_(col(Preset.owner) == owner, col(Preset.shared).is_(True))
+    return session.exec(select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))).all()
+
+
+def count(session: Session, owner: str) -> int:
+    """How many this one has."""
+    return session.exec(select(func.count()).select_from(Preset).where(Preset.owner == owner)).one()
+
+
+def get(session: Session, preset_id: str) -> Preset:
+    """The preset.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    preset = session.get(Preset, preset_id, populate_existing=True)
+    if preset is None:
+        raise NotFound("There is no preset with that id.")
+    return preset
+
+
+def remove(session: Session, preset_id: str) -> None:
+    """Delete a preset; nothing happens when there is none."""
+    session.exec(delete(Preset).where(col(Preset.id) == preset_id))
+
+
+def favourites(session: Session, owner: str) -> Sequence[str]:
+    """The models that somebody wants to find first, the oldest choice first."""
+    query = select(Favourite.model).where(Favourite.owner == owner)
+    return session.exec(query.order_by(col(Favourite.at), col(Favourite.model))).all()
+
+
+def add_favourite(session: Session, favourite: Favourite) -> None:
+    """Add a favourite; nothing changes when it is one."""
+    serialise(session, f"favourites:{favourite.owner}")
+    if session.get(Favourite, (favourite.owner, favourite.model)) is None:
+        session.add(favourite)
+
+
+def remove_favourite(session: Session, owner: str, model: str) -> None:
+    """Take a favourite away; nothing happens when it is none."""
+    session.exec(delete(Favourite).where(col(Favourite.owner) == owner, col(Favourite.model) == model))
+
+
+def newest_models(session: Session, owner: str, *, takes: int) -> Sequence[str]:
+    """The models of somebody's newest takes, the newest first, each as often as it was used."""
+    query = select(Job.model).where(Job.owner == owner).order_by(col(Job.id).desc()).limit(takes)
+    return session.exec(query).all()

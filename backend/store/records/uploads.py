@@ -1,0 +1,51 @@
+"""Uploads: photos, kept once per owner and content."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from backend.domain.errors import NotFound
+from backend.models import Upload
+from backend.store.database.locks import serialise
+
+
+def keep(session: Session, upload: Upload) -> Upload:
+    """The row for these bytes: the one that this owner has already, or this one."""
+    serialise(session, f"upload:{upload.owner}:{upload.sha256}")
+    known = session.exec(
+        select(Upload).where(Upload.owner == upload.owner, Upload.sha256 == upload.sha256)
+    ).first()
+    if known is not None:
+        return known
+    session.add(upload)
+    session.flush()
+    return upload
+
+
+def get(session: Session, upload_id: str) -> Upload:
+    """The upload.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    upload = session.get(Upload, upload_id, populate_existing=True)
+    if upload is None:
+        raise NotFound("There is no upload with that id.")
+    return upload
+
+
+def newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:
+    """The newest uploads, of one owner or of all."""
+    query = select(Upload)
+    if owner is not None:
+        query = query.where(Upload.owner == owner)
+    return session.exec(query.order_by(col(Upload.id).desc()).limit(limit)).all()
+
+
+def set_provider_url(session: Session, upload_id: str, url: str, *, at: datetime) -> None:
+    """Where the provider keeps its copy, and since when."""
+    session.exec(
+        update(Upload).where(col(Upload.id) == upload_id).values(provider_url=url, provider_url_at=at)
+    )

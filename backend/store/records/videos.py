@@ -1,0 +1,113 @@
+"""Videos: whole files on our storage, each once, by its SHA-256."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, cast, func, update
+from sqlmodel import Session, col, select
+
+from backend.domain.errors import NotFound
+from backend.models import Job, Video
+from backend.store.database.locks import serialise
+from backend.store.fast.row_insert import insert_row
+
+
+class File(NamedTuple):
+    """What storage should hold of a video."""
+
+    id: str
+    key: str
+    size_bytes: int
+    missing: bool
+
+
+def keep(session: Session, video: Video) -> Video:
+    """The row for these bytes: the one that is there already (no longer missing), or this one."""
+    serialise(session, f"video:{video.sha256}")
+    known = by_sha256(session, video.sha256)
+    if known is None:
+        insert_row(session, video)  # as a plain value: what a session had added, a second try would not
+        return video
+    return amend(
+        session,
+        known.id,
+        missing_at=None,
+        checked_at=video.checked_at,
+        poster_key=video.poster_key or known.poster_key,
+    )
+
+
+def amend(session: Session, video_id: str, **values: Any) -> Video:
+    """Write what is new about a video.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    session.exec(update(Video).where(col(Video.id) == video_id).values(**values))
+    return get(session, video_id)
+
+
+def get(session: Session, video_id: str) -> Video:
+    """The video.
+
+    Raises:
+        NotFound: there is none with that id.
+    """
+    video = session.get(Video, video_id, populate_existing=True)
+    if video is None:
+        raise NotFound("There is no video with that id.")
+    return video
+
+
+def by_sha256(session: Session, sha256: str) -> Video | None:
+    """The video with these bytes, if we have it."""
+    return session.exec(select(Video).where(Video.sha256 == sha256)).first()
+
+
+def after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
+    """A page of all videos by id, to walk over every one."""
+    return session.exec(select(Video).where(Video.id > last_id).order_by(Video.id).limit(limit)).all()
+
+
+def files_after(session: Session, last_id: str, *, limit: int) -> Sequence[File]:
+    """As `after`, without what is known of the films."""
+    missing = col(Video.missing_at).is_not(None)
+    query = select(Video.id, Video.key, Video.size_bytes, missing).where(Video.id > last_id)
+    return [File(*row) for row in session.exec(query.order_by(Video.id).limit(limit))]
+
+
+def jobs_of(session: Session, video_id: str) -> Sequence[Job]:
+    """The jobs that show this video, newest first."""
+    return session.exec(select(Job).where(Job.video_id == video_id).order_by(col(Job.id).desc())).all()
+
+
+def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
+    """This file is gone from storage, or altered."""
+    session.exec(
+        update(Video).where(col(Video.id) == video_id, col(Video.missing_at).is_(None)).values(missing_at=at)
+    )
+
+
+def count(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:
+    """(videos, their bytes, the last id that was counted) of the oldest `limit` videos between two ids.
+
+    What was counted once need not be again: no video is ever removed, and its bytes stay.
+    """
+    some = (
+        select(Video.id, Video.size_bytes)
+        .where(Video.id > after, Video.id < before)
+        .order_by(Video.id)
+        .limit(limit)
+        .subquery()
+    )
+    size = cast(func.coalesce(func.sum(some.c.size_bytes), 0), BigInteger)
+    query = select(func.count(), size, func.max(some.c.id)).select_from(some)
+    number, total, last = session.exec(query).one()
+    return number, total, last or after
+
+
+def count_missing(session: Session) -> int:
+    """How many videos are missing or altered on storage."""
+    missing = select(func.count()).select_from(Video).where(col(Video.missing_at).is_not(None))
+    return session.exec(missing).one()

@@ -1,0 +1,100 @@
+"""The index of words: which takes hold which words, kept beside `job` and read by `finding`.
+
+A trigger notes each new take in `unread`, in the transaction that makes it: one small row. A sweep reads
+what is noted into the index, many at a time. Until then a take is found by looking at its row, so that
+none is ever missing. Takes that end badly, or are held, are noted again and then stand in the index with
+their state, because these states are rare and a common word would be walked in vain for them.
+
+The words themselves are made by `domain.words`; to the databases they are opaque keys.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import TextClause, bindparam, text
+from sqlmodel import Session
+
+from backend.domain import words
+from backend.domain.states import JobState
+from backend.store.database.engine import Store
+from backend.store.search import text_index_postgres, text_index_sqlite
+from backend.store.search.index_key import MISSING, Entry, mark
+
+#: States that stand in the index.
+RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
+#: Takes read in one transaction where nobody waits for it: some 200 ms.
+BATCH = 2000
+#: An unfinished word stands for this many words that begin so; the shortest ones.
+ENDINGS = 16
+
+_UNREAD = """
+SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
+FROM unread u JOIN job j ON j.id = u.job_id WHERE j.id < :before AND j.id > :after
+ORDER BY u.job_id {order}
+"""
+_UNREAD_DOWN, _UNREAD_UP = text(_UNREAD.format(order="DESC")), text(_UNREAD.format(order="ASC"))
+_ROWS = text(
+    "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+_NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
+
+
+def dialect(session: Session) -> Any:
+    """What each database does in its own way: `words_sqlite` or `words_postgres`."""
+    return text_index_postgres if session.get_bind().dialect.name == "postgresql" else text_index_sqlite
+
+
+def read(session: Session, *, limit: int) -> int:
+    """Read the oldest takes that are noted into the index; returns how many."""
+    ids = dialect(session).take_unread(session.connection(), limit)
+    if ids:
+        entries = [entry_of(row) for row in rows(session, ids)]
+        _keep_words(session, entries)
+        dialect(session).put(session.connection(), entries)
+    return len(ids)
+
+
+def read_all(store: Store, *, told: Callable[[int], None] = lambda _: None) -> None:
+    """Read everything that is noted, in transactions of their own: others work meanwhile, and if this is
+    stopped, sweeps go on with it. told: is given how many were read so far.
+    """
+    total, number = 0, BATCH
+    while number == BATCH:
+        with store.begin() as session:
+            number = read(session, limit=BATCH)
+        total += number
+        told(total)
+
+
+def rows(session: Session, ids: Sequence[str]) -> Sequence[Any]:
+    """Of these takes: id, owner, model, provider, state and prompts."""
+    return session.connection().execute(_ROWS, {"ids": list(ids)}).all()
+
+
+def unread(session: Session, *, before: str, after: str, ascending: bool = False) -> Iterable[Any]:
+    """Takes that are not in the index as they are now: id, owner, model, provider, state and prompts."""
+    query: TextClause = _UNREAD_UP if ascending else _UNREAD_DOWN
+    return session.connection().execute(query, {"before": before, "after": after})
+
+
+def entry_of(row: Any) -> Entry:
+    """What is kept of a take: its words, for all and for its owner, and keys for its owner and model."""
+    found = words.kept(row.prompt, row.sent_prompt)
+    marks = {mark("o", row.owner), mark("m", row.model), mark("b", row.owner, row.model)}
+    marks |= {mark("w", row.owner, word) for word in found}
+    return Entry(row.id, frozenset(found | marks), mark("s", row.state) if row.state in RARE else None)
+
+
+def endings(session: Session, start: str) -> Sequence[str]:
+    """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
+    asked: dict[str, Any] = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS}
+    asked |= {"length": len(start), "longest": len(start) + MISSING}
+    found = session.connection().execute(dialect(session).ENDINGS, asked).scalars()
+    return sorted(found, key=lambda word: (len(word), word))[:ENDINGS] or [start]
+
+
+def _keep_words(session: Session, entries: Sequence[Entry]) -> None:
+    """In order, so that two who do this at once never wait for each other."""
+    found = {key for entry in entries for key in entry.keys if not key.startswith("_")}
+    if found:
+        session.connection().execute(_NEW_WORDS, [{"word": word} for word in sorted(found)])

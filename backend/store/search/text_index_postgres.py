@@ -1,0 +1,242 @@
+"""The index of words in PostgreSQL: a `tsvector` beside each take, under GIN.
+
+GIN gives takes in no order, so a common word must not be asked of it alone. The newest takes are walked
+first (of a rare state, the newest in that state; many of them where rows tell everything, as without
+words): a common word fills the page from them. How many were found there says how rare the word is, and so
+how far back the page can reach; entries hold keys for the times they were made in, at several widths, and
+GIN is asked for the words within these times, then within longer ones. Only for the rarest it is asked
+without.
+
+The keys are put in as they are (`array_to_tsvector`); PostgreSQL's own parser and dictionaries are not used.
+
+Source: PostgreSQL documentation, 12.9 "Preferred Index Types for Text Search", 70 "GIN Indexes".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from backend.store.search.index_key import Entry, statement
+
+#: Widths of the times for which entries hold a key, as powers of two in milliseconds: 2 min, 35 min, 9 h,
+#: 6 days, 99 days.
+WIDTHS = (17, 21, 25, 29, 33)
+#: A stretch of time is told by at most this many keys, or by wider ones.
+STRETCH_KEYS = 16
+#: So many takes for each that is looked for are walked before the index is asked: 300 for a page. Fewer
+#: would tell too little of how rare the words are.
+WALK, WALK_LEAST = 12, 100
+#: Without words a look at a take costs little, and ends with the page: so many times as many are looked at.
+FARTHER = 10
+#: A stretch of time that held too few is followed by one that is so much longer.
+LONGER = 8
+#: A stretch of time is taken so much longer than needed, if words were spread evenly.
+MARGIN = 2.0
+#: The same where one or none was found, which tells little of how rare the words are.
+MARGIN_OF_FEW = 3.0
+
+#: Words that begin so, of each length; one plan for all of them, where a `UNION ALL` has one for each.
+ENDINGS = text(
+    "SELECT o.word FROM generate_series(CAST(:length AS int), CAST(:longest AS int)) AS of(length)"
+    " CROSS JOIN LATERAL (SELECT word FROM known_word WHERE length(word) = of.length"
+    " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS o"
+)
+_TAKE = text(
+    "DELETE FROM unread WHERE job_id IN (SELECT job_id FROM unread ORDER BY job_id LIMIT :most"
+    " FOR UPDATE SKIP LOCKED) RETURNING job_id"
+)
+_PUT = text(
+    "INSERT INTO take_words (job_id, words) VALUES (:job_id, array_to_tsvector(:keys))"
+    " ON CONFLICT (job_id) DO UPDATE SET words = excluded.words"
+)
+_NEXT = """
+SELECT job_id, words FROM take_words WHERE job_id > :after AND job_id < :before
+ORDER BY job_id {order} LIMIT :walk
+"""
+#: The same for takes in rare states, by the index of states; what is not read yet counts as walked too.
+_NEXT_RARE = """
+SELECT r.id AS job_id, w.words FROM (SELECT id FROM ({each}) AS every ORDER BY id {order} LIMIT :walk) AS r
+LEFT JOIN take_words w ON w.job_id = r.id
+"""
+_NEXT_OF_STATE = """
+(SELECT id FROM job WHERE state = :{state} AND id > :after AND id < :before ORDER BY id {order} LIMIT :walk)
+"""
+#: Filters without words need no entry, so the newest in a rare state are looked at until the page is full.
+_LOOK = """
+SELECT j.id FROM (SELECT * FROM ({each}) AS every ORDER BY id {order} LIMIT :far) AS j
+WHERE true {more} ORDER BY j.id {order} LIMIT :most
+"""
+_LOOK_AT_STATE = """
+(SELECT id, state, owner, model, provider FROM job WHERE state = :{state} AND id > :after AND id < :before
+ ORDER BY id {order} LIMIT :far)
+"""
+_WALK = """
+WITH walked AS MATERIALIZED ({next})
+SELECT (SELECT count(*) FROM walked), (SELECT min(job_id) FROM walked),
+  (SELECT max(job_id) FROM walked), ARRAY(
+  SELECT j.id FROM walked w JOIN job j ON j.id = w.job_id WHERE w.words @@ CAST(:query AS tsquery) {more}
+  ORDER BY j.id {order} LIMIT :most)
+"""
+#: One row after the other, in order: a join by merging would walk the takes between two rare ones.
+_HITS = """
+WITH found AS MATERIALIZED (
+  SELECT job_id FROM take_words WHERE words @@ CAST(:query AS tsquery)
+  AND job_id > :after AND job_id < :before)
+SELECT j.id FROM (SELECT job_id FROM found ORDER BY job_id {order}) AS f CROSS JOIN LATERAL
+  (SELECT id, state, owner, model, provider FROM job WHERE id = f.job_id OFFSET 0) AS j
+WHERE true {more} LIMIT :most
+"""
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One search: what is asked, and how it is put to the database."""
+
+    connection: Connection
+    query: str
+    more: str
+    given: dict[str, Any]
+    limit: int
+    ascending: bool
+    rare: Sequence[str] = ()
+
+    @property
+    def length(self) -> int:
+        """How many takes are walked."""
+        return max(WALK_LEAST, WALK * self.limit)
+
+    def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
+        order = "ASC" if self.ascending else "DESC"
+        made = statement(sql.format(more=self.more, order=order), self.given)
+        asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
+        if ":walk" in sql or ":far" in sql:
+            asked |= {"walk": self.length, "far": FARTHER * self.length}
+            asked |= {f"rare_{n}": state for n, state in enumerate(self.rare)}
+        return self.connection.execute(made, asked)
+
+    def look(self, after: str, before: str) -> list[str]:
+        """Which fit of the next takes in a rare state, whatever the index says."""
+        each = (_LOOK_AT_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
+        sql = _LOOK.replace("{each}", " UNION ALL ".join(each))
+        return list(self.run(sql, after=after, before=before, query=self.query).scalars())
+
+    def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
+        """(takes walked, the oldest and the newest of them, which of them fit)."""
+        row = self.run(_WALK.replace("{next}", self._next()), after=after, before=before, query=self.query)
+        walked, oldest, newest, found = row.one()
+        return walked, oldest, newest, list(found)
+
+    def _next(self) -> str:
+        """The takes to walk."""
+        if not self.rare:
+            return _NEXT
+        each = (_NEXT_OF_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
+        return _NEXT_RARE.replace("{each}", " UNION ALL ".join(each))
+
+    def ask(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
+        """Which takes fit, by the index; within: keys of times, one of which must hold."""
+        query = f"{self.query} & ({' | '.join(map(_quoted, within))})" if within else self.query
+        return list(self.run(_HITS, after=after, before=before, query=query).scalars())
+
+
+def take_unread(connection: Connection, limit: int) -> list[str]:
+    """Take the oldest notes away; returns the ids. They come back if the transaction does not end well.
+
+    The rows of the takes must be read after this: whoever changes a take's state holds its note until that
+    is committed, and so it is waited for.
+    """
+    return list(connection.execute(_TAKE, {"most": limit}).scalars())
+
+
+def put(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Enter takes, in place of what was entered for them before."""
+    rows = [
+        {"job_id": entry.job_id, "keys": sorted({*entry.keys, *_times(entry.job_id), entry.state or "_"})}
+        for entry in entries
+    ]
+    if rows:
+        connection.execute(_PUT, sorted(rows, key=lambda row: str(row["job_id"])))
+
+
+def hits(
+    connection: Connection,
+    keys: Sequence[Sequence[str]],
+    *,
+    rare: bool,
+    after: str,
+    before: str,
+    more: str,
+    given: dict[str, Any],
+    limit: int,
+    ascending: bool,
+) -> list[str]:
+    """Ids of takes between two ids that have one key of each group, in order.
+
+    rare: among the keys is one of a rare state; `given` has these `states`.
+    more, given: what else must hold for the row `j` of `job`.
+    """
+    query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
+    states = given["states"] if rare else ()
+    search = _Search(connection, query, more, given, limit, ascending, rare=states)
+    if rare and not _asks_words(keys) and len(found := search.look(after, before)) >= limit:
+        return found
+    walked, oldest, newest, found = search.walk(after, before)
+    if len(found) >= limit or walked < search.length:
+        return found
+    margin = MARGIN if len(found) > 1 else MARGIN_OF_FEW
+    needed = margin * limit / max(len(found), 0.5)
+    while stretch := _stretch(oldest, newest, ascending, needed):
+        times, begin, end = stretch
+        found = search.ask(max(after, begin), min(before, end), within=times)
+        if len(found) >= limit:
+            return found
+        needed *= LONGER
+    return search.ask(after, before)
+
+
+def _asks_words(keys: Sequence[Sequence[str]]) -> bool:
+    """Does a row of `job` alone not tell whether it fits?"""
+    return any(not key.startswith("_") or key.startswith("_w") for group in keys for key in group)
+
+
+def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[list[str], str, str] | None:
+    """A stretch of time, so many times as long as the one between these two ids, and with its start.
+
+    Returns the keys of its times and the ids between which they lie; None when it would be too long.
+    """
+    low, high = _ms(oldest), _ms(newest)
+    if low is None or high is None:
+        return None
+    length = int((high - low + 1) * needed)
+    low, high = (low, low + length) if ascending else (max(0, high - length), high)
+    for width in WIDTHS:
+        first, last = low >> width, high >> width
+        if last - first < STRETCH_KEYS:
+            times = [f"_t{width}_{time}" for time in range(first, last + 1)]
+            return times, _least_id(first << width), _least_id((last + 1) << width)
+    return None
+
+
+def _least_id(ms: int) -> str:
+    """What sorts before every id of this moment, and after those of earlier ones."""
+    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"
+
+
+def _times(job_id: str) -> list[str]:
+    """The keys of the times in which a take was made."""
+    ms = _ms(job_id)
+    return [] if ms is None else [f"_t{width}_{ms >> width}" for width in WIDTHS]
+
+
+def _ms(job_id: str) -> int | None:
+    """The moment in an id, in milliseconds."""
+    try:
+        return int(job_id[:8] + job_id[9:13], 16)
+    except ValueError:
+        return None
+
+
+def _quoted(key: str) -> str:
+    return f"'{key}'"

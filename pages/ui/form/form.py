@@ -1,0 +1,291 @@
+"""The form of a take, drawn from the model's own schema; it stays filled until somebody changes it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import InvalidRequest
+from backend.domain.prompt import AXES
+from backend.models import Job
+from backend.services.deps import Deps
+from backend.services.prompting import vocabulary_admin
+from backend.services.takes import create, photos, request, request_photos
+from pages.ui import context, text
+from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker
+from pages.ui.form.fields import Field
+
+#: A second click on the same filled form within this time is the same wish, in seconds.
+SAME_CLICK_S = 3.0
+_FAULTS, _KEY = "form:faults", "form:key"
+
+
+class Form:
+    """One run's form: draws its parts, gathers what is asked for, and puts faults beside their fields."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
+        self.asked: dict[str, Any] = {}
+        self._spots: dict[str, Any] = {}
+        self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
+        self.model = model_picker.pick(deps, context.viewer(), filters=self.top)
+        self._spot("model")
+        self.asked["model"] = self.model.id
+        self._switched = prefill.switched(self.model)
+
+    def about(self) -> None:
+        """What the model is good at; after another one was chosen, what became of the form."""
+        note = f" {self.model.price_note}" if self.model.price_note else ""
+        st.caption(text.plain(self.model.description + note))
+        if self._switched:
+            st.caption(f":material/swap_horiz: {text.plain(self._switched)}")
+
+    def prompt(self) -> None:
+        """The prompt, and how much of it fits."""
+        if self.model.prompt_field is None:
+            st.caption("This model takes no prompt.")
+            return
+        self.asked["prompt"] = st.text_area(
+            _prompt_label(self.model),
+            key=prefill.PROMPT, height=130, persist_state="session",
+            placeholder="What should be seen: subject, action, place, light.",
+        )  # fmt: skip
+        self._spot("prompt")
+
+    def photo(self) -> None:
+        """The photo that the video starts from and others beside it, where the model takes them."""
+        further = photos.further_fields(self.model)
+        places = [("", "image")] if self.model.image_field else []
+        places += [(prefill.slot_of(self.model, field), f"images.{field}") for field in further]
+        images: dict[str, str | list[str]] = {}
+        columns = st.columns(len(places), gap="small") if places else []
+        for (slot, name), column in zip(places, columns, strict=True):
+            with column:
+                image = self._one_photo(name, slot)
+            if image and slot:
+                images[name.removeprefix("images.")] = image
+            elif image:
+                self.asked["image"] = image
+        for field in photos.several_fields(self.model):
+            if chosen := self._several_photos(field):
+                images[field] = chosen
+        if images:
+            self.asked["images"] = images
+
+    def _one_photo(self, name: str, slot: str) -> str | None:
+        """A photo, and at once what makes it unfit."""
+        field = self.model.image_field if name == "image" else name.removeprefix("images.")
+        about = photos.limits_said(self.model, field)
+        image = photo_picker.pick(
+            self.deps, label=photo_picker.label_of(self.model, name), slot=slot, about=about
+        )
+        self._spot(name)
+        if image and (fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, image)):
+            self._say(name, fault)
+        return image
+
+    def _several_photos(self, field: str) -> list[str]:
+        """A list of photos, and at once what makes any of them unfit."""
+        name = f"images.{field}"
+        chosen = photo_list.pick(
+            self.deps, label=photo_picker.label_of(self.model, name), slot=prefill.slot_of(self.model, field),
+            most=photos.most_of(self.model, field), about=photos.limits_said(self.model, field),
+        )  # fmt: skip
+        self._spot(name)
+        if fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, chosen):
+            self._say(name, fault)
+        return chosen
+
+    def style(self) -> None:
+        """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
+        chosen = {}
+        vocabulary = vocabulary_admin.vocabulary(self.deps)
+        columns = st.columns(len(AXES), gap="small")
+        for axis, column in zip(AXES, columns, strict=True):
+            with column:
+                words = style_picker.pick(vocabulary, axis)
+                self._spot(f"style.{axis}")
+            if words:
+                chosen[axis] = words
+        self.asked["style"] = chosen
+
+    def params(self) -> None:
+        """The model's own parameters; the usual ones in front, the others folded."""
+        params: dict[str, Any] = {}
+        fields = prefill.fields_of(self.model)
+        front, folded = [f for f in fields if f.front], [f for f in fields if not f.front]
+        with st.container(key="params", horizontal=True, gap="medium"):
+            for field in front:
+                self._param(field, params)
+        if folded:
+            with st.expander("Advanced", icon=":material/tune:", key=f"advanced-{self.model.id}"):
+                for field in folded:
+                    self._param(field, params)
+        self.asked["params"] = params
+        prefill.remember(self.model, self.asked)
+
+    def composed(self) -> None:
+        """The prompt as it is sent, and which words came from where."""
+        try:
+            made = vocabulary_admin.compose(self.deps, self.asked.get("prompt", ""), self.asked["style"])
+        except InvalidRequest as error:
+            st.caption(f":red[:material/error: {text.plain(error)}]")
+            return
+        st.code(made.text or "Write a prompt, or choose a style.", language=None, wrap_lines=True)
+        if self.model.prompt_field is not None and made.text:
+            st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
+        if made.parts:
+            from_where = " · ".join(
+                f":material/{style_picker.ICONS[part.axis]}: {text.plain(part.label or 'own words')}"
+                for part in made.parts
+            )
+            st.caption(f"{from_where} · template {made.template_version}")
+
+    def payload(self) -> None:
+        """Exactly what is posted, to be looked at before anything is paid."""
+        with st.expander("Payload", icon=":material/data_object:", key="payload"):
+            try:
+                checked = request.check(self.deps, context.viewer(), self.asked)
+            except InvalidRequest as error:
+                names = ", ".join(name.split(".")[-1] for name in error.fields)
+                st.caption(f"Nothing can be sent yet; see to {text.plain(names)} first.")
+                return
+            st.caption(f"Input of {text.plain(self.model.id)}")
+            st.json(checked.shown_payload())
+
+    def _param(self, field: Field, params: dict[str, Any]) -> None:
+        key = prefill.param_key(self.model.id, field.name)
+        if key not in st.session_state:
+            st.session_state[key] = field.start
+        with st.container(
+            key=f"field:{field.name}", width="content" if _narrow(field) else "stretch", gap="xxsmall"
+        ):
+            value = field.sent(_draw(field, key))
+            self._spot(f"params.{field.name}")
+        if value is not None:
+            params[field.name] = value
+
+    def _spot(self, name: str) -> None:
+        self._spots[name] = st.empty()
+
+    # -- faults ---------------------------------------------------------------------------------
+
+    def show_faults(self) -> None:
+        """Once something was refused: what is still wrong, beside its field, and the rest here."""
+        if not st.session_state.get(_FAULTS):
+            return
+        try:
+            request.check(self.deps, context.viewer(), self.asked)
+        except InvalidRequest as error:
+            self._put(error.fields)
+        else:
+            st.session_state[_FAULTS] = False
+
+    def _put(self, faults: Mapping[str, str]) -> None:
+        st.error(
+            "Not sent, and nothing was charged. Put right what is marked; the form stays as it is.",
+            icon=":material/error:",
+        )
+        for name, fault in faults.items():
+            self._say(name, fault)
+
+    def _say(self, name: str, fault: str) -> None:
+        """A fault beside its field; a photo that is missing in `params` belongs to its upload."""
+        field = name.split(".")[-1].replace("_", " ").capitalize()
+        said = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
+        spot = self._spots.get(name) or self._spots.get(name.replace("params.", "images.", 1))
+        (spot or st.empty()).markdown(said)
+
+    # -- sending --------------------------------------------------------------------------------
+
+    def send(self) -> Job | None:
+        """Make a job of the form, once however often one clicks; None when something must be put right.
+
+        Raises:
+            PersonError: anything else that stands in the way.
+        """
+        try:
+            job = create.create_job(self.deps, context.viewer(), self.asked, key=self._key())
+        except InvalidRequest:
+            st.session_state[_FAULTS] = True
+            return None
+        st.session_state[_FAULTS] = False
+        st.session_state[_KEY]["used_s"] = st.session_state[_KEY].get("used_s") or self.deps.clock.monotonic()
+        return job
+
+    def _key(self) -> str:
+        """One key for one filled form: the same for a second click within moments, another one later."""
+        mark = hashlib.sha256(json.dumps(self.asked, sort_keys=True, default=repr).encode()).hexdigest()
+        known, now_s = st.session_state.get(_KEY), self.deps.clock.monotonic()
+        old = known and known.get("used_s") and now_s - known["used_s"] > SAME_CLICK_S
+        if not known or known["mark"] != mark or old:
+            known = st.session_state[_KEY] = {"key": self.deps.clock.new_id(), "mark": mark}
+        return str(known["key"])
+
+
+def _prompt_label(model: Any) -> str:
+    """Prompt, and what may stand in its place, as `wish.check` has it."""
+    if model.image_required and not model.prompt_required:
+        return "Prompt (may be left empty)"
+    instead = [text.plain(words) for words in request.instead_of_prompt(model)]
+    return f"Prompt (or {' or '.join(instead)})" if instead else "Prompt"
+
+
+def _narrow(field: Field) -> bool:
+    return field.kind in ("choice", "flag", "seed") or (field.kind == "number" and field.front)
+
+
+def _draw(field: Field, key: str) -> Any:
+    """Draw one parameter; returns its widget's value."""
+    label = text.plain(field.label) + (" \\*" if field.required else "")
+    about: dict[str, Any] = {"key": key, "help": text.plain(field.help) or None, "persist_state": "session"}
+    match field.kind:
+        case "choice":
+            return st.segmented_control(
+                label, field.options, format_func=lambda option: text.plain(_said(field, option)),
+                required=field.default is not None or field.required, **about,
+            )  # fmt: skip
+        case "steps":
+            return st.select_slider(
+                label, field.options, format_func=lambda option: _said(field, option), **about
+            )
+        case "list":
+            return st.selectbox(label, field.options, format_func=str, **about)
+        case "flag":
+            return st.toggle(label, **about)
+        case "slide":
+            return st.slider(label, field.low, field.high, step=1 if field.whole else _step(field), **about)
+        case "number":
+            return st.number_input(
+                label, field.low, field.high, value=None, placeholder="as the model likes", **about
+            )
+        case "seed":
+            return _seed(field, label, about)
+        case "text" | "json":
+            return st.text_area(label + (" (JSON)" if field.kind == "json" else ""), height=80, **about)
+    return st.text_input(label, placeholder="https://…" if field.name.endswith("_url") else None, **about)
+
+
+def _seed(field: Field, label: str, about: dict[str, Any]) -> Any:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content"):
+        value = st.number_input(label, field.low, field.high, value=None, step=1, width=190, **about)
+        st.button(
+            "New seed", key=f"new-seed:{about['key']}", icon=":material/casino:",
+            help="Another seed, another take",
+            on_click=lambda: st.session_state.update({about["key"]: field.new_seed()}),
+        )  # fmt: skip
+    return value
+
+
+def _said(field: Field, option: Any) -> str:
+    """A choice as it reads best: seconds get their unit."""
+    seconds = field.name == "duration" and str(option).replace(".", "").isdigit()
+    return f"{option} s" if seconds else f"{option}"
+
+
+def _step(field: Field) -> float:
+    """Steps of a slider that are round and fine enough."""
+    span = (field.high or 0) - (field.low or 0)
+    return 0.01 if span <= 2 else 0.1 if span <= 20 else 1.0

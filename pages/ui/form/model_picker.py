@@ -1,0 +1,74 @@
+"""Which model: found by typing, favourites and those used lately first, by provider if one likes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.take_filter import TakeFilter
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.takes import presets
+from pages.ui import context, text
+from pages.ui.form.prefill import MODEL
+
+_PROVIDER = "form:provider"
+
+
+def pick(deps: Deps, viewer: Viewer, *, filters: Any) -> Any:
+    """Draw the choice of a model; returns the model. filters: the container for what narrows it."""
+    models = {model.id: model for model in gallery.models_on_offer(deps)}
+    if st.session_state.get(MODEL) not in models:
+        st.session_state[MODEL] = _usual_model(deps, viewer, models)
+    favourites = presets.list_favourites(deps, viewer)
+    with filters:
+        _provider_filter(models)
+    options = _in_order(models, favourites, presets.recent_models(deps, viewer))
+    with st.container(key="model", horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.selectbox(
+            "Model", options, key=MODEL, persist_state="session", icon=":material/movie:",
+            format_func=lambda model_id: _shown(models[model_id], model_id in favourites),
+            help="Type to find one: a name, text or image, a price. Favourites and what you used lately "
+            "stand first.",
+        )  # fmt: skip
+        starred = chosen in favourites
+        st.button(
+            "Favourite", key="favourite", icon=":material/star:" if starred else ":material/star_border:",
+            help="Stands first; press to end that" if starred else "Have it stand first from now on",
+            on_click=presets.set_favourite, args=(deps, viewer, chosen), kwargs={"wanted": not starred},
+        )  # fmt: skip
+    return models[str(chosen)]
+
+
+def _provider_filter(models: Mapping[str, Any]) -> None:
+    providers = sorted({model.provider for model in models.values()})
+    if len(providers) > 1:
+        st.pills(
+            "Provider", providers, key=_PROVIDER, label_visibility="collapsed",
+            persist_state="session",
+        )  # fmt: skip
+
+
+def _in_order(models: Mapping[str, Any], favourites: list[str], recent: list[str]) -> list[str]:
+    """What is offered: favourites, then what was used lately, then the rest; the chosen one in any case."""
+    wanted = st.session_state.get(_PROVIDER)
+    first = [model_id for model_id in (*favourites, *recent, *models) if model_id in models]
+    return [
+        model_id
+        for model_id in dict.fromkeys(first)
+        if wanted is None or models[model_id].provider == wanted or model_id == st.session_state[MODEL]
+    ]
+
+
+def _shown(model: Any, starred: bool) -> str:
+    price = f"{text.dollars(model.price.unit_usd)} a {model.price.unit}" if model.price else "price unknown"
+    return f"{'★ ' if starred else ''}{model.title} · {model.category.replace('-', ' ')} · {price}"
+
+
+def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, Any]) -> str:
+    """The model of this person's newest take, else the first one with a known price."""
+    newest = gallery.list_takes(deps, viewer, TakeFilter(owner=context.viewer().name), limit=1).items
+    if newest and newest[0].job.model in models:
+        return newest[0].job.model
+    return next((model.id for model in models.values() if model.price), next(iter(models)))

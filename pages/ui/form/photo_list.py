@@ -1,0 +1,110 @@
+"""The photos of a field that takes several: new ones, or ones that were used before, in order."""
+
+import streamlit as st
+
+from backend.domain.errors import NotFound
+from backend.models import Upload
+from backend.services.deps import Deps
+from backend.services.takes import photos
+from pages.ui import context, text
+from pages.ui.form import photo_picker
+
+#: How wide a photo is shown, in pixels.
+WIDE = 110
+
+
+def pick(deps: Deps, *, label: str, slot: str, most: int | None, about: str) -> list[str]:
+    """Draw the choice of photos; returns uploads' ids or links, in order.
+
+    most: how many the model takes; None: it doesn't say. about: what each must be.
+    """
+    chosen = chosen_in(slot)
+    counted = f" · {len(chosen)} of {most}" if most else f" · {len(chosen)}" if chosen else ""
+    st.markdown(f":small[{label}{counted}]")
+    with st.container(key=f"photos{slot}", gap="xsmall"):
+        if chosen:
+            with st.container(key=f"chosen{slot}", horizontal=True, gap="small", border=True):
+                for number, image in enumerate(chosen):
+                    _chosen(deps, image, slot, number)
+        if most is None or len(chosen) < most:
+            _more(deps, slot, label, about)
+    return chosen_in(slot)
+
+
+def chosen_in(slot: str) -> list[str]:
+    """What was chosen as these photos."""
+    return list(st.session_state.get(_key(slot)) or [])
+
+
+def put(images: list[str], slot: str) -> None:
+    """Choose these photos (uploads' ids, or links)."""
+    st.session_state[_key(slot)] = [image for image in images if isinstance(image, str) and image]
+
+
+def _key(slot: str) -> str:
+    return f"form:images{slot}"
+
+
+def _add(image: str, slot: str) -> None:
+    put([*chosen_in(slot), image], slot)
+
+
+def _remove(slot: str, number: int) -> None:
+    put([image for place, image in enumerate(chosen_in(slot)) if place != number], slot)
+
+
+def _forward(slot: str, number: int) -> None:
+    images = chosen_in(slot)
+    images[number - 1 : number + 1] = reversed(images[number - 1 : number + 1])
+    put(images, slot)
+
+
+def _more(deps: Deps, slot: str, label: str, about: str) -> None:
+    """Room for further photos; files that are taken in leave the room empty again."""
+    turn = f"form:images:round{slot}"
+    files = st.file_uploader(
+        label, type=["jpg", "jpeg", "png", "webp"], accept_multiple_files=True, label_visibility="collapsed",
+        key=f"form:files:{slot}{st.session_state.get(turn, 0)}",
+    )  # fmt: skip
+    if about:
+        st.caption(about)
+    kept = [image for file in files if (image := photo_picker.take_in(deps, file))]
+    for image in kept:
+        _add(image, slot)
+    refused = photo_picker.refused(files)
+    if kept and not refused:  # a file that is no photo stays, with the reason below it
+        st.session_state[turn] = st.session_state.get(turn, 0) + 1
+    if kept:
+        st.rerun()
+    photo_picker.earlier(deps, slot, _add)
+
+
+def _chosen(deps: Deps, image: str, slot: str, number: int) -> None:
+    upload = _upload(deps, image)
+    with st.container(key=f"chosen{slot}-{number}", width=WIDE + 20, gap="xxsmall"):
+        if upload is None:
+            st.text(f"{number + 1} · {text.first(image, 40)}")
+        else:
+            st.image(
+                context.link(upload.key) or "", alt=f"Photo {number + 1}: {upload.file_name}", width=WIDE
+            )
+            st.caption(f"{number + 1} · {upload.width} × {upload.height}")
+        with st.container(key=f"chosen-acts{slot}-{number}", horizontal=True, gap="xxsmall"):
+            st.button(
+                ":material/arrow_back:", key=f"photo-forward{slot}-{number}", type="tertiary",
+                help="Move forward", disabled=number == 0, on_click=_forward, args=(slot, number),
+            )  # fmt: skip
+            st.button(
+                ":material/close:", key=f"remove-photo{slot}-{number}", type="tertiary", help="Remove",
+                on_click=_remove, args=(slot, number),
+            )  # fmt: skip
+
+
+def _upload(deps: Deps, image: str) -> Upload | None:
+    """The upload, or None for a link and for what is no longer this viewer's."""
+    if image.startswith(("https://", "http://")):
+        return None
+    try:
+        return photos.get_upload(deps, context.viewer(), image)
+    except NotFound:
+        return None

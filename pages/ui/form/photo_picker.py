@@ -1,0 +1,134 @@
+"""The photos of a take, its first above all: a new one, or one that was used before."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError, NotFound
+from backend.services.deps import Deps
+from backend.services.takes import photos
+from pages.ui import context, text
+
+#: How many earlier photos are offered.
+EARLIER = 12
+#: How many files are remembered as taken in: more than one drops at once.
+TAKEN_MAX = 60
+_TAKEN, _REFUSED = "form:image:taken", "form:image:refused"
+
+
+def pick(deps: Deps, *, label: str, slot: str = "", about: str = "") -> str | None:
+    """Draw the choice of a photo; returns an upload's id or a link, or None.
+
+    slot: which photo of the form; "" is the one that the video starts from. about: what it must be.
+    """
+    chosen = chosen_in(slot)
+    if chosen:
+        _preview(deps, chosen, label, slot)
+        return chosen_in(slot)
+    with st.container(key=f"photo{slot}", gap="xsmall"):
+        file = st.file_uploader(
+            label, type=["jpg", "jpeg", "png", "webp"],
+            key=f"form:file:{slot}{st.session_state.get(f'form:image:round{slot}', 0)}",
+        )  # fmt: skip
+        if about:
+            st.caption(about)
+        if file is not None:
+            if upload_id := take_in(deps, file):
+                put(upload_id, slot)
+                st.rerun()
+            refused([file])
+        earlier(deps, slot, put)
+    return None
+
+
+def chosen_in(slot: str = "") -> str | None:
+    """What was chosen as this photo."""
+    return str(st.session_state.get(f"form:image{slot}") or "") or None
+
+
+def put(image: str | None, slot: str = "") -> None:
+    """Choose this photo (an upload's id, or a link), or none."""
+    st.session_state[f"form:image{slot}"] = image
+    st.session_state[f"form:image:round{slot}"] = st.session_state.get(f"form:image:round{slot}", 0) + 1
+
+
+def label_of(model: Any, name: str) -> str:
+    """What a photo of the form is called: `image`, or `images.` and the model's own field."""
+    if name == "image":
+        return _marked("Photo that the video starts from", model.image_required)
+    field = name.removeprefix("images.")
+    ends = field == model.end_image_field
+    return _marked(
+        "Photo that it ends with" if ends else words_of(field).capitalize(),
+        field in model.schema.get("required", []),
+    )
+
+
+def _marked(label: str, needed: bool) -> str:
+    return label + (" \\*" if needed else " (may be left out)")
+
+
+def words_of(field: str) -> str:
+    """A field's name as words: "reference_image_urls" is "reference images"."""
+    words = field.replace("_", " ")
+    if words.endswith(" urls"):
+        return f"{words.removesuffix(' urls').removesuffix('s')}s"
+    return words.removesuffix(" url")
+
+
+def take_in(deps: Deps, file: Any) -> str | None:
+    """Keep an uploaded file, once; its upload's id, or None: it was taken in before, or is refused."""
+    taken = st.session_state.get(_TAKEN, ())
+    if file.file_id in taken:
+        return None
+    st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
+    try:
+        return photos.create_upload(deps, context.viewer(), file, file_name=file.name).id
+    except DailiesError as error:
+        st.session_state.setdefault(_REFUSED, {})[file.file_id] = str(error)
+        return None
+
+
+def refused(files: Sequence[Any]) -> bool:
+    """Say of each of these files why it was refused, for as long as it lies there; is there any?"""
+    known = st.session_state.get(_REFUSED, {})
+    said = [known[file.file_id] for file in files if file.file_id in known]
+    for why in said:
+        st.error(text.plain(why), icon=":material/broken_image:")
+    return bool(said)
+
+
+def earlier(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
+    """Offer what was uploaded before, pictures of takes among it. use: is called with the id and the slot."""
+    uploads = photos.list_uploads(deps, context.viewer(), limit=EARLIER)
+    if not uploads:
+        return
+    with st.popover("Earlier photos", icon=":material/photo_library:", key=f"earlier-photos{slot}"):
+        row = st.container(key=f"earlier-row{slot}", horizontal=True, gap="small")
+        for upload in uploads:
+            with row.container(key=f"earlier-{upload.id}{slot}", width=120, gap="xxsmall"):
+                st.image(context.link(upload.key) or "", alt=upload.file_name, width=120)
+                st.button(
+                    "Use", key=f"use-photo-{upload.id}{slot}", on_click=use, args=(upload.id, slot),
+                    width="stretch",
+                )  # fmt: skip
+
+
+def _preview(deps: Deps, chosen: str, label: str, slot: str) -> None:
+    st.markdown(f":small[{label}]")
+    with st.container(key=f"photo{slot}", horizontal=True, vertical_alignment="center", border=True):
+        if chosen.startswith(("https://", "http://")):
+            st.text(f"Photo by link: {chosen}")
+        else:
+            try:
+                upload = photos.get_upload(deps, context.viewer(), chosen)
+            except NotFound:
+                put(None, slot)
+                st.rerun()
+            st.image(context.link(upload.key) or "", alt=upload.file_name, width=150)
+            st.text(f"{upload.file_name}\n{upload.width} × {upload.height} · {text.size(upload.size_bytes)}")
+        st.button(
+            "Remove", key=f"remove-photo{slot}", icon=":material/close:", type="tertiary", on_click=put,
+            args=(None, slot),
+        )  # fmt: skip

@@ -1,0 +1,149 @@
+"""What fills the form besides a person's hands: an earlier take, a preset, another model's values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.prompt import AXES
+from backend.models import Job
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.takes import held_choices, photos
+from pages.ui import text
+from pages.ui.form import photo_list, photo_picker
+from pages.ui.form.fields import Field, read
+
+MODEL, PROMPT = "form:model", "form:prompt"
+_FILLED, _LAST, _SWITCHED = "form:filled", "form:last", "form:switched"
+
+
+def param_key(model_id: str, name: str) -> str:
+    """Where a parameter's widget keeps its value; each model has its own."""
+    return f"form:param:{model_id}:{name}"
+
+
+def slot_of(model: Any, field: str) -> str:
+    """Which photo of the form a field shows: last frames are one and the same in every model."""
+    return ":end" if field == model.end_image_field else f":{field}"
+
+
+def photo_fields(model: Any) -> list[str]:
+    """The names of a model's photos besides its first, single ones and lists."""
+    return [*photos.further_fields(model), *photos.several_fields(model)]
+
+
+def fields_of(model: Any) -> list[Field]:
+    """A model's parameters, photos aside."""
+    shown_elsewhere = photo_fields(model)
+    return [field for field in read(model.schema) if field.name not in shown_elsewhere]
+
+
+def fill_once(deps: Deps, job: Job) -> list[str]:
+    """Fill the form with an earlier take, the first time this is asked; returns what was left out."""
+    if st.session_state.get(_FILLED) == job.id:
+        return []
+    st.session_state[_FILLED] = job.id
+    return fill(deps, held_choices.asked_of(job))
+
+
+def forget_filled() -> None:
+    """The next `fill_once` fills, whatever it filled before."""
+    st.session_state.pop(_FILLED, None)
+
+
+def fill(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
+    """Fill the whole form with what is asked for; returns, in words, what could not be taken over."""
+    state, style = st.session_state, asked.get("style") or {}
+    state[PROMPT] = asked.get("prompt") or ""
+    for axis in AXES:
+        state[f"form:style:{axis}"] = style.get(axis)
+    photo_picker.put(asked.get("image"))
+    for name in (_LAST, _SWITCHED):
+        state.pop(name, None)
+    models = {model.id: model for model in gallery.models_on_offer(deps)}
+    model = models.get(str(asked.get("model")))
+    if model is None:
+        return [f"{asked.get('model')} is no longer on offer, so its own parameters are left out"]
+    state[MODEL] = model.id
+    return _fill_photos(model, asked) + _fill_params(model, asked.get("params") or {})
+
+
+def _fill_photos(model: Any, asked: Mapping[str, Any]) -> list[str]:
+    params = asked.get("params") or {}
+    for field in photos.further_fields(model):
+        given = (asked.get("images") or {}).get(field) or params.get(field)
+        photo_picker.put(given if isinstance(given, str) else None, slot_of(model, field))
+    for field in photos.several_fields(model):
+        given = (asked.get("images") or {}).get(field) or params.get(field)
+        photo_list.put(given if isinstance(given, list) else [], slot_of(model, field))
+    gone = [field for field in asked.get("images") or {} if field not in photo_fields(model)]
+    return [f"the photo in {field} has no place any more" for field in gone]
+
+
+def _fill_params(model: Any, params: Mapping[str, Any]) -> list[str]:
+    lost, fields = [], {field.name: field for field in fields_of(model)}
+    for name, field in fields.items():
+        st.session_state[param_key(model.id, name)] = field.start
+    for name, value in params.items():
+        if name in fields and fields[name].takes(value):
+            st.session_state[param_key(model.id, name)] = fields[name].shown(value)
+        elif name not in photo_fields(model):
+            lost.append(f"{name} can no longer be {value!r}")
+    return lost
+
+
+# -- another model ----------------------------------------------------------------------------
+
+
+def remember(model: Any, asked: Mapping[str, Any]) -> None:
+    """What the form holds now, for the model that is chosen next."""
+    st.session_state[_LAST] = {"model": model, "params": dict(asked["params"])}
+
+
+def switched(model: Any) -> str | None:
+    """Take over what the model before and this one both have; in words, what was kept and dropped."""
+    last = st.session_state.get(_LAST)
+    if last and last["model"].id != model.id:
+        st.session_state[_SWITCHED] = (model.id, _take_over(last["model"], model, last["params"]))
+        st.session_state.pop(_LAST)
+    model_id, said = st.session_state.get(_SWITCHED, (None, None))
+    return said if model_id == model.id else None
+
+
+def _take_over(old: Any, new: Any, params: Mapping[str, Any]) -> str | None:
+    kept, dropped = [], _photos_dropped(old, new)
+    fields = {field.name: field for field in fields_of(new)}
+    labels = {field.name: field.label for field in fields_of(old)}
+    for name, value in params.items():
+        field = fields.get(name)
+        found = field.counterpart(value) if field else None
+        if field is not None and found is not None:
+            st.session_state[param_key(new.id, name)] = field.shown(found)
+        if name == "seed":
+            continue  # most seeds were drawn by the form, and are nobody's choice
+        if found is not None:
+            kept.append(f"{labels[name].lower()} {_short(found)}")
+        else:
+            dropped.append(f"{labels[name].lower()} {_short(value)}")
+    said = [f"{word} {', '.join(what)}" for word, what in (("Kept:", kept), ("Left out:", dropped)) if what]
+    return "; ".join(said) or None
+
+
+def _photos_dropped(old: Any, new: Any) -> list[str]:
+    dropped = ["the photo"] if old.image_field and not new.image_field and photo_picker.chosen_in() else []
+    slots = {slot_of(new, field) for field in photos.further_fields(new)}
+    for field in photos.further_fields(old):
+        if slot_of(old, field) not in slots and photo_picker.chosen_in(slot_of(old, field)):
+            dropped.append(f"the photo in {photo_picker.words_of(field)}")
+    for field in photos.several_fields(old):
+        if field not in photos.several_fields(new) and photo_list.chosen_in(slot_of(old, field)):
+            dropped.append(f"the photos in {photo_picker.words_of(field)}")
+    if new.prompt_field is None and st.session_state.get(PROMPT):
+        dropped.append("the prompt")
+    return dropped
+
+
+def _short(value: Any) -> str:
+    words = {True: "on", False: "off"}
+    return words[value] if isinstance(value, bool) else text.first(str(value), 24)

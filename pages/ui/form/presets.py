@@ -1,0 +1,84 @@
+"""Presets beside the form: apply one, keep the form as one, delete one."""
+
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError, InvalidRequest
+from backend.models import Preset
+from backend.services.access import Role
+from backend.services.takes import presets
+from pages.ui import context, text
+from pages.ui.form import prefill
+
+_NAME, _SHARED = "preset:name", "preset:shared"
+
+
+def draw(asked: dict[str, Any]) -> None:
+    """A popover with what can be applied, and room to keep the form as it stands."""
+    deps, viewer = context.deps(), context.viewer()
+    found = presets.list_presets(deps, viewer)
+    with st.popover(
+        f"Presets · {len(found)}" if found else "Presets", icon=":material/bookmarks:", key="presets"
+    ):
+        for preset in found:
+            _row(preset, mine=preset.owner == viewer.name, may_delete=viewer.role == Role.ADMIN)
+        if not found:
+            st.caption("None yet. Keep this form under a name: model, prompt, style, parameters and photos.")
+        st.text_input("Keep this form as", key=_NAME, max_chars=presets.NAME_MAX_CHARS, placeholder="A name")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.toggle("For the whole team", key=_SHARED)
+            st.button("Save", key="preset-save", icon=":material/save:", on_click=_save, args=(asked,))
+
+
+def _row(preset: Preset, *, mine: bool, may_delete: bool) -> None:
+    whose = "team" if preset.shared else "yours"
+    with st.container(horizontal=True, vertical_alignment="center", key=f"preset-{preset.id}"):
+        st.button(
+            text.plain(preset.name), key=f"preset-apply-{preset.id}", icon=":material/input:",
+            type="tertiary", help="Fill the form with it", on_click=_apply, args=(preset.id, preset.name),
+        )  # fmt: skip
+        st.caption(whose if mine else f"{text.plain(preset.owner)} · team")
+        if mine or may_delete:
+            st.button(
+                "Delete", key=f"preset-delete-{preset.id}", icon=":material/delete:", type="tertiary",
+                on_click=_delete, args=(preset.id, preset.name),
+            )  # fmt: skip
+
+
+def _apply(preset_id: str, name: str) -> None:
+    deps = context.deps()
+    try:
+        form, lost = presets.apply_preset(deps, context.viewer(), preset_id)
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+        return
+    lost += prefill.fill(deps, form)
+    context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
+    for words in lost:
+        context.notify(text.plain(words), ":material/info:")
+
+
+def _save(asked: dict[str, Any]) -> None:
+    name = st.session_state.get(_NAME) or ""
+    try:
+        preset = presets.save_preset(
+            context.deps(), context.viewer(), name, asked, shared=bool(st.session_state.get(_SHARED))
+        )
+    except InvalidRequest as error:
+        said = "; ".join(f"The {field} {why}." for field, why in error.fields.items())
+        context.notify(text.plain(said), ":material/error:")
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        st.session_state[_NAME] = ""
+        context.notify(f"Kept as {text.plain(preset.name)}.", ":material/bookmark_added:")
+
+
+def _delete(preset_id: str, name: str) -> None:
+    try:
+        presets.delete_preset(context.deps(), context.viewer(), preset_id)
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        context.notify(f"{text.plain(name)} is deleted.", ":material/delete:")

@@ -1,0 +1,96 @@
+"""The inbox of webhook deliveries: what came, what was made of it, and applying it again."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.models import Delivery
+from backend.services.deps import Deps
+from backend.services.operations import status
+from pages.ui import text
+from pages.ui.takes import actions, cards
+
+#: So many deliveries are listed at a time.
+PAGE = 50
+#: verdict -> what it means
+VERDICTS = {
+    "applied": "it moved its take",
+    "no_effect": "its take had moved on already",
+    "asked": "not clear by itself; the provider was asked",
+    "stale": "genuine, but too old to act on; the provider was asked",
+    "unreadable": "genuine, but not readable; the provider was asked",
+    "conflict": "another body under the same name; the provider was asked",
+    "orphan": "ours, for a take that is not in this database",
+}
+
+
+def draw(deps: Deps, counts: Mapping[str, int]) -> None:
+    """The list, by verdict; the selected one in full."""
+    if not counts:
+        words = (
+            "None yet."
+            if deps.settings.webhooks_reach_us
+            else "None: the provider can't reach us, so it is asked."
+        )
+        st.caption(words)
+        return
+    verdict = st.pills(
+        "Verdict", sorted(counts), key="verdict", label_visibility="collapsed",
+        format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]:,}",
+    )  # fmt: skip
+    found = status.list_deliveries(deps, limit=PAGE, verdict=verdict)
+    picked = st.dataframe(
+        [_row(item) for item in found], key="delivery-table", hide_index=True, on_select="rerun",
+        selection_mode="single-row", height=min(320, 38 + 35 * len(found)),
+        column_config={
+            "Came": st.column_config.DatetimeColumn(
+                format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=150
+            ),
+            "Copies": st.column_config.NumberColumn(width=70),
+            "Replays": st.column_config.NumberColumn(width=70),
+        },
+    )  # fmt: skip
+    rows = [row for row in picked.selection.rows if row < len(found)]
+    if rows:
+        _full(deps, found[rows[0]].id)
+    else:
+        st.caption("Select one to read it, or to apply it again.")
+
+
+def _row(item: Delivery) -> dict[str, Any]:
+    return {
+        "Came": item.received_at,
+        "Verdict": item.verdict.replace("_", " "),
+        "Status": item.status,
+        "Take": item.job_id,
+        "Request": item.request_id,
+        "Copies": item.copies,
+        "Replays": item.replays,
+    }
+
+
+def _full(deps: Deps, delivery_id: str) -> None:
+    item = status.get_delivery(deps, delivery_id)
+    with st.container(border=True, key=f"delivery-{item.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{text.plain(item.verdict.replace('_', ' '))}**: {VERDICTS.get(item.verdict, '')}")
+            st.button(
+                "Replay", key=f"replay-{item.id}", icon=":material/replay:",
+                on_click=actions.replay, args=(item.id,),
+                help="Applies it again, as if it had just come. Twice has one effect.",
+            )  # fmt: skip
+            st.page_link(
+                cards.DETAIL,
+                label="Its take",
+                icon=":material/open_in_full:",
+                query_params={"take": item.job_id},
+            )
+        body, headers = st.tabs(["Body", "Headers"])
+        with body:
+            try:
+                st.json(json.loads(item.body))
+            except ValueError:
+                st.code(item.body.decode("utf-8", "replace"), language=None, wrap_lines=True)
+        headers.json({"job": item.job_id, "signed_at": item.signed_at.isoformat(), **item.headers})

@@ -1,0 +1,165 @@
+"""Parts of the Operations page: figures, backlog, workers, pauses, sweeps."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.states import JobState
+from backend.models import Sweep
+from backend.services.deps import Deps
+from backend.services.lifecycle.provider_pause import Pause
+from backend.services.operations import status, totals
+from backend.services.operations.backlog import WORDS, Kind, Sweeper
+from backend.services.operations.heartbeat import WorkerSign
+from backend.services.operations.status import Numbers
+from pages.ui import text
+from pages.ui.takes import actions
+
+#: A last sweep older than this many sweep intervals is worth a look.
+LATE_SWEEPS = 6
+
+
+def paused(found: Pause, now: datetime) -> None:
+    """A pause of sending, with the way out."""
+    left = text.clock(max(0.0, (found.until - now).total_seconds()))
+    with st.container(
+        key=f"pause-{found.provider}", border=True, horizontal=True, vertical_alignment="center"
+    ):
+        st.markdown(
+            f":material/pause_circle: **Sending to {text.plain(found.provider)} is paused** since "
+            f"{text.since(now, found.since)} ({found.refusals} refusals): {text.plain(found.reason)} "
+            f"One take is let through in {left}."
+        )
+        st.button(
+            "Resume now", key=f"resume-{found.provider}", icon=":material/play_arrow:", type="primary",
+            on_click=actions.resume, args=(found.provider,),
+        )  # fmt: skip
+
+
+def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
+    """The few numbers that say whether it is well."""
+    sweep = status.last_sweep(deps)
+    every_s, age_s = deps.settings.sweep_interval_s, numbers.sweep_age_s
+    # Before the first sweep of a new installation nothing is late, as long as no take waits for it.
+    late = numbers.due > 0 if age_s is None else age_s > LATE_SWEEPS * every_s + 30
+    with st.container(key="figures", horizontal=True):
+        _figure(
+            "Workers",
+            str(numbers.workers),
+            "at work" if numbers.workers else "start one",
+            numbers.workers == 0,
+        )
+        _figure(
+            "Last sweep",
+            text.ago(age_s),
+            _sweep_words(sweep.value.get("did")) if sweep else f"one every {every_s:g} s",
+            late,
+        )
+        _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count", False)
+        _figure("Due now", f"{numbers.due:,}", "wait for a look", False)
+        missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
+        _figure("Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, bool(missing))
+        if numbers.free_bytes is not None:  # a bucket doesn't tell, and has no end
+            low = numbers.free_bytes < status.LOW_DISK_BYTES
+            _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
+
+
+def backlog(numbers: Numbers) -> list[dict[str, Any]]:
+    """Takes by state, as rows of `components.bars`."""
+    return [
+        {
+            "word": text.LOOKS[state].word, "icon": text.LOOKS[state].icon, "tone": text.LOOKS[state].tone,
+            "means": text.LOOKS[state].means, "count": numbers.jobs.get(state, 0),
+            "shown": _many(numbers.jobs.get(state, 0)),
+        }
+        for state in JobState
+    ]  # fmt: skip
+
+
+def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | None) -> None:
+    """Who works, when each was last heard of, and who swept last."""
+    if not signs:
+        st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
+    for sign in signs:
+        with st.container(horizontal=True, key=f"worker-{sign.name}", vertical_alignment="center"):
+            if sign.alive and sign.clock_is_off:
+                st.badge("Clock astray", icon=":material/schedule:", color="orange")
+            elif sign.alive:
+                st.badge("At work", icon=":material/check_circle:", color="green")
+            else:
+                st.badge("Silent", icon=":material/error:", color="red")
+            # What a silent one had in hand, others go on with.
+            hand = f"· {sign.in_hand} in hand" if sign.alive else ""
+            st.markdown(
+                f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
+                f"{hand}{_sweeping(sign, sweeper)}{_astray(sign)}"
+            )
+
+
+def work(kinds: Sequence[Kind]) -> None:
+    """What waits and what goes on, by kind of work; a line breaks between kinds only."""
+    shown = [f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
+    st.caption(" · ".join(words.replace(" ", "\u00a0") for words in shown))
+
+
+def sweeps(found: Sequence[Sweep]) -> None:
+    """What the last sweeps did."""
+    if not found:
+        st.caption("None yet.")
+        return
+    rows = [
+        {"When": item.started_at, "Took": f"{item.took_s:.2f} s", "Did": _sweep_words(item.did)}
+        for item in found
+    ]
+    st.dataframe(
+        rows, key="sweep-table", hide_index=True, height=min(280, 38 + 35 * len(rows)),
+        column_config={
+            "When": st.column_config.DatetimeColumn(
+                format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=160
+            ),
+            "Took": st.column_config.TextColumn(width=90),
+        },
+    )  # fmt: skip
+
+
+def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
+    return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
+
+
+def _astray(sign: WorkerSign) -> str:
+    """What a wrong clock does, and what to do."""
+    if not sign.clock_is_off:
+        return ""
+    ahead = "ahead of" if sign.clock_off_s > 0 else "behind"
+    return (
+        f" · its clock is {abs(sign.clock_off_s):,.0f} s {ahead} the database's: takes may change hands too "
+        "soon or too late. Have its host follow a time server (NTP)"
+    )
+
+
+def _many(number: int) -> str:
+    """A number of takes; until a sweep has counted further, only so much is known."""
+    return f"{number:,}+" if number == totals.EXACT else f"{number:,}"
+
+
+def _figure(label: str, value: str, below: str, bad: bool) -> None:
+    st.metric(
+        label,
+        value,
+        delta=text.plain(below),
+        delta_color="red" if bad else "off",
+        delta_arrow="off",
+        border=True,
+    )
+
+
+def _sweep_words(did: dict[str, Any] | None) -> str:
+    """What a sweep did: "looked at 3, woken 1"."""
+    parts = [
+        f"{name.replace('_', ' ')} {number}"
+        for name, number in (did or {}).items()
+        if number and name != "took_s"
+    ]
+    return ", ".join(parts) or "nothing to do"

@@ -1,0 +1,203 @@
+"""Parts of the Models page: where the catalogue stands, filters, and a row a model."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError
+from backend.services.access import Role, Viewer
+from backend.services.catalogue import live_catalogue, refresh_schedule
+from backend.services.catalogue.refresh_schedule import Going
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from pages.ui import context, text
+from pages.ui.takes import cards
+
+#: Rows that are drawn before somebody asks for more.
+SHOWN = 24
+#: Of a description, so much stands in a row (characters).
+ABOUT_CHARS = 160
+_SHOWN = "models:shown"
+_KEYS = ("find", "kind", "provider", "price")
+
+#: What a price may be -> does a model's fit?
+PRICES: dict[str, Callable[[Any], bool]] = {
+    "Up to $0.10 a second": lambda price: price and price.unit == "second" and price.unit_usd <= 0.10,
+    "Up to $0.25 a second": lambda price: price and price.unit == "second" and price.unit_usd <= 0.25,
+    "By the second": lambda price: price and price.unit == "second",
+    "By the video": lambda price: price and price.unit in ("video", "generation"),
+    "By something else": lambda price: price and price.unit not in ("second", "video", "generation"),
+    "Not known": lambda price: price is None,
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody looks for."""
+
+    words: str
+    kind: str | None
+    provider: str | None
+    price: str | None
+
+
+# -- where it stands --------------------------------------------------------------------------
+
+
+def standing(deps: Deps, viewer: Viewer) -> None:
+    """How many models there are, how old the list is, and the way to a newer one."""
+    context.show_notices()
+    models = deps.catalog.search()
+    unusable = sum(not model.usable for model in models)
+    last, at = refresh_schedule.last_refresh(deps), live_catalogue.refreshed_at(deps)
+    age = f"refreshed {text.since(deps.clock.now(), at)}" if at else "the list that came with the program"
+    with st.container(key="catalogue", horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{len(models):,} models**"
+            + (f" · {unusable:,} can't be used" if unusable else "")
+            + f" · {text.plain(age)}",
+            width="stretch",
+        )
+        under_way = last is not None and last.under_way
+        st.button(
+            "Refreshing" if under_way else "Refresh", key="refresh", icon=":material/sync:",
+            disabled=under_way or viewer.role != Role.ADMIN, on_click=_wish, args=(deps, viewer),
+            help="Ask fal for every model and price again. The list stays as it is until all of it has come.",
+        )  # fmt: skip
+    if last is not None and last.under_way:
+        st.caption(f":material/progress_activity: {text.plain(last.says)}")
+    elif last is not None and last.going == Going.FAILED:
+        st.warning(
+            f"The newest refresh ({text.since(deps.clock.now(), last.at)}) failed, and the list stayed as it "
+            f"was: {text.plain(last.says)}. A worker tries again within the hour.",
+            icon=":material/sync_problem:",
+        )
+
+
+def pulse(deps: Deps) -> Hashable:
+    """Changes when there is another list, or a refresh begins or ends."""
+    last = refresh_schedule.last_refresh(deps)
+    return (last.going if last else None, live_catalogue.refreshed_at(deps))
+
+
+def is_refreshing(deps: Deps) -> bool:
+    """Is there more to come?"""
+    last = refresh_schedule.last_refresh(deps)
+    return last is not None and last.under_way
+
+
+def _wish(deps: Deps, viewer: Viewer) -> None:
+    try:
+        refresh_schedule.wish_refresh(deps, viewer)
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+
+
+# -- filters ----------------------------------------------------------------------------------
+
+
+def filters(deps: Deps) -> Wanted:
+    """Draw the filters in one line; returns what they ask for."""
+    models = deps.catalog.search()
+    kinds, providers = ({getattr(m, name) for m in models} for name in ("category", "provider"))
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input(
+            "Search models", key="find", type="search", placeholder="Search models", icon=":material/search:",
+            label_visibility="collapsed", width=240, bind="query-params", on_change=_from_the_top,
+        )  # fmt: skip
+        kind = st.pills(
+            "Kind", sorted(kinds - {""}), key="kind", label_visibility="collapsed", bind="query-params",
+            format_func=_spaced, on_change=_from_the_top,
+        )  # fmt: skip
+        provider = st.selectbox(
+            "Provider", sorted(providers), key="provider", index=None, placeholder="Any provider",
+            label_visibility="collapsed", width=150, bind="query-params", on_change=_from_the_top,
+        )  # fmt: skip
+        price = st.selectbox(
+            "Price", list(PRICES), key="price", index=None, placeholder="Any price",
+            label_visibility="collapsed", width=190, bind="query-params", on_change=_from_the_top,
+        )  # fmt: skip
+        if words or kind or provider or price:
+            st.button(
+                "Clear all", key="clear-models", icon=":material/close:", type="tertiary", on_click=_clear
+            )
+    return Wanted((words or "").strip(), kind, provider, price)
+
+
+def listed(deps: Deps, wanted: Wanted) -> list[Any]:
+    """The models that fit, usable ones first; the best matches first, or by title."""
+    fits = PRICES[wanted.price] if wanted.price else lambda price: True
+    found = [
+        model
+        for model in deps.catalog.search(wanted.words, wanted.provider)
+        if (wanted.kind is None or model.category == wanted.kind) and fits(model.price)
+    ]
+    return found if wanted.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))
+
+
+def _from_the_top() -> None:
+    st.session_state.pop(_SHOWN, None)
+
+
+def _clear() -> None:
+    for key in _KEYS:
+        st.session_state[key] = "" if key == "find" else None
+    _from_the_top()
+
+
+# -- rows -------------------------------------------------------------------------------------
+
+
+def rows(deps: Deps, found: Sequence[Any]) -> None:
+    """A row a model, and the way to more of them."""
+    number = st.session_state.setdefault(_SHOWN, SHOWN)
+    for model in found[:number]:
+        _row(deps, model)
+    left = len(found) - number
+    if left > 0 and st.button(
+        f"Show {min(left, SHOWN)} more of {left:,}", key="more-models", icon=":material/expand_more:"
+    ):
+        st.session_state[_SHOWN] = number + SHOWN
+        st.rerun()
+
+
+def nothing() -> None:
+    """Say that nothing fits, and what to do."""
+    with st.container(key="empty", horizontal_alignment="center", border=True):
+        st.space("small")
+        st.markdown("#### No model fits", text_alignment="center")
+        st.button("Clear filters", key="clear-empty", icon=":material/close:", on_click=_clear)
+        st.space("small")
+
+
+def _row(deps: Deps, model: Any) -> None:
+    known = gallery.usual_s(deps, model.id) if model.usable else None
+    with st.container(border=True, key=f"model-{model.id}"):
+        about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
+        about.markdown(_about(model))
+        price.markdown(f":material/payments: {price_words(model.price)}")
+        if known:
+            usual.markdown(f":material/timer: {cards.usual_words(known)}")
+        if not model.usable:
+            way.markdown(":gray-badge[:material/block: Not usable]")
+        elif way.button("Generate", key=f"use-{model.id}", help=f"Generate with {text.plain(model.title)}"):
+            st.switch_page(cards.GENERATE, query_params={"model": model.id})
+
+
+def _about(model: Any) -> str:
+    """Its title, kind and id; why it can't be used, or else what it is and what to know about its price."""
+    words = text.first(" ".join(filter(None, (model.description, model.price_note))), ABOUT_CHARS)
+    said = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
+    title = f"**{text.plain(model.title)}** · {text.plain(_spaced(model.category))}"
+    return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{said}" if said else "")
+
+
+def price_words(price: Any) -> str:
+    """What one unit costs, for a label (markdown): "$0.14 a second"."""
+    return f"{text.plain(text.dollars(price.unit_usd))} a {text.plain(price.unit)}" if price else "not known"
+
+
+def _spaced(category: str) -> str:
+    return category.replace("-", " ")

@@ -1,0 +1,94 @@
+"""The prompt template as people edit it: its text, what it makes of a sample, and its versions."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError, InvalidRequest
+from backend.domain.prompt import AXES
+from backend.models import Template
+from backend.services.prompting import vocabulary_admin
+from pages.ui import context, text
+
+_TEXT, _NOTE, _SAMPLE, _SHOWN = "template:text", "template:note", "template:sample", "template:version"
+_HELP = (
+    "Jinja2. There are `prompt`; `movement`, `fabric`, `camera` and `aesthetic` (their words, or nothing); "
+    "and `style`, a list to loop over: `{% for part in style %}{{ part.axis }} {{ part.words }} "
+    "{{ part.label }}{% endfor %}`."
+)
+
+
+def draw() -> None:
+    """The editor with its live sample, then the versions."""
+    versions = vocabulary_admin.list_templates(context.deps())
+    if st.session_state.get(_SHOWN) != versions[0].version:
+        st.session_state[_SHOWN], st.session_state[_TEXT] = versions[0].version, versions[0].text
+    written = st.text_area("Template", key=_TEXT, height=190, help=_HELP)
+    sample = st.text_input("Try it with", "A red dress in the wind", key=_SAMPLE)
+    fits = _sample(written, sample)
+    changed = written != versions[0].text
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Why", key=_NOTE, max_chars=vocabulary_admin.NOTE_MAX_CHARS, placeholder="For colleagues"
+        )
+        st.button(
+            f"Save as version {versions[0].version + 1}", key="template-save", type="primary",
+            icon=":material/save:", disabled=not (fits and changed), on_click=_save,
+        )  # fmt: skip
+    _versions(versions)
+
+
+def _sample(written: str, sample: str) -> bool:
+    """What the template makes of a prompt with the first word of each axis, and of the prompt alone."""
+    words = vocabulary_admin.vocabulary(context.deps())
+    dressed = {axis: labels[0] for axis in AXES if (labels := words.labels(axis))}
+    try:
+        for chosen in (dressed, {}):
+            made = vocabulary_admin.try_template(context.deps(), written, sample, chosen)
+            st.caption(
+                "With " + ", ".join(text.plain(label) for label in chosen.values()) if chosen else "Alone"
+            )
+            st.code(made.text or " ", language=None, wrap_lines=True)
+    except InvalidRequest as error:
+        st.error(text.plain(f"The template {error.fields['template']}."), icon=":material/error:")
+        return False
+    return True
+
+
+def _versions(versions: Sequence[Template]) -> None:
+    with st.expander(f"Versions · {len(versions)}", icon=":material/history:", key="template-versions"):
+        now = context.deps().clock.now()
+        for row in versions:
+            with st.container(horizontal=True, vertical_alignment="center", key=f"version-{row.version}"):
+                note = f" · {text.plain(row.note)}" if row.note else ""
+                st.markdown(f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note}")
+                if row is versions[0]:
+                    st.badge("Used now", icon=":material/check:", color="green")
+                else:
+                    st.button(
+                        "Use again", key=f"roll-back-{row.version}", icon=":material/undo:", type="tertiary",
+                        on_click=_roll_back, args=(row.version,),
+                    )  # fmt: skip
+            st.code(row.text, language="jinja2", wrap_lines=True)
+
+
+def _save() -> None:
+    state = st.session_state
+    try:
+        row = vocabulary_admin.save_template(
+            context.deps(), context.viewer(), state[_TEXT], note=state[_NOTE] or ""
+        )
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        state[_NOTE] = ""
+        context.notify(f"Version {row.version} is used from now on.", ":material/save:")
+
+
+def _roll_back(version: int) -> None:
+    try:
+        vocabulary_admin.roll_back(context.deps(), context.viewer(), version)
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        context.notify(f"Version {version} is used again.", ":material/undo:")

@@ -1,0 +1,121 @@
+"""The vocabulary as people edit it: one axis at a time, a row a word."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError, InvalidRequest
+from backend.models import Word
+from backend.services.prompting import vocabulary_admin
+from pages.ui import context, text
+
+
+def draw(axis: str) -> None:
+    """Every word of an axis, what is retired below, and room for a new one."""
+    words = vocabulary_admin.list_words(context.deps(), axis)
+    used = [word for word in words if word.retired_at is None]
+    for place, word in enumerate(used):
+        _row(word, first=place == 0, last=place == len(used) - 1)
+    _editor(axis, None)
+    retired = [word for word in words if word.retired_at is not None]
+    if retired:
+        with st.expander(f"Retired · {len(retired)}", icon=":material/inventory_2:", key=f"retired-{axis}"):
+            st.caption("Takes that were made with them keep them; nobody can pick them any more.")
+            for word in retired:
+                _retired(word)
+
+
+def _row(word: Word, *, first: bool, last: bool) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, gap="small", key=f"word-{word.id}"
+    ):
+        if word.poster_key:
+            st.image(context.link(word.poster_key) or "", alt=f"Example of {word.label}", width=96)
+        with st.container(gap=None):
+            st.markdown(f"**{text.plain(word.label)}**")
+            st.caption(text.plain(word.words))
+        for name, icon, by, stuck in (("up", "arrow_upward", -1, first), ("down", "arrow_downward", 1, last)):
+            st.button(
+                f":material/{icon}:", key=f"word-{name}-{word.id}", type="tertiary", disabled=stuck,
+                help=f"Move {name}", on_click=_move, args=(word.id, by),
+            )  # fmt: skip
+        _editor(word.axis, word)
+        st.button(
+            "Retire", key=f"word-retire-{word.id}", icon=":material/inventory_2:", type="tertiary",
+            on_click=_retire, args=(word.id, True),
+        )  # fmt: skip
+
+
+def _retired(word: Word) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"word-{word.id}"):
+        st.markdown(f"**{text.plain(word.label)}** · {text.plain(word.words)}")
+        st.button(
+            "Bring back", key=f"word-back-{word.id}", icon=":material/undo:", type="tertiary",
+            on_click=_retire, args=(word.id, False),
+        )  # fmt: skip
+
+
+def _editor(axis: str, word: Word | None) -> None:
+    """A popover with the fields of a word; of a new one for None."""
+    own = word.id if word else f"new-{axis}"
+    with st.popover(
+        "Edit" if word else "Add a word", icon=":material/edit:" if word else ":material/add:",
+        key=f"word-edit-{own}", type="tertiary" if word else "secondary",
+    ):  # fmt: skip
+        st.text_input(
+            "Label",
+            word.label if word else "",
+            key=f"word-label-{own}",
+            max_chars=vocabulary_admin.LABEL_MAX_CHARS,
+        )
+        st.text_area(
+            "Words that it adds", word.words if word else "", key=f"word-words-{own}", height=90,
+            max_chars=vocabulary_admin.WORDS_MAX_CHARS,
+        )  # fmt: skip
+        st.text_input(
+            "Example", key=f"word-example-{own}", placeholder="A take's id",
+            help="The take whose poster shows what the word does. Leave it empty to keep what is there.",
+        )  # fmt: skip
+        st.button(
+            "Save", key=f"word-save-{own}", type="primary", on_click=_save, args=(axis, word and word.id)
+        )
+
+
+def _save(axis: str, word_id: str | None) -> None:
+    own, state = word_id or f"new-{axis}", st.session_state
+    label = state[f"word-label-{own}"]
+    if _do(
+        lambda: vocabulary_admin.save_word(
+            context.deps(), context.viewer(), axis=axis, label=label, words=state[f"word-words-{own}"],
+            word_id=word_id, example=state[f"word-example-{own}"] or None,
+        ),
+        f"{label} is kept.",
+    ) and word_id is None:  # fmt: skip
+        for name in ("label", "words", "example"):
+            state[f"word-{name}-{own}"] = ""
+
+
+def _move(word_id: str, by: int) -> None:
+    _do(lambda: vocabulary_admin.move_word(context.deps(), context.viewer(), word_id, by=by), None)
+
+
+def _retire(word_id: str, retired: bool) -> None:
+    said = "It can't be picked any more." if retired else "It can be picked again."
+    _do(
+        lambda: vocabulary_admin.retire_word(context.deps(), context.viewer(), word_id, retired=retired), said
+    )
+
+
+def _do(act: Callable[[], object], said: str | None) -> bool:
+    try:
+        act()
+    except InvalidRequest as error:
+        words = "; ".join(f"The {field} {why}." for field, why in error.fields.items())
+        context.notify(text.plain(words), ":material/error:")
+        return False
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+        return False
+    if said:
+        context.notify(text.plain(said))
+    return True

@@ -1,0 +1,128 @@
+"""What people can do with a take; the buttons call these. Nothing is drawn here: answers become notices."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from backend.domain.errors import DailiesError
+from backend.models import Job
+from backend.services.lifecycle import provider_pause, receive_webhook
+from backend.services.takes import held_choices, photos
+from backend.services.takes.cancel import cancel_job
+from pages.ui import context, text
+
+CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a video that comes anyway is kept."
+AGAIN_HELP = "Makes a new take with the same wish. If the provider accepted the first one too, both are paid."
+WAIT_HELP = "Goes on waiting, and looks for it at the provider right now. Costs nothing."
+TWICE = "Sent again, it may be paid twice: the first one may have been accepted."
+GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyway is kept and shown."
+
+
+def cancel(job_id: str) -> None:
+    """Ask for a take to be stopped."""
+    _do(
+        lambda: cancel_job(context.deps(), context.viewer(), job_id),
+        "It is being stopped.",
+        ":material/block:",
+    )
+
+
+def keep_waiting(job_id: str) -> None:
+    """Go on waiting for a held take."""
+    _do(
+        lambda: held_choices.keep_waiting(context.deps(), context.viewer(), job_id),
+        "Looking for it once more.",
+    )
+
+
+def send_again(job_id: str) -> None:
+    """Send a held take again, as a new one."""
+    _do(lambda: held_choices.send_again(context.deps(), context.viewer(), job_id), "Saved as a new take.")
+
+
+def give_up(job_id: str) -> None:
+    """Stop waiting for a held take."""
+    _do(
+        lambda: held_choices.give_up(context.deps(), context.viewer(), job_id),
+        "Given up.",
+        ":material/block:",
+    )
+
+
+def keep_picture(job_id: str, *, last: bool) -> None:
+    """Keep the first or last picture of a take among the photos that a take can start from."""
+    which = "last" if last else "first"
+    _do(
+        lambda: photos.create_from_take(context.deps(), context.viewer(), job_id, last=last),
+        f"The {which} picture is among your earlier photos now.",
+        ":material/add_photo_alternate:",
+    )
+
+
+def replay(delivery_id: str) -> None:
+    """Apply a kept delivery again."""
+    try:
+        state = receive_webhook.replay(context.deps(), context.viewer(), delivery_id)
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        context.notify(f"Applied again; its take is {text.LOOKS[state].word.lower()}.", ":material/replay:")
+
+
+def resume(provider: str) -> None:
+    """Send to a provider again, now."""
+    provider_pause.lift(context.deps(), provider)
+    context.notify("Sending goes on.", ":material/play_arrow:")
+
+
+def picture_menu(job: Job) -> None:
+    """Keep a picture of this take, for the next one to start or end with."""
+    with st.popover("Keep a picture", icon=":material/add_photo_alternate:", key=f"pictures-{job.id}"):
+        st.caption("It joins your earlier photos; the next take can start or end with it.")
+        for last, label in ((False, "First picture"), (True, "Last picture")):
+            name = "last" if last else "first"
+            st.button(
+                label,
+                key=f"picture-{name}-{job.id}",
+                on_click=keep_picture,
+                args=(job.id,),
+                kwargs={"last": last},
+            )
+
+
+def cancel_button(job: Job) -> None:
+    """A button that stops a take, with what that means."""
+    st.button(
+        "Cancel", key=f"cancel-{job.id}", icon=":material/block:", help=CANCEL_HELP,
+        on_click=cancel, args=(job.id,), disabled=job.cancel_requested_at is not None,
+    )  # fmt: skip
+
+
+def choices(job: Job) -> None:
+    """The three choices for a held take."""
+    args = (job.id,)
+    st.button(
+        "Keep waiting", key=f"wait-{job.id}", icon=":material/hourglass_top:", type="primary", help=WAIT_HELP,
+        on_click=keep_waiting, args=args,
+    )  # fmt: skip
+    st.button(
+        f"Send again · {context.price_words(job)}", key=f"again-{job.id}",
+        icon=":material/forward_to_inbox:", help=AGAIN_HELP, on_click=send_again, args=args,
+    )  # fmt: skip
+    st.button(
+        "Give up",
+        key=f"give-up-{job.id}",
+        icon=":material/block:",
+        help=GIVE_UP_HELP,
+        on_click=give_up,
+        args=args,
+    )
+
+
+def _do(act: Callable[[], object], said: str, icon: str = ":material/check:") -> None:
+    try:
+        act()
+    except DailiesError as error:
+        context.notify(text.plain(error), ":material/error:")
+    else:
+        context.notify(said, icon)

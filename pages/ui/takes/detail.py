@@ -1,0 +1,141 @@
+"""Parts of a take's own page."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from backend.domain.errors import NotFound
+from backend.domain.prompt import AXES
+from backend.models import Delivery, Job
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.takes import Take
+from backend.services.takes import photos
+from pages.ui import components, context, text
+from pages.ui.form import photo_picker, prefill
+from pages.ui.takes import cards
+
+#: How the history says that a take was sent again; the id follows.
+_SENT_AGAIN = "sent again as "
+
+
+def download_button(take: Take) -> None:
+    """A link to the file itself, under a name that says what it is; it never passes through memory here."""
+    video = take.video
+    if video is None:
+        return
+    words = "".join(char if char.isalnum() else "-" for char in take.job.prompt[:60].lower())
+    name = "-".join(part for part in words.split("-") if part) or "take"
+    ending = video.key.rsplit(".", 1)[-1]
+    st.link_button(
+        f"Download · {text.plain(text.size(video.size_bytes))}",
+        context.link(video.key, download_as=f"{name}-{take.job.id[-6:]}.{ending}") or "",
+        key="download", icon=":material/download:", type="primary",
+    )  # fmt: skip
+
+
+def use_again(job: Job) -> NoReturn:
+    """Go to the form, filled with this take."""
+    prefill.forget_filled()
+    st.switch_page(cards.GENERATE, query_params={"from": job.id})
+
+
+def lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
+    """Which take this one sends again, and which one sends it again."""
+    after = []
+    if job.form_key is not None or job.parent_id is None:
+        history, _ = gallery.history_of(deps, viewer, job.id)
+        notes = [move.note for move in history if move.note and move.note.startswith(_SENT_AGAIN)]
+        after = [note.removeprefix(_SENT_AGAIN) for note in notes]
+    for label, other in [("Sends again", job.parent_id), *(("Sent again as", found) for found in after)]:
+        if other:
+            st.page_link(
+                cards.DETAIL,
+                label=f"{label}: take …{other[-6:]}",
+                icon=":material/link:",
+                query_params={"take": other},
+            )
+
+
+def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
+    """What was asked for: prompt, what was made of it, style, photo, parameters."""
+    st.caption("Prompt")
+    st.code(job.prompt or cards.NO_PROMPT, language=None, wrap_lines=True)
+    if job.sent_prompt != job.prompt:
+        with st.expander("As it was sent", icon=":material/outgoing_mail:", key="sent-prompt"):
+            st.code(job.sent_prompt, language=None, wrap_lines=True)
+    _photo(deps, viewer, job.image, "Photo that it starts from")
+    for field, image in (job.images or {}).items():
+        listed = image if isinstance(image, list) else [image]
+        for number, one in enumerate(listed, 1):
+            counted = f" {number}" if isinstance(image, list) else ""
+            _photo(deps, viewer, one, f"{photo_picker.words_of(field).capitalize()}{counted}")
+    rows = [{"label": "Model", "value": context.model_title(job.model)}]
+    rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
+    rows += [
+        {"label": name.replace("_", " ").capitalize(), "value": str(value), "copy": name == "seed"}
+        for name, value in job.params.items()
+    ]
+    rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]
+    components.facts(rows, key="wish")
+
+
+def record(take: Take) -> list[dict[str, Any]]:
+    """Times, ids and the file, as rows of `components.facts`."""
+    job, video = take.job, take.video
+    rows: list[dict[str, Any]] = [
+        dict(cards.moment_row(label, moment))
+        for label, moment in (
+            ("Asked for", job.created_at), ("Sent", job.submitted_at), ("Rendering from", job.started_at),
+            ("Rendered", job.rendered_at), ("Ended", job.ended_at),
+        )
+    ]  # fmt: skip
+    rows += [
+        {"label": "Take", "value": job.id, "mono": True, "copy": True},
+        {"label": "Request", "value": job.request_id or "–", "mono": True, "copy": bool(job.request_id)},
+        {"label": "Endpoint", "value": job.model, "mono": True, "copy": True},
+        {"label": "Webhook", "value": "asked for" if job.webhook_asked else "not asked for; polled"},
+    ]
+    if video is None:
+        return rows
+    shape = f"{video.width} × {video.height} · {text.clock(video.duration_s)}"
+    rate = f" · {video.fps:g} fps" if video.fps else ""
+    return [
+        *rows,
+        {"label": "Picture", "value": f"{shape}{rate} · {video.codec or video.content_type}"},
+        {"label": "Size", "value": f"{text.size(video.size_bytes)} ({video.size_bytes:,} bytes)"},
+        {"label": "SHA-256", "value": video.sha256, "mono": True, "copy": True},
+        dict(cards.moment_row("Last checked", video.checked_at)),
+    ]
+
+
+def deliveries(found: Sequence[Delivery]) -> None:
+    """The webhook calls for a take; their bodies are on the Operations page."""
+    rows = [
+        {"label": item.verdict, "at_ms": int(item.received_at.timestamp() * 1000),
+         "value": f"{item.status}{f' · {item.copies} times' if item.copies > 1 else ''}"}
+        for item in found
+    ]  # fmt: skip
+    components.facts(rows, key="delivery-list")
+
+
+def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
+    if not image:
+        return
+    st.caption(text.plain(label))
+    if image.startswith(("https://", "http://")):
+        st.code(image, language=None, wrap_lines=True)
+        return
+    try:
+        upload = photos.get_upload(deps, viewer, image)
+    except NotFound as error:
+        st.caption(text.plain(error))
+    else:
+        st.image(context.link(upload.key) or "", alt=upload.file_name, width=200)
+
+
+def _estimate(deps: Deps, job: Job) -> str:
+    known = "unknown" if job.estimate_usd is None else f"≈ {text.dollars(job.estimate_usd)}"
+    return f"{known} (demo: free)" if deps.settings.demo else known

@@ -1,0 +1,89 @@
+"""Beside the form: what to expect, and the takes that are on their way or were just made."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.errors import NotFound
+from backend.domain.states import ENDED, MOVING, JobState
+from backend.domain.take_filter import TakeFilter
+from backend.models import Job
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.takes import Take
+from pages.ui import context, text
+from pages.ui.form import prefill
+from pages.ui.takes import actions, cards
+
+#: At most so many takes stand beside the form; the gallery has them all.
+SHOWN = 6
+_MADE = "made"
+
+
+def price_of(deps: Deps, model: Any, params: Mapping[str, Any]) -> str:
+    """What a click will cost, for the button's label (markdown)."""
+    if deps.settings.demo:
+        return "free (demo)"
+    usd = gallery.estimate_usd(model, params)
+    return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
+
+
+def expectation(deps: Deps, model: Any) -> None:
+    """How long it will usually take."""
+    usual = gallery.usual_s(deps, model.id)
+    words = f"usually {cards.usual_words(usual)}" if usual else "nobody knows yet how long it takes"
+    learnt = "" if usual is None or usual.learnt else " (a first guess)"
+    st.caption(f":material/timer: {words}{learnt}")
+
+
+def use_again(deps: Deps, viewer: Viewer) -> None:
+    """`?from=<take>` fills the form with an earlier take, once."""
+    job_id = st.query_params.get("from")
+    if not job_id:
+        return
+    try:
+        take = gallery.get_take(deps, viewer, job_id)
+    except NotFound as error:
+        st.warning(text.plain(error), icon=":material/search_off:")
+        return
+    for lost in prefill.fill_once(deps, take.job):
+        context.notify(text.plain(lost), ":material/info:")
+    context.show_notices()
+
+
+def remember(job: Job) -> None:
+    """This take was made here: it stays in sight after it ended."""
+    made = [known for known in st.session_state.get(_MADE, []) if known != job.id]
+    st.session_state[_MADE] = [job.id, *made][:SHOWN]
+
+
+def draw_takes(deps: Deps, viewer: Viewer) -> None:
+    """The takes of this person that move, and those just made here, newest first."""
+    context.show_notices()
+    now = deps.clock.now()
+    for take in _takes(deps, viewer):
+        with st.container(border=True, key=f"take-{take.job.id}", gap="small"):
+            cards.draw_standing(take, now)
+            if take.job.state == JobState.STORED:
+                cards.draw_player(take, compact=True)
+            if take.job.state in ENDED | {JobState.HELD}:
+                cards.draw_trouble(take.job)
+            with st.container(horizontal=True, key=f"do-{take.job.id}"):
+                if st.button("Open", key=f"open-{take.job.id}", icon=":material/open_in_full:"):
+                    st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
+                if take.job.state in MOVING - {JobState.RENDERED}:
+                    actions.cancel_button(take.job)
+                elif take.job.state == JobState.HELD:
+                    actions.choices(take.job)
+            if take.job.state == JobState.HELD:
+                st.caption(actions.TWICE)
+
+
+def _takes(deps: Deps, viewer: Viewer) -> Sequence[Take]:
+    wanted = TakeFilter(owner=viewer.name, states=MOVING)
+    found = {take.job.id: take for take in gallery.list_takes(deps, viewer, wanted, limit=SHOWN).items}
+    for job_id in st.session_state.get(_MADE, []):
+        found.setdefault(job_id, gallery.get_take(deps, viewer, job_id))
+    return sorted(found.values(), key=lambda take: take.job.id, reverse=True)[:SHOWN]
