@@ -21,39 +21,37 @@ from backend.web.serve import CHANNEL_TIMEOUT_S, CONNECTIONS, THREADS
 
 
 def _sqlite(database: str) -> Callable[[bytes], None]:
-    local = threading.local()
+    class Local(threading.local):
+        def __init__(self) -> None:
+            self.connection = sqlite3.connect(database, isolation_level=None, timeout=30)
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = FULL")
 
-    def connection() -> sqlite3.Connection:
-        if not hasattr(local, "connection"):
-            local.connection = sqlite3.connect(database, isolation_level=None, timeout=30)
-            local.connection.execute("PRAGMA journal_mode = WAL")
-            local.connection.execute("PRAGMA synchronous = FULL")
-        return local.connection
+    local = Local()
 
-    connection().execute("CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, body BLOB)")
+    local.connection.execute("CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, body BLOB)")
 
     def keep(body: bytes) -> None:
-        connection().execute("BEGIN IMMEDIATE")
-        connection().execute("INSERT INTO kept (body) VALUES (?)", (body,))
-        connection().execute("COMMIT")
+        local.connection.execute("BEGIN IMMEDIATE")
+        local.connection.execute("INSERT INTO kept (body) VALUES (?)", (body,))
+        local.connection.execute("COMMIT")
 
     return keep
 
 
 def _postgres(database: str) -> Callable[[bytes], None]:
-    local = threading.local()
+    class Local(threading.local):
+        def __init__(self) -> None:
+            self.connection = psycopg.connect(database)
 
-    def connection() -> "psycopg.Connection[Any]":
-        if not hasattr(local, "connection"):
-            local.connection = psycopg.connect(database)
-        return local.connection
+    local = Local()
 
-    connection().execute("CREATE TABLE IF NOT EXISTS kept (id bigserial PRIMARY KEY, body bytea)")
-    connection().commit()
+    local.connection.execute("CREATE TABLE IF NOT EXISTS kept (id bigserial PRIMARY KEY, body bytea)")
+    local.connection.commit()
 
     def keep(body: bytes) -> None:
-        connection().execute("INSERT INTO kept (body) VALUES (%s)", (body,))
-        connection().commit()
+        local.connection.execute("INSERT INTO kept (body) VALUES (%s)", (body,))
+        local.connection.commit()
 
     return keep
 

@@ -11,8 +11,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.common import ROOT, Result, at_least, at_most, free_port, process
+
+if TYPE_CHECKING:
+    from backend.media.storage.s3 import S3Storage
 
 ROUNDS = 3
 MEGABYTES = 128
@@ -28,7 +32,7 @@ def run() -> list[Result]:
     ):
         told = _child("speeds", port, folder)
         ours, library = (statistics.median(told[name]) for name in ("ours", "library"))
-        grown = _child("memory", port, folder)["grown_mb"]
+        [grown] = _child("memory", port, folder)["grown_mb"]
     return [
         at_least(
             f"upload of {MEGABYTES} MB to a bucket / upload_fileobj",
@@ -49,7 +53,7 @@ def _child(what: str, port: int, folder: str) -> dict[str, list[float]]:
     return told
 
 
-def _storage(port: int):
+def _storage(port: int) -> "S3Storage":
     from backend.media.storage.s3 import S3Storage
     from backend.media.storage.s3_client import Bucket
 
@@ -75,7 +79,8 @@ def speeds(port: int, folder: Path) -> dict[str, list[float]]:
 
     from backend.media.storage.s3_upload import PART_BYTES
 
-    storage, took = _storage(port), {"ours": [], "library": []}
+    storage = _storage(port)
+    took: dict[str, list[float]] = {"ours": [], "library": []}
     config = TransferConfig(multipart_chunksize=PART_BYTES, multipart_threshold=PART_BYTES)
     for number in range(ROUNDS + 1):  # the first one warms everybody up
         path = _made(folder, MEGABYTES, number)
@@ -91,7 +96,7 @@ def speeds(port: int, folder: Path) -> dict[str, list[float]]:
     return {name: values[1:] for name, values in took.items()}
 
 
-def memory(port: int, folder: Path) -> dict[str, float]:
+def memory(port: int, folder: Path) -> dict[str, list[float]]:
     """How much the peak of our memory grows with a large file."""
     import resource
 
@@ -102,7 +107,7 @@ def memory(port: int, folder: Path) -> dict[str, float]:
     storage.place(path, "large.mp4")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     storage.remove("large.mp4")
-    return {"grown_mb": (after - before) / 1024}
+    return {"grown_mb": [(after - before) / 1024]}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def run() -> list[Result]:
         number = len(deps.catalog.search(provider="fal"))
         gc.collect()
         load_s = _took(lambda: build_deps(settings).catalog.search())
-        search_s = [_took(lambda q=q: deps.catalog.search(q)) for q in WORDS for _ in range(SEARCHES)]
+        search_s = [_took(partial(deps.catalog.search, q)) for q in WORDS for _ in range(SEARCHES)]
         start_s = [_took(lambda: deps.catalog.get("fal-ai/veo3.1")) for _ in range(1000)]
         deps.store.close()
     form_s, fields = _form()

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(*command: str, port: int | None = None, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    *command: str, port: int | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of this repository; with a port, it is ready when that answers."""
     with tempfile.TemporaryFile() as log:
         started = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env={**os.environ, **env}, stdout=log, stderr=log
+            [sys.executable, *command], cwd=ROOT, env={**os.environ, **(env or {})}, stdout=log, stderr=log
         )
         try:
             if port is not None:
@@ -71,7 +73,7 @@ def wait_for_port(port: int, started: subprocess.Popen[bytes], within_s: float =
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         if started.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{started.args} did not come up")
+            raise RuntimeError(f"{started.args!r} did not come up")
         time.sleep(0.05)
 
 

@@ -1,9 +1,11 @@
 """Installations with many takes, a minute apart; some people and models are busier than others."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import insert
 
 #: (name, share of the takes); what is left goes to the first.
 OWNERS = (("ana", 0.45), ("ben", 0.3), ("cleo", 0.15), ("dan", 0.08), ("eve", 0.02))
@@ -48,7 +50,7 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
                 (Delivery, [_delivery(row) for row in ready]),
             ):
                 if some:
-                    session.connection().execute(table.__table__.insert(), some)
+                    session.connection().execute(insert(table), some)
         if read:
             text_index.read_all(deps.store)
     return ids
@@ -67,9 +69,7 @@ def place_files(deps: Any, n: int = 5000) -> None:
 
 
 def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[dict[str, Any]]:
-    names, shares = zip(*OWNERS, strict=True)
-    models, weights = zip(*MODELS, strict=True)
-    states, parts = zip(*STATES, strict=True)
+    (names, shares), (models, weights), (states, parts) = map(_columns, (OWNERS, MODELS, STATES))
     seldom = max(1, n // SELDOM)
     for number in range(n):
         at = begin + timedelta(minutes=number)
@@ -79,6 +79,10 @@ def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[
         said = [word for word, share in WORDS if owner != ELSEWHERE and rng.random() < share]
         said += [SELDOM_WORD] if number % seldom == seldom // 3 else []
         yield _row(rng, at, owner, rng.choices(models, weights)[0], state, " ".join(said))
+
+
+def _columns(shares: Sequence[tuple[str, float]]) -> tuple[list[str], list[float]]:
+    return [name for name, _ in shares], [share for _, share in shares]
 
 
 def _row(rng: random.Random, at: datetime, owner: str, model: str, state: str, said: str) -> dict[str, Any]:

@@ -62,8 +62,8 @@ def studio(stack: ExitStack, folder: str, **env: str) -> tuple[subprocess.Popen[
         "FETCH_ALLOW": f"127.0.0.1:{sim_port}",
         **env,
     }
-    stack.enter_context(process("webhook_server.py", port=int(env["PORT"]), **env))
-    return stack.enter_context(process("-m", "backend", "worker", **env)), env
+    stack.enter_context(process("webhook_server.py", port=int(env["PORT"]), env=env))
+    return stack.enter_context(process("-m", "backend", "worker", env=env)), env
 
 
 def _deps(env: dict[str, str]) -> Any:
@@ -87,6 +87,7 @@ def _take(deps: Any, number: int) -> tuple[Any, float]:
         with deps.store.read() as session:
             job = jobs.get(session, made.id)
         if job.state == "stored":
+            assert job.rendered_at is not None
             return job, (job.state_at - job.rendered_at) / timedelta(seconds=1)
         if time.monotonic() > deadline:
             raise RuntimeError(f"{job.state}: {job.error}")

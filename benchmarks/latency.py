@@ -59,8 +59,8 @@ def measure(**database: str) -> tuple[list[float], float]:
         }
         token = _token(folder, **{name.lower(): value for name, value in database.items()})
         with (
-            process("webhook_server.py", port=port, **env),
-            process("-m", "backend", "worker", **env) as worker,
+            process("webhook_server.py", port=port, env=env),
+            process("-m", "backend", "worker", env=env) as worker,
         ):
             waits = [_one(port, token, number, seen) for number in range(TAKES)]
             time.sleep(2)

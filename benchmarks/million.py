@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from backend.domain.states import MOVING
 from benchmarks import crowd
 from benchmarks.common import Result, at_most
 
@@ -18,7 +19,6 @@ LIMIT = 1.5
 #: A hundredth of MANY, as `crowd` leaves them.
 ON_THE_WAY = 10_000
 MODEL, MODEL_SELDOM = crowd.MODELS[0][0], crowd.MODELS[5][0]
-MOVING = ["created", "submitting", "queued", "running", "rendered"]
 
 
 def run() -> list[Result]:

@@ -20,7 +20,7 @@ def run() -> list[Result]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         env = {"DATA_DIR": folder, "PORT": str(ours)}
         with (
-            process("webhook_server.py", port=ours, **env),
+            process("webhook_server.py", port=ours, env=env),
             process("-m", "benchmarks.bare", str(bare), str(Path(folder) / "bare.db"), port=bare),
         ):
             start = lambda _: ("POST", "/api/video/start", body, headers)  # noqa: E731

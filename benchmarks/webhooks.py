@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +18,8 @@ from benchmarks.common import Result, at_least, free_port, process, rate
 
 #: Many short rounds, in turns with the bare route: a machine that is shared changes its speed within seconds.
 ROUNDS, N, CLIENTS = 11, 250, 4
+#: path, body and headers of a request
+Call = tuple[str, bytes, dict[str, str]]
 
 
 def run() -> list[Result]:
@@ -45,7 +48,7 @@ def measure(yardstick: str = "", **database: str) -> tuple[float, str]:
         calls = _deliveries(folder, key, (ROUNDS + 1) * N, **given)
         ours, bare = int(env["PORT"]), free_port()
         with (
-            process("webhook_server.py", port=ours, **env),
+            process("webhook_server.py", port=ours, env=env),
             process(
                 "-m",
                 "benchmarks.bare",
@@ -58,10 +61,8 @@ def measure(yardstick: str = "", **database: str) -> tuple[float, str]:
             ratios, rates = [], []
             for round_ in range(ROUNDS + 1):
                 batch = calls[round_ * N : (round_ + 1) * N]
-                b = rate(
-                    bare, lambda i, batch=batch: ("POST", "/verified", *batch[i][1:]), n=N, clients=CLIENTS
-                )
-                o = rate(ours, lambda i, batch=batch: ("POST", *batch[i]), n=N, clients=CLIENTS)
+                b = rate(bare, _posted([("/verified", *call[1:]) for call in batch]), n=N, clients=CLIENTS)
+                o = rate(ours, _posted(batch), n=N, clients=CLIENTS)
                 if round_:  # the first one warms both up
                     ratios.append(o / b)
                     rates.append((o, b))
@@ -69,9 +70,11 @@ def measure(yardstick: str = "", **database: str) -> tuple[float, str]:
     return statistics.median(ratios), f"{o:.0f}/s against {b:.0f}/s"
 
 
-def _deliveries(
-    folder: str, key: Ed25519PrivateKey, n: int, **given: str
-) -> list[tuple[str, bytes, dict[str, str]]]:
+def _posted(calls: list[Call]) -> Callable[[int], tuple[str, str, bytes, dict[str, str]]]:
+    return lambda number: ("POST", *calls[number])
+
+
+def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> list[Call]:
     """(path, body, headers) of deliveries for jobs that are under way."""
     from backend.bootstrap import open_deps
     from backend.domain.states import JobEvent

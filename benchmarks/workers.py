@@ -67,7 +67,7 @@ def _rate(workers: int) -> float:
         env |= {"FAL_QUEUE_URL": fal, "FAL_REST_URL": fal, "FAL_API_URL": fal}
         with contextlib.ExitStack() as running:
             for _ in range(workers):
-                running.enter_context(process("-m", "backend", "worker", **env))
+                running.enter_context(process("-m", "backend", "worker", env=env))
             time.sleep(6)
             _ask(folder, url)
             deadline = time.monotonic() + 120

@@ -46,7 +46,7 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
         self.data = self.folder / "data"
         self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._made = 0
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
@@ -65,8 +65,9 @@ class Server:
     def start(self, *options: str) -> None:
         """Start it, and wait until it takes connections."""
         log = (self.folder / "log").open("ab")
-        command = [_programs() / "postgres", "-D", self.data, "-h", self.address, "-p", str(self.port),
-                   "-k", self.folder, "-c", "max_connections=300", *options]  # fmt: skip
+        command = [str(_programs() / "postgres"), "-D", str(self.data), "-h", self.address,
+                   "-p", str(self.port), "-k", str(self.folder),
+                   "-c", "max_connections=300", *options]  # fmt: skip
         with log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **_identity())
         deadline = time.monotonic() + 30
@@ -215,7 +216,7 @@ def asked_of(store: Store, folder: Path) -> Iterator[list[str]]:
     """What the server is asked over the one connection of a store: a line for each time it is waited for."""
     questions: list[str] = []
     with store.engine.connect() as connection:
-        wire = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
+        wire = connection.connection.driver_connection.pgconn
     with (folder / "wire").open("w+") as trace:
         wire.trace(trace.fileno())
         yield questions

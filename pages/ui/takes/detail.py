@@ -72,7 +72,7 @@ def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
         for number, one in enumerate(listed, 1):
             counted = f" {number}" if isinstance(image, list) else ""
             _photo(deps, viewer, one, f"{photo_picker.words_of(field).capitalize()}{counted}")
-    rows = [{"label": "Model", "value": context.model_title(job.model)}]
+    rows: list[dict[str, Any]] = [{"label": "Model", "value": context.model_title(job.model)}]
     rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
     rows += [
         {"label": name.replace("_", " ").capitalize(), "value": str(value), "copy": name == "seed"}
