@@ -1,13 +1,6 @@
-"""fal.ai, simulated: its queue, webhooks, uploads, listing and media, over real HTTP, with real videos.
+"""fal.ai and Blackbox, simulated: queue, webhooks, uploads, listing, media; over real HTTP, with real videos.
 
-The demo mode runs on it without a key, and the tests put it behind the real client code. What can
-be made to go wrong, and how to ask for it, is the table in `simulator.faults`.
-
-Needs flask, requests, cryptography, av, numpy, pillow; nothing else of backend.
+The demo runs on it without a key; tests put it behind the real client code. It imports nothing of the
+backend. Arrows point down: `app` and `server` assemble, `http` answers, `engine` decides, `paint` draws.
+Start at `app`; what can be made to go wrong is the table in `engine.faults`.
 """
-
-from simulator.app import Simulator
-from simulator.config import SimulatorConfig
-from simulator.server import listening, serve
-
-__all__ = ["Simulator", "SimulatorConfig", "listening", "serve"]

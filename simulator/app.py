@@ -5,14 +5,14 @@ from collections import Counter
 
 from flask import Flask, Response, jsonify
 
-from simulator import blackbox, control, media, platform, questions, submit, uploads
-from simulator import faults as wanted
 from simulator.config import SimulatorConfig
-from simulator.deliver import Deliverer
-from simulator.ledger import JSON, Ledger
-from simulator.offer import Offer
-from simulator.queue import Engine
-from simulator.signing import Signer
+from simulator.engine import faults as wanted
+from simulator.engine.deliver import Deliverer
+from simulator.engine.ledger import JSON, Ledger
+from simulator.engine.offer import Offer
+from simulator.engine.queue import Engine
+from simulator.engine.signing import Signer
+from simulator.http import blackbox, control, media, platform_api, request_status, submit, uploads
 
 #: A data URI of a large photo fits into an input; more than this is no input.
 BODY_MAX_BYTES = 128 * 1024 * 1024
@@ -92,7 +92,7 @@ def _create_app(sim: Simulator) -> Flask:
     app = Flask("simulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for routes in (blackbox, control, media, platform, questions, uploads, submit):
+    for routes in (blackbox, control, media, platform_api, request_status, uploads, submit):
         app.register_blueprint(routes.routes(sim))
 
     @app.get("/.well-known/jwks.json")

@@ -170,7 +170,7 @@ def test_only_settings_reads_the_environment():
         and node.value.id == "os"
     }
 
-    assert readers <= {"backend.cli", "backend.media.decode.sandbox", "simulator.painter"}
+    assert readers <= {"backend.cli", "backend.media.decode.sandbox", "simulator.paint.painter"}
 
 
 # -- the repository ---------------------------------------------------------------------------

@@ -28,8 +28,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from PIL import Image
 
-from simulator import Simulator, SimulatorConfig, faults, inputs, listening
-from simulator.render import render
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.engine import faults, inputs
+from simulator.paint.render import render
+from simulator.server import listening
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
 KEY = {"Authorization": "Key demo:simulator"}
@@ -940,7 +943,8 @@ def test_an_unacknowledged_webhook_is_sent_again_after_a_restart(tmp_path: Path,
 
 def test_a_killed_simulator_as_its_own_process_goes_on_where_it_was(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from simulator import SimulatorConfig, serve;"
+        "import sys; from pathlib import Path; from simulator.config import SimulatorConfig;"
+        "from simulator.server import serve;"
         "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
     )
     with free_port() as port:

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from simulator.camera import Pose
-from simulator.noise import F, f32, smoothstep
-from simulator.stage import Stage, ramped
+from simulator.paint.camera import Pose
+from simulator.paint.noise import F, f32, smoothstep
+from simulator.paint.stage import Stage, ramped
 
 
 def folds(stage: Stage, pose: Pose, t: float) -> F:

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from simulator.camera import Pose
-from simulator.noise import F
-from simulator.stage import Stage, ramped
+from simulator.paint.camera import Pose
+from simulator.paint.noise import F
+from simulator.paint.stage import Stage, ramped
 
 
 def lights(stage: Stage, pose: Pose, t: float) -> F:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import faults as wanted
-from simulator.connection import hang_up
-from simulator.ledger import JSON, Post, Request
-from simulator.stamps import new_id
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Post, Request
+from simulator.engine.stamps import new_id
+from simulator.http.connection import hang_up
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import faults as wanted
-from simulator.connection import hang_up
-from simulator.ledger import JSON, Post, Request
-from simulator.submit import half_answer, note, proxy_page
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Post, Request
+from simulator.http.connection import hang_up
+from simulator.http.submit import half_answer, note, proxy_page
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.noise import F
+from simulator.paint.noise import F
 
 Colour = tuple[float, float, float]
 

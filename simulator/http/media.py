@@ -14,9 +14,9 @@ from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
-from simulator import faults as wanted
-from simulator.connection import hang_up
-from simulator.outcome import served_size
+from simulator.engine import faults as wanted
+from simulator.engine.outcome import served_size
+from simulator.http.connection import hang_up
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

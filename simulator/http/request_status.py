@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import faults as wanted
-from simulator.ledger import JSON, Request
-from simulator.stamps import iso
-from simulator.submit import urls
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Request
+from simulator.engine.stamps import iso
+from simulator.http.submit import urls
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

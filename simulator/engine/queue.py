@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from simulator import faults as wanted
-from simulator import inputs, outcome
 from simulator.config import SimulatorConfig
-from simulator.deliver import Deliverer, owed_for
-from simulator.inputs import BadInput
-from simulator.ledger import JSON, Ledger, Post, Request
-from simulator.loop import Loop
-from simulator.offer import Offer
-from simulator.painter import Painter
-from simulator.stamps import new_id
+from simulator.engine import faults as wanted
+from simulator.engine import inputs, outcome
+from simulator.engine.deliver import Deliverer, owed_for
+from simulator.engine.inputs import BadInput
+from simulator.engine.ledger import JSON, Ledger, Post, Request
+from simulator.engine.loop import Loop
+from simulator.engine.offer import Offer
+from simulator.engine.stamps import new_id
+from simulator.paint.painter import Painter
 
 log = logging.getLogger(__name__)
 

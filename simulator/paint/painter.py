@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from simulator.ledger import JSON
+JSON = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
 #: Where `simulator` is imported from.
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class CannotPaint(Exception):
@@ -64,7 +65,7 @@ class Painter:
         return answer
 
     def _here(self, spec: JSON) -> JSON:
-        from simulator.render import answer  # numpy and FFmpeg load only where they work
+        from simulator.paint.render import answer  # numpy and FFmpeg load only where they work
 
         return answer(spec)
 
@@ -90,7 +91,7 @@ class Painter:
                 self._children.discard(child)
                 _close_pipes(child)
             child = self._mine.child = subprocess.Popen(
-                [sys.executable, "-m", "simulator.render"],
+                [sys.executable, "-m", "simulator.paint.render"],
                 cwd=_ROOT,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,

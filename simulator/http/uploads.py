@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request, send_file
 
-from simulator.ledger import JSON
+from simulator.engine.ledger import JSON
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from simulator.camera import Pose
-from simulator.look import Look
-from simulator.noise import F, Noise, f32
+from simulator.paint.camera import Pose
+from simulator.paint.look import Look
+from simulator.paint.noise import F, Noise, f32
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from simulator.scene import Frames, scene_for
+from simulator.paint.scene import Frames, scene_for
 
 JSON = dict[str, Any]
 

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from simulator.camera import Camera, Pose
-from simulator.city import lights
-from simulator.cloth import band, folds
-from simulator.land import ridges, water
-from simulator.lettering import Lettering
-from simulator.look import Look, look_of
-from simulator.noise import F, Noise
-from simulator.photo import Photos
-from simulator.stage import Layout, Stage, blown_up
+from simulator.paint.camera import Camera, Pose
+from simulator.paint.city import lights
+from simulator.paint.cloth import band, folds
+from simulator.paint.land import ridges, water
+from simulator.paint.lettering import Lettering
+from simulator.paint.look import Look, look_of
+from simulator.paint.noise import F, Noise
+from simulator.paint.photo import Photos
+from simulator.paint.stage import Layout, Stage, blown_up
 
 Frames = Iterator[NDArray[np.uint8]]
 

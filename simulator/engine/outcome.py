@@ -5,12 +5,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from simulator import faults as wanted
-from simulator import inputs
 from simulator.config import SimulatorConfig
-from simulator.inputs import BadInput
-from simulator.ledger import JSON, Request
-from simulator.offer import Offer
+from simulator.engine import faults as wanted
+from simulator.engine import inputs
+from simulator.engine.inputs import BadInput
+from simulator.engine.ledger import JSON, Request
+from simulator.engine.offer import Offer
 
 #: fal's words for a model's failure, by its code.
 FAILURES = {

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import faults as wanted
-from simulator.ledger import JSON, Rule
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Rule
 
 if TYPE_CHECKING:
     from simulator.app import Simulator
@@ -18,7 +18,7 @@ def routes(sim: "Simulator") -> Blueprint:
 
     @blueprint.get("/")
     def about() -> str:
-        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: simulator/faults.py\n"
+        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: engine/faults.py\n"
 
     @blueprint.get("/sim/ledger")
     def ledger() -> Response:

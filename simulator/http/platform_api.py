@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from simulator import faults as wanted
-from simulator.ledger import JSON, Request
-from simulator.openapi import openapi
-from simulator.stamps import iso, moment
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Request
+from simulator.engine.stamps import iso, moment
+from simulator.http.openapi import openapi
 
 if TYPE_CHECKING:
     from simulator.app import Simulator

@@ -8,7 +8,7 @@ from typing import Any
 JSON = dict[str, Any]
 
 #: The catalogue that comes with the program, read as plain data.
-SEED = Path(__file__).resolve().parent.parent / "backend" / "catalogue" / "seed.json"
+SEED = Path(__file__).resolve().parents[2] / "backend" / "catalogue" / "seed.json"
 
 #: fal's price units that mean one second of video.
 _SECONDS = {"second", "seconds", "s"}

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 
-from simulator.ledger import JSON
+from simulator.engine.ledger import JSON
 
 #: A take without a word about its length is this long.
 DURATION_S = 5.0

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from simulator import faults as wanted
 from simulator.config import SimulatorConfig
-from simulator.ledger import JSON, Delivery, Ledger, Request
-from simulator.loop import Loop
-from simulator.signing import Signer
+from simulator.engine import faults as wanted
+from simulator.engine.ledger import JSON, Delivery, Ledger, Request
+from simulator.engine.loop import Loop
+from simulator.engine.signing import Signer
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ the objects among alternatives become schemas of their own behind a `$ref`.
 
 from typing import Any
 
-from simulator.ledger import JSON
+from simulator.engine.ledger import JSON
 
 _HERE = "#/components/schemas/"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from simulator.noise import F, f32
+from simulator.paint.noise import F, f32
 
 #: Letters are at least this high, in pixels, and a certain part of the picture's short side.
 SMALLEST = 9

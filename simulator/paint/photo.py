@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from simulator.camera import Pose
-from simulator.look import Look
-from simulator.noise import F, f32
+from simulator.paint.camera import Pose
+from simulator.paint.look import Look
+from simulator.paint.noise import F, f32
 
 #: Photos are kept this much larger than the picture, so that a move stays sharp and inside them.
 ROOM = 1.35
