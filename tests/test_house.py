@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 BACKEND = sorted([*(ROOT / "backend").rglob("*.py"), *(ROOT / "simulator").rglob("*.py")])
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
@@ -196,24 +194,3 @@ def test_no_file_holds_the_path_of_a_machine():
     holding = [str(path.relative_to(ROOT)) for path, text in texts() if MACHINE_PATH.search(text)]
 
     assert holding == []
-
-
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
-def test_every_requirement_is_pinned_and_says_why_it_is_here(file):
-    lines = [line for line in (ROOT / file).read_text().splitlines() if line.strip()]
-    named = [line for line in lines if not line.startswith(("#", "-r "))]
-
-    loose = [
-        line
-        for line in named
-        if not re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==[0-9][0-9a-z.]* +# \S.{8,}", line)
-    ]
-    assert named
-    assert loose == []
-
-
-def test_no_requirement_is_named_twice():
-    named = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    named += re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
-
-    assert len(named) == len(set(named))
