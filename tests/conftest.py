@@ -81,7 +81,7 @@ def blocking_deps(deps: Deps, sim: Any) -> Deps:
 
 @pytest.fixture
 def world(deps: Deps, sim: Any) -> World:
-    """The installation with hands: to ask for takes, run looks, deliver webhooks, read what came of it."""
+    """The installation in the hands of a test."""
     return World(deps, sim)
 
 

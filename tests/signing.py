@@ -30,7 +30,7 @@ def jwks(*keys: bytes) -> bytes:
     return json.dumps({"keys": [jwk(key) for key in keys]}).encode()
 
 
-class Hands(Clock):
+class FakeClock(Clock):
     """A clock that a test moves."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Hands for tests: ask for takes, run looks as a worker would, and read what a person or fal could see."""
+"""An installation in the hands of a test: ask, look as a worker would, read what anybody could see."""
 
 import time
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
 from backend.providers.fal import signing_keys
 from backend.providers.fal.signing_keys import WEAK_KEYS, FalKeys, keys_in
-from tests.signing import FIRST_KEY, SECOND_KEY, Hands, Publisher, jwk, jwks, public
+from tests.signing import FIRST_KEY, SECOND_KEY, FakeClock, Publisher, jwk, jwks, public
 
 FIRST, SECOND = public(FIRST_KEY), public(SECOND_KEY)
 
@@ -26,12 +26,12 @@ def publisher() -> Iterator[Publisher]:
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def keys(publisher: Publisher, clock: Hands, tmp_path: Path) -> FalKeys:
+def keys(publisher: Publisher, clock: FakeClock, tmp_path: Path) -> FalKeys:
     return FalKeys(publisher.url, tmp_path / "fal_keys.json", clock)
 
 

@@ -9,9 +9,9 @@ import pytest
 from tests import databases
 from tests.deploy import front
 from tests.deploy.front import Front, Host, login
-from tests.e2e.conftest import fal, make_studio
+from tests.e2e.conftest import fal, make_installation
 
-__all__ = ["fal", "make_studio"]
+__all__ = ["fal", "make_installation"]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.studio import ROOT, eventually, free_port
+from tests.e2e.installation import ROOT, eventually, free_port
 
 DEPLOY = ROOT / "deploy"
 DASHBOARD, HOOKS = "dailies.example.com", "hooks.example.com"

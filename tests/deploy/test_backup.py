@@ -11,16 +11,16 @@ import pytest
 
 from tests import databases
 from tests.e2e.checker import ledger_of
-from tests.e2e.studio import Studio, eventually
+from tests.e2e.installation import Installation, eventually
 
-Make = Callable[..., Studio]
+Make = Callable[..., Installation]
 CRASH = ("-m", "tests.e2e.crash", "worker")
 
 
 @pytest.fixture
-def studio(make_studio: Make) -> Studio:
+def installation(make_installation: Make) -> Installation:
     """An installation with a secret that it made itself, and two stored takes."""
-    made = make_studio(SECRET_KEY=None)
+    made = make_installation(SECRET_KEY=None)
     made.sidecar()
     worker = made.worker()
     jobs = [made.ask(f"Stored before the backup, {number}") for number in range(2)]
@@ -31,43 +31,45 @@ def studio(make_studio: Make) -> Studio:
     return made
 
 
-def posts(studio: Studio, job: str) -> int:
-    return len(ledger_of(str(studio.settings["FAL_QUEUE_URL"]), job)["posts"])
+def posts(installation: Installation, job: str) -> int:
+    return len(ledger_of(str(installation.settings["FAL_QUEUE_URL"]), job)["posts"])
 
 
-def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(studio, make_studio, tmp_path):
-    before = [row["id"] for row in studio.rows("SELECT id FROM job")]
-    waiting = studio.ask("Waits while the backup is made, and is sent after it")
+def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
+    installation, make_installation, tmp_path
+):
+    before = [row["id"] for row in installation.rows("SELECT id FROM job")]
+    waiting = installation.ask("Waits while the backup is made, and is sent after it")
     asked, enough = list[str](), threading.Event()
 
     def ask() -> None:
         while not enough.is_set():
-            asked.append(studio.ask(f"Under load, {threading.get_ident()} {len(asked)}"))
+            asked.append(installation.ask(f"Under load, {threading.get_ident()} {len(asked)}"))
 
     load = [threading.Thread(target=ask) for _ in range(4)]
     for thread in load:
         thread.start()
     eventually(lambda: len(asked) > 20)
-    done = studio.cli("backup", str(tmp_path / "backup"))
+    done = installation.cli("backup", str(tmp_path / "backup"))
     enough.set()
     for thread in load:
         thread.join()
     assert done.returncode == 0, done.stderr
 
-    studio.worker()  # life goes on after the backup: what waited is sent and paid for
+    installation.worker()  # life goes on after the backup: what waited is sent and paid for
     for job in (waiting, asked[0]):
-        studio.until(job, "stored", within_s=60)
-    link = urlsplit(studio.take(before[0])["video"]["url"])
-    whole = studio.call("GET", f"{link.path}?{link.query}").content
-    studio.close()
+        installation.until(job, "stored", within_s=60)
+    link = urlsplit(installation.take(before[0])["video"]["url"])
+    whole = installation.call("GET", f"{link.path}?{link.query}").content
+    installation.close()
 
-    again = make_studio(SECRET_KEY=None)
+    again = make_installation(SECRET_KEY=None)
     restored = again.cli("restore", str(tmp_path / "backup"))
     assert restored.returncode == 0, restored.stderr
     kept = [row["id"] for row in again.rows("SELECT id FROM job WHERE id NOT IN (?, ?)", *before)]
     assert {waiting, asked[0]} <= set(kept) <= {waiting, *asked}
     assert f"{len(kept)} takes are held" in restored.stdout
-    again._token = studio._token  # tokens of before still work
+    again._token = installation._token  # tokens of before still work
     again.sidecar()
     again.worker()
 
@@ -80,8 +82,8 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(stu
     assert max(posts(again, job) for job in kept) == 1
 
 
-def test_a_copy_put_back_by_hand_is_known_for_one(studio, make_studio, tmp_path):
-    again, waiting = put_back_by_hand(studio, make_studio, tmp_path)
+def test_a_copy_put_back_by_hand_is_known_for_one(installation, make_installation, tmp_path):
+    again, waiting = put_back_by_hand(installation, make_installation, tmp_path)
     again.worker()
 
     eventually(lambda: again.history(waiting)[:2] == ["created", "held"])
@@ -91,21 +93,25 @@ def test_a_copy_put_back_by_hand_is_known_for_one(studio, make_studio, tmp_path)
     assert again.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
 
 
-def test_the_control_a_build_that_takes_a_copy_for_the_original_pays_twice(studio, make_studio, tmp_path):
-    again, waiting = put_back_by_hand(studio, make_studio, tmp_path)
+def test_the_control_a_build_that_takes_a_copy_for_the_original_pays_twice(
+    installation, make_installation, tmp_path
+):
+    again, waiting = put_back_by_hand(installation, make_installation, tmp_path)
     again.worker(*CRASH, BROKEN_BUILD="takes_a_copy_for_the_original")
 
     eventually(lambda: posts(again, waiting) == 2)
 
 
-def put_back_by_hand(studio: Studio, make_studio: Make, tmp_path: Path) -> tuple[Studio, str]:
+def put_back_by_hand(
+    installation: Installation, make_installation: Make, tmp_path: Path
+) -> tuple[Installation, str]:
     """A backup is made, what waited is sent, and then the copy is put into another data folder."""
-    waiting = studio.ask("Sent after the backup")
-    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
-    studio.worker()
-    studio.until(waiting, "stored")
-    studio.close()
-    again = make_studio(SECRET_KEY=None)
+    waiting = installation.ask("Sent after the backup")
+    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
+    installation.worker()
+    installation.until(waiting, "stored")
+    installation.close()
+    again = make_installation(SECRET_KEY=None)
     again.data.mkdir()
     for name in ("dailies.db", "secret_key"):
         shutil.copy(tmp_path / "backup" / name, again.data / name)
@@ -113,10 +119,10 @@ def put_back_by_hand(studio: Studio, make_studio: Make, tmp_path: Path) -> tuple
     return again, waiting
 
 
-def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(studio, tmp_path):
+def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(installation, tmp_path):
     folder = tmp_path / "backup"
-    first = studio.cli("backup", str(folder))
-    second = studio.cli("backup", str(folder))
+    first = installation.cli("backup", str(folder))
+    second = installation.cli("backup", str(folder))
 
     files = len([path for path in (folder / "media").rglob("*") if path.is_file()])
     assert f"{files} files, {files} of them new" in first.stdout
@@ -127,15 +133,15 @@ def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert copy.execute("SELECT count(*) FROM job").fetchone() == (2,)
     copy.close()
-    assert studio.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
+    assert installation.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
 
 
-def test_altered_and_missing_files_are_told_of_and_not_backed_up(studio, tmp_path):
-    altered, missing = sorted((studio.data / "media").glob("*.mp4"))
+def test_altered_and_missing_files_are_told_of_and_not_backed_up(installation, tmp_path):
+    altered, missing = sorted((installation.data / "media").glob("*.mp4"))
     altered.write_bytes(bytes(altered.stat().st_size))
     missing.unlink()
 
-    done = studio.cli("backup", str(tmp_path / "backup"))
+    done = installation.cli("backup", str(tmp_path / "backup"))
 
     assert done.returncode == 1
     assert f"{altered.name} is altered" in done.stderr
@@ -143,11 +149,13 @@ def test_altered_and_missing_files_are_told_of_and_not_backed_up(studio, tmp_pat
     assert list((tmp_path / "backup/media").glob("*.mp4")) == []
 
 
-def test_nothing_is_restored_over_a_database_or_from_an_empty_folder(studio, make_studio, tmp_path):
-    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
-    over = studio.cli("restore", str(tmp_path / "backup"))
+def test_nothing_is_restored_over_a_database_or_from_an_empty_folder(
+    installation, make_installation, tmp_path
+):
+    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
+    over = installation.cli("restore", str(tmp_path / "backup"))
     (tmp_path / "empty").mkdir()
-    empty = make_studio().cli("restore", str(tmp_path / "empty"))
+    empty = make_installation().cli("restore", str(tmp_path / "empty"))
 
     assert (over.returncode, empty.returncode) == (1, 1)
     assert "is there already: stop everything, and move it away first." in over.stderr
@@ -155,10 +163,10 @@ def test_nothing_is_restored_over_a_database_or_from_an_empty_folder(studio, mak
     assert "Traceback" not in over.stderr + empty.stderr
 
 
-def test_a_folder_that_cant_be_written_is_named(studio, tmp_path):
+def test_a_folder_that_cant_be_written_is_named(installation, tmp_path):
     (tmp_path / "file").write_text("no folder")
 
-    done = studio.cli("backup", str(tmp_path / "file"))
+    done = installation.cli("backup", str(tmp_path / "file"))
 
     assert done.returncode == 1
     assert str(tmp_path / "file") in done.stderr
@@ -168,9 +176,9 @@ def test_a_folder_that_cant_be_written_is_named(studio, tmp_path):
 # -- PostgreSQL: its own tools copy, and the program knows a copy when it opens one ---------------
 
 
-def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_studio):
+def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_installation):
     with databases.choose("postgres"):
-        first = make_studio()
+        first = make_installation()
         first.sidecar()
         waiting = first.ask("Sent after the dump")
         refused = first.cli("backup", "anywhere")
@@ -182,7 +190,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_studio
         first.worker()
         first.until(waiting, "stored")
 
-        again = make_studio(DATABASE_URL=url)
+        again = make_installation(DATABASE_URL=url)
         again._token = first._token
         done = again.cli("restored")
         assert done.stdout.splitlines()[-1].startswith("1 takes are held")
@@ -205,26 +213,26 @@ def databases_copy(source: str, target: str) -> None:
 
 
 def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_is_moved_too(
-    studio, make_studio, tmp_path
+    installation, make_installation, tmp_path
 ):
     """SQLite would replay that log into the copy: takes that were paid for since would look unsent."""
-    waiting = studio.ask("Sent after the backup, and its end stands in the log alone")
-    assert studio.cli("backup", str(tmp_path / "backup")).returncode == 0
-    studio.worker()
-    studio.until(waiting, "stored", within_s=60)
-    studio.close_processes()  # killed: what is not folded into the database yet stays beside it
-    assert (studio.data / "dailies.db-wal").exists()
-    (studio.data / "dailies.db").rename(tmp_path / "moved-away.db")
+    waiting = installation.ask("Sent after the backup, and its end stands in the log alone")
+    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
+    installation.worker()
+    installation.until(waiting, "stored", within_s=60)
+    installation.close_processes()  # killed: what is not folded into the database yet stays beside it
+    assert (installation.data / "dailies.db-wal").exists()
+    (installation.data / "dailies.db").rename(tmp_path / "moved-away.db")
 
-    refused = studio.cli("restore", str(tmp_path / "backup"))
+    refused = installation.cli("restore", str(tmp_path / "backup"))
     assert refused.returncode != 0
     assert "dailies.db-wal" in refused.stderr + refused.stdout
 
     for name in ("dailies.db-wal", "dailies.db-shm"):
-        (studio.data / name).rename(tmp_path / name)
-    done = studio.cli("restore", str(tmp_path / "backup"))
+        (installation.data / name).rename(tmp_path / name)
+    done = installation.cli("restore", str(tmp_path / "backup"))
     assert done.returncode == 0, done.stderr
-    studio.sidecar()
-    studio.worker()
-    studio.until(waiting, "stored", within_s=60)  # held, and found in the provider's records
-    assert posts(studio, waiting) == 1
+    installation.sidecar()
+    installation.worker()
+    installation.until(waiting, "stored", within_s=60)  # held, and found in the provider's records
+    assert posts(installation, waiting) == 1

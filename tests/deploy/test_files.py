@@ -12,7 +12,7 @@ import yaml
 
 from backend.settings import Settings
 from backend.web.app import BODY_MAX_BYTES
-from tests.e2e.studio import ROOT
+from tests.e2e.installation import ROOT
 
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, Host, die
-from tests.e2e.studio import eventually, free_port
+from tests.e2e.installation import eventually, free_port
 
 WEBHOOK = "/api/video/webhook/0190-a-job/token-that-no-log-may-show"
 MIB = 1024 * 1024

@@ -11,9 +11,9 @@ from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import MIGRATIONS, migrate, oldest_program
 from tests import databases
 from tests.e2e.checker import broken_promises
-from tests.e2e.studio import ROOT, Studio, free_port
+from tests.e2e.installation import ROOT, Installation, free_port
 
-Make = Callable[..., Studio]
+Make = Callable[..., Installation]
 HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
 REVISION = """
 import sqlalchemy as sa
@@ -57,43 +57,43 @@ def newer(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize("database", databases.KINDS)
-def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_studio, newer, database):
+def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_installation, newer, database):
     tree = newer(EXPAND, oldest=HEAD)
     with databases.choose(database):
-        studio: Studio = make_studio()
-        studio.sidecar()
-        studio.worker()
-        takes = [studio.ask(f"Before the upgrade, {number}") for number in range(3)]
+        installation: Installation = make_installation()
+        installation.sidecar()
+        installation.worker()
+        takes = [installation.ask(f"Before the upgrade, {number}") for number in range(3)]
 
-        upgraded = studio.cli("migrate", PYTHONPATH=tree)
+        upgraded = installation.cli("migrate", PYTHONPATH=tree)
         assert upgraded.stdout == "The database is at schema 9001.\n", upgraded.stderr
         port = free_port()
-        studio.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
-        studio.worker(PYTHONPATH=tree)
-        takes += [studio.ask(f"By the old sidecar, {number}") for number in range(4)]
-        takes += [studio.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
+        installation.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
+        installation.worker(PYTHONPATH=tree)
+        takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]
+        takes += [installation.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
         for take in takes:
-            studio.until(take, "stored", within_s=60)
+            installation.until(take, "stored", within_s=60)
 
-        moods = [row["mood"] for row in studio.rows("SELECT mood FROM job ORDER BY id")]
+        moods = [row["mood"] for row in installation.rows("SELECT mood FROM job ORDER BY id")]
         assert moods == [None] * 7 + ["new"] * 4
-        assert broken_promises(studio) == []
-        studio.close_processes()
-        assert studio.cli("migrate").stdout == "The database is at schema 9001.\n"
-        restarted = studio.worker()  # an old program may also start beside the new ones, and go back
-        studio.sidecar()
-        studio.until(studio.ask("By the old program, started anew"), "stored", within_s=30)
+        assert broken_promises(installation) == []
+        installation.close_processes()
+        assert installation.cli("migrate").stdout == "The database is at schema 9001.\n"
+        restarted = installation.worker()  # an old program may also start beside the new ones, and go back
+        installation.sidecar()
+        installation.until(installation.ask("By the old program, started anew"), "stored", within_s=30)
         assert "a newer schema" in restarted.said()
 
 
-def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_studio, newer):
+def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_installation, newer):
     tree = newer(CONTRACT, oldest=None)
-    studio = make_studio()
-    assert studio.cli("migrate").returncode == 0
-    assert studio.cli("migrate", PYTHONPATH=tree).returncode == 0
+    installation = make_installation()
+    assert installation.cli("migrate").returncode == 0
+    assert installation.cli("migrate", PYTHONPATH=tree).returncode == 0
 
     for command in ("worker", "migrate", "doctor", "sweep"):
-        refused = studio.cli(command)
+        refused = installation.cli(command)
         said = refused.stdout + refused.stderr
         assert refused.returncode == 1
         assert "is newer than this program (its schema is 9001, " in said
@@ -102,16 +102,16 @@ def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_studi
 
 
 def test_the_control_a_revision_that_calls_itself_harmless_and_is_not_breaks_the_old_program(
-    make_studio, newer
+    make_installation, newer
 ):
     tree = newer(HARMFUL, oldest=HEAD)
-    studio = make_studio()
-    studio.sidecar()
-    studio.ask("The first, which still fits")
-    assert studio.cli("migrate", PYTHONPATH=tree).returncode == 0
+    installation = make_installation()
+    installation.sidecar()
+    installation.ask("The first, which still fits")
+    assert installation.cli("migrate", PYTHONPATH=tree).returncode == 0
 
     with pytest.raises(AssertionError):
-        studio.ask("The second, which does not")
+        installation.ask("The second, which does not")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.deploy import front
 from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Front, Host, login, say
-from tests.e2e.studio import Studio, eventually
+from tests.e2e.installation import Installation, eventually
 from tests.e2e.test_browser import FLAGS, READY
 
 pytestmark = pytest.mark.skipif(
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def place(fal: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, Front]]:
+def place(fal: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Front]]:
     """An installation and its nginx. fal's deliveries come in by TLS and the public name."""
     folder, made = tmp_path_factory.mktemp("behind-nginx"), []
 
@@ -33,40 +33,41 @@ def place(fal: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         say(handler, answer.status, answer.body)
 
     who, internet = Host("who", login), Host("internet", deliver)
-    studio = Studio(folder, fal.url, PUBLIC_URL=f"http://{internet.place}")
+    installation = Installation(folder, fal.url, PUBLIC_URL=f"http://{internet.place}")
     nginx = Front(
         folder / "nginx",
-        dashboards=[f"127.0.0.1:{studio.dashboard_port}"],
-        sidecars=[f"127.0.0.1:{studio.port}"],
+        dashboards=[f"127.0.0.1:{installation.dashboard_port}"],
+        sidecars=[f"127.0.0.1:{installation.port}"],
         who=who.place,
     ).start()
     made.append(nginx)
-    studio.sidecar()
-    studio.worker()
-    studio.dashboard()
-    yield studio, nginx
+    installation.sidecar()
+    installation.worker()
+    installation.dashboard()
+    yield installation, nginx
     nginx.close()
-    studio.close()
+    installation.close()
     who.close()
     internet.close()
 
 
 @pytest.fixture(scope="module")
-def stored(place: tuple[Studio, Front]) -> dict[str, Any]:
+def stored(place: tuple[Installation, Front]) -> dict[str, Any]:
     """A take that was started, delivered and stored through nginx."""
-    studio, nginx = place
-    job = studio.ask("A grey coat in the rain, behind nginx")
-    told = studio.until(job, "stored")
-    assert studio.history(job) == ["created", "submitting", "queued", "rendered", "stored"]
+    installation, nginx = place
+    job = installation.ask("A grey coat in the rain, behind nginx")
+    told = installation.until(job, "stored")
+    assert installation.history(job) == ["created", "submitting", "queued", "rendered", "stored"]
     eventually(lambda: f"POST /api/video/webhook/{job}/-" in nginx.log())
     return told
 
 
 def test_a_delivery_comes_in_by_tls_and_is_believed(place, stored):
-    studio, _ = place
+    installation, _ = place
 
     assert (
-        studio.rows("SELECT verdict FROM delivery WHERE job_id = ?", stored["id"])[0]["verdict"] == "applied"
+        installation.rows("SELECT verdict FROM delivery WHERE job_id = ?", stored["id"])[0]["verdict"]
+        == "applied"
     )
 
 
@@ -79,8 +80,8 @@ def test_a_forged_or_huge_delivery_is_refused(place, stored):
 
 
 def test_a_link_to_a_video_gives_the_whole_file_and_any_part_of_it(place, stored):
-    studio, nginx = place
-    whole = (studio.data / "media" / f"{stored['video']['sha256']}.mp4").read_bytes()
+    installation, nginx = place
+    whole = (installation.data / "media" / f"{stored['video']['sha256']}.mp4").read_bytes()
     parts = urlsplit(stored["video"]["url"])
     path = f"{parts.path}?{parts.query}"
 
@@ -92,12 +93,12 @@ def test_a_link_to_a_video_gives_the_whole_file_and_any_part_of_it(place, stored
 
 
 def test_a_photo_of_30_mb_passes(place, tmp_path: Path):
-    studio, nginx = place
+    installation, nginx = place
     noise = np.random.default_rng(7).integers(0, 256, (3200, 3100, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG", compress_level=0)
     assert 29_000_000 < len(file.getvalue()) < 33_000_000
-    studio.sign_in()
+    installation.sign_in()
     body = b"".join(
         [
             b'--frame\r\nContent-Disposition: form-data; name="file"; filename="noise.png"\r\n',
@@ -107,7 +108,7 @@ def test_a_photo_of_30_mb_passes(place, tmp_path: Path):
         ]
     )
     headers = {
-        "Authorization": f"Bearer {studio.token('uploader')}",
+        "Authorization": f"Bearer {installation.token('uploader')}",
         "Content-Type": "multipart/form-data; boundary=frame",
     }
 

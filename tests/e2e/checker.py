@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from backend.providers.fal.webhook import token_of
-from tests.e2e.studio import FAL_KEY, SECRET_KEY, Studio
+from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.
 RISES = {"rendered": 1, "stored": 2}
@@ -60,15 +60,15 @@ def _job_of(sent: dict[str, Any]) -> str:
     return str(sent["webhook"]).partition("/webhook/")[2].partition("/")[0]
 
 
-def broken_promises(studio: Studio) -> list[str]:
+def broken_promises(installation: Installation) -> list[str]:
     """Every promise that this installation has broken by now, as sentences; none is what is wanted."""
     found: list[str] = []
-    jobs = studio.rows("SELECT * FROM job ORDER BY id")
-    ledgers = ledgers_by_job(str(studio.settings["FAL_QUEUE_URL"]))
-    kept = {row["request_id"] for row in studio.rows("SELECT request_id FROM delivery")}
-    videos = {row["id"]: row for row in studio.rows("SELECT * FROM video")}
+    jobs = installation.rows("SELECT * FROM job ORDER BY id")
+    ledgers = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
+    kept = {row["request_id"] for row in installation.rows("SELECT request_id FROM delivery")}
+    videos = {row["id"]: row for row in installation.rows("SELECT * FROM video")}
     histories = defaultdict(list)
-    for line in studio.rows("SELECT job_id, state FROM history ORDER BY id"):
+    for line in installation.rows("SELECT job_id, state FROM history ORDER BY id"):
         histories[line["job_id"]].append(line["state"])
     for job in jobs:
         ledger = ledgers[job["id"]]
@@ -76,8 +76,8 @@ def broken_promises(studio: Studio) -> list[str]:
         found += _never_falls(job, histories[job["id"]])
         found += _acked_is_kept(kept, job, ledger)
         if job["state"] == "stored":
-            found += _whole(studio, job, videos.get(job["video_id"]), ledger)
-    return found + _no_stranger(studio) + no_secret_told(studio)
+            found += _whole(installation, job, videos.get(job["video_id"]), ledger)
+    return found + _no_stranger(installation) + no_secret_told(installation)
 
 
 def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
@@ -93,12 +93,12 @@ def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
     return found
 
 
-def never_lost(studio: Studio) -> list[str]:
+def never_lost(installation: Installation) -> list[str]:
     """What the provider made and this installation doesn't have. Asked when all has come to rest."""
-    ledgers = ledgers_by_job(str(studio.settings["FAL_QUEUE_URL"]))
+    ledgers = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
     return [
         f"never lost: {job['id']} was made and billed, and is {job['state']} here"
-        for job in studio.rows("SELECT id, state FROM job WHERE state != 'stored'")
+        for job in installation.rows("SELECT id, state FROM job WHERE state != 'stored'")
         if ledgers[job["id"]]["billed"]
     ]
 
@@ -119,11 +119,11 @@ def _acked_is_kept(kept: set[str], job: Any, ledger: dict[str, Any]) -> list[str
     ]
 
 
-def _whole(studio: Studio, job: Any, video: Any, ledger: dict[str, Any]) -> list[str]:
+def _whole(installation: Installation, job: Any, video: Any, ledger: dict[str, Any]) -> list[str]:
     """The file is there, and has the very bytes that the provider made."""
     if video is None:
         return [f"whole files: {job['id']} is stored, and has no video"]
-    content = studio.file(video["key"])
+    content = installation.file(video["key"])
     if content is None:
         return [f"whole files: {job['id']} is stored, and its file is not there"]
     sha256 = hashlib.sha256(content).hexdigest()
@@ -147,20 +147,20 @@ def _made_by_fal(ledger: dict[str, Any]) -> bytes | None:
 FAL_MEDIA: dict[str, Path] = {}
 
 
-def _no_stranger(studio: Studio) -> list[str]:
+def _no_stranger(installation: Installation) -> list[str]:
     """Every video file on storage belongs to a row: one take, one file."""
-    known = {row["key"] for row in studio.rows("SELECT key FROM video")}
-    coming = bool(studio.rows("SELECT 1 FROM job WHERE state = 'rendered'"))
-    strangers = [name for name in studio.file_names() if name not in known]
+    known = {row["key"] for row in installation.rows("SELECT key FROM video")}
+    coming = bool(installation.rows("SELECT 1 FROM job WHERE state = 'rendered'"))
+    strangers = [name for name in installation.file_names() if name not in known]
     return [] if coming else [f"one file: {name} belongs to nothing" for name in strangers]
 
 
-def no_secret_told(studio: Studio) -> list[str]:
+def no_secret_told(installation: Installation) -> list[str]:
     """What stands in its processes' logs and must not."""
-    told = "".join(process.said() for process in studio.processes)
+    told = "".join(process.said() for process in installation.processes)
     secrets = [("FAL_KEY", FAL_KEY.split(":")[1]), ("SECRET_KEY", SECRET_KEY)]
     secrets += [
         (f"the token of {job['id']}", token_of(SECRET_KEY, job["id"]))
-        for job in studio.rows("SELECT id FROM job")
+        for job in installation.rows("SELECT id FROM job")
     ]
     return [f"no secrets: {name} stands in a log" for name, secret in secrets if secret in told]

@@ -11,7 +11,7 @@ from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases
 from tests.e2e import checker
-from tests.e2e.studio import Studio
+from tests.e2e.installation import Installation
 
 
 @pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
@@ -36,14 +36,14 @@ def fal(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulat
 
 
 @pytest.fixture
-def make_studio(fal: Simulator, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
+def make_installation(fal: Simulator, tmp_path: Path) -> Iterator[Callable[..., Installation]]:
     """A function that makes an installation; its processes end with the test."""
-    made: list[Studio] = []
+    made: list[Installation] = []
 
-    def make(**settings: Any) -> Studio:
-        made.append(Studio(tmp_path / f"studio-{len(made)}", fal.url, **settings))
+    def make(**settings: Any) -> Installation:
+        made.append(Installation(tmp_path / f"studio-{len(made)}", fal.url, **settings))
         return made[-1]
 
     yield make
-    for studio in made:
-        studio.close()
+    for installation in made:
+        installation.close()

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import requests
 
 from tests.e2e.checker import ledger_at
+from tests.e2e.installation import Installation, Process, eventually
 from tests.e2e.points import Point
-from tests.e2e.studio import Process, Studio, eventually
 
 #: The simulator's longest pause between two tries is 6 s at the pace of these tests, 12 s in one of them.
 OWED_S = 40.0
@@ -28,17 +28,19 @@ class Killed(NamedTuple):
 class Drill:
     """A studio, and the processes of it that can be armed, by name."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self.armed = studio.data / "armed"
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.armed = installation.data / "armed"
         self.running: dict[str, Process] = {}
 
     @classmethod
-    def of_build(cls, make_studio: Callable[..., Studio], build: str, process: str = "worker") -> "Drill":
+    def of_build(
+        cls, make_installation: Callable[..., Installation], build: str, process: str = "worker"
+    ) -> "Drill":
         """A new installation whose one process is a broken build."""
-        drill = cls(make_studio(FIRST_POLL_S=2))
+        drill = cls(make_installation(FIRST_POLL_S=2))
         for name in ("sidecar", "worker"):
-            start: Any = getattr(drill.studio, name)
+            start: Any = getattr(drill.installation, name)
             broken = {"BROKEN_BUILD": build} if name == process else {}
             drill.running[name] = start(*LAUNCHER, name, **broken)
         return drill
@@ -46,11 +48,11 @@ class Drill:
     def ready(self) -> None:
         """Both processes run, no take wants a look, no webhook is owed: who reaches a point next is ours."""
         self.armed.unlink(missing_ok=True)
-        for name, start in (("sidecar", self.studio.sidecar), ("worker", self.studio.worker)):
+        for name, start in (("sidecar", self.installation.sidecar), ("worker", self.installation.worker)):
             if name not in self.running or not self.running[name].alive:
                 self.running[name] = start(*LAUNCHER, name)
         busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
-        eventually(lambda: not self.studio.rows(busy))
+        eventually(lambda: not self.installation.rows(busy))
         eventually(lambda: not self._owed(), within_s=OWED_S)
 
     def _owed(self) -> list[Any]:
@@ -60,7 +62,7 @@ class Drill:
         It would reach a point that is armed for the next take, and be counted as that one's.
         """
         ledger = ledger_at(
-            str(self.studio.settings["FAL_QUEUE_URL"]), f"{self.studio.settings['PUBLIC_URL']}/"
+            str(self.installation.settings["FAL_QUEUE_URL"]), f"{self.installation.settings['PUBLIC_URL']}/"
         )
         return [delivery for delivery in ledger["deliveries"] if not delivery["done"]]
 
@@ -77,27 +79,27 @@ class Drill:
             self.arm(point)
         job_id = self._asked(prompt, key)
         if (point.cancels or point.later) and job_id:
-            self.studio.until(job_id, "queued", "running")
+            self.installation.until(job_id, "queued", "running")
         if point.cancels and job_id:
-            self.studio.call("POST", f"/api/video/cancel/{job_id}")
+            self.installation.call("POST", f"/api/video/cancel/{job_id}")
         if point.later:
             self.arm(point)
         assert self.running[point.process].wait() == -signal.SIGKILL
         dead_at = datetime.now(UTC)
-        self.running[point.process] = getattr(self.studio, point.process)(*LAUNCHER, point.process)
+        self.running[point.process] = getattr(self.installation, point.process)(*LAUNCHER, point.process)
         served_at = datetime.now(UTC)  # starting a sidecar waits until it serves
-        return Killed(job_id or self.studio.ask(prompt, key=key), dead_at, served_at)
+        return Killed(job_id or self.installation.ask(prompt, key=key), dead_at, served_at)
 
     def frozen_at(self, point: Point) -> str:
         """Start a take, and have the worker frozen at the point; returns the take's id."""
         self.arm(point, signal.SIGSTOP)
-        job_id = self.studio.ask(f"Frozen. {point.name} {point.marker}")
+        job_id = self.installation.ask(f"Frozen. {point.name} {point.marker}")
         eventually(lambda: not self.armed.exists())
         return job_id
 
     def _asked(self, prompt: str, key: str) -> str | None:
         """The take's id; None when the sidecar died over it."""
         try:
-            return self.studio.ask(prompt, key=key)
+            return self.installation.ask(prompt, key=key)
         except requests.ConnectionError:
             return None

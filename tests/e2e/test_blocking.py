@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from simulator.app import Simulator
-from tests.e2e.studio import GOES_ON_S, Studio, eventually
+from tests.e2e.installation import GOES_ON_S, Installation, eventually
 
 pytestmark = pytest.mark.drill
 
@@ -18,9 +18,9 @@ LEAVES_S = 8.0
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio], fal: Simulator) -> Studio:
+def installation(make_installation: Callable[..., Installation], fal: Simulator) -> Installation:
     """An installation with the blocking provider, two calls at once, and a sidecar."""
-    made = make_studio(
+    made = make_installation(
         BLACKBOX_API_KEY="sk-that-no-log-may-show", BLACKBOX_URL=f"{fal.url}/blackbox",
         BLACKBOX_MODELS=MODEL, BLACKBOX_CALLS=2,
     )  # fmt: skip
@@ -28,115 +28,117 @@ def studio(make_studio: Callable[..., Studio], fal: Simulator) -> Studio:
     return made
 
 
-def ask(studio: Studio, prompt: str) -> str:
-    return studio.ask(prompt, model=MODEL, provider="blackbox")
+def ask(installation: Installation, prompt: str) -> str:
+    return installation.ask(prompt, model=MODEL, provider="blackbox")
 
 
-def posts(studio: Studio, prompt: str) -> int:
+def posts(installation: Installation, prompt: str) -> int:
     """How many calls of the provider held this prompt, as the provider saw it."""
     with requests.Session() as session:
         session.trust_env = False
-        ledger = session.get(f"{studio.settings['FAL_QUEUE_URL']}/sim/ledger", timeout=20).json()
+        ledger = session.get(f"{installation.settings['FAL_QUEUE_URL']}/sim/ledger", timeout=20).json()
     return sum(prompt in str(post["input"]) for post in ledger["posts"])
 
 
-def in_call(studio: Studio, job_id: str, prompt: str) -> None:
+def in_call(installation: Installation, job_id: str, prompt: str) -> None:
     """Wait until the call is open."""
-    eventually(lambda: studio.take(job_id)["state"] == "submitting" and posts(studio, prompt) == 1)
+    eventually(
+        lambda: installation.take(job_id)["state"] == "submitting" and posts(installation, prompt) == 1
+    )
 
 
-def history(studio: Studio, job_id: str) -> list[str]:
-    found: list[str] = studio.history(job_id)
+def history(installation: Installation, job_id: str) -> list[str]:
+    found: list[str] = installation.history(job_id)
     return found
 
 
-def test_a_start_is_answered_at_once_while_the_call_takes_long(studio):
-    studio.worker()
+def test_a_start_is_answered_at_once_while_the_call_takes_long(installation):
+    installation.worker()
     begun = time.monotonic()
-    job = ask(studio, "Answered at once [sim:slow=4]")
+    job = ask(installation, "Answered at once [sim:slow=4]")
     assert time.monotonic() - begun < 1.0
-    in_call(studio, job, "Answered at once")
-    seen: dict[str, Any] = studio.take(job)
+    in_call(installation, job, "Answered at once")
+    seen: dict[str, Any] = installation.take(job)
     assert (seen["status"], seen["queue_position"]) == ("processing", None)
     time.sleep(0.3)
-    assert studio.take(job)["elapsed_s"] > seen["elapsed_s"]
-    studio.until(job, "stored", within_s=30)
-    assert history(studio, job) == ["created", "submitting", "rendered", "stored"]
-    assert posts(studio, "Answered at once") == 1
+    assert installation.take(job)["elapsed_s"] > seen["elapsed_s"]
+    installation.until(job, "stored", within_s=30)
+    assert history(installation, job) == ["created", "submitting", "rendered", "stored"]
+    assert posts(installation, "Answered at once") == 1
 
 
-def test_a_worker_killed_in_the_middle_of_a_call_leaves_it_held_and_nothing_is_paid_twice(studio):
-    worker = studio.worker()
-    job = ask(studio, "Killed in the middle [sim:slow=30]")
-    in_call(studio, job, "Killed in the middle")
+def test_a_worker_killed_in_the_middle_of_a_call_leaves_it_held_and_nothing_is_paid_twice(installation):
+    worker = installation.worker()
+    job = ask(installation, "Killed in the middle [sim:slow=30]")
+    in_call(installation, job, "Killed in the middle")
     worker.kill()
     killed = time.monotonic()
-    studio.worker()
-    held = studio.until(job, "held", within_s=GOES_ON_S)
+    installation.worker()
+    held = installation.until(job, "held", within_s=GOES_ON_S)
     assert time.monotonic() - killed < GOES_ON_S
     assert held["status"] == "held"
     assert held["error"]["charged"] == "maybe"
     assert "may have been charged" in held["error"]["message"]
-    assert history(studio, job) == ["created", "submitting", "held"]
+    assert history(installation, job) == ["created", "submitting", "held"]
     time.sleep(2.5)  # sweeps and looks go by, and none of them sends it
-    assert studio.take(job)["state"] == "held"
-    assert posts(studio, "Killed in the middle") == 1
+    assert installation.take(job)["state"] == "held"
+    assert posts(installation, "Killed in the middle") == 1
 
 
-def test_a_call_outlives_the_sidecar_and_a_second_worker_leaves_it_alone(studio):
-    studio.worker()
-    job = ask(studio, "Restarts around it [sim:slow=8]")
-    in_call(studio, job, "Restarts around it")
-    studio.processes[0].kill()
-    studio.sidecar()
-    studio.worker()
-    assert studio.take(job)["state"] == "submitting"
+def test_a_call_outlives_the_sidecar_and_a_second_worker_leaves_it_alone(installation):
+    installation.worker()
+    job = ask(installation, "Restarts around it [sim:slow=8]")
+    in_call(installation, job, "Restarts around it")
+    installation.processes[0].kill()
+    installation.sidecar()
+    installation.worker()
+    assert installation.take(job)["state"] == "submitting"
     time.sleep(GOES_ON_S - 3.5)  # longer than a lease: the heartbeat has kept the claim
-    assert studio.take(job)["state"] in ("submitting", "rendered", "stored")
-    studio.until(job, "stored", within_s=30)
-    assert history(studio, job) == ["created", "submitting", "rendered", "stored"]
-    assert posts(studio, "Restarts around it") == 1
+    assert installation.take(job)["state"] in ("submitting", "rendered", "stored")
+    installation.until(job, "stored", within_s=30)
+    assert history(installation, job) == ["created", "submitting", "rendered", "stored"]
+    assert posts(installation, "Restarts around it") == 1
 
 
-def test_a_worker_told_to_stop_in_the_middle_of_a_call_leaves_in_time_and_holds_it(studio):
-    worker = studio.worker()
-    job = ask(studio, "Told to stop [sim:slow=40]")
-    in_call(studio, job, "Told to stop")
+def test_a_worker_told_to_stop_in_the_middle_of_a_call_leaves_in_time_and_holds_it(installation):
+    worker = installation.worker()
+    job = ask(installation, "Told to stop [sim:slow=40]")
+    in_call(installation, job, "Told to stop")
     code, took_s = worker.stop()
     assert code == 0
     assert took_s < LEAVES_S
-    held = studio.take(job)
+    held = installation.take(job)
     assert (held["state"], held["error"]["charged"]) == ("held", "maybe")
-    assert studio.holder(job) is None
-    studio.worker()
+    assert installation.holder(job) is None
+    installation.worker()
     time.sleep(1.5)
-    assert studio.take(job)["state"] == "held"
-    assert posts(studio, "Told to stop") == 1
+    assert installation.take(job)["state"] == "held"
+    assert posts(installation, "Told to stop") == 1
 
 
-def test_calls_beyond_the_limit_wait_in_line_over_two_workers_and_fal_does_not_wait_for_them(studio):
-    studio.worker()
-    studio.worker()
-    jobs = [ask(studio, f"In line {number}. [sim:slow=4]") for number in range(5)]
+def test_calls_beyond_the_limit_wait_in_line_over_two_workers_and_fal_does_not_wait_for_them(installation):
+    installation.worker()
+    installation.worker()
+    jobs = [ask(installation, f"In line {number}. [sim:slow=4]") for number in range(5)]
 
     def open_calls() -> int:
-        return [studio.take(job)["state"] for job in jobs].count("submitting")
+        return [installation.take(job)["state"] for job in jobs].count("submitting")
 
     eventually(lambda: open_calls() == 2)
-    waiting = [studio.take(job) for job in jobs if studio.take(job)["state"] == "created"]
+    waiting = [installation.take(job) for job in jobs if installation.take(job)["state"] == "created"]
     assert [take["queue_position"] for take in waiting] == [0, 1, 2]
     begun = time.monotonic()
-    other = studio.ask("Not in that line")
-    assert studio.until(other, "stored")["provider"] == "fal"
+    other = installation.ask("Not in that line")
+    assert installation.until(other, "stored")["provider"] == "fal"
     assert time.monotonic() - begun < 4.0
     most = 0
 
     def all_there() -> bool:
         nonlocal most
-        states = [studio.take(job)["state"] for job in jobs]
+        states = [installation.take(job)["state"] for job in jobs]
         most = max(most, states.count("submitting"))
         return states == ["stored"] * len(jobs)
 
     eventually(all_there, within_s=60, every_s=0.1)
     assert most == 2
-    assert [posts(studio, f"In line {number}.") for number in range(5)] == [1] * 5
+    assert [posts(installation, f"In line {number}.") for number in range(5)] == [1] * 5

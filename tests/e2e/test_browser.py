@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests import bucket, databases
 from tests.e2e.checker import ledger_of
-from tests.e2e.studio import ROOT, Studio, answers, eventually, free_port
+from tests.e2e.installation import ROOT, Installation, answers, eventually, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -47,10 +47,10 @@ def browser() -> Iterator[Browser]:
 class Visit:
     """One browser window of its own, and all that it asked for and complained about."""
 
-    def __init__(self, browser: Browser, studio: Studio) -> None:
+    def __init__(self, browser: Browser, installation: Installation) -> None:
         #: From where pages may load: the dashboard's own host, and a bucket's where there is one.
         self.allowed: set[str] = set()
-        self.origin = f"http://127.0.0.1:{studio.dashboard_port}"
+        self.origin = f"http://127.0.0.1:{installation.dashboard_port}"
         self.context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 1000})
         self.context.set_default_timeout(20_000)
         self.complaints: list[str] = []
@@ -99,12 +99,12 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[[Studio], Visit]]:
+def visit(browser: Browser) -> Iterator[Callable[[Installation], Visit]]:
     """A function that opens a new window, as a person who comes back has."""
     made: list[Visit] = []
 
-    def make(studio: Studio) -> Visit:
-        made.append(Visit(browser, studio))
+    def make(installation: Installation) -> Visit:
+        made.append(Visit(browser, installation))
         return made[-1]
 
     yield make
@@ -113,9 +113,9 @@ def visit(browser: Browser) -> Iterator[Callable[[Studio], Visit]]:
 
 
 @pytest.fixture(scope="module")
-def studio(kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def installation(kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Dashboard, sidecar and worker, on the quick provider."""
-    made = Studio(tmp_path_factory.mktemp("browser"), fal.url)
+    made = Installation(tmp_path_factory.mktemp("browser"), fal.url)
     made.sidecar()
     made.worker()
     made.dashboard()
@@ -123,25 +123,25 @@ def studio(kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     made.close()
 
 
-def only_job(studio: Studio) -> str:
-    (row,) = studio.rows("SELECT id FROM job")
+def only_job(installation: Installation) -> str:
+    (row,) = installation.rows("SELECT id FROM job")
     return str(row["id"])
 
 
 def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
-    visit: Callable[[Studio], Visit], fal: Any, tmp_path: Path
+    visit: Callable[[Installation], Visit], fal: Any, tmp_path: Path
 ) -> None:
     """In demo mode: four processes as the Procfile names them, real renders, no key."""
     port = free_port()
     demo = dict.fromkeys(("FAL_KEY", "FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL", "FETCH_ALLOW"))
-    studio = Studio(tmp_path, fal.url, **demo, SIMULATOR_PORT=port, LEASE_S=15)
+    installation = Installation(tmp_path, fal.url, **demo, SIMULATOR_PORT=port, LEASE_S=15)
     try:
-        simulator = studio.run("simulator", "-m", "backend", "simulator")
+        simulator = installation.run("simulator", "-m", "backend", "simulator")
         eventually(lambda: answers(f"http://127.0.0.1:{port}/sim/ledger"), process=simulator)
-        studio.sidecar()
-        studio.worker()
-        studio.dashboard()
-        window = visit(studio)
+        installation.sidecar()
+        installation.worker()
+        installation.dashboard()
+        window = visit(installation)
         page = window.open()
         expect(page.get_by_text("Demo mode").first).to_be_visible()
         window.write_prompt("A silk dress in the sunset, slow wind")
@@ -150,10 +150,10 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
         expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(re.compile("silk dress"))
         window.close()
 
-        job = only_job(studio)
-        studio.until(job, "stored", within_s=60)
+        job = only_job(installation)
+        installation.until(job, "stored", within_s=60)
 
-        back = visit(studio)
+        back = visit(installation)
         page = back.open("/gallery")
         card = page.get_by_test_id("take-card")
         expect(card).to_have_count(1)
@@ -175,33 +175,33 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
         assert {got.status for got in served} == {206}
         assert all("range" in got.request.all_headers() for got in served)
         back.close()
-        assert studio.rows("SELECT count(*) AS n FROM job")[0]["n"] == 1
+        assert installation.rows("SELECT count(*) AS n FROM job")[0]["n"] == 1
     finally:
-        studio.close()
+        installation.close()
 
 
-def test_a_double_click_on_generate_is_one_take_and_one_post(studio, visit, fal):
-    window = visit(studio)
+def test_a_double_click_on_generate_is_one_take_and_one_post(installation, visit, fal):
+    window = visit(installation)
     window.open()
     window.write_prompt("Clicked twice")
     window.generate.dblclick()
     expect(window.page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
     window.page.wait_for_timeout(1500)
-    found = studio.rows("SELECT id FROM job WHERE prompt = 'Clicked twice'")
+    found = installation.rows("SELECT id FROM job WHERE prompt = 'Clicked twice'")
     assert len(found) == 1
-    studio.until(found[0]["id"], "stored")
+    installation.until(found[0]["id"], "stored")
     assert len(ledger_of(fal.url, found[0]["id"])["posts"]) == 1
     window.close()
 
 
-def test_a_prompt_full_of_markup_is_text_on_every_page(studio, visit):
-    window = visit(studio)
+def test_a_prompt_full_of_markup_is_text_on_every_page(installation, visit):
+    window = visit(installation)
     page = window.open()
     window.write_prompt(HOSTILE)
     window.generate.click()
     expect(page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
-    (row,) = studio.rows("SELECT id FROM job WHERE prompt = ?", HOSTILE)
-    studio.until(row["id"], "stored")
+    (row,) = installation.rows("SELECT id FROM job WHERE prompt = ?", HOSTILE)
+    installation.until(row["id"], "stored")
     for path in ("/", "/gallery", f"/take?take={row['id']}", "/activity", "/operations"):
         window.open(path)
         if path.startswith(("/gallery", "/take")):
@@ -214,8 +214,8 @@ def test_a_prompt_full_of_markup_is_text_on_every_page(studio, visit):
 
 
 @pytest.mark.parametrize("path", ["/gallery?state=failed", "/activity", "/operations", "/take?take=none"])
-def test_a_deep_link_shows_its_page_within_the_frame(studio, visit, path):
-    window = visit(studio)
+def test_a_deep_link_shows_its_page_within_the_frame(installation, visit, path):
+    window = visit(installation)
     page = window.open(path)
     for name in ("Generate", "Gallery", "Operations"):
         expect(page.get_by_role("link", name=re.compile(name)).first).to_be_visible()
@@ -225,10 +225,12 @@ def test_a_deep_link_shows_its_page_within_the_frame(studio, visit, path):
     window.close()
 
 
-def test_the_dashboard_refuses_an_address_that_others_reach(make_studio):
-    studio = make_studio()
+def test_the_dashboard_refuses_an_address_that_others_reach(make_installation):
+    installation = make_installation()
     command = ("-m", "streamlit", "run", ROOT / "app.py", "--server.address=0.0.0.0")
-    refused = studio.run("dashboard", *command, f"--server.port={studio.dashboard_port}", cwd=ROOT)
+    refused = installation.run(
+        "dashboard", *command, f"--server.port={installation.dashboard_port}", cwd=ROOT
+    )
     assert refused.wait(60) != 0
     assert "OPEN_DASHBOARD" in refused.said()
     assert "Traceback" not in refused.said()
@@ -244,9 +246,9 @@ SHAPES = {
 
 @pytest.mark.parametrize("model", SHAPES)
 def test_text_photo_and_two_photos_go_to_three_differently_shaped_models(
-    model: str, visit: Callable[[Studio], Visit], studio: Studio, fal: Any, tmp_path: Path
+    model: str, visit: Callable[[Installation], Visit], installation: Installation, fal: Any, tmp_path: Path
 ) -> None:
-    window, prompt = visit(studio), f"Shaped for {model}"
+    window, prompt = visit(installation), f"Shaped for {model}"
     page = window.open(f"/?model={model}")
     for number, _ in enumerate(SHAPES[model]):
         photo = tmp_path / f"photo-{number}.jpg"
@@ -259,8 +261,8 @@ def test_text_photo_and_two_photos_go_to_three_differently_shaped_models(
     expect(page.get_by_text("You can close this tab").first).to_be_visible()
     window.close()
 
-    (row,) = eventually(lambda: studio.rows("SELECT id FROM job WHERE prompt = ?", prompt))
-    studio.until(str(row["id"]), "stored")
+    (row,) = eventually(lambda: installation.rows("SELECT id FROM job WHERE prompt = ?", prompt))
+    installation.until(str(row["id"]), "stored")
     (request,) = ledger_of(fal.url, str(row["id"]))["requests"]
     links = [request["input"][field] for field in SHAPES[model]]
     assert len(set(links)) == len(SHAPES[model])
@@ -278,12 +280,12 @@ REFUSED = """src => new Promise(done => {
 
 
 @pytest.fixture
-def far(kind: str, fal: Any, tmp_path: Path) -> Iterator[Studio]:
+def far(kind: str, fal: Any, tmp_path: Path) -> Iterator[Installation]:
     """Dashboard, sidecar and worker, with a bucket on another origin in the place of the folder."""
     server = bucket.server()
     named = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": bucket.KEY}
     url = f"s3://{server.new_bucket()}/takes"
-    made = Studio(tmp_path, fal.url, **named, AWS_SECRET_ACCESS_KEY=bucket.SECRET, STORAGE_URL=url)
+    made = Installation(tmp_path, fal.url, **named, AWS_SECRET_ACCESS_KEY=bucket.SECRET, STORAGE_URL=url)
     made.sidecar()
     made.worker()
     made.dashboard()
@@ -325,16 +327,16 @@ def test_a_take_in_a_bucket_plays_in_the_gallery_and_on_its_page_under_the_pages
     assert any("Content Security Policy" in said for said in strange.complaints)
 
 
-def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(kind, make_studio, visit):
+def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(kind, make_installation, visit):
     """Neither an error's insides nor a blank page; the same window goes on when the server is back."""
     if kind == "sqlite":
         pytest.skip("a file has no server to die")
     server = databases.Server()
     server.start()
     try:
-        studio = make_studio(DATABASE_URL=server.fresh())
-        studio.dashboard()
-        window = visit(studio)
+        installation = make_installation(DATABASE_URL=server.fresh())
+        installation.dashboard()
+        window = visit(installation)
         page = window.open("/gallery")
         link = page.get_by_role("link", name=re.compile("Operations"))
         expect(link).to_be_visible()

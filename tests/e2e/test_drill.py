@@ -21,8 +21,8 @@ from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, OWED_S, Drill, Killed
+from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation, eventually
 from tests.e2e.points import POINTS, Point, point_called
-from tests.e2e.studio import GOES_ON_S, LEASE_S, Studio, eventually
 
 pytestmark = pytest.mark.drill
 
@@ -42,28 +42,28 @@ class WentOn(NamedTuple):
 def survives(drill: Drill, point: Point) -> WentOn | None:
     """Kill at the point, start again, and see the take through. None: it had nowhere left to go."""
     drill.ready()
-    studio = drill.studio
+    installation = drill.installation
     killed = drill.killed_at(point)
     job = killed.job_id
-    studio.until(job, point.ends)
-    ledger = ledger_of(studio.settings["FAL_QUEUE_URL"], job)
+    installation.until(job, point.ends)
+    ledger = ledger_of(installation.settings["FAL_QUEUE_URL"], job)
     if point.ends == "stored":
-        eventually(lambda: studio.take(job)["video"]["preview_url"])
+        eventually(lambda: installation.take(job)["video"]["preview_url"])
         assert ledger["accepted"] == ledger["billed"] == 1
     if point.ends == "held":
         assert ledger["accepted"] == 0
-        studio.call("POST", f"/api/video/cancel/{job}")
-    assert broken_promises(studio) == []
-    return went_on(studio, killed, point)
+        installation.call("POST", f"/api/video/cancel/{job}")
+    assert broken_promises(installation) == []
+    return went_on(installation, killed, point)
 
 
-def went_on(studio: Studio, killed: Killed, point: Point) -> WentOn | None:
+def went_on(installation: Installation, killed: Killed, point: Point) -> WentOn | None:
     """How long the next line of the take's history took.
 
     It may move once the lease of the dead has ended. What waits for a sidecar is asked again when one
     serves: how long that takes to start is the machine's affair. A killed worker's start is counted.
     """
-    lines = studio.rows("SELECT at FROM history WHERE job_id = ? ORDER BY id", killed.job_id)
+    lines = installation.rows("SELECT at FROM history WHERE job_id = ? ORDER BY id", killed.job_id)
     moments = [datetime.fromisoformat(line["at"]).replace(tzinfo=UTC) for line in lines]
     moved = next((moment for moment in moments if moment > killed.dead_at), None)
     if moved is None:
@@ -100,7 +100,7 @@ class Lanes:
 
     def close(self) -> None:
         for drill in self.drills:
-            drill.studio.close()
+            drill.installation.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -111,9 +111,9 @@ def lanes(
     """The points of this run's tests, under way in three installations."""
     specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
     asked = [spec.params["point"] for spec in specs if "point" in spec.params]
-    drills = [Drill(Studio(tmp_path_factory.mktemp("lane"), fal.url, **GIVEN)) for _ in range(LANES)]
+    drills = [Drill(Installation(tmp_path_factory.mktemp("lane"), fal.url, **GIVEN)) for _ in range(LANES)]
     for drill in drills:
-        drill.studio.sign_in()
+        drill.installation.sign_in()
     running = Lanes(drills, [point for point in POINTS if point in asked])
     yield running
     running.close()
@@ -130,8 +130,8 @@ def test_a_take_survives_a_kill(lanes: Lanes, point: Point) -> None:
 def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(lanes: Lanes) -> None:
     lanes.judge(point_called("fetch: in the middle"))
     sql = "SELECT id FROM job WHERE prompt LIKE '%fetch: in the middle%'"
-    (job,) = [row["id"] for drill in lanes.drills for row in drill.studio.rows(sql)]
-    downloads = ledger_of(lanes.drills[0].studio.settings["FAL_QUEUE_URL"], job)["downloads"]
+    (job,) = [row["id"] for drill in lanes.drills for row in drill.installation.rows(sql)]
+    downloads = ledger_of(lanes.drills[0].installation.settings["FAL_QUEUE_URL"], job)["downloads"]
     asked = [download["range"] for download in downloads]
     assert asked[0] is None
     assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 8_000
@@ -145,12 +145,12 @@ def test_a_webhook_that_was_kept_and_not_acknowledged_comes_again_and_is_counted
     )
 
     def kept() -> Any:
-        (row,) = [row for drill in lanes.drills for row in drill.studio.rows(sql)]
+        (row,) = [row for drill in lanes.drills for row in drill.installation.rows(sql)]
         return row
 
     def arrived() -> int:
         """How often it came, by the provider's own account: cut off once, then acknowledged."""
-        fal_url = str(lanes.drills[0].studio.settings["FAL_QUEUE_URL"])
+        fal_url = str(lanes.drills[0].installation.settings["FAL_QUEUE_URL"])
         (delivery,) = ledger_of(fal_url, kept()["job_id"])["deliveries"]
         statuses = [attempt["status"] for attempt in delivery["attempts"]]
         assert set(statuses) <= {None, 200}
@@ -166,7 +166,7 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
         data_dir=tmp_path / "fal", pace=0.05, small=True, seed=7, webhook_retries_s=(200.0,)
     )
     with listening(config) as slow_fal:
-        drill = Drill(Studio(tmp_path / "studio", slow_fal.url, **{**GIVEN, "FIRST_POLL_S": 1}))
+        drill = Drill(Installation(tmp_path / "installation", slow_fal.url, **{**GIVEN, "FIRST_POLL_S": 1}))
         try:
             drill.ready()
             drill.killed_at(point_called("webhook: written"))
@@ -175,20 +175,20 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
             assert owed.done
             assert [attempt["status"] for attempt in owed.attempts] == [None, 200]
         finally:
-            drill.studio.close()
+            drill.installation.close()
 
 
 def test_after_the_drill_nothing_is_lost_and_nothing_lies_about(lanes: Lanes) -> None:
     wait(lanes.outcomes.values())
     for drill in lanes.drills:
         drill.ready()
-        for left in drill.studio.parts():
+        for left in drill.installation.parts():
             os.utime(left, (time.time() - 120, time.time() - 120))  # as if it had lain there for two minutes
-        swept = drill.studio.cli("sweep")
+        swept = drill.installation.cli("sweep")
         assert swept.returncode == 0, swept.stderr
-        assert drill.studio.parts() == []
-        assert broken_promises(drill.studio) == []
-        assert never_lost(drill.studio) == []
+        assert drill.installation.parts() == []
+        assert broken_promises(drill.installation) == []
+        assert never_lost(drill.installation) == []
 
 
 # -- controls: the same checker, builds that break one promise each ------------------------------
@@ -198,58 +198,58 @@ def promises(broken: list[str]) -> set[str]:
     return {sentence.partition(":")[0] for sentence in broken}
 
 
-def test_the_checker_catches_a_build_that_submits_through_the_client_library(make_studio, fal):
-    studio = Drill.of_build(make_studio, "submits_through_fal_client").studio
-    job = studio.ask("Paid again and again [sim:lost-answer]")
+def test_the_checker_catches_a_build_that_submits_through_the_client_library(make_installation, fal):
+    installation = Drill.of_build(make_installation, "submits_through_fal_client").installation
+    job = installation.ask("Paid again and again [sim:lost-answer]")
     eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
-    assert "paid once" in promises(broken_promises(studio))
+    assert "paid once" in promises(broken_promises(installation))
 
 
-def test_the_checker_catches_a_build_that_sends_before_it_commits(make_studio, fal):
-    drill = Drill.of_build(make_studio, "sends_before_it_commits")
+def test_the_checker_catches_a_build_that_sends_before_it_commits(make_installation, fal):
+    drill = Drill.of_build(make_installation, "sends_before_it_commits")
     drill.arm(point_called("queued: answer read"))
-    job = drill.studio.ask("Sent and forgotten [sim:never]")
+    job = drill.installation.ask("Sent and forgotten [sim:never]")
     assert drill.running["worker"].wait() == -signal.SIGKILL
-    drill.studio.worker()
+    drill.installation.worker()
     eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
-    assert "paid once" in promises(broken_promises(drill.studio))
+    assert "paid once" in promises(broken_promises(drill.installation))
 
 
-def test_the_checker_catches_a_build_whose_claims_never_end(make_studio):
-    drill = Drill.of_build(make_studio, "claims_for_ever")
+def test_the_checker_catches_a_build_whose_claims_never_end(make_installation):
+    drill = Drill.of_build(make_installation, "claims_for_ever")
     drill.arm(point_called("claim: committed"))
-    job = drill.studio.ask("Held by the dead")
+    job = drill.installation.ask("Held by the dead")
     assert drill.running["worker"].wait() == -signal.SIGKILL
-    drill.studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="claims_for_ever")
+    drill.installation.worker(*LAUNCHER, "worker", BROKEN_BUILD="claims_for_ever")
     with pytest.raises(AssertionError, match="did not happen in time"):
-        eventually(lambda: len(drill.studio.history(job)) > 1, within_s=GOES_ON_S)
+        eventually(lambda: len(drill.installation.history(job)) > 1, within_s=GOES_ON_S)
 
 
-def test_the_checker_catches_a_build_that_trusts_the_webhook(make_studio, fal):
-    studio = Drill.of_build(make_studio, "trusts_the_webhook").studio
-    job = studio.ask("Nobody calls [sim:never]")
+def test_the_checker_catches_a_build_that_trusts_the_webhook(make_installation, fal):
+    installation = Drill.of_build(make_installation, "trusts_the_webhook").installation
+    job = installation.ask("Nobody calls [sim:never]")
     eventually(lambda: ledger_of(fal.url, job)["billed"])
-    eventually(lambda: not studio.rows("SELECT 1 FROM job WHERE due_at IS NOT NULL"))
-    assert "never lost" in promises(never_lost(studio))
+    eventually(lambda: not installation.rows("SELECT 1 FROM job WHERE due_at IS NOT NULL"))
+    assert "never lost" in promises(never_lost(installation))
 
 
-def test_the_checker_catches_a_build_that_acknowledges_before_it_commits(make_studio, fal):
-    drill = Drill.of_build(make_studio, "acknowledges_first", "sidecar")
-    drill.studio.ask("Acknowledged and gone")
+def test_the_checker_catches_a_build_that_acknowledges_before_it_commits(make_installation, fal):
+    drill = Drill.of_build(make_installation, "acknowledges_first", "sidecar")
+    drill.installation.ask("Acknowledged and gone")
     assert drill.running["sidecar"].wait() == -signal.SIGKILL
-    assert "acked is kept" in promises(broken_promises(drill.studio))
+    assert "acked is kept" in promises(broken_promises(drill.installation))
 
 
-def test_the_checker_catches_a_build_that_keeps_what_comes(make_studio):
-    studio = Drill.of_build(make_studio, "keeps_what_comes").studio
-    job = studio.ask("Two thirds of a video [sim:media-short]")
-    studio.until(job, "stored")
-    assert "whole files" in promises(broken_promises(studio))
+def test_the_checker_catches_a_build_that_keeps_what_comes(make_installation):
+    installation = Drill.of_build(make_installation, "keeps_what_comes").installation
+    job = installation.ask("Two thirds of a video [sim:media-short]")
+    installation.until(job, "stored")
+    assert "whole files" in promises(broken_promises(installation))
 
 
-def test_the_checker_catches_a_build_that_writes_the_row_before_the_file(make_studio):
-    drill = Drill.of_build(make_studio, "writes_the_row_first")
-    job = drill.studio.ask("Stored, they said")
+def test_the_checker_catches_a_build_that_writes_the_row_before_the_file(make_installation):
+    drill = Drill.of_build(make_installation, "writes_the_row_first")
+    job = drill.installation.ask("Stored, they said")
     assert drill.running["worker"].wait() == -signal.SIGKILL
-    assert drill.studio.take(job)["state"] == "stored"
-    assert "whole files" in promises(broken_promises(drill.studio))
+    assert drill.installation.take(job)["state"] == "stored"
+    assert "whole files" in promises(broken_promises(drill.installation))

@@ -22,7 +22,7 @@ from backend.store.database.schema.migrate import check, migrate
 from backend.store.records import key_values
 from backend.store.search import pages
 from tests import databases
-from tests.e2e.studio import Studio, eventually
+from tests.e2e.installation import Installation, eventually
 
 #: Enough rows for several batches, so that there is a middle to be killed in.
 ROWS = 3500
@@ -233,16 +233,16 @@ def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, 
     check(source, Clock().now)
 
 
-def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, make_studio):
-    studio: Studio = make_studio(DATABASE_URL=None)
+def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, make_installation):
+    installation: Installation = make_installation(DATABASE_URL=None)
     words = ("-m", "backend", "move-database", source.url, target.url)
-    first = studio.run("move", *words)
+    first = installation.run("move", *words)
     eventually(lambda: "history: 1,000" in first.said(), process=first)
     first.send(signal.SIGKILL)
     first.wait()
     assert "Moved" not in first.said()
 
-    second = studio.run("move-again", *words)
+    second = installation.run("move-again", *words)
 
     assert second.wait(60) == 0, second.said()
     assert "all compared" in second.said()

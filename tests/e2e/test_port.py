@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.studio import answers, eventually, free_port
+from tests.e2e.installation import answers, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 USUAL = 8501

@@ -11,8 +11,8 @@ import requests
 from simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, Drill
+from tests.e2e.installation import LEASE_S, ROOT, Installation, eventually, free_port
 from tests.e2e.points import point_called
-from tests.e2e.studio import LEASE_S, ROOT, Studio, eventually, free_port
 
 pytestmark = pytest.mark.drill
 
@@ -35,45 +35,47 @@ def hurry(fal: Simulator, job_id: str) -> None:
     ).raise_for_status()
 
 
-def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes_on(make_studio, fal):
-    studio: Studio = make_studio()
-    studio.sidecar()
-    worker = studio.worker()
-    job = studio.ask("A slow way home [sim:media-slow=4]")
-    eventually(lambda: any(path.stat().st_size > 4000 for path in studio.parts()))
+def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes_on(make_installation, fal):
+    installation: Installation = make_installation()
+    installation.sidecar()
+    worker = installation.worker()
+    job = installation.ask("A slow way home [sim:media-slow=4]")
+    eventually(lambda: any(path.stat().st_size > 4000 for path in installation.parts()))
     code, took_s = worker.stop()
     assert (code, took_s < LEAVES_S) == (0, True)
-    assert studio.rows("SELECT 1 FROM job WHERE claimed_by IS NOT NULL") == []
-    assert studio.take(job)["state"] == "rendered"
+    assert installation.rows("SELECT 1 FROM job WHERE claimed_by IS NOT NULL") == []
+    assert installation.take(job)["state"] == "rendered"
     hurry(fal, job)
-    second = studio.worker()
+    second = installation.worker()
     eventually(lambda: "worker started" in second.said())
-    studio.until(job, "stored", within_s=LEASE_S)  # nobody waits for a lease that was given back
+    installation.until(job, "stored", within_s=LEASE_S)  # nobody waits for a lease that was given back
     assert ledger_of(fal.url, job)["downloads"][-1]["range"] is not None
-    assert broken_promises(studio) == []
+    assert broken_promises(installation) == []
 
 
-def test_a_worker_told_to_stop_while_it_waits_for_an_answer_leaves_in_time_and_pays_once(make_studio, fal):
-    studio: Studio = make_studio()
-    studio.sidecar()
-    worker = studio.worker()
-    job = studio.ask("No answer [sim:stall=60] [sim:late=7]")
+def test_a_worker_told_to_stop_while_it_waits_for_an_answer_leaves_in_time_and_pays_once(
+    make_installation, fal
+):
+    installation: Installation = make_installation()
+    installation.sidecar()
+    worker = installation.worker()
+    job = installation.ask("No answer [sim:stall=60] [sim:late=7]")
     eventually(lambda: ledger_of(fal.url, job)["accepted"])
     code, took_s = worker.stop()
     assert (code, took_s < LEAVES_S) == (0, True)
-    assert studio.history(job) == ["created", "submitting", "held"]
-    assert studio.take(job)["error"]["charged"] == "maybe"
-    studio.worker()
-    studio.until(job, "stored")
+    assert installation.history(job) == ["created", "submitting", "held"]
+    assert installation.take(job)["error"]["charged"] == "maybe"
+    installation.worker()
+    installation.until(job, "stored")
     assert len(ledger_of(fal.url, job)["posts"]) == 1
-    assert broken_promises(studio) == []
+    assert broken_promises(installation) == []
 
 
-def test_an_idle_worker_and_a_sidecar_with_a_silent_client_leave_at_once(make_studio):
-    studio: Studio = make_studio()
-    sidecar, worker = studio.sidecar(), studio.worker()
+def test_an_idle_worker_and_a_sidecar_with_a_silent_client_leave_at_once(make_installation):
+    installation: Installation = make_installation()
+    sidecar, worker = installation.sidecar(), installation.worker()
     eventually(lambda: "worker started" in worker.said())
-    with socket.create_connection(("127.0.0.1", studio.port)) as silent:
+    with socket.create_connection(("127.0.0.1", installation.port)) as silent:
         silent.sendall(b"POST /api/video/start HTTP/1.1\r\nHost: here\r\nContent-Le")
         code, took_s = sidecar.stop()
     assert (code, took_s < LEAVES_S) == (0, True)
@@ -82,9 +84,9 @@ def test_an_idle_worker_and_a_sidecar_with_a_silent_client_leave_at_once(make_st
     assert "Traceback" not in sidecar.said() + worker.said()
 
 
-def test_a_worker_that_hangs_when_it_should_leave_is_gone_in_time_and_says_what_hung(make_studio):
-    studio: Studio = make_studio()
-    worker = studio.worker(*LAUNCHER, "worker", BROKEN_BUILD="never_ends")
+def test_a_worker_that_hangs_when_it_should_leave_is_gone_in_time_and_says_what_hung(make_installation):
+    installation: Installation = make_installation()
+    worker = installation.worker(*LAUNCHER, "worker", BROKEN_BUILD="never_ends")
     eventually(lambda: "worker started" in worker.said())
 
     code, took_s = worker.stop()
@@ -93,16 +95,16 @@ def test_a_worker_that_hangs_when_it_should_leave_is_gone_in_time_and_says_what_
     assert "in hangs" in worker.said()
 
 
-def test_a_worker_told_while_it_has_the_lock_of_what_stops_it_leaves_as_ever(make_studio):
-    worker = make_studio().worker(*LAUNCHER, "worker", BROKEN_BUILD="told_at_the_worst_moment")
+def test_a_worker_told_while_it_has_the_lock_of_what_stops_it_leaves_as_ever(make_installation):
+    worker = make_installation().worker(*LAUNCHER, "worker", BROKEN_BUILD="told_at_the_worst_moment")
 
     assert worker.wait() == 0
     assert "worker stopped" in worker.said()
     assert "something hangs" not in worker.said()
 
 
-def test_a_build_that_stops_in_the_handler_of_the_signal_is_caught(make_studio):
-    worker = make_studio().worker(*LAUNCHER, "worker", BROKEN_BUILD="stops_in_the_handler")
+def test_a_build_that_stops_in_the_handler_of_the_signal_is_caught(make_installation):
+    worker = make_installation().worker(*LAUNCHER, "worker", BROKEN_BUILD="stops_in_the_handler")
     eventually(lambda: "worker started" in worker.said())
 
     with pytest.raises(subprocess.TimeoutExpired):
@@ -110,51 +112,52 @@ def test_a_build_that_stops_in_the_handler_of_the_signal_is_caught(make_studio):
 
 
 @pytest.mark.parametrize("name", FREEZES)
-def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_thaws(make_studio, fal, name):
-    drill = Drill(make_studio(FIRST_POLL_S=2))
-    studio = drill.studio
-    studio.sign_in()
+def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_thaws(make_installation, fal, name):
+    drill = Drill(make_installation(FIRST_POLL_S=2))
+    installation = drill.installation
+    installation.sign_in()
     drill.ready()
     job = drill.frozen_at(point_called(name))
-    held_by = studio.holder(job)
-    studio.worker()
-    eventually(lambda: studio.holder(job) != held_by)
+    held_by = installation.holder(job)
+    installation.worker()
+    eventually(lambda: installation.holder(job) != held_by)
     frozen = drill.running["worker"]
     frozen.send(signal.SIGCONT)
-    studio.until(job, "stored")
-    later = studio.ask("After the thaw")
-    studio.until(later, "stored")
+    installation.until(job, "stored")
+    later = installation.ask("After the thaw")
+    installation.until(later, "stored")
     assert frozen.stop()[0] == 0
-    assert broken_promises(studio) == []
+    assert broken_promises(installation) == []
     assert len(ledger_of(fal.url, job)["posts"]) == 1
 
 
-def test_the_checker_catches_a_build_that_writes_without_a_fence(make_studio):
-    drill = Drill.of_build(make_studio, "writes_without_a_fence")
-    studio = drill.studio
+def test_the_checker_catches_a_build_that_writes_without_a_fence(make_installation):
+    drill = Drill.of_build(make_installation, "writes_without_a_fence")
+    installation = drill.installation
     job = drill.frozen_at(point_called("place: done, no row"))
-    studio.worker()
-    studio.until(job, "stored")
+    installation.worker()
+    installation.until(job, "stored")
     drill.running["worker"].send(signal.SIGCONT)
-    eventually(lambda: studio.history(job).count("stored") > 1)
-    assert any(sentence.startswith("one effect") for sentence in broken_promises(studio))
+    eventually(lambda: installation.history(job).count("stored") > 1)
+    assert any(sentence.startswith("one effect") for sentence in broken_promises(installation))
 
 
 def test_two_workers_and_two_sidecars_on_one_folder_make_thirty_takes_once_each(
-    make_studio: Callable[..., Studio], fal: Simulator
+    make_installation: Callable[..., Installation], fal: Simulator
 ) -> None:
-    studio = make_studio()
+    installation = make_installation()
     other = free_port()
     elsewhere = {"PORT": other, "PUBLIC_URL": f"http://127.0.0.1:{other}"}
-    sidecars = [studio.sidecar(), studio.sidecar(ROOT / "webhook_server.py", **elsewhere)]
-    workers = [studio.worker(), studio.worker("-m", "backend", "worker", **elsewhere)]
+    sidecars = [installation.sidecar(), installation.sidecar(ROOT / "webhook_server.py", **elsewhere)]
+    workers = [installation.worker(), installation.worker("-m", "backend", "worker", **elsewhere)]
     jobs = [
-        studio.ask(f"Crowd, take {number}", port=(studio.port, other)[number % 2]) for number in range(30)
+        installation.ask(f"Crowd, take {number}", port=(installation.port, other)[number % 2])
+        for number in range(30)
     ]
     for job in jobs:
-        studio.until(job, "stored", within_s=60)
-    files = studio.rows("SELECT count(DISTINCT video_id) AS n FROM job WHERE state = 'stored'")
-    assert files[0]["n"] == len(list((studio.data / "media").glob("*.mp4"))) == 30
-    assert broken_promises(studio) == []
-    assert never_lost(studio) == []
+        installation.until(job, "stored", within_s=60)
+    files = installation.rows("SELECT count(DISTINCT video_id) AS n FROM job WHERE state = 'stored'")
+    assert files[0]["n"] == len(list((installation.data / "media").glob("*.mp4"))) == 30
+    assert broken_promises(installation) == []
+    assert never_lost(installation) == []
     assert [process.stop()[0] for process in workers + sidecars] == [0, 0, 0, 0]

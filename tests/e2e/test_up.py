@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from tests.e2e.studio import PHOTO_MODEL, ROOT, answers, eventually, free_port
+from tests.e2e.installation import PHOTO_MODEL, ROOT, answers, eventually, free_port
 
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 

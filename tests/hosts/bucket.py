@@ -8,15 +8,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.e2e.studio import Process, Studio, answers, eventually
+from tests.e2e.installation import Installation, Process, answers, eventually
 
-NAME, PREFIX, PORT = "takes", "studio", 9000
+NAME, PREFIX, PORT = "takes", "installation", 9000
 KEY, SECRET, REGION = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show", "us-east-1"
 
 
-def start(folder: Path, address: str, before: tuple[str, ...]) -> tuple[Studio, dict[str, Any]]:
+def start(folder: Path, address: str, before: tuple[str, ...]) -> tuple[Installation, dict[str, Any]]:
     """Moto over HTTP at this address, with an empty bucket; its host, and the settings that use it."""
-    host = Studio(folder, "", HOST=address)
+    host = Installation(folder, "", HOST=address)
     host.before = before
     url = f"http://{address}:{PORT}"
     settings = {
@@ -43,7 +43,7 @@ def client(url: str) -> Any:
     )  # fmt: skip
 
 
-class BucketStudio(Studio):
+class BucketInstallation(Installation):
     """An installation whose whole files are objects."""
 
     def file(self, key: str) -> bytes | None:

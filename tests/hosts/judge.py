@@ -5,32 +5,34 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.e2e.checker import broken_promises, ledgers_by_job, never_lost, no_secret_told
+from tests.hosts.cluster import Cluster
 from tests.hosts.load import Asked
-from tests.hosts.town import Town
 
 
-def at_rest(town: Town) -> bool:
+def at_rest(cluster: Cluster) -> bool:
     """Nothing moves: no take wants a look, and no webhook is owed."""
     busy = "SELECT 1 FROM job WHERE due_at IS NOT NULL AND state <> 'held' LIMIT 1"
-    if town.any_host.rows(busy):
+    if cluster.any_host.rows(busy):
         return False
-    ledgers = ledgers_by_job(town.fal_url).values()
+    ledgers = ledgers_by_job(cluster.fal_url).values()
     return all(delivery["done"] for ledger in ledgers for delivery in ledger["deliveries"])
 
 
-def verdict(town: Town, asked: Iterable[Asked]) -> list[str]:
+def verdict(cluster: Cluster, asked: Iterable[Asked]) -> list[str]:
     """Every promise that was broken, as sentences. Asked when all has come to rest."""
-    one, *others = town.hosts.values()
+    one, *others = cluster.hosts.values()
     found = broken_promises(one) + never_lost(one)
     for other in others:
         found += no_secret_told(other)
-    return found + _told_is_kept(town, list(asked)) + _nothing_of_nobody(town)
+    return found + _told_is_kept(cluster, list(asked)) + _nothing_of_nobody(cluster)
 
 
-def _told_is_kept(town: Town, asked: list[Asked]) -> list[str]:
+def _told_is_kept(cluster: Cluster, asked: list[Asked]) -> list[str]:
     """Who was told that a take was saved finds it: his own, and one."""
-    jobs = {row["form_key"]: row for row in town.any_host.rows("SELECT id, form_key, prompt, state FROM job")}
-    ledgers = ledgers_by_job(town.fal_url)
+    jobs = {
+        row["form_key"]: row for row in cluster.any_host.rows("SELECT id, form_key, prompt, state FROM job")
+    }
+    ledgers = ledgers_by_job(cluster.fal_url)
     found = []
     for one in asked:
         found += [f"acknowledged is kept: {one.key} was refused: {words}" for words in one.refusals]
@@ -49,23 +51,23 @@ def _has_an_end(job: Any, ledger: dict[str, Any]) -> list[str]:
     return [f"never lost: {job['id']} ({job['prompt']}) is {job['state']}; accepted {ledger['accepted']}"]
 
 
-def _nothing_of_nobody(town: Town) -> list[str]:
+def _nothing_of_nobody(cluster: Cluster) -> list[str]:
     """Whatever was paid for belongs to a take, and each file to one."""
-    known = {row["id"] for row in town.any_host.rows("SELECT id FROM job")}
+    known = {row["id"] for row in cluster.any_host.rows("SELECT id FROM job")}
     found = [
         f"paid once: {ledger['accepted']} requests were accepted for {job}, which nobody knows"
-        for job, ledger in ledgers_by_job(town.fal_url).items()
+        for job, ledger in ledgers_by_job(cluster.fal_url).items()
         if job not in known and ledger["accepted"]
     ]
-    shared = Counter(row["video_id"] for row in town.any_host.rows("SELECT video_id FROM job")
+    shared = Counter(row["video_id"] for row in cluster.any_host.rows("SELECT video_id FROM job")
                      if row["video_id"])  # fmt: skip
     return found + [f"one file: video {video} is of {n} takes" for video, n in shared.items() if n > 1]
 
 
-def summary(town: Town, asked: list[Asked]) -> str:
+def summary(cluster: Cluster, asked: list[Asked]) -> str:
     """The numbers of a run, in a line."""
-    states = Counter(row["state"] for row in town.any_host.rows("SELECT state FROM job"))
-    ledgers = ledgers_by_job(town.fal_url).values()
+    states = Counter(row["state"] for row in cluster.any_host.rows("SELECT state FROM job"))
+    ledgers = ledgers_by_job(cluster.fal_url).values()
     again = sum(one.tries - 1 for one in asked)
     tries = sum(len(delivery["attempts"]) for ledger in ledgers for delivery in ledger["deliveries"])
     owed = sum(len(ledger["deliveries"]) for ledger in ledgers)

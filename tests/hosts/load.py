@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Answer, Front
-from tests.e2e.studio import MODEL
+from tests.e2e.installation import MODEL
 
 #: How long a client waits for a sign of life, in seconds, before it asks again.
 PATIENCE_S = 4.0
@@ -18,11 +18,11 @@ PATIENCE_S = 4.0
 AGAIN_S = 0.25
 #: How often a client asks how its take is. nginx lets one address ask 20 times a second.
 FOLLOW_EVERY_S = 1.2
-#: After this long a client asks for its next take, whatever became of the last one: shorter than any trouble.
+#: After this long a client asks for its next take, whatever became of the last one: shorter than any fault.
 FOLLOW_S = 3.0
 #: What a client waits for.
 ENDS = {"stored", "held", "failed", "cancelled"}
-#: What is in somebody's hands for a while when trouble comes: files that come slowly, answers that come
+#: What is in somebody's hands for a while when a fault comes: files that come slowly, answers that come
 #: late; and takes whose webhook never comes.
 MARKERS = ("[sim:media-slow=40]", "[sim:stall=1.5]", "[sim:media-slow=30]", "[sim:never]", "")
 

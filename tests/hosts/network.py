@@ -101,7 +101,7 @@ def why_not() -> str | None:
 
 
 def _remove_left_over() -> None:
-    """The names that a test left which was killed; its processes died with it (see `town.DIES_WITH_US`)."""
+    """The names that a killed test left; its processes died with it (see `cluster.DIES_WITH_US`)."""
     for path in NAMES.glob("dailies-*-*"):
         pid = path.name.split("-")[1]
         if not Path("/proc", pid).exists():

@@ -13,18 +13,18 @@ import pytest
 from tests import databases
 from tests.deploy import front
 from tests.e2e import checker
-from tests.e2e.studio import GOES_ON_S, eventually
+from tests.e2e.installation import GOES_ON_S, eventually
 from tests.hosts import network
+from tests.hosts.cluster import HOSTS, Cluster, cluster
+from tests.hosts.faults import Faults, all_of_them
 from tests.hosts.judge import at_rest, summary, verdict
 from tests.hosts.load import Load
-from tests.hosts.town import HOSTS, Town, town
-from tests.hosts.trouble import Troubles, all_of_them
 
 #: Clients at a time. More keep two cores so busy that only the cores are measured.
 CLIENTS = 6
 #: How long the last takes have to come home, in seconds.
 HOME_S = 60.0
-#: So many of the troubles must have met takes in the hands of whom it met, or the drill shows nothing.
+#: So many of the faults must have met takes in the hands of whom they met, or the drill shows nothing.
 MET = 3
 
 pytestmark = [pytest.mark.hosts, pytest.mark.drill, pytest.mark.timeout(400)]
@@ -36,17 +36,17 @@ def possible() -> Iterator[None]:
         pytest.skip("nginx is not installed here: apt-get install nginx-light")
     if reason := network.why_not():
         pytest.skip(reason)
-    with databases.choose("sqlite"):  # the town has a server of its own, in a network of its own
+    with databases.choose("sqlite"):  # the cluster has a server of its own, in a network of its own
         yield
 
 
 @pytest.fixture
-def make_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Town]]:
-    """A function that builds the one town of a test; gone afterwards, whatever happened."""
+def make_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
+    """A function that builds the one cluster of a test; gone afterwards, whatever happened."""
     made = []
 
-    def make(**options: str) -> Town:
-        made.append(town(tmp_path / "town", **options))
+    def make(**options: str) -> Cluster:
+        made.append(cluster(tmp_path / "cluster", **options))
         built = made[-1].__enter__()
         monkeypatch.setitem(checker.FAL_MEDIA, "folder", built.fal_folder / "media")
         return built
@@ -56,41 +56,41 @@ def make_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         one.__exit__(None, None, None)
 
 
-def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(make_town):
-    town = make_town()
-    load = Load(town.front, town.any_host.token(), clients=CLIENTS).start()
-    troubles = Troubles(town, load)
+def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(make_cluster):
+    cluster = make_cluster()
+    load = Load(cluster.front, cluster.any_host.token(), clients=CLIENTS).start()
+    faults = Faults(cluster, load)
 
-    all_of_them(troubles, lambda: town.database.stop(signal.SIGQUIT))
+    all_of_them(faults, lambda: cluster.database.stop(signal.SIGQUIT))
 
     load.stop()
-    troubles.close()
-    eventually(lambda: at_rest(town), within_s=HOME_S, every_s=0.5)
-    print(summary(town, load.asked))
-    assert verdict(town, load.asked) == []
-    late = [one.row() for one in troubles.seen if one.went_on_s is None or one.went_on_s > GOES_ON_S]
+    faults.close()
+    eventually(lambda: at_rest(cluster), within_s=HOME_S, every_s=0.5)
+    print(summary(cluster, load.asked))
+    assert verdict(cluster, load.asked) == []
+    late = [one.row() for one in faults.seen if one.went_on_s is None or one.went_on_s > GOES_ON_S]
     assert not late, "\n".join(late)
-    idle = [one.row() for one in troubles.seen if one.home_s is None or one.home_s > GOES_ON_S]
+    idle = [one.row() for one in faults.seen if one.home_s is None or one.home_s > GOES_ON_S]
     assert not idle, "no video came home in time:\n" + "\n".join(idle)
-    met = [one for one in troubles.seen if one.who in HOSTS and one.taken]
-    assert len(met) >= MET, "hardly anything was in the hands of whom trouble met"
+    met = [one for one in faults.seen if one.who in HOSTS and one.taken]
+    assert len(met) >= MET, "hardly anything was in the hands of whom a fault met"
     assert all(one.acknowledged for one in load.asked)
 
 
-def test_the_checker_catches_hosts_that_write_without_a_fence(make_town):
+def test_the_checker_catches_hosts_that_write_without_a_fence(make_cluster):
     """Under load, frozen, then thawed: whoever doesn't ask whose the take is by now writes over others."""
-    town = make_town(build="writes_without_a_fence")
-    load = Load(town.front, town.any_host.token(), clients=CLIENTS).start()
-    troubles = Troubles(town, load)
+    cluster = make_cluster(build="writes_without_a_fence")
+    load = Load(cluster.front, cluster.any_host.token(), clients=CLIENTS).start()
+    faults = Faults(cluster, load)
     found: set[str] = set()
 
     for host in [*HOSTS, *HOSTS]:
         if not found:
-            troubles.freeze(host)
-            found = {sentence.partition(":")[0] for sentence in checker.broken_promises(town.any_host)}
+            faults.freeze(host)
+            found = {sentence.partition(":")[0] for sentence in checker.broken_promises(cluster.any_host)}
 
     load.stop()
-    troubles.close()
+    faults.close()
     assert found & {"one effect", "paid once"}
 
 

@@ -22,8 +22,8 @@ from backend.domain.errors import (
     ProviderUnsent,
 )
 from backend.providers.base import Errored, Finished, Provider, Receipt, Ref
-from tests.providers.contenders import CONTENDERS, KEY, Contender
 from tests.providers.peer import Behaviour, Flood, Peer, answer, drip, half, hang_up, raw
+from tests.providers.provider_cases import KEY, PROVIDER_CASES, ProviderCase
 
 PAYLOAD = {"prompt": "A red dress"}
 WEBHOOK = "http://127.0.0.1:1/api/video/webhook/job/token-of-a-test"
@@ -35,9 +35,9 @@ PAGE = b"<html><h1>502 Bad Gateway</h1><hr>nginx</html>"
 Listen = Callable[[Behaviour], Peer]
 
 
-@pytest.fixture(params=CONTENDERS, ids=lambda contender: contender.name)
-def contender(request: pytest.FixtureRequest) -> Contender:
-    found: Contender = request.param
+@pytest.fixture(params=PROVIDER_CASES, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> ProviderCase:
+    found: ProviderCase = request.param
     return found
 
 
@@ -55,9 +55,9 @@ def listen() -> Iterator[Listen]:
         peer.close()
 
 
-def submit(contender: Contender, url: str, patience_s: float = 5.0) -> Any:
+def submit(case: ProviderCase, url: str, patience_s: float = 5.0) -> Any:
     """What one submit returned or raised."""
-    provider = contender.build(url, patience_s)
+    provider = case.build(url, patience_s)
     try:
         return provider.submit("a/model", PAYLOAD, webhook_url=WEBHOOK)
     except ProviderError as error:
@@ -67,7 +67,7 @@ def submit(contender: Contender, url: str, patience_s: float = 5.0) -> Any:
 # -- one request, one POST ----------------------------------------------------------------------
 
 #: Answers that leave it open whether the request was accepted.
-OPEN: dict[str, Callable[[Contender], Behaviour]] = {
+OPEN: dict[str, Callable[[ProviderCase], Behaviour]] = {
     "closed without an answer": lambda c: hang_up,
     "half an answer": lambda c: half(c.accepts),
     "no HTTP at all": lambda c: raw(b"\x16\x03\x01 hello?\r\n\r\n"),
@@ -84,22 +84,22 @@ OPEN: dict[str, Callable[[Contender], Behaviour]] = {
 
 
 @pytest.mark.parametrize("what", OPEN)
-def test_an_answer_that_leaves_it_open_is_unanswered_after_one_post(contender, listen, what):
-    peer = listen(OPEN[what](contender))
-    got = submit(contender, peer.url)
+def test_an_answer_that_leaves_it_open_is_unanswered_after_one_post(case, listen, what):
+    peer = listen(OPEN[what](case))
+    got = submit(case, peer.url)
     assert isinstance(got, ProviderUnanswered), got
     assert len(peer.seen) == 1
     kept(got)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 413, 418, 422, 425, 429, 451])
-def test_a_definite_no_is_told_with_its_reason_and_nothing_else_counts_as_one(contender, listen, status):
-    peer = listen(answer(status, contender.error(status, "Not like this, please.")))
-    got = submit(contender, peer.url)
-    if status in contender.refusals:
+def test_a_definite_no_is_told_with_its_reason_and_nothing_else_counts_as_one(case, listen, status):
+    peer = listen(answer(status, case.error(status, "Not like this, please.")))
+    got = submit(case, peer.url)
+    if status in case.refusals:
         assert type(got) is ProviderRefused
         assert "Not like this, please." in str(got)
-    elif status in contender.later:
+    elif status in case.later:
         assert type(got) is ProviderUnsent
     else:
         assert type(got) is ProviderUnanswered
@@ -108,44 +108,44 @@ def test_a_definite_no_is_told_with_its_reason_and_nothing_else_counts_as_one(co
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_breakdown_is_never_taken_for_a_refusal(contender, listen, status):
-    peer = listen(answer(status, contender.error(status, "Something broke.")))
-    got = submit(contender, peer.url)
-    assert type(got) is (ProviderUnsent if contender.own_5xx_is_unsent else ProviderUnanswered)
+def test_a_breakdown_is_never_taken_for_a_refusal(case, listen, status):
+    peer = listen(answer(status, case.error(status, "Something broke.")))
+    got = submit(case, peer.url)
+    assert type(got) is (ProviderUnsent if case.own_5xx_is_unsent else ProviderUnanswered)
     assert len(peer.seen) == 1
 
 
-def test_an_accepted_request_is_one_post_with_a_receipt_or_with_its_end(contender, listen):
-    peer = listen(answer(200, contender.accepts))
-    got = submit(contender, peer.url)
-    assert isinstance(got, Finished if contender.build(peer.url, 1).blocking else Receipt)
+def test_an_accepted_request_is_one_post_with_a_receipt_or_with_its_end(case, listen):
+    peer = listen(answer(200, case.accepts))
+    got = submit(case, peer.url)
+    assert isinstance(got, Finished if case.build(peer.url, 1).blocking else Receipt)
     assert len(peer.seen) == 1
     assert b"A red dress" in peer.posts[0].body
 
 
-def test_a_server_that_is_not_there_got_nothing(contender):
-    got = submit(contender, "http://127.0.0.1:1")
+def test_a_server_that_is_not_there_got_nothing(case):
+    got = submit(case, "http://127.0.0.1:1")
     assert type(got) is ProviderUnsent
     kept(got)
 
 
-def test_a_name_that_does_not_resolve_got_nothing(contender):
-    got = submit(contender, "http://nobody.invalid")
+def test_a_name_that_does_not_resolve_got_nothing(case):
+    got = submit(case, "http://nobody.invalid")
     assert type(got) is ProviderUnsent
     told = "".join(traceback.format_exception(got))  # as a log would show it
     assert "invalid" not in told, "the words of the library hold the URL, and so the webhook's token"
 
 
-def test_a_server_that_does_not_speak_tls_got_nothing(contender, listen):
-    peer = listen(answer(200, contender.accepts))
-    got = submit(contender, peer.url.replace("http://", "https://"))
+def test_a_server_that_does_not_speak_tls_got_nothing(case, listen):
+    peer = listen(answer(200, case.accepts))
+    got = submit(case, peer.url.replace("http://", "https://"))
     assert type(got) is ProviderUnsent
     assert peer.posts == []
 
 
-def test_many_requests_at_once_are_one_post_each(contender, listen):
-    peer = listen(answer(200, contender.accepts))
-    provider = contender.build(peer.url, 5)
+def test_many_requests_at_once_are_one_post_each(case, listen):
+    peer = listen(answer(200, case.accepts))
+    provider = case.build(peer.url, 5)
     threads = [
         threading.Thread(target=provider.submit, args=("a/model", PAYLOAD), kwargs={"webhook_url": None})
         for _ in range(8)
@@ -161,7 +161,7 @@ def test_many_requests_at_once_are_one_post_each(contender, listen):
 
 
 @pytest.mark.parametrize("what", ["drips", "is silent", "drips its headers"])
-def test_a_submit_ends_in_time_whatever_the_server_is_at(contender, listen, what):
+def test_a_submit_ends_in_time_whatever_the_server_is_at(case, listen, what):
     gone = threading.Event()
 
     def head_drips(connection: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_submit_ends_in_time_whatever_the_server_is_at(contender, listen, what
     does = {"drips": drip(), "is silent": lambda _: gone.wait(20) and None, "drips its headers": head_drips}
     peer = listen(does[what])
     begun = time.monotonic()
-    got = submit(contender, peer.url, PATIENCE_S)
+    got = submit(case, peer.url, PATIENCE_S)
     took_s = time.monotonic() - begun
     gone.set()
     assert type(got) is ProviderUnanswered
@@ -180,52 +180,52 @@ def test_a_submit_ends_in_time_whatever_the_server_is_at(contender, listen, what
     assert len(peer.seen) == 1
 
 
-def test_a_question_ends_too(contender, listen):
+def test_a_question_ends_too(case, listen):
     peer = listen(drip())
     begun = time.monotonic()
-    assert questions(contender.build(peer.url, PATIENCE_S))
+    assert questions(case.build(peer.url, PATIENCE_S))
     assert time.monotonic() - begun < 5 * (PATIENCE_S + SLACK_S)
 
 
-def test_no_answer_is_read_without_a_bound(contender, listen):
+def test_no_answer_is_read_without_a_bound(case, listen):
     flood = Flood(64)
     peer = listen(flood)
-    assert type(submit(contender, peer.url)) is ProviderUnanswered
+    assert type(submit(case, peer.url)) is ProviderUnanswered
     assert flood.most < 4 + 12  # megabytes; some more fit into the buffers in between
-    assert questions(contender.build(peer.url, 10))
+    assert questions(case.build(peer.url, 10))
     assert flood.most < 32 + 12
 
 
 # -- the key ------------------------------------------------------------------------------------
 
 
-def test_the_key_stands_in_the_authorization_header_and_nowhere_else(contender, listen):
-    peer = listen(answer(200, contender.accepts))
-    submit(contender, peer.url)
-    questions(contender.build(peer.url, PATIENCE_S))
+def test_the_key_stands_in_the_authorization_header_and_nowhere_else(case, listen):
+    peer = listen(answer(200, case.accepts))
+    submit(case, peer.url)
+    questions(case.build(peer.url, PATIENCE_S))
     for seen in peer.seen:
         assert SECRET in seen.headers.pop("authorization", SECRET)
         assert SECRET not in repr(seen)
-    assert SECRET not in repr(contender.build(peer.url, 1))
+    assert SECRET not in repr(case.build(peer.url, 1))
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 422, 500, 502])
-def test_an_answer_that_repeats_the_key_does_not_spread_it(contender, listen, status, caplog):
+def test_an_answer_that_repeats_the_key_does_not_spread_it(case, listen, status, caplog):
     caplog.set_level(logging.DEBUG)
     words = f"Your key {KEY} ({SECRET}) is not good."
-    peer = listen(answer(status, contender.error(status, words)))
-    got = submit(contender, peer.url)
+    peer = listen(answer(status, case.error(status, words)))
+    got = submit(case, peer.url)
     told = "".join(traceback.format_exception(got)) if isinstance(got, Exception) else ""
-    provider = contender.build(peer.url, PATIENCE_S)
+    provider = case.build(peer.url, PATIENCE_S)
     asked = [repr(one) + repr(vars(one) if hasattr(one, "__dict__") else "") for one in questions(provider)]
     for text in (told, repr(got), repr(getattr(got, "detail", "")), caplog.text, *asked):
         assert SECRET not in text
 
 
 @pytest.mark.parametrize("fault", [hang_up, raw(b"?"), None], ids=["hang up", "nonsense", "nobody there"])
-def test_a_lost_call_does_not_spread_the_key_or_the_webhooks_token(contender, listen, fault, caplog):
+def test_a_lost_call_does_not_spread_the_key_or_the_webhooks_token(case, listen, fault, caplog):
     caplog.set_level(logging.INFO)
-    got = submit(contender, listen(fault).url if fault else "http://127.0.0.1:1")
+    got = submit(case, listen(fault).url if fault else "http://127.0.0.1:1")
     assert SECRET not in "".join(traceback.format_exception(got)) + caplog.text
     assert "token-of-a-test" not in f"{got} {got.detail} {caplog.text}"
 
@@ -234,31 +234,31 @@ def test_a_lost_call_does_not_spread_the_key_or_the_webhooks_token(contender, li
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(contender, listen, status):
-    other = listen(answer(200, contender.accepts))
+def test_no_redirect_is_followed(case, listen, status):
+    other = listen(answer(200, case.accepts))
     peer = listen(answer(status, b"", Location=f"{other.url}/caught"))
-    assert type(submit(contender, peer.url)) is ProviderUnanswered
-    questions(contender.build(peer.url, PATIENCE_S))
+    assert type(submit(case, peer.url)) is ProviderUnanswered
+    questions(case.build(peer.url, PATIENCE_S))
     assert other.seen == []
 
 
-def test_proxies_of_the_environment_are_not_asked(contender, listen, monkeypatch):
-    trap = listen(answer(200, contender.accepts))
+def test_proxies_of_the_environment_are_not_asked(case, listen, monkeypatch):
+    trap = listen(answer(200, case.accepts))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setitem(os.environ, name, trap.url)
         monkeypatch.setitem(os.environ, name.lower(), trap.url)
-    peer = listen(answer(200, contender.accepts))
-    submit(contender, peer.url)
-    questions(contender.build(peer.url, PATIENCE_S))
+    peer = listen(answer(200, case.accepts))
+    submit(case, peer.url)
+    questions(case.build(peer.url, PATIENCE_S))
     assert trap.seen == []
     assert len(peer.posts) == 1
 
 
-def test_a_netrc_file_does_not_replace_the_key(contender, listen, monkeypatch, tmp_path):
+def test_a_netrc_file_does_not_replace_the_key(case, listen, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login nobody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    peer = listen(answer(200, contender.accepts))
-    submit(contender, peer.url)
+    peer = listen(answer(200, case.accepts))
+    submit(case, peer.url)
     assert SECRET in peer.posts[0].headers["authorization"]
 
 
@@ -296,21 +296,21 @@ def questions(provider: Provider) -> list[Any]:
 
 
 @pytest.mark.parametrize("what", NOTHING)
-def test_a_question_without_a_usable_answer_is_asked_again_later_and_proves_nothing(contender, listen, what):
-    for got in questions(contender.build(listen(NOTHING[what]).url, PATIENCE_S)):
+def test_a_question_without_a_usable_answer_is_asked_again_later_and_proves_nothing(case, listen, what):
+    for got in questions(case.build(listen(NOTHING[what]).url, PATIENCE_S)):
         if isinstance(got, ProviderError):
             kept(got)
         assert not isinstance(got, Finished)
 
 
-def test_a_question_to_a_server_that_is_not_there_is_no_verdict(contender):
-    for got in questions(contender.build("http://127.0.0.1:1", PATIENCE_S)):
+def test_a_question_to_a_server_that_is_not_there_is_no_verdict(case):
+    for got in questions(case.build("http://127.0.0.1:1", PATIENCE_S)):
         assert not isinstance(got, (Finished, Errored))
 
 
 @pytest.mark.parametrize("what", NOTHING)
-def test_a_catalogue_is_read_whole_or_not_at_all(contender, listen, what):
-    provider = contender.build(listen(NOTHING[what]).url, PATIENCE_S)
+def test_a_catalogue_is_read_whole_or_not_at_all(case, listen, what):
+    provider = case.build(listen(NOTHING[what]).url, PATIENCE_S)
     try:
         found = provider.catalogue(told=lambda line: None)
     except CatalogUnread:
@@ -319,8 +319,8 @@ def test_a_catalogue_is_read_whole_or_not_at_all(contender, listen, what):
 
 
 @pytest.mark.parametrize("what", NOTHING)
-def test_a_photo_that_can_not_be_handed_over_is_tried_later_or_sent_otherwise(contender, listen, what):
-    provider = contender.build(listen(NOTHING[what]).url, PATIENCE_S)
+def test_a_photo_that_can_not_be_handed_over_is_tried_later_or_sent_otherwise(case, listen, what):
+    provider = case.build(listen(NOTHING[what]).url, PATIENCE_S)
     with pytest.raises((ProviderUnsent, ProviderRefused)) as error:
         provider.upload(b"\xff\xd8\xff", "image/jpeg", "x.jpg")
     kept(error.value)
@@ -329,15 +329,15 @@ def test_a_photo_that_can_not_be_handed_over_is_tried_later_or_sent_otherwise(co
 # -- itself -------------------------------------------------------------------------------------
 
 
-def test_making_one_opens_nothing(contender, listen):
+def test_making_one_opens_nothing(case, listen):
     peer = listen(hang_up)
-    contender.build(peer.url, 1)
+    case.build(peer.url, 1)
     assert peer.seen == []
 
 
-def test_it_says_who_it_is_and_how_many_calls_it_holds_open(contender):
-    provider = contender.build("http://127.0.0.1:1", 1)
-    assert provider.name == contender.name
+def test_it_says_who_it_is_and_how_many_calls_it_holds_open(case):
+    provider = case.build("http://127.0.0.1:1", 1)
+    assert provider.name == case.name
     assert (provider.calls_at_once is not None) == provider.blocking
     assert all(model.provider == provider.name for model in provider.models())
 
@@ -346,7 +346,7 @@ def test_every_provider_that_is_registered_stands_here():
     from backend.bootstrap import PROVIDERS
     from backend.settings import Settings
 
-    assert {make(Settings()).name for make in PROVIDERS} == {one.name for one in CONTENDERS}
+    assert {make(Settings()).name for make in PROVIDERS} == {one.name for one in PROVIDER_CASES}
 
 
 def kept(error: ProviderError) -> None:

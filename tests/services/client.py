@@ -20,7 +20,7 @@ from backend.services.deps import Deps
 from backend.store.jobs import jobs
 from backend.store.records import videos
 from backend.web.app import create_app
-from tests.signing import Hands
+from tests.signing import FakeClock
 from tests.world import MODEL
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
@@ -30,10 +30,10 @@ WISH = {"model": MODEL, "prompt": "A red dress in the wind"}
 OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
 
 
-class Studio:
+class SidecarClient:
     """The sidecar, and a client for each role."""
 
-    def __init__(self, deps: Deps, clock: Hands) -> None:
+    def __init__(self, deps: Deps, clock: FakeClock) -> None:
         self.deps, self.clock = deps, clock
         self.app: Flask = create_app(deps)
         self.tokens = {
@@ -137,8 +137,8 @@ CONTRACT = {
 }  # fmt: skip
 
 
-def status(studio: Studio, job_id: str) -> dict[str, Any]:
-    answer = studio.get(f"/api/video/status/{job_id}")
+def status(sidecar: SidecarClient, job_id: str) -> dict[str, Any]:
+    answer = sidecar.get(f"/api/video/status/{job_id}")
     assert answer.status_code == 200
     told: dict[str, Any] = answer.get_json()
     assert set(told) >= CONTRACT

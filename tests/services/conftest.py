@@ -12,9 +12,9 @@ from backend.services.deps import Deps
 from backend.settings import load
 from backend.store.database.schema.migrate import migrate
 from tests import databases
-from tests.services.client import Studio, status
+from tests.services.client import SidecarClient, status
 from tests.services.receiving import FAL_KEY, SECRET, Post
-from tests.signing import Hands, Publisher
+from tests.signing import FakeClock, Publisher
 
 
 @pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
@@ -34,7 +34,7 @@ def database(kind: str, no_environment: None, monkeypatch: pytest.MonkeyPatch) -
 
 
 @contextmanager
-def installed(folder: Path, clock: Hands, **given: Any) -> Iterator[Deps]:
+def installed(folder: Path, clock: FakeClock, **given: Any) -> Iterator[Deps]:
     made = build_deps(load(data_dir=folder / "data", fal_key=FAL_KEY, **given), clock=clock)
     migrate(made.store)
     yield made
@@ -42,8 +42,8 @@ def installed(folder: Path, clock: Hands, **given: Any) -> Iterator[Deps]:
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def fal() -> Iterator[Publisher]:
 
 
 @pytest.fixture
-def post(fal: Publisher, clock: Hands, tmp_path: Path) -> Iterator[Post]:
+def post(fal: Publisher, clock: FakeClock, tmp_path: Path) -> Iterator[Post]:
     """The receiving side of an installation whose fal only publishes keys."""
     queue = "http://127.0.0.1:1"
     with installed(tmp_path, clock, secret_key=SECRET, fal_queue_url=queue, fal_rest_url=fal.base) as deps:
@@ -63,16 +63,16 @@ def post(fal: Publisher, clock: Hands, tmp_path: Path) -> Iterator[Post]:
 
 
 @pytest.fixture
-def studio(clock: Hands, tmp_path: Path) -> Iterator[Studio]:
+def sidecar(clock: FakeClock, tmp_path: Path) -> Iterator[SidecarClient]:
     """The sidecar of an installation without a worker."""
     with installed(tmp_path, clock, public_url="https://studio.example") as deps:
-        yield Studio(deps, clock)
+        yield SidecarClient(deps, clock)
 
 
 @pytest.fixture
-def link(studio: Studio) -> str:
+def link(sidecar: SidecarClient) -> str:
     """The path and query of a stored take's video."""
-    job_id = studio.started()
-    studio.stored(job_id)
-    whole: str = status(studio, job_id)["video"]["url"]
+    job_id = sidecar.started()
+    sidecar.stored(job_id)
+    whole: str = status(sidecar, job_id)["video"]["url"]
     return whole.removeprefix("https://studio.example")

@@ -17,7 +17,7 @@ from backend.services.takes import create
 from backend.store.jobs import deliveries, jobs
 from backend.store.records import key_values
 from backend.web.app import create_app
-from tests.signing import Hands, signed
+from tests.signing import FakeClock, signed
 from tests.world import ANA, MODEL
 
 SECRET = "a-secret-of-this-test-alone"
@@ -42,7 +42,7 @@ WAY = {
 class Post:
     """The receiving side and its fal: jobs in any state, and deliveries for them."""
 
-    def __init__(self, deps: Deps, clock: Hands) -> None:
+    def __init__(self, deps: Deps, clock: FakeClock) -> None:
         self.deps, self.clock = deps, clock
         self.client: FlaskClient = create_app(deps).test_client()
         self._numbers = itertools.count(1)

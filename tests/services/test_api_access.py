@@ -29,12 +29,12 @@ from tests.services.client import (
         "Bearer ünïcode", "Bearer dailies_" + "x" * 9000, "dailies_x_y", "Bearer null",
     ],
 )  # fmt: skip
-def test_no_route_but_webhooks_media_and_health_answers_without_a_token(studio, authorization):
-    guarded = [(method, path) for method, rule, path in every_route(studio.app) if rule not in OPEN]
+def test_no_route_but_webhooks_media_and_health_answers_without_a_token(sidecar, authorization):
+    guarded = [(method, path) for method, rule, path in every_route(sidecar.app) if rule not in OPEN]
     headers = {} if authorization is None else {"Authorization": authorization.encode().decode("latin-1")}
 
     answers = {
-        f"{method} {path}": studio.call(None, method, path, headers=headers) for method, path in guarded
+        f"{method} {path}": sidecar.call(None, method, path, headers=headers) for method, path in guarded
     }
 
     assert len(answers) >= 6
@@ -42,73 +42,73 @@ def test_no_route_but_webhooks_media_and_health_answers_without_a_token(studio, 
     assert {answer.headers["WWW-Authenticate"] for answer in answers.values()} == {"Bearer"}
 
 
-def test_a_token_with_one_altered_character_or_revoked_opens_nothing(studio):
-    token = studio.tokens["ana"]
+def test_a_token_with_one_altered_character_or_revoked_opens_nothing(sidecar):
+    token = sidecar.tokens["ana"]
     for place in (8, 15, len(token) // 2, len(token) - 2):
         other = "A" if token[place] != "A" else "B"
-        said(studio.get("/api/models", who=token[:place] + other + token[place + 1 :]), 401)
-    assert studio.get("/api/models").status_code == 200
+        said(sidecar.get("/api/models", who=token[:place] + other + token[place + 1 :]), 401)
+    assert sidecar.get("/api/models").status_code == 200
 
-    access.revoke_token(studio.deps, "ana")
+    access.revoke_token(sidecar.deps, "ana")
 
-    said(studio.get("/api/models"), 401)
+    said(sidecar.get("/api/models"), 401)
 
 
-def test_tokens_are_kept_as_hashes_alone(studio, tmp_path):
+def test_tokens_are_kept_as_hashes_alone(sidecar, tmp_path):
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("dailies.db*"))
 
-    for token in studio.tokens.values():
+    for token in sidecar.tokens.values():
         assert token.split("_", 2)[2].encode() not in kept
 
 
 @pytest.mark.parametrize("path", ["/api/video/start", "/api/video/cancel/x", "/api/video/upload"])
-def test_a_viewer_changes_nothing(studio, path):
-    error = said(studio.call("eve", "POST", path, data=json.dumps(WISH)), 403)
+def test_a_viewer_changes_nothing(sidecar, path):
+    error = said(sidecar.call("eve", "POST", path, data=json.dumps(WISH)), 403)
 
     assert "creator" in error["message"]
 
 
-def test_a_viewer_reads_everybodys_takes_and_an_admin_does_everything(studio):
-    job_id = studio.started(who="ana")
+def test_a_viewer_reads_everybodys_takes_and_an_admin_does_everything(sidecar):
+    job_id = sidecar.started(who="ana")
 
     for who in ("eve", "root"):
-        assert studio.get(f"/api/video/status/{job_id}", who=who).get_json()["owner"] == "ana"
-        assert [item["id"] for item in studio.get("/api/video/history", who=who).get_json()["items"]] == [
+        assert sidecar.get(f"/api/video/status/{job_id}", who=who).get_json()["owner"] == "ana"
+        assert [item["id"] for item in sidecar.get("/api/video/history", who=who).get_json()["items"]] == [
             job_id
         ]
-        assert studio.get("/api/models", who=who).status_code == 200
-    assert studio.call("root", "POST", f"/api/video/cancel/{job_id}").get_json()["status"] == "cancelled"
+        assert sidecar.get("/api/models", who=who).status_code == 200
+    assert sidecar.call("root", "POST", f"/api/video/cancel/{job_id}").get_json()["status"] == "cancelled"
 
 
-def test_to_a_creator_somebody_elses_take_is_not_there_on_any_route(studio):
-    job_id = studio.started(who="ana")
-    routes = [(m, r) for m, r, _ in every_route(studio.app) if "<job_id>" in r and r not in OPEN]
+def test_to_a_creator_somebody_elses_take_is_not_there_on_any_route(sidecar):
+    job_id = sidecar.started(who="ana")
+    routes = [(m, r) for m, r, _ in every_route(sidecar.app) if "<job_id>" in r and r not in OPEN]
     assert len(routes) >= 3
 
     for method, rule in routes:
-        answer = studio.call("ben", method, rule.replace("<job_id>", job_id))
-        nowhere = studio.call("ben", method, rule.replace("<job_id>", "no-such-take"))
+        answer = sidecar.call("ben", method, rule.replace("<job_id>", job_id))
+        nowhere = sidecar.call("ben", method, rule.replace("<job_id>", "no-such-take"))
         assert answer.status_code == 404
         assert answer.get_data() == nowhere.get_data(), "not even its existence is told"
 
-    assert studio.get("/api/video/history", who="ben").get_json() == {"items": [], "next_cursor": None}
-    assert studio.get(f"/api/video/status/{job_id}").get_json()["state"] == "created"
+    assert sidecar.get("/api/video/history", who="ben").get_json() == {"items": [], "next_cursor": None}
+    assert sidecar.get(f"/api/video/status/{job_id}").get_json()["state"] == "created"
 
 
-def test_somebody_elses_photo_is_no_photo(studio):
-    upload_id = studio.upload(picture()).get_json()["id"]
+def test_somebody_elses_photo_is_no_photo(sidecar):
+    upload_id = sidecar.upload(picture()).get_json()["id"]
     wish = {"model": PHOTO_MODEL, "prompt": "x", "image": upload_id}
 
-    assert "no upload" in at_fault(studio.start(wish, who="ben"))["image"]
-    assert studio.start(wish, who="ana").status_code == 202
+    assert "no upload" in at_fault(sidecar.start(wish, who="ben"))["image"]
+    assert sidecar.start(wish, who="ana").status_code == 202
 
 
 # -- every answer -----------------------------------------------------------------------------
 
 
-def test_every_answer_of_every_route_carries_the_headers_that_guard_it(studio, link):
-    calls = [(None, method, path) for method, _, path in every_route(studio.app)]
-    calls += [("ana", method, path) for method, _, path in every_route(studio.app)]
+def test_every_answer_of_every_route_carries_the_headers_that_guard_it(sidecar, link):
+    calls = [(None, method, path) for method, _, path in every_route(sidecar.app)]
+    calls += [("ana", method, path) for method, _, path in every_route(sidecar.app)]
     calls += [
         (None, "GET", link),
         (None, "GET", "/no/such"),
@@ -117,7 +117,7 @@ def test_every_answer_of_every_route_carries_the_headers_that_guard_it(studio, l
     ]
 
     for who, method, path in calls:
-        answer = studio.call(who, method, path, headers={"Origin": "https://evil.example"})
+        answer = sidecar.call(who, method, path, headers={"Origin": "https://evil.example"})
         assert answer.headers["X-Content-Type-Options"] == "nosniff", (method, path)
         assert answer.headers["Referrer-Policy"] == "no-referrer", (method, path)
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], (method, path)
@@ -128,12 +128,12 @@ def test_every_answer_of_every_route_carries_the_headers_that_guard_it(studio, l
 @pytest.mark.parametrize(
     "path", ["/", "/no/such", "/api", "/api/video", "/api/video/status", "/media/", "/robots.txt"]
 )
-def test_what_is_not_there_is_told_in_json(studio, path):
-    said(studio.get(path), 404)
+def test_what_is_not_there_is_told_in_json(sidecar, path):
+    said(sidecar.get(path), 404)
 
 
-def test_a_method_that_a_route_does_not_have_is_told_in_json_with_those_that_it_has(studio):
-    answer = studio.call("ana", "DELETE", "/api/video/history")
+def test_a_method_that_a_route_does_not_have_is_told_in_json_with_those_that_it_has(sidecar):
+    answer = sidecar.call("ana", "DELETE", "/api/video/history")
 
     said(answer, 405)
     assert "GET" in answer.headers["Allow"]
@@ -142,10 +142,10 @@ def test_a_method_that_a_route_does_not_have_is_told_in_json_with_those_that_it_
 # -- health -----------------------------------------------------------------------------------
 
 
-def test_alive_needs_nothing_and_ready_needs_a_worker(studio):
-    assert studio.get("/healthz", who=None).get_json() == {"status": "ok"}
+def test_alive_needs_nothing_and_ready_needs_a_worker(sidecar):
+    assert sidecar.get("/healthz", who=None).get_json() == {"status": "ok"}
 
-    answer = studio.get("/readyz", who=None)
+    answer = sidecar.get("/readyz", who=None)
     assert answer.status_code == 503
     checks = answer.get_json()["checks"]
     assert {name: check["good"] for name, check in checks.items()} == {
@@ -153,15 +153,15 @@ def test_alive_needs_nothing_and_ready_needs_a_worker(studio):
     }  # fmt: skip
     assert "python -m backend worker" in checks["worker"]["says"]
 
-    heartbeat.beat(studio.deps, "host:1", in_hand=0)
-    assert studio.get("/readyz", who=None).status_code == 200
-    studio.clock.pass_s(60)
-    assert studio.get("/readyz", who=None).status_code == 503
+    heartbeat.beat(sidecar.deps, "host:1", in_hand=0)
+    assert sidecar.get("/readyz", who=None).status_code == 200
+    sidecar.clock.pass_s(60)
+    assert sidecar.get("/readyz", who=None).status_code == 503
 
 
-def test_metrics_are_text_for_prometheus_and_hold_no_name(studio):
-    studio.started()
-    answer = studio.get("/metrics", who=None)
+def test_metrics_are_text_for_prometheus_and_hold_no_name(sidecar):
+    sidecar.started()
+    answer = sidecar.get("/metrics", who=None)
 
     assert answer.content_type.startswith("text/plain")
     assert 'dailies_jobs{state="created"} 1.0' in answer.get_data(as_text=True)
@@ -174,40 +174,40 @@ def break_database(deps: Deps) -> None:
             session.execute(text(f"ALTER TABLE {table} RENAME TO {table}_gone"))
 
 
-def test_without_its_database_the_api_says_that_it_can_not_now_and_is_alive(studio, link):
-    break_database(studio.deps)
+def test_without_its_database_the_api_says_that_it_can_not_now_and_is_alive(sidecar, link):
+    break_database(sidecar.deps)
 
     for method, path in (
         ("POST", "/api/video/start"), ("GET", "/api/video/history"), ("GET", "/api/models"),
         ("GET", "/api/video/status/x"), ("POST", "/api/video/cancel/x"), ("GET", "/metrics"),
     ):  # fmt: skip
-        answer = studio.call("ana", method, path, data=json.dumps(WISH) if method == "POST" else None)
+        answer = sidecar.call("ana", method, path, data=json.dumps(WISH) if method == "POST" else None)
         assert said(answer, 503)["code"] == "unavailable"
         assert answer.headers["Retry-After"].isdigit()
         assert "gone" not in answer.get_data(as_text=True), "nothing of the inside is told"
-    assert studio.get("/healthz", who=None).status_code == 200
-    answer = studio.get("/readyz", who=None)
+    assert sidecar.get("/healthz", who=None).status_code == 200
+    answer = sidecar.get("/readyz", who=None)
     assert (answer.status_code, answer.get_json()["checks"]["database"]["good"]) == (503, False)
-    assert studio.get(link, who=None).status_code == 200, "a signed link needs no database"
+    assert sidecar.get(link, who=None).status_code == 200, "a signed link needs no database"
 
 
-def test_on_a_full_storage_an_upload_is_put_off_and_nothing_is_charged(studio, monkeypatch):
-    media = studio.deps.settings.data_dir / "media"
+def test_on_a_full_storage_an_upload_is_put_off_and_nothing_is_charged(sidecar, monkeypatch):
+    media = sidecar.deps.settings.data_dir / "media"
     media.parent.mkdir(exist_ok=True)
     media.write_text("a file where the folder should be")
 
-    error = said(studio.upload(picture()), 507)
+    error = said(sidecar.upload(picture()), 507)
 
     assert "try again" in error["message"]
 
 
-def test_a_bug_is_told_without_its_inside(studio, monkeypatch, caplog):
+def test_a_bug_is_told_without_its_inside(sidecar, monkeypatch, caplog):
     def broken(*_: Any) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(studio.deps.catalog.__class__, "search", broken)
+    monkeypatch.setattr(sidecar.deps.catalog.__class__, "search", broken)
 
-    answer = studio.get("/api/models")
+    answer = sidecar.get("/api/models")
 
     assert said(answer, 500)["code"] == "internal"
     assert "canary" not in answer.get_data(as_text=True)

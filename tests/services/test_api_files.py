@@ -19,20 +19,20 @@ from tests.services.client import (
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_photo_is_kept_and_can_be_looked_at(studio, kind):
-    answer = studio.upload(picture(kind))
+def test_a_photo_is_kept_and_can_be_looked_at(sidecar, kind):
+    answer = sidecar.upload(picture(kind))
 
     assert answer.status_code == 201
     told = answer.get_json()
     assert set(told) >= {"id", "sha256", "width", "height"}
     assert (told["width"], told["height"]) == (640, 480)
-    seen = studio.get(told["url"].removeprefix("https://studio.example"), who=None)
+    seen = sidecar.get(told["url"].removeprefix("https://studio.example"), who=None)
     assert seen.content_type == told["content_type"]
     assert hashlib.sha256(seen.get_data()).hexdigest() == told["sha256"]
 
 
-def test_the_same_photo_again_is_the_same_upload(studio):
-    assert studio.upload(picture()).get_json()["id"] == studio.upload(picture()).get_json()["id"]
+def test_the_same_photo_again_is_the_same_upload(sidecar):
+    assert sidecar.upload(picture()).get_json()["id"] == sidecar.upload(picture()).get_json()["id"]
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_the_same_photo_again_is_the_same_upload(studio):
     ],
     ids="empty text svg html gif bmp tiff pdf cut-jpeg cut-png 50k 64M zeros".split(),  # noqa: SIM905
 )  # fmt: skip
-def test_a_file_that_is_no_photo_is_refused_and_leaves_nothing(studio, content):
-    assert list(at_fault(studio.upload(content))) == ["file"]
+def test_a_file_that_is_no_photo_is_refused_and_leaves_nothing(sidecar, content):
+    assert list(at_fault(sidecar.upload(content))) == ["file"]
 
-    assert list(studio.deps.storage.keys()) == []
-    parts = studio.deps.settings.parts_dir
+    assert list(sidecar.deps.storage.keys()) == []
+    parts = sidecar.deps.settings.parts_dir
     assert not parts.exists() or list(parts.iterdir()) == []
 
 
 @pytest.mark.parametrize("extra", [1, 2 * MIB])
-def test_a_photo_over_32_mebibytes_is_too_large(studio, extra):
+def test_a_photo_over_32_mebibytes_is_too_large(sidecar, extra):
     content = picture() + b"\0" * (32 * MIB + extra)
 
-    assert said(studio.upload(content), 413)["code"] == "too_large"
+    assert said(sidecar.upload(content), 413)["code"] == "too_large"
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_photo_over_32_mebibytes_is_too_large(studio, extra):
     ],
     ids=["nothing", "another field", "no file", "raw"],
 )
-def test_an_upload_without_its_file_names_the_field(studio, data):
-    answer = studio.call("ana", "POST", "/api/video/upload", data=data())
+def test_an_upload_without_its_file_names_the_field(sidecar, data):
+    answer = sidecar.call("ana", "POST", "/api/video/upload", data=data())
 
     assert list(at_fault(answer)) == ["file"]
 
@@ -79,56 +79,56 @@ def test_an_upload_without_its_file_names_the_field(studio, data):
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "C:\\evil\\x.jpg", "a\u202egpj.exe", "<b>.jpg", "x" * 999]
 )
-def test_the_name_of_a_file_is_only_text_to_show(studio, name, tmp_path):
-    told = studio.upload(picture(), name).get_json()
+def test_the_name_of_a_file_is_only_text_to_show(sidecar, name, tmp_path):
+    told = sidecar.upload(picture(), name).get_json()
 
     assert "/" not in told["file_name"]
     assert "\\" not in told["file_name"]
     assert "\u202e" not in told["file_name"]
     assert len(told["file_name"]) <= 120
-    assert list(studio.deps.storage.keys()) == [f"uploads/{told['sha256']}.jpg"]
+    assert list(sidecar.deps.storage.keys()) == [f"uploads/{told['sha256']}.jpg"]
 
 
 # -- media ------------------------------------------------------------------------------------
 
 
-def test_a_file_comes_in_parts_with_its_tag(studio, link):
-    part = studio.get(link, who=None, headers={"Range": "bytes=10-14"})
+def test_a_file_comes_in_parts_with_its_tag(sidecar, link):
+    part = sidecar.get(link, who=None, headers={"Range": "bytes=10-14"})
 
     assert (part.status_code, part.get_data()) == (206, b"01234")
     assert part.headers["Content-Range"] == "bytes 10-14/1000"
     assert part.headers["Accept-Ranges"] == "bytes"
-    assert studio.get(link, who=None, headers={"Range": "bytes=-3"}).get_data() == b"789"
+    assert sidecar.get(link, who=None, headers={"Range": "bytes=-3"}).get_data() == b"789"
 
-    past = studio.get(link, who=None, headers={"Range": "bytes=1000-"})
+    past = sidecar.get(link, who=None, headers={"Range": "bytes=1000-"})
     said(past, 416)
     assert past.headers["Content-Range"] == "bytes */1000"
 
 
-def test_a_file_that_the_client_has_is_not_sent_again(studio, link):
-    tag = studio.get(link, who=None).headers["ETag"]
-    again = studio.get(link, who=None, headers={"If-None-Match": tag})
+def test_a_file_that_the_client_has_is_not_sent_again(sidecar, link):
+    tag = sidecar.get(link, who=None).headers["ETag"]
+    again = sidecar.get(link, who=None, headers={"If-None-Match": tag})
 
     assert (again.status_code, again.get_data()) == (304, b"")
     assert urlsplit(link).path.split("/")[-1].removesuffix(".mp4") in tag
 
 
-def test_head_tells_all_but_the_bytes(studio, link):
-    answer = studio.call(None, "HEAD", link)
+def test_head_tells_all_but_the_bytes(sidecar, link):
+    answer = sidecar.call(None, "HEAD", link)
 
     assert (answer.status_code, answer.get_data()) == (200, b"")
     assert (answer.headers["Content-Length"], answer.content_type) == ("1000", "video/mp4")
 
 
-def test_a_file_is_only_ever_what_we_say_that_it_is(studio, link):
-    headers = studio.get(link, who=None).headers
+def test_a_file_is_only_ever_what_we_say_that_it_is(sidecar, link):
+    headers = sidecar.get(link, who=None).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in headers["Content-Security-Policy"]
     assert headers["Cache-Control"].startswith("private, max-age=")
 
 
-def test_an_altered_link_opens_nothing(studio, link):
+def test_an_altered_link_opens_nothing(sidecar, link):
     path, _, query = link.partition("?")
     expires, signature = (part.split("=", 1)[1] for part in query.split("&"))
     other = ("B" if signature[0] == "A" else "A") + signature[1:]
@@ -139,15 +139,15 @@ def test_an_altered_link_opens_nothing(studio, link):
         f"{path}?e={'9' * 5000}&s={signature}", f"{path}?e=%D9%A1&s=%00%FF",
         f"{path.replace('.mp4', '.webp')}?{query}",
     ):  # fmt: skip
-        said(studio.get(bad, who=None), 403)
+        said(sidecar.get(bad, who=None), 403)
 
 
-def test_a_link_lives_at_least_twelve_hours_and_not_a_day_longer(studio, link):
-    studio.clock.pass_s(12 * 3600 - 1)
-    assert studio.get(link, who=None).status_code == 200
+def test_a_link_lives_at_least_twelve_hours_and_not_a_day_longer(sidecar, link):
+    sidecar.clock.pass_s(12 * 3600 - 1)
+    assert sidecar.get(link, who=None).status_code == 200
 
-    studio.clock.pass_s(12 * 3600 + 2)
-    said(studio.get(link, who=None), 403)
+    sidecar.clock.pass_s(12 * 3600 + 2)
+    said(sidecar.get(link, who=None), 403)
 
 
 @pytest.mark.parametrize(
@@ -158,17 +158,17 @@ def test_a_link_lives_at_least_twelve_hours_and_not_a_day_longer(studio, link):
         "a" * 3000,
     ],
 )  # fmt: skip
-def test_a_key_that_leads_out_of_the_storage_is_not_there_even_when_signed(studio, key):
-    (studio.deps.settings.data_dir / "secret_key").touch()
-    expires = str(int(studio.clock.now().timestamp()) + 60)
-    mark = signed_links._signature(studio.deps, unquote(key), expires)
+def test_a_key_that_leads_out_of_the_storage_is_not_there_even_when_signed(sidecar, key):
+    (sidecar.deps.settings.data_dir / "secret_key").touch()
+    expires = str(int(sidecar.clock.now().timestamp()) + 60)
+    mark = signed_links._signature(sidecar.deps, unquote(key), expires)
 
-    answer = studio.get(f"/media/{key}?e={expires}&s={mark}", who=None, follow_redirects=True)
+    answer = sidecar.get(f"/media/{key}?e={expires}&s={mark}", who=None, follow_redirects=True)
 
     said(answer, 404)
 
 
-def test_a_file_that_is_missing_on_disk_is_not_found_and_says_what_happens_next(studio, link):
-    studio.deps.storage.remove(urlsplit(link).path.removeprefix("/media/"))
+def test_a_file_that_is_missing_on_disk_is_not_found_and_says_what_happens_next(sidecar, link):
+    sidecar.deps.storage.remove(urlsplit(link).path.removeprefix("/media/"))
 
-    assert "fetched again" in said(studio.get(link, who=None), 404)["message"]
+    assert "fetched again" in said(sidecar.get(link, who=None), 404)["message"]

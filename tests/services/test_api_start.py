@@ -18,8 +18,8 @@ from tests.world import MODEL
 # -- start ------------------------------------------------------------------------------------
 
 
-def test_a_start_is_answered_after_one_commit_with_where_to_look(studio):
-    answer = studio.start()
+def test_a_start_is_answered_after_one_commit_with_where_to_look(sidecar):
+    answer = sidecar.start()
 
     assert answer.status_code == 202
     told = answer.get_json()
@@ -29,10 +29,10 @@ def test_a_start_is_answered_after_one_commit_with_where_to_look(studio):
         "state": "created",
         "status_url": f"https://studio.example/api/video/status/{told['id']}",
     }
-    assert studio.get(urlsplit(told["status_url"]).path).get_json()["id"] == told["id"]
+    assert sidecar.get(urlsplit(told["status_url"]).path).get_json()["id"] == told["id"]
 
 
-def test_everything_that_may_be_asked_for_is_taken_as_it_is(studio):
+def test_everything_that_may_be_asked_for_is_taken_as_it_is(sidecar):
     wish = {
         **WISH,
         "params": {"duration": "5", "aspect_ratio": "9:16"},
@@ -41,7 +41,7 @@ def test_everything_that_may_be_asked_for_is_taken_as_it_is(studio):
         "image": None,
     }
 
-    job = studio.get(f"/api/video/status/{studio.started(wish=wish)}").get_json()
+    job = sidecar.get(f"/api/video/status/{sidecar.started(wish=wish)}").get_json()
 
     assert job["params"] == wish["params"]
     assert job["style"] == {"camera": "Dolly in", "fabric": "sailcloth"}
@@ -49,24 +49,24 @@ def test_everything_that_may_be_asked_for_is_taken_as_it_is(studio):
     assert job["sent_prompt"] == "A red dress in the wind. Fabric: sailcloth. Camera: slow dolly in."
 
 
-def test_the_same_key_and_body_again_is_the_same_take_and_another_body_is_refused(studio):
-    first = studio.started(key="k-1")
+def test_the_same_key_and_body_again_is_the_same_take_and_another_body_is_refused(sidecar):
+    first = sidecar.started(key="k-1")
 
-    assert studio.started(key="k-1", wish=dict(reversed(WISH.items()))) == first
-    error = said(studio.start({**WISH, "prompt": "A blue dress"}, key="k-1"), 409)
+    assert sidecar.started(key="k-1", wish=dict(reversed(WISH.items()))) == first
+    error = said(sidecar.start({**WISH, "prompt": "A blue dress"}, key="k-1"), 409)
     assert error["code"] == "idempotency_key_reused"
 
-    assert studio.started(key="k-2") != first
-    assert studio.started(key="k-1", who="ben") != first, "a key belongs to whoever used it"
-    assert len(studio.get("/api/video/history").get_json()["items"]) == 2
+    assert sidecar.started(key="k-2") != first
+    assert sidecar.started(key="k-1", who="ben") != first, "a key belongs to whoever used it"
+    assert len(sidecar.get("/api/video/history").get_json()["items"]) == 2
 
 
-def test_twenty_starts_at_once_with_one_key_are_one_take(studio):
+def test_twenty_starts_at_once_with_one_key_are_one_take(sidecar):
     together, answers = threading.Barrier(20), []
 
     def start() -> None:
         together.wait()
-        answers.append(studio.start(key="double-click"))
+        answers.append(sidecar.start(key="double-click"))
 
     threads = [threading.Thread(target=start) for _ in range(20)]
     for thread in threads:
@@ -76,15 +76,15 @@ def test_twenty_starts_at_once_with_one_key_are_one_take(studio):
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
-    assert len(studio.get("/api/video/history").get_json()["items"]) == 1
+    assert len(sidecar.get("/api/video/history").get_json()["items"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-def test_a_key_that_can_not_be_one_is_named(studio, key):
-    assert list(at_fault(studio.start(key=key))) == ["Idempotency-Key"]
+def test_a_key_that_can_not_be_one_is_named(sidecar, key):
+    assert list(at_fault(sidecar.start(key=key))) == ["Idempotency-Key"]
 
 
-def test_bad_input_is_answered_with_every_field_at_fault_at_once(studio):
+def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
     wish = {
         "model": MODEL,
         "prompt": "",
@@ -95,14 +95,14 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(studio):
         "wings": 2,
     }
 
-    faults = at_fault(studio.start(wish))
+    faults = at_fault(sidecar.start(wish))
 
     assert set(faults) == {
         "prompt", "params.duration", "params.aspect_ratio", "params.colour", "style.camera", "style.mood",
         "style.fabric", "image", "provider", "wings",
     }  # fmt: skip
     assert all(faults.values())
-    assert studio.get("/api/video/history").get_json()["items"] == []
+    assert sidecar.get("/api/video/history").get_json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(studio):
     ],
     ids=lambda part: ascii(part)[:60],
 )  # fmt: skip
-def test_a_field_at_fault_is_named(studio, wish, field):
-    faults = at_fault(studio.start(wish))
+def test_a_field_at_fault_is_named(sidecar, wish, field):
+    faults = at_fault(sidecar.start(wish))
 
     assert list(faults) == [field]
     assert len(faults[field]) < 400, "a message does not repeat a whole prompt"
@@ -151,28 +151,28 @@ def test_a_field_at_fault_is_named(studio, wish, field):
     ],
     ids=lambda body: f"{body[:14]!a}-{len(body)}",
 )  # fmt: skip
-def test_what_is_no_json_is_said_to_be_none(studio, body):
-    assert said(studio.start(body), 400)["code"] == "malformed_json"
+def test_what_is_no_json_is_said_to_be_none(sidecar, body):
+    assert said(sidecar.start(body), 400)["code"] == "malformed_json"
 
 
-def test_a_number_without_end_is_no_value_of_a_field(studio):
+def test_a_number_without_end_is_no_value_of_a_field(sidecar):
     body = json.dumps({**WISH, "params": {"cfg_scale": 0}}).replace(": 0", ": 1e999").encode()
 
-    assert list(at_fault(studio.start(body))) == ["params.cfg_scale"]
+    assert list(at_fault(sidecar.start(body))) == ["params.cfg_scale"]
 
 
-def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(studio):
+def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(sidecar):
     whole = json.dumps(WISH).encode()
     whole += b" " * (MIB - len(whole))
 
-    assert studio.start(whole).status_code == 202
-    assert said(studio.start(whole + b" "), 413)["code"] == "too_large"
+    assert sidecar.start(whole).status_code == 202
+    assert said(sidecar.start(whole + b" "), 413)["code"] == "too_large"
 
 
 @pytest.mark.parametrize(
     "prompt", ["<script>alert(1)</script>", "'; DROP TABLE job; --", "{{7*7}} %s {0}", "../../etc/passwd"]
 )
-def test_a_prompt_is_text_everywhere(studio, prompt):
-    job = studio.get(f"/api/video/status/{studio.started(wish={**WISH, 'prompt': prompt})}").get_json()
+def test_a_prompt_is_text_everywhere(sidecar, prompt):
+    job = sidecar.get(f"/api/video/status/{sidecar.started(wish={**WISH, 'prompt': prompt})}").get_json()
 
     assert job["prompt"] == prompt

@@ -19,18 +19,18 @@ from tests.world import MODEL
 # -- status -----------------------------------------------------------------------------------
 
 
-def test_a_take_that_was_just_started_tells_what_is_known(studio):
-    job_id = studio.started()
-    studio.clock.pass_s(2.5)
+def test_a_take_that_was_just_started_tells_what_is_known(sidecar):
+    job_id = sidecar.started()
+    sidecar.clock.pass_s(2.5)
 
-    told = status(studio, job_id)
+    told = status(sidecar, job_id)
 
     assert (told["id"], told["status"], told["state"]) == (job_id, "processing", "created")
     assert (told["provider"], told["model"], told["prompt"]) == ("fal", MODEL, WISH["prompt"])
     assert told["elapsed_s"] == 2.5
     for nothing in ("request_id", "queue_position", "error", "video", "ended_at", "submitted_at"):
         assert told[nothing] is None
-    assert datetime.fromisoformat(told["created_at"]) == studio.clock.now() - timedelta(seconds=2.5)
+    assert datetime.fromisoformat(told["created_at"]) == sidecar.clock.now() - timedelta(seconds=2.5)
     assert set(told["cost"]) == {"estimate_usd", "billed_usd", "source"}
     assert told["cost"]["source"] == ("unknown" if told["cost"]["estimate_usd"] is None else "estimate")
     assert told["cost"]["billed_usd"] is None
@@ -48,40 +48,40 @@ def test_a_take_that_was_just_started_tells_what_is_known(studio):
         ((JobEvent.CANCELLED,), "cancelled", "cancelled"),
     ],
 )
-def test_each_state_has_its_word(studio, moves, state, word):
-    job_id = studio.started()
-    studio.move(job_id, *moves)
+def test_each_state_has_its_word(sidecar, moves, state, word):
+    job_id = sidecar.started()
+    sidecar.move(job_id, *moves)
 
-    told = status(studio, job_id)
+    told = status(sidecar, job_id)
 
     assert (told["state"], told["status"], told["video"]) == (state, word, None)
 
 
-def test_a_trouble_that_is_being_tried_again_is_no_error(studio):
-    job_id = studio.started()
+def test_a_trouble_that_is_being_tried_again_is_no_error(sidecar):
+    job_id = sidecar.started()
     trouble = {
         "code": "unreachable",
         "message": "fal could not be reached.",
         "charged": "no",
         "next": "again",
     }
-    studio.move(job_id, JobEvent.SUBMIT_BEGUN, error=trouble)
+    sidecar.move(job_id, JobEvent.SUBMIT_BEGUN, error=trouble)
 
-    told = status(studio, job_id)
+    told = status(sidecar, job_id)
     assert (told["error"], told["trouble"]["message"]) == (None, "fal could not be reached.")
 
-    studio.move(job_id, JobEvent.REFUSED, error=trouble)
-    told = status(studio, job_id)
+    sidecar.move(job_id, JobEvent.REFUSED, error=trouble)
+    told = status(sidecar, job_id)
     assert (told["trouble"], told["error"]["message"]) == (None, "fal could not be reached.")
 
 
-def test_a_stored_take_gives_links_that_open_without_a_token(studio):
-    job_id = studio.started()
-    studio.clock.pass_s(60)
-    video = studio.stored(job_id)
-    studio.clock.pass_s(60)
+def test_a_stored_take_gives_links_that_open_without_a_token(sidecar):
+    job_id = sidecar.started()
+    sidecar.clock.pass_s(60)
+    video = sidecar.stored(job_id)
+    sidecar.clock.pass_s(60)
 
-    told = status(studio, job_id)
+    told = status(sidecar, job_id)
 
     assert (told["status"], told["state"], told["elapsed_s"]) == ("completed", "stored", 60)
     assert set(told["video"]) >= {
@@ -96,7 +96,7 @@ def test_a_stored_take_gives_links_that_open_without_a_token(studio):
     assert (told["video"]["sha256"], told["video"]["size_bytes"]) == (video.sha256, 1000)
     for link, kind in ((told["video"]["url"], "video/mp4"), (told["video"]["poster_url"], "image/webp")):
         assert link.startswith("https://studio.example/media/")
-        answer = studio.get(link.removeprefix("https://studio.example"), who=None)
+        answer = sidecar.get(link.removeprefix("https://studio.example"), who=None)
         assert (answer.status_code, answer.content_type, answer.get_data()) == (
             200,
             kind,
@@ -107,22 +107,22 @@ def test_a_stored_take_gives_links_that_open_without_a_token(studio):
 @pytest.mark.parametrize(
     "job_id", ["x", "01a00000-0000-7000-8000-00000000dead", "%00", "..", "a" * 3000, "ü"]
 )
-def test_an_unknown_take_is_not_found(studio, job_id):
-    said(studio.get(f"/api/video/status/{job_id}"), 404)
-    said(studio.call("ana", "POST", f"/api/video/cancel/{job_id}"), 404)
+def test_an_unknown_take_is_not_found(sidecar, job_id):
+    said(sidecar.get(f"/api/video/status/{job_id}"), 404)
+    said(sidecar.call("ana", "POST", f"/api/video/cancel/{job_id}"), 404)
 
 
 # -- history ----------------------------------------------------------------------------------
 
 
-def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(studio):
-    made = [studio.started(wish={**WISH, "prompt": f"take {number}"}) for number in range(7)]
-    first = studio.get("/api/video/history?limit=3").get_json()
-    studio.started(wish={**WISH, "prompt": "meanwhile"})
+def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(sidecar):
+    made = [sidecar.started(wish={**WISH, "prompt": f"take {number}"}) for number in range(7)]
+    first = sidecar.get("/api/video/history?limit=3").get_json()
+    sidecar.started(wish={**WISH, "prompt": "meanwhile"})
 
     seen, cursor = [item["id"] for item in first["items"]], first["next_cursor"]
     while cursor:
-        page = studio.get(f"/api/video/history?limit=3&cursor={cursor}").get_json()
+        page = sidecar.get(f"/api/video/history?limit=3&cursor={cursor}").get_json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
 
@@ -130,20 +130,20 @@ def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(studio):
     assert set(first["items"][0]) >= CONTRACT
 
 
-def test_a_page_that_is_exactly_full_has_no_next_one(studio):
+def test_a_page_that_is_exactly_full_has_no_next_one(sidecar):
     for number in range(2):
-        studio.started(wish={**WISH, "prompt": f"take {number}"})
+        sidecar.started(wish={**WISH, "prompt": f"take {number}"})
 
-    assert studio.get("/api/video/history?limit=2").get_json()["next_cursor"] is None
+    assert sidecar.get("/api/video/history?limit=2").get_json()["next_cursor"] is None
 
 
-def test_the_history_can_be_filtered_by_word_and_state(studio):
-    moving, cancelled, stored = (studio.started() for _ in range(3))
-    studio.call("ana", "POST", f"/api/video/cancel/{cancelled}")
-    studio.stored(stored)
+def test_the_history_can_be_filtered_by_word_and_state(sidecar):
+    moving, cancelled, stored = (sidecar.started() for _ in range(3))
+    sidecar.call("ana", "POST", f"/api/video/cancel/{cancelled}")
+    sidecar.stored(stored)
 
     found = {
-        word: ids(studio.get(f"/api/video/history?status={word}"))
+        word: ids(sidecar.get(f"/api/video/history?status={word}"))
         for word in ("processing", "completed", "cancelled", "failed", "held", "created", "stored", "")
     }
 
@@ -164,15 +164,15 @@ def test_the_history_can_be_filtered_by_word_and_state(studio):
     ],
     ids=lambda part: ascii(part)[:40],
 )  # fmt: skip
-def test_a_page_that_can_not_be_given_is_refused_by_every_name_at_fault(studio, query, fields):
-    assert list(at_fault(studio.get(f"/api/video/history?{query}"))) == fields
+def test_a_page_that_can_not_be_given_is_refused_by_every_name_at_fault(sidecar, query, fields):
+    assert list(at_fault(sidecar.get(f"/api/video/history?{query}"))) == fields
 
 
 # -- models -----------------------------------------------------------------------------------
 
 
-def test_all_models_are_told_at_once_with_their_schema_and_price(studio):
-    items = studio.get("/api/models").get_json()["items"]
+def test_all_models_are_told_at_once_with_their_schema_and_price(sidecar):
+    items = sidecar.get("/api/models").get_json()["items"]
 
     assert len(items) >= 6
     for model in items:
@@ -182,9 +182,9 @@ def test_all_models_are_told_at_once_with_their_schema_and_price(studio):
         assert model["usable"] is (model["reason"] is None)
 
 
-def test_models_are_found_by_words_and_provider(studio):
+def test_models_are_found_by_words_and_provider(sidecar):
     def found(query: str) -> list[str]:
-        return [model["id"] for model in studio.get(f"/api/models?{query}").get_json()["items"]]
+        return [model["id"] for model in sidecar.get(f"/api/models?{query}").get_json()["items"]]
 
     assert MODEL in found("q=kling")
     assert all("kling" in model_id for model_id in found("q=kling"))
@@ -195,29 +195,29 @@ def test_models_are_found_by_words_and_provider(studio):
 # -- cancel -----------------------------------------------------------------------------------
 
 
-def test_what_was_not_sent_is_cancelled_at_once_and_twice_is_harmless(studio):
-    job_id = studio.started()
+def test_what_was_not_sent_is_cancelled_at_once_and_twice_is_harmless(sidecar):
+    job_id = sidecar.started()
 
     for _ in range(2):
-        answer = studio.call("ana", "POST", f"/api/video/cancel/{job_id}")
+        answer = sidecar.call("ana", "POST", f"/api/video/cancel/{job_id}")
         assert answer.status_code == 202
         assert answer.get_json()["status"] == "cancelled"
         assert set(answer.get_json()) >= CONTRACT
 
 
-def test_what_was_accepted_goes_on_until_the_provider_was_asked(studio):
-    job_id = studio.started()
-    studio.move(job_id, *ACCEPTED)
+def test_what_was_accepted_goes_on_until_the_provider_was_asked(sidecar):
+    job_id = sidecar.started()
+    sidecar.move(job_id, *ACCEPTED)
 
-    told = studio.call("ana", "POST", f"/api/video/cancel/{job_id}").get_json()
+    told = sidecar.call("ana", "POST", f"/api/video/cancel/{job_id}").get_json()
 
     assert (told["state"], told["cancel_requested"]) == ("queued", True)
 
 
-def test_a_stored_take_stays_what_it_is(studio):
-    job_id = studio.started()
-    studio.stored(job_id)
+def test_a_stored_take_stays_what_it_is(sidecar):
+    job_id = sidecar.started()
+    sidecar.stored(job_id)
 
-    answer = studio.call("ana", "POST", f"/api/video/cancel/{job_id}")
+    answer = sidecar.call("ana", "POST", f"/api/video/cancel/{job_id}")
 
     assert (answer.status_code, answer.get_json()["status"]) == (202, "completed")

@@ -26,7 +26,7 @@ from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
 from tests.services.client import status
 from tests.services.conftest import installed
-from tests.signing import Hands
+from tests.signing import FakeClock
 from tests.world import MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ WISH = {"model": MODEL, "prompt": "x", "params": {"duration": "5"}}
 
 
 @pytest.fixture
-def deps(clock: Hands, tmp_path: Path) -> Iterator[Deps]:
+def deps(clock: FakeClock, tmp_path: Path) -> Iterator[Deps]:
     with installed(tmp_path, clock) as made:
         yield made
 
@@ -98,10 +98,10 @@ def test_a_start_beyond_a_limit_is_refused_and_names_it(deps, limit, title, unti
     assert f"until {until} (UTC)" in str(error.value)
 
 
-def test_the_api_says_which_limit_and_how_much_it_has_left(studio):
-    object.__setattr__(studio.deps.settings, "budget_user_month_usd", 0.95)
-    assert studio.start(WISH).status_code == 202
-    answer = studio.start(WISH)
+def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
+    object.__setattr__(sidecar.deps.settings, "budget_user_month_usd", 0.95)
+    assert sidecar.start(WISH).status_code == 202
+    answer = sidecar.start(WISH)
     assert answer.status_code == 402
     told = answer.get_json()["error"]
     assert (told["code"], told["limit"], told["left_usd"]) == ("budget", "BUDGET_USER_MONTH_USD", 0.25)
@@ -364,8 +364,8 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
     assert spent == 20 * 700_000
 
 
-def test_a_studio_without_limits_refuses_nothing(studio):
+def test_a_studio_without_limits_refuses_nothing(sidecar):
     for _ in range(3):
-        job_id = studio.started()
-        assert status(studio, job_id)["state"] == "created"
-    assert budgets.overview(studio.deps).tightest is None
+        job_id = sidecar.started()
+        assert status(sidecar, job_id)["state"] == "created"
+    assert budgets.overview(sidecar.deps).tightest is None

@@ -26,11 +26,11 @@ class Astray(Clock):
 
 
 @pytest.fixture
-def beat(studio) -> Callable[[float], WorkerSign]:
+def beat(sidecar) -> Callable[[float], WorkerSign]:
     """One heartbeat of a host whose clock is ahead by so much; what all others know of it then."""
 
     def heard(ahead_s: float) -> WorkerSign:
-        deps = build_deps(studio.deps.settings, clock=Astray(ahead_s))
+        deps = build_deps(sidecar.deps.settings, clock=Astray(ahead_s))
         heartbeat.beat(deps, "host:1", in_hand=0)
         (sign,) = heartbeat.workers(deps)
         deps.store.close()
@@ -40,7 +40,7 @@ def beat(studio) -> Callable[[float], WorkerSign]:
 
 
 @pytest.mark.parametrize("ahead_s", [90, -90])
-def test_a_clock_that_went_astray_is_told(studio, kind, beat, caplog, ahead_s):
+def test_a_clock_that_went_astray_is_told(sidecar, kind, beat, caplog, ahead_s):
     if kind == "sqlite":
         pytest.skip("a file has no clock of its own that could differ")
     sign = beat(ahead_s)
@@ -48,7 +48,7 @@ def test_a_clock_that_went_astray_is_told(studio, kind, beat, caplog, ahead_s):
     assert sign.clock_is_off
     assert sign.clock_off_s == pytest.approx(ahead_s, abs=2)
     assert [r.levelno for r in caplog.records if ASTRAY in r.getMessage()] == [logging.ERROR]
-    (line,) = [x for x in studio.get("/metrics", who=None).text.splitlines() if "clock_off_seconds{" in x]
+    (line,) = [x for x in sidecar.get("/metrics", who=None).text.splitlines() if "clock_off_seconds{" in x]
     assert float(line.split()[-1]) == sign.clock_off_s
 
 

@@ -19,44 +19,44 @@ STORED = (*ACCEPTED, JobEvent.FINISHED)
 
 
 @pytest.fixture(params=["unread", "read"])
-def indexed(request, studio):
+def indexed(request, sidecar):
     """Both ways to be found: looked at as a row, or in the index."""
-    return lambda: read_words(studio.deps) if request.param == "read" else None
+    return lambda: read_words(sidecar.deps) if request.param == "read" else None
 
 
-def make(studio, prompt, who="ana"):
-    return studio.started(who=who, wish={**WISH, "prompt": prompt})
+def make(sidecar, prompt, who="ana"):
+    return sidecar.started(who=who, wish={**WISH, "prompt": prompt})
 
 
-def shown(studio, viewer=LOCAL, **wanted):
-    return [take.job.id for take in library.list_takes(studio.deps, viewer, TakeFilter(**wanted)).items]
+def shown(sidecar, viewer=LOCAL, **wanted):
+    return [take.job.id for take in library.list_takes(sidecar.deps, viewer, TakeFilter(**wanted)).items]
 
 
-def test_words_are_found_newest_first_and_an_unfinished_one_as_well(studio, indexed):
-    first, second, other = (make(studio, prompt) for prompt in ("A red dress", "Dresses, RED", "A blue fox"))
+def test_words_are_found_newest_first_and_an_unfinished_one_as_well(sidecar, indexed):
+    first, second, other = (make(sidecar, prompt) for prompt in ("A red dress", "Dresses, RED", "A blue fox"))
     indexed()
-    assert shown(studio, text="red dre") == [second, first]
-    assert shown(studio, text="fox") == [other]
-    assert shown(studio, text="zebra") == shown(studio, text="???") == []
+    assert shown(sidecar, text="red dre") == [second, first]
+    assert shown(sidecar, text="fox") == [other]
+    assert shown(sidecar, text="zebra") == shown(sidecar, text="???") == []
 
 
 @pytest.mark.parametrize(
     "typed", ['"', "'", "a AND", "NEAR(", "red*)", "NOT", "{a b}:c", "%_", "\\", "a\0b", ":x", "-red"]
 )
-def test_signs_are_no_commands(studio, indexed, typed):
-    make(studio, "A red dress")
+def test_signs_are_no_commands(sidecar, indexed, typed):
+    make(sidecar, "A red dress")
     indexed()
-    shown(studio, text=typed)
+    shown(sidecar, text=typed)
 
 
-def test_other_scripts_are_found(studio, indexed):
+def test_other_scripts_are_found(sidecar, indexed):
     prompts = {"红裙": "一条红裙在风中", "cafe": "Im Café", "हिन्दी": "हिन्दी में", "원피스": "빨간 원피스가"}
-    made = {typed: make(studio, prompt) for typed, prompt in prompts.items()}
+    made = {typed: make(sidecar, prompt) for typed, prompt in prompts.items()}
     indexed()
-    assert {typed: shown(studio, text=typed) for typed in made} == {t: [i] for t, i in made.items()}
+    assert {typed: shown(sidecar, text=typed) for typed in made} == {t: [i] for t, i in made.items()}
 
 
-def test_every_combination_gives_what_looking_at_each_row_gives(studio, indexed):
+def test_every_combination_gives_what_looking_at_each_row_gives(sidecar, indexed):
     """The control is the plain rule, applied to every row."""
     paths = [
         (),
@@ -68,10 +68,10 @@ def test_every_combination_gives_what_looking_at_each_row_gives(studio, indexed)
     made = []
     for number in range(30):
         job_id = make(
-            studio, f"{'red' if number % 2 else 'blue'} dress {number}", ("ana", "ben")[number % 3 == 0]
+            sidecar, f"{'red' if number % 2 else 'blue'} dress {number}", ("ana", "ben")[number % 3 == 0]
         )
         if path := paths[number % 5]:
-            studio.move(job_id, *path)
+            sidecar.move(job_id, *path)
         made.append(job_id)
         if number == 14:
             indexed()
@@ -88,63 +88,63 @@ def test_every_combination_gives_what_looking_at_each_row_gives(studio, indexed)
             for states in groups:
                 for model in (None, MODEL):
                     wanted = TakeFilter(owner, states, model, None, text)
-                    assert everything(studio, wanted) == plain(studio, made, wanted), wanted
+                    assert everything(sidecar, wanted) == plain(sidecar, made, wanted), wanted
 
 
-def everything(studio, wanted):
+def everything(sidecar, wanted):
     """All pages of three, one after the other, and back again."""
     pages, cursor = [], None
     while True:
-        page = library.list_takes(studio.deps, LOCAL, wanted, limit=3, cursor=cursor)
+        page = library.list_takes(sidecar.deps, LOCAL, wanted, limit=3, cursor=cursor)
         pages += [take.job.id for take in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break
-    with studio.deps.store.read() as session:
+    with sidecar.deps.store.read() as session:
         back = search_pages.ids_after(session, wanted, than="", limit=200)
     assert back == pages[::-1]
     return pages
 
 
-def plain(studio, made, wanted):
+def plain(sidecar, made, wanted):
     from backend.domain.words import asked
 
     typed = asked(wanted.text) if wanted.text else None
-    with studio.deps.store.read() as session:
+    with sidecar.deps.store.read() as session:
         rows = [jobs.get(session, job_id) for job_id in made]
     return [row.id for row in reversed(rows) if query.fits(row, wanted, typed)]
 
 
-def test_a_take_that_changes_is_found_by_its_new_state_at_once(studio, indexed):
-    job_id = make(studio, "A red dress")
+def test_a_take_that_changes_is_found_by_its_new_state_at_once(sidecar, indexed):
+    job_id = make(sidecar, "A red dress")
     indexed()
-    studio.move(job_id, *ACCEPTED, JobEvent.ERRORED)
-    assert shown(studio, text="red", states=["failed"]) == [job_id]
+    sidecar.move(job_id, *ACCEPTED, JobEvent.ERRORED)
+    assert shown(sidecar, text="red", states=["failed"]) == [job_id]
     indexed()
-    assert shown(studio, text="red", states=["failed"]) == [job_id]
-    studio.stored(job_id)
-    assert shown(studio, text="red", states=["failed"]) == []
-    assert shown(studio, text="red", states=["stored"]) == [job_id]
+    assert shown(sidecar, text="red", states=["failed"]) == [job_id]
+    sidecar.stored(job_id)
+    assert shown(sidecar, text="red", states=["failed"]) == []
+    assert shown(sidecar, text="red", states=["stored"]) == [job_id]
 
 
-def test_what_was_read_is_not_read_again(studio):
-    make(studio, "A red dress")
-    assert (read_words(studio.deps), read_words(studio.deps)) == (1, 0)
+def test_what_was_read_is_not_read_again(sidecar):
+    make(sidecar, "A red dress")
+    assert (read_words(sidecar.deps), read_words(sidecar.deps)) == (1, 0)
 
 
-def test_a_creator_finds_only_their_own(studio, indexed):
-    mine, _ = make(studio, "red dress", "ana"), make(studio, "red dress", "ben")
+def test_a_creator_finds_only_their_own(sidecar, indexed):
+    mine, _ = make(sidecar, "red dress", "ana"), make(sidecar, "red dress", "ben")
     indexed()
-    assert shown(studio, Viewer("ana", Role.CREATOR), text="red") == [mine]
+    assert shown(sidecar, Viewer("ana", Role.CREATOR), text="red") == [mine]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(st.characters()))
-def test_no_typed_text_ever_raises(studio, typed):
-    shown(studio, text=typed)
+def test_no_typed_text_ever_raises(sidecar, typed):
+    shown(sidecar, text=typed)
 
 
-def test_more_moving_takes_than_are_looked_at_one_by_one(studio):
-    made = [make(studio, f"red {number}") for number in range(query.FEW + 5)]
-    read_words(studio.deps)
-    assert shown(studio, text="red", states=["created"]) == made[::-1][: library.PAGE]
+def test_more_moving_takes_than_are_looked_at_one_by_one(sidecar):
+    made = [make(sidecar, f"red {number}") for number in range(query.FEW + 5)]
+    read_words(sidecar.deps)
+    assert shown(sidecar, text="red", states=["created"]) == made[::-1][: library.PAGE]

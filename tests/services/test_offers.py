@@ -18,7 +18,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
-from tests.signing import Hands
+from tests.signing import FakeClock
 from tests.world import ADMIN, ANA, MODEL, World, eventually
 
 
@@ -187,7 +187,7 @@ def test_a_process_that_starts_later_never_offers_less_than_what_is_stored(deps,
 
 
 def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch):
-    clock = Hands()
+    clock = FakeClock()
     reader = another(deps, clock)
     before = ids(reader)
     loading, go_on = threading.Event(), threading.Event()
@@ -222,8 +222,8 @@ def test_a_model_that_another_version_stored_is_still_read(deps):
 
 
 @pytest.fixture
-def hands(deps: Deps) -> tuple[Deps, Hands]:
-    clock = Hands()
+def hands(deps: Deps) -> tuple[Deps, FakeClock]:
+    clock = FakeClock()
     return replace(another(deps, clock), stopping=threading.Event()), clock
 
 
@@ -352,7 +352,7 @@ def test_how_far_it_is_can_be_read_meanwhile(deps, sim):
 
 
 def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(world: World):
-    clock = Hands()
+    clock = FakeClock()
     deps = another(world.deps, clock)
     deps.catalog.get(MODEL)
     looks = []

@@ -19,7 +19,7 @@ from backend.services.operations import sweep, verify
 from backend.services.operations.verify import Verified, verify_all
 from backend.services.storage import migrate, relocatable
 from backend.store.records import key_values
-from tests.signing import Hands
+from tests.signing import FakeClock
 from tests.world import World
 
 
@@ -136,7 +136,7 @@ def test_two_short_absences_are_not_taken_for_a_long_one(
 ) -> None:
     """The folder was there again in between, and that was seen."""
     [job] = stored(world)
-    media, clock = media_of(world), Hands()
+    media, clock = media_of(world), FakeClock()
     clock.at = world.deps.clock.now() + timedelta(hours=1)
     an_hour_later = World(replace(world.deps, clock=clock), world.sim)
     unmount(media, "nothing")

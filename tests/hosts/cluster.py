@@ -13,7 +13,7 @@ from typing import Any
 from tests import databases
 from tests.deploy.front import HOOKS, Front, Host, login
 from tests.e2e.crash import __name__ as CRASH
-from tests.e2e.studio import ROOT, Process, Studio, answers, eventually
+from tests.e2e.installation import ROOT, Installation, Process, answers, eventually
 from tests.hosts import bucket
 from tests.hosts.network import Network
 
@@ -24,7 +24,7 @@ FAL_PORT, SIDECAR_PORT, DASHBOARD_PORT = 8788, 8787, 8501
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
-class Town:
+class Cluster:
     """All hosts, running. build: a broken build (see tests/e2e/broken.py) whose workers run instead."""
 
     def __init__(self, folder: Path, network: Network, *, build: str | None = None) -> None:
@@ -59,24 +59,24 @@ class Town:
 
     def start(self, name: str) -> None:
         """Start everything that runs on this host; see `ready`."""
-        studio = self.hosts[name]
-        place = (f"--server.address={studio.address}", f"--server.port={DASHBOARD_PORT}")
+        installation = self.hosts[name]
+        place = (f"--server.address={installation.address}", f"--server.port={DASHBOARD_PORT}")
         worker = ("-m", CRASH, "worker") if self._build else ("-m", "backend", "worker")
         broken = {"BROKEN_BUILD": self._build} if self._build else {}
         with self.network.inside(name):
-            studio.run("sidecar", ROOT / "webhook_server.py")
-            studio.run("worker", *worker, **broken)
-            studio.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT)
+            installation.run("sidecar", ROOT / "webhook_server.py")
+            installation.run("worker", *worker, **broken)
+            installation.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT)
 
     def ready(self, name: str) -> None:
         """Wait until it answers again, and all of its processes live."""
-        studio = self.hosts[name]
-        newest = studio.processes[-3:]
+        installation = self.hosts[name]
+        newest = installation.processes[-3:]
 
         def up() -> bool:
-            assert all(process.alive for process in newest), studio.logs()
+            assert all(process.alive for process in newest), installation.logs()
             places = (f"{SIDECAR_PORT}/readyz", f"{DASHBOARD_PORT}/_stcore/health")
-            return all(answers(f"http://{studio.address}:{place}") for place in places)
+            return all(answers(f"http://{installation.address}:{place}") for place in places)
 
         eventually(up, within_s=60, every_s=0.2)
 
@@ -100,19 +100,19 @@ class Town:
         """Afterwards no process of it is left."""
         for name in self.addresses:
             self.network.send(name, signal.SIGKILL)
-        for studio in getattr(self, "hosts", {}).values():
-            studio.close()
+        for installation in getattr(self, "hosts", {}).values():
+            installation.close()
         self._ends.close()
 
     # -- what witnesses tell --------------------------------------------------------------------
 
     @property
-    def any_host(self) -> Studio:
+    def any_host(self) -> Installation:
         """One of the three: all of them see the same database and the same files."""
         return next(iter(self.hosts.values()))
 
     def logs(self) -> str:
-        return "\n".join(studio.logs() for studio in self.hosts.values())
+        return "\n".join(installation.logs() for installation in self.hosts.values())
 
     # -- how they are made ----------------------------------------------------------------------
 
@@ -136,8 +136,8 @@ class Town:
         self.folder.mkdir(parents=True, exist_ok=True)
         names = self.folder / "hosts"
         names.write_text(f"127.0.0.1 localhost\n{self.front.address} {HOOKS}\n")
-        studio = Studio(self.folder / "fal-host", "", HOST=address)
-        studio.before = (
+        installation = Installation(self.folder / "fal-host", "", HOST=address)
+        installation.before = (
             *("unshare", "--mount", "--propagation", "private", "sh", "-c"),
             f'mount --bind {names} /etc/hosts && exec "$@"',
             "sh",
@@ -145,10 +145,10 @@ class Town:
         )
         certificate = self.front.folder / "certificate.pem"
         with self.network.inside("fal"):
-            fal = studio.run(
+            fal = installation.run(
                 "fal", "-m", "tests.hosts.fal", self.fal_folder, address, str(FAL_PORT), certificate
             )
-        self._ends.callback(studio.close)
+        self._ends.callback(installation.close)
         self.fal_url = f"http://{address}:{FAL_PORT}"
         eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), within_s=30, process=fal)
         return fal
@@ -161,7 +161,7 @@ class Town:
         self._ends.callback(host.close)
         return settings
 
-    def _make_host(self, name: str, database_url: str) -> Studio:
+    def _make_host(self, name: str, database_url: str) -> Installation:
         settings: dict[str, Any] = {
             "DATABASE_URL": database_url,
             "HOST": self.addresses[name],
@@ -172,17 +172,17 @@ class Town:
             "FIRST_POLL_S": 2,
             **self._storage,
         }
-        studio = bucket.BucketStudio(self.folder / name, self.fal_url, **settings)
-        studio.before = DIES_WITH_US
-        return studio
+        installation = bucket.BucketInstallation(self.folder / name, self.fal_url, **settings)
+        installation.before = DIES_WITH_US
+        return installation
 
 
 @contextmanager
-def town(folder: Path, **options: Any) -> Iterator[Town]:
-    """A town, for as long as the block lasts; this thread is outside of its hosts meanwhile."""
+def cluster(folder: Path, **options: Any) -> Iterator[Cluster]:
+    """A cluster, for as long as the block lasts; this thread is outside of its hosts meanwhile."""
     network = Network()
     try:
-        made = Town(folder, network, **options)
+        made = Cluster(folder, network, **options)
         try:
             yield made
         finally:

@@ -9,7 +9,7 @@ from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import SettingsError
 from backend.services.deps import Deps
 from backend.services.operations import doctor, heartbeat
-from tests.services.client import Studio
+from tests.services.client import SidecarClient
 
 HERE, THERE = "host-a:7", "host-b:9"
 
@@ -19,9 +19,9 @@ def with_key(deps: Deps, key: str) -> Deps:
 
 
 @pytest.fixture
-def here(studio: Studio) -> Iterator[Deps]:
+def here(sidecar: SidecarClient) -> Iterator[Deps]:
     """A host whose worker was heard of just now, by the clock that a start goes by."""
-    made = build_deps(studio.deps.settings)
+    made = build_deps(sidecar.deps.settings)
     heartbeat.beat(made, HERE, in_hand=0)
     yield made
     made.store.close()
@@ -48,15 +48,15 @@ def test_hosts_with_the_same_key_start_beside_one_another(here):
     assert not [check for check in doctor.examine(here) if check.name == "secret key"]
 
 
-def test_a_key_is_changed_once_nobody_works_with_the_old_one(studio):
-    heartbeat.beat(studio.deps, HERE, in_hand=0)
-    heartbeat.beat(studio.deps, THERE, in_hand=0)
-    heartbeat.gone(studio.deps, HERE)
-    changed = with_key(studio.deps, "the-new-key-of-this-test")
+def test_a_key_is_changed_once_nobody_works_with_the_old_one(sidecar):
+    heartbeat.beat(sidecar.deps, HERE, in_hand=0)
+    heartbeat.beat(sidecar.deps, THERE, in_hand=0)
+    heartbeat.gone(sidecar.deps, HERE)
+    changed = with_key(sidecar.deps, "the-new-key-of-this-test")
     with pytest.raises(SettingsError, match=THERE):
         heartbeat.check_key(changed)
 
-    studio.clock.pass_s(heartbeat.DEAD_AFTER.total_seconds() + 1)  # the other one was killed
+    sidecar.clock.pass_s(heartbeat.DEAD_AFTER.total_seconds() + 1)  # the other one was killed
 
     heartbeat.check_key(changed)
     changed.store.close()

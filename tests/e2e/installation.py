@@ -76,7 +76,7 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
-class Studio:
+class Installation:
     """One installation: a data folder, a database of the kind that is tested now, ports, processes.
 
     before: what starts its processes, as `setpriv` does.

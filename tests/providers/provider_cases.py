@@ -13,7 +13,7 @@ KEY = "id-of-a-test:secret-that-must-not-be-told"
 
 
 @dataclass(frozen=True)
-class Contender:
+class ProviderCase:
     """A provider under test.
 
     build: (its server's base URL, how long it may wait in seconds) -> the provider, with `KEY`.
@@ -42,8 +42,8 @@ def _blackbox(url: str, patience_s: float) -> Provider:
     return BlackboxProvider(key=KEY, url=url, timeout_s=patience_s, calls=4, offers=["a/model"])
 
 
-CONTENDERS = [
-    Contender(
+PROVIDER_CASES = [
+    ProviderCase(
         name="fal",
         build=_fal,
         accepts=json.dumps({"request_id": "r-1", "queue_position": 0}).encode(),
@@ -52,7 +52,7 @@ CONTENDERS = [
         later=frozenset({429}),
         own_5xx_is_unsent=True,
     ),
-    Contender(
+    ProviderCase(
         name="blackbox",
         build=_blackbox,
         accepts=json.dumps({"choices": [{"message": {"content": "https://a.example/v.mp4"}}]}).encode(),
