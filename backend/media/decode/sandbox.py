@@ -146,7 +146,7 @@ class _Server:
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         code = f"import sys; sys.path.insert(0, {root!r}); from {__name__} import serve; serve()"
         with theirs:
             self._process = subprocess.Popen(
