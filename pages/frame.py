@@ -12,8 +12,8 @@ st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 try:
     counts = gallery.count_open(context.deps())
 except (StoreUnavailable, SettingsError) as trouble:
-    shell.brand()
-    shell.database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
+    shell.draw_brand()
+    shell.draw_database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
     st.stop()
 moving = sum(number for state, number in counts.items() if state in MOVING)
 held = counts.get(JobState.HELD, 0)
@@ -32,7 +32,7 @@ page = st.navigation(
         "Operate": [
             st.Page(
                 "operate/activity.py",
-                title=shell.with_counts("Activity", moving=moving, held=held, upto=gallery.COUNTED),
+                title=shell.title_with_counts("Activity", moving=moving, held=held, upto=gallery.COUNTED),
                 icon=":material/pan_tool:" if held else ":material/timelapse:",
                 url_path="activity",
             ),
@@ -48,11 +48,11 @@ page = st.navigation(
     }
 )
 
-shell.brand()
+shell.draw_brand()
 try:
-    shell.banners()
+    shell.draw_banners()
     context.show_notices()
     page.run()
-    shell.footer()
+    shell.draw_footer()
 except StoreUnavailable:
-    shell.database_away()
+    shell.draw_database_away()

@@ -7,7 +7,7 @@ from pages.ui import components, context, live
 from pages.ui.takes import cards, filters
 
 deps, viewer = context.deps(), context.viewer()
-wanted = filters.draw(deps, viewer)
+wanted = filters.draw_filters(deps, viewer)
 before = st.query_params.get("before")
 page = gallery.list_takes(deps, viewer, wanted, cursor=before)
 
@@ -15,14 +15,14 @@ page = gallery.list_takes(deps, viewer, wanted, cursor=before)
 def draw_wall() -> None:
     now = deps.clock.now()
     takes = gallery.list_takes(deps, viewer, wanted, cursor=before).items
-    opened = components.gallery([cards.card(take, now) for take in takes], key="gallery")
+    opened = components.draw_gallery([cards.card_data(take, now) for take in takes], key="gallery")
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})
 
 
-filters.newer_pill(deps, viewer, wanted, page.items, before=before)
+filters.draw_newer_pill(deps, viewer, wanted, page.items, before=before)
 if page.items:
-    live.live(draw_wall, watch=lambda: live.pulse(deps), moving=live.anything_moves(deps))
-    filters.pager(deps, viewer, wanted, page, before=before)
+    live.draw_live(draw_wall, watch=lambda: live.last_change(deps), moving=live.anything_moves(deps))
+    filters.draw_pager(deps, viewer, wanted, page, before=before)
 else:
-    filters.nothing(wanted, before=before)
+    filters.draw_empty(wanted, before=before)

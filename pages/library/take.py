@@ -26,47 +26,49 @@ def draw_screen() -> None:
     """The video, or where it stands."""
     context.show_notices()
     fresh: Take = gallery.get_take(deps, viewer, take_id)
-    cards.draw_standing(fresh, deps.clock.now(), prompt=False)
+    cards.draw_status(fresh, deps.clock.now(), prompt=False)
     cards.draw_player(fresh)
     if fresh.job.state in ENDED | {JobState.HELD}:
         cards.draw_trouble(fresh.job)
 
 
-def standing() -> tuple[object, ...]:
+def take_state() -> tuple[object, ...]:
     fresh = gallery.get_take(deps, viewer, take_id)
     return fresh.job.state, fresh.job.cancel_requested_at, fresh.video is not None
 
 
 left, right = st.columns([3, 2], gap="large")
 with left:
-    live.live(draw_screen, watch=standing, moving=take.job.state in MOVING)
+    live.draw_live(draw_screen, watch=take_state, moving=take.job.state in MOVING)
     with st.container(horizontal=True, key="take-actions"):
         if take.video is not None and take.video.missing_at is None:
-            detail.download_button(take)
-            actions.picture_menu(take.job)
+            detail.draw_download_button(take)
+            actions.draw_picture_menu(take.job)
         if st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
             detail.use_again(take.job)
         if take.job.state in MOVING - {JobState.RENDERED}:
-            actions.cancel_button(take.job)
+            actions.draw_cancel_button(take.job)
         elif take.job.state == JobState.HELD:
-            actions.choices(take.job)
+            actions.draw_held_choices(take.job)
     if take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
-    detail.lineage(deps, viewer, take.job)
+    detail.draw_lineage(deps, viewer, take.job)
 
 with right:
-    detail.wish(deps, viewer, take.job)
+    detail.draw_request(deps, viewer, take.job)
     history, deliveries = gallery.history_of(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):
-        components.trail(cards.event_rows(history), key="trail")
-    with st.expander(f"Cost · {text.plain(money.cost(take.job))}", icon=":material/payments:", key="cost"):
-        money.ledger(deps, viewer, take.job)
+        components.draw_history(cards.history_rows(history), key="events")
+    with st.expander(
+        f"Cost · {text.plain(money.cost_words(take.job))}", icon=":material/payments:", key="cost"
+    ):
+        money.draw_ledger(deps, viewer, take.job)
     with st.expander("Times, ids and file", icon=":material/fingerprint:", key="record"):
-        components.facts(detail.record(take), key="facts")
+        components.draw_facts(detail.record_rows(take), key="facts")
     if deliveries:
         with st.expander(
             f"Webhook deliveries · {len(deliveries)}", icon=":material/webhook:", key="deliveries"
         ):
-            detail.deliveries(deliveries)
+            detail.draw_deliveries(deliveries)

@@ -19,14 +19,14 @@ deps, viewer = context.deps(), context.viewer()
 def draw_take(take: Take) -> None:
     job = take.job
     with st.container(border=True, key=f"take-{job.id}", gap="small"):
-        cards.draw_standing(take, deps.clock.now())
+        cards.draw_status(take, deps.clock.now())
         if job.state == JobState.HELD:
             cards.draw_trouble(job)
         with st.container(horizontal=True, key=f"do-{job.id}"):
             if job.state == JobState.HELD:
-                actions.choices(job)
+                actions.draw_held_choices(job)
             elif job.state != JobState.RENDERED:
-                actions.cancel_button(job)
+                actions.draw_cancel_button(job)
             if st.button("Open", key=f"open-{job.id}", icon=":material/open_in_full:", type="tertiary"):
                 st.switch_page(cards.DETAIL, query_params={"take": job.id})
         if job.state == JobState.HELD:
@@ -35,7 +35,7 @@ def draw_take(take: Take) -> None:
 
 def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
     """A column's name and how many there are; where more wait than are shown, how many are shown."""
-    st.markdown(f"##### {title} · {shell.counted(of, gallery.COUNTED)}")
+    st.markdown(f"##### {title} · {shell.count_words(of, gallery.COUNTED)}")
     if of > len(takes):
         st.caption(f"The newest {len(takes)} of them; all are in the gallery.")
 
@@ -67,7 +67,7 @@ def draw_nothing() -> None:
         st.space("small")
 
 
-def draw() -> None:
+def draw_columns() -> None:
     context.show_notices()
     held = gallery.list_takes(deps, viewer, TakeFilter(states={JobState.HELD}), limit=SHOWN).items
     moving = gallery.list_takes(deps, viewer, TakeFilter(states=MOVING), limit=SHOWN).items
@@ -76,7 +76,7 @@ def draw() -> None:
         (draw_held, held, counts.get(JobState.HELD, 0)),
         (draw_moving, moving, sum(counts.get(state, 0) for state in MOVING)),
     ]
-    money.figures(deps, viewer)
+    money.draw_figures(deps, viewer)
     filled = [(part, takes, max(of, len(takes))) for part, takes, of in parts if takes]
     if not filled:
         draw_nothing()
@@ -85,4 +85,4 @@ def draw() -> None:
             part(takes, of)
 
 
-live.live(draw, watch=lambda: live.pulse(deps), moving=live.anything_moves(deps))
+live.draw_live(draw_columns, watch=lambda: live.last_change(deps), moving=live.anything_moves(deps))

@@ -7,17 +7,17 @@ from pages.ui.operate import models_table
 
 deps, viewer = context.deps(), context.viewer()
 
-live.live(
-    lambda: models_table.standing(deps, viewer),
-    watch=lambda: models_table.pulse(deps),
+live.draw_live(
+    lambda: models_table.draw_status(deps, viewer),
+    watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),
 )
-wanted = models_table.filters(deps)
-found = models_table.listed(deps, wanted)
+wanted = models_table.draw_filters(deps)
+found = models_table.find_models(deps, wanted)
 if found:
-    models_table.rows(deps, found)
+    models_table.draw_rows(deps, found)
 else:
-    models_table.nothing()
+    models_table.draw_empty()
 st.caption(
     "Prices are the provider's own, a unit each; what a take comes to stands beside its button. How long a "
     "model takes is learnt from your own takes of the last 30 days."

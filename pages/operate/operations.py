@@ -10,29 +10,29 @@ from pages.ui.operate import deliveries, health
 deps = context.deps()
 now, numbers = deps.clock.now(), status.numbers(deps)
 
-shell.warnings()
+shell.draw_warnings()
 for paused in provider_pause.current(deps):
-    health.paused(paused, now)
-health.figures(deps, numbers, now)
-money.figures(deps, context.viewer())
+    health.draw_pause(paused, now)
+health.draw_figures(deps, numbers, now)
+money.draw_figures(deps, context.viewer())
 
 left, right = st.columns(2, gap="large")
 with left, st.container(border=True, key="backlog"):
     st.markdown("##### Takes by state")
-    components.bars(health.backlog(numbers), key="bars")
+    components.draw_bars(health.backlog_rows(numbers), key="bars")
 with right:
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        health.workers(heartbeat.workers(deps), now, sweeper=backlog.sweeper(deps))
-        health.work(backlog.kinds(deps))
+        health.draw_workers(heartbeat.workers(deps), now, sweeper=backlog.sweeper(deps))
+        health.draw_work(backlog.kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
-        health.sweeps(status.list_sweeps(deps))
-    money.charts(deps)
+        health.draw_sweeps(status.list_sweeps(deps))
+    money.draw_spending(deps)
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
-    deliveries.draw(deps, numbers.deliveries)
+    deliveries.draw_deliveries(deps, numbers.deliveries)
 
 if st.button("Refresh", key="refresh", icon=":material/refresh:"):
     st.rerun()

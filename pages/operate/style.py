@@ -12,7 +12,7 @@ with left:
         "Axis", AXES, default=AXES[0], key="axis", format_func=str.capitalize, required=True,
         label_visibility="collapsed", persist_state="session",
     )  # fmt: skip
-    vocabulary_editor.draw(axis or AXES[0])
+    vocabulary_editor.draw_editor(axis or AXES[0])
 with right, st.container(border=True, key="template"):
     st.markdown("##### Prompt template")
-    template_editor.draw()
+    template_editor.draw_editor()

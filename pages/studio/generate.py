@@ -9,46 +9,46 @@ from pages.ui.form.form import Form
 from pages.ui.takes import in_progress
 
 deps, viewer = context.deps(), context.viewer()
-in_progress.use_again(deps, viewer)
-model_from_url.take_over(deps)
+in_progress.fill_from_url(deps, viewer)
+model_from_url.choose_from_url(deps)
 
 left, right = st.columns([3, 2], gap="large")
 with left:
     form = Form(deps)
-    form.about()
-    form.photo()
-    form.prompt()
-    form.style()
-    form.params()
+    form.draw_about()
+    form.draw_photos()
+    form.draw_prompt()
+    form.draw_style()
+    form.draw_params()
     with form.top:
-        presets.draw(form.asked)
+        presets.draw_presets(form.asked)
 
 with right:
     with st.container(border=True, key="send", gap="small"):
         sent = st.button(
-            f"Generate · {in_progress.price_of(deps, form.model, form.asked['params'])}",
+            f"Generate · {in_progress.price_words(deps, form.model, form.asked['params'])}",
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         form.show_faults()
-        money.beside(deps, viewer)
-        in_progress.expectation(deps, form.model)
+        money.draw_budget(deps, viewer)
+        in_progress.draw_expected_time(deps, form.model)
         st.markdown("###### This is what is sent")
-        form.composed()
-        form.payload()
+        form.draw_composed()
+        form.draw_payload()
     if sent:
         try:
             job = form.send()
         except BudgetExceeded as error:
-            money.refuse(error)
+            money.keep_refusal(error)
         except DailiesError as error:
             context.notify(text.plain(error), ":material/error:")
         else:
             if job:
-                in_progress.remember(job)
+                in_progress.remember_take(job)
                 context.notify("Saved. You can close this tab.", ":material/bookmark_added:")
         st.rerun()
-    live.live(
+    live.draw_live(
         lambda: in_progress.draw_takes(deps, viewer),
-        watch=lambda: live.pulse(deps),
+        watch=lambda: live.last_change(deps),
         moving=live.anything_moves(deps),
     )

@@ -43,7 +43,7 @@ def model_title(model_id: str) -> str:
         return model_id
 
 
-def link(key: str | None, *, download_as: str | None = None) -> str | None:
+def media_link(key: str | None, *, download_as: str | None = None) -> str | None:
     """Where the browser finds one of our files; None for no file."""
     return dashboard_link(deps(), key, download_as=download_as)
 

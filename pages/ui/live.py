@@ -14,7 +14,7 @@ from pages.ui import shell
 TICK_S = 2.0
 
 
-def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
+def draw_live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
     """Draw a part of the page now, and again every `TICK_S` while something moves.
 
     watch: what the rest of the page (counts, buttons, whether anything still moves) depends on. When it
@@ -22,18 +22,18 @@ def live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: boo
     """
     before = watch()
 
-    def body() -> None:
+    def _redraw() -> None:
         try:
             if watch() != before:
                 st.rerun()
             draw()
         except StoreUnavailable:  # the next tick may find it again
-            shell.database_away()
+            shell.draw_database_away()
 
-    st.fragment(body, run_every=TICK_S if moving else None)()
+    st.fragment(_redraw, run_every=TICK_S if moving else None)()
 
 
-def pulse(deps: Deps) -> Hashable:
+def last_change(deps: Deps) -> Hashable:
     """Changes when a take is added or changes its state: counts and buttons are out of date then."""
     return gallery.last_change(deps)
 

@@ -1,7 +1,6 @@
 """Money on the pages: what a take costs, what was spent, what is left, and what may have been charged."""
 
 from datetime import timedelta
-from typing import Any
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.money import budgets
 from pages.ui import components, context, text
+from pages.ui.components import BarRow, FactRow
 
 #: Days on the chart.
 CHART_DAYS = 14
@@ -32,7 +32,7 @@ _LINES = {
 }
 
 
-def cost(job: Job) -> str:
+def cost_words(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
     match gallery.cost_source(job):
         case "billed":
@@ -42,12 +42,12 @@ def cost(job: Job) -> str:
     return "?"
 
 
-def refuse(error: BudgetExceeded) -> None:
+def keep_refusal(error: BudgetExceeded) -> None:
     """Have the next run show that a limit stands in the way."""
     st.session_state[_REFUSED] = str(error)
 
 
-def beside(deps: Deps, viewer: Viewer) -> None:
+def draw_budget(deps: Deps, viewer: Viewer) -> None:
     """Beside the button: what is left of the tightest limit, soft limits that are passed, and a refusal."""
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
@@ -56,17 +56,17 @@ def beside(deps: Deps, viewer: Viewer) -> None:
     if spent.tightest is not None:
         left = f"of {text.dollars(spent.tightest.left_usd)} {_LEFT[spent.tightest.setting]}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
-    warn(spent)
+    draw_warnings(spent)
 
 
-def warn(spent: budgets.Spent) -> None:
+def draw_warnings(spent: budgets.Spent) -> None:
     """Say which soft limits are passed; nothing is refused."""
     for limit in spent.warnings:
         said = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
         st.warning(text.plain(said) + " Nothing is refused for it.", icon=":material/savings:")
 
 
-def figures(deps: Deps, viewer: Viewer) -> None:
+def draw_figures(deps: Deps, viewer: Viewer) -> None:
     """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
     spent = budgets.overview(deps, None if viewer.sees_all else viewer.name)
     risk = "takes" if spent.held != 1 else "take"
@@ -78,10 +78,10 @@ def figures(deps: Deps, viewer: Viewer) -> None:
             _figure("Left", text.dollars(limit.left_usd), _LEFT[limit.setting], bad=limit.passed)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
         _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
-    warn(spent)
+    draw_warnings(spent)
 
 
-def charts(deps: Deps) -> None:
+def draw_spending(deps: Deps) -> None:
     """What was spent: by day, by model, by person."""
     with st.container(border=True, key="spending"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -90,26 +90,26 @@ def charts(deps: Deps) -> None:
                 "Spent by", ["Day", "Model", "Person"], default="Day", required=True,
                 key="spent-by", label_visibility="collapsed",
             )  # fmt: skip
-        components.bars(_rows(deps, str(by)), key="spent-bars")
+        components.draw_bars(_rows(deps, str(by)), key="spent-bars")
         if deps.settings.demo:
             st.caption("Demo: these are the real prices, and nothing of it is paid.")
 
 
-def ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
+def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
     lines = budgets.lines_of(deps, viewer, job.id)
-    rows: list[dict[str, Any]] = [{"label": "Cost", "value": cost(job)}]
+    rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
         {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),
          "value": _line_words(line, job)}
         for line in lines
     ]  # fmt: skip
-    components.facts(rows, key="ledger")
+    components.draw_facts(rows, key="ledger")
     if deps.settings.demo:
         st.caption("Demo: nothing of it is paid.")
 
 
-def _rows(deps: Deps, by: str) -> list[dict[str, Any]]:
+def _rows(deps: Deps, by: str) -> list[BarRow]:
     now = deps.clock.now()
     if by == "Day":
         days = [f"{now - timedelta(days=back):%Y-%m-%d}" for back in range(CHART_DAYS - 1, -1, -1)]

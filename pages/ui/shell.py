@@ -13,22 +13,22 @@ BANNERS_EVERY_S = 5
 _MARK = Path(__file__).with_name("mark.svg")
 
 
-def with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
+def title_with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
     """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "250+"."""
     parts = [title]
     if moving:
-        parts.append(counted(moving, upto))
+        parts.append(count_words(moving, upto))
     if held:
-        parts.append(f"{counted(held, upto)} held")
+        parts.append(f"{count_words(held, upto)} held")
     return " · ".join(parts)
 
 
-def counted(number: int, upto: int) -> str:
+def count_words(number: int, upto: int) -> str:
     """A count that was made up to a limit: "7", "250+"."""
     return f"{upto:,}+" if number >= upto else str(number)
 
 
-def brand() -> None:
+def draw_brand() -> None:
     """The mark, in ink that can be read in this light."""
     dark = st.context.theme.type == "dark"
     st.logo(_MARK.read_text("utf-8").replace("#1C1E21", "#E8E8E5" if dark else "#1C1E21"), size="large")
@@ -40,21 +40,21 @@ def _banners() -> list[status.Banner]:
     return status.banners(context.deps())
 
 
-def banners() -> None:
+def draw_banners() -> None:
     """What is wrong now and what to do, over every page."""
     for banner in _banners():
         if banner.level == "error":
             st.error(text.plain(banner.says), title=text.plain(banner.title), icon=":material/error:")
 
 
-def warnings() -> None:
+def draw_warnings() -> None:
     """What else is worth knowing, in full; other pages have its short form at the foot."""
     for banner in _banners():
         if banner.level == "warning":
             st.warning(text.plain(banner.says), title=text.plain(banner.title), icon=":material/warning:")
 
 
-def database_away(says: str = "") -> None:
+def draw_database_away(says: str = "") -> None:
     """In the place of a page, while there is nothing to show it from. says: what stops the start."""
     st.error(
         text.plain(says)
@@ -65,7 +65,7 @@ def database_away(says: str = "") -> None:
     )
 
 
-def footer() -> None:
+def draw_footer() -> None:
     """Demo mode, lasting warnings in short, and the signs of life."""
     deps, sweep = context.deps(), status.last_sweep(context.deps())
     with st.sidebar.container(key="foot"):

@@ -68,7 +68,7 @@ def since(now: datetime, moment: datetime | None) -> str:
     return ago(None if moment is None else (now - moment).total_seconds())
 
 
-def first(text: str, chars: int) -> str:
+def shorten(text: str, chars: int) -> str:
     """The beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
@@ -85,7 +85,7 @@ class Look:
 
 
 #: state -> how it is shown; always the word and the icon, so that no colour has to be told from another
-LOOKS: dict[str, Look] = {
+LOOKS: dict[JobState, Look] = {
     JobState.CREATED: Look("Saved", "bookmark_added", "blue", "Kept here; it is sent in a moment."),
     JobState.SUBMITTING: Look("Sending", "outgoing_mail", "blue", "On its way to the provider."),
     JobState.QUEUED: Look(
@@ -107,9 +107,9 @@ CHARGED = {
 }
 
 
-def look(job: Job) -> Look:
+def state_look(job: Job) -> Look:
     """How this job's state is shown."""
-    shown = LOOKS[job.state]
+    shown = LOOKS[JobState(job.state)]
     if job.cancel_requested_at is not None and job.state in (
         JobState.SUBMITTING,
         JobState.QUEUED,
@@ -119,6 +119,6 @@ def look(job: Job) -> Look:
     return shown
 
 
-def charged(error: Mapping[str, Any]) -> str:
+def charged_words(error: Mapping[str, Any]) -> str:
     """Whether an error cost money, as a sentence."""
     return CHARGED.get(str(error.get("charged")), CHARGED["maybe"])

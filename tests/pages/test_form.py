@@ -177,9 +177,9 @@ def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
      ("720p", ("1080p",), None)],
 )  # fmt: skip
 def test_a_duration_is_the_same_however_a_model_writes_it(given, options, found):
-    field = fields.read({"properties": {"duration": {"enum": list(options)}}})[0]
-    assert field.counterpart(given) == found
-    assert type(field.counterpart(given)) is type(found)
+    field = fields.read_fields({"properties": {"duration": {"enum": list(options)}}})[0]
+    assert field.convert_value(given) == found
+    assert type(field.convert_value(given)) is type(found)
 
 
 def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(visit, desk):

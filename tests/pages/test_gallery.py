@@ -8,6 +8,7 @@ from backend.domain.states import JobEvent
 from backend.services.access import LOCAL, Role, Viewer
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
+from pages.ui.shell import title_with_counts
 from pages.ui.takes import cards
 from tests.pages.conftest import ERROR, PATHS, shown, words
 
@@ -128,11 +129,10 @@ def test_it_refreshes_by_itself_only_while_something_moves(visit, desk, monkeypa
 
 
 def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
-    from pages.ui.shell import with_counts
 
-    assert with_counts("Activity", moving=0, held=0, upto=1000) == "Activity"
-    assert with_counts("Activity", moving=3, held=1, upto=1000) == "Activity · 3 · 1 held"
-    assert with_counts("Activity", moving=1000, held=7, upto=1000) == "Activity · 1,000+ · 7 held"
+    assert title_with_counts("Activity", moving=0, held=0, upto=1000) == "Activity"
+    assert title_with_counts("Activity", moving=3, held=1, upto=1000) == "Activity · 3 · 1 held"
+    assert title_with_counts("Activity", moving=1000, held=7, upto=1000) == "Activity · 1,000+ · 7 held"
     assert "Demo mode:" in words(visit())
 
 
@@ -143,9 +143,9 @@ def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
 def test_every_state_has_its_page(visit, desk, state):
     job = desk.take(state, "A page of its own")
     app = visit(TAKE, take=job.id)
-    assert shown(app, "standing")[0]["state"] == state
+    assert shown(app, "status")[0]["state"] == state
     assert "A page of its own" in [code.value for code in app.code]
-    assert shown(app, "trail")[0]["rows"][0]["word"] == "Saved"
+    assert shown(app, "history")[0]["rows"][0]["word"] == "Saved"
     assert bool(shown(app, "player")) == (state == "stored")
     keys = {button.key for button in app.button}
     assert (f"cancel-{job.id}" in keys) == (state in ("created", "submitting", "queued", "running"))

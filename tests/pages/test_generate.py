@@ -9,7 +9,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.store.jobs import jobs
 from pages.ui.form import form
-from pages.ui.form.fields import read
+from pages.ui.form.fields import read_fields
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, shown, words
 
 
@@ -63,7 +63,7 @@ def test_the_form_stays_filled_and_the_take_stands_beside_it(visit, desk):
     app = filled(visit)
     app.button(key="generate").click().run()
     assert app.text_area(key="form:prompt").value == "A red dress in the wind"
-    (take,) = shown(app, "standing")
+    (take,) = shown(app, "status")
     assert (take["word"], take["icon"], take["moving"]) == ("Saved", "bookmark_added", True)
     assert take["usual"]
     app.button(key=f"cancel-{desk.newest().id}").click().run()
@@ -121,11 +121,12 @@ def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
 
 def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
     for model in gallery.models_on_offer(deps):
-        for field in read(model.schema):
-            start = field.shown(field.start) if field.kind == "json" and field.default else field.start
-            assert field.kind == "json" or field.default is None or field.takes(start), (model.id, field)
+        for field in read_fields(model.schema):
+            start = field.start_value
+            start = field.widget_value(start) if field.kind == "json" and field.default else start
+            assert field.kind == "json" or field.default is None or field.can_show(start), (model.id, field)
             if not field.required:
-                assert field.kind == "seed" or field.sent(field.start) is None, (model.id, field)
+                assert field.kind == "seed" or field.sent_value(field.start_value) is None, (model.id, field)
 
 
 def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk, photo):
@@ -205,7 +206,7 @@ def test_a_prompt_is_text_everywhere(visit, desk, page):
     drawn = [str(item.value) for kind in kinds for item in app.get(kind)]
     assert not any("<script>" in text or ":red[z]" in text for text in drawn)
     assert not any(getattr(item.proto, "allow_html", False) for item in app.get("markdown"))
-    everything = json.dumps([shown(app, name) for name in ("standing", "gallery")]) + words(app)
+    everything = json.dumps([shown(app, name) for name in ("status", "gallery")]) + words(app)
     assert page is None or "alert(1)" in everything
 
 

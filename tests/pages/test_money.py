@@ -54,7 +54,7 @@ def test_takes_of_unknown_price_are_counted_and_never_guessed(visit, desk):
     app = visit(ACTIVITY)
     assert figures(app)["Spent today"] == "$0.00"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
-    assert shown(app, "standing")[0]["about"].endswith("· ?")
+    assert shown(app, "status")[0]["about"].endswith("· ?")
     assert budgets.overview(desk.deps).unknown == 1
     assert job.estimate_usd is None
 

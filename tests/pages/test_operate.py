@@ -23,7 +23,7 @@ def test_what_moves_and_what_is_held_stand_apart(visit, desk):
     desk.take("held", "waits", viewer=MIRA)
     desk.take("stored", "done")
     app = visit(ACTIVITY)
-    assert [take["prompt"] for take in shown(app, "standing")] == ["waits", "moves"]
+    assert [take["prompt"] for take in shown(app, "status")] == ["waits", "moves"]
     assert "Waits for you · 1" in words(app)
     assert "On its way · 1" in words(app)
     assert "paid twice" in words(app)
@@ -36,7 +36,7 @@ def test_a_place_in_line_and_the_last_trouble_are_told(visit, desk):
 
         trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
         jobs.amend(session, desk.job(job.id), error=trouble, attempts=3)
-    (take,) = shown(visit(ACTIVITY), "standing")
+    (take,) = shown(visit(ACTIVITY), "status")
     assert take["extra"] == "2 ahead in line"
     assert take["note"] == "fal did not answer. (tried 3 times) It is asked again by itself."
 
@@ -79,7 +79,7 @@ def test_a_take_that_is_being_stopped_says_so_and_is_not_stopped_twice(visit, de
     app = visit(ACTIVITY)
     app.button(key=f"cancel-{job.id}").click().run()
     assert desk.job(job.id).cancel_requested_at is not None
-    assert shown(app, "standing")[0]["word"] == "Stopping"
+    assert shown(app, "status")[0]["word"] == "Stopping"
     assert app.button(key=f"cancel-{job.id}").disabled
 
 
@@ -210,7 +210,7 @@ def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
     app = visit(ACTIVITY)
     assert "Waits for you · 52" in words(app)
     assert "The newest 50 of them" in words(app)
-    assert len(shown(app, "standing")) == 50
+    assert len(shown(app, "status")) == 50
 
 
 def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatch):

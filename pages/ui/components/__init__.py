@@ -6,54 +6,88 @@ What they show comes as data and becomes text, never markup.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 _HERE = Path(__file__).parent
 
 
-def _register(name: str) -> Any:
-    def read(ending: str) -> str:
+class FactRow(TypedDict, total=False):
+    """A label with a value or a moment. mono: in fixed width; copy: with a button that copies it."""
+
+    label: Required[str]
+    value: str
+    at_ms: int | None
+    mono: bool
+    copy: bool
+
+
+class HistoryRow(TypedDict):
+    """One event of a take's history: when, the state it led to, what happened, who did it."""
+
+    at_ms: int
+    word: str
+    icon: str
+    tone: str
+    what: str
+    who: str
+    note: str
+
+
+class BarRow(TypedDict):
+    """A bar and its label. shown: the count in words."""
+
+    word: str
+    icon: str
+    tone: str
+    means: str
+    count: float
+    shown: str
+
+
+def _register(name: str) -> ComponentRenderer:
+    def _read(ending: str) -> str:
         return "\n".join((_HERE / f"{part}.{ending}").read_text("utf-8") for part in ("common", name))
 
-    return st.components.v2.component(f"dailies_{name}", js=read("js"), css=read("css"))
+    return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
 
 
 _GALLERY = _register("gallery")
 _PLAYER = _register("player")
-_STANDING = _register("standing")
+_STATUS = _register("status")
 _FACTS = _register("facts")
-_TRAIL = _register("trail")
+_HISTORY = _register("history")
 _BARS = _register("bars")
 
 
-def gallery(takes: Sequence[Mapping[str, Any]], *, key: str) -> str | None:
-    """A wall of takes (see `cards.card`); returns the id of the one that was just opened, if any."""
+def draw_gallery(takes: Sequence[Mapping[str, object]], *, key: str) -> str | None:
+    """A wall of takes (see `cards.card_data`); returns the id of the one that was just opened, if any."""
     opened = _GALLERY(data={"takes": list(takes)}, key=key, on_open_change=lambda: None).open
     return str(opened) if opened else None
 
 
-def player(source: str, *, key: str, **about: Any) -> None:
-    """A video. about: poster, alt, width, height, fps, compact."""
-    _PLAYER(data={"src": source, **about}, key=key)
+def draw_player(about: Mapping[str, object], *, key: str) -> None:
+    """A video (see `cards.player_data`)."""
+    _PLAYER(data=dict(about), key=key)
 
 
-def standing(about: Mapping[str, Any], *, key: str) -> None:
-    """Where one take stands (see `cards.standing`)."""
-    _STANDING(data=dict(about), key=key)
+def draw_status(about: Mapping[str, object], *, key: str) -> None:
+    """Where one take stands (see `cards.status_data`)."""
+    _STATUS(data=dict(about), key=key)
 
 
-def facts(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """Labels and values. rows: {label, value, at_ms?, mono?, copy?}."""
+def draw_facts(rows: Sequence[FactRow], *, key: str) -> None:
+    """Labels and values."""
     _FACTS(data={"rows": list(rows), "testid": key}, key=key)
 
 
-def trail(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """A history. rows: {at_ms, word, icon, tone, what, who, note}."""
-    _TRAIL(data={"rows": list(rows)}, key=key)
+def draw_history(rows: Sequence[HistoryRow], *, key: str) -> None:
+    """What happened to a take, in order."""
+    _HISTORY(data={"rows": list(rows)}, key=key)
 
 
-def bars(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """Counts to one scale. rows: {word, icon, tone, means, count, shown?: the count in words}."""
+def draw_bars(rows: Sequence[BarRow], *, key: str) -> None:
+    """Counts to one scale."""
     _BARS(data={"rows": list(rows)}, key=key)

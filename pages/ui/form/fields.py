@@ -42,7 +42,7 @@ class Field:
     whole: bool = False
 
     @property
-    def start(self) -> Any:
+    def start_value(self) -> Any:
         """What the field shows before anybody touched it."""
         if self.kind == "seed":
             return self.new_seed() if self.default is None else self.default
@@ -62,7 +62,7 @@ class Field:
         below = min(SEED_BELOW, int(self.high) + 1 if self.high is not None else SEED_BELOW)
         return low + secrets.randbelow(max(1, below - low))
 
-    def takes(self, value: Any) -> bool:
+    def can_show(self, value: Any) -> bool:
         """Can the field show this value?"""
         match self.kind:
             case "choice" | "steps" | "list":
@@ -80,11 +80,11 @@ class Field:
                 return isinstance(value, str)
         return True
 
-    def counterpart(self, value: Any) -> Any:
+    def convert_value(self, value: Any) -> Any:
         """Another model's value in this field's own terms (5 for "5", "8s" for 8); None: it has none."""
         if self.kind == "json":
             return value if isinstance(value, list | dict) else None
-        if self.takes(value):
+        if self.can_show(value):
             return value
         number = _number_in(value)
         if number is None:
@@ -92,10 +92,10 @@ class Field:
         if self.options:
             return next((option for option in self.options if _number_in(option) == number), None)
         typed = int(number) if self.whole else number
-        fits = self.kind in ("slide", "number") and typed == number and self.takes(typed)
+        fits = self.kind in ("slide", "number") and typed == number and self.can_show(typed)
         return typed if fits else None
 
-    def shown(self, value: Any) -> Any:
+    def widget_value(self, value: Any) -> Any:
         """A value as the field's widget holds it."""
         if self.kind == "json":
             return json.dumps(value, ensure_ascii=False)
@@ -103,14 +103,14 @@ class Field:
             return int(value) if self.whole else float(value)
         return value
 
-    def sent(self, value: Any) -> Any:
+    def sent_value(self, value: Any) -> Any:
         """What is sent for a widget's value; None: nothing. Broken JSON goes on, to be refused by name."""
         if self.kind == "json":
             value = _parsed(value)
         if (
             value is None
             or value == ""
-            or (value == self.start and self.kind == "slide" and self.default is None)
+            or (value == self.start_value and self.kind == "slide" and self.default is None)
         ):
             return None
         if value == self.default and type(value) is type(self.default):
@@ -122,7 +122,7 @@ class Field:
         )
 
 
-def read(schema: Mapping[str, Any]) -> list[Field]:
+def read_fields(schema: Mapping[str, Any]) -> list[Field]:
     """The fields of a model's `params`, in the model's own order."""
     properties = schema.get("properties", {})
     order = [name for name in schema.get("x-fal-order-properties", []) if name in properties]

@@ -3,10 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Job
@@ -22,27 +25,36 @@ SAME_CLICK_S = 3.0
 _FAULTS, _KEY = "form:faults", "form:key"
 
 
+@dataclass
+class _FilledForm:
+    """A form as it was filled when somebody sent it: its key, what it held, when it was sent first."""
+
+    key: str
+    mark: str
+    used_s: float | None = None
+
+
 class Form:
     """One run's form: draws its parts, gathers what is asked for, and puts faults beside their fields."""
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
         self.asked: dict[str, Any] = {}
-        self._spots: dict[str, Any] = {}
+        self._spots: dict[str, DeltaGenerator] = {}
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
-        self.model = model_picker.pick(deps, context.viewer(), filters=self.top)
+        self.model = model_picker.pick_model(deps, context.viewer(), filters=self.top)
         self._spot("model")
         self.asked["model"] = self.model.id
-        self._switched = prefill.switched(self.model)
+        self._switched = prefill.carry_over(self.model)
 
-    def about(self) -> None:
+    def draw_about(self) -> None:
         """What the model is good at; after another one was chosen, what became of the form."""
         note = f" {self.model.price_note}" if self.model.price_note else ""
         st.caption(text.plain(self.model.description + note))
         if self._switched:
             st.caption(f":material/swap_horiz: {text.plain(self._switched)}")
 
-    def prompt(self) -> None:
+    def draw_prompt(self) -> None:
         """The prompt, and how much of it fits."""
         if self.model.prompt_field is None:
             st.caption("This model takes no prompt.")
@@ -54,11 +66,11 @@ class Form:
         )  # fmt: skip
         self._spot("prompt")
 
-    def photo(self) -> None:
+    def draw_photos(self) -> None:
         """The photo that the video starts from and others beside it, where the model takes them."""
         further = photos.further_fields(self.model)
         places = [("", "image")] if self.model.image_field else []
-        places += [(prefill.slot_of(self.model, field), f"images.{field}") for field in further]
+        places += [(prefill.photo_slot(self.model, field), f"images.{field}") for field in further]
         images: dict[str, str | list[str]] = {}
         columns = st.columns(len(places), gap="small") if places else []
         for (slot, name), column in zip(places, columns, strict=True):
@@ -78,8 +90,8 @@ class Form:
         """A photo, and at once what makes it unfit."""
         field = self.model.image_field if name == "image" else name.removeprefix("images.")
         about = photos.limits_said(self.model, field)
-        image = photo_picker.pick(
-            self.deps, label=photo_picker.label_of(self.model, name), slot=slot, about=about
+        image = photo_picker.pick_photo(
+            self.deps, label=photo_picker.photo_label(self.model, name), slot=slot, about=about
         )
         self._spot(name)
         if image and (fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, image)):
@@ -89,32 +101,35 @@ class Form:
     def _several_photos(self, field: str) -> list[str]:
         """A list of photos, and at once what makes any of them unfit."""
         name = f"images.{field}"
-        chosen = photo_list.pick(
-            self.deps, label=photo_picker.label_of(self.model, name), slot=prefill.slot_of(self.model, field),
-            most=photos.most_of(self.model, field), about=photos.limits_said(self.model, field),
-        )  # fmt: skip
+        chosen = photo_list.pick_photos(
+            self.deps,
+            label=photo_picker.photo_label(self.model, name),
+            slot=prefill.photo_slot(self.model, field),
+            most=photos.most_of(self.model, field),
+            about=photos.limits_said(self.model, field),
+        )
         self._spot(name)
         if fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, chosen):
             self._say(name, fault)
         return chosen
 
-    def style(self) -> None:
+    def draw_style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
         chosen = {}
         vocabulary = vocabulary_admin.vocabulary(self.deps)
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
-                words = style_picker.pick(vocabulary, axis)
+                words = style_picker.pick_style(vocabulary, axis)
                 self._spot(f"style.{axis}")
             if words:
                 chosen[axis] = words
         self.asked["style"] = chosen
 
-    def params(self) -> None:
+    def draw_params(self) -> None:
         """The model's own parameters; the usual ones in front, the others folded."""
         params: dict[str, Any] = {}
-        fields = prefill.fields_of(self.model)
+        fields = prefill.param_fields(self.model)
         front, folded = [f for f in fields if f.front], [f for f in fields if not f.front]
         with st.container(key="params", horizontal=True, gap="medium"):
             for field in front:
@@ -124,9 +139,9 @@ class Form:
                 for field in folded:
                     self._param(field, params)
         self.asked["params"] = params
-        prefill.remember(self.model, self.asked)
+        prefill.remember_form(self.model, self.asked)
 
-    def composed(self) -> None:
+    def draw_composed(self) -> None:
         """The prompt as it is sent, and which words came from where."""
         try:
             made = vocabulary_admin.compose(self.deps, self.asked.get("prompt", ""), self.asked["style"])
@@ -143,7 +158,7 @@ class Form:
             )
             st.caption(f"{from_where} · template {made.template_version}")
 
-    def payload(self) -> None:
+    def draw_payload(self) -> None:
         """Exactly what is posted, to be looked at before anything is paid."""
         with st.expander("Payload", icon=":material/data_object:", key="payload"):
             try:
@@ -158,11 +173,11 @@ class Form:
     def _param(self, field: Field, params: dict[str, Any]) -> None:
         key = prefill.param_key(self.model.id, field.name)
         if key not in st.session_state:
-            st.session_state[key] = field.start
+            st.session_state[key] = field.start_value
         with st.container(
             key=f"field:{field.name}", width="content" if _narrow(field) else "stretch", gap="xxsmall"
         ):
-            value = field.sent(_draw(field, key))
+            value = field.sent_value(_draw(field, key))
             self._spot(f"params.{field.name}")
         if value is not None:
             params[field.name] = value
@@ -212,21 +227,23 @@ class Form:
             st.session_state[_FAULTS] = True
             return None
         st.session_state[_FAULTS] = False
-        st.session_state[_KEY]["used_s"] = st.session_state[_KEY].get("used_s") or self.deps.clock.monotonic()
+        clicked: _FilledForm = st.session_state[_KEY]
+        clicked.used_s = clicked.used_s or self.deps.clock.monotonic()
         return job
 
     def _key(self) -> str:
         """One key for one filled form: the same for a second click within moments, another one later."""
         mark = hashlib.sha256(json.dumps(self.asked, sort_keys=True, default=repr).encode()).hexdigest()
-        known, now_s = st.session_state.get(_KEY), self.deps.clock.monotonic()
-        old = known and known.get("used_s") and now_s - known["used_s"] > SAME_CLICK_S
-        if not known or known["mark"] != mark or old:
-            known = st.session_state[_KEY] = {"key": self.deps.clock.new_id(), "mark": mark}
-        return str(known["key"])
+        known: _FilledForm | None = st.session_state.get(_KEY)
+        used_s = known.used_s if known else None
+        old = used_s is not None and self.deps.clock.monotonic() - used_s > SAME_CLICK_S
+        if known is None or known.mark != mark or old:
+            known = st.session_state[_KEY] = _FilledForm(self.deps.clock.new_id(), mark)
+        return known.key
 
 
-def _prompt_label(model: Any) -> str:
-    """Prompt, and what may stand in its place, as `wish.check` has it."""
+def _prompt_label(model: VideoModel) -> str:
+    """Prompt, and what may stand in its place, as `request.check` has it."""
     if model.image_required and not model.prompt_required:
         return "Prompt (may be left empty)"
     instead = [text.plain(words) for words in request.instead_of_prompt(model)]

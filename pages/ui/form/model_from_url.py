@@ -7,7 +7,7 @@ from pages.ui import context, text
 from pages.ui.form.prefill import MODEL
 
 
-def take_over(deps: Deps) -> None:
+def choose_from_url(deps: Deps) -> None:
     """Choose the model that the address names, once: whatever is picked later stays picked."""
     model_id = st.query_params.pop("model", None)
     if not model_id:

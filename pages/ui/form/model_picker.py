@@ -1,10 +1,11 @@
 """Which model: found by typing, favourites and those used lately first, by provider if one likes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from backend.catalogue.models import VideoModel
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -16,7 +17,7 @@ from pages.ui.form.prefill import MODEL
 _PROVIDER = "form:provider"
 
 
-def pick(deps: Deps, viewer: Viewer, *, filters: Any) -> Any:
+def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoModel:
     """Draw the choice of a model; returns the model. filters: the container for what narrows it."""
     models = {model.id: model for model in gallery.models_on_offer(deps)}
     if st.session_state.get(MODEL) not in models:
@@ -41,7 +42,7 @@ def pick(deps: Deps, viewer: Viewer, *, filters: Any) -> Any:
     return models[str(chosen)]
 
 
-def _provider_filter(models: Mapping[str, Any]) -> None:
+def _provider_filter(models: Mapping[str, VideoModel]) -> None:
     providers = sorted({model.provider for model in models.values()})
     if len(providers) > 1:
         st.pills(
@@ -50,7 +51,7 @@ def _provider_filter(models: Mapping[str, Any]) -> None:
         )  # fmt: skip
 
 
-def _in_order(models: Mapping[str, Any], favourites: list[str], recent: list[str]) -> list[str]:
+def _in_order(models: Mapping[str, VideoModel], favourites: list[str], recent: list[str]) -> list[str]:
     """What is offered: favourites, then what was used lately, then the rest; the chosen one in any case."""
     wanted = st.session_state.get(_PROVIDER)
     first = [model_id for model_id in (*favourites, *recent, *models) if model_id in models]
@@ -61,12 +62,12 @@ def _in_order(models: Mapping[str, Any], favourites: list[str], recent: list[str
     ]
 
 
-def _shown(model: Any, starred: bool) -> str:
+def _shown(model: VideoModel, starred: bool) -> str:
     price = f"{text.dollars(model.price.unit_usd)} a {model.price.unit}" if model.price else "price unknown"
     return f"{'★ ' if starred else ''}{model.title} · {model.category.replace('-', ' ')} · {price}"
 
 
-def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, Any]) -> str:
+def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, VideoModel]) -> str:
     """The model of this person's newest take, else the first one with a known price."""
     newest = gallery.list_takes(deps, viewer, TakeFilter(owner=context.viewer().name), limit=1).items
     if newest and newest[0].job.model in models:

@@ -13,12 +13,12 @@ from pages.ui.form import photo_picker
 WIDE = 110
 
 
-def pick(deps: Deps, *, label: str, slot: str, most: int | None, about: str) -> list[str]:
+def pick_photos(deps: Deps, *, label: str, slot: str, most: int | None, about: str) -> list[str]:
     """Draw the choice of photos; returns uploads' ids or links, in order.
 
     most: how many the model takes; None: it doesn't say. about: what each must be.
     """
-    chosen = chosen_in(slot)
+    chosen = chosen_photos(slot)
     counted = f" · {len(chosen)} of {most}" if most else f" · {len(chosen)}" if chosen else ""
     st.markdown(f":small[{label}{counted}]")
     with st.container(key=f"photos{slot}", gap="xsmall"):
@@ -28,15 +28,15 @@ def pick(deps: Deps, *, label: str, slot: str, most: int | None, about: str) -> 
                     _chosen(deps, image, slot, number)
         if most is None or len(chosen) < most:
             _more(deps, slot, label, about)
-    return chosen_in(slot)
+    return chosen_photos(slot)
 
 
-def chosen_in(slot: str) -> list[str]:
+def chosen_photos(slot: str) -> list[str]:
     """What was chosen as these photos."""
     return list(st.session_state.get(_key(slot)) or [])
 
 
-def put(images: list[str], slot: str) -> None:
+def set_photos(images: list[str], slot: str) -> None:
     """Choose these photos (uploads' ids, or links)."""
     st.session_state[_key(slot)] = [image for image in images if isinstance(image, str) and image]
 
@@ -46,17 +46,17 @@ def _key(slot: str) -> str:
 
 
 def _add(image: str, slot: str) -> None:
-    put([*chosen_in(slot), image], slot)
+    set_photos([*chosen_photos(slot), image], slot)
 
 
 def _remove(slot: str, number: int) -> None:
-    put([image for place, image in enumerate(chosen_in(slot)) if place != number], slot)
+    set_photos([image for place, image in enumerate(chosen_photos(slot)) if place != number], slot)
 
 
 def _forward(slot: str, number: int) -> None:
-    images = chosen_in(slot)
+    images = chosen_photos(slot)
     images[number - 1 : number + 1] = reversed(images[number - 1 : number + 1])
-    put(images, slot)
+    set_photos(images, slot)
 
 
 def _more(deps: Deps, slot: str, label: str, about: str) -> None:
@@ -68,25 +68,27 @@ def _more(deps: Deps, slot: str, label: str, about: str) -> None:
     )  # fmt: skip
     if about:
         st.caption(about)
-    kept = [image for file in files if (image := photo_picker.take_in(deps, file))]
+    kept = [image for file in files if (image := photo_picker.keep_upload(deps, file))]
     for image in kept:
         _add(image, slot)
-    refused = photo_picker.refused(files)
+    refused = photo_picker.show_refusals(files)
     if kept and not refused:  # a file that is no photo stays, with the reason below it
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
     if kept:
         st.rerun()
-    photo_picker.earlier(deps, slot, _add)
+    photo_picker.offer_earlier_photos(deps, slot, _add)
 
 
 def _chosen(deps: Deps, image: str, slot: str, number: int) -> None:
     upload = _upload(deps, image)
     with st.container(key=f"chosen{slot}-{number}", width=WIDE + 20, gap="xxsmall"):
         if upload is None:
-            st.text(f"{number + 1} · {text.first(image, 40)}")
+            st.text(f"{number + 1} · {text.shorten(image, 40)}")
         else:
             st.image(
-                context.link(upload.key) or "", alt=f"Photo {number + 1}: {upload.file_name}", width=WIDE
+                context.media_link(upload.key) or "",
+                alt=f"Photo {number + 1}: {upload.file_name}",
+                width=WIDE,
             )
             st.caption(f"{number + 1} · {upload.width} × {upload.height}")
         with st.container(key=f"chosen-acts{slot}-{number}", horizontal=True, gap="xxsmall"):

@@ -1,10 +1,11 @@
 """The photos of a take, its first above all: a new one, or one that was used before."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import DailiesError, NotFound
 from backend.services.deps import Deps
 from backend.services.takes import photos
@@ -17,15 +18,15 @@ TAKEN_MAX = 60
 _TAKEN, _REFUSED = "form:image:taken", "form:image:refused"
 
 
-def pick(deps: Deps, *, label: str, slot: str = "", about: str = "") -> str | None:
+def pick_photo(deps: Deps, *, label: str, slot: str = "", about: str = "") -> str | None:
     """Draw the choice of a photo; returns an upload's id or a link, or None.
 
     slot: which photo of the form; "" is the one that the video starts from. about: what it must be.
     """
-    chosen = chosen_in(slot)
+    chosen = chosen_photo(slot)
     if chosen:
         _preview(deps, chosen, label, slot)
-        return chosen_in(slot)
+        return chosen_photo(slot)
     with st.container(key=f"photo{slot}", gap="xsmall"):
         file = st.file_uploader(
             label, type=["jpg", "jpeg", "png", "webp"],
@@ -34,33 +35,33 @@ def pick(deps: Deps, *, label: str, slot: str = "", about: str = "") -> str | No
         if about:
             st.caption(about)
         if file is not None:
-            if upload_id := take_in(deps, file):
-                put(upload_id, slot)
+            if upload_id := keep_upload(deps, file):
+                set_photo(upload_id, slot)
                 st.rerun()
-            refused([file])
-        earlier(deps, slot, put)
+            show_refusals([file])
+        offer_earlier_photos(deps, slot, set_photo)
     return None
 
 
-def chosen_in(slot: str = "") -> str | None:
+def chosen_photo(slot: str = "") -> str | None:
     """What was chosen as this photo."""
     return str(st.session_state.get(f"form:image{slot}") or "") or None
 
 
-def put(image: str | None, slot: str = "") -> None:
+def set_photo(image: str | None, slot: str = "") -> None:
     """Choose this photo (an upload's id, or a link), or none."""
     st.session_state[f"form:image{slot}"] = image
     st.session_state[f"form:image:round{slot}"] = st.session_state.get(f"form:image:round{slot}", 0) + 1
 
 
-def label_of(model: Any, name: str) -> str:
+def photo_label(model: VideoModel, name: str) -> str:
     """What a photo of the form is called: `image`, or `images.` and the model's own field."""
     if name == "image":
         return _marked("Photo that the video starts from", model.image_required)
     field = name.removeprefix("images.")
     ends = field == model.end_image_field
     return _marked(
-        "Photo that it ends with" if ends else words_of(field).capitalize(),
+        "Photo that it ends with" if ends else field_words(field).capitalize(),
         field in model.schema.get("required", []),
     )
 
@@ -69,7 +70,7 @@ def _marked(label: str, needed: bool) -> str:
     return label + (" \\*" if needed else " (may be left out)")
 
 
-def words_of(field: str) -> str:
+def field_words(field: str) -> str:
     """A field's name as words: "reference_image_urls" is "reference images"."""
     words = field.replace("_", " ")
     if words.endswith(" urls"):
@@ -77,7 +78,7 @@ def words_of(field: str) -> str:
     return words.removesuffix(" url")
 
 
-def take_in(deps: Deps, file: Any) -> str | None:
+def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
     """Keep an uploaded file, once; its upload's id, or None: it was taken in before, or is refused."""
     taken = st.session_state.get(_TAKEN, ())
     if file.file_id in taken:
@@ -90,7 +91,7 @@ def take_in(deps: Deps, file: Any) -> str | None:
         return None
 
 
-def refused(files: Sequence[Any]) -> bool:
+def show_refusals(files: Sequence[UploadedFile]) -> bool:
     """Say of each of these files why it was refused, for as long as it lies there; is there any?"""
     known = st.session_state.get(_REFUSED, {})
     said = [known[file.file_id] for file in files if file.file_id in known]
@@ -99,7 +100,7 @@ def refused(files: Sequence[Any]) -> bool:
     return bool(said)
 
 
-def earlier(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
+def offer_earlier_photos(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
     """Offer what was uploaded before, pictures of takes among it. use: is called with the id and the slot."""
     uploads = photos.list_uploads(deps, context.viewer(), limit=EARLIER)
     if not uploads:
@@ -108,7 +109,7 @@ def earlier(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
         row = st.container(key=f"earlier-row{slot}", horizontal=True, gap="small")
         for upload in uploads:
             with row.container(key=f"earlier-{upload.id}{slot}", width=120, gap="xxsmall"):
-                st.image(context.link(upload.key) or "", alt=upload.file_name, width=120)
+                st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=120)
                 st.button(
                     "Use", key=f"use-photo-{upload.id}{slot}", on_click=use, args=(upload.id, slot),
                     width="stretch",
@@ -124,11 +125,11 @@ def _preview(deps: Deps, chosen: str, label: str, slot: str) -> None:
             try:
                 upload = photos.get_upload(deps, context.viewer(), chosen)
             except NotFound:
-                put(None, slot)
+                set_photo(None, slot)
                 st.rerun()
-            st.image(context.link(upload.key) or "", alt=upload.file_name, width=150)
+            st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=150)
             st.text(f"{upload.file_name}\n{upload.width} × {upload.height} · {text.size(upload.size_bytes)}")
         st.button(
-            "Remove", key=f"remove-photo{slot}", icon=":material/close:", type="tertiary", on_click=put,
+            "Remove", key=f"remove-photo{slot}", icon=":material/close:", type="tertiary", on_click=set_photo,
             args=(None, slot),
         )  # fmt: skip

@@ -1,10 +1,12 @@
 """What fills the form besides a person's hands: an earlier take, a preset, another model's values."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from backend.catalogue.models import VideoModel
 from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services.deps import Deps
@@ -12,10 +14,18 @@ from backend.services.gallery import takes as gallery
 from backend.services.takes import held_choices, photos
 from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
-from pages.ui.form.fields import Field, read
+from pages.ui.form.fields import Field, read_fields
 
 MODEL, PROMPT = "form:model", "form:prompt"
 _FILLED, _LAST, _SWITCHED = "form:filled", "form:last", "form:switched"
+
+
+@dataclass(frozen=True)
+class _LastForm:
+    """What the form held when it was drawn last."""
+
+    model: VideoModel
+    params: Mapping[str, Any]
 
 
 def param_key(model_id: str, name: str) -> str:
@@ -23,20 +33,20 @@ def param_key(model_id: str, name: str) -> str:
     return f"form:param:{model_id}:{name}"
 
 
-def slot_of(model: Any, field: str) -> str:
+def photo_slot(model: VideoModel, field: str) -> str:
     """Which photo of the form a field shows: last frames are one and the same in every model."""
     return ":end" if field == model.end_image_field else f":{field}"
 
 
-def photo_fields(model: Any) -> list[str]:
+def photo_fields(model: VideoModel) -> list[str]:
     """The names of a model's photos besides its first, single ones and lists."""
     return [*photos.further_fields(model), *photos.several_fields(model)]
 
 
-def fields_of(model: Any) -> list[Field]:
+def param_fields(model: VideoModel) -> list[Field]:
     """A model's parameters, photos aside."""
     shown_elsewhere = photo_fields(model)
-    return [field for field in read(model.schema) if field.name not in shown_elsewhere]
+    return [field for field in read_fields(model.schema) if field.name not in shown_elsewhere]
 
 
 def fill_once(deps: Deps, job: Job) -> list[str]:
@@ -44,7 +54,7 @@ def fill_once(deps: Deps, job: Job) -> list[str]:
     if st.session_state.get(_FILLED) == job.id:
         return []
     st.session_state[_FILLED] = job.id
-    return fill(deps, held_choices.asked_of(job))
+    return fill_form(deps, held_choices.asked_of(job))
 
 
 def forget_filled() -> None:
@@ -52,13 +62,13 @@ def forget_filled() -> None:
     st.session_state.pop(_FILLED, None)
 
 
-def fill(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
+def fill_form(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
     """Fill the whole form with what is asked for; returns, in words, what could not be taken over."""
     state, style = st.session_state, asked.get("style") or {}
     state[PROMPT] = asked.get("prompt") or ""
     for axis in AXES:
         state[f"form:style:{axis}"] = style.get(axis)
-    photo_picker.put(asked.get("image"))
+    photo_picker.set_photo(asked.get("image"))
     for name in (_LAST, _SWITCHED):
         state.pop(name, None)
     models = {model.id: model for model in gallery.models_on_offer(deps)}
@@ -69,25 +79,25 @@ def fill(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
     return _fill_photos(model, asked) + _fill_params(model, asked.get("params") or {})
 
 
-def _fill_photos(model: Any, asked: Mapping[str, Any]) -> list[str]:
+def _fill_photos(model: VideoModel, asked: Mapping[str, Any]) -> list[str]:
     params = asked.get("params") or {}
     for field in photos.further_fields(model):
         given = (asked.get("images") or {}).get(field) or params.get(field)
-        photo_picker.put(given if isinstance(given, str) else None, slot_of(model, field))
+        photo_picker.set_photo(given if isinstance(given, str) else None, photo_slot(model, field))
     for field in photos.several_fields(model):
         given = (asked.get("images") or {}).get(field) or params.get(field)
-        photo_list.put(given if isinstance(given, list) else [], slot_of(model, field))
+        photo_list.set_photos(given if isinstance(given, list) else [], photo_slot(model, field))
     gone = [field for field in asked.get("images") or {} if field not in photo_fields(model)]
     return [f"the photo in {field} has no place any more" for field in gone]
 
 
-def _fill_params(model: Any, params: Mapping[str, Any]) -> list[str]:
-    lost, fields = [], {field.name: field for field in fields_of(model)}
+def _fill_params(model: VideoModel, params: Mapping[str, Any]) -> list[str]:
+    lost, fields = [], {field.name: field for field in param_fields(model)}
     for name, field in fields.items():
-        st.session_state[param_key(model.id, name)] = field.start
+        st.session_state[param_key(model.id, name)] = field.start_value
     for name, value in params.items():
-        if name in fields and fields[name].takes(value):
-            st.session_state[param_key(model.id, name)] = fields[name].shown(value)
+        if name in fields and fields[name].can_show(value):
+            st.session_state[param_key(model.id, name)] = fields[name].widget_value(value)
         elif name not in photo_fields(model):
             lost.append(f"{name} can no longer be {value!r}")
     return lost
@@ -96,30 +106,30 @@ def _fill_params(model: Any, params: Mapping[str, Any]) -> list[str]:
 # -- another model ----------------------------------------------------------------------------
 
 
-def remember(model: Any, asked: Mapping[str, Any]) -> None:
+def remember_form(model: VideoModel, asked: Mapping[str, Any]) -> None:
     """What the form holds now, for the model that is chosen next."""
-    st.session_state[_LAST] = {"model": model, "params": dict(asked["params"])}
+    st.session_state[_LAST] = _LastForm(model, dict(asked["params"]))
 
 
-def switched(model: Any) -> str | None:
+def carry_over(model: VideoModel) -> str | None:
     """Take over what the model before and this one both have; in words, what was kept and dropped."""
-    last = st.session_state.get(_LAST)
-    if last and last["model"].id != model.id:
-        st.session_state[_SWITCHED] = (model.id, _take_over(last["model"], model, last["params"]))
+    last: _LastForm | None = st.session_state.get(_LAST)
+    if last and last.model.id != model.id:
+        st.session_state[_SWITCHED] = (model.id, _take_over(last.model, model, last.params))
         st.session_state.pop(_LAST)
-    model_id, said = st.session_state.get(_SWITCHED, (None, None))
-    return said if model_id == model.id else None
+    switched: tuple[str, str | None] | None = st.session_state.get(_SWITCHED)
+    return switched[1] if switched and switched[0] == model.id else None
 
 
-def _take_over(old: Any, new: Any, params: Mapping[str, Any]) -> str | None:
+def _take_over(old: VideoModel, new: VideoModel, params: Mapping[str, Any]) -> str | None:
     kept, dropped = [], _photos_dropped(old, new)
-    fields = {field.name: field for field in fields_of(new)}
-    labels = {field.name: field.label for field in fields_of(old)}
+    fields = {field.name: field for field in param_fields(new)}
+    labels = {field.name: field.label for field in param_fields(old)}
     for name, value in params.items():
         field = fields.get(name)
-        found = field.counterpart(value) if field else None
+        found = field.convert_value(value) if field else None
         if field is not None and found is not None:
-            st.session_state[param_key(new.id, name)] = field.shown(found)
+            st.session_state[param_key(new.id, name)] = field.widget_value(found)
         if name == "seed":
             continue  # most seeds were drawn by the form, and are nobody's choice
         if found is not None:
@@ -130,15 +140,15 @@ def _take_over(old: Any, new: Any, params: Mapping[str, Any]) -> str | None:
     return "; ".join(said) or None
 
 
-def _photos_dropped(old: Any, new: Any) -> list[str]:
-    dropped = ["the photo"] if old.image_field and not new.image_field and photo_picker.chosen_in() else []
-    slots = {slot_of(new, field) for field in photos.further_fields(new)}
+def _photos_dropped(old: VideoModel, new: VideoModel) -> list[str]:
+    dropped = ["the photo"] if old.image_field and not new.image_field and photo_picker.chosen_photo() else []
+    slots = {photo_slot(new, field) for field in photos.further_fields(new)}
     for field in photos.further_fields(old):
-        if slot_of(old, field) not in slots and photo_picker.chosen_in(slot_of(old, field)):
-            dropped.append(f"the photo in {photo_picker.words_of(field)}")
+        if photo_slot(old, field) not in slots and photo_picker.chosen_photo(photo_slot(old, field)):
+            dropped.append(f"the photo in {photo_picker.field_words(field)}")
     for field in photos.several_fields(old):
-        if field not in photos.several_fields(new) and photo_list.chosen_in(slot_of(old, field)):
-            dropped.append(f"the photos in {photo_picker.words_of(field)}")
+        if field not in photos.several_fields(new) and photo_list.chosen_photos(photo_slot(old, field)):
+            dropped.append(f"the photos in {photo_picker.field_words(field)}")
     if new.prompt_field is None and st.session_state.get(PROMPT):
         dropped.append("the prompt")
     return dropped
@@ -146,4 +156,4 @@ def _photos_dropped(old: Any, new: Any) -> list[str]:
 
 def _short(value: Any) -> str:
     words = {True: "on", False: "off"}
-    return words[value] if isinstance(value, bool) else text.first(str(value), 24)
+    return words[value] if isinstance(value, bool) else text.shorten(str(value), 24)

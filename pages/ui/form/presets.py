@@ -14,7 +14,7 @@ from pages.ui.form import prefill
 _NAME, _SHARED = "preset:name", "preset:shared"
 
 
-def draw(asked: dict[str, Any]) -> None:
+def draw_presets(asked: dict[str, Any]) -> None:
     """A popover with what can be applied, and room to keep the form as it stands."""
     deps, viewer = context.deps(), context.viewer()
     found = presets.list_presets(deps, viewer)
@@ -53,7 +53,7 @@ def _apply(preset_id: str, name: str) -> None:
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
         return
-    lost += prefill.fill(deps, form)
+    lost += prefill.fill_form(deps, form)
     context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
     for words in lost:
         context.notify(text.plain(words), ":material/info:")

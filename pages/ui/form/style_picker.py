@@ -13,7 +13,7 @@ ICONS = {"movement": "directions_run", "fabric": "checkroom", "camera": "videoca
 WIDE = 120
 
 
-def pick(vocabulary: Vocabulary, axis: str) -> str | None:
+def pick_style(vocabulary: Vocabulary, axis: str) -> str | None:
     """Draw the choice of an axis; returns a label of the team, own words, or None."""
     words = st.selectbox(
         f":material/{ICONS[axis]}: {axis.capitalize()}", vocabulary.labels(axis), index=None,
@@ -37,7 +37,7 @@ def _example(vocabulary: Vocabulary, axis: str, words: str | None) -> None:
     """The example of the word that is chosen, if it has one."""
     chosen = vocabulary.find(axis, words) if words else None
     if chosen is not None and chosen.poster_key:
-        st.image(context.link(chosen.poster_key) or "", alt=f"Example of {chosen.label}", width=WIDE)
+        st.image(context.media_link(chosen.poster_key) or "", alt=f"Example of {chosen.label}", width=WIDE)
 
 
 def _examples(axis: str, shown: Sequence[Word]) -> None:
@@ -46,7 +46,9 @@ def _examples(axis: str, shown: Sequence[Word]) -> None:
         row = st.container(key=f"examples-of-{axis}", horizontal=True, gap="small")
         for word in shown:
             with row.container(key=f"example-{word.id}", width=WIDE, gap="xxsmall"):
-                st.image(context.link(word.poster_key) or "", alt=f"Example of {word.label}", width=WIDE)
+                st.image(
+                    context.media_link(word.poster_key) or "", alt=f"Example of {word.label}", width=WIDE
+                )
                 st.button(
                     text.plain(word.label), key=f"use-word-{word.id}", on_click=_use, args=(axis, word.label),
                     width="stretch",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -26,7 +25,7 @@ VERDICTS = {
 }
 
 
-def draw(deps: Deps, counts: Mapping[str, int]) -> None:
+def draw_deliveries(deps: Deps, counts: Mapping[str, int]) -> None:
     """The list, by verdict; the selected one in full."""
     if not counts:
         words = (
@@ -59,7 +58,7 @@ def draw(deps: Deps, counts: Mapping[str, int]) -> None:
         st.caption("Select one to read it, or to apply it again.")
 
 
-def _row(item: Delivery) -> dict[str, Any]:
+def _row(item: Delivery) -> dict[str, object]:
     return {
         "Came": item.received_at,
         "Verdict": item.verdict.replace("_", " "),
@@ -78,7 +77,7 @@ def _full(deps: Deps, delivery_id: str) -> None:
             st.markdown(f"**{text.plain(item.verdict.replace('_', ' '))}**: {VERDICTS.get(item.verdict, '')}")
             st.button(
                 "Replay", key=f"replay-{item.id}", icon=":material/replay:",
-                on_click=actions.replay, args=(item.id,),
+                on_click=actions.replay_delivery, args=(item.id,),
                 help="Applies it again, as if it had just come. Twice has one effect.",
             )  # fmt: skip
             st.page_link(

@@ -15,13 +15,14 @@ from backend.services.operations.backlog import WORDS, Kind, Sweeper
 from backend.services.operations.heartbeat import WorkerSign
 from backend.services.operations.status import Numbers
 from pages.ui import text
+from pages.ui.components import BarRow
 from pages.ui.takes import actions
 
 #: A last sweep older than this many sweep intervals is worth a look.
 LATE_SWEEPS = 6
 
 
-def paused(found: Pause, now: datetime) -> None:
+def draw_pause(found: Pause, now: datetime) -> None:
     """A pause of sending, with the way out."""
     left = text.clock(max(0.0, (found.until - now).total_seconds()))
     with st.container(
@@ -34,11 +35,11 @@ def paused(found: Pause, now: datetime) -> None:
         )
         st.button(
             "Resume now", key=f"resume-{found.provider}", icon=":material/play_arrow:", type="primary",
-            on_click=actions.resume, args=(found.provider,),
+            on_click=actions.resume_sending, args=(found.provider,),
         )  # fmt: skip
 
 
-def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
+def draw_figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
     """The few numbers that say whether it is well."""
     sweep = status.last_sweep(deps)
     every_s, age_s = deps.settings.sweep_interval_s, numbers.sweep_age_s
@@ -66,8 +67,8 @@ def figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
             _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
 
 
-def backlog(numbers: Numbers) -> list[dict[str, Any]]:
-    """Takes by state, as rows of `components.bars`."""
+def backlog_rows(numbers: Numbers) -> list[BarRow]:
+    """Takes by state, as rows of `components.draw_bars`."""
     return [
         {
             "word": text.LOOKS[state].word, "icon": text.LOOKS[state].icon, "tone": text.LOOKS[state].tone,
@@ -78,7 +79,7 @@ def backlog(numbers: Numbers) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | None) -> None:
+def draw_workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | None) -> None:
     """Who works, when each was last heard of, and who swept last."""
     if not signs:
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
@@ -98,13 +99,13 @@ def workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | No
             )
 
 
-def work(kinds: Sequence[Kind]) -> None:
+def draw_work(kinds: Sequence[Kind]) -> None:
     """What waits and what goes on, by kind of work; a line breaks between kinds only."""
     shown = [f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
     st.caption(" · ".join(words.replace(" ", "\u00a0") for words in shown))
 
 
-def sweeps(found: Sequence[Sweep]) -> None:
+def draw_sweeps(found: Sequence[Sweep]) -> None:
     """What the last sweeps did."""
     if not found:
         st.caption("None yet.")

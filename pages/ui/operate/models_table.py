@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
+from backend.catalogue.models import Price, VideoModel
 from backend.domain.errors import DailiesError
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
@@ -23,18 +23,26 @@ _SHOWN = "models:shown"
 _KEYS = ("find", "kind", "provider", "price")
 
 #: What a price may be -> does a model's fit?
-PRICES: dict[str, Callable[[Any], bool]] = {
-    "Up to $0.10 a second": lambda price: price and price.unit == "second" and price.unit_usd <= 0.10,
-    "Up to $0.25 a second": lambda price: price and price.unit == "second" and price.unit_usd <= 0.25,
-    "By the second": lambda price: price and price.unit == "second",
-    "By the video": lambda price: price and price.unit in ("video", "generation"),
-    "By something else": lambda price: price and price.unit not in ("second", "video", "generation"),
+PRICES: dict[str, Callable[[Price | None], bool]] = {
+    "Up to $0.10 a second": lambda price: _is_by(price, "second") and _usd(price) <= 0.10,
+    "Up to $0.25 a second": lambda price: _is_by(price, "second") and _usd(price) <= 0.25,
+    "By the second": lambda price: _is_by(price, "second"),
+    "By the video": lambda price: _is_by(price, "video", "generation"),
+    "By something else": lambda price: bool(price) and not _is_by(price, "second", "video", "generation"),
     "Not known": lambda price: price is None,
 }
 
 
+def _is_by(price: Price | None, *units: str) -> bool:
+    return price is not None and price.unit in units
+
+
+def _usd(price: Price | None) -> float:
+    return price.unit_usd if price else 0.0
+
+
 @dataclass(frozen=True)
-class Wanted:
+class ModelFilter:
     """What somebody looks for."""
 
     words: str
@@ -46,7 +54,7 @@ class Wanted:
 # -- where it stands --------------------------------------------------------------------------
 
 
-def standing(deps: Deps, viewer: Viewer) -> None:
+def draw_status(deps: Deps, viewer: Viewer) -> None:
     """How many models there are, how old the list is, and the way to a newer one."""
     context.show_notices()
     models = deps.catalog.search()
@@ -76,7 +84,7 @@ def standing(deps: Deps, viewer: Viewer) -> None:
         )
 
 
-def pulse(deps: Deps) -> Hashable:
+def last_change(deps: Deps) -> Hashable:
     """Changes when there is another list, or a refresh begins or ends."""
     last = refresh_schedule.last_refresh(deps)
     return (last.going if last else None, live_catalogue.refreshed_at(deps))
@@ -98,10 +106,10 @@ def _wish(deps: Deps, viewer: Viewer) -> None:
 # -- filters ----------------------------------------------------------------------------------
 
 
-def filters(deps: Deps) -> Wanted:
+def draw_filters(deps: Deps) -> ModelFilter:
     """Draw the filters in one line; returns what they ask for."""
     models = deps.catalog.search()
-    kinds, providers = ({getattr(m, name) for m in models} for name in ("category", "provider"))
+    kinds, providers = {model.category for model in models}, {model.provider for model in models}
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             "Search models", key="find", type="search", placeholder="Search models", icon=":material/search:",
@@ -123,10 +131,10 @@ def filters(deps: Deps) -> Wanted:
             st.button(
                 "Clear all", key="clear-models", icon=":material/close:", type="tertiary", on_click=_clear
             )
-    return Wanted((words or "").strip(), kind, provider, price)
+    return ModelFilter((words or "").strip(), kind, provider, price)
 
 
-def listed(deps: Deps, wanted: Wanted) -> list[Any]:
+def find_models(deps: Deps, wanted: ModelFilter) -> list[VideoModel]:
     """The models that fit, usable ones first; the best matches first, or by title."""
     fits = PRICES[wanted.price] if wanted.price else lambda price: True
     found = [
@@ -150,7 +158,7 @@ def _clear() -> None:
 # -- rows -------------------------------------------------------------------------------------
 
 
-def rows(deps: Deps, found: Sequence[Any]) -> None:
+def draw_rows(deps: Deps, found: Sequence[VideoModel]) -> None:
     """A row a model, and the way to more of them."""
     number = st.session_state.setdefault(_SHOWN, SHOWN)
     for model in found[:number]:
@@ -163,7 +171,7 @@ def rows(deps: Deps, found: Sequence[Any]) -> None:
         st.rerun()
 
 
-def nothing() -> None:
+def draw_empty() -> None:
     """Say that nothing fits, and what to do."""
     with st.container(key="empty", horizontal_alignment="center", border=True):
         st.space("small")
@@ -172,7 +180,7 @@ def nothing() -> None:
         st.space("small")
 
 
-def _row(deps: Deps, model: Any) -> None:
+def _row(deps: Deps, model: VideoModel) -> None:
     known = gallery.usual_s(deps, model.id) if model.usable else None
     with st.container(border=True, key=f"model-{model.id}"):
         about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
@@ -186,15 +194,15 @@ def _row(deps: Deps, model: Any) -> None:
             st.switch_page(cards.GENERATE, query_params={"model": model.id})
 
 
-def _about(model: Any) -> str:
+def _about(model: VideoModel) -> str:
     """Its title, kind and id; why it can't be used, or else what it is and what to know about its price."""
-    words = text.first(" ".join(filter(None, (model.description, model.price_note))), ABOUT_CHARS)
+    words = text.shorten(" ".join(filter(None, (model.description, model.price_note))), ABOUT_CHARS)
     said = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
     title = f"**{text.plain(model.title)}** · {text.plain(_spaced(model.category))}"
     return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{said}" if said else "")
 
 
-def price_words(price: Any) -> str:
+def price_words(price: Price | None) -> str:
     """What one unit costs, for a label (markdown): "$0.14 a second"."""
     return f"{text.plain(text.dollars(price.unit_usd))} a {text.plain(price.unit)}" if price else "not known"
 

@@ -18,7 +18,7 @@ _HELP = (
 )
 
 
-def draw() -> None:
+def draw_editor() -> None:
     """The editor with its live sample, then the versions."""
     versions = vocabulary_admin.list_templates(context.deps())
     if st.session_state.get(_SHOWN) != versions[0].version:

@@ -10,7 +10,7 @@ from backend.services.prompting import vocabulary_admin
 from pages.ui import context, text
 
 
-def draw(axis: str) -> None:
+def draw_editor(axis: str) -> None:
     """Every word of an axis, what is retired below, and room for a new one."""
     words = vocabulary_admin.list_words(context.deps(), axis)
     used = [word for word in words if word.retired_at is None]
@@ -30,7 +30,7 @@ def _row(word: Word, *, first: bool, last: bool) -> None:
         horizontal=True, vertical_alignment="center", border=True, gap="small", key=f"word-{word.id}"
     ):
         if word.poster_key:
-            st.image(context.link(word.poster_key) or "", alt=f"Example of {word.label}", width=96)
+            st.image(context.media_link(word.poster_key) or "", alt=f"Example of {word.label}", width=96)
         with st.container(gap=None):
             st.markdown(f"**{text.plain(word.label)}**")
             st.caption(text.plain(word.words))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from backend.domain.errors import DailiesError
+from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.lifecycle import provider_pause, receive_webhook
 from backend.services.takes import held_choices, photos
@@ -18,7 +19,7 @@ TWICE = "Sent again, it may be paid twice: the first one may have been accepted.
 GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyway is kept and shown."
 
 
-def cancel(job_id: str) -> None:
+def cancel_take(job_id: str) -> None:
     """Ask for a take to be stopped."""
     _do(
         lambda: cancel_job(context.deps(), context.viewer(), job_id),
@@ -59,23 +60,25 @@ def keep_picture(job_id: str, *, last: bool) -> None:
     )
 
 
-def replay(delivery_id: str) -> None:
+def replay_delivery(delivery_id: str) -> None:
     """Apply a kept delivery again."""
     try:
         state = receive_webhook.replay(context.deps(), context.viewer(), delivery_id)
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
     else:
-        context.notify(f"Applied again; its take is {text.LOOKS[state].word.lower()}.", ":material/replay:")
+        context.notify(
+            f"Applied again; its take is {text.LOOKS[JobState(state)].word.lower()}.", ":material/replay:"
+        )
 
 
-def resume(provider: str) -> None:
+def resume_sending(provider: str) -> None:
     """Send to a provider again, now."""
     provider_pause.lift(context.deps(), provider)
     context.notify("Sending goes on.", ":material/play_arrow:")
 
 
-def picture_menu(job: Job) -> None:
+def draw_picture_menu(job: Job) -> None:
     """Keep a picture of this take, for the next one to start or end with."""
     with st.popover("Keep a picture", icon=":material/add_photo_alternate:", key=f"pictures-{job.id}"):
         st.caption("It joins your earlier photos; the next take can start or end with it.")
@@ -90,15 +93,15 @@ def picture_menu(job: Job) -> None:
             )
 
 
-def cancel_button(job: Job) -> None:
+def draw_cancel_button(job: Job) -> None:
     """A button that stops a take, with what that means."""
     st.button(
         "Cancel", key=f"cancel-{job.id}", icon=":material/block:", help=CANCEL_HELP,
-        on_click=cancel, args=(job.id,), disabled=job.cancel_requested_at is not None,
+        on_click=cancel_take, args=(job.id,), disabled=job.cancel_requested_at is not None,
     )  # fmt: skip
 
 
-def choices(job: Job) -> None:
+def draw_held_choices(job: Job) -> None:
     """The three choices for a held take."""
     args = (job.id,)
     st.button(

@@ -1,16 +1,16 @@
 """A take as people see it: on a poster, in a line that says where it stands, and when it went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
 from backend.domain.states import ENDED, MOVING, JobEvent, JobState
-from backend.models import Job
+from backend.models import History, Job
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, money, text
+from pages.ui.components import FactRow, HistoryRow
 
 #: A prompt on a card is cut after this many characters; the detail page has all of it.
 CARD_CHARS = 160
@@ -22,48 +22,48 @@ GENERATE = "studio/generate.py"
 GALLERY = "library/gallery.py"
 
 
-def moves(job: Job) -> bool:
+def is_moving(job: Job) -> bool:
     """Does something happen to this take by itself?"""
     return job.state in MOVING
 
 
-def share(job: Job) -> float | None:
+def fetched_share(job: Job) -> float | None:
     """How much of the file is here, 0 to 1; None while nothing is being fetched."""
     if job.state != JobState.RENDERED or not job.fetch_total_bytes:
         return None
     return min(1.0, (job.fetched_bytes or 0) / job.fetch_total_bytes)
 
 
-def card(take: Take, now: datetime) -> dict[str, Any]:
-    """What `components.gallery` draws of a take."""
-    job, video, shown = take.job, take.video, text.look(take.job)
+def card_data(take: Take, now: datetime) -> dict[str, object]:
+    """What `components.draw_gallery` draws of a take."""
+    job, video, shown = take.job, take.video, text.state_look(take.job)
     missing = video is not None and video.missing_at is not None
     return {
         "id": job.id,
         "href": f"take?take={job.id}",
-        "poster": context.link(video.poster_key) if video else None,
-        "preview": context.link(video.preview_key or video.key) if video and not missing else None,
-        "alt": text.first(job.prompt or NO_PROMPT, CARD_CHARS),
+        "poster": context.media_link(video.poster_key) if video else None,
+        "preview": context.media_link(video.preview_key or video.key) if video and not missing else None,
+        "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
         "word": "File missing" if missing else shown.word,
         "icon": "file_download_off" if missing else shown.icon,
         "tone": "orange" if missing else shown.tone,
         "overlay": missing or job.state != JobState.STORED,
         "why": _why(job),
-        "moving": moves(job),
+        "moving": is_moving(job),
         "elapsed_s": round(take.elapsed_s(now), 1),
-        "share": share(job),
+        "share": fetched_share(job),
         "length": text.clock(video.duration_s) if video else "",
         "model": context.model_title(job.model),
         "who": job.owner,
-        "cost": money.cost(job),
+        "cost": money.cost_words(job),
         "created_ms": _ms(job.created_at),
     }
 
 
-def standing(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, Any]:
-    """What `components.standing` draws of a take."""
-    job, shown = take.job, text.look(take.job)
-    usual = gallery.usual_s(context.deps(), job.model) if moves(job) else None
+def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, object]:
+    """What `components.draw_status` draws of a take."""
+    job, shown = take.job, text.state_look(take.job)
+    usual = gallery.usual_s(context.deps(), job.model) if is_moving(job) else None
     return {
         "id": job.id,
         "state": job.state,
@@ -71,15 +71,15 @@ def standing(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, Any
         "icon": shown.icon,
         "tone": shown.tone,
         "means": shown.means,
-        "moving": moves(job),
+        "moving": is_moving(job),
         "ended": job.state in ENDED,
         "elapsed_s": round(take.elapsed_s(now), 1),
         "usual": usual_words(usual) if usual else "",
         "usual_s": usual.high_s if usual else None,
-        "share": share(job),
+        "share": fetched_share(job),
         "extra": _extra(job),
-        "prompt": text.first(job.prompt or NO_PROMPT, CARD_CHARS) if prompt else "",
-        "about": f"{context.model_title(job.model)} · {job.owner} · {money.cost(job)}",
+        "prompt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS) if prompt else "",
+        "about": f"{context.model_title(job.model)} · {job.owner} · {money.cost_words(job)}",
         "note": _note(job),
     }
 
@@ -90,9 +90,9 @@ def usual_words(usual: gallery.Usual) -> str:
     return words if usual.learnt else f"about {words}"
 
 
-def draw_standing(take: Take, now: datetime, *, prompt: bool = True) -> None:
+def draw_status(take: Take, now: datetime, *, prompt: bool = True) -> None:
     """Draw where a take stands."""
-    components.standing(standing(take, now, prompt=prompt), key=f"standing-{take.job.id}")
+    components.draw_status(status_data(take, now, prompt=prompt), key=f"status-{take.job.id}")
 
 
 def draw_player(take: Take, *, compact: bool = False) -> None:
@@ -106,16 +106,12 @@ def draw_player(take: Take, *, compact: bool = False) -> None:
             icon=":material/file_download_off:",
         )
         return
-    components.player(
-        context.link(video.key) or "",
-        key=f"player-{take.job.id}",
-        poster=context.link(video.poster_key),
-        alt=text.first(take.job.prompt or NO_PROMPT, CARD_CHARS),
-        width=video.width,
-        height=video.height,
-        fps=video.fps,
-        compact=compact,
-    )
+    about: dict[str, object] = {
+        "src": context.media_link(video.key) or "", "poster": context.media_link(video.poster_key),
+        "alt": text.shorten(take.job.prompt or NO_PROMPT, CARD_CHARS),
+        "width": video.width, "height": video.height, "fps": video.fps, "compact": compact,
+    }  # fmt: skip
+    components.draw_player(about, key=f"player-{take.job.id}")
 
 
 def draw_trouble(job: Job) -> None:
@@ -123,14 +119,17 @@ def draw_trouble(job: Job) -> None:
     error = job.error
     if not error:
         return
-    rest = " ".join(text.plain(part) for part in (text.charged(error), error.get("next")) if part)
+    rest = " ".join(text.plain(part) for part in (text.charged_words(error), error.get("next")) if part)
     told = f"**{text.plain(error.get('message') or 'No reason was given.')}**  \n{rest}"
-    draw, symbol = {
-        JobState.FAILED: (st.error, ":material/error:"),
-        JobState.HELD: (st.warning, ":material/pan_tool:"),
-        JobState.CANCELLED: (st.info, ":material/block:"),
-    }.get(JobState(job.state), (st.warning, ":material/build:"))
-    draw(told, icon=symbol)
+    match job.state:
+        case JobState.FAILED:
+            st.error(told, icon=":material/error:")
+        case JobState.HELD:
+            st.warning(told, icon=":material/pan_tool:")
+        case JobState.CANCELLED:
+            st.info(told, icon=":material/block:")
+        case _:
+            st.warning(told, icon=":material/build:")
     if error.get("detail") is not None:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
             st.json({"code": error.get("code"), "at": error.get("at"), "detail": error["detail"]})
@@ -139,8 +138,8 @@ def draw_trouble(job: Job) -> None:
 def _why(job: Job) -> str:
     """One sentence for a card without a poster."""
     if job.state in (JobState.FAILED, JobState.HELD, JobState.CANCELLED) and job.error:
-        return text.first(str(job.error.get("message") or ""), CARD_CHARS)
-    return text.look(job).means if moves(job) else ""
+        return text.shorten(str(job.error.get("message") or ""), CARD_CHARS)
+    return text.state_look(job).means if is_moving(job) else ""
 
 
 def _extra(job: Job) -> str:
@@ -155,7 +154,7 @@ def _extra(job: Job) -> str:
 
 def _note(job: Job) -> str:
     """The last trouble of a take that goes on all the same."""
-    if not moves(job) or not job.error:
+    if not is_moving(job) or not job.error:
         return ""
     tries = f" (tried {job.attempts} times)" if job.attempts > 1 else ""
     return f"{job.error.get('message')}{tries} {job.error.get('next') or ''}".strip()
@@ -166,27 +165,20 @@ def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def event_rows(history: Any) -> list[dict[str, Any]]:
-    """What `components.trail` draws of a take's history."""
-    rows = []
-    for move in history:
-        shown = text.LOOKS[move.state]
-        rows.append(
-            {
-                "at_ms": _ms(move.at),
-                "word": shown.word,
-                "icon": shown.icon,
-                "tone": shown.tone,
-                "what": EVENTS[JobEvent(move.event)],
-                "who": move.by,
-                "note": move.note or "",
-            }
-        )
-    return rows
+def history_rows(history: Sequence[History]) -> list[HistoryRow]:
+    """A take's history, as rows of `components.draw_history`."""
+    return [_history_row(event, text.LOOKS[JobState(event.state)]) for event in history]
 
 
-def moment_row(label: str, moment: datetime | None, value: str = "") -> Mapping[str, Any]:
-    """A row of `components.facts` that tells a moment."""
+def _history_row(event: History, look: text.Look) -> HistoryRow:
+    return {
+        "at_ms": _ms(event.at), "word": look.word, "icon": look.icon, "tone": look.tone,
+        "what": EVENTS[JobEvent(event.event)], "who": event.by, "note": event.note or "",
+    }  # fmt: skip
+
+
+def moment_row(label: str, moment: datetime | None, value: str = "") -> FactRow:
+    """A row of `components.draw_facts` that tells a moment."""
     return {
         "label": label,
         "at_ms": _ms(moment) if moment else None,

@@ -1,7 +1,7 @@
 """Parts of a take's own page."""
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from backend.services.takes import photos
 from pages.ui import components, context, text
+from pages.ui.components import FactRow
 from pages.ui.form import photo_picker, prefill
 from pages.ui.takes import cards
 
@@ -21,7 +22,7 @@ from pages.ui.takes import cards
 _SENT_AGAIN = "sent again as "
 
 
-def download_button(take: Take) -> None:
+def draw_download_button(take: Take) -> None:
     """A link to the file itself, under a name that says what it is; it never passes through memory here."""
     video = take.video
     if video is None:
@@ -31,7 +32,7 @@ def download_button(take: Take) -> None:
     ending = video.key.rsplit(".", 1)[-1]
     st.link_button(
         f"Download · {text.plain(text.size(video.size_bytes))}",
-        context.link(video.key, download_as=f"{name}-{take.job.id[-6:]}.{ending}") or "",
+        context.media_link(video.key, download_as=f"{name}-{take.job.id[-6:]}.{ending}") or "",
         key="download", icon=":material/download:", type="primary",
     )  # fmt: skip
 
@@ -42,7 +43,7 @@ def use_again(job: Job) -> NoReturn:
     st.switch_page(cards.GENERATE, query_params={"from": job.id})
 
 
-def lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
+def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
     """Which take this one sends again, and which one sends it again."""
     after = []
     if job.form_key is not None or job.parent_id is None:
@@ -59,7 +60,7 @@ def lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
             )
 
 
-def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
+def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
     """What was asked for: prompt, what was made of it, style, photo, parameters."""
     st.caption("Prompt")
     st.code(job.prompt or cards.NO_PROMPT, language=None, wrap_lines=True)
@@ -71,22 +72,22 @@ def wish(deps: Deps, viewer: Viewer, job: Job) -> None:
         listed = image if isinstance(image, list) else [image]
         for number, one in enumerate(listed, 1):
             counted = f" {number}" if isinstance(image, list) else ""
-            _photo(deps, viewer, one, f"{photo_picker.words_of(field).capitalize()}{counted}")
-    rows: list[dict[str, Any]] = [{"label": "Model", "value": context.model_title(job.model)}]
+            _photo(deps, viewer, one, f"{photo_picker.field_words(field).capitalize()}{counted}")
+    rows: list[FactRow] = [{"label": "Model", "value": context.model_title(job.model)}]
     rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
     rows += [
         {"label": name.replace("_", " ").capitalize(), "value": str(value), "copy": name == "seed"}
         for name, value in job.params.items()
     ]
     rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]
-    components.facts(rows, key="wish")
+    components.draw_facts(rows, key="wish")
 
 
-def record(take: Take) -> list[dict[str, Any]]:
-    """Times, ids and the file, as rows of `components.facts`."""
+def record_rows(take: Take) -> list[FactRow]:
+    """Times, ids and the file, as rows of `components.draw_facts`."""
     job, video = take.job, take.video
-    rows: list[dict[str, Any]] = [
-        dict(cards.moment_row(label, moment))
+    rows: list[FactRow] = [
+        cards.moment_row(label, moment)
         for label, moment in (
             ("Asked for", job.created_at), ("Sent", job.submitted_at), ("Rendering from", job.started_at),
             ("Rendered", job.rendered_at), ("Ended", job.ended_at),
@@ -107,18 +108,18 @@ def record(take: Take) -> list[dict[str, Any]]:
         {"label": "Picture", "value": f"{shape}{rate} · {video.codec or video.content_type}"},
         {"label": "Size", "value": f"{text.size(video.size_bytes)} ({video.size_bytes:,} bytes)"},
         {"label": "SHA-256", "value": video.sha256, "mono": True, "copy": True},
-        dict(cards.moment_row("Last checked", video.checked_at)),
+        cards.moment_row("Last checked", video.checked_at),
     ]
 
 
-def deliveries(found: Sequence[Delivery]) -> None:
+def draw_deliveries(found: Sequence[Delivery]) -> None:
     """The webhook calls for a take; their bodies are on the Operations page."""
-    rows = [
+    rows: list[FactRow] = [
         {"label": item.verdict, "at_ms": int(item.received_at.timestamp() * 1000),
          "value": f"{item.status}{f' · {item.copies} times' if item.copies > 1 else ''}"}
         for item in found
     ]  # fmt: skip
-    components.facts(rows, key="delivery-list")
+    components.draw_facts(rows, key="delivery-list")
 
 
 def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
@@ -133,7 +134,7 @@ def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
     except NotFound as error:
         st.caption(text.plain(error))
     else:
-        st.image(context.link(upload.key) or "", alt=upload.file_name, width=200)
+        st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=200)
 
 
 def _estimate(deps: Deps, job: Job) -> str:

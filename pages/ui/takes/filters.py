@@ -14,8 +14,8 @@ from pages.ui import context
 from pages.ui.takes import cards
 
 #: What people look for by state: word -> the states it means. The words stand in the URL as they are.
-GROUPS: dict[str, frozenset[str]] = {
-    "moving": frozenset(MOVING),
+GROUPS: dict[str, frozenset[JobState]] = {
+    "moving": MOVING,
     "ready": frozenset({JobState.STORED}),
     "held": frozenset({JobState.HELD}),
     "failed": frozenset({JobState.FAILED}),
@@ -26,7 +26,7 @@ _TOP = "gallery_top"
 _KEYS = ("q", "state", "model", "person")
 
 
-def draw(deps: Deps, viewer: Viewer) -> TakeFilter:
+def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
     """Draw the filters in one line; returns what they ask for."""
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
@@ -54,7 +54,7 @@ def draw(deps: Deps, viewer: Viewer) -> TakeFilter:
     return TakeFilter(owner=person, states=states, model=model, text=(words or "").strip() or None)
 
 
-def newer_pill(
+def draw_newer_pill(
     deps: Deps, viewer: Viewer, wanted: TakeFilter, shown: Sequence[Take], *, before: str | None
 ) -> None:
     """On a later page: how many takes have come since the first page was seen, instead of a jump."""
@@ -70,7 +70,7 @@ def newer_pill(
         )  # fmt: skip
 
 
-def pager(deps: Deps, viewer: Viewer, wanted: TakeFilter, page: TakePage, *, before: str | None) -> None:
+def draw_pager(deps: Deps, viewer: Viewer, wanted: TakeFilter, page: TakePage, *, before: str | None) -> None:
     """Newer and older pages, by keyset: a page costs the same however many there are."""
     if not before and not page.next_cursor:
         return
@@ -94,7 +94,7 @@ def pager(deps: Deps, viewer: Viewer, wanted: TakeFilter, page: TakePage, *, bef
         )  # fmt: skip
 
 
-def nothing(wanted: TakeFilter, *, before: str | None) -> None:
+def draw_empty(wanted: TakeFilter, *, before: str | None) -> None:
     """Say why there is nothing to see, and what to do."""
     with st.container(key="empty", horizontal_alignment="center", border=True, gap="small"):
         st.space("small")

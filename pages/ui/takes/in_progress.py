@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ENDED, MOVING, JobState
 from backend.domain.take_filter import TakeFilter
@@ -22,7 +23,7 @@ SHOWN = 6
 _MADE = "made"
 
 
-def price_of(deps: Deps, model: Any, params: Mapping[str, Any]) -> str:
+def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str:
     """What a click will cost, for the button's label (markdown)."""
     if deps.settings.demo:
         return "free (demo)"
@@ -30,7 +31,7 @@ def price_of(deps: Deps, model: Any, params: Mapping[str, Any]) -> str:
     return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
 
 
-def expectation(deps: Deps, model: Any) -> None:
+def draw_expected_time(deps: Deps, model: VideoModel) -> None:
     """How long it will usually take."""
     usual = gallery.usual_s(deps, model.id)
     words = f"usually {cards.usual_words(usual)}" if usual else "nobody knows yet how long it takes"
@@ -38,7 +39,7 @@ def expectation(deps: Deps, model: Any) -> None:
     st.caption(f":material/timer: {words}{learnt}")
 
 
-def use_again(deps: Deps, viewer: Viewer) -> None:
+def fill_from_url(deps: Deps, viewer: Viewer) -> None:
     """`?from=<take>` fills the form with an earlier take, once."""
     job_id = st.query_params.get("from")
     if not job_id:
@@ -53,7 +54,7 @@ def use_again(deps: Deps, viewer: Viewer) -> None:
     context.show_notices()
 
 
-def remember(job: Job) -> None:
+def remember_take(job: Job) -> None:
     """This take was made here: it stays in sight after it ended."""
     made = [known for known in st.session_state.get(_MADE, []) if known != job.id]
     st.session_state[_MADE] = [job.id, *made][:SHOWN]
@@ -65,7 +66,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
     now = deps.clock.now()
     for take in _takes(deps, viewer):
         with st.container(border=True, key=f"take-{take.job.id}", gap="small"):
-            cards.draw_standing(take, now)
+            cards.draw_status(take, now)
             if take.job.state == JobState.STORED:
                 cards.draw_player(take, compact=True)
             if take.job.state in ENDED | {JobState.HELD}:
@@ -74,9 +75,9 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
                 if st.button("Open", key=f"open-{take.job.id}", icon=":material/open_in_full:"):
                     st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
                 if take.job.state in MOVING - {JobState.RENDERED}:
-                    actions.cancel_button(take.job)
+                    actions.draw_cancel_button(take.job)
                 elif take.job.state == JobState.HELD:
-                    actions.choices(take.job)
+                    actions.draw_held_choices(take.job)
             if take.job.state == JobState.HELD:
                 st.caption(actions.TWICE)
 

@@ -1,7 +1,7 @@
 // What happened to a take, line by line: when, what, who.
 export default function ({ data, parentElement }) {
   const list = placeOf(parentElement, parent => {
-    const made = el("ol", "root trail")
+    const made = el("ol", "root history")
     made.dataset.testid = "history"
     parent.append(made)
     return { made }

@@ -1,7 +1,7 @@
 // Where one take stands: state, time that has passed against the usual time, bytes on their way.
 const build = parent => {
-  const root = el("div", "root standing")
-  root.dataset.testid = "standing"
+  const root = el("div", "root status")
+  root.dataset.testid = "status"
   const head = el("div", "head")
   const chip = el("span", "chip")
   const parts = {
