@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 
 #: Who has more may do what whoever has less may.
-_RANK = {role: rank for rank, role in enumerate(Role)}
+_RANK: dict[Role, int] = {role: rank for rank, role in enumerate(Role)}
 
 
 @dataclass(frozen=True)

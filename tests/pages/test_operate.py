@@ -153,10 +153,6 @@ def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypat
 # -- the house ----------------------------------------------------------------------------------
 
 
-def test_no_page_stands_where_it_would_run_without_the_frame():
-    assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["frame.py"]
-
-
 @pytest.mark.parametrize(
     "option", ["runner.postScriptGC", "runner.magicEnabled", "server.fileWatcherType", "client.toolbarMode"]
 )
@@ -178,7 +174,7 @@ def test_every_theme_option_is_known_to_the_kit():
 
 
 def test_our_components_make_no_markup_from_data():
-    for script in (ROOT / "pages" / "ui" / "components").glob("*.js"):
+    for script in (ROOT / "pages" / "ui" / "frontend").glob("*.js"):
         assert not {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"} & set(
             script.read_text().replace(".", " ").replace("(", " ").split()
         )

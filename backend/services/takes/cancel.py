@@ -11,7 +11,7 @@ from backend.services.lifecycle.poll import poll_job, ref_of
 from backend.store.jobs import jobs
 
 #: Where nobody has to be asked: was it charged, and what a person reads.
-ENDS_AT_ONCE = {
+ENDS_AT_ONCE: dict[JobState, tuple[str, str]] = {
     JobState.CREATED: ("no", "Nothing was sent."),
     JobState.HELD: ("maybe", "It may have been accepted; a video that comes anyway is kept."),
 }

@@ -22,7 +22,7 @@ KINDS = ("submit", "poll", "fetch", "call")
 #: States whose looks move files, and may be long; all other looks ask a provider, and are short.
 FETCHING = frozenset({JobState.RENDERED, JobState.STORED})
 #: Within a queue the higher goes first: what a person waits for, then what can wait (previews, bills).
-PRIORITIES = {JobState.CREATED: 20, JobState.RENDERED: 10, JobState.STORED: -10}
+PRIORITIES: dict[JobState, int] = {JobState.CREATED: 20, JobState.RENDERED: 10, JobState.STORED: -10}
 #: Procrastinate's name of the one task.
 TASK = "look"
 #: A task that is said to run, while nobody holds its job's claim, is left from a dead worker after this.

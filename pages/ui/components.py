@@ -1,6 +1,6 @@
 """Components of our own, for what the kit lacks: a wall of posters, a player, times that run by themselves.
 
-Each is a `.js` and a `.css` beside this file, registered once, when this module is first imported.
+Each is a `.js` and a `.css` in `frontend/`, registered once, when this module is first imported.
 What they show comes as data and becomes text, never markup.
 """
 
@@ -11,7 +11,7 @@ from typing import Required, TypedDict
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
-_HERE = Path(__file__).parent
+_FRONTEND = Path(__file__).with_name("frontend")
 
 
 class FactRow(TypedDict, total=False):
@@ -49,7 +49,7 @@ class BarRow(TypedDict):
 
 def _register(name: str) -> ComponentRenderer:
     def _read(ending: str) -> str:
-        return "\n".join((_HERE / f"{part}.{ending}").read_text("utf-8") for part in ("common", name))
+        return "\n".join((_FRONTEND / f"{part}.{ending}").read_text("utf-8") for part in ("common", name))
 
     return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
 

@@ -1,0 +1,110 @@
+"""Every table that is keyed by an enum, or by the names of a closed list, has an entry for each of them."""
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+import backend
+import pages.ui
+import simulator
+from backend.domain import prompt
+from backend.domain.states import JobEvent, JobState
+from backend.services.money import budgets
+from backend.services.operations import backlog
+from backend.store.queue import tasks
+from backend.work import distributed
+from pages.ui import money
+from pages.ui.form import style_picker
+from pages.ui.takes import filters
+
+ROOT = Path(__file__).parents[2]
+
+#: table -> the members that it is about, where these are not all, and why
+PARTIAL = {
+    # `created` makes the row; nothing comes before it.
+    "backend.domain.states.TRANSITIONS": set(JobEvent) - {JobEvent.CREATED},
+    # In all other states the provider has to be asked, or nothing is left to stop.
+    "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD},
+    # All others wait in their queue as they come.
+    "backend.store.queue.tasks.PRIORITIES": {JobState.CREATED, JobState.RENDERED, JobState.STORED},
+}
+
+
+def tables() -> Iterator[tuple[str, Mapping[Enum, object]]]:
+    """Every mapping of a module whose keys are an enum's members, under its first name."""
+    seen: set[int] = set()
+    for package in (backend, pages.ui, simulator):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" in found.name or found.name.endswith("__main__"):
+                continue
+            module = importlib.import_module(found.name)
+            for name, value in vars(module).items():
+                keyed = isinstance(value, Mapping) and value and all(isinstance(key, Enum) for key in value)
+                if keyed and not name.startswith("__") and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{found.name}.{name}", value
+
+
+TABLES = dict(tables())
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_an_entry_for_every_member_of_its_enum(name):
+    keys = set(TABLES[name])
+    (enum,) = {type(key) for key in keys}
+
+    assert keys == PARTIAL.get(name, set(enum))
+
+
+def test_every_table_is_found():
+    assert {"backend.domain.states.STATUS", "pages.ui.text.LOOKS", "pages.ui.takes.cards.EVENTS"} <= set(
+        TABLES
+    )
+    assert set(PARTIAL) <= set(TABLES)
+
+
+def test_no_table_of_an_enum_hides_in_a_function():
+    """There, none of these tests would find it; a `match` says the same."""
+    hidden = []
+    for path in (path for part in ("backend", "pages", "simulator") for path in (ROOT / part).rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.Lambda):
+                hidden += [
+                    f"{path.relative_to(ROOT)}:{node.lineno}"
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Dict)
+                    and any(
+                        isinstance(key, ast.Attribute)
+                        and isinstance(key.value, ast.Name)
+                        and key.value.id in {"JobState", "JobEvent", "Role", "Going"}
+                        for key in node.keys
+                    )
+                ]
+
+    assert hidden == []
+
+
+def test_every_state_belongs_to_one_word_that_people_filter_by():
+    named = [state for states in filters.GROUPS.values() for state in states]
+
+    assert sorted(named) == sorted(JobState)
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (prompt.VOCABULARY, prompt.AXES),
+        (style_picker.ICONS, prompt.AXES),
+        (backlog.WORDS, tasks.KINDS),
+        ([*distributed.THREADS, "call"], tasks.KINDS),  # calls have as many as the provider allows
+        (money._LEFT, [f"BUDGET_{kind[0]}".upper() for kind in budgets._KINDS]),
+    ],
+    ids=["vocabulary", "icons of axes", "words of work", "threads of work", "words of limits"],
+)
+def test_a_table_has_an_entry_for_every_name(keys, names):
+    assert sorted(keys) == sorted(names)
