@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.request import Request, urlopen
 
 import boto3
 from botocore.config import Config
+
+from tests.ports import reserve_port
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show"
 REGION = "us-east-1"
@@ -28,9 +29,7 @@ class Server:
     """Moto over HTTP on loopback. It believes every key until `strict`."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = reserve_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -7,13 +7,12 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import psycopg
 
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate
+from tests.ports import reserved_port
 
 KINDS = ("sqlite", "postgres")
 #: Password of the server's one user; no log may show it.
@@ -38,14 +38,15 @@ NOBODY = 65534
 class Server:
     """A PostgreSQL server of our own, durable as any: started, stopped, killed, started again.
 
-    address: where it listens; loopback, or an address of a network that a test made for itself.
+    address, port: where it listens: a reserved port of loopback, or in a network that a test made for itself.
     """
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int | None = None) -> None:
         self.address = address
         self.folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
         self.data = self.folder / "data"
-        self.port = _free_port()
+        self._ends = ExitStack()
+        self.port = port or self._ends.enter_context(reserved_port(address))
         self._process: subprocess.Popen[Any] | None = None
         self._made = 0
         if os.geteuid() == 0:
@@ -103,6 +104,7 @@ class Server:
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)
+        self._ends.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, name: str = "postgres") -> "psycopg.Connection[Any]":
@@ -203,12 +205,6 @@ def _let_others_in(path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

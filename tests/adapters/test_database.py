@@ -20,6 +20,7 @@ from backend.store.fast.compiled import Prepared
 from backend.store.records import catalogue, key_values, tokens
 from tests import databases
 from tests.databases import asked_of
+from tests.ports import reserve_port
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -425,7 +426,7 @@ def test_a_server_that_can_not_be_used_is_told_with_what_to_do(server):
     assert "refuses the user or the password" in refusal(server.url(password="another"))
     assert "no database of that name" in refusal(server.url("nowhere"))
     assert "no host of that name" in refusal(good.replace("127.0.0.1", "nowhere.invalid"))
-    assert "nobody listens there" in refusal(good.replace(str(server.port), str(databases._free_port())))
+    assert "nobody listens there" in refusal(good.replace(str(server.port), str(reserve_port())))
 
 
 def test_a_server_that_only_reads_is_told(server):

@@ -6,14 +6,12 @@ import io
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from simulator.config import SimulatorConfig
 from simulator.engine import faults, inputs
 from simulator.paint.render import render
 from simulator.server import listening
+from tests.ports import reserved_port
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
 KEY = {"Authorization": "Key demo:simulator"}
@@ -909,15 +908,8 @@ def test_the_addresses_of_webhooks_are_told_to_anybody(sim: Simulator) -> None:
 # -- restarts
 
 
-@contextmanager
-def free_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    yield port
-
-
 def test_what_was_under_way_goes_on_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    with free_port() as port:
+    with reserved_port() as port:
         with listening(config(tmp_path, pace=0.06), port=port) as sim:
             receipt = post(sim, webhook=receiver.url).json()
             key = sim.signer.jwks()
@@ -947,7 +939,7 @@ def test_a_killed_simulator_as_its_own_process_goes_on_where_it_was(tmp_path: Pa
         "from simulator.server import serve;"
         "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
     )
-    with free_port() as port:
+    with reserved_port() as port:
         command = [sys.executable, "-c", code, str(port), str(tmp_path)]
         url = f"http://127.0.0.1:{port}"
         first = subprocess.Popen(command, cwd=Path(__file__).parents[2])

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.installation import ROOT, eventually, free_port
+from tests.e2e.installation import ROOT, eventually
+from tests.ports import reserve_port
 
 DEPLOY = ROOT / "deploy"
 DASHBOARD, HOOKS = "dailies.example.com", "hooks.example.com"
@@ -63,7 +64,7 @@ class Front:
         ports: tuple[int, int, int] | None = None,
     ) -> None:
         self.folder, self.address = folder, address
-        self.port, self.plain, self.watch = ports or (free_port(), free_port(), free_port())
+        self.port, self.plain, self.watch = ports or (reserve_port(), reserve_port(), reserve_port())
         self._popen: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(DEPLOY / "nginx" / "dailies", folder / "dailies")

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, Host, die
-from tests.e2e.installation import eventually, free_port
+from tests.e2e.installation import eventually
+from tests.ports import reserve_port
 
 WEBHOOK = "/api/video/webhook/0190-a-job/token-that-no-log-may-show"
 MIB = 1024 * 1024
@@ -74,7 +75,7 @@ def test_a_question_is_asked_of_the_next_host_when_the_first_dies_with_it(nginx,
 
 def test_a_host_that_takes_no_connection_is_passed_over_also_by_posts(nginx, host):
     alive = host("alive")
-    front = nginx(sidecars=[f"127.0.0.1:{free_port()}", alive.place])
+    front = nginx(sidecars=[f"127.0.0.1:{reserve_port()}", alive.place])
 
     answers = {front.call(HOOKS, "POST", "/api/video/start", b"{}").status for _ in range(6)}
 

@@ -11,7 +11,8 @@ from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import MIGRATIONS, migrate, oldest_program
 from tests import databases
 from tests.e2e.checker import broken_promises
-from tests.e2e.installation import ROOT, Installation, free_port
+from tests.e2e.installation import ROOT, Installation
+from tests.ports import reserve_port
 
 Make = Callable[..., Installation]
 HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
@@ -67,7 +68,7 @@ def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_instal
 
         upgraded = installation.cli("migrate", PYTHONPATH=tree)
         assert upgraded.stdout == "The database is at schema 9001.\n", upgraded.stderr
-        port = free_port()
+        port = reserve_port()
         installation.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
         installation.worker(PYTHONPATH=tree)
         takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]

@@ -7,7 +7,6 @@ seen as a client, a provider or an operator sees it.
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from backend.services import access
 from backend.services.access import Role
 from backend.settings import load
 from tests import databases
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -88,8 +88,11 @@ class Installation:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
-        self.port, self.dashboard_port = settings.get("PORT") or free_port(), free_port()
         self._ends = ExitStack()
+        self.port, self.dashboard_port = (
+            settings.get(name) or self._ends.enter_context(reserved_port())
+            for name in ("PORT", "DASHBOARD_PORT")
+        )
         self.settings = {
             "DATABASE_URL": self._ends.enter_context(databases.fresh_url()),
             "DATA_DIR": self.data,
@@ -290,13 +293,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
     return json.dumps(value) if isinstance(value, dict | list) else value
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def answers(url: str) -> bool:

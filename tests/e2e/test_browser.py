@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests import bucket, databases
 from tests.e2e.checker import ledger_of
-from tests.e2e.installation import ROOT, Installation, answers, eventually, free_port
+from tests.e2e.installation import ROOT, Installation, answers, eventually
+from tests.ports import reserve_port
 
 pytestmark = pytest.mark.browser
 
@@ -132,7 +133,7 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
     visit: Callable[[Installation], Visit], fal: Any, tmp_path: Path
 ) -> None:
     """In demo mode: four processes as the Procfile names them, real renders, no key."""
-    port = free_port()
+    port = reserve_port()
     demo = dict.fromkeys(("FAL_KEY", "FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL", "FETCH_ALLOW"))
     installation = Installation(tmp_path, fal.url, **demo, SIMULATOR_PORT=port, LEASE_S=15)
     try:

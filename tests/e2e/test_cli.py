@@ -14,7 +14,8 @@ import pytest
 
 from simulator.app import Simulator
 from tests.e2e.checker import broken_promises
-from tests.e2e.installation import ROOT, Installation, Process, answers, eventually, free_port
+from tests.e2e.installation import ROOT, Installation, Process, answers, eventually
+from tests.ports import reserve_port
 
 #: What a message to a person never holds.
 TRACE = "Traceback (most recent call last)"
@@ -130,7 +131,7 @@ def test_the_doctor_finds_all_well_and_says_what_to_do_when_it_isnt(installation
     assert f"{installation.folder.name}" in next(
         line for line in well.stdout.splitlines() if "storage" in line
     )
-    nobody = f"http://127.0.0.1:{free_port()}"
+    nobody = f"http://127.0.0.1:{reserve_port()}"
     ill = installation.cli("doctor", FAL_QUEUE_URL=nobody, FAL_API_URL=nobody, PUBLIC_URL=nobody)
     assert ill.returncode == 1
     bad = [line for line in ill.stdout.splitlines() if line.startswith("BAD")]
@@ -222,7 +223,7 @@ def test_a_port_in_use_is_named_and_nothing_of_the_sidecar_stays(installation, t
 
 
 def test_the_simulator_says_where_it_is_and_leaves_when_told(installation, taken_port):
-    port = free_port()
+    port = reserve_port()
     started = installation.run("simulator", "-m", "backend", "simulator", SIMULATOR_PORT=port)
     eventually(lambda: answers(f"http://127.0.0.1:{port}/sim/ledger"), process=started)
     assert started.stop()[0] == 0
@@ -235,7 +236,7 @@ def test_the_simulator_says_where_it_is_and_leaves_when_told(installation, taken
 def test_everything_starts_with_one_command_and_stops_with_ctrl_c(fal: Simulator, tmp_path: Path):
     """`make run` after its set-up: demo mode, all four processes, none left afterwards."""
     names = ("FAL_KEY", "FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL", "FETCH_ALLOW")
-    installation = Installation(tmp_path, fal.url, **dict.fromkeys(names), SIMULATOR_PORT=free_port())
+    installation = Installation(tmp_path, fal.url, **dict.fromkeys(names), SIMULATOR_PORT=reserve_port())
     started = installation.run("up", "-m", "backend", "up")
     try:
         eventually(

@@ -9,7 +9,8 @@ import requests
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
-from tests.e2e.installation import MODEL, Installation, eventually, free_port
+from tests.e2e.installation import MODEL, Installation, eventually
+from tests.ports import reserve_port
 
 TRACE = "Traceback (most recent call last)"
 
@@ -82,7 +83,7 @@ def test_a_refresh_that_fails_half_way_exits_with_the_reason_and_the_old_catalog
 
 
 def test_a_refresh_that_reaches_nobody_exits_with_the_reason(installation):
-    failed = installation.cli("models", "refresh", FAL_API_URL=f"http://127.0.0.1:{free_port()}")
+    failed = installation.cli("models", "refresh", FAL_API_URL=f"http://127.0.0.1:{reserve_port()}")
 
     assert (failed.returncode, TRACE in failed.stderr) == (1, False)
     assert "could not be asked (ConnectError)" in failed.stderr

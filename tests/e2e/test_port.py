@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.installation import answers, eventually, free_port
+from tests.e2e.installation import answers, eventually
+from tests.ports import reserve_port
 
 ROOT = Path(__file__).resolve().parents[2]
 USUAL = 8501
@@ -37,7 +38,7 @@ def dashboard(folder: Path, **env: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.usefixtures("usual_port_taken")
 def test_the_dashboard_listens_where_it_is_told_while_the_usual_port_is_taken(tmp_path):
-    port = free_port()
+    port = reserve_port()
     with dashboard(tmp_path, DASHBOARD_PORT=str(port)) as started:
         try:
             assert eventually(lambda: answers(f"http://127.0.0.1:{port}/"))

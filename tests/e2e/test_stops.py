@@ -11,8 +11,9 @@ import requests
 from simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, Drill
-from tests.e2e.installation import LEASE_S, ROOT, Installation, eventually, free_port
+from tests.e2e.installation import LEASE_S, ROOT, Installation, eventually
 from tests.e2e.points import point_called
+from tests.ports import reserve_port
 
 pytestmark = pytest.mark.drill
 
@@ -146,7 +147,7 @@ def test_two_workers_and_two_sidecars_on_one_folder_make_thirty_takes_once_each(
     make_installation: Callable[..., Installation], fal: Simulator
 ) -> None:
     installation = make_installation()
-    other = free_port()
+    other = reserve_port()
     elsewhere = {"PORT": other, "PUBLIC_URL": f"http://127.0.0.1:{other}"}
     sidecars = [installation.sidecar(), installation.sidecar(ROOT / "webhook_server.py", **elsewhere)]
     workers = [installation.worker(), installation.worker("-m", "backend", "worker", **elsewhere)]

@@ -14,7 +14,8 @@ from PIL import Image
 
 from simulator.app import Simulator
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.installation import PHOTO_MODEL, Installation, Process, eventually, free_port
+from tests.e2e.installation import PHOTO_MODEL, Installation, Process, eventually
+from tests.ports import reserve_port
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_a_key_used_again_after_a_restart_gives_the_same_take(make_installation,
 
 
 def test_with_an_unreachable_public_url_polling_does_it_all(make_installation, fal):
-    installation = make_installation(PUBLIC_URL=f"http://127.0.0.1:{free_port()}", FIRST_POLL_S=0.3)
+    installation = make_installation(PUBLIC_URL=f"http://127.0.0.1:{reserve_port()}", FIRST_POLL_S=0.3)
     installation.sidecar()
     installation.worker()
     jobs = [installation.ask(f"Nobody calls back, {number}") for number in range(3)]

@@ -10,7 +10,8 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from tests.e2e.installation import PHOTO_MODEL, ROOT, answers, eventually, free_port
+from tests.e2e.installation import PHOTO_MODEL, ROOT, answers, eventually
+from tests.ports import reserve_port
 
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 
@@ -24,7 +25,7 @@ def a_photo() -> io.BytesIO:
 
 def test_a_take_is_finished_by_its_webhook_when_everything_was_started_together(tmp_path: Path) -> None:
     """Process managers hand each process a PORT of its own; webhooks must find the sidecar all the same."""
-    ports = {name: str(free_port()) for name in ("PORT", "DASHBOARD_PORT", "SIMULATOR_PORT")}
+    ports = {name: str(reserve_port()) for name in ("PORT", "DASHBOARD_PORT", "SIMULATOR_PORT")}
     folder = os.path.relpath(tmp_path / "data", ROOT)  # as ./data is, which nobody sets
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATA_DIR": folder, **ports}
     with (tmp_path / "log").open("w") as log:

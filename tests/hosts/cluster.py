@@ -19,7 +19,7 @@ from tests.hosts.network import Network
 
 #: The hosts that may die, and the last number of their addresses, as deploy/nginx has them.
 HOSTS = {"one": 11, "two": 12, "three": 13}
-FAL_PORT, SIDECAR_PORT, DASHBOARD_PORT = 8788, 8787, 8501
+DATABASE_PORT, FAL_PORT, SIDECAR_PORT, DASHBOARD_PORT = 5432, 8788, 8787, 8501
 #: Children die with the process of the tests, however that ends.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
@@ -42,7 +42,7 @@ class Cluster:
     def _build_up(self) -> None:
         self.outside = self.network.join("outside", 2)
         self._ends.enter_context(self.network.inside("outside"))
-        self.database = databases.Server(self.network.join("database", 20))
+        self.database = databases.Server(self.network.join("database", 20), DATABASE_PORT)
         self._ends.callback(self.database.close)
         self.start_database()
         self.front = self._make_front(self.network.join("front", 10))
