@@ -1,17 +1,42 @@
-# `make run` and `make test` need nothing but Python 3.11 or newer.
+# Python 3.11 or newer is all that is needed. The rest comes into .venv: from the locks, checked by their hashes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Hundreds of processes start in a run of the tests; none should compile the program again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint format bench drill hosts clean
+.PHONY: run check test test-all drill hosts lint style format bench lock clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m backend up
 
-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+# -- the tests, by how long they take (README.md)
 
-lint: $(VENV)/.installed-dev
+check: style
+	$(PYTEST) tests/test_house.py tests/unit tests/pages
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.programs
+	$(PYTEST)
+
+test-all: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.programs
+	$(PYTEST)
+
+drill: $(VENV)/.installed-dev
+	$(PYTEST) tests/e2e -k drill -v
+
+hosts: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.programs
+	$(PYTEST) tests/hosts -v -s
+
+# -- what reads the code without running it
+
+lint: style
+	@sh tests/audit.sh
+
+style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -23,24 +48,41 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
-drill: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/e2e -k drill -v
+# -- what is installed
 
-hosts: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/hosts -v -s
+# $(call install,LOCK,OPTIONS OF UV): by uv, which takes a quarter of pip's time; by pip where uv can't do it.
+PIP = $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip --disable-pip-version-check
+install = { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes $(2) -r $(1); } \
+	|| { $(PIP) install --quiet --require-hashes -r $(1); }
+
+# uv is got by the pip that $(PYTHON) has, because to unpack one in .venv takes five seconds; else by that one.
+UV = install --quiet --only-binary :all: --require-hashes -r $(VENV)/uv.lock
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dailies needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import pip' 2>/dev/null || $(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo 'Dailies needs Python with its venv (on Debian and Ubuntu: apt-get install python3-venv)'; exit 1; }
+	$(PYTHON) -m venv --without-pip $(VENV)
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements-dev.lock >$(VENV)/uv.lock
+	@$(PYTHON) -m pip --python $(BIN)/python $(UV) 2>/dev/null || { $(PIP) $(UV); } || echo 'No uv here: pip does it'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock
+	@echo 'Installing requirements.lock …'
+	@$(call install,requirements.lock)
+	@touch $@
+
+# Compiled at once: the tests start hundreds of processes.
+$(VENV)/.installed-dev: $(VENV)/.made requirements-dev.lock
+	@echo 'Installing requirements-dev.lock …'
+	@$(call install,requirements-dev.lock,--compile-bytecode)
+	@touch $@ $(VENV)/.installed
+
+# After a change of requirements*.txt. What stands in a lock stays at its version; without the locks all is the newest.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --annotation-style line --custom-compile-command 'make lock'
+lock: $(VENV)/.made
+	$(COMPILE) requirements.txt --output-file requirements.lock
+	$(COMPILE) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
-
-$(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Dailies needs Python 3.11 or newer")'
-	$(PYTHON) -m venv $(VENV)
-	@touch $@
-
-$(VENV)/.installed: $(VENV)/.made requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
-
-$(VENV)/.installed-dev: $(VENV)/.made requirements.txt requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ $(VENV)/.installed

@@ -14,8 +14,12 @@ from backend.settings import load
 from backend.store.database.schema.migrate import migrate
 from simulator.config import SimulatorConfig
 from simulator.server import listening
-from tests import databases
+from tests import databases, programs
 from tests.world import World
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    programs.ask_for_needs(item)
 
 
 @pytest.fixture(scope="session", autouse=True)

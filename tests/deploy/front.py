@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import programs
 from tests.e2e.installation import ROOT, eventually
 from tests.ports import reserve_port
 
@@ -26,7 +27,6 @@ DEPLOY = ROOT / "deploy"
 DASHBOARD, HOOKS = "dailies.example.com", "hooks.example.com"
 #: The cookie of somebody whom the login knows.
 KNOWN = {"Cookie": "session=known"}
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 MAIN = """
 {user}
@@ -105,8 +105,15 @@ class Front:
 
     @property
     def _command(self) -> list[str]:
-        assert NGINX
-        return [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
+        return [
+            programs.path_of("nginx"),
+            "-p",
+            str(self.folder),
+            "-c",
+            str(self.folder / "nginx.conf"),
+            "-e",
+            "stderr",
+        ]
 
     def start(self) -> "Front":
         """Start it and wait until it listens."""

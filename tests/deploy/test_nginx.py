@@ -12,6 +12,8 @@ from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, Host, die
 from tests.e2e.installation import eventually
 from tests.ports import reserve_port
 
+pytestmark = pytest.mark.needs("nginx")
+
 WEBHOOK = "/api/video/webhook/0190-a-job/token-that-no-log-may-show"
 MIB = 1024 * 1024
 #: What a careful reader would take out of the configuration, and what then happens, is tested too.

@@ -1,7 +1,6 @@
 """The real dashboard, sidecar and worker behind the shipped nginx configuration."""
 
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from tests.deploy import front
+from tests import programs
 from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Front, Host, login, say
 from tests.e2e.installation import Installation, eventually
 from tests.e2e.test_browser import FLAGS, READY
 
-pytestmark = pytest.mark.skipif(
-    front.NGINX is None, reason="nginx is not installed: apt-get install nginx-light"
-)
+pytestmark = pytest.mark.needs("nginx")
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +122,11 @@ def test_numbers_and_readiness_are_answered_to_the_own_network(place):
 
 
 @pytest.mark.browser
+@pytest.mark.needs("chromium")
 def test_a_page_opens_in_a_browser_and_plays_what_is_there(place, stored):
     """The websocket comes through: without it Streamlit's page stays empty."""
     _, nginx = place
-    chromium = shutil.which("chromium")
-    assert chromium, "These tests need Chromium. Install it with: apt-get install chromium"
+    chromium = programs.path_of("chromium")
     rules = f"--host-resolver-rules=MAP {DASHBOARD}:443 127.0.0.1:{nginx.port}"
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=[*FLAGS, rules])

@@ -1,7 +1,6 @@
 """A real browser and the real dashboard: ask, close the tab, come back, watch it."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests import bucket, databases
+from tests import bucket, databases, programs
 from tests.e2e.checker import ledger_of
 from tests.e2e.installation import ROOT, Installation, answers, eventually
 from tests.ports import reserve_port
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
 FLAGS = (
     "--no-sandbox",
@@ -36,9 +35,8 @@ HOSTILE = '<img src=x onerror="document.title=1">**b** $x$ :red[r] [l](http://12
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    path = shutil.which("chromium")
-    assert path, "These tests need Chromium. Install it with: apt-get install chromium"
+    """Chromium, without a window."""
+    path = programs.path_of("chromium")
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=path, args=list(FLAGS))
         yield chromium

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests import databases
-from tests.deploy import front
 from tests.e2e import checker
 from tests.e2e.installation import GOES_ON_S, eventually
 from tests.hosts import network
@@ -27,13 +26,16 @@ HOME_S = 60.0
 #: So many of the faults must have met takes in the hands of whom they met, or the drill shows nothing.
 MET = 3
 
-pytestmark = [pytest.mark.hosts, pytest.mark.drill, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.hosts,
+    pytest.mark.drill,
+    pytest.mark.needs("nginx", "ip"),
+    pytest.mark.timeout(400),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def possible() -> Iterator[None]:
-    if front.NGINX is None:
-        pytest.skip("nginx is not installed here: apt-get install nginx-light")
     if reason := network.why_not():
         pytest.skip(reason)
     with databases.choose("sqlite"):  # the cluster has a server of its own, in a network of its own
