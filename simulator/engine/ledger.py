@@ -239,7 +239,7 @@ class Ledger:
 
     def _next(self, table: str) -> int:
         # table is one of three words above, never input
-        return int(self._run(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")[0][0])  # noqa: S608  ours
+        return int(self._run(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")[0][0])  # noqa: S608
 
     def _run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:

@@ -59,13 +59,14 @@ def test_the_image_runs_as_nobody_special_and_holds_the_program_alone():
     assert not re.search(r"(?i)(key|secret|password|token)\s*=", text)
     names = {name for line in copied for name in line.split()}
     assert names == {
-        "requirements.txt",
+        "requirements.lock",
         "LICENSE",
         "app.py",
         "webhook_server.py",
         ".streamlit",
         "backend",
         "pages",
+        "simulator",
     }
     assert ignored[1] == "*"
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == names
