@@ -12,6 +12,7 @@ from backend.domain.errors import MediaError, SettingsError
 from backend.services.deps import Deps
 from backend.settings import Settings, load
 from backend.web import dashboard
+from pages.ui import unforeseen
 
 
 def _settings() -> Settings:
@@ -61,4 +62,6 @@ app = st.App(
     "pages/frame.py",
     routes=dashboard.routes(_deps),
     middleware=dashboard.middleware(settings.media_url, *_origins(settings)),
+    exception_handlers=dashboard.exception_handlers(),
+    on_script_error=unforeseen.show_error,
 )

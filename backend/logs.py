@@ -1,9 +1,12 @@
 """Logs: JSON lines on standard error; never a key, a token or a whole payload."""
 
 import logging
+import secrets
 import sys
 
 from pythonjsonlogger.json import JsonFormatter
+
+log = logging.getLogger(__name__)
 
 
 def set_up(process: str) -> None:
@@ -28,3 +31,10 @@ def set_up(process: str) -> None:
                  "procrastinate", "psycopg.pool"):  # fmt: skip
         # httpx logs whole URLs at INFO, APScheduler and Procrastinate every look
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def log_unforeseen(what: str, error: Exception) -> str:
+    """Log an error that nobody foresaw, with its traceback under an id; returns what people read of it."""
+    error_id = secrets.token_hex(4)
+    log.error("%s, unforeseen, %s", what, error_id, exc_info=error)
+    return f"Something went wrong here that nobody foresaw; the log has it under the id {error_id}."

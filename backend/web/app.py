@@ -18,6 +18,7 @@ from backend.domain.errors import (
     StorageFull,
     StoreUnavailable,
 )
+from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
 from backend.web.answers import error
@@ -104,5 +105,4 @@ def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseRetu
 
 
 def _bug(problem: Exception) -> ResponseReturnValue:
-    log.error("a request failed", exc_info=problem)
-    return error(500, "internal", "Something went wrong here. It is in the log; try again.")
+    return error(500, "internal", log_unforeseen("a request failed", problem))

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.domain.errors import MediaError, PersonError
+from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
@@ -53,6 +54,16 @@ def routes(deps: Callable[[], Deps]) -> list[Route]:
         return _served(file, request.query_params.get("name"))
 
     return [Route(f"{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
+
+
+def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+    """What is answered where a route of ours failed as nobody foresaw; pages have `pages.ui.unforeseen`."""
+
+    def answer(_: Request, problem: Exception) -> Response:
+        message = log_unforeseen("a request failed", problem)
+        return JSONResponse({"error": {"code": "internal", "message": message}}, 500)
+
+    return {Exception: answer}
 
 
 def middleware(*origins: str) -> list[Middleware]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import NullPool, create_engine, text
 
 from tests import bucket, databases, programs
 from tests.e2e.checker import ledger_of
@@ -221,6 +222,27 @@ def test_a_deep_link_shows_its_page_within_the_frame(installation, visit, path):
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_text("Page not found")).to_have_count(0)
     assert urlsplit(page.url).path == urlsplit(path).path
+    window.close()
+
+
+def test_an_error_that_nobody_foresaw_is_one_sentence_whose_id_stands_in_the_log(installation, visit):
+    """Such as an event in a take's history that this version has no words for."""
+    job = installation.ask("Of another time")
+    with create_engine(installation.database_url, poolclass=NullPool).begin() as line:
+        change = text("UPDATE history SET event = 'of_another_version' WHERE job_id = :job")
+        assert line.execute(change, {"job": job}).rowcount
+
+    window = visit(installation)
+    page = window.open(f"/take?take={job}")
+
+    said = page.get_by_text("Something went wrong here that nobody foresaw")
+    expect(said).to_have_count(1)
+    (error_id,) = re.findall(r"under the id (\w{8})\.", said.inner_text())
+    (dashboard,) = [process for process in installation.processes if process.name == "dashboard"]
+    log = dashboard.said()
+    assert "ValueError: 'of_another_version' is not a valid JobEvent" in log[log.index(error_id) :]
+    for inside in ("Traceback", "ValueError", "of_another_version"):
+        assert inside not in page.content()
     window.close()
 
 

@@ -154,7 +154,15 @@ def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypat
 
 
 @pytest.mark.parametrize(
-    "option", ["runner.postScriptGC", "runner.magicEnabled", "server.fileWatcherType", "client.toolbarMode"]
+    "option",
+    [
+        "runner.postScriptGC",
+        "runner.magicEnabled",
+        "server.fileWatcherType",
+        "client.toolbarMode",
+        "client.showErrorDetails",
+        "logger.enableRich",
+    ],
 )
 def test_the_kits_options_that_we_rely_on_still_exist(option):
     from streamlit import config

@@ -209,6 +209,11 @@ def test_a_bug_is_told_without_its_inside(sidecar, monkeypatch, caplog):
 
     answer = sidecar.get("/api/models")
 
-    assert said(answer, 500)["code"] == "internal"
+    error = said(answer, 500)
+    assert error["code"] == "internal"
     assert "canary" not in answer.get_data(as_text=True)
-    assert "canary" in caplog.text
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "RuntimeError: canary" in caplog.handler.format(record)
+    error_id = record.getMessage().split()[-1]
+    assert len(error_id) == 8
+    assert f"the log has it under the id {error_id}" in error["message"]
