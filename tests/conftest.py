@@ -29,6 +29,25 @@ def no_server_left() -> Iterator[None]:
     databases.close()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--matrix", action="store_true", help="every test of a database on each kind of them")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that needs a database runs on those that it names by the mark `databases`; see house.md."""
+    if "database_kind" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("databases")
+        kinds = databases.named(mark and mark.args[0], matrix=metafunc.config.option.matrix)
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The kind of database that the test is about."""
+    with databases.choose(request.param) as kind:
+        yield kind
+
+
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Settings come from the test alone: no variables of the shell, no .env of the folder."""

@@ -18,12 +18,15 @@ from typing import Any
 
 import psutil
 import psycopg
+import pytest
 
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate
 from tests.ports import reserved_port
 
 KINDS = ("sqlite", "postgres")
+#: The mark of a module whose promises are kept by SQL: order, locks, search, sums, claims.
+BOTH = pytest.mark.databases("both")
 #: Password of the server's one user; no log may show it.
 PASSWORD = "password-that-no-log-may-show"
 USER = "dailies"
@@ -140,6 +143,14 @@ class Server:
             **_identity(),
         )
         assert done.returncode == 0, done.stderr
+
+
+def named(mark: str | None, *, matrix: bool) -> tuple[str, ...]:
+    """The kinds that a mark names. Without one, a file is as good as a server; the matrix tries both."""
+    if mark == "both" or (mark is None and matrix):
+        return KINDS
+    assert mark in (None, *KINDS), mark
+    return (mark or "sqlite",)
 
 
 class _Chosen:

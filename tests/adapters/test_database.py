@@ -25,14 +25,11 @@ from tests.ports import reserve_port
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module", params=databases.KINDS)
-def kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    with databases.choose(request.param) as kind:
-        yield kind
+pytestmark = databases.BOTH
 
 
 @pytest.fixture
-def url(kind: str, tmp_path) -> Iterator[str]:
+def url(database_kind: str, tmp_path) -> Iterator[str]:
     with databases.fresh_url() as given:
         yield given or f"sqlite:///{tmp_path / 'x.db'}"
 
@@ -112,9 +109,8 @@ def test_a_reader_sees_one_moment_from_begin_to_end(store):
     assert before == after == {"value": 1}
 
 
-def test_a_reader_can_not_write(store, kind):
-    if kind == "sqlite":
-        pytest.skip("a reader of a file is never committed; there is nothing to refuse")
+@pytest.mark.databases("postgres")  # a reader of a file is never committed; there is nothing to refuse
+def test_a_reader_can_not_write(store):
     with pytest.raises(StoreUnavailable), store.read() as session:
         key_values.keep(session, "x", {}, at=NOW)
 
@@ -148,10 +144,9 @@ def test_what_is_read_to_be_written_is_changed_by_nobody_between(store):
     assert counted(store) == 100
 
 
-def test_without_the_lock_something_is_lost(store, kind, monkeypatch):
+@pytest.mark.databases("postgres")  # a file has one writer at a time, lock or no lock
+def test_without_the_lock_something_is_lost(store, monkeypatch):
     """The control: without `serialise` a server's writers overwrite each other, and the one above sees it."""
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time, lock or no lock")
     monkeypatch.setattr(key_values, "serialise", lambda *_: None)
 
     assert counted(store) < 100
@@ -170,9 +165,8 @@ def test_a_catalogue_is_replaced_whole_by_two_at_once(store):
     assert len({offer.data["by"] for offer in found}) == 1
 
 
-def test_a_name_is_held_to_the_end_of_the_transaction(store, kind):
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_a_name_is_held_to_the_end_of_the_transaction(store):
     order = []
 
     def second() -> None:
@@ -212,9 +206,8 @@ def test_a_commit_is_at_least_on_the_disk(server, given, used):
     store.close()
 
 
-def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(kind, url, store, monkeypatch):
-    if kind == "sqlite":
-        pytest.skip("a file's writers are judged by the operating system alone")
+@pytest.mark.databases("postgres")  # a file's writers are judged by the operating system alone
+def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(url, store, monkeypatch):
     monkeypatch.setattr(postgres, "IDLE_IN_TRANSACTION_MS", 300)
     frozen = Store(url)
     count_up(store, times=1)

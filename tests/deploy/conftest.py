@@ -6,18 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests import databases
 from tests.deploy.front import Front, Host, login
 from tests.e2e.conftest import fal, make_installation
 
 __all__ = ["fal", "make_installation"]
-
-
-@pytest.fixture(scope="session")
-def kind() -> Iterator[str]:
-    """What is deployed is the same on both databases; a test that means PostgreSQL says so."""
-    with databases.choose("sqlite") as kind:
-        yield kind
 
 
 @pytest.fixture

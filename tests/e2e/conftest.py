@@ -9,20 +9,12 @@ import pytest
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
-from tests import databases
 from tests.e2e import checker
 from tests.e2e.installation import Installation
 
 
-@pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
-def kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Everything here is promised on both databases."""
-    with databases.choose(request.param) as kind:
-        yield kind
-
-
 @pytest.fixture(scope="session")
-def fal(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def fal(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed.
 
     Each kind of database has its own: what one run sent must not be found by the other.

@@ -113,7 +113,7 @@ def visit(browser: Browser) -> Iterator[Callable[[Installation], Visit]]:
 
 
 @pytest.fixture(scope="module")
-def installation(kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(database_kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Dashboard, sidecar and worker, on the quick provider."""
     made = Installation(tmp_path_factory.mktemp("browser"), fal.url)
     made.sidecar()
@@ -301,7 +301,7 @@ REFUSED = """src => new Promise(done => {
 
 
 @pytest.fixture
-def far(kind: str, fal: Any, tmp_path: Path) -> Iterator[Installation]:
+def far(database_kind: str, fal: Any, tmp_path: Path) -> Iterator[Installation]:
     """Dashboard, sidecar and worker, with a bucket on another origin in the place of the folder."""
     server = bucket.server()
     named = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": bucket.KEY}
@@ -348,10 +348,9 @@ def test_a_take_in_a_bucket_plays_in_the_gallery_and_on_its_page_under_the_pages
     assert any("Content Security Policy" in said for said in strange.complaints)
 
 
-def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(kind, make_installation, visit):
+@pytest.mark.databases("postgres")  # a file has no server to die
+def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(make_installation, visit):
     """Neither an error's insides nor a blank page; the same window goes on when the server is back."""
-    if kind == "sqlite":
-        pytest.skip("a file has no server to die")
     server = databases.Server()
     server.start()
     try:

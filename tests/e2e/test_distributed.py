@@ -16,17 +16,12 @@ from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation, Process, ev
 from tests.e2e.test_blocking import posts
 from tests.e2e.test_stops import LEAVES_S, hurry
 
-pytestmark = pytest.mark.drill
+#: Several hosts need PostgreSQL.
+pytestmark = [pytest.mark.drill, pytest.mark.databases("postgres")]
 
 BLOCKING = "blackboxai/google/veo-3-fast"
 #: The duty of a frozen holder ends with its silence; then somebody has to ask for it.
 SILENT_S = 8.0 + 3.0
-
-
-@pytest.fixture(autouse=True)
-def on_postgres(kind: str) -> None:
-    if kind != "postgres":
-        pytest.skip("several hosts need PostgreSQL")
 
 
 def at_work(installation: Installation) -> Process:

@@ -106,7 +106,10 @@ class Lanes:
 
 @pytest.fixture(scope="module")
 def lanes(
-    kind: str, fal: Simulator, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    database_kind: str,
+    fal: Simulator,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Lanes]:
     """The points of this run's tests, under way in three installations."""
     specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]

@@ -12,15 +12,15 @@ from tests import databases
 from tests.e2e.checker import broken_promises, never_lost
 from tests.e2e.installation import eventually
 
+#: A file has no server to die.
+pytestmark = pytest.mark.databases("postgres")
 #: How long the server stays away, in seconds: longer than a lease, so that claims run out meanwhile.
 AWAY_S = 4.0
 
 
 @pytest.fixture
-def server(kind: str) -> Iterator[databases.Server]:
+def server() -> Iterator[databases.Server]:
     """A server of the test's own."""
-    if kind == "sqlite":
-        pytest.skip("a file has no server to die")
     made = databases.Server()
     made.start()
     yield made

@@ -13,14 +13,17 @@ import requests
 from PIL import Image
 
 from simulator.app import Simulator
+from tests import databases
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.installation import PHOTO_MODEL, Installation, Process, eventually
 from tests.ports import reserve_port
 
+pytestmark = databases.BOTH
+
 
 @pytest.fixture(scope="module")
 def installation(
-    kind: str, fal: Simulator, tmp_path_factory: pytest.TempPathFactory
+    database_kind: str, fal: Simulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """One installation at work, for all stories that need nothing special of it."""
     made = Installation(tmp_path_factory.mktemp("story"), fal.url, FIRST_POLL_S=2)

@@ -3,11 +3,10 @@
 import sqlite3
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
-from tests import databases
 from tests.e2e.conftest import fal, make_installation
 from tests.e2e.installation import Installation, eventually
 from tests.hosts.cluster import Cluster
@@ -15,13 +14,6 @@ from tests.hosts.judge import at_rest, verdict
 from tests.hosts.load import Asked
 
 __all__ = ["fal", "make_installation"]
-
-
-@pytest.fixture(scope="session")
-def kind() -> Any:
-    """The judge reads rows; whose they are makes no difference."""
-    with databases.choose("sqlite") as kind:
-        yield kind
 
 
 @pytest.fixture

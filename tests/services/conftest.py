@@ -17,15 +17,10 @@ from tests.services.receiving import FAL_KEY, SECRET, Post
 from tests.signing import FakeClock, Publisher
 
 
-@pytest.fixture(scope="session", params=databases.KINDS, autouse=True)
-def kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Everything here is promised on both databases."""
-    with databases.choose(request.param) as kind:
-        yield kind
-
-
 @pytest.fixture(autouse=True)
-def database(kind: str, no_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str | None]:
+def database(
+    database_kind: str, no_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str | None]:
     """A database of the test's own, where settings look for it; None: a file in the data folder."""
     with databases.fresh_url() as url:
         if url is not None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from backend.domain.states import JobEvent
+from tests import databases
 from tests.services.client import (
     ACCEPTED,
     CONTRACT,
@@ -15,6 +16,8 @@ from tests.services.client import (
     status,
 )
 from tests.world import MODEL
+
+pytestmark = databases.BOTH
 
 # -- status -----------------------------------------------------------------------------------
 

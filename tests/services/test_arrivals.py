@@ -18,7 +18,10 @@ from backend.store.fast import compiled
 from backend.store.fast import delivery as fast_delivery
 from backend.store.fast.row_insert import new
 from backend.store.jobs import deliveries, jobs, transitions
+from tests import databases
 from tests.services.receiving import LINK, body_of, failed, ok, verdict
+
+pytestmark = databases.BOTH
 
 
 def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: Any) -> Delivery:
@@ -153,10 +156,9 @@ def test_the_states_it_may_happen_in_are_states_of_the_event():
     assert set(fast_delivery.WAITING) <= TRANSITIONS[JobEvent.FINISHED][0]
 
 
-def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post, kind):
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post):
     """Its row is written but not committed: nothing can be read of it yet, and the index knows it already."""
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
     job = post.job()
     done: list[bool] = []
     with post.deps.store.begin() as session:
@@ -190,10 +192,9 @@ def asked_meanwhile(post: Any) -> tuple[Job, bool]:
     return job, done[0]
 
 
-def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post, kind):
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post):
     """Whoever waited for the row sees it as it is now, and everything else as it was before."""
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
 
     job, taken = asked_meanwhile(post)
 
@@ -202,9 +203,8 @@ def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post, kind):
     assert [kept.verdict for kept in post.kept()] == ["stale"]
 
 
-def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, kind, monkeypatch):
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monkeypatch):
     monkeypatch.setattr(fast_delivery, "_as_seen", true)
     with fresh_statements():
         _, taken = asked_meanwhile(post)
@@ -254,10 +254,9 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
     assert delivered() == short
 
 
-def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(post, kind):
+@pytest.mark.databases("postgres")  # a file's driver has no such bound
+def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(post):
     """Above either bound psycopg parses it anew at each run, which took longer than all the rest."""
-    if kind == "sqlite":
-        pytest.skip("a file's driver has no such bound")
     finished: Any = type("Finished", (), {"url": LINK, "size_bytes": 1, "output": {}})
     fresh = transitions.columns_of(
         JobEvent.FINISHED, apply_result.made(finished, at=post.clock.now()), at=post.clock.now()

@@ -325,6 +325,9 @@ from backend.bootstrap import open_deps
 from backend.domain.errors import BudgetExceeded
 from backend.services import create
 from backend.services.access import Role, Viewer
+from tests import databases
+
+pytestmark = databases.BOTH
 deps = open_deps()
 made = 0
 print("ready", flush=True)

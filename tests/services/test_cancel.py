@@ -13,7 +13,10 @@ from backend.services.access import Role, Viewer
 from backend.services.money import budgets
 from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
+from tests import databases
 from tests.world import ADMIN, ANA, World
+
+pytestmark = databases.BOTH
 
 
 def test_a_take_in_the_providers_line_is_stopped_there(world):

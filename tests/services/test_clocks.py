@@ -10,6 +10,9 @@ from backend.bootstrap import build_deps
 from backend.domain.clock import Clock
 from backend.services.operations import heartbeat
 from backend.services.operations.heartbeat import WorkerSign
+from tests import databases
+
+pytestmark = databases.BOTH
 
 ASTRAY = "clock differs"
 
@@ -40,9 +43,8 @@ def beat(sidecar) -> Callable[[float], WorkerSign]:
 
 
 @pytest.mark.parametrize("ahead_s", [90, -90])
-def test_a_clock_that_went_astray_is_told(sidecar, kind, beat, caplog, ahead_s):
-    if kind == "sqlite":
-        pytest.skip("a file has no clock of its own that could differ")
+@pytest.mark.databases("postgres")  # a file has no clock of its own that could differ
+def test_a_clock_that_went_astray_is_told(sidecar, beat, caplog, ahead_s):
     sign = beat(ahead_s)
 
     assert sign.clock_is_off
@@ -52,9 +54,9 @@ def test_a_clock_that_went_astray_is_told(sidecar, kind, beat, caplog, ahead_s):
     assert float(line.split()[-1]) == sign.clock_off_s
 
 
-def test_a_clock_that_is_a_little_off_is_no_news(kind, beat, caplog):
+def test_a_clock_that_is_a_little_off_is_no_news(database_kind, beat, caplog):
     sign = beat(2)
 
     assert not sign.clock_is_off
     assert ASTRAY not in caplog.text
-    assert sign.clock_off_s == (0.0 if kind == "sqlite" else pytest.approx(2, abs=1))
+    assert sign.clock_off_s == (0.0 if database_kind == "sqlite" else pytest.approx(2, abs=1))

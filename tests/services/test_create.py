@@ -9,7 +9,10 @@ from PIL import Image
 from backend.domain.errors import InvalidRequest, KeyReused, NotAllowed
 from backend.services.access import Role, Viewer
 from backend.services.takes import create, photos
+from tests import databases
 from tests.world import ANA, MODEL
+
+pytestmark = databases.BOTH
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 

@@ -12,8 +12,11 @@ from backend.services.operations.sweep import read_words
 from backend.store.jobs import jobs
 from backend.store.search import pages as search_pages
 from backend.store.search import query
+from tests import databases
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
+
+pytestmark = databases.BOTH
 
 STORED = (*ACCEPTED, JobEvent.FINISHED)
 

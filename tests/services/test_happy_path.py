@@ -1,3 +1,10 @@
+"""The whole path, by itself."""
+
+from tests import databases
+
+pytestmark = databases.BOTH
+
+
 def test_a_take_goes_from_the_form_to_a_stored_video_by_polling_alone(world):
     job = world.ask()
     stored = world.until(job, "stored")

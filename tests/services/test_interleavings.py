@@ -26,7 +26,10 @@ from backend.store.fast.row_insert import insert
 from backend.store.jobs import jobs
 from backend.store.money import ledger
 from backend.store.records import key_values, tokens, videos
+from tests import databases
 from tests.world import ANA, World
+
+pytestmark = databases.BOTH
 
 
 def cut_off(world: World, claim: Claim) -> None:
@@ -256,9 +259,9 @@ def turned_away(real: Callable[..., Any]) -> Callable[..., Any]:
     return submit_
 
 
-def first_save_dies(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def first_save_dies(world: World, database_kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first commit that says "stored" is refused by a full disk, or its line is cut."""
-    if kind == "sqlite":
+    if database_kind == "sqlite":
         armed: list[bool] = []
         real: Callable[..., Any] = videos.keep
 
@@ -288,16 +291,15 @@ def first_save_dies(world: World, kind: str, monkeypatch: pytest.MonkeyPatch) ->
         ))  # fmt: skip
 
 
-def test_a_video_whose_first_commit_died_has_its_row(world, kind, monkeypatch):
-    first_save_dies(world, kind, monkeypatch)
+def test_a_video_whose_first_commit_died_has_its_row(world, database_kind, monkeypatch):
+    first_save_dies(world, database_kind, monkeypatch)
     job = world.until(world.ask(), "stored")
     with world.deps.store.read() as session:
         assert videos.get(session, job.video_id).sha256
 
 
-def test_a_connection_whose_server_only_reads_is_thrown_away(world, kind):
-    if kind == "sqlite":
-        pytest.skip("a file has no standby")
+@pytest.mark.databases("postgres")  # a file has no standby
+def test_a_connection_whose_server_only_reads_is_thrown_away(world):
     store, said = world.deps.store, []
     store.engine.dispose()
     with store.begin() as session:
@@ -313,10 +315,9 @@ def test_a_connection_whose_server_only_reads_is_thrown_away(world, kind):
     assert said[1] == "kept"
 
 
-def test_a_file_that_can_not_be_opened_is_our_error_wherever_it_is_asked(kind, tmp_path):
+@pytest.mark.databases("sqlite")  # about a file
+def test_a_file_that_can_not_be_opened_is_our_error_wherever_it_is_asked(tmp_path):
     """Also where the driver is asked past SQLAlchemy: a token, and what a worker watches."""
-    if kind != "sqlite":
-        pytest.skip("about a file")
     nowhere = Store(f"sqlite:///{tmp_path}/no/such/folder/x.db")
     with pytest.raises(StoreUnavailable):
         tokens.known(nowhere, "abc")

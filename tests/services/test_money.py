@@ -9,7 +9,10 @@ from backend.services.access import Role, Viewer
 from backend.services.gallery import takes as gallery
 from backend.services.money import budgets
 from backend.store.money import ledger
+from tests import databases
 from tests.world import ANA, World
+
+pytestmark = databases.BOTH
 
 #: A model without a price that can be known beforehand.
 UNPRICED = "fal-ai/veo3.1"

@@ -18,8 +18,11 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
+from tests import databases
 from tests.signing import FakeClock
 from tests.world import ADMIN, ANA, MODEL, World, eventually
+
+pytestmark = databases.BOTH
 
 
 def fault(sim: Simulator, *names: str, match: str | None = None, times: int | None = None) -> None:

@@ -8,7 +8,10 @@ from PIL import Image
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.services.access import Role, Viewer
 from backend.services.takes import photos, presets
+from tests import databases
 from tests.world import ADMIN, ANA, MODEL
+
+pytestmark = databases.BOTH
 
 BEN = Viewer("ben", Role.CREATOR)
 FORM = {"model": MODEL, "prompt": "A coat", "style": {"camera": "Pan"}, "params": {"duration": "10"}}

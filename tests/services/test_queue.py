@@ -24,10 +24,8 @@ from tests.world import World, eventually
 BLOCKING = "blackboxai/google/veo-3-fast"
 
 
-@pytest.fixture(autouse=True)
-def on_postgres(kind):
-    if kind != "postgres":
-        pytest.skip("SQLite has no queue: the row itself is the message")
+#: SQLite has no queue: the row itself is the message.
+pytestmark = pytest.mark.databases("postgres")
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
 from tests.signing import signed
 
+pytestmark = databases.BOTH
+
 # -- what a delivery costs --------------------------------------------------------------------
 
 
-def test_a_delivery_asks_the_server_once(post, kind, tmp_path):
+@pytest.mark.databases("postgres")  # a file is not asked over a wire
+def test_a_delivery_asks_the_server_once(post, tmp_path):
     """The guarded move, its line, the inbox and the task are one statement, which is its own transaction."""
-    if kind == "sqlite":
-        pytest.skip("a file is not asked over a wire")
     for _ in range(2):  # whose account it is is learnt, then known
         post.deliver(post.job())
     job = post.job()

@@ -17,9 +17,12 @@ from backend.services.lifecycle import receive_webhook
 from backend.store.database import postgres, sqlite
 from backend.store.database.engine import Store
 from backend.store.jobs import jobs
+from tests import databases
 from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, Post, body_of, failed, ok, verdict
 from tests.signing import SECOND_KEY, jwks, public, signed
 from tests.world import ADMIN, ANA
+
+pytestmark = databases.BOTH
 
 # -- keys -------------------------------------------------------------------------------------
 
@@ -129,30 +132,30 @@ BREAK_COMMIT = {
 }
 
 
-def test_nothing_is_acknowledged_before_it_is_committed(post, kind):
+def test_nothing_is_acknowledged_before_it_is_committed(post, database_kind):
     """The commit itself fails; the line to the database is good for the next delivery all the same."""
     job = post.job()
-    if kind == "sqlite":
+    if database_kind == "sqlite":
         event.listen(
             post.deps.store.engine, "connect", lambda line, _: line.execute("PRAGMA foreign_keys = ON")
         )
         post.deps.store.close()
     with post.deps.store.begin() as session:
-        for sentence in BREAK_COMMIT[kind]:
+        for sentence in BREAK_COMMIT[database_kind]:
             session.execute(text(sentence))
 
     assert is_put_off(post.deliver(job))
     assert (post.kept(), post.now(job)) == ([], job)
 
     with post.deps.store.begin() as session:
-        session.execute(text("DROP TRIGGER broken" + (" ON delivery" if kind == "postgres" else "")))
+        session.execute(text("DROP TRIGGER broken" + (" ON delivery" if database_kind == "postgres" else "")))
     assert verdict(post.deliver(job)) == "applied"
 
 
-def fill_disk(post, kind):
+def fill_disk(post, database_kind):
     """From now on nothing large fits."""
     with post.deps.store.begin() as session:
-        if kind == "postgres":
+        if database_kind == "postgres":
             session.execute(text(
                 "CREATE FUNCTION no_room() RETURNS trigger AS $$ BEGIN IF length(NEW.body) > 100000 THEN "
                 "RAISE disk_full; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
@@ -172,10 +175,10 @@ def fill_disk(post, kind):
     post.deps.store.close()
 
 
-def test_on_a_full_disk_fal_is_asked_to_come_again(post, kind):
+def test_on_a_full_disk_fal_is_asked_to_come_again(post, database_kind):
     job = post.job()
     whole = ok("req-1") + b" " * (MIB // 2)
-    fill_disk(post, kind)
+    fill_disk(post, database_kind)
 
     assert is_put_off(post.deliver(job, whole))
     assert (post.kept(), post.now(job)) == ([], job)

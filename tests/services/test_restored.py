@@ -7,7 +7,10 @@ from backend.services.operations import after_restore
 from backend.services.takes import held_choices
 from backend.store.database.schema import copies
 from backend.store.records import key_values
+from tests import databases
 from tests.world import ANA, World
+
+pytestmark = databases.BOTH
 
 
 def made_a_copy(world: World) -> None:
@@ -74,11 +77,8 @@ def test_after_other_tools_everything_unsent_is_held_by_command(world):
     assert after_restore.hold_unsent(world.deps) == 0
 
 
+@pytest.mark.databases("postgres")  # a file has no name of its own; its copies say that they are copies
 def test_postgresql_knows_its_own_databases_from_a_restored_one(world):
-    with world.deps.store.read() as session:
-        name = copies.which(session)
-    if name is None:
-        pytest.skip("a file has no name of its own; its copies say that they are copies")
     after_restore.settle(world.deps)
     job = world.ask("Sent after the dump")
     now = world.deps.clock.now()

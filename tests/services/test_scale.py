@@ -18,8 +18,11 @@ from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
 from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
+from tests import databases
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
+
+pytestmark = databases.BOTH
 
 DAYS = ("2025-11-01", "2025-11-02")
 
@@ -77,10 +80,9 @@ def test_lines_are_added_up_once_and_not_for_a_few(sidecar):
     assert [add_up(sidecar, most=30), add_up(sidecar, most=30), add_up(sidecar)] == [30, 11, 0]
 
 
-def test_a_line_that_is_committed_late_is_not_forgotten(sidecar, kind):
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_a_line_that_is_committed_late_is_not_forgotten(sidecar):
     """On a server a line may have a smaller id than one that was committed before it."""
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
     write_lines(sidecar, 5)
     line = text(
         "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
@@ -97,12 +99,11 @@ def test_a_line_that_is_committed_late_is_not_forgotten(sidecar, kind):
     assert between - before >= 1_000_000 - 5 * 500
 
 
-def test_control_without_the_wait_a_late_line_is_lost(sidecar, kind, monkeypatch):
-    if kind == "sqlite":
-        pytest.skip("a file has one writer at a time")
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_control_without_the_wait_a_late_line_is_lost(sidecar, monkeypatch):
     monkeypatch.setattr(ledger_sums, "_all_written", lambda session: True)
     with pytest.raises(AssertionError):
-        test_a_line_that_is_committed_late_is_not_forgotten(sidecar, kind)
+        test_a_line_that_is_committed_late_is_not_forgotten(sidecar)
 
 
 def test_budgets_hold_while_sums_are_being_kept(sidecar, monkeypatch):
@@ -183,20 +184,20 @@ def find(sidecar, typed, **more):
     return [take.job.id for take in page.items]
 
 
-def test_control_a_take_that_nobody_notes_is_not_found(sidecar, kind):
+def test_control_a_take_that_nobody_notes_is_not_found(sidecar, database_kind):
     """So the tests that find takes at once would tell if a trigger were lost."""
     with sidecar.deps.store.begin() as session:
-        on = " ON job" if kind == "postgres" else ""
+        on = " ON job" if database_kind == "postgres" else ""
         session.connection().exec_driver_sql(f"DROP TRIGGER job_unread{on}")
     sidecar.started()
     assert find(sidecar, "dress") == []
 
 
-def test_control_a_state_that_nobody_notes_is_not_found(sidecar, kind):
+def test_control_a_state_that_nobody_notes_is_not_found(sidecar, database_kind):
     job_id = sidecar.started()
     sweep.read_words(sidecar.deps)
     with sidecar.deps.store.begin() as session:
-        on = " ON job" if kind == "postgres" else ""
+        on = " ON job" if database_kind == "postgres" else ""
         session.connection().exec_driver_sql(f"DROP TRIGGER job_unread_again{on}")
     sidecar.move(job_id, JobEvent.CANCELLED)
     assert find(sidecar, "dress", states=["cancelled"]) == []
@@ -237,10 +238,9 @@ def _stop(_number):
 
 @pytest.mark.parametrize("typed", ["rare", "common", "rare common"])
 @pytest.mark.parametrize("walk", [1, 5])
-def test_stretches_of_time_find_what_the_whole_index_finds(sidecar, kind, monkeypatch, typed, walk):
+@pytest.mark.databases("postgres")  # a file's index is in the order of the takes
+def test_stretches_of_time_find_what_the_whole_index_finds(sidecar, monkeypatch, typed, walk):
     """With a walk so short that the index is asked: within stretches, and at last without."""
-    if kind == "sqlite":
-        pytest.skip("a file's index is in the order of the takes")
     made = []
     for number in range(40):
         said = " ".join(word for word, every in (("rare", 13), ("common", 2)) if number % every == 0)

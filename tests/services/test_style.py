@@ -9,7 +9,10 @@ import pytest
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.services.prompting import vocabulary_admin
 from backend.services.takes import create, held_choices
+from tests import databases
 from tests.world import ADMIN, ANA, MODEL
+
+pytestmark = databases.BOTH
 
 
 def word(deps, axis: str, label: str):

@@ -14,7 +14,10 @@ from backend.providers.fal.client import FalProvider
 from backend.services.lifecycle import provider_pause, submit
 from backend.services.takes import held_choices
 from backend.store.jobs import jobs
+from tests import databases
 from tests.world import ADMIN, ANA, World
+
+pytestmark = databases.BOTH
 
 
 def posts(world: World) -> int:
@@ -309,10 +312,9 @@ def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, 
     assert posts(world) == 1
 
 
-def test_a_begun_whose_commit_died_is_told_and_sent_later(world, kind, caplog):
+@pytest.mark.databases("postgres")  # a file has no line to be cut
+def test_a_begun_whose_commit_died_is_told_and_sent_later(world, caplog):
     """The line is cut in the commit that says "about to send": nothing is sent, and it can be said why."""
-    if kind == "sqlite":
-        pytest.skip("a file has no line to be cut")
     with world.deps.store.begin() as session:
         session.execute(text(
             "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF NEW.event = 'submit_begun' THEN "

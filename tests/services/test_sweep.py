@@ -12,7 +12,10 @@ from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.services.operations import status, sweep
 from backend.store.jobs import jobs
+from tests import databases
 from tests.world import World
+
+pytestmark = databases.BOTH
 
 
 def test_one_sweep_after_another_brings_every_take_home(world):
