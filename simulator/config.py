@@ -17,14 +17,24 @@ class SimulatorConfig:
     pace: float = 1.0  #: queue, run and retry times are multiplied by this; tests use 0.05
     small: bool = False  #: videos of 1 s, 320 × 180 and 12 fps, made in this process: for tests
     seed: int | None = None  #: makes the seeds that the simulator chooses the same in every run
-    key: str = ""  #: the only key let in, as `id:secret`; empty: any
     at_once: int = 4  #: requests in progress at the same time; the others wait in the queue
-    painters: int = 1  #: child processes that render, at most 2 on a small machine
     result_ttl_s: float = 3600.0  #: a request is forgotten (404) this long after it completed
-    listing_lag_s: float = 0.0  #: how long `/v1/models/requests/by-endpoint` lags behind
     webhook_retries_s: tuple[float, ...] = WEBHOOK_RETRIES_S
     webhook_timeout_s: float = 15.0  #: how long a receiver may take to answer; fal's first one, too
     webhook_ca: Path | None = None  #: certificates that receivers may show; None: those of public authorities
-    user_id: str = "simulated-account"  #: the fal account in `X-Fal-Webhook-User-Id`
-    catalog: Path | None = None  #: the models on offer; None: the seed that comes with the program
     synthetic: int = 0  #: so many endpoints besides, in the shapes of those: how a long catalogue behaves
+
+    @property
+    def media_dir(self) -> Path:
+        """Where the finished videos lie."""
+        return self.data_dir / "media"
+
+    @property
+    def inputs_dir(self) -> Path:
+        """Where the photos lie that videos are made of."""
+        return self.data_dir / "inputs"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where clients' uploads lie."""
+        return self.data_dir / "uploads"

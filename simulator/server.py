@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -43,10 +44,9 @@ def listening(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -
         OSError: the port is taken, or the data folder can't be written.
     """
     with socket.create_server((host, port), backlog=128) as sock:
-        sim = Simulator(config)
+        bound_host, bound_port = sock.getsockname()[:2]
+        sim = Simulator(replace(config, public_url=config.public_url or f"http://{bound_host}:{bound_port}"))
         try:
-            bound_host, bound_port = sock.getsockname()[:2]
-            sim.url = sim.url or f"http://{bound_host}:{bound_port}"
             server = make_server(
                 bound_host, bound_port, sim.app, threaded=True, request_handler=_Quiet, fd=sock.fileno()
             )

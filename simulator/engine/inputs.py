@@ -5,6 +5,7 @@ import binascii
 import ipaddress
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -25,6 +26,8 @@ SMALL_FPS = 12
 AREAS = {"360p": 480 * 270, "480p": 640 * 360, "512p": 640 * 360, "540p": 640 * 360}
 AREA = 704 * 396
 SMALL_AREA = 320 * 180
+#: A photo beyond this is refused before it is decoded.
+PHOTO_MAX_PIXELS = 80_000_000
 #: A photo that is fetched may have this many bytes.
 PHOTO_MAX_BYTES = 40 * 1024 * 1024
 
@@ -38,13 +41,7 @@ class BadInput(Exception):
 
     def __init__(self, field: str, kind: str, message: str, value: Any = None) -> None:
         super().__init__(message)
-        self.detail: JSON = {
-            "loc": ["body", field],
-            "msg": message,
-            "type": kind,
-            "url": f"https://docs.fal.ai/errors#{kind}",
-            "input": value,
-        }
+        self.detail: JSON = {"loc": ["body", field], "msg": message, "type": kind, "input": value}
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Shape:
     height: int
 
 
-def check(given: JSON, schema: JSON) -> None:
+def check_input(given: JSON, schema: JSON) -> None:
     """Look at what a model would look at first.
 
     Raises:
@@ -108,27 +105,33 @@ def check_picture(field: str, size: tuple[int, int], size_bytes: int, limits: JS
     if width < least[0] or height < least[1]:
         wanted = f"Minimum dimensions are {least[0]}x{least[1]} pixels."
         raise BadInput(field, "image_too_small", f"Image dimensions are too small. {wanted}")
-    if width > limits.get("max_width", width) or height > limits.get("max_height", height):
+    if (
+        width > limits.get("max_width", width)
+        or height > limits.get("max_height", height)
+        or width * height > PHOTO_MAX_PIXELS
+    ):
         raise BadInput(field, "image_too_large", "Image dimensions are too large.")
     if size_bytes > limits.get("max_bytes", size_bytes):
         raise BadInput(field, "file_too_large", "File size exceeds the maximum allowed size.")
 
 
-def pictures(given: JSON, *, own_url: str) -> dict[str, list[bytes]]:
-    """field -> the bytes of the pictures that a list of the input names.
+def load_pictures(given: JSON, fields: Iterable[str], *, own_url: str) -> dict[str, list[bytes]]:
+    """field -> the bytes of the pictures there, of these fields and of all lists of pictures.
+
+    A picture comes from a data URI, from the simulator itself, or from this machine: the simulator
+    asks nobody else.
 
     Raises:
         BadInput: one can't be had.
     """
-    lists = {
-        field: value
-        for field, value in given.items()
-        if field.endswith("image_urls") and isinstance(value, list)
-    }
-    return {
-        field: [_bytes_of(field, one, own_url) for one in value if isinstance(one, str) and one]
-        for field, value in lists.items()
-    }
+    found = {}
+    for field in dict.fromkeys([*fields, *(name for name in given if name.endswith("image_urls"))]):
+        value = given.get(field)
+        links = value if isinstance(value, list) else [value]
+        bodies = [_bytes_of(field, link, own_url) for link in links if isinstance(link, str) and link]
+        if bodies:
+            found[field] = bodies
+    return found
 
 
 def duration_s(given: JSON, default: Any = None) -> float:
@@ -144,7 +147,7 @@ def duration_s(given: JSON, default: Any = None) -> float:
     return _seconds(default) or DURATION_S
 
 
-def shape(
+def video_shape(
     given: JSON, *, default: Any = None, small: bool = False, photo_ratio: float | None = None
 ) -> Shape:
     """Length and size of the video; both sides are multiples of 4, which every encoder likes.
@@ -157,24 +160,6 @@ def shape(
     ratio = min(max(ratio, 0.4), 2.5)
     height = math.sqrt(area / ratio)
     return Shape(seconds, _even(height * ratio), _even(height))
-
-
-def picture(given: JSON, fields: tuple[str, ...], *, own_url: str) -> bytes | None:
-    """The bytes of a picture that the input names, or None where it names none.
-
-    A picture comes from a data URI, from the simulator itself, or from this machine: the simulator
-    asks nobody else.
-
-    Raises:
-        BadInput: it can't be had.
-    """
-    for field in fields:
-        value = given.get(field)
-        if isinstance(value, list) and value:
-            value = value[0]
-        if isinstance(value, str) and value:
-            return _bytes_of(field, value, own_url)
-    return None
 
 
 def _bytes_of(field: str, value: str, own_url: str) -> bytes:

@@ -1,17 +1,19 @@
 """What the simulator knows, in one SQLite file: it survives a restart, and tests count in it.
 
-Four kinds of records: every POST that came in, every request that was accepted, every webhook that is
-owed, every download. Records are written whole; a killed simulator goes on where the file stands.
+Five kinds of records: every POST that came in, every request that was accepted, every webhook that is
+owed, every download, every rule of faults. Records are written whole; a killed simulator goes on where
+the file stands.
 """
 
 import json
 import sqlite3
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 JSON = dict[str, Any]
+R = TypeVar("R", "Post", "Request", "Delivery", "Rule")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS post (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
@@ -22,11 +24,15 @@ CREATE INDEX IF NOT EXISTS request_endpoint ON request (endpoint);
 CREATE TABLE IF NOT EXISTS delivery (id INTEGER PRIMARY KEY, request_id TEXT NOT NULL, done INTEGER NOT NULL,
                                      data TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS delivery_owed ON delivery (done) WHERE done = 0;
-CREATE INDEX IF NOT EXISTS delivery_request ON delivery (request_id);
 CREATE TABLE IF NOT EXISTS download (id INTEGER PRIMARY KEY, request_id TEXT, fault TEXT, data TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS download_request ON download (request_id);
 CREATE TABLE IF NOT EXISTS rule (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
 """
+_TABLES = ("post", "request", "delivery", "download", "rule")
+
+
+class Ended(Exception):
+    """The simulator was reset or closed; what is still at work for the time before ends here."""
 
 
 @dataclass
@@ -37,7 +43,6 @@ class Post:
     endpoint: str
     input: Any
     webhook: str | None
-    headers: dict[str, str]
     accepted: bool = False
     request_id: str | None = None
     answer: str = ""
@@ -73,14 +78,11 @@ class Request:
 
 @dataclass
 class Delivery:
-    """One webhook owed. Those of one request go out by `seq`; equal ones at once."""
+    """One webhook owed, and every try to send it."""
 
     request_id: str
     url: str
-    kind: str
-    seq: int
     next_at: float
-    tries: int | None  #: how often at the most; None: until the result expires
     give_up_at: float
     attempts: list[JSON] = field(default_factory=list)
     done: bool = False
@@ -98,40 +100,67 @@ class Rule:
 
 
 class Ledger:
-    """The records; one connection behind one lock, so any thread may call."""
+    """The records; one connection behind one lock, so any thread may call.
 
-    def __init__(self, path: Path) -> None:
+    Every method raises `Ended` once the ledger is closed or another has taken its file over.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;{_SCHEMA}")
+        self._db: sqlite3.Connection | None = db
+
+    @classmethod
+    def open(cls, path: Path) -> "Ledger":
+        """The records in this file; none, where it is new."""
+        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;{_SCHEMA}")
+        return cls(db)
 
     def close(self) -> None:
         """Afterwards the file is whole and nobody holds it."""
         with self._lock:
-            self._db.close()
+            db, self._db = self._open(), None
+            db.close()
+
+    def emptied(self) -> "Ledger":
+        """An empty ledger in the same file, in the place of this one, which has ended."""
+        with self._lock:
+            db = self._open()
+            with db:
+                db.execute("BEGIN")
+                for table in _TABLES:
+                    db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of five words above
+            self._db = None
+        return Ledger(db)
 
     def save_post(self, post: Post) -> Post:
         """Write a POST down; a new one gets its number."""
         with self._lock:
-            post.id = post.id or self._next("post")
+            post.id = post.id or self._next_id("post")
             self._run("INSERT OR REPLACE INTO post VALUES (?, ?)", post.id, _text(post))
         return post
 
+    def save_answer(self, post: Post, answer: str) -> None:
+        """Write down how a POST was answered, or what was done instead."""
+        post.answer = answer
+        self.save_post(post)
+
     def save_request(self, request: Request, post: Post | None = None) -> None:
         """Write a request down, and with it, in the same transaction, the POST that brought it."""
-        with self._lock, self._db:
+        with self._lock, self._open():
             self._run("BEGIN")
             active = request.status != "COMPLETED"
             self._run(
-                "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?)",
+                "INSERT INTO request VALUES (?1, ?2, ?3, ?4)"
+                " ON CONFLICT (id) DO UPDATE SET active = ?3, data = ?4",  # it keeps its place in the order
                 request.request_id, request.endpoint, active, _text(request),
             )  # fmt: skip
             if post is not None:
-                self._run("INSERT OR REPLACE INTO post VALUES (?, ?)", post.id, _text(post))
+                self.save_post(post)
 
-    def complete(self, request: Request, deliveries: list[Delivery]) -> None:
+    def complete_request(self, request: Request, deliveries: list[Delivery]) -> None:
         """A request is over, and these webhooks are owed: both or neither."""
-        with self._lock, self._db:
+        with self._lock, self._open():
             self._run("BEGIN")
             self._run(
                 "UPDATE request SET active = 0, data = ? WHERE id = ?", _text(request), request.request_id
@@ -142,7 +171,7 @@ class Ledger:
     def save_delivery(self, delivery: Delivery) -> None:
         """Write a delivery down; a new one gets its number."""
         with self._lock:
-            delivery.id = delivery.id or self._next("delivery")
+            delivery.id = delivery.id or self._next_id("delivery")
             self._run(
                 "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?)",
                 delivery.id, delivery.request_id, delivery.done, _text(delivery),
@@ -158,92 +187,84 @@ class Ledger:
     def save_rule(self, rule: Rule) -> None:
         """Write a rule down; a new one gets its number."""
         with self._lock:
-            rule.id = rule.id or self._next("rule")
+            rule.id = rule.id or self._next_id("rule")
             self._run("INSERT OR REPLACE INTO rule VALUES (?, ?)", rule.id, _text(rule))
 
     def clear_rules(self) -> None:
         """Afterwards there are no rules."""
         self._run("DELETE FROM rule")
 
-    def request(self, request_id: str) -> Request | None:
+    def find_request(self, request_id: str) -> Request | None:
         """The request of this id, or None."""
-        rows = self._run("SELECT data FROM request WHERE id = ?", request_id)
-        return Request(**json.loads(rows[0][0])) if rows else None
+        return next(iter(self._all(Request, "SELECT data FROM request WHERE id = ?", request_id)), None)
 
     def requests(self, endpoint: str | None = None) -> list[Request]:
         """All requests, or those of one endpoint, oldest first."""
-        rows = self._run(
-            "SELECT data FROM request WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY rowid", endpoint
-        )
-        return [Request(**json.loads(row[0])) for row in rows]
+        sql = "SELECT data FROM request WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY rowid"
+        return self._all(Request, sql, endpoint)
 
-    def active(self) -> list[Request]:
+    def active_requests(self) -> list[Request]:
         """Requests that are not over."""
-        rows = self._run("SELECT data FROM request WHERE active = 1 ORDER BY rowid")
-        return [Request(**json.loads(row[0])) for row in rows]
+        return self._all(Request, "SELECT data FROM request WHERE active = 1 ORDER BY rowid")
 
     def last_request(self) -> Request | None:
         """The newest request, or None."""
-        rows = self._run("SELECT data FROM request ORDER BY rowid DESC LIMIT 1")
-        return Request(**json.loads(rows[0][0])) if rows else None
+        return next(iter(self._all(Request, "SELECT data FROM request ORDER BY rowid DESC LIMIT 1")), None)
 
     def posts(self) -> list[Post]:
         """All POSTs, oldest first."""
-        return [Post(**json.loads(row[0])) for row in self._run("SELECT data FROM post ORDER BY id")]
+        return self._all(Post, "SELECT data FROM post ORDER BY id")
 
-    def deliveries(self, request_id: str | None = None) -> list[Delivery]:
-        """All deliveries, or those of one request, in the order in which they were owed."""
-        rows = self._run(
-            "SELECT data FROM delivery WHERE ?1 IS NULL OR request_id = ?1 ORDER BY id", request_id
-        )
-        return [Delivery(**json.loads(row[0])) for row in rows]
+    def deliveries(self) -> list[Delivery]:
+        """All deliveries, in the order in which they were owed."""
+        return self._all(Delivery, "SELECT data FROM delivery ORDER BY id")
 
-    def owed(self) -> list[Delivery]:
+    def owed_deliveries(self) -> list[Delivery]:
         """Deliveries that are not done."""
-        rows = self._run("SELECT data FROM delivery WHERE done = 0 ORDER BY id")
-        return [Delivery(**json.loads(row[0])) for row in rows]
+        return self._all(Delivery, "SELECT data FROM delivery WHERE done = 0 ORDER BY id")
 
-    def downloads(self, request_id: str | None = None) -> list[JSON]:
-        """All downloads, or those of one request's video, oldest first."""
-        rows = self._run(
-            "SELECT data FROM download WHERE ?1 IS NULL OR request_id = ?1 ORDER BY id", request_id
-        )
-        return [json.loads(row[0]) for row in rows]
+    def downloads(self) -> list[JSON]:
+        """All downloads, oldest first."""
+        return [json.loads(row[0]) for row in self._run("SELECT data FROM download ORDER BY id")]
 
-    def shown(self, request_id: str, fault: str) -> int:
+    def count_downloads(self, request_id: str, fault: str) -> int:
         """How often this fault was shown to those who downloaded this request's video."""
-        return int(
-            self._run("SELECT count(*) FROM download WHERE request_id = ? AND fault = ?", request_id, fault)[
-                0
-            ][0]
-        )
+        sql = "SELECT count(*) FROM download WHERE request_id = ? AND fault = ?"
+        return int(self._run(sql, request_id, fault)[0][0])
 
     def rules(self) -> list[Rule]:
         """All rules, oldest first."""
-        return [Rule(**json.loads(row[0])) for row in self._run("SELECT data FROM rule ORDER BY id")]
+        return self._all(Rule, "SELECT data FROM rule ORDER BY id")
 
-    def spend(self, rule: Rule) -> bool:
+    def spend_rule(self, rule: Rule) -> bool:
         """Use a rule once; False when it has been used up by somebody else meanwhile."""
         with self._lock:
-            rows = self._run("SELECT data FROM rule WHERE id = ?", rule.id)
-            if not rows:
-                return False
-            now = Rule(**json.loads(rows[0][0]))
-            if now.times is not None:
-                now.times -= 1
-            if now.times == 0:
+            found = self._all(Rule, "SELECT data FROM rule WHERE id = ?", rule.id)
+            if found and found[0].times == 1:
                 self._run("DELETE FROM rule WHERE id = ?", rule.id)
-            else:
-                self.save_rule(now)
-            return True
+            elif found and found[0].times is not None:
+                found[0].times -= 1
+                self.save_rule(found[0])
+            return bool(found)
 
-    def _next(self, table: str) -> int:
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise Ended
+        return self._db
+
+    def _next_id(self, table: str) -> int:
         # table is one of three words above, never input
         return int(self._run(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")[0][0])  # noqa: S608
 
+    def _all(self, kind: type[R], sql: str, *values: Any) -> list[R]:
+        """Records of this kind; what an earlier program wrote besides is passed over."""
+        names = {field.name for field in fields(kind)}
+        rows = [json.loads(row[0]) for row in self._run(sql, *values)]
+        return [kind(**{name: row[name] for name in row if name in names}) for row in rows]
+
     def _run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._db.execute(sql, values).fetchall()
+            return self._open().execute(sql, values).fetchall()
 
 
 def _text(record: Any) -> str:

@@ -3,6 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
+
+from simulator.engine.ledger import Ended
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,18 @@ class Loop:
             self._woken = True
             self.changed.notify_all()
 
+    def wait_until(self, true: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until this is true of what `changed` guards; False when it isn't in time.
+
+        Raises:
+            Ended: the loop was told to stop meanwhile.
+        """
+        with self.changed:
+            came = self.changed.wait_for(lambda: self._stopping or true(), timeout=timeout_s)
+            if self._stopping:
+                raise Ended
+            return came
+
     def tick(self, now: float) -> float | None:
         """Do what is due at `now` (seconds since 1970); returns when the next thing is, or None."""
         raise NotImplementedError
@@ -50,6 +65,6 @@ class Loop:
             except Exception:
                 log.exception("event=simulator_tick_failed loop=%s", self._thread.name)
                 due = time.time() + 1.0
+            wait_s = LONGEST_S if due is None else max(0.0, min(LONGEST_S, due - time.time()))
             with self.changed:
-                wait = LONGEST_S if due is None else max(0.0, min(LONGEST_S, due - time.time()))
-                self.changed.wait_for(lambda: self._woken or self._stopping, timeout=wait)
+                self.changed.wait_for(lambda: self._woken or self._stopping, timeout=wait_s)

@@ -8,13 +8,12 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 
 from simulator.config import SimulatorConfig
-from simulator.engine import faults as wanted
 from simulator.engine import inputs, outcome
 from simulator.engine.deliver import Deliverer, owed_for
+from simulator.engine.faults import Faults, fault_number
 from simulator.engine.inputs import BadInput
 from simulator.engine.ledger import JSON, Ledger, Post, Request
 from simulator.engine.loop import Loop
@@ -34,42 +33,35 @@ OTHERS = 4
 REFUSED_AFTER = 0.2
 
 
-class Engine(Loop):
-    """Moves the requests along. `url` gives the simulator's own address, which is known once it listens."""
+class RequestQueue(Loop):
+    """Moves the requests along."""
 
     def __init__(
-        self,
-        config: SimulatorConfig,
-        ledger: Ledger,
-        offer: Offer,
-        deliverer: Deliverer,
-        url: Callable[[], str],
+        self, config: SimulatorConfig, ledger: Ledger, offer: Offer, deliverer: Deliverer, painter: Painter
     ) -> None:
         super().__init__("simulator-queue")
         self._config = config
         self._ledger = ledger
         self._offer = offer
         self._deliverer = deliverer
-        self._url = url
-        self._painter = Painter(config.painters, in_process=config.small)
-        self._active: dict[str, Request] = {r.request_id: r for r in ledger.active()}
+        self._painter = painter
+        self._active: dict[str, Request] = {r.request_id: r for r in ledger.active_requests()}
         self._paintings: dict[str, Future[JSON]] = {}
         self._random = random.Random(config.seed) if config.seed is not None else random.SystemRandom()
-        self.media = config.data_dir / "media"
-        self.media.mkdir(parents=True, exist_ok=True)
 
     def stop(self) -> None:
-        """Afterwards nothing runs."""
+        """Afterwards nothing moves; a video that is being painted is thrown away when it is done."""
         super().stop()
-        self._painter.close()
+        for painting in self._paintings.values():
+            painting.cancel()
 
-    def accept(self, post: Post, given: JSON, faults: wanted.Faults) -> Request:
+    def accept(self, post: Post, given: JSON, faults: Faults) -> Request:
         """Take a request in; it is in the ledger, with its POST, when this returns."""
         now, pace = time.time(), self._config.pace
         seed = given.get("seed")
         known_seed = isinstance(seed, int) and not isinstance(seed, bool)
         queue_s = self._random.uniform(*QUEUE_S) * pace
-        length_s = inputs.duration_s(given, self._offer.default(post.endpoint, "duration"))
+        length_s = inputs.duration_s(given, self._offer.default_of(post.endpoint, "duration"))
         run_s = (RUN_FIRST_S + RUN_PER_SECOND_S * min(length_s, inputs.LONGEST_S)) * pace
         if "early" in faults:
             queue_s = run_s = 0.0
@@ -82,7 +74,7 @@ class Engine(Loop):
             seed=int(seed) if known_seed and seed is not None else self._random.randrange(1, 2**31),
             sent_at=now,
             queue_s=queue_s,
-            run_s=wanted.number(faults, "slow", run_s),
+            run_s=fault_number(faults, "slow", run_s),
             start_at=now + queue_s,
         )
         post.accepted, post.request_id = True, request.request_id
@@ -104,30 +96,25 @@ class Engine(Loop):
         share = min(1.0, max(0.0, left_s / request.queue_s)) if request.queue_s else 0.0
         return ahead + math.ceil(share * OTHERS)
 
-    def waiting(self) -> int:
-        """Requests in the queue."""
-        with self.changed:
-            return sum(request.status == "IN_QUEUE" for request in self._active.values())
-
     def cancel(self, request_id: str) -> int:
         """Ask for a stop; returns fal's status code: 200 gone, 202 asked for, 400 too late, 404 unknown."""
         with self.changed:
             request = self._active.get(request_id)
             if request is None:
-                return 400 if self._ledger.request(request_id) else 404
+                return 400 if self._ledger.find_request(request_id) else 404
             request.cancelled_at = time.time()
             waiting = request.status == "IN_QUEUE"
             if "cancel-ignored" in request.faults:
                 self._ledger.save_request(request)
                 return 202
-            outcome.cancelled(request)
+            outcome.set_cancelled(request)
             self._over(request)
         return 200 if waiting else 202
 
-    def set_faults(self, request_id: str, faults: wanted.Faults) -> bool:
+    def replace_faults(self, request_id: str, faults: Faults) -> bool:
         """Replace the faults of one request; False when there is no such request."""
         with self.changed:
-            request = self._active.get(request_id) or self._ledger.request(request_id)
+            request = self._active.get(request_id) or self._ledger.find_request(request_id)
             if request is None:
                 return False
             request.faults = faults
@@ -137,8 +124,7 @@ class Engine(Loop):
 
     def wait_over(self, request_id: str, timeout_s: float) -> bool:
         """Wait until a request is over."""
-        with self.changed:
-            return self.changed.wait_for(lambda: request_id not in self._active, timeout=timeout_s)
+        return self.wait_until(lambda: request_id not in self._active, timeout_s)
 
     def tick(self, now: float) -> float | None:
         """Start what may start, go on with what runs."""
@@ -178,15 +164,15 @@ class Engine(Loop):
             request.requeued, request.status, request.start_at = True, "IN_QUEUE", now + request.queue_s
             self._ledger.save_request(request)
         elif refusal is not None:
-            outcome.refuse(request, 422, refusal.detail)
+            outcome.set_refusal(request, 422, refusal.detail)
             self._over(request)
         else:
-            outcome.fail(request, int(wanted.number(request.faults, "error")))
+            outcome.set_failure(request, int(fault_number(request.faults, "error")))
             self._over(request)
 
     def _refusal(self, request: Request) -> BadInput | None:
         try:
-            inputs.check(request.input, self._offer.schema(request.endpoint))
+            inputs.check_input(request.input, self._offer.input_schema(request.endpoint))
         except BadInput as refusal:
             return refusal
         return None
@@ -195,7 +181,9 @@ class Engine(Loop):
         """Have it rendered, and when that is done and its time has come, hand it out."""
         painting = self._paintings.get(request.request_id)
         if painting is None:
-            painting = self._painter.paint(lambda: self._spec(request), self.wake)
+            painting = self._painter.paint(
+                lambda: outcome.spec_for(request, offer=self._offer, config=self._config), self.wake
+            )
             self._paintings[request.request_id] = painting
         if not (finish and painting.done()):
             return
@@ -204,24 +192,19 @@ class Engine(Loop):
             return
         trouble = painting.exception()
         if isinstance(trouble, BadInput):
-            outcome.refuse(request, 422, trouble.detail)
+            outcome.set_refusal(request, 422, trouble.detail)
         elif trouble is not None:
             log.error("event=simulator_render_failed request=%s error=%r", request.request_id, trouble)
-            outcome.fail(request, 500)
+            outcome.set_failure(request, 500)
         else:
-            outcome.succeed(request, painting.result(), offer=self._offer, own_url=self._url())
+            outcome.set_success(request, painting.result(), self._offer, self._config.public_url)
         self._over(request)
-
-    def _spec(self, request: Request) -> JSON:
-        return outcome.spec_for(
-            request, offer=self._offer, config=self._config, media=self.media, own_url=self._url()
-        )
 
     def _over(self, request: Request) -> None:
         """It is over: in the ledger with the webhooks that are owed for it, which then go out."""
         request.status, request.ended_at = "COMPLETED", time.time()
         deliveries = owed_for(request, self._config)
-        self._ledger.complete(request, deliveries)
+        self._ledger.complete_request(request, deliveries)
         self._deliverer.owe(deliveries)
         self._paintings.pop(request.request_id, None)
         with self.changed:

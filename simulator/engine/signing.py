@@ -10,6 +10,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+#: The fal account that every delivery is signed for.
+USER_ID = "simulated-account"
+
 
 class Signer:
     """Signs with the key in `path`; a first start makes it, readable by its owner alone."""
@@ -17,33 +20,26 @@ class Signer:
     def __init__(self, path: Path) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(_key_bytes(path))
 
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public key as fal publishes its own: base64url without padding."""
+    def public_keys(self) -> dict[str, list[dict[str, str]]]:
+        """The public key as fal publishes its own, a JWKS: base64url without padding."""
         raw = self._key.public_key().public_bytes_raw()
         x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
         return {"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": x[:8], "x": x}]}
 
-    def headers(
-        self, body: bytes, *, request_id: str, user_id: str, timestamp: int, forged: bool
-    ) -> dict[str, str]:
-        """The four headers of one delivery; `forged` puts a signature on it that nobody made."""
+    def signed_headers(self, body: bytes, *, request_id: str, timestamp: int) -> dict[str, str]:
+        """The four headers of one delivery."""
         digest = hashlib.sha256(body).hexdigest()
-        message = "\n".join([request_id, user_id, str(timestamp), digest]).encode()
-        signature = hashlib.sha512(message).digest() if forged else self._key.sign(message)
+        message = "\n".join([request_id, USER_ID, str(timestamp), digest]).encode()
         return {
             "X-Fal-Webhook-Request-Id": request_id,
-            "X-Fal-Webhook-User-Id": user_id,
+            "X-Fal-Webhook-User-Id": USER_ID,
             "X-Fal-Webhook-Timestamp": str(timestamp),
-            "X-Fal-Webhook-Signature": signature.hex(),
+            "X-Fal-Webhook-Signature": self._key.sign(message).hex(),
         }
 
 
 def _key_bytes(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raw = b""
-    if len(raw) == 32:
+    if path.exists() and len(raw := path.read_bytes()) == 32:
         return raw
     fresh = Ed25519PrivateKey.generate().private_bytes_raw()
     part = path.with_suffix(".part")

@@ -14,12 +14,12 @@ def new_id() -> str:
     return str(uuid.UUID(int=bits))
 
 
-def iso(moment: float | None) -> str | None:
+def iso_of(moment: float | None) -> str | None:
     """Seconds since 1970 as ISO 8601 in UTC, or None."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
 
 
-def moment(text: str) -> float:
+def moment_of(text: str) -> float:
     """Seconds since 1970 of an ISO 8601 text; without a zone it is UTC.
 
     Raises:

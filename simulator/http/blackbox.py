@@ -1,6 +1,6 @@
 """Blackbox, simulated: one call that stays open until the video is there, and can't be asked for again.
 
-The faults of `faults.py` hold here, too: `http=402` and its like are refusals, `error=CODE` is an error
+The faults of `engine.faults` hold here, too: `http=402` and its like are refusals, `error=CODE` is an error
 in a 200, `no-video` an answer without a link, `lost-answer`, `half-answer`, `garbage`, `proxy` and
 `stall` what they say, `slow=S` a long call. `/blackbox/chat/completions` is its only route.
 
@@ -8,17 +8,22 @@ Source: Blackbox documentation, "Video generation", "Errors".
 """
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
-from simulator.engine import faults as wanted
+from simulator.engine.faults import Faults, fault_number
+from simulator.engine.installation import Current, Installation
 from simulator.engine.ledger import JSON, Post, Request
-from simulator.http.connection import hang_up
-from simulator.http.submit import half_answer, note, proxy_page
-
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+from simulator.http.answers import (
+    garbled_answer,
+    half_answer,
+    hang_up,
+    has_key,
+    json_answer,
+    json_body,
+    proxy_page,
+)
 
 #: The longest that a call is held open, in seconds.
 CALL_S = 900.0
@@ -31,56 +36,49 @@ REFUSALS = {
 }
 
 
-def routes(sim: "Simulator") -> Blueprint:
+def routes(current: Current) -> Blueprint:
     """The one route."""
     blueprint = Blueprint("blackbox", __name__, url_prefix="/blackbox")
 
     @blueprint.post("/chat/completions")
     def complete() -> Response:
-        asked = request.get_json(silent=True)
-        given = _input(asked) if isinstance(asked, dict) else None
-        model = str(asked.get("model") if isinstance(asked, dict) else "")
-        post = sim.ledger.save_post(
-            Post(at=time.time(), endpoint=model, input=asked, webhook=None, headers={})
-        )
-        if not sim.knows(request.headers.get("Authorization")):
+        sim, asked = current(), json_body()
+        given, model = _input(asked), str(asked.get("model") or "")
+        post = sim.ledger.save_post(Post(at=time.time(), endpoint=model, input=asked, webhook=None))
+        if not has_key():
             return _refused(sim, post, 401)
-        if given is None or not model:
+        if not given or not model:
             return _refused(sim, post, 400)
-        faults = sim.faults_for(model, given, str(given.get("prompt")), asked)
+        faults = sim.faults_of_post(model, given, str(given.get("prompt")), asked)
         if "http" in faults:
-            return _refused(sim, post, int(wanted.number(faults, "http")))
+            return _refused(sim, post, int(fault_number(faults, "http")))
         return _completed(sim, post, given, faults)
 
     return blueprint
 
 
-def _completed(sim: "Simulator", post: Post, given: JSON, faults: wanted.Faults) -> Response:
+def _completed(sim: Installation, post: Post, given: JSON, faults: Faults) -> Response:
     """Take it in, hold the line until it is over, then answer, or whatever its faults make of that."""
-    accepted = sim.engine.accept(post, given, faults)
+    accepted = sim.queue.accept(post, given, faults)
     if "proxy" in faults:
-        note(sim, post, "proxy")
-        return proxy_page(int(wanted.number(faults, "proxy")))
-    sim.engine.wait_over(accepted.request_id, CALL_S)
-    over = sim.ledger.request(accepted.request_id) or accepted
-    answer = jsonify(_answer(over))
-    note(sim, post, "200")
+        sim.ledger.save_answer(post, "proxy")
+        return proxy_page(int(fault_number(faults, "proxy")))
+    sim.queue.wait_over(accepted.request_id, CALL_S)
+    answer = json_answer(_answer(sim.ledger.find_request(accepted.request_id) or accepted))
+    sim.ledger.save_answer(post, "200")
     if "stall" in faults:
-        sim.stop.wait(wanted.number(faults, "stall"))
+        sim.pause(fault_number(faults, "stall"))
     if "lost-answer" in faults:
         hang_up(request.environ)
     if "half-answer" in faults:
         return half_answer(answer)
-    if "garbage" in faults:
-        return Response("OK \x00 {choices:", 200, content_type="application/json")
-    return answer
+    return garbled_answer() if "garbage" in faults else answer
 
 
 def _answer(over: Request) -> JSON:
     if over.code != 200:
         return {"error": {"code": over.code, "message": over.error or "The model failed."}}
-    video = over.output.get("video") if isinstance(over.output, dict) else None
-    link = video.get("url") if isinstance(video, dict) else None
+    link = over.output.get("video", {}).get("url")
     return {
         "id": f"chatcmpl-{over.request_id}",
         "object": "chat.completion",
@@ -96,12 +94,12 @@ def _answer(over: Request) -> JSON:
     }
 
 
-def _input(asked: JSON) -> JSON | None:
-    """The prompt and the photo of a message, plain or in the form that vision models take."""
+def _input(asked: JSON) -> JSON:
+    """The prompt and the photo of a message, plain or in the form that vision models take; {} without one."""
     try:
         content: Any = asked["messages"][-1]["content"]
     except (KeyError, IndexError, TypeError):
-        return None
+        return {}
     if isinstance(content, str):
         return {"prompt": content}
     given: JSON = {}
@@ -110,11 +108,9 @@ def _input(asked: JSON) -> JSON | None:
             given["prompt"] = part.get("text")
         elif isinstance(part, dict) and part.get("type") == "image_url":
             given["image_url"] = (part.get("image_url") or {}).get("url")
-    return given or None
+    return given
 
 
-def _refused(sim: "Simulator", post: Post, code: int) -> Response:
-    note(sim, post, str(code))
-    response = jsonify({"error": {"code": code, "message": REFUSALS.get(code, f"Error {code}")}})
-    response.status_code = code
-    return response
+def _refused(sim: Installation, post: Post, code: int) -> Response:
+    sim.ledger.save_answer(post, str(code))
+    return json_answer({"error": {"code": code, "message": REFUSALS.get(code, f"Error {code}")}}, code)

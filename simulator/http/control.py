@@ -1,73 +1,65 @@
 """The simulator's own routes below /sim: what happened, and what is to go wrong next."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
-from simulator.engine import faults as wanted
+from simulator.engine.faults import FAULTS, Faults, UnknownFault, parse_faults
+from simulator.engine.installation import Current, Installation
 from simulator.engine.ledger import JSON, Rule
+from simulator.http.answers import json_answer, json_body
 
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+#: What can be asked for, with what it does.
+NAMES = {name: what for name, (_, what) in FAULTS.items()}
 
 
-def routes(sim: "Simulator") -> Blueprint:
+def routes(current: Current) -> Blueprint:
     """The routes below /sim, and the page at /."""
     blueprint = Blueprint("control", __name__)
 
     @blueprint.get("/")
     def about() -> str:
-        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: engine/faults.py\n"
+        return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: /sim/faults.\n"
 
     @blueprint.get("/sim/ledger")
     def ledger() -> Response:
-        return jsonify(ledger_of(sim, request.args.get("match")))
+        return json_answer(_ledger_of(current(), request.args.get("match")))
 
     @blueprint.get("/sim/faults")
-    def faults() -> Response:
-        return jsonify(
-            {"rules": [asdict(rule) for rule in sim.ledger.rules()], "names": sorted(wanted.NAMES)}
-        )
+    def list_faults() -> Response:
+        return json_answer({"rules": [asdict(rule) for rule in current().ledger.rules()], "names": NAMES})
 
     @blueprint.post("/sim/faults")
-    def add_faults() -> tuple[Response, int]:
-        return _added(sim, _body())
+    def add_faults() -> Response:
+        body = json_body()
+        match, times = body.get("match"), body.get("times")
+        if not (match is None or isinstance(match, str)) or not _is_count(times):
+            return json_answer({"error": "match: a text or null; times: a number above 0 or null"}, 400)
+        rule = Rule(match, _chosen(body), times)
+        current().ledger.save_rule(rule)
+        return json_answer(asdict(rule), 201)
 
     @blueprint.delete("/sim/faults")
     def clear_faults() -> tuple[str, int]:
-        sim.ledger.clear_rules()
+        current().ledger.clear_rules()
         return "", 204
 
     @blueprint.post("/sim/requests/<request_id>/faults")
-    def set_faults(request_id: str) -> tuple[Response, int]:
-        chosen = _parsed(_body().get("faults"))
-        if not sim.engine.set_faults(request_id, chosen):
-            return jsonify({"error": "no such request"}), 404
-        return jsonify({"request_id": request_id, "faults": chosen}), 200
+    def replace_faults(request_id: str) -> Response:
+        chosen = _chosen(json_body())
+        if not current().queue.replace_faults(request_id, chosen):
+            return json_answer({"error": "no such request"}, 404)
+        return json_answer({"request_id": request_id, "faults": chosen})
 
-    @blueprint.errorhandler(wanted.UnknownFault)
-    def unknown(error: wanted.UnknownFault) -> tuple[Response, int]:
-        return jsonify({"error": str(error), "names": sorted(wanted.NAMES)}), 400
+    @blueprint.errorhandler(UnknownFault)
+    def unknown(error: UnknownFault) -> Response:
+        return json_answer({"error": str(error), "names": NAMES}, 400)
 
     return blueprint
 
 
-def _added(sim: "Simulator", body: JSON) -> tuple[Response, int]:
-    match, times = body.get("match"), body.get("times")
-    if not (match is None or isinstance(match, str)) or not _is_count(times):
-        return jsonify({"error": "match: a text or null; times: a number above 0 or null"}), 400
-    rule = Rule(match, _parsed(body.get("faults")), times)
-    sim.ledger.save_rule(rule)
-    return jsonify(asdict(rule)), 201
-
-
-def _body() -> JSON:
-    body = request.get_json(silent=True)
-    return body if isinstance(body, dict) else {}
-
-
-def ledger_of(sim: "Simulator", match: str | None = None) -> JSON:
+def _ledger_of(sim: Installation, match: str | None = None) -> JSON:
     """Everything that happened: posts, requests, deliveries, downloads; `match` keeps what holds the text.
 
     `accepted` counts the POSTs that were taken, `billed` the requests that cost something.
@@ -93,10 +85,11 @@ def _holds(match: str | None, *parts: Any) -> bool:
     return match is None or any(match in str(part) for part in parts)
 
 
-def _parsed(words: Any) -> wanted.Faults:
+def _chosen(body: JSON) -> Faults:
+    words = body.get("faults")
     if not isinstance(words, list):
-        raise wanted.UnknownFault('faults: a list of names such as "http=429"')
-    return wanted.parse(words)
+        raise UnknownFault('faults: a list of names such as "http=429"')
+    return parse_faults(words)
 
 
 def _is_count(times: Any) -> bool:

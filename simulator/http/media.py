@@ -8,18 +8,16 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
-from simulator.engine import faults as wanted
+from simulator.engine.faults import Faults, fault_number, still_happens
+from simulator.engine.installation import Current, Installation
 from simulator.engine.outcome import served_size
-from simulator.http.connection import hang_up
-
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+from simulator.http.answers import hang_up
 
 CHUNK_BYTES = 256 * 1024
 #: A slow download goes in steps of this length, in seconds.
@@ -30,7 +28,7 @@ _NAME = re.compile(r"[0-9a-f-]{36}\.mp4")
 _INSTEAD = {"media-404": 404, "media-500": 500, "media-html": 200}
 
 
-def routes(sim: "Simulator") -> Blueprint:
+def routes(current: Current) -> Blueprint:
     """The route of the videos."""
     blueprint = Blueprint("media", __name__)
 
@@ -38,32 +36,35 @@ def routes(sim: "Simulator") -> Blueprint:
     def video(name: str) -> Response:
         if not _NAME.fullmatch(name):
             abort(404)
-        return _video(sim, name.removesuffix(".mp4"))
+        return _video(current(), name.removesuffix(".mp4"))
 
     return blueprint
 
 
-def _video(sim: "Simulator", request_id: str) -> Response:
-    found = sim.ledger.request(request_id)
-    path = sim.engine.media / f"{request_id}.mp4"
+def _video(sim: Installation, request_id: str) -> Response:
+    found = sim.ledger.find_request(request_id)
+    path = sim.config.media_dir / f"{request_id}.mp4"
     if found is None or not path.is_file():
         _note(sim, None, "", 404)
         abort(404)
     faults = found.faults
+
+    def happens(name: str) -> bool:
+        return still_happens(faults, name, sim.ledger.count_downloads(request_id, name))
+
     for name, code in _INSTEAD.items():
-        if wanted.counts(faults, name, sim.ledger.shown(request_id, name)):
+        if happens(name):
             _note(sim, request_id, name, code)
             page = "<!doctype html><title>Sorry</title><h1>This file can't be shown.</h1>"
             return Response(page, code, content_type="text/html; charset=utf-8")
-    plain = wanted.counts(faults, "media-no-range", sim.ledger.shown(request_id, "media-no-range"))
-    cut = wanted.counts(faults, "media-cut", sim.ledger.shown(request_id, "media-cut"))
+    plain, cut = happens("media-no-range"), happens("media-cut")
     response = _file(path, faults, plain=plain)
     _note(sim, request_id, "media-cut" if cut else "media-no-range" if plain else "", response.status_code)
     _shape(sim, response, faults, cut_at=served_size(faults, path.stat().st_size) * 2 // 3 if cut else None)
     return response
 
 
-def _file(path: Path, faults: wanted.Faults, *, plain: bool) -> Response:
+def _file(path: Path, faults: Faults, *, plain: bool) -> Response:
     """The file, or the part of it that was asked for; `plain` knows no parts and no validators."""
     stat = path.stat()
     size = served_size(faults, stat.st_size)
@@ -89,7 +90,7 @@ def _file(path: Path, faults: wanted.Faults, *, plain: bool) -> Response:
     return response
 
 
-def _shape(sim: "Simulator", response: Response, faults: wanted.Faults, *, cut_at: int | None) -> None:
+def _shape(sim: Installation, response: Response, faults: Faults, *, cut_at: int | None) -> None:
     """Slow the answer down, or close the connection where the file is at `cut_at`."""
     slow = "media-slow" in faults
     if (cut_at is None and not slow) or response.status_code not in (200, 206):
@@ -99,7 +100,7 @@ def _shape(sim: "Simulator", response: Response, faults: wanted.Faults, *, cut_a
     if cut_at is not None:
         pieces = _cut(pieces, max(0, cut_at - start), request.environ)
     if slow:
-        pieces = _slowed(sim, pieces, wanted.number(faults, "media-slow") * 1000)
+        pieces = _slowed(sim, pieces, fault_number(faults, "media-slow") * 1000, request.environ)
     response.response = pieces
 
 
@@ -112,17 +113,20 @@ def _cut(pieces: Iterable[bytes], after: int, environ: dict[str, Any]) -> Iterat
     hang_up(environ)
 
 
-def _slowed(sim: "Simulator", pieces: Iterable[bytes], bytes_s: float) -> Iterator[bytes]:
+def _slowed(
+    sim: Installation, pieces: Iterable[bytes], bytes_s: float, environ: dict[str, Any]
+) -> Iterator[bytes]:
     step = max(1, int(bytes_s * SLOW_STEP_S))
     for piece in pieces:
         for start in range(0, len(piece), step):
             part = piece[start : start + step]
             yield part
-            if sim.stop.wait(len(part) / bytes_s):
+            if sim.ended.wait(len(part) / bytes_s):
+                hang_up(environ)
                 return
 
 
-def _note(sim: "Simulator", request_id: str | None, fault: str, status: int) -> None:
+def _note(sim: Installation, request_id: str | None, fault: str, status: int) -> None:
     sim.ledger.save_download(
         request_id,
         fault,
@@ -131,7 +135,6 @@ def _note(sim: "Simulator", request_id: str | None, fault: str, status: int) -> 
             "path": request.path,
             "request_id": request_id,
             "range": request.headers.get("Range"),
-            "if_range": request.headers.get("If-Range"),
             "status": status,
             "fault": fault,
             "authorization": "Authorization" in request.headers,

@@ -4,6 +4,7 @@ What an input inlines is taken out here, as fal's own documents do: choices, the
 the objects among alternatives become schemas of their own behind a `$ref`.
 """
 
+import re
 from typing import Any
 
 from simulator.engine.ledger import JSON
@@ -11,10 +12,10 @@ from simulator.engine.ledger import JSON
 _HERE = "#/components/schemas/"
 
 
-def openapi(entry: JSON) -> JSON:
+def openapi_of(entry: JSON) -> JSON:
     """The queue OpenAPI document of one model, as `expand=openapi-3.0` gives it."""
     endpoint, title = entry["endpoint_id"], entry.get("title", entry["endpoint_id"])
-    name = "".join(part.capitalize() for part in endpoint.replace("/", "-").replace(".", "-").split("-"))
+    name = _camel(endpoint)
     content = {"application/json": {"schema": {"$ref": f"{_HERE}{name}Input"}}}
     answer = {"application/json": {"schema": {"$ref": f"{_HERE}{name}Output"}}}
     app = "/".join(endpoint.split("/")[:2])
@@ -82,5 +83,5 @@ def _kept(parts: JSON, name: str, schema: JSON) -> str:
     return f"{_HERE}{name}"
 
 
-def _camel(field: str) -> str:
-    return "".join(part.capitalize() for part in field.split("_"))
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in re.split(r"[-/._]", name))

@@ -2,17 +2,23 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
-from simulator.engine import faults as wanted
+from simulator.engine.faults import Faults, fault_number
+from simulator.engine.installation import Current, Installation
 from simulator.engine.ledger import JSON, Post, Request
 from simulator.engine.stamps import new_id
-from simulator.http.connection import hang_up
-
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+from simulator.http.answers import (
+    garbled_answer,
+    half_answer,
+    hang_up,
+    has_key,
+    json_answer,
+    proxy_page,
+    request_urls,
+)
 
 #: How long a submit with `early` waits for its video, and then for the webhook's acknowledgement.
 EARLY_VIDEO_S = 60.0
@@ -33,151 +39,94 @@ REFUSALS = {
 }
 
 
-def routes(sim: "Simulator") -> Blueprint:
+def routes(current: Current) -> Blueprint:
     """The route of the submit."""
     blueprint = Blueprint("submit", __name__)
 
     @blueprint.post("/<path:endpoint>")
     def submit(endpoint: str) -> Response:
-        return _submitted(sim, endpoint.strip("/"))
+        return _submitted(current(), endpoint.strip("/"))
 
     return blueprint
 
 
-def _submitted(sim: "Simulator", endpoint: str) -> Response:
+def _submitted(sim: Installation, endpoint: str) -> Response:
     text = request.get_data(as_text=True)
-    given = _json(text)
-    post = sim.ledger.save_post(_post(endpoint, given))
-    if not sim.knows(request.headers.get("Authorization")):
+    given, webhook = _parsed(text), request.args.get("fal_webhook") or None
+    post = sim.ledger.save_post(Post(at=time.time(), endpoint=endpoint, input=given, webhook=webhook))
+    if not has_key():
         return _refused(sim, post, 401)
     if "/" not in endpoint:
         return _refused(sim, post, 404)
     if not isinstance(given, dict):
         return _refused(sim, post, 422)
-    faults = sim.faults_for(endpoint, given, text)
+    faults = sim.faults_of_post(endpoint, given, text)
     if "http" in faults:
-        return _refused(sim, post, int(wanted.number(faults, "http")), faults)
+        return _refused(sim, post, int(fault_number(faults, "http")), faults.get("retry-after"))
     if "proxy" in faults and "accepted" not in faults:
         return _of_a_proxy(sim, post, faults)
-    most = request.args.get("fal_max_queue_length", type=int)
-    if most is not None and sim.engine.waiting() > most:
-        return _refused(sim, post, 429)
+    earlier = sim.ledger.last_request() if "dup-id" in faults else None
+    if earlier is not None:
+        sim.ledger.save_answer(post, "dup-id")
+        return json_answer(_receipt(sim, earlier))
     return _accepted(sim, post, given, faults)
 
 
-def _accepted(sim: "Simulator", post: Post, given: JSON, faults: wanted.Faults) -> Response:
+def _accepted(sim: Installation, post: Post, given: JSON, faults: Faults) -> Response:
     """Take it in, then answer, or whatever its faults make of that."""
-    earlier = sim.ledger.last_request() if "dup-id" in faults else None
-    if earlier is not None:
-        note(sim, post, "dup-id")
-        return jsonify(_receipt(sim, earlier))
-    accepted = sim.engine.accept(post, given, faults)
+    accepted = sim.queue.accept(post, given, faults)
     if "early" in faults:
-        sim.engine.wait_over(accepted.request_id, EARLY_VIDEO_S)
+        sim.queue.wait_over(accepted.request_id, EARLY_VIDEO_S)
         sim.deliverer.wait_tried(accepted.request_id, EARLY_ACK_S)
-    receipt = jsonify(_receipt(sim, accepted))
-    receipt.headers["x-fal-request-id"] = accepted.request_id
-    if "stall" in faults:
-        note(sim, post, "stall")
-        sim.stop.wait(wanted.number(faults, "stall"))
-        return receipt
-    if "lost-answer" in faults:
-        note(sim, post, "lost-answer")
-        hang_up(request.environ)
-        return receipt
-    if "half-answer" in faults:
-        note(sim, post, "half-answer")
-        return half_answer(receipt)
+    receipt = json_answer(_receipt(sim, accepted), headers={"x-fal-request-id": accepted.request_id})
     if "proxy" in faults:
         return _of_a_proxy(sim, post, faults)
-    if "garbage" in faults:
-        note(sim, post, "garbage")
-        return Response("OK \x00 {request_id:", 200, content_type="application/json")
-    note(sim, post, "200")
-    return receipt
-
-
-def _post(endpoint: str, given: Any) -> Post:
-    shown = {k: v for k, v in request.headers.items() if k.lower().startswith("x-")}
-    return Post(
-        at=time.time(),
-        endpoint=endpoint,
-        input=given,
-        webhook=request.args.get("fal_webhook") or None,
-        headers=shown,
+    lost = next(
+        (name for name in ("stall", "lost-answer", "half-answer", "garbage") if name in faults), "200"
     )
+    sim.ledger.save_answer(post, lost)
+    if lost == "stall":
+        sim.pause(fault_number(faults, "stall"))
+    if lost == "lost-answer":
+        hang_up(request.environ)
+    if lost == "half-answer":
+        return half_answer(receipt)
+    return garbled_answer() if lost == "garbage" else receipt
 
 
-def _receipt(sim: "Simulator", accepted: Request) -> JSON:
+def _receipt(sim: Installation, accepted: Request) -> JSON:
     return {
         "status": "IN_QUEUE",
         "request_id": accepted.request_id,
-        **urls(sim, accepted),
-        "queue_position": sim.engine.position(accepted),
+        **request_urls(sim, accepted),
+        "queue_position": sim.queue.position(accepted),
     }
 
 
-def urls(sim: "Simulator", accepted: Request) -> JSON:
-    """The three URLs of a request: by owner and app alone, whatever sub-path it was sent to."""
-    parts = accepted.endpoint.split("/")
-    app = "/".join(parts[: 3 if parts[0] in ("workflows", "comfy") else 2])
-    base = f"{sim.url}/{app}/requests/{accepted.request_id}"
-    return {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
-
-
-def _refused(sim: "Simulator", post: Post, code: int, faults: wanted.Faults | None = None) -> Response:
+def _refused(sim: Installation, post: Post, code: int, retry_after: str | None = None) -> Response:
     """fal's own JSON error; it issues no request id."""
-    note(sim, post, str(code))
+    sim.ledger.save_answer(post, str(code))
     kind, message = REFUSALS.get(code, ("internal_error" if code >= 500 else "bad_request", f"Error {code}"))
-    detail: Any = message
+    headers = {"x-fal-request-id": new_id()}  # of the gateway: nothing can be asked for by it
+    if retry_after is not None:
+        headers["Retry-After"] = retry_after
+    body: JSON = {"detail": message}
     if code == 422:
-        detail = [{"loc": ["body"], "msg": "Input should be a valid dictionary", "type": "dict_type"}]
-    body = {"detail": detail} if code < 500 else {"detail": detail, "error_type": kind}
-    response = jsonify(body)
-    response.status_code = code
-    response.headers["x-fal-request-id"] = new_id()  # of the gateway: nothing can be asked for by it
+        body = {
+            "detail": [{"loc": ["body"], "msg": "Input should be a valid dictionary", "type": "dict_type"}]
+        }
     if code >= 500:
-        response.headers["X-Fal-Error-Type"] = kind
-    if "retry-after" in (faults or {}):
-        response.headers["Retry-After"] = (faults or {})["retry-after"]
-    return response
+        body["error_type"] = headers["X-Fal-Error-Type"] = kind
+    return json_answer(body, code, headers)
 
 
-def _of_a_proxy(sim: "Simulator", post: Post, faults: wanted.Faults) -> Response:
-    code = int(wanted.number(faults, "proxy"))
-    note(sim, post, f"proxy {code}")
+def _of_a_proxy(sim: Installation, post: Post, faults: Faults) -> Response:
+    code = int(fault_number(faults, "proxy"))
+    sim.ledger.save_answer(post, f"proxy {code}")
     return proxy_page(code)
 
 
-def proxy_page(code: int) -> Response:
-    """An error page as nginx makes it: not fal's words, so nobody knows what fal did."""
-    words = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
-    title = f"{code} {words.get(code, 'Error')}"
-    page = (
-        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
-        "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-    )
-    return Response(page, code, content_type="text/html")
-
-
-def half_answer(receipt: Response) -> Response:
-    """The first half of an answer whose header promises all of it; then the connection closes."""
-    whole = receipt.get_data()
-    environ = request.environ
-
-    def halves() -> Any:
-        yield whole[: len(whole) // 2]
-        hang_up(environ)
-
-    return Response(halves(), 200, {"Content-Length": str(len(whole)), "Content-Type": "application/json"})
-
-
-def note(sim: "Simulator", post: Post, answer: str) -> None:
-    post.answer = answer
-    sim.ledger.save_post(post)
-
-
-def _json(text: str) -> Any:
+def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -8,14 +8,11 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, jsonify, request, send_file
+from flask import Blueprint, Response, request, send_file
 
-from simulator.engine.ledger import JSON
-
-if TYPE_CHECKING:
-    from simulator.app import Simulator
+from simulator.engine.installation import Current, Installation
+from simulator.http.answers import json_answer, json_body, require_key
 
 #: How long an upload token is good for.
 TOKEN_S = 3600
@@ -23,44 +20,42 @@ TOKEN_S = 3600
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def routes(sim: "Simulator") -> Blueprint:
+def routes(current: Current) -> Blueprint:
     """The routes below /storage and /files."""
     blueprint = Blueprint("uploads", __name__)
-    folder = (sim.config.data_dir / "uploads").resolve()  # Flask looks for others beside its own code
 
     @blueprint.post("/storage/auth/token")
-    def token() -> tuple[Response, int]:
-        if not sim.knows(request.headers.get("Authorization")):
-            return jsonify({"detail": "Authentication is required"}), 401
-        return jsonify(_token(sim)), 200
+    def give_token() -> Response:
+        require_key()
+        ends_at = datetime.now(UTC) + timedelta(seconds=TOKEN_S)
+        token = {"token": secrets.token_urlsafe(24), "token_type": "Bearer", "base_url": current().url}
+        return json_answer({**token, "expires_at": ends_at.isoformat()})
 
     @blueprint.post("/files/upload")
-    def upload() -> tuple[Response, int]:
-        if not sim.knows(request.headers.get("Authorization")):
-            return jsonify({"detail": "Authentication is required"}), 401
+    def upload() -> Response:
+        require_key()
         name = request.headers.get("X-Fal-File-Name", "file")
-        url = _keep(sim, folder, request.get_data(), name, request.content_type)
-        return jsonify({"access_url": url}), 200
+        return json_answer({"access_url": _kept(current(), request.get_data(), name, request.content_type)})
 
     @blueprint.post("/storage/upload/initiate")
-    def initiate() -> tuple[Response, int]:
-        if not sim.knows(request.headers.get("Authorization")):
-            return jsonify({"detail": "Authentication is required"}), 401
-        body = request.get_json(silent=True)
-        asked: JSON = body if isinstance(body, dict) else {}
-        url = _keep(sim, folder, b"", str(asked.get("file_name", "file")), str(asked.get("content_type", "")))
-        return jsonify({"upload_url": url, "file_url": url}), 200
+    def initiate_upload() -> Response:
+        require_key()
+        asked = json_body()
+        name, content_type = str(asked.get("file_name", "file")), str(asked.get("content_type", ""))
+        url = _kept(current(), b"", name, content_type)
+        return json_answer({"upload_url": url, "file_url": url})
 
     @blueprint.put("/files/<file_id>/<name>")
-    def put(file_id: str, name: str) -> tuple[str, int]:
-        if not _ID.fullmatch(file_id) or not (folder / file_id).is_file():
+    def put_file(file_id: str, name: str) -> tuple[str, int]:
+        path = current().config.uploads_dir / file_id
+        if not _ID.fullmatch(file_id) or not path.is_file():
             return "", 404
-        _write(folder / file_id, request.get_data())
+        _write(path, request.get_data())
         return "", 200
 
     @blueprint.get("/files/<file_id>/<name>")
-    def get(file_id: str, name: str) -> Response | tuple[str, int]:
-        path = folder / file_id
+    def get_file(file_id: str, name: str) -> Response | tuple[str, int]:
+        path = current().config.uploads_dir.resolve() / file_id  # Flask looks for others beside its own code
         if not _ID.fullmatch(file_id) or not path.is_file():
             return "", 404
         about = json.loads(path.with_suffix(".json").read_text())
@@ -69,23 +64,13 @@ def routes(sim: "Simulator") -> Blueprint:
     return blueprint
 
 
-def _token(sim: "Simulator") -> JSON:
-    """A token for uploads, in the form that fal's clients read."""
-    return {
-        "token": sim.config.key or secrets.token_urlsafe(24),
-        "token_type": "Bearer",
-        "base_url": sim.url,
-        "expires_at": (datetime.now(UTC) + timedelta(seconds=TOKEN_S)).isoformat(),
-    }
-
-
-def _keep(sim: "Simulator", folder: Path, body: bytes, name: str, content_type: str | None) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
+def _kept(sim: Installation, body: bytes, name: str, content_type: str | None) -> str:
+    """Keeps an upload; returns its URL."""
     file_id = secrets.token_hex(16)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-80:].lstrip(".") or "file"
-    about: dict[str, Any] = {"name": plain, "content_type": content_type or "application/octet-stream"}
-    _write(folder / f"{file_id}.json", json.dumps(about).encode())
-    _write(folder / file_id, body)
+    about = {"name": plain, "content_type": content_type or "application/octet-stream"}
+    _write(sim.config.uploads_dir / f"{file_id}.json", json.dumps(about).encode())
+    _write(sim.config.uploads_dir / file_id, body)
     return f"{sim.url}/files/{file_id}/{plain}"
 
 

@@ -1,7 +1,7 @@
-"""Gets videos rendered elsewhere than where HTTP is answered: child processes that do one at a time.
+"""Gets videos rendered elsewhere than where HTTP is answered: a child process that does one at a time.
 
-A child reads one JSON line a job from its standard input and answers one line; it ends when that
-closes, so none outlives the simulator, however that ends. Small videos are made in this process.
+The child reads one JSON line a job from its standard input and answers one line; it ends when that
+closes, so it doesn't outlive the simulator, however that ends. Small videos are made in this process.
 """
 
 import json
@@ -9,9 +9,9 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,12 @@ class CannotPaint(Exception):
 
 
 class Painter:
-    """Renders by `spec`, a plain dict (see `render.render`), into `spec["path"]`."""
+    """Renders by `spec`, a plain dict (see `render.render_video`), into `spec["path"]`."""
 
-    def __init__(self, workers: int, *, in_process: bool) -> None:
+    def __init__(self, *, in_process: bool) -> None:
         self._in_process = in_process
-        self._pool = ThreadPoolExecutor(max(1, workers), "simulator-paint")
-        self._mine = threading.local()
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._pool = ThreadPoolExecutor(1, "simulator-paint")
+        self._child: subprocess.Popen[bytes] | None = None
         self._closing = False
 
     def paint(self, spec: Callable[[], JSON], done: Callable[[], None]) -> "Future[JSON]":
@@ -50,27 +49,25 @@ class Painter:
     def close(self) -> None:
         """Afterwards nothing renders, and no child is left."""
         self._closing = True
-        for child in list(self._children):
-            child.kill()
+        if self._child is not None:
+            self._child.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for child in self._children:
-            child.wait(10)
-            _close_pipes(child)
+        self._put_away()
 
     def _paint(self, spec: Callable[[], JSON]) -> JSON:
         order = spec()
-        answer = self._here(order) if self._in_process else self._in_child(order)
+        answer = self._in_this_process(order) if self._in_process else self._in_child(order)
         if "error" in answer:
             raise CannotPaint(answer["error"])
         return answer
 
-    def _here(self, spec: JSON) -> JSON:
-        from simulator.paint.render import answer  # numpy and FFmpeg load only where they work
+    def _in_this_process(self, spec: JSON) -> JSON:
+        from simulator.paint.render import answer_job  # numpy and FFmpeg load only where they work
 
-        return answer(spec)
+        return answer_job(spec)
 
     def _in_child(self, spec: JSON) -> JSON:
-        child = self._child()
+        child = self._living_child()
         try:
             assert child.stdin is not None
             assert child.stdout is not None
@@ -84,27 +81,24 @@ class Painter:
             log.warning("event=simulator_renderer_died code=%s", child.returncode)
         return dict(answer)
 
-    def _child(self) -> "subprocess.Popen[bytes]":
-        child: subprocess.Popen[bytes] | None = getattr(self._mine, "child", None)
-        if child is None or child.poll() is not None:
-            if child is not None:
-                self._children.discard(child)
-                _close_pipes(child)
-            child = self._mine.child = subprocess.Popen(
+    def _living_child(self) -> "subprocess.Popen[bytes]":
+        if self._child is None or self._child.poll() is not None:
+            self._put_away()
+            self._child = subprocess.Popen(
                 [sys.executable, "-m", "simulator.paint.render"],
                 cwd=_ROOT,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
-            self._children.add(child)
-        return child
+        return self._child
 
-
-def _close_pipes(child: "subprocess.Popen[bytes]") -> None:
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            try:
-                pipe.close()
-            except OSError:  # what was written to a dead child can't be flushed
-                continue
+    def _put_away(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait(10)
+            assert self._child.stdin is not None
+            assert self._child.stdout is not None
+            self._child.stdout.close()
+            with suppress(OSError):  # what was written to a dead child can't be flushed
+                self._child.stdin.close()

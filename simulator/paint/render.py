@@ -22,7 +22,7 @@ X264 = "mbtree=0"
 CRF = 21
 
 
-def render(spec: JSON) -> JSON:
+def render_video(spec: JSON) -> JSON:
     """Make the video that `spec` describes; afterwards the whole file lies at `spec["path"]`.
 
     spec: path, prompt, seed, duration_s, fps, width, height, first and last (paths of pictures or
@@ -47,10 +47,10 @@ def render(spec: JSON) -> JSON:
     }
 
 
-def answer(spec: JSON) -> JSON:
-    """`render`, with its troubles as an `error` in the answer."""
+def answer_job(spec: JSON) -> JSON:
+    """`render_video`, with its troubles as an `error` in the answer."""
     try:
-        return render(spec)
+        return render_video(spec)
     except (OSError, ValueError, MemoryError, av.error.FFmpegError) as error:
         return {"error": f"{type(error).__name__}: {error}"[:500]}
 
@@ -61,7 +61,7 @@ def main() -> None:
     os.nice(NICENESS)
     with contextlib.suppress(BrokenPipeError):  # nobody is left to hear it
         for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line))), flush=True)
+            print(json.dumps(answer_job(json.loads(line))), flush=True)
 
 
 def _encode(path: Path, frames: Frames, *, fps: int, width: int, height: int) -> None:

@@ -194,7 +194,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
     reader = another(deps, clock)
     before = ids(reader)
     loading, go_on = threading.Event(), threading.Event()
-    read = live_catalogue.offers.all_of
+    read = live_catalogue.catalogue.all_of
 
     def slow(session: Any) -> Any:
         if threading.current_thread().name == "catalogue":
@@ -202,7 +202,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
             assert go_on.wait(20)
         return read(session)
 
-    monkeypatch.setattr(live_catalogue.offers, "all_of", slow)
+    monkeypatch.setattr(live_catalogue.catalogue, "all_of", slow)
     shorten(sim, MODEL)
     refresh(deps)
     clock.at += timedelta(seconds=2)
@@ -232,26 +232,14 @@ def hands(deps: Deps) -> tuple[Deps, FakeClock]:
 
 def asked(sim: Simulator) -> int:
     """How many refreshes fal has seen."""
-    return len(sim.seen_refreshes)
+    queries = sim.installation.listing_queries
+    return sum("category=text-to-video" in query and "cursor" not in query for query in queries)
 
 
 @pytest.fixture(autouse=True)
 def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two questions; how long they are is told by the tests of the reading itself."""
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
-
-
-@pytest.fixture(autouse=True)
-def seen(sim: Simulator) -> None:
-    sim.seen_refreshes = []
-    question = sim.catalog_faults
-
-    def counted(path: str) -> Any:
-        if "category=text-to-video" in path and "cursor" not in path:
-            sim.seen_refreshes.append(path)
-        return question(path)
-
-    sim.catalog_faults = counted
 
 
 def test_a_worker_refreshes_once_a_day_by_itself(hands, sim):

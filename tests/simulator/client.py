@@ -1,0 +1,134 @@
+"""How tests call the simulator and receive its webhooks, and what they see in a video."""
+
+import base64
+import hashlib
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import requests
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.server import listening
+from tests.providers.peer import Peer, Seen, answer
+from tests.world import eventually
+
+APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
+KEY = {"Authorization": "Key demo:simulator"}
+PATIENCE_S = 10.0
+
+
+class SimulatorClient:
+    """Calls a running simulator over HTTP, with a key. `receipt`: the answer to a submit."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.url = simulator.url
+
+    def call(self, method: str, url: str, **options: Any) -> requests.Response:
+        """url: whole, or from its `/` on."""
+        whole = self.url + url if url.startswith("/") else url
+        options = {"headers": KEY, "timeout": PATIENCE_S, **options}
+        return requests.request(method, whole, **options)  # noqa: S113 - it has a timeout
+
+    def get(self, url: str, **options: Any) -> requests.Response:
+        return self.call("GET", url, **options)
+
+    def post(
+        self, prompt: Any = "silk", *, app: str = APP, webhook: str = "", **given: Any
+    ) -> requests.Response:
+        query = {"fal_webhook": webhook} if webhook else None
+        return self.call("POST", f"/{app}", json={"prompt": prompt, **given}, params=query)
+
+    def submit(self, prompt: str = "silk", **more: Any) -> dict[str, Any]:
+        return dict(self.post(prompt, **more).json())
+
+    def status(self, receipt: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.get(receipt["status_url"]).json())
+
+    def result(self, receipt: dict[str, Any]) -> requests.Response:
+        """The result, once the request is over."""
+        assert self.simulator.installation.queue.wait_over(receipt["request_id"], PATIENCE_S)
+        return self.get(receipt["response_url"])
+
+    def made(self, prompt: str = "silk", **more: Any) -> dict[str, Any]:
+        """The output of a request that went well."""
+        result = self.result(self.submit(prompt, **more))
+        assert result.status_code == 200, result.text
+        return dict(result.json())
+
+    def cancel(self, receipt: dict[str, Any]) -> tuple[int, Any]:
+        told = self.call("PUT", receipt["cancel_url"])
+        return told.status_code, told.json()["status"]
+
+    def complete(self, prompt: str) -> requests.Response:
+        """Blackbox's blocking call."""
+        body = {"model": "a/b", "messages": [{"role": "user", "content": prompt}]}
+        return self.call("POST", "/blackbox/chat/completions", json=body)
+
+    def ledger(self) -> dict[str, Any]:
+        return dict(self.get("/sim/ledger").json())
+
+    def listed(self, **query: Any) -> requests.Response:
+        """The requests of the past."""
+        return self.get("/v1/models/requests/by-endpoint", params={"endpoint_id": APP, **query})
+
+    def add_rule(self, *faults: str, **rule: Any) -> requests.Response:
+        return self.call("POST", "/sim/faults", json={"faults": faults, **rule})
+
+    def is_genuine(self, call: Seen) -> bool:
+        """What a receiver does with fal's key."""
+        (key,) = self.get("/.well-known/jwks.json").json()["keys"]
+        public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "="))
+        fields = [call.headers[f"x-fal-webhook-{name}"] for name in ("request-id", "user-id", "timestamp")]
+        message = "\n".join([*fields, hashlib.sha256(call.body).hexdigest()]).encode()
+        try:
+            public.verify(bytes.fromhex(call.headers["x-fal-webhook-signature"]), message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@contextmanager
+def running(folder: Path, *, port: int = 0, **more: Any) -> Iterator[SimulatorClient]:
+    """A simulator of one's own, a hundred times as fast as in the demo."""
+    quick: dict[str, Any] = {"pace": 0.01, "small": True, "at_once": 8, "webhook_retries_s": (1.0, 2.0)}
+    with listening(SimulatorConfig(folder, **{**quick, **more}), port=port) as simulator:
+        yield SimulatorClient(simulator)
+
+
+class Receiver:
+    """An address for webhooks: keeps every call; answers with `answers`, then with 200, while `go` is set."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.peer = Peer(self._answer)
+        self.url = f"{self.peer.url}/webhook"
+
+    def _answer(self, connection: socket.socket) -> None:
+        self.go.wait(PATIENCE_S)
+        answer(self.answers.pop(0) if self.answers else 200, b"", Location=self.url)(connection)
+
+    def wait(self, count: int) -> list[Seen]:
+        eventually(lambda: len(self.peer.seen) >= count)
+        return list(self.peer.seen)
+
+    def bodies(self, count: int) -> list[dict[str, Any]]:
+        return [json.loads(call.body) for call in self.wait(count)]
+
+
+def frames(content: bytes) -> list[Any]:
+    """The pictures of a video, each (rows, columns, 3)."""
+    with av.open(io.BytesIO(content)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

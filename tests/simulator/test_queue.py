@@ -1,0 +1,189 @@
+"""A request's way as fal has it, from submit to bill; the models on offer and the requests of the past."""
+
+import io
+from itertools import groupby
+
+import av
+import fal_client
+import fal_client.client as fal_globals
+import pytest
+
+from tests.simulator.client import APP, running
+from tests.world import eventually
+
+
+@pytest.fixture
+def fal(sim, monkeypatch):
+    """fal's own client."""
+    monkeypatch.setattr(fal_globals, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(fal_globals, "QUEUE_URL_FORMAT", f"{sim.url}/")
+    monkeypatch.setattr(fal_globals, "REST_URL", sim.url)
+    monkeypatch.setattr(fal_globals, "CDN_URL", sim.url)
+    return fal_client.SyncClient(key="demo:simulator")
+
+
+def test_fals_client_gets_a_video_from_submit_to_result(sim, fal):
+    handle = fal.submit(APP, {"prompt": "A calm sea", "seed": 7})
+    seen = [type(status) for status in handle.iter_events(interval=0.01)]
+    output = handle.get()
+    video = output["video"]
+    content = sim.get(video["url"], headers={}).content
+
+    assert seen[0] in (fal_client.Queued, fal_client.InProgress)
+    assert seen[-1] is fal_client.Completed
+    assert output["seed"] == 7
+    assert len(content) == video["file_size"]
+    assert content.index(b"moov") < content.index(b"mdat")
+    with av.open(io.BytesIO(content)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.width, stream.height) == (video["width"], video["height"]) == (320, 180)
+        assert float(stream.duration * stream.time_base) == pytest.approx(video["duration"], abs=0.01)
+        assert sum(1 for _ in container.decode(video=0)) == video["num_frames"] == 12
+
+
+@pytest.mark.parametrize("repository", ["fal_v3", "fal"])
+def test_what_fals_client_uploads_can_be_had_as_it_was(sim, fal, repository):
+    link = fal.upload(b"as it is", "text/plain", file_name="a photo.txt", repository=repository)
+    answer = sim.get(link, headers={})
+    assert (answer.content, answer.headers["Content-Type"].split(";")[0]) == (b"as it is", "text/plain")
+
+
+def test_a_submit_is_answered_with_five_fields_and_urls_of_the_app_alone(sim):
+    answer = sim.post()
+    receipt = answer.json()
+    base = f"{sim.url}/fal-ai/kling-video/requests/{receipt['request_id']}"
+
+    assert (answer.status_code, receipt["status"], receipt["request_id"][14]) == (200, "IN_QUEUE", "7")
+    urls = {name: receipt[name] for name in receipt if name.endswith("_url")}
+    assert urls == {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
+    assert isinstance(receipt["queue_position"], int)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["", "once more"])
+def test_positions_fall_then_it_runs_then_it_is_over(tmp_path, again):
+    with running(tmp_path, pace=0.06) as sim:
+        receipt, seen = sim.submit("[sim:requeue]" if again else "silk"), []
+        while not seen or seen[-1].status_code == 202:
+            seen.append(sim.get(receipt["status_url"]))
+
+    words, positions = [], []
+    for word, answers in groupby((answer.json() for answer in seen), lambda body: body["status"]):
+        words.append(word)
+        positions += [body["queue_position"] for body in answers] if words == ["IN_QUEUE"] else []
+    assert words == ["IN_QUEUE", "IN_PROGRESS"] * (1 + again) + ["COMPLETED"]
+    assert positions == sorted(positions, reverse=True)
+    assert len(set(positions)) > 2
+    assert seen[-1].status_code == 200
+
+
+def test_a_result_before_its_time_is_a_400(sim):
+    answer = sim.get(sim.submit("silk [sim:stuck]")["response_url"])
+    assert (answer.status_code, answer.json()) == (400, {"detail": "Request is still in progress"})
+
+
+@pytest.mark.parametrize(("unit", "units"), [(None, "8"), ("second", "8"), ("video", "1")])
+def test_a_result_says_what_it_is_billed(sim, unit, units):
+    price = {"price": {"unit": unit, "unit_usd": 0.49}} if unit else {}
+    sim.simulator.offer.entries["a/b"] = {"endpoint_id": "a/b", "input": {}, **price}
+    receipt = sim.submit(app="a/b", duration="8s")
+    answer = sim.result(receipt)
+    assert answer.headers["x-fal-billable-units"] == units
+    assert answer.headers["x-fal-request-id"] == receipt["request_id"]
+    assert sim.ledger()["billed"] == 1
+
+
+@pytest.mark.parametrize(
+    "given", [{"prompt": ""}, {"prompt": "  "}, {}, {"prompt": 5}, {"prompt": "x", "seed": "y"}]
+)
+def test_a_bad_input_is_accepted_and_fails_as_the_models_own_422(sim, given):
+    answer = sim.call("POST", "/some/model", json=given)
+    result, status = sim.result(answer.json()), sim.status(answer.json())
+
+    assert (answer.status_code, result.status_code) == (200, 422)
+    assert result.json()["detail"][0]["loc"][0] == "body"
+    assert (status["status"], status["error"]) == ("COMPLETED", "Invalid status code: 422")
+    assert (sim.ledger()["accepted"], sim.ledger()["billed"]) == (1, 0)
+
+
+def test_who_has_no_key_is_let_in_nowhere(sim):
+    receipt = sim.submit()
+    calls = [
+        ("POST", f"/{APP}"),
+        ("GET", receipt["status_url"]),
+        ("GET", receipt["response_url"]),
+        ("PUT", receipt["cancel_url"]),
+        ("GET", f"/v1/models/pricing?endpoint_id={APP}"),
+        ("POST", "/storage/auth/token"),
+        ("POST", "/blackbox/chat/completions"),
+    ]
+    assert {sim.call(*call, headers={}).status_code for call in calls} == {401}
+    assert [post["accepted"] for post in sim.ledger()["posts"]] == [True, False, False]
+
+
+def test_cancels_are_answered_as_fal_does(sim):
+    done, running_ = sim.submit(), sim.submit("silk [sim:stuck]")
+    sim.result(done)
+    eventually(lambda: sim.status(running_)["status"] == "IN_PROGRESS")
+
+    assert sim.cancel(done) == (400, "ALREADY_COMPLETED")
+    assert sim.cancel(running_) == (202, "CANCELLATION_REQUESTED")
+    assert sim.cancel({"cancel_url": "/a/b/requests/nobody/cancel"}) == (404, "NOT_FOUND")
+    assert sim.status(running_)["error_type"] == "client_cancelled"
+
+
+def test_a_cancel_in_the_queue_takes_it_out(tmp_path):
+    with running(tmp_path, pace=5.0) as sim:
+        receipt = sim.submit()
+        assert sim.cancel(receipt) == (200, "OK")
+        assert sim.get(receipt["response_url"]).status_code == 499
+        assert sim.ledger()["billed"] == 0
+
+
+def test_a_result_is_forgotten_when_its_time_is_over(tmp_path):
+    with running(tmp_path, result_ttl_s=0.0) as sim:
+        receipt = sim.submit()
+        assert sim.result(receipt).status_code == 404
+        assert sim.status(receipt) == {"status": "NOT_FOUND"}
+
+
+def test_a_seed_that_nobody_gave_is_told(sim):
+    one, other = sim.made("unseeded"), sim.made("unseeded")
+    assert isinstance(one["seed"], int)
+    assert one["seed"] != other["seed"]
+
+
+# -- the platform's API
+
+
+def test_models_come_in_pages_with_their_schemas_and_prices(sim):
+    first = sim.get("/v1/models?limit=2", headers={}).json()
+    second = sim.get(f"/v1/models?limit=2&cursor={first['next_cursor']}").json()
+    ids = [model["endpoint_id"] for model in first["models"] + second["models"]]
+    (one,) = sim.get(f"/v1/models?endpoint_id={ids[1]}&expand=openapi-3.0").json()["models"]
+    schemas = one["openapi"]["components"]["schemas"]
+
+    assert len(set(ids)) == 4
+    assert first["has_more"] is True
+    assert one["endpoint_id"] == ids[1]
+    assert any(name.endswith("Input") and "properties" in schemas[name] for name in schemas)
+    assert sim.get("/v1/models?category=no-such-thing").json()["models"] == []
+
+    sim.simulator.offer.entries["a/b"] = {"endpoint_id": "a/b", "price": {"unit": "video", "unit_usd": 0.49}}
+    prices = sim.get("/v1/models/pricing?endpoint_id=a/b,c/d").json()["prices"]
+    assert prices == [{"endpoint_id": "a/b", "unit_price": 0.49, "unit": "video", "currency": "USD"}]
+
+
+def test_past_requests_are_listed_with_what_was_sent(sim):
+    good, bad = sim.submit("listed"), sim.submit("listed [sim:error=422]")
+    results = [sim.result(receipt).json() for receipt in (good, bad)]
+    items = {item["request_id"]: item for item in sim.listed(expand="payloads").json()["items"]}
+    page = sim.listed(limit=1).json()
+
+    assert set(items) == {good["request_id"], bad["request_id"]}
+    assert items[good["request_id"]]["json_input"] == {"prompt": "listed"}
+    assert [items[receipt["request_id"]]["json_output"] for receipt in (good, bad)] == results
+    assert sim.listed(start="2099-01-01T00:00:00Z").json()["items"] == []
+    assert page["has_more"] is True
+    assert "json_input" not in page["items"][0]
+    assert sim.listed(endpoint_id="").status_code == 400

@@ -1,0 +1,178 @@
+"""What survives: a restart everything, a reset nothing."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.ports import reserved_port
+from tests.simulator.client import APP, KEY, PATIENCE_S, running
+from tests.world import eventually
+
+#: A model that the catalogue has a price of.
+PRICED = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+
+
+@pytest.fixture
+def port():
+    with reserved_port() as found:
+        yield found
+
+
+# -- a restart
+
+
+def test_what_was_under_way_or_owed_goes_on_after_a_restart(tmp_path, receiver, port):
+    receiver.answers = [503]
+    with running(tmp_path, pace=0.06, port=port) as sim:
+        refused = sim.submit("[sim:early]", webhook=receiver.url)
+        waiting = sim.submit(webhook=receiver.url)
+        keys = sim.get("/.well-known/jwks.json").json()
+    with running(tmp_path, port=port) as sim:
+        result = sim.result(waiting)
+        calls = receiver.wait(3)
+        assert sim.get("/.well-known/jwks.json").json() == keys
+        assert all(sim.is_genuine(call) for call in calls)
+        assert sorted(told["request_id"] for told in receiver.bodies(3)) == sorted(
+            [refused["request_id"]] * 2 + [waiting["request_id"]]
+        )
+        assert sim.ledger()["accepted"] == 2
+        assert sim.get(result.json()["video"]["url"]).status_code == 200
+    assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
+
+
+def test_a_killed_simulator_as_its_own_process_goes_on_where_it_was(tmp_path, port):
+    code = (
+        "import sys; from pathlib import Path; from simulator.config import SimulatorConfig;"
+        "from simulator.server import serve;"
+        "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def started():
+        command = [sys.executable, "-c", code, str(port), str(tmp_path)]
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+        eventually(lambda: responds(f"{url}/"))
+        return process
+
+    def responds(link):
+        with suppress(requests.ConnectionError):
+            return asked(link).ok
+
+    def asked(link):
+        return requests.get(link, headers=KEY, timeout=5)
+
+    first = started()
+    body = {"prompt": "silk [sim:slow=0.3]"}
+    receipt = requests.post(f"{url}/{APP}", json=body, headers=KEY, timeout=5).json()
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    second = started()
+    eventually(lambda: asked(receipt["status_url"]).json()["status"] == "COMPLETED")
+    video = asked(receipt["response_url"]).json()["video"]
+    assert len(asked(video["url"]).content) == video["file_size"]
+    os.kill(second.pid, signal.SIGTERM)
+    assert second.wait(20) == 0
+
+
+# -- a reset
+
+
+def observed(sim):
+    """Everything that can be asked of it."""
+    loops = "simulator-queue", "simulator-deliver"
+    return {
+        "ledger": sim.ledger(),
+        "rules": sim.get("/sim/faults").json()["rules"],
+        "models": sim.get("/v1/models?limit=100&expand=openapi-3.0").json(),
+        "prices": sim.get(f"/v1/models/pricing?endpoint_id={PRICED}").json(),
+        "past requests": sim.listed(expand="payloads").json(),
+        "queries": len(sim.simulator.installation.listing_queries),
+        "files": sorted(path.name for path in sim.simulator.config.data_dir.rglob("*")),
+        "keys": sim.get("/.well-known/jwks.json").json(),
+        "threads": sum(thread.name in loops for thread in threading.enumerate()),
+    }
+
+
+def test_after_a_reset_all_is_as_after_a_start(tmp_path, receiver):
+    with running(tmp_path, seed=7) as sim:
+        fresh, seeds = observed(sim), set()
+        for _ in range(2):
+            output = sim.made(webhook=receiver.url)
+            seeds.add(output["seed"])
+            receipt = sim.submit("waits [sim:stuck]")
+            upload = sim.call("POST", "/files/upload", data=b"x").json()
+            sim.add_rule("http=500", match="no such prompt")
+            sim.simulator.offer.entries[PRICED]["price"]["unit_usd"] = 9.99
+            sim.simulator.offer.entries.popitem()
+            changed = {name for name, seen in observed(sim).items() if seen != fresh[name]}
+            assert changed == set(fresh) - {"keys", "threads"}
+
+            sim.simulator.reset()
+
+            assert observed(sim) == fresh
+        links = [receipt["status_url"], receipt["response_url"], upload["access_url"], output["video"]["url"]]
+        assert [sim.get(link).status_code for link in links] == [404] * 4
+    assert len(seeds) == 1
+
+
+@pytest.mark.parametrize(("fault", "where"), [("slow=0.4", "requests"), ("late=0.4", "deliveries")])
+def test_what_is_under_way_at_a_reset_never_comes(sim, receiver, fault, where):
+    """A second one of its kind, begun after the reset, shows that the first one's time has come."""
+    sim.submit(f"old [sim:{fault}]", webhook=receiver.url)
+    eventually(lambda: sim.ledger()[where])
+    sim.simulator.reset()
+    new = sim.submit(f"new [sim:{fault}]", webhook=receiver.url)
+    assert sim.result(new).status_code == 200
+
+    assert [told["request_id"] for told in receiver.bodies(1)] == [new["request_id"]]
+    ledger = sim.ledger()
+    assert {line["request_id"] for line in ledger["requests"] + ledger["deliveries"]} == {new["request_id"]}
+    assert [path.stem for path in sim.simulator.config.media_dir.iterdir()] == [new["request_id"]]
+
+
+#: Calls that a fault holds open, and what shows that they have begun.
+HELD = {
+    "submit": (lambda sim: sim.post("[sim:stall=60]"), lambda sim: sim.ledger()["accepted"]),
+    "early": (lambda sim: sim.post("[sim:early slow=60]"), lambda sim: sim.ledger()["accepted"]),
+    "blocking": (lambda sim: sim.complete("[sim:slow=60]"), lambda sim: sim.ledger()["accepted"]),
+    "download": (
+        lambda sim: sim.get(sim.made("[sim:media-slow=1] silk")["video"]["url"]),
+        lambda sim: sim.ledger()["downloads"],
+    ),
+    "listing": (
+        lambda sim: sim.add_rule("catalog-stall=60") and sim.get("/v1/models"),
+        lambda sim: sim.simulator.installation.listing_queries,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_a_call_that_is_held_open_at_a_reset_is_cut_off_and_leaves_nothing(sim, kind):
+    call, has_begun = HELD[kind]
+    nothing = sim.ledger()
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(call, sim)
+        eventually(lambda: has_begun(sim))
+        sim.simulator.reset()
+        error = calling.exception(timeout=PATIENCE_S)
+    assert isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
+    assert sim.ledger() == nothing
+
+
+def test_a_reset_does_not_wait_for_a_receiver_that_hangs(sim, receiver):
+    receiver.go.clear()
+    sim.submit(webhook=receiver.url)
+    receiver.wait(1)
+    sim.simulator.reset()
+    assert sim.made()["video"]
+    receiver.go.set()
+    assert sim.ledger()["deliveries"] == []
