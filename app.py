@@ -7,17 +7,17 @@ from functools import cache
 import streamlit as st
 from streamlit import config
 
-from backend.bootstrap import open_deps, storage_of
+from backend.bootstrap import make_storage, open_deps
 from backend.domain.errors import MediaError, SettingsError
 from backend.services.deps import Deps
-from backend.settings import Settings, load
+from backend.settings import Settings, load_settings
 from backend.web import dashboard
 from pages.ui import unforeseen
 
 
 def _settings() -> Settings:
     try:
-        return load()
+        return load_settings()
     except SettingsError as error:
         sys.exit(str(error))
 
@@ -42,14 +42,14 @@ def _deps() -> Deps:
 def _origins(settings: Settings) -> tuple[str, ...]:
     """Where a bucket's links lead, also of one to which files may be moved while we run."""
     try:
-        known = storage_of(settings).origins()
+        known = make_storage(settings).link_origins()
         return known or (settings.storage_public_url or settings.aws_endpoint_url,)
     except MediaError as error:
         sys.exit(str(error))
 
 
 settings = _settings()
-refused = dashboard.refusal(st.get_option("server.address"), open_dashboard=settings.open_dashboard)
+refused = dashboard.listen_refusal(st.get_option("server.address"), open_dashboard=settings.open_dashboard)
 if refused:
     sys.exit(refused)
 _on_the_right_port(settings.dashboard_port)

@@ -29,7 +29,7 @@ def is_public_https(url: str) -> bool:
         return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
 
 
-def check_allowed(part: str) -> None:
+def check_allow_entry(part: str) -> None:
     """Refuse what is neither `host`, `host:port` nor a CIDR."""
     try:
         ipaddress.ip_network(part)

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from backend.domain.clock import Clock
 from backend.domain.errors import MediaError, SettingsError, StorageMisconfigured
-from backend.domain.place import split_bucket
-from backend.media.download.address_guard import Guard
-from backend.media.download.download import Limits
+from backend.domain.place import split_bucket_url
+from backend.media.download.address_guard import AddressGuard
+from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
 from backend.media.storage.local import LocalStorage
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal.client import FalProvider
-from backend.providers.fal.signing_keys import FalKeys
+from backend.providers.fal.signing_keys import FalSigningKeys
 from backend.services.catalogue.live_catalogue import LiveCatalog
 from backend.services.deps import Carrier, Deps, RowCarrier
-from backend.services.operations.after_restore import settle
-from backend.services.operations.heartbeat import check_key
-from backend.services.storage.relocatable import PlacedStorage
-from backend.settings import Settings, load
+from backend.services.operations.after_restore import settle_if_restored
+from backend.services.operations.heartbeat import check_secret_key
+from backend.services.storage.relocatable import RelocatableStorage
+from backend.settings import Settings, load_settings
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import check, migrate
+from backend.store.database.schema.migrate import check_database, migrate_schema
 from backend.work.carrier import QueueCarrier
 
 log = logging.getLogger(__name__)
@@ -43,20 +43,20 @@ def _blackbox(given: Settings) -> Provider:
         key=given.blackbox_api_key.get_secret_value(),
         url=given.blackbox_url,
         timeout_s=given.blackbox_timeout_s,
-        calls=given.blackbox_calls,
-        offers=given.blackbox_models,
+        max_calls=given.blackbox_calls,
+        model_ids=given.blackbox_models,
     )
 
 
-def storage_of(given: Settings, url: str = "") -> Storage:
+def make_storage(given: Settings, url: str = "") -> Storage:
     """A folder or a bucket, by its URL (that of the settings); a bucket's library is only loaded for one."""
-    url = url or given.storage
+    url = url or given.resolved_storage_url
     if url.startswith("file://"):
         return LocalStorage(Path(url.removeprefix("file://")))
     from backend.media.storage.s3 import S3Storage
     from backend.media.storage.s3_client import Bucket
 
-    name, prefix = split_bucket(url)
+    name, prefix = split_bucket_url(url)
     bucket = Bucket(
         name,
         prefix,
@@ -71,24 +71,28 @@ def storage_of(given: Settings, url: str = "") -> Storage:
 
 
 #: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
-PROVIDERS: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
+PROVIDER_FACTORIES: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
 
 
 def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
     """Everything a process needs, from its settings. Nothing is opened, started or sent yet."""
-    clock, store = clock or Clock(), Store(settings.database)
-    providers = [make(settings) for make in PROVIDERS]
-    open_storage = partial(storage_of, settings)
+    clock, store = clock or Clock(), Store(settings.resolved_database_url)
+    providers = [make(settings) for make in PROVIDER_FACTORIES]
+    open_storage = partial(make_storage, settings)
     return Deps(
         settings=settings,
         clock=clock,
         store=store,
-        storage=PlacedStorage(store, clock, settings.storage, open_storage, settings.parts_dir),
-        guard=Guard(settings.fetch_allow),
-        limits=Limits(),
-        catalog=LiveCatalog(store, clock, [model for provider in providers for model in provider.models()]),
+        storage=RelocatableStorage(
+            store, clock, settings.resolved_storage_url, open_storage, settings.parts_dir
+        ),
+        guard=AddressGuard(settings.fetch_allow),
+        limits=DownloadLimits(),
+        catalog=LiveCatalog(
+            store, clock, [model for provider in providers for model in provider.unlisted_models()]
+        ),
         providers={provider.name: provider for provider in providers},
-        fal_keys=FalKeys(
+        fal_keys=FalSigningKeys(
             f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
         ),
         open_storage=open_storage,
@@ -110,11 +114,11 @@ def open_deps(settings: Settings | None = None) -> Deps:
     Raises:
         SettingsError: names what stops the start.
     """
-    deps = build_deps(settings or load())
-    migrate(deps.store)
-    check(deps.store, deps.clock.now)
-    check_key(deps)
-    settle(deps)
+    deps = build_deps(settings or load_settings())
+    migrate_schema(deps.store)
+    check_database(deps.store, deps.clock.now)
+    check_secret_key(deps)
+    settle_if_restored(deps)
     _look_at(deps.storage)
     return deps
 
@@ -126,8 +130,10 @@ def _look_at(storage: Storage) -> None:
         SettingsError: a person has to put settings or rights right.
     """
     try:
-        if storage.origins():  # signed with the bucket's keys: what is wrong with them is said here already
-            storage.check()
+        if (
+            storage.link_origins()
+        ):  # signed with the bucket's keys: what is wrong with them is said here already
+            storage.check_writable()
     except StorageMisconfigured as error:
         raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
     except MediaError as error:

@@ -10,12 +10,12 @@ import typer
 
 from backend import logs
 from backend.bootstrap import build_deps, open_deps
-from backend.domain.errors import CatalogUnread, DailiesError, SettingsError
+from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
 from backend.services import access
 from backend.services.storage import relocatable
-from backend.settings import Settings, checked, load
-from backend.store.database.schema.migrate import migrate as upgrade
-from backend.store.database.schema.migrate import revision
+from backend.settings import Settings, load_settings, read_settings
+from backend.store.database.schema.migrate import current_revision
+from backend.store.database.schema.migrate import migrate_schema as upgrade
 
 app = typer.Typer(
     help="Dailies: the studio where a team generates AI video takes and never loses one.",
@@ -39,7 +39,7 @@ def up() -> None:
     deps.store.close()
     for line in _welcome(settings):
         typer.echo(line)
-    processes = ["sidecar", "worker", "dashboard", *(["simulator"] if settings.demo else [])]
+    processes = ["sidecar", "worker", "dashboard", *(["simulator"] if settings.is_demo else [])]
     bin_dir = str(Path(sys.executable).parent)
     os.environ["PATH"] = f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["PYTHONUNBUFFERED"] = "1"
@@ -54,14 +54,14 @@ def up() -> None:
 @app.command()
 def worker() -> None:
     """Run the worker: sweeps, submitting, polling, fetching."""
-    logs.set_up("worker")
+    logs.configure_logging("worker")
     deps = open_deps()
     if deps.store.embedded:
-        from backend.work.embedded import Worker as Embedded
+        from backend.work.embedded import EmbeddedWorker as Embedded
 
         Embedded(deps).run()
     else:
-        from backend.work.distributed import Worker as Distributed
+        from backend.work.distributed import DistributedWorker as Distributed
 
         Distributed(deps).run()
 
@@ -69,11 +69,11 @@ def worker() -> None:
 @app.command()
 def simulator() -> None:
     """Run fal's queue, webhooks and media, simulated."""
-    logs.set_up("simulator")
+    logs.configure_logging("simulator")
     from simulator.config import SimulatorConfig
     from simulator.server import serve
 
-    settings = load()
+    settings = load_settings()
     here = f"http://127.0.0.1:{settings.simulator_port}"
     config = SimulatorConfig(data_dir=settings.data_dir / "simulator", public_url=here)
     try:
@@ -88,7 +88,7 @@ def simulator() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe from several processes at once."""
-    deps = build_deps(load())
+    deps = build_deps(load_settings())
     typer.echo(f"The database is at schema {upgrade(deps.store)}.")
 
 
@@ -100,17 +100,19 @@ def move_database(
     """Copy everything from an SQLite file to PostgreSQL, compare it, and seal the file; goes on if killed."""
     from backend.domain.clock import Clock
     from backend.store.database.engine import Store
-    from backend.store.database.schema.sqlite_to_postgres import move
+    from backend.store.database.schema.sqlite_to_postgres import move_to_postgres
 
-    old, new = (Store(checked(database_url=url).database) for url in (source, target))
+    old, new = (Store(read_settings(database_url=url).resolved_database_url) for url in (source, target))
     try:
-        rows = move(old, new, now=Clock().now, told=lambda line: typer.echo(line, err=True))
+        rows = move_to_postgres(
+            old, new, now=Clock().now, on_progress=lambda line: typer.echo(line, err=True)
+        )
     finally:
         old.close()
         new.close()
     typer.echo(f"Moved: {', '.join(f'{name} {number:,}' for name, number in rows.items())}; all compared.")
     typer.echo(
-        f"Next: set DATABASE_URL to {new.shown} (with its password) for every process, and start them."
+        f"Next: set DATABASE_URL to {new.redacted_url} (with its password) for every process, and start them."
     )
     typer.echo(
         "The file stays as a backup of this moment; it takes no more writes. Media stay where they are."
@@ -120,10 +122,10 @@ def move_database(
 @app.command()
 def sweep() -> None:
     """One full sweep, now: everything due is looked at, everything odd is mended."""
-    logs.set_up("sweep")
+    logs.configure_logging("sweep")
     from backend.services.operations.sweep import sweep_now
 
-    did = sweep_now(open_deps(), told=lambda line: typer.echo(line, err=True))
+    did = sweep_now(open_deps(), on_progress=lambda line: typer.echo(line, err=True))
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
 
 
@@ -151,8 +153,10 @@ def models_refresh() -> None:
     from backend.services.catalogue import refresh_schedule
 
     try:
-        brought = refresh_schedule.refresh_now(open_deps(), told=lambda line: typer.echo(line, err=True))
-    except CatalogUnread as error:
+        brought = refresh_schedule.refresh_now(
+            open_deps(), on_progress=lambda line: typer.echo(line, err=True)
+        )
+    except CatalogueUnavailable as error:
         typer.echo(f"Not refreshed, the old catalogue stays: {error}.", err=True)
         raise typer.Exit(1) from error
     typer.echo(
@@ -169,20 +173,20 @@ def move_storage(
     """Move every stored file, compared by hashes, while everything runs; goes on if killed."""
     from backend.services.storage.migrate import move_storage as move
 
-    done = move(open_deps(), source, target, told=lambda line: typer.echo(line, err=True))
+    done = move(open_deps(), source, target, on_progress=lambda line: typer.echo(line, err=True))
     typer.echo(f"Moved: {done.files} files looked at, {done.copied} copied ({done.copied_bytes:,} bytes).")
     typer.echo(f"Every process uses {target} by now. Set STORAGE_URL to it when there is time.")
-    _bad(done.bad)
+    _bad(done.problems)
 
 
 @app.command()
 def doctor() -> None:
     """Check settings, database, storage, provider and public URL; exit 1 with what to do."""
-    from backend.services.operations.doctor import examine
+    from backend.services.operations.doctor import run_checks
 
-    checks = examine(build_deps(load()))
+    checks = run_checks(build_deps(load_settings()))
     for check in checks:
-        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.says}")
+        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.message}")
     if not all(check.good for check in checks):
         raise typer.Exit(1)
 
@@ -192,9 +196,11 @@ def verify() -> None:
     """Hash every stored file again; what is missing or altered is fetched again."""
     from backend.services.operations.verify import verify_all
 
-    found = verify_all(open_deps(), told=lambda line: typer.echo(line, err=True))
-    typer.echo(f"Verified {found.checked} files: {found.whole} whole, {len(found.bad)} missing or altered.")
-    for line in found.bad:
+    found = verify_all(open_deps(), on_progress=lambda line: typer.echo(line, err=True))
+    typer.echo(
+        f"Verified {found.checked} files: {found.whole} whole, {len(found.problems)} missing or altered."
+    )
+    for line in found.problems:
         typer.echo(f"  {line}")
 
 
@@ -205,45 +211,46 @@ def backup(
     """Copy database, files and secret into a folder, while everything runs."""
     from backend.services.operations.backup import back_up
 
-    done = back_up(open_deps(), folder, told=lambda line: typer.echo(line, err=True))
+    done = back_up(open_deps(), folder, on_progress=lambda line: typer.echo(line, err=True))
     typer.echo(f"Backed up to {folder}: {done.files} files, {done.new_files} of them new.")
     if not done.has_secret:
         typer.echo("SECRET_KEY comes from the settings: keep it as safe as this backup.")
-    _bad(done.bad)
+    _bad(done.problems)
 
 
 @app.command()
 def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` filled.")]) -> None:
     """Put a backup in the place of nothing; what may have been sent since is held, not sent again."""
-    from backend.services.operations.after_restore import settle
-    from backend.services.operations.backup import restore as bring_back
+    from backend.services.operations.after_restore import settle_if_restored
+    from backend.services.operations.backup import restore_backup as bring_back
 
-    deps = build_deps(load())
-    done = bring_back(deps, folder, told=lambda line: typer.echo(line, err=True))
+    deps = build_deps(load_settings())
+    done = bring_back(deps, folder, on_progress=lambda line: typer.echo(line, err=True))
     upgrade(deps.store)
-    relocatable.forget(deps)  # files were put where STORAGE_URL says
-    held = settle(deps) or 0
+    relocatable.forget_move(deps)  # files were put where STORAGE_URL says
+    held = settle_if_restored(deps) or 0
     typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
     typer.echo("Now run: python -m backend verify")
-    _bad(done.bad)
+    _bad(done.problems)
 
 
 @app.command()
 def restored() -> None:
     """After other tools restored a database: hold what may have been sent since, before anything runs."""
-    from backend.services.operations.after_restore import hold_unsent, settle
+    from backend.services.operations.after_restore import hold_unsent, settle_if_restored
 
-    deps = build_deps(load())
-    if revision(deps.store) is None:
+    deps = build_deps(load_settings())
+    if current_revision(deps.store) is None:
         raise SettingsError(
-            f"There is nothing in {deps.store.shown}, so nothing was held. Give this command the settings of "
-            "the services (DATABASE_URL, DATA_DIR): takes in the restored database may still be sent again."
+            f"There is nothing in {deps.store.redacted_url}, so nothing was held. Give this command the "
+            "settings of the services (DATABASE_URL, DATA_DIR): takes in the restored database may still be "
+            "sent again."
         )
     upgrade(deps.store)
-    held = settle(deps)
+    held = settle_if_restored(deps)
     held = hold_unsent(deps) if held is None else held
     typer.echo(
-        f"{held} takes are held in {deps.store.shown}, "
+        f"{held} takes are held in {deps.store.redacted_url}, "
         "as they may have been sent and paid since the copy was made."
     )
 
@@ -269,7 +276,7 @@ def main() -> int:
 def _welcome(settings: Settings) -> list[str]:
     address = f"http://127.0.0.1:{settings.dashboard_port}"
     lines = ["", f"  Dailies:  {address}", f"  API:      http://{settings.host}:{settings.port}"]
-    if settings.demo:
+    if settings.is_demo:
         lines.append(
             "  Demo mode: no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything."
         )

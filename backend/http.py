@@ -22,7 +22,7 @@ ANSWER_MAX_BYTES = 4 * 1024 * 1024
 SECRET_MIN_CHARS = 6
 
 
-def without_secret(body: bytes, secret: str) -> bytes:
+def redact_secret(body: bytes, secret: str) -> bytes:
     """An answer without our own key, which some servers repeat in their errors.
 
     secret: the key; of one in two parts ("id:secret"), the second alone is taken out, too.
@@ -33,7 +33,7 @@ def without_secret(body: bytes, secret: str) -> bytes:
     return body
 
 
-class OneCall:
+class HttpCall:
     """A context for one call; `session` makes it, `connected` tells whether a byte can have left.
 
     connect_s, read_s: the longest silence while connecting and reading.
@@ -53,7 +53,7 @@ class OneCall:
         self.session.mount("http://", adapter)
         self.session.mount("https://", adapter)
 
-    def __enter__(self) -> "OneCall":
+    def __enter__(self) -> "HttpCall":
         self._watchdog.start()
         return self
 
@@ -81,7 +81,7 @@ class OneCall:
                     break
         return response, bytes(body)
 
-    def watch(self, sock: socket.socket) -> None:
+    def watch_socket(self, sock: socket.socket) -> None:
         """Remember a socket of this call, so that the watchdog can end it."""
         self._sockets.append(sock)
 
@@ -97,7 +97,7 @@ class OneCall:
 class _Adapter(HTTPAdapter):
     """Connections that report to their call."""
 
-    def __init__(self, call: OneCall) -> None:
+    def __init__(self, call: HttpCall) -> None:
         self._call = call
         super().__init__(max_retries=0)
 
@@ -106,11 +106,11 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self._call)
 
 
-def _pools(call: OneCall) -> dict[str, Any]:
+def _pools(call: HttpCall) -> dict[str, Any]:
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             sock = super()._new_conn()
-            call.watch(sock)
+            call.watch_socket(sock)
             return sock
 
         def connect(self) -> None:
@@ -120,13 +120,13 @@ def _pools(call: OneCall) -> dict[str, Any]:
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             sock = super()._new_conn()
-            call.watch(sock)
+            call.watch_socket(sock)
             return sock
 
         def connect(self) -> None:
             super().connect()
             if isinstance(self.sock, socket.socket):
-                call.watch(self.sock)
+                call.watch_socket(self.sock)
             call.connected = True
 
     class PlainPool(HTTPConnectionPool):

@@ -9,7 +9,7 @@ from pythonjsonlogger.json import JsonFormatter
 log = logging.getLogger(__name__)
 
 
-def set_up(process: str) -> None:
+def configure_logging(process: str) -> None:
     """Send this process's logs to standard error as JSON lines, one event each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

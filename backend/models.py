@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import AutoString, Field, SQLModel
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment: aware UTC on both sides, whatever the database makes of time zones."""
 
     impl = DateTime(timezone=True)
@@ -31,7 +31,7 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Words(TypeDecorator[str]):
+class PortableText(TypeDecorator[str]):
     """Text, the same on every database: ordered by its bytes, and without NUL, which some refuse."""
 
     impl = Text
@@ -46,14 +46,14 @@ class Words(TypeDecorator[str]):
 
 
 #: Whole numbers of 64 bits. SQLite's are that in any case, and count up by themselves only as INTEGER.
-Whole = BigInteger().with_variant(Integer(), "sqlite")
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
 #: JSON whose None is SQL's NULL, not the JSON word. As it was written, not JSONB: that would put keys into
 #: an order of its own, and forms show a model's fields in the order in which the model lists them.
 Json = JSON(none_as_null=True)
 
 
 def _moment(**column: Any) -> Any:
-    return Field(sa_type=Moment, **column)
+    return Field(sa_type=UtcDateTime, **column)
 
 
 def _partial(name: str, *columns: str, unique: bool = False) -> Index:
@@ -65,7 +65,7 @@ def _partial(name: str, *columns: str, unique: bool = False) -> Index:
 #: What may have been charged is added up on every page that shows money.
 HELD = text("state = 'held'")
 #: Not ended, and due at no time: there should be none, and the index of them says so at once.
-ASLEEP = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
+STRANDED = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
 
 
 class Job(SQLModel, table=True):
@@ -82,7 +82,7 @@ class Job(SQLModel, table=True):
         _partial("job_form", "owner", "form_key", unique=True),
         _partial("job_request", "provider", "request_id", unique=True),
         _partial("job_video", "video_id"),
-        Index("job_asleep", "id", sqlite_where=ASLEEP, postgresql_where=ASLEEP),
+        Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
         Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
     )
 
@@ -253,7 +253,7 @@ class Token(SQLModel, table=True):
     revoked_at: datetime | None = _moment(default=None)
 
 
-class Fact(SQLModel, table=True):
+class KeyValue(SQLModel, table=True):
     """Something learnt while running that every process must know: one row a name."""
 
     __tablename__ = "fact"
@@ -263,7 +263,7 @@ class Fact(SQLModel, table=True):
     at: datetime = _moment()
 
 
-class Offer(SQLModel, table=True):
+class CatalogueEntry(SQLModel, table=True):
     """One model as the provider last listed it."""
 
     __tablename__ = "offer"
@@ -276,7 +276,7 @@ class Offer(SQLModel, table=True):
 _UNKNOWN = text("source = 'unknown'")
 
 
-class Line(SQLModel, table=True):
+class LedgerEntry(SQLModel, table=True):
     """One line of the ledger. Append only; what a take counts for is the sum of its lines."""
 
     __tablename__ = "line"
@@ -299,7 +299,7 @@ class Line(SQLModel, table=True):
 
 
 class DaySum(SQLModel, table=True):
-    """What one person's takes of one day and model come to, without the newest lines (see `store.sums`)."""
+    """What one person's takes of one day and model come to, without the newest lines (`ledger_sums`)."""
 
     __tablename__ = "day_sum"
 
@@ -309,7 +309,7 @@ class DaySum(SQLModel, table=True):
     micros: int = Field(sa_type=BigInteger)
 
 
-class Word(SQLModel, table=True):
+class VocabularyEntry(SQLModel, table=True):
     """One label of the team's vocabulary, and the words that it adds to a prompt. Never deleted."""
 
     __tablename__ = "word"
@@ -380,9 +380,9 @@ def _widen() -> None:
     for table in SQLModel.metadata.tables.values():
         for column in table.columns:
             if isinstance(column.type, String | AutoString):
-                column.type = Words()
+                column.type = PortableText()
             elif isinstance(column.type, Integer):
-                column.type = Whole
+                column.type = BigInt
 
 
 _widen()

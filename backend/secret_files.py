@@ -2,8 +2,8 @@
 
 Container secrets and systemd credentials come as files.
 
-A file that can't be used becomes an `Unread` in the place of the value, so that it is told of together
-with every other setting at fault. No message holds what a file holds.
+A file that can't be used becomes an `UnreadableSecret` in the place of the value, so that it is told of
+together with every other setting at fault. No message holds what a file holds.
 """
 
 import errno
@@ -20,19 +20,19 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 #: Settings that may come from a file although they are no `SecretStr`: an address may hold a password,
 #: and half a pair of keys belongs beside its other half.
-ALSO = frozenset({"database_url", "aws_access_key_id"})
+ALSO_FROM_FILE = frozenset({"database_url", "aws_access_key_id"})
 #: No secret is longer, in bytes; what is, is some other file.
-LARGEST_BYTES = 64 * 1024
+SECRET_MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadableSecret:
     """Why there is no value. A validator turns it into the setting's own error."""
 
     why: str
 
 
-class SecretFiles(PydanticBaseSettingsSource):
+class SecretFilesSource(PydanticBaseSettingsSource):
     """The values of every `NAME_FILE` that is given, for settings that may be secret."""
 
     def __init__(self, settings_cls: type[BaseSettings], given: Iterable[Mapping[str, str | None]]) -> None:
@@ -43,11 +43,15 @@ class SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """(the value or None, the setting's name, False: it is plain text)."""
         path = self._find(f"{field_name}_file")
-        if path is None or not may_be_file(field_name, field):
+        if path is None or not allows_file(field_name, field):
             return None, field_name, False
         if self._find(field_name) is not None:
             name = field_name.upper()
-            return Unread(f"is given twice, as {name} and as {name}_FILE; remove one"), field_name, False
+            return (
+                UnreadableSecret(f"is given twice, as {name} and as {name}_FILE; remove one"),
+                field_name,
+                False,
+            )
         return _secret_in(f"{field_name.upper()}_FILE", Path(path)), field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -62,27 +66,29 @@ class SecretFiles(PydanticBaseSettingsSource):
         return next((part[name] for part in self._given if name in part), None)
 
 
-def may_be_file(name: str, field: FieldInfo) -> bool:
+def allows_file(name: str, field: FieldInfo) -> bool:
     """May this setting be given as `NAME_FILE`?"""
-    return field.annotation in (SecretStr, SecretStr | None) or name in ALSO
+    return field.annotation in (SecretStr, SecretStr | None) or name in ALSO_FROM_FILE
 
 
-def _secret_in(name: str, path: Path) -> str | Unread:
+def _secret_in(name: str, path: Path) -> str | UnreadableSecret:
     """The one line of a file, without white space around it."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+            content = file.read(SECRET_MAX_BYTES + 1)
         text = content.decode().strip()
     except OSError as error:
-        return Unread(f"{name} names {path}, which can't be read ({error.strerror or error})")
+        return UnreadableSecret(f"{name} names {path}, which can't be read ({error.strerror or error})")
     except UnicodeDecodeError:
-        return Unread(f"{name} names {path}, which holds no text")
-    if len(content) > LARGEST_BYTES or len(text.splitlines()) > 1 or "\0" in text:
-        return Unread(f"{name} names {path}, which holds more than one line: it must hold the secret alone")
-    return text or Unread(f"{name} names {path}, which is empty")
+        return UnreadableSecret(f"{name} names {path}, which holds no text")
+    if len(content) > SECRET_MAX_BYTES or len(text.splitlines()) > 1 or "\0" in text:
+        return UnreadableSecret(
+            f"{name} names {path}, which holds more than one line: it must hold the secret alone"
+        )
+    return text or UnreadableSecret(f"{name} names {path}, which is empty")
 
 
-def kept_secret(path: Path) -> str:
+def load_or_create_secret(path: Path) -> str:
     """The secret in this file; made on first use, so that several processes agree on one.
 
     The content is written to a file of its own and linked into place: whoever links first wins,

@@ -16,18 +16,18 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backend.addresses import check_allowed, is_public_https
+from backend.addresses import check_allow_entry, is_public_https
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
-from backend.domain.place import storage_place
-from backend.secret_files import SecretFiles, Unread, kept_secret
+from backend.domain.place import normalize_storage_url
+from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
 #: What makes SQLite keep a database in memory.
-FORGETFUL = (":memory:", "mode=memory", "vfs=memdb")
+IN_MEMORY_MARKS = (":memory:", "mode=memory", "vfs=memdb")
 
 
 class Settings(BaseSettings):
@@ -88,13 +88,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code wins, then files of secrets, the environment, `.env`."""
         read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
-        files = SecretFiles(settings_cls, [source.env_vars for source in read])
+        files = SecretFilesSource(settings_cls, [source.env_vars for source in read])
         return init_settings, files, env_settings, dotenv_settings
 
     @field_validator("*", mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        if isinstance(value, Unread):
+        if isinstance(value, UnreadableSecret):
             raise ValueError(value.why)
         return value
 
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
         for part in value:
-            check_allowed(part)
+            check_allow_entry(part)
         return value
 
     @field_validator("blackbox_models", mode="before")
@@ -157,14 +157,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
             )
-        if value.partition("?")[0] == "sqlite:///" or any(word in value for word in FORGETFUL):
+        if value.partition("?")[0] == "sqlite:///" or any(word in value for word in IN_MEMORY_MARKS):
             raise ValueError("must name a file: a database in memory would lose every take")
         return value
 
     @field_validator("storage_url")
     @classmethod
     def _storage(cls, value: str) -> str:
-        return storage_place(value) if value else value
+        return normalize_storage_url(value) if value else value
 
     @model_validator(mode="before")
     @classmethod
@@ -191,17 +191,17 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def demo(self) -> bool:
+    def is_demo(self) -> bool:
         """No FAL_KEY was given: the simulator stands in for fal."""
         return self.fal_key.get_secret_value() == DEMO_KEY
 
     @property
-    def database(self) -> str:
+    def resolved_database_url(self) -> str:
         """The database's URL, the embedded one made absolute."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'dailies.db'}"
 
     @property
-    def storage(self) -> str:
+    def resolved_storage_url(self) -> str:
         """Where whole files lie: `file:///folder` or `s3://bucket/prefix`."""
         return self.storage_url or f"file://{self.data_dir.resolve() / 'media'}"
 
@@ -219,14 +219,14 @@ class Settings(BaseSettings):
         return is_loopback(urlsplit(self.fal_queue_url).hostname) or is_public_https(self.public_url)
 
     @property
-    def first_poll(self) -> float:
+    def first_poll_delay_s(self) -> float:
         """Seconds after submission until the provider is first asked."""
         if self.first_poll_s is not None:
             return self.first_poll_s
         return 60.0 if self.webhooks_reach_us else 5.0
 
 
-def load(**given: Any) -> Settings:
+def load_settings(**given: Any) -> Settings:
     """Read all settings and make what is made on first start (data folder, secret key).
 
     given: settings that win over the environment, by their lower-case names.
@@ -234,10 +234,12 @@ def load(**given: Any) -> Settings:
     Raises:
         SettingsError: names every setting at fault, or says why the data folder can't be used.
     """
-    settings = checked(**given)
+    settings = read_settings(**given)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = settings.secret_key.get_secret_value() or kept_secret(settings.data_dir / "secret_key")
+        key = settings.secret_key.get_secret_value() or load_or_create_secret(
+            settings.data_dir / "secret_key"
+        )
     except OSError as error:
         raise SettingsError(
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "
@@ -251,7 +253,7 @@ def load(**given: Any) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(key)})
 
 
-def checked(**given: Any) -> Settings:
+def read_settings(**given: Any) -> Settings:
     """All settings, read and checked; nothing is made.
 
     Raises:

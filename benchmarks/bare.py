@@ -17,7 +17,7 @@ import waitress
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import Flask, request
 
-from backend.web.serve import CHANNEL_TIMEOUT_S, CONNECTIONS, THREADS
+from backend.web.serve import CHANNEL_TIMEOUT_S, CONNECTION_LIMIT, THREADS
 
 
 def _sqlite(database: str) -> Callable[[bytes], None]:
@@ -87,6 +87,6 @@ if __name__ == "__main__":
         host="127.0.0.1",
         port=int(sys.argv[1]),
         threads=THREADS,
-        connection_limit=CONNECTIONS,
+        connection_limit=CONNECTION_LIMIT,
         channel_timeout=CHANNEL_TIMEOUT_S,
     )

@@ -91,8 +91,10 @@ def _open_calls(deps: Any, provider: _Open) -> float:
 
 def _deps(env: dict[str, str]) -> Any:
     from backend.bootstrap import open_deps
-    from backend.settings import load
+    from backend.settings import load_settings
 
     return open_deps(
-        load(data_dir=env["DATA_DIR"], blackbox_api_key="bench", blackbox_models=env["BLACKBOX_MODELS"])
+        load_settings(
+            data_dir=env["DATA_DIR"], blackbox_api_key="bench", blackbox_models=env["BLACKBOX_MODELS"]
+        )
     )

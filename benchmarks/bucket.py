@@ -89,7 +89,7 @@ def speeds(port: int, folder: Path) -> dict[str, list[float]]:
             storage.client.upload_fileobj(file, "bench", "library.mp4", Config=config)
         took["library"].append(time.perf_counter() - begun)
         begun = time.perf_counter()
-        storage.place(path, "ours.mp4")
+        storage.put_file(path, "ours.mp4")
         took["ours"].append(time.perf_counter() - begun)
         storage.remove("library.mp4")
         storage.remove("ours.mp4")
@@ -101,10 +101,10 @@ def memory(port: int, folder: Path) -> dict[str, list[float]]:
     import resource
 
     storage = _storage(port)
-    storage.place(_made(folder, 1, 0), "warm.mp4")
+    storage.put_file(_made(folder, 1, 0), "warm.mp4")
     path = _made(folder, LARGE_MEGABYTES, 1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    storage.place(path, "large.mp4")
+    storage.put_file(path, "large.mp4")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     storage.remove("large.mp4")
     return {"grown_mb": [(after - before) / 1024]}

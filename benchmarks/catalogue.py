@@ -19,8 +19,8 @@ WORDS = ("kling", "m12 photo", "image-to-video", "", "nothing is called like thi
 def run() -> list[Result]:
     from backend.bootstrap import build_deps
     from backend.services.catalogue import refresh_schedule
-    from backend.settings import load
-    from backend.store.database.schema.migrate import migrate
+    from backend.settings import load_settings
+    from backend.store.database.schema.migrate import migrate_schema
     from simulator.config import SimulatorConfig
     from simulator.server import listening
 
@@ -28,10 +28,10 @@ def run() -> list[Result]:
         config = SimulatorConfig(data_dir=Path(folder) / "fal", small=True, synthetic=ENDPOINTS - 31)
         with listening(config) as sim:
             urls = dict.fromkeys(("fal_queue_url", "fal_rest_url", "fal_api_url"), sim.url)
-            settings = load(data_dir=Path(folder) / "data", fal_key="bench:key", **urls)
+            settings = load_settings(data_dir=Path(folder) / "data", fal_key="bench:key", **urls)
             deps = build_deps(settings)
-            migrate(deps.store)
-            refresh_s = _took(lambda: refresh_schedule.refresh_now(deps, told=lambda _: None))
+            migrate_schema(deps.store)
+            refresh_s = _took(lambda: refresh_schedule.refresh_now(deps, on_progress=lambda _: None))
         number = len(deps.catalog.search(provider="fal"))
         gc.collect()
         load_s = _took(lambda: build_deps(settings).catalog.search())

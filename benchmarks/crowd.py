@@ -32,7 +32,7 @@ _FILLING = " ".join(_FILL).split()
 
 def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> list[str]:
     """Put n takes into an installation, indexed; returns their ids, oldest first."""
-    from backend.models import Delivery, Job, Line, Video
+    from backend.models import Delivery, Job, LedgerEntry, Video
     from backend.store.search import text_index
 
     rng, ids = random.Random(n), []
@@ -45,14 +45,14 @@ def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> 
         with deps.store.begin() as session:
             for table, some in (
                 (Job, batch),
-                (Line, [_line(row) for row in batch]),
+                (LedgerEntry, [_line(row) for row in batch]),
                 (Video, [_video(row) for row in ready]),
                 (Delivery, [_delivery(row) for row in ready]),
             ):
                 if some:
                     session.connection().execute(insert(table), some)
         if read:
-            text_index.read_all(deps.store)
+            text_index.index_all_pending(deps.store)
     return ids
 
 
@@ -61,11 +61,11 @@ def place_files(deps: Any, n: int = 5000) -> None:
     from backend.store.records import videos
 
     with deps.store.read() as session:
-        files = videos.files_after(session, "", limit=n)
+        files = videos.list_files_after(session, "", limit=n)
     for file in files:
         part = deps.settings.data_dir / "one.part"
         part.write_bytes(b"x")
-        deps.storage.place(part, file.key)
+        deps.storage.put_file(part, file.key)
 
 
 def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[dict[str, Any]]:

@@ -68,9 +68,9 @@ def studio(stack: ExitStack, folder: str, **env: str) -> tuple[subprocess.Popen[
 
 def _deps(env: dict[str, str]) -> Any:
     from backend.bootstrap import open_deps
-    from backend.settings import load
+    from backend.settings import load_settings
 
-    return open_deps(load(data_dir=env["DATA_DIR"]))
+    return open_deps(load_settings(data_dir=env["DATA_DIR"]))
 
 
 def _take(deps: Any, number: int) -> tuple[Any, float]:

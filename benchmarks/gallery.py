@@ -48,9 +48,9 @@ def _ask(deps: Any, wanted: Any, deep: bool) -> float:
 
     cursor = deps.middle if deep else None
     begun = time.perf_counter()
-    page = gallery.list_takes(deps.deps, access.LOCAL, wanted, cursor=cursor)
+    page = gallery.list_takes(deps.deps, access.LOCAL_VIEWER, wanted, cursor=cursor)
     took = time.perf_counter() - begun
-    assert len(page.items) == gallery.PAGE, wanted
+    assert len(page.items) == gallery.PAGE_SIZE, wanted
     return took
 
 
@@ -64,10 +64,10 @@ class _Filled:
 def _filled(folder: str, n: int) -> _Filled:
     from backend.bootstrap import open_deps
     from backend.models import Job, Video
-    from backend.settings import load
+    from backend.settings import load_settings
     from backend.store.fast.row_insert import insert_row
 
-    deps = open_deps(load(data_dir=folder))
+    deps = open_deps(load_settings(data_dir=folder))
     now, ids = deps.clock.now() - timedelta(days=1), [deps.clock.new_id() for _ in range(n)]
     states = ["stored"] * 16 + ["failed", "cancelled", "held", "queued"]
     with deps.store.begin() as session:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backend.domain.states import MOVING
+from backend.domain.states import ACTIVE_STATES
 from benchmarks import crowd
 from benchmarks.common import Result, at_most
 
@@ -35,7 +35,7 @@ def questions() -> list[tuple[str, dict[str, Any]]]:
     words = {f"text: {word} ({share:.1%})": {"text": word} for word, share in crowd.WORDS}
     return [
         ("newest", {}),
-        ("moving", {"states": MOVING}),
+        ("moving", {"states": ACTIVE_STATES}),
         ("ready", {"states": ["stored"]}),
         ("held", {"states": ["held"]}),
         ("failed", {"states": ["failed"]}),
@@ -52,14 +52,14 @@ def questions() -> list[tuple[str, dict[str, Any]]]:
         ("person and model", {"owner": "ben", "model": MODEL}),
         ("rare person and ready", {"owner": crowd.SELDOM_OWNER, "states": ["stored"]}),
         ("person and failed", {"owner": "dan", "states": ["failed"]}),
-        ("person and moving", {"owner": "ben", "states": MOVING}),
+        ("person and moving", {"owner": "ben", "states": ACTIVE_STATES}),
         ("person, model and ready", {"owner": "eve", "model": MODEL, "states": ["stored"]}),
         ("model and failed", {"model": MODEL_SELDOM, "states": ["failed"]}),
         ("common word and ready", {"text": "dress", "states": ["stored"]}),
         ("common word and failed", {"text": "dress", "states": ["failed"]}),
         ("common word and held", {"text": "dress", "states": ["held"]}),
-        ("common word and moving", {"text": "dress", "states": MOVING}),
-        ("common word, moving or held", {"text": "dress", "states": [*MOVING, "held"]}),
+        ("common word and moving", {"text": "dress", "states": ACTIVE_STATES}),
+        ("common word, moving or held", {"text": "dress", "states": [*ACTIVE_STATES, "held"]}),
         ("rare word and ready", {"text": crowd.SELDOM_WORD, "states": ["stored"]}),
         ("common word and rare person", {"text": "dress", "owner": crowd.SELDOM_OWNER}),
         ("common word and person", {"text": "dress", "owner": "eve"}),
@@ -94,7 +94,7 @@ def _shown(deps: Any, wanted: Any, limit: int | None = None) -> tuple[int, int]:
     from backend.services import access
     from backend.services.gallery import takes as gallery
 
-    page = gallery.list_takes(deps, access.LOCAL, wanted, limit=limit or gallery.PAGE)
+    page = gallery.list_takes(deps, access.LOCAL_VIEWER, wanted, limit=limit or gallery.PAGE_SIZE)
     return len(page.items), max(1, len(page.items))
 
 
@@ -119,12 +119,12 @@ def numbers(kind: str, few: Any, many: Any) -> Iterator[Result]:
     from backend.services.operations import status, totals
 
     for deps in (few, many):
-        totals.keep(deps)
+        totals.update_totals(deps)
     for name, ask in (
         ("counts of a page", gallery.count_open),
         ("has anything changed", gallery.last_change),
-        ("the operations page's numbers", status.numbers),
-        ("what was spent", budgets.overview),
+        ("the operations page's numbers", status.collect_numbers),
+        ("what was spent", budgets.spending_summary),
     ):
         yield _ratio(f"{kind}: {name}", ask, few, many)
 
@@ -139,31 +139,31 @@ def sweeps(kind: str, stack: contextlib.ExitStack, many: Any) -> Iterator[Result
 
 def _sweep(deps: Any) -> None:
     """One pass of a worker: what is odd, what is due, and when to look again."""
-    from backend.services.operations.sweep import sweep
+    from backend.services.operations.sweep import run_sweep
     from backend.store.jobs import jobs
 
     def look() -> int:
         with deps.store.read() as session:
             now = deps.clock.now()
-            due = jobs.due(session, now=now, states=MOVING, limit=100)
+            due = jobs.list_due(session, now=now, states=ACTIVE_STATES, limit=100)
             jobs.next_due_at(session, now=now)
             jobs.count_due(session, now=now)
         return len(due)
 
-    sweep(deps, by="benchmark", look=look)
+    run_sweep(deps, by="benchmark", run_due=look)
 
 
 @contextlib.contextmanager
 def _installation(kind: str, n: int, **more: Any) -> Iterator[Any]:
     from backend.bootstrap import open_deps
-    from backend.settings import load
+    from backend.settings import load_settings
     from tests import databases
 
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
         stack.enter_context(databases.choose(kind))
         url = stack.enter_context(databases.fresh_url())
-        deps = open_deps(load(data_dir=folder, **({"database_url": url} if url else {})))
+        deps = open_deps(load_settings(data_dir=folder, **({"database_url": url} if url else {})))
         crowd.fill(deps, n, **more)
         yield deps
         deps.store.close()

@@ -48,9 +48,9 @@ def run() -> list[Result]:
 def _token(folder: str, **given: str) -> str:
     from backend.bootstrap import open_deps
     from backend.services import access
-    from backend.settings import load
+    from backend.settings import load_settings
 
-    deps = open_deps(load(data_dir=folder, **given))
+    deps = open_deps(load_settings(data_dir=folder, **given))
     try:
         return access.create_token(deps, "bench", access.Role.CREATOR)
     finally:

@@ -78,14 +78,14 @@ def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> li
     """(path, body, headers) of deliveries for jobs that are under way."""
     from backend.bootstrap import open_deps
     from backend.domain.states import JobEvent
-    from backend.providers.fal.webhook import token_of
+    from backend.providers.fal.webhook import job_token
     from backend.services import access
     from backend.services.takes import create
-    from backend.settings import load
+    from backend.settings import load_settings
     from backend.store.jobs import jobs
     from benchmarks.starting import MODEL
 
-    deps = open_deps(load(data_dir=folder, **given))
+    deps = open_deps(load_settings(data_dir=folder, **given))
     viewer = access.Viewer("bench", access.Role.CREATOR)
     secret = deps.settings.secret_key.get_secret_value()
     calls = []
@@ -117,7 +117,7 @@ def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> li
             "X-Fal-Webhook-Timestamp": stamp,
             "X-Fal-Webhook-Signature": key.sign(message).hex(),
         }
-        calls.append((f"/api/video/webhook/{job.id}/{token_of(secret, job.id)}", body, headers))
+        calls.append((f"/api/video/webhook/{job.id}/{job_token(secret, job.id)}", body, headers))
     return calls
 
 

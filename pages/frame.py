@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.domain.states import MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.gallery import takes as gallery
 from pages.ui import context, shell
 
@@ -15,7 +15,7 @@ except (StoreUnavailable, SettingsError) as trouble:
     shell.draw_brand()
     shell.draw_database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
     st.stop()
-moving = sum(number for state, number in counts.items() if state in MOVING)
+moving = sum(number for state, number in counts.items() if state in ACTIVE_STATES)
 held = counts.get(JobState.HELD, 0)
 
 page = st.navigation(
@@ -32,7 +32,7 @@ page = st.navigation(
         "Operate": [
             st.Page(
                 "operate/activity.py",
-                title=shell.title_with_counts("Activity", moving=moving, held=held, upto=gallery.COUNTED),
+                title=shell.title_with_counts("Activity", moving=moving, held=held, upto=gallery.COUNT_LIMIT),
                 icon=":material/pan_tool:" if held else ":material/timelapse:",
                 url_path="activity",
             ),

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.settings import load
-from backend.store.database.schema.migrate import migrate
+from backend.settings import load_settings
+from backend.store.database.schema.migrate import migrate_schema
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
@@ -73,7 +73,7 @@ def sim(tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def deps(sim: Any, tmp_path: Path) -> Iterator[Deps]:
     """A migrated installation whose provider is the simulator."""
-    settings = load(
+    settings = load_settings(
         data_dir=tmp_path / "data",
         fal_key="id:secret-of-this-test",
         fal_queue_url=sim.url,
@@ -84,7 +84,7 @@ def deps(sim: Any, tmp_path: Path) -> Iterator[Deps]:
         first_poll_s=0.2,
     )
     made = build_deps(settings)
-    migrate(made.store)
+    migrate_schema(made.store)
     yield made
     made.store.close()
 

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import migrate
+from backend.store.database.schema.migrate import migrate_schema
 from tests.ports import reserved_port
 
 KINDS = ("sqlite", "postgres")
@@ -125,7 +125,7 @@ class Server:
             ):
                 admin.execute(f"CREATE DATABASE {TEMPLATE}")
                 store = Store(self.url(TEMPLATE))
-                migrate(store)
+                migrate_schema(store)
                 store.close()
             admin.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else TEMPLATE}")
         return self.url(name)

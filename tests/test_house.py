@@ -18,7 +18,9 @@ LINES = 300
 LONG = {
     "backend.models": 390,
     "backend.providers.fal.client": 330,
-    "backend.store.jobs.jobs": 305,
+    "backend.store.jobs.jobs": 315,
+    "backend.media.storage.s3": 305,
+    "backend.services.lifecycle.submit": 305,
     "backend.settings": 315,
 }
 

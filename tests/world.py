@@ -11,7 +11,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle.claims import Claims
-from backend.services.lifecycle.dispatch import step
+from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import sweep
 from backend.services.takes import create
 from backend.store.jobs import jobs
@@ -32,11 +32,13 @@ class World:
     def ask(self, prompt: str = "A red dress in the wind", *, viewer: Viewer = ANA, **more: Any) -> Job:
         """A new job, as the form makes it."""
         key = more.pop("key", None)
-        return create.create_job(self.deps, viewer, {"model": MODEL, "prompt": prompt, **more}, key=key)
+        return create.create_job(
+            self.deps, viewer, {"model": MODEL, "prompt": prompt, **more}, idempotency_key=key
+        )
 
     def look(self, job: Job) -> Job:
         """One look at a job, if it is due; returns it as it is afterwards."""
-        step(self.deps, self.claims, job.id)
+        run_step(self.deps, self.claims, job.id)
         return self.job(job)
 
     def job(self, job: Job | str) -> Job:
@@ -46,7 +48,7 @@ class World:
     def hurry(self, job: Job) -> None:
         """Make a job due now, as if its time had come."""
         with self.deps.store.begin() as session:
-            jobs.wake(session, job.id, at=self.deps.clock.now())
+            jobs.make_due(session, job.id, at=self.deps.clock.now())
 
     def until(self, job: Job, *states: str, within_s: float = 20.0) -> Job:
         """Look again and again, without waiting for back-offs, until the job is in one of these states."""
@@ -61,7 +63,7 @@ class World:
     def history(self, job: Job) -> list[str]:
         """The states that a job went through."""
         with self.deps.store.read() as session:
-            return [line.state for line in jobs.history(session, job.id)]
+            return [line.state for line in jobs.list_history(session, job.id)]
 
     def take(self, job: Job) -> gallery.Take:
         return gallery.get_take(self.deps, ADMIN, job.id)
@@ -72,7 +74,7 @@ class World:
         return answer
 
     def sweep(self) -> dict[str, Any]:
-        return sweep.sweep_now(self.deps, told=lambda line: None)
+        return sweep.sweep_now(self.deps, on_progress=lambda line: None)
 
 
 def eventually(what: Callable[[], Any], *, within_s: float = 20.0, every_s: float = 0.05) -> Any:

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 #: How much of what was given is repeated in a message (characters).
-SHOWN_CHARS = 80
+VALUE_MAX_CHARS = 80
 #: How many allowed values a message lists: a list of 600 voices helps nobody.
-SHOWN_CHOICES = 20
+MAX_CHOICES = 20
 #: How many faults are named before the rest is only mentioned: an answer stays readable and small.
 MAX_FAULTS = 100
 #: Deeper than this no model's input goes, and Python's own limit is near.
@@ -23,7 +23,7 @@ MAX_DEPTH = 30
 #: Beyond 64 bits a number does not arrive as it was sent.
 MAX_NUMBER = 2**64
 
-KINDS = {
+TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -34,30 +34,32 @@ KINDS = {
 }
 
 #: Only what has a meaning for us is checked as a format; the rest is the provider's affair.
-FORMATS = FormatChecker(formats=())
+FORMAT_CHECKER = FormatChecker(formats=())
 
 
-@FORMATS.checks("uri")
+@FORMAT_CHECKER.checks("uri")
 def _is_link(value: object) -> bool:
     return not isinstance(value, str) or value.casefold().startswith(("https://", "http://", "data:"))
 
 
-def rules_of(schema: Mapping[str, Any]) -> Draft202012Validator:
+def build_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
     """A schema, ready to check with as often as one likes: making it costs more than most checks."""
-    return Draft202012Validator(dict(schema), format_checker=FORMATS)
+    return Draft202012Validator(dict(schema), format_checker=FORMAT_CHECKER)
 
 
-def faults(rules: Draft202012Validator, params: Any, *, elsewhere: Mapping[str, str]) -> dict[str, str]:
+def find_faults(
+    validator: Draft202012Validator, params: Any, *, other_fields: Mapping[str, str]
+) -> dict[str, str]:
     """Field -> what is wrong with it and what to do, for every field at fault; {} when there is none.
 
     elsewhere: names that the model has and `params` has not -> the request's own field for it.
     """
     if not isinstance(params, Mapping):
-        return {"params": f"must be an object of names and values; you gave {shown(params)}"}
+        return {"params": f"must be an object of names and values; you gave {format_value(params)}"}
     unsound, sound = _parted(params)
     said: dict[str, list[tuple[str, str]]] = {path: [("json", why)] for path, why in unsound.items()}
-    for error in rules.iter_errors(sound):
-        for path, rule, message in _sentences(error, elsewhere):
+    for error in validator.iter_errors(sound):
+        for path, rule, message in _sentences(error, other_fields):
             if rule == "required" and path in unsound:
                 continue
             said.setdefault(path, []).append((rule, message))
@@ -89,11 +91,11 @@ def _joined(said: Mapping[str, list[tuple[str, str]]]) -> dict[str, str]:
     return joined
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as JSON, at most 80 characters of it, without characters that hide or turn text."""
-    some = value[: SHOWN_CHARS + 1] if isinstance(value, str) else value
+    some = value[: VALUE_MAX_CHARS + 1] if isinstance(value, str) else value
     text = json.dumps(some, ensure_ascii=False, default=str)
-    return f"{_plain(text[:SHOWN_CHARS])}…" if len(text) > SHOWN_CHARS else _plain(text)
+    return f"{_plain(text[:VALUE_MAX_CHARS])}…" if len(text) > VALUE_MAX_CHARS else _plain(text)
 
 
 def _plain(text: str) -> str:
@@ -156,7 +158,7 @@ def _unknown(error: ValidationError, elsewhere: Mapping[str, str]) -> Iterator[t
         if top and name in elsewhere:
             yield name, f"belongs in `{elsewhere[name]}`, not in `params`"
             continue
-        near = get_close_matches(name[:SHOWN_CHARS], known, n=1)
+        near = get_close_matches(name[:VALUE_MAX_CHARS], known, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         yield name, f"is not known to this model; leave it out{hint}"
 
@@ -179,9 +181,9 @@ def _alternatives(
         for inner in forms[chosen]:
             yield from _sentences(inner, elsewhere)
         return
-    kinds = dict.fromkeys(KINDS.get(_kind(said[index]), "another form") for index in open_forms)
+    kinds = dict.fromkeys(TYPE_NAMES.get(_kind(said[index]), "another form") for index in open_forms)
     message = f"must be {' or '.join(kinds)}, as the model describes it"
-    yield path, rule, f"{message}; you gave {shown(error.instance)}"
+    yield path, rule, f"{message}; you gave {format_value(error.instance)}"
 
 
 def _meant(
@@ -201,38 +203,42 @@ def _kind(form: Any) -> str:
 
 
 def _choices(values: Iterable[Any]) -> str:
-    listed = [shown(value) for value in islice(values, SHOWN_CHOICES + 1)]
-    return ", ".join(listed[:SHOWN_CHOICES]) + (" …" if len(listed) > SHOWN_CHOICES else "")
+    listed = [format_value(value) for value in islice(values, MAX_CHOICES + 1)]
+    return ", ".join(listed[:MAX_CHOICES]) + (" …" if len(listed) > MAX_CHOICES else "")
 
 
 def _kinds(kinds: Any) -> str:
     names = [kinds] if isinstance(kinds, str) else kinds
-    return " or ".join(KINDS.get(name, str(name)) for name in names)
+    return " or ".join(TYPE_NAMES.get(name, str(name)) for name in names)
 
 
 #: rule -> (what the schema says, what was given) -> the sentence
-SENTENCES: dict[str, Callable[[Any, Any], str]] = {
-    "enum": lambda rule, given: f"must be one of {_choices(rule)}; you gave {shown(given)}",
-    "const": lambda rule, given: f"must be {shown(rule)}; you gave {shown(given)}",
-    "type": lambda rule, given: f"must be {_kinds(rule)}; you gave {shown(given)}",
-    "minimum": lambda rule, given: f"must be at least {rule}; you gave {shown(given)}",
-    "maximum": lambda rule, given: f"must be at most {rule}; you gave {shown(given)}",
-    "exclusiveMinimum": lambda rule, given: f"must be more than {rule}; you gave {shown(given)}",
-    "exclusiveMaximum": lambda rule, given: f"must be less than {rule}; you gave {shown(given)}",
-    "multipleOf": lambda rule, given: f"must be a multiple of {rule}; you gave {shown(given)}",
+RULE_MESSAGES: dict[str, Callable[[Any, Any], str]] = {
+    "enum": lambda rule, given: f"must be one of {_choices(rule)}; you gave {format_value(given)}",
+    "const": lambda rule, given: f"must be {format_value(rule)}; you gave {format_value(given)}",
+    "type": lambda rule, given: f"must be {_kinds(rule)}; you gave {format_value(given)}",
+    "minimum": lambda rule, given: f"must be at least {rule}; you gave {format_value(given)}",
+    "maximum": lambda rule, given: f"must be at most {rule}; you gave {format_value(given)}",
+    "exclusiveMinimum": lambda rule, given: f"must be more than {rule}; you gave {format_value(given)}",
+    "exclusiveMaximum": lambda rule, given: f"must be less than {rule}; you gave {format_value(given)}",
+    "multipleOf": lambda rule, given: f"must be a multiple of {rule}; you gave {format_value(given)}",
     "minLength": lambda rule, given: f"must have at least {rule} characters; it has {len(given)}",
     "maxLength": lambda rule, given: f"must have at most {rule} characters; it has {len(given)}",
     "minItems": lambda rule, given: f"must have at least {rule} entries; it has {len(given)}",
     "maxItems": lambda rule, given: f"must have at most {rule} entries; it has {len(given)}",
     "uniqueItems": lambda rule, given: "must not have the same entry twice",
-    "pattern": lambda rule, given: f"must look like {shown(rule)}; you gave {shown(given)}",
-    "format": lambda rule, given: f"must be a link (https://…) or a data URI; you gave {shown(given)}",
+    "pattern": lambda rule, given: f"must look like {format_value(rule)}; you gave {format_value(given)}",
+    "format": lambda rule, given: f"must be a link (https://…) or a data URI; you gave {format_value(given)}",
 }
 
 
 def _sentence(rule: str, value: Any, given: Any) -> str:
-    say = SENTENCES.get(rule)
-    return say(value, given) if say else f"does not fit the model's rule `{rule}`; you gave {shown(given)}"
+    say = RULE_MESSAGES.get(rule)
+    return (
+        say(value, given)
+        if say
+        else f"does not fit the model's rule `{rule}`; you gave {format_value(given)}"
+    )
 
 
 def _path(parts: Iterable[str | int]) -> str:
@@ -243,4 +249,4 @@ def _path(parts: Iterable[str | int]) -> str:
 
 
 def _below(path: str, part: str | int) -> str:
-    return f"{path}[{part}]" if isinstance(part, int) else f"{path}.{_plain(part[:SHOWN_CHARS])}"
+    return f"{path}[{part}]" if isinstance(part, int) else f"{path}.{_plain(part[:VALUE_MAX_CHARS])}"

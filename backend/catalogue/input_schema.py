@@ -16,12 +16,12 @@ MAX_NODES = 50_000
 MAX_DEPTH = 60
 #: What a schema of `params` keeps besides its properties; rules over several fields at once may speak
 #: of the prompt, so they are left to the provider.
-KEPT = ("title", "description")
+KEPT_KEYS = ("title", "description")
 #: Pairs that contradict each other when the first is the larger.
-ORDERED = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
+LIMIT_PAIRS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 
 
-def whole(schema: Any, components: Any = None) -> dict[str, Any]:
+def resolve_refs(schema: Any, components: Any = None) -> dict[str, Any]:
     """The schema of a model's input, with every `$ref` replaced by what it points to.
 
     Raises:
@@ -115,19 +115,19 @@ def _sensible(schema: dict[str, Any]) -> None:
     for name, prop in properties.items():
         if not isinstance(prop, dict):
             raise ValueError(f"the schema does not describe {name[:80]}")
-        for part in (prop, *branches(prop)):
+        for part in (prop, *flat_alternatives(prop)):
             _possible(name[:80], part)
 
 
 def _possible(name: str, prop: dict[str, Any]) -> None:
     if prop.get("enum") == []:
         raise ValueError(f"the schema allows no value for {name}")
-    for low, high in ORDERED:
+    for low, high in LIMIT_PAIRS:
         if prop.get(low, 0) > prop.get(high, float("inf")) and low in prop:
             raise ValueError(f"the schema allows no value for {name}: {low} is above {high}")
 
 
-def branches(prop: Mapping[str, Any]) -> list[dict[str, Any]]:
+def flat_alternatives(prop: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The alternatives of a field (`anyOf` and the like), flat."""
     listed = [part for key in ("anyOf", "oneOf", "allOf") for part in prop.get(key, [])]
     return [part for part in listed if isinstance(part, dict)]
@@ -135,7 +135,7 @@ def branches(prop: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def is_text(prop: Mapping[str, Any]) -> bool:
     """May this field be a text? Also where null or something else is allowed besides."""
-    parts = (prop, *branches(prop))
+    parts = (prop, *flat_alternatives(prop))
     return any("string" in _types(part) for part in parts)
 
 
@@ -146,18 +146,18 @@ def _types(part: Mapping[str, Any]) -> list[str]:
 
 def text_limits(prop: Mapping[str, Any]) -> tuple[int, int | None]:
     """The fewest and the most characters of a text field; None: as many as one likes."""
-    parts = [part for part in (prop, *branches(prop)) if "maxLength" in part or "minLength" in part]
+    parts = [part for part in (prop, *flat_alternatives(prop)) if "maxLength" in part or "minLength" in part]
     most = [int(part["maxLength"]) for part in parts if "maxLength" in part]
     least = [int(part["minLength"]) for part in parts if "minLength" in part]
     return max(least, default=0), min(most, default=None)
 
 
-def first_text(properties: Mapping[str, Any], names: Iterable[str]) -> str | None:
+def first_text_field(properties: Mapping[str, Any], names: Iterable[str]) -> str | None:
     """The first of these names that is a text field of the model."""
     return next((name for name in names if name in properties and is_text(properties[name])), None)
 
 
-def without(schema: Mapping[str, Any], names: set[str | None]) -> dict[str, Any]:
+def without_fields(schema: Mapping[str, Any], names: set[str | None]) -> dict[str, Any]:
     """The schema of `params`: the input without these fields, in the model's own order, and closed."""
     order = [name for name in schema.get("x-fal-order-properties", []) if isinstance(name, str)]
     properties = schema["properties"]
@@ -166,7 +166,7 @@ def without(schema: Mapping[str, Any], names: set[str | None]) -> dict[str, Any]
     left = [name for name in sorted_names if name not in names]
     return {
         "type": "object",
-        **{key: schema[key] for key in KEPT if key in schema},
+        **{key: schema[key] for key in KEPT_KEYS if key in schema},
         "properties": {name: properties[name] for name in left},
         "required": [name for name in schema.get("required", []) if name in left],
         "x-fal-order-properties": left,

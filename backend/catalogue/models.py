@@ -23,15 +23,15 @@ from backend.catalogue import titles as catalog_titles
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
 #: A rendering is expected to take this long until anything better is known (seconds).
-TYPICAL_S = 120.0
+DEFAULT_TYPICAL_S = 120.0
 #: Fields that ask for several videos at once: with any of them set, one price is not the whole price.
-SEVERAL_FIELDS = ("num_videos", "num_outputs", "num_generations", "batch_size")
+BATCH_FIELDS = ("num_videos", "num_outputs", "num_generations", "batch_size")
 #: No duration, frame count or price is larger; beyond it something is broken.
-LARGEST = 1e12
+MAX_AMOUNT = 1e12
 #: Seconds as text: "5", "8s", "7.5s".
-SECONDS = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*s?", re.ASCII)
+SECONDS_PATTERN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*s?", re.ASCII)
 #: What can stand in the address of a request as it is: names between slashes, none of them only dots.
-ENDPOINT = re.compile(r"(?=.{1,256}\Z)[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII)
+ENDPOINT_PATTERN = re.compile(r"(?=.{1,256}\Z)[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII)
 
 _NO_PARAMS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -74,17 +74,17 @@ class VideoModel:
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
     @cached_property
-    def rules(self) -> Any:
+    def validator(self) -> Any:
         """`schema` as `check_params` needs it, made at the first check."""
-        return catalog_check.rules_of(self.schema)
+        return catalog_check.build_validator(self.schema)
 
 
-class Catalog:
+class Catalogue:
     """The models on offer, by id and by words, each with a title of its own. Of two ids the later counts."""
 
     def __init__(self, models: Iterable[VideoModel]) -> None:
         known = {model.id: model for model in models}
-        titles = catalog_titles.told_apart({name: model.title for name, model in known.items()})
+        titles = catalog_titles.disambiguate_titles({name: model.title for name, model in known.items()})
         self._models = known | {name: replace(known[name], title=title) for name, title in titles.items()}
         self._names = {m.id: f"{m.id} {m.title}".casefold() for m in self._models.values()}
         self._texts = {
@@ -119,10 +119,10 @@ class Catalog:
 def load_seed() -> tuple[VideoModel, ...]:
     """The models that come with the program, in the order of the file. Read once."""
     text = Path(__file__).with_name("seed.json").read_text("utf-8")
-    return tuple(model_from(entry) for entry in json.loads(text)["models"])
+    return tuple(parse_model(entry) for entry in json.loads(text)["models"])
 
 
-def model_from(entry: Mapping[str, Any]) -> VideoModel:
+def parse_model(entry: Mapping[str, Any]) -> VideoModel:
     """The model that an entry of the seed, or of the provider's listing, describes.
 
     entry: {endpoint_id, provider?, title?, category?, description?, status?, price?: {unit, unit_usd},
@@ -140,12 +140,12 @@ def model_from(entry: Mapping[str, Any]) -> VideoModel:
         "description": str(entry.get("description") or ""),
         "price": _price(entry.get("price")),
         "price_note": str(entry.get("price_note") or "") or None,
-        "typical_s": _number(entry.get("typical_s")) or TYPICAL_S,
+        "typical_s": _number(entry.get("typical_s")) or DEFAULT_TYPICAL_S,
     }
     try:
-        schema = input_schema.whole(entry.get("input"), entry.get("components"))
+        schema = input_schema.resolve_refs(entry.get("input"), entry.get("components"))
         shape = _shape(schema)
-        about["photo_limits"] = catalog_photos.limits(schema["properties"], entry.get("photo_limits"))
+        about["photo_limits"] = catalog_photos.field_limits(schema["properties"], entry.get("photo_limits"))
     except ValueError as error:
         return VideoModel(**about, **_shape(_NO_PARAMS), usable=False, reason=str(error))
     reason = _gone(model_id, entry.get("status"))
@@ -158,24 +158,24 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
     prompt = "prompt" if "prompt" in properties else None
     if prompt and not input_schema.is_text(properties[prompt]):
         raise ValueError("the prompt of this model is not a text")
-    image = input_schema.first_text(properties, catalog_photos.IMAGE_FIELDS)
+    image = input_schema.first_text_field(properties, catalog_photos.IMAGE_FIELDS)
     at_least, at_most = input_schema.text_limits(properties[prompt]) if prompt else (0, None)
     return {
-        "schema": input_schema.without(schema, {prompt, image}),
+        "schema": input_schema.without_fields(schema, {prompt, image}),
         "prompt_field": prompt,
         "prompt_required": prompt in required,
         "prompt_min_chars": at_least,
         "prompt_max_chars": PROMPT_MAX_CHARS if at_most is None else at_most,
         "image_field": image,
         "image_required": image in required,
-        "end_image_field": input_schema.first_text(properties, catalog_photos.END_IMAGE_FIELDS),
+        "end_image_field": input_schema.first_text_field(properties, catalog_photos.END_IMAGE_FIELDS),
     }
 
 
 def _gone(model_id: str, status: Any) -> str | None:
     if not model_id:
         return "the model has no id"
-    if not ENDPOINT.fullmatch(model_id):
+    if not ENDPOINT_PATTERN.fullmatch(model_id):
         return "the model's id can't be part of an address"
     if status not in (None, "active"):
         return f"the provider lists this model as {str(status)[:80]}"
@@ -206,7 +206,7 @@ def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]
     """
     elsewhere = {name: "prompt" for name in (model.prompt_field,) if name}
     elsewhere |= {name: "image" for name in (model.image_field,) if name}
-    return catalog_check.faults(model.rules, params, elsewhere=elsewhere)
+    return catalog_check.find_faults(model.validator, params, other_fields=elsewhere)
 
 
 def check_prompt(model: VideoModel, prompt: str) -> str | None:
@@ -223,7 +223,7 @@ def check_prompt(model: VideoModel, prompt: str) -> str | None:
     return None
 
 
-def payload(
+def build_payload(
     model: VideoModel, prompt: str, params: Mapping[str, Any], image_link: str | None
 ) -> dict[str, Any]:
     """Exactly what is posted: the prompt, the image and `params` as they are; no default is added.
@@ -248,16 +248,16 @@ def payload(
 
 def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
     """What a take with these `params` will cost (USD), or None where that cannot be known."""
-    count = units(model, params)
+    count = price_units(model, params)
     return None if count is None or model.price is None else round(count * model.price.unit_usd, 6)
 
 
-def units(model: VideoModel, params: Mapping[str, Any]) -> float | None:
+def price_units(model: VideoModel, params: Mapping[str, Any]) -> float | None:
     """How many units of the model's price a take is, from `params` and the schema's defaults.
 
     None where they don't tell ("auto", tokens, megapixels, several shots): never a guess.
     """
-    if model.price is None or any(_value(model, params, name) not in (None, 1) for name in SEVERAL_FIELDS):
+    if model.price is None or any(_value(model, params, name) not in (None, 1) for name in BATCH_FIELDS):
         return None
     match model.price.unit:
         case "second":
@@ -288,7 +288,7 @@ def _value(model: VideoModel, params: Mapping[str, Any], name: str) -> Any:
 def _positive(value: Any) -> float | None:
     """A positive number, also out of "5" and "8s"; None for anything else."""
     if isinstance(value, str):
-        match = SECONDS.fullmatch(value.strip())
+        match = SECONDS_PATTERN.fullmatch(value.strip())
         value = float(match[1]) if match else None
     return _number(value) or None
 
@@ -297,4 +297,4 @@ def _number(value: Any) -> float | None:
     """A finite number that is not negative, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= LARGEST and math.isfinite(value) else None
+    return float(value) if 0 <= value <= MAX_AMOUNT and math.isfinite(value) else None

@@ -23,11 +23,11 @@ IMAGE_FIELDS = (
 #: The names models use for their last frame.
 END_IMAGE_FIELDS = ("end_image_url", "tail_image_url", "last_frame_url", "last_image_url", "end_frame_url")
 #: What fields that take one photo's link are called.
-ONE = re.compile(r"(?:^|_)(?:image|frame|photo)_url$")
+SINGLE_PHOTO_PATTERN = re.compile(r"(?:^|_)(?:image|frame|photo)_url$")
 #: What fields that take a list of photos' links are called.
-SEVERAL = re.compile(r"(?:^|_)(?:(?:image|frame|photo)s?_urls|images|photos)$")
+PHOTO_LIST_PATTERN = re.compile(r"(?:^|_)(?:(?:image|frame|photo)s?_urls|images|photos)$")
 #: A photo's kinds, as people call them.
-KINDS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WebP"}
+TYPE_NAMES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WebP"}
 MB = 1024 * 1024
 
 
@@ -48,17 +48,19 @@ class PhotoLimits:
     types: tuple[str, ...] = ()
     source: str = ""
 
-    def fault(self, who: str, *, width: int, height: int, size_bytes: int, content_type: str) -> str | None:
+    def find_fault(
+        self, model_title: str, *, width: int, height: int, size_bytes: int, content_type: str
+    ) -> str | None:
         """What is wrong with such a photo and what to do, with numbers; None when it fits. who: the model."""
         faults = [
-            self._pixels(who, width, height),
-            self._shape(who, width, height),
-            self._bytes(who, size_bytes),
-            self._type(who, content_type),
+            self._pixels(model_title, width, height),
+            self._shape(model_title, width, height),
+            self._bytes(model_title, size_bytes),
+            self._type(model_title, content_type),
         ]
         return "; ".join(fault for fault in faults if fault) or None
 
-    def said(self) -> str:
+    def as_text(self) -> str:
         """The limits in a line: "At least 300 × 300 px · up to 10 MB"; "" when there are none."""
         least, most = _area(self.min_width, self.min_height), _area(self.max_width, self.max_height)
         parts = [
@@ -102,11 +104,11 @@ class PhotoLimits:
     def _type(self, who: str, content_type: str) -> str | None:
         if not self.types or content_type in self.types:
             return None
-        kind = KINDS.get(content_type, content_type)
+        kind = TYPE_NAMES.get(content_type, content_type)
         return f"is a {kind}; {who} takes {_kinds(self.types)}: save it as that"
 
 
-def limits_of(given: Any) -> PhotoLimits:
+def parse_limits(given: Any) -> PhotoLimits:
     """Limits as data, {"min_width": 300, …}; what is not understood is left out, never guessed."""
     if not isinstance(given, Mapping):
         return PhotoLimits()
@@ -118,46 +120,50 @@ def limits_of(given: Any) -> PhotoLimits:
     return PhotoLimits(**numbers, types=tuple(str(kind) for kind in listed), source=str(source))
 
 
-def limits(properties: Mapping[str, Any], noted: Any = None) -> dict[str, dict[str, Any]]:
+def field_limits(properties: Mapping[str, Any], extra_limits: Any = None) -> dict[str, dict[str, Any]]:
     """field -> the limits of its photos, as data, for every field that has some.
 
     noted: limits that we know of besides, in the same form; what the schema states goes over them.
     """
-    notes = noted if isinstance(noted, Mapping) else {}
+    notes = extra_limits if isinstance(extra_limits, Mapping) else {}
     found = {}
     for name in (*IMAGE_FIELDS, *properties):
         if name in properties and _takes_photos(name, properties[name]):
-            known = over(notes.get(name), photo_limits_in_prose.limits(properties[name]))
+            known = merge_limits(notes.get(name), photo_limits_in_prose.read_description(properties[name]))
             if known:
                 found[name] = known
     return found
 
 
-def over(below: Any, above: Any) -> dict[str, Any]:
+def merge_limits(below: Any, above: Any) -> dict[str, Any]:
     """Two sets of limits as one: those of `above` count where both say something."""
-    low, high = _plain(limits_of(below)), _plain(limits_of(above))
+    low, high = _plain(parse_limits(below)), _plain(parse_limits(above))
     sources = dict.fromkeys(said["source"] for said in (high, low) if said.get("source"))
     joined = {**low, **high}
     return {**joined, "source": "; ".join(sources)} if sources else joined
 
 
-def further(properties: Mapping[str, Any], end: str | None) -> list[str]:
+def single_photo_fields(properties: Mapping[str, Any], end_field: str | None) -> list[str]:
     """The fields, besides the first photo's, that take one photo by its link; `end`: the last frame's."""
     return [
         name
         for name, prop in properties.items()
-        if (name == end or ONE.search(name)) and input_schema.is_text(prop)
+        if (name == end_field or SINGLE_PHOTO_PATTERN.search(name)) and input_schema.is_text(prop)
     ]
 
 
-def several(properties: Mapping[str, Any]) -> list[str]:
+def photo_list_fields(properties: Mapping[str, Any]) -> list[str]:
     """The fields that take a list of photos by their links."""
-    return [name for name, prop in properties.items() if SEVERAL.search(name) and list_of(prop) is not None]
+    return [
+        name
+        for name, prop in properties.items()
+        if PHOTO_LIST_PATTERN.search(name) and list_alternative(prop) is not None
+    ]
 
 
-def list_of(prop: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def list_alternative(prop: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The alternative of a field that is a list of texts; None: it has none."""
-    for part in (prop, *input_schema.branches(prop)):
+    for part in (prop, *input_schema.flat_alternatives(prop)):
         items = part.get("items")
         if part.get("type") == "array" and isinstance(items, Mapping) and input_schema.is_text(items):
             return None if "enum" in items else part
@@ -167,8 +173,8 @@ def list_of(prop: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _takes_photos(name: str, prop: Any) -> bool:
     if not isinstance(prop, Mapping):
         return False
-    one = name in IMAGE_FIELDS or name in END_IMAGE_FIELDS or ONE.search(name)
-    return bool(one and input_schema.is_text(prop)) or bool(several({name: prop}))
+    one = name in IMAGE_FIELDS or name in END_IMAGE_FIELDS or SINGLE_PHOTO_PATTERN.search(name)
+    return bool(one and input_schema.is_text(prop)) or bool(photo_list_fields({name: prop}))
 
 
 def _plain(known: PhotoLimits) -> dict[str, Any]:
@@ -201,5 +207,5 @@ def _mb(size_bytes: int) -> str:
 
 
 def _kinds(types: tuple[str, ...]) -> str:
-    names = [KINDS.get(kind, kind.removeprefix("image/").upper()) for kind in types]
+    names = [TYPE_NAMES.get(kind, kind.removeprefix("image/").upper()) for kind in types]
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)

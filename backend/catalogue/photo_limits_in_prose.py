@@ -57,7 +57,7 @@ _NAMES = {
 _BETWEEN = re.compile(r"\s*(?:,|/|&|\band\b|\bor\b)\s*", re.I)
 
 
-def limits(prop: Mapping[str, Any]) -> dict[str, Any]:
+def read_description(prop: Mapping[str, Any]) -> dict[str, Any]:
     """What the description of a field, or of its items, limits: {"min_width": 300, …, "source"}, or {}."""
     found: dict[str, Any] = {}
     contradicted: set[str] = set()

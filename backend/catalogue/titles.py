@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-def told_apart(titles: Mapping[str, str]) -> dict[str, str]:
+def disambiguate_titles(titles: Mapping[str, str]) -> dict[str, str]:
     """A title of its own for each model that shares one, by its id; {} when no two are the same.
 
     titles: id -> title. A model that shares its title gets the part of its id that differs from the

@@ -42,7 +42,7 @@ class Clock:
         return str(uuid.UUID(int=(ms << 80) | (0x7 << 76) | (seq << 64) | (0b10 << 62) | rand))
 
 
-def first_id(at: datetime) -> str:
+def id_lower_bound(at: datetime) -> str:
     """What sorts before every id that is made at this moment or later, and after those made earlier."""
     ms = int(at.timestamp() * 1000)
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}"

@@ -46,14 +46,14 @@ class DailiesError(Exception):
 # -- people -----------------------------------------------------------------------------------
 
 
-class PersonError(DailiesError):
+class RequestError(DailiesError):
     """Something the caller can put right. `status` is the HTTP status, `code` a stable word."""
 
     status = 400
     code = "bad_request"
 
 
-class InvalidRequest(PersonError):
+class InvalidRequest(RequestError):
     """What was asked for cannot be made; nothing was sent and nothing was paid.
 
     fields: field name -> what is wrong with it and what to do, for every field at fault.
@@ -67,7 +67,7 @@ class InvalidRequest(PersonError):
         super().__init__("; ".join(f"{name}: {why}" for name, why in fields.items()))
 
 
-class NotAllowed(PersonError):
+class NotAllowed(RequestError):
     """No valid token (401), or one without the right to do this (403)."""
 
     def __init__(self, message: str, *, status: int) -> None:
@@ -76,35 +76,35 @@ class NotAllowed(PersonError):
         super().__init__(message)
 
 
-class NotFound(PersonError):
+class NotFound(RequestError):
     """There is no such thing, or none that this caller may know of."""
 
     status = 404
     code = "not_found"
 
 
-class KeyReused(PersonError):
+class IdempotencyKeyReused(RequestError):
     """The idempotency key was used before, for another request."""
 
     status = 409
     code = "idempotency_key_reused"
 
 
-class TooLarge(PersonError):
+class PayloadTooLarge(RequestError):
     """More bytes than are taken here."""
 
     status = 413
     code = "too_large"
 
 
-class NotNow(PersonError):
+class StateConflict(RequestError):
     """The job is not in a state in which that can be done."""
 
     status = 409
     code = "not_now"
 
 
-class BudgetExceeded(PersonError):
+class BudgetExceeded(RequestError):
     """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit.
 
     limit: the setting that holds the limit. title, until: the limit, and when it starts anew, in words.
@@ -169,9 +169,9 @@ class ProviderUnsent(ProviderError):
 class ProviderRefused(ProviderError):
     """A definite no. `pauses`: the refusal is about the account, so nothing else should be sent now."""
 
-    def __init__(self, message: str, *, code: str, detail: Any = None, pauses: bool = False) -> None:
+    def __init__(self, message: str, *, code: str, detail: Any = None, pauses_provider: bool = False) -> None:
         super().__init__(message, code=code, detail=detail)
-        self.pauses = pauses
+        self.pauses_provider = pauses_provider
 
 
 class ProviderUnanswered(ProviderError):
@@ -255,21 +255,21 @@ class StoreUnavailable(DailiesError):
     may have been written all the same.
     """
 
-    def __init__(self, why: str, *, unsure: bool = False) -> None:
-        self.why, self.unsure = why, unsure
+    def __init__(self, why: str, *, outcome_unknown: bool = False) -> None:
+        self.why, self.outcome_unknown = why, outcome_unknown
         super().__init__(
             "The database went away while this was being kept, so it may be kept or not. Look before you "
             "try again; the same form or Idempotency-Key makes one take, however often it comes."
-            if unsure
+            if outcome_unknown
             else "The database can't be used just now; nothing was sent. Try again."
         )
 
 
-class CatalogUnread(DailiesError):
+class CatalogueUnavailable(DailiesError):
     """A call for the provider's catalogue failed, or an answer can't be read; the old catalogue stays."""
 
 
-class NoCallFree(DailiesError):
+class NoFreeSlot(DailiesError):
     """As many calls of a blocking provider are held open as are allowed: wait in line."""
 
 
@@ -277,7 +277,7 @@ class Interrupted(DailiesError):
     """The worker is stopping: hand the work back, unfinished."""
 
 
-class Outrun(DailiesError):
+class StaleState(DailiesError):
     """Somebody else moved the job first, or holds it now: stop here."""
 
 

@@ -10,7 +10,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?")
 
 
-def storage_place(url: str) -> str:
+def normalize_storage_url(url: str) -> str:
     """A storage URL in its one spelling: `file:///folder` or `s3://bucket/prefix`, without a slash behind.
 
     Raises:
@@ -21,7 +21,7 @@ def storage_place(url: str) -> str:
         return f"file:///{url.removeprefix('file:///').rstrip('/')}"
     if not url.startswith("s3://"):
         raise ValueError("must be file:/// and an absolute path, or s3://bucket/prefix")
-    bucket, prefix = split_bucket(url)
+    bucket, prefix = split_bucket_url(url)
     if not _BUCKET.fullmatch(bucket) or not _PREFIX.fullmatch(prefix):
         raise ValueError(
             "must be s3://bucket/prefix: a bucket's name has 3 to 63 of a-z, 0-9, '.' and '-'; a prefix has "
@@ -31,7 +31,7 @@ def storage_place(url: str) -> str:
     return f"s3://{bucket}/{prefix}".rstrip("/")
 
 
-def split_bucket(url: str) -> tuple[str, str]:
+def split_bucket_url(url: str) -> tuple[str, str]:
     """(bucket, prefix) of an `s3://` URL; the prefix without slashes around it."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     return bucket, prefix.strip("/")

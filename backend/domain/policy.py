@@ -14,25 +14,25 @@ JITTER = 0.2
 #: Asking a provider about a running job: the first gaps are short, then they stretch to this.
 POLL_CAP_S = 60.0
 #: A 5xx with the provider's own error is tried this often before it counts as a failure.
-TURNED_AWAY_TRIES = 5
+SERVER_ERROR_TRIES = 5
 #: A question answered "no such request" is believed after this many answers in a row.
 FORGOTTEN_AFTER = 6
 #: A dead link and a dead result, seen this often in a row (half a minute), mean that the video is lost, as
 #: far as anybody can tell: it is still asked for as long as any take that has ended.
 LOST_AFTER = 6
 #: A held job is looked for at the provider this often at the most (doubles up to the cap).
-SEARCH_FIRST_S = 5.0
-SEARCH_CAP_S = 900.0
+RECONCILE_FIRST_S = 5.0
+RECONCILE_CAP_S = 900.0
 #: After a cancel, a loss or a doubted failure the provider is asked this often whether a video came anyway,
 #: more and more seldom: within a day and a bit.
-ENDED_LOOKS = 16
-ENDED_FIRST_S = 5.0
-ENDED_CAP_S = 6 * 3600.0
+LATE_VIDEO_CHECKS = 16
+LATE_VIDEO_FIRST_S = 5.0
+LATE_VIDEO_CAP_S = 6 * 3600.0
 #: How long nothing is submitted after the provider refused our key; doubles with each refusal.
 PAUSE_FIRST_S = 20.0
 PAUSE_CAP_S = 300.0
 #: A job that waits for a free call of a blocking provider looks again after this.
-CALL_FREE_S = 1.0
+SLOT_RETRY_S = 1.0
 #: A `Retry-After` beyond this is not believed (an hour).
 RETRY_AFTER_CAP_S = 3600.0
 
@@ -53,7 +53,7 @@ def backoff_s(
     return min(cap_s, exact * spread)
 
 
-def poll_s(polls: int, *, first_s: float, rng: random.Random | None = None) -> float:
+def poll_interval_s(polls: int, *, first_s: float, rng: random.Random | None = None) -> float:
     """Seconds until a job that is under way is asked about again, after `polls` looks.
 
     Where webhooks work (`first_s` is large) polls are a safety net; where they don't (`first_s` is

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 AXES = ("movement", "fabric", "camera", "aesthetic")
 
 #: The first template (Jinja2): the person's own words, then one sentence for each axis that says something.
-TEMPLATE = (
+DEFAULT_TEMPLATE = (
     '{{ prompt }}{% if prompt and style and prompt|last not in ".!?…:;," %}.{% endif %}'
     "{% for part in style %}{% if prompt or not loop.first %} {% endif %}"
     "{{ part.axis|capitalize }}: {{ part.words }}.{% endfor %}"
 )
 
 #: axis -> (label a person picks, words that it adds). Free text may stand beside or instead.
-VOCABULARY: dict[str, dict[str, str]] = {
+DEFAULT_VOCABULARY: dict[str, dict[str, str]] = {
     "movement": {
         "Still": "almost still, only a breath of motion",
         "Slow walk": "a slow, confident walk towards the camera",
@@ -65,7 +65,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class StylePart:
     """What one axis adds to a prompt. label: the vocabulary's, or None for a person's own words."""
 
     axis: str

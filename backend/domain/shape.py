@@ -3,10 +3,10 @@
 from typing import Any
 
 #: No model's input or output comes near this; Python's own limit for writing JSON is some ten times as far.
-LEVELS = 60
+MAX_LEVELS = 60
 
 
-def too_deep(value: Any, levels: int = LEVELS) -> bool:
+def too_deep(value: Any, levels: int = MAX_LEVELS) -> bool:
     """Does this JSON value nest lists and objects more than `levels` deep?
 
     What could be read may still be too deep to be written, so depth is judged at the door.

@@ -65,14 +65,14 @@ TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
 }
 
 #: states in which the program has something to do or to wait for
-MOVING = frozenset({S.CREATED, S.SUBMITTING, S.QUEUED, S.RUNNING, S.RENDERED})
+ACTIVE_STATES = frozenset({S.CREATED, S.SUBMITTING, S.QUEUED, S.RUNNING, S.RENDERED})
 
 #: states in which nothing moves by itself, a late video aside
-ENDED = frozenset({S.STORED, S.FAILED, S.CANCELLED})
+ENDED_STATES = frozenset({S.STORED, S.FAILED, S.CANCELLED})
 
 #: state -> the word that clients of the HTTP API need
-STATUS: dict[JobState, str] = {
-    **dict.fromkeys(MOVING, "processing"),
+API_STATUS: dict[JobState, str] = {
+    **dict.fromkeys(ACTIVE_STATES, "processing"),
     S.STORED: "completed",
     S.HELD: "held",
     S.FAILED: "failed",

@@ -15,7 +15,7 @@ class TakeFilter:
     text: str | None = None
 
     @property
-    def several(self) -> bool:
+    def crosses_indexes(self) -> bool:
         """Does it take more than one index of `job` to answer this?"""
         others = (self.owner, self.model, self.provider, self.states)
         keyed = self.owner is not None or self.model is not None

@@ -26,7 +26,7 @@ def fault_in(text: str) -> str | None:
     return f"holds {what} at character {found.start() + 1}; remove it"
 
 
-def kind(value: Any) -> str:
+def describe_kind(value: Any) -> str:
     """What a value that is of the wrong kind is, in words."""
     names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
     return names.get(type(value), "an object" if isinstance(value, Mapping) else "nothing")

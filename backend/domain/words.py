@@ -12,9 +12,9 @@ from unicodedata import normalize
 #: A longer word is cut, here as there; GIN takes no key above 2 KB.
 WORD_MAX_CHARS = 64
 #: A search looks at this many words of what was typed; a pasted page needs no more.
-ASKED_MAX = 12
+QUERY_MAX_WORDS = 12
 #: A shorter last word is taken as a whole one: too many words begin so.
-START_MIN_CHARS = 2
+PREFIX_MIN_CHARS = 2
 
 _ACCENT = re.compile("[\u0300-\u036f]")
 #: Letters with a stroke, which no decomposition takes off.
@@ -32,29 +32,29 @@ _PIECE = re.compile(
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchTerms:
     """What somebody looks for: every word of `whole`, and one that begins with `start` ("" for none)."""
 
     whole: tuple[str, ...]
     start: str
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Was nothing typed that could be looked for?"""
         return not self.whole and not self.start
 
-    def matches(self, kept: set[str]) -> bool:
+    def matches(self, indexed: set[str]) -> bool:
         """Is a text with these words among what is looked for?"""
-        if self.nothing or not kept.issuperset(self.whole):
+        if self.is_empty or not indexed.issuperset(self.whole):
             return False
-        return not self.start or any(word.startswith(self.start) for word in kept)
+        return not self.start or any(word.startswith(self.start) for word in indexed)
 
 
-def kept(*texts: str) -> set[str]:
+def index_terms(*texts: str) -> set[str]:
     """The words by which these texts are found."""
     found: set[str] = set()
     for text in texts:
-        for piece in _PIECE.finditer(fold(text)):
+        for piece in _PIECE.finditer(fold_text(text)):
             run = piece.group()
             if piece.lastgroup == "dense":
                 found.update(run)
@@ -64,26 +64,26 @@ def kept(*texts: str) -> set[str]:
     return found
 
 
-def asked(text: str) -> Asked:
+def query_terms(text: str) -> SearchTerms:
     """What to look for when somebody types this; the last word may be unfinished.
 
     Any text has an answer; one of marks alone asks for nothing.
     """
     words: list[str] = []
     start = ""
-    for piece in list(_PIECE.finditer(fold(text)))[:ASKED_MAX]:
+    for piece in list(_PIECE.finditer(fold_text(text)))[:QUERY_MAX_WORDS]:
         words += [start] if start else []
         run, start = piece.group(), ""
         if piece.lastgroup == "dense" and len(run) > 1:
-            words += [run[i : i + 2] for i in range(min(len(run) - 1, ASKED_MAX))]
-        elif piece.lastgroup == "word" and len(run) >= START_MIN_CHARS:
+            words += [run[i : i + 2] for i in range(min(len(run) - 1, QUERY_MAX_WORDS))]
+        elif piece.lastgroup == "word" and len(run) >= PREFIX_MIN_CHARS:
             start = run[:WORD_MAX_CHARS]
         else:
             words.append(run)
-    return Asked(tuple(dict.fromkeys(words)), start)
+    return SearchTerms(tuple(dict.fromkeys(words)), start)
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """The text without case, accents and width."""
     if text.isascii():
         return text.lower()

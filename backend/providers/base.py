@@ -20,7 +20,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Ref:
+class RequestRef:
     """A request that the provider knows. URLs may be None: then they are made from model and id."""
 
     model: str
@@ -63,11 +63,11 @@ class Errored:
     billable_units: float | None = None
 
 
-Standing = Waiting | Working | Finished | Errored
+RequestStatus = Waiting | Working | Finished | Errored
 
 
 @dataclass(frozen=True)
-class Listed:
+class ProviderRecord:
     """One request as the provider's own listing shows it."""
 
     request_id: str
@@ -82,7 +82,7 @@ class Provider(Protocol):
     #: True: `submit` holds the call open until the video is made, and returns how it ended.
     blocking: bool
     #: How many calls may be held open at once, over all workers; None where `submit` returns at once.
-    calls_at_once: int | None
+    max_concurrent_calls: int | None
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
@@ -95,7 +95,7 @@ class Provider(Protocol):
             ProviderUnanswered: anything else; it may have been accepted, and paid for.
         """
 
-    def status(self, ref: Ref) -> Standing:
+    def status(self, ref: RequestRef) -> RequestStatus:
         """Where a request stands; for a finished one, with its result.
 
         Raises:
@@ -103,14 +103,14 @@ class Provider(Protocol):
             ProviderForgot: the provider does not know the request.
         """
 
-    def result(self, ref: Ref) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Finished | Errored:
         """The result of a finished request, with a fresh link.
 
         Raises:
             ProviderBusy, ProviderForgot: as for `status`.
         """
 
-    def cancel(self, ref: Ref) -> bool:
+    def cancel(self, ref: RequestRef) -> bool:
         """Ask for a request to be stopped; True when it will be, False when it is finished already.
 
         Raises:
@@ -125,21 +125,21 @@ class Provider(Protocol):
             ProviderRefused: this provider takes no uploads.
         """
 
-    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+    def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """The requests for a model that the provider has on record since then.
 
         Raises:
             ProviderBusy: no usable answer; ask again later.
         """
 
-    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+    def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """Every model that the provider lists, as `catalog.model_from` reads it; [] when it lists none.
 
         Raises:
             CatalogUnread: a call failed or an answer can't be read.
         """
 
-    def models(self) -> Sequence[VideoModel]:
+    def unlisted_models(self) -> Sequence[VideoModel]:
         """Models on offer that no listing tells of, with the reason where they can't be used."""
 
     def key_works(self) -> bool:

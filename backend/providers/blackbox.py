@@ -15,14 +15,14 @@ import requests
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
-from backend.providers.base import Errored, Finished, Listed, Ref, Standing
+from backend.http import ANSWER_MAX_BYTES, HttpCall, redact_secret
+from backend.providers.base import Errored, Finished, ProviderRecord, RequestRef, RequestStatus
 from backend.providers.fal import answers
 
 #: A connection that takes longer is given up: nothing has been sent yet.
 CONNECT_S = 10.0
 #: Answers that mean a definite no, before anything was begun.
-REFUSALS = frozenset({400, 401, 402, 403, 429})
+REFUSAL_STATUSES = frozenset({400, 401, 402, 403, 429})
 #: A photo inside a request is a third larger than its file; larger ones are not taken.
 PHOTO_MAX_CHARS = 14 * 1024 * 1024
 #: How a video's link ends, where an answer holds several links.
@@ -42,17 +42,17 @@ class BlackboxProvider:
     blocking = True
 
     def __init__(
-        self, *, key: str, url: str, timeout_s: float, calls: int = 8, offers: Sequence[str] = ()
+        self, *, key: str, url: str, timeout_s: float, max_calls: int = 8, model_ids: Sequence[str] = ()
     ) -> None:
         self._key, self._url, self._timeout_s = key, url, timeout_s
-        self._offers = tuple(offers)
-        self.calls_at_once: int | None = calls
+        self._offers = tuple(model_ids)
+        self.max_concurrent_calls: int | None = max_calls
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
     ) -> Finished | Errored:
         """See `Provider.submit`: one POST, held open until the video is made or the time is over."""
-        call = OneCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
+        call = HttpCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
         try:
             with call:
                 response, body = call.send(
@@ -67,17 +67,17 @@ class BlackboxProvider:
                 )
         except (requests.RequestException, OSError, ValueError) as error:
             raise _lost(call, error, self._timeout_s) from None
-        return _outcome(response.status_code, without_secret(body, self._key))
+        return _outcome(response.status_code, redact_secret(body, self._key))
 
-    def status(self, ref: Ref) -> Standing:
+    def status(self, ref: RequestRef) -> RequestStatus:
         """Nobody can be asked."""
         raise ProviderForgot("Blackbox can't be asked about a request.", code="not_asked")
 
-    def result(self, ref: Ref) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Finished | Errored:
         """Nobody can be asked."""
         raise ProviderForgot("Blackbox can't be asked for a result again.", code="not_asked")
 
-    def cancel(self, ref: Ref) -> bool:
+    def cancel(self, ref: RequestRef) -> bool:
         """Nobody can be told."""
         raise ProviderForgot("Blackbox can't be told to stop.", code="not_asked")
 
@@ -85,24 +85,24 @@ class BlackboxProvider:
         """Photos travel inside the request."""
         raise ProviderRefused("Blackbox takes no uploads.", code="no_uploads")
 
-    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+    def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """There are no records to look into."""
         return []
 
-    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+    def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """Blackbox lists nothing; its models are named in the settings."""
         return []
 
-    def models(self) -> Sequence[VideoModel]:
-        """See `Provider.models`: those that the settings name."""
-        return models(self._offers, reason=None if self._key else "BLACKBOX_API_KEY is not set")
+    def unlisted_models(self) -> Sequence[VideoModel]:
+        """See `Provider.unlisted_models`: those that the settings name."""
+        return make_models(self._offers, reason=None if self._key else "BLACKBOX_API_KEY is not set")
 
     def key_works(self) -> bool:
         """Nothing can be asked that costs nothing; so only whether there is a key."""
         return bool(self._key)
 
 
-def models(names: Iterable[str], *, reason: str | None) -> list[VideoModel]:
+def make_models(model_ids: Iterable[str], *, reason: str | None) -> list[VideoModel]:
     """The models on offer. reason: why they can't be used; None when they can."""
     return [
         VideoModel(
@@ -124,11 +124,11 @@ def models(names: Iterable[str], *, reason: str | None) -> list[VideoModel]:
             reason=reason,
             price_note="Blackbox gives no price list.",
         )
-        for name in dict.fromkeys(names)
+        for name in dict.fromkeys(model_ids)
     ]
 
 
-def link_in(answer: Any) -> str | None:
+def find_video_link(answer: Any) -> str | None:
     """The video's link in an answer: in the message's text, plain or in markdown, or in the other places."""
     links = [match.rstrip(".,;:!?") for text in _texts(answer) for match in _LINK.findall(text)]
     videos = [link for link in links if link.split("?")[0].lower().endswith(VIDEO_ENDINGS)]
@@ -148,23 +148,25 @@ def _content(payload: Mapping[str, Any]) -> Any:
 
 
 def _outcome(status: int, body: bytes) -> Finished | Errored:
-    answer = answers.parsed(body) if len(body) <= ANSWER_MAX_BYTES else None
+    answer = answers.parse_json(body) if len(body) <= ANSWER_MAX_BYTES else None
     error = answer.get("error") if isinstance(answer, dict) else None
-    said = answers.reason(answer) or f"Blackbox answered {status}."
-    if status in REFUSALS:
-        raise ProviderRefused(said, code=f"http_{status}", detail=answers.shown(body))
+    said = answers.error_message(answer) or f"Blackbox answered {status}."
+    if status in REFUSAL_STATUSES:
+        raise ProviderRefused(said, code=f"http_{status}", detail=answers.excerpt_text(body))
     if status != 200 or answer is None:
         raise ProviderUnanswered(
             f"Blackbox answered {status}, and not with a video. It may have been charged; "
             "this provider can't be asked again.",
             code=f"http_{status}",
-            detail=answers.shown(body),
+            detail=answers.excerpt_text(body),
         )
     if error:
-        return Errored("provider_error", said, detail=answers.shown(body))
-    link = link_in(answer)
+        return Errored("provider_error", said, detail=answers.excerpt_text(body))
+    link = find_video_link(answer)
     if link is None:
-        return Errored("no_video", "Blackbox finished without a link to a video.", detail=answers.shown(body))
+        return Errored(
+            "no_video", "Blackbox finished without a link to a video.", detail=answers.excerpt_text(body)
+        )
     return Finished(link, None, output=answer)
 
 
@@ -199,7 +201,7 @@ def _items(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _lost(call: OneCall, error: Exception, timeout_s: float) -> Exception:
+def _lost(call: HttpCall, error: Exception, timeout_s: float) -> Exception:
     if not call.connected:
         return ProviderUnsent(
             f"Blackbox could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"

@@ -12,17 +12,17 @@ import httpx
 #: The largest answer to a question: a page of a catalogue with the schemas of many models.
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
 #: The largest compressed one: it may be a thousand times as large when it is unpacked.
-PACKED_MAX_BYTES = 256 * 1024
+COMPRESSED_MAX_BYTES = 256 * 1024
 #: The longest that a whole answer may take, as a multiple of the longest silence.
-DEADLINE_SILENCES = 3
+DEADLINE_FACTOR = 3
 
 
-def client(headers: Mapping[str, str], *, connect_s: float, ask_s: float) -> httpx.Client:
+def make_client(headers: Mapping[str, str], *, connect_s: float, read_s: float) -> httpx.Client:
     """A client for questions. connect_s, ask_s: the longest silence while connecting and reading."""
     return httpx.Client(
         headers={"Accept-Encoding": "identity", **headers},
-        timeout=httpx.Timeout(ask_s, connect=connect_s),
-        transport=_Bounded(deadline_s=ask_s * DEADLINE_SILENCES),
+        timeout=httpx.Timeout(read_s, connect=connect_s),
+        transport=_Bounded(deadline_s=read_s * DEADLINE_FACTOR),
         trust_env=False,
     )
 
@@ -40,7 +40,7 @@ class _Bounded(httpx.BaseTransport):
         packed = response.headers.get("Content-Encoding", "identity") != "identity"
         assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = _Stream(
-            response.stream, until_s=until_s, most=PACKED_MAX_BYTES if packed else ANSWER_MAX_BYTES
+            response.stream, until_s=until_s, most=COMPRESSED_MAX_BYTES if packed else ANSWER_MAX_BYTES
         )
         return response
 

@@ -47,18 +47,18 @@ class Viewer:
         """May this one know of what `owner` made?"""
         return self.sees_all or owner == self.name
 
-    def must(self, least: Role) -> None:
+    def require_role(self, minimum: Role) -> None:
         """Refuse whoever has less than this role.
 
         Raises:
             NotAllowed: 403.
         """
-        if _RANK[self.role] < _RANK[least]:
-            raise NotAllowed(f"This needs the role {least}; {self.name} is a {self.role}.", status=403)
+        if _RANK[self.role] < _RANK[minimum]:
+            raise NotAllowed(f"This needs the role {minimum}; {self.name} is a {self.role}.", status=403)
 
 
 #: The dashboard's own viewer while it has no logins: whoever reaches this machine's loopback.
-LOCAL = Viewer("studio", Role.ADMIN)
+LOCAL_VIEWER = Viewer("studio", Role.ADMIN)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}")
 
@@ -75,7 +75,7 @@ def create_token(deps: Deps, name: str, role: Role) -> str:
     row = Token(id=token_id, name=name, role=role, secret_sha256=_hash(secret), created_at=deps.clock.now())
     try:
         with deps.store.begin() as session:
-            tokens.add(session, row)
+            tokens.insert_token(session, row)
     except IntegrityError as error:
         raise InvalidRequest(
             {"name": f"there is a token called {name} already; choose another name"}
@@ -93,10 +93,10 @@ def revoke_token(deps: Deps, name: str) -> None:
         token = tokens.by_name(session, name)
         if token is None:
             raise InvalidRequest({"name": f"there is no token called {name}"})
-        tokens.revoke(session, token.id, at=deps.clock.now())
+        tokens.revoke_token(session, token.id, at=deps.clock.now())
 
 
-def viewer_of(deps: Deps, authorization: str | None) -> Viewer:
+def authenticate_token(deps: Deps, authorization: str | None) -> Viewer:
     """Who sent this `Authorization` header.
 
     Raises:
@@ -107,7 +107,7 @@ def viewer_of(deps: Deps, authorization: str | None) -> Viewer:
     parts = value.strip().split("_", 2)
     if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "dailies":
         raise refused
-    token = tokens.known(deps.store, parts[1])
+    token = tokens.find_by_id(deps.store, parts[1])
     fits = hmac.compare_digest(_hash(parts[2]), token.secret_sha256 if token else _hash(""))
     if token is None or not fits or token.revoked_at is not None:
         raise refused

@@ -10,17 +10,17 @@ from sqlmodel import Session
 from backend.catalogue.models import VideoModel
 from backend.domain.clock import Clock
 from backend.domain.errors import NotFound
-from backend.media.download.address_guard import Guard
-from backend.media.download.download import Limits
+from backend.media.download.address_guard import AddressGuard
+from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
 from backend.providers.base import Provider
-from backend.providers.fal.signing_keys import FalKeys
+from backend.providers.fal.signing_keys import FalSigningKeys
 from backend.settings import Settings
 from backend.store.database.engine import Store
-from backend.store.fast.delivery import Waking
+from backend.store.fast.delivery import TaskBuilder
 
 
-class Models(Protocol):
+class ModelCatalogue(Protocol):
     """The models on offer now."""
 
     def get(self, model_id: str) -> VideoModel:
@@ -37,22 +37,22 @@ class Models(Protocol):
 class Carrier(Protocol):
     """What brings "look at this job" to a worker. It may do so twice, late or never: the row is the truth."""
 
-    def wake(self, session: Session, job_id: str) -> None:
+    def enqueue_job(self, session: Session, job_id: str) -> None:
         """Have this job looked at soon, once the session's transaction is committed."""
 
     @property
-    def waking(self) -> Waking | None:
+    def enqueue_clause(self) -> TaskBuilder | None:
         """The same as a part of the statement that makes jobs due; None where the row is the message."""
 
 
 class RowCarrier:
     """The row itself is the message: a worker sees that the database changed, and reads what is due."""
 
-    def wake(self, session: Session, job_id: str) -> None:
+    def enqueue_job(self, session: Session, job_id: str) -> None:
         """Nothing to do: whoever calls this has made the row due."""
 
     @property
-    def waking(self) -> Waking | None:
+    def enqueue_clause(self) -> TaskBuilder | None:
         """Nothing to do."""
         return None
 
@@ -65,16 +65,16 @@ class Deps:
     clock: Clock
     store: Store
     storage: Storage
-    guard: Guard
-    limits: Limits
-    catalog: Models
+    guard: AddressGuard
+    limits: DownloadLimits
+    catalog: ModelCatalogue
     providers: Mapping[str, Provider]
-    fal_keys: FalKeys
+    fal_keys: FalSigningKeys
     open_storage: Callable[[str], Storage]  #: another place, by its URL
     carrier: Carrier = field(default_factory=RowCarrier)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def provider(self, name: str) -> Provider:
+    def get_provider(self, name: str) -> Provider:
         """The provider with this name.
 
         Raises:

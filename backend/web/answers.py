@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 
 
-def error(
+def error_response(
     status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any
 ) -> Response:
     """`{"error": {"code", "message", …}}` with its status."""

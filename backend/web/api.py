@@ -8,9 +8,9 @@ from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import InvalidRequest, PersonError
-from backend.domain.shape import LEVELS, too_deep
-from backend.domain.states import STATUS, JobState
+from backend.domain.errors import InvalidRequest, RequestError
+from backend.domain.shape import MAX_LEVELS, too_deep
+from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job
 from backend.services import access
@@ -26,10 +26,10 @@ JSON_MAX_BYTES = 1024 * 1024
 #: A photo of 32 MiB and its multipart frame.
 UPLOAD_MAX_BYTES = 33 * 1024 * 1024
 #: Items on a page of the history, unless asked otherwise.
-PAGE = 50
+HISTORY_PAGE_SIZE = 50
 
 
-class Malformed(PersonError):
+class MalformedJson(RequestError):
     """The body is no JSON."""
 
     code = "malformed_json"
@@ -41,21 +41,23 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.before_request
     def who() -> None:
-        g.viewer = access.viewer_of(deps, request.headers.get("Authorization"))
+        g.viewer = access.authenticate_token(deps, request.headers.get("Authorization"))
 
     @blueprint.post("/video/start")
     def start() -> ResponseReturnValue:
-        viewer().must(Role.CREATOR)
-        job = create.create_job(deps, viewer(), body_object(), key=request.headers.get("Idempotency-Key"))
+        current_viewer().require_role(Role.CREATOR)
+        job = create.create_job(
+            deps, current_viewer(), json_body(), idempotency_key=request.headers.get("Idempotency-Key")
+        )
         return jsonify(started_json(deps, job)), 202
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
-        return jsonify(take_json(deps, gallery.get_take(deps, viewer(), job_id)))
+        return jsonify(take_json(deps, gallery.get_take(deps, current_viewer(), job_id)))
 
     @blueprint.get("/video/history")
     def history() -> ResponseReturnValue:
-        page = gallery.list_takes(deps, viewer(), **history_query())
+        page = gallery.list_takes(deps, current_viewer(), **history_query())
         return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
 
     @blueprint.get("/models")
@@ -65,29 +67,29 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.post("/video/cancel/<job_id>")
     def stop(job_id: str) -> ResponseReturnValue:
-        job = cancel.cancel_job(deps, viewer(), job_id)
-        return jsonify(take_json(deps, gallery.get_take(deps, viewer(), job.id))), 202
+        job = cancel.cancel_job(deps, current_viewer(), job_id)
+        return jsonify(take_json(deps, gallery.get_take(deps, current_viewer(), job.id))), 202
 
     @blueprint.post("/video/upload")
     def upload() -> ResponseReturnValue:
-        viewer().must(Role.CREATOR)
+        current_viewer().require_role(Role.CREATOR)
         request.max_content_length = UPLOAD_MAX_BYTES
         file = request.files.get("file")
         if file is None:
             raise InvalidRequest({"file": "is missing; send the photo as the multipart field `file`"})
-        kept = photos.create_upload(deps, viewer(), file.stream, file_name=file.filename or "photo")
+        kept = photos.create_upload(deps, current_viewer(), file.stream, file_name=file.filename or "photo")
         return jsonify(upload_json(deps, kept)), 201
 
     return blueprint
 
 
-def viewer() -> Viewer:
+def current_viewer() -> Viewer:
     """Who sent this request."""
     who: Viewer = g.viewer
     return who
 
 
-def body_object() -> dict[str, Any]:
+def json_body() -> dict[str, Any]:
     """The JSON object in the body.
 
     Raises:
@@ -97,9 +99,9 @@ def body_object() -> dict[str, Any]:
     try:
         value = json.loads(request.get_data(cache=False), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"The body is no JSON ({str(error)[:120]}).") from error
+        raise MalformedJson(f"The body is no JSON ({str(error)[:120]}).") from error
     if too_deep(value):
-        raise Malformed(f"The body is no JSON for here: it nests more than {LEVELS} levels deep.")
+        raise MalformedJson(f"The body is no JSON for here: it nests more than {MAX_LEVELS} levels deep.")
     if not isinstance(value, dict):
         raise InvalidRequest({"body": "must be a JSON object with model and prompt"})
     return value
@@ -113,9 +115,9 @@ def history_query() -> dict[str, Any]:
     """
     faults: dict[str, str] = {}
     states = _states(request.args.get("status"), faults)
-    limit = request.args.get("limit", str(PAGE))
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= gallery.PAGE_MAX:
-        faults["limit"] = f"must be a whole number from 1 to {gallery.PAGE_MAX}"
+    limit = request.args.get("limit", str(HISTORY_PAGE_SIZE))
+    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= gallery.PAGE_SIZE_MAX:
+        faults["limit"] = f"must be a whole number from 1 to {gallery.PAGE_SIZE_MAX}"
     cursor = request.args.get("cursor") or None
     if cursor is not None and not _is_uuid(cursor):
         faults["cursor"] = "is none that was given as next_cursor"
@@ -126,7 +128,7 @@ def history_query() -> dict[str, Any]:
 
 def started_json(deps: Deps, job: Job) -> dict[str, Any]:
     """What a client hears right after a start."""
-    status = STATUS[JobState(job.state)]
+    status = API_STATUS[JobState(job.state)]
     return {"id": job.id, "status": status, "state": job.state, "status_url": _status_url(deps, job.id)}
 
 
@@ -243,9 +245,9 @@ def _status_url(deps: Deps, job_id: str) -> str:
 def _states(word: str | None, faults: dict[str, str]) -> list[str] | None:
     if not word:
         return None
-    states = [state for state, status in STATUS.items() if word in (status, state)]
+    states = [state for state, status in API_STATUS.items() if word in (status, state)]
     if not states:
-        faults["status"] = f"is none of {', '.join(dict.fromkeys(STATUS.values()))}"
+        faults["status"] = f"is none of {', '.join(dict.fromkeys(API_STATUS.values()))}"
     return [str(state) for state in states]
 
 

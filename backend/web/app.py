@@ -14,21 +14,21 @@ from backend.domain.errors import (
     BudgetExceeded,
     InvalidRequest,
     MediaError,
-    PersonError,
+    RequestError,
     StorageFull,
     StoreUnavailable,
 )
 from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.web import api, health, media, webhooks
-from backend.web.answers import error
+from backend.web.answers import error_response
 
 log = logging.getLogger(__name__)
 
 #: The largest body of any route (a photo and its multipart frame); each route has its own limit below.
 BODY_MAX_BYTES = 33 * 1024 * 1024
 
-HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -46,7 +46,7 @@ def create_app(deps: Deps) -> Flask:
     for blueprint in (webhooks.routes(deps), api.routes(deps), media.routes(deps), health.routes(deps)):
         app.register_blueprint(blueprint)
     app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]
-    app.register_error_handler(PersonError, _person_error)
+    app.register_error_handler(RequestError, _person_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)
     app.register_error_handler(StoreUnavailable, _database_error)
@@ -57,7 +57,7 @@ def create_app(deps: Deps) -> Flask:
 
 def _guarded(inner: WSGIApplication) -> WSGIApplication:
     """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
-    added = [(name.lower(), name, value) for name, value in HEADERS.items()]
+    added = [(name.lower(), name, value) for name, value in SECURITY_HEADERS.items()]
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
@@ -70,14 +70,14 @@ def _guarded(inner: WSGIApplication) -> WSGIApplication:
     return answered
 
 
-def _person_error(problem: PersonError) -> ResponseReturnValue:
+def _person_error(problem: RequestError) -> ResponseReturnValue:
     more: dict[str, Any] = {}
     if isinstance(problem, InvalidRequest):
         more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
     if isinstance(problem, BudgetExceeded):
         more |= {"left_usd": round(problem.left_usd, 6), "limit": problem.limit}
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
-    return error(problem.status, problem.code, str(problem), headers=headers, **more)
+    return error_response(problem.status, problem.code, str(problem), headers=headers, **more)
 
 
 def _http_error(problem: HTTPException) -> ResponseReturnValue:
@@ -88,21 +88,21 @@ def _http_error(problem: HTTPException) -> ResponseReturnValue:
     message = problem.description or problem.name
     if status == 413:
         message = "The body is larger than is taken here."
-    told = {name: value for name, value in problem.get_headers() if name in ("Allow", "Content-Range")}
-    return error(status, code, message, headers=told)
+    headers = {name: value for name, value in problem.get_headers() if name in ("Allow", "Content-Range")}
+    return error_response(status, code, message, headers=headers)
 
 
 def _storage_error(problem: MediaError) -> ResponseReturnValue:
     log.error("storage trouble", extra={"why": str(problem)})
     status = 507 if isinstance(problem, StorageFull) else 503
-    return error(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
+    return error_response(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
 
 
 def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseReturnValue:
     trouble = problem if isinstance(problem, StoreUnavailable) else StoreUnavailable(type(problem).__name__)
     log.error("database trouble", extra={"why": trouble.why[:300]})
-    return error(503, "unavailable", str(trouble), headers={"Retry-After": "5"})
+    return error_response(503, "unavailable", str(trouble), headers={"Retry-After": "5"})
 
 
 def _bug(problem: Exception) -> ResponseReturnValue:
-    return error(500, "internal", log_unforeseen("a request failed", problem))
+    return error_response(500, "internal", log_unforeseen("a request failed", problem))

@@ -17,12 +17,12 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.domain.errors import MediaError, PersonError
+from backend.domain.errors import MediaError, RequestError
 from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
-from backend.web.media import head_of, media_headers
+from backend.web.media import head_headers, media_headers
 
 #: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
 PAGE_POLICY = (
@@ -45,12 +45,12 @@ def routes(deps: Callable[[], Deps]) -> list[Route]:
                 signature=request.query_params.get("s"),
                 download_as=request.query_params.get("name"),
             )
-        except PersonError as problem:
+        except RequestError as problem:
             return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, problem.status)
         except MediaError as problem:
             return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, 503)
         if file.path is None and request.method == "HEAD":
-            return Response(headers=head_of(file))
+            return Response(headers=head_headers(file))
         return _served(file, request.query_params.get("name"))
 
     return [Route(f"{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
@@ -71,7 +71,7 @@ def middleware(*origins: str) -> list[Middleware]:
     return [Middleware(_Headers, policy=PAGE_POLICY.format(media=" ".join(filter(None, origins))))]
 
 
-def refusal(address: str | None, *, open_dashboard: bool) -> str | None:
+def listen_refusal(address: str | None, *, open_dashboard: bool) -> str | None:
     """Why the dashboard may not listen here; None when it may. It has no login of its own yet."""
     if open_dashboard or is_loopback(address):
         return None

@@ -21,13 +21,13 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> ResponseReturnValue:
-        return jsonify(status.ALIVE)
+        return jsonify(status.HEALTHZ_BODY)
 
     @blueprint.get("/readyz")
     def readyz() -> ResponseReturnValue:
-        checks = status.readiness(deps)
+        checks = status.check_readiness(deps)
         ready = all(check.good for check in checks)
-        said = {check.name: {"good": check.good, "says": check.says} for check in checks}
+        said = {check.name: {"good": check.good, "says": check.message} for check in checks}
         return jsonify(status="ready" if ready else "not ready", checks=said), 200 if ready else 503
 
     @blueprint.get("/metrics")
@@ -49,7 +49,7 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every number, as it is now."""
-        seen = status.numbers(self._deps)
+        seen = status.collect_numbers(self._deps)
         jobs = GaugeMetricFamily("dailies_jobs", "Jobs by state", labels=["state"])
         for state, count in seen.jobs.items():
             jobs.add_metric([state], count)
@@ -76,7 +76,7 @@ class _Numbers(Collector):
         yield from self._work()
 
     def _workers(self) -> Iterator[Metric]:
-        now, sweeper = self._deps.clock.now(), backlog.sweeper(self._deps)
+        now, sweeper = self._deps.clock.now(), backlog.last_sweeper(self._deps)
         age = GaugeMetricFamily(
             "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
         )
@@ -86,9 +86,9 @@ class _Numbers(Collector):
             "Seconds that the clock of a worker's host is ahead of the database's",
             labels=["worker"],
         )
-        for sign in heartbeat.workers(self._deps):
-            clock.add_metric([sign.name], sign.clock_off_s)
-            age.add_metric([sign.name], max(0.0, (now - sign.heard_at).total_seconds()))
+        for sign in heartbeat.list_workers(self._deps):
+            clock.add_metric([sign.name], sign.clock_skew_s)
+            age.add_metric([sign.name], max(0.0, (now - sign.last_seen_at).total_seconds()))
             in_hand.add_metric([sign.name], sign.in_hand)
         sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
         if sweeper is not None:
@@ -100,12 +100,12 @@ class _Numbers(Collector):
             "dailies_work_jobs", "Jobs that wait for a look or are looked at", labels=["kind", "is"]
         )
         tasks = GaugeMetricFamily("dailies_queue_tasks", "Tasks in PostgreSQL's queue", labels=["kind", "is"])
-        kinds = backlog.kinds(self._deps)
+        kinds = backlog.list_work_kinds(self._deps)
         for kind in kinds:
             work.add_metric([kind.name, "waiting"], kind.waiting)
             work.add_metric([kind.name, "running"], kind.running)
-            tasks.add_metric([kind.name, "waiting"], kind.tasks[0])
-            tasks.add_metric([kind.name, "taken"], kind.tasks[1])
+            tasks.add_metric([kind.name, "waiting"], kind.queued_tasks[0])
+            tasks.add_metric([kind.name, "taken"], kind.queued_tasks[1])
         leases = sum(kind.running for kind in kinds)
         yield GaugeMetricFamily("dailies_leases", "Claims of workers that are alive", value=leases)
         yield work

@@ -23,7 +23,7 @@ def routes(deps: Deps) -> Blueprint:
         if file.path is not None:
             return _served(file)
         if request.method == "HEAD":
-            return Response(headers=head_of(file))
+            return Response(headers=head_headers(file))
         return _sent_on(file)
 
     return blueprint
@@ -40,7 +40,7 @@ def media_headers(file: MediaFile) -> dict[str, str]:
     }
 
 
-def head_of(file: MediaFile) -> dict[str, str]:
+def head_headers(file: MediaFile) -> dict[str, str]:
     """What HEAD tells of a file at a store: a presigned link is good for GET alone."""
     return {
         **media_headers(file),

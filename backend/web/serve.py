@@ -18,7 +18,7 @@ from backend.web.app import BODY_MAX_BYTES, create_app
 log = logging.getLogger(__name__)
 
 #: Stalled clients cost a socket each, not a thread: with these, 200 of them block nobody.
-CONNECTIONS = 2000
+CONNECTION_LIMIT = 2000
 CHANNEL_TIMEOUT_S = 20
 #: Requests are short; more threads only make writers wait for one another.
 THREADS = 16
@@ -26,16 +26,16 @@ THREADS = 16
 
 #: How long a thread may keep the interpreter while others wait. One that comes back from the disk holds
 #: the write lock: with Python's usual 5 ms everybody waits for it to get its turn.
-SWITCH_S = 0.0005
+SWITCH_INTERVAL_S = 0.0005
 
 
 def main() -> int:
     """Start the sidecar from the environment's settings; returns the exit code."""
-    logs.set_up("sidecar")
-    sys.setswitchinterval(SWITCH_S)
+    logs.configure_logging("sidecar")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         deps = open_deps()
-        server = listen(deps)
+        server = create_server(deps)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
@@ -52,7 +52,7 @@ def main() -> int:
     return 0
 
 
-def listen(deps: Deps) -> Any:
+def create_server(deps: Deps) -> Any:
     """A waitress server that has its port.
 
     Raises:
@@ -65,7 +65,7 @@ def listen(deps: Deps) -> Any:
             host=settings.host,
             port=settings.port,
             threads=THREADS,
-            connection_limit=CONNECTIONS,
+            connection_limit=CONNECTION_LIMIT,
             channel_timeout=CHANNEL_TIMEOUT_S,
             max_request_body_size=BODY_MAX_BYTES + 65536,
             ident=None,
@@ -81,7 +81,7 @@ def listen(deps: Deps) -> Any:
 def _warm(deps: Deps) -> None:
     """Have fal's keys at hand before the first delivery."""
     try:
-        deps.fal_keys.current()
+        deps.fal_keys.current_keys()
     except KeysUnavailable as error:
         log.warning("no keys yet", extra={"why": str(error)})
 

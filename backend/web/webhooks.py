@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import DeliveryRefused, KeysUnavailable, StoreUnavailable
 from backend.services.deps import Deps
-from backend.services.lifecycle.receive_webhook import receive
+from backend.services.lifecycle.receive_webhook import receive_delivery
 from backend.web import answers
 
 log = logging.getLogger(__name__)
@@ -25,13 +25,13 @@ def routes(deps: Deps) -> Blueprint:
     def webhook(job_id: str, token: str) -> ResponseReturnValue:
         request.max_content_length = BODY_MAX_BYTES
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return answers.error(415, "coded_body", "A coded body is not read.")
+            return answers.error_response(415, "coded_body", "A coded body is not read.")
         body = request.get_data(cache=False)
         try:
-            received = receive(deps, job_id, token, headers=list(request.headers.items()), body=body)
+            received = receive_delivery(deps, job_id, token, headers=list(request.headers.items()), body=body)
         except DeliveryRefused as refusal:
             log.warning("delivery refused", extra={"job": job_id[:64], "why": str(refusal)})
-            return answers.error(401, "refused", "This delivery is not believed.")
+            return answers.error_response(401, "refused", "This delivery is not believed.")
         except KeysUnavailable:
             return _later("The signature can't be checked now.")
         except (StoreUnavailable, SQLAlchemyError) as trouble:
@@ -43,4 +43,6 @@ def routes(deps: Deps) -> Blueprint:
 
 
 def _later(why: str) -> ResponseReturnValue:
-    return answers.error(503, "unavailable", f"{why} Deliver it again.", headers={"Retry-After": "5"})
+    return answers.error_response(
+        503, "unavailable", f"{why} Deliver it again.", headers={"Retry-After": "5"}
+    )

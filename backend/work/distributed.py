@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
-from backend.services.operations.sweep import remove_leftovers, sweep
-from backend.store.database.postgres import driver_address
+from backend.services.operations.sweep import remove_leftovers, run_sweep
+from backend.store.database.postgres import driver_conninfo
 from backend.store.queue import tasks
-from backend.store.queue.leader_lock import SILENCE_S, Duty
+from backend.store.queue.leader_lock import IDLE_TIMEOUT_S, LeaderLock
 from backend.work import worker
 from backend.work.carrier import QueueCarrier
 
@@ -33,35 +33,35 @@ THREADS = {"submit": 8, "poll": 8, "fetch": 4}
 #: How often the one on duty puts in what has fallen due, in seconds: how late a poll may be.
 TICK_S = 0.25
 #: How often a worker asks whether the duty is its own, in seconds: part of how long nobody has it.
-ASK_EVERY_S = 1.0
+LEADER_CHECK_S = 1.0
 #: A frozen host's claims end with their lease, and somebody must be there to see it: the duty moves over
-#: so long after a lease at the latest, in seconds, and the next one notices within `ASK_EVERY_S`.
-MOVES_OVER_S = 2.0
+#: so long after a lease at the latest, in seconds, and the next one notices within `LEADER_CHECK_S`.
+FAILOVER_S = 2.0
 #: A queue that was not told of a new task (the word can get lost) looks by itself this often, in seconds.
-LOOK_EVERY_S = 1.0
+QUEUE_POLL_S = 1.0
 #: Connections of the queues' own, besides the four that listen: each is used for a moment.
-CONNECTIONS = 4
+POOL_SIZE = 4
 #: After the database was away, in seconds.
-AGAIN_S = 0.5
+RECONNECT_S = 0.5
 #: The queue says that it stops; looks that go on are no longer its business after this, in seconds.
-LET_GO_S = 0.2
+SHUTDOWN_GRACE_S = 0.2
 #: A queue that has not ended this long after it was told is told again.
-SAID_AGAIN_S = 1.0
+CANCEL_AGAIN_S = 1.0
 
 _SESSION = (
     "SELECT set_config('synchronous_commit', 'off', false), set_config('statement_timeout', '30s', false)"
 )
 
 
-class Worker(worker.Worker):
+class DistributedWorker(worker.Worker):
     """Runs looks that the queues bring. deps.carrier: a `QueueCarrier`."""
 
     def __init__(self, deps: Deps) -> None:
         super().__init__(deps)
         assert isinstance(deps.carrier, QueueCarrier)
         self._carrier = deps.carrier
-        silence_s = min(SILENCE_S, deps.settings.lease_s + MOVES_OVER_S)
-        self._duty = Duty(deps.store, "sweep", silence_s=silence_s)
+        silence_s = min(IDLE_TIMEOUT_S, deps.settings.lease_s + FAILOVER_S)
+        self._duty = LeaderLock(deps.store, "sweep", idle_timeout_s=silence_s)
         self._threads = {**THREADS, "call": _calls(deps)}
         self._pools = {
             kind: futures.ThreadPoolExecutor(threads, thread_name_prefix=kind)
@@ -73,16 +73,16 @@ class Worker(worker.Worker):
     def start(self) -> None:
         """Start the clock: sweeps, heartbeats, the time of what is due later."""
         super().start()
-        self._every(ASK_EVERY_S, self._ask, "duty")
+        self._every(LEADER_CHECK_S, self._ask, "duty")
         self._every(TICK_S, self._tick, "due")
 
-    def watch(self) -> None:
+    def run_until_stopped(self) -> None:
         """Run the queues until `stop`."""
         asyncio.run(self._serve())
 
     def finish(self) -> None:
         """Give up the duty, and leave as every worker does."""
-        self._duty.give_up()
+        self._duty.release()
         super().finish()
 
     async def _serve(self) -> None:
@@ -99,7 +99,7 @@ class Worker(worker.Worker):
 
         app = App(connector=PsycopgConnector())
 
-        @app.task(name=tasks.TASK, pass_context=True)
+        @app.task(name=tasks.TASK_NAME, pass_context=True)
         async def look(context: "JobContext", job_id: str) -> None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pools[context.job.queue], self._look, job_id)
@@ -121,12 +121,12 @@ class Worker(worker.Worker):
                 elif isinstance(outcome, Exception):  # not foreseen: the other queues still go on
                     log.error("a queue broke", extra={"queue": kind}, exc_info=outcome)
             if not self._leave.is_set():
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(RECONNECT_S)
 
     async def _let_go(self, serving: "asyncio.Future[None]", kind: str) -> None:
         """Have a queue end. A cancel that meets it while it starts can be lost, so it is said again."""
         serving.cancel()
-        while not (await asyncio.wait({serving}, timeout=SAID_AGAIN_S))[0]:
+        while not (await asyncio.wait({serving}, timeout=CANCEL_AGAIN_S))[0]:
             log.warning("a queue did not let go at once", extra={"queue": kind})
             serving.cancel()
 
@@ -137,9 +137,9 @@ class Worker(worker.Worker):
             concurrency=self._threads[kind],
             install_signal_handlers=False,
             delete_jobs="always",
-            fetch_job_polling_interval=LOOK_EVERY_S,
+            fetch_job_polling_interval=QUEUE_POLL_S,
             abort_job_polling_interval=3600.0,  # nobody aborts looks
-            shutdown_graceful_timeout=LET_GO_S,
+            shutdown_graceful_timeout=SHUTDOWN_GRACE_S,
         )
 
     def _wake_up(self) -> None:
@@ -147,39 +147,39 @@ class Worker(worker.Worker):
             self._loop.call_soon_threadsafe(self._leave.set)
 
     def _in_hand_now(self) -> int:
-        return len(self._claims.held())
+        return len(self._claims.active_claims())
 
     def _ask(self) -> None:
-        had = self._duty.mine
-        if self._deps.stopping.is_set() or self._duty.ask() == had:
+        had = self._duty.is_held
+        if self._deps.stopping.is_set() or self._duty.try_acquire() == had:
             return
         log.info("sweeps from here" if not had else "sweeps elsewhere", extra={"worker": self._name})
 
     def _tick(self) -> None:
-        if not self._duty.mine or self._deps.stopping.is_set():
+        if not self._duty.is_held or self._deps.stopping.is_set():
             return
         try:
             self._put_in_due()
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("what is due could not be put in", extra={"why": worker.said(error)})
-            self._duty.give_up()  # perhaps another host can
+            log.error("what is due could not be put in", extra={"why": worker.driver_message(error)})
+            self._duty.release()  # perhaps another host can
 
     def _put_in_due(self) -> int:
         with self._deps.store.begin() as session:
-            return self._carrier.wake_missing(session)
+            return self._carrier.enqueue_missing(session)
 
     def _sweep(self) -> None:
         """The one on duty sweeps; the others clean up after themselves, where nobody else can."""
         try:
-            if not self._duty.mine:
+            if not self._duty.is_held:
                 remove_leftovers(self._deps)
                 return
             with self._deps.store.begin() as session:
                 forgotten = tasks.forget_stalled(session, now=self._deps.clock.now())
-            did = sweep(self._deps, by=self._name, look=self._put_in_due)
+            did = run_sweep(self._deps, by=self._name, run_due=self._put_in_due)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
-            log.error("sweep failed", extra={"why": worker.said(error)})
-            self._duty.give_up()
+            log.error("sweep failed", extra={"why": worker.driver_message(error)})
+            self._duty.release()
         else:
             if did or forgotten:
                 log.info("sweep", extra={**did, "tasks_forgotten": forgotten})
@@ -193,7 +193,7 @@ def _is_trouble(outcome: BaseException | None) -> bool:
 
 
 def _calls(deps: Deps) -> int:
-    return max(1, sum(provider.calls_at_once or 0 for provider in deps.providers.values()))
+    return max(1, sum(provider.max_concurrent_calls or 0 for provider in deps.providers.values()))
 
 
 async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
@@ -203,13 +203,13 @@ async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
 
 def _connections(deps: Deps) -> "AsyncConnectionPool[Any]":
     """The queues' own connections. What a power cut forgets is put in again, so none waits for a disk."""
-    address, options = driver_address(deps.store.url)
+    address, options = driver_conninfo(deps.store.url)
     return AsyncConnectionPool(
         address,
         kwargs={**options, "application_name": "dailies queue"},
         configure=_configure,
         min_size=1,
-        max_size=CONNECTIONS,
+        max_size=POOL_SIZE,
         open=False,
         timeout=5.0,
         reconnect_timeout=10.0,

@@ -18,15 +18,15 @@ from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobState
 from backend.services.deps import Deps
 from backend.services.lifecycle import dispatch as steps
-from backend.services.operations.sweep import sweep
+from backend.services.operations.sweep import run_sweep
 from backend.store.jobs import jobs
-from backend.store.queue.tasks import FETCHING
+from backend.store.queue.tasks import FETCH_STATES
 from backend.work import worker
 
 log = logging.getLogger(__name__)
 
 #: How often the watched connection is read, in seconds: the largest part of the delay to a start.
-LOOK_EVERY_S = 0.05
+WATCH_EVERY_S = 0.05
 #: Threads for looks that ask a provider, and for looks that move files; neither starves the other.
 ASKING_THREADS = 8
 FETCHING_THREADS = 4
@@ -35,30 +35,30 @@ IDLE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Looks that share a pool of threads. which: narrows the jobs that want one, as `jobs.due` takes it."""
+class WorkPool:
+    """Looks that share a pool of threads. which: narrows the jobs, as `jobs.list_due` has it."""
 
     threads: int
     states: frozenset[JobState]
-    which: Mapping[str, Any] = field(default_factory=dict)
+    due_filter: Mapping[str, Any] = field(default_factory=dict)
 
 
-def kinds(deps: Deps) -> dict[str, Kind]:
+def work_pools(deps: Deps) -> dict[str, WorkPool]:
     """A pool each for short questions, for files, and for calls that a provider holds open."""
     blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
-    calls = sum(provider.calls_at_once or 0 for provider in deps.providers.values())
+    calls = sum(provider.max_concurrent_calls or 0 for provider in deps.providers.values())
     return {
-        "asking": Kind(ASKING_THREADS, steps.ASKING, {"not_sent_by": blocking}),
-        "fetching": Kind(FETCHING_THREADS, FETCHING),
-        "calling": Kind(max(1, calls), frozenset({JobState.CREATED}), {"sent_by": blocking}),
+        "asking": WorkPool(ASKING_THREADS, steps.ASKING_STATES, {"not_sent_by": blocking}),
+        "fetching": WorkPool(FETCHING_THREADS, FETCH_STATES),
+        "calling": WorkPool(max(1, calls), frozenset({JobState.CREATED}), {"sent_by": blocking}),
     }
 
 
-class Worker(worker.Worker):
+class EmbeddedWorker(worker.Worker):
     """Hands due rows to threads. One a database file is enough; two are harmless."""
 
     def __init__(self, deps: Deps) -> None:
-        self._kinds = kinds(deps)
+        self._kinds = work_pools(deps)
         super().__init__(
             deps, **{name: ThreadPoolExecutor(kind.threads) for name, kind in self._kinds.items()}
         )
@@ -66,10 +66,10 @@ class Worker(worker.Worker):
         self._in_hand: dict[str, set[str]] = {name: set() for name in self._kinds}
         self._nudge = threading.Event()
 
-    def watch(self) -> None:
+    def run_until_stopped(self) -> None:
         """Hand out what is due, whenever something was committed or its time has come; until `stop`."""
         seen, look_at = None, self._deps.clock.monotonic()
-        with self._deps.store.watching() as version:
+        with self._deps.store.watch_commits() as version:
             while not self._deps.stopping.is_set():
                 try:
                     now_seen = version()
@@ -78,9 +78,9 @@ class Worker(worker.Worker):
                         seen = now_seen
                         look_at = self._deps.clock.monotonic() + self._hand_out()
                 except (StoreUnavailable, SQLAlchemyError) as error:
-                    log.error("the database can't be read", extra={"why": worker.said(error)})
+                    log.error("the database can't be read", extra={"why": worker.driver_message(error)})
                     self._deps.stopping.wait(1.0)
-                self._deps.stopping.wait(LOOK_EVERY_S)
+                self._deps.stopping.wait(WATCH_EVERY_S)
 
     def _wake_up(self) -> None:
         self._nudge.set()
@@ -94,7 +94,7 @@ class Worker(worker.Worker):
                 free = kind.threads - len(in_hand)
                 if free > 0:
                     limit = kind.threads + len(in_hand)
-                    due = jobs.due(session, now=now, states=kind.states, limit=limit, **kind.which)
+                    due = jobs.list_due(session, now=now, states=kind.states, limit=limit, **kind.due_filter)
                     self._give([job_id for job_id in due if job_id not in in_hand][:free], name)
             next_at = jobs.next_due_at(session, now=now)
         return IDLE_S if next_at is None else min(IDLE_S, (next_at - now).total_seconds())
@@ -126,9 +126,9 @@ class Worker(worker.Worker):
             return 0
 
         try:
-            did = sweep(self._deps, by=self._name, look=look)
+            did = run_sweep(self._deps, by=self._name, run_due=look)
         except (StoreUnavailable, SQLAlchemyError, OSError) as error:
-            log.error("sweep failed", extra={"why": worker.said(error)})
+            log.error("sweep failed", extra={"why": worker.driver_message(error)})
         else:
             if did:
                 log.info("sweep", extra=did)

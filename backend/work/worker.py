@@ -19,15 +19,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.domain.errors import Outrun, ProviderUnanswered, StoreUnavailable
+from backend.domain.errors import ProviderUnanswered, StaleState, StoreUnavailable
 from backend.domain.states import JobState
-from backend.services.catalogue.refresh_schedule import refresh_when_due
+from backend.services.catalogue.refresh_schedule import refresh_if_due
 from backend.services.deps import Deps
 from backend.services.lifecycle import dispatch as steps
-from backend.services.lifecycle.claims import Claim, Claims, give_back
-from backend.services.lifecycle.fetch import warm_up
-from backend.services.lifecycle.submit import hold
-from backend.services.operations.heartbeat import beat, gone
+from backend.services.lifecycle.claims import Claim, Claims, release_claim
+from backend.services.lifecycle.fetch import warm_up_sandbox
+from backend.services.lifecycle.submit import hold_job
+from backend.services.operations.heartbeat import forget_worker, record_heartbeat
 from backend.store.jobs import jobs
 
 log = logging.getLogger(__name__)
@@ -35,19 +35,19 @@ log = logging.getLogger(__name__)
 #: At the end, work in hand has this long to finish before it is handed back (8 s are promised in all).
 FINISH_S = 5.5
 #: Told to leave, a worker is gone after this, whatever hangs; whoever told it kills it after ten, as a rule.
-LEAVES_S = 7.0
+EXIT_DEADLINE_S = 7.0
 #: Wishes for a newer catalogue are looked for this often, in seconds: one row by its key.
-WISH_EVERY_S = 2.0
+REFRESH_CHECK_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
 #: other things to do, and one that is restarted again and again must not ask fal for everything each time.
-SETTLED_S = 600.0
+REFRESH_AFTER_START_S = 600.0
 #: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
 CLOCK_THREADS = 4
 #: How often a worker looks whether the clock was set, and what counts as that, in seconds.
-CLOCK_LOOK_S, CLOCK_SET_S = 1.0, 1.0
+CLOCK_CHECK_S, CLOCK_JUMP_S = 1.0, 1.0
 
 
-class Steadily(BaseTrigger):  # type: ignore[misc]  # the library has no types
+class FixedDelayTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
     """Every so many seconds from now. The library's own interval goes through every time that was missed,
     which are millions when a clock is set from 1970 to today.
     """
@@ -81,7 +81,7 @@ class Worker(ABC):
         self._claims = Claims(deps)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._refreshing = threading.Event()
-        self._settled_s = deps.clock.monotonic() + SETTLED_S
+        self._settled_s = deps.clock.monotonic() + REFRESH_AFTER_START_S
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(CLOCK_THREADS), **executors},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -92,23 +92,23 @@ class Worker(ABC):
         """Work until SIGINT or SIGTERM; then finish or hand back what is in hand, within 8 s."""
         # A handler runs between any two steps of the main thread, and would wait for ever for a lock that
         # this thread has, an event's say. `SimpleQueue.put` is made for it, and a thread does the rest.
-        told: SimpleQueue[int] = SimpleQueue()
-        threading.Thread(target=self._leave_when, args=(told,), daemon=True).start()
+        signals: SimpleQueue[int] = SimpleQueue()
+        threading.Thread(target=self._leave_when, args=(signals,), daemon=True).start()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: told.put(number))
+            signal.signal(number, lambda number, _: signals.put(number))
         self.start()
         try:
-            self.watch()
+            self.run_until_stopped()
         finally:
             self.finish()
 
     def start(self) -> None:
         """Start the clock: sweeps, heartbeats."""
         settings = self._deps.settings
-        threading.Thread(target=warm_up, daemon=True).start()
+        threading.Thread(target=warm_up_sandbox, daemon=True).start()
         self._every(settings.sweep_interval_s, self._sweep, "sweep")
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
-        self._every(WISH_EVERY_S, self._refresh, "catalogue")
+        self._every(REFRESH_CHECK_S, self._refresh, "catalogue")
         self._scheduler.start()
         threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
         log.info("worker started", extra={"worker": self._name})
@@ -119,7 +119,7 @@ class Worker(ABC):
         self._wake_up()
 
     @abstractmethod
-    def watch(self) -> None:
+    def run_until_stopped(self) -> None:
         """Have what is due looked at, until `stop`."""
 
     def finish(self) -> None:
@@ -127,13 +127,15 @@ class Worker(ABC):
         if self._scheduler.running:
             self._scheduler.pause()
         deadline = self._deps.clock.monotonic() + FINISH_S
-        while (self._claims.held() or self._refreshing.is_set()) and self._deps.clock.monotonic() < deadline:
+        while (
+            self._claims.active_claims() or self._refreshing.is_set()
+        ) and self._deps.clock.monotonic() < deadline:
             threading.Event().wait(0.02)
-        left = self._claims.held()
+        left = self._claims.active_claims()
         for claim in left:
             self._hand_back(claim)
         try:
-            gone(self._deps, self._name)
+            forget_worker(self._deps, self._name)
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.warning("no farewell", extra={"why": type(error).__name__})
         log.info("worker stopped", extra={"worker": self._name, "handed_back": len(left)})
@@ -155,24 +157,24 @@ class Worker(ABC):
     def _sweep(self) -> None:
         """One sweep, if it is this worker's turn."""
 
-    def _leave_when(self, told: "SimpleQueue[int]") -> None:
-        told.get()
+    def _leave_when(self, signals: "SimpleQueue[int]") -> None:
+        signals.get()
         # Never called off: a thread that nobody saw any more could keep the process from ending.
-        leaves = threading.Timer(LEAVES_S, _leave_anyhow)
+        leaves = threading.Timer(EXIT_DEADLINE_S, _leave_anyhow)
         leaves.daemon = True
         leaves.start()
         self.stop()
 
     def _every(self, seconds: float, what: Any, name: str) -> None:
-        self._scheduler.add_job(what, Steadily(seconds), id=name)
+        self._scheduler.add_job(what, FixedDelayTrigger(seconds), id=name)
 
     def _follow_the_clock(self) -> None:
         """Sweeps and heartbeats go on when the clock is set back: the scheduler would wait until then."""
         clock = self._deps.clock
         ahead = clock.now().timestamp() - clock.monotonic()
-        while not self._deps.stopping.wait(CLOCK_LOOK_S):
+        while not self._deps.stopping.wait(CLOCK_CHECK_S):
             now = clock.now().timestamp() - clock.monotonic()
-            if abs(now - ahead) < CLOCK_SET_S:
+            if abs(now - ahead) < CLOCK_JUMP_S:
                 continue
             log.warning("the clock was set", extra={"by_s": round(now - ahead, 1)})
             ahead = now
@@ -184,46 +186,46 @@ class Worker(ABC):
         """One look at one job, unless it is time to leave."""
         try:
             if not self._deps.stopping.is_set():
-                steps.step(self._deps, self._claims, job_id)
+                steps.run_step(self._deps, self._claims, job_id)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("a look could not be recorded", extra={"job": job_id, "why": said(error)})
+            log.error("a look could not be recorded", extra={"job": job_id, "why": driver_message(error)})
             self._deps.stopping.wait(1.0)
 
     def _refresh(self) -> None:
         self._refreshing.set()
         try:
             by_itself = self._deps.clock.monotonic() >= self._settled_s
-            refresh_when_due(self._deps, by_itself=by_itself)
+            refresh_if_due(self._deps, scheduled=by_itself)
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("the catalogue could not be looked after", extra={"why": said(error)})
+            log.error("the catalogue could not be looked after", extra={"why": driver_message(error)})
         finally:
             self._refreshing.clear()
 
     def _beat(self) -> None:
         try:
-            self._claims.beat()
-            beat(self._deps, self._name, in_hand=self._in_hand_now())
+            self._claims.renew_all()
+            record_heartbeat(self._deps, self._name, in_hand=self._in_hand_now())
         except (StoreUnavailable, SQLAlchemyError) as error:
-            log.error("heartbeat failed", extra={"why": said(error)})
+            log.error("heartbeat failed", extra={"why": driver_message(error)})
 
     def _hand_back(self, claim: Claim) -> None:
         """Leave a job so that the next worker can go on at once; a POST without an answer is held."""
         deps = self._deps
         try:
             with deps.store.begin() as session:
-                fresh = jobs.get(session, claim.job.id)
-            if fresh.state == JobState.SUBMITTING and fresh.claimed_by == claim.owner:
-                claim.job = fresh
+                updated = jobs.get(session, claim.job.id)
+            if updated.state == JobState.SUBMITTING and updated.claimed_by == claim.lease_token:
+                claim.job = updated
                 why = (
                     "The program was stopped while it waited for the answer. The take may have been accepted."
                 )
-                hold(deps, claim, ProviderUnanswered(why, code="interrupted"))
+                hold_job(deps, claim, ProviderUnanswered(why, code="interrupted"))
             with deps.store.begin() as session:
-                give_back(deps, session, claim.job.id, owner=claim.owner)
-        except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
+                release_claim(deps, session, claim.job.id, lease_token=claim.lease_token)
+        except (StaleState, StoreUnavailable, SQLAlchemyError) as error:
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
 
 
-def said(error: Exception) -> str:
+def driver_message(error: Exception) -> str:
     """The driver's own words, for the log; what people are told is not about this worker."""
     return str(getattr(error, "why", error))[:300]

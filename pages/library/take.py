@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend.domain.errors import NotFound
-from backend.domain.states import ENDED, MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, live, money, text
@@ -28,7 +28,7 @@ def draw_screen() -> None:
     fresh: Take = gallery.get_take(deps, viewer, take_id)
     cards.draw_status(fresh, deps.clock.now(), prompt=False)
     cards.draw_player(fresh)
-    if fresh.job.state in ENDED | {JobState.HELD}:
+    if fresh.job.state in ENDED_STATES | {JobState.HELD}:
         cards.draw_trouble(fresh.job)
 
 
@@ -39,7 +39,7 @@ def take_state() -> tuple[object, ...]:
 
 left, right = st.columns([3, 2], gap="large")
 with left:
-    live.draw_live(draw_screen, watch=take_state, moving=take.job.state in MOVING)
+    live.draw_live(draw_screen, watch=take_state, moving=take.job.state in ACTIVE_STATES)
     with st.container(horizontal=True, key="take-actions"):
         if take.video is not None and take.video.missing_at is None:
             detail.draw_download_button(take)
@@ -48,7 +48,7 @@ with left:
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
             detail.use_again(take.job)
-        if take.job.state in MOVING - {JobState.RENDERED}:
+        if take.job.state in ACTIVE_STATES - {JobState.RENDERED}:
             actions.draw_cancel_button(take.job)
         elif take.job.state == JobState.HELD:
             actions.draw_held_choices(take.job)
@@ -58,7 +58,7 @@ with left:
 
 with right:
     detail.draw_request(deps, viewer, take.job)
-    history, deliveries = gallery.history_of(deps, viewer, take_id)
+    history, deliveries = gallery.get_history(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):
         components.draw_history(cards.history_rows(history), key="events")
     with st.expander(

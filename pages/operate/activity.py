@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.domain.states import MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
@@ -35,7 +35,7 @@ def draw_take(take: Take) -> None:
 
 def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
     """A column's name and how many there are; where more wait than are shown, how many are shown."""
-    st.markdown(f"##### {title} · {shell.count_words(of, gallery.COUNTED)}")
+    st.markdown(f"##### {title} · {shell.count_words(of, gallery.COUNT_LIMIT)}")
     if of > len(takes):
         st.caption(f"The newest {len(takes)} of them; all are in the gallery.")
 
@@ -70,11 +70,11 @@ def draw_nothing() -> None:
 def draw_columns() -> None:
     context.show_notices()
     held = gallery.list_takes(deps, viewer, TakeFilter(states={JobState.HELD}), limit=SHOWN).items
-    moving = gallery.list_takes(deps, viewer, TakeFilter(states=MOVING), limit=SHOWN).items
+    moving = gallery.list_takes(deps, viewer, TakeFilter(states=ACTIVE_STATES), limit=SHOWN).items
     counts = gallery.count_open(deps)
     parts = [
         (draw_held, held, counts.get(JobState.HELD, 0)),
-        (draw_moving, moving, sum(counts.get(state, 0) for state in MOVING)),
+        (draw_moving, moving, sum(counts.get(state, 0) for state in ACTIVE_STATES)),
     ]
     money.draw_figures(deps, viewer)
     filled = [(part, takes, max(of, len(takes))) for part, takes, of in parts if takes]

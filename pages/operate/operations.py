@@ -8,10 +8,10 @@ from pages.ui import components, context, money, shell, text
 from pages.ui.operate import deliveries, health
 
 deps = context.deps()
-now, numbers = deps.clock.now(), status.numbers(deps)
+now, numbers = deps.clock.now(), status.collect_numbers(deps)
 
 shell.draw_warnings()
-for paused in provider_pause.current(deps):
+for paused in provider_pause.list_pauses(deps):
     health.draw_pause(paused, now)
 health.draw_figures(deps, numbers, now)
 money.draw_figures(deps, context.viewer())
@@ -23,8 +23,8 @@ with left, st.container(border=True, key="backlog"):
 with right:
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        health.draw_workers(heartbeat.workers(deps), now, sweeper=backlog.sweeper(deps))
-        health.draw_work(backlog.kinds(deps))
+        health.draw_workers(heartbeat.list_workers(deps), now, sweeper=backlog.last_sweeper(deps))
+        health.draw_work(backlog.list_work_kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
         health.draw_sweeps(status.list_sweeps(deps))

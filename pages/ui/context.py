@@ -21,7 +21,7 @@ def deps() -> Deps:
 
 def viewer() -> Viewer:
     """Who is looking: until there are logins, whoever reaches this machine's loopback."""
-    return access.LOCAL
+    return access.LOCAL_VIEWER
 
 
 def notify(message: str, icon: str = ":material/check:") -> None:
@@ -50,6 +50,6 @@ def media_link(key: str | None, *, download_as: str | None = None) -> str | None
 
 def price_words(job: Job) -> str:
     """What sending this job once more would cost, as far as anybody knows, for a label (markdown)."""
-    if deps().settings.demo:
+    if deps().settings.is_demo:
         return "free (demo)"
     return f"≈ \\{text.dollars(job.estimate_usd)}" if job.estimate_usd is not None else "price unknown"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 import streamlit as st
 
 from backend.domain.errors import StoreUnavailable
-from backend.domain.states import MOVING
+from backend.domain.states import ACTIVE_STATES
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from pages.ui import shell
@@ -40,4 +40,4 @@ def last_change(deps: Deps) -> Hashable:
 
 def anything_moves(deps: Deps) -> bool:
     """Is any take on its way?"""
-    return any(state in MOVING for state in gallery.count_open(deps))
+    return any(state in ACTIVE_STATES for state in gallery.count_open(deps))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded
-from backend.models import Job, Line
+from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -52,30 +52,30 @@ def draw_budget(deps: Deps, viewer: Viewer) -> None:
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
         st.error(text.plain(refused), icon=":material/money_off:")
-    spent = budgets.overview(deps, viewer.name)
-    if spent.tightest is not None:
-        left = f"of {text.dollars(spent.tightest.left_usd)} {_LEFT[spent.tightest.setting]}"
+    spent = budgets.spending_summary(deps, viewer.name)
+    if spent.tightest_limit is not None:
+        left = f"of {text.dollars(spent.tightest_limit.left_usd)} {_LEFT[spent.tightest_limit.setting]}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
     draw_warnings(spent)
 
 
-def draw_warnings(spent: budgets.Spent) -> None:
+def draw_warnings(spent: budgets.SpendingSummary) -> None:
     """Say which soft limits are passed; nothing is refused."""
-    for limit in spent.warnings:
+    for limit in spent.passed_warnings:
         said = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
         st.warning(text.plain(said) + " Nothing is refused for it.", icon=":material/savings:")
 
 
 def draw_figures(deps: Deps, viewer: Viewer) -> None:
     """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
-    spent = budgets.overview(deps, None if viewer.sees_all else viewer.name)
+    spent = budgets.spending_summary(deps, None if viewer.sees_all else viewer.name)
     risk = "takes" if spent.held != 1 else "take"
     with st.container(key="money", horizontal=True):
-        _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unknown))
+        _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unpriced))
         _figure("This month", text.dollars(spent.month_usd), "estimates and bills")
-        if spent.tightest is not None:
-            limit = spent.tightest
-            _figure("Left", text.dollars(limit.left_usd), _LEFT[limit.setting], bad=limit.passed)
+        if spent.tightest_limit is not None:
+            limit = spent.tightest_limit
+            _figure("Left", text.dollars(limit.left_usd), _LEFT[limit.setting], bad=limit.is_exhausted)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
         _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
     draw_warnings(spent)
@@ -91,13 +91,13 @@ def draw_spending(deps: Deps) -> None:
                 key="spent-by", label_visibility="collapsed",
             )  # fmt: skip
         components.draw_bars(_rows(deps, str(by)), key="spent-bars")
-        if deps.settings.demo:
+        if deps.settings.is_demo:
             st.caption("Demo: these are the real prices, and nothing of it is paid.")
 
 
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
-    lines = budgets.lines_of(deps, viewer, job.id)
+    lines = budgets.ledger_entries(deps, viewer, job.id)
     rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
         {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),
@@ -105,7 +105,7 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
         for line in lines
     ]  # fmt: skip
     components.draw_facts(rows, key="ledger")
-    if deps.settings.demo:
+    if deps.settings.is_demo:
         st.caption("Demo: nothing of it is paid.")
 
 
@@ -113,12 +113,14 @@ def _rows(deps: Deps, by: str) -> list[BarRow]:
     now = deps.clock.now()
     if by == "Day":
         days = [f"{now - timedelta(days=back):%Y-%m-%d}" for back in range(CHART_DAYS - 1, -1, -1)]
-        found = [(share.name[5:], share) for share in budgets.by_day(deps, days=days)]
+        found = [(share.name[5:], share) for share in budgets.spending_by_day(deps, days=days)]
     elif by == "Model":
-        shares = budgets.by_model(deps, first_day=f"{now:%Y-%m}-01")
+        shares = budgets.spending_by_model(deps, first_day=f"{now:%Y-%m}-01")
         found = [(context.model_title(share.name), share) for share in shares]
     else:
-        found = [(share.name, share) for share in budgets.by_person(deps, first_day=f"{now:%Y-%m}-01")]
+        found = [
+            (share.name, share) for share in budgets.spending_by_person(deps, first_day=f"{now:%Y-%m}-01")
+        ]
     symbol = {"Day": "calendar_today", "Model": "movie", "Person": "person"}[by]
     return [
         {
@@ -129,7 +131,7 @@ def _rows(deps: Deps, by: str) -> list[BarRow]:
     ]  # fmt: skip
 
 
-def _line_words(line: Line, job: Job) -> str:
+def _line_words(line: LedgerEntry, job: Job) -> str:
     """What a line of the ledger says, with units × unit price where they are known."""
     if line.kind == "bill":
         amount = text.dollars(job.billed_usd or 0.0)

@@ -37,21 +37,21 @@ def draw_brand() -> None:
 
 @st.cache_data(ttl=BANNERS_EVERY_S, show_spinner=False)
 def _banners() -> list[status.Banner]:
-    return status.banners(context.deps())
+    return status.list_banners(context.deps())
 
 
 def draw_banners() -> None:
     """What is wrong now and what to do, over every page."""
     for banner in _banners():
         if banner.level == "error":
-            st.error(text.plain(banner.says), title=text.plain(banner.title), icon=":material/error:")
+            st.error(text.plain(banner.message), title=text.plain(banner.title), icon=":material/error:")
 
 
 def draw_warnings() -> None:
     """What else is worth knowing, in full; other pages have its short form at the foot."""
     for banner in _banners():
         if banner.level == "warning":
-            st.warning(text.plain(banner.says), title=text.plain(banner.title), icon=":material/warning:")
+            st.warning(text.plain(banner.message), title=text.plain(banner.title), icon=":material/warning:")
 
 
 def draw_database_away(says: str = "") -> None:
@@ -69,12 +69,12 @@ def draw_footer() -> None:
     """Demo mode, lasting warnings in short, and the signs of life."""
     deps, sweep = context.deps(), status.last_sweep(context.deps())
     with st.sidebar.container(key="foot"):
-        if deps.settings.demo:
+        if deps.settings.is_demo:
             st.caption(":material/science: **Demo mode:** the simulator renders; nothing costs anything.")
         for banner in _banners():
             if banner.level == "warning":
-                st.caption(f":material/warning: {text.plain(banner.title)}", help=text.plain(banner.says))
-        alive = sum(sign.alive for sign in heartbeat.workers(deps))
+                st.caption(f":material/warning: {text.plain(banner.title)}", help=text.plain(banner.message))
+        alive = sum(sign.alive for sign in heartbeat.list_workers(deps))
         workers = f"{alive} worker{'s' if alive != 1 else ''}" if alive else "no worker"
         swept = text.since(deps.clock.now(), sweep.at if sweep else None)
         st.caption(f":material/monitor_heart: {workers} · last sweep {swept}")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import MediaUnreachable
-from backend.media.download.address_guard import Guard
-from backend.media.download.download import Downloaded, download
+from backend.media.download.address_guard import AddressGuard
+from backend.media.download.download import DownloadedFile, download_file
 
-HERE = Guard(["127.0.0.1/32"])
+HERE = AddressGuard(["127.0.0.1/32"])
 BODY = bytes(range(256)) * 4096 * 3  # 3 MiB
 ETAG = '"abc123"'
 
@@ -23,10 +23,10 @@ def note(part: Path) -> Path:
 def cut_at(url: str, path: Path, **options: Any) -> None:
     """A try that is cut short."""
     with pytest.raises(MediaUnreachable):
-        download(url, path, guard=HERE, **options)
+        download_file(url, path, guard=HERE, **options)
 
 
-def assert_whole(got: Downloaded, part: Path, body: bytes = BODY) -> None:
+def assert_whole(got: DownloadedFile, part: Path, body: bytes = BODY) -> None:
     """The file is there, and is what was told of it."""
     assert part.read_bytes() == body
     assert (got.path, got.size_bytes) == (part, len(body))

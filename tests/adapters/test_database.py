@@ -12,11 +12,11 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.models import Fact, Offer, Token
+from backend.models import CatalogueEntry, KeyValue, Token
 from backend.store.database import locks, pool_liveness, postgres
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import SCHEMA, check, migrate
-from backend.store.fast.compiled import Prepared
+from backend.store.database.schema.migrate import SCHEMA_FACT, check_database, migrate_schema
+from backend.store.fast.compiled import CompiledStatement
 from backend.store.records import catalogue, key_values, tokens
 from tests import databases
 from tests.databases import asked_of
@@ -37,7 +37,7 @@ def url(database_kind: str, tmp_path) -> Iterator[str]:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     made = Store(url)
-    migrate(made)
+    migrate_schema(made)
     yield made
     made.close()
 
@@ -54,9 +54,9 @@ def server() -> Iterator[databases.Server]:
 # -- the same on both -------------------------------------------------------------------------
 
 
-def keep(store: Store, name: str, value: object) -> Fact | None:
+def keep(store: Store, name: str, value: object) -> KeyValue | None:
     with store.begin() as session:
-        key_values.keep(session, name, {"value": value}, at=NOW)
+        key_values.set_value(session, name, {"value": value}, at=NOW)
     with store.read() as session:
         return key_values.get(session, name)
 
@@ -82,9 +82,11 @@ def test_text_loses_nul_and_is_ordered_by_its_bytes(store):
     names = ["b", "B", "a\0", "ä", "Z", "z", "_", "é"]
     with store.begin() as session:
         for name in names:
-            tokens.add(session, Token(id=f"id {name}", name=name, role="x", secret_sha256="", created_at=NOW))
+            tokens.insert_token(
+                session, Token(id=f"id {name}", name=name, role="x", secret_sha256="", created_at=NOW)
+            )
     with store.read() as session:
-        told = [token.name for token in tokens.all_of(session)]
+        told = [token.name for token in tokens.list_all(session)]
 
     assert told == sorted(name.replace("\0", "") for name in names)
 
@@ -92,7 +94,7 @@ def test_text_loses_nul_and_is_ordered_by_its_bytes(store):
 def test_moments_come_back_aware_and_in_utc_to_the_microsecond(store):
     moment = datetime(2026, 3, 29, 2, 30, 0, 123457, tzinfo=UTC)
     with store.begin() as session:
-        key_values.keep(session, "x", {}, at=moment)
+        key_values.set_value(session, "x", {}, at=moment)
     with store.read() as session:
         at = key_values.get(session, "x").at
 
@@ -102,9 +104,9 @@ def test_moments_come_back_aware_and_in_utc_to_the_microsecond(store):
 def test_a_reader_sees_one_moment_from_begin_to_end(store):
     keep(store, "x", 1)
     with store.read() as session:
-        before = key_values.value_of(session, "x")
+        before = key_values.get_value(session, "x")
         keep(store, "x", 2)
-        after = key_values.value_of(session, "x")
+        after = key_values.get_value(session, "x")
 
     assert before == after == {"value": 1}
 
@@ -112,7 +114,7 @@ def test_a_reader_sees_one_moment_from_begin_to_end(store):
 @pytest.mark.databases("postgres")  # a reader of a file is never committed; there is nothing to refuse
 def test_a_reader_can_not_write(store):
     with pytest.raises(StoreUnavailable), store.read() as session:
-        key_values.keep(session, "x", {}, at=NOW)
+        key_values.set_value(session, "x", {}, at=NOW)
 
 
 # -- writers side by side ---------------------------------------------------------------------
@@ -131,7 +133,7 @@ def count_up(store: Store, *, times: int) -> None:
     for _ in range(times):
         with store.begin() as session:
             fact = key_values.get(session, "n")
-            key_values.keep(session, "n", {"value": 1 + (fact.value["value"] if fact else 0)}, at=NOW)
+            key_values.set_value(session, "n", {"value": 1 + (fact.value["value"] if fact else 0)}, at=NOW)
 
 
 def counted(store: Store) -> int:
@@ -147,7 +149,7 @@ def test_what_is_read_to_be_written_is_changed_by_nobody_between(store):
 @pytest.mark.databases("postgres")  # a file has one writer at a time, lock or no lock
 def test_without_the_lock_something_is_lost(store, monkeypatch):
     """The control: without `serialise` a server's writers overwrite each other, and the one above sees it."""
-    monkeypatch.setattr(key_values, "serialise", lambda *_: None)
+    monkeypatch.setattr(key_values, "acquire_advisory_lock", lambda *_: None)
 
     assert counted(store) < 100
 
@@ -159,7 +161,7 @@ def test_a_catalogue_is_replaced_whole_by_two_at_once(store):
 
     at_once(lambda: refresh("a"), lambda: refresh("b"))
     with store.read() as session:
-        found: list[Offer] = list(catalogue.all_of(session))
+        found: list[CatalogueEntry] = list(catalogue.list_all(session))
 
     assert len(found) == 200
     assert len({offer.data["by"] for offer in found}) == 1
@@ -171,11 +173,11 @@ def test_a_name_is_held_to_the_end_of_the_transaction(store):
 
     def second() -> None:
         with store.begin() as session:
-            locks.serialise(session, "budget")
+            locks.acquire_advisory_lock(session, "budget")
             order.append("second")
 
     with store.begin() as session:
-        locks.serialise(session, "budget")
+        locks.acquire_advisory_lock(session, "budget")
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.3)
@@ -208,16 +210,16 @@ def test_a_commit_is_at_least_on_the_disk(server, given, used):
 
 @pytest.mark.databases("postgres")  # a file's writers are judged by the operating system alone
 def test_whoever_falls_silent_in_a_transaction_holds_nobody_up(url, store, monkeypatch):
-    monkeypatch.setattr(postgres, "IDLE_IN_TRANSACTION_MS", 300)
+    monkeypatch.setattr(postgres, "IDLE_IN_TRANSACTION_TIMEOUT_MS", 300)
     frozen = Store(url)
     count_up(store, times=1)
 
     with pytest.raises(StoreUnavailable), frozen.begin() as session:  # noqa: PT012
         key_values.get(session, "n")
         count_up(store, times=1)  # waits until the server has ended the other
-        key_values.keep(session, "n", {"value": 99}, at=NOW)
+        key_values.set_value(session, "n", {"value": 99}, at=NOW)
     with store.read() as session:
-        assert key_values.value_of(session, "n") == {"value": 2}
+        assert key_values.get_value(session, "n") == {"value": 2}
     assert keep(frozen, "y", 1) is not None, "and its next transaction is a new connection's"
     frozen.close()
 
@@ -229,10 +231,10 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 ):
     import signal
 
-    monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(pool_liveness, "PING_AFTER_IDLE_S", believed_s)
     store = Store(server.fresh())
     keep(store, "x", 1)
-    with store.watching() as ask:
+    with store.watch_commits() as ask:
         seen = ask()
         server.stop(signal.Signals[how])
 
@@ -254,7 +256,7 @@ def test_a_server_that_is_gone_is_our_error_and_one_that_is_back_is_used_at_once
 def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
     server, tmp_path, monkeypatch, believed_s, asked
 ):
-    monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
+    monkeypatch.setattr(pool_liveness, "PING_AFTER_IDLE_S", believed_s)
     store = Store(server.fresh())
     with asked_of(store, tmp_path) as questions:
         keep(store, "x", 1)
@@ -268,7 +270,7 @@ def test_a_server_that_went_away_in_silence_is_found_out_by_asking(server, monke
     store = Store(server.fresh())
     monkeypatch.setattr(pool_liveness, "_has_something_to_say", lambda connection: False)
     for believed_s in (0.0, 3600.0):
-        monkeypatch.setattr(pool_liveness, "BELIEVED_S", believed_s)
+        monkeypatch.setattr(pool_liveness, "PING_AFTER_IDLE_S", believed_s)
         keep(store, "x", 1)
         server.stop()
         server.start()
@@ -295,20 +297,20 @@ def commits_die(store: Store) -> None:
 
 def test_one_statement_alone_is_as_sure_or_unsure_as_a_commit(server):
     store = Store(server.fresh())
-    touched = update(Fact).where(col(Fact.name) == bindparam("name")).values(at=bindparam("now"))
-    touch = Prepared(select(touched.returning(col(Fact.name)).cte("touched").c.name))
+    touched = update(KeyValue).where(col(KeyValue.name) == bindparam("name")).values(at=bindparam("now"))
+    touch = CompiledStatement(select(touched.returning(col(KeyValue.name)).cte("touched").c.name))
     given = {"name": "x", "now": NOW}
     keep(store, "x", 1)
-    assert store.tell(touch, given) == [["x"]]
+    assert store.execute(touch, given) == [["x"]]
     server.stop()
     with pytest.raises(StoreUnavailable) as away:
-        store.tell(touch, given)
+        store.execute(touch, given)
     server.start()
-    assert not away.value.unsure, "nothing left"
+    assert not away.value.outcome_unknown, "nothing left"
     commits_die(store)
     with pytest.raises(StoreUnavailable) as lost:
-        store.tell(touch, given)
-    assert lost.value.unsure
+        store.execute(touch, given)
+    assert lost.value.outcome_unknown
     store.close()
 
 
@@ -318,8 +320,8 @@ def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server
     with server.connect() as admin:
         admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
     store = Store(url)
-    asked = Prepared(select(func.current_setting("transaction_isolation")))
-    assert store.ask(asked, {}) == [["read committed"]]
+    asked = CompiledStatement(select(func.current_setting("transaction_isolation")))
+    assert store.query(asked, {}) == [["read committed"]]
     store.close()
 
 
@@ -327,12 +329,12 @@ def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server
 def test_a_connection_that_had_one_statement_alone_has_whole_transactions_again(server, divisor):
     store = Store(server.fresh())
     keep(store, "x", 1)
-    divided = Prepared(select(literal(6) / bindparam("divisor", type_=Integer)))
+    divided = CompiledStatement(select(literal(6) / bindparam("divisor", type_=Integer)))
     with suppress(DataError):
-        store.ask(divided, {"divisor": divisor})
+        store.query(divided, {"divisor": divisor})
     assert store.engine.pool.checkedin() == 1
     with suppress(LookupError), store.begin() as session:
-        key_values.keep(session, "x", {"value": 2}, at=NOW)
+        key_values.set_value(session, "x", {"value": 2}, at=NOW)
         raise LookupError
     with store.read() as session:
         assert key_values.get(session, "x").value == {"value": 1}, "rolled back"
@@ -346,27 +348,27 @@ def test_a_commit_whose_answer_is_lost_says_that_it_may_be_done(server):
     commits_die(store)
     with pytest.raises(StoreUnavailable) as trouble:
         keep(store, "x", 2)
-    assert trouble.value.unsure
+    assert trouble.value.outcome_unknown
     assert "may be kept or not" in str(trouble.value)
     store.close()
 
 
-def read_and_write(store: Store) -> Fact:
+def read_and_write(store: Store) -> KeyValue:
     """What a transaction had read when its commit failed."""
     keep(store, "x", 1)
     commits_die(store)
-    seen: list[Fact] = []
+    seen: list[KeyValue] = []
     with pytest.raises(StoreUnavailable):
         look_and_keep(store, seen)
     return seen[0]
 
 
-def look_and_keep(store: Store, seen: list[Fact], *, then: Callable[[], None] = lambda: None) -> None:
+def look_and_keep(store: Store, seen: list[KeyValue], *, then: Callable[[], None] = lambda: None) -> None:
     with store.begin() as session:
         known = key_values.get(session, "x")
         assert known is not None
         seen.append(known)
-        key_values.keep(session, "y", {"value": 2}, at=NOW)
+        key_values.set_value(session, "y", {"value": 2}, at=NOW)
         then()
 
 
@@ -387,7 +389,7 @@ def test_a_build_whose_rows_are_emptied_by_a_rollback_is_caught(server, monkeypa
 
 def test_what_was_read_can_be_told_when_the_work_itself_failed(store):
     keep(store, "x", 1)
-    seen: list[Fact] = []
+    seen: list[KeyValue] = []
 
     def fail() -> None:
         raise LookupError
@@ -404,8 +406,8 @@ def refusal(url: str) -> str:
     store = Store(url)
     try:
         with pytest.raises(SettingsError) as refused:  # noqa: PT012  either may find it
-            migrate(store)
-            check(store, lambda: datetime.now(UTC))
+            migrate_schema(store)
+            check_database(store, lambda: datetime.now(UTC))
     finally:
         store.close()
     assert databases.PASSWORD not in str(refused.value)
@@ -449,7 +451,9 @@ def test_a_database_in_another_encoding_is_refused(server):
 def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
     with store.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        key_values.keep(session, SCHEMA, {"revision": "9999", "oldest_program": "9999"}, at=datetime.now(UTC))
+        key_values.set_value(
+            session, SCHEMA_FACT, {"revision": "9999", "oldest_program": "9999"}, at=datetime.now(UTC)
+        )
 
     told = refusal(url)
     assert "newer than this program" in told
@@ -460,9 +464,9 @@ def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
 def test_clocks_that_differ_by_so_much_that_claims_mean_nothing_stop_the_start(server, off_s, word):
     store = Store(server.fresh())
 
-    check(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s / abs(off_s)))
+    check_database(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s / abs(off_s)))
     with pytest.raises(SettingsError, match=rf"clock is \d+ s {word}"):
-        check(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s))
+        check_database(store, lambda: datetime.now(UTC) + timedelta(seconds=off_s))
     store.close()
 
 
@@ -472,7 +476,7 @@ def test_a_slow_answer_is_not_taken_for_a_clock_that_differs(server):
     for before_s, after_s, off_s in ((-30, 30, 0.0), (-60, -30, -30.0), (30, 60, 30.0)):
         looks = iter(datetime.now(UTC) + timedelta(seconds=s) for s in (before_s, after_s))
         with store.read() as session:
-            assert store.clock_off_s(session, lambda looks=looks: next(looks)) == pytest.approx(off_s, abs=2)
+            assert store.clock_skew_s(session, lambda looks=looks: next(looks)) == pytest.approx(off_s, abs=2)
     store.close()
 
 
@@ -481,7 +485,7 @@ def test_eight_at_once_migrate_an_empty_database_once(server):
 
     def run() -> None:
         store = Store(url)
-        told.append(migrate(store))
+        told.append(migrate_schema(store))
         store.close()
 
     at_once(*[run] * 8)

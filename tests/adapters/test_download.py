@@ -16,7 +16,7 @@ from backend.domain.errors import (
     MediaBroken,
     MediaUnreachable,
 )
-from backend.media.download.download import Limits, download
+from backend.media.download.download import DownloadLimits, download_file
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- the plain way -------------------------------------------------------------------------------
@@ -25,7 +25,7 @@ from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cu
 def test_a_file_comes_home_whole_with_its_hash(media: Any, part: Path) -> None:
     url = media.at("/v.mp4", lambda e: e.offer(BODY, ETag=ETAG, Content_Type="video/mp4"))
 
-    got = download(url, part, guard=HERE, size_bytes=len(BODY))
+    got = download_file(url, part, guard=HERE, promised_bytes=len(BODY))
 
     assert_whole(got, part)
     assert got.content_type == "video/mp4"
@@ -43,7 +43,7 @@ def test_the_media_host_sees_one_plain_request(
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     url = media.at("/v.mp4", lambda e: e.offer(BODY, Set_Cookie="a=b"))
 
-    download(url, part, guard=HERE)
+    download_file(url, part, guard=HERE)
 
     (request,) = media.requests
     assert request.method == "GET"
@@ -66,7 +66,7 @@ def test_a_file_in_chunks_of_unknown_length_comes_home(media: Any, part: Path) -
             e.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         e.send(b"0\r\n\r\n")
 
-    assert_whole(download(media.at("/v", route), part, guard=HERE), part)
+    assert_whole(download_file(media.at("/v", route), part, guard=HERE), part)
 
 
 def test_a_large_file_takes_no_memory(media: Any, part: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_large_file_takes_no_memory(media: Any, part: Path) -> None:
         nonlocal most
         most = max(most, psutil.Process().memory_info().rss - before)
 
-    got = download(url, part, guard=HERE, progress=progress)
+    got = download_file(url, part, guard=HERE, on_progress=progress)
 
     part.unlink()
     assert got.size_bytes == size
@@ -96,7 +96,7 @@ def test_progress_is_told_every_few_mebibytes_and_at_the_end(media: Any, part: P
     body = BODY * 10
     url = media.at("/v", lambda e: e.offer(body))
 
-    download(url, part, guard=HERE, progress=lambda done, total: told.append((done, total)))
+    download_file(url, part, guard=HERE, on_progress=lambda done, total: told.append((done, total)))
 
     assert all(0 <= after - before < 4 * 1024**2 for (before, _), (after, _) in itertools.pairwise(told))
     assert told[-1] == (len(body), len(body))
@@ -117,7 +117,7 @@ def test_a_pause_and_a_stop_reach_a_download_from_a_silent_server(media: Any, pa
     began = time.monotonic()
 
     with pytest.raises(Interrupted):
-        download(url, part, guard=HERE, progress=progress)
+        download_file(url, part, guard=HERE, on_progress=progress)
 
     assert time.monotonic() - began < 4
     assert part.read_bytes() == b"abc"
@@ -130,7 +130,7 @@ def test_a_stop_before_the_answer_ends_the_download_too(media: Any, part: Path) 
     url = media.at("/v", lambda e: media.closing.wait(10))
 
     with pytest.raises(Interrupted):
-        download(url, part, guard=HERE, progress=progress)
+        download_file(url, part, guard=HERE, on_progress=progress)
 
 
 def test_an_interrupted_download_goes_on_later(media: Any, leftover: Path, part: Path) -> None:
@@ -140,11 +140,11 @@ def test_an_interrupted_download_goes_on_later(media: Any, leftover: Path, part:
 
     url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
     with pytest.raises(Interrupted):
-        download(url, leftover, guard=HERE, progress=stop)
+        download_file(url, leftover, guard=HERE, on_progress=stop)
     have = leftover.stat().st_size
     assert 0 < have < len(BODY)
 
-    assert_whole(download(url, part, guard=HERE, leftover=leftover), part)
+    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part)
     assert media.requests[1].header("Range") == f"bytes={have}-"
 
 
@@ -157,7 +157,7 @@ def test_a_file_shorter_than_the_provider_says_is_refused_before_it_is_fetched(
     url = media.at("/v", lambda e: e.offer(BODY[: len(BODY) * 2 // 3], ETag=ETAG))
 
     with pytest.raises(MediaBroken, match=str(len(BODY))):
-        download(url, part, guard=HERE, size_bytes=len(BODY))
+        download_file(url, part, guard=HERE, promised_bytes=len(BODY))
 
     assert list(part.parent.iterdir()) == []
 
@@ -168,7 +168,9 @@ def test_chunks_that_end_before_the_provider_says_are_tried_again(media: Any, pa
 
 def test_chunks_that_go_on_past_what_the_provider_says_are_refused(media: Any, part: Path) -> None:
     with pytest.raises(MediaBroken):
-        download(media.at("/v", lambda e: chunked(e, BODY + b"x")), part, guard=HERE, size_bytes=len(BODY))
+        download_file(
+            media.at("/v", lambda e: chunked(e, BODY + b"x")), part, guard=HERE, promised_bytes=len(BODY)
+        )
 
     assert list(part.parent.iterdir()) == []
 
@@ -179,7 +181,7 @@ def test_a_file_that_ends_with_the_connection_is_measured_against_the_provider(
     url = media.at("/v", lambda e: e.answer("200 OK", BODY[:5000], Content_Length=None))
 
     cut_at(url, part, size_bytes=len(BODY))
-    assert download(url, part, guard=HERE).size_bytes == 5000
+    assert download_file(url, part, guard=HERE).size_bytes == 5000
 
 
 @pytest.mark.parametrize("length", [None, 3_000_001])
@@ -190,7 +192,7 @@ def test_a_file_over_the_cap_is_refused(media: Any, part: Path, length: int | No
             e.send(bytes(65536))
 
     with pytest.raises(MediaBroken, match="3000000"):
-        download(media.at("/v", route), part, guard=HERE, limits=Limits(max_bytes=3_000_000))
+        download_file(media.at("/v", route), part, guard=HERE, limits=DownloadLimits(max_bytes=3_000_000))
 
     assert list(part.parent.iterdir()) == []
 
@@ -202,7 +204,7 @@ def test_a_silent_server_is_given_up(media: Any, part: Path) -> None:
     url = media.at("/v", lambda e: media.closing.wait(10))
     began = time.monotonic()
 
-    cut_at(url, part, limits=Limits(read_s=0.6))
+    cut_at(url, part, limits=DownloadLimits(read_s=0.6))
 
     assert time.monotonic() - began < 3
 
@@ -212,7 +214,7 @@ def test_a_server_that_falls_silent_in_the_middle_is_given_up(media: Any, part: 
         "/v", lambda e: (e.answer("200 OK", b"abc", Content_Length=9, ETag=ETAG), media.closing.wait(10))
     )
 
-    cut_at(url, part, limits=Limits(read_s=0.6))
+    cut_at(url, part, limits=DownloadLimits(read_s=0.6))
 
     assert part.read_bytes() == b"abc"
 
@@ -223,7 +225,7 @@ def test_a_dripping_body_is_given_up_for_its_rate(media: Any, part: Path) -> Non
         media.drip(e, bytes(100_000), 0.05)
 
     with pytest.raises(MediaUnreachable, match="slow"):
-        download(media.at("/v", route), part, guard=HERE, limits=Limits(rate_window_s=0.8))
+        download_file(media.at("/v", route), part, guard=HERE, limits=DownloadLimits(rate_window_s=0.8))
 
     assert part.stat().st_size > 0
 
@@ -239,7 +241,7 @@ def test_the_deadline_ends_whatever_the_server_drips(media: Any, part: Path, sta
     began = time.monotonic()
 
     with pytest.raises(MediaUnreachable, match="longer"):
-        download(media.at("/v", route), part, guard=HERE, limits=Limits(deadline_s=0.7))
+        download_file(media.at("/v", route), part, guard=HERE, limits=DownloadLimits(deadline_s=0.7))
 
     assert time.monotonic() - began < 3
 
@@ -257,8 +259,11 @@ def test_an_address_that_does_not_answer_is_given_up(part: Path) -> None:
         began = time.monotonic()
 
         with pytest.raises(MediaUnreachable):
-            download(
-                f"http://127.0.0.1:{full.getsockname()[1]}/v", part, guard=HERE, limits=Limits(connect_s=0.6)
+            download_file(
+                f"http://127.0.0.1:{full.getsockname()[1]}/v",
+                part,
+                guard=HERE,
+                limits=DownloadLimits(connect_s=0.6),
             )
 
         assert time.monotonic() - began < 3

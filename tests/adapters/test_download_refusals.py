@@ -20,8 +20,8 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
-from backend.media.download.address_guard import Guard
-from backend.media.download.download import download
+from backend.media.download.address_guard import AddressGuard
+from backend.media.download.download import download_file
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- answers that are no file --------------------------------------------------------------------
@@ -52,7 +52,7 @@ def test_a_status_says_whether_the_link_is_dead_or_the_server_unwell(
     url = media.at("/v", lambda e: e.answer(status, b"" if status[:3] in {"204", "304"} else b"sorry"))
 
     with pytest.raises(MediaError) as caught:
-        download(url, part, guard=HERE)
+        download_file(url, part, guard=HERE)
 
     assert type(caught.value) is error
     assert list(part.parent.iterdir()) == []
@@ -62,7 +62,9 @@ def test_a_dead_link_does_not_cost_what_was_received_before(media: Any, leftover
     cut_at(media.at("/v", lambda e: e.offer(BODY, upto=5000, ETag=ETAG)), leftover)
 
     with pytest.raises(MediaGone):
-        download(media.at("/v", lambda e: e.answer("403 Forbidden")), part, guard=HERE, leftover=leftover)
+        download_file(
+            media.at("/v", lambda e: e.answer("403 Forbidden")), part, guard=HERE, leftover=leftover
+        )
 
     assert part.stat().st_size == 5000
 
@@ -84,7 +86,7 @@ def test_a_dead_link_does_not_cost_what_was_received_before(media: Any, leftover
 )
 def test_an_answer_that_cannot_be_read_is_tried_again_later(media: Any, part: Path, answer: bytes) -> None:
     with pytest.raises(MediaUnreachable):
-        download(media.at("/v", lambda e: e.send(answer)), part, guard=HERE)
+        download_file(media.at("/v", lambda e: e.send(answer)), part, guard=HERE)
 
     assert list(part.parent.iterdir()) == []
 
@@ -94,7 +96,7 @@ def test_a_server_that_is_down_is_tried_again_later(part: Path) -> None:
         taken.bind(("127.0.0.1", 0))
 
         with pytest.raises(MediaUnreachable):
-            download(f"http://127.0.0.1:{taken.getsockname()[1]}/v", part, guard=HERE)
+            download_file(f"http://127.0.0.1:{taken.getsockname()[1]}/v", part, guard=HERE)
 
 
 def test_a_connection_reset_in_the_middle_keeps_what_came(media: Any, part: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_coded_answer_is_refused(media: Any, part: Path) -> None:
     url = media.at("/v", lambda e: e.answer("200 OK", gzip.compress(bytes(10_000)), Content_Encoding="gzip"))
 
     with pytest.raises(MediaBroken, match="gzip"):
-        download(url, part, guard=HERE)
+        download_file(url, part, guard=HERE)
 
     assert list(part.parent.iterdir()) == []
 
@@ -131,7 +133,7 @@ def led(media: Any, times: int, last: str) -> str:
 def test_three_redirects_are_followed_and_a_fourth_is_not(media: Any, part: Path) -> None:
     url = media.at("/v", lambda e: e.offer(BODY))
 
-    assert_whole(download(led(media, 3, "/v"), part, guard=HERE), part)
+    assert_whole(download_file(led(media, 3, "/v"), part, guard=HERE), part)
     part.unlink()
     cut_at(led(media, 4, url), part)
 
@@ -154,7 +156,7 @@ def test_a_redirect_out_of_bounds_is_denied(media: Any, part: Path, there: str) 
     url = led(media, 1, there.format(port=media.port))
 
     with pytest.raises(MediaDenied):
-        download(url, part, guard=Guard([f"127.0.0.1:{media.port}"]))
+        download_file(url, part, guard=AddressGuard([f"127.0.0.1:{media.port}"]))
 
     assert len(media.requests) == 1
     assert list(part.parent.iterdir()) == []
@@ -162,7 +164,7 @@ def test_a_redirect_out_of_bounds_is_denied(media: Any, part: Path, there: str) 
 
 def test_a_redirect_without_a_place_is_denied(media: Any, part: Path) -> None:
     with pytest.raises(MediaDenied):
-        download(media.at("/v", lambda e: e.answer("302 Found")), part, guard=HERE)
+        download_file(media.at("/v", lambda e: e.answer("302 Found")), part, guard=HERE)
 
 
 # -- names and certificates ----------------------------------------------------------------------
@@ -183,7 +185,7 @@ def test_a_name_is_looked_up_once_and_the_judged_address_is_used(
     monkeypatch.setattr(socket, "getaddrinfo", flipping)
     media.at("/v", lambda e: e.offer(BODY))
 
-    got = download(f"http://media.corp:{media.port}/v", part, guard=Guard(["media.corp"]))
+    got = download_file(f"http://media.corp:{media.port}/v", part, guard=AddressGuard(["media.corp"]))
 
     assert_whole(got, part)
     assert asked == ["media.corp"]
@@ -197,7 +199,9 @@ def test_a_dead_address_of_a_name_is_passed_over(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     media.at("/v", lambda e: e.offer(BODY))
 
-    assert_whole(download(f"http://media.corp:{media.port}/v", part, guard=Guard(["media.corp"])), part)
+    assert_whole(
+        download_file(f"http://media.corp:{media.port}/v", part, guard=AddressGuard(["media.corp"])), part
+    )
 
 
 @pytest.fixture
@@ -209,7 +213,7 @@ def trusted(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_https_works_with_a_certificate_for_the_host(secure_media: Any, part: Path) -> None:
     url = secure_media("localhost").at("/v", lambda e: e.offer(BODY))
 
-    assert_whole(download(url, part, guard=Guard(["localhost"])), part)
+    assert_whole(download_file(url, part, guard=AddressGuard(["localhost"])), part)
 
 
 @pytest.mark.usefixtures("trusted")
@@ -217,7 +221,7 @@ def test_https_with_another_hosts_certificate_is_refused(secure_media: Any, part
     server = secure_media("other")
 
     with pytest.raises(MediaUnreachable, match="certificate"):
-        download(server.at("/v", lambda e: e.offer(BODY)), part, guard=Guard(["localhost"]))
+        download_file(server.at("/v", lambda e: e.offer(BODY)), part, guard=AddressGuard(["localhost"]))
 
     assert server.requests == []
 
@@ -226,7 +230,7 @@ def test_https_with_an_unknown_authority_is_refused(secure_media: Any, part: Pat
     server = secure_media("localhost")
 
     with pytest.raises(MediaUnreachable, match="certificate"):
-        download(server.at("/v", lambda e: e.offer(BODY)), part, guard=Guard(["localhost"]))
+        download_file(server.at("/v", lambda e: e.offer(BODY)), part, guard=AddressGuard(["localhost"]))
 
 
 # -- our own disk --------------------------------------------------------------------------------
@@ -248,7 +252,7 @@ def test_a_file_larger_than_the_disk_is_not_begun(media: Any, small_disk: Path) 
     url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
 
     with pytest.raises(StorageFull, match=rf"{len(BODY)} bytes, and \d+ are free; free some space"):
-        download(url, small_disk / "j.o.part", guard=HERE)
+        download_file(url, small_disk / "j.o.part", guard=HERE)
 
     assert list(small_disk.iterdir()) == []
 
@@ -257,7 +261,7 @@ def test_a_disk_that_fills_up_on_the_way_gets_its_space_back(media: Any, small_d
     url = media.at("/v", lambda e: chunked(e, BODY))
 
     with pytest.raises(StorageFull, match="full"):
-        download(url, small_disk / "j.o.part", guard=HERE)
+        download_file(url, small_disk / "j.o.part", guard=HERE)
 
     assert list(small_disk.iterdir()) == []
 
@@ -269,7 +273,7 @@ def test_a_write_that_the_system_refuses_is_our_own_fault_and_leaves_nothing(med
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
         with pytest.raises(StorageFull):
-            download(url, part, guard=HERE)
+            download_file(url, part, guard=HERE)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -281,4 +285,4 @@ def test_a_folder_that_cannot_be_made_is_our_own_fault(media: Any, tmp_path: Pat
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageFull):
-        download(media.at("/v", lambda e: e.offer(BODY)), tmp_path / "file" / "j.o.part", guard=HERE)
+        download_file(media.at("/v", lambda e: e.offer(BODY)), tmp_path / "file" / "j.o.part", guard=HERE)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import (
-    Outrun,
+    StaleState,
     StorageFull,
 )
-from backend.media.download.download import download
+from backend.media.download.download import download_file
 from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, cut_at, note
 
 
@@ -28,7 +28,7 @@ def test_a_cut_file_goes_on_where_it_stopped(
     cut_at(url, leftover)
     other = media.at("/renewed-link", lambda e: e.offer(BODY, Content_Type="video/mp4", **validator))
 
-    got = download(other, part, guard=HERE, leftover=leftover)
+    got = download_file(other, part, guard=HERE, leftover=leftover)
 
     assert_whole(got, part)
     assert media.requests[1].header("Range") == "bytes=1000000-"
@@ -41,7 +41,7 @@ def test_the_same_part_can_be_gone_on_with(media: Any, part: Path) -> None:
     url = media.at("/v", lambda e: e.offer(BODY, upto=None if len(media.requests) > 1 else 5000, ETag=ETAG))
     cut_at(url, part)
 
-    assert_whole(download(url, part, guard=HERE), part)
+    assert_whole(download_file(url, part, guard=HERE), part)
     assert media.requests[1].header("Range") == "bytes=5000-"
 
 
@@ -49,7 +49,7 @@ def test_a_server_that_ignores_the_range_sends_it_all_again(media: Any, leftover
     cut_at(media.at("/v", lambda e: e.offer(BODY, upto=5000, ETag=ETAG)), leftover)
     url = media.at("/v", lambda e: e.answer("200 OK", BODY, ETag=ETAG))
 
-    assert_whole(download(url, part, guard=HERE, leftover=leftover), part)
+    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part)
 
 
 def test_a_file_that_changed_meanwhile_is_never_mixed_with_the_old_one(
@@ -59,7 +59,7 @@ def test_a_file_that_changed_meanwhile_is_never_mixed_with_the_old_one(
     changed = BODY[::-1]
     url = media.at("/v", lambda e: e.offer(changed, ETag='"other"'))
 
-    assert_whole(download(url, part, guard=HERE, leftover=leftover), part, changed)
+    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part, changed)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_a_rest_that_does_not_fit_is_thrown_away_and_all_asked_for_again(
         else:
             e.offer(BODY, ETag=ETAG)
 
-    assert_whole(download(media.at("/v", route), part, guard=HERE, leftover=leftover), part)
+    assert_whole(download_file(media.at("/v", route), part, guard=HERE, leftover=leftover), part)
 
 
 def test_a_whole_leftover_is_not_sent_again(media: Any, leftover: Path, part: Path) -> None:
     url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG, Content_Type="video/mp4"))
-    download(url, leftover, guard=HERE)
+    download_file(url, leftover, guard=HERE)
 
-    got = download(url, part, guard=HERE, leftover=leftover, size_bytes=len(BODY))
+    got = download_file(url, part, guard=HERE, leftover=leftover, promised_bytes=len(BODY))
 
     assert_whole(got, part)
     assert got.content_type == "video/mp4"
@@ -100,10 +100,10 @@ def test_a_whole_leftover_is_not_sent_again(media: Any, leftover: Path, part: Pa
 
 
 def test_a_leftover_longer_than_the_file_is_thrown_away(media: Any, leftover: Path, part: Path) -> None:
-    download(media.at("/v", lambda e: e.offer(BODY + b"more", ETag=ETAG)), leftover, guard=HERE)
+    download_file(media.at("/v", lambda e: e.offer(BODY + b"more", ETag=ETAG)), leftover, guard=HERE)
     url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
 
-    assert_whole(download(url, part, guard=HERE, leftover=leftover), part)
+    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part)
     assert len(media.requests) == 3
 
 
@@ -145,7 +145,7 @@ def test_a_leftover_whose_note_cannot_be_trusted_is_started_anew(
         )
     url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
 
-    assert_whole(download(url, part, guard=HERE, leftover=leftover), part)
+    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part)
     assert media.requests[1].header("Range") is None
 
 
@@ -157,7 +157,7 @@ def test_a_leftover_that_a_frozen_runner_still_holds_is_left_alone(
 
     with open(leftover, "rb") as frozen:
         fcntl.flock(frozen, fcntl.LOCK_EX)
-        got = download(url, part, guard=HERE, leftover=leftover)
+        got = download_file(url, part, guard=HERE, leftover=leftover)
 
     assert_whole(got, part)
     assert media.requests[1].header("Range") is None
@@ -171,8 +171,8 @@ def test_a_part_that_somebody_else_is_writing_is_not_touched(media: Any, part: P
 
     with open(part, "rb") as theirs:
         fcntl.flock(theirs, fcntl.LOCK_EX)
-        with pytest.raises(Outrun):
-            download(url, part, guard=HERE)
+        with pytest.raises(StaleState):
+            download_file(url, part, guard=HERE)
 
     assert part.read_bytes() == b"theirs"
     assert media.requests == []
@@ -189,7 +189,7 @@ def test_nobody_else_can_take_a_part_while_it_is_written(media: Any, part: Path)
             except BlockingIOError:
                 held.append(True)
 
-    download(media.at("/v", lambda e: e.offer(BODY)), part, guard=HERE, progress=progress)
+    download_file(media.at("/v", lambda e: e.offer(BODY)), part, guard=HERE, on_progress=progress)
 
     assert held
     assert all(held)
@@ -202,6 +202,6 @@ def test_a_link_planted_as_a_part_is_not_written_through(media: Any, part: Path,
     part.symlink_to(victim)
 
     with pytest.raises(StorageFull):
-        download(media.at("/v", lambda e: e.offer(BODY)), part, guard=HERE)
+        download_file(media.at("/v", lambda e: e.offer(BODY)), part, guard=HERE)
 
     assert victim.read_bytes() == b"precious"

@@ -12,7 +12,7 @@ import pytest
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
 from backend.providers.fal import signing_keys
-from backend.providers.fal.signing_keys import WEAK_KEYS, FalKeys, keys_in
+from backend.providers.fal.signing_keys import WEAK_KEYS, FalSigningKeys, parse_jwks
 from tests.signing import FIRST_KEY, SECOND_KEY, FakeClock, Publisher, jwk, jwks, public
 
 FIRST, SECOND = public(FIRST_KEY), public(SECOND_KEY)
@@ -31,8 +31,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def keys(publisher: Publisher, clock: FakeClock, tmp_path: Path) -> FalKeys:
-    return FalKeys(publisher.url, tmp_path / "fal_keys.json", clock)
+def keys(publisher: Publisher, clock: FakeClock, tmp_path: Path) -> FalSigningKeys:
+    return FalSigningKeys(publisher.url, tmp_path / "fal_keys.json", clock)
 
 
 # -- what is published ------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def test_published_keys_are_used_padded_or_not():
     padded = jwk(SECOND)
     padded["x"] += "="
 
-    assert keys_in(json.dumps({"keys": [jwk(FIRST), padded]}).encode()) == (FIRST, SECOND)
+    assert parse_jwks(json.dumps({"keys": [jwk(FIRST), padded]}).encode()) == (FIRST, SECOND)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_published_keys_are_used_padded_or_not():
     ids=lambda odd: ascii(odd)[:60],
 )  # fmt: skip
 def test_a_published_thing_that_is_no_key_of_ours_is_passed_over(odd):
-    assert keys_in(json.dumps({"keys": [odd, jwk(FIRST)]}).encode()) == (FIRST,)
+    assert parse_jwks(json.dumps({"keys": [odd, jwk(FIRST)]}).encode()) == (FIRST,)
 
 
 @pytest.mark.parametrize(
@@ -68,27 +68,27 @@ def test_a_published_thing_that_is_no_key_of_ours_is_passed_over(odd):
     ids=lambda body: ascii(body[:20]),
 )  # fmt: skip
 def test_a_set_that_can_not_be_read_holds_no_keys(body):
-    assert keys_in(body) == ()
+    assert parse_jwks(body) == ()
 
 
 def test_a_key_that_is_published_twice_counts_once_and_not_more_than_fifty_are_looked_at():
     many = [bytes([number]) * 32 for number in range(2, 90)]
 
-    assert keys_in(jwks(FIRST, FIRST)) == (FIRST,)
-    assert len(keys_in(jwks(*many))) == signing_keys.MOST_KEYS
+    assert parse_jwks(jwks(FIRST, FIRST)) == (FIRST,)
+    assert len(parse_jwks(jwks(*many))) == signing_keys.MAX_KEYS
 
 
 @pytest.mark.parametrize("sign", [0, 0x80])
 @pytest.mark.parametrize("weak", sorted(WEAK_KEYS), ids=lambda key: key.hex()[:8])
 def test_a_key_under_which_anybody_can_sign_is_no_key(weak, sign):
-    assert keys_in(jwks(weak[:31] + bytes([weak[31] | sign]), FIRST)) == (FIRST,)
+    assert parse_jwks(jwks(weak[:31] + bytes([weak[31] | sign]), FIRST)) == (FIRST,)
 
 
 # -- what a server may answer -----------------------------------------------------------------
 
 
 def test_keys_are_fetched_once_and_then_at_hand(keys, publisher):
-    assert [keys.current() for _ in range(3)] == [(FIRST,)] * 3
+    assert [keys.current_keys() for _ in range(3)] == [(FIRST,)] * 3
     assert publisher.asked == ["/.well-known/jwks.json"]
 
 
@@ -109,13 +109,13 @@ def test_an_answer_that_is_no_set_of_keys_gives_none(keys, publisher, status, he
     publisher.status, publisher.headers, publisher.body = status, headers, body
 
     with pytest.raises(KeysUnavailable):
-        keys.current()
+        keys.current_keys()
     assert publisher.asked == ["/.well-known/jwks.json"]
 
 
 def test_an_address_where_nobody_listens_gives_none(clock, tmp_path):
     with pytest.raises(KeysUnavailable):
-        FalKeys("http://127.0.0.1:1/jwks.json", tmp_path / "keys.json", clock).current()
+        FalSigningKeys("http://127.0.0.1:1/jwks.json", tmp_path / "keys.json", clock).current_keys()
 
 
 def test_a_server_that_never_answers_is_left_after_the_deadline(keys, publisher, monkeypatch):
@@ -123,45 +123,45 @@ def test_a_server_that_never_answers_is_left_after_the_deadline(keys, publisher,
     publisher.go.clear()
 
     with pytest.raises(KeysUnavailable):
-        keys.current()
+        keys.current_keys()
 
 
 def test_without_keys_fetching_is_tried_again_soon_but_not_at_once(keys, publisher, clock):
     publisher.status = 503
     for _ in range(5):
         with pytest.raises(KeysUnavailable):
-            keys.current()
+            keys.current_keys()
     assert len(publisher.asked) == 1
 
     publisher.status = 200
     clock.pass_s(2.5)
-    assert keys.current() == (FIRST,)
+    assert keys.current_keys() == (FIRST,)
 
 
 # -- kept between runs ------------------------------------------------------------------------
 
 
 def test_the_keys_of_the_last_run_serve_while_fal_is_down(keys, publisher, clock, tmp_path):
-    keys.current()
+    keys.current_keys()
     publisher.status = 500
 
-    again = FalKeys(publisher.url, tmp_path / "fal_keys.json", clock)
+    again = FalSigningKeys(publisher.url, tmp_path / "fal_keys.json", clock)
 
-    assert again.current() == (FIRST,)
+    assert again.current_keys() == (FIRST,)
     assert len(publisher.asked) == 1
 
 
 def test_keys_older_than_a_day_are_fetched_again_and_go_on_serving_while_that_fails(keys, publisher, clock):
-    keys.current()
+    keys.current_keys()
     publisher.status = 500
     clock.pass_s(25 * 3600)
 
-    assert [keys.current() for _ in range(3)] == [(FIRST,)] * 3
+    assert [keys.current_keys() for _ in range(3)] == [(FIRST,)] * 3
     assert len(publisher.asked) == 2
 
     publisher.status, publisher.body = 200, jwks(SECOND)
     clock.pass_s(61)
-    assert keys.current() == (SECOND,)
+    assert keys.current_keys() == (SECOND,)
 
 
 @pytest.mark.parametrize(
@@ -179,20 +179,20 @@ def test_keys_older_than_a_day_are_fetched_again_and_go_on_serving_while_that_fa
 def test_a_broken_file_of_keys_is_passed_over(kept, keys, tmp_path):
     (tmp_path / "fal_keys.json").write_bytes(kept)
 
-    assert keys.current() == (FIRST,)
+    assert keys.current_keys() == (FIRST,)
 
 
 def test_keys_serve_although_they_can_not_be_kept_on_disk(publisher, clock, tmp_path):
-    keys = FalKeys(publisher.url, tmp_path / "no" / "such" / "folder" / "keys.json", clock)
+    keys = FalSigningKeys(publisher.url, tmp_path / "no" / "such" / "folder" / "keys.json", clock)
 
-    assert keys.current() == (FIRST,)
+    assert keys.current_keys() == (FIRST,)
 
 
 # -- new keys ---------------------------------------------------------------------------------
 
 
 def test_a_signature_that_no_key_fits_leads_to_one_fetch_a_minute(keys, publisher, clock):
-    seen = keys.current()
+    seen = keys.current_keys()
     publisher.body = jwks(SECOND)
 
     assert keys.newer_than(seen) == (SECOND,)
@@ -206,11 +206,11 @@ def test_a_signature_that_no_key_fits_leads_to_one_fetch_a_minute(keys, publishe
 
 
 def test_a_failed_search_for_new_keys_leaves_the_old_ones(keys, publisher):
-    seen = keys.current()
+    seen = keys.current_keys()
     publisher.body = b"<html>"
 
     assert keys.newer_than(seen) is None
-    assert keys.current() == seen
+    assert keys.current_keys() == seen
 
 
 def fifty(question: Any) -> list[Any]:
@@ -234,12 +234,12 @@ def fifty(question: Any) -> list[Any]:
 
 
 def test_fifty_callers_at_once_fetch_once(keys, publisher):
-    assert fifty(keys.current) == [(FIRST,)] * 50
+    assert fifty(keys.current_keys) == [(FIRST,)] * 50
     assert len(publisher.asked) == 1
 
 
 def test_fifty_callers_with_an_unknown_signature_fetch_once_and_all_get_the_new_keys(keys, publisher):
-    seen = keys.current()
+    seen = keys.current_keys()
     publisher.body = jwks(SECOND)
 
     assert fifty(lambda: keys.newer_than(seen)) == [(SECOND,)] * 50
@@ -254,5 +254,8 @@ def test_fifty_callers_do_not_wait_one_after_the_other_for_a_server_that_never_a
     monkeypatch.setattr(signing_keys, "RETRY_EVERY", timedelta(seconds=0.2))
     publisher.go.clear()
 
-    assert fifty(FalKeys(publisher.url, tmp_path / "keys.json", Clock()).current) == [KeysUnavailable] * 50
+    assert (
+        fifty(FalSigningKeys(publisher.url, tmp_path / "keys.json", Clock()).current_keys)
+        == [KeysUnavailable] * 50
+    )
     assert len(publisher.asked) == 1

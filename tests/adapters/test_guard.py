@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import MediaDenied, MediaUnreachable
-from backend.media.download.address_guard import Guard
+from backend.media.download.address_guard import AddressGuard
 
 DENIED = [
     # this machine and this network
@@ -111,14 +111,14 @@ ALLOWED = [
 @pytest.mark.parametrize("url", DENIED)
 def test_a_link_into_private_or_odd_places_is_denied(url: str) -> None:
     with pytest.raises(MediaDenied):
-        Guard().resolve(url)
+        AddressGuard().resolve(url)
 
 
 @pytest.mark.parametrize(("url", "ip"), ALLOWED)
 def test_a_public_https_link_is_allowed(url: str, ip: str) -> None:
-    target = Guard().resolve(url)
+    target = AddressGuard().resolve(url)
 
-    assert (target.scheme, target.port, target.ip, target.path) == ("https", 443, ip, "/v.mp4")
+    assert (target.scheme, target.port, target.first_ip, target.path) == ("https", 443, ip, "/v.mp4")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
 def test_a_public_name_is_reached_at_the_address_that_was_judged(names: Any) -> None:
     names["v3b.fal.media"] = [["151.101.1.1", "151.101.2.2"], ["127.0.0.1"]]
 
-    target = Guard().resolve("https://V3b.FAL.media/files/b/a%20b/out.mp4?sig=a%2Bb&x=1#t=3")
+    target = AddressGuard().resolve("https://V3b.FAL.media/files/b/a%20b/out.mp4?sig=a%2Bb&x=1#t=3")
 
     assert target.ips == ("151.101.1.1", "151.101.2.2")
     assert target.host == "v3b.fal.media"
@@ -150,31 +150,31 @@ def test_one_private_address_among_public_ones_denies_the_name(names: Any) -> No
     names["rebind.example"] = [["151.101.1.1", "10.0.0.7"]]
 
     with pytest.raises(MediaDenied, match=r"10\.0\.0\.7"):
-        Guard().resolve("https://rebind.example/v.mp4")
+        AddressGuard().resolve("https://rebind.example/v.mp4")
 
 
 def test_an_internal_name_is_denied(names: Any) -> None:
     names["intranet"] = [["192.168.7.7"]]
 
     with pytest.raises(MediaDenied):
-        Guard().resolve("https://intranet/v.mp4")
+        AddressGuard().resolve("https://intranet/v.mp4")
 
 
 def test_a_name_without_an_address_is_unreachable_for_now(names: Any) -> None:
     with pytest.raises(MediaUnreachable):
-        Guard().resolve("https://nowhere.example/v.mp4")
+        AddressGuard().resolve("https://nowhere.example/v.mp4")
 
 
 def test_a_foreign_alphabet_in_a_host_name_is_looked_up_in_ascii(names: Any) -> None:
     names["xn--bcher-kva.example"] = [["151.101.1.1"]]
 
-    assert Guard().resolve("https://bücher.example/ü.mp4").path == "/%C3%BC.mp4"
+    assert AddressGuard().resolve("https://bücher.example/ü.mp4").path == "/%C3%BC.mp4"
 
 
 def test_an_allowed_host_and_port_opens_that_door_only() -> None:
-    guard = Guard(["127.0.0.1:9000"])
+    guard = AddressGuard(["127.0.0.1:9000"])
 
-    assert guard.resolve("http://127.0.0.1:9000/v.mp4").ip == "127.0.0.1"
+    assert guard.resolve("http://127.0.0.1:9000/v.mp4").first_ip == "127.0.0.1"
     assert guard.resolve("https://127.0.0.1:9000/v.mp4").port == 9000
     for url in ("http://127.0.0.1:9001/", "http://127.0.0.2:9000/", "http://localhost:9000/"):
         with pytest.raises(MediaDenied):
@@ -184,10 +184,10 @@ def test_an_allowed_host_and_port_opens_that_door_only() -> None:
 def test_an_allowed_host_is_open_at_any_port(names: Any) -> None:
     names["media.corp"] = [["10.1.2.3"]]
     names["evil.media.corp"] = names["media.corp.evil.example"] = [["10.1.2.3"]]
-    guard = Guard(["Media.Corp"])
+    guard = AddressGuard(["Media.Corp"])
 
-    assert guard.resolve("http://media.corp:8080/v.mp4").ip == "10.1.2.3"
-    assert guard.resolve("https://MEDIA.corp/v.mp4").ip == "10.1.2.3"
+    assert guard.resolve("http://media.corp:8080/v.mp4").first_ip == "10.1.2.3"
+    assert guard.resolve("https://MEDIA.corp/v.mp4").first_ip == "10.1.2.3"
     for host in ("evil.media.corp", "media.corp.evil.example", "media.corp."):
         with pytest.raises(MediaDenied):
             guard.resolve(f"https://{host}/v.mp4")
@@ -196,11 +196,11 @@ def test_an_allowed_host_is_open_at_any_port(names: Any) -> None:
 def test_an_allowed_network_opens_each_of_its_addresses_and_no_other(names: Any) -> None:
     names["inside.example"] = [["10.200.0.1"]]
     names["half.example"] = [["10.200.0.1", "192.168.0.1"]]
-    guard = Guard(["10.0.0.0/8", "fd00::/8"])
+    guard = AddressGuard(["10.0.0.0/8", "fd00::/8"])
 
     assert guard.resolve("http://10.9.8.7:81/v.mp4").port == 81
-    assert guard.resolve("http://inside.example/v.mp4").ip == "10.200.0.1"
-    assert guard.resolve("http://[fd00::7]/v.mp4").ip == "fd00::7"
+    assert guard.resolve("http://inside.example/v.mp4").first_ip == "10.200.0.1"
+    assert guard.resolve("http://[fd00::7]/v.mp4").first_ip == "fd00::7"
     for url in ("http://11.0.0.1/v.mp4", "http://half.example/v.mp4", "https://192.168.0.1/v.mp4"):
         with pytest.raises(MediaDenied):
             guard.resolve(url)
@@ -210,7 +210,7 @@ def test_an_allowed_host_that_is_nowhere_is_still_not_fetched_from(names: Any) -
     names["media.corp"] = [["0.0.0.0"]]
 
     with pytest.raises(MediaDenied):
-        Guard(["media.corp"]).resolve("http://media.corp/v.mp4")
+        AddressGuard(["media.corp"]).resolve("http://media.corp/v.mp4")
 
 
 @pytest.mark.parametrize(
@@ -219,4 +219,4 @@ def test_an_allowed_host_that_is_nowhere_is_still_not_fetched_from(names: Any) -
 )
 def test_a_malformed_exception_stops_the_start(entry: str) -> None:
     with pytest.raises(ValueError, match="host"):
-        Guard([entry])
+        AddressGuard([entry])

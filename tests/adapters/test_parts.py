@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.partial.folder import leftovers, name, remove_dead
+from backend.media.partial.folder import find_leftovers, part_name, remove_dead
 from backend.media.partial.partial_file import open_part
 
 
@@ -21,13 +21,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_leftovers_of_a_job_come_largest_first(folder: Path) -> None:
-    assert [path.name for path in leftovers(folder, "a")] == ["a.two.part", "a.one.part"]
-    assert leftovers(folder, "unknown") == []
-    assert leftovers(folder / "nowhere", "a") == []
+    assert [path.name for path in find_leftovers(folder, "a")] == ["a.two.part", "a.one.part"]
+    assert find_leftovers(folder, "unknown") == []
+    assert find_leftovers(folder / "nowhere", "a") == []
 
 
 def test_a_sweep_removes_dead_parts_and_their_notes_and_nothing_else(folder: Path) -> None:
-    removed = remove_dead(folder, live={("b", "one")})
+    removed = remove_dead(folder, live_claims={("b", "one")})
 
     assert sorted(removed) == ["a.one.part", "a.two.part"]
     assert sorted(path.name for path in folder.iterdir()) == ["b.one.part", "notes.txt"]
@@ -37,7 +37,7 @@ def test_a_sweep_never_removes_a_part_that_is_being_written(folder: Path) -> Non
     with open(folder / "a.one.part", "rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
 
-        assert "a.one.part" not in remove_dead(folder, live=set())
+        assert "a.one.part" not in remove_dead(folder, live_claims=set())
 
     assert (folder / "a.one.part").exists()
 
@@ -45,8 +45,8 @@ def test_a_sweep_never_removes_a_part_that_is_being_written(folder: Path) -> Non
 def test_a_sweep_leaves_young_parts_to_claims_that_it_does_not_know_of(tmp_path: Path) -> None:
     (tmp_path / "a.new.part").write_bytes(b"x")
 
-    assert remove_dead(tmp_path, live=set()) == []
-    assert remove_dead(tmp_path, live=set(), older_than_s=0) == ["a.new.part"]
+    assert remove_dead(tmp_path, live_claims=set()) == []
+    assert remove_dead(tmp_path, live_claims=set(), older_than_s=0) == ["a.new.part"]
 
 
 def test_a_sweep_at_the_moment_a_part_is_made_does_not_cost_it_its_name(
@@ -58,7 +58,7 @@ def test_a_sweep_at_the_moment_a_part_is_made_does_not_cost_it_its_name(
     def flock(handle: int, how: int) -> None:
         if not swept:
             swept.append(True)
-            swept[:] = remove_dead(tmp_path, live=set(), older_than_s=0)
+            swept[:] = remove_dead(tmp_path, live_claims=set(), older_than_s=0)
         real(handle, how)
 
     monkeypatch.setattr(fcntl, "flock", flock)
@@ -75,11 +75,11 @@ def test_a_sweep_at_the_moment_a_part_is_made_does_not_cost_it_its_name(
 )
 def test_an_id_that_is_no_plain_word_names_no_part(job: str, owner: str) -> None:
     with pytest.raises(ValueError, match="part"):
-        name(job, owner)
+        part_name(job, owner)
 
 
 def test_a_part_is_named_after_its_job_and_owner() -> None:
-    assert name("0199-aa", "worker_1") == "0199-aa.worker_1.part"
+    assert part_name("0199-aa", "worker_1") == "0199-aa.worker_1.part"
 
 
 def test_a_part_that_goes_while_leftovers_are_listed_is_left_out(
@@ -94,4 +94,4 @@ def test_a_part_that_goes_while_leftovers_are_listed_is_left_out(
 
     monkeypatch.setattr(Path, "lstat", late)
 
-    assert [path.name for path in leftovers(folder, "a")] == ["a.one.part"]
+    assert [path.name for path in find_leftovers(folder, "a")] == ["a.one.part"]

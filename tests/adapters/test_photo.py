@@ -14,9 +14,9 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from backend.domain.errors import InvalidRequest, TooLarge
+from backend.domain.errors import InvalidRequest, PayloadTooLarge
 from backend.media.decode import sandbox
-from backend.media.decode.clean_photo import Photo, clean_photo
+from backend.media.decode.clean_photo import CleanPhoto, clean_photo
 
 #: Orientation 6 and a place on earth, as a phone writes them.
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -38,7 +38,7 @@ def photo(kind: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (64, 32
     return out.getvalue()
 
 
-def opened(found: Photo) -> Image.Image:
+def opened(found: CleanPhoto) -> Image.Image:
     with Image.open(found.path) as image:
         image.load()
     return image
@@ -287,7 +287,7 @@ def test_an_upload_over_the_limit_is_refused_without_reading_on(part: Path) -> N
 
     source = Endless()
 
-    with pytest.raises(TooLarge, match="4 MiB"):
+    with pytest.raises(PayloadTooLarge, match="4 MiB"):
         clean_photo(source, part, max_bytes=4 * 1024**2)  # type: ignore[arg-type]
 
     assert source.given <= 6 * 1024**2
@@ -298,7 +298,7 @@ def test_a_limit_is_met_exactly(part: Path) -> None:
     content = photo()
 
     assert clean_photo(content, part, max_bytes=len(content)).width == 64
-    with pytest.raises(TooLarge):
+    with pytest.raises(PayloadTooLarge):
         clean_photo(content, part, max_bytes=len(content) - 1)
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from backend.domain.errors import MediaBroken
 from backend.media.decode import sandbox
-from backend.media.decode.inspect import inspect, make_preview
+from backend.media.decode.inspect import inspect_video, make_preview
 
 #: name -> how the video is made
 KINDS: dict[str, dict[str, Any]] = {
@@ -48,7 +48,7 @@ def kept(tmp_path: Path) -> Callable[[bytes], Path]:
 
 def refused(path: Path, why: str | None = None) -> None:
     with pytest.raises(MediaBroken, match=why):
-        inspect(path)
+        inspect_video(path)
 
 
 # -- whole --------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def refused(path: Path, why: str | None = None) -> None:
 def test_a_whole_video_is_taken_and_described(kind: str, make_video: Any, kept: Any) -> None:
     made = KINDS[kind]
 
-    found = inspect(kept(make_video(**made)))
+    found = inspect_video(kept(make_video(**made)))
 
     assert found.extension == made.get("extension", "mp4")
     assert found.content_type == {"mov": "video/quicktime"}.get(found.extension, f"video/{found.extension}")
@@ -72,7 +72,7 @@ def test_a_whole_video_is_taken_and_described(kind: str, make_video: Any, kept: 
 def test_a_video_padded_with_a_free_box_is_whole(make_video: Any, kept: Any) -> None:
     free = (1_000_000).to_bytes(4) + b"free" + bytes(1_000_000 - 8)
 
-    assert inspect(kept(make_video() + free)).duration_s == pytest.approx(1.0, abs=0.1)
+    assert inspect_video(kept(make_video() + free)).duration_s == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_turned_video_is_described_and_drawn_as_it_is_shown(
@@ -84,7 +84,7 @@ def test_a_turned_video_is_described_and_drawn_as_it_is_shown(
     at = content.index(upright, content.index(b"tkhd"))
     content = content[:at] + quarter[:32] + upright[32:] + content[at + 36 :]
 
-    found = inspect(kept(content), poster=tmp_path / "p.webp")
+    found = inspect_video(kept(content), poster=tmp_path / "p.webp")
 
     assert (found.width, found.height) == (180, 320)
     with Image.open(tmp_path / "p.webp") as poster:
@@ -98,7 +98,7 @@ def test_a_poster_is_a_webp_of_at_most_640_pixels_across(make_video: Any, kept: 
     poster = tmp_path / "poster"
     poster.write_bytes(b"of an earlier try")
 
-    inspect(kept(make_video(size=(1280, 720), seconds=0.25)), poster=poster)
+    inspect_video(kept(make_video(size=(1280, 720), seconds=0.25)), poster=poster)
 
     with Image.open(poster) as image:
         assert (image.format, image.size) == ("WEBP", (640, 360))
@@ -108,7 +108,7 @@ def test_a_poster_is_a_webp_of_at_most_640_pixels_across(make_video: Any, kept: 
 def test_a_poster_of_a_video_that_fades_in_shows_something(
     make_video: Any, kept: Any, tmp_path: Path
 ) -> None:
-    inspect(kept(make_video(dark_first=True)), poster=tmp_path / "poster")
+    inspect_video(kept(make_video(dark_first=True)), poster=tmp_path / "poster")
 
     with Image.open(tmp_path / "poster") as image:
         assert image.convert("L").resize((1, 1)).getpixel((0, 0)) > 60
@@ -122,7 +122,7 @@ def test_a_preview_is_short_small_and_mute(
 
     make_preview(kept(make_video(extension, seconds=4.0, size=(640, 360), audio=True)), preview)
 
-    found = inspect(preview)
+    found = inspect_video(preview)
     assert found.extension == "webm"
     assert found.duration_s == pytest.approx(3.0, abs=0.1)
     assert (found.width, found.height, found.has_audio) == (320, 180, False)
@@ -132,7 +132,7 @@ def test_a_preview_is_short_small_and_mute(
 def test_a_preview_of_a_very_short_video_is_as_short(make_video: Any, kept: Any, tmp_path: Path) -> None:
     make_preview(kept(make_video(seconds=0.25)), tmp_path / "preview")
 
-    assert inspect(tmp_path / "preview").duration_s == pytest.approx(0.25, abs=0.1)
+    assert inspect_video(tmp_path / "preview").duration_s == pytest.approx(0.25, abs=0.1)
 
 
 def test_nothing_is_left_where_no_preview_can_be_made(kept: Any, tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_only_a_regular_file_is_looked_at(make_video: Any, kept: Any, tmp_path: 
 
     for path in (link, pipe, tmp_path):
         with pytest.raises(Exception, match=r"symbolic|regular|directory"):
-            inspect(path, timeout_s=5)
+            inspect_video(path, timeout_s=5)
 
 
 def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, kept: Any) -> None:
@@ -277,7 +277,7 @@ def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, k
         for step in range(8):
             mutated[start + (number * 131 + step * 37) % (len(content) - start)] = (number * 17 + step) % 256
         try:
-            inspect(kept(bytes(mutated)), timeout_s=10)
+            inspect_video(kept(bytes(mutated)), timeout_s=10)
         except MediaBroken:
             continue
 
@@ -296,17 +296,17 @@ def server() -> psutil.Process:
 
 
 def test_a_crash_in_the_child_is_a_broken_file_and_the_next_one_is_judged() -> None:
-    with pytest.raises(sandbox.Unfit, match="crashes"):
-        sandbox.run("os:abort", 5)
+    with pytest.raises(sandbox.RejectedFile, match="crashes"):
+        sandbox.run_task("os:abort", 5)
 
-    assert sandbox.run("os:getppid", 5) == server().pid
+    assert sandbox.run_task("os:getppid", 5) == server().pid
 
 
 def test_a_child_that_hangs_is_killed_and_counts_as_broken() -> None:
     began = time.monotonic()
 
-    with pytest.raises(sandbox.Unfit, match="too long"):
-        sandbox.run("signal:pause", 0.3)
+    with pytest.raises(sandbox.RejectedFile, match="too long"):
+        sandbox.run_task("signal:pause", 0.3)
 
     assert time.monotonic() - began < 2
 
@@ -314,20 +314,20 @@ def test_a_child_that_hangs_is_killed_and_counts_as_broken() -> None:
 def test_a_child_that_is_deep_in_its_work_is_killed_by_the_kernel() -> None:
     began = time.monotonic()
 
-    with pytest.raises(sandbox.Unfit, match="too long"):
-        sandbox.run("builtins:pow", 0.3, base=3, exp=10**9)
+    with pytest.raises(sandbox.RejectedFile, match="too long"):
+        sandbox.run_task("builtins:pow", 0.3, base=3, exp=10**9)
 
     assert time.monotonic() - began < 1
 
 
 def test_a_child_cannot_take_all_memory() -> None:
-    with pytest.raises(sandbox.Unfit, match="memory"):
-        sandbox.run("builtins:bytearray", 5, source=3 * 1024**3)
+    with pytest.raises(sandbox.RejectedFile, match="memory"):
+        sandbox.run_task("builtins:bytearray", 5, source=3 * 1024**3)
 
 
 def test_a_child_cannot_write_without_end(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="too large"):
-        sandbox.run("os:truncate", 5, path=str(_touched(tmp_path / "f")), length=1024**3)
+        sandbox.run_task("os:truncate", 5, path=str(_touched(tmp_path / "f")), length=1024**3)
 
 
 def _touched(path: Path) -> Path:
@@ -339,13 +339,13 @@ def test_a_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", "secret")
     server().kill()
 
-    assert sandbox.run("os:getenv", 5, key="FAL_KEY") is None
+    assert sandbox.run_task("os:getenv", 5, key="FAL_KEY") is None
 
 
 def test_a_child_reads_and_writes_one_file_only_for_its_owner(
     make_video: Any, kept: Any, tmp_path: Path
 ) -> None:
-    inspect(kept(make_video()), poster=tmp_path / "poster")
+    inspect_video(kept(make_video()), poster=tmp_path / "poster")
 
     assert (tmp_path / "poster").stat().st_mode & 0o777 == 0o600
 
@@ -354,14 +354,14 @@ def test_a_server_that_was_killed_is_started_again() -> None:
     before = server()
     before.kill()
 
-    assert sandbox.run("os:getppid", 5) not in {before.pid, None}
+    assert sandbox.run_task("os:getppid", 5) not in {before.pid, None}
 
 
 def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept: Any, until: Any) -> None:
     path = kept(make_video(seconds=0.25))
     others = set(psutil.Process().children())  # a database server of other tests, say
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: inspect(path).width, range(24)))
+        found = list(pool.map(lambda _: inspect_video(path).width, range(24)))
 
     assert found == [320] * 24
     until(lambda: set(psutil.Process().children()) - others <= {server()})
@@ -373,7 +373,7 @@ def test_a_call_costs_milliseconds() -> None:
     times = []
     for _ in range(10):
         began = time.perf_counter()
-        sandbox.run("os:getpid", 5)
+        sandbox.run_task("os:getpid", 5)
         times.append(time.perf_counter() - began)
 
     assert sorted(times)[5] < 0.05
@@ -381,8 +381,8 @@ def test_a_call_costs_milliseconds() -> None:
 
 def test_the_children_of_a_killed_worker_end_with_it(until: Any) -> None:
     program = (
-        "import threading, time; from backend.media import child; child.warm_up();"
-        "threading.Thread(target=lambda: child.run('signal:pause', 60)).start();"
+        "import threading, time; from backend.media.decode import sandbox; sandbox.warm_up();"
+        "threading.Thread(target=lambda: sandbox.run_task('signal:pause', 60)).start();"
         "time.sleep(0.3); print('ready', flush=True); time.sleep(60)"
     )
     worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -407,16 +407,16 @@ def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work(until: Any) ->
     """The terminal sends SIGINT to the whole foreground group; work in hand may be finished."""
     program = """
 import select, signal
-from backend.media import child
+from backend.media.decode import sandbox
 
-first = child.run("os:getppid", 30)
+first = sandbox.run_task("os:getppid", 30)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.signal(signal.SIGINT, lambda *_: print("asked", flush=True))
 print("ready", flush=True)
 # A read that begins just after the signal would keep the handler waiting for ever.
 while not select.select([0], [], [], 0.05)[0]:
     pass
-print(child.run("os:getppid", 5) == first)
+print(sandbox.run_task("os:getppid", 5) == first)
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     worker = subprocess.Popen([sys.executable, "-c", program], start_new_session=True, **pipes)  # type: ignore[call-overload]
@@ -432,8 +432,8 @@ print(child.run("os:getppid", 5) == first)
 
 def test_a_child_that_says_odd_things_is_no_verdict_but_a_refusal() -> None:
     """What comes back is read as data, and a result that is none is not taken for one."""
-    with pytest.raises(sandbox.Unfit):
-        sandbox.run("threading:current_thread", 5)
+    with pytest.raises(sandbox.RejectedFile):
+        sandbox.run_task("threading:current_thread", 5)
 
 
 def test_checking_does_not_import_the_decoders_into_the_caller() -> None:
@@ -452,7 +452,7 @@ def test_threads_of_the_caller_do_not_live_on_in_children() -> None:
     for thread in threads:
         thread.start()
     try:
-        assert sandbox.run("threading:active_count", 5) <= 2
+        assert sandbox.run_task("threading:active_count", 5) <= 2
     finally:
         stop.set()
         for thread in threads:

@@ -88,7 +88,7 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(
 ) -> None:
     source, key = part(tmp_path, content), key_of(content)
 
-    line.storage.place(source, key)
+    line.storage.put_file(source, key)
 
     assert not source.exists()
     assert line.storage.size(key) == len(content)
@@ -103,28 +103,28 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
 def test_a_file_that_is_there_already_is_placed_once(line: Line, tmp_path: Path, content: bytes) -> None:
-    line.storage.place(part(tmp_path, content), key_of(content))
+    line.storage.put_file(part(tmp_path, content), key_of(content))
     line.proxy.asked.clear()
 
-    line.storage.place(part(tmp_path, content), key_of(content))
+    line.storage.put_file(part(tmp_path, content), key_of(content))
 
     assert [asked.split(" ")[0] for asked in line.proxy.asked] == ["HEAD"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_placing_again_after_a_crash_right_behind_it_is_no_fault(line: Line, tmp_path: Path) -> None:
-    line.storage.place(part(tmp_path), key_of(SMALL))
+    line.storage.put_file(part(tmp_path), key_of(SMALL))
 
-    line.storage.place(tmp_path / "job.owner.part", key_of(SMALL))
+    line.storage.put_file(tmp_path / "job.owner.part", key_of(SMALL))
 
     with pytest.raises(StorageFull):
-        line.storage.place(tmp_path / "job.owner.part", POSTER)
+        line.storage.put_file(tmp_path / "job.owner.part", POSTER)
 
 
 def test_a_poster_of_another_size_is_replaced(line: Line, tmp_path: Path) -> None:
-    line.storage.place(part(tmp_path, b"old"), POSTER)
+    line.storage.put_file(part(tmp_path, b"old"), POSTER)
 
-    line.storage.place(part(tmp_path), POSTER)
+    line.storage.put_file(part(tmp_path), POSTER)
 
     assert line.content(POSTER) == SMALL
 
@@ -138,7 +138,7 @@ def test_another_object_under_the_name_of_this_content_is_an_error_and_stays(
     source = part(tmp_path)
 
     with pytest.raises(StorageFull, match="holds something else"):
-        line.storage.place(source, key)
+        line.storage.put_file(source, key)
 
     assert line.content(key) == theirs
     assert source.read_bytes() == SMALL
@@ -149,7 +149,7 @@ def test_the_same_object_brought_by_another_tool_is_believed_after_reading_it(
 ) -> None:
     line.outside.put_object(Bucket=line.name, Key=f"films/{key_of(SMALL)}", Body=SMALL)
 
-    line.storage.place(part(tmp_path), key_of(SMALL))
+    line.storage.put_file(part(tmp_path), key_of(SMALL))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -157,24 +157,24 @@ def test_the_same_object_brought_by_another_tool_is_believed_after_reading_it(
 def test_keys_are_listed_by_prefix_and_nothing_else_is(line: Line, tmp_path: Path) -> None:
     keys = [key_of(SMALL), POSTER, f"previews/{'ab' * 32}.webm"]
     for key in keys:
-        line.storage.place(part(tmp_path), key)
+        line.storage.put_file(part(tmp_path), key)
     for foreign in ("films/README", "films/a/b/c.mp4", "other/x.mp4", "filmsx.mp4"):
         line.outside.put_object(Bucket=line.name, Key=foreign, Body=b"")
 
-    assert sorted(line.storage.keys()) == sorted(keys)
-    assert list(line.storage.keys("posters/")) == [POSTER]
-    assert sorted(line.storage.keys("p")) == sorted(keys[1:])
+    assert sorted(line.storage.list_keys()) == sorted(keys)
+    assert list(line.storage.list_keys("posters/")) == [POSTER]
+    assert sorted(line.storage.list_keys("p")) == sorted(keys[1:])
 
 
 def test_more_objects_than_one_page_are_all_listed(line: Line) -> None:
     for number in range(2 * bucket.PAGE + 3):
         line.outside.put_object(Bucket=line.name, Key=f"films/{number:04}.mp4", Body=b"")
 
-    assert len(set(line.storage.keys())) == 2 * bucket.PAGE + 3
+    assert len(set(line.storage.list_keys())) == 2 * bucket.PAGE + 3
 
 
 def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(line: Line, tmp_path: Path) -> None:
-    line.storage.place(part(tmp_path), POSTER)
+    line.storage.put_file(part(tmp_path), POSTER)
 
     line.storage.remove(POSTER)
     line.storage.remove(POSTER)
@@ -187,8 +187,9 @@ def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(line: Line, tm
 @pytest.mark.parametrize("key", ["", "../x.mp4", "/x.mp4", "a/b/x.mp4", "x.MP4", "x\0.mp4"])
 def test_what_is_no_key_is_never_asked_for(line: Line, tmp_path: Path, key: str) -> None:
     uses: list[Callable[[str], object]] = [
-        line.storage.path, line.storage.open, line.storage.size, line.storage.remove,
-        lambda key: line.storage.link(key, expires_s=60), lambda key: line.storage.place(part(tmp_path), key),
+        line.storage.local_path, line.storage.open, line.storage.size, line.storage.remove,
+        lambda key: line.storage.direct_link(key, expires_s=60),
+        lambda key: line.storage.put_file(part(tmp_path), key),
     ]  # fmt: skip
     for use in uses:
         with pytest.raises(ValueError, match="no key"):
@@ -200,9 +201,11 @@ def test_what_is_no_key_is_never_asked_for(line: Line, tmp_path: Path, key: str)
 
 
 def test_a_link_gives_ranges_under_a_name_and_ends(line: Line, tmp_path: Path) -> None:
-    line.storage.place(part(tmp_path), key_of(SMALL))
+    line.storage.put_file(part(tmp_path), key_of(SMALL))
     storage = line.open(line.server.url)
-    link = storage.link(key_of(SMALL), expires_s=2, content_type="video/mp4", download_as='Kleid "rot".mp4')
+    link = storage.direct_link(
+        key_of(SMALL), expires_s=2, content_type="video/mp4", download_as='Kleid "rot".mp4'
+    )
     assert link is not None
 
     with urlopen(Request(link, headers={"Range": "bytes=1-3"}), timeout=5) as answer:
@@ -212,7 +215,7 @@ def test_a_link_gives_ranges_under_a_name_and_ends(line: Line, tmp_path: Path) -
 
     assert bucket.SECRET not in link
     assert "X-Amz-Expires=2" in link
-    assert link.startswith(storage.origins()[0])
+    assert link.startswith(storage.link_origins()[0])
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,7 @@ def test_a_link_gives_ranges_under_a_name_and_ends(line: Line, tmp_path: Path) -
 def test_links_to_aws_itself_lead_to_the_buckets_own_region(name: str, origin: str) -> None:
     made = S3Storage(Bucket(name, region="eu-central-1", access_key="a", secret_key="b"))
 
-    assert made.origins() == (origin,)
+    assert made.link_origins() == (origin,)
 
 
 # -- a line that breaks ---------------------------------------------------------------------------
@@ -242,7 +245,7 @@ def test_one_fault_of_the_line_costs_no_upload(
 ) -> None:
     fault = line.proxy.fault(kind, *request_)
 
-    line.storage.place(part(tmp_path, content), key_of(content))
+    line.storage.put_file(part(tmp_path, content), key_of(content))
 
     assert fault.done == 1
     assert line.content(key_of(content)) == content
@@ -263,14 +266,14 @@ def test_a_line_that_stays_bad_leaves_nothing_half_and_the_next_try_is_whole(
     source, key = part(tmp_path, content), key_of(content)
 
     with pytest.raises(StorageDown, match="can't be reached"):
-        line.storage.place(source, key)
+        line.storage.put_file(source, key)
 
-    assert fault.done == s3_client.TRIES
+    assert fault.done == s3_client.MAX_ATTEMPTS
     assert line.objects() == []
     assert line.unfinished() == []
     assert source.read_bytes() == content
     line.proxy.faults.clear()
-    line.storage.place(source, key)
+    line.storage.put_file(source, key)
     assert line.content(key) == content
 
 
@@ -281,7 +284,7 @@ def test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(
     """The second try meets what the first one made: 412, or no such upload. That is no failure."""
     fault = line.proxy.fault("lost", *request_, times=99)
 
-    line.storage.place(part(tmp_path, content), key_of(content))
+    line.storage.put_file(part(tmp_path, content), key_of(content))
 
     assert fault.done >= 2
     assert line.content(key_of(content)) == content
@@ -295,11 +298,11 @@ def test_an_upload_that_nobody_could_be_told_to_give_up_is_given_up_by_the_next(
     line.proxy.fault("reset", "DELETE ", times=99)
     source, key = part(tmp_path, LARGE), key_of(LARGE)
     with pytest.raises(StorageDown):
-        line.storage.place(source, key)
+        line.storage.put_file(source, key)
     assert line.unfinished() == [f"films/{key}"]
     line.proxy.faults.clear()
 
-    line.storage.place(source, key)
+    line.storage.put_file(source, key)
 
     assert line.unfinished() == []
     assert line.content(key) == LARGE
@@ -309,8 +312,8 @@ def test_uploads_that_a_killed_process_left_are_tidied_away(line: Line) -> None:
     line.outside.create_multipart_upload(Bucket=line.name, Key=f"films/{key_of(LARGE)}")
     line.outside.create_multipart_upload(Bucket=line.name, Key="theirs/film.mp4")
 
-    assert line.storage.tidy(older_than_s=1e12) == 0
-    assert line.storage.tidy() == 1
+    assert line.storage.remove_unfinished(older_than_s=1e12) == 0
+    assert line.storage.remove_unfinished() == 1
     assert line.unfinished() == ["theirs/film.mp4"]
 
 
@@ -320,13 +323,13 @@ def test_unfinished_uploads_of_other_tools_are_left_alone(line: Line) -> None:
     for name in ("nightly/dump-of-another-tool.tar", "Reports 2026.pdf", POSTER, ".check"):
         line.outside.create_multipart_upload(Bucket=line.name, Key=name)
 
-    assert storage.tidy(older_than_s=-3600) == 2
+    assert storage.remove_unfinished(older_than_s=-3600) == 2
 
     assert sorted(line.unfinished()) == ["Reports 2026.pdf", "nightly/dump-of-another-tool.tar"]
 
 
 def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line: Line, tmp_path: Path) -> None:
-    line.storage.place(part(tmp_path, LARGE[:MIB]), key_of(LARGE[:MIB]))
+    line.storage.put_file(part(tmp_path, LARGE[:MIB]), key_of(LARGE[:MIB]))
     line.proxy.fault("half", *GET)
 
     with line.storage.open(key_of(LARGE[:MIB])) as file, pytest.raises(StorageDown):
@@ -338,7 +341,7 @@ def test_a_server_that_says_it_is_busy_is_asked_again(line: Line, tmp_path: Path
     head = f"HTTP/1.1 503 Slow Down\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
     fault = line.proxy.fault("say", *PUT, answer=head + body)
 
-    line.storage.place(part(tmp_path), key_of(SMALL))
+    line.storage.put_file(part(tmp_path), key_of(SMALL))
 
     assert fault.done == 1
     assert line.content(key_of(SMALL)) == SMALL
@@ -366,7 +369,7 @@ def test_a_dripping_answer_has_an_end(line: Line, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_dripping_body_has_an_end(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    line.storage.place(part(tmp_path), POSTER)
+    line.storage.put_file(part(tmp_path), POSTER)
     body = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\n"
     monkeypatch.setattr(s3_client, "CALL_S", 0.6)
     storage = line.open(_trickle(line.proxy, body))
@@ -411,7 +414,7 @@ def _trickle(proxy: Proxy, head: bytes) -> str:
 
 def _told(storage: S3Storage) -> str:
     with pytest.raises(StorageMisconfigured) as caught:
-        storage.check()
+        storage.check_writable()
     with pytest.raises(StorageMisconfigured):
         storage.size(POSTER)
     return str(caught.value)
@@ -419,13 +422,13 @@ def _told(storage: S3Storage) -> str:
 
 def test_a_missing_bucket_is_named(line: Line) -> None:
     with pytest.raises(StorageMisconfigured, match=r"There is no bucket 'not-there'.*create it"):
-        line.open(line.server.url, name="not-there").check()
+        line.open(line.server.url, name="not-there").check_writable()
 
 
 def test_a_wrong_key_is_told_without_the_key(line: Line) -> None:
     key, secret = line.server.user(f"{line.name}-one", "s3:*")
     with line.server.strict():
-        line.open(line.server.url, access_key=key, secret_key=secret).check()
+        line.open(line.server.url, access_key=key, secret_key=secret).check_writable()
         wrong = _told(line.open(line.server.url, access_key=key, secret_key="x" * 40))
         unknown = _told(line.open(line.server.url, access_key="AKIA" + "X" * 16, secret_key=secret))
 
@@ -442,7 +445,7 @@ def test_missing_rights_are_named(line: Line, may: tuple[str, ...]) -> None:
         line.server.strict(),
         pytest.raises(StorageMisconfigured, match=r"may not use.*s3:PutObject"),
     ):
-        line.open(line.server.url, access_key=key, secret_key=secret).check()
+        line.open(line.server.url, access_key=key, secret_key=secret).check_writable()
 
 
 def test_a_key_that_may_write_and_not_read_is_told_before_anything_is_believed(line: Line) -> None:
@@ -452,19 +455,19 @@ def test_a_key_that_may_write_and_not_read_is_told_before_anything_is_believed(l
         line.server.strict(),
         pytest.raises(StorageMisconfigured, match=r"may not use.*s3:GetObject"),
     ):
-        line.open(line.server.url, access_key=key, secret_key=secret).check()
+        line.open(line.server.url, access_key=key, secret_key=secret).check_writable()
 
 
 def test_an_address_where_nobody_answers_is_trouble_that_may_pass(line: Line) -> None:
     with pytest.raises(StorageDown, match="check AWS_ENDPOINT_URL"):
-        line.open("http://127.0.0.1:1").check()
+        line.open("http://127.0.0.1:1").check_writable()
 
 
 def test_an_address_where_something_else_answers_is_told(line: Line) -> None:
     line.proxy.fault("say", "/", times=99, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 
     with pytest.raises(MediaError):
-        line.storage.check()
+        line.storage.check_writable()
 
 
 @pytest.mark.parametrize("call", ["check", "tidy", "keys", "place", "remove"])
@@ -475,10 +478,10 @@ def test_a_balancer_without_a_store_behind_it_is_trouble_that_may_pass(
     answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     line.proxy.fault("say", "HTTP", times=99, answer=answer)
     calls: dict[str, Callable[[], object]] = {
-        "check": line.storage.check,
-        "tidy": line.storage.tidy,
-        "keys": lambda: list(line.storage.keys()),
-        "place": lambda: line.storage.place(part(tmp_path), POSTER),
+        "check": line.storage.check_writable,
+        "tidy": line.storage.remove_unfinished,
+        "keys": lambda: list(line.storage.list_keys()),
+        "place": lambda: line.storage.put_file(part(tmp_path), POSTER),
         "remove": lambda: line.storage.remove(POSTER),
     }
 
@@ -490,14 +493,14 @@ def test_a_balancer_without_a_store_behind_it_is_trouble_that_may_pass(
 
 
 def test_tls_that_breaks_in_the_middle_is_trouble_that_may_pass() -> None:
-    with pytest.raises(StorageDown), s3_client.asking(Bucket("films")):
+    with pytest.raises(StorageDown), s3_client.map_bucket_errors(Bucket("films")):
         raise urllib3.exceptions.SSLError("decryption failed or bad record mac")
 
 
 def test_a_check_leaves_nothing_and_is_believed_for_a_while(line: Line) -> None:
-    line.storage.check()
+    line.storage.check_writable()
     asked = len(line.proxy.asked)
-    line.storage.check()
+    line.storage.check_writable()
 
     assert len(line.proxy.asked) == asked
     assert line.objects() == []
@@ -527,8 +530,8 @@ def test_control_without_looking_after_a_lost_acknowledgement_an_upload_would_fa
 def test_control_without_an_abort_parts_would_be_left(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(content: s3_upload.Content, target: s3_upload.Target) -> None:
-        begun = target.client.create_multipart_upload(**target.place)
+    def forgetful(content: s3_upload.UploadSource, target: s3_upload.UploadTarget) -> None:
+        begun = target.client.create_multipart_upload(**target.object_args)
         s3_upload._send_parts(content, target, begun["UploadId"])
 
     monkeypatch.setattr(s3_upload, "_put_parts", forgetful)
@@ -542,7 +545,7 @@ def test_control_without_a_condition_another_object_would_be_written_over(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
-    monkeypatch.setattr(s3_upload.Target, "condition", property(lambda _: {}))
+    monkeypatch.setattr(s3_upload.UploadTarget, "write_condition", property(lambda _: {}))
     with pytest.raises(pytest.fail.Exception):
         test_another_object_under_the_name_of_this_content_is_an_error_and_stays(line, tmp_path, b"other")
 

@@ -77,11 +77,11 @@ def test_our_own_keys_are_keys(key: str) -> None:
 )
 def test_what_could_leave_the_folder_is_no_key(key: str, storage: LocalStorage, tmp_path: Path) -> None:
     assert not valid_key(key)
-    for use in (storage.path, storage.open, storage.size, storage.remove):
+    for use in (storage.local_path, storage.open, storage.size, storage.remove):
         with pytest.raises(ValueError, match="no key"):
             use(key)
     with pytest.raises(ValueError, match="no key"):
-        storage.place(part(tmp_path), key)
+        storage.put_file(part(tmp_path), key)
 
 
 # -- place --------------------------------------------------------------------------------------
@@ -93,11 +93,11 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(
 ) -> None:
     source = part(tmp_path)
 
-    storage.place(source, key)
+    storage.put_file(source, key)
 
     assert not source.exists()
     assert storage.size(key) == 5
-    path = storage.path(key)
+    path = storage.local_path(key)
     assert path is not None
     assert path.read_bytes() == b"video"
     with storage.open(key) as file:
@@ -107,19 +107,19 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(
 
 
 def test_a_file_that_is_there_already_is_placed_once(storage: LocalStorage, tmp_path: Path) -> None:
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
     first = (storage.root / VIDEO).stat().st_ino
 
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
 
     assert (storage.root / VIDEO).stat().st_ino == first
     assert list(tmp_path.iterdir()) == [storage.root]
 
 
 def test_a_file_of_another_size_is_damaged_and_replaced(storage: LocalStorage, tmp_path: Path) -> None:
-    storage.place(part(tmp_path, b"vid"), VIDEO)
+    storage.put_file(part(tmp_path, b"vid"), VIDEO)
 
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
 
     assert storage.size(VIDEO) == 5
 
@@ -127,12 +127,12 @@ def test_a_file_of_another_size_is_damaged_and_replaced(storage: LocalStorage, t
 def test_placing_again_after_a_crash_right_behind_it_is_no_fault(
     storage: LocalStorage, tmp_path: Path
 ) -> None:
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
 
-    storage.place(tmp_path / "job.owner.part", VIDEO)
+    storage.put_file(tmp_path / "job.owner.part", VIDEO)
 
     with pytest.raises(StorageFull):
-        storage.place(tmp_path / "job.owner.part", POSTER)
+        storage.put_file(tmp_path / "job.owner.part", POSTER)
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_on(
@@ -151,14 +151,14 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_
         done.append("rename")
         rename(*args, **options)  # type: ignore[arg-type]
 
-    storage.check()
+    storage.check_writable()
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(os, "rename", noted_rename)
 
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
     assert done == ["sync file", "rename", "sync folder"]
     done.clear()
-    storage.place(part(tmp_path), POSTER)
+    storage.put_file(part(tmp_path), POSTER)
     assert done == ["sync folder", "sync file", "rename", "sync folder"]
 
 
@@ -178,7 +178,7 @@ def elsewhere() -> Iterator[Path]:
 def test_a_part_on_another_file_system_is_brought_in_whole(
     storage: LocalStorage, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage.check()
+    storage.check_writable()
     if storage.root.stat().st_dev == elsewhere.stat().st_dev:
         pytest.skip("no second file system here")
     content = os.urandom(3_000_000)
@@ -191,7 +191,7 @@ def test_a_part_on_another_file_system_is_brought_in_whole(
 
     monkeypatch.setattr(os, "rename", watched)
 
-    storage.place(part(elsewhere, content), VIDEO)
+    storage.put_file(part(elsewhere, content), VIDEO)
 
     assert (storage.root / VIDEO).read_bytes() == content
     assert list(elsewhere.iterdir()) == []
@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_the_part_and_nothing_half(small_disk: Path, tmp_path
     source = part(tmp_path, bytes(200_000))
 
     with pytest.raises(StorageFull, match="full"):
-        storage.place(source, VIDEO)
+        storage.put_file(source, VIDEO)
 
     assert source.stat().st_size == 200_000
     assert list(small_disk.iterdir()) == []
@@ -227,11 +227,11 @@ def test_a_full_disk_leaves_the_part_and_nothing_half(small_disk: Path, tmp_path
 
 def test_a_full_disk_is_noticed_by_the_check(small_disk: Path) -> None:
     storage = LocalStorage(small_disk)
-    storage.check()
+    storage.check_writable()
     (small_disk / "filler").write_bytes(bytes(65536))
 
     with pytest.raises(StorageFull, match="free some space"):
-        storage.check()
+        storage.check_writable()
 
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
@@ -240,16 +240,16 @@ def test_a_read_only_disk_is_noticed_by_the_check(small_disk: Path, tmp_path: Pa
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
 
     with pytest.raises(StorageFull, match="read-only"):
-        LocalStorage(small_disk).check()
+        LocalStorage(small_disk).check_writable()
     with pytest.raises(StorageFull, match="read-only"):
-        LocalStorage(small_disk).place(part(tmp_path), VIDEO)
+        LocalStorage(small_disk).put_file(part(tmp_path), VIDEO)
 
 
 def test_a_root_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StorageFull):
-        LocalStorage(tmp_path / "file" / "media").check()
+        LocalStorage(tmp_path / "file" / "media").check_writable()
 
 
 # -- links and other things that were planted -----------------------------------------------------
@@ -260,15 +260,15 @@ def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    storage.check()
+    storage.check_writable()
     (storage.root / VIDEO).symlink_to(victim)
 
     assert storage.size(VIDEO) is None
-    assert list(storage.keys()) == []
-    for use in (storage.path, storage.open):
+    assert list(storage.list_keys()) == []
+    for use in (storage.local_path, storage.open):
         with pytest.raises(FileNotFoundError):
             use(VIDEO)
-    storage.place(part(tmp_path), VIDEO)
+    storage.put_file(part(tmp_path), VIDEO)
 
     assert victim.read_bytes() == b"precious"
     assert not (storage.root / VIDEO).is_symlink()
@@ -279,17 +279,17 @@ def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / f"{SHA}.webp").write_bytes(b"theirs")
-    storage.check()
+    storage.check_writable()
     (storage.root / "posters").symlink_to(outside)
 
     assert storage.size(POSTER) is None
-    assert list(storage.keys()) == []
+    assert list(storage.list_keys()) == []
     storage.remove(POSTER)
-    for use in (storage.path, storage.open):
+    for use in (storage.local_path, storage.open):
         with pytest.raises(FileNotFoundError):
             use(POSTER)
     with pytest.raises(StorageFull):
-        storage.place(part(tmp_path), POSTER)
+        storage.put_file(part(tmp_path), POSTER)
 
     assert [path.name for path in outside.iterdir()] == [f"{SHA}.webp"]
     assert (outside / f"{SHA}.webp").read_bytes() == b"theirs"
@@ -297,7 +297,7 @@ def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp
 
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_only_a_regular_file_is_a_file(kind: str, storage: LocalStorage) -> None:
-    storage.check()
+    storage.check_writable()
     if kind == "folder":
         (storage.root / VIDEO).mkdir()
     else:
@@ -313,7 +313,7 @@ def test_a_link_given_as_a_part_is_not_taken(storage: LocalStorage, tmp_path: Pa
     (tmp_path / "job.owner.part").symlink_to(tmp_path / "secret")
 
     with pytest.raises(StorageFull):
-        storage.place(tmp_path / "job.owner.part", VIDEO)
+        storage.put_file(tmp_path / "job.owner.part", VIDEO)
 
     assert storage.size(VIDEO) is None
 
@@ -323,39 +323,39 @@ def test_a_link_given_as_a_part_is_not_taken(storage: LocalStorage, tmp_path: Pa
 
 def test_keys_are_listed_by_prefix_and_nothing_else_is(storage: LocalStorage, tmp_path: Path) -> None:
     for key in (VIDEO, POSTER, f"previews/{SHA}.webm"):
-        storage.place(part(tmp_path), key)
+        storage.put_file(part(tmp_path), key)
     (storage.root / ".hidden.mp4").write_bytes(b"")
     (storage.root / "README").write_bytes(b"")
     (storage.root / "posters" / "deeper").mkdir()
 
-    assert sorted(storage.keys()) == sorted([VIDEO, POSTER, f"previews/{SHA}.webm"])
-    assert list(storage.keys("posters/")) == [POSTER]
-    assert list(storage.keys("posters/ab")) == [POSTER]
-    assert sorted(storage.keys("p")) == [POSTER, f"previews/{SHA}.webm"]
-    assert list(storage.keys(SHA)) == [VIDEO]
-    assert list(storage.keys("x")) == []
+    assert sorted(storage.list_keys()) == sorted([VIDEO, POSTER, f"previews/{SHA}.webm"])
+    assert list(storage.list_keys("posters/")) == [POSTER]
+    assert list(storage.list_keys("posters/ab")) == [POSTER]
+    assert sorted(storage.list_keys("p")) == [POSTER, f"previews/{SHA}.webm"]
+    assert list(storage.list_keys(SHA)) == [VIDEO]
+    assert list(storage.list_keys("x")) == []
 
 
 def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(
     storage: LocalStorage, tmp_path: Path
 ) -> None:
-    storage.place(part(tmp_path), POSTER)
+    storage.put_file(part(tmp_path), POSTER)
 
     storage.remove(POSTER)
     storage.remove(POSTER)
     storage.remove(VIDEO)
 
     assert storage.size(POSTER) is None
-    assert list(storage.keys()) == []
+    assert list(storage.list_keys()) == []
 
 
 def test_an_empty_store_answers(storage: LocalStorage) -> None:
-    assert list(storage.keys()) == []
+    assert list(storage.list_keys()) == []
     assert storage.size(VIDEO) is None
     assert storage.free_bytes() == 0
-    assert storage.link(VIDEO, expires_s=60) is None
+    assert storage.direct_link(VIDEO, expires_s=60) is None
     storage.remove(VIDEO)
-    storage.check()
+    storage.check_writable()
     assert (storage.free_bytes() or 0) > 0
     assert list(storage.root.iterdir()) == []
 
@@ -363,12 +363,12 @@ def test_an_empty_store_answers(storage: LocalStorage) -> None:
 def test_drafts_that_a_crash_left_are_tidied_away_and_young_ones_are_not(
     storage: LocalStorage, tmp_path: Path
 ) -> None:
-    storage.place(part(tmp_path), POSTER)
+    storage.put_file(part(tmp_path), POSTER)
     for folder in (storage.root, storage.root / "posters"):
         (folder / ".draft-old").write_bytes(b"half")
         os.utime(folder / ".draft-old", (time.time() - 2 * 24 * 3600,) * 2)
         (folder / ".draft-young").write_bytes(b"half")
 
-    assert storage.tidy() == 2
+    assert storage.remove_unfinished() == 2
     assert sorted(path.name for path in storage.root.rglob(".draft-*")) == [".draft-young"] * 2
     assert storage.size(POSTER) == 5

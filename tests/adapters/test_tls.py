@@ -11,11 +11,11 @@ import certifi
 import pytest
 import urllib3.exceptions
 
-from backend.domain.errors import CatalogUnread, ProviderBusy, StorageDown
+from backend.domain.errors import CatalogueUnavailable, ProviderBusy, StorageDown
 from backend.media.storage import s3_client
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
-from backend.providers.base import Ref
+from backend.providers.base import RequestRef
 from backend.providers.fal import listing_pages
 from backend.providers.fal.client import FalProvider
 
@@ -56,15 +56,15 @@ def test_fals_answers_whose_line_breaks_are_asked_for_later(
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     url = secure.everywhere(breaks)
     fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url)
-    ref = Ref("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
+    ref = RequestRef("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
 
     for question in (fal.status, fal.result):
         with pytest.raises(ProviderBusy):
             question(ref)
-    with pytest.raises(CatalogUnread, match="could not be asked"):
-        fal.catalogue(told=lambda line: None)
+    with pytest.raises(CatalogueUnavailable, match="could not be asked"):
+        fal.fetch_catalogue(on_progress=lambda line: None)
 
-    assert len(secure.requests) == 2 + 1 + listing_pages.AGAIN
+    assert len(secure.requests) == 2 + 1 + listing_pages.MAX_RETRIES
 
 
 def test_control_a_build_that_knows_the_bucket_librarys_errors_alone_would_be_caught(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import StoreUnavailable
-from backend.models import Fact
+from backend.models import KeyValue
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import migrate
+from backend.store.database.schema.migrate import migrate_schema
 from backend.store.fast import group_commit
 from backend.store.records import key_values
 
@@ -25,7 +25,7 @@ WAIT_S = 20.0
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(f"sqlite:///{tmp_path / 'dailies.db'}")
-    migrate(made)
+    migrate_schema(made)
     yield made
     made.close()
 
@@ -46,12 +46,16 @@ class Writer(threading.Thread):
     def run(self) -> None:
         try:
             with self._store.begin(shared=True) as session:
-                key_values.keep(session, self.name, {"by": self.name}, at=NOW)
+                key_values.set_value(session, self.name, {"by": self.name}, at=NOW)
                 self.inside.set()
                 assert self.go.wait(WAIT_S)
                 if self.next:
                     self.next.start()
-                    until(lambda: self._store._turns is not None and self._store._turns._coming == 1)
+                    until(
+                        lambda: (
+                            self._store._group_commit is not None and self._store._group_commit._coming == 1
+                        )
+                    )
                 if self._work:
                     self._work(session)
         except Exception as error:
@@ -97,13 +101,13 @@ def names(store: Store) -> set[str]:
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many transactions each commit held."""
     sizes: list[int] = []
-    real = group_commit._Group.end
+    real = group_commit._CommitGroup.end
 
     def counted(group: Any) -> bool:
         sizes.append(group.size)
         return real(group)
 
-    monkeypatch.setattr(group_commit._Group, "end", counted)
+    monkeypatch.setattr(group_commit._CommitGroup, "end", counted)
     return sizes
 
 
@@ -120,10 +124,10 @@ def test_one_alone_is_committed_at_once(store, commits) -> None:
 
 
 def test_a_commit_is_shared_by_so_many_at_most(store, commits) -> None:
-    assert finish(queue_up(store, *[None] * (group_commit.SHARED_MAX + 3))) == ["kept"] * (
-        group_commit.SHARED_MAX + 3
+    assert finish(queue_up(store, *[None] * (group_commit.MAX_GROUP_SIZE + 3))) == ["kept"] * (
+        group_commit.MAX_GROUP_SIZE + 3
     )
-    assert commits == [group_commit.SHARED_MAX, 3]
+    assert commits == [group_commit.MAX_GROUP_SIZE, 3]
 
 
 def fails(_session: Any) -> None:
@@ -142,7 +146,7 @@ def test_the_last_one_s_failure_still_commits_for_the_others(store) -> None:
 
 def the_one_who_comes_second_finds_the_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is refused because of another's row can read that row, though both share a commit."""
-    commit, may = group_commit._Group.end, threading.Event()
+    commit, may = group_commit._CommitGroup.end, threading.Event()
 
     def slow(group: Any) -> bool:
         assert may.wait(WAIT_S)
@@ -151,10 +155,10 @@ def the_one_who_comes_second_finds_the_first(store: Store, monkeypatch: pytest.M
     def taken(_session: Any) -> None:
         raise LookupError("the key is taken")
 
-    monkeypatch.setattr(group_commit._Group, "end", slow)
+    monkeypatch.setattr(group_commit._CommitGroup, "end", slow)
     writers = queue_up(store, None, taken, None)
     writers[0].go.set()
-    until(lambda: store._turns is not None and store._turns._group is None)  # the disk has it
+    until(lambda: store._group_commit is not None and store._group_commit._group is None)  # the disk has it
     time.sleep(0.1)
     early = writers[1].outcome
     may.set()
@@ -168,13 +172,13 @@ def test_whoever_fails_hears_of_it_when_the_others_can_be_read(store, monkeypatc
 
 def test_a_build_that_refuses_too_early_is_caught(store, monkeypatch) -> None:
     """The control: a failure that waits for nobody."""
-    made = group_commit._Group.undo
+    made = group_commit._CommitGroup.undo
 
     def hasty(group: Any) -> None:
         made(group)
         raise LookupError
 
-    monkeypatch.setattr(group_commit._Group, "undo", hasty)
+    monkeypatch.setattr(group_commit._CommitGroup, "undo", hasty)
     with pytest.raises(AssertionError, match="nobody can read yet"):
         the_one_who_comes_second_finds_the_first(store, monkeypatch)
 
@@ -189,16 +193,16 @@ def test_a_failure_beside_a_commit_that_failed_is_the_database_s(store) -> None:
 
 def told_only_after_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody returns while their rows are not what another process would see."""
-    commit, may = group_commit._Group.end, threading.Event()
+    commit, may = group_commit._CommitGroup.end, threading.Event()
 
     def slow(group: Any) -> bool:
         assert may.wait(WAIT_S)
         return commit(group)
 
-    monkeypatch.setattr(group_commit._Group, "end", slow)
+    monkeypatch.setattr(group_commit._CommitGroup, "end", slow)
     writers = queue_up(store, None, None)
     writers[0].go.set()
-    until(lambda: store._turns is not None and store._turns._group is None)  # the disk has it
+    until(lambda: store._group_commit is not None and store._group_commit._group is None)  # the disk has it
     time.sleep(0.1)
     told, seen = [writer.outcome for writer in writers], names(store)
     may.set()
@@ -214,13 +218,13 @@ def test_nobody_is_told_before_the_commit(store, monkeypatch) -> None:
 
 def test_a_build_that_tells_too_early_is_caught(store, monkeypatch) -> None:
     """The control: a group that counts as ended from the start."""
-    made = group_commit._Group.__init__
+    made = group_commit._CommitGroup.__init__
 
     def hasty(group: Any, connection: Any) -> None:
         made(group, connection)
         group.ended.set()
 
-    monkeypatch.setattr(group_commit._Group, "__init__", hasty)
+    monkeypatch.setattr(group_commit._CommitGroup, "__init__", hasty)
     with pytest.raises(AssertionError, match="before it was durable"):
         told_only_after_the_commit(store, monkeypatch)
 
@@ -253,14 +257,14 @@ def test_a_transaction_of_one_s_own_waits_for_nobody_s_commit_but_sees_all(store
 
 def test_rows_of_the_unit_of_work_are_refused_where_commits_are_shared(store) -> None:
     with pytest.raises(RuntimeError, match="statements alone"), store.begin(shared=True) as session:
-        session.add(Fact(name="writer-x", value={}, at=NOW))
+        session.add(KeyValue(name="writer-x", value={}, at=NOW))
     assert names(store) == set()
 
 
 def test_a_locked_file_is_trouble_for_each_and_over_when_it_is_free_again(store, monkeypatch) -> None:
     monkeypatch.setattr("backend.store.database.sqlite.BUSY_TIMEOUT_MS", 50)
     with store.begin(shared=True) as session:
-        key_values.keep(session, "writer-a", {}, at=NOW)
+        key_values.set_value(session, "writer-a", {}, at=NOW)
     store.close()  # its next connection waits for 50 ms only
     blocker = sqlite3.connect(store.engine.url.database or "", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
@@ -270,5 +274,5 @@ def test_a_locked_file_is_trouble_for_each_and_over_when_it_is_free_again(store,
     blocker.execute("ROLLBACK")
     blocker.close()
     with store.begin(shared=True) as session:
-        key_values.keep(session, "writer-b", {}, at=NOW)
+        key_values.set_value(session, "writer-b", {}, at=NOW)
     assert names(store) == {"writer-a", "writer-b"}

@@ -180,7 +180,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
     with databases.choose("postgres"):
         first = make_installation()
         first.sidecar()
-        waiting = first.ask("Sent after the dump")
+        waiting = first.try_acquire("Sent after the dump")
         refused = first.cli("backup", "anywhere")
         assert refused.returncode == 1
         assert "pg_dump" in refused.stderr

@@ -8,7 +8,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import MIGRATIONS, migrate, oldest_program
+from backend.store.database.schema.migrate import MIGRATIONS, migrate_schema, oldest_program
 from tests import databases
 from tests.e2e.checker import broken_promises
 from tests.e2e.installation import ROOT, Installation
@@ -139,14 +139,14 @@ def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, da
     with databases.choose(database), databases.fresh_url() as url:
         store = Store(url or f"sqlite:///{tmp_path / 'x.db'}")
         try:
-            assert migrate(store) == HEAD
-            assert migrate(store, migrations=chain) == "9003"
+            assert migrate_schema(store) == HEAD
+            assert migrate_schema(store, migrations=chain) == "9003"
             (chain / "versions/9003.py").unlink()
             (chain / "versions/9002.py").unlink()
-            assert migrate(store, migrations=chain) == "9003"  # the program of 9001 may run
+            assert migrate_schema(store, migrations=chain) == "9003"  # the program of 9001 may run
             (chain / "versions/9001.py").unlink()
             with pytest.raises(Exception, match="is newer than this program"):
-                migrate(store, migrations=chain)  # that of today may not
+                migrate_schema(store, migrations=chain)  # that of today may not
         finally:
             store.close()
 

@@ -31,12 +31,12 @@ def sends_before_it_commits() -> None:
     from backend.domain.states import TRANSITIONS, JobEvent, JobState
     from backend.services.lifecycle import submit
 
-    record = submit.record
+    record = submit.record_event
 
     def skipping(deps: Any, claim: Any, event: JobEvent, **values: Any) -> Any:
         return claim.job if event == JobEvent.SUBMIT_BEGUN else record(deps, claim, event, **values)
 
-    submit.record = skipping
+    submit.record_event = skipping
     states, target = TRANSITIONS[JobEvent.ACCEPTED]
     TRANSITIONS[JobEvent.ACCEPTED] = (states | {JobState.CREATED}, target)
 
@@ -52,8 +52,8 @@ def writes_without_a_fence() -> None:
 
     for event, (_, target) in list(TRANSITIONS.items()):
         TRANSITIONS[event] = (frozenset(JobState), target)
-    move = jobs.move
-    jobs._move.cache_clear()
+    move = jobs.apply_transition
+    jobs._transition_statement.cache_clear()
 
     def unfenced(session: Any, job_id: str, event: Any, *, owner: Any = None, **values: Any) -> Any:
         return move(session, job_id, event, **values)
@@ -61,7 +61,7 @@ def writes_without_a_fence() -> None:
     def amend(session: Any, job: Any, *, owner: Any = None, **values: Any) -> Any:
         return jobs._one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
-    jobs.move, jobs.amend = unfenced, amend
+    jobs.apply_transition, jobs.update_if_unchanged = unfenced, amend
 
 
 def claims_for_ever() -> None:
@@ -77,33 +77,33 @@ def claims_for_ever() -> None:
 def trusts_the_webhook() -> None:
     """No polling: a take whose webhook never comes waits for ever."""
     from backend.services.lifecycle import dispatch
-    from backend.services.lifecycle.claims import defer
+    from backend.services.lifecycle.claims import defer_job
     from backend.services.operations import sweep
 
-    dispatch.poll_job = lambda deps, claim: defer(deps, claim, due_in_s=None) and None
+    dispatch.poll_job = lambda deps, claim: defer_job(deps, claim, due_in_s=None) and None
     sweep._wake_forgotten = lambda deps: 0
 
 
 def acknowledges_first() -> None:
     """200, and then the database; it is killed between the two."""
-    from backend.services.lifecycle.receive_webhook import Received
+    from backend.services.lifecycle.receive_webhook import DeliveryResult
     from backend.web import webhooks
 
-    def hasty(deps: Any, job_id: str, token: str, **call: Any) -> Received:
+    def hasty(deps: Any, job_id: str, token: str, **call: Any) -> DeliveryResult:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        return Received("applied", job_id)
+        return DeliveryResult("applied", job_id)
 
-    webhooks.receive = hasty
+    webhooks.receive_delivery = hasty
 
 
 def keeps_what_comes() -> None:
     """No look into the file: its lengths agree, so it must be a video."""
     from backend.media.decode import inspect as inspection
 
-    def inspect(path: Path, **options: Any) -> inspection.Probed:
-        return inspection.Probed("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
+    def inspect(path: Path, **options: Any) -> inspection.VideoInfo:
+        return inspection.VideoInfo("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
 
-    inspection.inspect = inspect
+    inspection.inspect_video = inspect
 
 
 def writes_the_row_first() -> None:
@@ -111,7 +111,7 @@ def writes_the_row_first() -> None:
     from backend.media.storage.local import LocalStorage
     from backend.services.lifecycle import fetch
 
-    save, place = fetch._save, LocalStorage.place
+    save, place = fetch._save, LocalStorage.put_file
 
     def later(self: Any, part: Path, key: str) -> None:
         if not key.endswith(".mp4"):
@@ -121,25 +121,25 @@ def writes_the_row_first() -> None:
         save(deps, claim, video)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    fetch._save, LocalStorage.place = hasty, later  # type: ignore[method-assign]
+    fetch._save, LocalStorage.put_file = hasty, later  # type: ignore[method-assign]
 
 
 def takes_a_copy_for_the_original() -> None:
     """A restored database is gone on with as if nothing had happened since it was copied."""
     from backend import bootstrap
 
-    bootstrap.settle = lambda deps: None
+    bootstrap.settle_if_restored = lambda deps: None
 
 
 def everybody_sweeps() -> None:
     """No lock: each worker believes that keeping the time and sweeping is its duty."""
-    from backend.store.queue.leader_lock import Duty
+    from backend.store.queue.leader_lock import LeaderLock
 
     def mine(self: Any) -> bool:
         self._mine = True
         return True
 
-    Duty.ask = mine  # type: ignore[method-assign]
+    LeaderLock.try_acquire = mine  # type: ignore[method-assign]
 
 
 def never_ends() -> None:
@@ -156,13 +156,13 @@ def never_ends_a_look() -> None:
     """Each look does its work, gives its claim up, and then hangs: a thread that nobody sees any more."""
     from backend.services.lifecycle import dispatch
 
-    whole = dispatch.step
+    whole = dispatch.run_step
 
     def hangs(*args: Any) -> bool:
         whole(*args)
         return threading.Event().wait()
 
-    dispatch.step = hangs
+    dispatch.run_step = hangs
 
 
 def calls_the_watchdog_off() -> None:
@@ -204,7 +204,7 @@ def stops_in_the_handler() -> None:
     def run(self: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
         self.start()
-        self.watch()
+        self.run_until_stopped()
         self.finish()
 
     Worker.run = run  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from backend.providers.fal.webhook import token_of
+from backend.providers.fal.webhook import job_token
 from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.
@@ -160,7 +160,7 @@ def no_secret_told(installation: Installation) -> list[str]:
     told = "".join(process.said() for process in installation.processes)
     secrets = [("FAL_KEY", FAL_KEY.split(":")[1]), ("SECRET_KEY", SECRET_KEY)]
     secrets += [
-        (f"the token of {job['id']}", token_of(SECRET_KEY, job["id"]))
+        (f"the token of {job['id']}", job_token(SECRET_KEY, job["id"]))
         for job in installation.rows("SELECT id FROM job")
     ]
     return [f"no secrets: {name} stands in a log" for name, secret in secrets if secret in told]

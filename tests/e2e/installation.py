@@ -23,7 +23,7 @@ from sqlalchemy import NullPool, create_engine, text
 from backend.bootstrap import open_deps
 from backend.services import access
 from backend.services.access import Role
-from backend.settings import load
+from backend.settings import load_settings
 from tests import databases
 from tests.ports import reserved_port
 
@@ -195,7 +195,7 @@ class Installation:
     def token(self, name: str = "drill", role: Role = Role.ADMIN) -> str:
         """A new API token."""
         named = {name.lower(): value for name, value in self.settings.items() if value is not None}
-        deps = open_deps(load(**named))
+        deps = open_deps(load_settings(**named))
         try:
             return access.create_token(deps, name, role)
         finally:

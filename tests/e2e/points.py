@@ -54,26 +54,28 @@ SUBMIT, FETCH, STEP = (
     "backend.services.lifecycle.fetch",
     "backend.services.lifecycle.dispatch",
 )
-ADVANCE, STORAGE = "backend.store.jobs.jobs:move", "backend.media.storage.local"
-PLACE, BRING_IN = f"{STORAGE}:LocalStorage.place", f"{STORAGE}:_bring_in"
-WRITE = "backend.media.partial.partial_file:Part.write"
+ADVANCE, STORAGE = "backend.store.jobs.jobs:apply_transition", "backend.media.storage.local"
+PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
+WRITE = "backend.media.partial.partial_file:PartialFile.write"
+ACCEPT = "backend.store.fast.delivery:accept_delivery"
+RECEIVE = "backend.web.webhooks:receive_delivery"
 POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal.client:FalProvider"
 #: Whatever a sidecar's statements on its quick paths do has just been done; on a server it is committed.
-RUN = "backend.store.fast.compiled:_Made.run"
+RUN = "backend.store.fast.compiled:_DialectSql.run"
 SLOW = "[sim:media-slow=40]"
 
 POINTS = (
     # 1 · the form becomes a row
-    Point("asked: the row is written", "sidecar", "backend.store.jobs.jobs:add", "after"),
+    Point("asked: the row is written", "sidecar", "backend.store.jobs.jobs:insert_take", "after"),
     Point("asked: committed, not answered", "sidecar", "backend.services.takes.create:create_job", "after"),
     # 2 · the worker takes the job, and says that it will send
-    Point("claim: written", "worker", "backend.store.jobs.jobs:claim", "after"),
+    Point("claim: written", "worker", "backend.store.jobs.jobs:try_claim", "after"),
     Point("claim: committed", "worker", f"{STEP}:submit_job", "before"),
     Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
     Point(
         "submitting: committed, nothing sent",
-        "worker", f"{SUBMIT}:record", "after", moved_by(E.SUBMIT_BEGUN), ends="held",
+        "worker", f"{SUBMIT}:record_event", "after", moved_by(E.SUBMIT_BEGUN), ends="held",
     ),
     # 3 · one POST
     Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
@@ -91,19 +93,19 @@ POINTS = (
         "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
     ),
     Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
-    Point("claim: about to be given back", "worker", "backend.store.jobs.jobs:release", "before"),
+    Point("claim: about to be given back", "worker", "backend.store.jobs.jobs:release_claim", "before"),
     # 4 · the webhook
-    Point("webhook: believed, nothing written", "sidecar", "backend.store.fast.delivery:take_in", "before"),
+    Point("webhook: believed, nothing written", "sidecar", ACCEPT, "before"),
     Point("webhook: written", "sidecar", RUN, "after", lambda args, options: "old_status" in args[2]),
     Point(
         "webhook after a lost answer: nothing written",
-        "sidecar", "backend.store.jobs.deliveries:keep", "before", marker="[sim:lost-answer]",
+        "sidecar", "backend.store.jobs.deliveries:insert_delivery", "before", marker="[sim:lost-answer]",
     ),
     Point(
         "webhook after a lost answer: written",
-        "sidecar", "backend.store.jobs.deliveries:keep", "after", marker="[sim:lost-answer]",
+        "sidecar", "backend.store.jobs.deliveries:insert_delivery", "after", marker="[sim:lost-answer]",
     ),
-    Point("webhook: committed, not acknowledged", "sidecar", "backend.web.webhooks:receive", "after"),
+    Point("webhook: committed, not acknowledged", "sidecar", RECEIVE, "after"),
     # 4' · the same by polling
     Point("poll: answer read", "worker", f"{FAL}.status", "after", marker="[sim:never]"),
     Point("poll: written", "worker", ADVANCE, "after", moved_by(E.FINISHED), marker="[sim:never]"),
@@ -117,8 +119,8 @@ POINTS = (
         "worker", WRITE, "after",
         lambda args, options: args[0].size_bytes > 8_000, marker=SLOW,
     ),
-    Point("fetch: all bytes there", "worker", f"{FETCH}:download", "after"),
-    Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect", "after"),
+    Point("fetch: all bytes there", "worker", f"{FETCH}:download_file", "after"),
+    Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect_video", "after"),
     Point("place: before fsync", "worker", PLACE, "before", named(".mp4", 2)),
     Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4", 2)),
     Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4", 2)),
@@ -128,7 +130,7 @@ POINTS = (
     # 6 · what is made besides
     Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm", 2)),
     Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
-    Point("sweep: in the middle", "worker", "backend.services.operations.sweep:repair", "after",
+    Point("sweep: in the middle", "worker", "backend.services.operations.sweep:repair_all", "after",
           marker="[sim:slow=3]", later=True),
 )  # fmt: skip
 

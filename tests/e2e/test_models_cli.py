@@ -92,13 +92,13 @@ def test_a_refresh_that_reaches_nobody_exits_with_the_reason(installation):
 
 def test_a_running_worker_does_a_refresh_that_was_wished_for(installation, own_fal):
     from backend.bootstrap import open_deps
-    from backend.services.access import LOCAL
+    from backend.services.access import LOCAL_VIEWER
     from backend.services.catalogue import refresh_schedule
-    from backend.settings import load
+    from backend.settings import load_settings
 
     worker = installation.worker()
-    deps = open_deps(load(data_dir=installation.data, database_url=installation.database_url))
-    refresh_schedule.wish_refresh(deps, LOCAL)
+    deps = open_deps(load_settings(data_dir=installation.data, database_url=installation.database_url))
+    refresh_schedule.request_refresh(deps, LOCAL_VIEWER)
     deps.store.close()
 
     eventually(lambda: set(stored(installation)) == set(own_fal.offer.entries), process=worker)
@@ -113,17 +113,18 @@ def test_a_worker_that_has_just_started_asks_for_no_catalogue_by_itself(installa
 
 def test_a_worker_that_is_stopped_in_the_middle_of_a_refresh_is_gone_in_time(installation, own_fal):
     from backend.bootstrap import open_deps
-    from backend.services.access import LOCAL
+    from backend.services.access import LOCAL_VIEWER
     from backend.services.catalogue import refresh_schedule
-    from backend.settings import load
+    from backend.settings import load_settings
 
     rule = {"faults": ["catalog-stall=15"]}
     assert requests.post(f"{own_fal.url}/sim/faults", json=rule, timeout=10).status_code == 201
     worker = installation.worker()
-    deps = open_deps(load(data_dir=installation.data, database_url=installation.database_url))
-    refresh_schedule.wish_refresh(deps, LOCAL)
+    deps = open_deps(load_settings(data_dir=installation.data, database_url=installation.database_url))
+    refresh_schedule.request_refresh(deps, LOCAL_VIEWER)
     eventually(
-        lambda: refresh_schedule.last_refresh(deps).going == refresh_schedule.Going.RUNNING, process=worker
+        lambda: refresh_schedule.last_refresh(deps).state == refresh_schedule.RefreshState.RUNNING,
+        process=worker,
     )
     deps.store.close()
 

@@ -15,10 +15,10 @@ from sqlmodel import SQLModel
 from backend.domain.clock import Clock
 from backend.domain.errors import SettingsError
 from backend.domain.take_filter import TakeFilter
-from backend.models import Delivery, Fact, History, Job, Moment
+from backend.models import Delivery, History, Job, KeyValue, UtcDateTime
 from backend.store.database.engine import Store
 from backend.store.database.schema import sqlite_to_postgres
-from backend.store.database.schema.migrate import check, migrate
+from backend.store.database.schema.migrate import check_database, migrate_schema
 from backend.store.records import key_values
 from backend.store.search import pages
 from tests import databases
@@ -38,7 +38,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with every table full, and values that databases like to treat differently."""
     path = tmp_path_factory.mktemp("full") / "dailies.db"
     store = Store(f"sqlite:///{path}")
-    migrate(store)
+    migrate_schema(store)
     with store.begin() as session:
         for table in SQLModel.metadata.sorted_tables:
             session.connection().execute(insert(table), [_row(table, number) for number in range(ROWS)])
@@ -51,7 +51,7 @@ def _row(table: Table, number: int) -> dict[str, Any]:
 
 
 def _value(column: Any, number: int) -> Any:
-    if isinstance(column.type, Moment):
+    if isinstance(column.type, UtcDateTime):
         return LONG_AGO + timedelta(microseconds=number * 1_000_003)
     affinity = column.type._type_affinity
     if issubclass(affinity, Integer):
@@ -85,7 +85,7 @@ def target() -> Iterator[Store]:
 
 
 def moved(source: Store, target: Store) -> dict[str, int]:
-    return sqlite_to_postgres.move(source, target, now=Clock().now, told=lambda line: None)
+    return sqlite_to_postgres.move_to_postgres(source, target, now=Clock().now, on_progress=lambda line: None)
 
 
 def everything(store: Store) -> dict[str, list]:
@@ -133,19 +133,19 @@ def test_the_file_that_was_left_refuses_every_write_and_says_where_its_rows_are(
                 file.execute(sentence)
     file.close()
     with pytest.raises(SettingsError, match="it was moved to postgresql") as told:
-        check(source, Clock().now)
+        check_database(source, Clock().now)
     assert databases.PASSWORD not in str(told.value)
-    check(target, Clock().now)
+    check_database(target, Clock().now)
 
 
 def test_a_full_database_is_not_written_into(source, target):
-    migrate(target)
+    migrate_schema(target)
     with target.begin() as session:
-        key_values.keep(session, "mine", {}, at=LONG_AGO)
+        key_values.set_value(session, "mine", {}, at=LONG_AGO)
 
     with pytest.raises(SettingsError, match="not empty"):
         moved(source, target)
-    check(source, Clock().now)
+    check_database(source, Clock().now)
 
 
 def test_a_file_that_was_moved_is_moved_nowhere_else(source, target):
@@ -176,14 +176,14 @@ def test_while_a_worker_is_at_work_nothing_is_moved(source, target, sign):
     now = datetime.now(UTC)
     with source.begin() as session:
         if sign == "heartbeat":
-            key_values.keep(session, "worker:host:1", {}, at=now)
+            key_values.set_value(session, "worker:host:1", {}, at=now)
         else:
             first = session.execute(select(Job).limit(1)).scalar_one()
             first.claimed_until = now + timedelta(seconds=10)
 
     with pytest.raises(SettingsError, match="stop everything first"):
         moved(source, target)
-    check(source, Clock().now)
+    check_database(source, Clock().now)
 
 
 def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(source, target, monkeypatch):
@@ -198,12 +198,12 @@ def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(
         moved(source, target)
     monkeypatch.undo()
     with pytest.raises(SettingsError, match="half filled"):
-        check(target, Clock().now)
+        check_database(target, Clock().now)
     with source.begin() as session:
         for table in (Job, Delivery):
             first = session.execute(select(table).limit(1)).scalar_one()
             session.delete(first)
-        session.add(Fact(name="new", value={}, at=LONG_AGO))
+        session.add(KeyValue(name="new", value={}, at=LONG_AGO))
 
     moved(source, target)
 
@@ -228,7 +228,7 @@ def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, 
 
     with pytest.raises(SettingsError, match="job differs"):
         moved(source, target)
-    check(source, Clock().now)
+    check_database(source, Clock().now)
 
 
 def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, make_installation):

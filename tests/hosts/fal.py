@@ -18,7 +18,7 @@ PATIENCE_S = 4.0
 
 def main() -> None:
     folder, address, port, ca = sys.argv[1:]
-    logs.set_up("simulator")
+    logs.configure_logging("simulator")
     config = SimulatorConfig(
         data_dir=Path(folder),
         public_url=f"http://{address}:{port}",

@@ -19,7 +19,7 @@ from backend.bootstrap import open_deps
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Job, Video
-from backend.services.access import LOCAL, Viewer
+from backend.services.access import LOCAL_VIEWER, Viewer
 from backend.services.deps import Deps
 from backend.services.takes import create
 from backend.store.jobs import counts, deliveries, jobs
@@ -112,7 +112,9 @@ class Desk:
     def __init__(self, deps: Deps, clip: bytes) -> None:
         self.deps, self.clip = deps, clip
 
-    def take(self, state: str, prompt: str = "A red dress", *, viewer: Viewer = LOCAL, **asked: Any) -> Job:
+    def take(
+        self, state: str, prompt: str = "A red dress", *, viewer: Viewer = LOCAL_VIEWER, **asked: Any
+    ) -> Job:
         """A take in this state, moved there by the events that lead to it."""
         job = create.create_job(self.deps, viewer, {"model": MODEL, "prompt": prompt, **asked})
         for name in PATHS[state]:
@@ -139,17 +141,17 @@ class Desk:
         self.deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
         part = self.deps.settings.parts_dir / digest
         part.write_bytes(self.clip)
-        self.deps.storage.place(part, f"{digest}.mp4")
+        self.deps.storage.put_file(part, f"{digest}.mp4")
         poster = self.deps.settings.parts_dir / f"{digest}.webp"
         Image.new("RGB", (320, 180), "teal").save(poster)
-        self.deps.storage.place(poster, f"posters/{digest}.webp")
+        self.deps.storage.put_file(poster, f"posters/{digest}.webp")
         video = Video(
             id=self.deps.clock.new_id(), sha256=digest, key=f"{digest}.mp4", content_type="video/mp4",
             size_bytes=len(self.clip), duration_s=1.0, width=320, height=180, fps=12.0, codec="h264",
             poster_key=f"posters/{digest}.webp", created_at=now, checked_at=now,
         )  # fmt: skip
         with self.deps.store.begin() as session:
-            return videos.keep(session, video).id
+            return videos.insert_or_restore(session, video).id
 
     def delivery(self, job: Job) -> Delivery:
         """A genuine delivery for a take, kept and not applied yet."""
@@ -162,7 +164,7 @@ class Desk:
             signed_at=now - timedelta(hours=1), received_at=now, last_at=now,
         )  # fmt: skip
         with self.deps.store.begin() as session:
-            return deliveries.keep(session, kept)
+            return deliveries.insert_delivery(session, kept)
 
     def job(self, job_id: str) -> Job:
         with self.deps.store.read() as session:

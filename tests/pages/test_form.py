@@ -6,7 +6,7 @@ import json
 import pytest
 from PIL import Image
 
-from backend.services.access import LOCAL, Role, Viewer
+from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.prompting import vocabulary_admin
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
@@ -41,10 +41,10 @@ def test_a_favourite_stands_first_and_models_used_lately_follow(visit, desk):
     app.button(key="favourite").click().run()
     options = app.selectbox(key="form:model").options
     assert options[0].startswith("★ ")
-    assert presets.list_favourites(desk.deps, LOCAL) == [TAIL_MODEL]
+    assert presets.list_favourites(desk.deps, LOCAL_VIEWER) == [TAIL_MODEL]
     assert options[1].startswith(desk.deps.catalog.get(SEED_MODEL).title)
     app.button(key="favourite").click().run()
-    assert presets.list_favourites(desk.deps, LOCAL) == []
+    assert presets.list_favourites(desk.deps, LOCAL_VIEWER) == []
 
 
 def test_a_provider_narrows_the_models(visit, monkeypatch):
@@ -77,9 +77,9 @@ def test_a_preset_gives_the_whole_form_back(visit, desk, photo):
     assert (job.model, job.prompt, job.style, job.params) == (
         PHOTO_MODEL, "Walk on", {"camera": "Pan"}, {"duration": "7"},
     )  # fmt: skip
-    assert job.image == photos.list_uploads(desk.deps, LOCAL)[0].id
+    assert job.image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
     app.button(key=f"preset-delete-{kept.id}").click().run()
-    assert not presets.list_presets(desk.deps, LOCAL)
+    assert not presets.list_presets(desk.deps, LOCAL_VIEWER)
 
 
 def test_a_preset_without_a_name_is_refused_with_the_reason(visit):
@@ -90,8 +90,8 @@ def test_a_preset_without_a_name_is_refused_with_the_reason(visit):
 
 def test_first_and_last_photo_are_uploaded_beside_each_other(visit, desk, photo):
     first, last = (
-        photos.create_upload(desk.deps, LOCAL, photo, file_name="first.jpg"),
-        photos.create_upload(desk.deps, LOCAL, _other(), file_name="last.jpg"),
+        photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="first.jpg"),
+        photos.create_upload(desk.deps, LOCAL_VIEWER, _other(), file_name="last.jpg"),
     )
     app = filled(visit, FRAMES_MODEL)
     assert not [key for key in app.text_input if "last_frame_url" in (key.key or "")]
@@ -111,7 +111,7 @@ def test_first_and_last_photo_are_uploaded_beside_each_other(visit, desk, photo)
 
 
 def test_the_last_photo_stays_when_another_model_calls_it_by_another_name(visit, desk, photo):
-    last = photos.create_upload(desk.deps, LOCAL, photo, file_name="last.jpg")
+    last = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="last.jpg")
     app = filled(visit, FRAMES_MODEL)
     for slot in ("", ":end"):
         app.button(key=f"use-photo-{last.id}{slot}").click().run()
@@ -133,7 +133,7 @@ def test_switching_models_keeps_what_both_have_and_says_what_was_left_out(visit,
 
 
 def test_a_photo_that_the_next_model_does_not_take_is_said(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
     app = filled(visit, PHOTO_MODEL)
     app.button(key=f"use-photo-{upload.id}").click().run()
     choose(app, MODEL)
@@ -164,7 +164,7 @@ def test_which_words_came_from_where_is_shown(visit, desk):
 def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
     job = desk.take("stored", style={"camera": "Pan"})
     pan = next(word for word in vocabulary_admin.list_words(desk.deps, "camera") if word.label == "Pan")
-    vocabulary_admin.retire_word(desk.deps, LOCAL, pan.id)
+    vocabulary_admin.retire_word(desk.deps, LOCAL_VIEWER, pan.id)
     app = visit(**{"from": job.id})
     app.button(key="generate").click().run()
     assert desk.count() == 1
@@ -191,11 +191,11 @@ def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(v
     app.button(key="generate").click().run()
     assert desk.count() == 0
     assert app.text_area(key="form:prompt").value == "Walk on"
-    assert app.session_state["form:image"] == photos.list_uploads(desk.deps, LOCAL)[0].id
+    assert app.session_state["form:image"] == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
 
 
 def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk, photo):
-    earlier = photos.create_upload(desk.deps, LOCAL, photo, file_name="first picture of a take.png")
+    earlier = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="first picture of a take.png")
     app = filled(visit, SEVERAL_MODEL, "They meet")
     app.button(key="generate").click().run()
     assert ":red[:material/error: Image urls is missing" in words(app)
@@ -203,7 +203,7 @@ def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk, pho
         app.file_uploader[0].upload(f"{colour}.jpg", _other(colour=colour)).run()
     slot = ":image_urls"
     app.button(key=f"use-photo-{earlier.id}{slot}").click().run()
-    navy, teal = (one.id for one in reversed(photos.list_uploads(desk.deps, LOCAL)[:2]))
+    navy, teal = (one.id for one in reversed(photos.list_uploads(desk.deps, LOCAL_VIEWER)[:2]))
     app.button(key=f"photo-forward{slot}-2").click().run()
     app.button(key=f"remove-photo{slot}-2").click().run()
     app.button(key="generate").click().run()
@@ -230,7 +230,7 @@ def test_a_file_among_several_that_is_no_photo_is_said_and_the_others_are_kept(v
 
 
 def test_a_list_that_is_full_offers_no_more_room(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="look.jpg")
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="look.jpg")
     app = filled(visit, COUNTED_MODEL, "They meet")
     for _ in range(9):
         app.button(key=f"use-photo-{upload.id}:image_urls").click().run()

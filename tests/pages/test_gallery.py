@@ -5,7 +5,7 @@ import re
 import pytest
 
 from backend.domain.states import JobEvent
-from backend.services.access import LOCAL, Role, Viewer
+from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from pages.ui.shell import title_with_counts
@@ -73,7 +73,7 @@ def test_filters_are_bound_to_the_url_and_cleared_at_once(visit, desk):
 
 
 def test_pages_go_back_and_forth_without_a_gap(visit, desk):
-    for number in range(gallery.PAGE * 2 + 3):
+    for number in range(gallery.PAGE_SIZE * 2 + 3):
         desk.take("created", f"take {number}")
     app = visit(GALLERY)
     seen = prompts(app)
@@ -81,7 +81,7 @@ def test_pages_go_back_and_forth_without_a_gap(visit, desk):
     second = prompts(app)
     app.button(key="older").click().run()
     third = prompts(app)
-    assert [*seen, *second, *third] == [f"take {n}" for n in reversed(range(gallery.PAGE * 2 + 3))]
+    assert [*seen, *second, *third] == [f"take {n}" for n in reversed(range(gallery.PAGE_SIZE * 2 + 3))]
     assert app.button(key="older").disabled
     app.button(key="newer").click().run()
     assert prompts(app) == second
@@ -91,7 +91,7 @@ def test_pages_go_back_and_forth_without_a_gap(visit, desk):
 
 
 def test_on_a_later_page_new_takes_are_counted_instead_of_moving_the_page(visit, desk):
-    for number in range(gallery.PAGE + 2):
+    for number in range(gallery.PAGE_SIZE + 2):
         desk.take("created", f"take {number}")
     app = visit(GALLERY)
     app.button(key="older").click().run()
@@ -174,7 +174,7 @@ def test_a_picture_of_a_take_joins_the_photos_that_the_next_one_can_start_from(v
     app = visit(TAKE, take=job.id)
     app.button(key=f"picture-last-{job.id}").click().run()
     assert any("last picture" in toast.value for toast in app.toast)
-    (photo,) = photos.list_uploads(desk.deps, LOCAL)
+    (photo,) = photos.list_uploads(desk.deps, LOCAL_VIEWER)
     assert photo.file_name.startswith("last picture")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backend.services.access import LOCAL
+from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.store.jobs import jobs
@@ -120,7 +120,7 @@ def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
 
 
 def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
-    for model in gallery.models_on_offer(deps):
+    for model in gallery.list_usable_models(deps):
         for field in read_fields(model.schema):
             start = field.start_value
             start = field.widget_value(start) if field.kind == "json" and field.default else start
@@ -136,11 +136,11 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk, photo)
     app.file_uploader[0].upload("sun.jpg", photo).run()
     assert "sun.jpg\n640 × 480" in words(app)
     app.button(key="generate").click().run()
-    assert desk.newest().image == photos.list_uploads(desk.deps, LOCAL)[0].id
+    assert desk.newest().image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
 
 
 def test_an_earlier_photo_can_be_used_again(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
     app = filled(visit, model=PHOTO_MODEL)
     app.button(key=f"use-photo-{upload.id}").click().run()
     app.button(key="generate").click().run()
@@ -155,7 +155,7 @@ def test_what_is_no_photo_is_refused_with_the_reason(visit, desk):
 
 
 def test_using_a_take_again_fills_the_whole_form(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL, photo, file_name="sun.jpg")
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
     job = desk.take(
         "stored", "The sun breathes", model=PHOTO_MODEL, image=upload.id, params={"duration": "7"},
         style={"camera": "Orbit", "aesthetic": "my own words"},
@@ -213,7 +213,9 @@ def test_a_prompt_is_text_everywhere(visit, desk, page):
 def test_an_error_of_a_provider_is_text_and_never_markup(visit, desk):
     job = desk.take("failed")
     with desk.deps.store.begin() as session:
-        jobs.amend(session, desk.job(job.id), error={"message": HOSTILE, "next": HOSTILE, "charged": "no"})
+        jobs.update_if_unchanged(
+            session, desk.job(job.id), error={"message": HOSTILE, "next": HOSTILE, "charged": "no"}
+        )
     (told,) = [error.value for error in visit("library/take.py", take=job.id).error if "alert" in error.value]
     assert r"\<script\>alert\(1\)\</script\> \*\*bold\*\* \$a\$" in told
     assert r"\[x\]\(http\://y\) \:red\[z\]" in told

@@ -2,9 +2,10 @@
 
 import pytest
 
-from backend.models import Offer
+from backend.catalogue.models import parse_model
+from backend.models import CatalogueEntry
 from backend.services.catalogue import live_catalogue, refresh_schedule
-from backend.services.catalogue.refresh_schedule import Going
+from backend.services.catalogue.refresh_schedule import RefreshState
 from tests.pages.conftest import MODEL, words
 
 PAGE = "operate/models.py"
@@ -22,9 +23,11 @@ def store_models(deps):
     def store(*models):
         with deps.store.begin() as session:
             for model in models:
-                session.add(Offer(id=model.id, data=live_catalogue._data(model), at=deps.clock.now()))
+                session.add(
+                    CatalogueEntry(id=model.id, data=live_catalogue._data(model), at=deps.clock.now())
+                )
             live_catalogue._announce(session, deps, models, deps.clock.now())
-        deps.catalog.load()
+        deps.catalog.load_newest()
 
     return store
 
@@ -42,10 +45,9 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
-    from backend.catalogue.models import model_from
 
     good = deps.catalog.get(MODEL)
-    store_models(good, model_from({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
+    store_models(good, parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
 
     app = visit(PAGE)
 
@@ -96,9 +98,8 @@ def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(vi
 
 
 def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
-    from backend.catalogue.models import model_from
 
-    store_models(deps.catalog.get(MODEL), model_from({"endpoint_id": "a/broken", "input": {}}))
+    store_models(deps.catalog.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
 
     app = visit("studio/generate.py", model="a/broken")
 
@@ -112,17 +113,17 @@ def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, d
 
     app.button("refresh").click().run()
 
-    assert refresh_schedule.last_refresh(deps).going == Going.WANTED
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
     assert app.button("refresh").disabled
     assert "waits for a worker" in words(app)
 
-    refresh_schedule._note(deps, Going.RUNNING, "prices: 50 of 1,500")
+    refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
     app.run()
     assert "prices: 50 of 1,500" in words(app).replace("\\", "")
 
 
 def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
-    refresh_schedule._note(deps, Going.FAILED, "/v1/models answered 500")
+    refresh_schedule._note(deps, RefreshState.FAILED, "/v1/models answered 500")
 
     app = visit(PAGE)
 

@@ -34,8 +34,8 @@ def figures(app: AppTest) -> dict[str, str]:
 def bill(desk, job, units: float) -> None:
     with desk.deps.store.begin() as session:
         fresh = jobs.get(session, job.id)
-        news = budgets.settle(session, fresh, units, at=desk.deps.clock.now())
-        jobs.amend(session, fresh, **news)
+        news = budgets.settle_bill(session, fresh, units, at=desk.deps.clock.now())
+        jobs.update_if_unchanged(session, fresh, **news)
 
 
 @pytest.mark.parametrize("page", [ACTIVITY, OPERATIONS])
@@ -55,7 +55,7 @@ def test_takes_of_unknown_price_are_counted_and_never_guessed(visit, desk):
     assert figures(app)["Spent today"] == "$0.00"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
     assert shown(app, "status")[0]["about"].endswith("· ?")
-    assert budgets.overview(desk.deps).unknown == 1
+    assert budgets.spending_summary(desk.deps).unpriced == 1
     assert job.estimate_usd is None
 
 

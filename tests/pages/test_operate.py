@@ -35,7 +35,7 @@ def test_a_place_in_line_and_the_last_trouble_are_told(visit, desk):
         from backend.store.jobs import jobs
 
         trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
-        jobs.amend(session, desk.job(job.id), error=trouble, attempts=3)
+        jobs.update_if_unchanged(session, desk.job(job.id), error=trouble, attempts=3)
     (take,) = shown(visit(ACTIVITY), "status")
     assert take["extra"] == "2 ahead in line"
     assert take["note"] == "fal did not answer. (tried 3 times) It is asked again by itself."
@@ -117,7 +117,7 @@ def test_without_a_worker_every_page_says_what_to_do(visit, desk):
     import streamlit as st
 
     st.cache_data.clear()
-    heartbeat.beat(desk.deps, "host:1", in_hand=2)
+    heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=2)
     app = visit(OPERATIONS)
     assert not app.error
     assert r"host\:1" in words(app)
@@ -125,8 +125,8 @@ def test_without_a_worker_every_page_says_what_to_do(visit, desk):
 
 @pytest.mark.parametrize(("off_s", "said"), [(0.0, None), (12.4, "12 s ahead of"), (-90.0, "90 s behind")])
 def test_a_worker_whose_clock_went_astray_is_shown_as_that(visit, desk, monkeypatch, off_s, said):
-    monkeypatch.setattr(desk.deps.store.database, "clock_off_s", lambda *_: off_s)  # a file has none
-    heartbeat.beat(desk.deps, "host:1", in_hand=2)
+    monkeypatch.setattr(desk.deps.store.database, "clock_skew_s", lambda *_: off_s)  # a file has none
+    heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=2)
     shown = words(visit(OPERATIONS))
     assert ("Clock astray" in shown) == (said is not None)
     assert ("At work" in shown) == (said is None)
@@ -134,11 +134,11 @@ def test_a_worker_whose_clock_went_astray_is_shown_as_that(visit, desk, monkeypa
 
 
 def test_a_pause_is_shown_with_the_way_out(visit, desk):
-    provider_pause.begin(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
+    provider_pause.pause_provider(desk.deps, "fal", reason="fal refused our key (401).", code="http_401")
     app = visit(OPERATIONS)
     assert "refused our key" in words(app)
     app.button(key="resume-fal").click().run()
-    assert provider_pause.current(desk.deps) == []
+    assert provider_pause.list_pauses(desk.deps) == []
 
 
 def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypatch):
@@ -199,7 +199,9 @@ def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(v
 
     assert "Free on disk" in labels()
     # What a bucket answers; the pages' own storage is a folder here.
-    monkeypatch.setattr("backend.services.storage.relocatable.PlacedStorage.free_bytes", lambda self: None)
+    monkeypatch.setattr(
+        "backend.services.storage.relocatable.RelocatableStorage.free_bytes", lambda self: None
+    )
     assert "Free on disk" not in labels()
 
 
@@ -218,7 +220,7 @@ def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
 
 
 def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatch):
-    monkeypatch.setattr("backend.services.operations.totals.EXACT", 2)  # no sweep has counted further
+    monkeypatch.setattr("backend.services.operations.totals.EXACT_UP_TO", 2)  # no sweep has counted further
     for state in ("held", "failed", "failed"):
         desk.take(state)
     bars, _ = shown(visit(OPERATIONS), "bars")

@@ -1,6 +1,6 @@
 """Style: words are added, changed, moved and retired; the template is tried before it is kept."""
 
-from backend.services.access import LOCAL
+from backend.services.access import LOCAL_VIEWER
 from backend.services.prompting import vocabulary_admin
 from tests.pages.conftest import words
 
@@ -40,14 +40,14 @@ def test_a_word_that_is_there_already_is_refused_with_the_reason(visit, desk):
 
 
 def test_a_word_is_moved_retired_and_brought_back(visit, desk):
-    first, second = vocabulary_admin.vocabulary(desk.deps).labels("movement")[:2]
+    first, second = vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2]
     app = visit(PAGE)
     app.button(key=f"word-up-{word(desk, second).id}").click().run()
-    assert vocabulary_admin.vocabulary(desk.deps).labels("movement")[:2] == [second, first]
+    assert vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2] == [second, first]
     app.button(key=f"word-retire-{word(desk, first).id}").click().run()
-    assert first not in vocabulary_admin.vocabulary(desk.deps).labels("movement")
+    assert first not in vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")
     app.button(key=f"word-back-{word(desk, first).id}").click().run()
-    assert first in vocabulary_admin.vocabulary(desk.deps).labels("movement")
+    assert first in vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")
 
 
 def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
@@ -74,7 +74,7 @@ def test_a_template_that_reaches_for_attributes_is_refused_in_words(visit, desk)
 
 def test_words_of_a_person_are_text_and_never_markup(visit, desk):
     hostile = "<b>x</b> :red[z] $a$"
-    vocabulary_admin.save_word(desk.deps, LOCAL, axis="movement", label="[x](http://y)", words=hostile)
+    vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, axis="movement", label="[x](http://y)", words=hostile)
     app = visit(PAGE)
     drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
     assert not any(":red[z]" in text or "](http" in text for text in drawn)
@@ -86,13 +86,19 @@ def test_a_words_example_is_shown_in_the_form_and_words_are_chosen_by_their_exam
     take = desk.take("stored")
     for one in (pan, still):
         vocabulary_admin.save_word(
-            desk.deps, LOCAL, axis=one.axis, label=one.label, words=one.words, word_id=one.id, example=take.id
+            desk.deps,
+            LOCAL_VIEWER,
+            axis=one.axis,
+            label=one.label,
+            words=one.words,
+            word_id=one.id,
+            example=take.id,
         )
     app = visit()
     app.button(key=f"use-word-{pan.id}").click().run()
     assert app.selectbox(key="form:style:camera").value == "Pan"
     assert f"Example of {pan.label}" in alts(app)
-    vocabulary_admin.retire_word(desk.deps, LOCAL, still.id)
+    vocabulary_admin.retire_word(desk.deps, LOCAL_VIEWER, still.id)
     assert not [key for key in visit().button if key.key == f"use-word-{still.id}"]
 
 

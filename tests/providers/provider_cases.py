@@ -39,7 +39,7 @@ def _fal(url: str, patience_s: float) -> Provider:
 
 
 def _blackbox(url: str, patience_s: float) -> Provider:
-    return BlackboxProvider(key=KEY, url=url, timeout_s=patience_s, calls=4, offers=["a/model"])
+    return BlackboxProvider(key=KEY, url=url, timeout_s=patience_s, max_calls=4, model_ids=["a/model"])
 
 
 PROVIDER_CASES = [

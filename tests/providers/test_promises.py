@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from backend.domain.errors import (
-    CatalogUnread,
+    CatalogueUnavailable,
     ProviderBusy,
     ProviderError,
     ProviderForgot,
@@ -21,7 +21,7 @@ from backend.domain.errors import (
     ProviderUnanswered,
     ProviderUnsent,
 )
-from backend.providers.base import Errored, Finished, Provider, Receipt, Ref
+from backend.providers.base import Errored, Finished, Provider, Receipt, RequestRef
 from tests.providers.peer import Behaviour, Flood, Peer, answer, drip, half, hang_up, raw
 from tests.providers.provider_cases import KEY, PROVIDER_CASES, ProviderCase
 
@@ -279,12 +279,12 @@ NOTHING: dict[str, Behaviour] = {
 
 def questions(provider: Provider) -> list[Any]:
     """What every question gave; nothing but what the protocol allows may be raised."""
-    ref, got = Ref("a/model", "r-1"), list[Any]()
+    ref, got = RequestRef("a/model", "r-1"), list[Any]()
     asks: list[tuple[Callable[[], Any], tuple[type[ProviderError], ...]]] = [
         (lambda: provider.status(ref), (ProviderBusy, ProviderForgot)),
         (lambda: provider.result(ref), (ProviderBusy, ProviderForgot)),
         (lambda: provider.cancel(ref), (ProviderBusy, ProviderForgot)),
-        (lambda: provider.listed("a/model", since=datetime.now(UTC)), (ProviderBusy,)),
+        (lambda: provider.list_requests("a/model", since=datetime.now(UTC)), (ProviderBusy,)),
         (lambda: provider.key_works(), (ProviderBusy,)),
     ]
     for ask, allowed in asks:
@@ -312,8 +312,8 @@ def test_a_question_to_a_server_that_is_not_there_is_no_verdict(case):
 def test_a_catalogue_is_read_whole_or_not_at_all(case, listen, what):
     provider = case.build(listen(NOTHING[what]).url, PATIENCE_S)
     try:
-        found = provider.catalogue(told=lambda line: None)
-    except CatalogUnread:
+        found = provider.fetch_catalogue(on_progress=lambda line: None)
+    except CatalogueUnavailable:
         return
     assert found == []
 
@@ -338,15 +338,15 @@ def test_making_one_opens_nothing(case, listen):
 def test_it_says_who_it_is_and_how_many_calls_it_holds_open(case):
     provider = case.build("http://127.0.0.1:1", 1)
     assert provider.name == case.name
-    assert (provider.calls_at_once is not None) == provider.blocking
-    assert all(model.provider == provider.name for model in provider.models())
+    assert (provider.max_concurrent_calls is not None) == provider.blocking
+    assert all(model.provider == provider.name for model in provider.unlisted_models())
 
 
 def test_every_provider_that_is_registered_stands_here():
-    from backend.bootstrap import PROVIDERS
+    from backend.bootstrap import PROVIDER_FACTORIES
     from backend.settings import Settings
 
-    assert {make(Settings()).name for make in PROVIDERS} == {one.name for one in PROVIDER_CASES}
+    assert {make(Settings()).name for make in PROVIDER_FACTORIES} == {one.name for one in PROVIDER_CASES}
 
 
 def kept(error: ProviderError) -> None:

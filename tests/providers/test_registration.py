@@ -8,10 +8,18 @@ import pytest
 
 from backend import bootstrap
 from backend.bootstrap import build_deps
-from backend.catalogue.models import VideoModel, model_from
+from backend.catalogue.models import VideoModel, parse_model
 from backend.domain.errors import ProviderRefused
-from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Working
-from backend.work.embedded import kinds
+from backend.providers.base import (
+    Errored,
+    Finished,
+    ProviderRecord,
+    Receipt,
+    RequestRef,
+    RequestStatus,
+    Working,
+)
+from backend.work.embedded import work_pools
 from tests.world import World
 
 THEIRS = {"prompt": {"type": "string"}, "frames": {"type": "integer", "minimum": 1, "maximum": 9}}
@@ -22,7 +30,7 @@ class Third:
 
     name = "third"
     blocking = False
-    calls_at_once: int | None = None
+    max_concurrent_calls: int | None = None
 
     def __init__(self) -> None:
         self.sent: list[Mapping[str, Any]] = []
@@ -32,29 +40,29 @@ class Third:
         self.sent.append(payload)
         return Receipt(f"third-{len(self.sent)}", "", "", "")
 
-    def status(self, ref: Ref) -> Standing:
+    def status(self, ref: RequestRef) -> RequestStatus:
         self.asked += 1
         return Working() if self.asked < 2 else Errored("out_of_film", "There is no film left.")
 
-    def result(self, ref: Ref) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Finished | Errored:
         return Errored("out_of_film", "There is no film left.")
 
-    def cancel(self, ref: Ref) -> bool:
+    def cancel(self, ref: RequestRef) -> bool:
         return False
 
     def upload(self, content: bytes, content_type: str, file_name: str) -> str:
         raise ProviderRefused("It takes no uploads.", code="no_uploads")
 
-    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
+    def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         return []
 
-    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
+    def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         return []
 
-    def models(self) -> Sequence[VideoModel]:
+    def unlisted_models(self) -> Sequence[VideoModel]:
         schema = {"type": "object", "properties": THEIRS, "required": ["prompt"]}
         entry = {"endpoint_id": "third/film", "provider": "third", "category": "text-to-video"}
-        return [model_from({**entry, "title": "Film", "input": schema})]
+        return [parse_model({**entry, "title": "Film", "input": schema})]
 
     def key_works(self) -> bool:
         return True
@@ -64,7 +72,9 @@ class Third:
 def third(monkeypatch: pytest.MonkeyPatch) -> Third:
     """Registered by one line."""
     made = Third()
-    monkeypatch.setattr(bootstrap, "PROVIDERS", (*bootstrap.PROVIDERS, lambda settings: made))
+    monkeypatch.setattr(
+        bootstrap, "PROVIDER_FACTORIES", (*bootstrap.PROVIDER_FACTORIES, lambda settings: made)
+    )
     return made
 
 
@@ -80,7 +90,7 @@ def test_a_third_provider_needs_one_line_and_its_takes_go_the_same_way(third, de
 
 
 def test_a_third_provider_that_blocks_has_calls_of_its_own(third, deps):
-    third.calls_at_once, third.blocking = 3, True
-    calling = kinds(build_deps(deps.settings))["calling"]
+    third.max_concurrent_calls, third.blocking = 3, True
+    calling = work_pools(build_deps(deps.settings))["calling"]
     assert calling.threads == 3 + deps.settings.blackbox_calls
-    assert set(calling.which["sent_by"]) == {"blackbox", "third"}
+    assert set(calling.due_filter["sent_by"]) == {"blackbox", "third"}

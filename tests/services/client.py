@@ -87,7 +87,7 @@ class SidecarClient:
         for key in keys:
             part = self.deps.settings.data_dir / "made.part"
             part.write_bytes(content)
-            self.deps.storage.place(part, key)
+            self.deps.storage.put_file(part, key)
         self.move(job_id, JobEvent.FINISHED)
         video = Video(
             id=self.deps.clock.new_id(), sha256=sha256, key=keys[0], content_type="video/mp4",
@@ -95,7 +95,7 @@ class SidecarClient:
             poster_key=keys[1], created_at=self.clock.now(),
         )  # fmt: skip
         with self.deps.store.begin() as session:
-            kept = videos.keep(session, video)
+            kept = videos.insert_or_restore(session, video)
             jobs.advance(
                 session, job_id, JobEvent.SAVED, at=self.clock.now(), by="test", video_id=kept.id
             )  # fmt: skip

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
 from backend.models import Delivery, Job
-from backend.providers.fal.webhook import token_of
+from backend.providers.fal.webhook import job_token
 from backend.services.deps import Deps
 from backend.services.lifecycle import receive_webhook
 from backend.services.takes import create
@@ -67,20 +67,20 @@ class Post:
 
     def history(self, job: Job) -> list[str]:
         with self.deps.store.read() as session:
-            return [line.state for line in jobs.history(session, job.id)]
+            return [line.state for line in jobs.list_history(session, job.id)]
 
     def kept(self) -> list[Delivery]:
         """The inbox, newest first."""
         with self.deps.store.read() as session:
-            return list(deliveries.newest(session, limit=100))
+            return list(deliveries.list_newest(session, limit=100))
 
     def account(self) -> str | None:
         with self.deps.store.read() as session:
-            fact = key_values.get(session, receive_webhook.ACCOUNT)
+            fact = key_values.get(session, receive_webhook.ACCOUNT_KEY)
         return fact and fact.value["user_id"]
 
     def path(self, job_id: str, token: str | None = None) -> str:
-        return f"/api/video/webhook/{job_id}/{token or token_of(SECRET, job_id)}"
+        return f"/api/video/webhook/{job_id}/{token or job_token(SECRET, job_id)}"
 
     def deliver(
         self,

@@ -153,7 +153,7 @@ def test_alive_needs_nothing_and_ready_needs_a_worker(sidecar):
     }  # fmt: skip
     assert "python -m backend worker" in checks["worker"]["says"]
 
-    heartbeat.beat(sidecar.deps, "host:1", in_hand=0)
+    heartbeat.record_heartbeat(sidecar.deps, "host:1", in_hand=0)
     assert sidecar.get("/readyz", who=None).status_code == 200
     sidecar.clock.pass_s(60)
     assert sidecar.get("/readyz", who=None).status_code == 503

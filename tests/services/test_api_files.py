@@ -48,7 +48,7 @@ def test_the_same_photo_again_is_the_same_upload(sidecar):
 def test_a_file_that_is_no_photo_is_refused_and_leaves_nothing(sidecar, content):
     assert list(at_fault(sidecar.upload(content))) == ["file"]
 
-    assert list(sidecar.deps.storage.keys()) == []
+    assert list(sidecar.deps.storage.list_keys()) == []
     parts = sidecar.deps.settings.parts_dir
     assert not parts.exists() or list(parts.iterdir()) == []
 
@@ -86,7 +86,7 @@ def test_the_name_of_a_file_is_only_text_to_show(sidecar, name, tmp_path):
     assert "\\" not in told["file_name"]
     assert "\u202e" not in told["file_name"]
     assert len(told["file_name"]) <= 120
-    assert list(sidecar.deps.storage.keys()) == [f"uploads/{told['sha256']}.jpg"]
+    assert list(sidecar.deps.storage.list_keys()) == [f"uploads/{told['sha256']}.jpg"]
 
 
 # -- media ------------------------------------------------------------------------------------

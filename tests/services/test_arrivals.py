@@ -16,7 +16,7 @@ from backend.models import Delivery, History, Job
 from backend.services.lifecycle import apply_result
 from backend.store.fast import compiled
 from backend.store.fast import delivery as fast_delivery
-from backend.store.fast.row_insert import new
+from backend.store.fast.row_insert import new_row
 from backend.store.jobs import deliveries, jobs, transitions
 from tests import databases
 from tests.services.receiving import LINK, body_of, failed, ok, verdict
@@ -31,17 +31,17 @@ def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: A
         "status": "OK", "verdict": "applied", "body": b"{}", "body_sha256": "a" * 64, "headers": {},
         "signed_at": now, "received_at": now, "last_at": now,
     }  # fmt: skip
-    return new(Delivery, **{**made, **values})
+    return new_row(Delivery, **{**made, **values})
 
 
 def taken_in(post: Any, delivery: Delivery) -> bool:
     values = {"due_at": post.clock.now(), "result_url": LINK}
-    return fast_delivery.take_in(
+    return fast_delivery.accept_delivery(
         post.deps.store,
         delivery,
         at=post.clock.now(),
         by="webhook",
-        waking=post.deps.carrier.waking,
+        build_tasks=post.deps.carrier.enqueue_clause,
         **values,
     )
 
@@ -140,11 +140,11 @@ def test_what_came_before_with_the_same_word_is_looked_at_first(post):
 
 def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
     def forgetful(fresh: Any) -> Any:
-        update = transitions.guarded(
-            JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=fast_delivery.WAITING
+        update = transitions.guarded_update(
+            JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=fast_delivery.AWAITING_RESULT
         )
         told = bindparam("old_request"), bindparam("old_status")
-        return update.where(transitions.JOB.c.request_id == told[0], told[1] == told[1])
+        return update.where(transitions.JOB_TABLE.c.request_id == told[0], told[1] == told[1])
 
     job = earlier(post)
     monkeypatch.setattr(fast_delivery, "_guarded", forgetful)
@@ -153,7 +153,7 @@ def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypat
 
 
 def test_the_states_it_may_happen_in_are_states_of_the_event():
-    assert set(fast_delivery.WAITING) <= TRANSITIONS[JobEvent.FINISHED][0]
+    assert set(fast_delivery.AWAITING_RESULT) <= TRANSITIONS[JobEvent.FINISHED][0]
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
@@ -162,7 +162,7 @@ def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(
     job = post.job()
     done: list[bool] = []
     with post.deps.store.begin() as session:
-        deliveries.keep(session, delivery_for(post, job))
+        deliveries.insert_delivery(session, delivery_for(post, job))
         second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
         second.start()
         second.join(0.5)
@@ -180,10 +180,10 @@ def asked_meanwhile(post: Any) -> tuple[Job, bool]:
     """
     job, done = post.job(), []
     with post.deps.store.begin() as session:
-        jobs.glance(session, job.id)
+        jobs.head(session, job.id)
         other = delivery_for(post, job, verdict="stale", body_sha256="b" * 64)
-        deliveries.keep(session, other)
-        jobs.wake(session, job.id, at=post.clock.now())
+        deliveries.insert_delivery(session, other)
+        jobs.make_due(session, job.id, at=post.clock.now())
         second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
         second.start()
         second.join(0.5)
@@ -213,7 +213,7 @@ def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monke
 
 def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
     monkeypatch.setattr(
-        fast_delivery, "take_in", lambda *_, **__: pytest.fail("it was taken for a usual one")
+        fast_delivery, "accept_delivery", lambda *_, **__: pytest.fail("it was taken for a usual one")
     )
     job = post.job()
 
@@ -229,7 +229,7 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
     def of(job: Job) -> dict[str, Any]:
         row = post.now(job).model_dump()
         with post.deps.store.read() as session:
-            lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.history(session, job.id)]
+            lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.list_history(session, job.id)]
         kept = [one.model_dump(exclude={"id"}) for one in post.kept() if one.job_id == job.id]
         return {"job": row, "lines": lines, "kept": kept, "task": waits_for_a_fetch(post, job)}
 
@@ -237,7 +237,7 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
         job = post.job("running")
         stale = {"attempts": 3, "error": {"code": "x"}, "queue_position": 4, "fetched_bytes": 1}
         with post.deps.store.begin() as session:
-            jobs.wake(session, job.id, at=post.clock.now(), claimed_by="somebody", **stale)
+            jobs.make_due(session, job.id, at=post.clock.now(), claimed_by="somebody", **stale)
         body = body_of(job.request_id, status="OK", payload={"video": video})
         assert verdict(post.deliver(job, body)) == "applied"
         told = of(job)
@@ -250,7 +250,7 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
 
     delivered()  # the account is learnt
     short = delivered()
-    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._is_usual", lambda *_: False)
+    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._is_common", lambda *_: False)
     assert delivered() == short
 
 
@@ -259,11 +259,13 @@ def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(pos
     """Above either bound psycopg parses it anew at each run, which took longer than all the rest."""
     finished: Any = type("Finished", (), {"url": LINK, "size_bytes": 1, "output": {}})
     fresh = transitions.columns_of(
-        JobEvent.FINISHED, apply_result.made(finished, at=post.clock.now()), at=post.clock.now()
+        JobEvent.FINISHED, apply_result.rendered_values(finished, at=post.clock.now()), at=post.clock.now()
     )
     columns = fast_delivery._Columns(frozenset(fresh), frozenset())
-    statement = fast_delivery._at_once(columns, frozenset(Delivery.model_fields), post.deps.carrier.waking)
-    made = compiled._Made(statement._statement, post.deps.store.engine.dialect, ())
+    statement = fast_delivery._at_once(
+        columns, frozenset(Delivery.model_fields), post.deps.carrier.enqueue_clause
+    )
+    made = compiled._DialectSql(statement._statement, post.deps.store.engine.dialect, ())
 
     assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
     assert len(made._params) <= driver.MAX_CACHED_STATEMENT_PARAMS

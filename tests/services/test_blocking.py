@@ -189,9 +189,9 @@ def test_without_a_key_its_models_are_shown_and_can_not_be_used(deps, sim):
     ],
 )
 def test_the_link_is_read_from_every_documented_place(answer, link):
-    from backend.providers.blackbox import link_in
+    from backend.providers.blackbox import find_video_link
 
-    assert link_in(answer) == link
+    assert find_video_link(answer) == link
 
 
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
@@ -203,10 +203,10 @@ def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
     frozen = World(world.deps, world.sim)
     thread = threading.Thread(target=frozen.look, args=(job,))
     thread.start()
-    claim = eventually(lambda: next(iter(frozen.claims.held()), None))
+    claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
     eventually(lambda: world.job(job).state == "submitting")
     with world.deps.store.begin() as session:
-        jobs.renew(session, [claim.owner], until=world.deps.clock.now() - timedelta(seconds=1))
+        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
     assert world.look(job).state == "held"
     thread.join(30)
     world.until(job, "stored")

@@ -19,10 +19,10 @@ from backend.media.storage.s3 import S3Storage
 from backend.models import Video
 from backend.services.gallery import signed_links
 from backend.services.operations import doctor, sweep
-from backend.services.operations.sweep import OBJECTS_AT_A_TIME
+from backend.services.operations.sweep import OBJECTS_BATCH
 from backend.services.operations.verify import verify_all
 from backend.services.takes import photos
-from backend.settings import load
+from backend.settings import load_settings
 from backend.store.records import videos
 from backend.web import dashboard
 from backend.web.app import create_app
@@ -120,7 +120,7 @@ def test_a_take_is_stored_shown_played_and_repaired_in_a_bucket(world: World, pl
         assert hashlib.sha256(answer.read()).hexdigest() == video.sha256
 
     # -- a picture of it becomes a photo of its own
-    upload = photos.create_from_take(world.deps, ANA, job.id, last=True)
+    upload = photos.upload_from_take(world.deps, ANA, job.id, last=True)
     assert upload.key in place.objects()
     assert (upload.width, upload.height) == (video.width, video.height)
     assert parts(world) == []
@@ -160,12 +160,12 @@ def test_an_altered_object_makes_room_for_the_right_one(
     if content:
         assert world.sweep()["missing_files"] == 1
     else:
-        assert len(verify_all(world.deps, told=lambda line: None).bad) == 1
+        assert len(verify_all(world.deps, on_progress=lambda line: None).problems) == 1
     for _ in range(3):
         world.hurry(job)
         world.look(job)
 
-    assert verify_all(world.deps, told=lambda line: None).bad == []
+    assert verify_all(world.deps, on_progress=lambda line: None).problems == []
 
 
 def test_a_bucket_that_is_away_is_no_loss_and_stops_no_sweep(world: World, place: Place) -> None:
@@ -211,7 +211,7 @@ def test_verify_calls_nothing_missing_that_it_cant_ask_for_and_says_so(
         why = "holds nothing at all"
 
     with pytest.raises(StorageDown, match=rf"(?s)^Nothing was verified, changed or charged\. .*{why}.*run"):
-        verify_all(world.deps, told=lambda line: None)
+        verify_all(world.deps, on_progress=lambda line: None)
 
     assert (world.job(job), world.ledger()) == before
     assert world.take(job).video.missing_at is None
@@ -225,10 +225,10 @@ def test_verify_says_how_far_it_came_when_the_bucket_goes_away(world: World, pla
         place.away()
 
     with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. .*can't be reached"):
-        verify_all(world.deps, told=told)
+        verify_all(world.deps, on_progress=told)
 
     place.proxy.faults.clear()
-    assert verify_all(world.deps, told=lambda line: None).whole == 3
+    assert verify_all(world.deps, on_progress=lambda line: None).whole == 3
 
 
 def test_a_take_waits_for_a_bucket_that_is_away_and_is_stored_when_it_is_back(
@@ -254,13 +254,13 @@ def keep_video(world: World) -> None:
     world.deps.settings.parts_dir.mkdir(exist_ok=True)
     part = world.deps.settings.parts_dir / "made"
     part.write_bytes(content)
-    world.deps.storage.place(part, f"{sha256}.mp4")
+    world.deps.storage.put_file(part, f"{sha256}.mp4")
     video = Video(
         id=world.deps.clock.new_id(), sha256=sha256, key=f"{sha256}.mp4", content_type="video/mp4",
         size_bytes=len(content), duration_s=1.0, width=64, height=64, created_at=world.deps.clock.now(),
     )  # fmt: skip
     with world.deps.store.begin() as session:
-        videos.keep(session, video)
+        videos.insert_or_restore(session, video)
 
 
 def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(
@@ -268,7 +268,7 @@ def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(
 ) -> None:
     pace = sweep.WALK_EVERY
     monkeypatch.setattr(sweep, "WALK_EVERY", timedelta(0))
-    for _ in range(OBJECTS_AT_A_TIME):
+    for _ in range(OBJECTS_BATCH):
         keep_video(world)
     walks = []
     for _ in range(3):
@@ -278,7 +278,7 @@ def test_a_sweep_asks_a_bucket_for_few_files_and_walks_on(
         assert "missing_files" not in world.sweep()
         walks.append([line for line in place.proxy.asked if line.startswith("HEAD ")])
 
-    assert [len(walk) for walk in walks] == [OBJECTS_AT_A_TIME, 1, OBJECTS_AT_A_TIME]
+    assert [len(walk) for walk in walks] == [OBJECTS_BATCH, 1, OBJECTS_BATCH]
     monkeypatch.setattr(sweep, "WALK_EVERY", pace)
     place.proxy.asked.clear()
     world.sweep()
@@ -328,15 +328,15 @@ def test_the_dashboard_sends_on_with_a_name_and_says_when_the_bucket_is_away(
 def test_pages_may_load_from_the_bucket_and_links_lead_where_browsers_reach_it(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert build_deps(load()).storage.origins() == (place.proxy.url,)
+    assert build_deps(load_settings()).storage.link_origins() == (place.proxy.url,)
 
     monkeypatch.setenv("STORAGE_PUBLIC_URL", "https://films.example")
-    storage = build_deps(load()).storage
+    storage = build_deps(load_settings()).storage
 
-    assert storage.origins() == ("https://films.example",)
-    link = storage.link("a.mp4", expires_s=60) or ""
+    assert storage.link_origins() == ("https://films.example",)
+    link = storage.direct_link("a.mp4", expires_s=60) or ""
     assert link.startswith(f"https://films.example/{place.name}/films/a.mp4?")
-    [headers] = dashboard.middleware("", *storage.origins())
+    [headers] = dashboard.middleware("", *storage.link_origins())
     policy = headers.kwargs["policy"]
     assert "media-src 'self' blob: https://films.example;" in policy
     assert "img-src 'self' data: blob: https://films.example;" in policy
@@ -353,7 +353,11 @@ def test_a_bucket_that_refuses_us_stops_the_start_with_one_message_and_doctor_sa
     with pytest.raises(SettingsError, match=r"(?s)STORAGE_URL: There is no bucket 'not-there'.*create it"):
         open_deps()
 
-    bad = {check.name: check.says for check in doctor.examine(build_deps(load())) if not check.good}
+    bad = {
+        check.name: check.message
+        for check in doctor.run_checks(build_deps(load_settings()))
+        if not check.good
+    }
     assert "There is no bucket 'not-there'" in bad["storage"]
 
 
@@ -379,7 +383,11 @@ def test_settings_that_no_bucket_can_be_asked_with_stop_the_start_with_one_messa
     with pytest.raises(SettingsError, match=rf"(?s)stop the start.*{said}"):
         open_deps()
 
-    bad = {check.name: check.says for check in doctor.examine(build_deps(load())) if not check.good}
+    bad = {
+        check.name: check.message
+        for check in doctor.run_checks(build_deps(load_settings()))
+        if not check.good
+    }
     assert said in bad["storage"]
 
 
@@ -390,7 +398,7 @@ def test_a_bucket_that_is_down_stops_no_start_and_doctor_says_it(world: World, p
 
     with pytest.raises(StorageDown):
         deps.storage.size("a.mp4")
-    bad = {check.name: check.says for check in doctor.examine(deps) if not check.good}
+    bad = {check.name: check.message for check in doctor.run_checks(deps) if not check.good}
     assert "can't be reached" in bad["storage"]
     deps.store.close()
 
@@ -410,7 +418,9 @@ def test_control_silence_taken_for_a_loss_would_be_caught(
             return None
 
     monkeypatch.setattr(S3Storage, "size", careless)
-    monkeypatch.setattr(S3Storage, "keys", lambda *_: iter(["a.mp4"]))  # nor is the bucket itself looked at
+    monkeypatch.setattr(
+        S3Storage, "list_keys", lambda *_: iter(["a.mp4"])
+    )  # nor is the bucket itself looked at
     with pytest.raises(AssertionError):
         test_a_bucket_that_is_away_is_no_loss_and_stops_no_sweep(world, place)
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from backend.domain.errors import BudgetExceeded, Outrun
+from backend.domain.errors import BudgetExceeded, StaleState
 from backend.domain.states import JobEvent as E
-from backend.models import History, Job, Line
+from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -66,7 +66,7 @@ def move(deps: Deps, job: Job, event: E, **values: Any) -> Job:
 def ended(deps: Deps, job: Job, result: Finished | Errored) -> Job:
     with deps.store.begin() as session:
         fresh = jobs.get(session, job.id)
-        apply_result.apply(session, fresh, result, at=deps.clock.now(), by="test")
+        apply_result.apply_outcome(session, fresh, result, at=deps.clock.now(), by="test")
         return jobs.get(session, job.id)
 
 
@@ -111,7 +111,7 @@ def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
 def test_the_tightest_of_several_limits_decides(deps):
     poor = limited(deps, budget_day_usd=50.0, budget_month_usd=1.0)
     ask(poor)
-    assert budgets.overview(poor).left_today_usd == pytest.approx(0.30)
+    assert budgets.spending_summary(poor).left_today_usd == pytest.approx(0.30)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
     assert error.value.limit == "BUDGET_MONTH_USD"
@@ -121,8 +121,8 @@ def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(de
     poor = limited(deps, budget_month_usd=1.0)
     ask(poor)
     clock.pass_s(20 * DAY_S)
-    assert budgets.overview(poor).today_usd == 0
-    assert budgets.overview(poor).month_usd == pytest.approx(0.70)
+    assert budgets.spending_summary(poor).today_usd == 0
+    assert budgets.spending_summary(poor).month_usd == pytest.approx(0.70)
     with pytest.raises(BudgetExceeded):
         ask(poor)
     clock.pass_s(11 * DAY_S)
@@ -141,11 +141,11 @@ def test_a_person_who_used_up_their_month_stops_nobody_else(deps):
 def test_a_soft_limit_warns_and_refuses_nothing(deps, soft):
     warned = limited(deps, **{f"budget_warn_{soft}_usd": 1.0})
     ask(warned)
-    assert budgets.overview(warned, "ana").warnings == []
+    assert budgets.spending_summary(warned, "ana").passed_warnings == []
     ask(warned)
-    (warning,) = budgets.overview(warned, "ana").warnings
+    (warning,) = budgets.spending_summary(warned, "ana").passed_warnings
     assert warning.setting == f"BUDGET_WARN_{soft.upper()}_USD"
-    assert budgets.overview(warned, "ana").tightest is None
+    assert budgets.spending_summary(warned, "ana").tightest_limit is None
 
 
 def test_what_is_left_is_never_rounded_up(deps):
@@ -160,18 +160,22 @@ def test_what_is_left_is_never_rounded_up(deps):
 def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(deps):
     job = sent(deps, ask(deps))
     ended(deps, job, Errored("internal_server_error", "It broke.", billable_units=0.0))
-    assert budgets.overview(deps).today_usd == 0
+    assert budgets.spending_summary(deps).today_usd == 0
     late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
     assert (late.billed_units, late.billed_usd) == (None, None)
-    assert budgets.overview(deps).today_usd == pytest.approx(0.70)
-    assert [line.kind for line in budgets.lines_of(deps, ANA, job.id)] == ["estimate", "release", "restore"]
+    assert budgets.spending_summary(deps).today_usd == pytest.approx(0.70)
+    assert [line.kind for line in budgets.ledger_entries(deps, ANA, job.id)] == [
+        "estimate",
+        "release",
+        "restore",
+    ]
 
 
 def test_a_take_without_a_price_that_was_refused_is_no_longer_of_unknown_cost(deps):
     job = create.create_job(deps, ANA, {"model": "fal-ai/veo3.1", "prompt": "x"})
-    assert budgets.overview(deps).unknown == 1
+    assert budgets.spending_summary(deps).unpriced == 1
     refused(deps, job)
-    assert budgets.overview(deps).unknown == 0
+    assert budgets.spending_summary(deps).unpriced == 0
 
 
 def test_sums_by_day_model_and_person_agree(deps, clock):
@@ -180,19 +184,21 @@ def test_sums_by_day_model_and_person_agree(deps, clock):
     ask(deps, BEN, seconds=10)
     refused(deps, ask(deps))
     days = ["2026-11-01", "2026-11-02", "2026-11-03"]
-    assert [day.usd for day in budgets.by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
-    people = [(one.name, round(one.usd, 6)) for one in budgets.by_person(deps, first_day=days[0])]
+    assert [day.usd for day in budgets.spending_by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
+    people = [(one.name, round(one.usd, 6)) for one in budgets.spending_by_person(deps, first_day=days[0])]
     assert people == [("ben", 1.40), ("ana", 0.70)]
-    (model,) = budgets.by_model(deps, first_day=days[0])
+    (model,) = budgets.spending_by_model(deps, first_day=days[0])
     assert (model.name, model.usd) == (MODEL, pytest.approx(2.10))
-    assert [day.usd for day in budgets.by_day(deps, days=days, owner="ana")] == pytest.approx([0.70, 0, 0])
+    assert [day.usd for day in budgets.spending_by_day(deps, days=days, owner="ana")] == pytest.approx(
+        [0.70, 0, 0]
+    )
 
 
 def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
     from backend.domain.errors import NotFound
 
     with pytest.raises(NotFound):
-        budgets.lines_of(deps, BEN, ask(deps).id)
+        budgets.ledger_entries(deps, BEN, ask(deps).id)
 
 
 # -- whatever happens, in any order -------------------------------------------------------------
@@ -239,7 +245,7 @@ class Oracle:
         job = self.jobs[which % len(self.jobs)]
         try:
             self.counts[job.id] = getattr(self, what)(job, units)
-        except Outrun:  # it can't happen to a take in that state, so nothing may have changed
+        except StaleState:  # it can't happen to a take in that state, so nothing may have changed
             return
 
     def refuse(self, job: Job, units: int) -> int:
@@ -279,9 +285,9 @@ class Oracle:
         with self.deps.store.begin() as session:
             fresh = jobs.get(session, job.id)
             if fresh.state != "rendered":
-                raise Outrun("not finished")
-            news = budgets.settle(session, fresh, float(units), at=self.deps.clock.now())
-            jobs.amend(session, fresh, **news)
+                raise StaleState("not finished")
+            news = budgets.settle_bill(session, fresh, float(units), at=self.deps.clock.now())
+            jobs.update_if_unchanged(session, fresh, **news)
         return units * SECOND if units else self.off(job)
 
     def off(self, job: Job) -> int:
@@ -294,10 +300,10 @@ class Oracle:
 
     def agrees(self) -> None:
         with self.deps.store.read() as session:
-            counted = {job.id: ledger.counted(session, job.id) for job in self.jobs}
+            counted = {job.id: ledger.counted_micros(session, job.id) for job in self.jobs}
         assert counted == self.counts
         assert min(counted.values(), default=0) >= 0
-        assert budgets.overview(self.deps).today_usd == pytest.approx(self.total() / 1e6)
+        assert budgets.spending_summary(self.deps).today_usd == pytest.approx(self.total() / 1e6)
 
 
 @settings(
@@ -308,7 +314,7 @@ class Oracle:
 def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it(deps, ops):
     """No start passes a limit, no sum is negative, and the ledger agrees with what was done."""
     with deps.store.begin() as session:
-        for table in (Line, History, Job):
+        for table in (LedgerEntry, History, Job):
             session.exec(delete(table))
     oracle = Oracle(deps)
     for name, *values in ops:
@@ -323,7 +329,7 @@ PROGRAM = """
 import sys
 from backend.bootstrap import open_deps
 from backend.domain.errors import BudgetExceeded
-from backend.services import create
+from backend.services.takes import create
 from backend.services.access import Role, Viewer
 from tests import databases
 
@@ -345,7 +351,8 @@ print(made)
 
 def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(deps, tmp_path):
     env = {"DATA_DIR": str(tmp_path / "data"), "BUDGET_MONTH_USD": "14.10", "BUDGET_USER_DAY_USD": "10",
-           "DATABASE_URL": deps.settings.database, "PYTHONPATH": str(ROOT), "FAL_KEY": "id:x"}  # fmt: skip
+           "DATABASE_URL": deps.settings.resolved_database_url, "PYTHONPATH": str(ROOT),
+           "FAL_KEY": "id:x"}  # fmt: skip
     with ExitStack() as stack:
         both = []
         for name in ("ana", "ben"):
@@ -363,7 +370,7 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
     assert sum(made) == 20
     assert max(made) <= 14
     with deps.store.read() as session:
-        spent = ledger_sums.spent(session, first_day="2000-01-01", last_day="2999-12-31")
+        spent = ledger_sums.spent_micros(session, first_day="2000-01-01", last_day="2999-12-31")
     assert spent == 20 * 700_000
 
 
@@ -371,4 +378,4 @@ def test_a_studio_without_limits_refuses_nothing(sidecar):
     for _ in range(3):
         job_id = sidecar.started()
         assert status(sidecar, job_id)["state"] == "created"
-    assert budgets.overview(sidecar.deps).tightest is None
+    assert budgets.spending_summary(sidecar.deps).tightest_limit is None

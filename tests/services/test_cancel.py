@@ -8,7 +8,7 @@ import pytest
 from backend.domain import policy
 from backend.domain.errors import NotAllowed, NotFound, ProviderBusy, ProviderForgot
 from backend.models import Job
-from backend.providers.base import Ref, Working
+from backend.providers.base import RequestRef, Working
 from backend.services.access import Role, Viewer
 from backend.services.money import budgets
 from backend.services.takes.cancel import cancel_job
@@ -44,11 +44,13 @@ def asked_in_vain(world: World, job: Job, times: int) -> Job:
     for _ in range(times):
         with world.deps.store.begin() as session:
             now = world.deps.clock.now()
-            jobs.wake(session, job.id, at=now, status_url=f"{gone}/status", response_url=gone)
+            jobs.make_due(session, job.id, at=now, status_url=f"{gone}/status", response_url=gone)
         world.look(job)
     asked = world.job(job)
     with world.deps.store.begin() as session:
-        jobs.amend(session, asked, status_url=before.status_url, response_url=before.response_url)
+        jobs.update_if_unchanged(
+            session, asked, status_url=before.status_url, response_url=before.response_url
+        )
     return asked
 
 
@@ -68,7 +70,7 @@ def test_a_request_that_is_gone_after_a_cancel_gives_its_reservation_back(world)
     assert world.look(job).due_at is not None
     closed = asked_in_vain(world, job, policy.FORGOTTEN_AFTER)
     assert (closed.state, closed.due_at) == ("cancelled", None)
-    assert budgets.overview(world.deps).today_usd == 0
+    assert budgets.spending_summary(world.deps).today_usd == 0
 
 
 class Unwell:
@@ -80,7 +82,7 @@ class Unwell:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def cancel(self, ref: Ref) -> bool:
+    def cancel(self, ref: RequestRef) -> bool:
         self._left -= 1
         if self._left >= 0:
             raise self._trouble
@@ -88,7 +90,7 @@ class Unwell:
 
 
 def unwell(world: World, trouble: Exception, times: int = 99) -> World:
-    providers = {**world.deps.providers, "fal": Unwell(world.deps.provider("fal"), trouble, times)}
+    providers = {**world.deps.providers, "fal": Unwell(world.deps.get_provider("fal"), trouble, times)}
     return World(replace(world.deps, providers=providers), world.sim)
 
 
@@ -114,9 +116,9 @@ def test_a_stray_answer_that_there_is_nothing_to_cancel_is_not_believed(world):
 
 def test_a_cancel_while_the_provider_is_being_asked_is_carried_out_at_once(world, monkeypatch):
     job = world.look(world.ask("[sim:slow=60 never]"))
-    fal = world.deps.provider("fal")
+    fal = world.deps.get_provider("fal")
 
-    def asked(ref: Ref) -> Working:
+    def asked(ref: RequestRef) -> Working:
         cancel_job(world.deps, ANA, job.id)
         return Working()
 
@@ -175,14 +177,14 @@ def test_nobody_cancels_what_is_not_theirs(world):
 
 def test_a_cancel_that_crosses_the_submit_is_carried_out_after_it(world):
     from backend.domain.states import JobEvent
-    from backend.services.lifecycle.claims import record
+    from backend.services.lifecycle.claims import record_event
     from backend.store.jobs import jobs
 
     job = world.ask("[sim:slow=60 never]")
-    with world.claims.take(job.id) as claim:
-        record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as claim:
+        record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         assert cancel_job(world.deps, ANA, job.id).state == "submitting"
-        receipt = world.deps.provider("fal").submit(job.model, job.payload, webhook_url=None)
+        receipt = world.deps.get_provider("fal").submit(job.model, job.payload, webhook_url=None)
         from backend.services.lifecycle import submit
 
         submit._accepted(world.deps, claim, receipt)

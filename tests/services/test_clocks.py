@@ -9,7 +9,7 @@ import pytest
 from backend.bootstrap import build_deps
 from backend.domain.clock import Clock
 from backend.services.operations import heartbeat
-from backend.services.operations.heartbeat import WorkerSign
+from backend.services.operations.heartbeat import WorkerHeartbeat
 from tests import databases
 
 pytestmark = databases.BOTH
@@ -29,13 +29,13 @@ class Astray(Clock):
 
 
 @pytest.fixture
-def beat(sidecar) -> Callable[[float], WorkerSign]:
+def beat(sidecar) -> Callable[[float], WorkerHeartbeat]:
     """One heartbeat of a host whose clock is ahead by so much; what all others know of it then."""
 
-    def heard(ahead_s: float) -> WorkerSign:
+    def heard(ahead_s: float) -> WorkerHeartbeat:
         deps = build_deps(sidecar.deps.settings, clock=Astray(ahead_s))
-        heartbeat.beat(deps, "host:1", in_hand=0)
-        (sign,) = heartbeat.workers(deps)
+        heartbeat.record_heartbeat(deps, "host:1", in_hand=0)
+        (sign,) = heartbeat.list_workers(deps)
         deps.store.close()
         return sign
 
@@ -48,10 +48,10 @@ def test_a_clock_that_went_astray_is_told(sidecar, beat, caplog, ahead_s):
     sign = beat(ahead_s)
 
     assert sign.clock_is_off
-    assert sign.clock_off_s == pytest.approx(ahead_s, abs=2)
+    assert sign.clock_skew_s == pytest.approx(ahead_s, abs=2)
     assert [r.levelno for r in caplog.records if ASTRAY in r.getMessage()] == [logging.ERROR]
     (line,) = [x for x in sidecar.get("/metrics", who=None).text.splitlines() if "clock_off_seconds{" in x]
-    assert float(line.split()[-1]) == sign.clock_off_s
+    assert float(line.split()[-1]) == sign.clock_skew_s
 
 
 def test_a_clock_that_is_a_little_off_is_no_news(database_kind, beat, caplog):
@@ -59,4 +59,4 @@ def test_a_clock_that_is_a_little_off_is_no_news(database_kind, beat, caplog):
 
     assert not sign.clock_is_off
     assert ASTRAY not in caplog.text
-    assert sign.clock_off_s == (0.0 if database_kind == "sqlite" else pytest.approx(2, abs=1))
+    assert sign.clock_skew_s == (0.0 if database_kind == "sqlite" else pytest.approx(2, abs=1))

@@ -6,7 +6,7 @@ import threading
 import pytest
 from PIL import Image
 
-from backend.domain.errors import InvalidRequest, KeyReused, NotAllowed
+from backend.domain.errors import IdempotencyKeyReused, InvalidRequest, NotAllowed
 from backend.services.access import Role, Viewer
 from backend.services.takes import create, photos
 from tests import databases
@@ -82,7 +82,7 @@ def test_an_unknown_model_is_refused_by_name(world):
 def test_the_same_key_and_wish_give_the_same_job_and_another_wish_is_refused(world):
     first = world.ask(key="form-1")
     assert world.ask(key="form-1").id == first.id
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         world.ask("Something else", key="form-1")
 
 
@@ -184,11 +184,11 @@ def test_the_same_photo_is_kept_once_and_its_name_is_only_text(world):
 def test_an_old_job_goes_on_when_its_model_is_gone(world):
     from dataclasses import replace
 
-    from backend.catalogue.models import Catalog
+    from backend.catalogue.models import Catalogue
     from tests.world import World
 
     job = world.ask()
-    later = World(replace(world.deps, catalog=Catalog(())), world.sim)
+    later = World(replace(world.deps, catalog=Catalogue(())), world.sim)
     later.until(job, "stored")
 
 

@@ -18,7 +18,7 @@ def rendered(world: World, marker: str = ""):
 
 
 def files(world: World) -> list[str]:
-    return sorted(world.deps.storage.keys())
+    return sorted(world.deps.storage.list_keys())
 
 
 def parts(world: World) -> list[str]:
@@ -107,7 +107,7 @@ def test_faults_of_another_kind_do_not_count_towards_a_loss(world):
         from backend.store.jobs import jobs
 
         trouble = {"code": "media_unreachable", "message": "No route.", "charged": "yes", "next": ""}
-        jobs.wake(session, job.id, at=world.deps.clock.now(), attempts=9, error=trouble)
+        jobs.make_due(session, job.id, at=world.deps.clock.now(), attempts=9, error=trouble)
     assert world.look(job).state == "rendered"
 
 
@@ -116,7 +116,9 @@ def test_a_dead_link_is_asked_for_again_while_the_provider_has_the_result(world)
     with world.deps.store.begin() as session:
         from backend.store.jobs import jobs
 
-        jobs.wake(session, job.id, at=world.deps.clock.now(), result_url=f"{world.sim.url}/media/gone.mp4")
+        jobs.make_due(
+            session, job.id, at=world.deps.clock.now(), result_url=f"{world.sim.url}/media/gone.mp4"
+        )
     assert world.look(job).state == "rendered"
     world.until(job, "stored")
 
@@ -137,15 +139,15 @@ def test_a_stored_file_that_goes_missing_is_found_and_fetched_again(world):
 def test_verify_finds_an_altered_file_and_has_it_fetched_again(world):
     job = world.until(rendered(world), "stored")
     world.sweep()
-    path = world.deps.storage.path(world.take(job).video.key)
+    path = world.deps.storage.local_path(world.take(job).video.key)
     path.chmod(0o640)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
-    found = verify_all(world.deps, told=lambda line: None)
-    assert (found.checked, found.whole, len(found.bad)) == (1, 0, 1)
+    found = verify_all(world.deps, on_progress=lambda line: None)
+    assert (found.checked, found.whole, len(found.problems)) == (1, 0, 1)
     world.sweep()
-    assert verify_all(world.deps, told=lambda line: None).whole == 1
+    assert verify_all(world.deps, on_progress=lambda line: None).whole == 1
     assert world.take(job).video.missing_at is None
 
 
@@ -156,7 +158,7 @@ def test_two_takes_with_the_same_bytes_share_one_file(world):
     with world.deps.store.begin() as session:
         from backend.store.jobs import jobs
 
-        jobs.wake(session, second.id, at=world.deps.clock.now(), result_url=url, result_size_bytes=None)
+        jobs.make_due(session, second.id, at=world.deps.clock.now(), result_url=url, result_size_bytes=None)
     second = world.until(second, "stored")
     assert second.video_id == world.job(first).video_id
     assert sum(key.endswith(".mp4") for key in files(world)) == 1
@@ -173,14 +175,14 @@ def test_a_runner_that_lost_its_lease_writes_nothing(world):
     thread.start()
     from tests.world import eventually
 
-    claim = eventually(lambda: next(iter(frozen.claims.held()), None))
+    claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
     with world.deps.store.begin() as session:
-        jobs.renew(session, [claim.owner], until=world.deps.clock.now() - timedelta(seconds=1))
-    with world.claims.take(job.id) as taken:
+        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
+    with world.claims.claim_job(job.id) as taken:
         assert taken is not None
         thread.join(30)
         assert world.job(job).state == "rendered"
-        assert world.job(job).claimed_by == taken.owner
+        assert world.job(job).claimed_by == taken.lease_token
     world.until(job, "stored")
 
 
@@ -195,7 +197,7 @@ def test_leftovers_of_the_dead_are_swept_away_and_those_of_the_living_stay(world
         os.utime(path, (1, 1))
     from backend.services.operations import sweep
 
-    assert sweep.repair(world.deps)["leftovers_removed"] == 1
+    assert sweep.repair_all(world.deps)["leftovers_removed"] == 1
     assert not old.exists()
     assert of_use.exists()
 
@@ -225,17 +227,17 @@ def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world, 
     from tests.world import ANA
 
     job = world.until(rendered(world), "stored")
-    upload = photos.create_from_take(world.deps, ANA, job.id, last=last)
+    upload = photos.upload_from_take(world.deps, ANA, job.id, last=last)
     assert (upload.width, upload.height) == (320, 180)
     assert upload.file_name.startswith("last" if last else "first")
-    other = photos.create_from_take(world.deps, ANA, job.id, last=not last)
+    other = photos.upload_from_take(world.deps, ANA, job.id, last=not last)
     assert other.sha256 != upload.sha256
 
 
 def test_a_take_without_a_video_has_no_picture_to_keep(world):
-    from backend.domain.errors import NotNow
+    from backend.domain.errors import StateConflict
     from backend.services.takes import photos
     from tests.world import ANA
 
-    with pytest.raises(NotNow):
-        photos.create_from_take(world.deps, ANA, world.ask().id, last=True)
+    with pytest.raises(StateConflict):
+        photos.upload_from_take(world.deps, ANA, world.ask().id, last=True)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
-from backend.services.access import LOCAL, Role, Viewer
+from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.gallery import takes as library
-from backend.services.operations.sweep import read_words
+from backend.services.operations.sweep import index_new_takes
 from backend.store.jobs import jobs
 from backend.store.search import pages as search_pages
 from backend.store.search import query
@@ -24,14 +24,14 @@ STORED = (*ACCEPTED, JobEvent.FINISHED)
 @pytest.fixture(params=["unread", "read"])
 def indexed(request, sidecar):
     """Both ways to be found: looked at as a row, or in the index."""
-    return lambda: read_words(sidecar.deps) if request.param == "read" else None
+    return lambda: index_new_takes(sidecar.deps) if request.param == "read" else None
 
 
 def make(sidecar, prompt, who="ana"):
     return sidecar.started(who=who, wish={**WISH, "prompt": prompt})
 
 
-def shown(sidecar, viewer=LOCAL, **wanted):
+def shown(sidecar, viewer=LOCAL_VIEWER, **wanted):
     return [take.job.id for take in library.list_takes(sidecar.deps, viewer, TakeFilter(**wanted)).items]
 
 
@@ -98,7 +98,7 @@ def everything(sidecar, wanted):
     """All pages of three, one after the other, and back again."""
     pages, cursor = [], None
     while True:
-        page = library.list_takes(sidecar.deps, LOCAL, wanted, limit=3, cursor=cursor)
+        page = library.list_takes(sidecar.deps, LOCAL_VIEWER, wanted, limit=3, cursor=cursor)
         pages += [take.job.id for take in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -110,12 +110,12 @@ def everything(sidecar, wanted):
 
 
 def plain(sidecar, made, wanted):
-    from backend.domain.words import asked
+    from backend.domain.words import query_terms
 
-    typed = asked(wanted.text) if wanted.text else None
+    typed = query_terms(wanted.text) if wanted.text else None
     with sidecar.deps.store.read() as session:
         rows = [jobs.get(session, job_id) for job_id in made]
-    return [row.id for row in reversed(rows) if query.fits(row, wanted, typed)]
+    return [row.id for row in reversed(rows) if query.matches_filter(row, wanted, typed)]
 
 
 def test_a_take_that_changes_is_found_by_its_new_state_at_once(sidecar, indexed):
@@ -132,7 +132,7 @@ def test_a_take_that_changes_is_found_by_its_new_state_at_once(sidecar, indexed)
 
 def test_what_was_read_is_not_read_again(sidecar):
     make(sidecar, "A red dress")
-    assert (read_words(sidecar.deps), read_words(sidecar.deps)) == (1, 0)
+    assert (index_new_takes(sidecar.deps), index_new_takes(sidecar.deps)) == (1, 0)
 
 
 def test_a_creator_finds_only_their_own(sidecar, indexed):
@@ -148,6 +148,6 @@ def test_no_typed_text_ever_raises(sidecar, typed):
 
 
 def test_more_moving_takes_than_are_looked_at_one_by_one(sidecar):
-    made = [make(sidecar, f"red {number}") for number in range(query.FEW + 5)]
-    read_words(sidecar.deps)
-    assert shown(sidecar, text="red", states=["created"]) == made[::-1][: library.PAGE]
+    made = [make(sidecar, f"red {number}") for number in range(query.MOVING_SCAN_ROWS + 5)]
+    index_new_takes(sidecar.deps)
+    assert shown(sidecar, text="red", states=["created"]) == made[::-1][: library.PAGE_SIZE]

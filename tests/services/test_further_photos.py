@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from backend.domain.errors import InvalidRequest, StorageDown, StorageFull
-from backend.providers.base import Listed
+from backend.providers.base import ProviderRecord
 from backend.services.access import Role, Viewer
 from backend.services.lifecycle import reconcile
 from backend.services.takes import create, photos, request
@@ -46,7 +46,9 @@ def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_hom
 
 def test_a_required_last_photo_counts_as_given_only_when_it_is(world):
     assert "params.last_frame_url" in faults(world, asked(world))
-    checked = request.check(world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")}))
+    checked = request.check_request(
+        world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")})
+    )
     assert "last_frame_url" not in checked.payload
 
 
@@ -79,17 +81,19 @@ def test_a_record_with_another_last_photo_is_not_this_take(world):
     given = asked(world, images={"last_frame_url": photo(world, "navy")})
     job = world.look(create.create_job(world.deps, ANA, given))
     (post,) = world.ledger()["posts"]
-    listed = Listed(request_id="r", sent_at=job.submitted_at, input=post["input"])
-    assert reconcile.matches(job, listed)
-    assert not reconcile.matches(
+    listed = ProviderRecord(request_id="r", sent_at=job.submitted_at, input=post["input"])
+    assert reconcile.matches_record(job, listed)
+    assert not reconcile.matches_record(
         job, replace(listed, input={**post["input"], "last_frame_url": "https://a/b.jpg"})
     )
     without = {name: value for name, value in post["input"].items() if name != "last_frame_url"}
-    assert not reconcile.matches(job, replace(listed, input=without))
+    assert not reconcile.matches_record(job, replace(listed, input=without))
 
 
 def test_the_payload_is_shown_with_a_place_for_each_photo(world):
-    checked = request.check(world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")}))
+    checked = request.check_request(
+        world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")})
+    )
     shown = checked.shown_payload()
     assert shown["first_frame_url"] == shown["last_frame_url"] == request.PHOTO_TO_COME
     assert shown["prompt"] == "Walk on"

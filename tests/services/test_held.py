@@ -6,7 +6,7 @@ import threading
 import pytest
 import requests
 
-from backend.domain.errors import NotFound, NotNow
+from backend.domain.errors import NotFound, StateConflict
 from backend.domain.states import JobEvent
 from backend.services.access import Role, Viewer
 from backend.services.takes import held_choices
@@ -46,7 +46,7 @@ def test_a_request_with_other_parameters_is_not_taken_for_ours(world):
     requests.post(f"{world.sim.url}/sim/faults", json=rule, timeout=5).raise_for_status()
     job = held(world, "Almost the same", marker="never", params={"duration": "5"})
     payload = {**job.payload, "duration": "10"}
-    world.deps.provider("fal").submit(job.model, payload, webhook_url=None)
+    world.deps.get_provider("fal").submit(job.model, payload, webhook_url=None)
     world.hurry(job)
     assert world.look(job).state == "held"
 
@@ -63,7 +63,7 @@ def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
     assert again.parent_id == job.id
     assert again.prompt == job.prompt
     assert world.job(job).state == "cancelled"
-    with pytest.raises(NotNow):
+    with pytest.raises(StateConflict):
         held_choices.send_again(world.deps, ANA, job.id)
     world.until(again, "stored")
 
@@ -79,7 +79,7 @@ def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(worl
         return real(*args, **kwargs)
 
     monkeypatch.setattr(held_choices.create, "create_job", late)
-    with pytest.raises(NotNow, match="moved on"):
+    with pytest.raises(StateConflict, match="moved on"):
         held_choices.send_again(world.deps, ANA, job.id)
     assert world.job(job).state == "queued"
     with world.deps.store.read() as session:
@@ -91,7 +91,7 @@ def test_two_who_send_it_again_at_once_make_one_take(world):
     made: list[str] = []
 
     def press() -> None:
-        with contextlib.suppress(NotNow):
+        with contextlib.suppress(StateConflict):
             made.append(held_choices.send_again(world.deps, ANA, job.id).id)
 
     threads = [threading.Thread(target=press) for _ in range(8)]
@@ -111,7 +111,7 @@ def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
     held_choices.send_again(world.deps, ANA, job.id)
     with world.deps.store.begin() as session:
         now = world.deps.clock.now()
-        apply_result.apply(
+        apply_result.apply_outcome(
             session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook"
         )
     assert world.job(job).state == "rendered"
@@ -133,5 +133,5 @@ def test_only_its_owner_or_an_admin_decides(world):
 def test_there_is_nothing_to_decide_about_a_take_that_moves(world):
     job = world.ask()
     for choice in (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up):
-        with pytest.raises(NotNow):
+        with pytest.raises(StateConflict):
             choice(world.deps, ANA, job.id)

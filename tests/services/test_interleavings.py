@@ -12,17 +12,17 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from backend.domain.errors import ProviderUnanswered, StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.models import Fact, Job
-from backend.providers.base import Listed, Receipt
+from backend.models import Job, KeyValue
+from backend.providers.base import ProviderRecord, Receipt
 from backend.providers.fal.webhook import read_body
 from backend.services.lifecycle import receive_webhook, submit
-from backend.services.lifecycle.claims import Claim, record
+from backend.services.lifecycle.claims import Claim, record_event
 from backend.services.money import budgets
 from backend.services.operations import after_restore
 from backend.services.takes import cancel, held_choices
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
-from backend.store.fast.row_insert import insert
+from backend.store.fast.row_insert import insert_values
 from backend.store.jobs import jobs
 from backend.store.money import ledger
 from backend.store.records import key_values, tokens, videos
@@ -35,7 +35,7 @@ pytestmark = databases.BOTH
 def cut_off(world: World, claim: Claim) -> None:
     """The host that holds this is not heard of for longer than its lease."""
     with world.deps.store.begin() as session:
-        jobs.renew(session, [claim.owner], until=world.deps.clock.now() - timedelta(seconds=1))
+        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
 
 
 class LostBeforeCommit(Exception):
@@ -44,11 +44,11 @@ class LostBeforeCommit(Exception):
 
 def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(world, monkeypatch):
     """A's commit is lost on its way, B sends and nobody hears the answer; then A is back."""
-    real_record, real_begin, armed = submit.record, world.deps.store.begin, [True]
+    real_record, real_begin, armed = submit.record_event, world.deps.store.begin, [True]
 
     def marked(deps, claim, event, **values):
         if event is JobEvent.SUBMIT_BEGUN and armed:
-            values["first"] = lambda session: session.info.update(begins=True)
+            values["precondition"] = lambda session: session.info.update(begins=True)
         return real_record(deps, claim, event, **values)
 
     @contextmanager
@@ -60,13 +60,13 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
                     armed.clear()
                     raise LostBeforeCommit
         except LostBeforeCommit:
-            (claim,) = world.claims.held()
+            (claim,) = world.claims.active_claims()
             cut_off(world, claim)
             assert World(world.deps, world.sim).look(claim.job).state == "held"
-            raise StoreUnavailable("the connection was lost", unsure=True) from None
+            raise StoreUnavailable("the connection was lost", outcome_unknown=True) from None
 
-    monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_S", 0.0)
-    monkeypatch.setattr(submit, "record", marked)
+    monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(submit, "record_event", marked)
     monkeypatch.setattr(world.deps.store, "begin", begin)
     job = world.look(world.ask("A dress [sim:lost-answer never]"))
     world.hurry(job)
@@ -76,8 +76,8 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
 
 def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
     job = world.ask()
-    with world.claims.take(job.id) as frozen:
-        record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as frozen:
+        record_event(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         cut_off(world, frozen)
         assert World(world.deps, world.sim).look(job).state == "held"
         held_choices.give_up(world.deps, ANA, job.id)
@@ -96,9 +96,9 @@ def goes_back(world: World, job: Job) -> None:
 
 def test_a_receipt_that_meets_a_database_which_forgot_the_begin_is_kept_and_nothing_is_sent_again(world):
     job = world.ask("A dress [sim:never]")
-    with world.claims.take(job.id) as sender:
-        sender.begun_at = world.deps.clock.now()
-        record(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as sender:
+        sender.submit_begun_at = world.deps.clock.now()
+        record_event(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         goes_back(world, job)
         submit._accepted(world.deps, sender, Receipt("late-id", "s", "r", "c"))
     assert (world.job(job).state, world.job(job).request_id) == ("queued", "late-id")
@@ -107,11 +107,11 @@ def test_a_receipt_that_meets_a_database_which_forgot_the_begin_is_kept_and_noth
 
 def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
     job = world.ask("A dress [sim:never]")
-    with world.claims.take(job.id) as sender:
-        sender.begun_at = world.deps.clock.now()
-        record(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as sender:
+        sender.submit_begun_at = world.deps.clock.now()
+        record_event(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         goes_back(world, job)
-        submit.hold(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
+        submit.hold_job(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
     world.look(job)
     assert (world.job(job).state, world.job(job).error["charged"]) == ("held", "maybe")
     assert world.ledger()["posts"] == []
@@ -119,16 +119,16 @@ def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
 
 def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(world, monkeypatch):
     def frozen(deps: Any, claim: Any, event: JobEvent, **news: Any) -> Job:
-        job = record(deps, claim, event, **news)
+        job = record_event(deps, claim, event, **news)
         if event == JobEvent.SUBMIT_BEGUN:
-            claim.begun_at -= timedelta(seconds=deps.settings.lease_s)  # so long ago by now
+            claim.submit_begun_at -= timedelta(seconds=deps.settings.lease_s)  # so long ago by now
         return job
 
     job = world.ask("A dress [sim:never]")
-    monkeypatch.setattr(submit, "record", frozen)
+    monkeypatch.setattr(submit, "record_event", frozen)
     assert world.look(job).state == "created"
     assert world.ledger()["posts"] == []
-    monkeypatch.setattr(submit, "record", record)
+    monkeypatch.setattr(submit, "record_event", record_event)
     world.hurry(job)
     assert world.look(job).state == "queued"
     assert len(world.ledger()["posts"]) == 1
@@ -137,20 +137,20 @@ def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(wor
 @contextmanager
 def listing(world: World, request_id: str, job: Job) -> Iterator[None]:
     """The provider's records show this request, with this job's words."""
-    fal = world.deps.provider("fal")
-    shown = Listed(request_id=request_id, input=dict(job.payload), sent_at=world.deps.clock.now())
-    fal.listed = lambda model, since: [shown]
+    fal = world.deps.get_provider("fal")
+    shown = ProviderRecord(request_id=request_id, input=dict(job.payload), sent_at=world.deps.clock.now())
+    fal.list_requests = lambda model, since: [shown]
     try:
         yield
     finally:
-        del fal.listed
+        del fal.list_requests
 
 
 def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world):
     held = world.look(world.ask("Same words [sim:proxy=502 never]"))  # it was not accepted
     twin = world.ask("Same words [sim:proxy=502 never]")
-    with world.claims.take(twin.id) as claim:
-        begun = record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(twin.id) as claim:
+        begun = record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with listing(world, "of-the-twin", begun):
             world.hurry(held)
             assert world.look(held).request_id is None
@@ -160,9 +160,9 @@ def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world):
 
 def test_of_two_twins_whose_requests_are_out_neither_takes_the_other_s(world):
     first, second = world.ask("Same words [sim:never]"), world.ask("Same words [sim:never]")
-    with world.claims.take(first.id) as one, world.claims.take(second.id) as two:
-        record(world.deps, one, JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        begun = record(world.deps, two, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(first.id) as one, world.claims.claim_job(second.id) as two:
+        record_event(world.deps, one, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        begun = record_event(world.deps, two, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         cut_off(world, one)
         other = World(world.deps, world.sim)
         assert other.look(first).state == "held"
@@ -178,19 +178,19 @@ def test_a_copy_that_another_process_has_settled_is_left_alone(world, monkeypatc
     """Two start on a restored copy; the first serves already while the second still looks."""
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:
-        key_values.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
+        key_values.set_value(session, copies.COPY_FACT, {"at": now.isoformat()}, at=now)
     real, new = world.deps.store.begin, []
 
     @contextmanager
     def late(**how):
         monkeypatch.setattr(world.deps.store, "begin", real)
-        after_restore.settle(world.deps)
+        after_restore.settle_if_restored(world.deps)
         new.append(world.ask("Asked for after the restore"))
         with real(**how) as session:
             yield session
 
     monkeypatch.setattr(world.deps.store, "begin", late)
-    after_restore.settle(world.deps)
+    after_restore.settle_if_restored(world.deps)
     assert world.job(new[0]).state == "created"
 
 
@@ -199,7 +199,9 @@ def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
     job = world.until(world.ask(), "stored")
     with world.deps.store.begin() as session:
         now = jobs.get(session, job.id)
-        jobs.amend(session, now, **budgets.settle(session, now, 0.0, at=world.deps.clock.now()))
+        jobs.update_if_unchanged(
+            session, now, **budgets.settle_bill(session, now, 0.0, at=world.deps.clock.now())
+        )
     body = {
         "request_id": job.request_id,
         "gateway_request_id": job.request_id,
@@ -208,15 +210,15 @@ def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
     }
     said = read_body(json.dumps(body).encode())
     with world.deps.store.begin(shared=True) as session:
-        late = jobs.glance(session, job.id)
+        late = jobs.head(session, job.id)
         verdict = receive_webhook._apply(world.deps, session, late, said, job.request_id, by="webhook")
     assert verdict == "no_effect"
     with world.deps.store.read() as session:
-        assert ledger.counted(session, job.id) == 0
+        assert ledger.counted_micros(session, job.id) == 0
 
 
 def test_a_take_that_was_stopped_while_it_was_turned_away_is_not_sent_later(world, monkeypatch):
-    provider, job = world.deps.provider("fal"), world.ask("[sim:http=429 times=1 never]")
+    provider, job = world.deps.get_provider("fal"), world.ask("[sim:http=429 times=1 never]")
     real = provider.submit
 
     def stopped_meanwhile(*args, **kwargs):
@@ -238,7 +240,9 @@ def test_waiting_for_other_reasons_uses_up_no_try_of_a_provider_that_breaks_down
     for _ in range(6):
         world.look(job)
         world.hurry(job)
-    monkeypatch.setattr(world.deps.provider("fal"), "submit", turned_away(world.deps.provider("fal").submit))
+    monkeypatch.setattr(
+        world.deps.get_provider("fal"), "submit", turned_away(world.deps.get_provider("fal").submit)
+    )
     assert world.look(job).state == "created"
     world.until(job, "stored")
 
@@ -254,7 +258,7 @@ def turned_away(real: Callable[..., Any]) -> Callable[..., Any]:
         if told:
             return real(*args, **kwargs)
         told.append(True)
-        raise ProviderUnsent("broken", code="http_503", tries=policy.TURNED_AWAY_TRIES)
+        raise ProviderUnsent("broken", code="http_503", tries=policy.SERVER_ERROR_TRIES)
 
     return submit_
 
@@ -263,7 +267,7 @@ def first_save_dies(world: World, database_kind: str, monkeypatch: pytest.Monkey
     """The first commit that says "stored" is refused by a full disk, or its line is cut."""
     if database_kind == "sqlite":
         armed: list[bool] = []
-        real: Callable[..., Any] = videos.keep
+        real: Callable[..., Any] = videos.insert_or_restore
 
         def keep(session, video):
             if not armed:
@@ -276,7 +280,7 @@ def first_save_dies(world: World, database_kind: str, monkeypatch: pytest.Monkey
                 armed.pop()
                 raise OperationalError("COMMIT", None, Exception("database or disk is full"))
 
-        monkeypatch.setattr(videos, "keep", keep)
+        monkeypatch.setattr(videos, "insert_or_restore", keep)
         return
     with world.deps.store.begin() as session:
         session.execute(text("CREATE SEQUENCE once"))
@@ -307,7 +311,9 @@ def test_a_connection_whose_server_only_reads_is_thrown_away(world):
     for number in range(2):
         try:
             with store.begin(shared=True) as session:
-                insert(session, Fact, {"name": f"x{number}", "value": {}, "at": world.deps.clock.now()})
+                insert_values(
+                    session, KeyValue, {"name": f"x{number}", "value": {}, "at": world.deps.clock.now()}
+                )
             said.append("kept")
         except StoreUnavailable as error:
             said.append(error.why)
@@ -320,6 +326,6 @@ def test_a_file_that_can_not_be_opened_is_our_error_wherever_it_is_asked(tmp_pat
     """Also where the driver is asked past SQLAlchemy: a token, and what a worker watches."""
     nowhere = Store(f"sqlite:///{tmp_path}/no/such/folder/x.db")
     with pytest.raises(StoreUnavailable):
-        tokens.known(nowhere, "abc")
-    with pytest.raises(SQLAlchemyError), nowhere.watching():
+        tokens.find_by_id(nowhere, "abc")
+    with pytest.raises(SQLAlchemyError), nowhere.watch_commits():
         pass

@@ -32,7 +32,7 @@ def lines(world, job) -> list[tuple[str, int, str]]:
 
 def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_place(world):
     job = world.ask(params={"duration": "5"})
-    assert budgets.overview(world.deps).today_usd == pytest.approx(0.70)
+    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)
     stored = world.until(job, "stored")
     for _ in range(3):
         world.hurry(job)
@@ -41,7 +41,7 @@ def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_pla
     assert gallery.cost_source(billed) == "billed"
     assert billed.billed_usd == pytest.approx(billed.billed_units * 0.14)
     assert billed.estimate_usd == pytest.approx(0.70)
-    assert budgets.overview(world.deps).today_usd == pytest.approx(billed.billed_usd)
+    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(billed.billed_usd)
 
 
 @pytest.mark.parametrize("webhook", ["never", ""])
@@ -49,13 +49,13 @@ def test_a_take_that_failed_unbilled_gives_its_reservation_back(world, webhook):
     job = world.until(world.ask(f"[sim:error=500 {webhook}]"), "failed")
     world.hurry(job)
     world.look(job)
-    assert budgets.overview(world.deps).today_usd == 0
+    assert budgets.spending_summary(world.deps).today_usd == 0
     assert (gallery.cost_source(world.job(job)), gallery.billed_usd(world.job(job))) == ("billed", 0.0)
 
 
 def test_a_refused_take_gives_its_reservation_back_at_once(world):
     world.look(world.ask("[sim:http=422]"))
-    assert budgets.overview(world.deps).today_usd == 0
+    assert budgets.spending_summary(world.deps).today_usd == 0
 
 
 def test_a_take_that_was_never_sent_gives_its_reservation_back(world):
@@ -64,12 +64,12 @@ def test_a_take_that_was_never_sent_gives_its_reservation_back(world):
     job = world.ask()
     cancel_job(world.deps, ANA, job.id)
     assert [kind for kind, _, _ in lines(world, job)] == ["estimate", "release"]
-    assert budgets.overview(world.deps).today_usd == 0
+    assert budgets.spending_summary(world.deps).today_usd == 0
 
 
 def test_a_held_take_counts_and_is_shown_as_money_at_risk(world):
     world.look(world.ask("[sim:proxy=502]"))
-    seen = budgets.overview(world.deps)
+    seen = budgets.spending_summary(world.deps)
     assert seen.today_usd == pytest.approx(0.70)
     assert seen.at_risk_usd == pytest.approx(0.70)
 
@@ -79,7 +79,7 @@ def test_a_price_that_nobody_knows_is_never_guessed(world):
     assert job.estimate_usd is None
     assert gallery.cost_source(job) == "unknown"
     assert lines(world, job) == [("estimate", 0, "unknown")]
-    assert budgets.overview(world.deps).unknown == 1
+    assert budgets.spending_summary(world.deps).unpriced == 1
 
 
 def test_a_start_beyond_the_limit_is_refused_and_says_how_much_is_left(world):
@@ -124,13 +124,13 @@ def test_thirty_starts_at_the_same_moment_can_not_overrun_a_limit_and_what_fits_
     for thread in threads:
         thread.join()
     assert (len(made), len(refused)) == (5, 25)
-    assert budgets.overview(world.deps).today_usd == pytest.approx(3.50)
+    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(3.50)
 
 
 def test_a_retry_of_the_same_start_is_not_counted_twice(world):
     poor = limited(world, budget_day_usd=1.0)
     assert poor.ask(key="once").id == poor.ask(key="once").id
-    assert budgets.overview(world.deps).today_usd == pytest.approx(0.70)
+    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)
 
 
 def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
@@ -140,4 +140,4 @@ def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
         world.hurry(job)
         world.look(job)
     assert gallery.cost_source(world.job(job)) == "estimate"
-    assert budgets.overview(world.deps).today_usd == pytest.approx(0.70)
+    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)

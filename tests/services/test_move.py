@@ -21,8 +21,8 @@ from backend.services.operations import sweep
 from backend.services.storage import migrate as storage_migration
 from backend.services.storage import relocatable
 from backend.services.storage.migrate import move_storage
-from backend.settings import load
-from backend.store.database.schema.migrate import migrate
+from backend.settings import load_settings
+from backend.store.database.schema.migrate import migrate_schema
 from tests import bucket
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,8 @@ def name(no_environment: None, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def made(name: str) -> Iterator[list[Any]]:
     """Two processes' worth of deps, on one database, whose settings name the folder."""
-    both = [build_deps(load()) for _ in range(2)]
-    migrate(both[0].store)
+    both = [build_deps(load_settings()) for _ in range(2)]
+    migrate_schema(both[0].store)
     yield both
     for deps in both:
         deps.store.close()
@@ -54,7 +54,7 @@ def put(deps: Any, content: bytes) -> str:
     deps.settings.parts_dir.mkdir(exist_ok=True)
     part = deps.settings.parts_dir / f"made-{key[:12]}"
     part.write_bytes(content)
-    deps.storage.place(part, key)
+    deps.storage.put_file(part, key)
     return key
 
 
@@ -95,27 +95,27 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        done = move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+        done = move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
     finally:
         time.sleep(0.2)
         stop.set()
         thread.join()
 
     assert failed == []
-    assert done.bad == []
+    assert done.problems == []
     assert done.copied >= FILES
     assert len(keys) > FILES
     assert at(name) == set(keys)
     for deps in (mover, other):
         assert hashlib.sha256(content_of(deps, keys[3])).hexdigest() == keys[3][:64]
-        assert deps.storage.origins() == (bucket.server().url,)
+        assert deps.storage.link_origins() == (bucket.server().url,)
 
 
 def test_a_move_that_is_killed_in_the_middle_goes_on(made: list[Any], name: str) -> None:
     deps, other = made
     keys = {put(deps, f"film {number}".encode() * 1000) for number in range(3 * FILES)}
     target = f"s3://{name}"
-    command = [sys.executable, "-m", "backend", "move-storage", deps.settings.storage, target]
+    command = [sys.executable, "-m", "backend", "move-storage", deps.settings.resolved_storage_url, target]
     running = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -144,11 +144,11 @@ def test_a_move_that_is_killed_in_the_middle_goes_on(made: list[Any], name: str)
 def test_an_altered_file_stays_behind_and_is_told_of(made: list[Any], name: str) -> None:
     deps = made[0]
     good, bad = put(deps, b"good"), put(deps, b"bad")
-    Path(deps.settings.storage.removeprefix("file://"), bad).write_bytes(b"BAD")
+    Path(deps.settings.resolved_storage_url.removeprefix("file://"), bad).write_bytes(b"BAD")
 
-    done = move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+    done = move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
 
-    assert done.bad == [f"{bad} is not what its name says"]
+    assert done.problems == [f"{bad} is not what its name says"]
     assert at(name) == {good}
 
 
@@ -160,7 +160,7 @@ def test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replac
     for key in keys:
         bucket.server().client().put_object(Bucket=name, Key=key, Body=b"SAME SIZE")
 
-    move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+    move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
 
     there = [bucket.server().client().get_object(Bucket=name, Key=key)["Body"].read() for key in keys]
     assert there == [b"same size", b"another"]  # past the program, which may still read at the old place
@@ -171,14 +171,14 @@ def test_a_worker_that_slept_through_the_move_brings_its_file_along(
 ) -> None:
     mover, sleeper = made
     put(mover, b"first")
-    whole = LocalStorage.place
+    whole = LocalStorage.put_file
 
     def asleep(self: LocalStorage, part: Path, key: str) -> None:
-        monkeypatch.setattr(LocalStorage, "place", whole)
-        move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+        monkeypatch.setattr(LocalStorage, "put_file", whole)
+        move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
         whole(self, part, key)
 
-    monkeypatch.setattr(LocalStorage, "place", asleep)
+    monkeypatch.setattr(LocalStorage, "put_file", asleep)
     key = put(sleeper, b"second")
 
     assert key in at(name)
@@ -186,21 +186,24 @@ def test_a_worker_that_slept_through_the_move_brings_its_file_along(
 
 def test_there_and_back_with_settings_that_still_name_the_first_place(made: list[Any], name: str) -> None:
     deps, other = made
-    folder, target = deps.settings.storage, f"s3://{name}"
+    folder, target = deps.settings.resolved_storage_url, f"s3://{name}"
     keys = [put(deps, b"one")]
-    move_storage(deps, folder, target, told=quiet)
+    move_storage(deps, folder, target, on_progress=quiet)
     keys.append(put(other, b"two"))
 
-    move_storage(deps, target, folder, told=quiet)
+    move_storage(deps, target, folder, on_progress=quiet)
 
-    assert relocatable.PlacedStorage.places(deps.storage, fresh=True).current == folder
+    assert relocatable.RelocatableStorage.current_places(deps.storage, uncached=True).current == folder
     root = Path(folder.removeprefix("file://"))
     assert all((root / key).is_file() for key in keys)
-    move_storage(deps, folder, f"{target}/second", told=quiet)
-    assert relocatable.PlacedStorage.places(other.storage, fresh=True).current == f"{target}/second"
+    move_storage(deps, folder, f"{target}/second", on_progress=quiet)
+    assert (
+        relocatable.RelocatableStorage.current_places(other.storage, uncached=True).current
+        == f"{target}/second"
+    )
 
 
-class Interleaved(relocatable.PlacedStorage):
+class Interleaved(relocatable.RelocatableStorage):
     """Whoever looks is met, when the answer is in, by a thread that began to look earlier and was slow."""
 
     slow: threading.Thread | None = None
@@ -228,7 +231,7 @@ class Interleaved(relocatable.PlacedStorage):
             return seen
 
         self._read = slowly  # type: ignore[method-assign]
-        self.slow = threading.Thread(target=self.places, kwargs={"fresh": True})
+        self.slow = threading.Thread(target=self.current_places, kwargs={"uncached": True})
         self.slow.start()
         assert has_read.wait(20)
 
@@ -239,35 +242,37 @@ def test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(
     """Or a file would be put where a move has been already."""
     mover, other = made
     settings = other.settings
-    storage = Interleaved(other.store, other.clock, settings.storage, other.open_storage, settings.parts_dir)
+    storage = Interleaved(
+        other.store, other.clock, settings.resolved_storage_url, other.open_storage, settings.parts_dir
+    )
     storage.begin_slowly()
-    move_storage(mover, settings.storage, f"s3://{name}", told=quiet)
+    move_storage(mover, settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
 
-    assert storage.places(fresh=True) == relocatable.Places(f"s3://{name}")
+    assert storage.current_places(uncached=True) == relocatable.Places(f"s3://{name}")
 
 
 def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name: str) -> None:
     deps, other = made
-    usual, key = deps.settings.storage, put(deps, b"one")
-    move_storage(deps, usual, f"s3://{name}", told=quiet)
+    usual, key = deps.settings.resolved_storage_url, put(deps, b"one")
+    move_storage(deps, usual, f"s3://{name}", on_progress=quiet)
 
-    relocatable.forget(deps)  # as the command `restore` does, when it has put files into the usual place
+    relocatable.forget_move(deps)  # as the command `restore` does, when it has put files into the usual place
 
-    assert relocatable.PlacedStorage.places(other.storage, fresh=True).current == usual
+    assert relocatable.RelocatableStorage.current_places(other.storage, uncached=True).current == usual
     assert content_of(other, key) == b"one"
 
 
 def test_a_move_that_is_asked_for_again_says_that_it_is_done(made: list[Any], name: str) -> None:
     deps = made[0]
-    here = deps.settings.storage
-    move_storage(deps, here, f"s3://{name}", told=quiet)
+    here = deps.settings.resolved_storage_url
+    move_storage(deps, here, f"s3://{name}", on_progress=quiet)
     with pytest.raises(SettingsError, match="is done"):
-        move_storage(deps, here, f"s3://{name}", told=quiet)
+        move_storage(deps, here, f"s3://{name}", on_progress=quiet)
 
 
 def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
     deps = made[0]
-    here = deps.settings.storage
+    here = deps.settings.resolved_storage_url
     for source, target, why in (
         (here, here, "same place"),
         ("file:///elsewhere", f"s3://{name}", "do not lie in"),
@@ -277,18 +282,18 @@ def test_wrong_places_change_nothing(made: list[Any], name: str) -> None:
         (here, here.rpartition("/")[0], "within each other"),
     ):
         with pytest.raises(SettingsError, match=why):
-            move_storage(deps, source, target, told=quiet)
+            move_storage(deps, source, target, on_progress=quiet)
 
-    assert deps.storage.origins() == ()
+    assert deps.storage.link_origins() == ()
 
 
 def test_control_without_the_second_look_a_slept_through_file_would_be_left_behind(
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(self: relocatable.PlacedStorage, part: Path, key: str) -> None:
-        self._at(self.places(fresh=True).current).place(part, key)
+    def careless(self: relocatable.RelocatableStorage, part: Path, key: str) -> None:
+        self._at(self.current_places(uncached=True).current).put_file(part, key)
 
-    monkeypatch.setattr(relocatable.PlacedStorage, "place", careless)
+    monkeypatch.setattr(relocatable.RelocatableStorage, "put_file", careless)
     with pytest.raises(AssertionError):
         test_a_worker_that_slept_through_the_move_brings_its_file_along(made, name, monkeypatch)
 
@@ -296,13 +301,13 @@ def test_control_without_the_second_look_a_slept_through_file_would_be_left_behi
 def test_control_a_look_answered_with_what_was_seen_last_would_be_caught(
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = relocatable.PlacedStorage.places
+    look = relocatable.RelocatableStorage.current_places
 
-    def last_seen(self: relocatable.PlacedStorage, *, fresh: bool = False) -> relocatable.Places:
-        look(self, fresh=fresh)
+    def last_seen(self: relocatable.RelocatableStorage, *, uncached: bool = False) -> relocatable.Places:
+        look(self, uncached=uncached)
         return self._seen
 
-    monkeypatch.setattr(relocatable.PlacedStorage, "places", last_seen)
+    monkeypatch.setattr(relocatable.RelocatableStorage, "current_places", last_seen)
     with pytest.raises(AssertionError):
         test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made, name)
 
@@ -318,10 +323,10 @@ def test_control_a_move_that_compares_nothing_would_be_caught(
         part = parts / f"made-{os.urandom(4).hex()}"
         part.write_bytes(content)
         target.remove(key)
-        target.place(part, key)
+        target.put_file(part, key)
         return len(content)
 
-    monkeypatch.setattr(storage_migration, "carry", sizes_alone)
+    monkeypatch.setattr(storage_migration, "copy_file", sizes_alone)
     with pytest.raises(AssertionError):
         test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, name)
 
@@ -333,13 +338,13 @@ def test_a_process_that_never_got_the_buckets_keys_goes_on_sweeping(
     for setting in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(setting)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # nothing else gives it keys either
-    late = build_deps(load())
+    late = build_deps(load_settings())
     try:
-        move_storage(made[0], made[0].settings.storage, f"s3://{name}/films", told=quiet)
+        move_storage(made[0], made[0].settings.resolved_storage_url, f"s3://{name}/films", on_progress=quiet)
         with pytest.raises(StorageMisconfigured):
-            late.storage.origins()
+            late.storage.link_origins()
 
-        did = sweep.sweep(late, by="late", look=lambda: 7)
+        did = sweep.run_sweep(late, by="late", run_due=lambda: 7)
 
         assert did["looks"] == 7
     finally:
@@ -350,37 +355,41 @@ def test_of_two_moves_that_begin_at_the_same_moment_one_is_refused(
     made: list[Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = made
-    key, check = put(first, b"film"), LocalStorage.check
+    key, check = put(first, b"film"), LocalStorage.check_writable
 
     def meanwhile(self: LocalStorage) -> None:
         """While one of them tries out its place, the other one begins."""
-        monkeypatch.setattr(LocalStorage, "check", check)
-        move_storage(second, here, f"s3://{name}", told=quiet)
+        monkeypatch.setattr(LocalStorage, "check_writable", check)
+        move_storage(second, here, f"s3://{name}", on_progress=quiet)
 
-    here = first.settings.storage
-    monkeypatch.setattr(LocalStorage, "check", meanwhile)
+    here = first.settings.resolved_storage_url
+    monkeypatch.setattr(LocalStorage, "check_writable", meanwhile)
     with pytest.raises(SettingsError, match="has just begun"):
-        move_storage(first, here, f"file://{tmp_path}/new", told=quiet)
+        move_storage(first, here, f"file://{tmp_path}/new", on_progress=quiet)
 
-    assert relocatable.PlacedStorage.places(first.storage, fresh=True).current == f"s3://{name}"
+    assert (
+        relocatable.RelocatableStorage.current_places(first.storage, uncached=True).current == f"s3://{name}"
+    )
     assert content_of(first, key) == b"film"
 
 
 def test_a_run_whose_move_was_ended_by_another_run_undoes_nothing(made: list[Any], name: str) -> None:
     first, second = made
     put(first, b"film")
-    here, there = first.settings.storage, f"s3://{name}"
+    here, there = first.settings.resolved_storage_url, f"s3://{name}"
 
     def other_run(line: str) -> None:
         """The same command in another window; then files move on."""
-        move_storage(second, here, there, told=quiet)
-        move_storage(second, there, f"{there}-2", told=quiet)
+        move_storage(second, here, there, on_progress=quiet)
+        move_storage(second, there, f"{there}-2", on_progress=quiet)
 
     bucket.server().client().create_bucket(Bucket=f"{name}-2")
     with pytest.raises(SettingsError, match="was ended meanwhile"):
-        move_storage(first, here, there, told=other_run)
+        move_storage(first, here, there, on_progress=other_run)
 
-    assert relocatable.PlacedStorage.places(first.storage, fresh=True) == relocatable.Places(f"{there}-2")
+    assert relocatable.RelocatableStorage.current_places(first.storage, uncached=True) == relocatable.Places(
+        f"{there}-2"
+    )
 
 
 class Forgetful(LocalStorage):
@@ -390,11 +399,11 @@ class Forgetful(LocalStorage):
         super().__init__(root)
         self.forgot = False
 
-    def place(self, part: Path, key: str) -> None:
+    def put_file(self, part: Path, key: str) -> None:
         if not self.forgot:
             self.forgot = True
             raise FileNotFoundError(2, "no such object in the bucket")
-        super().place(part, key)
+        super().put_file(part, key)
 
 
 def test_a_file_that_the_new_place_did_not_take_is_no_success_and_comes_with_the_next_run(
@@ -405,10 +414,15 @@ def test_a_file_that_the_new_place_did_not_take_is_no_success_and_comes_with_the
     late = replace(deps, open_storage=lambda url: new if url.endswith("/new") else usual(url))
 
     with pytest.raises(StorageDown, match="did not arrive"):
-        move_storage(late, deps.settings.storage, f"file://{tmp_path}/new", told=quiet)
+        move_storage(late, deps.settings.resolved_storage_url, f"file://{tmp_path}/new", on_progress=quiet)
     assert content_of(deps, key) == b"film"
 
-    assert move_storage(late, deps.settings.storage, f"file://{tmp_path}/new", told=quiet).copied == 1
+    assert (
+        move_storage(
+            late, deps.settings.resolved_storage_url, f"file://{tmp_path}/new", on_progress=quiet
+        ).copied
+        == 1
+    )
     assert (tmp_path / "new" / key).is_file()
 
 
@@ -417,12 +431,12 @@ def test_what_stayed_behind_is_told_of_again_by_the_run_that_ends_the_move(
 ) -> None:
     deps = made[0]
     keys = sorted(put(deps, b"film %d" % number) for number in range(6))
-    root = Path(deps.settings.storage.removeprefix("file://"))
+    root = Path(deps.settings.resolved_storage_url.removeprefix("file://"))
     for key in keys[:2]:
         (root / key).write_bytes(b"ALTERED")
     # One lies at the new place already, of the same size: only reading it shows that it is altered, too.
     bucket.server().client().put_object(Bucket=name, Key=keys[1], Body=b"ALTERED")
-    monkeypatch.setattr(storage_migration, "BATCH", 2)
+    monkeypatch.setattr(storage_migration, "BATCH_SIZE", 2)
 
     class Cut(Exception):
         """The command is killed."""
@@ -431,24 +445,24 @@ def test_what_stayed_behind_is_told_of_again_by_the_run_that_ends_the_move(
         raise Cut
 
     with pytest.raises(Cut):
-        move_storage(deps, deps.settings.storage, f"s3://{name}", told=cut)
-    done = move_storage(deps, deps.settings.storage, f"s3://{name}", told=quiet)
+        move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=cut)
+    done = move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
 
-    assert sorted(done.bad) == [f"{key} is not what its name says" for key in keys[:2]]
+    assert sorted(done.problems) == [f"{key} is not what its name says" for key in keys[:2]]
 
 
 def test_a_file_that_is_altered_while_it_is_brought_along_is_trouble_that_may_pass(
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mover, sleeper = made
-    whole = LocalStorage.place
+    whole = LocalStorage.put_file
 
     def asleep(self: LocalStorage, part: Path, key: str) -> None:
-        monkeypatch.setattr(LocalStorage, "place", whole)
-        move_storage(mover, mover.settings.storage, f"s3://{name}", told=quiet)
+        monkeypatch.setattr(LocalStorage, "put_file", whole)
+        move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
         whole(self, part, key)
         (self.root / key).write_bytes(b"ALTERED")
 
-    monkeypatch.setattr(LocalStorage, "place", asleep)
+    monkeypatch.setattr(LocalStorage, "put_file", asleep)
     with pytest.raises(StorageDown, match="is not what its name says"):
         put(sleeper, b"second")

@@ -10,10 +10,10 @@ import requests
 from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
-from backend.domain.errors import CatalogUnread, Interrupted, InvalidRequest, NotAllowed
+from backend.domain.errors import CatalogueUnavailable, Interrupted, InvalidRequest, NotAllowed
 from backend.providers.fal import listing_pages
 from backend.services.catalogue import live_catalogue, refresh_schedule
-from backend.services.catalogue.refresh_schedule import Going
+from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.settings import DEMO_KEY
@@ -30,8 +30,8 @@ def fault(sim: Simulator, *names: str, match: str | None = None, times: int | No
     assert requests.post(f"{sim.url}/sim/faults", json=body, timeout=10).status_code == 201
 
 
-def refresh(deps: Deps) -> live_catalogue.Refreshed:
-    return refresh_schedule.refresh_now(deps, told=lambda line: None)
+def refresh(deps: Deps) -> live_catalogue.RefreshResult:
+    return refresh_schedule.refresh_now(deps, on_progress=lambda line: None)
 
 
 def ids(deps: Deps) -> set[str]:
@@ -53,7 +53,7 @@ def test_what_fal_lists_is_offered_with_its_schemas_and_prices(deps, sim):
     seed = {model.id: model for model in deps.catalog.search(provider="fal")}
     told: list[str] = []
 
-    brought = refresh_schedule.refresh_now(deps, told=told.append)
+    brought = refresh_schedule.refresh_now(deps, on_progress=told.append)
 
     assert brought.endpoints == len(sim.offer.entries) == len(ids(deps))
     assert {m.id: (m.schema, m.price) for m in deps.catalog.search(provider="fal")} == {
@@ -80,14 +80,14 @@ def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     sim.offer.entries |= {
         f"new/m{n}": {**sim.offer.entries[MODEL], "endpoint_id": f"new/m{n}"} for n in range(60)
     }
-    fault(sim, name, match=match, times=1 + listing_pages.AGAIN)
+    fault(sim, name, match=match, times=1 + listing_pages.MAX_RETRIES)
 
-    with pytest.raises(CatalogUnread):
+    with pytest.raises(CatalogueUnavailable):
         refresh(deps)
 
     assert {model.id: model for model in another(deps).catalog.search()} == before
     assert live_catalogue.refreshed_at(deps) == at
-    assert refresh_schedule.last_refresh(deps).going == Going.FAILED
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.FAILED
     requests.delete(f"{sim.url}/sim/faults", timeout=5)
     assert refresh(deps).endpoints == len(sim.offer.entries)
 
@@ -114,7 +114,7 @@ def test_nobody_there_leaves_the_catalogue_that_came_with_the_program(deps):
     nowhere = build_deps(deps.settings.model_copy(update={"fal_api_url": "http://127.0.0.1:9"}))
     before = ids(nowhere)
 
-    with pytest.raises(CatalogUnread, match="could not be asked"):
+    with pytest.raises(CatalogueUnavailable, match="could not be asked"):
         refresh(nowhere)
 
     assert ids(nowhere) == before
@@ -130,11 +130,11 @@ def test_a_retired_endpoint_cannot_be_started_and_its_old_take_goes_on(world, de
 
     with pytest.raises(InvalidRequest) as refused:
         world.ask()
-    assert refused.value.fields == {"model": f"can't be used: {live_catalogue.GONE}"}
+    assert refused.value.fields == {"model": f"can't be used: {live_catalogue.RETIRED_REASON}"}
     assert deps.catalog.get(MODEL).title
     assert world.until(job, "stored").video_id
     refresh(deps)
-    assert deps.catalog.get(MODEL).reason == live_catalogue.GONE
+    assert deps.catalog.get(MODEL).reason == live_catalogue.RETIRED_REASON
 
 
 def test_an_endpoint_that_comes_back_can_be_started_again(world, deps, sim):
@@ -155,7 +155,7 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known(worl
 
     refresh(deps)
 
-    assert deps.catalog.get(MODEL).reason == live_catalogue.GONE
+    assert deps.catalog.get(MODEL).reason == live_catalogue.RETIRED_REASON
     assert unused not in ids(deps)
 
 
@@ -170,13 +170,13 @@ def test_a_deprecated_model_is_listed_and_cannot_be_started(world, deps, sim):
 
 def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
     name = "fal-ai/wan/v2.7/text-to-video"
-    note, usual = deps.catalog.get(name).price_note, gallery.usual_s(deps, name)
+    note, usual = deps.catalog.get(name).price_note, gallery.usual_duration(deps, name)
     del sim.offer.entries[name]["typical_s"]
 
     refresh(deps)
 
     assert deps.catalog.get(name).price_note == note
-    assert gallery.usual_s(deps, name) == usual
+    assert gallery.usual_duration(deps, name) == usual
 
 
 # -- other processes --------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
     reader = another(deps, clock)
     before = ids(reader)
     loading, go_on = threading.Event(), threading.Event()
-    read = live_catalogue.catalogue.all_of
+    read = live_catalogue.catalogue.list_all
 
     def slow(session: Any) -> Any:
         if threading.current_thread().name == "catalogue":
@@ -202,7 +202,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
             assert go_on.wait(20)
         return read(session)
 
-    monkeypatch.setattr(live_catalogue.catalogue, "all_of", slow)
+    monkeypatch.setattr(live_catalogue.catalogue, "list_all", slow)
     shorten(sim, MODEL)
     refresh(deps)
     clock.at += timedelta(seconds=2)
@@ -246,31 +246,31 @@ def test_a_worker_refreshes_once_a_day_by_itself(hands, sim):
     deps, clock = hands
     for hours in (0, 1, 20, 2.9):
         clock.at += timedelta(hours=hours)
-        refresh_schedule.refresh_when_due(deps, by_itself=True)
+        refresh_schedule.refresh_if_due(deps, scheduled=True)
     assert asked(sim) == 1
     clock.at += timedelta(hours=0.2)
-    refresh_schedule.refresh_when_due(deps, by_itself=True)
+    refresh_schedule.refresh_if_due(deps, scheduled=True)
     assert asked(sim) == 2
 
 
 def test_after_a_failure_it_is_tried_again_in_an_hour(hands, sim):
     deps, clock = hands
-    fault(sim, "catalog-http=503", match="image-to-video", times=1 + listing_pages.AGAIN)
+    fault(sim, "catalog-http=503", match="image-to-video", times=1 + listing_pages.MAX_RETRIES)
     for minutes in (0, 30, 29):
         clock.at += timedelta(minutes=minutes)
-        refresh_schedule.refresh_when_due(deps, by_itself=True)
-    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (1, Going.FAILED)
-    assert "503" in refresh_schedule.last_refresh(deps).says
+        refresh_schedule.refresh_if_due(deps, scheduled=True)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).state) == (1, RefreshState.FAILED)
+    assert "503" in refresh_schedule.last_refresh(deps).message
     clock.at += timedelta(minutes=2)
-    refresh_schedule.refresh_when_due(deps, by_itself=True)
-    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (2, Going.DONE)
+    refresh_schedule.refresh_if_due(deps, scheduled=True)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).state) == (2, RefreshState.DONE)
 
 
 def test_two_workers_refresh_once(deps, sim):
     fault(sim, "catalog-stall=0.3", times=3)
     workers = [
         threading.Thread(
-            target=refresh_schedule.refresh_when_due, args=(another(deps),), kwargs={"by_itself": True}
+            target=refresh_schedule.refresh_if_due, args=(another(deps),), kwargs={"scheduled": True}
         )
         for _ in range(2)
     ]
@@ -283,30 +283,30 @@ def test_two_workers_refresh_once(deps, sim):
 
 def test_a_wish_is_seen_by_a_worker_that_would_not_refresh_by_itself(hands, sim):
     deps, _ = hands
-    refresh_schedule.refresh_when_due(deps, by_itself=False)
+    refresh_schedule.refresh_if_due(deps, scheduled=False)
     assert asked(sim) == 0
 
-    refresh_schedule.wish_refresh(deps, ADMIN)
-    refresh_schedule.wish_refresh(deps, ADMIN)
-    assert refresh_schedule.last_refresh(deps).under_way
-    refresh_schedule.refresh_when_due(deps, by_itself=False)
-    refresh_schedule.refresh_when_due(deps, by_itself=False)
+    refresh_schedule.request_refresh(deps, ADMIN)
+    refresh_schedule.request_refresh(deps, ADMIN)
+    assert refresh_schedule.last_refresh(deps).in_progress
+    refresh_schedule.refresh_if_due(deps, scheduled=False)
+    refresh_schedule.refresh_if_due(deps, scheduled=False)
 
-    assert (asked(sim), refresh_schedule.last_refresh(deps).going) == (1, Going.DONE)
+    assert (asked(sim), refresh_schedule.last_refresh(deps).state) == (1, RefreshState.DONE)
 
 
 def test_only_an_admin_may_wish_for_a_refresh(deps):
     with pytest.raises(NotAllowed):
-        refresh_schedule.wish_refresh(deps, ANA)
+        refresh_schedule.request_refresh(deps, ANA)
 
 
 def test_in_demo_mode_it_is_refreshed_on_a_wish_alone(deps, sim):
     demo = replace(deps, settings=deps.settings.model_copy(update={"fal_key": SecretStr(DEMO_KEY)}))
-    assert demo.settings.demo
-    refresh_schedule.refresh_when_due(demo, by_itself=True)
+    assert demo.settings.is_demo
+    refresh_schedule.refresh_if_due(demo, scheduled=True)
     assert asked(sim) == 0
-    refresh_schedule.wish_refresh(demo, ADMIN)
-    refresh_schedule.refresh_when_due(demo, by_itself=True)
+    refresh_schedule.request_refresh(demo, ADMIN)
+    refresh_schedule.refresh_if_due(demo, scheduled=True)
     assert asked(sim) == 1
 
 
@@ -315,30 +315,30 @@ def test_a_worker_that_stops_leaves_the_refresh_to_the_next_one(hands, sim):
     deps.stopping.set()
     with pytest.raises(Interrupted):
         refresh(deps)
-    assert refresh_schedule.last_refresh(deps).going == Going.WANTED
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
     deps.stopping.clear()
-    refresh_schedule.refresh_when_due(deps, by_itself=False)
-    assert refresh_schedule.last_refresh(deps).going == Going.DONE
+    refresh_schedule.refresh_if_due(deps, scheduled=False)
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.DONE
 
 
 def test_a_refresh_whose_worker_was_killed_is_over_after_a_silence(hands, sim):
     deps, clock = hands
-    refresh_schedule._note(deps, Going.RUNNING, "prices: 50 of 1,500")
-    assert refresh_schedule.last_refresh(deps).under_way
+    refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
+    assert refresh_schedule.last_refresh(deps).in_progress
     clock.at += timedelta(minutes=3)
-    assert refresh_schedule.last_refresh(deps).going == Going.FAILED
-    refresh_schedule.wish_refresh(deps, ADMIN)
-    refresh_schedule.refresh_when_due(deps, by_itself=False)
-    assert refresh_schedule.last_refresh(deps).going == Going.DONE
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.FAILED
+    refresh_schedule.request_refresh(deps, ADMIN)
+    refresh_schedule.refresh_if_due(deps, scheduled=False)
+    assert refresh_schedule.last_refresh(deps).state == RefreshState.DONE
 
 
 def test_how_far_it_is_can_be_read_meanwhile(deps, sim):
     lines = []
     refresh_schedule.refresh_now(
-        deps, told=lambda line: lines.append((line, refresh_schedule.last_refresh(deps)))
+        deps, on_progress=lambda line: lines.append((line, refresh_schedule.last_refresh(deps)))
     )
 
-    assert all(standing.says == line and standing.under_way for line, standing in lines)
+    assert all(standing.message == line and standing.in_progress for line, standing in lines)
     assert len(lines) > 4
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from backend.domain.errors import InvalidRequest
-from backend.providers.base import Listed, Ref
+from backend.providers.base import ProviderRecord, RequestRef
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
@@ -75,7 +75,7 @@ def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
 
 def test_what_is_known_of_the_photos_survives_a_refresh(world):
     before = world.deps.catalog.get(LIMITED).photo_limits
-    live_catalogue.refresh(world.deps, told=lambda line: None)
+    live_catalogue.refresh_catalog(world.deps, on_progress=lambda line: None)
     model = world.deps.catalog.get(LIMITED)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
@@ -103,7 +103,7 @@ def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_ho
 def test_a_list_may_hold_links_and_uploads_side_by_side(world):
     link = f"{world.sim.url}/nowhere.jpg"
     given = {"model": SEVERAL, "prompt": "They meet", "images": {"image_urls": [photo(world), link]}}
-    checked = request.check(world.deps, ANA, given)
+    checked = request.check_request(world.deps, ANA, given)
     assert checked.shown_payload()["image_urls"] == [request.PHOTO_TO_COME, link]
     world.look(create.create_job(world.deps, ANA, given))
     (post,) = world.ledger()["posts"]
@@ -159,11 +159,11 @@ def test_a_record_with_another_photo_in_the_list_is_not_this_take(world):
 
     def record(links):
         given = {**post["input"], "image_urls": links}
-        return Listed(request_id="r", sent_at=job.submitted_at, input=given)
+        return ProviderRecord(request_id="r", sent_at=job.submitted_at, input=given)
 
-    assert reconcile.matches(job, record([first, second]))
+    assert reconcile.matches_record(job, record([first, second]))
     for others in ([second, first], [first], [first, second, second], first, None):
-        assert not reconcile.matches(job, record(others)), others
+        assert not reconcile.matches_record(job, record(others)), others
 
 
 def test_a_preset_keeps_the_list_and_leaves_it_out_for_who_may_not_use_it(world):
@@ -182,12 +182,12 @@ def test_a_preset_keeps_the_list_and_leaves_it_out_for_who_may_not_use_it(world)
      (["data:image/png;base64,QUJD"], "image_load_error")],
 )  # fmt: skip
 def test_the_simulated_fal_refuses_lists_that_fal_would_refuse(world, given, code):
-    answer = world.deps.provider("fal").submit(
+    answer = world.deps.get_provider("fal").submit(
         COUNTED, {"prompt": "x", "image_urls": given}, webhook_url=None
     )
-    ref = Ref(COUNTED, answer.request_id, answer.status_url, answer.response_url, answer.cancel_url)
+    ref = RequestRef(COUNTED, answer.request_id, answer.status_url, answer.response_url, answer.cancel_url)
     deadline = time.monotonic() + 10
-    while not hasattr(standing := world.deps.provider("fal").status(ref), "code"):
+    while not hasattr(standing := world.deps.get_provider("fal").status(ref), "code"):
         assert time.monotonic() < deadline, standing
         time.sleep(0.05)
     assert standing.code == code

@@ -58,7 +58,9 @@ def test_a_request_that_the_provider_forgot_is_held_after_several_answers_in_a_r
         from backend.store.jobs import jobs
 
         gone = f"{world.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
-        jobs.wake(session, job.id, at=world.deps.clock.now(), status_url=f"{gone}/status", response_url=gone)
+        jobs.make_due(
+            session, job.id, at=world.deps.clock.now(), status_url=f"{gone}/status", response_url=gone
+        )
     states = []
     for _ in range(7):
         world.hurry(job)
@@ -87,10 +89,10 @@ def test_without_any_webhook_the_sweep_alone_brings_every_take_home(world, kind)
 
 
 def test_the_key_is_sent_to_fals_own_hosts_only(world: World):
-    from backend.providers.base import Ref
+    from backend.providers.base import RequestRef
 
-    fal = world.deps.provider("fal")
-    ref = Ref(
+    fal = world.deps.get_provider("fal")
+    ref = RequestRef(
         "fal-ai/veo3.1",
         "abc",
         "https://evil.example/status",
@@ -108,7 +110,7 @@ def test_the_key_is_sent_to_fals_own_hosts_only(world: World):
 )
 def test_a_result_that_cant_be_read_fails_no_take(world, monkeypatch, body):
     job = world.look(world.ask("[sim:never]"))
-    fal = world.deps.provider("fal")
+    fal = world.deps.get_provider("fal")
     monkeypatch.setattr(fal, "_get", lambda url, **more: httpx.Response(200, content=body))
     monkeypatch.setattr(fal, "status", lambda ref: fal.result(ref))
     world.hurry(job)

@@ -30,10 +30,10 @@ def full_disk(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize("where", ["on the way", "in storage"])
 def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world: World, where: str) -> None:
     job = world.until(world.ask("A calm sea [sim:never]"), "stored")
-    media = Path(world.deps.settings.storage.removeprefix("file://"))
+    media = Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
     folder = world.deps.settings.parts_dir if where == "on the way" else media / "previews"
     with full_disk(folder):
-        for _ in range(preview.TRIES + 1):
+        for _ in range(preview.PREVIEW_TRIES_MAX + 1):
             world.hurry(job)
             world.look(job)
 

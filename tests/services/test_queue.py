@@ -13,11 +13,11 @@ from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.services.lifecycle.claims import Claims
 from backend.services.operations import backlog
-from backend.store.database.schema.migrate import migrate
+from backend.store.database.schema.migrate import migrate_schema
 from backend.store.jobs import jobs
 from backend.store.queue import schema
 from backend.store.queue import tasks as queue_tasks
-from backend.store.queue.leader_lock import Duty
+from backend.store.queue.leader_lock import LeaderLock
 from backend.work import distributed
 from tests.world import World, eventually
 
@@ -55,7 +55,7 @@ def empty(world):
 
 def put_missing(world) -> int:
     with world.deps.store.begin() as session:
-        return world.deps.carrier.wake_missing(session)
+        return world.deps.carrier.enqueue_missing(session)
 
 
 class Undone(Exception):
@@ -71,13 +71,13 @@ def test_a_task_is_there_if_and_only_if_its_transaction_was_committed(world):
     job = world.ask()
     empty(world)
     with suppress(Undone), world.deps.store.begin() as session:
-        jobs.wake(session, job.id, at=world.deps.clock.now())
-        world.deps.carrier.wake(session, job.id)
+        jobs.make_due(session, job.id, at=world.deps.clock.now())
+        world.deps.carrier.enqueue_job(session, job.id)
         raise Undone
     assert tasks(world) == []
     with world.deps.store.begin() as session:
-        jobs.wake(session, job.id, at=world.deps.clock.now())
-        world.deps.carrier.wake(session, job.id)
+        jobs.make_due(session, job.id, at=world.deps.clock.now())
+        world.deps.carrier.enqueue_job(session, job.id)
         seen_outside = sql(world, "SELECT count(*) FROM procrastinate_jobs")
     assert seen_outside == [(0,)]
     assert tasks(world) == [("submit", job.id)]
@@ -100,21 +100,21 @@ def test_each_kind_of_work_has_its_queue(world):
         asked.id: "poll",
         home.id: "fetch",
     }
-    assert {kind.name: kind.waiting for kind in backlog.kinds(world.deps)} == dict.fromkeys(
-        queue_tasks.KINDS, 1
+    assert {kind.name: kind.waiting for kind in backlog.list_work_kinds(world.deps)} == dict.fromkeys(
+        queue_tasks.WORK_KINDS, 1
     )
 
 
 def test_a_wake_while_the_job_is_in_hand_is_not_lost(world):
     job = world.ask()
     claims = Claims(world.deps)
-    with claims.take(job.id) as claim:
+    with claims.claim_job(job.id) as claim:
         assert claim is not None
         with world.deps.store.begin() as session:
-            jobs.wake(session, job.id, at=world.deps.clock.now())
-            world.deps.carrier.wake(session, job.id)
+            jobs.make_due(session, job.id, at=world.deps.clock.now())
+            world.deps.carrier.enqueue_job(session, job.id)
         empty(world)  # the task came while the job was in hand, and so did nothing
-        with Claims(world.deps).take(job.id) as second:
+        with Claims(world.deps).claim_job(job.id) as second:
             assert second is None
         assert tasks(world) == []
     assert tasks(world) == [("submit", job.id)]
@@ -126,7 +126,7 @@ def test_what_is_due_later_has_no_task_until_its_time_has_come(world):
     empty(world)
     assert put_missing(world) == 0
     with world.deps.store.begin() as session:
-        world.deps.carrier.wake(session, job.id)
+        world.deps.carrier.enqueue_job(session, job.id)
     assert tasks(world) == []
     sql(world, "UPDATE job SET due_at = now() - interval '1 second'")
     assert put_missing(world) == 1
@@ -139,7 +139,7 @@ def test_what_waits_already_or_is_in_hand_is_not_put_in_again(world):
     assert put_missing(world) == 1
     assert put_missing(world) == 0
     held = world.ask("in hand")
-    with Claims(world.deps).take(held.id):
+    with Claims(world.deps).claim_job(held.id):
         empty(world)
         assert put_missing(world) == 1
         assert [job for _, job in tasks(world)] != [held.id]
@@ -179,7 +179,7 @@ def test_a_task_for_a_job_that_is_not_due_does_nothing(world):
 
 def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeypatch, caplog):
     """One queue's trouble ends neither the worker nor the queue."""
-    real, broken = distributed.Worker._once, []
+    real, broken = distributed.DistributedWorker._once, []
 
     async def breaks_once(worker, app, kind):
         if kind == "submit" and not broken:
@@ -187,9 +187,9 @@ def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeyp
             raise RuntimeError("never heard of")
         await real(worker, app, kind)
 
-    monkeypatch.setattr(distributed.Worker, "_once", breaks_once)
-    worker = distributed.Worker(world.deps)
-    serving = threading.Thread(target=worker.watch)
+    monkeypatch.setattr(distributed.DistributedWorker, "_once", breaks_once)
+    worker = distributed.DistributedWorker(world.deps)
+    serving = threading.Thread(target=worker.run_until_stopped)
     serving.start()
     job = world.ask()
     eventually(lambda: world.job(job).state in ("queued", "running"))
@@ -202,9 +202,9 @@ def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeyp
 
 def test_migrating_notes_the_version_of_the_queues_schema_and_does_nothing_twice(world):
     with world.deps.store.read() as session:
-        assert schema.at(session.connection()) == schema.wanted()
+        assert schema.applied_version(session.connection()) == schema.installed_version()
     world.ask()
-    migrate(world.deps.store)
+    migrate_schema(world.deps.store)
     assert len(tasks(world)) == 1
 
 
@@ -229,16 +229,16 @@ def make_the_queue_as_of(world, version):
 
 def note_version(world, version):
     with world.deps.store.begin() as session:
-        schema.note(session.connection(), version)
+        schema.record_version(session.connection(), version)
 
 
 def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):
     make_the_queue_as_of(world, "3.3.0")
     newer = "SELECT 1 FROM pg_proc WHERE proname = 'procrastinate_retry_job_v2'"
     assert not sql(world, newer)
-    migrate(world.deps.store)
+    migrate_schema(world.deps.store)
     with world.deps.store.read() as session:
-        assert schema.at(session.connection()) == schema.wanted()
+        assert schema.applied_version(session.connection()) == schema.installed_version()
     assert sql(world, newer)
     assert tasks(world) == []
     job = world.ask()
@@ -248,54 +248,59 @@ def test_an_older_schema_is_brought_along_by_the_librarys_own_migrations(world):
 def test_a_newer_schema_is_told_and_left_alone(world):
     note_version(world, "99.0.0")
     with pytest.raises(SettingsError, match="newer than this program"):
-        migrate(world.deps.store)
+        migrate_schema(world.deps.store)
 
 
 # -- one host sweeps at a time ----------------------------------------------------------------
 
 
 def test_a_duty_has_one_holder_and_moves_on_when_it_is_given_up(world):
-    first, second = Duty(world.deps.store, "sweep"), Duty(world.deps.store, "sweep")
-    assert (first.ask(), second.ask(), first.ask(), second.ask()) == (True, False, True, False)
-    first.give_up()
-    assert second.ask()
-    assert not first.ask()
-    second.give_up()
-    first.give_up()
+    first, second = LeaderLock(world.deps.store, "sweep"), LeaderLock(world.deps.store, "sweep")
+    assert (first.try_acquire(), second.try_acquire(), first.try_acquire(), second.try_acquire()) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    first.release()
+    assert second.try_acquire()
+    assert not first.try_acquire()
+    second.release()
+    first.release()
 
 
 def test_a_duty_ends_with_its_connection_and_its_holder_notices(world):
-    first, second = Duty(world.deps.store, "sweep"), Duty(world.deps.store, "sweep")
-    assert first.ask()
+    first, second = LeaderLock(world.deps.store, "sweep"), LeaderLock(world.deps.store, "sweep")
+    assert first.try_acquire()
     sql(world, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
                "AND pid <> pg_backend_pid()")  # fmt: skip
-    eventually(second.ask)
-    assert not first.ask()
-    assert not first.mine
-    second.give_up()
-    first.give_up()
+    eventually(second.try_acquire)
+    assert not first.try_acquire()
+    assert not first.is_held
+    second.release()
+    first.release()
 
 
 def test_a_holder_that_falls_silent_loses_its_duty(world):
-    frozen = Duty(world.deps.store, "sweep", silence_s=0.5)
-    second = Duty(world.deps.store, "sweep")
-    assert frozen.ask()
-    assert not second.ask()
-    eventually(second.ask, within_s=5)
-    assert not frozen.ask()
-    second.give_up()
-    frozen.give_up()
+    frozen = LeaderLock(world.deps.store, "sweep", idle_timeout_s=0.5)
+    second = LeaderLock(world.deps.store, "sweep")
+    assert frozen.try_acquire()
+    assert not second.try_acquire()
+    eventually(second.try_acquire, within_s=5)
+    assert not frozen.try_acquire()
+    second.release()
+    frozen.release()
 
 
 @pytest.mark.parametrize(("lease_s", "silence_s"), [(3.0, 5.0), (5.0, 7.0), (30.0, 8.0)])
 def test_the_duty_of_a_frozen_host_moves_over_within_its_lease_and_five_seconds(world, lease_s, silence_s):
     settings = world.deps.settings.model_copy(update={"lease_s": lease_s})
-    worker = distributed.Worker(replace(world.deps, settings=settings))
-    assert worker._duty.ask()
+    worker = distributed.DistributedWorker(replace(world.deps, settings=settings))
+    assert worker._duty.try_acquire()
     told = worker._duty._connection.scalar(text("SELECT current_setting('idle_session_timeout')"))
-    worker._duty.give_up()
+    worker._duty.release()
     assert told in (f"{silence_s:.0f}s", f"{silence_s * 1000:.0f}ms")
-    assert silence_s + distributed.ASK_EVERY_S <= lease_s + 5.0
+    assert silence_s + distributed.LEADER_CHECK_S <= lease_s + 5.0
 
 
 @pytest.mark.parametrize("part", ["_tick", "_sweep"])
@@ -303,25 +308,25 @@ def test_who_fails_in_the_duty_leaves_it_to_another_host(world, monkeypatch, par
     def fails(_worker):
         raise StoreUnavailable("this host's temporary files are full")
 
-    worker, other = distributed.Worker(world.deps), Duty(world.deps.store, "sweep")
+    worker, other = distributed.DistributedWorker(world.deps), LeaderLock(world.deps.store, "sweep")
     worker._ask()
-    assert not other.ask()
-    monkeypatch.setattr(distributed.Worker, "_put_in_due", fails)
+    assert not other.try_acquire()
+    monkeypatch.setattr(distributed.DistributedWorker, "_put_in_due", fails)
     getattr(worker, part)()
-    assert other.ask()
+    assert other.try_acquire()
     worker._ask()
-    assert not worker._duty.mine
-    other.give_up()
-    worker._duty.give_up()
+    assert not worker._duty.is_held
+    other.release()
+    worker._duty.release()
 
 
 def test_many_who_ask_at_once_find_one_holder(world):
-    duties = [Duty(world.deps.store, "sweep") for _ in range(8)]
-    threads = [threading.Thread(target=duty.ask) for duty in duties]
+    duties = [LeaderLock(world.deps.store, "sweep") for _ in range(8)]
+    threads = [threading.Thread(target=duty.try_acquire) for duty in duties]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(duty.mine for duty in duties) == 1
+    assert sum(duty.is_held for duty in duties) == 1
     for duty in duties:
-        duty.give_up()
+        duty.release()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.domain.errors import Outrun
+from backend.domain.errors import StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.services.lifecycle.claims import Claims, record
+from backend.services.lifecycle.claims import Claims, record_event
 from backend.store.jobs import jobs
 from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
@@ -95,7 +95,7 @@ def test_what_comes_after_the_video_has_no_effect(post, state, make):
 def test_a_stop_that_a_person_asked_for_ends_as_stopped_and_not_as_failed(post):
     job = post.job("running")
     with post.deps.store.begin() as session:
-        jobs.wake(session, job.id, at=post.clock.now(), cancel_requested_at=post.clock.now())
+        jobs.make_due(session, job.id, at=post.clock.now(), cancel_requested_at=post.clock.now())
     body = body_of(
         job.request_id, status="ERROR", error="499", payload={"detail": "x", "error_type": "client_cancelled"}
     )
@@ -301,13 +301,13 @@ def test_no_genuine_body_whatever_breaks_the_receiver_or_its_reader(post, payloa
 
 def test_a_delivery_before_the_submits_answer_is_recorded_gives_the_job_its_request_id(post):
     job = post.job("created")
-    with Claims(post.deps).take(job.id) as claim:
-        record(post.deps, claim, JobEvent.SUBMIT_BEGUN)
+    with Claims(post.deps).claim_job(job.id) as claim:
+        record_event(post.deps, claim, JobEvent.SUBMIT_BEGUN)
 
         assert verdict(post.deliver(job, ok("req-early"))) == "applied"
 
-        with pytest.raises(Outrun):
-            record(post.deps, claim, JobEvent.ACCEPTED, request_id="req-early")
+        with pytest.raises(StaleState):
+            record_event(post.deps, claim, JobEvent.ACCEPTED, request_id="req-early")
 
     now = post.now(job)
     assert (now.state, now.request_id, now.result_url) == ("rendered", "req-early", LINK)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from backend.domain.errors import StoreUnavailable
-from backend.providers.fal.webhook import token_of
+from backend.providers.fal.webhook import job_token
 from tests.services.receiving import MIB, SECRET, Post, ok, verdict
 from tests.signing import SECOND_KEY, signed
 
@@ -78,8 +78,8 @@ def test_a_wrong_token_is_refused_although_fal_signed(post, token):
 def test_the_token_of_another_job_or_of_another_secret_is_refused(post):
     job, other = post.job(), post.job()
 
-    assert post.deliver(job, token=token_of(SECRET, other.id)).status_code == 401
-    assert post.deliver(job, token=token_of("another-secret", job.id)).status_code == 401
+    assert post.deliver(job, token=job_token(SECRET, other.id)).status_code == 401
+    assert post.deliver(job, token=job_token("another-secret", job.id)).status_code == 401
     assert post.kept() == []
 
 

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
-from backend.domain.errors import NotAllowed, NotFound, NotNow
+from backend.domain.errors import NotAllowed, NotFound, StateConflict
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.providers.fal.signing_keys import FalKeys
-from backend.providers.fal.webhook import token_of
+from backend.providers.fal.signing_keys import FalSigningKeys
+from backend.providers.fal.webhook import job_token
 from backend.services.access import Role, Viewer
 from backend.services.lifecycle import receive_webhook
 from backend.store.database import postgres, sqlite
@@ -45,7 +45,7 @@ def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_c
 def test_the_keys_of_the_last_run_serve_while_fal_publishes_none(post, fal, clock, tmp_path):
     post.deliver(post.job())
     fal.status = 500
-    again = FalKeys(fal.url, tmp_path / "data" / "fal_keys.json", clock)
+    again = FalSigningKeys(fal.url, tmp_path / "data" / "fal_keys.json", clock)
     restarted = Post(dataclasses.replace(post.deps, fal_keys=again), clock)
 
     assert verdict(restarted.deliver(Job(id="j", request_id="req-late"))) == "orphan"
@@ -98,7 +98,7 @@ def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypat
     monkeypatch.setattr(postgres, "LOCK_TIMEOUT_MS", 100)
     job = post.job()
     post.deps.store.close()  # connections are opened anew, with the shorter wait
-    other = Store(post.deps.settings.database)  # as another process would
+    other = Store(post.deps.settings.resolved_database_url)  # as another process would
     with other.begin() as session:
         jobs.get(session, job.id)
 
@@ -206,7 +206,7 @@ def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
     told = "\n".join(f"{line.getMessage()} {line.exc_text} {line.__dict__}" for line in caplog.records)
     assert "delivery refused" in told
     for secret in (
-        token_of(SECRET, job.id), "wrong-token-of-this-test", SECRET, FAL_KEY, LINK, "A red dress",
+        job_token(SECRET, job.id), "wrong-token-of-this-test", SECRET, FAL_KEY, LINK, "A red dress",
         signed(ok("req-1"), request_id="req-1", at=post.clock.now())["X-Fal-Webhook-Signature"],
     ):  # fmt: skip
         assert secret not in told
@@ -236,12 +236,15 @@ def test_a_replay_has_the_effect_once(post):
     post.deliver(job, body_of(job.request_id, status="OK", payload=None, payload_error="x"))
     (kept,) = post.kept()
 
-    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "running"
+    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "running"
     post.move(job, JobEvent.FINISHED)
     post.move(job, JobEvent.SAVED)
     stored = post.now(job)
 
-    assert [receive_webhook.replay(post.deps, ADMIN, kept.id) for _ in range(2)] == ["stored", "stored"]
+    assert [receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) for _ in range(2)] == [
+        "stored",
+        "stored",
+    ]
     assert post.now(job) == stored
     assert post.kept()[0].replays == 3
 
@@ -253,13 +256,13 @@ def test_an_orphan_is_applied_when_its_job_is_back(post):
         session.execute(text("DELETE FROM job"))
     assert verdict(post.deliver(job)) == "orphan"
     (kept,) = post.kept()
-    with pytest.raises(NotNow):
-        receive_webhook.replay(post.deps, ADMIN, kept.id)
+    with pytest.raises(StateConflict):
+        receive_webhook.replay_delivery(post.deps, ADMIN, kept.id)
     with post.deps.store.begin() as session:
         session.execute(text("INSERT INTO job SELECT * FROM aside"))
 
-    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "rendered"
-    assert receive_webhook.replay(post.deps, ADMIN, kept.id) == "rendered"
+    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "rendered"
+    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "rendered"
     assert post.history(job).count("rendered") == 1
 
 
@@ -269,7 +272,7 @@ def test_only_an_admin_replays_and_only_what_was_kept(post):
 
     for viewer in (ANA, Viewer("eve", Role.VIEWER)):
         with pytest.raises(NotAllowed):
-            receive_webhook.replay(post.deps, viewer, kept.id)
+            receive_webhook.replay_delivery(post.deps, viewer, kept.id)
     with pytest.raises(NotFound):
-        receive_webhook.replay(post.deps, ADMIN, "no-such-delivery")
+        receive_webhook.replay_delivery(post.deps, ADMIN, "no-such-delivery")
     assert post.kept()[0].replays == 0

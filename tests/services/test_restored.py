@@ -17,7 +17,7 @@ def made_a_copy(world: World) -> None:
     """As `backup` marks what it has copied."""
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:
-        key_values.keep(session, copies.COPY, {"at": now.isoformat()}, at=now)
+        key_values.set_value(session, copies.COPY_FACT, {"at": now.isoformat()}, at=now)
 
 
 def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(world):
@@ -26,7 +26,7 @@ def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(w
     waiting = world.ask("Not sent when it was copied")
     made_a_copy(world)
 
-    assert after_restore.settle(world.deps) == 1
+    assert after_restore.settle_if_restored(world.deps) == 1
 
     held = world.job(waiting)
     assert (held.state, held.error["code"], held.error["charged"]) == ("held", "restored", "maybe")
@@ -38,10 +38,10 @@ def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(w
 
 def test_a_copy_is_settled_once_and_new_takes_are_sent_as_ever(world):
     made_a_copy(world)
-    assert after_restore.settle(world.deps) == 0
+    assert after_restore.settle_if_restored(world.deps) == 0
     job = world.ask("Asked for after the restore")
 
-    assert after_restore.settle(world.deps) is None
+    assert after_restore.settle_if_restored(world.deps) is None
     assert world.until(job, "stored").state == JobState.STORED
     assert len(world.ledger()["posts"]) == 1
 
@@ -49,15 +49,15 @@ def test_a_copy_is_settled_once_and_new_takes_are_sent_as_ever(world):
 def test_a_database_that_is_no_copy_is_left_alone(world):
     job = world.ask("As on any other day")
 
-    assert after_restore.settle(world.deps) is None
-    assert after_restore.settle(world.deps) is None
+    assert after_restore.settle_if_restored(world.deps) is None
+    assert after_restore.settle_if_restored(world.deps) is None
     assert world.job(job).state == "created"
 
 
 def test_a_held_take_that_was_never_sent_is_sent_again_by_a_person_alone(world):
     job = world.ask("Not sent at all")
     made_a_copy(world)
-    after_restore.settle(world.deps)
+    after_restore.settle_if_restored(world.deps)
     for _ in range(3):
         world.hurry(job)
         world.look(job)
@@ -79,12 +79,12 @@ def test_after_other_tools_everything_unsent_is_held_by_command(world):
 
 @pytest.mark.databases("postgres")  # a file has no name of its own; its copies say that they are copies
 def test_postgresql_knows_its_own_databases_from_a_restored_one(world):
-    after_restore.settle(world.deps)
+    after_restore.settle_if_restored(world.deps)
     job = world.ask("Sent after the dump")
     now = world.deps.clock.now()
     with world.deps.store.begin() as session:  # as the dump of another database says
-        key_values.keep(session, copies.WHICH, {"database": "1/2"}, at=now)
+        key_values.set_value(session, copies.IDENTITY_FACT, {"database": "1/2"}, at=now)
 
-    assert after_restore.settle(world.deps) == 1
+    assert after_restore.settle_if_restored(world.deps) == 1
     assert world.job(job).state == "held"
-    assert after_restore.settle(world.deps) is None
+    assert after_restore.settle_if_restored(world.deps) is None

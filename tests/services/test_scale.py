@@ -9,11 +9,11 @@ from sqlalchemy import text
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
-from backend.services.access import LOCAL
+from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as library
 from backend.services.money import budgets
 from backend.services.operations import status, sweep, totals
-from backend.store.database.schema.migrate import migrate
+from backend.store.database.schema.migrate import migrate_schema
 from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
@@ -53,7 +53,7 @@ def read(sidecar, ask, *given, **more):
 
 def add_up(sidecar, most=10_000, at_least=1):
     with sidecar.deps.store.begin() as session:
-        return ledger_sums.add_up(session, at=sidecar.clock.now(), most=most, at_least=at_least)
+        return ledger_sums.roll_up(session, at=sidecar.clock.now(), limit=most, at_least=at_least)
 
 
 @pytest.mark.parametrize("kept", [0, 7, 40, 1000])
@@ -63,12 +63,12 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already(sidecar, kept
     some = {"first_day": DAYS[0], "last_day": DAYS[1]}
     for owner in ("ana", "ben"):
         mine = sum(micros for (_, who), micros in come_to.items() if who == owner)
-        assert read(sidecar, ledger_sums.spent, owner=owner, **some) == mine
+        assert read(sidecar, ledger_sums.spent_micros, owner=owner, **some) == mine
     by_day = [(day, sum(m for (d, _), m in come_to.items() if d == day)) for day in DAYS]
     assert read(sidecar, ledger_sums.by_day, **some) == by_day
     total = sum(come_to.values())
     later = (
-        read(sidecar, ledger_sums.spent, first_day=DAYS[0], last_day="2999") - total
+        read(sidecar, ledger_sums.spent_micros, first_day=DAYS[0], last_day="2999") - total
     )  # the start's own estimate
     assert dict(read(sidecar, ledger_sums.by_model, first_day=DAYS[0])) == {MODEL: total + later}
     assert sum(dict(read(sidecar, ledger_sums.by_owner, first_day=DAYS[0])).values()) == total + later
@@ -88,14 +88,14 @@ def test_a_line_that_is_committed_late_is_not_forgotten(sidecar):
         "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
         " VALUES ('x', 'ana', '2025-11-01', 'bill', 1000000, 'billed', now())"
     )
-    before = read(sidecar, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    before = read(sidecar, ledger_sums.spent_micros, first_day=DAYS[0], last_day=DAYS[1])
     with sidecar.deps.store.begin() as late:
         late.connection().execute(line)
         write_lines(sidecar, 5, seed=1)  # later ids, committed first
         assert add_up(sidecar) == 0  # it waits rather than count beyond the one that is on its way
-    between = read(sidecar, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    between = read(sidecar, ledger_sums.spent_micros, first_day=DAYS[0], last_day=DAYS[1])
     assert add_up(sidecar) > 10
-    assert read(sidecar, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1]) == between
+    assert read(sidecar, ledger_sums.spent_micros, first_day=DAYS[0], last_day=DAYS[1]) == between
     assert between - before >= 1_000_000 - 5 * 500
 
 
@@ -109,14 +109,14 @@ def test_control_without_the_wait_a_late_line_is_lost(sidecar, monkeypatch):
 def test_budgets_hold_while_sums_are_being_kept(sidecar, monkeypatch):
     """Whoever decides by a sum never sees it between the fact that moved on and the rows that did not."""
     write_lines(sidecar, 400)
-    right = read(sidecar, ledger_sums.spent, first_day=DAYS[0], last_day=DAYS[1])
+    right = read(sidecar, ledger_sums.spent_micros, first_day=DAYS[0], last_day=DAYS[1])
     seen, done = set(), threading.Event()
 
     def decide():
         while not done.is_set():
             with sidecar.deps.store.begin() as session:
-                ledger_sums.serialise(session, ledger_sums.GUARD)
-                seen.add(ledger_sums.spent(session, first_day=DAYS[0], last_day=DAYS[1]))
+                ledger_sums.acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)
+                seen.add(ledger_sums.spent_micros(session, first_day=DAYS[0], last_day=DAYS[1]))
 
     thread = threading.Thread(target=decide)
     thread.start()
@@ -128,29 +128,29 @@ def test_budgets_hold_while_sums_are_being_kept(sidecar, monkeypatch):
 
 
 def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(sidecar, monkeypatch):
-    monkeypatch.setattr(totals, "EXACT", 2)
+    monkeypatch.setattr(totals, "EXACT_UP_TO", 2)
     made = [sidecar.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(5)]
     for number, job_id in enumerate(made[:3]):
         sidecar.move(job_id, *ACCEPTED)
         sidecar.stored(job_id, b"%d" % number * 10)
-    assert status.numbers(sidecar.deps).videos == 3
-    totals.keep(sidecar.deps)
-    sidecar.clock.pass_s(totals.SETTLED.total_seconds() + 61)
-    totals.keep(sidecar.deps)
+    assert status.collect_numbers(sidecar.deps).videos == 3
+    totals.update_totals(sidecar.deps)
+    sidecar.clock.pass_s(totals.SETTLED_AFTER.total_seconds() + 61)
+    totals.update_totals(sidecar.deps)
     sidecar.move(made[3], *ACCEPTED)
     sidecar.stored(made[3], b"x" * 10)
-    seen = status.numbers(sidecar.deps)
+    seen = status.collect_numbers(sidecar.deps)
     assert (seen.videos, seen.videos_bytes) == (4, 40)
     assert seen.jobs["created"] == 1
     assert seen.jobs["stored"] == 3  # more than are counted one by one: as they were at the last count
     sidecar.clock.pass_s(totals.STATES_EVERY.total_seconds() + 61)
-    totals.keep(sidecar.deps)
-    assert status.numbers(sidecar.deps).jobs["stored"] == 4
-    assert read(sidecar, videos.count, after="", before="~", limit=2)[0] == 2
+    totals.update_totals(sidecar.deps)
+    assert status.collect_numbers(sidecar.deps).jobs["stored"] == 4
+    assert read(sidecar, videos.count_between, after="", before="~", limit=2)[0] == 2
 
 
 def test_pages_count_to_a_number_and_notice_every_change(sidecar, monkeypatch):
-    monkeypatch.setattr(library, "COUNTED", 2)
+    monkeypatch.setattr(library, "COUNT_LIMIT", 2)
     made = [sidecar.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(4)]
     assert library.count_open(sidecar.deps) == {"created": 2}
     before = library.last_change(sidecar.deps)
@@ -161,7 +161,7 @@ def test_pages_count_to_a_number_and_notice_every_change(sidecar, monkeypatch):
 
 
 def test_the_walk_over_many_files_has_its_own_pace(sidecar, monkeypatch):
-    monkeypatch.setattr(sweep, "FILES_AT_A_TIME", 2)
+    monkeypatch.setattr(sweep, "FILES_BATCH", 2)
     kept = []
     for number in range(4):
         job_id = sidecar.started(wish={**WISH, "prompt": f"Take {number}"})
@@ -180,7 +180,7 @@ def test_the_walk_over_many_files_has_its_own_pace(sidecar, monkeypatch):
 
 
 def find(sidecar, typed, **more):
-    page = library.list_takes(sidecar.deps, LOCAL, TakeFilter(text=typed, **more))
+    page = library.list_takes(sidecar.deps, LOCAL_VIEWER, TakeFilter(text=typed, **more))
     return [take.job.id for take in page.items]
 
 
@@ -195,7 +195,7 @@ def test_control_a_take_that_nobody_notes_is_not_found(sidecar, database_kind):
 
 def test_control_a_state_that_nobody_notes_is_not_found(sidecar, database_kind):
     job_id = sidecar.started()
-    sweep.read_words(sidecar.deps)
+    sweep.index_new_takes(sidecar.deps)
     with sidecar.deps.store.begin() as session:
         on = " ON job" if database_kind == "postgres" else ""
         session.connection().exec_driver_sql(f"DROP TRIGGER job_unread_again{on}")
@@ -206,8 +206,8 @@ def test_control_a_state_that_nobody_notes_is_not_found(sidecar, database_kind):
 def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(sidecar, monkeypatch):
     sidecar.started()
     for dialect in (text_index_sqlite, text_index_postgres):
-        monkeypatch.setattr(dialect, "put", lambda *given: None)
-    sweep.read_words(sidecar.deps)
+        monkeypatch.setattr(dialect, "put_entries", lambda *given: None)
+    sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "dress") == []
 
 
@@ -215,20 +215,20 @@ def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(side
     made = [sidecar.started(wish={**WISH, "prompt": f"A dress {number}"}) for number in range(6)]
     monkeypatch.setattr(text_index, "BATCH", 2)
     with pytest.raises(StoreUnavailable):
-        text_index.read_all(sidecar.deps.store, told=_stop)
+        text_index.index_all_pending(sidecar.deps.store, on_progress=_stop)
     assert find(sidecar, "dress") == made[::-1]
-    migrate(sidecar.deps.store)
-    sweep.read_words(sidecar.deps)
+    migrate_schema(sidecar.deps.store)
+    sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "dress") == made[::-1]
 
 
 def test_an_unfinished_word_may_miss_twenty_letters_and_stands_for_the_shortest(sidecar, monkeypatch):
     long = {missing: f"lan{'t' * missing}" for missing in (20, 21)}
     made = {missing: sidecar.started(wish={**WISH, "prompt": word}) for missing, word in long.items()}
-    sweep.read_words(sidecar.deps)
+    sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "lan") == [made[20]]
     assert find(sidecar, "lant") == [made[21], made[20]]
-    monkeypatch.setattr(text_index, "ENDINGS", 1)
+    monkeypatch.setattr(text_index, "MAX_COMPLETIONS", 1)
     assert find(sidecar, "lant") == [made[20]]
 
 
@@ -246,20 +246,20 @@ def test_stretches_of_time_find_what_the_whole_index_finds(sidecar, monkeypatch,
         said = " ".join(word for word, every in (("rare", 13), ("common", 2)) if number % every == 0)
         made.append((sidecar.started(wish={**WISH, "prompt": f"{said} thing"}), said))
         sidecar.clock.pass_s(3600 * 5)  # the stretches are hours and days long
-    sweep.read_words(sidecar.deps)
-    monkeypatch.setattr(text_index_postgres, "WALK", 0)
-    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", walk)
+    sweep.index_new_takes(sidecar.deps)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS_MIN", walk)
     right = [job_id for job_id, said in reversed(made) if set(typed.split()) <= set(said.split())]
     assert find(sidecar, typed) == right
     asked = []
-    whole = text_index_postgres._Search.ask
+    whole = text_index_postgres._Search.query_index
 
     def ask(self, after, before, *, within=()):
         asked.append(bool(within))
         return whole(self, after, before, within=within)
 
-    monkeypatch.setattr(text_index_postgres._Search, "ask", ask)
-    page = library.list_takes(sidecar.deps, LOCAL, TakeFilter(text=typed), limit=1)
+    monkeypatch.setattr(text_index_postgres._Search, "query_index", ask)
+    page = library.list_takes(sidecar.deps, LOCAL_VIEWER, TakeFilter(text=typed), limit=1)
     assert [take.job.id for take in page.items] == right[:1]
     assert find(sidecar, typed) == right
     assert set(asked) == {True, False} or typed == "common"
@@ -273,14 +273,14 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkey
     for number in range(24):
         said = f"dress {number}" if number % 3 else "coat"
         made.append((sidecar.started(wish={**WISH, "prompt": said}), "held" if number % 2 else "failed"))
-    sweep.read_words(sidecar.deps)
+    sweep.index_new_takes(sidecar.deps)
     for job_id, state in made[:20]:
         ended = (JobEvent.UNANSWERED,) if state == "held" else (JobEvent.ACCEPTED, JobEvent.ERRORED)
         sidecar.move(job_id, JobEvent.SUBMIT_BEGUN, *ended)
         if job_id == made[15][0]:
-            sweep.read_words(sidecar.deps)
-    monkeypatch.setattr(text_index_postgres, "WALK", 0)
-    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", walk)
+            sweep.index_new_takes(sidecar.deps)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS_MIN", walk)
     fit = [job_id for number, (job_id, state) in enumerate(made[:20]) if number % 3 and state in states][::-1]
     assert find(sidecar, "dress", states=states) == fit
     wanted = TakeFilter(text="dress", states=states)
@@ -291,15 +291,15 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkey
 
 def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, monkeypatch):
     """The look at rows ends before it comes to ana's failed take, and would see her older, held one."""
-    monkeypatch.setattr(text_index_postgres, "WALK", 0)
-    monkeypatch.setattr(text_index_postgres, "WALK_LEAST", 2)
-    monkeypatch.setattr(text_index_postgres, "FARTHER", 1)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
+    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS_MIN", 2)
+    monkeypatch.setattr(text_index_postgres, "SCAN_MULTIPLE", 1)
     held = sidecar.started(who="ana")
     sidecar.move(held, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     failed = [sidecar.started(who=who) for who in ("ana", "ben", "ben", "ben")]
     for job_id in failed:
         sidecar.move(job_id, JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED)
-    sweep.read_words(sidecar.deps)
+    sweep.index_new_takes(sidecar.deps)
     wanted = TakeFilter(owner="ana", states=["held", "failed"])
     assert read(sidecar, _ids, wanted, 1, before=None) == [failed[0]]
     assert read(sidecar, _ids, wanted, 2, before=None) == [failed[0], held]
@@ -312,7 +312,7 @@ def _ids(session, wanted, limit, *, before):
 def test_one_persons_words_are_no_others(sidecar):
     mine = sidecar.started(who="ana", wish={**WISH, "prompt": "silk dress"})
     sidecar.started(who="ben", wish={**WISH, "prompt": "cotton dress"})
-    sweep.read_words(sidecar.deps)
+    sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "silk dress", owner="ana") == [mine]
     assert find(sidecar, "silk", owner="ben") == []
     assert find(sidecar, "dre", owner="ana") == [mine]
@@ -323,4 +323,4 @@ def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):
     sidecar.move(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, "ana")[0] == 1
     assert read(sidecar, ledger.at_risk, "ben")[0] == 0
-    assert budgets.overview(sidecar.deps, "ana").held == 1
+    assert budgets.spending_summary(sidecar.deps, "ana").held == 1

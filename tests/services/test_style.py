@@ -26,7 +26,7 @@ def faults(act) -> dict[str, str]:
 
 
 def test_a_new_installation_starts_with_words_and_a_template(world):
-    assert vocabulary_admin.compose(world.deps, "A red dress", {"camera": "Dolly in"}).text == (
+    assert vocabulary_admin.compose_prompt(world.deps, "A red dress", {"camera": "Dolly in"}).text == (
         "A red dress. Camera: slow dolly in."
     )
     assert vocabulary_admin.current_template(world.deps).version == 1
@@ -35,8 +35,8 @@ def test_a_new_installation_starts_with_words_and_a_template(world):
 
 def test_many_processes_and_threads_that_start_at_once_write_the_words_once(world):
     code = (
-        "from backend.bootstrap import open_deps; from backend.services import style;"
-        "print(len(style.list_words(open_deps())))"
+        "from backend.bootstrap import open_deps; from backend.services.prompting import vocabulary_admin;"
+        "print(len(vocabulary_admin.list_words(open_deps())))"
     )
     others = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
@@ -52,25 +52,25 @@ def test_many_processes_and_threads_that_start_at_once_write_the_words_once(worl
 
 @pytest.mark.parametrize("written", ["silk", " SILK ", "Silk"])
 def test_a_word_is_known_however_it_is_written(world, written):
-    made = vocabulary_admin.compose(world.deps, "A coat", {"fabric": written})
+    made = vocabulary_admin.compose_prompt(world.deps, "A coat", {"fabric": written})
     assert made.text == "A coat. Fabric: liquid silk with soft, travelling highlights."
     assert [(part.axis, part.label) for part in made.parts] == [("fabric", "Silk")]
 
 
 def test_own_words_stand_as_they_are_and_count_as_own(world):
-    made = vocabulary_admin.compose(world.deps, "A coat", {"fabric": "recycled sailcloth, frayed."})
+    made = vocabulary_admin.compose_prompt(world.deps, "A coat", {"fabric": "recycled sailcloth, frayed."})
     assert made.text == "A coat. Fabric: recycled sailcloth, frayed."
     assert made.parts[0].label is None
 
 
 @pytest.mark.parametrize("empty", [{}, {"camera": ""}, {"camera": "   "}])
 def test_an_axis_that_says_nothing_adds_nothing(world, empty):
-    assert vocabulary_admin.compose(world.deps, " A coat ", empty).text == "A coat"
+    assert vocabulary_admin.compose_prompt(world.deps, " A coat ", empty).text == "A coat"
 
 
 def test_axes_follow_each_other_in_a_fixed_order(world):
     chosen = {"aesthetic": "Film noir", "movement": "Turn", "camera": "Pan", "fabric": "Silk"}
-    assert vocabulary_admin.compose(world.deps, "A red dress", chosen).text == (
+    assert vocabulary_admin.compose_prompt(world.deps, "A red dress", chosen).text == (
         "A red dress. Movement: a slow full turn, the garment following half a beat later. "
         "Fabric: liquid silk with soft, travelling highlights. Camera: smooth pan from left to right. "
         "Aesthetic: film noir, hard light and deep shadows."
@@ -91,7 +91,7 @@ def test_a_job_keeps_style_composed_prompt_and_template_version(world):
 def test_a_word_of_the_team_adds_its_words(world):
     vocabulary_admin.save_word(world.deps, ADMIN, axis="camera", label="Whip pan", words="a fast whip pan.")
     assert (
-        vocabulary_admin.compose(world.deps, "A coat", {"camera": "whip PAN"}).text
+        vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "whip PAN"}).text
         == "A coat. Camera: a fast whip pan."
     )
     old = word(world.deps, "camera", "Whip pan")
@@ -99,7 +99,7 @@ def test_a_word_of_the_team_adds_its_words(world):
         world.deps, ADMIN, axis="camera", label="Whip", words="a whip pan", word_id=old.id
     )
     assert (
-        vocabulary_admin.compose(world.deps, "A coat", {"camera": "Whip"}).text
+        vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "Whip"}).text
         == "A coat. Camera: a whip pan."
     )
 
@@ -115,10 +115,14 @@ def test_a_retired_word_is_refused_by_name_with_what_to_use(world):
 
 
 def test_words_can_be_put_in_another_order(world):
-    labels = vocabulary_admin.vocabulary(world.deps).labels("fabric")
-    vocabulary_admin.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
-    vocabulary_admin.move_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
-    assert vocabulary_admin.vocabulary(world.deps).labels("fabric") == [labels[1], labels[0], *labels[2:]]
+    labels = vocabulary_admin.current_vocabulary(world.deps).list_labels("fabric")
+    vocabulary_admin.reorder_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
+    vocabulary_admin.reorder_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
+    assert vocabulary_admin.current_vocabulary(world.deps).list_labels("fabric") == [
+        labels[1],
+        labels[0],
+        *labels[2:],
+    ]
 
 
 def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
@@ -155,7 +159,7 @@ def test_a_refused_template_leaves_the_old_one(world):
 
 
 def test_a_template_can_be_tried_without_being_kept(world):
-    made = vocabulary_admin.try_template(
+    made = vocabulary_admin.preview_template(
         world.deps, "{{ prompt }} - {{ camera }}", "A coat", {"camera": "Pan"}
     )
     assert (made.text, made.template_version) == ("A coat - smooth pan from left to right", 2)
@@ -164,22 +168,24 @@ def test_a_template_can_be_tried_without_being_kept(world):
 
 def test_an_earlier_template_can_be_used_again_and_no_version_is_lost(world):
     vocabulary_admin.save_template(world.deps, ADMIN, "{{ prompt }}!", note="louder")
-    vocabulary_admin.roll_back(world.deps, ADMIN, 1)
+    vocabulary_admin.roll_back_template(world.deps, ADMIN, 1)
     assert [(row.version, row.note) for row in vocabulary_admin.list_templates(world.deps)] == [
         (3, "as version 1"), (2, "louder"), (1, "comes with the program"),
     ]  # fmt: skip
-    assert vocabulary_admin.compose(world.deps, "A coat", {"camera": "Pan"}).text.startswith("A coat. Camera")
+    assert vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "Pan"}).text.startswith(
+        "A coat. Camera"
+    )
     with pytest.raises(NotFound):
-        vocabulary_admin.roll_back(world.deps, ADMIN, 9)
+        vocabulary_admin.roll_back_template(world.deps, ADMIN, 9)
 
 
 def test_only_an_admin_changes_the_style(world):
     for act in (
         lambda: vocabulary_admin.save_word(world.deps, ANA, axis="camera", label="X", words="y"),
         lambda: vocabulary_admin.retire_word(world.deps, ANA, word(world.deps, "camera", "Pan").id),
-        lambda: vocabulary_admin.move_word(world.deps, ANA, word(world.deps, "camera", "Pan").id, by=1),
+        lambda: vocabulary_admin.reorder_word(world.deps, ANA, word(world.deps, "camera", "Pan").id, by=1),
         lambda: vocabulary_admin.save_template(world.deps, ANA, "{{ prompt }}"),
-        lambda: vocabulary_admin.roll_back(world.deps, ANA, 1),
+        lambda: vocabulary_admin.roll_back_template(world.deps, ANA, 1),
     ):
         with pytest.raises(NotAllowed):
             act()
@@ -192,5 +198,5 @@ def test_a_prompt_of_a_megabyte_is_refused_by_its_name(world):
 
 def test_what_was_asked_for_holds_everything_that_sending_again_needs(world):
     job = world.ask(style={"camera": "Pan"})
-    assert held_choices.asked_of(job)["images"] == {}
-    assert create.create_job(world.deps, ANA, held_choices.asked_of(job)).sent_prompt == job.sent_prompt
+    assert held_choices.request_form(job)["images"] == {}
+    assert create.create_job(world.deps, ANA, held_choices.request_form(job)).sent_prompt == job.sent_prompt

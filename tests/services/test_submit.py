@@ -73,7 +73,7 @@ def test_a_definite_refusal_fails_with_the_providers_reason_after_one_post(world
     assert job.error["charged"] == "no"
     assert job.error["message"]
     assert posts(world) == 1
-    assert provider_pause.current(world.deps) == []
+    assert provider_pause.list_pauses(world.deps) == []
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -82,14 +82,14 @@ def test_a_refused_key_fails_the_take_and_pauses_all_submitting(world, status):
     waiting = world.look(world.ask("Another"))
     assert (refused.state, waiting.state) == ("failed", "created")
     assert posts(world) == 1
-    (paused,) = provider_pause.current(world.deps)
+    (paused,) = provider_pause.list_pauses(world.deps)
     assert paused.provider == "fal"
 
 
 def test_a_pause_ends_when_a_person_says_so(world):
     world.look(world.ask("[sim:http=401]"))
     waiting = world.look(world.ask("Another"))
-    provider_pause.lift(world.deps, "fal")
+    provider_pause.resume_provider(world.deps, "fal")
     world.hurry(waiting)
     assert world.look(waiting).state == "queued"
 
@@ -100,10 +100,10 @@ def test_a_pause_lets_one_take_through_when_its_time_is_over_and_ends_when_that_
     monkeypatch.setattr("backend.domain.policy.PAUSE_FIRST_S", 0.0)
     world.look(world.ask("[sim:http=401]"))
     first, second = world.ask("First"), world.ask("Second")
-    assert provider_pause.left_s(world.deps, "fal") == 0.0  # the one that tries
-    assert provider_pause.left_s(world.deps, "fal") > 0.0  # the others wait for its answer
+    assert provider_pause.remaining_s(world.deps, "fal") == 0.0  # the one that tries
+    assert provider_pause.remaining_s(world.deps, "fal") > 0.0  # the others wait for its answer
     assert world.look(first).state == "created"
-    provider_pause.lift(world.deps, "fal")
+    provider_pause.resume_provider(world.deps, "fal")
     world.hurry(second)
     assert world.look(second).state == "queued"
 
@@ -113,8 +113,8 @@ def test_a_pause_ends_with_another_key(world):
     from pydantic import SecretStr
 
     settings = world.deps.settings.model_copy(update={"fal_key": SecretStr("id:another")})
-    assert provider_pause.left_s(replace(world.deps, settings=settings), "fal") == 0.0
-    assert provider_pause.current(world.deps) == []
+    assert provider_pause.remaining_s(replace(world.deps, settings=settings), "fal") == 0.0
+    assert provider_pause.list_pauses(world.deps) == []
 
 
 def test_too_many_requests_waits_as_long_as_it_is_told_and_then_sends_once_more(world):
@@ -184,11 +184,11 @@ def test_a_request_id_of_another_take_is_not_believed(world):
 
 def test_a_worker_that_died_while_sending_leaves_a_take_that_is_held_not_sent_again(world):
     from backend.domain.states import JobEvent
-    from backend.services.lifecycle.claims import record
+    from backend.services.lifecycle.claims import record_event
 
     job = world.ask()
-    with world.claims.take(job.id) as claim:
-        record(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as claim:
+        record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
     assert world.look(job).state == "held"
     assert posts(world) == 0
 
@@ -218,15 +218,17 @@ def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
     from backend.domain.states import JobEvent
     from backend.providers.base import Receipt
     from backend.services.lifecycle import submit
-    from backend.services.lifecycle.claims import record
+    from backend.services.lifecycle.claims import record_event
 
     job = world.ask()
-    with world.claims.take(job.id) as frozen:
-        record(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    with world.claims.claim_job(job.id) as frozen:
+        record_event(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with world.deps.store.begin() as session:  # its lease runs out while it sleeps
             from backend.store.jobs import jobs
 
-            jobs.renew(session, [frozen.owner], until=world.deps.clock.now() - timedelta(seconds=1))
+            jobs.renew_leases(
+                session, [frozen.lease_token], until=world.deps.clock.now() - timedelta(seconds=1)
+            )
         assert World(world.deps, world.sim).look(job).state == "held"
         submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     assert world.job(job).state == "queued"
@@ -242,9 +244,9 @@ class Silenced:
     def __init__(self, world: World, monkeypatch, *, from_commit: bool = False) -> None:
         self.world, self.meanwhile, self.from_commit = world, [self.held_by_another], from_commit
         self.away, self.real = False, world.deps.store.begin
-        monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_S", 0.0)
+        monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_WAIT_S", 0.0)
         monkeypatch.setattr(world.deps.store, "begin", self.begin)
-        provider = world.deps.provider("fal")
+        provider = world.deps.get_provider("fal")
         real_submit = provider.submit
 
         def submit(*args, **kwargs):
@@ -261,19 +263,21 @@ class Silenced:
             self.away = False
             for what in self.meanwhile:
                 what()
-            raise StoreUnavailable("the server is starting up", unsure=False)
+            raise StoreUnavailable("the server is starting up", outcome_unknown=False)
         with self.real(**how) as session:
             yield session
             begins = self.from_commit and bool(session.info.get("begins"))
         if begins:
             self.from_commit = False
             self.held_by_another()
-            raise StoreUnavailable("the connection was lost", unsure=True)
+            raise StoreUnavailable("the connection was lost", outcome_unknown=True)
 
     def held_by_another(self) -> None:
-        (claim,) = self.world.claims.held()
+        (claim,) = self.world.claims.active_claims()
         with self.real() as session:
-            jobs.renew(session, [claim.owner], until=self.world.deps.clock.now() - timedelta(seconds=1))
+            jobs.renew_leases(
+                session, [claim.lease_token], until=self.world.deps.clock.now() - timedelta(seconds=1)
+            )
         assert World(self.world.deps, self.world.sim).look(claim.job).state == "held"
 
 
@@ -295,19 +299,19 @@ def test_what_certainly_did_not_leave_waits_again_though_another_held_it(world, 
 
 
 def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, monkeypatch):
-    real = submit.record
+    real = submit.record_event
 
     def marked(deps, claim, event, **values):
         if event is JobEvent.SUBMIT_BEGUN:
-            values["first"] = lambda session: session.info.update(begins=True)
+            values["precondition"] = lambda session: session.info.update(begins=True)
         return real(deps, claim, event, **values)
 
-    monkeypatch.setattr(submit, "record", marked)
+    monkeypatch.setattr(submit, "record_event", marked)
     Silenced(world, monkeypatch, from_commit=True)
     job = world.look(world.ask())
     assert world.history(job) == ["created", "submitting", "held", "created"]
     assert posts(world) == 0
-    monkeypatch.setattr(submit, "record", real)
+    monkeypatch.setattr(submit, "record_event", real)
     world.until(job, "stored")
     assert posts(world) == 1
 

@@ -37,7 +37,7 @@ def test_a_sweep_says_what_it_did_and_when(world):
 def test_a_row_that_waits_for_nothing_is_woken(world):
     job = world.ask()
     with world.deps.store.begin() as session:
-        jobs.amend(session, jobs.get(session, job.id), due_at=None)
+        jobs.update_if_unchanged(session, jobs.get(session, job.id), due_at=None)
     assert world.sweep()["woken"] == 1
     assert world.job(job).state != "created"
 
@@ -46,17 +46,17 @@ def test_the_job_of_a_dead_worker_is_taken_up_after_its_lease(world):
     job = world.ask()
     with world.deps.store.begin() as session:
         now = world.deps.clock.now()
-        assert jobs.claim(session, job.id, owner="dead", now=now, lease_s=15)
+        assert jobs.try_claim(session, job.id, lease_token="dead", now=now, lease_s=15)
     assert world.look(job).state == "created"
     with world.deps.store.begin() as session:
-        jobs.renew(session, ["dead"], until=world.deps.clock.now() - timedelta(seconds=1))
+        jobs.renew_leases(session, ["dead"], until=world.deps.clock.now() - timedelta(seconds=1))
     assert world.look(job).state == "queued"
 
 
 def test_one_bad_row_never_stops_the_others(world, caplog):
     poison, fine = world.ask("Poison"), world.ask("Fine")
     with world.deps.store.begin() as session:
-        jobs.wake(session, poison.id, at=world.deps.clock.now(), provider="gone")
+        jobs.make_due(session, poison.id, at=world.deps.clock.now(), provider="gone")
     world.sweep()
     assert world.job(fine).state == "queued"
     put_off = world.job(poison)
@@ -68,14 +68,14 @@ def test_one_bad_row_never_stops_the_others(world, caplog):
 def test_a_job_woken_while_it_is_in_hand_is_looked_at_again(world):
     job = world.look(world.ask("[sim:stuck never]"))
     world.hurry(job)
-    with world.claims.take(job.id) as claim:
+    with world.claims.claim_job(job.id) as claim:
         with world.deps.store.begin() as session:
-            jobs.wake(session, job.id, at=world.deps.clock.now())  # as a stale delivery does
-        from backend.domain.errors import Outrun
-        from backend.services.lifecycle.claims import defer
+            jobs.make_due(session, job.id, at=world.deps.clock.now())  # as a stale delivery does
+        from backend.domain.errors import StaleState
+        from backend.services.lifecycle.claims import defer_job
 
-        with contextlib.suppress(Outrun):
-            defer(world.deps, claim, due_in_s=300)
+        with contextlib.suppress(StaleState):
+            defer_job(world.deps, claim, due_in_s=300)
     assert world.job(job).due_at <= world.deps.clock.now()
 
 
@@ -86,10 +86,10 @@ def test_two_sweepers_ask_the_provider_once_for_each_job(world):
     world.hurry(job)
     others = [World(world.deps, world.sim) for _ in range(4)]
     looked: list[bool] = []
-    from backend.services.lifecycle.dispatch import step
+    from backend.services.lifecycle.dispatch import run_step
 
     threads = [
-        threading.Thread(target=lambda w=w: looked.append(step(w.deps, w.claims, job.id))) for w in others
+        threading.Thread(target=lambda w=w: looked.append(run_step(w.deps, w.claims, job.id))) for w in others
     ]
     for thread in threads:
         thread.start()
@@ -106,10 +106,10 @@ def stored_and_forgotten(world: World) -> tuple[Job, Path]:
     job = world.until(world.ask("Stored long ago [sim:never]"), "stored")
     gone = f"{world.sim.url}/none"
     with world.deps.store.begin() as session:
-        jobs.amend(
+        jobs.update_if_unchanged(
             session, world.job(job), request_id="gone", result_url=gone, response_url=gone, status_url=gone
         )
-    return job, Path(world.deps.settings.storage.removeprefix("file://"))
+    return job, Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty folder"])
@@ -148,12 +148,12 @@ def test_a_folder_that_stays_empty_was_emptied_and_its_files_are_fetched_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = world.until(world.ask("Emptied by hand"), "stored")
-    media = Path(world.deps.settings.storage.removeprefix("file://"))
+    media = Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
     file = media / world.take(job).video.key
     shutil.rmtree(media)
     assert "missing_files" not in world.sweep()
 
-    monkeypatch.setattr("backend.services.operations.sweep.EMPTY_BELIEVED", timedelta(0))
+    monkeypatch.setattr("backend.services.operations.sweep.EMPTY_BELIEVED_AFTER", timedelta(0))
     assert world.sweep()["missing_files"] == 1
     world.until(job, "stored")
     world.hurry(job)
@@ -170,7 +170,7 @@ def test_the_sweep_sees_by_itself_that_a_missing_file_is_there_again(world: Worl
     assert world.sweep()["missing_files"] == 1
     media.with_name("away").rename(file)
     with world.deps.store.begin() as session:
-        jobs.amend(session, world.job(job), due_at=None)
+        jobs.update_if_unchanged(session, world.job(job), due_at=None)
 
     for _ in range(2):  # one wakes it, one looks
         world.sweep()
@@ -200,7 +200,7 @@ def test_what_cant_be_asked_whether_a_file_is_there_again_is_asked_later(
 def test_control_a_sweep_that_believes_an_empty_folder_would_be_caught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalStorage, "keys", lambda storage, prefix="": iter(["a.mp4"]))
+    monkeypatch.setattr(LocalStorage, "list_keys", lambda storage, prefix="": iter(["a.mp4"]))
     with pytest.raises(AssertionError):
         test_a_folder_that_is_not_mounted_for_a_while_has_lost_no_file(world, "nothing")
 

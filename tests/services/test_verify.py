@@ -16,7 +16,7 @@ from backend.domain.errors import StorageDown
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.services.operations import sweep, verify
-from backend.services.operations.verify import Verified, verify_all
+from backend.services.operations.verify import VerifyResult, verify_all
 from backend.services.storage import migrate, relocatable
 from backend.store.records import key_values
 from tests.signing import FakeClock
@@ -24,7 +24,7 @@ from tests.world import World
 
 
 def media_of(world: World) -> Path:
-    return Path(world.deps.settings.storage.removeprefix("file://"))
+    return Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
 
 
 def stored(world: World, takes: int = 1) -> list[Job]:
@@ -36,11 +36,11 @@ def stored(world: World, takes: int = 1) -> list[Job]:
 
 
 def sweep_now(world: World) -> None:
-    sweep.sweep(world.deps, by="here", look=lambda: 0)
+    sweep.run_sweep(world.deps, by="here", run_due=lambda: 0)
 
 
-def verified(world: World) -> Verified:
-    return verify_all(world.deps, told=lambda line: None)
+def verified(world: World) -> VerifyResult:
+    return verify_all(world.deps, on_progress=lambda line: None)
 
 
 def standing(world: World, made: list[Job]) -> Any:
@@ -95,7 +95,7 @@ def test_a_folder_that_goes_away_in_the_middle_makes_no_file_missing(
             unmount(media, "an empty folder")
 
     with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. Of the others nothing"):
-        verify_all(world.deps, told=told)
+        verify_all(world.deps, on_progress=told)
 
     assert [world.take(job).video.missing_at for job in made] == [None] * 3
 
@@ -108,7 +108,7 @@ def test_one_missing_file_among_others_is_told_of_and_repaired(world: World) -> 
     found = verified(world)
 
     assert (found.checked, found.whole) == (3, 2)
-    assert found.bad == [f"{key} is missing; it is fetched again while the provider has it"]
+    assert found.problems == [f"{key} is missing; it is fetched again while the provider has it"]
     world.sweep()
     assert (verified(world).whole, world.take(made[1]).video.missing_at) == (3, None)
     assert len(world.ledger()["posts"]) == 3
@@ -122,9 +122,9 @@ def test_an_emptied_folder_is_believed_after_a_while_and_its_files_are_fetched_a
     with pytest.raises(StorageDown):
         verified(world)
 
-    monkeypatch.setattr(sweep, "EMPTY_BELIEVED", timedelta(0))
+    monkeypatch.setattr(sweep, "EMPTY_BELIEVED_AFTER", timedelta(0))
 
-    assert len(verified(world).bad) == 1
+    assert len(verified(world).problems) == 1
     world.sweep()
     assert world.take(job).video.missing_at is None
     assert (media_of(world) / world.take(job).video.key).is_file()
@@ -153,7 +153,7 @@ def test_two_short_absences_are_not_taken_for_a_long_one(
     assert world.take(job).video.missing_at is None
 
 
-@pytest.mark.parametrize("what", ["open", "keys"])
+@pytest.mark.parametrize("what", ["open", "list_keys"])
 def test_a_folder_that_this_user_may_not_read_has_lost_no_file(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified
     found = verified(world)
 
     assert (found.checked, found.whole) == (2, 1)
-    assert found.bad == [f"{broken} can't be read (Input/output error); it stays: see to its disk"]
+    assert found.problems == [f"{broken} can't be read (Input/output error); it stays: see to its disk"]
     assert (media_of(world) / broken).is_file()
     assert world.take(made[0]).video.missing_at is None
 
@@ -201,9 +201,9 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
     whole = (old / key).read_bytes()
     new.mkdir()
     (new / key).write_bytes(b"cut" if looks is sweep_now else bytes(len(whole)))  # a sweep compares sizes
-    migrate._begin(world.deps, world.deps.settings.storage, f"file://{new}")
-    assert isinstance(world.deps.storage, relocatable.PlacedStorage)
-    assert world.deps.storage.places(fresh=True).current == f"file://{new}"
+    migrate._begin(world.deps, world.deps.settings.resolved_storage_url, f"file://{new}")
+    assert isinstance(world.deps.storage, relocatable.RelocatableStorage)
+    assert world.deps.storage.current_places(uncached=True).current == f"file://{new}"
 
     looks(world)
 
@@ -212,8 +212,11 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
     assert world.take(job).video.missing_at is None
     assert (
         migrate.move_storage(
-            world.deps, world.deps.settings.storage, f"file://{new}", told=lambda line: None
-        ).bad
+            world.deps,
+            world.deps.settings.resolved_storage_url,
+            f"file://{new}",
+            on_progress=lambda line: None,
+        ).problems
         == []
     )
     assert (new / key).read_bytes() == whole
@@ -226,11 +229,11 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
 def test_control_a_build_that_removes_from_both_places_would_be_caught(
     world: World, tmp_path: Path, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def from_both(self: relocatable.PlacedStorage, key: str) -> None:
+    def from_both(self: relocatable.RelocatableStorage, key: str) -> None:
         for storage in self._all():
             storage.remove(key)
 
-    monkeypatch.setattr(relocatable.PlacedStorage, "remove", from_both)
+    monkeypatch.setattr(relocatable.RelocatableStorage, "remove", from_both)
     with pytest.raises(FileNotFoundError):
         test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, looks)
 
@@ -238,7 +241,7 @@ def test_control_a_build_that_removes_from_both_places_would_be_caught(
 def test_control_a_build_that_takes_away_for_gone_would_be_caught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "looks_away", lambda deps: False)
+    monkeypatch.setattr(verify, "storage_looks_unmounted", lambda deps: False)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(world, "nothing")
 
@@ -246,6 +249,6 @@ def test_control_a_build_that_takes_away_for_gone_would_be_caught(
 def test_control_a_build_that_never_forgets_an_absence_would_be_caught(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_values, "forget", lambda session, name: None)
+    monkeypatch.setattr(key_values, "delete_value", lambda session, name: None)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_two_short_absences_are_not_taken_for_a_long_one(world, verified)

@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Settable:
 
     monkeypatch.setattr(base, "datetime", Moments)
     monkeypatch.setattr("apscheduler.schedulers.blocking.datetime", Moments, raising=False)
-    monkeypatch.setattr(worker, "CLOCK_LOOK_S", 0.1)
+    monkeypatch.setattr(worker, "CLOCK_CHECK_S", 0.1)
     return made
 
 
@@ -45,7 +45,7 @@ def goes_on(world: World, clock: Settable, by: timedelta) -> None:
     beats = itertools.count()
     count = [0]
 
-    class Counting(embedded.Worker):
+    class Counting(embedded.EmbeddedWorker):
         def _sweep(self) -> None:
             count[0] = next(beats)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.catalogue import models as catalogue
-from backend.catalogue.models import Catalog, Price, VideoModel
+from backend.catalogue.models import Catalogue, Price, VideoModel
 
 VEO = "fal-ai/veo3.1"
 KLING_TURBO = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -26,8 +26,8 @@ PER_SECOND = Price("second", 0.1)
 
 
 @pytest.fixture(scope="module")
-def models() -> Catalog:
-    return Catalog(catalogue.load_seed())
+def models() -> Catalogue:
+    return Catalogue(catalogue.load_seed())
 
 
 def made(
@@ -36,7 +36,7 @@ def made(
     """A model that takes a prompt and these properties."""
     whole = {"prompt": {"type": "string"}, **(properties or {})}
     schema = {"type": "object", "properties": whole, "required": ["prompt", *required]}
-    return catalogue.model_from({"endpoint_id": "house/model", "input": schema, **entry})
+    return catalogue.parse_model({"endpoint_id": "house/model", "input": schema, **entry})
 
 
 # -- the seed ---------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_the_seed_is_one_list_that_other_programs_can_read():
     )
 
 
-def test_first_and_last_frames_are_found_under_each_name_that_models_use(models: Catalog):
+def test_first_and_last_frames_are_found_under_each_name_that_models_use(models: Catalogue):
     found = [models.get(model_id) for model_id in (KLING_PHOTO, KLING_TAIL, VEO_FRAMES)]
 
     assert {model.id: (model.image_field, model.end_image_field) for model in found} == {
@@ -101,7 +101,7 @@ def test_first_and_last_frames_are_found_under_each_name_that_models_use(models:
     assert models.get(VEO).image_field is None
 
 
-def test_a_last_frame_stays_a_parameter_and_must_be_a_link(models: Catalog):
+def test_a_last_frame_stays_a_parameter_and_must_be_a_link(models: Catalogue):
     model = models.get(KLING_TAIL)
 
     assert catalogue.check_params(model, {"tail_image_url": "https://example.com/last.png"}) == {}
@@ -113,7 +113,7 @@ def test_a_last_frame_stays_a_parameter_and_must_be_a_link(models: Catalog):
 # -- finding ----------------------------------------------------------------------------------
 
 
-def test_search_finds_every_word_in_any_case_and_the_named_ones_first(models: Catalog):
+def test_search_finds_every_word_in_any_case_and_the_named_ones_first(models: Catalogue):
     found = [model.id for model in models.search("KLING photo")]
 
     assert KLING_PHOTO in found
@@ -122,10 +122,10 @@ def test_search_finds_every_word_in_any_case_and_the_named_ones_first(models: Ca
     assert models.search("nothing is called like this") == []
     assert models.search(provider="another") == []
     named, told = made(title="Silk"), replace(made(), id="house/other", description="flows like silk")
-    assert Catalog([told, named]).search("silk") == [named, told]
+    assert Catalogue([told, named]).search("silk") == [named, told]
 
 
-def test_a_model_that_is_not_there_is_a_key_error(models: Catalog):
+def test_a_model_that_is_not_there_is_a_key_error(models: Catalogue):
     with pytest.raises(KeyError):
         models.get("fal-ai/none")
 
@@ -156,7 +156,7 @@ def test_a_model_that_is_not_there_is_a_key_error(models: Catalog):
     ],
 )
 def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(schema: Any, why: str):
-    model = catalogue.model_from({"endpoint_id": "house/broken", "title": "Broken", "input": schema})
+    model = catalogue.parse_model({"endpoint_id": "house/broken", "title": "Broken", "input": schema})
 
     assert not model.usable
     assert why in str(model.reason)
@@ -174,7 +174,7 @@ def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
     bomb = {"properties": {"prompt": {"$ref": "#/$defs/D0"}}, "$defs": definitions}
 
     for schema in ({"properties": {"prompt": deep}}, bomb):
-        model = catalogue.model_from({"endpoint_id": "house/trap", "input": schema})
+        model = catalogue.parse_model({"endpoint_id": "house/trap", "input": schema})
         assert (model.usable, model.reason) == (False, "the schema is too large")
 
 
@@ -184,11 +184,11 @@ def test_what_the_provider_no_longer_offers_is_unusable():
     assert not model.usable
     assert model.reason == "the provider lists this model as deprecated"
     assert made(status="active").usable
-    assert not catalogue.model_from({"input": {"properties": {"prompt": {"type": "string"}}}}).usable
+    assert not catalogue.parse_model({"input": {"properties": {"prompt": {"type": "string"}}}}).usable
 
 
 def test_references_into_the_provider_s_document_are_put_in_place():
-    model = catalogue.model_from(
+    model = catalogue.parse_model(
         {
             "endpoint_id": "house/refs",
             "input": {"$ref": "#/components/schemas/HouseInput"},
@@ -263,7 +263,7 @@ def test_types_are_strict(prop: dict[str, Any], right: list[Any], wrong: list[An
         assert set(catalogue.check_params(model, {"value": value})) == {"params.value"}, value
 
 
-def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalog):
+def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalogue):
     five_or_ten = made({"duration": {"type": "integer", "enum": [5, 10]}})
 
     assert catalogue.check_params(five_or_ten, {"duration": 7}) == {
@@ -284,7 +284,7 @@ def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalog):
     }
 
 
-def test_every_fault_is_named_inside_lists_and_objects_too(models: Catalog):
+def test_every_fault_is_named_inside_lists_and_objects_too(models: Catalogue):
     shots = [{"prompt": "one", "duration": 5}, {"duration": "5"}, {"prompt": "three"}]
     wrong = catalogue.check_params(models.get(KLING_TURBO), {"multi_prompt": shots, "aspect_ratio": "4:3"})
 
@@ -301,7 +301,7 @@ def test_every_fault_is_named_inside_lists_and_objects_too(models: Catalog):
     }
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalog):
+def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalogue):
     wrong = catalogue.check_params(
         models.get(KLING_PHOTO), {"durration": "5", "prompt": "x", "start_image_url": "y"}
     )
@@ -349,7 +349,7 @@ def test_what_no_json_can_carry_is_refused_at_any_depth(value: Any):
         assert list(wrong) == ["params.free"]
 
 
-def test_a_value_that_no_json_can_carry_hides_no_other_fault(models: Catalog):
+def test_a_value_that_no_json_can_carry_hides_no_other_fault(models: Catalogue):
     first_to_last = models.get(VEO_FRAMES)
     params = {"seed": 10**400, "last_frame_url": "\0", "duration": "5", "sed": 1}
 
@@ -410,7 +410,7 @@ def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.
 # -- the prompt -------------------------------------------------------------------------------
 
 
-def test_a_prompt_over_the_model_s_limit_says_how_much_to_cut(models: Catalog):
+def test_a_prompt_over_the_model_s_limit_says_how_much_to_cut(models: Catalogue):
     model = models.get(HAILUO)
 
     assert catalogue.check_prompt(model, "x" * 2_000) is None
@@ -423,8 +423,8 @@ def test_a_prompt_over_the_model_s_limit_says_how_much_to_cut(models: Catalog):
     assert catalogue.check_prompt(made({"prompt": {"type": "string", "minLength": 3}}), "ab") is not None
 
 
-def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catalog):
-    silent = catalogue.model_from(
+def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catalogue):
+    silent = catalogue.parse_model(
         {"endpoint_id": "house/silent", "input": {"properties": {"seed": {"type": "integer"}}}}
     )
 
@@ -437,20 +437,22 @@ def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catal
 # -- what is sent -----------------------------------------------------------------------------
 
 
-def test_the_payload_is_what_was_given_and_nothing_else(models: Catalog):
+def test_the_payload_is_what_was_given_and_nothing_else(models: Catalogue):
     params = {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
-    sent = catalogue.payload(models.get(KLING_PHOTO), "a dune", params, "https://example.com/a.png")
+    sent = catalogue.build_payload(models.get(KLING_PHOTO), "a dune", params, "https://example.com/a.png")
 
     assert sent == {**params, "prompt": "a dune", "start_image_url": "https://example.com/a.png"}
     assert json.dumps(sent["cfg_scale"]) == "1"
-    assert catalogue.payload(models.get(VEO), "a dune", {}, None) == {"prompt": "a dune"}
-    assert catalogue.payload(models.get(KLING_TURBO), "", {"multi_prompt": []}, None) == {"multi_prompt": []}
+    assert catalogue.build_payload(models.get(VEO), "a dune", {}, None) == {"prompt": "a dune"}
+    assert catalogue.build_payload(models.get(KLING_TURBO), "", {"multi_prompt": []}, None) == {
+        "multi_prompt": []
+    }
     assert params == {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
 
 
-def test_an_image_is_never_dropped_silently(models: Catalog):
+def test_an_image_is_never_dropped_silently(models: Catalogue):
     with pytest.raises(ValueError, match="takes no image"):
-        catalogue.payload(models.get(VEO), "a dune", {}, "https://example.com/a.png")
+        catalogue.build_payload(models.get(VEO), "a dune", {}, "https://example.com/a.png")
 
 
 # -- what it costs ----------------------------------------------------------------------------
@@ -487,18 +489,18 @@ def test_seconds_are_read_in_every_form_and_never_guessed(
 ):
     model = replace(made(properties), price=PER_SECOND)
 
-    assert catalogue.units(model, params) == seconds
+    assert catalogue.price_units(model, params) == seconds
     assert catalogue.estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
 
 
-def test_a_price_a_video_needs_no_duration(models: Catalog):
-    assert catalogue.units(models.get(HAILUO), {}) == 1
+def test_a_price_a_video_needs_no_duration(models: Catalogue):
+    assert catalogue.price_units(models.get(HAILUO), {}) == 1
     assert catalogue.estimate_usd(models.get(HAILUO), {}) == 0.49
     assert catalogue.estimate_usd(made(price={"unit": "Generations", "unit_usd": 0.2}), {}) == 0.2
     assert catalogue.estimate_usd(made(price={"unit": "video", "unit_usd": 0}), {}) == 0
 
 
-def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(models: Catalog):
+def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(models: Catalogue):
     assert catalogue.estimate_usd(models.get(KLING_TURBO), {}) == 0.7
     assert catalogue.estimate_usd(models.get(KLING_TURBO), {"duration": "15"}) == 2.1
     assert models.get(SEEDANCE).price == Price("1k tokens", 0.0112)

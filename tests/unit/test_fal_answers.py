@@ -26,23 +26,23 @@ LINK = "https://v3b.fal.media/files/b/x/out.mp4"
     ids=lambda body: f"{body[:12]!a}-{len(body)}",
 )  # fmt: skip
 def test_what_is_no_json_that_can_be_worked_with_is_none(body):
-    assert answers.parsed(body) is None
+    assert answers.parse_json(body) is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
 def test_numbers_that_json_does_not_have_become_none(number):
-    assert answers.parsed(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
+    assert answers.parse_json(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_json_in_any_unicode_coding_is_read(coding):
-    assert answers.parsed('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
+    assert answers.parse_json('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
 
 
 def test_a_number_of_4000_digits_is_read_and_is_no_size():
-    value = answers.parsed(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
+    value = answers.parse_json(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
 
-    assert answers.video_of(value) == ("https://x/y", None)
+    assert answers.find_video(value) == ("https://x/y", None)
 
 
 # -- a completed request ----------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_a_number_of_4000_digits_is_read_and_is_no_size():
     ],
 )
 def test_the_video_is_found_wherever_a_model_puts_it(output):
-    outcome = answers.outcome(output, {})
+    outcome = answers.parse_result(output, {})
 
     assert isinstance(outcome, Finished)
     assert outcome.url == LINK
@@ -77,7 +77,7 @@ def test_the_video_is_found_wherever_a_model_puts_it(output):
     ],
 )  # fmt: skip
 def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
-    assert answers.video_of({"video": {"url": LINK, "file_size": size}}) == (LINK, told)
+    assert answers.find_video({"video": {"url": LINK, "file_size": size}}) == (LINK, told)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
     ids=ascii,
 )  # fmt: skip
 def test_what_is_no_link_to_fetch_is_no_video(link):
-    assert answers.video_of({"video": {"url": link}, "videos": [link], "video_url": link}) is None
+    assert answers.find_video({"video": {"url": link}, "videos": [link], "video_url": link}) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_no_link_to_fetch_is_no_video(link):
     ],
 )  # fmt: skip
 def test_a_completed_request_without_a_video_failed_and_shows_what_came_instead(output):
-    outcome = answers.outcome(output, {})
+    outcome = answers.parse_result(output, {})
 
     assert isinstance(outcome, Errored)
     assert outcome.code == "no_video"
@@ -109,7 +109,7 @@ def test_a_completed_request_without_a_video_failed_and_shows_what_came_instead(
 
 
 def test_the_words_that_came_instead_are_in_the_message():
-    outcome = answers.outcome({"detail": "Path /text-to-video not found"}, {})
+    outcome = answers.parse_result({"detail": "Path /text-to-video not found"}, {})
 
     assert isinstance(outcome, Errored)
     assert outcome.message == "The model finished without a video: Path /text-to-video not found"
@@ -120,7 +120,7 @@ def test_the_words_that_came_instead_are_in_the_message():
     [("8", 8.0), ("0.25", 0.25), ("0", 0.0), ("-1", None), ("nan", None), ("1e309", None), ("x", None)],
 )
 def test_billable_units_are_a_number_or_unknown(header, units):
-    outcome = answers.outcome({"video": {"url": LINK}}, {"x-fal-billable-units": header})
+    outcome = answers.parse_result({"video": {"url": LINK}}, {"x-fal-billable-units": header})
 
     assert isinstance(outcome, Finished)
     assert outcome.billable_units == units
@@ -144,7 +144,7 @@ def test_a_model_error_is_told_in_plain_words_and_never_echoes_the_input():
 
     assert failed is not None
     assert failed.code == "content_policy_violation"
-    assert failed.message == answers.PLAIN["content_policy_violation"]
+    assert failed.message == answers.ERROR_MESSAGES["content_policy_violation"]
     assert "SECRET" not in json.dumps(failed.detail)
     assert failed.detail["detail"][0]["ctx"] == {"field": "prompt"}
 
@@ -212,7 +212,7 @@ def test_an_infrastructure_error_is_known_by_its_own_word():
 def test_a_stop_that_was_asked_for_is_told_from_a_failure():
     body = {"detail": "Client cancelled the request", "error_type": "client_cancelled"}
 
-    assert answers.delivered_failure("Invalid status code: 499", body).cancelled
+    assert answers.webhook_failure("Invalid status code: 499", body).cancelled
     failed = answers.model_failure(499, body)
     assert failed is not None
     assert failed.cancelled
@@ -243,7 +243,7 @@ def test_fals_own_error_is_told_from_a_proxys_page_and_from_an_acceptance(body, 
     ],
 )  # fmt: skip
 def test_the_words_of_an_error_of_any_shape(body, words):
-    assert answers.reason(body) == words
+    assert answers.error_message(body) == words
 
 
 def test_an_error_is_kept_in_a_bounded_form_that_a_database_takes():
@@ -253,7 +253,7 @@ def test_an_error_is_kept_in_a_bounded_form_that_a_database_takes():
 
     assert failed is not None
     assert failed.code == "ab?"
-    assert len(failed.message) <= answers.SHOWN_CHARS
+    assert len(failed.message) <= answers.EXCERPT_CHARS
     kept = json.dumps(failed.detail, ensure_ascii=False)
     assert kept.encode()
     assert "\\u0000" not in kept
@@ -270,13 +270,13 @@ SHAPES: st.SearchStrategy[Any] = st.recursive(
 
 @given(body=SHAPES, status=st.integers(100, 599))
 def test_no_shape_of_an_answer_breaks_the_reader(body, status):
-    json.dumps(answers.delivered_failure(body, body).detail)
+    json.dumps(answers.webhook_failure(body, body).detail)
     answers.model_failure(status, body)
-    answers.outcome(body, {})
-    answers.reason(body)
+    answers.parse_result(body, {})
+    answers.error_message(body)
     answers.error_type(body)
     if isinstance(body, dict):
-        answers.listing({"items": body, "requests": [body], **body})
+        answers.parse_request_page({"items": body, "requests": [body], **body})
 
 
 # -- listings ---------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def test_a_listing_tells_id_input_and_moment_of_each_request():
         ]
     }
 
-    first, second, third = answers.listing(page)
+    first, second, third = answers.parse_request_page(page)
 
     assert (first.request_id, first.input) == ("r-1", {"prompt": "a"})
     assert first.sent_at is not None
@@ -304,9 +304,9 @@ def test_a_listing_tells_id_input_and_moment_of_each_request():
 
 @pytest.mark.parametrize("items", [None, 7, "text", {"a": 1}, [], [[]]])
 def test_a_listing_of_another_shape_is_empty(items):
-    assert answers.listing({"items": items}) == []
+    assert answers.parse_request_page({"items": items}) == []
 
 
 def test_the_beginning_of_any_answer_can_be_shown_and_kept():
-    assert answers.shown(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
-    assert len(answers.shown("ü".encode() * 10_000)) == answers.SHOWN_CHARS
+    assert answers.excerpt_text(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
+    assert len(answers.excerpt_text("ü".encode() * 10_000)) == answers.EXCERPT_CHARS

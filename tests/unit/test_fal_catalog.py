@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.catalogue.models import Catalog, VideoModel, model_from
-from backend.domain.errors import CatalogUnread
+from backend.catalogue.models import Catalogue, VideoModel, parse_model
+from backend.domain.errors import CatalogueUnavailable
 from backend.providers.fal import listing, listing_pages
-from backend.providers.fal.listing_pages import Answered
+from backend.providers.fal.listing_pages import PageAnswer
 
 INPUT = {"type": "object", "properties": {"prompt": {"type": "string"}}}
 
@@ -30,7 +30,7 @@ class Fal:
         self.lines: list[str] = []
         self.waits: list[float] = []
 
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
         asked = dict(query)
         self.asked.append((path, asked))
         if path.endswith("pricing"):
@@ -39,11 +39,13 @@ class Fal:
             answer = {"models": []}
         else:
             answer = self.pages[int(asked.get("cursor", "0"))]
-        return Answered(*answer) if isinstance(answer, tuple) else Answered(200, json.dumps(answer).encode())
+        return (
+            PageAnswer(*answer) if isinstance(answer, tuple) else PageAnswer(200, json.dumps(answer).encode())
+        )
 
     def read(self) -> dict[str, VideoModel]:
-        entries = listing.read(self.ask, told=self.lines.append, wait=self.waits.append)
-        return {entry["endpoint_id"]: model_from(entry) for entry in entries}
+        entries = listing.read_catalogue(self.ask, on_progress=self.lines.append, sleep=self.waits.append)
+        return {entry["endpoint_id"]: parse_model(entry) for entry in entries}
 
 
 def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
@@ -76,22 +78,22 @@ def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
     ],
 )
 def test_a_page_that_cannot_be_read_spoils_the_whole_catalogue_and_is_named(page: Any, why: str):
-    with pytest.raises(CatalogUnread, match=why) as caught:
+    with pytest.raises(CatalogueUnavailable, match=why) as caught:
         Fal(page).read()
     assert "/v1/models" in str(caught.value)
 
 
 def test_a_listing_without_an_end_is_given_up():
     class Endless(Fal):
-        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
             self.asked.append((path, dict(query)))
             page = {"models": [listed("a/one")], "next_cursor": f"c{len(self.asked)}"}
-            return Answered(200, json.dumps(page).encode())
+            return PageAnswer(200, json.dumps(page).encode())
 
     fal = Endless()
-    with pytest.raises(CatalogUnread, match="last page"):
+    with pytest.raises(CatalogueUnavailable, match="last page"):
         fal.read()
-    assert len(fal.asked) == listing_pages.MOST_PAGES
+    assert len(fal.asked) == listing_pages.MAX_PAGES
 
 
 def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
@@ -99,22 +101,22 @@ def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
     two = {"models": [listed("a/two")], "next_cursor": "1"}
     fal = Fal(one, two)
 
-    with pytest.raises(CatalogUnread, match="last page"):
+    with pytest.raises(CatalogueUnavailable, match="last page"):
         fal.read()
     assert len(fal.asked) == 2
 
 
 def test_a_failure_at_the_prices_spoils_the_whole_catalogue():
-    with pytest.raises(CatalogUnread, match=r"/v1/models/pricing answered 500"):
+    with pytest.raises(CatalogueUnavailable, match=r"/v1/models/pricing answered 500"):
         Fal({"models": [listed("a/one")]}, prices=(500, b"")).read()
 
 
 def test_nobody_there_is_said():
-    def refused(path: str, query: Sequence[tuple[str, str]]) -> Answered:
+    def refused(path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
         raise httpx.ConnectError("refused")
 
-    with pytest.raises(CatalogUnread, match=r"could not be asked \(ConnectError\)"):
-        listing.read(refused, told=lambda line: None, wait=lambda seconds: None)
+    with pytest.raises(CatalogueUnavailable, match=r"could not be asked \(ConnectError\)"):
+        listing.read_catalogue(refused, on_progress=lambda line: None, sleep=lambda seconds: None)
 
 
 def deep(levels: int) -> Any:
@@ -161,7 +163,7 @@ def test_two_models_of_one_name_get_titles_of_their_own():
     names = ("k/v3/pro/text-to-video", "k/v3/lite/text-to-video", "k/v3/lite/text-to-video/fast", "w/one")
     models = [listed(name, display_name="Kling" if name[0] == "k" else "Wan") for name in names]
 
-    catalogue = Catalog(Fal({"models": models}).read().values())
+    catalogue = Catalogue(Fal({"models": models}).read().values())
     titles = {model.id: model.title for model in catalogue.search()}
 
     assert len({title.casefold() for title in titles.values()}) == 4
@@ -174,7 +176,7 @@ def test_titles_differ_even_where_one_is_made_to_look_like_another():
     trap = {"a/x/y": "K", "a/z/y": "K", "b/c": "K (x)"}
     models = [listed(name, display_name=title) for name, title in trap.items()]
 
-    titles = [model.title for model in Catalog(Fal({"models": models}).read().values()).search()]
+    titles = [model.title for model in Catalogue(Fal({"models": models}).read().values()).search()]
 
     assert sorted(titles) == ["K (a/x/y)", "K (x)", "K (z)"]
 
@@ -210,8 +212,13 @@ def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
             yield b" " * (1 << 16)
 
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=drip()))
-    with httpx.Client(transport=transport) as client, pytest.raises(CatalogUnread, match="more than 1 MiB"):
-        listing.read(listing_pages.asking(client, "http://fal"), told=lambda line: None)
+    with (
+        httpx.Client(transport=transport) as client,
+        pytest.raises(CatalogueUnavailable, match="more than 1 MiB"),
+    ):
+        listing.read_catalogue(
+            listing_pages.page_fetcher(client, "http://fal"), on_progress=lambda line: None
+        )
     assert len(sent) < 20
 
 
@@ -249,14 +256,14 @@ class Busy(Fal):
         super().__init__(*(pages or [{"models": [listed("a/one")]}]), **more)
         self.first = list(first)
 
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
         if not self.first:
             return super().ask(path, query)
         self.asked.append((path, dict(query)))
         answer = self.first.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return Answered(*answer)
+        return PageAnswer(*answer)
 
 
 def test_fal_is_asked_again_after_as_long_as_it_says():
@@ -269,22 +276,22 @@ def test_fal_is_asked_again_after_as_long_as_it_says():
 @pytest.mark.parametrize("trouble", [(429, b"", 0.0), (500, b""), httpx.ConnectError("refused")])
 def test_asking_again_comes_to_an_end(trouble: Any):
     fal = Busy(*[trouble] * 99)
-    with pytest.raises(CatalogUnread):
+    with pytest.raises(CatalogueUnavailable):
         fal.read()
-    assert len(fal.asked) == 1 + listing_pages.AGAIN
+    assert len(fal.asked) == 1 + listing_pages.MAX_RETRIES
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 302])
 def test_an_answer_that_will_not_change_is_not_asked_for_again(status: int):
     fal = Busy(*[(status, b"")] * 99)
-    with pytest.raises(CatalogUnread, match=f"answered {status}"):
+    with pytest.raises(CatalogueUnavailable, match=f"answered {status}"):
         fal.read()
     assert len(fal.asked) == 1
 
 
 def test_a_longer_wait_than_anybody_waits_is_not_begun():
     fal = Busy((429, b"", 3600.0))
-    with pytest.raises(CatalogUnread, match="answered 429"):
+    with pytest.raises(CatalogueUnavailable, match="answered 429"):
         fal.read()
     assert fal.waits == []
 
@@ -293,15 +300,15 @@ def test_all_waits_of_a_refresh_together_come_to_an_end():
     many = [{"models": [listed(f"a/m{n}")], "next_cursor": str(n + 1)} for n in range(20)]
 
     class Slow(Fal):
-        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
             again = len(self.asked) % 2
             answer = super().ask(path, query)
-            return answer if again else Answered(429, b"", 50.0)
+            return answer if again else PageAnswer(429, b"", 50.0)
 
     fal = Slow(*many)
-    with pytest.raises(CatalogUnread, match="answered 429"):
+    with pytest.raises(CatalogueUnavailable, match="answered 429"):
         fal.read()
-    assert sum(fal.waits) == listing_pages.WAITS_MAX_S
+    assert sum(fal.waits) == listing_pages.TOTAL_WAIT_MAX_S
 
 
 def test_a_wait_can_be_stopped():
@@ -314,7 +321,7 @@ def test_a_wait_can_be_stopped():
 
     waits: list[float] = []
     with pytest.raises(Stopped):
-        listing.read(Busy((429, b"", 10.0)).ask, told=told, wait=waits.append)
+        listing.read_catalogue(Busy((429, b"", 10.0)).ask, on_progress=told, sleep=waits.append)
     assert waits == [1.0, 1.0]
 
 
@@ -325,15 +332,15 @@ class Unsure(Fal):
         super().__init__({"models": [listed(name) for name in names]})
         self.unknown, self.status = unknown, status
 
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> Answered:
+    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
         if not path.endswith("pricing"):
             return super().ask(path, query)
         self.asked.append((path, dict(query)))
         names = [value for name, value in query if name == "endpoint_id"]
         if self.unknown & set(names):
-            return Answered(self.status, b'{"error": {"type": "not_found", "message": "No such endpoint"}}')
+            return PageAnswer(self.status, b'{"error": {"type": "not_found", "message": "No such endpoint"}}')
         prices = [{"endpoint_id": name, "unit": "second", "unit_price": 0.1} for name in names]
-        return Answered(200, json.dumps({"prices": prices}).encode())
+        return PageAnswer(200, json.dumps({"prices": prices}).encode())
 
 
 def test_one_name_whose_price_is_refused_costs_no_other_its_price():
@@ -341,18 +348,18 @@ def test_one_name_whose_price_is_refused_costs_no_other_its_price():
     found = Unsure(names, {"a/m07", "a/m29"}).read()
     unpriced = {name for name, model in found.items() if model.price is None}
     assert unpriced == {"a/m07", "a/m29"}
-    assert {found[name].price_note for name in unpriced} == {listing.NO_PRICE}
+    assert {found[name].price_note for name in unpriced} == {listing.NO_PRICE_NOTE}
     assert found["a/m08"].price_note is None
 
 
 def test_a_refusal_of_the_whole_call_is_not_taken_for_one_of_its_names():
-    with pytest.raises(CatalogUnread, match="answered 403"):
+    with pytest.raises(CatalogueUnavailable, match="answered 403"):
         Unsure(["a/one", "a/two"], {"a/one"}, status=403).read()
 
 
 def test_a_fal_that_knows_no_name_at_all_is_not_asked_for_ever():
     names = [f"a/m{n:03}" for n in range(400)]
     fal = Unsure(names, set(names))
-    with pytest.raises(CatalogUnread, match="answered 404"):
+    with pytest.raises(CatalogueUnavailable, match="answered 404"):
         fal.read()
-    assert len(fal.asked) < listing.MOST_HALVES + 50
+    assert len(fal.asked) < listing.MAX_SPLITS + 50

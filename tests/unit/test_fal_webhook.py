@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from backend.domain.errors import DeliveryRefused
 from backend.providers.base import Errored, Finished
 from backend.providers.fal import webhook
-from backend.providers.fal.signing_keys import keys_in
-from backend.providers.fal.webhook import genuine, read_body, read_headers, token_fits, token_of
+from backend.providers.fal.signing_keys import parse_jwks
+from backend.providers.fal.webhook import job_token, read_body, read_headers, token_matches, verify
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -62,7 +62,7 @@ def headers(body: bytes = BODY, **given: str) -> Headers:
 def believed(lines: Headers, body: bytes = BODY, keys: tuple[bytes, ...] = (PUBLIC,)) -> bool:
     """Would this delivery be taken for fal's?"""
     try:
-        return genuine(read_headers(lines), body, keys=keys)
+        return verify(read_headers(lines), body, keys=keys)
     except DeliveryRefused:
         return False
 
@@ -199,7 +199,7 @@ def test_a_key_without_padding_is_read():
     x = urlsafe_b64encode(PUBLIC).rstrip(b"=").decode()
     assert len(x) == 43
 
-    keys = keys_in(json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).encode())
+    keys = parse_jwks(json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}).encode())
 
     assert believed(headers(), keys=keys)
 
@@ -212,19 +212,19 @@ def test_a_key_without_padding_is_read():
 def test_a_delivery_more_than_300_seconds_off_is_stale_and_not_refused(off_s, stale, sign):
     signed = read_headers(headers())
 
-    assert signed.stale(NOW + sign * timedelta(seconds=off_s)) is stale
-    assert genuine(signed, BODY, keys=(PUBLIC,))
+    assert signed.is_stale(NOW + sign * timedelta(seconds=off_s)) is stale
+    assert verify(signed, BODY, keys=(PUBLIC,))
 
 
 @pytest.mark.parametrize("stamp", ["0", "999999999999", "253402300800"])
 def test_a_time_of_another_age_is_stale_and_breaks_nothing(stamp):
-    assert read_headers(headers(Timestamp=stamp)).stale(NOW)
+    assert read_headers(headers(Timestamp=stamp)).is_stale(NOW)
 
 
 # -- the body ---------------------------------------------------------------------------------
 
 
-def said(**value: Any) -> webhook.Said:
+def said(**value: Any) -> webhook.WebhookBody:
     return read_body(json.dumps({"request_id": "r-1", **value}).encode())
 
 
@@ -338,27 +338,27 @@ def test_no_json_whatever_makes_reading_fail(status, payload, error):
 
 
 def test_a_token_fits_its_own_job_and_secret_alone():
-    token = token_of("s" * 32, "job-1")
+    token = job_token("s" * 32, "job-1")
 
-    assert token_fits("s" * 32, "job-1", token)
-    assert not token_fits("s" * 32, "job-2", token)
-    assert not token_fits("t" * 32, "job-1", token)
+    assert token_matches("s" * 32, "job-1", token)
+    assert not token_matches("s" * 32, "job-2", token)
+    assert not token_matches("t" * 32, "job-1", token)
 
 
 @pytest.mark.parametrize("token", ["", "x", "ü", "\ud800", "\0", "x" * 5000])
 def test_any_other_text_is_no_token(token):
-    assert not token_fits("s" * 32, "job-1", token)
+    assert not token_matches("s" * 32, "job-1", token)
 
 
 def test_a_token_has_256_bits_and_fits_into_a_url():
-    token = token_of("s" * 32, "job-1")
+    token = job_token("s" * 32, "job-1")
 
     assert len(token) == 43
     assert token.replace("-", "").replace("_", "").isalnum()
 
 
 def test_one_altered_character_is_one_too_many():
-    token = token_of("s" * 32, "job-1")
+    token = job_token("s" * 32, "job-1")
     for place, char in enumerate(token):
         other = "A" if char != "A" else "B"
-        assert not token_fits("s" * 32, "job-1", token[:place] + other + token[place + 1 :])
+        assert not token_matches("s" * 32, "job-1", token[:place] + other + token[place + 1 :])

@@ -3,8 +3,8 @@
 import pytest
 
 from backend.catalogue import photo_limits, photo_limits_in_prose
-from backend.catalogue.models import model_from
-from backend.catalogue.photo_limits import PhotoLimits, limits_of
+from backend.catalogue.models import parse_model
+from backend.catalogue.photo_limits import PhotoLimits, parse_limits
 
 MB = 1024 * 1024
 KLING = (
@@ -15,7 +15,7 @@ WHO = "Kling"
 
 
 def stated(description, **more):
-    found = photo_limits_in_prose.limits({"type": "string", "description": description, **more})
+    found = photo_limits_in_prose.read_description({"type": "string", "description": description, **more})
     return {name: value for name, value in found.items() if name != "source"}
 
 
@@ -66,7 +66,7 @@ def test_what_can_be_read_in_two_ways_is_not_read(description):
 
 def test_the_description_of_a_lists_items_counts_too():
     prop = {"type": "array", "items": {"type": "string", "description": KLING}}
-    assert photo_limits_in_prose.limits(prop)["min_width"] == 300
+    assert photo_limits_in_prose.read_description(prop)["min_width"] == 300
 
 
 def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
@@ -75,7 +75,7 @@ def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
         "image_url": {"max_bytes": 10 * MB, "min_width": 300, "source": "a page"},
         "prompt": {"min_width": 9},
     }
-    found = photo_limits.limits(properties, noted)
+    found = photo_limits.field_limits(properties, noted)
     assert found == {
         "image_url": {
             "min_width": 300, "max_bytes": 20 * MB, "source": "the model's own description; a page",
@@ -84,7 +84,7 @@ def test_what_the_schema_states_goes_over_what_is_noted_and_the_rest_is_kept():
 
 
 def test_a_model_without_a_word_about_its_photos_has_no_limits():
-    model = model_from(
+    model = parse_model(
         {
             "endpoint_id": "a/b",
             "input": {"properties": {"image_url": {"type": "string", "description": "One."}}},
@@ -98,11 +98,11 @@ def test_a_model_without_a_word_about_its_photos_has_no_limits():
     "nonsense", [None, 5, [], {"min_width": "300"}, {"min_width": -1}, {"max_bytes": True}]
 )
 def test_limits_that_make_no_sense_limit_nothing(nonsense):
-    assert limits_of(nonsense) == PhotoLimits()
+    assert parse_limits(nonsense) == PhotoLimits()
 
 
 def test_a_photo_that_is_too_small_is_refused_with_numbers_and_what_to_do():
-    limits = limits_of({"min_width": 300, "min_height": 300})
+    limits = parse_limits({"min_width": 300, "min_height": 300})
     said = fault(limits, width=200, height=150)
     assert said == "is 200 × 150 px; Kling needs at least 300 × 300: take a larger one"
     assert fault(limits, width=300, height=300) is None
@@ -125,15 +125,15 @@ def test_a_photo_that_is_too_small_is_refused_with_numbers_and_what_to_do():
     ],
 )  # fmt: skip
 def test_every_limit_is_said_with_what_was_given(limits, photo, said):
-    assert fault(limits_of(limits), **photo) == said
+    assert fault(parse_limits(limits), **photo) == said
 
 
 def test_the_limits_are_a_line_for_people():
-    limits = limits_of({**stated(KLING), "types": ["image/jpeg", "image/png", "image/webp"]})
-    assert limits.said() == (
+    limits = parse_limits({**stated(KLING), "types": ["image/jpeg", "image/png", "image/webp"]})
+    assert limits.as_text() == (
         "At least 300 × 300 px · 0.4 to 2.5 times as wide as tall · up to 10 MB · JPEG, PNG or WebP"
     )
-    assert PhotoLimits().said() == ""
+    assert PhotoLimits().as_text() == ""
 
 
 def test_fields_that_take_several_photos_are_told_from_those_that_take_one_or_none():
@@ -149,10 +149,10 @@ def test_fields_that_take_several_photos_are_told_from_those_that_take_one_or_no
         "voices": {"type": "array", "items": text},
         "side_image_url": text,
     }
-    assert photo_limits.several(properties) == ["image_urls", "reference_image_urls"]
-    assert photo_limits.further(properties, None) == ["image_url", "side_image_url"]
+    assert photo_limits.photo_list_fields(properties) == ["image_urls", "reference_image_urls"]
+    assert photo_limits.single_photo_fields(properties, None) == ["image_url", "side_image_url"]
 
 
 def fault(limits, **photo):
     whole = {"width": 800, "height": 600, "size_bytes": 1000, "content_type": "image/jpeg", **photo}
-    return limits.fault(WHO, **whole)
+    return limits.find_fault(WHO, **whole)

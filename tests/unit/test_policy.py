@@ -42,7 +42,7 @@ def test_another_first_pause_and_cap_may_be_asked_for():
 
 
 def test_polls_start_small_where_webhooks_do_not_reach_us_and_stretch_to_a_minute():
-    gaps = [policy.poll_s(polls, first_s=0.2, rng=Middle()) for polls in range(25)]
+    gaps = [policy.poll_interval_s(polls, first_s=0.2, rng=Middle()) for polls in range(25)]
 
     assert gaps[:3] == [0.5, 0.75, 1.125]
     assert gaps == sorted(gaps)
@@ -51,7 +51,7 @@ def test_polls_start_small_where_webhooks_do_not_reach_us_and_stretch_to_a_minut
 
 @given(st.integers(0, 10**6), st.floats(0.01, 86400), st.integers())
 def test_a_job_under_way_is_always_asked_about_again_within_72_seconds(polls, first_s, seed):
-    gap = policy.poll_s(polls, first_s=first_s, rng=random.Random(seed))
+    gap = policy.poll_interval_s(polls, first_s=first_s, rng=random.Random(seed))
 
     assert 0.4 <= gap <= policy.POLL_CAP_S * (1 + policy.JITTER)
 

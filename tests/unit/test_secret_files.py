@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import SettingsError
-from backend.secret_files import LARGEST_BYTES, may_be_file
-from backend.settings import Settings, load
+from backend.secret_files import SECRET_MAX_BYTES, allows_file
+from backend.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-that-no-message-may-hold"
@@ -29,7 +29,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def refused() -> str:
     with pytest.raises(SettingsError) as error:
-        load()
+        load_settings()
     return str(error.value)
 
 
@@ -39,17 +39,17 @@ def test_every_secret_may_come_from_a_file_and_loses_the_end_of_its_line(kept):
     kept("BLACKBOX_API_KEY", "sk-of-the-file")
     kept("DATABASE_URL", "sqlite:////srv/of-the-file.db\n")
 
-    settings = load()
+    settings = load_settings()
 
     assert settings.fal_key.get_secret_value() == "id:of-the-file"
     assert settings.secret_key.get_secret_value() == "signing-key-of-the-file"
     assert settings.blackbox_api_key.get_secret_value() == "sk-of-the-file"
-    assert settings.database == "sqlite:////srv/of-the-file.db"
-    assert not settings.demo
+    assert settings.resolved_database_url == "sqlite:////srv/of-the-file.db"
+    assert not settings.is_demo
 
 
 def test_all_settings_that_hold_secrets_may_come_from_files_and_no_others():
-    named = {name for name, field in Settings.model_fields.items() if may_be_file(name, field)}
+    named = {name for name, field in Settings.model_fields.items() if allows_file(name, field)}
 
     assert named >= {"fal_key", "secret_key", "blackbox_api_key", "database_url"}
     assert not named & {"data_dir", "port", "public_url", "fal_user_id", "storage_url"}
@@ -78,7 +78,7 @@ def test_the_env_file_may_name_files_and_empty_names_count_as_not_given(monkeypa
     (tmp_path / ".env").write_text(f"FAL_KEY=\nFAL_KEY_FILE={tmp_path / 'key'}\nSECRET_KEY_FILE=\n")
     monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
 
-    assert load().fal_key.get_secret_value() == "id:of-the-file"
+    assert load_settings().fal_key.get_secret_value() == "id:of-the-file"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_env_file_may_name_files_and_empty_names_count_as_not_given(monkeypa
         (b"", "is empty"),
         (b" \n\t\n", "is empty"),
         (f"{CANARY}\n{CANARY}\n".encode(), "more than one line"),
-        (b"k" * (LARGEST_BYTES + 1), "more than one line"),
+        (b"k" * (SECRET_MAX_BYTES + 1), "more than one line"),
         (f"{CANARY}\0".encode(), "more than one line"),
         (b"\xff\xfe", "holds no text"),
     ],
@@ -130,9 +130,9 @@ def test_secrets_of_files_are_never_shown(kept):
     kept("SECRET_KEY", CANARY)
     kept("DATABASE_URL", f"sqlite:////srv/{CANARY}.db")
 
-    settings = load()
+    settings = load_settings()
 
-    assert CANARY in settings.database
+    assert CANARY in settings.resolved_database_url
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert CANARY not in shown
 

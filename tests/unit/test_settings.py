@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import SettingsError
-from backend.settings import DEMO_KEY, Settings, is_loopback, load
+from backend.settings import DEMO_KEY, Settings, is_loopback, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ WRONG = {
 def given(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    return load()
+    return load_settings()
 
 
 # -- at fault ---------------------------------------------------------------------------------
@@ -156,13 +156,13 @@ def test_hosts_and_networks_may_be_allowed_for_fetching(monkeypatch):
 def test_database_files_and_parts_lie_in_the_data_folder_unless_said_otherwise(monkeypatch, tmp_path):
     settings = given(monkeypatch, DATA_DIR=str(tmp_path / "here"))
 
-    assert settings.database == f"sqlite:///{tmp_path}/here/dailies.db"
-    assert settings.storage == f"file://{tmp_path}/here/media"
+    assert settings.resolved_database_url == f"sqlite:///{tmp_path}/here/dailies.db"
+    assert settings.resolved_storage_url == f"file://{tmp_path}/here/media"
     assert settings.parts_dir == tmp_path / "here" / "parts"
 
     moved = given(monkeypatch, DATABASE_URL="sqlite:////srv/x.db", STORAGE_URL="file:///srv/films")
-    assert moved.database == "sqlite:////srv/x.db"
-    assert moved.storage == "file:///srv/films"
+    assert moved.resolved_database_url == "sqlite:////srv/x.db"
+    assert moved.resolved_storage_url == "file:///srv/films"
 
 
 def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, tmp_path):
@@ -170,16 +170,16 @@ def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, t
     monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
     monkeypatch.setenv("PORT", "9003")
 
-    settings = load()
+    settings = load_settings()
 
-    assert (settings.port, settings.dashboard_port, settings.demo) == (9003, 9002, True)
+    assert (settings.port, settings.dashboard_port, settings.is_demo) == (9003, 9002, True)
 
 
 def test_an_env_file_that_is_no_text_stops_the_start_with_one_message(monkeypatch, tmp_path):
     monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
     (tmp_path / ".env").write_bytes("FAL_KEY=caf\xe9".encode("latin-1"))
     with pytest.raises(SettingsError, match=r"(?s)stop the start.*\.env: can't be read") as told:
-        load()
+        load_settings()
     assert "caf" not in str(told.value)
 
 
@@ -192,11 +192,11 @@ def test_without_a_key_everything_goes_to_the_simulator(monkeypatch, key):
         monkeypatch.setenv("FAL_KEY", key)
     settings = given(monkeypatch, FETCH_ALLOW="cdn.example")
 
-    assert settings.demo
+    assert settings.is_demo
     assert settings.fal_key.get_secret_value() == DEMO_KEY
     assert {settings.fal_queue_url, settings.fal_rest_url, settings.fal_api_url} == {"http://127.0.0.1:8788"}
     assert settings.fetch_allow == ("cdn.example", "127.0.0.1:8788")
-    assert settings.first_poll == 60.0
+    assert settings.first_poll_delay_s == 60.0
 
 
 def test_the_simulator_may_listen_elsewhere(monkeypatch):
@@ -209,7 +209,7 @@ def test_the_simulator_may_listen_elsewhere(monkeypatch):
 def test_with_a_key_everything_goes_to_fal_and_no_private_address_is_fetched(monkeypatch):
     settings = given(monkeypatch, FAL_KEY="id:secret")
 
-    assert not settings.demo
+    assert not settings.is_demo
     assert settings.fal_queue_url == "https://queue.fal.run"
     assert settings.fal_rest_url == "https://rest.fal.ai"
     assert settings.fal_api_url == "https://api.fal.ai"
@@ -229,8 +229,8 @@ def test_fal_is_polled_early_where_it_refuses_our_webhook_address(monkeypatch, p
     settings = given(monkeypatch, FAL_KEY="id:secret", PUBLIC_URL=public_url)
 
     assert settings.webhooks_reach_us is reached
-    assert settings.first_poll == (60.0 if reached else 5.0)
-    assert given(monkeypatch, FIRST_POLL_S="7").first_poll == 7.0
+    assert settings.first_poll_delay_s == (60.0 if reached else 5.0)
+    assert given(monkeypatch, FIRST_POLL_S="7").first_poll_delay_s == 7.0
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_loopback_is_told_from_what_only_looks_like_it(host, here):
 
 
 def test_the_secret_is_made_on_the_first_start_and_kept_for_its_owner_alone(tmp_path):
-    first, again = load(), load()
+    first, again = load_settings(), load_settings()
 
     kept = tmp_path / "data" / "secret_key"
     assert first.secret_key.get_secret_value() == again.secret_key.get_secret_value() == kept.read_text()
@@ -271,7 +271,7 @@ def test_a_damaged_secret_file_signs_nothing(tmp_path, kept):
     (tmp_path / "data" / "secret_key").write_bytes(kept)
 
     with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no whole secret"):
-        load()
+        load_settings()
 
 
 def test_a_secret_file_that_is_a_link_to_nothing_stops_the_start(tmp_path):
@@ -279,13 +279,14 @@ def test_a_secret_file_that_is_a_link_to_nothing_stops_the_start(tmp_path):
     (tmp_path / "data" / "secret_key").symlink_to(tmp_path / "not-mounted")
 
     with pytest.raises(SettingsError, match="secret_key in it is a link to nothing"):
-        load()
+        load_settings()
 
 
 def test_eight_processes_that_start_at_once_agree_on_one_secret(tmp_path):
     program = (
-        "import sys; from backend.settings import load; print('ready', flush=True); sys.stdin.readline();"
-        "print(load().secret_key.get_secret_value())"
+        "import sys; from backend.settings import load_settings; print('ready', flush=True);"
+        "sys.stdin.readline();"
+        "print(load_settings().secret_key.get_secret_value())"
     )
     environment = {**os.environ, "DATA_DIR": str(tmp_path / "data")}
     started = [

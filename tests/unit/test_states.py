@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.states import ENDED, MOVING, STATUS, TRANSITIONS, JobEvent, JobState
+from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, TRANSITIONS, JobEvent, JobState
 
 S, E = JobState, JobEvent
 
@@ -78,14 +78,14 @@ def test_a_job_whose_sending_began_can_not_be_cancelled_until_it_is_known_what_c
 
 
 def test_every_state_is_one_word_to_clients():
-    assert set(STATUS) == set(JobState)
-    assert set(STATUS.values()) == {"processing", "completed", "failed", "cancelled", "held"}
-    assert {state for state, word in STATUS.items() if word == "completed"} == {S.STORED}
+    assert set(API_STATUS) == set(JobState)
+    assert set(API_STATUS.values()) == {"processing", "completed", "failed", "cancelled", "held"}
+    assert {state for state, word in API_STATUS.items() if word == "completed"} == {S.STORED}
 
 
 def test_a_job_moves_or_has_ended_or_waits_for_a_person():
-    assert MOVING | ENDED | {S.HELD} == set(JobState)
-    assert not MOVING & ENDED
+    assert ACTIVE_STATES | ENDED_STATES | {S.HELD} == set(JobState)
+    assert not ACTIVE_STATES & ENDED_STATES
 
 
 @given(st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=60))

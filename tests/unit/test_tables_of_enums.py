@@ -62,7 +62,7 @@ def test_a_table_has_an_entry_for_every_member_of_its_enum(name):
 
 
 def test_every_table_is_found():
-    assert {"backend.domain.states.STATUS", "pages.ui.text.LOOKS", "pages.ui.takes.cards.EVENTS"} <= set(
+    assert {"backend.domain.states.API_STATUS", "pages.ui.text.LOOKS", "pages.ui.takes.cards.EVENTS"} <= set(
         TABLES
     )
     assert set(PARTIAL) <= set(TABLES)
@@ -98,10 +98,10 @@ def test_every_state_belongs_to_one_word_that_people_filter_by():
 @pytest.mark.parametrize(
     ("keys", "names"),
     [
-        (prompt.VOCABULARY, prompt.AXES),
+        (prompt.DEFAULT_VOCABULARY, prompt.AXES),
         (style_picker.ICONS, prompt.AXES),
-        (backlog.WORDS, tasks.KINDS),
-        ([*distributed.THREADS, "call"], tasks.KINDS),  # calls have as many as the provider allows
+        (backlog.KIND_TITLES, tasks.WORK_KINDS),
+        ([*distributed.THREADS, "call"], tasks.WORK_KINDS),  # calls have as many as the provider allows
         (money._LEFT, [f"BUDGET_{kind[0]}".upper() for kind in budgets._KINDS]),
     ],
     ids=["vocabulary", "icons of axes", "words of work", "threads of work", "words of limits"],

@@ -7,56 +7,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.prompt import AXES, TEMPLATE, Part
+from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, StylePart
 from backend.services.prompting import template
 
-CAMERA = Part("camera", "slow dolly in", "Dolly in")
+CAMERA = StylePart("camera", "slow dolly in", "Dolly in")
 
 
 def fault(text: str) -> str:
     with pytest.raises(InvalidRequest) as refused:
-        template.check(text)
+        template.check_template(text)
     return refused.value.fields["template"]
 
 
 def test_the_first_template_can_be_kept():
-    template.check(TEMPLATE)
+    template.check_template(DEFAULT_TEMPLATE)
 
 
 def test_a_prompt_without_style_is_sent_as_it_was_written():
-    assert template.render(TEMPLATE, "A red dress\nin the wind", ()) == "A red dress\nin the wind"
+    assert (
+        template.render_prompt(DEFAULT_TEMPLATE, "A red dress\nin the wind", ()) == "A red dress\nin the wind"
+    )
 
 
 def test_each_part_adds_one_sentence():
-    parts = (Part("movement", "a slow full turn", "Turn"), CAMERA)
-    assert template.render(TEMPLATE, "A red dress", parts) == (
+    parts = (StylePart("movement", "a slow full turn", "Turn"), CAMERA)
+    assert template.render_prompt(DEFAULT_TEMPLATE, "A red dress", parts) == (
         "A red dress. Movement: a slow full turn. Camera: slow dolly in."
     )
 
 
 @pytest.mark.parametrize("ending", list(".!?…:;,"))
 def test_a_prompt_that_ends_a_sentence_gets_no_second_full_stop(ending):
-    assert template.render(TEMPLATE, f"Walk{ending}", (CAMERA,)) == f"Walk{ending} Camera: slow dolly in."
+    assert (
+        template.render_prompt(DEFAULT_TEMPLATE, f"Walk{ending}", (CAMERA,))
+        == f"Walk{ending} Camera: slow dolly in."
+    )
 
 
 def test_a_style_alone_is_a_prompt():
-    parts = (CAMERA, Part("aesthetic", "film noir", None))
-    assert template.render(TEMPLATE, "", parts) == "Camera: slow dolly in. Aesthetic: film noir."
+    parts = (CAMERA, StylePart("aesthetic", "film noir", None))
+    assert (
+        template.render_prompt(DEFAULT_TEMPLATE, "", parts) == "Camera: slow dolly in. Aesthetic: film noir."
+    )
 
 
 @given(st.text(max_size=60).map(str.strip), st.lists(st.text(max_size=30), max_size=4))
 def test_the_prompt_sent_begins_with_what_the_person_wrote(prompt, words):
-    parts = [Part(axis, said, None) for axis, said in zip(AXES, words, strict=False)]
+    parts = [StylePart(axis, said, None) for axis, said in zip(AXES, words, strict=False)]
     own = prompt + "." if prompt and parts and prompt[-1] not in ".!?…:;," else prompt
     sentences = [f"{part.axis.capitalize()}: {part.words}." for part in parts]
-    assert template.render(TEMPLATE, prompt, parts) == " ".join(said for said in (own, *sentences) if said)
+    assert template.render_prompt(DEFAULT_TEMPLATE, prompt, parts) == " ".join(
+        said for said in (own, *sentences) if said
+    )
 
 
 def test_what_a_person_writes_is_never_a_template():
     hostile = "{{ 7 * 7 }} {% for x in style %} {{ ''.__class__ }}"
-    assert template.render(TEMPLATE, hostile, (Part("camera", "{{ prompt }}", None),)) == (
-        f"{hostile}. Camera: {{{{ prompt }}}}."
-    )
+    assert template.render_prompt(
+        DEFAULT_TEMPLATE, hostile, (StylePart("camera", "{{ prompt }}", None),)
+    ) == (f"{hostile}. Camera: {{{{ prompt }}}}.")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ def test_what_a_person_writes_is_never_a_template():
      "{{ prompt ~ '!' }}{{ 'x' if style|length > 2 and not fabric else '' }}"],
 )  # fmt: skip
 def test_what_ends_for_sure_can_be_kept(text):
-    template.check(text)
+    template.check_template(text)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,6 @@ def test_a_template_that_runs_away_or_looks_around_is_refused_with_the_reason(te
 
 def test_what_a_template_makes_is_bounded():
     text = "{% for a in style %}{% for b in style %}{{ prompt }}{% endfor %}{% endfor %}{{ prompt }}"
-    template.check(text)
+    template.check_template(text)
     with pytest.raises(InvalidRequest, match="makes more than"):
-        template.render(text, "x" * 20_000, [Part(axis, "w", None) for axis in AXES])
+        template.render_prompt(text, "x" * 20_000, [StylePart(axis, "w", None) for axis in AXES])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.store.database.connect_advice import advice
+from backend.store.database.connect_advice import explain_failure
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,6 @@ from backend.store.database.connect_advice import advice
     ],
 )
 def test_each_trouble_has_its_own_advice(driver: str, said: str) -> None:
-    told = advice(driver)
+    told = explain_failure(driver)
     assert said in told
     assert ("createdb" in told) == (said == "createdb")

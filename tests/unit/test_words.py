@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.words import WORD_MAX_CHARS, asked, kept
+from backend.domain.words import WORD_MAX_CHARS, index_terms, query_terms
 
 
 def found(typed: str, prompt: str) -> bool:
-    return asked(typed).matches(kept(prompt))
+    return query_terms(typed).matches(index_terms(prompt))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_what_does_not_stand_there_is_not_found(typed, prompt):
 
 @given(st.text(st.characters()))
 def test_any_text_has_words_and_is_found_by_its_own_first_ones(text):
-    words = kept(text)
+    words = index_terms(text)
     assert all(0 < len(word) <= WORD_MAX_CHARS and not word.startswith("_") for word in words)
     assert all(mark not in word for word in words for mark in "'\"\\ ")
-    assert asked(text).nothing or asked(text).matches(words)
+    assert query_terms(text).is_empty or query_terms(text).matches(words)

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from backend.domain.errors import InvalidRequest, TooLarge
+from backend.domain.errors import InvalidRequest, PayloadTooLarge
 from backend.media.decode import sandbox
-from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
 
 #: A 40-megapixel JPEG of a good camera has 15 to 25 MiB.
 MAX_BYTES = 32 * 1024 * 1024
 #: Phones make up to 50 with effort and 12 by default; models look at 1 to 4.
 MAX_PIXELS = 40_000_000
 #: The largest photo takes about four seconds on one busy core.
-CLEAN_S = 30.0
+CLEAN_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Photo:
+class CleanPhoto:
     """A photo of ours. `path` is the part that it was given."""
 
     path: Path
@@ -39,7 +39,7 @@ class Photo:
 
 def clean_photo(
     source: IO[bytes] | bytes, part: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
-) -> Photo:
+) -> CleanPhoto:
     """Draw an uploaded photo anew into `part` (mode 0600, replaced when it is there).
 
     source: JPEG, PNG or WebP, told by content. The result is upright, in sRGB, without metadata.
@@ -51,31 +51,31 @@ def clean_photo(
     """
     raw = part.with_name(f"{part.name}.raw")
     try:
-        with own_disk():
+        with map_disk_errors():
             part.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             raw.unlink(missing_ok=True)
             _keep(io.BytesIO(source) if isinstance(source, bytes) else source, raw, max_bytes)
         return _redrawn(raw, part, max_pixels)
     except BaseException as error:
         _remove(part)
-        if isinstance(error, sandbox.Unfit):
+        if isinstance(error, sandbox.RejectedFile):
             raise InvalidRequest({"file": f"This photo can't be used: {error}."}) from error
         raise
     finally:
         _remove(raw)
 
 
-def _redrawn(raw: Path, part: Path, max_pixels: int) -> Photo:
-    found = sandbox.run(
-        f"{sandbox.IN_CHILD}.picture:clean",
-        CLEAN_S,
+def _redrawn(raw: Path, part: Path, max_pixels: int) -> CleanPhoto:
+    found = sandbox.run_task(
+        f"{sandbox.CHILD_PACKAGE}.picture:clean_upload",
+        CLEAN_TIMEOUT_S,
         source=str(raw),
         target=str(part),
         max_pixels=max_pixels,
     )
-    with own_disk(), open(part, "rb") as file:
+    with map_disk_errors(), open(part, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return Photo(path=part, sha256=sha256, size_bytes=file.tell(), **found)
+        return CleanPhoto(path=part, sha256=sha256, size_bytes=file.tell(), **found)
 
 
 def _remove(path: Path) -> None:
@@ -91,7 +91,9 @@ def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
         while chunk := source.read(CHUNK_BYTES):
             taken += len(chunk)
             if taken > max_bytes:
-                raise TooLarge(f"The photo is larger than {max_bytes / 1024**2:.0f} MiB; make it smaller.")
+                raise PayloadTooLarge(
+                    f"The photo is larger than {max_bytes / 1024**2:.0f} MiB; make it smaller."
+                )
             file.write(chunk)
     if not taken:
         raise InvalidRequest({"file": "The file is empty; choose a JPEG, PNG or WebP photo."})

@@ -27,26 +27,26 @@ from typing import Any
 from backend.domain.errors import MediaUnreachable, StorageFull
 
 #: Where the modules are that run in a child.
-IN_CHILD = "backend.media.decode.in_child"
+CHILD_PACKAGE = "backend.media.decode.in_child"
 #: What children work with, imported once in the server.
-PRELOAD = tuple(f"{IN_CHILD}.{module}" for module in ("video", "preview", "picture", "frames"))
+PRELOAD = tuple(f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "picture", "frames"))
 #: Address space of a child: decoding 4K takes about 0.5 GB, a 40-megapixel photo with alpha less.
-MEMORY_BYTES = 2 * 1024**3
+MEMORY_MAX_BYTES = 2 * 1024**3
 #: No poster, preview or photo is larger; a child that writes more has gone mad.
-FILE_BYTES = 256 * 1024**2
+FILE_MAX_BYTES = 256 * 1024**2
 #: Open files of a child: the one it reads, the one it writes, and the decoders' own.
-FILES = 32
+MAX_OPEN_FILES = 32
 #: An answer is a handful of numbers.
-ANSWER_BYTES = 65536
+ANSWER_MAX_BYTES = 65536
 #: How long a new server may take to import the decoders and begin; a cold disk takes seconds.
-START_S = 30.0
+START_TIMEOUT_S = 30.0
 
 
-class Unfit(Exception):
+class RejectedFile(Exception):
     """The file is not what it should be; the text says why, for a person."""
 
 
-def run(task: str, timeout_s: float, **arguments: Any) -> Any:
+def run_task(task: str, timeout_s: float, **arguments: Any) -> Any:
     """Call `module:function` with JSON arguments in a child, and return its JSON result.
 
     timeout_s: wall clock, and the child's CPU time as well; then the child is killed.
@@ -68,16 +68,16 @@ def run(task: str, timeout_s: float, **arguments: Any) -> Any:
 
 def warm_up() -> None:
     """Start the server now, so that the first call is as quick as the others."""
-    run("backend.media.decode.sandbox:nothing", START_S)
+    run_task("backend.media.decode.sandbox:do_nothing", START_TIMEOUT_S)
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """What `warm_up` calls."""
 
 
 def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[str, Any] | None:
     """Send the request, and wait for the answer; None: there is no server to ask."""
-    channel.settimeout(START_S)
+    channel.settimeout(START_TIMEOUT_S)
     try:
         channel.sendall(request + b"\n")
         if channel.recv(1) != b"+":
@@ -87,9 +87,9 @@ def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[
     text = b""
     until = time.monotonic() + timeout_s + 1
     try:
-        while len(text) <= ANSWER_BYTES and not text.endswith(b"\n"):
+        while len(text) <= ANSWER_MAX_BYTES and not text.endswith(b"\n"):
             channel.settimeout(max(0.001, until - time.monotonic()))
-            chunk = channel.recv(ANSWER_BYTES)
+            chunk = channel.recv(ANSWER_MAX_BYTES)
             if not chunk:
                 break
             text += chunk
@@ -105,7 +105,7 @@ def _outcome(answer: dict[str, Any]) -> Any:
         code = int(answer["errno"])
         raise StorageFull(f"Our own storage will not take the file: {os.strerror(code)}.")
     if "unfit" in answer:
-        raise Unfit(str(answer["unfit"])[:500])
+        raise RejectedFile(str(answer["unfit"])[:500])
     return answer.get("result")
 
 
@@ -216,7 +216,7 @@ def _do(request: dict[str, Any]) -> dict[str, Any]:
     module, _, function = request["task"].partition(":")
     try:
         return {"result": getattr(importlib.import_module(module), function)(**request["arguments"])}
-    except Unfit as error:
+    except RejectedFile as error:
         return {"unfit": str(error)}
     except MemoryError:
         return {"unfit": "reading it takes more memory than a file is given"}
@@ -231,10 +231,10 @@ def _confine(timeout_s: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, timeout_s)
     seconds = 2 * int(timeout_s) + 1  # of all threads together
     for limit, value in (
-        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_AS, MEMORY_MAX_BYTES),
         (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
-        (resource.RLIMIT_NOFILE, FILES),
+        (resource.RLIMIT_FSIZE, FILE_MAX_BYTES),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         with contextlib.suppress(ValueError, OSError):  # a system that allows even less

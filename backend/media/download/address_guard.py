@@ -23,14 +23,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 #: A look-up that takes longer is given up: it can't be interrupted, and a stopping worker has 8 s.
-LOOKUP_S = 5.0
+LOOKUP_TIMEOUT_S = 5.0
 #: Longer links are no links: signed ones of the large object stores stay below 2 kB.
 URL_MAX_CHARS = 8192
 #: What a public link is served on, by scheme; only https is public.
 DEFAULT_PORT = {"https": 443, "http": 80}
 
 #: IPv4 that is not the public internet.
-NOT_PUBLIC_4 = tuple(
+NON_PUBLIC_IPV4 = tuple(
     IPv4Network(net)
     for net in (
         "0.0.0.0/8",  # this network; 0.0.0.0 reaches this machine
@@ -51,9 +51,9 @@ NOT_PUBLIC_4 = tuple(
     )
 )
 #: The only IPv6 that is routed in public; mapped, compatible, ULA, link-local and loopback lie outside.
-PUBLIC_6 = IPv6Network("2000::/3")
+PUBLIC_IPV6 = IPv6Network("2000::/3")
 #: What is special within it.
-NOT_PUBLIC_6 = tuple(
+NON_PUBLIC_IPV6 = tuple(
     IPv6Network(net)
     for net in (
         "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID
@@ -72,7 +72,7 @@ _ENTRY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\[\]:/@\s]+)(?::(?P<port>[0-9]{
 
 
 @dataclass(frozen=True)
-class Target:
+class ResolvedTarget:
     """Where to connect, and what to say there. `ips` were all judged; none is looked up again."""
 
     scheme: str
@@ -82,12 +82,12 @@ class Target:
     path: str  #: path and query, percent-encoded, starts with "/"
 
     @property
-    def ip(self) -> str:
+    def first_ip(self) -> str:
         """The address to try first."""
         return self.ips[0]
 
 
-class Guard:
+class AddressGuard:
     """Judges links.
 
     allow: what may be reached besides public https, over http too: "host" (any port), "host:port",
@@ -117,7 +117,7 @@ class Guard:
         except MediaDenied as error:
             raise ValueError(f"{entry[:80]!r} is no host, host:port or CIDR") from error
 
-    def resolve(self, url: str) -> Target:
+    def resolve(self, url: str) -> ResolvedTarget:
         """Judge a link and say where to connect.
 
         Raises:
@@ -133,7 +133,7 @@ class Guard:
             self._judge(address, host=host, named=named, plain=(parts.scheme, port) != ("https", 443))
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
         query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
-        return Target(
+        return ResolvedTarget(
             parts.scheme, host, port, tuple(str(ip) for ip in found), f"{path}?{query}" if query else path
         )
 
@@ -152,10 +152,10 @@ class Guard:
 def is_public(address: Address) -> bool:
     """Is this an address of the public internet, and not another one in disguise?"""
     if isinstance(address, IPv4Address):
-        return not any(address in net for net in NOT_PUBLIC_4)
+        return not any(address in net for net in NON_PUBLIC_IPV4)
     if address in NAT64:
         return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
-    return address in PUBLIC_6 and not any(address in net for net in NOT_PUBLIC_6)
+    return address in PUBLIC_IPV6 and not any(address in net for net in NON_PUBLIC_IPV6)
 
 
 def _deny(why: str) -> NoReturn:
@@ -230,9 +230,9 @@ def _look_up(host: str, port: int) -> list[Address]:
 
     asking = threading.Thread(target=ask, name="look-up", daemon=True)
     asking.start()
-    asking.join(LOOKUP_S)
+    asking.join(LOOKUP_TIMEOUT_S)
     if asking.is_alive():
-        raise MediaUnreachable(f"Looking up {host} took longer than {LOOKUP_S:.0f} s.")
+        raise MediaUnreachable(f"Looking up {host} took longer than {LOOKUP_TIMEOUT_S:.0f} s.")
     if errors or not found:
         if errors and isinstance(errors[0], ValueError):
             _deny(f"{host} is at an address that can't be used")

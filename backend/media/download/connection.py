@@ -17,17 +17,17 @@ from typing import Any
 
 import certifi
 
-from backend.media.download.address_guard import DEFAULT_PORT, Target
+from backend.media.download.address_guard import DEFAULT_PORT, ResolvedTarget
 
 #: The longest wait before the watcher is asked again; a stopping worker has 8 s.
 TICK_S = 0.5
 
 #: Called at least every `TICK_S` while waiting; raises to end the connection.
 #: Its argument: how many bytes came since it was called last.
-Watch = Callable[[int], None]
+WatchCallback = Callable[[int], None]
 
 
-class Wire:
+class PinnedConnection:
     """A connection to one target. Use it as a context; afterwards the socket is closed.
 
     connect_s: how long each address of the target gets, to answer and to agree on TLS.
@@ -36,13 +36,13 @@ class Wire:
         OSError, http.client.HTTPException: whatever went wrong on the way.
     """
 
-    def __init__(self, target: Target, watch: Watch, *, connect_s: float) -> None:
+    def __init__(self, target: ResolvedTarget, watch: WatchCallback, *, connect_s: float) -> None:
         self._target = target
         self._watch = watch
         self._connect_s = connect_s
         self._sock: socket.socket | None = None
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> "PinnedConnection":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +60,7 @@ class Wire:
                 last = error
         raise last or OSError("no address")
 
-    def _patience(self) -> Watch:
+    def _patience(self) -> WatchCallback:
         """The watcher, who also ends an attempt to connect that takes too long."""
         until = time.monotonic() + self._connect_s
 
@@ -85,13 +85,13 @@ class Wire:
         return conn.getresponse()
 
 
-def _connect(target: Target, ip: str, watch: Watch) -> socket.socket:
+def _connect(target: ResolvedTarget, ip: str, watch: WatchCallback) -> socket.socket:
     """A socket to one address, under TLS where the target is https."""
     sock = _tcp(ip, target.port, watch)
     return _tls(sock, target.host, watch) if target.scheme == "https" else sock
 
 
-def _tcp(ip: str, port: int, watch: Watch) -> socket.socket:
+def _tcp(ip: str, port: int, watch: WatchCallback) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -111,7 +111,7 @@ def _tcp(ip: str, port: int, watch: Watch) -> socket.socket:
     return sock
 
 
-def _tls(sock: socket.socket, host: str, watch: Watch) -> socket.socket:
+def _tls(sock: socket.socket, host: str, watch: WatchCallback) -> socket.socket:
     """The same connection under TLS, the certificate checked against the host that was asked for."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
@@ -131,7 +131,7 @@ def _tls(sock: socket.socket, host: str, watch: Watch) -> socket.socket:
 class _Watched:
     """What `http.client` needs of a socket."""
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, sock: socket.socket, watch: WatchCallback) -> None:
         self._sock = sock
         self._watch = watch
 
@@ -142,13 +142,13 @@ class _Watched:
         return io.BufferedReader(_Incoming(self._sock, self._watch), 65536)
 
     def close(self) -> None:
-        """`http.client` lets go when it has the headers; the body is still to come, so `Wire` closes."""
+        """`http.client` lets go when it has the headers; the body is still to come, so this closes it."""
 
 
 class _Incoming(io.RawIOBase):
     """The receiving side, read in ticks."""
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, sock: socket.socket, watch: WatchCallback) -> None:
         self._sock = sock
         self._watch = watch
 

@@ -23,22 +23,29 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
-from backend.media.download.address_guard import Guard
-from backend.media.download.connection import TICK_S, Wire
-from backend.media.download.response_headers import header, length, origin, refuse_coding, span, total_of_416
-from backend.media.partial.partial_file import CHUNK_BYTES, Part, open_part
+from backend.media.download.address_guard import AddressGuard
+from backend.media.download.connection import TICK_S, PinnedConnection
+from backend.media.download.response_headers import (
+    content_length,
+    content_range,
+    refuse_encoding,
+    resume_info,
+    single_header,
+    total_of_416,
+)
+from backend.media.partial.partial_file import CHUNK_BYTES, PartialFile, open_part
 
 #: More redirects than this are a loop or a game; media hosts need one.
 REDIRECTS_MAX = 3
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 #: These say that the link is dead, not that the server is unwell: a signed link past its time is a 403.
-GONE = frozenset({403, 404, 410})
+GONE_STATUSES = frozenset({403, 404, 410})
 
-Progress = Callable[[int, int | None], None]
+ProgressCallback = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Limits:
+class DownloadLimits:
     """How large a file may be, and how slow its server."""
 
     #: The longest 4K takes on offer are below 1 GB; an endless body ends here.
@@ -56,7 +63,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Downloaded:
+class DownloadedFile:
     """A part that has every byte that was promised. Whether it is a video, `probe` says."""
 
     path: Path
@@ -65,16 +72,16 @@ class Downloaded:
     content_type: str | None
 
 
-def download(
+def download_file(
     url: str,
     part: Path,
     *,
-    guard: Guard,
-    limits: Limits = Limits(),
-    size_bytes: int | None = None,
-    progress: Progress = lambda done, total: None,
+    guard: AddressGuard,
+    limits: DownloadLimits = DownloadLimits(),
+    promised_bytes: int | None = None,
+    on_progress: ProgressCallback = lambda done, total: None,
     leftover: Path | None = None,
-) -> Downloaded:
+) -> DownloadedFile:
     """Bring a file home, in one try.
 
     part: where to; made with mode 0600 and locked while it is written. `leftover`: what an earlier
@@ -91,14 +98,14 @@ def download(
         Outrun: somebody else is writing this very part.
     """
     with open_part(part, leftover) as file:
-        fetch = _Fetch(file, guard, limits, size_bytes, progress)
+        fetch = _Fetch(file, guard, limits, promised_bytes, on_progress)
         try:
             return fetch.run(url)
         except (MediaBroken, StorageFull):
             file.discard()
             raise
         except MediaError:
-            if not (file.origin and file.size_bytes):
+            if not (file.resume_info and file.size_bytes):
                 file.discard()
             raise
 
@@ -111,7 +118,12 @@ class _Fetch:
     """One download under way; also the watcher of its connection."""
 
     def __init__(
-        self, file: Part, guard: Guard, limits: Limits, promised: int | None, progress: Progress
+        self,
+        file: PartialFile,
+        guard: AddressGuard,
+        limits: DownloadLimits,
+        promised: int | None,
+        progress: ProgressCallback,
     ) -> None:
         self.file = file
         self.guard = guard
@@ -124,14 +136,14 @@ class _Fetch:
         self.connected = False
         self.body = False
 
-    def run(self, url: str) -> Downloaded:
+    def run(self, url: str) -> DownloadedFile:
         try:
             content_type = self._attempt(url)
         except _Restart:
-            self.file.restart()
+            self.file.start_over()
             content_type = self._attempt(url)
         self.progress(self.file.size_bytes, self.total)
-        return Downloaded(self.file.path, self.file.sha256, self.file.size_bytes, content_type)
+        return DownloadedFile(self.file.path, self.file.sha256, self.file.size_bytes, content_type)
 
     def _attempt(self, url: str) -> str | None:
         """Follow redirects, each judged anew, until a server gives the file; return its type."""
@@ -139,11 +151,11 @@ class _Fetch:
             target = self.guard.resolve(url)
             self.connected = self.body = False
             try:
-                with Wire(target, self.watch, connect_s=self.limits.connect_s) as wire:
+                with PinnedConnection(target, self.watch, connect_s=self.limits.connect_s) as wire:
                     wire.connect()
                     self.connected, self.heard_at = True, time.monotonic()
                     answer = wire.get(self._headers())
-                    if answer.status not in REDIRECTS:
+                    if answer.status not in REDIRECT_STATUSES:
                         return self._receive(answer)
                     url = _led_to(url, answer)
             except ssl.SSLCertVerificationError as error:
@@ -159,10 +171,10 @@ class _Fetch:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
-        origin = self.file.origin
-        if self.file.size_bytes and origin and origin.validator:
+        origin = self.file.resume_info
+        if self.file.size_bytes and origin and origin.if_range_value:
             headers["Range"] = f"bytes={self.file.size_bytes}-"
-            headers["If-Range"] = origin.validator
+            headers["If-Range"] = origin.if_range_value
         return headers
 
     def _receive(self, answer: http.client.HTTPResponse) -> str | None:
@@ -174,28 +186,32 @@ class _Fetch:
             self.total = self._rest(answer)
         elif answer.status == 200:
             self._whole(answer)
-        elif answer.status in GONE:
+        elif answer.status in GONE_STATUSES:
             raise MediaGone(f"The link is dead: the server answered {answer.status}.")
         else:
             raise MediaUnreachable(f"The server answered {answer.status} instead of the file.")
         self._check_total()
         self._pour(answer)
-        return self.file.origin.content_type if self.file.origin else header(answer, "Content-Type")
+        return (
+            self.file.resume_info.content_type
+            if self.file.resume_info
+            else single_header(answer, "Content-Type")
+        )
 
     def _whole(self, answer: http.client.HTTPResponse) -> None:
         """A 200 starts at the first byte, whatever we have: note how to recognise the file later."""
-        refuse_coding(answer)
-        self.file.restart()
-        size = length(answer)
+        refuse_encoding(answer)
+        self.file.start_over()
+        size = content_length(answer)
         self.total = self.promised if size is None else size
-        found = origin(answer)
+        found = resume_info(answer)
         if found:
-            self.file.remember(found)
+            self.file.save_resume_info(found)
 
     def _rest(self, answer: http.client.HTTPResponse) -> int:
         """A 206 must go on exactly where the part ends, in the same file; return the file's size."""
-        refuse_coding(answer)
-        rest, known, etag = span(answer), self.file.origin, header(answer, "ETag")
+        refuse_encoding(answer)
+        rest, known, etag = content_range(answer), self.file.resume_info, single_header(answer, "ETag")
         if not rest or not known or rest.first != self.file.size_bytes:
             raise _Restart
         if known.total_bytes not in {None, rest.total} or (known.etag and etag and etag != known.etag):
@@ -204,7 +220,7 @@ class _Fetch:
 
     def _nothing_left(self, answer: http.client.HTTPResponse) -> str | None:
         """A 416 means that the part is the whole file already, or that it is something else."""
-        known, have = self.file.origin, self.file.size_bytes
+        known, have = self.file.resume_info, self.file.size_bytes
         if not known or total_of_416(answer) != have or known.total_bytes not in {None, have}:
             raise _Restart
         self.total = have
@@ -267,7 +283,7 @@ class _Fetch:
 def _led_to(url: str, answer: http.client.HTTPResponse) -> str:
     """Where a redirect leads; the guard judges it next."""
     try:
-        return urljoin(url, header(answer, "Location") or "no-location:")
+        return urljoin(url, single_header(answer, "Location") or "no-location:")
     except ValueError as error:
         raise MediaDenied("This link leads to something that is no link.") from error
 

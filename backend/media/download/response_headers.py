@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 
 from backend.domain.errors import MediaBroken, MediaUnreachable
-from backend.media.partial.partial_file import Origin, boot_id
+from backend.media.partial.partial_file import ResumeInfo, boot_id
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _NUMBER = "([0-9]{1,18})"
@@ -20,7 +20,7 @@ _NOTHING_LEFT = re.compile(rf"bytes \*/{_NUMBER}")
 
 
 @dataclass(frozen=True)
-class Span:
+class ByteRange:
     """The bytes from `first` up to and including `last`, of `total`."""
 
     first: int
@@ -28,7 +28,7 @@ class Span:
     total: int
 
 
-def header(answer: HTTPResponse, name: str) -> str | None:
+def single_header(answer: HTTPResponse, name: str) -> str | None:
     """A header that may be given once; the same twice is once.
 
     Raises:
@@ -40,55 +40,55 @@ def header(answer: HTTPResponse, name: str) -> str | None:
     return values.pop() if values else None
 
 
-def length(answer: HTTPResponse) -> int | None:
+def content_length(answer: HTTPResponse) -> int | None:
     """How many bytes the body has; None: that shows at its end."""
-    text = header(answer, "Content-Length")
-    if text is None or header(answer, "Transfer-Encoding"):
+    text = single_header(answer, "Content-Length")
+    if text is None or single_header(answer, "Transfer-Encoding"):
         return None
     if not re.fullmatch(_NUMBER, text):
         raise MediaUnreachable("The server gave a length that is no number.")
     return int(text)
 
 
-def refuse_coding(answer: HTTPResponse) -> None:
+def refuse_encoding(answer: HTTPResponse) -> None:
     """Raise MediaBroken where the body is coded: its bytes would be other than the file's."""
-    coding = header(answer, "Content-Encoding")
+    coding = single_header(answer, "Content-Encoding")
     if coding and coding.lower() != "identity":
         raise MediaBroken(f"The server sent the file coded ({coding[:40]}), which was not asked for.")
 
 
-def span(answer: HTTPResponse) -> Span | None:
+def content_range(answer: HTTPResponse) -> ByteRange | None:
     """What a 206 says it holds, when that is one span whose length is the body's."""
-    match = _SPAN.fullmatch(header(answer, "Content-Range") or "")
+    match = _SPAN.fullmatch(single_header(answer, "Content-Range") or "")
     if not match:
         return None
-    found = Span(*(int(number) for number in match.groups()))
+    found = ByteRange(*(int(number) for number in match.groups()))
     sound = found.first <= found.last < found.total
-    return found if sound and length(answer) in {None, found.last - found.first + 1} else None
+    return found if sound and content_length(answer) in {None, found.last - found.first + 1} else None
 
 
 def total_of_416(answer: HTTPResponse) -> int | None:
     """How long the file is, in an answer that says that there is nothing left of it."""
-    match = _NOTHING_LEFT.fullmatch(header(answer, "Content-Range") or "")
+    match = _NOTHING_LEFT.fullmatch(single_header(answer, "Content-Range") or "")
     return int(match[1]) if match else None
 
 
-def origin(answer: HTTPResponse) -> Origin | None:
+def resume_info(answer: HTTPResponse) -> ResumeInfo | None:
     """How to recognise this file later; None: it can't be resumed."""
-    etag = header(answer, "ETag")
-    found = Origin(
+    etag = single_header(answer, "ETag")
+    found = ResumeInfo(
         etag=etag if etag and _STRONG_ETAG.fullmatch(etag) else None,
         last_modified=_strong_date(answer),
-        total_bytes=length(answer),
-        content_type=header(answer, "Content-Type"),
+        total_bytes=content_length(answer),
+        content_type=single_header(answer, "Content-Type"),
         boot=boot_id(),
     )
-    return found if found.validator and header(answer, "Accept-Ranges") != "none" else None
+    return found if found.if_range_value and single_header(answer, "Accept-Ranges") != "none" else None
 
 
 def _strong_date(answer: HTTPResponse) -> str | None:
     """Last-Modified, where it is older than the answer: else the file may have changed within the second."""
-    modified, date = header(answer, "Last-Modified"), header(answer, "Date")
+    modified, date = single_header(answer, "Last-Modified"), single_header(answer, "Date")
     if not modified or not date:
         return None
     try:

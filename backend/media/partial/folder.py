@@ -12,28 +12,28 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from backend.domain.errors import Outrun
-from backend.media.partial.partial_file import discard, lock
+from backend.domain.errors import StaleState
+from backend.media.partial.partial_file import open_locked, remove_part
 
 #: A part this young is left alone by a sweep: its claim may be newer than the list of live ones.
-YOUNG_S = 60.0
+MIN_AGE_S = 60.0
 
 _NAME = re.compile(r"(?P<job>[A-Za-z0-9_-]{1,64})\.(?P<owner>[A-Za-z0-9_-]{1,128})\.part")
 
 
-def name(job_id: str, owner: str) -> str:
+def part_name(job_id: str, lease_token: str) -> str:
     """The name of the part that this owner of this job writes.
 
     Raises:
         ValueError: an id that can't be part of a file name.
     """
-    made = f"{job_id}.{owner}.part"
+    made = f"{job_id}.{lease_token}.part"
     if not _NAME.fullmatch(made):
         raise ValueError(f"{made[:80]!r} can't be the name of a part")
     return made
 
 
-def leftovers(folder: Path, job_id: str) -> list[Path]:
+def find_leftovers(folder: Path, job_id: str) -> list[Path]:
     """Parts of this job, largest first: the first one is the best to go on from."""
     found = []
     for path, job, _ in _parts(folder):
@@ -43,13 +43,13 @@ def leftovers(folder: Path, job_id: str) -> list[Path]:
     return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
 
-def owners(folder: Path) -> list[tuple[str, str]]:
+def list_claims(folder: Path) -> list[tuple[str, str]]:
     """(job id, owner) of every part."""
     return [(job, owner) for _, job, owner in _parts(folder)]
 
 
 def remove_dead(
-    folder: Path, live: Collection[tuple[str, str]], *, older_than_s: float = YOUNG_S
+    folder: Path, live_claims: Collection[tuple[str, str]], *, older_than_s: float = MIN_AGE_S
 ) -> list[str]:
     """Remove every part whose (job id, owner) is not live and whose lock nobody holds; return their names.
 
@@ -57,11 +57,11 @@ def remove_dead(
     """
     removed = []
     for path, job, owner in _parts(folder):
-        with contextlib.suppress(Outrun, OSError):
-            dead = (job, owner) not in live and time.time() - path.lstat().st_mtime >= older_than_s
-            handle = lock(path) if dead else None
+        with contextlib.suppress(StaleState, OSError):
+            dead = (job, owner) not in live_claims and time.time() - path.lstat().st_mtime >= older_than_s
+            handle = open_locked(path) if dead else None
             if handle is not None:
-                discard(path)
+                remove_part(path)
                 os.close(handle)
                 removed.append(path.name)
     for note in folder.glob("*.part.json"):

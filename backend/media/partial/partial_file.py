@@ -18,14 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import Outrun, StorageFull
+from backend.domain.errors import StaleState, StorageFull
 
 #: One read or write of a file: at 64 KiB the calls themselves halve the speed.
 CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Origin:
+class ResumeInfo:
     """What a part was cut from, independent of the link: enough to go on with the rest of the same file.
 
     etag: strong, with its quotes. last_modified: an HTTP date. boot: after a crash of the machine a
@@ -39,12 +39,12 @@ class Origin:
     boot: str
 
     @property
-    def validator(self) -> str | None:
+    def if_range_value(self) -> str | None:
         """What `If-Range` is given."""
         return self.etag or self.last_modified
 
 
-class Part:
+class PartialFile:
     """A part, open and locked. Use it as a context; leaving it closes and unlocks, and keeps the file.
 
     Attributes: `size_bytes` so far, `origin` when it can be resumed.
@@ -56,11 +56,11 @@ class Part:
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
         self.size_bytes = 0
-        self.origin: Origin | None = None
+        self.resume_info: ResumeInfo | None = None
         self._handle = handle
         self._sha256 = hashlib.sha256()
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> "PartialFile":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,47 +74,47 @@ class Part:
     def write(self, chunk: bytes) -> None:
         """Append and hash."""
         view = memoryview(chunk)
-        with own_disk():
+        with map_disk_errors():
             while view:
                 view = view[os.write(self._handle, view) :]
         self._sha256.update(chunk)
         self.size_bytes += len(chunk)
 
-    def restart(self) -> None:
+    def start_over(self) -> None:
         """Forget everything that is there."""
-        with own_disk():
+        with map_disk_errors():
             os.ftruncate(self._handle, 0)
             os.lseek(self._handle, 0, os.SEEK_SET)
-            beside(self.path).unlink(missing_ok=True)
-        self._sha256, self.size_bytes, self.origin = hashlib.sha256(), 0, None
+            note_path(self.path).unlink(missing_ok=True)
+        self._sha256, self.size_bytes, self.resume_info = hashlib.sha256(), 0, None
 
-    def remember(self, origin: Origin) -> None:
+    def save_resume_info(self, info: ResumeInfo) -> None:
         """Keep what a later try needs to go on from here; a half-written note counts as none."""
-        self.origin = origin
-        with own_disk():
-            note = beside(self.path)
+        self.resume_info = info
+        with map_disk_errors():
+            note = note_path(self.path)
             note.unlink(missing_ok=True)
             handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "w") as file:
-                json.dump(asdict(origin), file)
+                json.dump(asdict(info), file)
 
     def discard(self) -> None:
         """Remove the file and its note; nothing can be resumed afterwards."""
-        discard(self.path)
+        remove_part(self.path)
 
-    def adopt(self) -> None:
+    def resume_existing(self) -> None:
         """Take what is in the file as a beginning, if it can be told what it is the beginning of."""
         origin = _read_note(self.path)
-        if origin is None or not origin.validator or origin.boot != boot_id():
-            return self.restart()
-        with own_disk():
+        if origin is None or not origin.if_range_value or origin.boot != boot_id():
+            return self.start_over()
+        with map_disk_errors():
             while chunk := os.read(self._handle, CHUNK_BYTES):
                 self._sha256.update(chunk)
                 self.size_bytes += len(chunk)
-        self.origin = origin
+        self.resume_info = origin
 
 
-def open_part(path: Path, leftover: Path | None = None) -> Part:
+def open_part(path: Path, leftover: Path | None = None) -> PartialFile:
     """Open this part for writing, locked: what `leftover` (or an earlier try) left, else a new one.
 
     A leftover whose lock somebody still holds is left alone.
@@ -123,17 +123,17 @@ def open_part(path: Path, leftover: Path | None = None) -> Part:
         Outrun: somebody else is writing this very part.
         StorageFull: our own disk will not take it.
     """
-    with own_disk():
+    with map_disk_errors():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        old = lock(path)
+        old = open_locked(path)
         if old is None and leftover is not None and leftover != path:
             old = _move(leftover, path)
-        part = Part(path, _create(path) if old is None else old)
+        part = PartialFile(path, _create(path) if old is None else old)
     try:
         if old is None:
-            part.restart()
+            part.start_over()
         else:
-            part.adopt()
+            part.resume_existing()
     except BaseException:
         part.__exit__()
         raise
@@ -153,16 +153,16 @@ def _create(path: Path) -> int:
         Outrun: somebody else holds it.
     """
     os.close(os.open(path, _NEW, 0o600))
-    handle = lock(path)
+    handle = open_locked(path)
     if handle is None:
         os.close(os.open(path, _NEW, 0o600))
-        handle = lock(path)
+        handle = open_locked(path)
     if handle is None:
-        raise Outrun(f"{path.name} was removed by somebody else.")
+        raise StaleState(f"{path.name} was removed by somebody else.")
     return handle
 
 
-def lock(path: Path) -> int | None:
+def open_locked(path: Path) -> int | None:
     """An existing part, opened and locked; None: there is none.
 
     Raises:
@@ -181,22 +181,22 @@ def lock(path: Path) -> int | None:
         return None
     except BlockingIOError as error:
         os.close(handle)
-        raise Outrun(f"{path.name} is being written by somebody else.") from error
+        raise StaleState(f"{path.name} is being written by somebody else.") from error
     return handle
 
 
 def _move(leftover: Path, path: Path) -> int | None:
     """A dead owner's part under our name, opened and locked; None: nothing that we may take."""
     try:
-        handle = lock(leftover)
-    except (Outrun, OSError):
+        handle = open_locked(leftover)
+    except (StaleState, OSError):
         return None
     if handle is None:
         return None
     try:
         # The note goes first: a part without one is started anew, one with another's would be a mixture.
         with contextlib.suppress(FileNotFoundError):
-            os.rename(beside(leftover), beside(path))
+            os.rename(note_path(leftover), note_path(path))
         os.rename(leftover, path)
     except BaseException:
         os.close(handle)
@@ -204,21 +204,21 @@ def _move(leftover: Path, path: Path) -> int | None:
     return handle
 
 
-def discard(path: Path) -> None:
+def remove_part(path: Path) -> None:
     """Remove a part and its note, if they are there."""
     with contextlib.suppress(OSError):
-        beside(path).unlink(missing_ok=True)
+        note_path(path).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
 
-def beside(path: Path) -> Path:
+def note_path(path: Path) -> Path:
     """Where the note of a part lies."""
     return path.with_name(f"{path.name}.json")
 
 
 @contextlib.contextmanager
-def own_disk() -> Iterator[None]:
+def map_disk_errors() -> Iterator[None]:
     """Whatever the operating system says in here, it says about our own disk."""
     try:
         yield
@@ -245,12 +245,12 @@ def boot_id() -> str:
         return ""
 
 
-def _read_note(path: Path) -> Origin | None:
+def _read_note(path: Path) -> ResumeInfo | None:
     try:
-        handle = os.open(beside(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle) as file:
             note: dict[str, Any] = json.load(file)
-        origin = Origin(**note)
+        origin = ResumeInfo(**note)
     except (OSError, ValueError, TypeError):
         return None
     texts = (origin.etag, origin.last_modified, origin.content_type)

@@ -18,7 +18,7 @@ _KEY = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,31}/)?[A-Za-z0-9][A-Za-z0-9_-]{0,127
 DRAFT_MAX_AGE_S = 24 * 3600.0
 
 #: A part is read, a file is served: never through a link, never waiting for a pipe.
-READ_PART = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Storage(Protocol):
@@ -27,7 +27,7 @@ class Storage(Protocol):
     Every method raises ValueError for a key that `valid_key` refuses: keys are ours, so that is a bug.
     """
 
-    def place(self, part: Path, key: str) -> None:
+    def put_file(self, part: Path, key: str) -> None:
         """Move a finished local file in. Afterwards it is whole, durable, and `part` is gone.
 
         Where the key is there already with the same size, that file stays: keys name contents.
@@ -36,7 +36,7 @@ class Storage(Protocol):
             StorageFull: it can't be taken now; `part` stays.
         """
 
-    def path(self, key: str) -> Path | None:
+    def local_path(self, key: str) -> Path | None:
         """A local path to serve from; None: the store is remote.
 
         Raises:
@@ -56,10 +56,10 @@ class Storage(Protocol):
     def remove(self, key: str) -> None:
         """Afterwards it is not there, whether it was or not."""
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that begins like this, in no order."""
 
-    def link(
+    def direct_link(
         self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
     ) -> str | None:
         """A link that the store itself answers, for so long; None: serve the bytes yourself.
@@ -67,16 +67,16 @@ class Storage(Protocol):
         download_as: the name under which a browser saves it instead of showing it.
         """
 
-    def origins(self) -> tuple[str, ...]:
+    def link_origins(self) -> tuple[str, ...]:
         """Where its links lead (scheme, host, port), for pages that load from there; empty: nowhere."""
 
     def free_bytes(self) -> int | None:
         """How much more fits; None: nobody can tell."""
 
-    def tidy(self) -> int:
+    def remove_unfinished(self) -> int:
         """Remove what killed processes left half-placed; return how many."""
 
-    def check(self) -> None:
+    def check_writable(self) -> None:
         """Can it be written to now?
 
         Raises:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
-from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_PART, regular_size, valid_key
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
+from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_FLAGS, regular_size, valid_key
 
 #: How files begin that are not whole yet; no key begins like this.
 _DRAFT = ".draft-"
@@ -33,12 +33,12 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def place(self, part: Path, key: str) -> None:
+    def put_file(self, part: Path, key: str) -> None:
         """See `Storage`. A part on another file system is copied under a hidden name first."""
         folder, name = _split(key)
-        with own_disk(), self._folder(folder, make=True) as where:
+        with map_disk_errors(), self._folder(folder, make=True) as where:
             try:
-                handle = os.open(part, READ_PART)
+                handle = os.open(part, READ_FLAGS)
             except FileNotFoundError:
                 if _size(name, where) is None:
                     raise
@@ -53,7 +53,7 @@ class LocalStorage:
             os.fsync(where)
             part.unlink(missing_ok=True)
 
-    def path(self, key: str) -> Path | None:
+    def local_path(self, key: str) -> Path | None:
         """See `Storage`."""
         if self.size(key) is None:
             raise FileNotFoundError(errno.ENOENT, "no such file in storage", key)
@@ -64,7 +64,7 @@ class LocalStorage:
         folder, name = _split(key)
         try:
             with self._folder(folder) as where:
-                handle = os.open(name, READ_PART, dir_fd=where)
+                handle = os.open(name, READ_FLAGS, dir_fd=where)
         except OSError as error:
             if error.errno in _IS_LINK:
                 raise FileNotFoundError(errno.ENOENT, "no such file in storage", key) from error
@@ -88,20 +88,20 @@ class LocalStorage:
             os.unlink(name, dir_fd=where)
             os.fsync(where)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`."""
         for folder in ("", *self._folders()):
             start = f"{folder}/" if folder else ""
             if start.startswith(prefix[: len(start)]):
                 yield from (key for key in self._keys_in(folder, start) if key.startswith(prefix))
 
-    def link(
+    def direct_link(
         self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
     ) -> str | None:
         """None: whoever has the root serves the bytes."""
         return None
 
-    def origins(self) -> tuple[str, ...]:
+    def link_origins(self) -> tuple[str, ...]:
         """None: it has no links."""
         return ()
 
@@ -112,9 +112,9 @@ class LocalStorage:
         except OSError:
             return 0
 
-    def check(self) -> None:
+    def check_writable(self) -> None:
         """See `Storage`: writes a small hidden file, and removes it."""
-        with own_disk(), self._folder("", make=True) as where:
+        with map_disk_errors(), self._folder("", make=True) as where:
             name = f"{_DRAFT}{secrets.token_hex(8)}"
             handle = os.open(name, _DRAFT_FLAGS, 0o600, dir_fd=where)
             try:
@@ -124,7 +124,7 @@ class LocalStorage:
                 os.close(handle)
                 os.unlink(name, dir_fd=where)
 
-    def tidy(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
+    def remove_unfinished(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
         """Remove drafts that a crash left behind; return how many."""
         removed = 0
         for folder in ("", *self._folders()):

@@ -23,14 +23,14 @@ from urllib.parse import quote, urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.domain.errors import MediaError, StorageDown, StorageFull
-from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
 from backend.media.storage import s3_upload
-from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_PART, regular_size, valid_key
-from backend.media.storage.s3_client import Bucket, asking, make_client, try_out
-from backend.media.storage.s3_upload import Content, Target
+from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_FLAGS, regular_size, valid_key
+from backend.media.storage.s3_client import Bucket, check_access, make_client, map_bucket_errors
+from backend.media.storage.s3_upload import UploadSource, UploadTarget
 
 #: How long a good check is believed, and a bad one: each is three calls, and every page asks.
-GOOD_FOR_S, BAD_FOR_S = 30.0, 5.0
+CHECK_OK_TTL_S, CHECK_FAILED_TTL_S = 30.0, 5.0
 #: What a check begins to upload and gives up again; no key looks like this.
 _CHECK_NAME = ".check"
 #: How everything is named that we keep.
@@ -56,13 +56,13 @@ class S3Storage:
     @cached_property
     def client(self) -> Any:
         """Made on first use: that takes a tenth of a second."""
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             return make_client(self.bucket)
 
     @cached_property
     def _quick(self) -> Any:
         """A client for what people and sweeps wait for: one try, and short time-outs."""
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             return make_client(self.bucket, quick=True)
 
     @cached_property
@@ -71,7 +71,7 @@ class S3Storage:
         public = self.bucket.public_endpoint
         return make_client(replace(self.bucket, endpoint=public)) if public else self.client
 
-    def place(self, part: Path, key: str) -> None:
+    def put_file(self, part: Path, key: str) -> None:
         """See `Storage`.
 
         Raises:
@@ -79,26 +79,28 @@ class S3Storage:
                 very content; `part` stays.
         """
         name = self._name(key)
-        with own_disk():
+        with map_disk_errors():
             try:
-                handle = os.open(part, READ_PART)
+                handle = os.open(part, READ_FLAGS)
             except FileNotFoundError:
                 if self.size(key) is None:
                     raise
                 return  # placed before, by a call that was cut short after it
         try:
-            with own_disk():
-                content = Content(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
+            with map_disk_errors():
+                content = UploadSource(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
             named = PurePosixPath(key).stem == content.sha256
             if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
-                raise StorageFull(f"The file changed while it was on its way to the {self.bucket.shown}.")
+                raise StorageFull(
+                    f"The file changed while it was on its way to the {self.bucket.display_name}."
+                )
             self._bring_in(content, name, named_by_content=named)
         finally:
             os.close(handle)
-        with own_disk():
+        with map_disk_errors():
             part.unlink(missing_ok=True)
 
-    def path(self, key: str) -> Path | None:
+    def local_path(self, key: str) -> Path | None:
         """None: there is no local path; whether the object is there is not asked."""
         self._name(key)
         return None
@@ -106,7 +108,7 @@ class S3Storage:
     def open(self, key: str) -> BinaryIO:
         """See `Storage`: the bytes as they come."""
         name = self._name(key)
-        with asking(self.bucket, for_object=True):
+        with map_bucket_errors(self.bucket, for_object=True):
             answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
         return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
 
@@ -118,12 +120,12 @@ class S3Storage:
     def remove(self, key: str) -> None:
         """See `Storage`. With versioning on, the bucket still keeps what it was."""
         name = self._name(key)
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             self.client.delete_object(Bucket=self.bucket.name, Key=name)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`."""
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket.name, Prefix=self._start + prefix
             )
@@ -133,7 +135,7 @@ class S3Storage:
                     if valid_key(key):
                         yield key
 
-    def link(
+    def direct_link(
         self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
     ) -> str | None:
         """See `Storage`: a presigned link, which answers Range as well."""
@@ -146,26 +148,26 @@ class S3Storage:
             "ResponseContentDisposition": how + named,
             "ResponseCacheControl": f"private, max-age={expires_s}, immutable",
         }
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             return str(self._links.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s))
 
-    def origins(self) -> tuple[str, ...]:
+    def link_origins(self) -> tuple[str, ...]:
         """See `Storage`."""
         return (self._origin,)
 
     @cached_property
     def _origin(self) -> str:
-        parts = urlsplit(str(self.link(f"{'0' * 64}.mp4", expires_s=1)))
+        parts = urlsplit(str(self.direct_link(f"{'0' * 64}.mp4", expires_s=1)))
         return f"{parts.scheme}://{parts.netloc}"
 
     def free_bytes(self) -> int | None:
         """None: a bucket doesn't tell."""
         return None
 
-    def tidy(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
+    def remove_unfinished(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
         """Abort uploads that a crash left unfinished; return how many. Those of other tools stay."""
         removed, now = 0, datetime.now(UTC)
-        with asking(self.bucket):
+        with map_bucket_errors(self.bucket):
             pages = self._quick.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket.name, Prefix=self._start
             )
@@ -183,7 +185,7 @@ class S3Storage:
         named = _SHA256.fullmatch(PurePosixPath(key).stem)
         return key == _CHECK_NAME or (valid_key(key) and named is not None)
 
-    def check(self) -> None:
+    def check_writable(self) -> None:
         """See `Storage`: begins an upload and gives it up, which proves the right to write.
 
         What was found is believed for a while.
@@ -197,11 +199,11 @@ class S3Storage:
 
     def _look(self) -> tuple[float, MediaError | None]:
         try:
-            with asking(self.bucket):
-                try_out(self._quick, self.bucket.name, self._start + _CHECK_NAME)
+            with map_bucket_errors(self.bucket):
+                check_access(self._quick, self.bucket.name, self._start + _CHECK_NAME)
         except MediaError as error:
-            return time.monotonic() + BAD_FOR_S, error
-        return time.monotonic() + GOOD_FOR_S, None
+            return time.monotonic() + CHECK_FAILED_TTL_S, error
+        return time.monotonic() + CHECK_OK_TTL_S, None
 
     def _name(self, key: str) -> str:
         if not valid_key(key):
@@ -210,29 +212,31 @@ class S3Storage:
 
     def _head(self, name: str, client: Any) -> dict[str, Any] | None:
         """What the bucket knows of an object; None: there is none."""
-        with contextlib.suppress(FileNotFoundError), asking(self.bucket, for_object=True):
+        with contextlib.suppress(FileNotFoundError), map_bucket_errors(self.bucket, for_object=True):
             found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
             if "ContentLength" not in found:  # the line broke within the answer's head
-                raise StorageDown(f"The {self.bucket.shown} gave half an answer; it is asked again later.")
+                raise StorageDown(
+                    f"The {self.bucket.display_name} gave half an answer; it is asked again later."
+                )
             return found
         return None
 
-    def _bring_in(self, content: Content, name: str, *, named_by_content: bool) -> None:
+    def _bring_in(self, content: UploadSource, name: str, *, named_by_content: bool) -> None:
         """Have the object there. One that a name of its content can't mean is never written over."""
         if self._is_there(content, name, named_by_content):
             return
-        target = Target(self.client, self.bucket.name, name, only_new=named_by_content)
-        with asking(self.bucket):
+        target = UploadTarget(self.client, self.bucket.name, name, only_new=named_by_content)
+        with map_bucket_errors(self.bucket):
             try:
-                s3_upload.upload(content, target)
+                s3_upload.upload_object(content, target)
             except (ClientError, BotoCoreError):
                 # The answer may be all that was lost, or another host was first.
                 if not self._is_there(content, name, named_by_content):
                     raise
         if content.size_bytes > s3_upload.PART_BYTES:
-            s3_upload.abort_all(self.client, self.bucket.name, name)
+            s3_upload.abort_uploads(self.client, self.bucket.name, name)
 
-    def _is_there(self, content: Content, name: str, named_by_content: bool) -> bool:
+    def _is_there(self, content: UploadSource, name: str, named_by_content: bool) -> bool:
         """Is this file there already? Posters and previews are named by their video: the first one stays.
 
         Raises:
@@ -248,7 +252,7 @@ class S3Storage:
                 return True
         if named_by_content:
             raise StorageFull(
-                f"The {self.bucket.shown} holds something else as {name} "
+                f"The {self.bucket.display_name} holds something else as {name} "
                 f"({found['ContentLength']} bytes); it is not written over. Remove it: "
                 "python -m backend verify does, when a take shows it."
             )
@@ -276,7 +280,7 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with asking(self._bucket):
+        with map_bucket_errors(self._bucket):
             chunk = self._body.read(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)

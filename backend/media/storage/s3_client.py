@@ -26,13 +26,13 @@ CONNECT_S = 5.0
 READ_S = 20.0
 #: A part that is cut is sent again, so that one cut doesn't cost a whole file. Everything that we send
 #: may be sent twice: parts have numbers, and the last word is conditional.
-TRIES = 3
+MAX_ATTEMPTS = 3
 #: What a check may take: pages wait for it.
 CHECK_CONNECT_S, CHECK_READ_S = 2.0, 4.0
 #: The longest that one try of a request may take, besides the time for its bytes; and one of a check.
 CALL_S, CHECK_CALL_S = 60.0, 6.0
 #: Uploads, downloads and links of all threads of a worker at once.
-CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
@@ -54,7 +54,7 @@ class Bucket:
     public_endpoint: str = ""  #: where browsers reach it; empty: as we do
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """How people are told of it."""
         at = f" at {self.endpoint}" if self.endpoint else ""
         return f"bucket {self.name!r}{at}"
@@ -74,7 +74,7 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
     """
     try:
         timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
-        client = _boto_client(bucket, timeout, tries=1 if quick else TRIES)
+        client = _boto_client(bucket, timeout, tries=1 if quick else MAX_ATTEMPTS)
     except ValueError as error:  # the library's, for both
         raise StorageMisconfigured(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
     set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
@@ -94,7 +94,7 @@ def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) ->
             connect_timeout=timeout[0],
             read_timeout=timeout[1],
             retries={"total_max_attempts": tries, "mode": "standard"},
-            max_pool_connections=CONNECTIONS,
+            max_pool_connections=MAX_CONNECTIONS,
             s3={"addressing_style": "path" if bucket.endpoint or "." in bucket.name else "virtual"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -103,7 +103,7 @@ def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) ->
 
 
 @contextlib.contextmanager
-def asking(bucket: Bucket, *, for_object: bool = False) -> Iterator[None]:
+def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[None]:
     """Whatever the library says in here, it says about our bucket.
 
     for_object: it is asked for one object, which may not be there. A 404 to anything else comes from
@@ -117,58 +117,64 @@ def asking(bucket: Bucket, *, for_object: bool = False) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        found = meaning(bucket, error)
+        found = translate_error(bucket, error)
         if isinstance(found, FileNotFoundError) and not for_object:
-            found = StorageDown(f"The {bucket.shown} is not found at its address; it is tried again later.")
+            found = StorageDown(
+                f"The {bucket.display_name} is not found at its address; it is tried again later."
+            )
         raise found from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StorageMisconfigured(
-            f"There is no key for the {bucket.shown}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            f"There is no key for the {bucket.display_name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
     except (HTTPClientError, ConnectionError) as error:
         raise StorageDown(
-            f"The {bucket.shown} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL and the "
-            "network, or wait until it is back."
+            f"The {bucket.display_name} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL "
+            "and the network, or wait until it is back."
         ) from error
     except (BotoCoreError, HTTPError, ValueError) as error:  # HTTPError: TLS that breaks in mid-body
-        raise StorageDown(f"The {bucket.shown} can't be used ({type(error).__name__}).") from error
+        raise StorageDown(f"The {bucket.display_name} can't be used ({type(error).__name__}).") from error
 
 
-def code_of(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """The store's own word for what went wrong, or the HTTP status."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def meaning(bucket: Bucket, error: ClientError) -> Exception:
+def translate_error(bucket: Bucket, error: ClientError) -> Exception:
     """Our error for a store's."""
-    code = code_of(error)
+    code = error_code(error)
     if code == "NoSuchBucket":
         return StorageMisconfigured(
-            f"There is no {bucket.shown}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+            f"There is no {bucket.display_name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
         )
     if code in _MISSING:
         return FileNotFoundError(2, "no such object in the bucket")
     if code in _KEY_REFUSED:
         return StorageMisconfigured(
-            f"The {bucket.shown} refuses our key ({code}): "
+            f"The {bucket.display_name} refuses our key ({code}): "
             "put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
         )
     if code in _NO_RIGHT:
         return StorageMisconfigured(
-            f"Our key may not use the {bucket.shown} ({code}): it needs s3:ListBucket, "
+            f"Our key may not use the {bucket.display_name} ({code}): it needs s3:ListBucket, "
             "s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and "
             "s3:AbortMultipartUpload there."
         )
     if code in _WRONG_REGION:
-        return StorageMisconfigured(f"The {bucket.shown} lies in another region: put AWS_REGION right.")
+        return StorageMisconfigured(
+            f"The {bucket.display_name} lies in another region: put AWS_REGION right."
+        )
     if code == "RequestTimeTooSkewed":
         return StorageMisconfigured(
-            f"The {bucket.shown} says that our clock is wrong: set this machine's clock."
+            f"The {bucket.display_name} says that our clock is wrong: set this machine's clock."
         )
-    return StorageDown(f"The {bucket.shown} answers {code or 'with an error'}; it is tried again later.")
+    return StorageDown(
+        f"The {bucket.display_name} answers {code or 'with an error'}; it is tried again later."
+    )
 
 
-def try_out(client: Any, bucket: str, name: str) -> None:
+def check_access(client: Any, bucket: str, name: str) -> None:
     """List, ask for an object that isn't there, and begin an upload that is given up at once.
 
     Raises:
@@ -178,7 +184,7 @@ def try_out(client: Any, bucket: str, name: str) -> None:
     try:
         client.head_object(Bucket=bucket, Key=name)
     except ClientError as error:
-        if code_of(error) not in _MISSING:
+        if error_code(error) not in _MISSING:
             raise
     begun = client.create_multipart_upload(Bucket=bucket, Key=name)
     client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=begun["UploadId"])

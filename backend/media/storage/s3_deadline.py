@@ -38,7 +38,7 @@ class _Call:
         self._timer.daemon = True
         self._timer.start()
 
-    def watch(self, sock: Any) -> None:
+    def watch_socket(self, sock: Any) -> None:
         if isinstance(sock, socket.socket):
             self._sockets.append(sock)
 
@@ -64,10 +64,10 @@ class _Reporting:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
-        _current.call.watch(self.sock)
+        _current.call.watch_socket(self.sock)
 
     def request(self, *args: Any, **options: Any) -> None:
-        _current.call.watch(self.sock)  # of a connection that is used again; None for a new one
+        _current.call.watch_socket(self.sock)  # of a connection that is used again; None for a new one
         super().request(*args, **options)  # type: ignore[misc]
 
 

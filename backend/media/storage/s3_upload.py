@@ -17,18 +17,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend.media.partial.partial_file import own_disk
+from backend.media.partial.partial_file import map_disk_errors
 
 #: What is smaller travels in one request. Stores take parts from 5 MiB up.
 PART_BYTES = 8 * 1024 * 1024
 #: Stores take no more parts than this.
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 #: Parts on their way at once: with more, memory grows and the line is no wider.
-LINES = 4
+PARALLEL_PARTS = 4
 
 
 @dataclass(frozen=True)
-class Content:
+class UploadSource:
     """A local file that is open for reading. sha256: hex; it is kept beside the object."""
 
     handle: int
@@ -38,7 +38,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Target:
+class UploadTarget:
     """Where it goes. only_new: whatever is there already stays, and the store answers 412."""
 
     client: Any
@@ -47,15 +47,15 @@ class Target:
     only_new: bool
 
     @property
-    def place(self) -> dict[str, Any]:
+    def object_args(self) -> dict[str, Any]:
         return {"Bucket": self.bucket, "Key": self.name}
 
     @property
-    def condition(self) -> dict[str, str]:
+    def write_condition(self) -> dict[str, str]:
         return {"IfNoneMatch": "*"} if self.only_new else {}
 
 
-def upload(content: Content, target: Target) -> None:
+def upload_object(content: UploadSource, target: UploadTarget) -> None:
     """Afterwards the object is there, whole; every byte was checked by the store against a SHA-256.
 
     Raises:
@@ -69,7 +69,7 @@ def upload(content: Content, target: Target) -> None:
         _put_parts(content, target)
 
 
-def abort_all(client: Any, bucket: str, name: str) -> None:
+def abort_uploads(client: Any, bucket: str, name: str) -> None:
     """Abort every unfinished upload of this very object: by now it is there, whole."""
     with contextlib.suppress(BotoCoreError, ClientError):
         found = client.list_multipart_uploads(Bucket=bucket, Prefix=name).get("Uploads", [])
@@ -78,46 +78,53 @@ def abort_all(client: Any, bucket: str, name: str) -> None:
                 client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=one["UploadId"])
 
 
-def _kept(content: Content) -> dict[str, Any]:
+def _kept(content: UploadSource) -> dict[str, Any]:
     return {"ContentType": content.content_type, "Metadata": {"sha256": content.sha256}}
 
 
-def _put(content: Content, target: Target) -> None:
+def _put(content: UploadSource, target: UploadTarget) -> None:
     body = _read(content.handle, 0, content.size_bytes)
     target.client.put_object(
-        **target.place, **target.condition, **_kept(content), Body=body, ChecksumSHA256=_digest(body)
+        **target.object_args,
+        **target.write_condition,
+        **_kept(content),
+        Body=body,
+        ChecksumSHA256=_digest(body),
     )
 
 
-def _put_parts(content: Content, target: Target) -> None:
+def _put_parts(content: UploadSource, target: UploadTarget) -> None:
     begun = target.client.create_multipart_upload(
-        **target.place, **_kept(content), ChecksumAlgorithm="SHA256"
+        **target.object_args, **_kept(content), ChecksumAlgorithm="SHA256"
     )
     upload_id = begun["UploadId"]
     try:
         parts = _send_parts(content, target, upload_id)
         target.client.complete_multipart_upload(
-            **target.place, **target.condition, UploadId=upload_id, MultipartUpload={"Parts": parts}
+            **target.object_args,
+            **target.write_condition,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": parts},
         )
     except BaseException:
         # Had only the answer been lost, there is nothing left to abort, and this does no harm.
         with contextlib.suppress(BotoCoreError, ClientError):
-            target.client.abort_multipart_upload(**target.place, UploadId=upload_id)
+            target.client.abort_multipart_upload(**target.object_args, UploadId=upload_id)
         raise
 
 
-def _send_parts(content: Content, target: Target, upload_id: str) -> list[dict[str, Any]]:
-    step = max(PART_BYTES, -(-content.size_bytes // MOST_PARTS))
+def _send_parts(content: UploadSource, target: UploadTarget, upload_id: str) -> list[dict[str, Any]]:
+    step = max(PART_BYTES, -(-content.size_bytes // MAX_PARTS))
 
     def send(number: int) -> dict[str, Any]:
         body = _read(content.handle, number * step, step)
         digest = _digest(body)
         answer = target.client.upload_part(
-            **target.place, UploadId=upload_id, PartNumber=number + 1, Body=body, ChecksumSHA256=digest
+            **target.object_args, UploadId=upload_id, PartNumber=number + 1, Body=body, ChecksumSHA256=digest
         )
         return {"PartNumber": number + 1, "ETag": answer["ETag"], "ChecksumSHA256": digest}
 
-    pool = ThreadPoolExecutor(LINES, thread_name_prefix="upload")
+    pool = ThreadPoolExecutor(PARALLEL_PARTS, thread_name_prefix="upload")
     try:
         return list(pool.map(send, range(-(-content.size_bytes // step))))
     finally:
@@ -127,7 +134,7 @@ def _send_parts(content: Content, target: Target, upload_id: str) -> list[dict[s
 def _read(handle: int, start: int, size: int) -> bytes:
     """So many bytes from there on, or up to the end."""
     pieces, left = [], size
-    with own_disk():
+    with map_disk_errors():
         while left and (piece := os.pread(handle, left, start + size - left)):
             pieces.append(piece)
             left -= len(piece)

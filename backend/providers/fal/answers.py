@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from backend.domain.shape import too_deep
-from backend.providers.base import Errored, Finished, Listed
+from backend.providers.base import Errored, Finished, ProviderRecord
 
 #: How much of an unexpected answer is kept for a person to read.
-SHOWN_CHARS = 2000
+EXCERPT_CHARS = 2000
 #: The largest whole number that databases keep.
-MOST = 2**63 - 1
+MAX_INT64 = 2**63 - 1
 
 #: fal's error types in plain words: what happened, and what can be done.
-PLAIN = {
+ERROR_MESSAGES = {
     "content_policy_violation": "The model's safety filter refused this. Change the wording or the photo.",
     "no_media_generated": "The model gave no video for this. Change the prompt and try again.",
     "image_too_small": "The photo is too small for this model. Use a larger one.",
@@ -34,7 +34,7 @@ PLAIN = {
 }
 
 
-def parsed(body: bytes | str) -> Any:
+def parse_json(body: bytes | str) -> Any:
     """The JSON value, or None when it is none, or too deep to be kept. NaN and the infinities become None."""
     try:
         value = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
@@ -43,18 +43,18 @@ def parsed(body: bytes | str) -> Any:
     return None if too_deep(value) else value
 
 
-def outcome(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
+def parse_result(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
     """What a completed request gave: a video, or else a failure that shows what came instead."""
-    video = video_of(output)
+    video = find_video(output)
     if video is None:
-        said = reason(output)
+        said = error_message(output)
         message = "The model finished without a video" + (f": {said}" if said else ".")
         return Errored("no_video", message, detail=_trimmed(output), billable_units=billable_units(headers))
     url, size = video
     return Finished(url, size, output=output, billable_units=billable_units(headers))
 
 
-def video_of(output: Any) -> tuple[str, int | None] | None:
+def find_video(output: Any) -> tuple[str, int | None] | None:
     """(URL, size in bytes or None) of the video in a model's output, or None."""
     if not isinstance(output, dict):
         return None
@@ -65,7 +65,7 @@ def video_of(output: Any) -> tuple[str, int | None] | None:
             candidate = {"url": candidate}
         if isinstance(candidate, dict) and _is_link(candidate.get("url")):
             size = candidate.get("file_size")
-            exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MOST
+            exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_INT64
             return candidate["url"], size if exact else None
     return None
 
@@ -84,7 +84,7 @@ def model_failure(status: int, body: Any) -> Errored | None:
     code = error_type(body) or f"http_{status}"
     return Errored(
         code,
-        PLAIN.get(code) or reason(body) or f"The model failed ({status}).",
+        ERROR_MESSAGES.get(code) or error_message(body) or f"The model failed ({status}).",
         detail=_trimmed(body),
         cancelled=code == "client_cancelled",
     )
@@ -94,10 +94,12 @@ def _refuses(status: int, body: Any) -> bool:
     return status < 500 and is_fal_error(body) and not _still_working(body)
 
 
-def delivered_failure(error: Any, payload: Any) -> Errored:
+def webhook_failure(error: Any, payload: Any) -> Errored:
     """The failure that an ERROR webhook tells of: the innermost reason, not the outer "422"."""
     code = error_type(payload) or "model_error"
-    message = PLAIN.get(code) or reason(payload) or clean(str(error or "The model failed."))
+    message = (
+        ERROR_MESSAGES.get(code) or error_message(payload) or clean_text(str(error or "The model failed."))
+    )
     return Errored(code, message, detail=_trimmed(payload), cancelled=code == "client_cancelled")
 
 
@@ -116,58 +118,58 @@ def error_type(body: Any) -> str | None:
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error_type"), str):
-        return clean(body["error_type"])
+        return clean_text(body["error_type"])
     detail = body.get("detail")
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
         kind = detail[0].get("type")
-        return clean(kind) if isinstance(kind, str) else None
+        return clean_text(kind) if isinstance(kind, str) else None
     return None
 
 
-def reason(body: Any) -> str | None:
+def error_message(body: Any) -> str | None:
     """The words of an error, for a person; without the echo of the input that fal puts beside them."""
     if isinstance(body, str):
-        return clean(body) or None
+        return clean_text(body) or None
     if not isinstance(body, dict):
         return None
     detail = body.get("detail")
     if isinstance(detail, str):
-        return clean(detail)
+        return clean_text(detail)
     if isinstance(detail, list):
         said = [_one_reason(item) for item in detail if isinstance(item, dict)]
-        return clean("; ".join(part for part in said if part)) or None
+        return clean_text("; ".join(part for part in said if part)) or None
     error = body.get("error")
     if isinstance(error, dict):
         error = error.get("message")
-    return clean(error) if isinstance(error, str) else None
+    return clean_text(error) if isinstance(error, str) else None
 
 
-def listing(page: Mapping[str, Any]) -> list[Listed]:
+def parse_request_page(page: Mapping[str, Any]) -> list[ProviderRecord]:
     """The requests on one page of `/v1/models/requests/by-endpoint`."""
     items = page.get("items") or page.get("requests") or page.get("data")
     if not isinstance(items, list):
         return []
     return [
-        Listed(item["request_id"], _payload(item.get("json_input")), _moment(item.get("sent_at")))
+        ProviderRecord(item["request_id"], _payload(item.get("json_input")), _moment(item.get("sent_at")))
         for item in items
         if isinstance(item, dict) and isinstance(item.get("request_id"), str)
     ]
 
 
-def shown(body: bytes) -> str:
+def excerpt_text(body: bytes) -> str:
     """The beginning of an answer, as text that is safe to keep and to show."""
-    return clean(body[: SHOWN_CHARS * 4].decode("utf-8", "replace"))
+    return clean_text(body[: EXCERPT_CHARS * 4].decode("utf-8", "replace"))
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Text without NUL and lone surrogates, which databases refuse, and of bounded length."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:SHOWN_CHARS]
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:EXCERPT_CHARS]
 
 
 def _one_reason(item: Mapping[str, Any]) -> str:
     kind, message = item.get("type"), item.get("msg")
-    if isinstance(kind, str) and kind in PLAIN:
-        return PLAIN[kind]
+    if isinstance(kind, str) and kind in ERROR_MESSAGES:
+        return ERROR_MESSAGES[kind]
     loc = item.get("loc")
     where = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
     return f"{'.'.join(where)}: {message}" if where else str(message or "")
@@ -176,14 +178,14 @@ def _one_reason(item: Mapping[str, Any]) -> str:
 def _trimmed(value: Any) -> Any:
     """The error's JSON without the echoed input, so that no prompt or photo ends up in it."""
     if isinstance(value, dict):
-        return {clean(str(key)): _trimmed(item) for key, item in value.items() if key != "input"}
+        return {clean_text(str(key)): _trimmed(item) for key, item in value.items() if key != "input"}
     if isinstance(value, list):
         return [_trimmed(item) for item in value[:20]]
-    return clean(value) if isinstance(value, str) else value
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def _still_working(body: Any) -> bool:
-    said = (reason(body) or "").lower()
+    said = (error_message(body) or "").lower()
     return "in progress" in said or "in queue" in said or "not completed" in said
 
 
@@ -194,7 +196,7 @@ def _is_link(value: Any) -> bool:
 
 def _payload(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, str):
-        value = parsed(value)
+        value = parse_json(value)
     return value if isinstance(value, dict) else None
 
 

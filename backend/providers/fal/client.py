@@ -27,9 +27,18 @@ from backend.domain.errors import (
     ProviderUnanswered,
     ProviderUnsent,
 )
-from backend.http import ANSWER_MAX_BYTES, OneCall, without_secret
+from backend.http import ANSWER_MAX_BYTES, HttpCall, redact_secret
 from backend.providers import bounded_http
-from backend.providers.base import Errored, Finished, Listed, Receipt, Ref, Standing, Waiting, Working
+from backend.providers.base import (
+    Errored,
+    Finished,
+    ProviderRecord,
+    Receipt,
+    RequestRef,
+    RequestStatus,
+    Waiting,
+    Working,
+)
 from backend.providers.fal import answers, listing, listing_pages
 from backend.providers.fal import submit as fal_submit
 
@@ -42,10 +51,10 @@ SUBMIT_DEADLINE_S = 60.0
 #: Questions (status, result, cancel, listing) are cheap to repeat, so they wait less.
 ASK_S = 20.0
 #: How many pages of the request listing are read in one search.
-LISTING_PAGES = 5
+MAX_LISTING_PAGES = 5
 
 #: What the libraries let through when an answer is JSON of another shape, or too deep.
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+UNREADABLE_ERRORS = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
 
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
 
@@ -56,7 +65,7 @@ class FalProvider:
     name = "fal"
     blocking = False
 
-    calls_at_once: int | None = None
+    max_concurrent_calls: int | None = None
 
     def __init__(
         self,
@@ -71,8 +80,8 @@ class FalProvider:
         self._key, self._submit_s = key, submit_s
         self._queue_url = queue_url
         self._api_url = api_url
-        self._http = bounded_http.client(
-            {"Authorization": f"Key {key}", "User-Agent": "dailies"}, connect_s=CONNECT_S, ask_s=ask_s
+        self._http = bounded_http.make_client(
+            {"Authorization": f"Key {key}", "User-Agent": "dailies"}, connect_s=CONNECT_S, read_s=ask_s
         )
         self._client = fal_client.SyncClient(key=key, default_timeout=ask_s)
         _point_fal_client(queue_url, rest_url)
@@ -81,7 +90,7 @@ class FalProvider:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
         url = f"{self._queue_url}/{quote(model, safe='/-._~')}"
         read_s = min(SUBMIT_READ_S, self._submit_s)
-        call = OneCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
+        call = HttpCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
         try:
             with call:
                 response, body = call.send(
@@ -92,13 +101,15 @@ class FalProvider:
                     headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
                 )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise fal_submit.lost(call, error) from None  # its words hold the URL, and so the webhook's token
-        body = without_secret(body, self._key)
+            raise fal_submit.connection_error(
+                call, error
+            ) from None  # its words hold the URL, and so the webhook's token
+        body = redact_secret(body, self._key)
         if 200 <= response.status_code < 300:
             return self._receipt(model, body)
-        raise fal_submit.refusal(response, body)
+        raise fal_submit.response_error(response, body)
 
-    def status(self, ref: Ref) -> Standing:
+    def status(self, ref: RequestRef) -> RequestStatus:
         """See `Provider.status`. A failed request is a completed one with an error."""
         handle = self._handle(ref)
         standing = _asked(handle.status)
@@ -111,12 +122,12 @@ class FalProvider:
             return self._failure(ref, completed)
         return self.result(ref)
 
-    def result(self, ref: Ref) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Finished | Errored:
         """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
         response = self._get(self._handle(ref).response_url)
-        body = answers.parsed(without_secret(response.content, self._key))
+        body = answers.parse_json(redact_secret(response.content, self._key))
         if response.status_code == 200 and body is not None:
-            return answers.outcome(body, response.headers)
+            return answers.parse_result(body, response.headers)
         if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
             raise ProviderBusy("fal's result can't be read.", code="unreadable_answer")
         if response.status_code in (404, 410) and not answers.is_model_error(body):
@@ -129,7 +140,7 @@ class FalProvider:
             )
         return replace(failure, billable_units=answers.billable_units(response.headers))
 
-    def cancel(self, ref: Ref) -> bool:
+    def cancel(self, ref: RequestRef) -> bool:
         """See `Provider.cancel`."""
         try:
             _asked(self._handle(ref).cancel)
@@ -149,39 +160,41 @@ class FalProvider:
             if status in (404, 405, 501):
                 raise ProviderRefused(message, code="no_uploads") from error
             raise ProviderUnsent(message, code="upload") from error
-        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE) as error:
+        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE_ERRORS) as error:
             raise ProviderUnsent(
                 f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
             ) from error
 
-    def listed(self, model: str, *, since: datetime) -> Sequence[Listed]:
-        """See `Provider.listed`. Absence proves nothing: the listing lags, and may miss what waits."""
-        found: list[Listed] = []
+    def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
+        """See `Provider.list_requests`. Absence proves nothing: the listing lags, and may miss what waits."""
+        found: list[ProviderRecord] = []
         cursor = None
-        for _ in range(LISTING_PAGES):
+        for _ in range(MAX_LISTING_PAGES):
             query = {"endpoint_id": model, "start": _stamp(since), "expand": "payloads", "limit": "100"}
             response = self._get(
                 f"{self._api_url}/v1/models/requests/by-endpoint",
                 params={**query, "cursor": cursor} if cursor else query,
             )
-            page = answers.parsed(response.content)
+            page = answers.parse_json(response.content)
             if response.status_code != 200 or not isinstance(page, dict):
                 raise ProviderBusy(
                     f"fal's request listing answered {response.status_code}.",
                     code=f"http_{response.status_code}",
                 )
-            found += answers.listing(page)
+            found += answers.parse_request_page(page)
             cursor = page.get("next_cursor")
             if not cursor or page.get("has_more") is False:
                 break
         return found
 
-    def catalogue(self, *, told: Callable[[str], None]) -> list[dict[str, Any]]:
-        """See `Provider.catalogue`."""
-        return listing.read(listing_pages.asking(self._http, self._api_url), told=told)
+    def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
+        """See `Provider.fetch_catalogue`."""
+        return listing.read_catalogue(
+            listing_pages.page_fetcher(self._http, self._api_url), on_progress=on_progress
+        )
 
-    def models(self) -> Sequence[VideoModel]:
-        """See `Provider.models`. fal lists its own."""
+    def unlisted_models(self) -> Sequence[VideoModel]:
+        """See `Provider.unlisted_models`. fal lists its own."""
         return []
 
     def key_works(self) -> bool:
@@ -189,19 +202,19 @@ class FalProvider:
         response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
         if response.status_code in (401, 403):
             return False
-        if response.status_code != 200 or not isinstance(answers.parsed(response.content), dict):
+        if response.status_code != 200 or not isinstance(answers.parse_json(response.content), dict):
             says = f"{self._api_url} answers {response.status_code}, and not whether it takes the key."
             raise ProviderBusy(says, code="busy")
         return True
 
     def _receipt(self, model: str, body: bytes) -> Receipt:
-        answer = answers.parsed(body)
+        answer = answers.parse_json(body)
         request_id = answer.get("request_id") if isinstance(answer, dict) else None
         if len(body) > ANSWER_MAX_BYTES or not isinstance(request_id, str) or not _ID.fullmatch(request_id):
             raise ProviderUnanswered(
                 "fal answered, but not with a request id that can be read. The take may have been accepted.",
                 code="unreadable_answer",
-                detail=answers.shown(body),
+                detail=answers.excerpt_text(body),
             )
         assert isinstance(answer, dict)
         made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
@@ -214,7 +227,7 @@ class FalProvider:
             queue_position=_position(position),
         )
 
-    def _handle(self, ref: Ref) -> fal_client.SyncRequestHandle:
+    def _handle(self, ref: RequestRef) -> fal_client.SyncRequestHandle:
         made = fal_client.SyncRequestHandle.from_request_id(self._http, ref.model, ref.request_id)
         return _Handle(
             request_id=ref.request_id,
@@ -243,7 +256,7 @@ class FalProvider:
                 f"fal could not be asked ({type(error).__name__}).", code="unreachable"
             ) from error
 
-    def _failure(self, ref: Ref, completed: fal_client.Completed) -> Errored | Finished:
+    def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
         code = completed.error_type if isinstance(completed.error_type, str) else "model_error"
         told = Errored(code, str(completed.error), cancelled=code == "client_cancelled")
@@ -275,7 +288,7 @@ def _asked(question: Any) -> Any:
         raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
         raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
-    except UNREADABLE as error:
+    except UNREADABLE_ERRORS as error:
         raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
 
 

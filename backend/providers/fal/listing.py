@@ -7,28 +7,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backend.domain.errors import CatalogUnread
-from backend.providers.fal.listing_pages import Ask, Pages, Refused
+from backend.domain.errors import CatalogueUnavailable
+from backend.providers.fal.listing_pages import FetchPage, PageReader, PageRefused
 
 #: The kinds of endpoint that make videos.
 CATEGORIES = ("text-to-video", "image-to-video", "video-to-video")
 #: Endpoints a page; each carries a whole schema.
-PAGE = 50
+PAGE_SIZE = 50
 #: Prices are asked for by name, at most this many at a time.
 PRICES_AT_ONCE = 50
-PRICING = "/v1/models/pricing"
+PRICING_PATH = "/v1/models/pricing"
 #: Answers to a batch that may be meant for one of its names.
-UNKNOWN_NAME = frozenset({400, 404, 422})
+UNKNOWN_NAME_STATUSES = frozenset({400, 404, 422})
 #: So many further questions are asked to find whose price is refused; more mean that all of them are.
-MOST_HALVES = 200
+MAX_SPLITS = 200
 #: What is said of a model whose price is refused.
-NO_PRICE = "fal gave no price for it when it was asked."
+NO_PRICE_NOTE = "fal gave no price for it when it was asked."
 #: What a listing says of a model is cut here (characters): a title is one line, a description a few.
 TITLE_CHARS, ABOUT_CHARS = 120, 2000
 
 
-def read(
-    ask: Ask, *, told: Callable[[str], None], wait: Callable[[float], None] = time.sleep
+def read_catalogue(
+    fetch_page: FetchPage, *, on_progress: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
 ) -> list[dict[str, Any]]:
     """Every entry on offer, in the shape that `catalog.model_from` reads.
 
@@ -38,28 +38,28 @@ def read(
         CatalogUnread: a call failed or an answer can't be read; names which.
     """
     found: dict[str, dict[str, Any]] = {}
-    pages = Pages(ask, told, wait=wait)
+    pages = PageReader(fetch_page, on_progress, sleep=sleep)
     for category in CATEGORIES:
-        query = [("category", category), ("expand", "openapi-3.0"), ("limit", str(PAGE))]
-        for page in pages.of("/v1/models", query, ("models", "items")):
+        query = [("category", category), ("expand", "openapi-3.0"), ("limit", str(PAGE_SIZE))]
+        for page in pages.iter_pages("/v1/models", query, ("models", "items")):
             for item in page:
                 entry = _entry(item, category)
                 found[entry["endpoint_id"]] = entry
-            told(f"{category}: {len(found):,} endpoints so far")
+            on_progress(f"{category}: {len(found):,} endpoints so far")
     if not found:
-        raise CatalogUnread("/v1/models lists no video model at all")
-    prices = _priced(pages, list(found), told)
+        raise CatalogueUnavailable("/v1/models lists no video model at all")
+    prices = _priced(pages, list(found), on_progress)
     return [
         {
             **entry,
             "price": prices.found.get(name),
-            "price_note": NO_PRICE if name in prices.refused else None,
+            "price_note": NO_PRICE_NOTE if name in prices.refused else None,
         }
         for name, entry in sorted(found.items())
     ]
 
 
-def _priced(pages: Pages, names: list[str], told: Callable[[str], None]) -> "_Prices":
+def _priced(pages: PageReader, names: list[str], told: Callable[[str], None]) -> "_Prices":
     """The prices of these endpoints, in dollars, and who has none."""
     prices = _Prices(pages)
     for start in range(0, len(names), PRICES_AT_ONCE):
@@ -71,7 +71,7 @@ def _priced(pages: Pages, names: list[str], told: Callable[[str], None]) -> "_Pr
 class _Prices:
     """The prices of many endpoints: where a batch is refused for one of them, the others' are still had."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: PageReader) -> None:
         self._pages = pages
         self._halves = 0
         self.found: dict[str, dict[str, Any]] = {}
@@ -81,8 +81,12 @@ class _Prices:
         """Ask for these; a batch that is refused as a whole is asked for in halves."""
         query = [("endpoint_id", name) for name in names]
         try:
-            items = [item for page in self._pages.of(PRICING, query, ("prices", "items")) for item in page]
-        except Refused as error:
+            items = [
+                item
+                for page in self._pages.iter_pages(PRICING_PATH, query, ("prices", "items"))
+                for item in page
+            ]
+        except PageRefused as error:
             self._in_halves(names, error)
             return
         for item in items:
@@ -92,14 +96,14 @@ class _Prices:
                     "unit_usd": item.get("unit_price"),
                 }
 
-    def _in_halves(self, names: Sequence[str], error: Refused) -> None:
-        if error.status not in UNKNOWN_NAME:
+    def _in_halves(self, names: Sequence[str], error: PageRefused) -> None:
+        if error.status not in UNKNOWN_NAME_STATUSES:
             raise error
         if len(names) == 1:
             self.refused.append(names[0])
             return
         self._halves += 2
-        if self._halves > MOST_HALVES:
+        if self._halves > MAX_SPLITS:
             raise error
         middle = len(names) // 2
         self.ask_for(names[:middle])

@@ -13,29 +13,29 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from backend.domain.errors import CatalogUnread
+from backend.domain.errors import CatalogueUnavailable
 from backend.providers.fal import answers
 from backend.providers.fal.submit import retry_after_s
 
 #: More pages than this in one list mean that its cursor runs in circles.
-MOST_PAGES = 400
+MAX_PAGES = 400
 #: A page of 50 whole schemas has some 2 MB; a larger answer than this is a mistake or a trap.
 ANSWER_MAX_BYTES = 48 * 1024 * 1024
 #: An answer that drips is given up after this long, in seconds; a page comes within a few.
 ANSWER_DEADLINE_S = 90.0
 #: Answers that may be another one a moment later.
-NOT_NOW = frozenset({429, 500, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
 #: A page is asked for again this often, then the refresh is given up until it is due again.
-AGAIN = 3
+MAX_RETRIES = 3
 #: Waits between them when fal doesn't say how long, in seconds; each is twice the one before.
 FIRST_WAIT_S = 0.5
 #: Longer than this nobody waits for one page, in seconds: the next refresh will be as good.
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 #: A refresh waits no longer than this altogether, in seconds.
-WAITS_MAX_S = 300.0
+TOTAL_WAIT_MAX_S = 300.0
 
 
-class Answered(NamedTuple):
+class PageAnswer(NamedTuple):
     """One answer. wait_s: how long fal asks to wait; None: it doesn't say."""
 
     status: int
@@ -43,7 +43,7 @@ class Answered(NamedTuple):
     wait_s: float | None = None
 
 
-class Refused(CatalogUnread):
+class PageRefused(CatalogueUnavailable):
     """fal answered with a status that is no page. status: which."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -52,41 +52,45 @@ class Refused(CatalogUnread):
 
 
 #: Asks for one page: (path, query) -> its answer.
-Ask = Callable[[str, Sequence[tuple[str, str]]], Answered]
+FetchPage = Callable[[str, Sequence[tuple[str, str]]], PageAnswer]
 
 
-def asking(client: httpx.Client, base: str) -> Ask:
+def page_fetcher(client: httpx.Client, base: str) -> FetchPage:
     """Asks the platform API at `base` with this client, and reads no more than can be an answer.
 
     What it gives raises httpx.HTTPError, httpx.InvalidURL, and CatalogUnread for an answer without an end.
     """
 
-    def ask(path: str, query: Sequence[tuple[str, str]]) -> Answered:
+    def ask(path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
         until_s = time.monotonic() + ANSWER_DEADLINE_S
         body = bytearray()
         with client.stream("GET", f"{base}{path}", params=list(query)) as response:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > ANSWER_MAX_BYTES:
-                    raise CatalogUnread(f"{path} answered with more than {ANSWER_MAX_BYTES >> 20} MiB")
+                    raise CatalogueUnavailable(f"{path} answered with more than {ANSWER_MAX_BYTES >> 20} MiB")
                 if time.monotonic() > until_s:
-                    raise CatalogUnread(f"{path} did not come to an end in {ANSWER_DEADLINE_S:.0f} s")
+                    raise CatalogueUnavailable(f"{path} did not come to an end in {ANSWER_DEADLINE_S:.0f} s")
         wait_s = retry_after_s(response.headers.get("Retry-After"))
-        return Answered(response.status_code, bytes(body), wait_s)
+        return PageAnswer(response.status_code, bytes(body), wait_s)
 
     return ask
 
 
-class Pages:
+class PageReader:
     """A conversation with the platform API: the waits of all its pages count together."""
 
     def __init__(
-        self, ask: Ask, told: Callable[[str], None], *, wait: Callable[[float], None] = time.sleep
+        self,
+        fetch_page: FetchPage,
+        on_progress: Callable[[str], None],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._ask, self._told, self._wait = ask, told, wait
+        self._ask, self._told, self._wait = fetch_page, on_progress, sleep
         self._waited_s = 0.0
 
-    def of(
+    def iter_pages(
         self, path: str, query: list[tuple[str, str]], names: tuple[str, ...]
     ) -> Iterator[list[Mapping[str, Any]]]:
         """Every page of a list. names: under which of these its items stand.
@@ -96,32 +100,32 @@ class Pages:
         """
         cursor: str | None = None
         seen: set[str] = set()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self._answer(path, [*query, ("cursor", cursor)] if cursor else query)
             yield _items(path, page, names)
             cursor, more = page.get("next_cursor"), page.get("has_more")
             if more is False or (not cursor and more is not True):
                 return
             if not isinstance(cursor, str) or not cursor:
-                raise CatalogUnread(f"{path} says that there is more, and not where")
+                raise CatalogueUnavailable(f"{path} says that there is more, and not where")
             if cursor in seen:
                 break
             seen.add(cursor)
-        raise CatalogUnread(f"{path} never comes to its last page")
+        raise CatalogueUnavailable(f"{path} never comes to its last page")
 
     def _answer(self, path: str, query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
-        for again in range(AGAIN + 1):
-            answer = self._asked(path, query, last=again == AGAIN)
+        for again in range(MAX_RETRIES + 1):
+            answer = self._asked(path, query, last=again == MAX_RETRIES)
             if answer is None:
                 self._pause(path, "did not answer", FIRST_WAIT_S * 2**again)
-            elif answer.status in NOT_NOW and again < AGAIN and self._may_wait(answer):
+            elif answer.status in RETRYABLE_STATUSES and again < MAX_RETRIES and self._may_wait(answer):
                 wait_s = FIRST_WAIT_S * 2**again if answer.wait_s is None else answer.wait_s
                 self._pause(path, f"answered {answer.status}", wait_s)
             else:
                 return _page(path, answer)
         raise AssertionError("the last answer is returned or raised")
 
-    def _asked(self, path: str, query: Sequence[tuple[str, str]], *, last: bool) -> Answered | None:
+    def _asked(self, path: str, query: Sequence[tuple[str, str]], *, last: bool) -> PageAnswer | None:
         """The answer; None when the line broke, and there is another try."""
         try:
             return self._ask(path, query)
@@ -129,11 +133,11 @@ class Pages:
             broke = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
             if broke and not last:
                 return None
-            raise CatalogUnread(f"{path} could not be asked ({type(error).__name__})") from error
+            raise CatalogueUnavailable(f"{path} could not be asked ({type(error).__name__})") from error
 
-    def _may_wait(self, answer: Answered) -> bool:
+    def _may_wait(self, answer: PageAnswer) -> bool:
         wait_s = answer.wait_s or 0.0
-        return wait_s <= LONGEST_WAIT_S and self._waited_s + wait_s <= WAITS_MAX_S
+        return wait_s <= MAX_WAIT_S and self._waited_s + wait_s <= TOTAL_WAIT_MAX_S
 
     def _pause(self, path: str, why: str, wait_s: float) -> None:
         """Wait, second by second, telling it: who is told may stop it by raising."""
@@ -148,20 +152,20 @@ class Pages:
 def _items(path: str, page: Mapping[str, Any], names: tuple[str, ...]) -> list[Mapping[str, Any]]:
     items = next((page[name] for name in names if name in page), None)
     if not isinstance(items, list):
-        raise CatalogUnread(f"{path} answered without a list of {names[0]}")
+        raise CatalogueUnavailable(f"{path} answered without a list of {names[0]}")
     for item in items:
         if not isinstance(item, Mapping) or not isinstance(item.get("endpoint_id"), str):
-            raise CatalogUnread(f"{path} lists something that names no model")
+            raise CatalogueUnavailable(f"{path} lists something that names no model")
     return items
 
 
-def _page(path: str, answer: Answered) -> Mapping[str, Any]:
+def _page(path: str, answer: PageAnswer) -> Mapping[str, Any]:
     if answer.status != 200:
-        said = answers.reason(answers.parsed(answer.body))
-        raise Refused(f"{path} answered {answer.status}" + (f": {said}" if said else ""), answer.status)
+        said = answers.error_message(answers.parse_json(answer.body))
+        raise PageRefused(f"{path} answered {answer.status}" + (f": {said}" if said else ""), answer.status)
     page = _parsed(answer.body)
     if not isinstance(page, Mapping):
-        raise CatalogUnread(f"{path} answered with something that can't be read")
+        raise CatalogueUnavailable(f"{path} answered with something that can't be read")
     return page
 
 

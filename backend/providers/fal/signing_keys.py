@@ -16,12 +16,12 @@ import requests
 
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
-from backend.http import OneCall
+from backend.http import HttpCall
 
 log = logging.getLogger(__name__)
 
 #: Keys are fetched again after this; the old ones go on being used while that fails.
-FRESH_FOR = timedelta(hours=24)
+KEYS_TTL = timedelta(hours=24)
 #: With keys in hand, an unknown signature leads to a fetch at most this often: forgeries are cheap.
 REFRESH_EVERY = timedelta(seconds=60)
 #: With no keys at all nothing can be judged, so fetching is tried again sooner.
@@ -29,7 +29,7 @@ RETRY_EVERY = timedelta(seconds=2)
 #: A fetch happens while a delivery waits, and fal waits 15 s for its answer.
 FETCH_S = 5.0
 #: More keys than this in one set are not looked at.
-MOST_KEYS = 50
+MAX_KEYS = 50
 #: The points of small order, as y with the sign bit cleared: under such a "key" (32 zero bytes are one)
 #: anybody can sign. Source: Ed25519's curve, points of order 1, 2, 4 and 8, with their two spellings.
 WEAK_KEYS = frozenset(
@@ -45,7 +45,7 @@ WEAK_KEYS = frozenset(
 )
 
 
-class FalKeys:
+class FalSigningKeys:
     """The keys that fal signs with. Safe to use from many threads.
 
     url: the JWKS; path: where the last good set is kept between runs.
@@ -60,7 +60,7 @@ class FalKeys:
         self._doubted_at: datetime | None = None
         self._loaded = False
 
-    def current(self) -> tuple[bytes, ...]:
+    def current_keys(self) -> tuple[bytes, ...]:
         """The keys to verify with, 32 bytes each.
 
         Raises:
@@ -68,7 +68,7 @@ class FalKeys:
         """
         self._load()
         now = self._clock.now()
-        if not self._keys or self._fetched_at is None or now - self._fetched_at > FRESH_FOR:
+        if not self._keys or self._fetched_at is None or now - self._fetched_at > KEYS_TTL:
             with self._lock:
                 if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
                     self._refresh()
@@ -100,7 +100,7 @@ class FalKeys:
 
     def _fetch(self) -> tuple[bytes, ...]:
         try:
-            with OneCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S) as call:
+            with HttpCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S) as call:
                 response, body = call.send("GET", self._url, headers={"Accept-Encoding": "identity"})
         except (requests.RequestException, OSError, ValueError) as error:
             log.warning("keys not fetched", extra={"why": type(error).__name__})
@@ -108,7 +108,7 @@ class FalKeys:
         if response.status_code != 200:
             log.warning("keys not fetched", extra={"status": response.status_code})
             return ()
-        return keys_in(body)
+        return parse_jwks(body)
 
     def _load(self) -> None:
         if self._loaded:
@@ -133,14 +133,14 @@ class FalKeys:
             log.warning("keys not kept on disk", extra={"why": error.strerror})
 
 
-def keys_in(body: bytes) -> tuple[bytes, ...]:
+def parse_jwks(body: bytes) -> tuple[bytes, ...]:
     """The Ed25519 keys in a JWKS; whatever else it holds is passed over.
 
     The padding of base64url is optional in a JWKS and required by Python, so it is added.
     """
     try:
         found = json.loads(body)["keys"]
-        keys = [_key(item) for item in found[:MOST_KEYS]]
+        keys = [_key(item) for item in found[:MAX_KEYS]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
     return tuple(dict.fromkeys(key for key in keys if key is not None))

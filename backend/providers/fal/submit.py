@@ -10,14 +10,14 @@ import requests
 
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import OneCall
+from backend.http import HttpCall
 from backend.providers.fal import answers
 
 #: Answers that mean a definite no: nothing was accepted and nothing is paid.
-REFUSALS = frozenset({400, 401, 403, 404, 413, 422})
+REFUSAL_STATUSES = frozenset({400, 401, 403, 404, 413, 422})
 
 
-def lost(call: OneCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
+def connection_error(call: HttpCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
     """No answer came. Without a connection not a byte has left; with one, nobody can tell."""
     if not call.connected:
         return ProviderUnsent(
@@ -27,15 +27,15 @@ def lost(call: OneCall, error: Exception) -> ProviderUnsent | ProviderUnanswered
     return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
 
 
-def refusal(response: requests.Response, body: bytes) -> Exception:
+def response_error(response: requests.Response, body: bytes) -> Exception:
     """What an answer that is no acceptance means.
 
     Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
     some proxy in between leaves it open whether fal itself had accepted.
     """
-    status, answer = response.status_code, answers.parsed(body)
-    reason = answers.reason(answer) or f"fal answered {status}"
-    detail = answers.shown(body)
+    status, answer = response.status_code, answers.parse_json(body)
+    reason = answers.error_message(answer) or f"fal answered {status}"
+    detail = answers.excerpt_text(body)
     if status == 429:
         wait = retry_after_s(response.headers.get("Retry-After"))
         return ProviderUnsent(
@@ -44,11 +44,11 @@ def refusal(response: requests.Response, body: bytes) -> Exception:
             detail=detail,
             retry_after_s=wait,
         )
-    if status in REFUSALS:
+    if status in REFUSAL_STATUSES:
         code = answers.error_type(answer) or f"http_{status}"
-        return ProviderRefused(reason, code=code, detail=detail, pauses=status in (401, 403))
+        return ProviderRefused(reason, code=code, detail=detail, pauses_provider=status in (401, 403))
     if status >= 500 and answers.is_fal_error(answer):
-        return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.TURNED_AWAY_TRIES)
+        return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.SERVER_ERROR_TRIES)
     return ProviderUnanswered(
         f"Something between here and fal answered {status}. The take may have been accepted.",
         code=f"http_{status}",

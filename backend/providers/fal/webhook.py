@@ -25,10 +25,10 @@ from backend.providers.base import Errored, Finished
 from backend.providers.fal import answers
 
 #: A delivery further away from now than this is genuine but stale.
-TOLERANCE = timedelta(seconds=300)
+TIMESTAMP_TOLERANCE = timedelta(seconds=300)
 
 #: The last second that a moment can hold (year 9999): a later stamp is as stale as this one.
-LAST_S = 253_402_300_799
+MAX_TIMESTAMP_S = 253_402_300_799
 
 _PREFIX = "X-Fal-Webhook-"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -37,7 +37,7 @@ _ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedHeaders:
     """The headers of a delivery, well-formed; not yet verified."""
 
     request_id: str
@@ -46,13 +46,13 @@ class Signed:
     signature: bytes
     signed_at: datetime
 
-    def stale(self, now: datetime) -> bool:
+    def is_stale(self, now: datetime) -> bool:
         """Is this too far from now to be applied as it stands?"""
-        return abs(now - self.signed_at) > TOLERANCE
+        return abs(now - self.signed_at) > TIMESTAMP_TOLERANCE
 
 
 @dataclass(frozen=True)
-class Said:
+class WebhookBody:
     """What a body says. outcome: None when it has to be asked for (unreadable, null payload, new word)."""
 
     request_id: str | None
@@ -61,7 +61,7 @@ class Said:
     outcome: Finished | Errored | None
 
 
-def read_headers(values: Sequence[tuple[str, str]]) -> Signed:
+def read_headers(values: Sequence[tuple[str, str]]) -> SignedHeaders:
     """Check the syntax of the four headers.
 
     values: all header lines as (name, value); a header that comes twice is refused.
@@ -73,34 +73,34 @@ def read_headers(values: Sequence[tuple[str, str]]) -> Signed:
     user_id = _one(values, "User-Id", _ID)
     timestamp = _one(values, "Timestamp", _TIMESTAMP)
     signature = _one(values, "Signature", _SIGNATURE)
-    return Signed(
+    return SignedHeaders(
         request_id=request_id,
         user_id=user_id,
         timestamp=timestamp,
         signature=bytes.fromhex(signature),
-        signed_at=datetime.fromtimestamp(min(int(timestamp), LAST_S), UTC),
+        signed_at=datetime.fromtimestamp(min(int(timestamp), MAX_TIMESTAMP_S), UTC),
     )
 
 
-def genuine(signed: Signed, body: bytes, *, keys: Sequence[bytes]) -> bool:
+def verify(headers: SignedHeaders, body: bytes, *, keys: Sequence[bytes]) -> bool:
     """Did the holder of one of these keys sign this delivery?
 
     body: the raw bytes as received; a re-serialised body never verifies.
     keys: Ed25519 public keys, 32 bytes each; any one may match, so that keys can be rotated.
     """
     digest = hashlib.sha256(body).hexdigest()
-    message = "\n".join((signed.request_id, signed.user_id, signed.timestamp, digest)).encode()
-    return any(_verifies(key, signed.signature, message) for key in keys)
+    message = "\n".join((headers.request_id, headers.user_id, headers.timestamp, digest)).encode()
+    return any(_verifies(key, headers.signature, message) for key in keys)
 
 
-def read_body(body: bytes) -> Said:
+def read_body(body: bytes) -> WebhookBody:
     """What a genuine body says; anything that can't be understood has no outcome, and is asked for."""
-    value = answers.parsed(body)
+    value = answers.parse_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("request_id"), str):
-        return Said(None, None, "unreadable", None)
+        return WebhookBody(None, None, "unreadable", None)
     status = value.get("status")
-    status = answers.clean(status)[:40] if isinstance(status, str) else "unreadable"
-    return Said(
+    status = answers.clean_text(status)[:40] if isinstance(status, str) else "unreadable"
+    return WebhookBody(
         request_id=value["request_id"] if _ID.fullmatch(value["request_id"]) else None,
         gateway_request_id=_short(value.get("gateway_request_id")),
         status=status,
@@ -108,24 +108,24 @@ def read_body(body: bytes) -> Said:
     )
 
 
-def token_of(secret: str, job_id: str) -> str:
+def job_token(secret: str, job_id: str) -> str:
     """The token in a job's webhook URL: a capability for this one job, 256 bits, URL-safe."""
     mac = hmac.new(secret.encode(), f"webhook|v1|{job_id}".encode(), hashlib.sha256)
     return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
 
 
-def token_fits(secret: str, job_id: str, token: str) -> bool:
+def token_matches(secret: str, job_id: str, token: str) -> bool:
     """Is this the token of that job? Takes the same time whatever is wrong with it."""
-    return hmac.compare_digest(token_of(secret, job_id).encode(), token.encode("utf-8", "replace"))
+    return hmac.compare_digest(job_token(secret, job_id).encode(), token.encode("utf-8", "replace"))
 
 
 def _outcome(status: str, value: dict[str, Any]) -> Finished | Errored | None:
     payload = value.get("payload")
     if status == "OK" and not value.get("payload_error"):
-        outcome = answers.outcome(payload, {})
+        outcome = answers.parse_result(payload, {})
         return outcome if isinstance(outcome, Finished) else None
     if status == "ERROR":
-        return answers.delivered_failure(value.get("error"), payload)
+        return answers.webhook_failure(value.get("error"), payload)
     return None
 
 
@@ -150,4 +150,4 @@ def _public(key: bytes) -> Ed25519PublicKey:
 
 
 def _short(value: Any) -> str | None:
-    return answers.clean(value)[:200] if isinstance(value, str) else None
+    return answers.clean_text(value)[:200] if isinstance(value, str) else None

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from backend.catalogue.models import Catalog, Price, VideoModel, load_seed, model_from
-from backend.catalogue.photo_limits import over
+from backend.catalogue.models import Catalogue, Price, VideoModel, load_seed, parse_model
+from backend.catalogue.photo_limits import merge_limits
 from backend.domain.clock import Clock
 from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
@@ -22,15 +22,15 @@ from backend.store.search import pages
 log = logging.getLogger(__name__)
 
 #: The fact that says which catalogue is the newest, when it came and how many models it holds.
-NEWEST = "catalog"
+NEWEST_KEY = "catalog"
 #: A newer catalogue is looked for at most this often, in seconds.
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 #: Why a model that was listed once can't be used.
-GONE = "fal no longer offers it"
+RETIRED_REASON = "fal no longer offers it"
 
 
 @dataclass(frozen=True)
-class Refreshed:
+class RefreshResult:
     """What a refresh brought."""
 
     endpoints: int
@@ -51,7 +51,7 @@ class LiveCatalog:
         self._turn, self._loading = threading.Lock(), threading.Lock()
         self._seen: str | None = None
         self._ready = False
-        self._catalog = Catalog([*load_seed(), *self._fixed])
+        self._catalog = Catalogue([*load_seed(), *self._fixed])
         self._looked_s = float("-inf")
 
     def get(self, model_id: str) -> VideoModel:
@@ -66,7 +66,7 @@ class LiveCatalog:
         """Models whose id, title, category or description hold every word of `q`."""
         return self._current().search(q, provider)
 
-    def load(self) -> None:
+    def load_newest(self) -> None:
         """Offer the newest stored catalogue, from now on."""
         with self._loading:
             with self._store.read() as session:
@@ -74,13 +74,13 @@ class LiveCatalog:
                 if revision == self._seen:
                     self._ready = True
                     return
-                rows = catalogue.all_of(session)
-            self._catalog = Catalog([*(_model(row.data) for row in rows), *self._fixed])
+                rows = catalogue.list_all(session)
+            self._catalog = Catalogue([*(_model(row.data) for row in rows), *self._fixed])
             self._seen, self._ready = revision, True
 
-    def _current(self) -> Catalog:
+    def _current(self) -> Catalogue:
         if not self._ready:  # a start must not work with less than what is stored
-            self.load()
+            self.load_newest()
         elif self._is_turn() and not self._loading.locked():
             with self._store.read() as session:
                 newer = _revision(session) != self._seen
@@ -91,19 +91,19 @@ class LiveCatalog:
     def _is_turn(self) -> bool:
         """Is it this caller who looks for a newer one? True for one caller a second."""
         with self._turn:
-            if self._clock.monotonic() - self._looked_s < LOOK_EVERY_S:
+            if self._clock.monotonic() - self._looked_s < CHECK_EVERY_S:
                 return False
             self._looked_s = self._clock.monotonic()
             return True
 
     def _load_beside(self) -> None:
         try:
-            self.load()
+            self.load_newest()
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
 
 
-def refresh(deps: Deps, *, told: Callable[[str], None]) -> Refreshed:
+def refresh_catalog(deps: Deps, *, on_progress: Callable[[str], None]) -> RefreshResult:
     """Fetch fal's whole catalogue and its prices now; afterwards every process offers it.
 
     What fal no longer lists stays known and can't be started; of the models that came with the program
@@ -112,27 +112,27 @@ def refresh(deps: Deps, *, told: Callable[[str], None]) -> Refreshed:
     Raises:
         CatalogUnread: a call failed or an answer can't be read; the old catalogue stays.
     """
-    entries = deps.provider("fal").catalogue(told=told)
-    told(f"reading {len(entries):,} schemas")
+    entries = deps.get_provider("fal").fetch_catalogue(on_progress=on_progress)
+    on_progress(f"reading {len(entries):,} schemas")
     seed = {model.id: model for model in load_seed()}
-    fresh = {model.id: _enriched(model, seed) for model in map(model_from, entries)}
+    listed = {model.id: _enriched(model, seed) for model in map(parse_model, entries)}
     gone = [
-        replace(model, usable=False, reason=GONE)
+        replace(model, usable=False, reason=RETIRED_REASON)
         for model in _known(deps, seed).values()
-        if model.id not in fresh
+        if model.id not in listed
     ]
     now = deps.clock.now()
-    rows = [(model.id, _data(model)) for model in [*fresh.values(), *gone]]
+    rows = [(model.id, _data(model)) for model in [*listed.values(), *gone]]
     with deps.store.begin() as session:
         catalogue.replace_all(session, rows, at=now)
-        _announce(session, deps, fresh.values(), now)
+        _announce(session, deps, listed.values(), now)
     if isinstance(deps.catalog, LiveCatalog):
-        deps.catalog.load()
-    log.info("catalogue refreshed", extra={"endpoints": len(fresh), "retired": len(gone)})
-    return Refreshed(
-        endpoints=len(fresh),
-        usable=sum(model.usable for model in fresh.values()),
-        priced=sum(model.price is not None for model in fresh.values()),
+        deps.catalog.load_newest()
+    log.info("catalogue refreshed", extra={"endpoints": len(listed), "retired": len(gone)})
+    return RefreshResult(
+        endpoints=len(listed),
+        usable=sum(model.usable for model in listed.values()),
+        priced=sum(model.price is not None for model in listed.values()),
         retired=len(gone),
     )
 
@@ -140,26 +140,26 @@ def refresh(deps: Deps, *, told: Callable[[str], None]) -> Refreshed:
 def refreshed_at(deps: Deps) -> datetime | None:
     """When the catalogue was last refreshed; None: it is the one that came with the program."""
     with deps.store.read() as session:
-        newest = key_values.get(session, NEWEST)
+        newest = key_values.get(session, NEWEST_KEY)
     return newest.at if newest else None
 
 
 def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
     """What was listed before, and what takes were made with before anything was."""
     with deps.store.read() as session:
-        used = [seed[name] for name in pages.models(session) if name in seed]
-        listed = [_model(row.data) for row in catalogue.all_of(session)]
+        used = [seed[name] for name in pages.list_models(session) if name in seed]
+        listed = [_model(row.data) for row in catalogue.list_all(session)]
     return {model.id: model for model in [*used, *listed]}
 
 
 def _revision(session: Session) -> str | None:
-    newest = key_values.get(session, NEWEST)
+    newest = key_values.get(session, NEWEST_KEY)
     return newest.value["revision"] if newest else None
 
 
 def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datetime) -> None:
     value = {"revision": deps.clock.new_id(), "endpoints": len(list(models))}
-    key_values.keep(session, NEWEST, value, at=now)
+    key_values.set_value(session, NEWEST_KEY, value, at=now)
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
@@ -179,7 +179,9 @@ def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
 def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
     """What the photos must be: as the listing states it now, and what we know besides."""
     fields = [*dict.fromkeys((*seed.photo_limits, *model.photo_limits))]
-    joined = {name: over(seed.photo_limits.get(name), model.photo_limits.get(name)) for name in fields}
+    joined = {
+        name: merge_limits(seed.photo_limits.get(name), model.photo_limits.get(name)) for name in fields
+    }
     taken = {model.image_field, *model.schema["properties"]}
     return {name: known for name, known in joined.items() if known and name in taken}
 

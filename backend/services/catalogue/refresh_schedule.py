@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from backend.domain.errors import CatalogUnread, Interrupted
+from backend.domain.errors import CatalogueUnavailable, Interrupted
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.deps import Deps
@@ -21,16 +21,16 @@ from backend.store.records import key_values
 log = logging.getLogger(__name__)
 
 #: The fact that says how the newest refresh goes.
-REFRESH = "catalog_refresh"
+REFRESH_KEY = "catalog_refresh"
 #: fal adds and retires endpoints every week; a day's delay loses nothing.
-EVERY = timedelta(days=1)
+REFRESH_EVERY = timedelta(days=1)
 #: After a failure it is tried again; sooner would only add to the trouble.
-AGAIN_AFTER = timedelta(hours=1)
+RETRY_AFTER = timedelta(hours=1)
 #: A refresh that has said nothing for this long has died with its worker: no single call takes longer.
-SILENT_AFTER = timedelta(minutes=2)
+STALLED_AFTER = timedelta(minutes=2)
 
 
-class Going(StrEnum):
+class RefreshState(StrEnum):
     """How a refresh goes."""
 
     WANTED = "wanted"
@@ -40,39 +40,39 @@ class Going(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class RefreshStatus:
     """The newest refresh: how it goes, its last line, and when that was said."""
 
-    going: Going
-    says: str
+    state: RefreshState
+    message: str
     at: datetime
 
     @property
-    def under_way(self) -> bool:
+    def in_progress(self) -> bool:
         """Is there more to come by itself?"""
-        return self.going in (Going.WANTED, Going.RUNNING)
+        return self.state in (RefreshState.WANTED, RefreshState.RUNNING)
 
 
-def wish_refresh(deps: Deps, viewer: Viewer) -> None:
+def request_refresh(deps: Deps, viewer: Viewer) -> None:
     """Have a worker refresh the catalogue as soon as it can; one that is under way is that wish.
 
     Raises:
         NotAllowed: only an admin may.
     """
-    viewer.must(Role.ADMIN)
+    viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
         standing = _standing(session, deps.clock.now())
-        if standing is None or not standing.under_way:
-            _say(session, deps, Going.WANTED, "waits for a worker")
+        if standing is None or not standing.in_progress:
+            _say(session, deps, RefreshState.WANTED, "waits for a worker")
 
 
-def last_refresh(deps: Deps) -> Standing | None:
+def last_refresh(deps: Deps) -> RefreshStatus | None:
     """How the newest refresh went or goes; None: there never was one."""
     with deps.store.read() as session:
         return _standing(session, deps.clock.now())
 
 
-def refresh_now(deps: Deps, *, told: Callable[[str], None]) -> live_catalogue.Refreshed:
+def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catalogue.RefreshResult:
     """Refresh the catalogue, whole or not at all, and keep how far it is for everybody to see.
 
     Raises:
@@ -83,32 +83,32 @@ def refresh_now(deps: Deps, *, told: Callable[[str], None]) -> live_catalogue.Re
     def tell(line: str) -> None:
         if deps.stopping.is_set():
             raise Interrupted("The worker is stopping.")
-        _note(deps, Going.RUNNING, line)
-        told(line)
+        _note(deps, RefreshState.RUNNING, line)
+        on_progress(line)
 
     try:
         tell("asking fal")
-        brought = live_catalogue.refresh(deps, told=tell)
-    except CatalogUnread as error:
-        _note(deps, Going.FAILED, str(error))
+        brought = live_catalogue.refresh_catalog(deps, on_progress=tell)
+    except CatalogueUnavailable as error:
+        _note(deps, RefreshState.FAILED, str(error))
         raise
     except Interrupted:
-        _note(deps, Going.WANTED, "waits for the next worker")
+        _note(deps, RefreshState.WANTED, "waits for the next worker")
         raise
-    _note(deps, Going.DONE, f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable")
+    _note(deps, RefreshState.DONE, f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable")
     return brought
 
 
-def refresh_when_due(deps: Deps, *, by_itself: bool) -> None:
+def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
     """Refresh the catalogue if somebody wishes it, or a day has passed; at most one worker does.
 
     by_itself: also without a wish. In demo mode never: the simulator lists what came with the program.
     """
-    if not _begun(deps, by_itself and not deps.settings.demo):
+    if not _begun(deps, scheduled and not deps.settings.is_demo):
         return
     try:
-        refresh_now(deps, told=lambda _: None)
-    except CatalogUnread as error:
+        refresh_now(deps, on_progress=lambda _: None)
+    except CatalogueUnavailable as error:
         log.warning("catalogue not refreshed", extra={"why": str(error)[:300]})
     except Interrupted:
         log.info("catalogue left to the next worker")
@@ -122,35 +122,35 @@ def _begun(deps: Deps, by_itself: bool) -> bool:
     with deps.store.begin() as session:
         due = _is_due(session, deps.clock.now(), by_itself)
         if due:
-            _say(session, deps, Going.RUNNING, "begins")
+            _say(session, deps, RefreshState.RUNNING, "begins")
     return due
 
 
 def _is_due(session: Session, now: datetime, by_itself: bool) -> bool:
-    last, newest = _standing(session, now), key_values.get(session, live_catalogue.NEWEST)
-    if last is not None and last.going == Going.WANTED:
+    last, newest = _standing(session, now), key_values.get(session, live_catalogue.NEWEST_KEY)
+    if last is not None and last.state == RefreshState.WANTED:
         return True
-    if not by_itself or (last is not None and last.going == Going.RUNNING):
+    if not by_itself or (last is not None and last.state == RefreshState.RUNNING):
         return False
-    if last is not None and last.going == Going.FAILED and now - last.at < AGAIN_AFTER:
+    if last is not None and last.state == RefreshState.FAILED and now - last.at < RETRY_AFTER:
         return False
-    return newest is None or now - newest.at >= EVERY
+    return newest is None or now - newest.at >= REFRESH_EVERY
 
 
-def _standing(session: Session, now: datetime) -> Standing | None:
-    fact = key_values.get(session, REFRESH)
+def _standing(session: Session, now: datetime) -> RefreshStatus | None:
+    fact = key_values.get(session, REFRESH_KEY)
     if fact is None:
         return None
-    going = Going(fact.value["going"])
-    if going == Going.RUNNING and now - fact.at > SILENT_AFTER:
-        return Standing(Going.FAILED, "it broke off with its worker", fact.at)
-    return Standing(going, str(fact.value["says"]), fact.at)
+    going = RefreshState(fact.value["going"])
+    if going == RefreshState.RUNNING and now - fact.at > STALLED_AFTER:
+        return RefreshStatus(RefreshState.FAILED, "it broke off with its worker", fact.at)
+    return RefreshStatus(going, str(fact.value["says"]), fact.at)
 
 
-def _note(deps: Deps, going: Going, says: str) -> None:
+def _note(deps: Deps, going: RefreshState, says: str) -> None:
     with deps.store.begin() as session:
         _say(session, deps, going, says)
 
 
-def _say(session: Session, deps: Deps, going: Going, says: str) -> None:
-    key_values.keep(session, REFRESH, {"going": going, "says": says[:300]}, at=deps.clock.now())
+def _say(session: Session, deps: Deps, going: RefreshState, says: str) -> None:
+    key_values.set_value(session, REFRESH_KEY, {"going": going, "says": says[:300]}, at=deps.clock.now())

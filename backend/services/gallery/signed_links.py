@@ -16,9 +16,9 @@ from backend.services.deps import Deps
 #: A link lives at least this long, and at most twice as long.
 LINK_LIFE_S = 12 * 3600
 #: A link to a bucket itself is anybody's who has it, so it is short; a film is paused and gone on with.
-STORE_LINK_LIFE_S = 3600
+STORAGE_LINK_LIFE_S = 3600
 #: Browsers keep the way to such a link for half of its life, and with it what they have loaded.
-REDIRECT_LIFE_S = STORE_LINK_LIFE_S // 2
+REDIRECT_LIFE_S = STORAGE_LINK_LIFE_S // 2
 #: Where the dashboard serves files on its own origin; its kit takes relative links only from below here.
 DASHBOARD_BASE = "/app/static/media"
 
@@ -80,7 +80,7 @@ def open_media(
     content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
     left_s = max(0, math.floor(int(expires or 0) - now))
     try:
-        path, size_bytes, redirect = deps.storage.path(key), None, None
+        path, size_bytes, redirect = deps.storage.local_path(key), None, None
         if path is None:
             size_bytes, redirect = _at_store(deps, key, content_type, download_as)
             left_s = min(left_s, REDIRECT_LIFE_S)
@@ -95,7 +95,9 @@ def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) 
     if size_bytes is None:
         raise FileNotFoundError(key)
     name = download_as[:120] if download_as else None
-    link = deps.storage.link(key, expires_s=STORE_LINK_LIFE_S, content_type=content_type, download_as=name)
+    link = deps.storage.direct_link(
+        key, expires_s=STORAGE_LINK_LIFE_S, content_type=content_type, download_as=name
+    )
     return size_bytes, link
 
 

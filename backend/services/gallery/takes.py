@@ -9,7 +9,7 @@ from typing import Any
 from backend.catalogue import models as catalogue
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
-from backend.domain.states import ENDED, MOVING, STATUS, JobState
+from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, History, Job, Video
 from backend.services.access import Viewer
@@ -18,16 +18,16 @@ from backend.store.jobs import counts, deliveries, jobs
 from backend.store.search import pages
 
 #: A page of the gallery or of the history.
-PAGE = 24
-PAGE_MAX = 200
+PAGE_SIZE = 24
+PAGE_SIZE_MAX = 200
 #: States in which a take waits for something.
-OPEN = sorted(MOVING | {JobState.HELD})
+OPEN_STATES = sorted(ACTIVE_STATES | {JobState.HELD})
 #: Takes of a state are counted up to this for a page that is drawn often; it shows "250+".
-COUNTED = 250
+COUNT_LIMIT = 250
 #: Usual durations are learnt from takes of this long.
-LEARN_FROM = timedelta(days=30)
+LEARN_WINDOW = timedelta(days=30)
 #: Fewer takes than this teach nothing.
-LEARN_AT_LEAST = 3
+LEARN_TAKES_MIN = 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Take:
     @property
     def status(self) -> str:
         """processing, completed, failed, cancelled or held."""
-        return STATUS[JobState(self.job.state)]
+        return API_STATUS[JobState(self.job.state)]
 
     def elapsed_s(self, now: datetime) -> float:
         """Seconds since it was asked for; until it ended, if it has."""
@@ -56,7 +56,7 @@ class TakePage:
 
 
 @dataclass(frozen=True)
-class Usual:
+class UsualDuration:
     """How long a model usually takes, in seconds. learnt: from our own takes, not from a first guess."""
 
     low_s: float
@@ -71,7 +71,7 @@ def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
         NotFound: there is none with that id that this viewer may see.
     """
     with deps.store.read() as session:
-        row = pages.with_video(session, job_id)
+        row = pages.get_with_video(session, job_id)
     if row is None or not viewer.may_see(row[0].owner):
         raise NotFound("There is no take with that id.")
     return Take(*row)
@@ -82,11 +82,11 @@ def list_takes(
     viewer: Viewer,
     wanted: TakeFilter = TakeFilter(),
     *,
-    limit: int = PAGE,
+    limit: int = PAGE_SIZE,
     cursor: str | None = None,
 ) -> TakePage:
     """A page of the takes that this viewer may see."""
-    limit = max(1, min(limit, PAGE_MAX))
+    limit = max(1, min(limit, PAGE_SIZE_MAX))
     if not viewer.sees_all:
         if wanted.owner not in (None, viewer.name):
             return TakePage([], None)
@@ -97,12 +97,12 @@ def list_takes(
     return TakePage(items, items[-1].job.id if len(rows) > limit else None)
 
 
-def list_moving(deps: Deps, viewer: Viewer, *, limit: int = PAGE) -> Sequence[Take]:
+def list_open(deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE) -> Sequence[Take]:
     """What is on its way or held, newest first."""
-    return list_takes(deps, viewer, TakeFilter(states=MOVING | {JobState.HELD}), limit=limit).items
+    return list_takes(deps, viewer, TakeFilter(states=ACTIVE_STATES | {JobState.HELD}), limit=limit).items
 
 
-def history_of(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
+def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
     """Every move of a take, and every delivery for it, oldest first.
 
     Raises:
@@ -110,7 +110,7 @@ def history_of(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[Histor
     """
     get_take(deps, viewer, job_id)
     with deps.store.read() as session:
-        return jobs.history(session, job_id), deliveries.of_job(session, job_id)
+        return jobs.list_history(session, job_id), deliveries.of_job(session, job_id)
 
 
 def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
@@ -118,11 +118,11 @@ def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) ->
     if not viewer.sees_all:
         wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        return pages.newer(session, wanted, than=than, limit=100)
+        return pages.count_newer(session, wanted, than=than, limit=100)
 
 
 def newer_cursor(
-    deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str, limit: int = PAGE
+    deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str, limit: int = PAGE_SIZE
 ) -> str | None:
     """The cursor of the page just before the one that starts with that take; None: it is the first page."""
     if not viewer.sees_all:
@@ -132,7 +132,7 @@ def newer_cursor(
     return ids[limit] if len(ids) > limit else None
 
 
-def models_on_offer(deps: Deps) -> list[VideoModel]:
+def list_usable_models(deps: Deps) -> list[VideoModel]:
     """Every model that can be used now, by title."""
     return sorted((model for model in deps.catalog.search() if model.usable), key=lambda model: model.title)
 
@@ -145,52 +145,56 @@ def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
 def count_open(deps: Deps) -> dict[str, int]:
     """state -> number of takes that move or are held, each counted up to `COUNTED`."""
     with deps.store.read() as session:
-        return counts.by_state(session, states=OPEN, upto=COUNTED)
+        return counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT)
 
 
 def last_change(deps: Deps) -> Hashable:
     """Something that is another one whenever a take is added or changes its state."""
     with deps.store.read() as session:
-        open_now = counts.by_state(session, states=OPEN, upto=COUNTED)
-        return counts.last_move(session), *sorted(open_now.items())
+        open_now = counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT)
+        return counts.last_transition_id(session), *sorted(open_now.items())
 
 
-def people(deps: Deps, viewer: Viewer) -> list[str]:
+def list_owners(deps: Deps, viewer: Viewer) -> list[str]:
     """Everybody whose takes this viewer may see."""
     if not viewer.sees_all:
         return [viewer.name]
     with deps.store.read() as session:
-        return pages.owners(session)
+        return pages.list_owners(session)
 
 
-def models_used(deps: Deps) -> list[str]:
+def list_used_models(deps: Deps) -> list[str]:
     """Every endpoint that takes were ever made with."""
     with deps.store.read() as session:
-        return pages.models(session)
+        return pages.list_models(session)
 
 
-def usual_s(deps: Deps, model_id: str) -> Usual | None:
+def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
     """How long a take of this model usually takes; None when nobody knows."""
     with deps.store.read() as session:
-        seen = pages.durations_s(session, model_id, since=deps.clock.now() - LEARN_FROM)
-    if len(seen) >= LEARN_AT_LEAST:
+        seen = pages.durations_s(session, model_id, since=deps.clock.now() - LEARN_WINDOW)
+    if len(seen) >= LEARN_TAKES_MIN:
         tenths = quantiles(seen, n=10, method="inclusive")
-        return Usual(tenths[4], tenths[8], learnt=True)
+        return UsualDuration(tenths[4], tenths[8], learnt=True)
     try:
         guess = deps.catalog.get(model_id).typical_s
     except KeyError:
         return None
-    return Usual(guess, guess * 1.5, learnt=False) if guess else None
+    return UsualDuration(guess, guess * 1.5, learnt=False) if guess else None
 
 
 def is_ended(job: Job) -> bool:
     """Has nothing more to come by itself."""
-    return JobState(job.state) in ENDED
+    return JobState(job.state) in ENDED_STATES
 
 
 def billed_usd(job: Job) -> float | None:
     """What the provider billed; 0 where a take ended and provably cost nothing, None: not known (yet)."""
-    if job.billed_usd is None and job.state in jobs.UNPAID_ENDS and (job.error or {}).get("charged") == "no":
+    if (
+        job.billed_usd is None
+        and job.state in jobs.ENDED_WITHOUT_VIDEO
+        and (job.error or {}).get("charged") == "no"
+    ):
         return 0.0
     return job.billed_usd
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.errors import Outrun
+from backend.domain.errors import StaleState
 from backend.domain.states import TRANSITIONS, JobEvent
 from backend.models import Job
 from backend.providers.base import Errored, Finished
@@ -13,7 +13,7 @@ from backend.services.money import budgets
 from backend.store.jobs import jobs
 
 
-def apply(
+def apply_outcome(
     session: Session, job: Job, result: Finished | Errored, *, at: datetime, by: str, **values: Any
 ) -> None:
     """Record how a request ended.
@@ -22,7 +22,7 @@ def apply(
         Outrun: the job is past that already.
     """
     if job.state not in TRANSITIONS[_event(job, result)][0]:  # before a line of the ledger is written for it
-        raise Outrun(f"the job {job.id} is past that")
+        raise StaleState(f"the job {job.id} is past that")
     if isinstance(result, Finished):
         apply_finished(session, job, result, at=at, by=by, **values)
     else:
@@ -37,20 +37,20 @@ def apply_finished(
     Raises:
         Outrun: the job has its video already, or is about to.
     """
-    jobs.move(
+    jobs.apply_transition(
         session,
         job.id,
         JobEvent.FINISHED,
         at=at,
         by=by,
         note=_late(job),
-        **made(finished, at=at),
+        **rendered_values(finished, at=at),
         **(_revived(session, job, at) | _billed(session, job, finished.billable_units, at)),
         **values,
     )
 
 
-def made(finished: Finished, *, at: datetime) -> dict[str, Any]:
+def rendered_values(finished: Finished, *, at: datetime) -> dict[str, Any]:
     """What a job says of a video that the provider has for it, whatever the job was before."""
     return {
         "due_at": at,
@@ -72,11 +72,11 @@ def apply_errored(
     Raises:
         Outrun: the job is past failing.
     """
-    cost = charged(failed)
+    cost = charge_status(failed)
     if cost == "maybe" and (values.get("request_id") or job.request_id):
         values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
     event = _event(job, failed)
-    jobs.move(
+    jobs.apply_transition(
         session,
         job.id,
         event,
@@ -105,15 +105,15 @@ def _event(job: Job, result: Finished | Errored) -> JobEvent:
 
 def _revived(session: Session, job: Job, at: datetime) -> dict[str, Any]:
     """A job that had ended counts again; one that had not never stopped counting."""
-    return budgets.revive(session, job, at=at) if job.ended_at is not None else {}
+    return budgets.restore_reservation(session, job, at=at) if job.ended_at is not None else {}
 
 
 def _billed(session: Session, job: Job, units: float | None, at: datetime) -> dict[str, Any]:
     """What the answer itself says of the bill; where it says nothing, the bill is asked for later."""
-    return {} if units is None else budgets.settle(session, job, units, at=at)
+    return {} if units is None else budgets.settle_bill(session, job, units, at=at)
 
 
-def charged(failed: Errored) -> str:
+def charge_status(failed: Errored) -> str:
     """Did this failure cost money? fal never bills its own 5xx; a refusal after GPU time may be billed.
 
     Source: fal documentation, "FAQ", on billing of failed requests.

@@ -7,18 +7,18 @@ from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.models import Job
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer
-from backend.services.lifecycle.poll import ref_of
+from backend.services.lifecycle.claims import Claim, defer_job
+from backend.services.lifecycle.poll import request_ref
 from backend.services.money import budgets
 from backend.store.jobs import jobs
 
 #: After this many answers that tell nothing, the estimate stays as it is.
-TRIES = 10
+BILL_TRIES_MAX = 10
 
 
-def wants_bill(job: Job) -> bool:
+def needs_bill(job: Job) -> bool:
     """Is it still unknown what the provider counted, and worth asking?"""
-    return job.request_id is not None and job.billed_units is None and job.bill_tries < TRIES
+    return job.request_id is not None and job.billed_units is None and job.bill_tries < BILL_TRIES_MAX
 
 
 def bill_job(deps: Deps, claim: Claim) -> None:
@@ -29,17 +29,17 @@ def bill_job(deps: Deps, claim: Claim) -> None:
     """
     job, tries = claim.job, claim.job.bill_tries + 1
     try:
-        result = deps.provider(job.provider).result(ref_of(job))
+        result = deps.get_provider(job.provider).result(request_ref(job))
     except ProviderBusy:
-        defer(deps, claim, due_in_s=policy.backoff_s(tries), bill_tries=tries)
+        defer_job(deps, claim, due_in_s=policy.backoff_s(tries), bill_tries=tries)
         return
     except ProviderForgot:
-        defer(deps, claim, due_in_s=0, bill_tries=TRIES)
+        defer_job(deps, claim, due_in_s=0, bill_tries=BILL_TRIES_MAX)
         return
     units = result.billable_units if isinstance(result, Finished) else None
-    now, news = deps.clock.now(), dict[str, Any](bill_tries=TRIES if units is None else tries)
+    now, changes = deps.clock.now(), dict[str, Any](bill_tries=BILL_TRIES_MAX if units is None else tries)
     with deps.store.begin() as session:
         if units is not None:
-            news |= budgets.settle(session, job, units, at=now)
-        fresh = jobs.amend(session, job, owner=claim.owner, due_at=now, **news)
-    claim.job = fresh
+            changes |= budgets.settle_bill(session, job, units, at=now)
+        updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, due_at=now, **changes)
+    claim.job = updated

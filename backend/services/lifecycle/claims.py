@@ -17,7 +17,7 @@ from backend.store.jobs import jobs
 
 #: A look that lasts longer than this has gone wrong; its claim is no longer extended, and another
 #: worker takes over. Downloads have their own deadline, which is shorter.
-LONGEST_LOOK_S = 2 * 3600.0
+STEP_MAX_S = 2 * 3600.0
 
 
 @dataclass
@@ -25,10 +25,10 @@ class Claim:
     """A job that this worker holds: `job` is the row as it last was committed, `owner` its token for it."""
 
     job: Job
-    owner: str
+    lease_token: str
     since_s: float  #: monotonic
     by: str = "worker"
-    begun_at: datetime | None = None  #: when it said that it would send, heard or not
+    submit_begun_at: datetime | None = None  #: when it said that it would send, heard or not
 
 
 class Claims:
@@ -40,58 +40,58 @@ class Claims:
         self._held: dict[str, Claim] = {}
 
     @contextmanager
-    def take(self, job_id: str) -> Iterator[Claim | None]:
+    def claim_job(self, job_id: str) -> Iterator[Claim | None]:
         """Hold a due job for the length of the block; None when it is not due or somebody has it."""
         deps = self._deps
-        owner = deps.clock.new_id()
+        lease_token = deps.clock.new_id()
         with deps.store.begin() as session:
-            job = jobs.claim(
-                session, job_id, owner=owner, now=deps.clock.now(), lease_s=deps.settings.lease_s
+            job = jobs.try_claim(
+                session, job_id, lease_token=lease_token, now=deps.clock.now(), lease_s=deps.settings.lease_s
             )
         if job is None:
             yield None
             return
-        claim = Claim(job, owner, since_s=deps.clock.monotonic())
+        claim = Claim(job, lease_token, since_s=deps.clock.monotonic())
         with self._lock:
-            self._held[owner] = claim
+            self._held[lease_token] = claim
         try:
             yield claim
         finally:
             with self._lock:
-                self._held.pop(owner, None)
+                self._held.pop(lease_token, None)
             with deps.store.begin() as session:
-                give_back(deps, session, job_id, owner=owner)
+                release_claim(deps, session, job_id, lease_token=lease_token)
 
-    def held(self) -> list[Claim]:
+    def active_claims(self) -> list[Claim]:
         """The claims in hand now."""
         with self._lock:
             return list(self._held.values())
 
-    def beat(self) -> None:
+    def renew_all(self) -> None:
         """Extend every claim in hand. A claim that was lost is noticed by its next write, not here."""
-        since_s = self._deps.clock.monotonic() - LONGEST_LOOK_S
-        owners = [claim.owner for claim in self.held() if claim.since_s > since_s]
-        if not owners:
+        since_s = self._deps.clock.monotonic() - STEP_MAX_S
+        lease_tokens = [claim.lease_token for claim in self.active_claims() if claim.since_s > since_s]
+        if not lease_tokens:
             return
         until = self._deps.clock.now() + timedelta(seconds=self._deps.settings.lease_s)
         with self._deps.store.begin() as session:
-            jobs.renew(session, owners, until=until)
+            jobs.renew_leases(session, lease_tokens, until=until)
 
 
-def give_back(deps: Deps, session: Session, job_id: str, *, owner: str) -> None:
+def release_claim(deps: Deps, session: Session, job_id: str, *, lease_token: str) -> None:
     """Release a claim; what became due meanwhile is looked at next, by whoever is free."""
-    jobs.release(session, job_id, owner=owner)
-    deps.carrier.wake(session, job_id)
+    jobs.release_claim(session, job_id, lease_token=lease_token)
+    deps.carrier.enqueue_job(session, job_id)
 
 
-def record(
+def record_event(
     deps: Deps,
     claim: Claim,
     event: JobEvent,
     *,
     due_in_s: float | None = None,
     at: datetime | None = None,
-    first: Callable[[Session], None] | None = None,
+    precondition: Callable[[Session], None] | None = None,
     **values: Any,
 ) -> Job:
     """Commit one move of a claimed job; afterwards `claim.job` is the row as it is now.
@@ -106,14 +106,16 @@ def record(
     if due_in_s is not None:
         values["due_at"] = now + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:
-        if first is not None:
-            first(session)
-        moved = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, owner=claim.owner, **values)
+        if precondition is not None:
+            precondition(session)
+        moved = jobs.advance(
+            session, claim.job.id, event, at=now, by=claim.by, lease_token=claim.lease_token, **values
+        )
     claim.job = moved  # now that it is committed
     return moved
 
 
-def defer(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) -> Job:
+def defer_job(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) -> Job:
     """Commit what was learnt without a move, and when the job wants its next look (None: never).
 
     Raises:
@@ -121,12 +123,14 @@ def defer(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) ->
     """
     due_at = None if due_in_s is None else deps.clock.now() + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:
-        amended = jobs.amend(session, claim.job, owner=claim.owner, due_at=due_at, **values)
+        amended = jobs.update_if_unchanged(
+            session, claim.job, lease_token=claim.lease_token, due_at=due_at, **values
+        )
     claim.job = amended
     return amended
 
 
-def error_of(deps: Deps, error: Exception, *, charged: str, next_step: str) -> dict[str, Any]:
+def describe_error(deps: Deps, error: Exception, *, charged: str, next_step: str) -> dict[str, Any]:
     """An error as it is kept on the row and shown.
 
     charged: "no", "yes", "maybe"; next_step: what the system does now, or what a person can do.

@@ -6,39 +6,39 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain import policy
-from backend.domain.errors import MediaError, Outrun, StoreUnavailable
+from backend.domain.errors import MediaError, StaleState, StoreUnavailable
 from backend.domain.states import JobState
 from backend.models import Video
 from backend.services.deps import Deps
-from backend.services.lifecycle.billing import bill_job, wants_bill
-from backend.services.lifecycle.claims import Claim, Claims, defer, error_of
+from backend.services.lifecycle.billing import bill_job, needs_bill
+from backend.services.lifecycle.claims import Claim, Claims, defer_job, describe_error
 from backend.services.lifecycle.fetch import fetch_video
 from backend.services.lifecycle.poll import poll_job
 from backend.services.lifecycle.preview import make_preview
-from backend.services.lifecycle.reconcile import search_job
-from backend.services.lifecycle.submit import submit_job, submitting_overdue
+from backend.services.lifecycle.reconcile import reconcile_job
+from backend.services.lifecycle.submit import hold_interrupted, submit_job
 from backend.services.takes.cancel import cancel_at_provider, cancel_unsent
 from backend.store.jobs import jobs
-from backend.store.queue.tasks import FETCHING
+from backend.store.queue.tasks import FETCH_STATES
 from backend.store.records import videos
 
 log = logging.getLogger(__name__)
 
 #: What is not a file's way home asks a provider, and is short.
-ASKING = frozenset(JobState) - FETCHING
+ASKING_STATES = frozenset(JobState) - FETCH_STATES
 
 
-def step(deps: Deps, claims: Claims, job_id: str) -> bool:
+def run_step(deps: Deps, claims: Claims, job_id: str) -> bool:
     """Look at one job, if it is due and nobody has it; returns whether it was.
 
     The one broad `except` of the program is here: one bad row is put off and blocks nobody.
     """
-    with claims.take(job_id) as claim:
+    with claims.claim_job(job_id) as claim:
         if claim is None:
             return False
         try:
             _look(claim)(deps, claim)
-        except Outrun as outrun:
+        except StaleState as outrun:
             log.info("outrun", extra={"job": job_id, "why": str(outrun)})
         except StoreUnavailable as error:  # in a state of the stack that may hold what no log may show
             log.error(
@@ -60,13 +60,13 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
         case JobState.CREATED:
             return submit_job
         case JobState.SUBMITTING:
-            return submitting_overdue
+            return hold_interrupted
         case JobState.QUEUED | JobState.RUNNING if job.cancel_requested_at is not None:
             return cancel_at_provider
         case JobState.QUEUED | JobState.RUNNING:
             return poll_job
         case JobState.HELD:
-            return search_job
+            return reconcile_job
         case JobState.RENDERED:
             return fetch_video
         case JobState.STORED:
@@ -84,7 +84,7 @@ def _tend(deps: Deps, claim: Claim) -> None:
         video = videos.get(session, claim.job.video_id)
     if video.missing_at is not None:
         _bring_back(deps, claim, video)
-    elif wants_bill(claim.job):
+    elif needs_bill(claim.job):
         bill_job(deps, claim)
     else:
         make_preview(deps, claim)
@@ -96,28 +96,32 @@ def _bring_back(deps: Deps, claim: Claim, video: Video) -> None:
         there = deps.storage.size(video.key) == video.size_bytes
     except MediaError as error:
         attempts = claim.job.attempts + 1
-        told = error_of(deps, error, charged="yes", next_step="Our storage is asked again by itself.")
-        defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=told)
+        row_error = describe_error(
+            deps, error, charged="yes", next_step="Our storage is asked again by itself."
+        )
+        defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=row_error)
         return
     if not there:
         fetch_video(deps, claim)
         return
     now = deps.clock.now()
     with deps.store.begin() as session:
-        videos.amend(session, video.id, missing_at=None)
-        amended = jobs.amend(session, claim.job, owner=claim.owner, due_at=now, attempts=0, error=None)
+        videos.update_video(session, video.id, missing_at=None)
+        amended = jobs.update_if_unchanged(
+            session, claim.job, lease_token=claim.lease_token, due_at=now, attempts=0, error=None
+        )
     claim.job = amended  # now that it is committed
     log.info("a missing file is there again", extra={"job": claim.job.id, "video": video.id})
 
 
 def _nothing(deps: Deps, claim: Claim) -> None:
-    defer(deps, claim, due_in_s=None)
+    defer_job(deps, claim, due_in_s=None)
 
 
 def _put_off(deps: Deps, claim: Claim) -> None:
     """Count the attempt and come again later."""
     attempts = claim.job.attempts + 1
     try:
-        defer(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts)
-    except (Outrun, StoreUnavailable, SQLAlchemyError) as error:
+        defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts)
+    except (StaleState, StoreUnavailable, SQLAlchemyError) as error:
         log.warning("not put off", extra={"job": claim.job.id, "why": type(error).__name__})

@@ -20,16 +20,16 @@ from backend.domain.errors import (
 )
 from backend.domain.states import JobEvent, JobState
 from backend.media.decode import inspect, sandbox
-from backend.media.decode.inspect import Probed
-from backend.media.download.download import Downloaded, download
+from backend.media.decode.inspect import VideoInfo
+from backend.media.download.download import DownloadedFile, download_file
 from backend.media.partial import folder as parts_folder
-from backend.media.partial.partial_file import discard
+from backend.media.partial.partial_file import remove_part
 from backend.models import Video
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer, error_of, record
-from backend.services.lifecycle.poll import ref_of
-from backend.services.lifecycle.retry_write import insist
+from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
+from backend.services.lifecycle.poll import request_ref
+from backend.services.lifecycle.retry_write import retry_write
 from backend.store.jobs import jobs
 from backend.store.records import videos
 
@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 PROGRESS_EVERY_S = 0.5
 #: The size that the provider states is believed this often. Should it contradict the file's own lengths
 #: for ever, a whole video that was paid for would never come home; then the check of the file decides.
-SIZE_BELIEVED_TRIES = 5
+SIZE_TRUSTED_TRIES = 5
 #: Faults after which the link itself is doubted and the provider is asked for the result again.
-ASK_AGAIN_EVERY = 5
+NEW_LINK_EVERY = 5
 
 
 def fetch_video(deps: Deps, claim: Claim) -> None:
@@ -51,27 +51,27 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
     back-off, with the reason on the row; or `failed` when the provider has lost what it made.
     """
     folder = deps.settings.parts_dir
-    part = folder / parts_folder.name(claim.job.id, claim.owner)
-    poster = folder / parts_folder.name(f"{claim.job.id}-poster", claim.owner)
+    part = folder / parts_folder.part_name(claim.job.id, claim.lease_token)
+    poster = folder / parts_folder.part_name(f"{claim.job.id}-poster", claim.lease_token)
     try:
         got = _download(deps, claim, part)
-        probed = inspect.inspect(part, poster=poster)
+        probed = inspect.inspect_video(part, poster=poster)
         video = _place(deps, got, probed, part, poster)
-        discard(part)
-        insist(deps, lambda: _save(deps, claim, video))
+        remove_part(part)
+        retry_write(deps, lambda: _save(deps, claim, video))
     except Interrupted:
-        defer(deps, claim, due_in_s=0)
+        defer_job(deps, claim, due_in_s=0)
     except MediaGone as error:
         _renew_link(deps, claim, error)
     except MediaError as error:
         if isinstance(error, MediaBroken):
-            discard(part)
+            remove_part(part)
         _again(deps, claim, error)
     finally:
         poster.unlink(missing_ok=True)
 
 
-def _download(deps: Deps, claim: Claim, part: Path) -> Downloaded:
+def _download(deps: Deps, claim: Claim, part: Path) -> DownloadedFile:
     job = claim.job
     if not job.result_url:
         raise MediaGone("There is no link to the file.")
@@ -79,14 +79,14 @@ def _download(deps: Deps, claim: Claim, part: Path) -> Downloaded:
         deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"The data folder can't be written to ({error.strerror}).") from error
-    return download(
+    return download_file(
         job.result_url,
         part,
         guard=deps.guard,
         limits=deps.limits,
-        size_bytes=job.result_size_bytes if job.attempts < SIZE_BELIEVED_TRIES else None,
-        progress=_reporter(deps, claim),
-        leftover=next(iter(parts_folder.leftovers(deps.settings.parts_dir, job.id)), None),
+        promised_bytes=job.result_size_bytes if job.attempts < SIZE_TRUSTED_TRIES else None,
+        on_progress=_reporter(deps, claim),
+        leftover=next(iter(parts_folder.find_leftovers(deps.settings.parts_dir, job.id)), None),
     )
 
 
@@ -103,21 +103,25 @@ def _reporter(deps: Deps, claim: Claim) -> Callable[[int, int | None], None]:
         last = deps.clock.monotonic()
         with suppress(StoreUnavailable):  # bytes come without it, too
             with deps.store.begin() as session:
-                fresh = jobs.amend(
-                    session, claim.job, owner=claim.owner, fetched_bytes=done, fetch_total_bytes=total
+                fresh = jobs.update_if_unchanged(
+                    session,
+                    claim.job,
+                    lease_token=claim.lease_token,
+                    fetched_bytes=done,
+                    fetch_total_bytes=total,
                 )
             claim.job = fresh
 
     return report
 
 
-def _place(deps: Deps, got: Downloaded, probed: Probed, part: Path, poster: Path) -> Video:
+def _place(deps: Deps, got: DownloadedFile, probed: VideoInfo, part: Path, poster: Path) -> Video:
     """Move the file and its poster into storage; afterwards both are whole and durable there."""
     key = f"{got.sha256}.{probed.extension}"
     poster_key = f"posters/{got.sha256}.webp" if poster.exists() else None
     if poster_key:
-        deps.storage.place(poster, poster_key)
-    deps.storage.place(part, key)
+        deps.storage.put_file(poster, poster_key)
+    deps.storage.put_file(part, key)
     now = deps.clock.now()
     return Video(
         id=deps.clock.new_id(),
@@ -140,48 +144,52 @@ def _save(deps: Deps, claim: Claim, video: Video) -> None:
     now, job = deps.clock.now(), claim.job
     values: dict[str, Any] = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
     with deps.store.begin() as session:
-        kept = videos.keep(session, video)
+        kept = videos.insert_or_restore(session, video)
         values |= {"video_id": kept.id, "due_at": now}  # its bill and its preview come next
         if job.state == JobState.STORED:
-            fresh = jobs.amend(session, job, owner=claim.owner, error=None, attempts=0, **values)
-        else:
-            fresh = jobs.advance(
-                session, job.id, JobEvent.SAVED, at=now, by=claim.by, owner=claim.owner, **values
+            updated = jobs.update_if_unchanged(
+                session, job, lease_token=claim.lease_token, error=None, attempts=0, **values
             )
-    claim.job = fresh
+        else:
+            updated = jobs.advance(
+                session, job.id, JobEvent.SAVED, at=now, by=claim.by, lease_token=claim.lease_token, **values
+            )
+    claim.job = updated
     log.info("stored", extra={"job": job.id, "size_bytes": video.size_bytes})
 
 
 def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
     """Try again later, without a limit; now and then ask the provider for a fresh link first."""
     attempts = claim.job.attempts + 1
-    told = error_of(
+    row_error = describe_error(
         deps,
         error,
         charged="yes",
         next_step="The provider has the video; fetching it is tried again by itself.",
     )
-    news: dict[str, Any] = {"attempts": attempts, "error": told}
-    if isinstance(error, MediaBroken | MediaDenied) or attempts % ASK_AGAIN_EVERY == 0:
-        news |= _fresh_link(deps, claim) or {}
+    changes: dict[str, Any] = {"attempts": attempts, "error": row_error}
+    if isinstance(error, MediaBroken | MediaDenied) or attempts % NEW_LINK_EVERY == 0:
+        changes |= _fresh_link(deps, claim) or {}
     log.warning("not fetched", extra={"job": claim.job.id, "why": str(error), "attempts": attempts})
-    defer(deps, claim, due_in_s=policy.backoff_s(attempts), **news)
+    defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), **changes)
 
 
 def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
     """The link is dead: take the provider's new one; when that is gone too, say loudly that it is lost."""
     seen = 1 + (claim.job.attempts if (claim.job.error or {}).get("code") == error.code else 0)
-    fresh = _fresh_link(deps, claim)
-    if fresh is None and seen >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
+    new_link = _fresh_link(deps, claim)
+    if new_link is None and seen >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
         _lost(deps, claim, error)
         return
-    told = error_of(
+    row_error = describe_error(
         deps,
         error,
         charged="yes",
         next_step="The link to the file is dead; the provider is asked for the result again by itself.",
     )
-    defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told, **(fresh or {}))
+    defer_job(
+        deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=row_error, **(new_link or {})
+    )
 
 
 def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
@@ -189,7 +197,7 @@ def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
     if claim.job.request_id is None:
         return None
     try:
-        result = deps.provider(claim.job.provider).result(ref_of(claim.job))
+        result = deps.get_provider(claim.job.provider).result(request_ref(claim.job))
     except ProviderBusy:
         return {}
     except ProviderForgot:
@@ -200,7 +208,7 @@ def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
 
 
 def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
-    told = error_of(
+    row_error = describe_error(
         deps,
         MediaGone(
             "The video was made, and is lost: the provider has neither the file nor the result any more. "
@@ -209,13 +217,13 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
         charged="yes",
         next_step="The provider is still asked now and then for a day. Should it bring it back, it is taken.",
     )
-    told["code"] = "lost"
+    row_error["code"] = "lost"
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    news: dict[str, Any] = {"error": told, "polls": 0, "attempts": 0}
-    record(deps, claim, JobEvent.LOST, due_in_s=policy.ENDED_FIRST_S, **news)
+    changes: dict[str, Any] = {"error": row_error, "polls": 0, "attempts": 0}
+    record_event(deps, claim, JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, **changes)
 
 
-def warm_up() -> None:
+def warm_up_sandbox() -> None:
     """Have the process that checks files ready before the first file comes."""
     try:
         sandbox.warm_up()

@@ -5,12 +5,12 @@ from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
-from backend.domain.states import ENDED, JobEvent, JobState
+from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.models import Job
-from backend.providers.base import Errored, Finished, Ref, Standing, Waiting
+from backend.providers.base import Errored, Finished, RequestRef, RequestStatus, Waiting
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
-from backend.services.lifecycle.claims import Claim, defer, error_of, record
+from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
 from backend.services.money import budgets
 from backend.store.jobs import jobs
 
@@ -25,7 +25,7 @@ def poll_job(deps: Deps, claim: Claim) -> None:
     Afterwards the job is where the provider says it is, and due again while that is not the end.
     """
     try:
-        standing = deps.provider(claim.job.provider).status(ref_of(claim.job))
+        standing = deps.get_provider(claim.job.provider).status(request_ref(claim.job))
     except ProviderForgot as error:
         _forgotten(deps, claim, error)
     except ProviderBusy as error:
@@ -34,10 +34,10 @@ def poll_job(deps: Deps, claim: Claim) -> None:
         _record_standing(deps, claim, standing)
 
 
-def ref_of(job: Job) -> Ref:
+def request_ref(job: Job) -> RequestRef:
     """How the provider knows this job."""
     assert job.request_id is not None
-    return Ref(
+    return RequestRef(
         model=job.model,
         request_id=job.request_id,
         status_url=job.status_url,
@@ -46,7 +46,7 @@ def ref_of(job: Job) -> Ref:
     )
 
 
-def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+def record_outcome(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     """Record how a request ended.
 
     Raises:
@@ -54,18 +54,18 @@ def finish(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
     """
     now = deps.clock.now()
     with deps.store.begin() as session:
-        apply_result.apply(session, claim.job, result, at=now, by=claim.by, owner=claim.owner)
-        fresh = jobs.get(session, claim.job.id)
-    claim.job = fresh
+        apply_result.apply_outcome(session, claim.job, result, at=now, by=claim.by, owner=claim.lease_token)
+        updated = jobs.get(session, claim.job.id)
+    claim.job = updated
 
 
-def _record_standing(deps: Deps, claim: Claim, standing: Standing) -> None:
+def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job = claim.job
     if isinstance(standing, Finished):
-        finish(deps, claim, standing)
+        record_outcome(deps, claim, standing)
     elif isinstance(standing, Errored):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
-            finish(deps, claim, standing)
+            record_outcome(deps, claim, standing)
         else:  # it had ended already, and no video came of it
             _close(deps, claim, standing.billable_units)
     else:
@@ -76,72 +76,78 @@ def _close(deps: Deps, claim: Claim, units: float | None) -> None:
     """Nothing more will come of this job: bill what the provider counted, or give the reservation back."""
     now = deps.clock.now()
     with deps.store.begin() as session:
-        billed = budgets.settle(session, claim.job, units or 0.0, at=now)
-        fresh = jobs.amend(session, claim.job, owner=claim.owner, due_at=None, **billed)
-    claim.job = fresh
+        billed = budgets.settle_bill(session, claim.job, units or 0.0, at=now)
+        updated = jobs.update_if_unchanged(
+            session, claim.job, lease_token=claim.lease_token, due_at=None, **billed
+        )
+    claim.job = updated
 
 
-def _still_going(deps: Deps, claim: Claim, standing: Standing) -> None:
+def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job, polls = claim.job, claim.job.polls + 1
-    if job.state in ENDED:
+    if job.state in ENDED_STATES:
         _watch(deps, claim, attempts=0)
         return
-    wait_s = policy.poll_s(polls, first_s=deps.settings.first_poll)
+    wait_s = policy.poll_interval_s(polls, first_s=deps.settings.first_poll_delay_s)
     position = standing.queue_position if isinstance(standing, Waiting) else None
-    news: dict[str, Any] = {"queue_position": position, "polls": polls, "attempts": 0}
+    changes: dict[str, Any] = {"queue_position": position, "polls": polls, "attempts": 0}
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
-        record(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **news)
+        record_event(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **changes)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
-        record(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **news)
+        record_event(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **changes)
     else:
-        defer(deps, claim, due_in_s=wait_s, error=None, **news)
+        defer_job(deps, claim, due_in_s=wait_s, error=None, **changes)
     if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
         with deps.store.begin() as session:
-            jobs.wake(session, job.id, at=deps.clock.now())
+            jobs.make_due(session, job.id, at=deps.clock.now())
 
 
 def _watch(deps: Deps, claim: Claim, *, attempts: int) -> None:
     """It has ended here, and a video may come anyway: ask again, more and more seldom, then no more."""
     looks = claim.job.polls + 1
-    wait_s = policy.backoff_s(looks, first_s=policy.ENDED_FIRST_S, cap_s=policy.ENDED_CAP_S)
-    over = looks > policy.ENDED_LOOKS
-    defer(deps, claim, due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
+    wait_s = policy.backoff_s(looks, first_s=policy.LATE_VIDEO_FIRST_S, cap_s=policy.LATE_VIDEO_CAP_S)
+    over = looks > policy.LATE_VIDEO_CHECKS
+    defer_job(deps, claim, due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
 
 
 def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
     """No usable answer: the job stands where it stood, and is asked about again."""
     job = claim.job
-    if job.state in ENDED:
+    if job.state in ENDED_STATES:
         _watch(deps, claim, attempts=job.attempts + 1)
         return
-    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    row_error = describe_error(
+        deps, error, charged="maybe", next_step="The take is asked about again by itself."
+    )
     attempts = job.attempts + 1
-    defer(
+    defer_job(
         deps,
         claim,
         due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S),
         attempts=attempts,
-        error=told,
+        error=row_error,
     )
 
 
 def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     """Believed only after several such answers in a row; then a person decides, unless it has ended."""
     job = claim.job
-    if job.state in ENDED:
+    if job.state in ENDED_STATES:
         if job.attempts + 1 < policy.FORGOTTEN_AFTER or job.rendered_at is not None:  # it was made, and paid
             _watch(deps, claim, attempts=job.attempts + 1)
         else:
             _close(deps, claim, None)
         return
     seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
-    told = error_of(deps, error, charged="maybe", next_step="The take is asked about again by itself.")
+    row_error = describe_error(
+        deps, error, charged="maybe", next_step="The take is asked about again by itself."
+    )
     if seen < policy.FORGOTTEN_AFTER:
-        defer(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=told)
+        defer_job(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=row_error)
         return
-    told["next"] = (
+    row_error["next"] = (
         "The provider's records and a late webhook are watched for it; you can keep waiting, "
         "send it again or give up."
     )
     log.warning("forgotten by the provider", extra={"job": job.id, "request": job.request_id})
-    record(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.SEARCH_FIRST_S, error=told)
+    record_event(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.RECONCILE_FIRST_S, error=row_error)

@@ -7,16 +7,16 @@ from backend.domain.errors import MediaError, StorageFull
 from backend.media.decode import inspect
 from backend.media.partial import folder
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer
+from backend.services.lifecycle.claims import Claim, defer_job
 from backend.services.storage.local_copy import local_file
 from backend.store.records import videos
 
 log = logging.getLogger(__name__)
 
 #: After this many failures a video goes without a preview; its poster is shown instead.
-TRIES = 3
+PREVIEW_TRIES_MAX = 3
 #: A bucket that is down or a disk that is full is no failure of the video: looked for again after this.
-DOWN_S = 60.0
+STORAGE_RETRY_S = 60.0
 
 
 def make_preview(deps: Deps, claim: Claim) -> None:
@@ -24,29 +24,29 @@ def make_preview(deps: Deps, claim: Claim) -> None:
     assert claim.job.video_id is not None
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
-    if video.preview_key is not None or video.preview_tries >= TRIES:
-        defer(deps, claim, due_in_s=None)
+    if video.preview_key is not None or video.preview_tries >= PREVIEW_TRIES_MAX:
+        defer_job(deps, claim, due_in_s=None)
         return
-    part = deps.settings.parts_dir / folder.name(f"{claim.job.id}-preview", claim.owner)
+    part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}-preview", claim.lease_token)
     key = f"previews/{video.sha256}.webm"
     try:
         with local_file(deps, video.key) as source:
             inspect.make_preview(source, part)
-        deps.storage.place(part, key)
+        deps.storage.put_file(part, key)
     except FileNotFoundError:  # the sweep will find that, too
-        defer(deps, claim, due_in_s=None)
+        defer_job(deps, claim, due_in_s=None)
     except StorageFull as error:
         log.warning("no preview yet", extra={"job": claim.job.id, "why": str(error)})
-        defer(deps, claim, due_in_s=DOWN_S)
+        defer_job(deps, claim, due_in_s=STORAGE_RETRY_S)
     except MediaError as error:
         log.warning("no preview", extra={"job": claim.job.id, "why": str(error)})
         with deps.store.begin() as session:
-            videos.amend(session, video.id, preview_tries=video.preview_tries + 1)
-        more = video.preview_tries + 1 < TRIES
-        defer(deps, claim, due_in_s=policy.backoff_s(video.preview_tries + 1) if more else None)
+            videos.update_video(session, video.id, preview_tries=video.preview_tries + 1)
+        more = video.preview_tries + 1 < PREVIEW_TRIES_MAX
+        defer_job(deps, claim, due_in_s=policy.backoff_s(video.preview_tries + 1) if more else None)
     else:
         with deps.store.begin() as session:
-            videos.amend(session, video.id, preview_key=key)
-        defer(deps, claim, due_in_s=None)
+            videos.update_video(session, video.id, preview_key=key)
+        defer_job(deps, claim, due_in_s=None)
     finally:
         part.unlink(missing_ok=True)

@@ -15,11 +15,11 @@ from backend.store.records import key_values
 #: While one job is let through, the others wait this long for its answer.
 PROBE_S = 30.0
 #: A waiting job looks again after this, so that a lifted pause is noticed soon.
-LOOK_S = 3.0
+RECHECK_S = 3.0
 
 
 @dataclass(frozen=True)
-class Pause:
+class ProviderPause:
     """Submitting to a provider is paused. refusals: how many it gave in a row."""
 
     provider: str
@@ -30,7 +30,7 @@ class Pause:
     refusals: int
 
 
-def left_s(deps: Deps, provider: str) -> float:
+def remaining_s(deps: Deps, provider: str) -> float:
     """Seconds for which a job should wait; 0 lets the caller send now, as the one that tries."""
     with deps.store.read() as session:
         if key_values.get(session, _name(provider)) is None:
@@ -40,25 +40,25 @@ def left_s(deps: Deps, provider: str) -> float:
         if fact is None:
             return 0.0
         if fact.value.get("key") != _key_mark(deps):
-            key_values.forget(session, _name(provider))
+            key_values.delete_value(session, _name(provider))
             return 0.0
         now = deps.clock.now()
         left = (datetime.fromisoformat(fact.value["until"]) - now).total_seconds()
         if left > 0:
-            return min(left, LOOK_S)
+            return min(left, RECHECK_S)
         until = (now + timedelta(seconds=PROBE_S)).isoformat()
-        key_values.keep(session, _name(provider), {**fact.value, "until": until}, at=fact.at)
+        key_values.set_value(session, _name(provider), {**fact.value, "until": until}, at=fact.at)
         return 0.0
 
 
-def begin(deps: Deps, provider: str, *, reason: str, code: str) -> None:
+def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None:
     """Send nothing to this provider for a while; each refusal in a row doubles the while."""
     now = deps.clock.now()
     with deps.store.begin() as session:
         before = key_values.get(session, _name(provider))
         refusals = 1 + (before.value["refusals"] if before else 0)
         wait_s = min(policy.PAUSE_CAP_S, policy.PAUSE_FIRST_S * 2 ** min(refusals - 1, 10))
-        key_values.keep(
+        key_values.set_value(
             session,
             _name(provider),
             {
@@ -72,21 +72,21 @@ def begin(deps: Deps, provider: str, *, reason: str, code: str) -> None:
         )
 
 
-def lift(deps: Deps, provider: str) -> None:
+def resume_provider(deps: Deps, provider: str) -> None:
     """Send again: the provider accepted something, or a person says so."""
     with deps.store.read() as session:
         if key_values.get(session, _name(provider)) is None:
             return
     with deps.store.begin() as session:
-        key_values.forget(session, _name(provider))
+        key_values.delete_value(session, _name(provider))
 
 
-def current(deps: Deps) -> list[Pause]:
+def list_pauses(deps: Deps) -> list[ProviderPause]:
     """Every pause that is in force."""
     with deps.store.read() as session:
-        found = key_values.named(session, "pause:")
+        found = key_values.list_by_prefix(session, "pause:")
     return [
-        Pause(
+        ProviderPause(
             provider=fact.name.removeprefix("pause:"),
             reason=fact.value["reason"],
             code=fact.value["code"],

@@ -11,21 +11,21 @@ from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job
-from backend.providers.base import Errored, Finished, Listed
+from backend.providers.base import Errored, Finished, ProviderRecord
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer, record
-from backend.services.lifecycle.poll import finish, ref_of
+from backend.services.lifecycle.claims import Claim, defer_job, record_event
+from backend.services.lifecycle.poll import record_outcome, request_ref
 from backend.store.jobs import jobs, lookalikes
 
 log = logging.getLogger(__name__)
 
 #: Clocks differ: requests are looked for from this long before the job says that it was sent.
-SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 #: A request in the records this long after ours was sent is somebody else's.
 SENT_WITHIN = timedelta(minutes=15)
 
 
-def search_job(deps: Deps, claim: Claim) -> None:
+def reconcile_job(deps: Deps, claim: Claim) -> None:
     """Look once for a held job at its provider.
 
     Afterwards it is `queued` when exactly one request matches what was sent and no other held job
@@ -36,8 +36,8 @@ def search_job(deps: Deps, claim: Claim) -> None:
         _ask_for_known(deps, claim)
         return
     try:
-        listed = deps.provider(job.provider).listed(
-            job.model, since=(job.submitted_at or job.state_at) - SKEW
+        listed = deps.get_provider(job.provider).list_requests(
+            job.model, since=(job.submitted_at or job.state_at) - CLOCK_SKEW
         )
     except ProviderBusy as error:
         log.info("held job not looked for", extra={"job": job.id, "why": str(error)})
@@ -47,13 +47,13 @@ def search_job(deps: Deps, claim: Claim) -> None:
     with deps.store.begin() as session:
         found = _match(session, job, listed)
         if found is not None:
-            fresh = jobs.advance(
+            updated = jobs.advance(
                 session,
                 job.id,
                 JobEvent.ACCEPTED,
                 at=now,
                 by=claim.by,
-                owner=claim.owner,
+                lease_token=claim.lease_token,
                 note="found in the provider's records",
                 request_id=found.request_id,
                 due_at=now,
@@ -62,21 +62,21 @@ def search_job(deps: Deps, claim: Claim) -> None:
     if found is None:
         _later(deps, claim)
         return
-    claim.job = fresh
+    claim.job = updated
     log.info("found", extra={"job": job.id, "request": found.request_id})
 
 
-def matches(job: Job, listed: Listed) -> bool:
+def matches_record(job: Job, candidate: ProviderRecord) -> bool:
     """Is this listed request what the job sent?
 
     An inlined photo is not compared: the record may hold a link to it instead.
     """
-    if listed.input is None:
+    if candidate.input is None:
         return False
     sent_at = job.submitted_at or job.state_at
-    if listed.sent_at is not None and not -SKEW <= listed.sent_at - sent_at <= SENT_WITHIN:
+    if candidate.sent_at is not None and not -CLOCK_SKEW <= candidate.sent_at - sent_at <= SENT_WITHIN:
         return False
-    given = dict(listed.input)
+    given = dict(candidate.input)
     links: dict[str, Any] = {field: (job.image_links or {}).get(field) for field in job.images or {}}
     if job.image_field:
         links[job.image_field] = job.image_link
@@ -95,17 +95,17 @@ def _is_photo(link: Any, given: Any) -> bool:
     return link is None or bool(given == link)
 
 
-def _match(session: Session, job: Job, listed: Sequence[Listed]) -> Listed | None:
+def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> ProviderRecord | None:
     """The one request that must be this job's; None when there is none, or more than one could be."""
     ours = [
         item
         for item in listed
-        if matches(job, item) and jobs.by_request(session, job.provider, item.request_id) is None
+        if matches_record(job, item) and jobs.by_request(session, job.provider, item.request_id) is None
     ]
     if len(ours) != 1:
         return None
-    twins = lookalikes.held_like(session, job)
-    return None if any(matches(twin, ours[0]) for twin in twins) else ours[0]
+    twins = lookalikes.lookalikes(session, job)
+    return None if any(matches_record(twin, ours[0]) for twin in twins) else ours[0]
 
 
 def _same(sent: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
@@ -116,18 +116,18 @@ def _same(sent: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 def _ask_for_known(deps: Deps, claim: Claim) -> None:
     """The request id is known, and the provider had forgotten it: ask whether it remembers."""
     try:
-        standing = deps.provider(claim.job.provider).status(ref_of(claim.job))
+        standing = deps.get_provider(claim.job.provider).status(request_ref(claim.job))
     except (ProviderBusy, ProviderForgot):
         _later(deps, claim)
         return
     if isinstance(standing, Finished | Errored):
-        finish(deps, claim, standing)
+        record_outcome(deps, claim, standing)
         return
-    record(deps, claim, JobEvent.ACCEPTED, due_in_s=0, polls=0)
+    record_event(deps, claim, JobEvent.ACCEPTED, due_in_s=0, polls=0)
 
 
 def _later(deps: Deps, claim: Claim) -> None:
     assert claim.job.state == JobState.HELD
     attempts = claim.job.attempts + 1
-    wait_s = policy.backoff_s(attempts, first_s=policy.SEARCH_FIRST_S, cap_s=policy.SEARCH_CAP_S)
-    defer(deps, claim, due_in_s=wait_s, attempts=attempts)
+    wait_s = policy.backoff_s(attempts, first_s=policy.RECONCILE_FIRST_S, cap_s=policy.RECONCILE_CAP_S)
+    defer_job(deps, claim, due_in_s=wait_s, attempts=attempts)

@@ -9,21 +9,21 @@ from backend.services.deps import Deps
 log = logging.getLogger(__name__)
 
 #: How long a fact is worth holding on to: longer than a server needs to start again or to fail over.
-INSIST_S = 300.0
+RETRY_FOR_S = 300.0
 #: Between two attempts.
-FIRST_S, CAP_S = 0.2, 2.0
+FIRST_WAIT_S, WAIT_CAP_S = 0.2, 2.0
 
 
-def insist(deps: Deps, write: Callable[[], None]) -> None:
+def retry_write(deps: Deps, write: Callable[[], None]) -> None:
     """Write it; while the database is away, again and again.
 
     For what a provider answered and would not answer again: a receipt, a result, a refusal. `write`
     opens its own transaction, and may be done twice.
 
     Raises:
-        StoreUnavailable: it is still away after `INSIST_S`, or this worker has to stop.
+        StoreUnavailable: it is still away after `RETRY_FOR_S`, or this worker has to stop.
     """
-    wait_s, until_s = FIRST_S, deps.clock.monotonic() + INSIST_S
+    wait_s, until_s = FIRST_WAIT_S, deps.clock.monotonic() + RETRY_FOR_S
     while True:
         try:
             return write()
@@ -31,4 +31,4 @@ def insist(deps: Deps, write: Callable[[], None]) -> None:
             log.warning("kept in hand while the database is away", extra={"why": error.why[:300]})
             if deps.clock.monotonic() > until_s or deps.stopping.wait(wait_s):
                 raise
-            wait_s = min(CAP_S, wait_s * 2)
+            wait_s = min(WAIT_CAP_S, wait_s * 2)

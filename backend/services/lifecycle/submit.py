@@ -10,39 +10,39 @@ from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import (
-    NoCallFree,
-    Outrun,
+    NoFreeSlot,
     ProviderRefused,
     ProviderUnanswered,
     ProviderUnsent,
+    StaleState,
     StoreUnavailable,
 )
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Job
 from backend.providers.base import Errored, Finished, Receipt
-from backend.providers.fal.webhook import token_of
+from backend.providers.fal.webhook import job_token
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result, provider_pause
-from backend.services.lifecycle.claims import Claim, defer, error_of, record
-from backend.services.lifecycle.retry_write import insist
+from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
+from backend.services.lifecycle.retry_write import retry_write
 from backend.services.takes import photos
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 from backend.store.jobs import jobs
-from backend.store.jobs.jobs import UNPAID_ENDS
+from backend.store.jobs.jobs import ENDED_WITHOUT_VIDEO
 
 log = logging.getLogger(__name__)
 
 #: Heartbeats come three times a lease: for so much of one after the begin nobody else can have taken over.
-STILL_OURS = 2 / 3
-AGAIN = "It is tried again by itself; nothing was charged."
-WATCHED = (
+LEASE_SAFE_SHARE = 2 / 3
+RETRIED_TEXT = "It is tried again by itself; nothing was charged."
+WATCHED_TEXT = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
     "you can keep waiting, send it again or give up."
 )
 #: What the history says of a breakdown of the provider's own, which passes as a rule.
-TURNED_AWAY = "turned away by a breakdown"
-CHARGED = "It may have been charged; this provider can't be asked again."
-NOT_ASKED = (
+TURNED_AWAY_NOTE = "turned away by a breakdown"
+CHARGED_TEXT = "It may have been charged; this provider can't be asked again."
+NOT_ASKED_TEXT = (
     "It is not sent again by itself, and this provider can't be asked: you can send it again, "
     "which may pay for it twice, or give up."
 )
@@ -54,72 +54,72 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     Afterwards the job is `queued` with its request id, `created` again and due later (provably not
     accepted), `failed` (refused), or `held` (nobody can tell).
     """
-    waits_s = provider_pause.left_s(deps, claim.job.provider)
+    waits_s = provider_pause.remaining_s(deps, claim.job.provider)
     if waits_s > 0:
-        defer(deps, claim, due_in_s=waits_s)
+        defer_job(deps, claim, due_in_s=waits_s)
         return
     try:
-        sent = photos.payload_of(deps, claim.job)
+        sent = photos.build_payload(deps, claim.job)
     except ProviderUnsent as error:
         _not_now(deps, claim, error, begun=False)
         return
-    claim.begun_at = deps.clock.now()
+    claim.submit_begun_at = deps.clock.now()
     try:
-        job = record(
+        job = record_event(
             deps,
             claim,
             JobEvent.SUBMIT_BEGUN,
             due_in_s=0,
-            at=claim.begun_at,
-            first=_call_free(deps, claim.job),
+            at=claim.submit_begun_at,
+            precondition=_call_free(deps, claim.job),
             image_link=sent.link,
             image_links=sent.links,
             attempts=claim.job.attempts,
         )
-    except NoCallFree:
-        defer(deps, claim, due_in_s=policy.CALL_FREE_S)
+    except NoFreeSlot:
+        defer_job(deps, claim, due_in_s=policy.SLOT_RETRY_S)
         return
     except StoreUnavailable as error:
-        if error.unsure:  # the row may say that it was sent; only this process knows that it was not
+        if error.outcome_unknown:  # the row may say that it was sent; only this process knows that it was not
             unsent = ProviderUnsent("The database went away before it was sent.", code="database")
-            insist(deps, lambda: _not_now(deps, claim, unsent, begun=True))
+            retry_write(deps, lambda: _not_now(deps, claim, unsent, begun=True))
         raise
-    if deps.clock.now() - claim.begun_at > timedelta(seconds=deps.settings.lease_s * STILL_OURS):
+    if deps.clock.now() - claim.submit_begun_at > timedelta(seconds=deps.settings.lease_s * LEASE_SAFE_SHARE):
         late = ProviderUnsent("It was about to be sent when this process was held up.", code="held_up")
-        insist(deps, partial(_not_now, deps, claim, late, begun=True))
+        retry_write(deps, partial(_not_now, deps, claim, late, begun=True))
         return
     _send(deps, claim, job, sent)
 
 
-def _send(deps: Deps, claim: Claim, job: Job, sent: photos.Handed) -> None:
+def _send(deps: Deps, claim: Claim, job: Job, sent: photos.ProviderPayload) -> None:
     """The one call; whatever comes of it is written down, even if the database has to be waited for."""
     try:
-        answer = deps.provider(job.provider).submit(
+        answer = deps.get_provider(job.provider).submit(
             job.model, sent.payload, webhook_url=webhook_url(deps, job)
         )
     except ProviderUnsent as error:
-        insist(deps, partial(_not_now, deps, claim, error, begun=True))
+        retry_write(deps, partial(_not_now, deps, claim, error, begun=True))
     except ProviderRefused as error:
-        insist(deps, partial(_refused, deps, claim, error))
+        retry_write(deps, partial(_refused, deps, claim, error))
     except ProviderUnanswered as error:
-        insist(deps, partial(hold, deps, claim, error))
+        retry_write(deps, partial(hold_job, deps, claim, error))
     else:
         if isinstance(answer, Receipt):
-            insist(deps, partial(_accepted, deps, claim, answer))
+            retry_write(deps, partial(_accepted, deps, claim, answer))
         else:
-            insist(deps, partial(_ended, deps, claim, answer))
+            retry_write(deps, partial(_ended, deps, claim, answer))
 
 
 def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
     """Refuses to begin while a blocking provider has all its calls open, over all workers."""
-    at_once = deps.provider(job.provider).calls_at_once
+    at_once = deps.get_provider(job.provider).max_concurrent_calls
     if at_once is None:
         return None
 
     def check(session: Session) -> None:
-        serialise(session, f"calls:{job.provider}")
-        if jobs.count_calls(session, job.provider, now=deps.clock.now()) >= at_once:
-            raise NoCallFree(f"all calls of {job.provider} are open")
+        acquire_advisory_lock(session, f"calls:{job.provider}")
+        if jobs.count_open_calls(session, job.provider, now=deps.clock.now()) >= at_once:
+            raise NoFreeSlot(f"all calls of {job.provider} are open")
 
     return check
 
@@ -132,40 +132,46 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
         sent_at = job.submitted_at or job.state_at
         if job.state == JobState.CREATED:  # the database has forgotten: see `_adopt`
             job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=claim.by)
-        apply_result.apply(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
-        fresh = jobs.get(session, job.id)
-    claim.job = fresh
+        apply_result.apply_outcome(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+        updated = jobs.get(session, job.id)
+    claim.job = updated
     log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
 
 
 def webhook_url(deps: Deps, job: Job) -> str | None:
     """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
-    if deps.provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
+    if deps.get_provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
         return None
-    token = token_of(deps.settings.secret_key.get_secret_value(), job.id)
+    token = job_token(deps.settings.secret_key.get_secret_value(), job.id)
     return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
 
 
-def hold(deps: Deps, claim: Claim, error: Exception) -> None:
+def hold_job(deps: Deps, claim: Claim, error: Exception) -> None:
     """The request may have been accepted: never send it again, look for it instead."""
     log.warning("submission unknown", extra={"job": claim.job.id, "why": str(error)})
-    blocking = deps.provider(claim.job.provider).blocking
-    told = error_of(deps, error, charged="maybe", next_step=NOT_ASKED if blocking else WATCHED)
-    if blocking and "charged" not in told["message"]:  # a worker that stopped says nothing of money
-        told["message"] += f" {CHARGED}"
-    asked = deps.settings.webhooks_reach_us and not blocking
-    known: dict[str, Any] = {"error": told, "submitted_at": claim.job.state_at, "webhook_asked": asked}
+    blocking = deps.get_provider(claim.job.provider).blocking
+    row_error = describe_error(
+        deps, error, charged="maybe", next_step=NOT_ASKED_TEXT if blocking else WATCHED_TEXT
+    )
+    if blocking and "charged" not in row_error["message"]:  # a worker that stopped says nothing of money
+        row_error["message"] += f" {CHARGED_TEXT}"
+    webhook_asked = deps.settings.webhooks_reach_us and not blocking
+    known: dict[str, Any] = {
+        "error": row_error,
+        "submitted_at": claim.job.state_at,
+        "webhook_asked": webhook_asked,
+    }
     try:
-        record(deps, claim, JobEvent.UNANSWERED, due_in_s=policy.SEARCH_FIRST_S, **known)
-    except Outrun:
-        due_at = deps.clock.now() + timedelta(seconds=policy.SEARCH_FIRST_S)
+        record_event(deps, claim, JobEvent.UNANSWERED, due_in_s=policy.RECONCILE_FIRST_S, **known)
+    except StaleState:
+        due_at = deps.clock.now() + timedelta(seconds=policy.RECONCILE_FIRST_S)
         with deps.store.begin() as session:
-            if claim.begun_at is None or jobs.get(session, claim.job.id).state != JobState.CREATED:
+            if claim.submit_begun_at is None or jobs.get(session, claim.job.id).state != JobState.CREATED:
                 raise
             # We have sent it, and the database has forgotten that: a standby that was behind took over.
             event, now = JobEvent.RESTORED, deps.clock.now()
-            fresh = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, due_at=due_at, **known)
-        claim.job = fresh
+            updated = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, due_at=due_at, **known)
+        claim.job = updated
 
 
 def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
@@ -176,13 +182,13 @@ def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
         job = jobs.get(session, claim.job.id)
         other = jobs.by_request(session, job.provider, receipt.request_id)
         taken = other is not None and other.id != job.id
-        fresh = job if taken else _adopt(deps, session, job, receipt, now=now, by=claim.by)
-    claim.job = fresh
+        updated = job if taken else _adopt(deps, session, job, receipt, now=now, by=claim.by)
+    claim.job = updated
     if taken:
         why = "The provider answered with a request id that belongs to another take."
-        hold(deps, claim, ProviderUnanswered(why, code="request_id_taken"))
+        hold_job(deps, claim, ProviderUnanswered(why, code="request_id_taken"))
         return
-    provider_pause.lift(deps, claim.job.provider)
+    provider_pause.resume_provider(deps, claim.job.provider)
 
 
 def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str) -> Job:
@@ -198,10 +204,16 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
         job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=by)
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
-        if job.state in UNPAID_ENDS and job.request_id is None:  # a video may come of it: ask for a while
-            urls |= {"due_at": now + timedelta(seconds=deps.settings.first_poll), "polls": 0, "attempts": 0}
-        return jobs.amend(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
-    waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll
+        if (
+            job.state in ENDED_WITHOUT_VIDEO and job.request_id is None
+        ):  # a video may come of it: ask for a while
+            urls |= {
+                "due_at": now + timedelta(seconds=deps.settings.first_poll_delay_s),
+                "polls": 0,
+                "attempts": 0,
+            }
+        return jobs.update_if_unchanged(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
+    waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll_delay_s
     return jobs.advance(
         session,
         job.id,
@@ -226,31 +238,31 @@ def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) ->
     wait_s = policy.backoff_s(attempts)
     if error.retry_after_s is not None:
         wait_s = max(error.retry_after_s, min(wait_s, 1.0))
-    told = error_of(deps, error, charged="no", next_step=AGAIN)
+    row_error = describe_error(deps, error, charged="no", next_step=RETRIED_TEXT)
     if begun:
-        note = None if error.tries is None else f"{TURNED_AWAY} ({error.code})"
-        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=told, attempts=attempts, note=note)
+        note = None if error.tries is None else f"{TURNED_AWAY_NOTE} ({error.code})"
+        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=row_error, attempts=attempts, note=note)
     else:
-        defer(deps, claim, due_in_s=wait_s, error=told, attempts=attempts)
+        defer_job(deps, claim, due_in_s=wait_s, error=row_error, attempts=attempts)
 
 
 def _turned_away(deps: Deps, claim: Claim) -> int:
     """How often the provider broke down over this job; it may have waited for other reasons, too."""
     with deps.store.read() as session:
-        notes = [line.note or "" for line in jobs.history(session, claim.job.id)]
-    return sum(note.startswith(TURNED_AWAY) for note in notes)
+        notes = [line.note or "" for line in jobs.list_history(session, claim.job.id)]
+    return sum(note.startswith(TURNED_AWAY_NOTE) for note in notes)
 
 
 def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
-    told = error_of(
+    row_error = describe_error(
         deps,
         error,
         charged="no",
         next_step="It is not sent again. Use it again with what the reason asks for.",
     )
-    _tell(deps, claim, JobEvent.REFUSED, error=told)
-    if error.pauses:
-        provider_pause.begin(deps, claim.job.provider, reason=str(error), code=error.code)
+    _tell(deps, claim, JobEvent.REFUSED, error=row_error)
+    if error.pauses_provider:
+        provider_pause.pause_provider(deps, claim.job.provider, reason=str(error), code=error.code)
 
 
 def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
@@ -262,28 +274,28 @@ def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
     """
     begun = claim.job.version + (claim.job.state != JobState.SUBMITTING)  # that its own commit was not heard
     try:
-        record(deps, claim, event, **values)
+        record_event(deps, claim, event, **values)
         return
-    except Outrun:
+    except StaleState:
         with deps.store.begin() as session:
             job = jobs.get(session, claim.job.id)
             # Whoever holds a job notes which begin it was held for; one that never arrived may be another's.
-            ours = job.submitted_at == (claim.begun_at or claim.job.state_at)
+            ours = job.submitted_at == (claim.submit_begun_at or claim.job.state_at)
             if job.state != JobState.HELD or job.version != begun + 1 or not ours:
                 raise
             if (due_in_s := values.pop("due_in_s", None)) is not None:
                 values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)
-            fresh = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
-        claim.job = fresh
+            updated = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+        claim.job = updated
     log.info("known after all", extra={"job": claim.job.id, "state": claim.job.state})
 
 
-def submitting_overdue(deps: Deps, claim: Claim) -> None:
+def hold_interrupted(deps: Deps, claim: Claim) -> None:
     """A worker stopped between saying that it would send and recording an answer: nobody can tell.
 
     Whoever comes here holds the claim, so that worker's lease has run out.
     """
-    hold(
+    hold_job(
         deps,
         claim,
         ProviderUnanswered(

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlmodel import Session
 
 from backend.domain.errors import BudgetExceeded
-from backend.models import Job, Line
+from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.takes import get_take
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money import ledger, ledger_sums
-from backend.store.money.ledger import MICROS
+from backend.store.money.ledger import MICROS_PER_USD
 
 #: (end of the setting's name, whole month, one person's, title, when it starts anew)
 _KINDS = (
@@ -25,7 +25,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class Limit:
+class BudgetLimit:
     """One limit and what counts against it. hard: a start may not pass it; a soft one only warns."""
 
     setting: str  #: the name of the setting that holds it
@@ -38,122 +38,128 @@ class Limit:
     @property
     def left_usd(self) -> float:
         """What is left, never less than nothing."""
-        return max(0, self.left_micros) / MICROS
+        return max(0, self.left_micros) / MICROS_PER_USD
 
     @property
-    def passed(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Is nothing left?"""
         return self.left_micros <= 0
 
 
 @dataclass(frozen=True)
-class Spent:
+class SpendingSummary:
     """Dollars, estimates and bills together. at_risk: held takes that may have been charged."""
 
     today_usd: float
     month_usd: float
     at_risk_usd: float
     held: int  #: held takes, also those without a price
-    unknown: int  #: takes of today whose price nobody knows
-    tightest: Limit | None  #: the hard limit with the least left
-    warnings: Sequence[Limit]  #: soft limits that are passed
+    unpriced: int  #: takes of today whose price nobody knows
+    tightest_limit: BudgetLimit | None  #: the hard limit with the least left
+    passed_warnings: Sequence[BudgetLimit]  #: soft limits that are passed
 
     @property
     def left_today_usd(self) -> float | None:
         """Until the tightest hard limit; None: there is none."""
-        return None if self.tightest is None else self.tightest.left_usd
+        return None if self.tightest_limit is None else self.tightest_limit.left_usd
 
 
 @dataclass(frozen=True)
-class Share:
+class SpendingShare:
     """What one day, person or model counts for."""
 
     name: str
     usd: float
 
 
-def reserve(deps: Deps, session: Session, job: Job) -> None:
+def reserve_budget(deps: Deps, session: Session, job: Job) -> None:
     """Count a new job against every limit, in the transaction that makes it.
 
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
     if any(getattr(deps.settings, f"budget_{kind[0]}") is not None for kind in _KINDS):
-        serialise(session, ledger_sums.GUARD)  # starts at the same moment are added up one after the other
+        acquire_advisory_lock(
+            session, ledger_sums.BUDGET_LOCK
+        )  # starts at the same moment are added up one after the other
     tight = _tightest(_limits(deps, session, job.owner, job.created_at, hard=True))
-    if tight and (tight.passed or ledger.micros(job.estimate_usd or 0.0) > tight.left_micros):
+    if tight and (tight.is_exhausted or ledger.to_micros(job.estimate_usd or 0.0) > tight.left_micros):
         raise BudgetExceeded(
             tight.left_usd, job.estimate_usd, limit=tight.setting, title=tight.title, until=tight.until
         )
-    ledger.reserve(session, job)
+    ledger.reserve_estimate(session, job)
 
 
-def settle(session: Session, job: Job, units: float, *, at: datetime) -> dict[str, float]:
+def settle_bill(session: Session, job: Job, units: float, *, at: datetime) -> dict[str, float]:
     """Bill a job by what the provider counted; returns the columns that say so.
 
     units: the provider's billable units; 0: nothing was billed, and the reservation is given back.
     """
     if units == 0:
-        ledger.release(session, job, at=at)
+        ledger.release_unbilled(session, job, at=at)
         return {"billed_units": 0.0, "billed_usd": 0.0}
     price = (job.price or {}).get("unit_usd")
     if price is None:
         return {"billed_units": units}
     usd = round(units * price, 6)
-    ledger.bill(session, job, units=units, usd=usd, at=at)
+    ledger.record_bill(session, job, units=units, usd=usd, at=at)
     return {"billed_units": units, "billed_usd": usd}
 
 
-def revive(session: Session, job: Job, *, at: datetime) -> dict[str, float | int | None]:
+def restore_reservation(session: Session, job: Job, *, at: datetime) -> dict[str, float | int | None]:
     """A video came of a job that had been written off: it counts again; returns the columns that say so.
 
     Whoever makes a video bills it, so "nothing was billed" is no longer believed, and is asked anew.
     """
     if job.estimate_usd is not None and ledger.was_released(session, job.id):
-        ledger.restore(session, job, at=at)
+        ledger.restore_estimate(session, job, at=at)
     return {"billed_units": None, "billed_usd": None, "bill_tries": 0} if job.billed_units == 0 else {}
 
 
-def overview(deps: Deps, owner: str | None = None) -> Spent:
+def spending_summary(deps: Deps, owner: str | None = None) -> SpendingSummary:
     """What was spent, by one person or by all."""
     now = deps.clock.now()
     day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}-01"
     with deps.store.read() as session:
         limits = _limits(deps, session, owner, now, hard=True)
         held, at_risk_usd = ledger.at_risk(session, owner)
-        return Spent(
-            today_usd=ledger_sums.spent(session, first_day=day, last_day=day, owner=owner) / MICROS,
-            month_usd=ledger_sums.spent(session, first_day=month, last_day=day, owner=owner) / MICROS,
+        return SpendingSummary(
+            today_usd=ledger_sums.spent_micros(session, first_day=day, last_day=day, owner=owner)
+            / MICROS_PER_USD,
+            month_usd=ledger_sums.spent_micros(session, first_day=month, last_day=day, owner=owner)
+            / MICROS_PER_USD,
             at_risk_usd=at_risk_usd,
             held=held,
-            unknown=ledger.count_unpriced(session, day=day, owner=owner),
-            tightest=_tightest(limits),
-            warnings=[one for one in _limits(deps, session, owner, now, hard=False) if one.passed],
+            unpriced=ledger.count_unpriced(session, day=day, owner=owner),
+            tightest_limit=_tightest(limits),
+            passed_warnings=[
+                one for one in _limits(deps, session, owner, now, hard=False) if one.is_exhausted
+            ],
         )
 
 
-def by_day(deps: Deps, *, days: Sequence[str], owner: str | None = None) -> Sequence[Share]:
+def spending_by_day(deps: Deps, *, days: Sequence[str], owner: str | None = None) -> Sequence[SpendingShare]:
     """What each of these days (UTC, "2026-11-21", in order) counts for, also those without any take."""
     with deps.store.read() as session:
         found = dict(ledger_sums.by_day(session, first_day=days[0], last_day=days[-1], owner=owner))
-    return [Share(day, found.get(day, 0) / MICROS) for day in days]
+    return [SpendingShare(day, found.get(day, 0) / MICROS_PER_USD) for day in days]
 
 
-def by_model(deps: Deps, *, first_day: str, owner: str | None = None) -> Sequence[Share]:
+def spending_by_model(deps: Deps, *, first_day: str, owner: str | None = None) -> Sequence[SpendingShare]:
     """What each model's takes since that day count for, the dearest first."""
     with deps.store.read() as session:
         found = ledger_sums.by_model(session, first_day=first_day, owner=owner)
-    return [Share(name, amount / MICROS) for name, amount in found]
+    return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]
 
 
-def by_person(deps: Deps, *, first_day: str) -> Sequence[Share]:
+def spending_by_person(deps: Deps, *, first_day: str) -> Sequence[SpendingShare]:
     """What each person's takes since that day count for, the dearest first."""
     with deps.store.read() as session:
         found = ledger_sums.by_owner(session, first_day=first_day)
-    return [Share(name, amount / MICROS) for name, amount in found]
+    return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]
 
 
-def lines_of(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[Line]:
+def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEntry]:
     """The ledger of one take, oldest first.
 
     Raises:
@@ -164,11 +170,13 @@ def lines_of(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[Line]:
         return ledger.of_job(session, job_id)
 
 
-def _tightest(limits: Sequence[Limit]) -> Limit | None:
+def _tightest(limits: Sequence[BudgetLimit]) -> BudgetLimit | None:
     return min(limits, key=lambda limit: limit.left_micros, default=None)
 
 
-def _limits(deps: Deps, session: Session, owner: str | None, now: datetime, *, hard: bool) -> list[Limit]:
+def _limits(
+    deps: Deps, session: Session, owner: str | None, now: datetime, *, hard: bool
+) -> list[BudgetLimit]:
     """Every limit that is set, with what is left of it; a person's own only for a person."""
     day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}-01"
     found = []
@@ -178,8 +186,10 @@ def _limits(deps: Deps, session: Session, owner: str | None, now: datetime, *, h
         if limit_usd is None or (personal and owner is None):
             continue
         first = month if monthly else day
-        spent = ledger_sums.spent(session, first_day=first, last_day=day, owner=owner if personal else None)
-        left = ledger.micros(limit_usd) - spent
+        spent = ledger_sums.spent_micros(
+            session, first_day=first, last_day=day, owner=owner if personal else None
+        )
+        left = ledger.to_micros(limit_usd) - spent
         words = title if hard else title.replace("budget", "soft limit")
-        found.append(Limit(setting.upper(), words, until, hard, limit_usd, left))
+        found.append(BudgetLimit(setting.upper(), words, until, hard, limit_usd, left))
     return found

@@ -7,12 +7,12 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import Outrun, ProviderUnanswered
+from backend.domain.errors import ProviderUnanswered, StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import error_of
-from backend.services.lifecycle.submit import CHARGED, NOT_ASKED, WATCHED
+from backend.services.lifecycle.claims import describe_error
+from backend.services.lifecycle.submit import CHARGED_TEXT, NOT_ASKED_TEXT, WATCHED_TEXT
 from backend.store.database import locks
 from backend.store.database.schema import copies
 from backend.store.jobs import jobs
@@ -20,19 +20,19 @@ from backend.store.jobs import jobs
 log = logging.getLogger(__name__)
 
 
-def settle(deps: Deps) -> int | None:
+def settle_if_restored(deps: Deps) -> int | None:
     """If this database is a copy that was put to use, hold what may have been sent since it was made.
 
     Called by every process before it does anything. Returns how many takes are held; None: it is no copy.
     """
     with deps.store.read() as session:
-        at, new = copies.made_at(session), copies.is_new(session)
+        at, new = copies.copied_at(session), copies.is_unidentified(session)
     if at is not None:
         return hold_unsent(deps, made_at=at)
     if new:
         with deps.store.begin() as session:
-            locks.serialise(session, copies.WHICH)
-            copies.settle(session, at=deps.clock.now())
+            locks.acquire_advisory_lock(session, copies.IDENTITY_FACT)
+            copies.mark_in_use(session, at=deps.clock.now())
     return None
 
 
@@ -47,12 +47,12 @@ def hold_unsent(deps: Deps, *, made_at: str | None = None) -> int:
     """
     now, held = deps.clock.now(), 0
     with deps.store.begin() as session:
-        locks.serialise(session, copies.WHICH)
-        if made_at is not None and copies.made_at(session) is None:
+        locks.acquire_advisory_lock(session, copies.IDENTITY_FACT)
+        if made_at is not None and copies.copied_at(session) is None:
             return 0  # another process was first; what is unsent now was asked for since
-        for job in copies.unsent(session):
+        for job in copies.list_unsent_jobs(session):
             held += _hold(deps, session, job, made_at)
-        copies.settle(session, at=now)
+        copies.mark_in_use(session, at=now)
     log.warning("restored", extra={"made_at": made_at, "held": held})
     return held
 
@@ -61,21 +61,21 @@ def _hold(deps: Deps, session: Session, job: Job, made_at: str | None) -> bool:
     provider = deps.providers.get(job.provider)
     blocking = provider is not None and provider.blocking
     try:
-        jobs.move(
+        jobs.apply_transition(
             session,
             job.id,
             JobEvent.RESTORED,
             at=deps.clock.now(),
             by="restore",
             note=f"the copy was made at {made_at}" if made_at else None,
-            due_at=deps.clock.now() + timedelta(seconds=policy.SEARCH_FIRST_S),
+            due_at=deps.clock.now() + timedelta(seconds=policy.RECONCILE_FIRST_S),
             error=_error(deps, made_at, blocking=blocking),
             submitted_at=job.state_at,
             webhook_asked=deps.settings.webhooks_reach_us and not blocking,
             claimed_by=None,
             claimed_until=None,
         )
-    except Outrun:
+    except StaleState:
         return False
     return True
 
@@ -84,6 +84,8 @@ def _error(deps: Deps, made_at: str | None, *, blocking: bool) -> dict[str, Any]
     when = f" of {made_at[:16].replace('T', ' ')} UTC" if made_at else ""
     why = f"The database was restored from a copy{when}; the take may have been sent after that."
     if blocking:
-        why += f" {CHARGED}"
+        why += f" {CHARGED_TEXT}"
     error = ProviderUnanswered(why, code="restored")
-    return error_of(deps, error, charged="maybe", next_step=NOT_ASKED if blocking else WATCHED)
+    return describe_error(
+        deps, error, charged="maybe", next_step=NOT_ASKED_TEXT if blocking else WATCHED_TEXT
+    )

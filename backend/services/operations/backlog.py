@@ -10,11 +10,11 @@ from backend.store.queue import tasks as queue_tasks
 from backend.store.records import key_values
 
 #: How people read the kinds of work.
-WORDS = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call": "Calling"}
+KIND_TITLES = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call": "Calling"}
 
 
 @dataclass(frozen=True)
-class Kind:
+class WorkKind:
     """One kind of work. waiting: jobs that are due and in nobody's hand; running: jobs in a worker's hand.
 
     tasks: what the queue on PostgreSQL holds for it (waiting, taken); 0 on SQLite, which has no queue.
@@ -23,7 +23,7 @@ class Kind:
     name: str
     waiting: int
     running: int
-    tasks: tuple[int, int] = (0, 0)
+    queued_tasks: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -34,29 +34,29 @@ class Sweeper:
     at: datetime
 
 
-def kinds(deps: Deps) -> Sequence[Kind]:
+def list_work_kinds(deps: Deps) -> Sequence[WorkKind]:
     """Every kind of work, also those without any."""
     blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
     with deps.store.read() as session:
         rows = queue_tasks.work_by_kind(session, now=deps.clock.now(), blocking=blocking)
-        tasks = [] if deps.store.embedded else queue_tasks.depth(session)
+        tasks = [] if deps.store.embedded else queue_tasks.depth_by_kind(session)
     jobs = {(kind, held): number for kind, held, number in rows}
     depth = {(kind, status): number for kind, status, number in tasks}
     return [
-        Kind(
+        WorkKind(
             name,
             waiting=jobs.get((name, False), 0),
             running=jobs.get((name, True), 0),
-            tasks=(depth.get((name, "todo"), 0), depth.get((name, "doing"), 0)),
+            queued_tasks=(depth.get((name, "todo"), 0), depth.get((name, "doing"), 0)),
         )
-        for name in queue_tasks.KINDS
+        for name in queue_tasks.WORK_KINDS
     ]
 
 
-def sweeper(deps: Deps) -> Sweeper | None:
+def last_sweeper(deps: Deps) -> Sweeper | None:
     """Who swept last; None when nobody has yet."""
     with deps.store.read() as session:
-        last = key_values.get(session, sweep.LAST)
+        last = key_values.get(session, sweep.LAST_SWEEP_KEY)
     if last is None or not last.value.get("by"):
         return None
     return Sweeper(str(last.value["by"]), last.at)

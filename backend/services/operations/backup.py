@@ -24,24 +24,24 @@ DATABASE = "dailies.db"
 KEY_FILE = "secret_key"
 #: Read in pieces of this size.
 CHUNK_BYTES = 1024 * 1024
-BATCH = 500
+BATCH_SIZE = 500
 _VIDEO = re.compile(r"([0-9a-f]{64})\.[a-z0-9]+")
 
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass
-class Copied:
+class BackupResult:
     """What was done. bad: a line for each file that is missing or altered."""
 
     files: int = 0
     new_files: int = 0
     new_bytes: int = 0
     has_secret: bool = False
-    bad: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
-def back_up(deps: Deps, folder: Path, *, told: Told) -> Copied:
+def back_up(deps: Deps, folder: Path, *, on_progress: OnProgress) -> BackupResult:
     """Copy database, files and secret into a folder, while everything runs.
 
     Afterwards `folder` holds a whole backup: database and files as they were when it began, or newer
@@ -50,13 +50,13 @@ def back_up(deps: Deps, folder: Path, *, told: Told) -> Copied:
     Raises:
         SettingsError: the database is a server's, or the folder can't be used.
     """
-    copies.path_of(deps.store)
+    copies.database_path(deps.store)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = folder / f".{DATABASE}.draft"
-        copies.make_copy(deps.store, draft, at=deps.clock.now(), told=told)
-        done = _copy_files(deps.storage, LocalStorage(folder / "media"), folder / "parts", told)
-        done.bad += _unkept(draft, LocalStorage(folder / "media"))
+        copies.make_copy(deps.store, draft, at=deps.clock.now(), on_progress=on_progress)
+        done = _copy_files(deps.storage, LocalStorage(folder / "media"), folder / "parts", on_progress)
+        done.problems += _unkept(draft, LocalStorage(folder / "media"))
         done.has_secret = _copy_secret(deps.settings.data_dir / KEY_FILE, folder / KEY_FILE)
         _put(draft, folder / DATABASE)
     except OSError as error:
@@ -64,7 +64,7 @@ def back_up(deps: Deps, folder: Path, *, told: Told) -> Copied:
     return done
 
 
-def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
+def restore_backup(deps: Deps, folder: Path, *, on_progress: OnProgress) -> BackupResult:
     """Put a backup in the place of nothing: files first, so that a restored database finds them.
 
     Afterwards the database is there, and the first process that opens it holds what may have been sent
@@ -73,7 +73,7 @@ def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
     Raises:
         SettingsError: there is a database already, or no whole backup.
     """
-    target = copies.path_of(deps.store)
+    target = copies.database_path(deps.store)
     beside = [target.with_name(target.name + end) for end in ("", "-wal", "-shm", "-journal")]
     if there := [path.name for path in beside if path.exists()]:
         raise SettingsError(
@@ -85,9 +85,9 @@ def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
     try:
         done = _copy_files(
             LocalStorage(folder / "media"),
-            deps.open_storage(deps.settings.storage),
+            deps.open_storage(deps.settings.resolved_storage_url),
             deps.settings.parts_dir,
-            told,
+            on_progress,
         )
         done.has_secret = _restore_secret(deps, folder)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,24 +99,24 @@ def restore(deps: Deps, folder: Path, *, told: Told) -> Copied:
     return done
 
 
-def _copy_files(source: Storage, target: Storage, parts: Path, told: Told) -> Copied:
+def _copy_files(source: Storage, target: Storage, parts: Path, on_progress: OnProgress) -> BackupResult:
     """Bring over what is not there yet; what is altered is left out."""
-    done = Copied()
+    done = BackupResult()
     parts.mkdir(parents=True, exist_ok=True, mode=0o750)
-    for key in source.keys():  # noqa: SIM118  storage is no dict
+    for key in source.list_keys():
         done.files += 1
         size_bytes = source.size(key)
         if size_bytes is None or target.size(key) == size_bytes:
             continue
         part = parts / f"copy-{os.getpid()}"
         if not _copy_one(source, key, part):
-            done.bad.append(f"{key} is altered; it was left out")
+            done.problems.append(f"{key} is altered; it was left out")
             part.unlink(missing_ok=True)
             continue
-        target.place(part, key)
+        target.put_file(part, key)
         done.new_files += 1
         done.new_bytes += size_bytes
-        told(f"{done.files} files, {done.new_files} new")
+        on_progress(f"{done.files} files, {done.new_files} new")
     return done
 
 
@@ -137,7 +137,7 @@ def _unkept(database: Path, files: Storage) -> list[str]:
     try:
         while True:
             with store.read() as session:
-                batch = videos.after(session, last_id, limit=BATCH)
+                batch = videos.list_after(session, last_id, limit=BATCH_SIZE)
             if not batch:
                 return bad
             bad += [f"{video.key} is missing" for video in batch if files.size(video.key) != video.size_bytes]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from backend.domain.errors import SettingsError
 from backend.services.deps import Deps
-from backend.store.database.postgres import CLOCKS_DIFFER_S
+from backend.store.database.postgres import MAX_CLOCK_SKEW_S
 from backend.store.records import key_values
 
 log = logging.getLogger(__name__)
@@ -20,53 +20,53 @@ FORGET_AFTER = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class WorkerSign:
+class WorkerHeartbeat:
     """One worker. name: host and process id; in_hand: jobs that it was looking at.
 
-    clock_off_s: how far its host's clock is ahead of the database's, in seconds; negative: behind. By so
+    clock_skew_s: how far its host's clock is ahead of the database's, in seconds; negative: behind. By so
     much its claims seem to end late or early to all others.
     """
 
     name: str
-    heard_at: datetime
+    last_seen_at: datetime
     in_hand: int
     alive: bool
-    key: str | None = None  #: a mark of its SECRET_KEY, which does not tell it
-    clock_off_s: float = 0.0
+    key_fingerprint: str | None = None  #: a mark of its SECRET_KEY, which does not tell it
+    clock_skew_s: float = 0.0
 
     @property
     def clock_is_off(self) -> bool:
         """By more than what would stop its start."""
-        return abs(self.clock_off_s) > CLOCKS_DIFFER_S
+        return abs(self.clock_skew_s) > MAX_CLOCK_SKEW_S
 
 
-def beat(deps: Deps, name: str, *, in_hand: int) -> None:
+def record_heartbeat(deps: Deps, name: str, *, in_hand: int) -> None:
     """This worker is alive. That its clock has gone astray since it started is told, and stops nothing."""
     now = deps.clock.now()
     with deps.store.begin() as session:
-        off_s = round(deps.store.clock_off_s(session, deps.clock.now), 1)
-        said = {"in_hand": in_hand, "key": _mark(deps), "clock_off_s": off_s}
-        key_values.keep(session, f"worker:{name}", said, at=now)
-        for fact in key_values.named(session, "worker:"):
+        off_s = round(deps.store.clock_skew_s(session, deps.clock.now), 1)
+        value = {"in_hand": in_hand, "key": _mark(deps), "clock_off_s": off_s}
+        key_values.set_value(session, f"worker:{name}", value, at=now)
+        for fact in key_values.list_by_prefix(session, "worker:"):
             if now - fact.at > FORGET_AFTER:
-                key_values.forget(session, fact.name)
-    if abs(off_s) > CLOCKS_DIFFER_S:
+                key_values.delete_value(session, fact.name)
+    if abs(off_s) > MAX_CLOCK_SKEW_S:
         log.error("this host's clock differs from the database's", extra={"ahead_s": off_s})
 
 
-def gone(deps: Deps, name: str) -> None:
+def forget_worker(deps: Deps, name: str) -> None:
     """This worker has stopped, as it should."""
     with deps.store.begin() as session:
-        key_values.forget(session, f"worker:{name}")
+        key_values.delete_value(session, f"worker:{name}")
 
 
-def workers(deps: Deps) -> list[WorkerSign]:
+def list_workers(deps: Deps) -> list[WorkerHeartbeat]:
     """Every worker that was heard of lately, the living first."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        found = key_values.named(session, "worker:")
+        found = key_values.list_by_prefix(session, "worker:")
     signs = [
-        WorkerSign(
+        WorkerHeartbeat(
             fact.name.removeprefix("worker:"),
             fact.at,
             fact.value.get("in_hand", 0),
@@ -79,14 +79,16 @@ def workers(deps: Deps) -> list[WorkerSign]:
     return sorted(signs, key=lambda sign: (not sign.alive, sign.name))
 
 
-def check_key(deps: Deps) -> None:
+def check_secret_key(deps: Deps) -> None:
     """Is our SECRET_KEY that of the workers that live?
 
     Raises:
         SettingsError: it is another one; webhooks and media links of one host would be refused by the others.
     """
     ours = _mark(deps)
-    others = [sign.name for sign in workers(deps) if sign.alive and sign.key not in (None, ours)]
+    others = [
+        sign.name for sign in list_workers(deps) if sign.alive and sign.key_fingerprint not in (None, ours)
+    ]
     if others:
         raise SettingsError(
             "These settings stop the start:\n"

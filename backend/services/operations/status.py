@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError, StoreUnavailable
-from backend.models import Delivery, Fact, Sweep
+from backend.models import Delivery, KeyValue, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat, sweep, totals
@@ -17,20 +17,20 @@ from backend.store.records import key_values, sweep_log, videos
 #: Less than this free on storage is worth a banner: some hundred takes.
 LOW_DISK_BYTES = 2 * 1024**3
 #: What the sidecar says at /healthz: whoever asks knows by it that it is ours.
-ALIVE = {"status": "ok"}
+HEALTHZ_BODY = {"status": "ok"}
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One thing that must be good. says: what is found, and what to do when it isn't good."""
 
     name: str
     good: bool
-    says: str
+    message: str
 
 
 @dataclass(frozen=True)
-class Numbers:
+class StatusNumbers:
     """Counts and ages; None where there is nothing to tell."""
 
     jobs: dict[str, int]
@@ -51,10 +51,10 @@ class Banner:
 
     level: str
     title: str
-    says: str
+    message: str
 
 
-def readiness(deps: Deps) -> list[Check]:
+def check_readiness(deps: Deps) -> list[HealthCheck]:
     """Database, storage and a worker's heartbeat."""
     checks = [_database(deps), _storage(deps)]
     if checks[0].good:
@@ -62,20 +62,23 @@ def readiness(deps: Deps) -> list[Check]:
     return checks
 
 
-def numbers(deps: Deps) -> Numbers:
+def collect_numbers(deps: Deps) -> StatusNumbers:
     """Everything that can be counted; of what there is a great deal of, see `tally.Totals`."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        swept, delivered = key_values.get(session, sweep.LAST), deliveries.newest(session, limit=1)
-        total, missing = totals.totals(session), videos.count_missing(session)
+        swept, delivered = (
+            key_values.get(session, sweep.LAST_SWEEP_KEY),
+            deliveries.list_newest(session, limit=1),
+        )
+        total, missing = totals.get_totals(session), videos.count_missing(session)
         due = jobs.count_due(session, now=now)
-    return Numbers(
+    return StatusNumbers(
         jobs=total.states,
         deliveries=total.deliveries,
         videos=total.videos,
         videos_bytes=total.videos_bytes,
         videos_missing=missing,
-        workers=sum(sign.alive for sign in heartbeat.workers(deps)),
+        workers=sum(sign.alive for sign in heartbeat.list_workers(deps)),
         due=due,
         sweep_age_s=_since_s(swept.at, now) if swept else None,
         delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
@@ -83,23 +86,23 @@ def numbers(deps: Deps) -> Numbers:
     )
 
 
-def last_sweep(deps: Deps) -> Fact | None:
+def last_sweep(deps: Deps) -> KeyValue | None:
     """When the last sweep ran (`at`) and what it did (`value`)."""
     with deps.store.read() as session:
-        return key_values.get(session, sweep.LAST)
+        return key_values.get(session, sweep.LAST_SWEEP_KEY)
 
 
 def last_delivery(deps: Deps) -> Delivery | None:
     """The newest delivery that was believed."""
     with deps.store.read() as session:
-        newest = deliveries.newest(session, limit=1)
+        newest = deliveries.list_newest(session, limit=1)
     return newest[0] if newest else None
 
 
 def list_sweeps(deps: Deps, *, limit: int = 50) -> Sequence[Sweep]:
     """The last sweeps that did something, newest first."""
     with deps.store.read() as session:
-        return sweep_log.newest(session, limit=limit)
+        return sweep_log.list_newest(session, limit=limit)
 
 
 def list_deliveries(
@@ -107,7 +110,7 @@ def list_deliveries(
 ) -> Sequence[Delivery]:
     """A page of the inbox, newest first."""
     with deps.store.read() as session:
-        return deliveries.newest(session, limit=limit, verdict=verdict, before=before)
+        return deliveries.list_newest(session, limit=limit, verdict=verdict, before=before)
 
 
 def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
@@ -120,7 +123,7 @@ def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
         return deliveries.get(session, delivery_id)
 
 
-def banners(deps: Deps) -> list[Banner]:
+def list_banners(deps: Deps) -> list[Banner]:
     """What is wrong now, and what to do about it; the worst first."""
     found = [
         Banner(
@@ -129,11 +132,11 @@ def banners(deps: Deps) -> list[Banner]:
             f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; "
             "one take is let through now and then to see whether it works again.",
         )
-        for paused in provider_pause.current(deps)
+        for paused in provider_pause.list_pauses(deps)
     ]
     found += [
-        Banner("error", f"{check.name.capitalize()} trouble", check.says)
-        for check in readiness(deps)
+        Banner("error", f"{check.name.capitalize()} trouble", check.message)
+        for check in check_readiness(deps)
         if not check.good
     ]
     if not deps.settings.webhooks_reach_us:
@@ -158,33 +161,33 @@ def banners(deps: Deps) -> list[Banner]:
     return found
 
 
-def _database(deps: Deps) -> Check:
+def _database(deps: Deps) -> HealthCheck:
     try:
         with deps.store.read() as session:
-            key_values.get(session, sweep.LAST)
+            key_values.get(session, sweep.LAST_SWEEP_KEY)
     except (StoreUnavailable, SQLAlchemyError) as error:
-        return Check(
+        return HealthCheck(
             "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."
         )
-    return Check("database", True, "It answers.")
+    return HealthCheck("database", True, "It answers.")
 
 
-def _storage(deps: Deps) -> Check:
+def _storage(deps: Deps) -> HealthCheck:
     try:
-        deps.storage.check()
+        deps.storage.check_writable()
     except MediaError as error:
-        return Check("storage", False, str(error))
-    return Check("storage", True, "It can be written to.")
+        return HealthCheck("storage", False, str(error))
+    return HealthCheck("storage", True, "It can be written to.")
 
 
-def _worker(deps: Deps) -> Check:
-    signs = heartbeat.workers(deps)
+def _worker(deps: Deps) -> HealthCheck:
+    signs = heartbeat.list_workers(deps)
     living = sum(sign.alive for sign in signs)
     if living:
-        return Check("worker", True, f"{living} at work.")
-    since = f" since {signs[0].heard_at:%Y-%m-%d %H:%M} UTC" if signs else ""
+        return HealthCheck("worker", True, f"{living} at work.")
+    since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
     says = f"No worker was heard of{since}: takes are kept and wait. Start one: python -m backend worker"
-    return Check("worker", False, says)
+    return HealthCheck("worker", False, says)
 
 
 def _since_s(at: datetime, now: datetime) -> float:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from backend.domain.errors import MediaError, StorageDown
 from backend.models import Video
 from backend.services.deps import Deps
-from backend.services.operations.sweep import looks_away, mark_missing
+from backend.services.operations.sweep import mark_missing, storage_looks_unmounted
 from backend.store.records import videos
 
 #: Read in pieces of this size.
 CHUNK_BYTES = 1024 * 1024
-BATCH = 100
+BATCH_SIZE = 100
 #: What is said of storage without a single file, until that is believed.
-NOTHING = (
+NOTHING_STORED_TEXT = (
     "Storage holds nothing at all, though the database knows of stored videos: mount its folder, or put "
     "STORAGE_URL right. If somebody emptied it, wait two minutes: by then that is believed, and what is "
     "missing is fetched again."
@@ -23,24 +23,24 @@ NOTHING = (
 
 
 @dataclass
-class Verified:
+class VerifyResult:
     """What was found. bad: a line for each file that is missing, altered or can't be read."""
 
     checked: int = 0
     whole: int = 0
-    bad: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
-def verify_all(deps: Deps, *, told: Callable[[str], None]) -> Verified:
+def verify_all(deps: Deps, *, on_progress: Callable[[str], None]) -> VerifyResult:
     """Hash every stored video. Afterwards each bad one is marked missing and its take is due for a fetch.
 
     Raises:
         StorageDown, StorageMisconfigured: storage can't be asked, or holds nothing at all and may be away:
             no file is called missing for that. The message says how far it came, and what to do.
     """
-    found = Verified()
+    found = VerifyResult()
     try:
-        _verify_each(deps, found, told)
+        _verify_each(deps, found, on_progress)
     except MediaError as error:
         raise type(error)(_stopped(error, found)) from error
     except OSError as error:
@@ -49,29 +49,29 @@ def verify_all(deps: Deps, *, told: Callable[[str], None]) -> Verified:
     return found
 
 
-def _verify_each(deps: Deps, found: Verified, told: Callable[[str], None]) -> None:
+def _verify_each(deps: Deps, found: VerifyResult, on_progress: Callable[[str], None]) -> None:
     last_id = ""
     while True:
         with deps.store.read() as session:
-            batch = videos.after(session, last_id, limit=BATCH)
+            batch = videos.list_after(session, last_id, limit=BATCH_SIZE)
         if not batch:
             return
         if not last_id:
             _not_away(deps)
         for video in batch:
             _verify(deps, video, found)
-            told(f"{found.checked} files, {len(found.bad)} bad")
+            on_progress(f"{found.checked} files, {len(found.problems)} bad")
         last_id = batch[-1].id
 
 
-def _verify(deps: Deps, video: Video, found: Verified) -> None:
+def _verify(deps: Deps, video: Video, found: VerifyResult) -> None:
     try:
         sha256 = _sha256(deps, video.key)
     except OSError as error:
         if error.errno != errno.EIO:  # that one says something about this file alone
             raise
         found.checked += 1
-        found.bad.append(f"{video.key} can't be read ({error.strerror}); it stays: see to its disk")
+        found.problems.append(f"{video.key} can't be read ({error.strerror}); it stays: see to its disk")
         return
     altered = sha256 not in (None, video.sha256)
     if altered:
@@ -80,13 +80,13 @@ def _verify(deps: Deps, video: Video, found: Verified) -> None:
     if sha256 == video.sha256:
         found.checked, found.whole = found.checked + 1, found.whole + 1
         with deps.store.begin() as session:
-            videos.amend(session, video.id, checked_at=deps.clock.now(), missing_at=None)
+            videos.update_video(session, video.id, checked_at=deps.clock.now(), missing_at=None)
         return
     if not altered:
         _not_away(deps)
     found.checked += 1
     what = "is altered" if altered else "is missing"
-    found.bad.append(f"{video.key} {what}; it is fetched again while the provider has it")
+    found.problems.append(f"{video.key} {what}; it is fetched again while the provider has it")
     with deps.store.begin() as session:
         mark_missing(deps, session, video.id)
 
@@ -97,8 +97,8 @@ def _not_away(deps: Deps) -> None:
     Raises:
         StorageDown: storage holds nothing at all, and that is not believed yet.
     """
-    if looks_away(deps):
-        raise StorageDown(NOTHING)
+    if storage_looks_unmounted(deps):
+        raise StorageDown(NOTHING_STORED_TEXT)
 
 
 def _sha256(deps: Deps, key: str) -> str | None:
@@ -113,12 +113,12 @@ def _sha256(deps: Deps, key: str) -> str | None:
     return digest.hexdigest()
 
 
-def _stopped(why: MediaError | str, found: Verified) -> str:
+def _stopped(why: MediaError | str, found: VerifyResult) -> str:
     """What happened, what it changed and cost, what to do."""
     if not found.checked:
         return f"Nothing was verified, changed or charged. {why}\nThen run this again."
-    bad = "".join(f"\n  {line}" for line in found.bad)
+    bad = "".join(f"\n  {line}" for line in found.problems)
     return (
-        f"Stopped after {found.checked} files: {found.whole} whole, {len(found.bad)} bad. Of the others "
+        f"Stopped after {found.checked} files: {found.whole} whole, {len(found.problems)} bad. Of the others "
         f"nothing was changed, and nothing was charged. {why}\nThen run this again.{bad}"
     )

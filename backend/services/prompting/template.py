@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.prompt import AXES, Part
+from backend.domain.prompt import AXES, StylePart
 from backend.domain.text import fault_in
 
 #: A template is a few sentences; more is a mistake.
@@ -21,14 +21,16 @@ OUTPUT_MAX_CHARS = 40_000
 #: The style has four parts; a loop within a loop over it makes sixteen rounds, one more makes none better.
 LOOPS_MAX = 2
 #: What a template may be handed through: none makes a text longer.
-FILTERS = frozenset({"capitalize", "lower", "upper", "title", "trim", "first", "last", "length", "default"})
+ALLOWED_FILTERS = frozenset(
+    {"capitalize", "lower", "upper", "title", "trim", "first", "last", "length", "default"}
+)
 #: What a template may ask of a part of the style, or of a loop.
-ATTRIBUTES = frozenset({"axis", "words", "label", "first", "last", "index"})
+ALLOWED_ATTRIBUTES = frozenset({"axis", "words", "label", "first", "last", "index"})
 #: What a template may name.
-NAMES = frozenset({"prompt", "style", *AXES})
+ALLOWED_NAMES = frozenset({"prompt", "style", *AXES})
 #: A style and a prompt to try a template with before it is kept.
 SAMPLE_PROMPT = "A red dress in the wind"
-SAMPLE_PARTS = tuple(Part(axis, f"words for the {axis}", axis.capitalize()) for axis in AXES)
+SAMPLE_PARTS = tuple(StylePart(axis, f"words for the {axis}", axis.capitalize()) for axis in AXES)
 
 _HARMLESS = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Name, nodes.Const,
@@ -48,7 +50,7 @@ _SAID = {
 }
 
 
-def check(text: str) -> None:
+def check_template(text: str) -> None:
     """Check that a template can be kept.
 
     Raises:
@@ -65,16 +67,16 @@ def check(text: str) -> None:
     except (TemplateError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise _fault(f"is no template: {error}" + (f" (line {line})" if line else "")) from error
-    _walk(tree, frozenset(NAMES), loops=0)
+    _walk(tree, frozenset(ALLOWED_NAMES), loops=0)
     for prompt, parts in ((SAMPLE_PROMPT, SAMPLE_PARTS), (SAMPLE_PROMPT, ()), ("", SAMPLE_PARTS)):
-        made = render(text, prompt, parts)
+        made = render_prompt(text, prompt, parts)
         if prompt and prompt not in made:
             raise _fault(
                 "loses the person's own words: {{ prompt }} must stand in it unchanged, whatever the style"
             )
 
 
-def render(text: str, prompt: str, parts: Sequence[Part]) -> str:
+def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
     """The prompt that is sent.
 
     Raises:
@@ -93,7 +95,7 @@ def render(text: str, prompt: str, parts: Sequence[Part]) -> str:
     return "".join(pieces).strip()
 
 
-def _pieces(text: str, prompt: str, parts: Sequence[Part], by_axis: dict[str, str]) -> Iterator[str]:
+def _pieces(text: str, prompt: str, parts: Sequence[StylePart], by_axis: dict[str, str]) -> Iterator[str]:
     return _compiled(text).generate(prompt=prompt, style=parts, **by_axis)
 
 
@@ -101,21 +103,21 @@ def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
     """Refuse whatever isn't on the lists. names: what may be named here."""
     at = f"in line {node.lineno}" if node.lineno else "in it"
     if not isinstance(node, _HARMLESS):
-        said = next((words for kind, words in _SAID.items() if isinstance(node, kind)), None)
-        raise _fault(f"may not do that: {said or f'there is a {type(node).__name__.lower()}'} {at}")
+        reason = next((words for kind, words in _SAID.items() if isinstance(node, kind)), None)
+        raise _fault(f"may not do that: {reason or f'there is a {type(node).__name__.lower()}'} {at}")
     if isinstance(node, nodes.For):
         names = _loop(node, names, at, loops)
         loops += 1
     elif isinstance(node, nodes.Name) and node.name not in names:
         raise _fault(f"names {node.name!r} {at}; there are {', '.join(sorted(names))}")
-    elif isinstance(node, nodes.Getattr) and node.attr not in ATTRIBUTES:
+    elif isinstance(node, nodes.Getattr) and node.attr not in ALLOWED_ATTRIBUTES:
         raise _fault(
-            f"reaches for the attribute {node.attr!r} {at}; there are {', '.join(sorted(ATTRIBUTES))}"
+            f"reaches for the attribute {node.attr!r} {at}; there are {', '.join(sorted(ALLOWED_ATTRIBUTES))}"
         )
     elif isinstance(node, nodes.Getitem) and not _is_number(node.arg):
         raise _fault(f"reaches for an attribute by its name {at}; only a place, as in [0], can be asked for")
-    elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        raise _fault(f"uses the filter {node.name!r} {at}; there are {', '.join(sorted(FILTERS))}")
+    elif isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:
+        raise _fault(f"uses the filter {node.name!r} {at}; there are {', '.join(sorted(ALLOWED_FILTERS))}")
     for child in node.iter_child_nodes():
         _walk(child, names, loops=loops)
 
@@ -130,7 +132,7 @@ def _loop(node: nodes.For, names: frozenset[str], at: str, loops: int) -> frozen
         raise _fault(f"loops over something else than the style {at}; only `for part in style` ends for sure")
     if loops >= LOOPS_MAX:
         raise _fault(f"loops within loops {at}; at most {LOOPS_MAX} may stand in each other")
-    if not isinstance(node.target, nodes.Name) or node.target.name in NAMES | {"loop"}:
+    if not isinstance(node.target, nodes.Name) or node.target.name in ALLOWED_NAMES | {"loop"}:
         raise _fault(f"needs one new name for each part of the style {at}, as in `for part in style`")
     return names | {node.target.name, "loop"}
 

@@ -9,16 +9,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound
-from backend.domain.prompt import AXES, TEMPLATE, VOCABULARY
+from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, DEFAULT_VOCABULARY
 from backend.domain.text import fault_in
-from backend.models import Template, Word
+from backend.models import Template, VocabularyEntry
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting import template
-from backend.services.prompting.vocabulary import Composed, Vocabulary
+from backend.services.prompting.vocabulary import ComposedPrompt, Vocabulary
 from backend.store.database.engine import Store
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 from backend.store.records import vocabulary as store
 
 #: What a person picks from is read at a glance.
@@ -28,10 +28,10 @@ WORDS_MAX_CHARS = 500
 #: Why a version was made, in a line.
 NOTE_MAX_CHARS = 200
 #: Who made what comes with the program.
-PROGRAM = "dailies"
+PROGRAM_AUTHOR = "dailies"
 
 #: What other processes changed is looked for at most this often, in seconds.
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 
 class _Known(NamedTuple):
@@ -45,51 +45,51 @@ class _Known(NamedTuple):
 _known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
 
 
-def vocabulary(deps: Deps) -> Vocabulary:
+def current_vocabulary(deps: Deps) -> Vocabulary:
     """The words and the template as they are now. In a new installation they are those of the program.
 
     Every start asks for them and they seldom change: another process's change is seen within
     `LOOK_EVERY_S`, this one's at once.
     """
     known, now_s = _known.get(deps.store), deps.clock.monotonic()
-    if known is not None and now_s - known.looked_s < LOOK_EVERY_S:
+    if known is not None and now_s - known.looked_s < CHECK_EVERY_S:
         return known.vocabulary
     with deps.store.read() as session:
-        revision = store.revision(session)
-    fresh = known.vocabulary if known is not None and known.revision == revision else _read(deps)
-    _known[deps.store] = _Known(revision, fresh, now_s)
-    return fresh
+        revision = store.current_revision(session)
+    updated = known.vocabulary if known is not None and known.revision == revision else _read(deps)
+    _known[deps.store] = _Known(revision, updated, now_s)
+    return updated
 
 
 @contextmanager
 def _changing(deps: Deps) -> Iterator[Session]:
     """A transaction that changes the vocabulary or the template; afterwards they are read anew."""
     with deps.store.begin() as session:
-        serialise(session, "style")
+        acquire_advisory_lock(session, "style")
         yield session
     _known.clear()
 
 
 def _read(deps: Deps) -> Vocabulary:
     with deps.store.read() as session:
-        newest, words = store.template(session), store.words(session)
+        newest, words = store.newest_template(session), store.list_words(session)
     if newest is None:
         _seed(deps)
         with deps.store.read() as session:
-            newest, words = store.template(session), store.words(session)
+            newest, words = store.newest_template(session), store.list_words(session)
     assert newest is not None
     order = {axis: place for place, axis in enumerate(AXES)}
     return Vocabulary(tuple(sorted(words, key=lambda word: order.get(word.axis, len(AXES)))), newest)
 
 
-def compose(deps: Deps, prompt: str, style: Mapping[str, str]) -> Composed:
+def compose_prompt(deps: Deps, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
     """The prompt that is sent for this prompt and style."""
-    return vocabulary(deps).compose(prompt, style)
+    return current_vocabulary(deps).compose_prompt(prompt, style)
 
 
-def list_words(deps: Deps, axis: str | None = None) -> list[Word]:
+def list_words(deps: Deps, axis: str | None = None) -> list[VocabularyEntry]:
     """The vocabulary, also what is retired, in the order in which it is shown."""
-    return [word for word in vocabulary(deps).words if axis in (None, word.axis)]
+    return [word for word in current_vocabulary(deps).words if axis in (None, word.axis)]
 
 
 def save_word(
@@ -101,7 +101,7 @@ def save_word(
     words: str,
     word_id: str | None = None,
     example: str | None = None,
-) -> Word:
+) -> VocabularyEntry:
     """Put a word into the vocabulary, or change one.
 
     example: the take whose poster shows what it does; None: as before; "": none.
@@ -111,9 +111,9 @@ def save_word(
         NotFound: there is no such word.
         InvalidRequest: names every field at fault.
     """
-    viewer.must(Role.ADMIN)
+    viewer.require_role(Role.ADMIN)
     label, words = label.strip(), words.strip().rstrip(".")
-    vocabulary(deps)
+    current_vocabulary(deps)
     poster_key = _word_checked(deps, viewer, axis, label, words, example)
     values: dict[str, Any] = {"label": label, "folded": label.casefold(), "words": words}
     values |= {"changed_at": deps.clock.now(), "changed_by": viewer.name}
@@ -123,9 +123,9 @@ def save_word(
         with _changing(deps) as session:
             if word_id is not None:
                 store.get_word(session, word_id)
-                return store.change_word(session, word_id, **values)
+                return store.update_word(session, word_id, **values)
             place = store.next_position(session, axis)
-            word = Word(id=deps.clock.new_id(), axis=axis, position=place, **values)
+            word = VocabularyEntry(id=deps.clock.new_id(), axis=axis, position=place, **values)
             store.add_word(session, word)
             return word
     except IntegrityError as error:
@@ -134,59 +134,61 @@ def save_word(
         ) from error
 
 
-def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = True) -> Word:
+def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = True) -> VocabularyEntry:
     """Take a word out of what can be picked, or bring it back; takes that were made with it keep it.
 
     Raises:
         NotAllowed: only an admin may. NotFound: there is no such word.
     """
-    viewer.must(Role.ADMIN)
+    viewer.require_role(Role.ADMIN)
     now = deps.clock.now()
     with _changing(deps) as session:
         store.get_word(session, word_id)
-        return store.change_word(
+        return store.update_word(
             session, word_id, retired_at=now if retired else None, changed_at=now, changed_by=viewer.name
         )
 
 
-def move_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
+def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
     """Move a word up (-1) or down (1) within its axis; at the end nothing happens.
 
     Raises:
         NotAllowed: only an admin may. NotFound: there is no such word.
     """
-    viewer.must(Role.ADMIN)
+    viewer.require_role(Role.ADMIN)
     with _changing(deps) as session:
         axis = store.get_word(session, word_id).axis
-        ids = [word.id for word in store.words(session) if word.axis == axis]
+        ids = [word.id for word in store.list_words(session) if word.axis == axis]
         place = ids.index(word_id)
         ids.insert(max(0, place + by), ids.pop(place))
         for position, other in enumerate(ids):
-            store.change_word(session, other, position=position, changed_at=deps.clock.now())
+            store.update_word(session, other, position=position, changed_at=deps.clock.now())
 
 
 def current_template(deps: Deps) -> Template:
     """The template that is used now."""
-    return vocabulary(deps).template
+    return current_vocabulary(deps).template
 
 
 def list_templates(deps: Deps) -> Sequence[Template]:
     """Every version of the template, the newest, which is used, first."""
-    vocabulary(deps)
+    current_vocabulary(deps)
     with deps.store.read() as session:
-        return store.templates(session)
+        return store.list_templates(session)
 
 
-def try_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str]) -> Composed:
+def preview_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
     """What a template would make of this; nothing is kept.
 
     Raises:
         InvalidRequest: names `template`: it can't be kept like this.
     """
-    template.check(text)
-    now = vocabulary(deps)
-    parts = now.parts(style)
-    return Composed(template.render(text, prompt.strip(), parts), parts, now.template.version + 1)
+    template.check_template(text)
+    now = current_vocabulary(deps)
+    parts = now.style_parts(style)
+    return ComposedPrompt(
+        template.render_prompt(text, prompt.strip(), parts), parts, now.template.version + 1
+    )
 
 
 def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> Template:
@@ -196,15 +198,15 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
         NotAllowed: only an admin may.
         InvalidRequest: names every field at fault; the old version stays.
     """
-    viewer.must(Role.ADMIN)
-    template.check(text)
+    viewer.require_role(Role.ADMIN)
+    template.check_template(text)
     note = note.strip()
     if len(note) > NOTE_MAX_CHARS or fault_in(note):
         raise InvalidRequest({"note": fault_in(note) or f"has more than {NOTE_MAX_CHARS} characters"})
-    vocabulary(deps)
+    current_vocabulary(deps)
     try:
         with _changing(deps) as session:
-            newest = store.template(session)
+            newest = store.newest_template(session)
             version = newest.version + 1 if newest else 1
             row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
             store.add_template(session, row)
@@ -215,7 +217,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
     return row
 
 
-def roll_back(deps: Deps, viewer: Viewer, version: int) -> Template:
+def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
     """Use an earlier version again, as a new one.
 
     Raises:
@@ -238,11 +240,11 @@ def _word_checked(
     faults = {}
     if axis not in AXES:
         faults["axis"] = f"is no part of a style; there are {', '.join(AXES)}"
-    for name, text, most in (("label", label, LABEL_MAX_CHARS), ("words", words, WORDS_MAX_CHARS)):
+    for name, text, limit in (("label", label, LABEL_MAX_CHARS), ("words", words, WORDS_MAX_CHARS)):
         if not text:
             faults[name] = "is empty"
-        elif len(text) > most:
-            faults[name] = f"has {len(text):,} characters; at most {most} fit"
+        elif len(text) > limit:
+            faults[name] = f"has {len(text):,} characters; at most {limit} fit"
         elif fault := fault_in(text):
             faults[name] = fault
     poster_key = None
@@ -263,10 +265,12 @@ def _seed(deps: Deps) -> None:
     """Write what comes with the program, once: whoever comes second finds it there."""
     try:
         with _changing(deps) as session:
-            if store.template(session) is not None:
+            if store.newest_template(session) is not None:
                 return
             now = deps.clock.now()
-            first = Template(version=1, text=TEMPLATE, note="comes with the program", at=now, by=PROGRAM)
+            first = Template(
+                version=1, text=DEFAULT_TEMPLATE, note="comes with the program", at=now, by=PROGRAM_AUTHOR
+            )
             store.add_template(session, first)
             for word in _seed_words(deps):
                 store.add_word(session, word)
@@ -274,10 +278,10 @@ def _seed(deps: Deps) -> None:
         return  # another process wrote the same at the same moment
 
 
-def _seed_words(deps: Deps) -> Iterable[Word]:
-    for axis, choices in VOCABULARY.items():
+def _seed_words(deps: Deps) -> Iterable[VocabularyEntry]:
+    for axis, choices in DEFAULT_VOCABULARY.items():
         for position, (label, words) in enumerate(choices.items()):
-            yield Word(
+            yield VocabularyEntry(
                 id=deps.clock.new_id(),
                 axis=axis,
                 label=label,
@@ -285,5 +289,5 @@ def _seed_words(deps: Deps) -> Iterable[Word]:
                 words=words,
                 position=position,
                 changed_at=deps.clock.now(),
-                changed_by=PROGRAM,
+                changed_by=PROGRAM_AUTHOR,
             )

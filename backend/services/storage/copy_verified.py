@@ -6,20 +6,20 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from backend.media.partial.partial_file import CHUNK_BYTES, own_disk
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
 from backend.media.storage.base import Storage
 
 #: What folders of copies on their way are called; the sweep removes those that a killed process left.
-CARRIED = "carry-"
+COPY_PREFIX = "carry-"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class Altered(Exception):
+class ChecksumMismatch(Exception):
     """A file is not what its name says."""
 
 
-def hash_of(storage: Storage, key: str) -> str:
+def file_sha256(storage: Storage, key: str) -> str:
     """The SHA-256 of a stored file's bytes, as they are read now.
 
     Raises:
@@ -33,7 +33,7 @@ def hash_of(storage: Storage, key: str) -> str:
     return digest.hexdigest()
 
 
-def carry(source: Storage, target: Storage, key: str, parts: Path) -> int:
+def copy_file(source: Storage, target: Storage, key: str, parts: Path) -> int:
     """Have a stored file in another store as well, compared by its hash; returns the bytes that were copied.
 
     What is there by that name and is something else is replaced: the source's is proven.
@@ -44,13 +44,13 @@ def carry(source: Storage, target: Storage, key: str, parts: Path) -> int:
         StorageFull: the source can't be read, or the target will not take it, now.
     """
     if target.size(key) == source.size(key):
-        sha256 = hash_of(source, key)
+        sha256 = file_sha256(source, key)
         _prove(key, sha256)
-        if hash_of(target, key) == sha256:
+        if file_sha256(target, key) == sha256:
             return 0
-    with own_disk():
+    with map_disk_errors():
         parts.mkdir(parents=True, exist_ok=True, mode=0o750)
-        folder = Path(tempfile.mkdtemp(prefix=CARRIED, dir=parts))
+        folder = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=parts))
     try:
         return _bring(source, target, key, folder / PurePosixPath(key).name)
     finally:
@@ -61,12 +61,12 @@ def _bring(source: Storage, target: Storage, key: str, copy: Path) -> int:
     sha256 = _copy(source, key, copy)
     _prove(key, sha256)
     size_bytes = copy.stat().st_size
-    if target.size(key) is not None and hash_of(target, key) != sha256:
+    if target.size(key) is not None and file_sha256(target, key) != sha256:
         target.remove(key)
-    target.place(copy, key)
-    if hash_of(target, key) != sha256:
+    target.put_file(copy, key)
+    if file_sha256(target, key) != sha256:
         target.remove(key)
-        raise Altered(f"{key} did not arrive as it was sent; it was taken away again")
+        raise ChecksumMismatch(f"{key} did not arrive as it was sent; it was taken away again")
     return size_bytes
 
 
@@ -75,18 +75,18 @@ def _prove(key: str, sha256: str) -> None:
     path = PurePosixPath(key)
     by_own = str(path.parent) in (".", "uploads") and _SHA256.fullmatch(path.stem)
     if by_own and path.stem != sha256:
-        raise Altered(f"{key} is not what its name says")
+        raise ChecksumMismatch(f"{key} is not what its name says")
 
 
 def _copy(storage: Storage, key: str, copy: Path) -> str:
     """Write the bytes to a new file; returns their SHA-256."""
     digest = hashlib.sha256()
     with storage.open(key) as source:
-        with own_disk():
+        with map_disk_errors():
             target = copy.open("xb", buffering=0)
         with target:
             while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
-                with own_disk():
+                with map_disk_errors():
                     target.write(chunk)
     return digest.hexdigest()

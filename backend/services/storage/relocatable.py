@@ -17,16 +17,16 @@ from backend.domain.clock import Clock
 from backend.domain.errors import StorageDown, StoreUnavailable
 from backend.media.storage.base import Storage
 from backend.services.deps import Deps
-from backend.services.storage.copy_verified import Altered, carry
+from backend.services.storage.copy_verified import ChecksumMismatch, copy_file
 from backend.store.database.engine import Store
 from backend.store.records import key_values
 
 #: The fact: {"from": URL, "to": URL, "was": [URL], "done": bool, "reached": key, "bad": [key]}.
 #: was: where files lay before that; settings that still name such a place mean the newest one.
 #: bad: what stayed behind so far.
-MOVE = "storage_move"
+MOVE_KEY = "storage_move"
 #: Readers ask this often whether a move has begun or ended; who finds nothing asks at once.
-BELIEVED_S = 1.0
+PLACES_TTL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,59 +37,64 @@ class Places:
     previous: str | None = None
 
 
-class PlacedStorage:
+class RelocatableStorage:
     """A `Storage` that is wherever files lie now. Without a database it stays where it was last seen."""
 
     def __init__(
-        self, store: Store, clock: Clock, usual: str, open_storage: Callable[[str], Storage], parts: Path
+        self,
+        store: Store,
+        clock: Clock,
+        configured_url: str,
+        open_storage: Callable[[str], Storage],
+        parts: Path,
     ) -> None:
-        self._store, self._clock, self._usual, self._parts = store, clock, usual, parts
+        self._store, self._clock, self._usual, self._parts = store, clock, configured_url, parts
         self._open_storage = open_storage
         self._opened: dict[str, Storage] = {}
         self._lock = threading.Lock()
-        self._seen, self._seen_at = Places(usual), -BELIEVED_S
+        self._seen, self._seen_at = Places(configured_url), -PLACES_TTL_S
 
-    def places(self, *, fresh: bool = False) -> Places:
+    def current_places(self, *, uncached: bool = False) -> Places:
         """Where files lie. fresh: as the database says at this moment.
 
         Raises:
             StoreUnavailable, SQLAlchemyError: fresh, and it can't be read.
         """
         now = self._clock.monotonic()
-        if fresh or now - self._seen_at >= BELIEVED_S:
+        if uncached or now - self._seen_at >= PLACES_TTL_S:
             try:
                 seen = self._seen = self._read()
             except (StoreUnavailable, SQLAlchemyError):
-                if fresh:
+                if uncached:
                     raise
                 seen = self._seen
             self._seen_at = now
             return seen  # what another thread has seen meanwhile may be older
         return self._seen
 
-    def place(self, part: Path, key: str) -> None:
+    def put_file(self, part: Path, key: str) -> None:
         """See `Storage`.
 
         The database is asked before and after: whoever began before a move and ended in it brings the
         file over himself, however long he was asleep between. So the move misses none.
         """
-        places = self.places(fresh=True)
+        places = self.current_places(uncached=True)
         if places.previous and not part.exists() and self.size(key) is not None:
             return  # placed before, by a call that was cut short after it
-        self._at(places.current).place(part, key)
-        after = self.places(fresh=True)
+        self._at(places.current).put_file(part, key)
+        after = self.current_places(uncached=True)
         if after.current != places.current:
             self._carry(places.current, after.current, key)
 
     def _carry(self, source: str, target: str, key: str) -> None:
         try:
-            carry(self._at(source), self._at(target), key, self._parts)
-        except Altered as error:
+            copy_file(self._at(source), self._at(target), key, self._parts)
+        except ChecksumMismatch as error:
             raise StorageDown(f"{error}; it is brought again later.") from error
 
-    def path(self, key: str) -> Path | None:
+    def local_path(self, key: str) -> Path | None:
         """See `Storage`."""
-        return self._holder(key).path(key)
+        return self._holder(key).local_path(key)
 
     def open(self, key: str) -> BinaryIO:
         """See `Storage`."""
@@ -101,58 +106,58 @@ class PlacedStorage:
 
     def remove(self, key: str) -> None:
         """See `Storage`: from where new files go. While files move, the old place may hold it whole."""
-        self._at(self.places().current).remove(key)
+        self._at(self.current_places().current).remove(key)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`: each key once."""
-        told: set[str] = set()
+        seen: set[str] = set()
         for storage in self._all():
-            for key in storage.keys(prefix):
-                if key not in told:
-                    told.add(key)
+            for key in storage.list_keys(prefix):
+                if key not in seen:
+                    seen.add(key)
                     yield key
 
-    def link(
+    def direct_link(
         self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
     ) -> str | None:
         """See `Storage`."""
-        return self._holder(key).link(
+        return self._holder(key).direct_link(
             key, expires_s=expires_s, content_type=content_type, download_as=download_as
         )
 
-    def origins(self) -> tuple[str, ...]:
+    def link_origins(self) -> tuple[str, ...]:
         """See `Storage`."""
-        return tuple(origin for storage in self._all() for origin in storage.origins())
+        return tuple(origin for storage in self._all() for origin in storage.link_origins())
 
     def free_bytes(self) -> int | None:
         """See `Storage`."""
-        return self._at(self.places().current).free_bytes()
+        return self._at(self.current_places().current).free_bytes()
 
-    def tidy(self) -> int:
+    def remove_unfinished(self) -> int:
         """See `Storage`."""
-        return sum(storage.tidy() for storage in self._all())
+        return sum(storage.remove_unfinished() for storage in self._all())
 
-    def check(self) -> None:
+    def check_writable(self) -> None:
         """See `Storage`."""
-        self._at(self.places().current).check()
+        self._at(self.current_places().current).check_writable()
 
     def _read(self) -> Places:
         with self._store.read() as session:
-            move = key_values.value_of(session, MOVE)
+            move = key_values.get_value(session, MOVE_KEY)
         if move is None or self._usual not in (move["from"], move["to"], *move["was"]):
             return Places(self._usual)
         return Places(move["to"], None if move["done"] else move["from"])
 
     def _all(self) -> list[Storage]:
-        places = self.places()
+        places = self.current_places()
         return [self._at(url) for url in (places.current, places.previous) if url]
 
     def _holder(self, key: str) -> Storage:
         """Where this file is; the current place when it is nowhere."""
-        places = self.places()
+        places = self.current_places()
         current = self._at(places.current)
         if places.previous is None or current.size(key) is not None:
-            return current if places.previous or current.origins() else self._looked(current, key)
+            return current if places.previous or current.link_origins() else self._looked(current, key)
         previous = self._at(places.previous)
         return previous if previous.size(key) is not None else current
 
@@ -161,8 +166,8 @@ class PlacedStorage:
         if current.size(key) is not None:
             return current
         before = self._seen
-        self._seen_at = self._clock.monotonic() - BELIEVED_S
-        return current if self.places() == before else self._holder(key)
+        self._seen_at = self._clock.monotonic() - PLACES_TTL_S
+        return current if self.current_places() == before else self._holder(key)
 
     def _at(self, url: str) -> Storage:
         with self._lock:
@@ -171,7 +176,7 @@ class PlacedStorage:
             return self._opened[url]
 
 
-def forget(deps: Deps) -> None:
+def forget_move(deps: Deps) -> None:
     """Files lie where `STORAGE_URL` says, whatever was moved before."""
     with deps.store.begin() as session:
-        key_values.forget(session, MOVE)
+        key_values.delete_value(session, MOVE_KEY)

@@ -9,35 +9,35 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from backend.domain.errors import InvalidRequest, KeyReused
+from backend.domain.errors import IdempotencyKeyReused, InvalidRequest
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.money import budgets
-from backend.services.takes.request import Wish, check
-from backend.store.fast.row_insert import new
+from backend.services.takes.request import TakeRequest, check_request
+from backend.store.fast.row_insert import new_row
 from backend.store.jobs import jobs
 
 #: An idempotency key.
-KEY_MAX_CHARS = 255
+IDEMPOTENCY_KEY_MAX_CHARS = 255
 
 
 @dataclass(frozen=True)
-class Instead:
+class ReplacedJob:
     """A job whose place a new one takes, and how it ends when that one is made."""
 
-    id: str
-    end: Callable[[Session, Job], None]
+    job_id: str
+    end_job: Callable[[Session, Job], None]
 
 
 def create_job(
     deps: Deps,
     viewer: Viewer,
-    asked: Mapping[str, Any],
+    form: Mapping[str, Any],
     *,
-    key: str | None = None,
-    instead_of: Instead | None = None,
+    idempotency_key: str | None = None,
+    replaces: ReplacedJob | None = None,
 ) -> Job:
     """Make a job of what was asked for, once for each key.
 
@@ -53,24 +53,26 @@ def create_job(
         BudgetExceeded: a limit would be passed; no job was made.
         Outrun: what it was to take the place of has moved on; no job was made.
     """
-    viewer.must(Role.CREATOR)
-    _check_key(key)
-    mark = None if key is None else _mark(asked)
-    if key is not None:
-        known = _known(deps, viewer, key, mark)
+    viewer.require_role(Role.CREATOR)
+    _check_key(idempotency_key)
+    mark = None if idempotency_key is None else _mark(form)
+    if idempotency_key is not None:
+        known = _known(deps, viewer, idempotency_key, mark)
         if known is not None:
             return known
-    wish = check(deps, viewer, asked)
-    job = _row(deps, viewer, wish, key=key, mark=mark, parent_id=instead_of.id if instead_of else None)
+    request = check_request(deps, viewer, form)
+    job = _row(
+        deps, viewer, request, key=idempotency_key, mark=mark, parent_id=replaces.job_id if replaces else None
+    )
     try:
         with deps.store.begin(shared=True) as session:
-            budgets.reserve(deps, session, job)
-            jobs.add(session, job, by=viewer.name)
-            if instead_of is not None:
-                instead_of.end(session, job)
-            deps.carrier.wake(session, job.id)
+            budgets.reserve_budget(deps, session, job)
+            jobs.insert_take(session, job, by=viewer.name)
+            if replaces is not None:
+                replaces.end_job(session, job)
+            deps.carrier.enqueue_job(session, job.id)
     except IntegrityError:
-        known = _known(deps, viewer, key, mark) if key is not None else None
+        known = _known(deps, viewer, idempotency_key, mark) if idempotency_key is not None else None
         if known is None:
             raise
         return known
@@ -78,29 +80,35 @@ def create_job(
 
 
 def _row(
-    deps: Deps, viewer: Viewer, wish: Wish, *, key: str | None, mark: str | None, parent_id: str | None
+    deps: Deps,
+    viewer: Viewer,
+    request: TakeRequest,
+    *,
+    key: str | None,
+    mark: str | None,
+    parent_id: str | None,
 ) -> Job:
     now = deps.clock.now()
-    price = wish.model.price
-    return new(
+    price = request.model.price
+    return new_row(
         Job,
         id=deps.clock.new_id(),
         owner=viewer.name,
         form_key=key,
         form_hash=mark,
         parent_id=parent_id,
-        provider=wish.model.provider,
-        model=wish.model.id,
-        prompt=wish.prompt,
-        sent_prompt=wish.composed.text,
-        template_version=wish.composed.template_version,
-        style=wish.style,
-        params=wish.params,
-        image=wish.image,
-        payload=wish.payload,
-        image_field=wish.model.image_field if wish.image else None,
-        images=wish.images,
-        estimate_usd=wish.estimate_usd,
+        provider=request.model.provider,
+        model=request.model.id,
+        prompt=request.prompt,
+        sent_prompt=request.composed.text,
+        template_version=request.composed.template_version,
+        style=request.style,
+        params=request.params,
+        image=request.image,
+        payload=request.payload,
+        image_field=request.model.image_field if request.image else None,
+        images=request.images,
+        estimate_usd=request.estimate_usd,
         price={"unit": price.unit, "unit_usd": price.unit_usd} if price else None,
         state=JobState.CREATED,
         state_at=now,
@@ -113,15 +121,19 @@ def _known(deps: Deps, viewer: Viewer, key: str, mark: str | None) -> Job | None
     with deps.store.read() as session:
         job = jobs.by_form_key(session, viewer.name, key)
     if job is not None and job.form_hash != mark:
-        raise KeyReused("This idempotency key was used before, for another take. Use a new key.")
+        raise IdempotencyKeyReused("This idempotency key was used before, for another take. Use a new key.")
     return job
 
 
-def _mark(asked: Mapping[str, Any]) -> str:
+def _mark(form: Mapping[str, Any]) -> str:
     """The same for the same wish, whatever the order of its fields."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(form, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _check_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= KEY_MAX_CHARS and key.isascii() and key.isprintable()):
-        raise InvalidRequest({"Idempotency-Key": f"use 1 to {KEY_MAX_CHARS} printable ASCII characters"})
+    if key is not None and not (
+        0 < len(key) <= IDEMPOTENCY_KEY_MAX_CHARS and key.isascii() and key.isprintable()
+    ):
+        raise InvalidRequest(
+            {"Idempotency-Key": f"use 1 to {IDEMPOTENCY_KEY_MAX_CHARS} printable ASCII characters"}
+        )

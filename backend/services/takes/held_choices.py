@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from backend.domain.errors import NotFound, NotNow, Outrun
+from backend.domain.errors import NotFound, StaleState, StateConflict
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job
 from backend.services.access import Role, Viewer
@@ -21,8 +21,8 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     job = _held(deps, viewer, job_id)
     with deps.store.begin() as session:
-        job = jobs.wake(session, job.id, at=deps.clock.now(), attempts=0)
-        deps.carrier.wake(session, job.id)
+        job = jobs.make_due(session, job.id, at=deps.clock.now(), attempts=0)
+        deps.carrier.enqueue_job(session, job.id)
     return job
 
 
@@ -40,10 +40,10 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     held = _held(deps, viewer, job_id)
 
     def end(session: Session, again: Job) -> None:
-        if jobs.glance(session, held.id).state != JobState.HELD:
-            raise Outrun(f"the job {held.id} is no longer held")
+        if jobs.head(session, held.id).state != JobState.HELD:
+            raise StaleState(f"the job {held.id} is no longer held")
         told = f"It was sent again as {again.id}. Should its own video come too, it is kept."
-        jobs.move(
+        jobs.apply_transition(
             session,
             held.id,
             JobEvent.CANCELLED,
@@ -55,10 +55,14 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     try:
         return create.create_job(
-            deps, viewer, asked_of(held), key=f"again:{held.id}", instead_of=create.Instead(held.id, end)
+            deps,
+            viewer,
+            request_form(held),
+            idempotency_key=f"again:{held.id}",
+            replaces=create.ReplacedJob(held.id, end),
         )
-    except Outrun:
-        raise NotNow("This take has moved on by itself; there is nothing to decide.") from None
+    except StaleState:
+        raise StateConflict("This take has moved on by itself; there is nothing to decide.") from None
 
 
 def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
@@ -72,7 +76,7 @@ def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     return cancel_job(deps, viewer, job_id)
 
 
-def asked_of(job: Job) -> dict[str, object]:
+def request_form(job: Job) -> dict[str, object]:
     """What was asked for with this job, as the form or the API asks for it."""
     return {
         "model": job.model,
@@ -86,11 +90,11 @@ def asked_of(job: Job) -> dict[str, object]:
 
 
 def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:
-    viewer.must(Role.CREATOR)
+    viewer.require_role(Role.CREATOR)
     with deps.store.read() as session:
         job = jobs.get(session, job_id)
     if not viewer.may_see(job.owner):
         raise NotFound("There is no take with that id.")
     if job.state != JobState.HELD:
-        raise NotNow(f"This take is {job.state} now; there is nothing to decide.")
+        raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
     return job

@@ -13,10 +13,10 @@ from typing import IO, Any
 
 from backend.catalogue import photo_limits
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import MediaError, NotFound, NotNow, ProviderRefused, ProviderUnsent
+from backend.domain.errors import MediaError, NotFound, ProviderRefused, ProviderUnsent, StateConflict
 from backend.media.decode import inspect
 from backend.media.decode.clean_photo import clean_photo
-from backend.media.partial.partial_file import own_disk
+from backend.media.partial.partial_file import map_disk_errors
 from backend.models import Job, Upload
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -27,11 +27,11 @@ from backend.store.records import uploads
 log = logging.getLogger(__name__)
 
 #: A link at the provider is used again while it is younger than this; then the photo goes up anew.
-LINK_FRESH_FOR = timedelta(days=5)
+LINK_REUSED_FOR = timedelta(days=5)
 #: Where a provider takes no uploads, a photo up to this size travels inside the request.
 INLINE_MAX_BYTES = 10 * 1024 * 1024
 #: How long a file name may be to be remembered.
-NAME_CHARS = 120
+FILE_NAME_MAX_CHARS = 120
 
 
 def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
@@ -45,7 +45,7 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
     with _own_folder(deps) as folder:
         photo = clean_photo(source, folder / "photo.part")
         key = f"uploads/{photo.sha256}.{photo.extension}"
-        deps.storage.place(photo.path, key)
+        deps.storage.put_file(photo.path, key)
     upload = Upload(
         id=deps.clock.new_id(),
         owner=viewer.name,
@@ -59,10 +59,10 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
         created_at=deps.clock.now(),
     )
     with deps.store.begin() as session:
-        return uploads.keep(session, upload)
+        return uploads.get_or_insert(session, upload)
 
 
-def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> Upload:
+def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> Upload:
     """Keep the first or the last picture of a stored take among the viewer's photos.
 
     Raises:
@@ -70,17 +70,17 @@ def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
         NotNow: the take has no video (yet).
         MediaError: no picture can be read from its file, or none kept.
     """
-    viewer.must(Role.CREATOR)
+    viewer.require_role(Role.CREATOR)
     take = gallery.get_take(deps, viewer, job_id)
     if take.video is None or take.video.missing_at is not None:
-        raise NotNow("This take has no video to take a picture from.")
+        raise StateConflict("This take has no video to take a picture from.")
     with _own_folder(deps) as folder:
         picture = folder / "frame.png"
         try:
             with local_file(deps, take.video.key) as source:
                 inspect.save_frame(source, picture, last=last)
         except FileNotFoundError:
-            raise NotNow("Its file is not here now; it is being fetched again.") from None
+            raise StateConflict("Its file is not here now; it is being fetched again.") from None
         name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
         return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
 
@@ -89,7 +89,7 @@ def create_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
 def _own_folder(deps: Deps) -> Iterator[Path]:
     """A folder for one photo's way in; the sweep removes what a killed process left."""
     parts = deps.settings.parts_dir
-    with own_disk():
+    with map_disk_errors():
         parts.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="upload-", dir=parts))
     try:
@@ -114,34 +114,34 @@ def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
 def list_uploads(deps: Deps, viewer: Viewer, *, limit: int = 24) -> Sequence[Upload]:
     """The newest photos that this viewer may use."""
     with deps.store.read() as session:
-        return uploads.newest(session, None if viewer.sees_all else viewer.name, limit=limit)
+        return uploads.list_newest(session, None if viewer.sees_all else viewer.name, limit=limit)
 
 
 def further_fields(model: VideoModel) -> list[str]:
     """The names of the photos that a model takes besides its first: its last frame, and others by a link."""
-    return photo_limits.further(model.schema["properties"], model.end_image_field)
+    return photo_limits.single_photo_fields(model.schema["properties"], model.end_image_field)
 
 
-def several_fields(model: VideoModel) -> list[str]:
+def multi_photo_fields(model: VideoModel) -> list[str]:
     """The names of the fields in which a model takes a list of photos."""
-    return photo_limits.several(model.schema["properties"])
+    return photo_limits.photo_list_fields(model.schema["properties"])
 
 
-def most_of(model: VideoModel, field: str) -> int | None:
+def max_photos(model: VideoModel, field: str) -> int | None:
     """How many photos such a field takes at most; None: the model doesn't say."""
-    part = photo_limits.list_of(model.schema["properties"][field])
-    most = part.get("maxItems") if part else None
-    return most if isinstance(most, int) else None
+    part = photo_limits.list_alternative(model.schema["properties"][field])
+    limit = part.get("maxItems") if part else None
+    return limit if isinstance(limit, int) else None
 
 
-def limits_said(model: VideoModel, field: str | None) -> str:
+def limits_text(model: VideoModel, field: str | None) -> str:
     """What a photo must be for a field of a model, in a line for people; "" when nothing is known."""
-    return photo_limits.limits_of(model.photo_limits.get(field or "")).said()
+    return photo_limits.parse_limits(model.photo_limits.get(field or "")).as_text()
 
 
 def limit_fault(model: VideoModel, field: str | None, upload: Upload) -> str | None:
     """What makes a photo unfit for a field of a model, with what to do; None: nothing that is known."""
-    return photo_limits.limits_of(model.photo_limits.get(field or "")).fault(
+    return photo_limits.parse_limits(model.photo_limits.get(field or "")).find_fault(
         model.title,
         width=upload.width,
         height=upload.height,
@@ -151,7 +151,7 @@ def limit_fault(model: VideoModel, field: str | None, upload: Upload) -> str | N
 
 
 @dataclass(frozen=True)
-class Handed:
+class ProviderPayload:
     """What is posted for a job. links: field -> the photo's link there; none for one that is inlined.
 
     In a list of photos an inlined one stands as None.
@@ -162,7 +162,7 @@ class Handed:
     links: dict[str, str | list[str | None]]
 
 
-def payload_of(deps: Deps, job: Job) -> Handed:
+def build_payload(deps: Deps, job: Job) -> ProviderPayload:
     """What is posted for a job, its photos in the model's own fields.
 
     Raises:
@@ -181,7 +181,7 @@ def payload_of(deps: Deps, job: Job) -> Handed:
     first = None
     if job.image and job.image_field:
         payload[job.image_field], first = _sendable(deps, job, job.image)
-    return Handed(payload, first, links)
+    return ProviderPayload(payload, first, links)
 
 
 def _sendable(deps: Deps, job: Job, image: str) -> tuple[str, str | None]:
@@ -197,14 +197,14 @@ def _sendable(deps: Deps, job: Job, image: str) -> tuple[str, str | None]:
 def _fresh_link(deps: Deps, upload: Upload) -> str | None:
     if upload.provider_url is None or upload.provider_url_at is None:
         return None
-    return upload.provider_url if deps.clock.now() - upload.provider_url_at < LINK_FRESH_FOR else None
+    return upload.provider_url if deps.clock.now() - upload.provider_url_at < LINK_REUSED_FOR else None
 
 
 def _hand_over(deps: Deps, job: Job, upload: Upload) -> str | None:
     """Upload the photo to the provider; None when it takes no uploads."""
     try:
         content = _content(deps, upload)
-        link = deps.provider(job.provider).upload(content, upload.content_type, Path(upload.key).name)
+        link = deps.get_provider(job.provider).upload(content, upload.content_type, Path(upload.key).name)
     except ProviderRefused as error:
         log.info("photo goes inside the request", extra={"job": job.id, "why": str(error)})
         return None
@@ -236,4 +236,4 @@ def _content(deps: Deps, upload: Upload) -> bytes:
 def _shown_name(name: str) -> str:
     """A file name as text to show, never a path: the last part, printable, bounded."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(char for char in last if char.isprintable())[:NAME_CHARS] or "photo"
+    return "".join(char for char in last if char.isprintable())[:FILE_NAME_MAX_CHARS] or "photo"

@@ -10,7 +10,7 @@ from backend.models import Favourite, Preset
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.takes import photos
-from backend.services.takes.request import FIELDS
+from backend.services.takes.request import REQUEST_FIELDS
 from backend.store.records import presets as store
 
 #: A name is read in a list.
@@ -36,7 +36,7 @@ def save_preset(
         NotAllowed: the viewer may not start takes.
         InvalidRequest: names every field at fault.
     """
-    viewer.must(Role.CREATOR)
+    viewer.require_role(Role.CREATOR)
     name = " ".join(name.split())
     faults = _faults(name, form)
     if faults:
@@ -51,15 +51,15 @@ def save_preset(
         changed_at=deps.clock.now(),
     )
     with deps.store.begin() as session:
-        if store.count(session, viewer.name) >= PRESETS_MAX:
+        if store.count_owned(session, viewer.name) >= PRESETS_MAX:
             raise InvalidRequest({"name": f"you have {PRESETS_MAX} presets; delete one first"})
-        return store.keep(session, preset)
+        return store.upsert_preset(session, preset)
 
 
 def list_presets(deps: Deps, viewer: Viewer) -> Sequence[Preset]:
     """What this viewer may apply: their own and the team's, by name."""
     with deps.store.read() as session:
-        return store.of(session, viewer.name)
+        return store.list_visible(session, viewer.name)
 
 
 def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[dict[str, Any], list[str]]:
@@ -94,13 +94,13 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
             f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it.", status=403
         )
     with deps.store.begin() as session:
-        store.remove(session, preset_id)
+        store.delete_preset(session, preset_id)
 
 
 def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:
     """Ids of the models that this viewer wants to find first."""
     with deps.store.read() as session:
-        return list(store.favourites(session, viewer.name))
+        return list(store.list_favourites(session, viewer.name))
 
 
 def set_favourite(deps: Deps, viewer: Viewer, model_id: str, *, wanted: bool) -> None:
@@ -139,7 +139,7 @@ def _may_use(deps: Deps, viewer: Viewer, image: str) -> bool:
 
 
 def _faults(name: str, form: Mapping[str, Any]) -> dict[str, str]:
-    faults = {str(field)[:80]: "is no field of a take" for field in form if field not in FIELDS}
+    faults = {str(field)[:80]: "is no field of a take" for field in form if field not in REQUEST_FIELDS}
     if not name:
         faults["name"] = "is missing; say what this is for"
     elif len(name) > NAME_MAX_CHARS:

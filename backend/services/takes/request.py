@@ -8,11 +8,11 @@ from backend.catalogue import models as catalogue
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
-from backend.domain.text import fault_in, kind
+from backend.domain.text import describe_kind, fault_in
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.prompting import vocabulary_admin as styles
-from backend.services.prompting.vocabulary import Composed
+from backend.services.prompting.vocabulary import ComposedPrompt
 from backend.services.takes import request_photos
 
 #: No prompt is longer, whatever a model says.
@@ -22,16 +22,16 @@ STYLE_MAX_CHARS = 500
 #: What stands for an uploaded photo where the payload is shown.
 PHOTO_TO_COME = "(the photo's link, made when it is sent)"
 
-FIELDS = frozenset({"model", "prompt", "params", "style", "image", "images", "provider"})
+REQUEST_FIELDS = frozenset({"model", "prompt", "params", "style", "image", "images", "provider"})
 
 
 @dataclass(frozen=True)
-class Wish:
+class TakeRequest:
     """What was asked for, checked: this can be sent as it is."""
 
     model: VideoModel
     prompt: str
-    composed: Composed
+    composed: ComposedPrompt
     params: dict[str, Any]
     style: dict[str, str]
     image: str | None
@@ -47,19 +47,21 @@ class Wish:
         return {**self.payload, **{field: _shown(given) for field, given in photos_of.items()}}
 
 
-def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
+def check_request(deps: Deps, viewer: Viewer, form: Mapping[str, Any]) -> TakeRequest:
     """Check what was asked for; nothing is written.
 
     Raises:
         InvalidRequest: names every field at fault.
     """
-    faults: dict[str, str] = {str(name)[:80]: "is no field of a take" for name in asked if name not in FIELDS}
-    prompt = _text(asked, "prompt", faults)
-    style = _style(asked.get("style"), faults)
-    params = _params(asked.get("params"), faults)
-    image = _text(asked, "image", faults) or None
-    images = request_photos.given(asked, faults)
-    model = _model(deps, asked, faults)
+    faults: dict[str, str] = {
+        str(name)[:80]: "is no field of a take" for name in form if name not in REQUEST_FIELDS
+    }
+    prompt = _text(form, "prompt", faults)
+    style = _style(form.get("style"), faults)
+    params = _params(form.get("params"), faults)
+    image = _text(form, "image", faults) or None
+    images = request_photos.parse_images(form, faults)
+    model = _model(deps, form, faults)
     if model is None:
         if not prompt.strip() and "prompt" not in faults:
             faults["prompt"] = "is empty; say what should be seen"
@@ -70,11 +72,11 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
         faults["params.sync_mode"] = (
             "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
         )
-    request_photos.check_first(deps, viewer, model, image, faults)
-    request_photos.check_further(deps, viewer, model, params, images, faults)
+    request_photos.check_first_photo(deps, viewer, model, image, faults)
+    request_photos.check_further_photos(deps, viewer, model, params, images, faults)
     if faults or composed is None:
         raise InvalidRequest(faults)
-    return Wish(
+    return TakeRequest(
         model=model,
         prompt=prompt.strip(),
         composed=composed,
@@ -82,7 +84,7 @@ def check(deps: Deps, viewer: Viewer, asked: Mapping[str, Any]) -> Wish:
         style=style,
         image=image,
         images=images,
-        payload=catalogue.payload(model, composed.text, params, None),
+        payload=catalogue.build_payload(model, composed.text, params, None),
         estimate_usd=catalogue.estimate_usd(model, params),
     )
 
@@ -94,12 +96,12 @@ def _shown(given: str | list[str]) -> str | list[str]:
     return given if "/" in given else PHOTO_TO_COME
 
 
-def _text(asked: Mapping[str, Any], name: str, faults: dict[str, str]) -> str:
-    value = asked.get(name)
+def _text(form: Mapping[str, Any], name: str, faults: dict[str, str]) -> str:
+    value = form.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
-        faults[name] = f"must be text, not {kind(value)}"
+        faults[name] = f"must be text, not {describe_kind(value)}"
         return ""
     fault = fault_in(value)
     if fault:
@@ -111,7 +113,7 @@ def _style(value: Any, faults: dict[str, str]) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        faults["style"] = f"must be an object with {', '.join(AXES)}, not {kind(value)}"
+        faults["style"] = f"must be an object with {', '.join(AXES)}, not {describe_kind(value)}"
         return {}
     style = {}
     for axis, words in value.items():
@@ -121,7 +123,7 @@ def _style(value: Any, faults: dict[str, str]) -> dict[str, str]:
         elif words is None or words == "":
             continue
         elif not isinstance(words, str):
-            faults[name] = f"must be text, not {kind(words)}"
+            faults[name] = f"must be text, not {describe_kind(words)}"
         elif len(words) > STYLE_MAX_CHARS:
             faults[name] = f"has {len(words):,} characters; at most {STYLE_MAX_CHARS} fit"
         elif fault := fault_in(words):
@@ -135,13 +137,13 @@ def _params(value: Any, faults: dict[str, str]) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        faults["params"] = f"must be an object, not {kind(value)}"
+        faults["params"] = f"must be an object, not {describe_kind(value)}"
         return {}
     return dict(value)
 
 
-def _model(deps: Deps, asked: Mapping[str, Any], faults: dict[str, str]) -> VideoModel | None:
-    name, provider = asked.get("model"), asked.get("provider")
+def _model(deps: Deps, form: Mapping[str, Any], faults: dict[str, str]) -> VideoModel | None:
+    name, provider = form.get("model"), form.get("provider")
     known = isinstance(provider, str) and provider in deps.providers
     if provider is not None and not known:
         faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"
@@ -160,12 +162,12 @@ def _model(deps: Deps, asked: Mapping[str, Any], faults: dict[str, str]) -> Vide
     return model
 
 
-def instead_of_prompt(model: VideoModel) -> list[str]:
+def prompt_substitutes(model: VideoModel) -> list[str]:
     """What makes the prompt of a model dispensable, in words: a photo, or a field that says as much."""
     if model.prompt_required or model.prompt_field is None:
         return []
-    told = [name.replace("_", " ") for name in model.schema["properties"] if _tells(model, name)]
-    return (["a photo"] if model.image_field else []) + told
+    fields = [name.replace("_", " ") for name in model.schema["properties"] if _tells(model, name)]
+    return (["a photo"] if model.image_field else []) + fields
 
 
 def _tells(model: VideoModel, name: str) -> bool:
@@ -183,14 +185,14 @@ def _prompt(
     params: dict[str, Any],
     image: str | None,
     faults: dict[str, str],
-) -> Composed | None:
+) -> ComposedPrompt | None:
     """What is sent; None when it can't be made of this."""
     if len(prompt) > PROMPT_MAX_CHARS:
         faults.setdefault("prompt", f"has {len(prompt):,} characters; at most {PROMPT_MAX_CHARS:,} fit")
         return None
-    vocabulary = styles.vocabulary(deps)
-    faults.update(vocabulary.faults(style))
-    sent = vocabulary.compose(prompt, style)
+    vocabulary = styles.current_vocabulary(deps)
+    faults.update(vocabulary.style_faults(style))
+    sent = vocabulary.compose_prompt(prompt, style)
     if "prompt" in faults:
         return sent
     shown_instead = image is not None and model.image_field is not None

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from backend.catalogue import models as catalogue
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
-from backend.domain.text import kind
+from backend.domain.text import describe_kind
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.takes import photos
@@ -23,13 +23,13 @@ LINK_TO_COME = "https://photo.invalid/"
 Images = dict[str, str | list[str]]
 
 
-def given(asked: Mapping[str, Any], faults: dict[str, str]) -> Images:
+def parse_images(form: Mapping[str, Any], faults: dict[str, str]) -> Images:
     """The further photos as they were given; empty ones count as left out."""
-    value = asked.get("images")
+    value = form.get("images")
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        faults["images"] = f"must be an object, not {kind(value)}"
+        faults["images"] = f"must be an object, not {describe_kind(value)}"
         return {}
     found: Images = {}
     for field, image in value.items():
@@ -40,14 +40,14 @@ def given(asked: Mapping[str, Any], faults: dict[str, str]) -> Images:
                 faults[name] = f"must be a list of texts; one of them is {_or_empty(wrong)}"
                 continue
         elif not isinstance(image, str | None):
-            faults[name] = f"must be text or a list of texts, not {kind(image)}"
+            faults[name] = f"must be text or a list of texts, not {describe_kind(image)}"
             continue
         if image:
             found[str(field)] = image
     return found
 
 
-def check_first(
+def check_first_photo(
     deps: Deps, viewer: Viewer, model: VideoModel, image: str | None, faults: dict[str, str]
 ) -> None:
     """The photo that the video starts from."""
@@ -63,7 +63,7 @@ def check_first(
         faults["image"] = fault
 
 
-def check_further(
+def check_further_photos(
     deps: Deps,
     viewer: Viewer,
     model: VideoModel,
@@ -80,7 +80,7 @@ def check_further(
             faults[name] = fault
 
 
-def unfit(
+def photo_fault(
     deps: Deps, viewer: Viewer, model: VideoModel, field: str | None, image: str | list[str]
 ) -> str | None:
     """What makes these photos unfit for a field of a model, for a form that shows it at once."""
@@ -101,10 +101,10 @@ def params_faults(model: VideoModel, params: Mapping[str, Any], images: Images) 
 def _place_fault(
     model: VideoModel, params: Mapping[str, Any], field: str, image: str | list[str]
 ) -> str | None:
-    names = [*photos.further_fields(model), *photos.several_fields(model)]
+    names = [*photos.further_fields(model), *photos.multi_photo_fields(model)]
     if field not in names:
-        said = f"there are {', '.join(names)}" if names else "it takes none besides `image`"
-        return f"is no photo of {model.title}; {said}"
+        hint = f"there are {', '.join(names)}" if names else "it takes none besides `image`"
+        return f"is no photo of {model.title}; {hint}"
     if field in params:
         return "is given in params, too; give it once"
     if not _fits(model, field, image):
@@ -117,7 +117,7 @@ def _place_fault(
 def _fits(model: VideoModel, field: str, image: str | list[str]) -> bool:
     """Does the field take one photo, or a list, as it was given?"""
     if isinstance(image, list):
-        return field in photos.several_fields(model)
+        return field in photos.multi_photo_fields(model)
     return field in photos.further_fields(model)
 
 
@@ -160,4 +160,4 @@ def _link_fault(link: str) -> str | None:
 
 
 def _or_empty(value: Any) -> str:
-    return "empty" if value == "" else kind(value)
+    return "empty" if value == "" else describe_kind(value)

@@ -36,8 +36,8 @@ REASONS = (
 )
 
 
-def advice(why: str) -> str:
+def explain_failure(driver_message: str) -> str:
     """What to do about it, and the driver's own words. why: those words; they never hold the password."""
-    said = " ".join(why.split())
+    said = " ".join(driver_message.split())
     found = next((told for words, told in REASONS if words in said), None)
     return f"{found}\n  ({said[:300]})" if found else said[:500]

@@ -18,8 +18,8 @@ from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store.database import postgres, sqlite
-from backend.store.fast.compiled import Prepared
-from backend.store.fast.group_commit import Turns
+from backend.store.fast.compiled import CompiledStatement
+from backend.store.fast.group_commit import GroupCommit
 
 
 class Database(Protocol):
@@ -28,25 +28,25 @@ class Database(Protocol):
     def make_engine(self, url: str, **common: Any) -> Engine:
         """An engine; nothing is opened yet."""
 
-    def reader(self, engine: Engine) -> Engine:
+    def read_only_engine(self, engine: Engine) -> Engine:
         """The same engine for transactions that only look."""
 
-    def driver_of(self, engine: Engine) -> AbstractContextManager[Any]:
+    def driver_connection(self, engine: Engine) -> AbstractContextManager[Any]:
         """A connection of the driver's own, for one statement at a time."""
 
-    def watching(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
+    def watch_commits(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
         """A question whose answer changes when somebody has committed."""
 
-    def migrating(self, url: str) -> AbstractContextManager[Any]:
+    def migration_lock(self, url: str) -> AbstractContextManager[Any]:
         """Held by the one process that migrates, outside the database."""
 
     def prepare_migration(self, connection: Connection) -> None:
         """The same, inside the migration's transaction."""
 
-    def fault(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
+    def compatibility_error(self, connection: Connection, now: Callable[[], datetime]) -> str | None:
         """Why this host can't work with this database; None: it can."""
 
-    def clock_off_s(self, connection: Connection, now: Callable[[], datetime]) -> float:
+    def clock_skew_s(self, connection: Connection, now: Callable[[], datetime]) -> float:
         """How far this host's clock is ahead of the database's, in seconds."""
 
     def is_unavailable(self, error: Exception) -> bool:
@@ -71,12 +71,12 @@ class Store:
         weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
         # process wait here instead, where they are woken as soon as it is their turn.
-        self._turns = Turns(self.engine) if self.embedded else None
-        self._reader = self.database.reader(self.engine)
+        self._group_commit = GroupCommit(self.engine) if self.embedded else None
+        self._reader = self.database.read_only_engine(self.engine)
         self._info = {} if self.embedded else {"locks": True}
 
     @property
-    def shown(self) -> str:
+    def redacted_url(self) -> str:
         """The URL as people may see it: without its password."""
         return make_url(self.url).set(query={}).render_as_string(hide_password=True)
 
@@ -86,7 +86,7 @@ class Store:
 
         What was read stays usable afterwards, as read-only values, also when it was not committed.
         shared: it may be committed together with others that come at the same moment. For what comes in
-        great numbers; it must not add or change rows through the ORM's unit of work (see `Turns.shared`).
+        great numbers; it must not add or change rows through the ORM's unit of work (see `GroupCommit`).
 
         Raises:
             StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
@@ -107,8 +107,8 @@ class Store:
     @contextmanager
     def _writing(self, *, shared: bool) -> Iterator[Session]:
         """A session in a transaction that is committed at the end."""
-        if self._turns is not None:
-            turn = self._turns.shared() if shared else self._turns.alone()
+        if self._group_commit is not None:
+            turn = self._group_commit.shared_transaction() if shared else self._group_commit.own_transaction()
             with turn as connection, _within(connection, shared=shared) as session:
                 yield session
         else:
@@ -116,7 +116,7 @@ class Store:
                 try:
                     yield session
                 except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
-                    if postgres.is_going(error) and not session.connection().invalidated:
+                    if postgres.is_going_away(error) and not session.connection().invalidated:
                         session.connection().invalidate(error)
                     raise
 
@@ -141,7 +141,7 @@ class Store:
             self._judge(error)
             raise
 
-    def ask(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+    def query(self, statement: CompiledStatement, values: Mapping[str, Any]) -> list[list[Any]]:
         """The rows of one statement that only looks; for what every request asks.
 
         Raises:
@@ -149,7 +149,7 @@ class Store:
         """
         return self._at_once(statement, values)
 
-    def tell(self, statement: Prepared, values: Mapping[str, Any]) -> list[list[Any]]:
+    def execute(self, statement: CompiledStatement, values: Mapping[str, Any]) -> list[list[Any]]:
         """The rows of one statement that writes and is a transaction by itself: on a server alone.
 
         Raises:
@@ -160,29 +160,29 @@ class Store:
         return self._at_once(statement, values, committing=True)
 
     def _at_once(
-        self, statement: Prepared, values: Mapping[str, Any], *, committing: bool = False
+        self, statement: CompiledStatement, values: Mapping[str, Any], *, committing: bool = False
     ) -> list[list[Any]]:
         """One statement needs no transaction around it, and no session."""
         sent = False
         try:
-            with self.database.driver_of(self.engine) as driver:
+            with self.database.driver_connection(self.engine) as driver:
                 sent = True
-                return statement.ask(driver, self.engine.dialect, values)
+                return statement.all_on_driver(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
             self._judge(error, committing=committing and sent)
             raise
 
-    def clock_off_s(self, session: Session, now: Callable[[], datetime]) -> float:
+    def clock_skew_s(self, session: Session, now: Callable[[], datetime]) -> float:
         """How far this host's clock is certainly ahead of the database's, in seconds; negative: behind."""
-        return self.database.clock_off_s(session.connection(), now)
+        return self.database.clock_skew_s(session.connection(), now)
 
     @contextmanager
-    def watching(self) -> Iterator[Callable[[], object]]:
+    def watch_commits(self) -> Iterator[Callable[[], object]]:
         """A question to ask often: its answer changes when somebody else has committed.
 
         The question raises StoreUnavailable while the database is away, and works again afterwards.
         """
-        with self.database.watching(self.engine) as ask:
+        with self.database.watch_commits(self.engine) as ask:
 
             def answer() -> object:
                 try:
@@ -195,14 +195,16 @@ class Store:
 
     def close(self) -> None:
         """Close every idle connection."""
-        if self._turns is not None:
-            self._turns.close()
+        if self._group_commit is not None:
+            self._group_commit.close()
         self.engine.dispose()
 
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
         """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
         if self.database.is_unavailable(error):
-            raise StoreUnavailable(_why(error), unsure=committing and self._unheard(error)) from error
+            raise StoreUnavailable(
+                _why(error), outcome_unknown=committing and self._unheard(error)
+            ) from error
 
     def _unheard(self, error: SQLAlchemyError) -> bool:
         """May a commit that ended like this have been done? A file is here: it is refused or done."""

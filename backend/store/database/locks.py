@@ -12,22 +12,22 @@ from sqlmodel import Session
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 
-def writes(session: Session) -> bool:
+def needs_locks(session: Session) -> bool:
     """Was this session opened to write, on a database with several writers?"""
     return bool(session.info.get("locks"))
 
 
 def row_lock(session: Session) -> Any:
     """For `Session.get(with_for_update=…)`: lock the row if this session writes."""
-    return {"key_share": True} if writes(session) else None
+    return {"key_share": True} if needs_locks(session) else None
 
 
-def serialise(session: Session, *names: str) -> None:
+def acquire_advisory_lock(session: Session, *names: str) -> None:
     """From here to the end of the transaction nobody else holds any of these names.
 
     names: what is guarded, such as "budget"; in the same order everywhere, or two could wait for
     each other.
     """
-    if writes(session):
+    if needs_locks(session):
         for name in names:
             session.connection().execute(_LOCK, {"name": name})

@@ -10,10 +10,10 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #: A connection that was used so lately, and is silent, is used again without asking whether it lives.
-BELIEVED_S = 1.0
+PING_AFTER_IDLE_S = 1.0
 
 
-def watch(engine: Engine) -> None:
+def check_on_checkout(engine: Engine) -> None:
     """Look at each connection that this engine's pool hands out."""
     event.listen(engine, "checkin", _laid_by)
     event.listen(engine, "checkout", partial(_look_at, engine.dialect))
@@ -32,7 +32,7 @@ def _look_at(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _pr
     laid_by = record.info.get("laid_by")
     if laid_by is None:
         return  # it was made just now
-    if time.monotonic() - laid_by < BELIEVED_S and not _has_something_to_say(connection):
+    if time.monotonic() - laid_by < PING_AFTER_IDLE_S and not _has_something_to_say(connection):
         return
     try:
         dialect.do_ping(connection)

@@ -22,21 +22,21 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 20_000
 #: Nothing slow happens in a transaction, so whoever is silent in one is frozen or cut off, and what it locked
 #: goes on elsewhere: within the 5 s that are promised besides the lease, and before `LOCK_TIMEOUT_MS`.
-IDLE_IN_TRANSACTION_MS = 4_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 4_000
 #: A connection is made within this, or the database counts as unreachable; for each address of the URL.
 CONNECT_TIMEOUT_S = 5
 #: A connection older than this is replaced, in seconds: behind a name that moved, or a proxy that forgets.
-RECYCLE_S = 1800
+POOL_RECYCLE_S = 1800
 #: How long to wait for another process that is migrating, in milliseconds.
 MIGRATION_WAIT_MS = 120_000
 #: Clocks that differ by more would let one host take over work that another has in hand, in seconds: a
 #: claim that is alive has two thirds of a lease (15 s) left.
-CLOCKS_DIFFER_S = 5.0
+MAX_CLOCK_SKEW_S = 5.0
 #: The key of the lock that the one who migrates holds; any number that nobody else uses.
-MIGRATION_LOCK = 0x0DA111E5
+MIGRATION_LOCK_KEY = 0x0DA111E5
 
 #: What the session is told besides; given with the URL, these win.
-CONNECT: dict[str, Any] = {
+CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "application_name": "dailies",
     "client_encoding": "utf8",
@@ -61,32 +61,32 @@ SELECT set_config('TimeZone', 'UTC', false),
 """
 #: The server is no longer one that can be written to, or is going away: such a connection is of no use.
 #: read-only transaction, admin shutdown, crash shutdown, cannot connect now, idle in transaction.
-_GOING = frozenset({"25006", "57P01", "57P02", "57P03", "25P03"})
+_GOING_AWAY = frozenset({"25006", "57P01", "57P02", "57P03", "25P03"})
 
 
 def make_engine(url: str, **common: Any) -> Engine:
     """An engine for a server's database. Connects to nothing."""
     engine = create_engine(
         url,
-        pool_recycle=RECYCLE_S,
+        pool_recycle=POOL_RECYCLE_S,
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args=_connect_args(url),
         **common,
     )
     event.listen(engine, "connect", _configure)
-    pool_liveness.watch(engine)
+    pool_liveness.check_on_checkout(engine)
     event.listen(engine, "handle_error", _judge)
     return engine
 
 
-def reader(engine: Engine) -> Engine:
+def read_only_engine(engine: Engine) -> Engine:
     """The same engine for transactions that only look: one snapshot each, and no lock of any row."""
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 @contextmanager
-def driver_of(engine: Engine) -> Iterator[Any]:
+def driver_connection(engine: Engine) -> Iterator[Any]:
     """A connection of the driver's own, on which each statement is a transaction by itself meanwhile.
 
     SQLAlchemy's own way to such a connection takes half as long again, and every request asks for one.
@@ -106,7 +106,7 @@ def driver_of(engine: Engine) -> Iterator[Any]:
     except failed as error:  # it broke just now
         raise OperationalError("autocommit", None, error) from error
     except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
-        if error.connection_invalidated or is_going(error):
+        if error.connection_invalidated or is_going_away(error):
             connection.invalidate(error)
         raise
     finally:
@@ -118,22 +118,22 @@ def driver_of(engine: Engine) -> Iterator[Any]:
         connection.close()
 
 
-def alone(engine: Engine) -> Engine:
+def autocommit_engine(engine: Engine) -> Engine:
     """The same engine for statements that are transactions by themselves."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def watching(engine: Engine) -> Iterator[Callable[[], object]]:
+def watch_commits(engine: Engine) -> Iterator[Callable[[], object]]:
     """A question to ask often: its answer changes when anybody on the server has committed."""
-    watch = _Watch(alone(engine))
+    watch = _Watch(autocommit_engine(engine))
     try:
         yield watch
     finally:
         watch.close()
 
 
-def migrating(url: str) -> AbstractContextManager[Any]:
+def migration_lock(url: str) -> AbstractContextManager[Any]:
     """Nothing outside the database: see `prepare_migration`."""
     return nullcontext()
 
@@ -142,16 +142,16 @@ def prepare_migration(connection: Connection) -> None:
     """Wait until nobody else migrates; held until this transaction ends. A change may take its time."""
     connection.execute(text(f"SET LOCAL lock_timeout = {MIGRATION_WAIT_MS}"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
-    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK_KEY})"))
 
 
-def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+def compatibility_error(connection: Connection, now: Callable[[], datetime]) -> str | None:
     """Why this host can't work with this server's database: its encoding, or clocks that differ."""
     encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
     if encoding != "UTF8":
         return f"it keeps text as {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0"
-    off_s = clock_off_s(connection, now)
-    if abs(off_s) > CLOCKS_DIFFER_S:
+    off_s = clock_skew_s(connection, now)
+    if abs(off_s) > MAX_CLOCK_SKEW_S:
         ahead = "ahead of" if off_s > 0 else "behind"
         return (
             f"this host's clock is {abs(off_s):.0f} s {ahead} the server's: have both follow a time server "
@@ -160,7 +160,7 @@ def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
     return None
 
 
-def clock_off_s(connection: Connection, now: Callable[[], datetime]) -> float:
+def clock_skew_s(connection: Connection, now: Callable[[], datetime]) -> float:
     """How far this host's clock is certainly ahead of the server's, in seconds; negative: behind.
 
     The server's time was read somewhere between two looks at ours, however long the answer took.
@@ -173,7 +173,7 @@ def clock_off_s(connection: Connection, now: Callable[[], datetime]) -> float:
     return float(((before if at < before else after) - at).total_seconds())
 
 
-def driver_address(url: str) -> tuple[str, dict[str, Any]]:
+def driver_conninfo(url: str) -> tuple[str, dict[str, Any]]:
     """The URL as psycopg takes it, and what it is told besides: for connections past SQLAlchemy."""
     plain = make_url(url).set(drivername="postgresql")
     return plain.render_as_string(hide_password=False), _connect_args(url)
@@ -189,9 +189,9 @@ def is_unavailable(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
-def is_going(error: DBAPIError) -> bool:
+def is_going_away(error: DBAPIError) -> bool:
     """Is the server one that can no longer be written to, so that the connection is of no use?"""
-    return getattr(error.orig, "sqlstate", None) in _GOING
+    return getattr(error.orig, "sqlstate", None) in _GOING_AWAY
 
 
 class _Watch:
@@ -220,19 +220,19 @@ class _Watch:
 
 def _connect_args(url: str) -> dict[str, Any]:
     given = make_url(url).query
-    return {name: value for name, value in CONNECT.items() if name not in given}
+    return {name: value for name, value in CONNECT_ARGS.items() if name not in given}
 
 
 def _configure(connection: Any, _record: Any) -> None:
     was = connection.autocommit
     connection.autocommit = True
     with connection.cursor() as cursor:
-        limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_MS)
+        limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
         cursor.execute(_SESSION, [str(limit) for limit in limits])
     connection.autocommit = was
 
 
 def _judge(context: ExceptionContext) -> None:
     """Throw a connection away whose server no longer takes writes, and with it the whole pool."""
-    if getattr(context.original_exception, "sqlstate", None) in _GOING:
+    if getattr(context.original_exception, "sqlstate", None) in _GOING_AWAY:
         context.is_disconnect = True

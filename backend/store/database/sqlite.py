@@ -31,15 +31,15 @@ def make_engine(url: str, **common: Any) -> Engine:
     return engine
 
 
-def reader(engine: Engine) -> Engine:
+def read_only_engine(engine: Engine) -> Engine:
     """The same engine for transactions that only look: they never wait for a writer."""
     return engine.execution_options(dailies_read_only=True)
 
 
 @contextmanager
-def watching(engine: Engine) -> Iterator[Callable[[], object]]:
+def watch_commits(engine: Engine) -> Iterator[Callable[[], object]]:
     """A question to ask often: its answer changes when another connection has committed."""
-    with driver_of(engine) as driver:
+    with driver_connection(engine) as driver:
 
         def ask() -> object:
             with _translated("PRAGMA data_version"):
@@ -49,7 +49,7 @@ def watching(engine: Engine) -> Iterator[Callable[[], object]]:
 
 
 @contextmanager
-def driver_of(engine: Engine) -> Iterator[Any]:
+def driver_connection(engine: Engine) -> Iterator[Any]:
     """A connection of the driver's own, for one statement at a time.
 
     Raises:
@@ -63,7 +63,7 @@ def driver_of(engine: Engine) -> Iterator[Any]:
         connection.close()
 
 
-def migrating(url: str) -> AbstractContextManager[Any]:
+def migration_lock(url: str) -> AbstractContextManager[Any]:
     """Held by the one process that migrates: a lock file beside the database."""
     return FileLock(f"{make_url(url).database or 'dailies.db'}.migrate.lock", timeout=MIGRATION_WAIT_S)
 
@@ -72,12 +72,12 @@ def prepare_migration(connection: Connection) -> None:
     """Nothing: the lock file is enough."""
 
 
-def fault(connection: Connection, now: Callable[[], datetime]) -> str | None:
+def compatibility_error(connection: Connection, now: Callable[[], datetime]) -> str | None:
     """A file has neither a clock nor an encoding of its own."""
     return None
 
 
-def clock_off_s(connection: Connection, now: Callable[[], datetime]) -> float:
+def clock_skew_s(connection: Connection, now: Callable[[], datetime]) -> float:
     """None that could differ from its host's."""
     return 0.0
 

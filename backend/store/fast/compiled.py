@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-Convert = Callable[[Any], Any]
+Converter = Callable[[Any], Any]
 
 
-class Prepared:
+class CompiledStatement:
     """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
 
     It may hold no `IN (…)`: how many values that has is known only when it runs. Nor bytes, but as a
@@ -27,7 +27,7 @@ class Prepared:
         """columns: what an insert gives."""
         self._statement = statement
         self._columns = columns
-        self._made: dict[str, _Made] = {}
+        self._made: dict[str, _DialectSql] = {}
 
     def run(self, session: Session, values: Mapping[str, Any]) -> int:
         """Run it with these values of its parameters; returns how many rows it changed."""
@@ -45,19 +45,19 @@ class Prepared:
         made = self._for(connection.dialect)
         return made.read(made.run(_driver(connection), values))
 
-    def ask(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
+    def all_on_driver(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
         """The same from the driver's own connection."""
         made = self._for(dialect)
         return made.read(made.run(driver, values))
 
-    def _for(self, dialect: Dialect) -> "_Made":
+    def _for(self, dialect: Dialect) -> "_DialectSql":
         made = self._made.get(dialect.name)
         if made is None:
-            made = self._made[dialect.name] = _Made(self._statement, dialect, self._columns)
+            made = self._made[dialect.name] = _DialectSql(self._statement, dialect, self._columns)
         return made
 
 
-class _Made:
+class _DialectSql:
     """The SQL of a statement for one kind of database, and how its values travel there and back.
 
     What is the same at every run is written into the SQL where parameters have names: on a server.
@@ -81,7 +81,7 @@ class _Made:
         self._positional = bool(compiled.positional)
         self._error: Any = cast(Any, dialect.dbapi).Error
         self._statement, self._dialect = statement, dialect
-        self._reads: list[tuple[int, Convert]] | None = None
+        self._reads: list[tuple[int, Converter]] | None = None
 
     def run(self, driver: Any, values: Mapping[str, Any]) -> Any:
         """To the driver without the layers between, which take longer than a file needs to answer.
@@ -119,9 +119,9 @@ class _Made:
 
 
 @lru_cache(maxsize=256)
-def prepared_insert(table: Any, names: frozenset[str]) -> Prepared:
+def compiled_insert(table: Any, names: frozenset[str]) -> CompiledStatement:
     """The insert of one row that gives these columns; the others get NULL, or the database's own value."""
-    return Prepared(table.insert().inline(), columns=sorted(names))
+    return CompiledStatement(table.insert().inline(), columns=sorted(names))
 
 
 def _connection(session: Session) -> Connection:
@@ -134,14 +134,14 @@ def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _bind(parameter: Any, dialect: Dialect) -> Convert | None:
+def _bind(parameter: Any, dialect: Dialect) -> Converter | None:
     if parameter is None:
         return None
-    way: Convert | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+    way: Converter | None = parameter.type.dialect_impl(dialect).bind_processor(dialect)
     return way
 
 
-def _reads(statement: Any, dialect: Dialect, codes: Sequence[Any]) -> list[tuple[int, Convert]]:
+def _reads(statement: Any, dialect: Dialect, codes: Sequence[Any]) -> list[tuple[int, Converter]]:
     """Which columns need a conversion, and which."""
     ways = [
         column.type.dialect_impl(dialect).result_processor(dialect, code)

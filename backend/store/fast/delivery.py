@@ -4,7 +4,7 @@ Nearly all are. Everything that such a delivery does is one guarded update and w
 server is asked once: update, line of history, inbox and task are one statement, which is its own
 transaction. A file is asked over no wire: there the same guard stands before three statements.
 
-Whatever does not fit the guard is looked at and judged (`services.receive`); nothing was changed then.
+Whatever does not fit the guard changes nothing here, and is judged by `services.lifecycle.receive_webhook`.
 """
 
 from collections.abc import Callable
@@ -18,21 +18,21 @@ from sqlalchemy.exc import IntegrityError
 from backend.domain.states import JobEvent, JobState
 from backend.models import Delivery, History
 from backend.store.database.engine import Store
-from backend.store.fast.compiled import Prepared
-from backend.store.fast.row_insert import given, insert
+from backend.store.fast.compiled import CompiledStatement
+from backend.store.fast.row_insert import insert_values, non_null_columns
 from backend.store.jobs import transitions
 
 #: States in which a job waits for its provider to finish, and for nothing else.
-WAITING = (JobState.QUEUED, JobState.RUNNING)
+AWAITING_RESULT = (JobState.QUEUED, JobState.RUNNING)
 
-_INBOX = Delivery.__table__  # type: ignore[attr-defined]
+DELIVERY_TABLE = Delivery.__table__  # type: ignore[attr-defined]
 
 #: Makes the tasks for changed jobs (id, state, provider) as a part of a statement.
-Waking = Callable[[CTE], Select[Any]]
+TaskBuilder = Callable[[CTE], Select[Any]]
 
 
-def take_in(
-    store: Store, delivery: Delivery, *, at: datetime, by: str, waking: Waking | None, **values: Any
+def accept_delivery(
+    store: Store, delivery: Delivery, *, at: datetime, by: str, build_tasks: TaskBuilder | None, **values: Any
 ) -> bool:
     """Keep a delivery and move its job by `finished`, if that is all there is to it; else do nothing.
 
@@ -48,21 +48,21 @@ def take_in(
     fresh = transitions.columns_of(JobEvent.FINISHED, values, at=at)
     new = {name: value for name, value in fresh.items() if value is not None}
     columns = _Columns(frozenset(new), frozenset(fresh) - frozenset(new))
-    line = transitions.line_of(JobEvent.FINISHED, at=at, by=by)
-    kept = given(delivery)
+    line = transitions.history_values(JobEvent.FINISHED, at=at, by=by)
+    kept = non_null_columns(delivery)
     guard = {"old_id": delivery.job_id, "old_request": delivery.request_id, "old_status": delivery.status}
-    update = transitions.named("new", new) | guard
+    update = transitions.prefix_params("new", new) | guard
     if not store.embedded:
-        rows = transitions.named("line", line) | transitions.named("kept", kept)
+        rows = transitions.prefix_params("line", line) | transitions.prefix_params("kept", kept)
         try:
-            return bool(store.tell(_at_once(columns, frozenset(kept), waking), update | rows)[0][0])
+            return bool(store.execute(_at_once(columns, frozenset(kept), build_tasks), update | rows)[0][0])
         except IntegrityError:  # the same delivery at the same moment; any other trouble comes back by itself
             return False
     with store.begin(shared=True) as session:
         if _step(columns).run(session, update) == 0:
             return False
-        insert(session, History, {"job_id": delivery.job_id, **line})
-        insert(session, Delivery, kept)
+        insert_values(session, History, {"job_id": delivery.job_id, **line})
+        insert_values(session, Delivery, kept)
     return True
 
 
@@ -74,33 +74,39 @@ class _Columns(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _step(fresh: _Columns) -> Prepared:
-    return Prepared(_guarded(fresh))
+def _step(fresh: _Columns) -> CompiledStatement:
+    return CompiledStatement(_guarded(fresh))
 
 
 @lru_cache(maxsize=32)
-def _at_once(fresh: _Columns, kept: frozenset[str], waking: Waking | None) -> Prepared:
+def _at_once(fresh: _Columns, kept: frozenset[str], build_tasks: TaskBuilder | None) -> CompiledStatement:
     """All of it; the first column of its one row says how many jobs were moved.
 
     The driver takes a statement apart each time that has more than 50 values or 4,096 characters.
     """
-    job = transitions.JOB.c
+    job = transitions.JOB_TABLE.c
     unmoved = _guarded(fresh).where(_as_seen())
     changed = unmoved.returning(job.id, job.state, job.provider).cte("changed")
-    said = [name for name in transitions.LINE if name != "note"]
-    line = transitions.inserted(transitions.HISTORY, "line", said, changed, job_id="id").cte("line")
-    inbox = transitions.inserted(_INBOX, "kept", sorted(kept - {"job_id"}), changed, job_id="id").cte("inbox")
+    said = [name for name in transitions.HISTORY_COLUMNS if name != "note"]
+    line = transitions.insert_for_changed(transitions.HISTORY_TABLE, "line", said, changed, job_id="id").cte(
+        "line"
+    )
+    inbox = transitions.insert_for_changed(
+        DELIVERY_TABLE, "kept", sorted(kept - {"job_id"}), changed, job_id="id"
+    ).cte("inbox")
     moved = select(func.count()).select_from(changed).scalar_subquery()
-    tasks = [] if waking is None else [waking(changed).scalar_subquery()]
-    return Prepared(select(moved, *tasks).add_cte(line, inbox))
+    tasks = [] if build_tasks is None else [build_tasks(changed).scalar_subquery()]
+    return CompiledStatement(select(moved, *tasks).add_cte(line, inbox))
 
 
 def _guarded(fresh: _Columns) -> Update:
-    job, inbox = transitions.JOB.c, _INBOX.c
+    job, inbox = transitions.JOB_TABLE.c, DELIVERY_TABLE.c
     before = exists().where(
         inbox.request_id == bindparam("old_request"), inbox.status == bindparam("old_status")
     )
-    update = transitions.guarded(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=WAITING)
+    update = transitions.guarded_update(
+        JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=AWAITING_RESULT
+    )
     return update.where(job.request_id == bindparam("old_request"), ~before)
 
 
@@ -110,6 +116,6 @@ def _as_seen() -> Any:
     Who had to wait for the row has it as it is now, but everything else as it was: what its holder kept
     meanwhile can't be seen, only that the row's version moved on.
     """
-    seen = transitions.JOB.alias("seen")
+    seen = transitions.JOB_TABLE.alias("seen")
     version = select(seen.c.version).where(seen.c.id == bindparam("old_id"))
-    return transitions.JOB.c.version == version.scalar_subquery()
+    return transitions.JOB_TABLE.c.version == version.scalar_subquery()

@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 #: So many transactions share a commit at most: the first one waits for the work of all.
-SHARED_MAX = 16
+MAX_GROUP_SIZE = 16
 #: How long to wait before looking whether whoever was to commit is gone, in seconds.
-LOOK_S = 1.0
+COMMIT_CHECK_S = 1.0
 
 
-class Turns:
+class GroupCommit:
     """Hands the one connection that writes to one thread after the other."""
 
     def __init__(self, engine: Engine) -> None:
@@ -30,10 +30,10 @@ class Turns:
         self._counting = threading.Lock()
         self._coming = 0  # how many are about to take their turn in a shared transaction
         self._connection: Connection | None = None
-        self._group: _Group | None = None
+        self._group: _CommitGroup | None = None
 
     @contextmanager
-    def alone(self) -> Iterator[Connection]:
+    def own_transaction(self) -> Iterator[Connection]:
         """A transaction of one's own: committed at the end, rolled back on an error."""
         with self._turn:
             self._finish()
@@ -45,7 +45,7 @@ class Turns:
                 raise
 
     @contextmanager
-    def shared(self) -> Iterator[Connection]:
+    def shared_transaction(self) -> Iterator[Connection]:
         """The same, for work that may share its commit: it must roll nothing back by itself.
 
         Whoever fails waits for the commit too: what made them fail may be another's row, and "this key is
@@ -56,7 +56,7 @@ class Turns:
         with self._turn:
             with self._counting:
                 self._coming -= 1
-            group = self._group = self._group or _Group(self._open())
+            group = self._group = self._group or _CommitGroup(self._open())
             group.join()
             failure: BaseException | None = None
             try:
@@ -67,9 +67,9 @@ class Turns:
             else:
                 group.keep()
             finally:
-                if not self._coming or group.size >= SHARED_MAX or group.broken:
+                if not self._coming or group.size >= MAX_GROUP_SIZE or group.broken:
                     self._finish()
-        while not group.ended.wait(LOOK_S):
+        while not group.ended.wait(COMMIT_CHECK_S):
             self._look_after(group)
         if group.trouble is not None:
             raise OperationalError("COMMIT", None, group.trouble) from failure
@@ -93,7 +93,7 @@ class Turns:
         if group is not None and not group.end():
             self._drop()
 
-    def _look_after(self, group: "_Group") -> None:
+    def _look_after(self, group: "_CommitGroup") -> None:
         """Whoever was to come after us never did: commit in their stead."""
         with self._turn:
             if self._group is group:
@@ -105,7 +105,7 @@ class Turns:
             connection.close()
 
 
-class _Group:
+class _CommitGroup:
     """One transaction of the database, and those who share it."""
 
     def __init__(self, connection: Connection) -> None:

@@ -7,28 +7,28 @@ from typing import Any, TypeVar
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from backend.store.fast.compiled import prepared_insert
+from backend.store.fast.compiled import compiled_insert
 
 Row = TypeVar("Row", bound=SQLModel)
 
 
-def insert(session: Session, table: type[SQLModel], values: dict[str, Any]) -> None:
+def insert_values(session: Session, table: type[SQLModel], values: dict[str, Any]) -> None:
     """Insert one row; columns that are not given get NULL, or the database's own value."""
-    prepared_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]
+    compiled_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]
 
 
 def insert_row(session: Session, row: SQLModel) -> None:
     """Insert one row as it stands; it stays a plain value, unknown to the session."""
-    insert(session, type(row), given(row))
+    insert_values(session, type(row), non_null_columns(row))
 
 
-def given(row: SQLModel) -> dict[str, Any]:
+def non_null_columns(row: SQLModel) -> dict[str, Any]:
     """The columns of a row that have a value."""
     state = row.__dict__
     return {name: state[name] for name in type(row).model_fields if state.get(name) is not None}
 
 
-def upsert(session: Session, table: type[SQLModel], values: dict[str, Any], *, key: str) -> None:
+def upsert_values(session: Session, table: type[SQLModel], values: dict[str, Any], *, key: str) -> None:
     """Insert one row, or write its values over the row that has the same `key`; nobody can come between."""
     make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = make(table).values(values)
@@ -36,7 +36,7 @@ def upsert(session: Session, table: type[SQLModel], values: dict[str, Any], *, k
     session.connection().execute(statement.on_conflict_do_update(index_elements=[key], set_=fresh))
 
 
-def new(table: type[Row], **values: Any) -> Row:
+def new_row(table: type[Row], **values: Any) -> Row:
     """A row with these values and the table's defaults, made as the ORM makes what it loads.
 
     Setting fifty attributes one by one, as a constructor does, costs more than all of an insert.

@@ -12,17 +12,17 @@ from backend.models import History, Job
 
 
 def by_state(
-    session: Session, *, states: Collection[str] = tuple(JobState), upto: int | None = None
+    session: Session, *, states: Collection[str] = tuple(JobState), limit: int | None = None
 ) -> dict[str, int]:
     """state -> number of jobs, for the states that have any; each counted up to `upto`."""
     each = [
-        columns(literal(str(state)), columns(func.count()).select_from(_some(state, upto)).scalar_subquery())
+        columns(literal(str(state)), columns(func.count()).select_from(_some(state, limit)).scalar_subquery())
         for state in states
     ]
     return {state: number for state, number in session.connection().execute(union_all(*each)) if number}
 
 
-def last_move(session: Session) -> int:
+def last_transition_id(session: Session) -> int:
     """A number that rises whenever a job is made or moves; 0 before the first."""
     return session.exec(select(func.max(History.id))).one() or 0
 

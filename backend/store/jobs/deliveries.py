@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Delivery
-from backend.store.fast.compiled import Prepared
+from backend.store.fast.compiled import CompiledStatement
 from backend.store.fast.row_insert import insert_row
 
-_SAME = Prepared(
+_SAME = CompiledStatement(
     columns(col(Delivery.id), col(Delivery.body_sha256), col(Delivery.verdict))
     .where(col(Delivery.request_id) == bindparam("request_id"), col(Delivery.status) == bindparam("status"))
     .order_by(col(Delivery.id))
@@ -25,7 +25,7 @@ APPLIED = "applied"
 _OTHERS = text("delivery.verdict <> 'applied'")
 
 
-class Before(NamedTuple):
+class EarlierDelivery(NamedTuple):
     """What is known of a delivery that came before."""
 
     id: str
@@ -33,13 +33,13 @@ class Before(NamedTuple):
     verdict: str
 
 
-def same(session: Session, request_id: str, status: str) -> Sequence[Before]:
+def list_earlier(session: Session, request_id: str, status: str) -> Sequence[EarlierDelivery]:
     """What came before for this request with this status word, oldest first."""
     rows = _SAME.all(session, {"request_id": request_id, "status": status})
-    return [Before(*row) for row in rows]
+    return [EarlierDelivery(*row) for row in rows]
 
 
-def keep(session: Session, delivery: Delivery) -> Delivery:
+def insert_delivery(session: Session, delivery: Delivery) -> Delivery:
     """Put a delivery in the inbox."""
     insert_row(session, delivery)
     return delivery
@@ -74,7 +74,7 @@ def of_job(session: Session, job_id: str) -> Sequence[Delivery]:
     return session.exec(select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.id)).all()
 
 
-def newest(
+def list_newest(
     session: Session, *, limit: int, verdict: str | None = None, before: str | None = None
 ) -> Sequence[Delivery]:
     """A page of the inbox, newest first; `before`: the last id of the page before."""
@@ -88,7 +88,7 @@ def newest(
     return session.exec(query.order_by(col(Delivery.id).desc()).limit(limit)).all()
 
 
-def count(session: Session, *, after: str, before: str, limit: int) -> tuple[dict[str, int], str]:
+def count_by_verdict(session: Session, *, after: str, before: str, limit: int) -> tuple[dict[str, int], str]:
     """(verdict -> number, the last id that was counted) of the oldest deliveries between two ids.
 
     At most `limit` are counted. What was counted once need not be again: no delivery is ever removed, and

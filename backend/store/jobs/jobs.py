@@ -13,12 +13,12 @@ from sqlalchemy import Update, and_, bindparam, func, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.domain.errors import NotFound, Outrun
+from backend.domain.errors import NotFound, StaleState
 from backend.domain.states import JobEvent, JobState
-from backend.models import ASLEEP, History, Job
-from backend.store.database.locks import row_lock, writes
-from backend.store.fast.compiled import Prepared
-from backend.store.fast.row_insert import insert, insert_row
+from backend.models import STRANDED, History, Job
+from backend.store.database.locks import needs_locks, row_lock
+from backend.store.fast.compiled import CompiledStatement
+from backend.store.fast.row_insert import insert_row, insert_values
 from backend.store.jobs import transitions
 from backend.store.money import ledger
 
@@ -27,23 +27,23 @@ _TABLE = Job.__table__  # type: ignore[attr-defined]
 _LONG = {"prompt", "sent_prompt", "style", "params", "payload", "images", "result"}
 _NAMES = tuple(column.key for column in _TABLE.columns if column.key not in _LONG)
 _ONE = columns(*(_TABLE.c[name] for name in _NAMES)).where(_TABLE.c.id == bindparam("old_id"))
-_GLANCE = Prepared(_ONE)
-_GLANCE_LOCKED = Prepared(_ONE.with_for_update(key_share=True))
-_REQUEST = Prepared(
+_HEAD = CompiledStatement(_ONE)
+_HEAD_LOCKED = CompiledStatement(_ONE.with_for_update(key_share=True))
+_REQUEST = CompiledStatement(
     columns(_TABLE.c.id).where(
         _TABLE.c.provider == bindparam("provider"), _TABLE.c.request_id == bindparam("request_id")
     )
 )
 
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
-UNPAID_ENDS = frozenset({JobState.FAILED, JobState.CANCELLED})
+ENDED_WITHOUT_VIDEO = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
-def add(session: Session, job: Job, *, by: str) -> Job:
+def insert_take(session: Session, job: Job, *, by: str) -> Job:
     """Put a new job in, with the first line of its history. Its `state` says where it starts."""
     insert_row(session, job)
     begun = {"event": JobEvent.CREATED, "state": job.state, "at": job.created_at, "by": by, "note": None}
-    insert(session, History, {"job_id": job.id, **begun})
+    insert_values(session, History, {"job_id": job.id, **begun})
     return job
 
 
@@ -59,13 +59,13 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def glance(session: Session, job_id: str) -> Job:
+def head(session: Session, job_id: str) -> Job:
     """As `get`, around the ORM: where a job stands, without how it was asked for. For what must be quick.
 
     Raises:
         NotFound: there is none with that id.
     """
-    query = _GLANCE_LOCKED if writes(session) else _GLANCE
+    query = _HEAD_LOCKED if needs_locks(session) else _HEAD
     row = query.first(session, {"old_id": job_id})
     if row is None:
         raise NotFound("There is no take with that id.")
@@ -87,12 +87,12 @@ def is_known_request(session: Session, provider: str, request_id: str) -> bool:
     return _REQUEST.first(session, {"provider": provider, "request_id": request_id}) is not None
 
 
-def history(session: Session, job_id: str) -> Sequence[History]:
+def list_history(session: Session, job_id: str) -> Sequence[History]:
     """Every move of a job, oldest first."""
     return session.exec(select(History).where(History.job_id == job_id).order_by(col(History.id))).all()
 
 
-def due(
+def list_due(
     session: Session,
     *,
     now: datetime,
@@ -128,32 +128,34 @@ def next_due_at(session: Session, *, now: datetime) -> datetime | None:
     return min((at for at in (waiting, claimed) if at is not None), default=None)
 
 
-def claim(session: Session, job_id: str, *, owner: str, now: datetime, lease_s: float) -> Job | None:
+def try_claim(
+    session: Session, job_id: str, *, lease_token: str, now: datetime, lease_s: float
+) -> Job | None:
     """Take a due job in hand until the lease ends; None when it is not due or somebody has it."""
     statement = (
         update(Job)
         .where(col(Job.id) == job_id, col(Job.due_at) <= now, _free(now))
-        .values(claimed_by=owner, claimed_until=now + timedelta(seconds=lease_s))
+        .values(claimed_by=lease_token, claimed_until=now + timedelta(seconds=lease_s))
     )
     return _one(session, statement)
 
 
-def renew(session: Session, owners: Collection[str], *, until: datetime) -> set[str]:
+def renew_leases(session: Session, lease_tokens: Collection[str], *, until: datetime) -> set[str]:
     """Extend these claims; returns the owners that still hold theirs."""
     rows = session.exec(
         update(Job)
-        .where(col(Job.claimed_by).in_(owners))
+        .where(col(Job.claimed_by).in_(lease_tokens))
         .values(claimed_until=until)
         .returning(col(Job.claimed_by))
     )
     return {row[0] for row in rows}
 
 
-def release(session: Session, job_id: str, *, owner: str) -> None:
+def release_claim(session: Session, job_id: str, *, lease_token: str) -> None:
     """Give a claim back; what is due stays due. Nothing happens when it was lost already."""
     session.exec(
         update(Job)
-        .where(col(Job.id) == job_id, col(Job.claimed_by) == owner)
+        .where(col(Job.id) == job_id, col(Job.claimed_by) == lease_token)
         .values(claimed_by=None, claimed_until=None)
     )
 
@@ -165,7 +167,7 @@ def advance(
     *,
     at: datetime,
     by: str,
-    owner: str | None = None,
+    lease_token: str | None = None,
     note: str | None = None,
     **values: Any,
 ) -> Job:
@@ -174,18 +176,18 @@ def advance(
     Raises:
         Outrun: the job is not in a state in which this may happen, or the claim is lost.
     """
-    move(session, job_id, event, at=at, by=by, owner=owner, note=note, **values)
+    apply_transition(session, job_id, event, at=at, by=by, lease_token=lease_token, note=note, **values)
     return get(session, job_id)
 
 
-def move(
+def apply_transition(
     session: Session,
     job_id: str,
     event: JobEvent,
     *,
     at: datetime,
     by: str,
-    owner: str | None = None,
+    lease_token: str | None = None,
     note: str | None = None,
     **values: Any,
 ) -> None:
@@ -198,45 +200,53 @@ def move(
         Outrun: the job is not in a state in which this may happen, or the claim is lost.
     """
     fresh = transitions.columns_of(event, values, at=at)
-    at_once = writes(session)
-    statement = _move(event, frozenset(fresh), owned=owner is not None, at_once=at_once)
-    guard = {"old_id": job_id} if owner is None else {"old_id": job_id, "old_owner": owner}
-    line = transitions.line_of(event, at=at, by=by, note=note)
-    given = transitions.named("new", fresh) | guard | (transitions.named("line", line) if at_once else {})
+    at_once = needs_locks(session)
+    statement = _transition_statement(
+        event, frozenset(fresh), leased=lease_token is not None, at_once=at_once
+    )
+    guard = {"old_id": job_id} if lease_token is None else {"old_id": job_id, "old_owner": lease_token}
+    line = transitions.history_values(event, at=at, by=by, note=note)
+    given = (
+        transitions.prefix_params("new", fresh)
+        | guard
+        | (transitions.prefix_params("line", line) if at_once else {})
+    )
     if statement.run(session, given) == 0:
-        raise Outrun(f"{event} does not fit where the job {job_id} is now")
+        raise StaleState(f"{event} does not fit where the job {job_id} is now")
     if not at_once:
-        insert(session, History, {"job_id": job_id, **line})
-    if fresh["state"] in UNPAID_ENDS and (fresh["error"] or {}).get("charged") == "no":
-        ledger.release(session, get(session, job_id), at=at)
+        insert_values(session, History, {"job_id": job_id, **line})
+    if fresh["state"] in ENDED_WITHOUT_VIDEO and (fresh["error"] or {}).get("charged") == "no":
+        ledger.release_unbilled(session, get(session, job_id), at=at)
 
 
 @lru_cache(maxsize=512)
-def _move(event: JobEvent, names: frozenset[str], *, owned: bool, at_once: bool) -> Prepared:
+def _transition_statement(
+    event: JobEvent, names: frozenset[str], *, leased: bool, at_once: bool
+) -> CompiledStatement:
     """The guarded update of an event that sets these columns.
 
     at_once: with its line of history, which a server is spared a question by; SQLite knows no such thing.
     """
-    statement = transitions.guarded(event, names, owned=owned)
-    return Prepared(transitions.with_line(statement) if at_once else statement)
+    statement = transitions.guarded_update(event, names, leased=leased)
+    return CompiledStatement(transitions.with_history(statement) if at_once else statement)
 
 
-def amend(session: Session, job: Job, *, owner: str | None = None, **values: Any) -> Job:
+def update_if_unchanged(session: Session, job: Job, *, lease_token: str | None = None, **values: Any) -> Job:
     """Write what is new about a job without moving it, if it is still as `job` says.
 
     Raises:
         Outrun: somebody moved or woke it meanwhile, or the claim is lost.
     """
     guard = [col(Job.id) == job.id, col(Job.version) == job.version, col(Job.state) == job.state]
-    if owner is not None:
-        guard.append(col(Job.claimed_by) == owner)
+    if lease_token is not None:
+        guard.append(col(Job.claimed_by) == lease_token)
     fresh = _one(session, update(Job).where(*guard).values(**values))
     if fresh is None:
-        raise Outrun(f"the job {job.id} moved on meanwhile")
+        raise StaleState(f"the job {job.id} moved on meanwhile")
     return fresh
 
 
-def wake(session: Session, job_id: str, *, at: datetime, **values: Any) -> Job:
+def make_due(session: Session, job_id: str, *, at: datetime, **values: Any) -> Job:
     """Make a job due at `at`, whatever a worker that has it in hand was about to decide.
 
     Raises:
@@ -251,7 +261,7 @@ def wake(session: Session, job_id: str, *, at: datetime, **values: Any) -> Job:
     return job
 
 
-def held_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
+def live_claims(session: Session, *, now: datetime) -> set[tuple[str, str]]:
     """(job id, owner token) of every claim that is alive."""
     rows = session.exec(
         select(Job.id, Job.claimed_by).where(col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now)
@@ -272,12 +282,12 @@ def _one(session: Session, statement: Update) -> Job | None:
     return rows.one_or_none()
 
 
-def asleep(session: Session, *, limit: int) -> list[str]:
+def stranded(session: Session, *, limit: int) -> list[str]:
     """Ids of jobs that should be moving and are due at no time: nothing would ever look at them."""
-    return list(session.exec(select(Job.id).where(ASLEEP).limit(limit)).all())
+    return list(session.exec(select(Job.id).where(STRANDED).limit(limit)).all())
 
 
-def fetching(session: Session) -> set[str]:
+def ids_to_fetch(session: Session) -> set[str]:
     """Ids of jobs whose file is still to be fetched: what was left half-way is of use to them."""
     return set(session.exec(select(Job.id).where(Job.state == JobState.RENDERED)).all())
 
@@ -287,7 +297,7 @@ def count_due(session: Session, *, now: datetime) -> int:
     return session.exec(select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))).one()
 
 
-def count_calls(session: Session, provider: str, *, now: datetime) -> int:
+def count_open_calls(session: Session, provider: str, *, now: datetime) -> int:
     """How many calls to a blocking provider are held open now, over all workers."""
     return session.exec(
         select(func.count())

@@ -1,6 +1,6 @@
 """How a job is moved, as statements: one guarded update and one line of history.
 
-Nothing else writes a state; `jobs.move` runs them, and `arrivals.take_in` for the usual delivery.
+Nothing else writes a state; `jobs.apply_transition` runs them, and `arrivals.take_in` for the usual delivery.
 
 A server is asked less when what belongs together is one statement; SQLite knows no statement that changes
 two tables, and needs none, as it is asked over no wire.
@@ -12,60 +12,60 @@ from typing import Any
 
 from sqlalchemy import CTE, Insert, Update, bindparam, null, or_, select, update
 
-from backend.domain.states import ENDED, TRANSITIONS, JobEvent, JobState
+from backend.domain.states import ENDED_STATES, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job
 
-JOB = Job.__table__  # type: ignore[attr-defined]
-HISTORY = History.__table__  # type: ignore[attr-defined]
+JOB_TABLE = Job.__table__  # type: ignore[attr-defined]
+HISTORY_TABLE = History.__table__  # type: ignore[attr-defined]
 
 #: What a line of history says besides whose it is.
-LINE = ("event", "state", "at", "by", "note")
+HISTORY_COLUMNS = ("event", "state", "at", "by", "note")
 
 
 def columns_of(event: JobEvent, values: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
     """What an event writes into the row: `due_at` and `error` are cleared unless `values` has them."""
     target = TRANSITIONS[event][1]
     fresh: dict[str, Any] = {"due_at": None, "error": None, "attempts": 0, **values}
-    return fresh | {"state": target, "state_at": at, "ended_at": at if target in ENDED else None}
+    return fresh | {"state": target, "state_at": at, "ended_at": at if target in ENDED_STATES else None}
 
 
-def line_of(event: JobEvent, *, at: datetime, by: str, note: str | None = None) -> dict[str, Any]:
+def history_values(event: JobEvent, *, at: datetime, by: str, note: str | None = None) -> dict[str, Any]:
     """What the history says of a move."""
     return {"event": event, "state": TRANSITIONS[event][1], "at": at, "by": by, "note": note}
 
 
-def named(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def prefix_params(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by the names of the parameters that `guarded` ("new") and `inserted` (theirs) make."""
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def guarded(
+def guarded_update(
     event: JobEvent,
     names: Collection[str],
     *,
     nulls: Collection[str] = (),
     states: Collection[JobState] = (),
-    owned: bool = False,
+    leased: bool = False,
 ) -> Update:
     """The update of the job `old_id` to `new_…`, if it is where the event may happen.
 
     nulls: columns that become NULL. states: only these of the event's. owned: only if it is `old_owner`'s.
     """
-    fits = or_(*(JOB.c.state == state for state in sorted(states or TRANSITIONS[event][0])))
-    statement = update(JOB).where(JOB.c.id == bindparam("old_id"), fits)
-    if owned:
-        statement = statement.where(JOB.c.claimed_by == bindparam("old_owner"))
+    fits = or_(*(JOB_TABLE.c.state == state for state in sorted(states or TRANSITIONS[event][0])))
+    statement = update(JOB_TABLE).where(JOB_TABLE.c.id == bindparam("old_id"), fits)
+    if leased:
+        statement = statement.where(JOB_TABLE.c.claimed_by == bindparam("old_owner"))
     new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(names)}
-    return statement.values({**new, **dict.fromkeys(nulls, null()), "version": JOB.c.version + 1})
+    return statement.values({**new, **dict.fromkeys(nulls, null()), "version": JOB_TABLE.c.version + 1})
 
 
-def with_line(statement: Update) -> Insert:
+def with_history(statement: Update) -> Insert:
     """The same with its line of history; what it changed is counted by the lines. On a server alone."""
-    changed = statement.returning(JOB.c.id).cte("changed")
-    return inserted(HISTORY, "line", LINE, changed, job_id="id")
+    changed = statement.returning(JOB_TABLE.c.id).cte("changed")
+    return insert_for_changed(HISTORY_TABLE, "line", HISTORY_COLUMNS, changed, job_id="id")
 
 
-def inserted(table: Any, prefix: str, names: Collection[str], changed: CTE, **taken: str) -> Insert:
+def insert_for_changed(table: Any, prefix: str, names: Collection[str], changed: CTE, **taken: str) -> Insert:
     """A row for each that was `changed`, with `prefix_…` for these columns.
 
     taken: column -> the column of `changed` that goes into it.

@@ -12,65 +12,82 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from backend.models import HELD, Job, Line
-from backend.store.fast.row_insert import insert
+from backend.models import HELD, Job, LedgerEntry
+from backend.store.fast.row_insert import insert_values
 
-MICROS = 1_000_000
+MICROS_PER_USD = 1_000_000
 
 
-def micros(usd: float) -> int:
+def to_micros(usd: float) -> int:
     """Dollars in millionths, rounded to the nearest."""
-    return round(usd * MICROS)
+    return round(usd * MICROS_PER_USD)
 
 
-def reserve(session: Session, job: Job) -> None:
+def reserve_estimate(session: Session, job: Job) -> None:
     """Count a new job's estimate; an unknown one counts nothing, and says so."""
     known = job.estimate_usd is not None
     _write(
         session,
         job,
         "estimate",
-        micros(job.estimate_usd or 0.0),
+        to_micros(job.estimate_usd or 0.0),
         at=job.created_at,
         source="estimate" if known else "unknown",
     )
 
 
-def bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) -> None:
+def record_bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) -> None:
     """The provider billed this; it takes the place of whatever the job counted for."""
-    _write(session, job, "bill", micros(usd) - counted(session, job.id), at=at, source="billed", units=units)
+    _write(
+        session,
+        job,
+        "bill",
+        to_micros(usd) - counted_micros(session, job.id),
+        at=at,
+        source="billed",
+        units=units,
+    )
 
 
-def release(session: Session, job: Job, *, at: datetime) -> None:
+def release_unbilled(session: Session, job: Job, *, at: datetime) -> None:
     """Nothing was billed: the job counts for nothing from now on."""
-    left = counted(session, job.id)
+    left = counted_micros(session, job.id)
     if left or not was_released(session, job.id):
         _write(session, job, "release", -left, at=at, source="unbilled")
 
 
-def restore(session: Session, job: Job, *, at: datetime) -> None:
+def restore_estimate(session: Session, job: Job, *, at: datetime) -> None:
     """A job that was given up counts again for its estimate."""
-    _write(session, job, "restore", micros(job.estimate_usd or 0.0), at=at, source="estimate")
+    _write(session, job, "restore", to_micros(job.estimate_usd or 0.0), at=at, source="estimate")
 
 
 def was_released(session: Session, job_id: str) -> bool:
     """Is the last word on this job that nothing was billed?"""
-    last = select(Line.kind).where(Line.job_id == job_id).order_by(col(Line.id).desc()).limit(1)
+    last = (
+        select(LedgerEntry.kind)
+        .where(LedgerEntry.job_id == job_id)
+        .order_by(col(LedgerEntry.id).desc())
+        .limit(1)
+    )
     return session.exec(last).first() == "release"
 
 
-def counted(session: Session, job_id: str) -> int:
+def counted_micros(session: Session, job_id: str) -> int:
     """What a job counts for now, in millionths of a dollar."""
-    return session.exec(select(_total()).where(Line.job_id == job_id)).one()
+    return session.exec(select(_total()).where(LedgerEntry.job_id == job_id)).one()
 
 
 def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
-    later = aliased(Line)
-    told = select(later.id).where(later.job_id == Line.job_id, later.kind != "estimate").exists()
-    query = select(func.count()).select_from(Line).where(Line.day == day, Line.source == "unknown", ~told)
+    later = aliased(LedgerEntry)
+    told = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != "estimate").exists()
+    query = (
+        select(func.count())
+        .select_from(LedgerEntry)
+        .where(LedgerEntry.day == day, LedgerEntry.source == "unknown", ~told)
+    )
     if owner is not None:
-        query = query.where(Line.owner == owner)
+        query = query.where(LedgerEntry.owner == owner)
     return session.exec(query).one()
 
 
@@ -84,14 +101,16 @@ def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
     return held, float(usd or 0.0)
 
 
-def of_job(session: Session, job_id: str) -> Sequence[Line]:
+def of_job(session: Session, job_id: str) -> Sequence[LedgerEntry]:
     """Every line of a job, oldest first."""
-    return session.exec(select(Line).where(Line.job_id == job_id).order_by(col(Line.id))).all()
+    return session.exec(
+        select(LedgerEntry).where(LedgerEntry.job_id == job_id).order_by(col(LedgerEntry.id))
+    ).all()
 
 
 def _total() -> ColumnElement[int]:
     """The sum of the amounts, as a whole number on every database."""
-    return cast(func.coalesce(func.sum(Line.micros), 0), BigInteger)
+    return cast(func.coalesce(func.sum(LedgerEntry.micros), 0), BigInteger)
 
 
 def _write(
@@ -117,4 +136,4 @@ def _write(
         "unit_usd": price.get("unit_usd"),
         "at": at,
     }
-    insert(session, Line, line)
+    insert_values(session, LedgerEntry, line)

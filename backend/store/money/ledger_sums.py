@@ -14,17 +14,17 @@ from sqlalchemy import select as columns
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
-from backend.models import DaySum, Job, Line
-from backend.store.database.locks import serialise, writes
+from backend.models import DaySum, Job, LedgerEntry
+from backend.store.database.locks import acquire_advisory_lock, needs_locks
 from backend.store.records import key_values
 
 #: The fact that says up to which line sums are kept.
-SUMMED = "summed"
+SUMMED_FACT = "summed"
 #: Whoever decides something by a sum holds this name, and so does whoever moves lines into the kept sums:
 #: at READ COMMITTED one would otherwise read the fact before, and the sums after.
-GUARD = "budget"
+BUDGET_LOCK = "budget"
 #: Lines are added to the sums when so many have come; as many are read by who asks, within a millisecond.
-AT_LEAST = 1000
+MIN_NEW_ENTRIES = 1000
 
 #: A line that was begun earlier may be committed later, with a smaller id: wait until none is being written.
 _ALL_WRITTEN = (text("SET LOCAL lock_timeout = 250"), text("LOCK TABLE line IN SHARE MODE"))
@@ -37,21 +37,21 @@ _ADD = text(
 )
 
 
-def add_up(session: Session, *, at: datetime, most: int, at_least: int = AT_LEAST) -> int:
+def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
     """Add the next lines to the kept sums, at most `most`; returns how many. None when too few have come."""
     if _newest(session) - _last(session) < at_least:
         return 0
-    serialise(session, GUARD)
+    acquire_advisory_lock(session, BUDGET_LOCK)
     if not _all_written(session):
         return 0
     last, newest = _last(session), _newest(session)
-    upto = min(newest, last + most)
+    upto = min(newest, last + limit)
     session.connection().execute(_ADD, {"last": last, "upto": upto})
-    key_values.keep(session, SUMMED, {"line": upto}, at=at)
+    key_values.set_value(session, SUMMED_FACT, {"line": upto}, at=at)
     return max(0, upto - last)
 
 
-def spent(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
+def spent_micros(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
     """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all.
 
     Who decides by it in a transaction that writes must hold `GUARD` before.
@@ -99,12 +99,12 @@ def _amounts(
     """Rows of day, owner, model and micros: those that are kept, and the lines since."""
     kept = columns(col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros))
     since = columns(
-        col(Line.day), col(Line.owner), func.coalesce(col(Job.model), "") if models else literal(""),
-        col(Line.micros),
-    ).where(col(Line.id) > _last(session))  # fmt: skip
+        col(LedgerEntry.day), col(LedgerEntry.owner),
+        func.coalesce(col(Job.model), "") if models else literal(""), col(LedgerEntry.micros),
+    ).where(col(LedgerEntry.id) > _last(session))  # fmt: skip
     if models:
-        since = since.outerjoin(Job, col(Job.id) == col(Line.job_id))
-    for table, query in ((DaySum, kept), (Line, since)):
+        since = since.outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
+    for table, query in ((DaySum, kept), (LedgerEntry, since)):
         query = query.where(col(table.day) >= first_day)
         if last_day is not None:
             query = query.where(col(table.day) <= last_day)
@@ -116,17 +116,17 @@ def _amounts(
 
 def _last(session: Session) -> int:
     """The last line that the kept sums hold."""
-    said = key_values.value_of(session, SUMMED)
+    said = key_values.get_value(session, SUMMED_FACT)
     return int(said["line"]) if said else 0
 
 
 def _newest(session: Session) -> int:
-    return session.connection().execute(columns(func.max(col(Line.id)))).scalar_one() or 0
+    return session.connection().execute(columns(func.max(col(LedgerEntry.id)))).scalar_one() or 0
 
 
 def _all_written(session: Session) -> bool:
     """Is no line being written now, until this transaction ends? False: somebody is, and takes long."""
-    if not writes(session):  # SQLite: whoever writes is alone
+    if not needs_locks(session):  # SQLite: whoever writes is alone
         return True
     try:
         with session.begin_nested():

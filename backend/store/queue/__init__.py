@@ -1,4 +1,4 @@
 """On PostgreSQL: tasks that tell workers what is due, and who of them keeps the time.
 
-Start with `tasks.Queue`.
+Start with `tasks.TaskQueue`.
 """

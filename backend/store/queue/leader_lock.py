@@ -14,13 +14,14 @@ from backend.store.database import postgres
 from backend.store.database.engine import Store
 
 #: A holder that says nothing for this long, in seconds, has lost the duty: it is frozen or cut off.
-SILENCE_S = 8
+IDLE_TIMEOUT_S = 8
 #: Nothing looks like an answer for longer than this, in milliseconds.
-ANSWER_MS = 5_000
+STATEMENT_TIMEOUT_MS = 5_000
 
 _SESSION = text(
     "SELECT set_config('idle_session_timeout', :silence_ms, false), "
-    f"set_config('statement_timeout', '{ANSWER_MS}', false), set_config('tcp_keepalives_idle', '3', false), "
+    f"set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', false), "
+    "set_config('tcp_keepalives_idle', '3', false), "
     "set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '2', false), "
     "set_config('application_name', 'dailies ' || :name, false)"
 )
@@ -29,22 +30,22 @@ _LEAVE = text("SELECT pg_advisory_unlock_all()")
 _STILL = text("SELECT true")
 
 
-class Duty:
+class LeaderLock:
     """One duty, seen from one process. On SQLite everybody has it: one host, and every step is guarded."""
 
-    def __init__(self, store: Store, name: str, *, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, store: Store, name: str, *, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         self._store, self._name = store, name
-        self._silence_ms = str(round(silence_s * 1000))
+        self._silence_ms = str(round(idle_timeout_s * 1000))
         self._connection: Connection | None = None
         self._mine = store.embedded
         self._lock = threading.Lock()
 
     @property
-    def mine(self) -> bool:
+    def is_held(self) -> bool:
         """Was it ours when `ask` last looked?"""
         return self._mine
 
-    def ask(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take the duty if nobody has it; returns whether it is ours. Call it every second or so."""
         if self._store.embedded:
             return True
@@ -56,7 +57,7 @@ class Duty:
                 self._mine = False
             return self._mine
 
-    def give_up(self) -> None:
+    def release(self) -> None:
         """Leave it to others, at once."""
         if not self._store.embedded:
             with self._lock:
@@ -69,7 +70,7 @@ class Duty:
     def _open(self) -> Connection:
         if self._connection is None:
             self._mine = False
-            self._connection = postgres.alone(self._store.engine).connect()
+            self._connection = postgres.autocommit_engine(self._store.engine).connect()
             self._connection.execute(_SESSION, {"name": self._name, "silence_ms": self._silence_ms})
         return self._connection
 

@@ -18,24 +18,24 @@ from backend.domain.errors import SettingsError
 _GET = text("SELECT obj_description(to_regclass('procrastinate_jobs'), 'pg_class')")
 
 
-def wanted() -> str:
+def installed_version() -> str:
     """The version of the library that is installed, such as "3.10.0"."""
     return version("procrastinate")
 
 
-def at(connection: Connection) -> str | None:
+def applied_version(connection: Connection) -> str | None:
     """The version whose schema is there; None when there is none."""
     found: str | None = connection.execute(_GET).scalar()
     return found
 
 
-def apply(connection: Connection) -> None:
+def apply_installed(connection: Connection) -> None:
     """Bring the queue's schema to the installed version, in the transaction that is open.
 
     Raises:
         SettingsError: the schema is newer than the installed library.
     """
-    now, then = wanted(), at(connection)
+    now, then = installed_version(), applied_version(connection)
     if then == now:
         return
     if then is not None and _parts(then) > _parts(now):
@@ -45,10 +45,10 @@ def apply(connection: Connection) -> None:
         )
     for sql in _steps(then, now):
         _run(connection, sql)
-    note(connection, now)
+    record_version(connection, now)
 
 
-def note(connection: Connection, version: str) -> None:
+def record_version(connection: Connection, version: str) -> None:
     """Write down whose schema this is."""
     connection.exec_driver_sql(f"COMMENT ON TABLE procrastinate_jobs IS '{version}'")
 

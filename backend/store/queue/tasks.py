@@ -15,16 +15,16 @@ from sqlmodel import Session, col
 
 from backend.domain.states import JobState
 from backend.models import Job
-from backend.store.fast.compiled import Prepared
+from backend.store.fast.compiled import CompiledStatement
 
 #: The kinds of work, a queue each.
-KINDS = ("submit", "poll", "fetch", "call")
+WORK_KINDS = ("submit", "poll", "fetch", "call")
 #: States whose looks move files, and may be long; all other looks ask a provider, and are short.
-FETCHING = frozenset({JobState.RENDERED, JobState.STORED})
+FETCH_STATES = frozenset({JobState.RENDERED, JobState.STORED})
 #: Within a queue the higher goes first: what a person waits for, then what can wait (previews, bills).
 PRIORITIES: dict[JobState, int] = {JobState.CREATED: 20, JobState.RENDERED: 10, JobState.STORED: -10}
 #: Procrastinate's name of the one task.
-TASK = "look"
+TASK_NAME = "look"
 #: A task that is said to run, while nobody holds its job's claim, is left from a dead worker after this.
 STALLED_AFTER = timedelta(seconds=60)
 #: How many tasks are put in by one statement.
@@ -32,7 +32,7 @@ BATCH = 500
 
 _JOB: Any = Job.__table__.c  # type: ignore[attr-defined]
 _TASK: Any = literal_column(
-    f"ROW(wanted.queue, '{TASK}', wanted.priority, NULL, NULL, "
+    f"ROW(wanted.queue, '{TASK_NAME}', wanted.priority, NULL, NULL, "
     "jsonb_build_object('job_id', wanted.id), NULL)::procrastinate_job_to_defer_v1"
 )
 #: `NOT IN`, so that the server makes one hash of what waits, whatever it believes about the table's size:
@@ -55,7 +55,7 @@ _DEPTH = text(
 )
 
 
-class Queue:
+class TaskQueue:
     """Puts tasks in. blocking: providers whose calls stay open; what they are sent has a queue of its own."""
 
     def __init__(self, blocking: Collection[str] = ()) -> None:
@@ -64,15 +64,17 @@ class Queue:
         due = col(Job.due_at) <= now
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
         wanted = self._wanted(_JOB).where(due)
-        self._one = Prepared(_defer(wanted.where(col(Job.id) == bindparam("job_id", required=False))))
+        self._one = CompiledStatement(
+            _defer(wanted.where(col(Job.id) == bindparam("job_id", required=False)))
+        )
         missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)
-        self._missing = Prepared(_defer(missing))
+        self._missing = CompiledStatement(_defer(missing))
 
-    def put(self, session: Session, job_id: str, *, now: datetime) -> None:
+    def put_if_due(self, session: Session, job_id: str, *, now: datetime) -> None:
         """Have a job looked at once this transaction is committed, if it is due."""
         self._one.run(session, {"job_id": job_id, "now": now})
 
-    def putting(self, changed: CTE) -> Select[Any]:
+    def build_tasks(self, changed: CTE) -> Select[Any]:
         """The same as a part of the statement that makes jobs due, for these rows of it."""
         return _defer(self._wanted(changed.c))
 
@@ -98,7 +100,7 @@ def kind_of(blocking: Collection[str], job: Any = _JOB) -> Any:
             "call",
         ),
         (state == JobState.CREATED, "submit"),
-        (or_(*(state == one for one in sorted(FETCHING))), "fetch"),
+        (or_(*(state == one for one in sorted(FETCH_STATES))), "fetch"),
         else_="poll",
     )
 
@@ -110,7 +112,7 @@ def forget_stalled(session: Session, *, now: datetime) -> int:
     return len(gone)
 
 
-def depth(session: Session) -> list[tuple[str, str, int]]:
+def depth_by_kind(session: Session) -> list[tuple[str, str, int]]:
     """(kind, "todo" or "doing", how many tasks)."""
     return [(kind, status, number) for kind, status, number in session.connection().execute(_DEPTH)]
 

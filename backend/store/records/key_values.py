@@ -7,58 +7,62 @@ from sqlalchemy import bindparam, delete
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.models import Fact
+from backend.models import KeyValue
 from backend.store.database.engine import Store
-from backend.store.database.locks import serialise
-from backend.store.fast.compiled import Prepared
-from backend.store.fast.row_insert import upsert
+from backend.store.database.locks import acquire_advisory_lock
+from backend.store.fast.compiled import CompiledStatement
+from backend.store.fast.row_insert import upsert_values
 
-_VALUE = Prepared(columns(col(Fact.value)).where(col(Fact.name) == bindparam("name")))
+_VALUE = CompiledStatement(columns(col(KeyValue.value)).where(col(KeyValue.name) == bindparam("name")))
 
 
-def get(session: Session, name: str) -> Fact | None:
+def get(session: Session, name: str) -> KeyValue | None:
     """The fact, or None when nobody knows it yet."""
-    serialise(session, f"fact:{name}")  # what is decided by it, also by there being none, is decided once
-    return session.get(Fact, name, populate_existing=True)
+    acquire_advisory_lock(
+        session, f"fact:{name}"
+    )  # what is decided by it, also by there being none, is decided once
+    return session.get(KeyValue, name, populate_existing=True)
 
 
-def value_of(session: Session, name: str) -> dict[str, Any] | None:
+def get_value(session: Session, name: str) -> dict[str, Any] | None:
     """What a fact says, read around the ORM: for what is asked at every request."""
     row = _VALUE.first(session, {"name": name})
     return None if row is None else row[0]
 
 
-def ask(store: Store, name: str) -> dict[str, Any] | None:
-    """As `value_of`, in no transaction: for what never changes once it is known.
+def query_value(store: Store, name: str) -> dict[str, Any] | None:
+    """As `get_value`, in no transaction: for what never changes once it is known.
 
     Raises:
         StoreUnavailable: the database can't be used now.
     """
-    rows = store.ask(_VALUE, {"name": name})
+    rows = store.query(_VALUE, {"name": name})
     return rows[0][0] if rows else None
 
 
-def decide(session: Session, name: str) -> dict[str, Any] | None:
-    """As `value_of`; when nobody knows it yet, the caller is the only one who may `keep` it now."""
-    serialise(session, f"fact:{name}")
-    return value_of(session, name)
+def get_value_for_update(session: Session, name: str) -> dict[str, Any] | None:
+    """As `get_value`; when nobody knows it yet, the caller is the only one who may `keep` it now."""
+    acquire_advisory_lock(session, f"fact:{name}")
+    return get_value(session, name)
 
 
-def keep(session: Session, name: str, value: dict[str, Any], *, at: datetime) -> Fact:
+def set_value(session: Session, name: str, value: dict[str, Any], *, at: datetime) -> KeyValue:
     """Write a fact, over what was known before."""
-    upsert(session, Fact, {"name": name, "value": value, "at": at}, key="name")
-    return Fact(name=name, value=value, at=at)
+    upsert_values(session, KeyValue, {"name": name, "value": value, "at": at}, key="name")
+    return KeyValue(name=name, value=value, at=at)
 
 
-def forget(session: Session, name: str) -> None:
+def delete_value(session: Session, name: str) -> None:
     """Remove a fact; nothing happens when there is none."""
-    session.exec(delete(Fact).where(col(Fact.name) == name))
+    session.exec(delete(KeyValue).where(col(KeyValue.name) == name))
 
 
-def named(session: Session, prefix: str) -> list[Fact]:
+def list_by_prefix(session: Session, prefix: str) -> list[KeyValue]:
     """Every fact whose name starts with `prefix`, by name."""
     return list(
         session.exec(
-            select(Fact).where(col(Fact.name).startswith(prefix, autoescape=True)).order_by(Fact.name)
+            select(KeyValue)
+            .where(col(KeyValue.name).startswith(prefix, autoescape=True))
+            .order_by(KeyValue.name)
         ).all()
     )

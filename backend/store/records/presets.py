@@ -7,12 +7,12 @@ from sqlmodel import Session, col, or_, select
 
 from backend.domain.errors import NotFound
 from backend.models import Favourite, Job, Preset
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 
 
-def keep(session: Session, preset: Preset) -> Preset:
+def upsert_preset(session: Session, preset: Preset) -> Preset:
     """Write a preset, over the one that its owner has under this name."""
-    serialise(session, f"presets:{preset.owner}")
+    acquire_advisory_lock(session, f"presets:{preset.owner}")
     known = session.exec(
         select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
     ).first()
@@ -21,13 +21,13 @@ def keep(session: Session, preset: Preset) -> Preset:
     return session.merge(preset)
 
 
-def of(session: Session, owner: str) -> Sequence[Preset]:
+def list_visible(session: Session, owner: str) -> Sequence[Preset]:
     """What this one may apply: their own and the team's, by name."""
     mine = or_(col(Preset.owner) == owner, col(Preset.shared).is_(True))
     return session.exec(select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))).all()
 
 
-def count(session: Session, owner: str) -> int:
+def count_owned(session: Session, owner: str) -> int:
     """How many this one has."""
     return session.exec(select(func.count()).select_from(Preset).where(Preset.owner == owner)).one()
 
@@ -44,12 +44,12 @@ def get(session: Session, preset_id: str) -> Preset:
     return preset
 
 
-def remove(session: Session, preset_id: str) -> None:
+def delete_preset(session: Session, preset_id: str) -> None:
     """Delete a preset; nothing happens when there is none."""
     session.exec(delete(Preset).where(col(Preset.id) == preset_id))
 
 
-def favourites(session: Session, owner: str) -> Sequence[str]:
+def list_favourites(session: Session, owner: str) -> Sequence[str]:
     """The models that somebody wants to find first, the oldest choice first."""
     query = select(Favourite.model).where(Favourite.owner == owner)
     return session.exec(query.order_by(col(Favourite.at), col(Favourite.model))).all()
@@ -57,7 +57,7 @@ def favourites(session: Session, owner: str) -> Sequence[str]:
 
 def add_favourite(session: Session, favourite: Favourite) -> None:
     """Add a favourite; nothing changes when it is one."""
-    serialise(session, f"favourites:{favourite.owner}")
+    acquire_advisory_lock(session, f"favourites:{favourite.owner}")
     if session.get(Favourite, (favourite.owner, favourite.model)) is None:
         session.add(favourite)
 

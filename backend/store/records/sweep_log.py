@@ -10,17 +10,17 @@ from sqlmodel import Session, col, select
 from backend.models import Sweep
 
 
-def keep(session: Session, *, started_at: datetime, took_s: float, did: dict[str, Any]) -> None:
+def record_sweep(session: Session, *, started_at: datetime, took_s: float, did: dict[str, Any]) -> None:
     """Remember a sweep that did something."""
     session.add(Sweep(started_at=started_at, took_s=took_s, did=did))
     session.flush()
 
 
-def newest(session: Session, *, limit: int) -> Sequence[Sweep]:
+def list_newest(session: Session, *, limit: int) -> Sequence[Sweep]:
     """The last sweeps that did something, newest first."""
     return session.exec(select(Sweep).order_by(col(Sweep.id).desc()).limit(limit)).all()
 
 
-def forget_before(session: Session, moment: datetime) -> None:
+def delete_before(session: Session, moment: datetime) -> None:
     """Remove what is older than `moment`."""
     session.exec(delete(Sweep).where(col(Sweep.started_at) < moment))

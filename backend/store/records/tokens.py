@@ -10,23 +10,23 @@ from sqlmodel import Session, col, select
 
 from backend.models import Token
 from backend.store.database.engine import Store
-from backend.store.fast.compiled import Prepared
+from backend.store.fast.compiled import CompiledStatement
 
-_KNOWN = Prepared(
+_KNOWN = CompiledStatement(
     columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
         col(Token.id) == bindparam("token_id")
     )
 )
 
 
-def add(session: Session, token: Token) -> Token:
+def insert_token(session: Session, token: Token) -> Token:
     """Put a new token in; its name is unique."""
     session.add(token)
     session.flush()
     return token
 
 
-class Known(NamedTuple):
+class TokenRecord(NamedTuple):
     """What a request's token is checked against."""
 
     name: str
@@ -35,10 +35,10 @@ class Known(NamedTuple):
     revoked_at: datetime | None
 
 
-def known(store: Store, token_id: str) -> Known | None:
+def find_by_id(store: Store, token_id: str) -> TokenRecord | None:
     """The token with this id, revoked or not. Every request asks, so it is one bare statement."""
-    rows = store.ask(_KNOWN, {"token_id": token_id})
-    return Known(*rows[0]) if rows else None
+    rows = store.query(_KNOWN, {"token_id": token_id})
+    return TokenRecord(*rows[0]) if rows else None
 
 
 def by_name(session: Session, name: str) -> Token | None:
@@ -46,11 +46,11 @@ def by_name(session: Session, name: str) -> Token | None:
     return session.exec(select(Token).where(Token.name == name)).first()
 
 
-def all_of(session: Session) -> Sequence[Token]:
+def list_all(session: Session) -> Sequence[Token]:
     """Every token, by name."""
     return session.exec(select(Token).order_by(Token.name)).all()
 
 
-def revoke(session: Session, token_id: str, *, at: datetime) -> None:
+def revoke_token(session: Session, token_id: str, *, at: datetime) -> None:
     """From now on this token opens nothing."""
     session.exec(update(Token).where(col(Token.id) == token_id).values(revoked_at=at))

@@ -8,12 +8,12 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Upload
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 
 
-def keep(session: Session, upload: Upload) -> Upload:
+def get_or_insert(session: Session, upload: Upload) -> Upload:
     """The row for these bytes: the one that this owner has already, or this one."""
-    serialise(session, f"upload:{upload.owner}:{upload.sha256}")
+    acquire_advisory_lock(session, f"upload:{upload.owner}:{upload.sha256}")
     known = session.exec(
         select(Upload).where(Upload.owner == upload.owner, Upload.sha256 == upload.sha256)
     ).first()
@@ -36,7 +36,7 @@ def get(session: Session, upload_id: str) -> Upload:
     return upload
 
 
-def newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:
+def list_newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:
     """The newest uploads, of one owner or of all."""
     query = select(Upload)
     if owner is not None:

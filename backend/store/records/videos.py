@@ -9,11 +9,11 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Job, Video
-from backend.store.database.locks import serialise
+from backend.store.database.locks import acquire_advisory_lock
 from backend.store.fast.row_insert import insert_row
 
 
-class File(NamedTuple):
+class StoredFile(NamedTuple):
     """What storage should hold of a video."""
 
     id: str
@@ -22,14 +22,14 @@ class File(NamedTuple):
     missing: bool
 
 
-def keep(session: Session, video: Video) -> Video:
+def insert_or_restore(session: Session, video: Video) -> Video:
     """The row for these bytes: the one that is there already (no longer missing), or this one."""
-    serialise(session, f"video:{video.sha256}")
+    acquire_advisory_lock(session, f"video:{video.sha256}")
     known = by_sha256(session, video.sha256)
     if known is None:
         insert_row(session, video)  # as a plain value: what a session had added, a second try would not
         return video
-    return amend(
+    return update_video(
         session,
         known.id,
         missing_at=None,
@@ -38,7 +38,7 @@ def keep(session: Session, video: Video) -> Video:
     )
 
 
-def amend(session: Session, video_id: str, **values: Any) -> Video:
+def update_video(session: Session, video_id: str, **values: Any) -> Video:
     """Write what is new about a video.
 
     Raises:
@@ -65,19 +65,19 @@ def by_sha256(session: Session, sha256: str) -> Video | None:
     return session.exec(select(Video).where(Video.sha256 == sha256)).first()
 
 
-def after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
+def list_after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
     """A page of all videos by id, to walk over every one."""
     return session.exec(select(Video).where(Video.id > last_id).order_by(Video.id).limit(limit)).all()
 
 
-def files_after(session: Session, last_id: str, *, limit: int) -> Sequence[File]:
+def list_files_after(session: Session, last_id: str, *, limit: int) -> Sequence[StoredFile]:
     """As `after`, without what is known of the films."""
     missing = col(Video.missing_at).is_not(None)
     query = select(Video.id, Video.key, Video.size_bytes, missing).where(Video.id > last_id)
-    return [File(*row) for row in session.exec(query.order_by(Video.id).limit(limit))]
+    return [StoredFile(*row) for row in session.exec(query.order_by(Video.id).limit(limit))]
 
 
-def jobs_of(session: Session, video_id: str) -> Sequence[Job]:
+def list_jobs(session: Session, video_id: str) -> Sequence[Job]:
     """The jobs that show this video, newest first."""
     return session.exec(select(Job).where(Job.video_id == video_id).order_by(col(Job.id).desc())).all()
 
@@ -89,7 +89,7 @@ def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
     )
 
 
-def count(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:
+def count_between(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:
     """(videos, their bytes, the last id that was counted) of the oldest `limit` videos between two ids.
 
     What was counted once need not be again: no video is ever removed, and its bytes stay.

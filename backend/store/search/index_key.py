@@ -8,11 +8,11 @@ from sqlalchemy import TextClause, bindparam, text
 
 #: So many characters may be missing of an unfinished word. It is looked for among words of each length:
 #: words that begin alike may be as many as there are takes.
-MISSING = 20
+MAX_MISSING_CHARS = 20
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """What the index holds of one take. state: the key of its state, if that is a rare one."""
 
     job_id: str
@@ -20,7 +20,7 @@ class Entry:
     state: str | None
 
 
-def mark(kind: str, *values: str) -> str:
+def key(kind: str, *values: str) -> str:
     """A key for an owner ("o"), a model ("m"), both ("b"), a state ("s"), an owner's word ("w").
 
     No word begins with "_".
@@ -28,7 +28,7 @@ def mark(kind: str, *values: str) -> str:
     return f"_{kind}{blake2b(chr(0).join(values).encode(), digest_size=8).hexdigest()}"
 
 
-def statement(sql: str, given: dict[str, Any]) -> TextClause:
+def bind_lists(sql: str, params: dict[str, Any]) -> TextClause:
     """SQL with its values; a list stands for as many values as it holds."""
-    lists: list[Any] = [bindparam(name, expanding=True) for name in given if isinstance(given[name], list)]
+    lists: list[Any] = [bindparam(name, expanding=True) for name in params if isinstance(params[name], list)]
     return text(sql).bindparams(*lists)

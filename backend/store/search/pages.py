@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, func, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.domain.clock import first_id
+from backend.domain.clock import id_lower_bound
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job, Video
 from backend.store.search import query as take_query
 
 #: Of a model's newest takes so many are looked at, however few of them were finished.
-LOOKED_AT = 200
+DURATION_SCAN_ROWS = 200
 
 
 def page(
@@ -24,15 +24,15 @@ def page(
     if wanted.states is not None and not wanted.states:
         return []
     query = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
-    if wanted.several:
-        found = take_query.Finding(session, wanted, after=None, before=before).ids(limit)
+    if wanted.crosses_indexes:
+        found = take_query.TakeQuery(session, wanted, after=None, before=before).find_ids(limit)
         query = query.where(col(Job.id).in_(found))
     else:
         query = query.where(*_by_index(wanted, limit, before))
     return [(job, video) for job, video in session.exec(query.order_by(col(Job.id).desc()).limit(limit))]
 
 
-def with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
+def get_with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
     """One job and its video; None when there is no such job."""
     row = session.exec(
         select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id)).where(Job.id == job_id)
@@ -40,27 +40,27 @@ def with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None
     return None if row is None else (row[0], row[1])
 
 
-def newer(session: Session, wanted: TakeFilter, *, than: str, limit: int) -> int:
+def count_newer(session: Session, wanted: TakeFilter, *, than: str, limit: int) -> int:
     """How many jobs of this kind are newer than that id, counted up to `limit`."""
     return len(ids_after(session, wanted, than=than, limit=limit))
 
 
 def ids_after(session: Session, wanted: TakeFilter, *, than: str, limit: int) -> list[str]:
     """Ids of the next jobs of this kind that are newer than that one, the oldest of them first."""
-    if wanted.several:
-        return take_query.Finding(session, wanted, after=than, before=None).ids(limit, ascending=True)
+    if wanted.crosses_indexes:
+        return take_query.TakeQuery(session, wanted, after=than, before=None).find_ids(limit, ascending=True)
     query = select(col(Job.id)).where(col(Job.id) > than, *_clauses(wanted))
     if wanted.states is not None:
         query = query.where(col(Job.state).in_(sorted(wanted.states)))
     return list(session.exec(query.order_by(col(Job.id)).limit(limit)).all())
 
 
-def owners(session: Session) -> list[str]:
+def list_owners(session: Session) -> list[str]:
     """Everybody who ever asked for a take; one index look-up for each of them."""
     return _distinct(session, Job.owner)
 
 
-def models(session: Session) -> list[str]:
+def list_models(session: Session) -> list[str]:
     """Every endpoint that a job was ever made with; one index look-up for each of them."""
     return _distinct(session, Job.model)
 
@@ -69,9 +69,9 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
     """Seconds from submission to rendered for the newest finished jobs of a model."""
     rows = session.exec(
         select(Job.submitted_at, Job.rendered_at)
-        .where(Job.model == model, col(Job.id) >= first_id(since))
+        .where(Job.model == model, col(Job.id) >= id_lower_bound(since))
         .order_by(col(Job.id).desc())
-        .limit(LOOKED_AT)
+        .limit(DURATION_SCAN_ROWS)
     )
     took = [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
     return took[:limit]

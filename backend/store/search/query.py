@@ -16,16 +16,16 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from backend.domain import words as domain
-from backend.domain.states import MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.domain.take_filter import TakeFilter
-from backend.domain.words import Asked
+from backend.domain.words import SearchTerms
 from backend.store.search import text_index
-from backend.store.search.index_key import mark
+from backend.store.search.index_key import key
 
 #: Sorts after every id.
-LAST = "\U0010ffff"
+AFTER_ALL_IDS = "\U0010ffff"
 #: So many moving takes of each state are looked at one by one.
-FEW = 20
+MOVING_SCAN_ROWS = 20
 
 #: For each state.
 _ENDS = "SELECT (SELECT min(id) FROM job WHERE state = :{0}), (SELECT max(id) FROM job WHERE state = :{0})"
@@ -35,19 +35,19 @@ _NEWEST = (
 )
 
 
-class Finding:
+class TakeQuery:
     """One search in one session."""
 
     def __init__(
         self, session: Session, wanted: TakeFilter, *, after: str | None, before: str | None
     ) -> None:
         self._session, self._wanted = session, wanted
-        self._after, self._before = after or "", before or LAST
-        self._asked = domain.asked(wanted.text) if wanted.text else None
+        self._after, self._before = after or "", before or AFTER_ALL_IDS
+        self._asked = domain.query_terms(wanted.text) if wanted.text else None
 
-    def ids(self, limit: int, *, ascending: bool = False) -> list[str]:
+    def find_ids(self, limit: int, *, ascending: bool = False) -> list[str]:
         """Ids of takes that fit, the newest (or oldest) first, at most `limit`."""
-        if self._asked is not None and self._asked.nothing:
+        if self._asked is not None and self._asked.is_empty:
             return []
         found = set(self._unread(limit, ascending))
         states = None if self._wanted.states is None else frozenset(self._wanted.states)
@@ -56,18 +56,20 @@ class Finding:
         elif JobState.STORED in states:
             found.update(self._hits(states, limit, ascending, bounds=self._bounds(states)))
         else:
-            if rare := states & text_index.RARE:
+            if rare := states & text_index.RARE_STATES:
                 found.update(self._hits(rare, limit, ascending, rare=True, bounds=self._bounds(rare)))
-            if moving := states & MOVING:
+            if moving := states & ACTIVE_STATES:
                 found.update(self._moving(moving, limit, ascending))
         return sorted(found, reverse=not ascending)[:limit]
 
     def _unread(self, limit: int, ascending: bool) -> list[str]:
         """Among what the index has not read yet; this must be asked before the index is."""
         found: list[str] = []
-        rows = text_index.unread(self._session, before=self._before, after=self._after, ascending=ascending)
+        rows = text_index.pending_rows(
+            self._session, before=self._before, after=self._after, ascending=ascending
+        )
         for row in rows:
-            if fits(row, self._wanted, self._asked):
+            if matches_filter(row, self._wanted, self._asked):
                 found.append(row.id)
                 if len(found) == limit:
                     break
@@ -75,7 +77,7 @@ class Finding:
 
     def _moving(self, states: Collection[str], limit: int, ascending: bool) -> list[str]:
         """The newest of each state are looked at; the index is asked when there are more, and too few fit."""
-        rows = self._of_each(_NEWEST, states, after=self._after, before=self._before, most=FEW)
+        rows = self._of_each(_NEWEST, states, after=self._after, before=self._before, most=MOVING_SCAN_ROWS)
         newest: dict[str, list[str]] = {}
         for state, job_id in rows:
             if state is not None:
@@ -85,13 +87,15 @@ class Finding:
         oldest = min(job_id for state, job_id in rows if state is None and job_id)
         last = max(ids[0] for ids in newest.values())
         bounds = max(self._after, _just_before(oldest)), min(self._before, f"{last}!")
-        full = [min(ids) for ids in newest.values() if len(ids) == FEW]
+        full = [min(ids) for ids in newest.values() if len(ids) == MOVING_SCAN_ROWS]
         if full and (ascending or self._asked):  # to cut many texts into words takes longer than to ask
             return self._hits(states, limit, ascending, bounds=bounds)
         known = max(full, default="")  # from here on every take in these states was seen
         seen = [job_id for ids in newest.values() for job_id in ids if job_id >= known]
         found = [
-            row.id for row in text_index.rows(self._session, seen) if fits(row, self._wanted, self._asked)
+            row.id
+            for row in text_index.load_rows(self._session, seen)
+            if matches_filter(row, self._wanted, self._asked)
         ]
         if full and len(found) < limit:
             found += self._hits(states, limit, ascending, bounds=bounds)
@@ -106,7 +110,7 @@ class Finding:
     def _bounds(self, states: Collection[str]) -> tuple[str, str]:
         """The ids between which all takes in these states lie; what moves is newer than the rest."""
         ends = self._of_each(_ENDS, states)
-        oldest = min((row[0] for row in ends if row[0]), default=LAST)
+        oldest = min((row[0] for row in ends if row[0]), default=AFTER_ALL_IDS)
         newest = max((row[1] for row in ends if row[1]), default="")
         return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")
 
@@ -123,7 +127,7 @@ class Finding:
         after, before = bounds or (self._after, self._before)
         given: dict[str, Any] = {}
         if rare:
-            keys.append([mark("s", state) for state in sorted(states or ())])
+            keys.append([key("s", state) for state in sorted(states or ())])
         if states is not None:
             more, given = "AND j.state IN :states", {"states": sorted(states)}
         # Takes may share an entry on SQLite: the row says whose it is.
@@ -131,7 +135,7 @@ class Finding:
             value = getattr(self._wanted, name)
             if value is not None:
                 more, given = f"{more} AND j.{name} = :{name}", {**given, name: value}
-        found: list[str] = text_index.dialect(self._session).hits(
+        found: list[str] = text_index.dialect_module(self._session).search_ids(
             self._session.connection(),
             keys,
             rare=rare,
@@ -149,11 +153,11 @@ class Finding:
         owner, model = self._wanted.owner, self._wanted.model
         keys = list(self._words)
         if owner is not None and model is not None:
-            keys.append([mark("b", owner, model)])
+            keys.append([key("b", owner, model)])
         elif owner is not None and not keys:
-            keys.append([mark("o", owner)])
+            keys.append([key("o", owner)])
         elif model is not None:
-            keys.append([mark("m", model)])
+            keys.append([key("m", model)])
         return keys
 
     @cached_property
@@ -166,21 +170,21 @@ class Finding:
             return []
         groups = [[word] for word in self._asked.whole]
         if self._asked.start:
-            groups.append(list(text_index.endings(self._session, self._asked.start)))
+            groups.append(list(text_index.complete_prefix(self._session, self._asked.start)))
         owner = self._wanted.owner
         if owner is None:
             return groups
-        return [[mark("w", owner, word) for word in group] for group in groups]
+        return [[key("w", owner, word) for word in group] for group in groups]
 
 
-def fits(row: Any, wanted: TakeFilter, asked: Asked | None) -> bool:
+def matches_filter(row: Any, wanted: TakeFilter, asked: SearchTerms | None) -> bool:
     """Does this row fit, whatever the index says?"""
     return (
         wanted.owner in (None, row.owner)
         and wanted.model in (None, row.model)
         and wanted.provider in (None, row.provider)
         and (wanted.states is None or row.state in wanted.states)
-        and (asked is None or asked.matches(domain.kept(row.prompt, row.sent_prompt)))
+        and (asked is None or asked.matches(domain.index_terms(row.prompt, row.sent_prompt)))
     )
 
 

@@ -18,14 +18,14 @@ from backend.domain import words
 from backend.domain.states import JobState
 from backend.store.database.engine import Store
 from backend.store.search import text_index_postgres, text_index_sqlite
-from backend.store.search.index_key import MISSING, Entry, mark
+from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, key
 
 #: States that stand in the index.
-RARE = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
+RARE_STATES = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
 #: Takes read in one transaction where nobody waits for it: some 200 ms.
 BATCH = 2000
 #: An unfinished word stands for this many words that begin so; the shortest ones.
-ENDINGS = 16
+MAX_COMPLETIONS = 16
 
 _UNREAD = """
 SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
@@ -39,61 +39,63 @@ _ROWS = text(
 _NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
 
 
-def dialect(session: Session) -> Any:
+def dialect_module(session: Session) -> Any:
     """What each database does in its own way: `words_sqlite` or `words_postgres`."""
     return text_index_postgres if session.get_bind().dialect.name == "postgresql" else text_index_sqlite
 
 
-def read(session: Session, *, limit: int) -> int:
+def index_pending(session: Session, *, limit: int) -> int:
     """Read the oldest takes that are noted into the index; returns how many."""
-    ids = dialect(session).take_unread(session.connection(), limit)
+    ids = dialect_module(session).pop_pending(session.connection(), limit)
     if ids:
-        entries = [entry_of(row) for row in rows(session, ids)]
+        entries = [entry_of(row) for row in load_rows(session, ids)]
         _keep_words(session, entries)
-        dialect(session).put(session.connection(), entries)
+        dialect_module(session).put_entries(session.connection(), entries)
     return len(ids)
 
 
-def read_all(store: Store, *, told: Callable[[int], None] = lambda _: None) -> None:
+def index_all_pending(store: Store, *, on_progress: Callable[[int], None] = lambda _: None) -> None:
     """Read everything that is noted, in transactions of their own: others work meanwhile, and if this is
-    stopped, sweeps go on with it. told: is given how many were read so far.
+    stopped, sweeps go on with it. on_progress: is given how many were read so far.
     """
     total, number = 0, BATCH
     while number == BATCH:
         with store.begin() as session:
-            number = read(session, limit=BATCH)
+            number = index_pending(session, limit=BATCH)
         total += number
-        told(total)
+        on_progress(total)
 
 
-def rows(session: Session, ids: Sequence[str]) -> Sequence[Any]:
+def load_rows(session: Session, ids: Sequence[str]) -> Sequence[Any]:
     """Of these takes: id, owner, model, provider, state and prompts."""
     return session.connection().execute(_ROWS, {"ids": list(ids)}).all()
 
 
-def unread(session: Session, *, before: str, after: str, ascending: bool = False) -> Iterable[Any]:
+def pending_rows(session: Session, *, before: str, after: str, ascending: bool = False) -> Iterable[Any]:
     """Takes that are not in the index as they are now: id, owner, model, provider, state and prompts."""
     query: TextClause = _UNREAD_UP if ascending else _UNREAD_DOWN
     return session.connection().execute(query, {"before": before, "after": after})
 
 
-def entry_of(row: Any) -> Entry:
+def entry_of(row: Any) -> IndexEntry:
     """What is kept of a take: its words, for all and for its owner, and keys for its owner and model."""
-    found = words.kept(row.prompt, row.sent_prompt)
-    marks = {mark("o", row.owner), mark("m", row.model), mark("b", row.owner, row.model)}
-    marks |= {mark("w", row.owner, word) for word in found}
-    return Entry(row.id, frozenset(found | marks), mark("s", row.state) if row.state in RARE else None)
+    found = words.index_terms(row.prompt, row.sent_prompt)
+    marks = {key("o", row.owner), key("m", row.model), key("b", row.owner, row.model)}
+    marks |= {key("w", row.owner, word) for word in found}
+    return IndexEntry(
+        row.id, frozenset(found | marks), key("s", row.state) if row.state in RARE_STATES else None
+    )
 
 
-def endings(session: Session, start: str) -> Sequence[str]:
+def complete_prefix(session: Session, start: str) -> Sequence[str]:
     """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
-    asked: dict[str, Any] = {"start": start, "past": start + chr(0x10FFFF), "most": ENDINGS}
-    asked |= {"length": len(start), "longest": len(start) + MISSING}
-    found = session.connection().execute(dialect(session).ENDINGS, asked).scalars()
-    return sorted(found, key=lambda word: (len(word), word))[:ENDINGS] or [start]
+    asked: dict[str, Any] = {"start": start, "past": start + chr(0x10FFFF), "most": MAX_COMPLETIONS}
+    asked |= {"length": len(start), "longest": len(start) + MAX_MISSING_CHARS}
+    found = session.connection().execute(dialect_module(session).COMPLETIONS_SQL, asked).scalars()
+    return sorted(found, key=lambda word: (len(word), word))[:MAX_COMPLETIONS] or [start]
 
 
-def _keep_words(session: Session, entries: Sequence[Entry]) -> None:
+def _keep_words(session: Session, entries: Sequence[IndexEntry]) -> None:
     """In order, so that two who do this at once never wait for each other."""
     found = {key for entry in entries for key in entry.keys if not key.startswith("_")}
     if found:

@@ -18,27 +18,27 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from backend.store.search.index_key import Entry, statement
+from backend.store.search.index_key import IndexEntry, bind_lists
 
 #: Widths of the times for which entries hold a key, as powers of two in milliseconds: 2 min, 35 min, 9 h,
 #: 6 days, 99 days.
-WIDTHS = (17, 21, 25, 29, 33)
+TIME_KEY_WIDTHS = (17, 21, 25, 29, 33)
 #: A stretch of time is told by at most this many keys, or by wider ones.
-STRETCH_KEYS = 16
+RANGE_MAX_KEYS = 16
 #: So many takes for each that is looked for are walked before the index is asked: 300 for a page. Fewer
 #: would tell too little of how rare the words are.
-WALK, WALK_LEAST = 12, 100
+SCAN_ROWS, SCAN_ROWS_MIN = 12, 100
 #: Without words a look at a take costs little, and ends with the page: so many times as many are looked at.
-FARTHER = 10
+SCAN_MULTIPLE = 10
 #: A stretch of time that held too few is followed by one that is so much longer.
-LONGER = 8
+RANGE_GROWTH = 8
 #: A stretch of time is taken so much longer than needed, if words were spread evenly.
-MARGIN = 2.0
+RANGE_MARGIN = 2.0
 #: The same where one or none was found, which tells little of how rare the words are.
-MARGIN_OF_FEW = 3.0
+RANGE_MARGIN_FEW_HITS = 3.0
 
 #: Words that begin so, of each length; one plan for all of them, where a `UNION ALL` has one for each.
-ENDINGS = text(
+COMPLETIONS_SQL = text(
     "SELECT o.word FROM generate_series(CAST(:length AS int), CAST(:longest AS int)) AS of(length)"
     " CROSS JOIN LATERAL (SELECT word FROM known_word WHERE length(word) = of.length"
     " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS o"
@@ -103,26 +103,26 @@ class _Search:
     rare: Sequence[str] = ()
 
     @property
-    def length(self) -> int:
+    def scan_rows(self) -> int:
         """How many takes are walked."""
-        return max(WALK_LEAST, WALK * self.limit)
+        return max(SCAN_ROWS_MIN, SCAN_ROWS * self.limit)
 
     def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
         order = "ASC" if self.ascending else "DESC"
-        made = statement(sql.format(more=self.more, order=order), self.given)
+        made = bind_lists(sql.format(more=self.more, order=order), self.given)
         asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
         if ":walk" in sql or ":far" in sql:
-            asked |= {"walk": self.length, "far": FARTHER * self.length}
+            asked |= {"walk": self.scan_rows, "far": SCAN_MULTIPLE * self.scan_rows}
             asked |= {f"rare_{n}": state for n, state in enumerate(self.rare)}
         return self.connection.execute(made, asked)
 
-    def look(self, after: str, before: str) -> list[str]:
+    def scan_jobs(self, after: str, before: str) -> list[str]:
         """Which fit of the next takes in a rare state, whatever the index says."""
         each = (_LOOK_AT_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
         sql = _LOOK.replace("{each}", " UNION ALL ".join(each))
         return list(self.run(sql, after=after, before=before, query=self.query).scalars())
 
-    def walk(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
+    def scan_entries(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""
         row = self.run(_WALK.replace("{next}", self._next()), after=after, before=before, query=self.query)
         walked, oldest, newest, found = row.one()
@@ -135,13 +135,13 @@ class _Search:
         each = (_NEXT_OF_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
         return _NEXT_RARE.replace("{each}", " UNION ALL ".join(each))
 
-    def ask(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
+    def query_index(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
         """Which takes fit, by the index; within: keys of times, one of which must hold."""
         query = f"{self.query} & ({' | '.join(map(_quoted, within))})" if within else self.query
         return list(self.run(_HITS, after=after, before=before, query=query).scalars())
 
 
-def take_unread(connection: Connection, limit: int) -> list[str]:
+def pop_pending(connection: Connection, limit: int) -> list[str]:
     """Take the oldest notes away; returns the ids. They come back if the transaction does not end well.
 
     The rows of the takes must be read after this: whoever changes a take's state holds its note until that
@@ -150,7 +150,7 @@ def take_unread(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(_TAKE, {"most": limit}).scalars())
 
 
-def put(connection: Connection, entries: Sequence[Entry]) -> None:
+def put_entries(connection: Connection, entries: Sequence[IndexEntry]) -> None:
     """Enter takes, in place of what was entered for them before."""
     rows = [
         {"job_id": entry.job_id, "keys": sorted({*entry.keys, *_times(entry.job_id), entry.state or "_"})}
@@ -160,7 +160,7 @@ def put(connection: Connection, entries: Sequence[Entry]) -> None:
         connection.execute(_PUT, sorted(rows, key=lambda row: str(row["job_id"])))
 
 
-def hits(
+def search_ids(
     connection: Connection,
     keys: Sequence[Sequence[str]],
     *,
@@ -180,20 +180,20 @@ def hits(
     query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
     states = given["states"] if rare else ()
     search = _Search(connection, query, more, given, limit, ascending, rare=states)
-    if rare and not _asks_words(keys) and len(found := search.look(after, before)) >= limit:
+    if rare and not _asks_words(keys) and len(found := search.scan_jobs(after, before)) >= limit:
         return found
-    walked, oldest, newest, found = search.walk(after, before)
-    if len(found) >= limit or walked < search.length:
+    walked, oldest, newest, found = search.scan_entries(after, before)
+    if len(found) >= limit or walked < search.scan_rows:
         return found
-    margin = MARGIN if len(found) > 1 else MARGIN_OF_FEW
+    margin = RANGE_MARGIN if len(found) > 1 else RANGE_MARGIN_FEW_HITS
     needed = margin * limit / max(len(found), 0.5)
-    while stretch := _stretch(oldest, newest, ascending, needed):
+    while stretch := _time_range(oldest, newest, ascending, needed):
         times, begin, end = stretch
-        found = search.ask(max(after, begin), min(before, end), within=times)
+        found = search.query_index(max(after, begin), min(before, end), within=times)
         if len(found) >= limit:
             return found
-        needed *= LONGER
-    return search.ask(after, before)
+        needed *= RANGE_GROWTH
+    return search.query_index(after, before)
 
 
 def _asks_words(keys: Sequence[Sequence[str]]) -> bool:
@@ -201,7 +201,9 @@ def _asks_words(keys: Sequence[Sequence[str]]) -> bool:
     return any(not key.startswith("_") or key.startswith("_w") for group in keys for key in group)
 
 
-def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[list[str], str, str] | None:
+def _time_range(
+    oldest: str, newest: str, ascending: bool, needed: float
+) -> tuple[list[str], str, str] | None:
     """A stretch of time, so many times as long as the one between these two ids, and with its start.
 
     Returns the keys of its times and the ids between which they lie; None when it would be too long.
@@ -211,9 +213,9 @@ def _stretch(oldest: str, newest: str, ascending: bool, needed: float) -> tuple[
         return None
     length = int((high - low + 1) * needed)
     low, high = (low, low + length) if ascending else (max(0, high - length), high)
-    for width in WIDTHS:
+    for width in TIME_KEY_WIDTHS:
         first, last = low >> width, high >> width
-        if last - first < STRETCH_KEYS:
+        if last - first < RANGE_MAX_KEYS:
             times = [f"_t{width}_{time}" for time in range(first, last + 1)]
             return times, _least_id(first << width), _least_id((last + 1) << width)
     return None
@@ -227,7 +229,7 @@ def _least_id(ms: int) -> str:
 def _times(job_id: str) -> list[str]:
     """The keys of the times in which a take was made."""
     ms = _ms(job_id)
-    return [] if ms is None else [f"_t{width}_{ms >> width}" for width in WIDTHS]
+    return [] if ms is None else [f"_t{width}_{ms >> width}" for width in TIME_KEY_WIDTHS]
 
 
 def _ms(job_id: str) -> int | None:

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from backend.store.search.index_key import MISSING, Entry, statement
+from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, bind_lists
 
 #: A take in a rare state has a second entry at this distance, with a key for the state.
-RARE = 1 << 62
+RARE_ROWID_OFFSET = 1 << 62
 #: Takes may share a number, and FTS5 orders by nothing else: so many more are read than shown.
-TIES = 4
+TIE_ROWS = 4
 #: Ids that can be numbered; others stay in `unread`, and are found there.
 _UUID7 = re.compile(r"0[0-9a-f]{7}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]")
 
@@ -28,7 +28,9 @@ _OF_LENGTH = (
     " AND word >= :start AND word < :past ORDER BY word LIMIT :most) AS of_{more}"
 )
 #: Words that begin so, of each length: one look into the index of lengths for each.
-ENDINGS = text(" UNION ALL ".join(_OF_LENGTH.format(more=more) for more in range(MISSING + 1)))
+COMPLETIONS_SQL = text(
+    " UNION ALL ".join(_OF_LENGTH.format(more=more) for more in range(MAX_MISSING_CHARS + 1))
+)
 _TAKE = text("SELECT job_id FROM unread WHERE job_id GLOB '0*-*-7*-*-*' ORDER BY job_id LIMIT :most")
 _TAKEN = text("DELETE FROM unread WHERE job_id IN :ids").bindparams(bindparam("ids", expanding=True))
 _PUT = text("INSERT INTO take_words (rowid, words) VALUES (:number, :words)")
@@ -44,13 +46,13 @@ ORDER BY f.rowid {order} LIMIT :most
 """
 
 
-def number(job_id: str) -> int:
+def entry_rowid(job_id: str) -> int:
     """The row number of a take's entry."""
     ms, counter, chance = int(job_id[:8] + job_id[9:13], 16), int(job_id[15:18], 16), int(job_id[19:21], 16)
     return ms << 18 | counter << 6 | chance & 0x3F
 
 
-def take_unread(connection: Connection, limit: int) -> list[str]:
+def pop_pending(connection: Connection, limit: int) -> list[str]:
     """Take the oldest notes away; returns the ids. They come back if the transaction does not end well."""
     ids = [job_id for job_id in connection.execute(_TAKE, {"most": limit}).scalars() if _UUID7.match(job_id)]
     if ids:
@@ -58,15 +60,19 @@ def take_unread(connection: Connection, limit: int) -> list[str]:
     return ids
 
 
-def put(connection: Connection, entries: Sequence[Entry]) -> None:
+def put_entries(connection: Connection, entries: Sequence[IndexEntry]) -> None:
     """Enter takes. Entering one again changes nothing but the room that it takes."""
-    rows = [(number(entry.job_id), entry.keys) for entry in entries]
-    rows += [(RARE | number(entry.job_id), entry.keys | {entry.state}) for entry in entries if entry.state]
+    rows = [(entry_rowid(entry.job_id), entry.keys) for entry in entries]
+    rows += [
+        (RARE_ROWID_OFFSET | entry_rowid(entry.job_id), entry.keys | {entry.state})
+        for entry in entries
+        if entry.state
+    ]
     if rows:
         connection.execute(_PUT, [{"number": row, "words": " ".join(keys)} for row, keys in sorted(rows)])
 
 
-def hits(
+def search_ids(
     connection: Connection,
     keys: Sequence[Sequence[str]],
     *,
@@ -82,22 +88,22 @@ def hits(
 
     rare: look among the entries of rare states. more, given: what else must hold for the row `j` of `job`.
     """
-    space = RARE if rare else 0
+    space = RARE_ROWID_OFFSET if rare else 0
     asked = {
         "query": " AND ".join("(" + " OR ".join(f'"{key}"' for key in group) + ")" for group in keys),
         "low": space | _bound(after, 0),
-        "high": space | _bound(before, RARE - 1),
+        "high": space | _bound(before, RARE_ROWID_OFFSET - 1),
         "after": after,
         "before": before,
-        "most": limit + TIES,
+        "most": limit + TIE_ROWS,
         **given,
     }
     order = "ASC" if ascending else "DESC"
-    made = statement(_HITS.format(stem=_STEM, more=more, order=order), given)
+    made = bind_lists(_HITS.format(stem=_STEM, more=more, order=order), given)
     found: list[str] = list(connection.execute(made, asked).scalars())
     return sorted(found, reverse=not ascending)[:limit]
 
 
 def _bound(job_id: str, otherwise: int) -> int:
     """The number of an id; of what is none, one that leaves nothing out."""
-    return number(job_id) if _UUID7.match(job_id) else otherwise
+    return entry_rowid(job_id) if _UUID7.match(job_id) else otherwise

@@ -80,7 +80,7 @@ class Form:
                 images[name.removeprefix("images.")] = image
             elif image:
                 self.asked["image"] = image
-        for field in photos.several_fields(self.model):
+        for field in photos.multi_photo_fields(self.model):
             if chosen := self._several_photos(field):
                 images[field] = chosen
         if images:
@@ -89,12 +89,14 @@ class Form:
     def _one_photo(self, name: str, slot: str) -> str | None:
         """A photo, and at once what makes it unfit."""
         field = self.model.image_field if name == "image" else name.removeprefix("images.")
-        about = photos.limits_said(self.model, field)
+        about = photos.limits_text(self.model, field)
         image = photo_picker.pick_photo(
             self.deps, label=photo_picker.photo_label(self.model, name), slot=slot, about=about
         )
         self._spot(name)
-        if image and (fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, image)):
+        if image and (
+            fault := request_photos.photo_fault(self.deps, context.viewer(), self.model, field, image)
+        ):
             self._say(name, fault)
         return image
 
@@ -105,18 +107,18 @@ class Form:
             self.deps,
             label=photo_picker.photo_label(self.model, name),
             slot=prefill.photo_slot(self.model, field),
-            most=photos.most_of(self.model, field),
-            about=photos.limits_said(self.model, field),
+            most=photos.max_photos(self.model, field),
+            about=photos.limits_text(self.model, field),
         )
         self._spot(name)
-        if fault := request_photos.unfit(self.deps, context.viewer(), self.model, field, chosen):
+        if fault := request_photos.photo_fault(self.deps, context.viewer(), self.model, field, chosen):
             self._say(name, fault)
         return chosen
 
     def draw_style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
         chosen = {}
-        vocabulary = vocabulary_admin.vocabulary(self.deps)
+        vocabulary = vocabulary_admin.current_vocabulary(self.deps)
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
@@ -144,7 +146,9 @@ class Form:
     def draw_composed(self) -> None:
         """The prompt as it is sent, and which words came from where."""
         try:
-            made = vocabulary_admin.compose(self.deps, self.asked.get("prompt", ""), self.asked["style"])
+            made = vocabulary_admin.compose_prompt(
+                self.deps, self.asked.get("prompt", ""), self.asked["style"]
+            )
         except InvalidRequest as error:
             st.caption(f":red[:material/error: {text.plain(error)}]")
             return
@@ -162,7 +166,7 @@ class Form:
         """Exactly what is posted, to be looked at before anything is paid."""
         with st.expander("Payload", icon=":material/data_object:", key="payload"):
             try:
-                checked = request.check(self.deps, context.viewer(), self.asked)
+                checked = request.check_request(self.deps, context.viewer(), self.asked)
             except InvalidRequest as error:
                 names = ", ".join(name.split(".")[-1] for name in error.fields)
                 st.caption(f"Nothing can be sent yet; see to {text.plain(names)} first.")
@@ -192,7 +196,7 @@ class Form:
         if not st.session_state.get(_FAULTS):
             return
         try:
-            request.check(self.deps, context.viewer(), self.asked)
+            request.check_request(self.deps, context.viewer(), self.asked)
         except InvalidRequest as error:
             self._put(error.fields)
         else:
@@ -222,7 +226,7 @@ class Form:
             PersonError: anything else that stands in the way.
         """
         try:
-            job = create.create_job(self.deps, context.viewer(), self.asked, key=self._key())
+            job = create.create_job(self.deps, context.viewer(), self.asked, idempotency_key=self._key())
         except InvalidRequest:
             st.session_state[_FAULTS] = True
             return None
@@ -243,10 +247,10 @@ class Form:
 
 
 def _prompt_label(model: VideoModel) -> str:
-    """Prompt, and what may stand in its place, as `request.check` has it."""
+    """Prompt, and what may stand in its place, as `request.check_request` has it."""
     if model.image_required and not model.prompt_required:
         return "Prompt (may be left empty)"
-    instead = [text.plain(words) for words in request.instead_of_prompt(model)]
+    instead = [text.plain(words) for words in request.prompt_substitutes(model)]
     return f"Prompt (or {' or '.join(instead)})" if instead else "Prompt"
 
 

@@ -19,7 +19,7 @@ _PROVIDER = "form:provider"
 
 def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoModel:
     """Draw the choice of a model; returns the model. filters: the container for what narrows it."""
-    models = {model.id: model for model in gallery.models_on_offer(deps)}
+    models = {model.id: model for model in gallery.list_usable_models(deps)}
     if st.session_state.get(MODEL) not in models:
         st.session_state[MODEL] = _usual_model(deps, viewer, models)
     favourites = presets.list_favourites(deps, viewer)

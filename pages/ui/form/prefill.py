@@ -40,7 +40,7 @@ def photo_slot(model: VideoModel, field: str) -> str:
 
 def photo_fields(model: VideoModel) -> list[str]:
     """The names of a model's photos besides its first, single ones and lists."""
-    return [*photos.further_fields(model), *photos.several_fields(model)]
+    return [*photos.further_fields(model), *photos.multi_photo_fields(model)]
 
 
 def param_fields(model: VideoModel) -> list[Field]:
@@ -54,7 +54,7 @@ def fill_once(deps: Deps, job: Job) -> list[str]:
     if st.session_state.get(_FILLED) == job.id:
         return []
     st.session_state[_FILLED] = job.id
-    return fill_form(deps, held_choices.asked_of(job))
+    return fill_form(deps, held_choices.request_form(job))
 
 
 def forget_filled() -> None:
@@ -71,7 +71,7 @@ def fill_form(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
     photo_picker.set_photo(asked.get("image"))
     for name in (_LAST, _SWITCHED):
         state.pop(name, None)
-    models = {model.id: model for model in gallery.models_on_offer(deps)}
+    models = {model.id: model for model in gallery.list_usable_models(deps)}
     model = models.get(str(asked.get("model")))
     if model is None:
         return [f"{asked.get('model')} is no longer on offer, so its own parameters are left out"]
@@ -84,7 +84,7 @@ def _fill_photos(model: VideoModel, asked: Mapping[str, Any]) -> list[str]:
     for field in photos.further_fields(model):
         given = (asked.get("images") or {}).get(field) or params.get(field)
         photo_picker.set_photo(given if isinstance(given, str) else None, photo_slot(model, field))
-    for field in photos.several_fields(model):
+    for field in photos.multi_photo_fields(model):
         given = (asked.get("images") or {}).get(field) or params.get(field)
         photo_list.set_photos(given if isinstance(given, list) else [], photo_slot(model, field))
     gone = [field for field in asked.get("images") or {} if field not in photo_fields(model)]
@@ -146,8 +146,8 @@ def _photos_dropped(old: VideoModel, new: VideoModel) -> list[str]:
     for field in photos.further_fields(old):
         if photo_slot(old, field) not in slots and photo_picker.chosen_photo(photo_slot(old, field)):
             dropped.append(f"the photo in {photo_picker.field_words(field)}")
-    for field in photos.several_fields(old):
-        if field not in photos.several_fields(new) and photo_list.chosen_photos(photo_slot(old, field)):
+    for field in photos.multi_photo_fields(old):
+        if field not in photos.multi_photo_fields(new) and photo_list.chosen_photos(photo_slot(old, field)):
             dropped.append(f"the photos in {photo_picker.field_words(field)}")
     if new.prompt_field is None and st.session_state.get(PROMPT):
         dropped.append("the prompt")

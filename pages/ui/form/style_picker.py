@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.models import Word
+from backend.models import VocabularyEntry
 from backend.services.prompting.vocabulary import Vocabulary
 from pages.ui import context, text
 
@@ -16,7 +16,7 @@ WIDE = 120
 def pick_style(vocabulary: Vocabulary, axis: str) -> str | None:
     """Draw the choice of an axis; returns a label of the team, own words, or None."""
     words = st.selectbox(
-        f":material/{ICONS[axis]}: {axis.capitalize()}", vocabulary.labels(axis), index=None,
+        f":material/{ICONS[axis]}: {axis.capitalize()}", vocabulary.list_labels(axis), index=None,
         key=_key(axis), accept_new_options=True, placeholder="Any, or type", persist_state="session",
     )  # fmt: skip
     shown = [
@@ -35,12 +35,12 @@ def _key(axis: str) -> str:
 
 def _example(vocabulary: Vocabulary, axis: str, words: str | None) -> None:
     """The example of the word that is chosen, if it has one."""
-    chosen = vocabulary.find(axis, words) if words else None
+    chosen = vocabulary.find_word(axis, words) if words else None
     if chosen is not None and chosen.poster_key:
         st.image(context.media_link(chosen.poster_key) or "", alt=f"Example of {chosen.label}", width=WIDE)
 
 
-def _examples(axis: str, shown: Sequence[Word]) -> None:
+def _examples(axis: str, shown: Sequence[VocabularyEntry]) -> None:
     """Every example of the axis, to choose by."""
     with st.popover("Examples", icon=":material/image:", key=f"examples-{axis}", type="tertiary"):
         row = st.container(key=f"examples-of-{axis}", horizontal=True, gap="small")

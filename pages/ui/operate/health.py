@@ -9,11 +9,11 @@ import streamlit as st
 from backend.domain.states import JobState
 from backend.models import Sweep
 from backend.services.deps import Deps
-from backend.services.lifecycle.provider_pause import Pause
+from backend.services.lifecycle.provider_pause import ProviderPause
 from backend.services.operations import status, totals
-from backend.services.operations.backlog import WORDS, Kind, Sweeper
-from backend.services.operations.heartbeat import WorkerSign
-from backend.services.operations.status import Numbers
+from backend.services.operations.backlog import KIND_TITLES, Sweeper, WorkKind
+from backend.services.operations.heartbeat import WorkerHeartbeat
+from backend.services.operations.status import StatusNumbers
 from pages.ui import text
 from pages.ui.components import BarRow
 from pages.ui.takes import actions
@@ -22,7 +22,7 @@ from pages.ui.takes import actions
 LATE_SWEEPS = 6
 
 
-def draw_pause(found: Pause, now: datetime) -> None:
+def draw_pause(found: ProviderPause, now: datetime) -> None:
     """A pause of sending, with the way out."""
     left = text.clock(max(0.0, (found.until - now).total_seconds()))
     with st.container(
@@ -39,7 +39,7 @@ def draw_pause(found: Pause, now: datetime) -> None:
         )  # fmt: skip
 
 
-def draw_figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
+def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
     """The few numbers that say whether it is well."""
     sweep = status.last_sweep(deps)
     every_s, age_s = deps.settings.sweep_interval_s, numbers.sweep_age_s
@@ -67,7 +67,7 @@ def draw_figures(deps: Deps, numbers: Numbers, now: datetime) -> None:
             _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
 
 
-def backlog_rows(numbers: Numbers) -> list[BarRow]:
+def backlog_rows(numbers: StatusNumbers) -> list[BarRow]:
     """Takes by state, as rows of `components.draw_bars`."""
     return [
         {
@@ -79,7 +79,7 @@ def backlog_rows(numbers: Numbers) -> list[BarRow]:
     ]  # fmt: skip
 
 
-def draw_workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper | None) -> None:
+def draw_workers(signs: Sequence[WorkerHeartbeat], now: datetime, *, sweeper: Sweeper | None) -> None:
     """Who works, when each was last heard of, and who swept last."""
     if not signs:
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
@@ -94,14 +94,14 @@ def draw_workers(signs: Sequence[WorkerSign], now: datetime, *, sweeper: Sweeper
             # What a silent one had in hand, others go on with.
             hand = f"· {sign.in_hand} in hand" if sign.alive else ""
             st.markdown(
-                f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.heard_at)} "
+                f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.last_seen_at)} "
                 f"{hand}{_sweeping(sign, sweeper)}{_astray(sign)}"
             )
 
 
-def draw_work(kinds: Sequence[Kind]) -> None:
+def draw_work(kinds: Sequence[WorkKind]) -> None:
     """What waits and what goes on, by kind of work; a line breaks between kinds only."""
-    shown = [f"{WORDS[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
+    shown = [f"{KIND_TITLES[kind.name]}: {kind.running} going on, {kind.waiting} waiting" for kind in kinds]
     st.caption(" · ".join(words.replace(" ", "\u00a0") for words in shown))
 
 
@@ -125,24 +125,24 @@ def draw_sweeps(found: Sequence[Sweep]) -> None:
     )  # fmt: skip
 
 
-def _sweeping(sign: WorkerSign, sweeper: Sweeper | None) -> str:
+def _sweeping(sign: WorkerHeartbeat, sweeper: Sweeper | None) -> str:
     return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
 
 
-def _astray(sign: WorkerSign) -> str:
+def _astray(sign: WorkerHeartbeat) -> str:
     """What a wrong clock does, and what to do."""
     if not sign.clock_is_off:
         return ""
-    ahead = "ahead of" if sign.clock_off_s > 0 else "behind"
+    ahead = "ahead of" if sign.clock_skew_s > 0 else "behind"
     return (
-        f" · its clock is {abs(sign.clock_off_s):,.0f} s {ahead} the database's: takes may change hands too "
+        f" · its clock is {abs(sign.clock_skew_s):,.0f} s {ahead} the database's: takes may change hands too "
         "soon or too late. Have its host follow a time server (NTP)"
     )
 
 
 def _many(number: int) -> str:
     """A number of takes; until a sweep has counted further, only so much is known."""
-    return f"{number:,}+" if number == totals.EXACT else f"{number:,}"
+    return f"{number:,}+" if number == totals.EXACT_UP_TO else f"{number:,}"
 
 
 def _figure(label: str, value: str, below: str, bad: bool) -> None:

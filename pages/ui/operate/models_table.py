@@ -9,7 +9,7 @@ from backend.catalogue.models import Price, VideoModel
 from backend.domain.errors import DailiesError
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
-from backend.services.catalogue.refresh_schedule import Going
+from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from pages.ui import context, text
@@ -68,18 +68,18 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
             + f" · {text.plain(age)}",
             width="stretch",
         )
-        under_way = last is not None and last.under_way
+        under_way = last is not None and last.in_progress
         st.button(
             "Refreshing" if under_way else "Refresh", key="refresh", icon=":material/sync:",
             disabled=under_way or viewer.role != Role.ADMIN, on_click=_wish, args=(deps, viewer),
             help="Ask fal for every model and price again. The list stays as it is until all of it has come.",
         )  # fmt: skip
-    if last is not None and last.under_way:
-        st.caption(f":material/progress_activity: {text.plain(last.says)}")
-    elif last is not None and last.going == Going.FAILED:
+    if last is not None and last.in_progress:
+        st.caption(f":material/progress_activity: {text.plain(last.message)}")
+    elif last is not None and last.state == RefreshState.FAILED:
         st.warning(
             f"The newest refresh ({text.since(deps.clock.now(), last.at)}) failed, and the list stayed as it "
-            f"was: {text.plain(last.says)}. A worker tries again within the hour.",
+            f"was: {text.plain(last.message)}. A worker tries again within the hour.",
             icon=":material/sync_problem:",
         )
 
@@ -87,18 +87,18 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
 def last_change(deps: Deps) -> Hashable:
     """Changes when there is another list, or a refresh begins or ends."""
     last = refresh_schedule.last_refresh(deps)
-    return (last.going if last else None, live_catalogue.refreshed_at(deps))
+    return (last.state if last else None, live_catalogue.refreshed_at(deps))
 
 
 def is_refreshing(deps: Deps) -> bool:
     """Is there more to come?"""
     last = refresh_schedule.last_refresh(deps)
-    return last is not None and last.under_way
+    return last is not None and last.in_progress
 
 
 def _wish(deps: Deps, viewer: Viewer) -> None:
     try:
-        refresh_schedule.wish_refresh(deps, viewer)
+        refresh_schedule.request_refresh(deps, viewer)
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
 
@@ -181,7 +181,7 @@ def draw_empty() -> None:
 
 
 def _row(deps: Deps, model: VideoModel) -> None:
-    known = gallery.usual_s(deps, model.id) if model.usable else None
+    known = gallery.usual_duration(deps, model.id) if model.usable else None
     with st.container(border=True, key=f"model-{model.id}"):
         about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
         about.markdown(_about(model))

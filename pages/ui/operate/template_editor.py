@@ -40,11 +40,11 @@ def draw_editor() -> None:
 
 def _sample(written: str, sample: str) -> bool:
     """What the template makes of a prompt with the first word of each axis, and of the prompt alone."""
-    words = vocabulary_admin.vocabulary(context.deps())
-    dressed = {axis: labels[0] for axis in AXES if (labels := words.labels(axis))}
+    words = vocabulary_admin.current_vocabulary(context.deps())
+    dressed = {axis: labels[0] for axis in AXES if (labels := words.list_labels(axis))}
     try:
         for chosen in (dressed, {}):
-            made = vocabulary_admin.try_template(context.deps(), written, sample, chosen)
+            made = vocabulary_admin.preview_template(context.deps(), written, sample, chosen)
             st.caption(
                 "With " + ", ".join(text.plain(label) for label in chosen.values()) if chosen else "Alone"
             )
@@ -87,7 +87,7 @@ def _save() -> None:
 
 def _roll_back(version: int) -> None:
     try:
-        vocabulary_admin.roll_back(context.deps(), context.viewer(), version)
+        vocabulary_admin.roll_back_template(context.deps(), context.viewer(), version)
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
     else:

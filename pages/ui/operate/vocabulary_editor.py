@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from backend.domain.errors import DailiesError, InvalidRequest
-from backend.models import Word
+from backend.models import VocabularyEntry
 from backend.services.prompting import vocabulary_admin
 from pages.ui import context, text
 
@@ -25,7 +25,7 @@ def draw_editor(axis: str) -> None:
                 _retired(word)
 
 
-def _row(word: Word, *, first: bool, last: bool) -> None:
+def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", border=True, gap="small", key=f"word-{word.id}"
     ):
@@ -46,7 +46,7 @@ def _row(word: Word, *, first: bool, last: bool) -> None:
         )  # fmt: skip
 
 
-def _retired(word: Word) -> None:
+def _retired(word: VocabularyEntry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"word-{word.id}"):
         st.markdown(f"**{text.plain(word.label)}** · {text.plain(word.words)}")
         st.button(
@@ -55,7 +55,7 @@ def _retired(word: Word) -> None:
         )  # fmt: skip
 
 
-def _editor(axis: str, word: Word | None) -> None:
+def _editor(axis: str, word: VocabularyEntry | None) -> None:
     """A popover with the fields of a word; of a new one for None."""
     own = word.id if word else f"new-{axis}"
     with st.popover(
@@ -96,7 +96,7 @@ def _save(axis: str, word_id: str | None) -> None:
 
 
 def _move(word_id: str, by: int) -> None:
-    _do(lambda: vocabulary_admin.move_word(context.deps(), context.viewer(), word_id, by=by), None)
+    _do(lambda: vocabulary_admin.reorder_word(context.deps(), context.viewer(), word_id, by=by), None)
 
 
 def _retire(word_id: str, retired: bool) -> None:

@@ -54,7 +54,7 @@ def keep_picture(job_id: str, *, last: bool) -> None:
     """Keep the first or last picture of a take among the photos that a take can start from."""
     which = "last" if last else "first"
     _do(
-        lambda: photos.create_from_take(context.deps(), context.viewer(), job_id, last=last),
+        lambda: photos.upload_from_take(context.deps(), context.viewer(), job_id, last=last),
         f"The {which} picture is among your earlier photos now.",
         ":material/add_photo_alternate:",
     )
@@ -63,7 +63,7 @@ def keep_picture(job_id: str, *, last: bool) -> None:
 def replay_delivery(delivery_id: str) -> None:
     """Apply a kept delivery again."""
     try:
-        state = receive_webhook.replay(context.deps(), context.viewer(), delivery_id)
+        state = receive_webhook.replay_delivery(context.deps(), context.viewer(), delivery_id)
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
     else:
@@ -74,7 +74,7 @@ def replay_delivery(delivery_id: str) -> None:
 
 def resume_sending(provider: str) -> None:
     """Send to a provider again, now."""
-    provider_pause.lift(context.deps(), provider)
+    provider_pause.resume_provider(context.deps(), provider)
     context.notify("Sending goes on.", ":material/play_arrow:")
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from backend.domain.states import ENDED, MOVING, JobEvent, JobState
+from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
 from backend.models import History, Job
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
@@ -24,7 +24,7 @@ GALLERY = "library/gallery.py"
 
 def is_moving(job: Job) -> bool:
     """Does something happen to this take by itself?"""
-    return job.state in MOVING
+    return job.state in ACTIVE_STATES
 
 
 def fetched_share(job: Job) -> float | None:
@@ -44,7 +44,7 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
         "poster": context.media_link(video.poster_key) if video else None,
         "preview": context.media_link(video.preview_key or video.key) if video and not missing else None,
         "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
-        "word": "File missing" if missing else shown.word,
+        "word": "StoredFile missing" if missing else shown.word,
         "icon": "file_download_off" if missing else shown.icon,
         "tone": "orange" if missing else shown.tone,
         "overlay": missing or job.state != JobState.STORED,
@@ -63,7 +63,7 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
 def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, object]:
     """What `components.draw_status` draws of a take."""
     job, shown = take.job, text.state_look(take.job)
-    usual = gallery.usual_s(context.deps(), job.model) if is_moving(job) else None
+    usual = gallery.usual_duration(context.deps(), job.model) if is_moving(job) else None
     return {
         "id": job.id,
         "state": job.state,
@@ -72,7 +72,7 @@ def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, 
         "tone": shown.tone,
         "means": shown.means,
         "moving": is_moving(job),
-        "ended": job.state in ENDED,
+        "ended": job.state in ENDED_STATES,
         "elapsed_s": round(take.elapsed_s(now), 1),
         "usual": usual_words(usual) if usual else "",
         "usual_s": usual.high_s if usual else None,
@@ -84,7 +84,7 @@ def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, 
     }
 
 
-def usual_words(usual: gallery.Usual) -> str:
+def usual_words(usual: gallery.UsualDuration) -> str:
     """How long a model usually takes, in words; a first guess says so."""
     words = f"{text.clock(usual.low_s)}–{text.clock(usual.high_s)}"
     return words if usual.learnt else f"about {words}"

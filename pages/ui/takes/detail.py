@@ -47,7 +47,7 @@ def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
     """Which take this one sends again, and which one sends it again."""
     after = []
     if job.form_key is not None or job.parent_id is None:
-        history, _ = gallery.history_of(deps, viewer, job.id)
+        history, _ = gallery.get_history(deps, viewer, job.id)
         notes = [move.note for move in history if move.note and move.note.startswith(_SENT_AGAIN)]
         after = [note.removeprefix(_SENT_AGAIN) for note in notes]
     for label, other in [("Sends again", job.parent_id), *(("Sent again as", found) for found in after)]:
@@ -139,4 +139,4 @@ def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
 
 def _estimate(deps: Deps, job: Job) -> str:
     known = "unknown" if job.estimate_usd is None else f"≈ {text.dollars(job.estimate_usd)}"
-    return f"{known} (demo: free)" if deps.settings.demo else known
+    return f"{known} (demo: free)" if deps.settings.is_demo else known

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.domain.states import MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -15,7 +15,7 @@ from pages.ui.takes import cards
 
 #: What people look for by state: word -> the states it means. The words stand in the URL as they are.
 GROUPS: dict[str, frozenset[JobState]] = {
-    "moving": MOVING,
+    "moving": ACTIVE_STATES,
     "ready": frozenset({JobState.STORED}),
     "held": frozenset({JobState.HELD}),
     "failed": frozenset({JobState.FAILED}),
@@ -38,12 +38,12 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
             bind="query-params", on_change=_first_page,
         )  # fmt: skip
         model = st.selectbox(
-            "Model", gallery.models_used(deps), key="model", index=None, placeholder="Any model",
+            "Model", gallery.list_used_models(deps), key="model", index=None, placeholder="Any model",
             format_func=context.model_title, label_visibility="collapsed", width=210, bind="query-params",
             on_change=_first_page,
         )  # fmt: skip
         person = st.selectbox(
-            "Person", gallery.people(deps, viewer), key="person", index=None, placeholder="Anybody",
+            "Person", gallery.list_owners(deps, viewer), key="person", index=None, placeholder="Anybody",
             label_visibility="collapsed", width=150, bind="query-params", on_change=_first_page,
         )  # fmt: skip
         if words or groups or model or person:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
-from backend.domain.states import ENDED, MOVING, JobState
+from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job
 from backend.services.access import Viewer
@@ -25,7 +25,7 @@ _MADE = "made"
 
 def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str:
     """What a click will cost, for the button's label (markdown)."""
-    if deps.settings.demo:
+    if deps.settings.is_demo:
         return "free (demo)"
     usd = gallery.estimate_usd(model, params)
     return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
@@ -33,7 +33,7 @@ def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str
 
 def draw_expected_time(deps: Deps, model: VideoModel) -> None:
     """How long it will usually take."""
-    usual = gallery.usual_s(deps, model.id)
+    usual = gallery.usual_duration(deps, model.id)
     words = f"usually {cards.usual_words(usual)}" if usual else "nobody knows yet how long it takes"
     learnt = "" if usual is None or usual.learnt else " (a first guess)"
     st.caption(f":material/timer: {words}{learnt}")
@@ -69,12 +69,12 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
             cards.draw_status(take, now)
             if take.job.state == JobState.STORED:
                 cards.draw_player(take, compact=True)
-            if take.job.state in ENDED | {JobState.HELD}:
+            if take.job.state in ENDED_STATES | {JobState.HELD}:
                 cards.draw_trouble(take.job)
             with st.container(horizontal=True, key=f"do-{take.job.id}"):
                 if st.button("Open", key=f"open-{take.job.id}", icon=":material/open_in_full:"):
                     st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
-                if take.job.state in MOVING - {JobState.RENDERED}:
+                if take.job.state in ACTIVE_STATES - {JobState.RENDERED}:
                     actions.draw_cancel_button(take.job)
                 elif take.job.state == JobState.HELD:
                     actions.draw_held_choices(take.job)
@@ -83,7 +83,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
 
 
 def _takes(deps: Deps, viewer: Viewer) -> Sequence[Take]:
-    wanted = TakeFilter(owner=viewer.name, states=MOVING)
+    wanted = TakeFilter(owner=viewer.name, states=ACTIVE_STATES)
     found = {take.job.id: take for take in gallery.list_takes(deps, viewer, wanted, limit=SHOWN).items}
     for job_id in st.session_state.get(_MADE, []):
         found.setdefault(job_id, gallery.get_take(deps, viewer, job_id))

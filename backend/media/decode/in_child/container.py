@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from backend.media.decode.sandbox import Unfit
+from backend.media.decode.sandbox import RejectedFile
 
 #: Boxes that may come first in a file of this family; old QuickTime files have no `ftyp`.
 _FIRST_BOXES = {b"ftyp": None, b"moov": "mov", b"mdat": "mov", b"wide": "mov", b"free": "mov", b"skip": "mov"}
@@ -45,7 +45,7 @@ _MOV = Container("mov", "video/quicktime", "mov")
 _WEBM = Container("webm", "video/webm", "matroska")
 
 
-def recognise(file: BinaryIO) -> Container:
+def detect_container(file: BinaryIO) -> Container:
     """Which container this is, by its content alone; its outermost parts are whole.
 
     Raises:
@@ -54,13 +54,13 @@ def recognise(file: BinaryIO) -> Container:
     size = os.fstat(file.fileno()).st_size
     head = file.read(64)
     if not head:
-        raise Unfit("the file is empty")
+        raise RejectedFile("the file is empty")
     if head.startswith(_EBML):
         _walk_ebml(file, size)
         return _WEBM
     kind = head[4:8]
     if kind not in _FIRST_BOXES:
-        raise Unfit(f"it is {_other(head)}, not a video")
+        raise RejectedFile(f"it is {_other(head)}, not a video")
     _walk_boxes(file, size)
     quicktime = _FIRST_BOXES[kind] == "mov" or head[8:12] == b"qt  "
     return _MOV if quicktime else _MP4
@@ -90,17 +90,17 @@ def _walk_boxes(file: BinaryIO, size: int) -> None:
         elif length == 0:  # up to the end of the file
             length = size - at
         if len(head) < skip or length < skip:
-            raise Unfit("its structure is damaged")
+            raise RejectedFile("its structure is damaged")
         if at + length > size:
-            raise Unfit(f"it is cut: {at + length - size} bytes are missing at its end")
+            raise RejectedFile(f"it is cut: {at + length - size} bytes are missing at its end")
         seen.add(kind)
         at += length
     else:
-        raise Unfit("its structure is damaged")
+        raise RejectedFile("its structure is damaged")
     if b"moov" not in seen:
-        raise Unfit("it is cut: its index is missing")
+        raise RejectedFile("it is cut: its index is missing")
     if not seen & {b"mdat", b"moof"}:
-        raise Unfit("it is cut: its pictures are missing")
+        raise RejectedFile("it is cut: its pictures are missing")
 
 
 def _walk_ebml(file: BinaryIO, size: int) -> None:
@@ -109,13 +109,13 @@ def _walk_ebml(file: BinaryIO, size: int) -> None:
     _, length = _element(file)
     header = file.read(min(length or 0, 4096))
     if b"webm" not in header and b"matroska" not in header:
-        raise Unfit("it is no WebM file")
+        raise RejectedFile("it is no WebM file")
     kind, length = _element(file)
     if kind != _SEGMENT:
-        raise Unfit("its structure is damaged")
+        raise RejectedFile("its structure is damaged")
     end = size if length is None else file.tell() + length
     if end > size:
-        raise Unfit(f"it is cut: {end - size} bytes are missing at its end")
+        raise RejectedFile(f"it is cut: {end - size} bytes are missing at its end")
     for _ in range(BOXES_MAX):
         if file.tell() >= end:
             return
@@ -123,9 +123,9 @@ def _walk_ebml(file: BinaryIO, size: int) -> None:
         if length is None:  # a live recording: the reader finds its way
             return
         if file.tell() + length > size:
-            raise Unfit("it is cut: its last part is missing")
+            raise RejectedFile("it is cut: its last part is missing")
         file.seek(length, os.SEEK_CUR)
-    raise Unfit("its structure is damaged")
+    raise RejectedFile("its structure is damaged")
 
 
 def _element(file: BinaryIO) -> tuple[int, int | None]:
@@ -145,9 +145,9 @@ def _vint(file: BinaryIO, width_max: int, *, keep_marker: bool) -> int:
     first = file.read(1)
     width = 9 - first[0].bit_length() if first else 9
     if width > width_max:
-        raise Unfit("it is cut, or its structure is damaged")
+        raise RejectedFile("it is cut, or its structure is damaged")
     rest = file.read(width - 1)
     if len(rest) < width - 1:
-        raise Unfit("it is cut: its last part is missing")
+        raise RejectedFile("it is cut: its last part is missing")
     value = first[0] if keep_marker else first[0] & ((1 << 8 - width) - 1)
     return int.from_bytes(bytes([value]) + rest)

@@ -6,32 +6,32 @@ from pathlib import Path
 
 from av.error import FFmpegError
 
-from backend.media.decode.in_child.container import recognise
+from backend.media.decode.in_child.container import detect_container
 from backend.media.decode.in_child.picture import save_photo
 from backend.media.decode.in_child.video import open_container, open_regular, video_stream
-from backend.media.decode.sandbox import Unfit
+from backend.media.decode.sandbox import RejectedFile
 
 #: The end of a video is looked for from this far before it, in seconds; keyframes seldom lie further apart.
-TAIL_S = 12.0
+TAIL_SEEK_S = 12.0
 
 
-def draw(path: str, photo: str, last: bool) -> None:
+def save_frame_png(path: str, photo: str, last: bool) -> None:
     """Write the first, or the last, picture of a video as a PNG.
 
     Raises:
         Unfit: not one picture of it can be decoded.
     """
     with open_regular(path) as file:
-        container = recognise(file)
+        container = detect_container(file)
         try:
             with open_container(file, container) as reader:
                 stream = video_stream(reader)
                 if last and reader.duration:
-                    reader.seek(max(0, reader.duration - int(TAIL_S * 1_000_000)))
+                    reader.seek(max(0, reader.duration - int(TAIL_SEEK_S * 1_000_000)))
                 pictures = reader.decode(stream)
                 found = deque(pictures if last else islice(pictures, 1), maxlen=1)
         except FFmpegError as error:
-            raise Unfit(f"no picture of it can be read ({error.strerror})") from error
+            raise RejectedFile(f"no picture of it can be read ({error.strerror})") from error
         if not found:
-            raise Unfit("it holds not one picture")
+            raise RejectedFile("it holds not one picture")
         save_photo(found[0], Path(photo))

@@ -12,7 +12,7 @@ from typing import Any
 from av.video.frame import VideoFrame
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from backend.media.decode.sandbox import Unfit
+from backend.media.decode.sandbox import RejectedFile
 
 #: The widest a poster is: twice a gallery card, for dense screens.
 POSTER_WIDTH_PX = 640
@@ -22,18 +22,18 @@ SIDE_MAX_PX = 30_000
 JPEG_QUALITY = 92
 
 #: The readers that may be tried, by Pillow's names; a JPEG of several pictures calls itself MPO.
-READERS = ("JPEG", "PNG", "WEBP")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP")
 _PROFILE_TO = ImageCms.createProfile("sRGB")
 Image.MAX_IMAGE_PIXELS = None  # judged here, before decoding
 
 
-def fit(width: int, height: int, width_max: int) -> tuple[int, int]:
+def fit_width(width: int, height: int, width_max: int) -> tuple[int, int]:
     """The size in even pixels, at most so wide, in the same shape."""
     scale = min(1.0, width_max / width)
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def brightness(frame: VideoFrame) -> float:
+def mean_brightness(frame: VideoFrame) -> float:
     """How bright a picture is in the mean, from 0 to 255."""
     grey = _pixels(frame, 32, 32).convert("L").tobytes()
     return sum(grey) / len(grey)
@@ -43,7 +43,7 @@ def save_poster(frame: VideoFrame, path: Path) -> None:
     """Draw one picture of a video as WebP, at most `POSTER_WIDTH_PX` wide and the right way up."""
     turn = frame.rotation % 360
     across = frame.height if turn % 180 == 90 else frame.width
-    width, height = fit(frame.width, frame.height, max(2, POSTER_WIDTH_PX * frame.width // across))
+    width, height = fit_width(frame.width, frame.height, max(2, POSTER_WIDTH_PX * frame.width // across))
     image = _pixels(frame, width, height)
     if turn:
         image = image.rotate(turn, expand=True)
@@ -72,7 +72,7 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def clean(source: str, target: str, max_pixels: int) -> dict[str, Any]:
+def clean_upload(source: str, target: str, max_pixels: int) -> dict[str, Any]:
     """Re-draw an uploaded photo without anything but its pixels; returns some fields of `photo.Photo`.
 
     Raises:
@@ -85,7 +85,7 @@ def clean(source: str, target: str, max_pixels: int) -> dict[str, Any]:
                 image.load()
                 image = _upright_srgb(image)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise Unfit("the picture is damaged or cut; save it again and upload that") from error
+            raise RejectedFile("the picture is damaged or cut; save it again and upload that") from error
     opaque = image.mode == "RGB"
     content = (
         _encoded(image, "JPEG", quality=JPEG_QUALITY, subsampling=0) if opaque else _encoded(image, "PNG")
@@ -101,16 +101,16 @@ def _opened(file: Any, max_pixels: int) -> Image.Image:
     """The picture with its header read and its pixels not yet decoded."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            image = Image.open(file, formats=READERS)
+            image = Image.open(file, formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
-        raise Unfit("it is no JPEG, PNG or WebP picture; save it as one of these") from error
+        raise RejectedFile("it is no JPEG, PNG or WebP picture; save it as one of these") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise Unfit("the picture is damaged or cut; save it again and upload that") from error
+        raise RejectedFile("the picture is damaged or cut; save it again and upload that") from error
     if image.width * image.height > max_pixels or max(image.size) > SIDE_MAX_PX:
         size = f"{image.width} x {image.height}"
-        raise Unfit(f"{size} pixels are too many; at most {max_pixels / 1e6:.0f} megapixels are taken")
+        raise RejectedFile(f"{size} pixels are too many; at most {max_pixels / 1e6:.0f} megapixels are taken")
     if image.format in {"PNG", "WEBP"} and getattr(image, "is_animated", False):
-        raise Unfit("it is a moving picture; upload a still one")
+        raise RejectedFile("it is a moving picture; upload a still one")
     return image
 
 

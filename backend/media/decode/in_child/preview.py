@@ -10,10 +10,10 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from backend.media.decode.in_child.container import recognise
-from backend.media.decode.in_child.picture import fit
+from backend.media.decode.in_child.container import detect_container
+from backend.media.decode.in_child.picture import fit_width
 from backend.media.decode.in_child.video import open_container, open_regular, video_stream
-from backend.media.decode.sandbox import Unfit
+from backend.media.decode.sandbox import RejectedFile
 
 #: What a card shows while the pointer rests on it.
 PREVIEW_S = 3.0
@@ -23,7 +23,7 @@ PREVIEW_FPS = 12
 PREVIEW_BITS_S = 300_000
 
 
-def draw(path: str, preview: str) -> None:
+def draw_preview(path: str, preview: str) -> None:
     """Write the first seconds of a video as a small WebM (VP8) without sound.
 
     Raises:
@@ -32,14 +32,14 @@ def draw(path: str, preview: str) -> None:
     target = Path(preview)
     target.unlink(missing_ok=True)
     with open_regular(path) as file:
-        container = recognise(file)
+        container = detect_container(file)
         try:
             with open_container(file, container) as reader:
                 handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
                 with os.fdopen(handle, "w+b") as out:
                     _draw(reader, out)
         except FFmpegError as error:
-            raise Unfit(f"no preview can be made of it ({error.strerror})") from error
+            raise RejectedFile(f"no preview can be made of it ({error.strerror})") from error
 
 
 def _draw(reader: Any, out: Any) -> None:
@@ -63,14 +63,14 @@ def _draw(reader: Any, out: Any) -> None:
             encoder = _encoder(writer, frame)
         _encode(writer, encoder, frame, number)
     if writer is None:
-        raise Unfit("not one of its pictures can be decoded")
+        raise RejectedFile("not one of its pictures can be decoded")
     writer.mux(encoder.encode(None))
     writer.close()
 
 
 def _encoder(writer: Any, frame: VideoFrame) -> Any:
     encoder = writer.add_stream("libvpx", rate=PREVIEW_FPS)
-    encoder.width, encoder.height = fit(frame.width, frame.height, PREVIEW_WIDTH_PX)
+    encoder.width, encoder.height = fit_width(frame.width, frame.height, PREVIEW_WIDTH_PX)
     encoder.pix_fmt = "yuv420p"
     encoder.bit_rate = PREVIEW_BITS_S
     encoder.codec_context.thread_count = 1

@@ -22,9 +22,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from backend.media.decode.in_child.container import Container, recognise
-from backend.media.decode.in_child.picture import brightness, save_poster
-from backend.media.decode.sandbox import Unfit
+from backend.media.decode.in_child.container import Container, detect_container
+from backend.media.decode.in_child.picture import mean_brightness, save_poster
+from backend.media.decode.sandbox import RejectedFile
 
 if TYPE_CHECKING:  # generic for the type checker only
     AnyPacket = Packet[Any]
@@ -38,12 +38,12 @@ SIDE_MAX_PX = 8192
 #: How many packets at the end must decode.
 TAIL_PACKETS = 3
 #: The beginning is searched this far for the picture that shows most (two seconds), in steps of a few.
-FADE_IN = 48
+FADE_IN_FRAMES = 48
 FADE_IN_STEP = 8
 #: The container's own length and that of its packets may differ by this, or by a twentieth.
 SLACK_S = 1.0
 #: Where a packet that begins with this many zeros is a hole in the file, not a picture.
-HOLE = bytes(64)
+ZERO_RUN = bytes(64)
 _NEVER_ZEROS = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
 
 # PyAV is silent by itself. Any log level would give FFmpeg's threads a callback into Python, which
@@ -63,19 +63,19 @@ class _Seen:
     end_s: float = 0.0
 
 
-def examine(path: str, poster: str | None) -> dict[str, Any]:
+def examine_video(path: str, poster: str | None) -> dict[str, Any]:
     """Judge a file, and write a poster when asked; returns the fields of `probe.Probed`.
 
     Raises:
         Unfit: it is no whole video.
     """
     with open_regular(path) as file:
-        container = recognise(file)
+        container = detect_container(file)
         try:
             with open_container(file, container) as reader:
                 return _examine(reader, container, Path(poster) if poster else None)
         except FFmpegError as error:
-            raise Unfit(f"it can't be read ({error.strerror})") from error
+            raise RejectedFile(f"it can't be read ({error.strerror})") from error
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -84,7 +84,7 @@ def open_regular(path: str) -> BinaryIO:
     file = os.fdopen(handle, "rb", buffering=0)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         file.close()
-        raise Unfit("it is no regular file")
+        raise RejectedFile("it is no regular file")
     return file
 
 
@@ -107,7 +107,7 @@ def video_stream(reader: InputContainer) -> VideoStream:
     for stream in reader.streams.video:
         if stream.frames != 1 or not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
-    raise Unfit("it holds no video")
+    raise RejectedFile("it holds no video")
 
 
 def _examine(reader: InputContainer, container: Container, poster: Path | None) -> dict[str, Any]:
@@ -115,10 +115,10 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
     context = stream.codec_context
     context.thread_count = 1  # a few frames: threads would only add delay
     if not 0 < context.width <= SIDE_MAX_PX or not 0 < context.height <= SIDE_MAX_PX:
-        raise Unfit(f"its size of {context.width} x {context.height} pixels is not possible")
+        raise RejectedFile(f"its size of {context.width} x {context.height} pixels is not possible")
     seen = _read_all(reader, stream)
     if seen.first is None:
-        raise Unfit(
+        raise RejectedFile(
             "it holds not one picture" if not seen.counts[stream.index] else "its pictures are damaged"
         )
     _check_counts(reader, stream, seen)
@@ -146,13 +146,16 @@ def _read_all(reader: InputContainer, stream: VideoStream) -> _Seen:
         if not packet.size:  # the end of a stream
             continue
         if packet.is_corrupt:
-            raise Unfit("it is cut or damaged: a part of it can't be read")
+            raise RejectedFile("it is cut or damaged: a part of it can't be read")
         _note_time(seen, packet)
         seen.counts[packet.stream.index] += 1
         if packet.stream.index != stream.index:
             continue
-        if stream.codec_context.name in _NEVER_ZEROS and bytes(memoryview(packet)[: len(HOLE)]) == HOLE:
-            raise Unfit("it has a hole: a part of it was never written")
+        if (
+            stream.codec_context.name in _NEVER_ZEROS
+            and bytes(memoryview(packet)[: len(ZERO_RUN)]) == ZERO_RUN
+        ):
+            raise RejectedFile("it has a hole: a part of it was never written")
         if packet.is_keyframe or seen.keyframe is None:
             seen.keyframe = packet
             seen.tail.clear()
@@ -177,11 +180,11 @@ def _check_counts(reader: InputContainer, stream: VideoStream, seen: _Seen) -> N
     if stream.frames:
         missing = stream.frames - seen.counts[stream.index]
         if missing > 0:
-            raise Unfit(f"it is cut: {missing} of its {stream.frames} pictures are missing")
+            raise RejectedFile(f"it is cut: {missing} of its {stream.frames} pictures are missing")
         return
     declared, found = _declared_s(reader), seen.end_s
     if declared - found > max(SLACK_S, declared / 20):
-        raise Unfit(f"it is cut: it tells {declared:.1f} s and holds {found:.1f} s")
+        raise RejectedFile(f"it is cut: it tells {declared:.1f} s and holds {found:.1f} s")
 
 
 def _declared_s(reader: InputContainer) -> float:
@@ -192,7 +195,9 @@ def _shown(reader: InputContainer, stream: VideoStream, first: VideoFrame) -> Vi
     """The picture that shows most: the brightest of the beginning, as many videos fade in."""
     reader.seek(0)
     stream.codec_context.flush_buffers()
-    return max(islice(reader.decode(stream), 0, FADE_IN, FADE_IN_STEP), key=brightness, default=first)
+    return max(
+        islice(reader.decode(stream), 0, FADE_IN_FRAMES, FADE_IN_STEP), key=mean_brightness, default=first
+    )
 
 
 def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> None:
@@ -201,7 +206,7 @@ def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> Non
     What lies between the two is left out, which most decoders make good. One that can't gets all of it.
     """
     if seen.keyframe is None:
-        raise Unfit("it holds not one picture")
+        raise RejectedFile("it holds not one picture")
     try:
         pictures = _decode(stream, [seen.keyframe, *seen.tail])
     except FFmpegError:
@@ -209,7 +214,7 @@ def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> Non
     if pictures < 1 + bool(seen.tail):
         pictures = _decode(stream, _from_last_keyframe(reader, stream, seen.keyframe))
     if not pictures:
-        raise Unfit("it is cut or damaged: its last pictures can't be decoded")
+        raise RejectedFile("it is cut or damaged: its last pictures can't be decoded")
 
 
 def _decode(stream: VideoStream, packets: Iterable[AnyPacket]) -> int:
@@ -222,6 +227,6 @@ def _from_last_keyframe(
     reader: InputContainer, stream: VideoStream, keyframe: AnyPacket
 ) -> Iterator[AnyPacket]:
     if keyframe.pts is None:
-        raise Unfit("its last pictures can't be found")
+        raise RejectedFile("its last pictures can't be found")
     reader.seek(keyframe.pts, stream=stream)
     return (packet for packet in reader.demux(stream) if packet.size)

@@ -10,14 +10,14 @@ import backend.models  # noqa: F401  the tables register themselves
 connection, remember = (context.config.attributes[name] for name in ("connection", "remember"))
 
 
-def applied(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
+def record_revision(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
     """A revision is in place, in the transaction that put it there."""
     remember(connection, step.up_revision_id)
 
 
 context.configure(
     connection=connection,
-    on_version_apply=applied,
+    on_version_apply=record_revision,
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
 )

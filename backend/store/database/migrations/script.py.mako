@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from alembic import op
-from backend.models import Moment
+from backend.models import UtcDateTime
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -1,4 +1,4 @@
 """The schema's life: brought to the newest, copied while it is used, moved to a server.
 
-Start with `migrate.migrate`.
+Start with `migrate.migrate_schema`.
 """

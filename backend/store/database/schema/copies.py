@@ -16,19 +16,19 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import SettingsError
 from backend.domain.states import JobState
-from backend.models import Fact, Job
+from backend.models import Job, KeyValue
 from backend.store.database.engine import Store
 from backend.store.records import key_values
 
 #: The fact that stands in a copy alone: when it was made.
-COPY = "copy"
+COPY_FACT = "copy"
 #: The fact that says which database this was when a program last opened it.
-WHICH = "which_database"
+IDENTITY_FACT = "which_database"
 #: Pages copied at a time (4 MiB), so that progress can be told.
-STEP_PAGES = 1024
+PAGES_PER_STEP = 1024
 
 
-def path_of(store: Store) -> Path:
+def database_path(store: Store) -> Path:
     """Where the embedded database lies.
 
     Raises:
@@ -36,14 +36,15 @@ def path_of(store: Store) -> Path:
     """
     if not store.embedded:
         raise SettingsError(
-            f"The database {store.shown} is backed up and restored with PostgreSQL's own tools (pg_dump, or "
-            "a base backup with archived WAL); docs/operations.md says how. After restoring it run: "
+            f"The database {store.redacted_url} is backed up and restored with PostgreSQL's own tools "
+            "(pg_dump, or a base backup with archived WAL); docs/operations.md says how. After restoring "
+            "it run: "
             "python -m backend restored"
         )
     return Path(make_url(store.url).database or "")
 
 
-def make_copy(store: Store, target: Path, *, at: datetime, told: Callable[[str], None]) -> None:
+def make_copy(store: Store, target: Path, *, at: datetime, on_progress: Callable[[str], None]) -> None:
     """Copy the embedded database, as it is at one moment, while others read and write it.
 
     Afterwards `target` is one whole, checked file, on disk, that says that it is a copy. A target that
@@ -52,13 +53,13 @@ def make_copy(store: Store, target: Path, *, at: datetime, told: Callable[[str],
     Raises:
         SettingsError: the database is a server's, or the copy is not whole.
     """
-    source = path_of(store)
+    source = database_path(store)
     target.unlink(missing_ok=True)
-    _copy_pages(source, target, told)
+    _copy_pages(source, target, on_progress)
     copy = Store(f"sqlite:///{target}")
     try:
         with copy.begin() as session:
-            key_values.keep(session, COPY, {"at": at.isoformat()}, at=at)
+            key_values.set_value(session, COPY_FACT, {"at": at.isoformat()}, at=at)
     finally:
         copy.close()
     _check(target)
@@ -66,7 +67,7 @@ def make_copy(store: Store, target: Path, *, at: datetime, told: Callable[[str],
         os.fsync(file.fileno())
 
 
-def _copy_pages(source: Path, target: Path, told: Callable[[str], None]) -> None:
+def _copy_pages(source: Path, target: Path, on_progress: Callable[[str], None]) -> None:
     """Page by page, not by VACUUM: row ids stay, which indexes over a table's text point to."""
     read, write = sqlite3.connect(source, isolation_level=None), sqlite3.connect(target)
     try:
@@ -75,9 +76,9 @@ def _copy_pages(source: Path, target: Path, told: Callable[[str], None]) -> None
         read.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
         def progress(_status: int, left: int, pages: int) -> None:
-            told(f"database: {pages - left} of {pages} pages")
+            on_progress(f"database: {pages - left} of {pages} pages")
 
-        read.backup(write, pages=STEP_PAGES, progress=progress)
+        read.backup(write, pages=PAGES_PER_STEP, progress=progress)
     finally:
         write.close()
         read.close()
@@ -95,39 +96,39 @@ def _check(path: Path) -> None:
         raise SettingsError(f"The copy {path} is not whole ({found}): the database itself is damaged.")
 
 
-def made_at(session: Session) -> str | None:
+def copied_at(session: Session) -> str | None:
     """When the copy that this database is was made, or became another; None: it is no copy.
 
     A server's database that was dumped and restored is another one than when it was last opened.
     """
-    copy: Fact | None = key_values.get(session, COPY)
+    copy: KeyValue | None = key_values.get(session, COPY_FACT)
     if copy is not None:
         return str(copy.value["at"])
-    known, now = key_values.get(session, WHICH), which(session)
+    known, now = key_values.get(session, IDENTITY_FACT), database_identity(session)
     if known is not None and now is not None and known.value["database"] != now:
         return known.at.isoformat()
     return None
 
 
-def is_new(session: Session) -> bool:
+def is_unidentified(session: Session) -> bool:
     """Has nobody written down yet which database this is?"""
-    return which(session) is not None and key_values.get(session, WHICH) is None
+    return database_identity(session) is not None and key_values.get(session, IDENTITY_FACT) is None
 
 
-def unsent(session: Session) -> Sequence[Job]:
+def list_unsent_jobs(session: Session) -> Sequence[Job]:
     """Every job that this database says was not sent, oldest first."""
     return session.exec(select(Job).where(Job.state == JobState.CREATED).order_by(col(Job.id))).all()
 
 
-def settle(session: Session, *, at: datetime) -> None:
+def mark_in_use(session: Session, *, at: datetime) -> None:
     """From here on this database is no copy, but the one that is used."""
-    key_values.forget(session, COPY)
-    now = which(session)
+    key_values.delete_value(session, COPY_FACT)
+    now = database_identity(session)
     if now is not None:
-        key_values.keep(session, WHICH, {"database": now}, at=at)
+        key_values.set_value(session, IDENTITY_FACT, {"database": now}, at=at)
 
 
-def which(session: Session) -> str | None:
+def database_identity(session: Session) -> str | None:
     """The name that no other database of any server has; None: a file has none, or we may not ask."""
     connection = session.connection()
     if connection.dialect.name != "postgresql":

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.store.database.connect_advice import advice
+from backend.store.database.connect_advice import explain_failure
 from backend.store.database.engine import Store
 from backend.store.queue import schema
 from backend.store.records import key_values
@@ -34,16 +34,16 @@ from backend.store.search import text_index
 log = logging.getLogger(__name__)
 
 #: The facts that stand in a database that `move-database` has not filled yet, and in one that it has left.
-MOVING, MOVED = "move:from", "move:to"
+MOVING_FROM_FACT, MOVED_TO_FACT = "move:from", "move:to"
 
 
 #: Where the revisions are.
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 #: The fact that says which programs may run on the schema.
-SCHEMA = "schema"
+SCHEMA_FACT = "schema"
 
 
-def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
+def migrate_schema(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     """Upgrade to the newest schema; returns the revision that the database is at.
 
     That may be a newer one than this program's, when programs as old as this one can run on it.
@@ -59,15 +59,15 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
             return head
         if at is not None and at not in _revisions(script):
             return _beside(store, script, at, oldest)
-        with store.database.migrating(store.url), store.engine.connect() as connection:
+        with store.database.migration_lock(store.url), store.engine.connect() as connection:
             store.database.prepare_migration(connection)
-            if fault := store.database.fault(connection, partial(datetime.now, UTC)):
+            if fault := store.database.compatibility_error(connection, partial(datetime.now, UTC)):
                 raise _unfit(store, fault)
             _upgrade(connection, script)
             if not store.embedded:
-                schema.apply(connection)
+                schema.apply_installed(connection)
             connection.commit()
-        text_index.read_all(store)
+        text_index.index_all_pending(store)
         at, oldest = _standing(store)  # a newer program may have been first while we waited
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
@@ -76,7 +76,7 @@ def migrate(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     return head if at == head else _beside(store, script, at or "", oldest)
 
 
-def check(store: Store, now: Callable[[], datetime]) -> None:
+def check_database(store: Store, now: Callable[[], datetime]) -> None:
     """Is this a database that this host can work with?
 
     now: this host's clock. Leases are moments, so hosts whose clocks differ would take work from each other.
@@ -86,7 +86,7 @@ def check(store: Store, now: Callable[[], datetime]) -> None:
     """
     try:
         with store.read() as session:
-            fault = store.database.fault(session.connection(), now) or _move(session)
+            fault = store.database.compatibility_error(session.connection(), now) or _move(session)
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error
     if fault:
@@ -95,22 +95,22 @@ def check(store: Store, now: Callable[[], datetime]) -> None:
 
 def _move(session: Session) -> str | None:
     """Is this one of the two ends of a move, and not to be worked on?"""
-    if half := key_values.value_of(session, MOVING):
+    if half := key_values.get_value(session, MOVING_FROM_FACT):
         return f"it is half filled from {half['source']}: finish it with python -m backend move-database"
-    if moved := key_values.value_of(session, MOVED):
+    if moved := key_values.get_value(session, MOVED_TO_FACT):
         return f"it was moved to {moved['to']}: put that into DATABASE_URL; this one is kept as a backup"
     return None
 
 
 def _unfit(store: Store, fault: str) -> SettingsError:
-    return SettingsError(f"The database {store.shown} can't be used: {fault}")
+    return SettingsError(f"The database {store.redacted_url} can't be used: {fault}")
 
 
 def _cannot_open(store: Store, why: str) -> SettingsError:
-    return SettingsError(f"The database {store.shown} can't be opened: {advice(why)}")
+    return SettingsError(f"The database {store.redacted_url} can't be opened: {explain_failure(why)}")
 
 
-def revision(store: Store) -> str | None:
+def current_revision(store: Store) -> str | None:
     """The revision that the database is at; None when it is new."""
     with store.read() as session:
         return _at(session.connection())
@@ -120,7 +120,7 @@ def _queue_stands(store: Store) -> bool:
     if store.embedded:
         return True
     with store.read() as session:
-        return schema.at(session.connection()) == schema.wanted()
+        return schema.applied_version(session.connection()) == schema.installed_version()
 
 
 def _at(connection: Connection) -> str | None:
@@ -147,7 +147,7 @@ def _standing(store: Store) -> tuple[str | None, str | None]:
     """(the revision, the oldest one whose programs may run on it), as the database says."""
     with store.read() as session:
         at = _at(session.connection())
-        fact = None if at is None else key_values.get(session, SCHEMA)
+        fact = None if at is None else key_values.get(session, SCHEMA_FACT)
         return at, None if fact is None else fact.value["oldest_program"]
 
 
@@ -157,7 +157,7 @@ def _beside(store: Store, script: ScriptDirectory, at: str, oldest: str | None) 
         log.warning("a newer schema", extra={"schema": at, "ours": script.get_current_head()})
         return at
     raise SettingsError(
-        f"The database {store.shown} is newer than this program (its schema is {at}, "
+        f"The database {store.redacted_url} is newer than this program (its schema is {at}, "
         f"this program knows up to {script.get_current_head()}): start the newer program, or restore an "
         "older backup"
     )
@@ -178,5 +178,5 @@ def _remember(script: ScriptDirectory, connection: Connection, revision: str) ->
     """Write down which programs may run, in the transaction that changes the schema."""
     value = {"revision": revision, "oldest_program": oldest_program(script, revision)}
     with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
-        key_values.keep(session, SCHEMA, value, at=datetime.now(UTC))
+        key_values.set_value(session, SCHEMA_FACT, value, at=datetime.now(UTC))
         session.commit()

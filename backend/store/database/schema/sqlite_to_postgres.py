@@ -16,20 +16,26 @@ from sqlalchemy import Table, delete, func, insert, select, text, tuple_
 from sqlmodel import Session, SQLModel, col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
-from backend.models import Fact, Job
+from backend.models import Job, KeyValue
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import MOVED, MOVING, SCHEMA, migrate, revision
+from backend.store.database.schema.migrate import (
+    MOVED_TO_FACT,
+    MOVING_FROM_FACT,
+    SCHEMA_FACT,
+    current_revision,
+    migrate_schema,
+)
 from backend.store.records import key_values
 from backend.store.search import text_index
 
 #: Rows that are read and written at a time, each batch in a transaction of its own.
 BATCH = 1000
 #: A worker that was heard of this lately is taken to be alive.
-ALIVE = timedelta(seconds=45)
+WORKER_ALIVE_WITHIN = timedelta(seconds=45)
 
 
-def move(
-    source: Store, target: Store, *, now: Callable[[], datetime], told: Callable[[str], None]
+def move_to_postgres(
+    source: Store, target: Store, *, now: Callable[[], datetime], on_progress: Callable[[str], None]
 ) -> dict[str, int]:
     """Copy everything, compare it, seal the source; returns table -> rows.
 
@@ -41,12 +47,14 @@ def move(
         with source.begin() as old:
             _is_quiet(old, now())
             _claim(target, source, now())
-            rows = {table.name: _table(old, target, table, told) for table in _tables()}
+            rows = {table.name: _table(old, target, table, on_progress) for table in _tables()}
             # The index of words is no table of ours: the target's triggers have noted every take.
-            text_index.read_all(target, told=lambda number: told(f"index of words: {number:,}"))
-            _seal(old, target.shown, now())
+            text_index.index_all_pending(
+                target, on_progress=lambda number: on_progress(f"index of words: {number:,}")
+            )
+            _seal(old, target.redacted_url, now())
         with target.begin() as new:
-            key_values.forget(new, MOVING)
+            key_values.delete_value(new, MOVING_FROM_FACT)
     except StoreUnavailable as error:
         raise SettingsError(f"The move stopped: {error.why}. Start it again; it goes on.") from error
     return rows
@@ -56,68 +64,73 @@ def _fits(source: Store, target: Store) -> None:
     if not source.embedded or target.embedded:
         raise SettingsError("Give a file and a server: sqlite:///… postgresql+psycopg://…")
     if not Path(source.engine.url.database or "").is_file():
-        raise SettingsError(f"{source.shown}: there is no such file. Nothing was changed.")
-    head = migrate(target)
-    at = revision(source)
+        raise SettingsError(f"{source.redacted_url}: there is no such file. Nothing was changed.")
+    head = migrate_schema(target)
+    at = current_revision(source)
     if at != head:
         raise SettingsError(
-            f"The schema of {source.shown} is {at or 'none'}, not {head}: is it the right file? If it is, "
-            "bring it to the newest schema first: python -m backend migrate"
+            f"The schema of {source.redacted_url} is {at or 'none'}, not {head}: is it the right file? "
+            "If it is, bring it to the newest schema first: python -m backend migrate"
         )
     with source.read() as old:
-        moved = key_values.value_of(old, MOVED)
-    if moved is not None and moved["to"] != target.shown:
+        moved = key_values.get_value(old, MOVED_TO_FACT)
+    if moved is not None and moved["to"] != target.redacted_url:
         raise SettingsError(
-            f"{source.shown} was moved to {moved['to']}, and what was done since is only there. A second "
-            "database of the same takes would send and pay for them again. Nothing was changed."
+            f"{source.redacted_url} was moved to {moved['to']}, and what was done since is only there. A "
+            "second database of the same takes would send and pay for them again. Nothing was changed."
         )
 
 
 def _is_quiet(old: Session, now: datetime) -> None:
     """No worker has work in hand: what it is doing now would be known to nobody afterwards."""
-    alive = [fact for fact in key_values.named(old, "worker:") if now - fact.at <= ALIVE]
+    alive = [
+        fact for fact in key_values.list_by_prefix(old, "worker:") if now - fact.at <= WORKER_ALIVE_WITHIN
+    ]
     held = old.execute(select(func.count()).select_from(Job).where(col(Job.claimed_until) > now)).scalar_one()
     if alive or held:
         names = ", ".join(fact.name.removeprefix("worker:") for fact in alive) or "one that was just killed"
         raise SettingsError(
             f"A worker is at work on this database ({names}): stop everything first. One that was killed "
-            f"counts as stopped after {ALIVE.seconds} s."
+            f"counts as stopped after {WORKER_ALIVE_WITHIN.seconds} s."
         )
 
 
 def _claim(target: Store, source: Store, now: datetime) -> None:
     """This target is filled from this source, and from nothing else."""
     with target.begin() as new:
-        mark = key_values.get(new, MOVING)
+        mark = key_values.get(new, MOVING_FROM_FACT)
         if mark is not None:
             if mark.value["source"] != source.url:
                 raise SettingsError(
-                    f"{target.shown} is half filled from {mark.value['source']}: finish that, or empty it"
+                    f"{target.redacted_url} is half filled from {mark.value['source']}: "
+                    "finish that, or empty it"
                 )
             return
         with source.read() as old:
-            if key_values.value_of(old, MOVED) is not None:
-                raise SettingsError(f"{source.shown} was moved there already: there is nothing to do.")
+            if key_values.get_value(old, MOVED_TO_FACT) is not None:
+                raise SettingsError(f"{source.redacted_url} was moved there already: there is nothing to do.")
         full = [
             table.name
             for table in _tables()
             if new.execute(_ours(select(1).select_from(table), table).limit(1)).first()
         ]
         if full:
-            raise SettingsError(f"{target.shown} is not empty ({', '.join(full)}): give an empty database")
-        key_values.keep(new, MOVING, {"source": source.url}, at=now)
+            raise SettingsError(
+                f"{target.redacted_url} is not empty ({', '.join(full)}): give an empty database"
+            )
+        key_values.set_value(new, MOVING_FROM_FACT, {"source": source.url}, at=now)
 
 
-def _table(old: Session, target: Store, table: Table, told: Callable[[str], None]) -> int:
+def _table(old: Session, target: Store, table: Table, on_progress: Callable[[str], None]) -> int:
     """Copy one table and compare it; what an earlier run left is believed only if it is the same."""
     total = old.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
     for attempt in ("goes on", "anew"):
-        _copy(old, target, table, total, told)
+        _copy(old, target, table, total, on_progress)
         mine = _digest(_rows(old, table, None))
         with target.read() as new:
             theirs = _digest(_rows(new, table, None))
         if mine == theirs:
-            told(f"{table.name}: {total:,} rows, compared")
+            on_progress(f"{table.name}: {total:,} rows, compared")
             return int(total)
         if attempt == "goes on":  # the source changed since the run that was killed
             with target.begin() as new:
@@ -127,7 +140,7 @@ def _table(old: Session, target: Store, table: Table, told: Callable[[str], None
     )
 
 
-def _copy(old: Session, target: Store, table: Table, total: int, told: Callable[[str], None]) -> None:
+def _copy(old: Session, target: Store, table: Table, total: int, on_progress: Callable[[str], None]) -> None:
     with target.read() as new:
         last = new.execute(_ours(select(*table.primary_key), table).order_by(*_down(table)).limit(1)).first()
         done = new.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
@@ -135,7 +148,7 @@ def _copy(old: Session, target: Store, table: Table, total: int, told: Callable[
         with target.begin() as new:
             new.connection().execute(insert(table), batch)
         done += len(batch)
-        told(f"{table.name}: {done:,} of {total:,}")
+        on_progress(f"{table.name}: {done:,} of {total:,}")
     with target.begin() as new:
         _count_on(new, table)
 
@@ -154,9 +167,9 @@ def _count_on(new: Session, table: Table) -> None:
 
 def _seal(old: Session, moved_to: str, now: datetime) -> None:
     """From the end of this transaction on nothing can be written there: it would be lost."""
-    if key_values.value_of(old, MOVED) is not None:
+    if key_values.get_value(old, MOVED_TO_FACT) is not None:
         return
-    key_values.keep(old, MOVED, {"to": moved_to}, at=now)
+    key_values.set_value(old, MOVED_TO_FACT, {"to": moved_to}, at=now)
     for table in _tables():
         for act in ("INSERT", "UPDATE", "DELETE"):
             old.execute(text(
@@ -178,8 +191,12 @@ def _down(table: Table) -> list[Any]:
 
 def _ours(statement: Any, table: Table) -> Any:
     """Without what this module itself writes down, and what each database knows of its own schema."""
-    own = table.name == Fact.__tablename__
-    return statement.where(table.c.name.not_in([MOVING, MOVED, SCHEMA])) if own else statement
+    own = table.name == KeyValue.__tablename__
+    return (
+        statement.where(table.c.name.not_in([MOVING_FROM_FACT, MOVED_TO_FACT, SCHEMA_FACT]))
+        if own
+        else statement
+    )
 
 
 def _batches(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[dict[str, Any]]]:

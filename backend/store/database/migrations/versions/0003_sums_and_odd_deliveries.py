@@ -8,7 +8,7 @@ The first sweeps add up the ledger as it is; until then sums read all of it.
 import sqlalchemy as sa
 from alembic import op
 
-from backend.models import Whole, Words
+from backend.models import BigInt, PortableText
 
 revision = "0003_sums"
 down_revision = "0002_words"
@@ -21,8 +21,8 @@ oldest_program = "0001"
 def upgrade() -> None:
     op.create_table(
         "day_sum",
-        *(sa.Column(name, Words(), nullable=False) for name in ("day", "owner", "model")),
-        sa.Column("micros", Whole, nullable=False),
+        *(sa.Column(name, PortableText(), nullable=False) for name in ("day", "owner", "model")),
+        sa.Column("micros", BigInt, nullable=False),
         sa.PrimaryKeyConstraint("day", "owner", "model"),
     )
     op.drop_index("line_day", "line")
