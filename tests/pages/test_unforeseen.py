@@ -35,7 +35,7 @@ def broken(*_, **__):
 
 
 def in_a_page(visit, job, monkeypatch):
-    monkeypatch.setattr(gallery, "history_of", broken)
+    monkeypatch.setattr(gallery, "get_history", broken)
     return visit("library/take.py", take=job.id)
 
 
