@@ -55,10 +55,10 @@ def writes_without_a_fence() -> None:
     move = jobs.apply_transition
     jobs._transition_statement.cache_clear()
 
-    def unfenced(session: Any, job_id: str, event: Any, *, owner: Any = None, **values: Any) -> Any:
+    def unfenced(session: Any, job_id: str, event: Any, *, lease_token: Any = None, **values: Any) -> Any:
         return move(session, job_id, event, **values)
 
-    def amend(session: Any, job: Any, *, owner: Any = None, **values: Any) -> Any:
+    def amend(session: Any, job: Any, *, lease_token: Any = None, **values: Any) -> Any:
         return jobs._one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
     jobs.apply_transition, jobs.update_if_unchanged = unfenced, amend

@@ -54,7 +54,9 @@ def record_outcome(deps: Deps, claim: Claim, result: Finished | Errored) -> None
     """
     now = deps.clock.now()
     with deps.store.begin() as session:
-        apply_result.apply_outcome(session, claim.job, result, at=now, by=claim.by, owner=claim.lease_token)
+        apply_result.apply_outcome(
+            session, claim.job, result, at=now, by=claim.by, lease_token=claim.lease_token
+        )
         updated = jobs.get(session, claim.job.id)
     claim.job = updated
 
