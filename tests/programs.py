@@ -13,24 +13,32 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-#: Each program, and Debian's package of it.
-PACKAGES = {"chromium": "chromium", "nginx": "nginx-light", "ip": "iproute2"}
+#: Each program, and Debian's packages for it. Playwright's driver needs libatomic1.
+PACKAGES = {"chromium": "chromium libatomic1", "nginx": "nginx-light", "ip": "iproute2"}
+#: Prints the path of a Chromium that Playwright has got.
+PLAYWRIGHTS_OWN = """
+from pathlib import Path
+from playwright.sync_api import sync_playwright
+with sync_playwright() as play:
+    if Path(play.chromium.executable_path).exists():
+        print(play.chromium.executable_path)
+"""
 #: How long one package may take, in seconds.
 GET_S = 600
 
 
 @cache
 def find(name: str) -> str | None:
-    """The path of a program, or None. A Chromium may be Playwright's own."""
+    """The path of a program, or None. Chromium may be Playwright's own, and counts where Playwright starts."""
+    if name == "chromium" and not _ran([sys.executable, "-m", "playwright", "--version"]):
+        return None
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if path and not path.startswith("/snap/"):  # a snap sees no file of a test
         return path
     if name == "chromium":
-        with sync_playwright() as play:
-            own = play.chromium.executable_path
-        return own if Path(own).exists() else None
+        asked = subprocess.run([sys.executable, "-c", PLAYWRIGHTS_OWN], capture_output=True, text=True)
+        return asked.stdout.strip() or None
     return None
 
 
@@ -72,7 +80,8 @@ def get() -> None:
         _ran([*apt, "update"])
     for name in missing() if by_apt else []:
         print(f"Getting {PACKAGES[name]} by apt …", flush=True)
-        _ran([*apt, "install", "--yes", "--no-install-recommends", PACKAGES[name]])
+        for package in PACKAGES[name].split():  # one by one: Ubuntu has no package of Chromium
+            _ran([*apt, "install", "--yes", "--no-install-recommends", package])
         if name == "nginx" and Path("/run/systemd/system").exists():
             _ran([*root, "systemctl", "disable", "--now", "nginx"])  # the tests start their own
     find.cache_clear()
