@@ -30,7 +30,7 @@ GET_S = 600
 
 @cache
 def find(name: str) -> str | None:
-    """The path of a program, or None. Chromium may be Playwright's own, and counts where Playwright starts."""
+    """The path of a program, or None. Chromium may be Playwright's own; it counts where Playwright starts."""
     if name == "chromium" and not _ran([sys.executable, "-m", "playwright", "--version"]):
         return None
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
