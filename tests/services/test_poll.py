@@ -26,6 +26,7 @@ def test_the_prompt_is_not_echoed_into_the_error(world):
 def test_a_breakdown_of_the_model_is_a_failure_that_was_not_charged(world):
     job = world.until(world.ask("[sim:error=500 never]"), "failed")
     assert job.error["charged"] == "no"
+    assert job.owner == "ana", "whoever records an end leaves a take to its person"
 
 
 def test_a_completed_request_without_a_video_is_failed_with_what_came_instead(world):
