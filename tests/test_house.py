@@ -16,7 +16,6 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 LINES = 300
 #: module -> how long it is all the same
 LONG = {
-    "backend.models": 390,
     "backend.providers.fal.client": 330,
     "backend.store.jobs.jobs": 315,
     "backend.media.storage.s3": 305,

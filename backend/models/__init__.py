@@ -1,0 +1,23 @@
+"""The tables, which are also the values passed around: read inside a transaction, read-only outside.
+
+One import for all: `from backend.models import Job`. Moments are aware and UTC. Text columns that hold ids
+are opaque. JSON columns hold plain data. Imports nothing of the program; start with `jobs.Job`.
+"""
+
+from sqlmodel import SQLModel
+
+from backend.models.columns import BigInt, Json, PortableText, UtcDateTime, make_portable
+from backend.models.jobs import HELD, STRANDED, Delivery, History, Job
+from backend.models.media import Upload, Video
+from backend.models.money import DaySum, LedgerEntry
+from backend.models.people import Favourite, Preset, Token
+from backend.models.program import CatalogueEntry, KeyValue, Sweep
+from backend.models.prompting import Template, VocabularyEntry
+
+__all__ = [
+    "HELD", "STRANDED", "BigInt", "CatalogueEntry", "DaySum", "Delivery", "Favourite", "History", "Job",
+    "Json", "KeyValue", "LedgerEntry", "PortableText", "Preset", "Sweep", "Template", "Token", "Upload",
+    "UtcDateTime", "Video", "VocabularyEntry",
+]  # fmt: skip
+
+make_portable(SQLModel.metadata)

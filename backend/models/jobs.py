@@ -1,0 +1,142 @@
+"""Takes: the job, the history of its moves, and the webhook calls that moved it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
+
+from backend.models.columns import Json, moment, partial_index
+
+#: What may have been charged is added up on every page that shows money.
+HELD = text("state = 'held'")
+#: Not ended, and due at no time: there should be none, and the index of them says so at once.
+STRANDED = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
+
+
+class Job(SQLModel, table=True):
+    """One take's life: one paid request to one provider. Ids are UUIDv7, so they sort by age."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("job_owner", "owner", "id"),
+        Index("job_state", "state", "id"),
+        Index("job_model", "model", "id"),
+        # Only rows that have a value stand in these: an insert touches few of them.
+        partial_index("job_due", "due_at"),
+        partial_index("job_claim", "claimed_by"),
+        partial_index("job_form", "owner", "form_key", unique=True),
+        partial_index("job_request", "provider", "request_id", unique=True),
+        partial_index("job_video", "video_id"),
+        Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
+        Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
+    )
+
+    id: str = Field(primary_key=True)
+    owner: str  #: who asked: the viewer of the dashboard, or the token's name
+    form_key: str | None = None  #: the form's or client's idempotency key, unique per owner
+    form_hash: str | None = None  #: SHA-256 of what was asked for with that key
+    parent_id: str | None = None  #: the job that this one sends again
+
+    # what is asked for
+    provider: str
+    model: str  #: the provider's endpoint id
+    prompt: str = Field(sa_type=Text)  #: as the person wrote it
+    sent_prompt: str = Field(sa_type=Text)  #: prompt and style, composed
+    template_version: int | None = None  #: of the prompt template that composed it
+    style: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    params: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    image: str | None = None  #: upload id, or a URL
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what is posted, the photo aside
+    image_field: str | None = None  #: the model's own name for its first photo
+    image_link: str | None = Field(default=None, sa_type=Text)  #: what was sent there; None for inlined data
+    #: further photos: field -> as `image`; a list of them where the model takes several
+    images: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    image_links: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
+    estimate_usd: float | None = None
+    price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
+
+    billed_units: float | None = None  #: what the provider counted; 0: nothing; None: not known (yet)
+    billed_usd: float | None = None
+    bill_tries: int = 0
+
+    # where it stands
+    state: str
+    state_at: datetime = moment()
+    version: int = 0  #: rises with every write that others must notice
+    error: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {code, message, charged, detail, at}
+    cancel_requested_at: datetime | None = moment(default=None)
+
+    # when it is looked at, and by whom
+    due_at: datetime | None = moment(default=None)
+    attempts: int = 0  #: faults in a row in this state
+    polls: int = 0  #: looks at the provider since it was accepted
+    claimed_by: str | None = None  #: owner token of the worker that has it in hand
+    claimed_until: datetime | None = moment(default=None)
+
+    # what the provider said
+    request_id: str | None = None
+    status_url: str | None = Field(default=None, sa_type=Text)
+    response_url: str | None = Field(default=None, sa_type=Text)
+    cancel_url: str | None = Field(default=None, sa_type=Text)
+    webhook_asked: bool = False  #: was a webhook asked for with the request
+    queue_position: int | None = None
+    result_url: str | None = Field(default=None, sa_type=Text)
+    result_size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    result: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: the model's whole output
+
+    # bringing it home
+    fetched_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    fetch_total_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    video_id: str | None = None
+
+    # when
+    created_at: datetime = moment()
+    submitted_at: datetime | None = moment(default=None)
+    started_at: datetime | None = moment(default=None)
+    rendered_at: datetime | None = moment(default=None)
+    ended_at: datetime | None = moment(default=None)
+
+
+class History(SQLModel, table=True):
+    """One move of one job, written in the same transaction as the move. Append only."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index("history_job", "job_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str
+    event: str
+    state: str  #: the state it led to
+    at: datetime = moment()
+    by: str  #: who: a worker, the webhook, a person
+    note: str | None = Field(default=None, sa_type=Text)
+
+
+_ODD = text("verdict <> 'applied'")
+
+
+class Delivery(SQLModel, table=True):
+    """One webhook call that was believed, kept as it came. The same call again only counts up."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("delivery_once", "request_id", "status", "body_sha256", unique=True),
+        Index("delivery_job", "job_id"),
+        Index("delivery_odd", "verdict", "id", sqlite_where=_ODD, postgresql_where=_ODD),
+    )
+
+    id: str = Field(primary_key=True)
+    job_id: str
+    request_id: str
+    gateway_request_id: str | None = None
+    status: str  #: the provider's word: OK, ERROR, or one never seen before; `unreadable`
+    verdict: str  #: applied, no_effect, asked, stale, unreadable, conflict, orphan
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body_sha256: str
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    signed_at: datetime = moment()
+    received_at: datetime = moment()
+    last_at: datetime = moment()
+    copies: int = 1
+    replays: int = 0

@@ -1,0 +1,43 @@
+"""What takes cost: the ledger, and the sums of it that are kept."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, text
+from sqlmodel import Field, SQLModel
+
+from backend.models.columns import moment
+
+_UNKNOWN = text("source = 'unknown'")
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One line of the ledger. Append only; what a take counts for is the sum of its lines."""
+
+    __tablename__ = "line"
+    __table_args__ = (
+        Index("line_job", "job_id", "micros"),
+        Index("line_unknown", "day", "owner", sqlite_where=_UNKNOWN, postgresql_where=_UNKNOWN),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str
+    owner: str
+    day: str  #: the UTC day on which the take was asked for, "2026-11-21"
+    kind: str  #: estimate, bill, release, restore
+    micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
+    source: str  #: estimate, billed, unbilled, unknown
+    units: float | None = None
+    unit: str | None = None
+    unit_usd: float | None = None
+    at: datetime = moment()
+
+
+class DaySum(SQLModel, table=True):
+    """What one person's takes of one day and model come to, without the newest lines (`ledger_sums`)."""
+
+    __tablename__ = "day_sum"
+
+    day: str = Field(primary_key=True)
+    owner: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    micros: int = Field(sa_type=BigInteger)
