@@ -16,7 +16,7 @@ from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal.client import FalProvider
 from backend.providers.fal.signing_keys import FalSigningKeys
-from backend.services.catalogue.live_catalogue import LiveCatalog
+from backend.services.catalogue.live_catalogue import LiveCatalogue
 from backend.services.deps import Carrier, Deps, RowCarrier
 from backend.services.operations.after_restore import settle_if_restored
 from backend.services.operations.heartbeat import check_secret_key
@@ -88,7 +88,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         ),
         guard=AddressGuard(settings.fetch_allow),
         limits=DownloadLimits(),
-        catalog=LiveCatalog(
+        catalogue=LiveCatalogue(
             store, clock, [model for provider in providers for model in provider.unlisted_models()]
         ),
         providers={provider.name: provider for provider in providers},

@@ -32,11 +32,11 @@ def run() -> list[Result]:
             deps = build_deps(settings)
             migrate_schema(deps.store)
             refresh_s = _took(lambda: refresh_schedule.refresh_now(deps, on_progress=lambda _: None))
-        number = len(deps.catalog.search(provider="fal"))
+        number = len(deps.catalogue.search(provider="fal"))
         gc.collect()
-        load_s = _took(lambda: build_deps(settings).catalog.search())
-        search_s = [_took(partial(deps.catalog.search, q)) for q in WORDS for _ in range(SEARCHES)]
-        start_s = [_took(lambda: deps.catalog.get("fal-ai/veo3.1")) for _ in range(1000)]
+        load_s = _took(lambda: build_deps(settings).catalogue.search())
+        search_s = [_took(partial(deps.catalogue.search, q)) for q in WORDS for _ in range(SEARCHES)]
+        start_s = [_took(lambda: deps.catalogue.get("fal-ai/veo3.1")) for _ in range(1000)]
         deps.store.close()
     form_s, fields = _form()
     page_s = _page()

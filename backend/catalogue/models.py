@@ -15,10 +15,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from backend.catalogue import check_params as catalog_check
-from backend.catalogue import input_schema
-from backend.catalogue import photo_limits as catalog_photos
-from backend.catalogue import titles as catalog_titles
+from backend.catalogue import input_schema, photo_limits
+from backend.catalogue.check_params import build_validator, find_faults
+from backend.catalogue.titles import disambiguate_titles
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
@@ -70,13 +69,13 @@ class VideoModel:
     reason: str | None  #: why it is not usable
     prompt_min_chars: int = 0
     price_note: str | None = None  #: what a person should know about the price
-    #: image field -> the limits of its photos, as `catalog_photos.PhotoLimits` reads them
+    #: image field -> the limits of its photos, as `photo_limits.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
     @cached_property
     def validator(self) -> Any:
         """`schema` as `check_params` needs it, made at the first check."""
-        return catalog_check.build_validator(self.schema)
+        return build_validator(self.schema)
 
 
 class Catalogue:
@@ -84,7 +83,7 @@ class Catalogue:
 
     def __init__(self, models: Iterable[VideoModel]) -> None:
         known = {model.id: model for model in models}
-        titles = catalog_titles.disambiguate_titles({name: model.title for name, model in known.items()})
+        titles = disambiguate_titles({name: model.title for name, model in known.items()})
         self._models = known | {name: replace(known[name], title=title) for name, title in titles.items()}
         self._names = {m.id: f"{m.id} {m.title}".casefold() for m in self._models.values()}
         self._texts = {
@@ -145,7 +144,7 @@ def parse_model(entry: Mapping[str, Any]) -> VideoModel:
     try:
         schema = input_schema.resolve_refs(entry.get("input"), entry.get("components"))
         shape = _shape(schema)
-        about["photo_limits"] = catalog_photos.field_limits(schema["properties"], entry.get("photo_limits"))
+        about["photo_limits"] = photo_limits.field_limits(schema["properties"], entry.get("photo_limits"))
     except ValueError as error:
         return VideoModel(**about, **_shape(_NO_PARAMS), usable=False, reason=str(error))
     reason = _gone(model_id, entry.get("status"))
@@ -158,7 +157,7 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
     prompt = "prompt" if "prompt" in properties else None
     if prompt and not input_schema.is_text(properties[prompt]):
         raise ValueError("the prompt of this model is not a text")
-    image = input_schema.first_text_field(properties, catalog_photos.IMAGE_FIELDS)
+    image = input_schema.first_text_field(properties, photo_limits.IMAGE_FIELDS)
     at_least, at_most = input_schema.text_limits(properties[prompt]) if prompt else (0, None)
     return {
         "schema": input_schema.without_fields(schema, {prompt, image}),
@@ -168,7 +167,7 @@ def _shape(schema: dict[str, Any]) -> dict[str, Any]:
         "prompt_max_chars": PROMPT_MAX_CHARS if at_most is None else at_most,
         "image_field": image,
         "image_required": image in required,
-        "end_image_field": input_schema.first_text_field(properties, catalog_photos.END_IMAGE_FIELDS),
+        "end_image_field": input_schema.first_text_field(properties, photo_limits.END_IMAGE_FIELDS),
     }
 
 
@@ -206,7 +205,7 @@ def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]
     """
     elsewhere = {name: "prompt" for name in (model.prompt_field,) if name}
     elsewhere |= {name: "image" for name in (model.image_field,) if name}
-    return catalog_check.find_faults(model.validator, params, other_fields=elsewhere)
+    return find_faults(model.validator, params, other_fields=elsewhere)
 
 
 def check_prompt(model: VideoModel, prompt: str) -> str | None:

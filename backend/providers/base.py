@@ -133,10 +133,10 @@ class Provider(Protocol):
         """
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
-        """Every model that the provider lists, as `catalog.model_from` reads it; [] when it lists none.
+        """The models that the provider lists, as `catalogue.models.parse_model` reads them; [] for none.
 
         Raises:
-            CatalogUnread: a call failed or an answer can't be read.
+            CatalogueUnavailable: a call failed or an answer can't be read.
         """
 
     def unlisted_models(self) -> Sequence[VideoModel]:

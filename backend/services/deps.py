@@ -67,7 +67,7 @@ class Deps:
     storage: Storage
     guard: AddressGuard
     limits: DownloadLimits
-    catalog: ModelCatalogue
+    catalogue: ModelCatalogue
     providers: Mapping[str, Provider]
     fal_keys: FalSigningKeys
     open_storage: Callable[[str], Storage]  #: another place, by its URL

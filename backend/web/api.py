@@ -62,7 +62,7 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/models")
     def models() -> ResponseReturnValue:
-        found = deps.catalog.search(request.args.get("q", ""), request.args.get("provider"))
+        found = deps.catalogue.search(request.args.get("q", ""), request.args.get("provider"))
         return jsonify(items=[model_json(model) for model in found])
 
     @blueprint.post("/video/cancel/<job_id>")

@@ -42,7 +42,7 @@ def test_a_favourite_stands_first_and_models_used_lately_follow(visit, desk):
     options = app.selectbox(key="form:model").options
     assert options[0].startswith("★ ")
     assert presets.list_favourites(desk.deps, LOCAL_VIEWER) == [TAIL_MODEL]
-    assert options[1].startswith(desk.deps.catalog.get(SEED_MODEL).title)
+    assert options[1].startswith(desk.deps.catalogue.get(SEED_MODEL).title)
     app.button(key="favourite").click().run()
     assert presets.list_favourites(desk.deps, LOCAL_VIEWER) == []
 

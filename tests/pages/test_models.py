@@ -27,7 +27,7 @@ def store_models(deps):
                     CatalogueEntry(id=model.id, data=live_catalogue._data(model), at=deps.clock.now())
                 )
             live_catalogue._announce(session, deps, models, deps.clock.now())
-        deps.catalog.load_newest()
+        deps.catalogue.load_newest()
 
     return store
 
@@ -35,9 +35,9 @@ def store_models(deps):
 def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
     app = visit(PAGE)
 
-    usable = [model for model in deps.catalog.search() if model.usable]
+    usable = [model for model in deps.catalogue.search() if model.usable]
     assert len(keys(app)) == 24
-    assert f"**{len(deps.catalog.search()):,} models**" in words(app)
+    assert f"**{len(deps.catalogue.search()):,} models**" in words(app)
     app.button("more-models").click().run()
     assert set(keys(app)) == {model.id for model in usable}
     assert "\\$0\\.14 a second" in words(app)
@@ -46,7 +46,7 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
 
-    good = deps.catalog.get(MODEL)
+    good = deps.catalogue.get(MODEL)
     store_models(good, parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
 
     app = visit(PAGE)
@@ -70,13 +70,13 @@ def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
 
     app.button("clear-empty").click().run()
     app.selectbox("price").set_value("Up to $0.25 a second").run()
-    prices = [deps.catalog.get(key).price for key in keys(app)]
+    prices = [deps.catalogue.get(key).price for key in keys(app)]
     assert prices
     assert all(price.unit == "second" and price.unit_usd <= 0.25 for price in prices)
 
     app.button("clear-models").click().run()
     app.button_group("kind").set_value("image-to-video").run()
-    assert {deps.catalog.get(key).category for key in keys(app)} == {"image-to-video"}
+    assert {deps.catalogue.get(key).category for key in keys(app)} == {"image-to-video"}
 
 
 def test_generate_opens_the_form_with_that_model_once(visit, deps):
@@ -99,7 +99,7 @@ def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(vi
 
 def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
 
-    store_models(deps.catalog.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
+    store_models(deps.catalogue.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
 
     app = visit("studio/generate.py", model="a/broken")
 

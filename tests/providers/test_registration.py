@@ -80,7 +80,7 @@ def third(monkeypatch: pytest.MonkeyPatch) -> Third:
 
 def test_a_third_provider_needs_one_line_and_its_takes_go_the_same_way(third, deps, sim):
     world = World(build_deps(deps.settings), sim)
-    assert [model.id for model in world.deps.catalog.search(provider="third")] == ["third/film"]
+    assert [model.id for model in world.deps.catalogue.search(provider="third")] == ["third/film"]
     job = world.ask(model="third/film", provider="third", params={"frames": 3})
     assert world.until(job, "running", "failed").provider == "third"
     ended = world.until(job, "failed")

@@ -205,7 +205,7 @@ def test_a_bug_is_told_without_its_inside(sidecar, monkeypatch, caplog):
     def broken(*_: Any) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(sidecar.deps.catalog.__class__, "search", broken)
+    monkeypatch.setattr(sidecar.deps.catalogue.__class__, "search", broken)
 
     answer = sidecar.get("/api/models")
 

@@ -146,7 +146,7 @@ def test_without_a_key_its_models_are_shown_and_can_not_be_used(deps, sim):
 
     settings = deps.settings.model_copy(update={"blackbox_api_key": SecretStr("")})
     keyless = World(build_deps(settings), sim)
-    model = keyless.deps.catalog.get(MODEL)
+    model = keyless.deps.catalogue.get(MODEL)
     assert (model.usable, model.reason) == (False, "BLACKBOX_API_KEY is not set")
     with pytest.raises(InvalidRequest) as refused:
         ask(keyless)

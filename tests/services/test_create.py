@@ -138,7 +138,7 @@ def test_a_photo_reaches_the_models_own_field_and_the_take_comes_home(world):
     )
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
-    field = world.deps.catalog.get(PHOTO_MODEL).image_field
+    field = world.deps.catalogue.get(PHOTO_MODEL).image_field
     assert post["input"][field].startswith(world.sim.url)
 
 
@@ -188,11 +188,11 @@ def test_an_old_job_goes_on_when_its_model_is_gone(world):
     from tests.world import World
 
     job = world.ask()
-    later = World(replace(world.deps, catalog=Catalogue(())), world.sim)
+    later = World(replace(world.deps, catalogue=Catalogue(())), world.sim)
     later.until(job, "stored")
 
 
 def test_files_inside_the_answer_are_refused_before_anything_is_paid(world):
-    model = next(m for m in world.deps.catalog.search() if "sync_mode" in m.schema["properties"])
+    model = next(m for m in world.deps.catalogue.search() if "sync_mode" in m.schema["properties"])
     asked = {"model": model.id, "prompt": "x", "params": {"sync_mode": True}}
     assert "params.sync_mode" in faults(world, **asked)

@@ -35,7 +35,7 @@ def refresh(deps: Deps) -> live_catalogue.RefreshResult:
 
 
 def ids(deps: Deps) -> set[str]:
-    return {model.id for model in deps.catalog.search(provider="fal")}
+    return {model.id for model in deps.catalogue.search(provider="fal")}
 
 
 def another(deps: Deps, clock: Any = None) -> Deps:
@@ -50,13 +50,13 @@ def shorten(sim: Simulator, *names: str) -> None:
 
 
 def test_what_fal_lists_is_offered_with_its_schemas_and_prices(deps, sim):
-    seed = {model.id: model for model in deps.catalog.search(provider="fal")}
+    seed = {model.id: model for model in deps.catalogue.search(provider="fal")}
     told: list[str] = []
 
     brought = refresh_schedule.refresh_now(deps, on_progress=told.append)
 
     assert brought.endpoints == len(sim.offer.entries) == len(ids(deps))
-    assert {m.id: (m.schema, m.price) for m in deps.catalog.search(provider="fal")} == {
+    assert {m.id: (m.schema, m.price) for m in deps.catalogue.search(provider="fal")} == {
         m.id: (m.schema, m.price) for m in seed.values()
     }
     assert any("text-to-video" in line for line in told)
@@ -76,7 +76,7 @@ def test_the_simulator_lists_differently_shaped_models_with_references(sim):
 @pytest.mark.parametrize("name", ["catalog-http=500", "catalog-http=429", "catalog-garbage"])
 def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     refresh(deps)
-    before, at = {model.id: model for model in deps.catalog.search()}, live_catalogue.refreshed_at(deps)
+    before, at = {model.id: model for model in deps.catalogue.search()}, live_catalogue.refreshed_at(deps)
     sim.offer.entries |= {
         f"new/m{n}": {**sim.offer.entries[MODEL], "endpoint_id": f"new/m{n}"} for n in range(60)
     }
@@ -85,7 +85,7 @@ def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):
     with pytest.raises(CatalogueUnavailable):
         refresh(deps)
 
-    assert {model.id: model for model in another(deps).catalog.search()} == before
+    assert {model.id: model for model in another(deps).catalogue.search()} == before
     assert live_catalogue.refreshed_at(deps) == at
     assert refresh_schedule.last_refresh(deps).state == RefreshState.FAILED
     requests.delete(f"{sim.url}/sim/faults", timeout=5)
@@ -103,7 +103,7 @@ def test_a_busy_fal_is_asked_again_and_the_catalogue_is_whole(deps, sim):
 def test_one_endpoint_whose_price_is_refused_is_without_a_price_and_says_so(deps, sim):
     fault(sim, "catalog-http=404", match="turbo%2Fpro%2Ftext-to-video", times=99)
     refresh(deps)
-    model, other = deps.catalog.get(MODEL), deps.catalog.get(MODEL.replace("text-", "image-"))
+    model, other = deps.catalogue.get(MODEL), deps.catalogue.get(MODEL.replace("text-", "image-"))
     assert model.price is None
     assert model.usable
     assert "gave no price" in model.price_note
@@ -131,10 +131,10 @@ def test_a_retired_endpoint_cannot_be_started_and_its_old_take_goes_on(world, de
     with pytest.raises(InvalidRequest) as refused:
         world.ask()
     assert refused.value.fields == {"model": f"can't be used: {live_catalogue.RETIRED_REASON}"}
-    assert deps.catalog.get(MODEL).title
+    assert deps.catalogue.get(MODEL).title
     assert world.until(job, "stored").video_id
     refresh(deps)
-    assert deps.catalog.get(MODEL).reason == live_catalogue.RETIRED_REASON
+    assert deps.catalogue.get(MODEL).reason == live_catalogue.RETIRED_REASON
 
 
 def test_an_endpoint_that_comes_back_can_be_started_again(world, deps, sim):
@@ -155,7 +155,7 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known(worl
 
     refresh(deps)
 
-    assert deps.catalog.get(MODEL).reason == live_catalogue.RETIRED_REASON
+    assert deps.catalogue.get(MODEL).reason == live_catalogue.RETIRED_REASON
     assert unused not in ids(deps)
 
 
@@ -170,12 +170,12 @@ def test_a_deprecated_model_is_listed_and_cannot_be_started(world, deps, sim):
 
 def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
     name = "fal-ai/wan/v2.7/text-to-video"
-    note, usual = deps.catalog.get(name).price_note, gallery.usual_duration(deps, name)
+    note, usual = deps.catalogue.get(name).price_note, gallery.usual_duration(deps, name)
     del sim.offer.entries[name]["typical_s"]
 
     refresh(deps)
 
-    assert deps.catalog.get(name).price_note == note
+    assert deps.catalogue.get(name).price_note == note
     assert gallery.usual_duration(deps, name) == usual
 
 
@@ -215,7 +215,7 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
 
 
 def test_a_model_that_another_version_stored_is_still_read(deps):
-    model = deps.catalog.get(MODEL)
+    model = deps.catalogue.get(MODEL)
     data = {**live_catalogue._data(model), "a_field_of_tomorrow": 1}
 
     assert live_catalogue._model(data) == model
@@ -345,12 +345,12 @@ def test_how_far_it_is_can_be_read_meanwhile(deps, sim):
 def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(world: World):
     clock = FakeClock()
     deps = another(world.deps, clock)
-    deps.catalog.get(MODEL)
+    deps.catalogue.get(MODEL)
     looks = []
     read = deps.store.read
     deps.store.read = lambda: looks.append(1) or read()  # type: ignore[method-assign]
 
     for _ in range(200):
-        deps.catalog.get(MODEL)
+        deps.catalogue.get(MODEL)
 
     assert len(looks) <= 1

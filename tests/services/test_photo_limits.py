@@ -45,7 +45,7 @@ def grown(world, upload_id: str, size_bytes: int) -> str:
 
 def test_a_photo_that_is_too_small_is_refused_and_nothing_is_sent(world):
     said = faults(world, LIMITED, image=photo(world, (200, 150)))
-    title = world.deps.catalog.get(LIMITED).title
+    title = world.deps.catalogue.get(LIMITED).title
     assert said == {"image": f"is 200 × 150 px; {title} needs at least 300 × 300: take a larger one"}
     assert world.ledger()["posts"] == []
 
@@ -74,9 +74,9 @@ def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
 
 
 def test_what_is_known_of_the_photos_survives_a_refresh(world):
-    before = world.deps.catalog.get(LIMITED).photo_limits
-    live_catalogue.refresh_catalog(world.deps, on_progress=lambda line: None)
-    model = world.deps.catalog.get(LIMITED)
+    before = world.deps.catalogue.get(LIMITED).photo_limits
+    live_catalogue.refresh_catalogue(world.deps, on_progress=lambda line: None)
+    model = world.deps.catalogue.get(LIMITED)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
     assert "image" in faults(world, LIMITED, image=photo(world, (200, 150)))

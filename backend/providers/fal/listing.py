@@ -30,12 +30,12 @@ TITLE_CHARS, ABOUT_CHARS = 120, 2000
 def read_catalogue(
     fetch_page: FetchPage, *, on_progress: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
 ) -> list[dict[str, Any]]:
-    """Every entry on offer, in the shape that `catalog.model_from` reads.
+    """Every entry on offer, in the shape that `catalogue.models.parse_model` reads.
 
     ask: makes one call to the platform API. told: is given a line of progress with every page and wait.
 
     Raises:
-        CatalogUnread: a call failed or an answer can't be read; names which.
+        CatalogueUnavailable: a call failed or an answer can't be read; names which.
     """
     found: dict[str, dict[str, Any]] = {}
     pages = PageReader(fetch_page, on_progress, sleep=sleep)

@@ -58,7 +58,7 @@ FetchPage = Callable[[str, Sequence[tuple[str, str]]], PageAnswer]
 def page_fetcher(client: httpx.Client, base: str) -> FetchPage:
     """Asks the platform API at `base` with this client, and reads no more than can be an answer.
 
-    What it gives raises httpx.HTTPError, httpx.InvalidURL, and CatalogUnread for an answer without an end.
+    It raises httpx.HTTPError, httpx.InvalidURL, and CatalogueUnavailable for an answer without an end.
     """
 
     def ask(path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
@@ -96,7 +96,7 @@ class PageReader:
         """Every page of a list. names: under which of these its items stand.
 
         Raises:
-            Refused: with its status. CatalogUnread: anything else that is no page.
+            Refused: with its status. CatalogueUnavailable: anything else that is no page.
         """
         cursor: str | None = None
         seen: set[str] = set()

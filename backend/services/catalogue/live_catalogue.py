@@ -39,7 +39,7 @@ class RefreshResult:
     retired: int
 
 
-class LiveCatalog:
+class LiveCatalogue:
     """The newest catalogue that any process has stored; the seed until there is one.
 
     Asked again and again: it looks for a newer one once a second, and loads it beside the requests, which
@@ -51,7 +51,7 @@ class LiveCatalog:
         self._turn, self._loading = threading.Lock(), threading.Lock()
         self._seen: str | None = None
         self._ready = False
-        self._catalog = Catalogue([*load_seed(), *self._fixed])
+        self._catalogue = Catalogue([*load_seed(), *self._fixed])
         self._looked_s = float("-inf")
 
     def get(self, model_id: str) -> VideoModel:
@@ -75,7 +75,7 @@ class LiveCatalog:
                     self._ready = True
                     return
                 rows = catalogue.list_all(session)
-            self._catalog = Catalogue([*(_model(row.data) for row in rows), *self._fixed])
+            self._catalogue = Catalogue([*(_model(row.data) for row in rows), *self._fixed])
             self._seen, self._ready = revision, True
 
     def _current(self) -> Catalogue:
@@ -86,7 +86,7 @@ class LiveCatalog:
                 newer = _revision(session) != self._seen
             if newer:
                 threading.Thread(target=self._load_beside, name="catalogue", daemon=True).start()
-        return self._catalog
+        return self._catalogue
 
     def _is_turn(self) -> bool:
         """Is it this caller who looks for a newer one? True for one caller a second."""
@@ -103,14 +103,14 @@ class LiveCatalog:
             log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
 
 
-def refresh_catalog(deps: Deps, *, on_progress: Callable[[str], None]) -> RefreshResult:
+def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> RefreshResult:
     """Fetch fal's whole catalogue and its prices now; afterwards every process offers it.
 
     What fal no longer lists stays known and can't be started; of the models that came with the program
     only those that takes were made with.
 
     Raises:
-        CatalogUnread: a call failed or an answer can't be read; the old catalogue stays.
+        CatalogueUnavailable: a call failed or an answer can't be read; the old catalogue stays.
     """
     entries = deps.get_provider("fal").fetch_catalogue(on_progress=on_progress)
     on_progress(f"reading {len(entries):,} schemas")
@@ -126,8 +126,8 @@ def refresh_catalog(deps: Deps, *, on_progress: Callable[[str], None]) -> Refres
     with deps.store.begin() as session:
         catalogue.replace_all(session, rows, at=now)
         _announce(session, deps, listed.values(), now)
-    if isinstance(deps.catalog, LiveCatalog):
-        deps.catalog.load_newest()
+    if isinstance(deps.catalogue, LiveCatalogue):
+        deps.catalogue.load_newest()
     log.info("catalogue refreshed", extra={"endpoints": len(listed), "retired": len(gone)})
     return RefreshResult(
         endpoints=len(listed),

@@ -76,7 +76,7 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
     """Refresh the catalogue, whole or not at all, and keep how far it is for everybody to see.
 
     Raises:
-        CatalogUnread: a call failed or an answer can't be read; the old catalogue stays.
+        CatalogueUnavailable: a call failed or an answer can't be read; the old catalogue stays.
         Interrupted: the worker stops; the next one begins anew.
     """
 
@@ -88,7 +88,7 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
 
     try:
         tell("asking fal")
-        brought = live_catalogue.refresh_catalog(deps, on_progress=tell)
+        brought = live_catalogue.refresh_catalogue(deps, on_progress=tell)
     except CatalogueUnavailable as error:
         _note(deps, RefreshState.FAILED, str(error))
         raise

@@ -134,7 +134,7 @@ def newer_cursor(
 
 def list_usable_models(deps: Deps) -> list[VideoModel]:
     """Every model that can be used now, by title."""
-    return sorted((model for model in deps.catalog.search() if model.usable), key=lambda model: model.title)
+    return sorted((model for model in deps.catalogue.search() if model.usable), key=lambda model: model.title)
 
 
 def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
@@ -177,7 +177,7 @@ def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
         tenths = quantiles(seen, n=10, method="inclusive")
         return UsualDuration(tenths[4], tenths[8], learnt=True)
     try:
-        guess = deps.catalog.get(model_id).typical_s
+        guess = deps.catalogue.get(model_id).typical_s
     except KeyError:
         return None
     return UsualDuration(guess, guess * 1.5, learnt=False) if guess else None

@@ -151,7 +151,7 @@ def _model(deps: Deps, form: Mapping[str, Any], faults: dict[str, str]) -> Video
         faults["model"] = "is missing; name one of the models on offer"
         return None
     try:
-        model = deps.catalog.get(name)
+        model = deps.catalogue.get(name)
     except KeyError:
         faults["model"] = f"{name[:80]!r} is not on offer; GET /api/models lists what is"
         return None

@@ -13,7 +13,7 @@ def choose_from_url(deps: Deps) -> None:
     if not model_id:
         return
     try:
-        model = deps.catalog.get(model_id)
+        model = deps.catalogue.get(model_id)
     except KeyError:
         context.notify(f"{text.plain(model_id[:80])} is not on offer", ":material/search_off:")
     else:

@@ -57,7 +57,7 @@ class ModelFilter:
 def draw_status(deps: Deps, viewer: Viewer) -> None:
     """How many models there are, how old the list is, and the way to a newer one."""
     context.show_notices()
-    models = deps.catalog.search()
+    models = deps.catalogue.search()
     unusable = sum(not model.usable for model in models)
     last, at = refresh_schedule.last_refresh(deps), live_catalogue.refreshed_at(deps)
     age = f"refreshed {text.since(deps.clock.now(), at)}" if at else "the list that came with the program"
@@ -108,7 +108,7 @@ def _wish(deps: Deps, viewer: Viewer) -> None:
 
 def draw_filters(deps: Deps) -> ModelFilter:
     """Draw the filters in one line; returns what they ask for."""
-    models = deps.catalog.search()
+    models = deps.catalogue.search()
     kinds, providers = {model.category for model in models}, {model.provider for model in models}
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
@@ -139,7 +139,7 @@ def find_models(deps: Deps, wanted: ModelFilter) -> list[VideoModel]:
     fits = PRICES[wanted.price] if wanted.price else lambda price: True
     found = [
         model
-        for model in deps.catalog.search(wanted.words, wanted.provider)
+        for model in deps.catalogue.search(wanted.words, wanted.provider)
         if (wanted.kind is None or model.category == wanted.kind) and fits(model.price)
     ]
     return found if wanted.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))

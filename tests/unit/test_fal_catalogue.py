@@ -230,7 +230,7 @@ def test_an_id_that_is_no_part_of_an_address_is_unusable(name: str):
 
 
 def test_limits_as_openapi_3_0_writes_them_are_understood():
-    from backend.catalogue import models as catalog
+    from backend.catalogue import models as catalogue
 
     number = {
         "type": "number",
@@ -242,8 +242,8 @@ def test_limits_as_openapi_3_0_writes_them_are_understood():
     model = Fal({"models": [listed("a/b", {"properties": {"scale": number}})]}).read()["a/b"]
 
     assert model.usable, model.reason
-    assert "params.scale" in catalog.check_params(model, {"scale": 0})
-    assert catalog.check_params(model, {"scale": 9}) == {}
+    assert "params.scale" in catalogue.check_params(model, {"scale": 0})
+    assert catalogue.check_params(model, {"scale": 9}) == {}
 
 
 # -- when fal has no time -------------------------------------------------------------------------
