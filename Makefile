@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev
 
 test-all: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.programs
-	$(PYTEST)
+	$(PYTEST) --matrix
 
 drill: $(VENV)/.installed-dev
 	$(PYTEST) tests/e2e -k drill -v
