@@ -18,6 +18,7 @@ import pytest
 
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
+from simulator.engine.signing import USER_ID
 from simulator.server import listening
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, OWED_S, Drill, Killed
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.drill
 #: Installations that are drilled at the same time; more than two cores can carry would spoil the times.
 LANES = 2
 #: Which account is fal's would else be learnt by the first delivery, on another way than all others take.
-GIVEN: Any = {"FIRST_POLL_S": 2, "FAL_USER_ID": SimulatorConfig.user_id}
+GIVEN: Any = {"FIRST_POLL_S": 2, "FAL_USER_ID": USER_ID}
 
 
 class WentOn(NamedTuple):
@@ -174,7 +175,7 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
             drill.ready()
             drill.killed_at(point_called("webhook: written"))
             drill.ready()
-            (owed,) = slow_fal.ledger.deliveries()
+            (owed,) = slow_fal.ledger.list_deliveries()
             assert owed.done
             assert [attempt["status"] for attempt in owed.attempts] == [None, 200]
         finally:
