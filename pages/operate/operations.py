@@ -34,6 +34,6 @@ with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
     deliveries.draw_deliveries(deps, numbers.deliveries)
 
-if st.button("Refresh", key="refresh", icon=":material/refresh:"):
+if st.button("Refresh", key="refresh-page", icon=":material/refresh:"):
     st.rerun()
 st.caption(f"As of {text.plain(now.strftime('%Y-%m-%d %H:%M:%S'))} UTC")

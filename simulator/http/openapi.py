@@ -38,7 +38,7 @@ def openapi_of(entry: JSON) -> JSON:
 def _schemas(name: str, given: Any) -> JSON:
     file = {
         "type": "object",
-        "title": "StoredFile",
+        "title": "File",
         "required": ["url"],
         "properties": {"url": {"type": "string"}},
     }

@@ -225,6 +225,44 @@ def test_a_deep_link_shows_its_page_within_the_frame(installation, visit, path):
     window.close()
 
 
+#: The second at which a video stands, once it has loaded and found its place.
+STANDS = """video => new Promise(done => {
+    const ready = () => video.readyState >= 1 && !video.seeking
+    const told = () => ready() && done(video.currentTime)
+    for (const event of ["loadedmetadata", "seeked"]) video.addEventListener(event, told)
+    told()
+})"""
+
+
+def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
+    job = installation.ask("Frame by frame")
+    installation.until(job, "stored")
+    window = visit(installation)
+    window.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = window.open(f"/take?take={job}")
+    video = page.get_by_test_id("player").locator("video")
+
+    def now() -> float:
+        """Where it stands once it is loaded, or a step is taken, in seconds."""
+        return float(video.evaluate(STANDS))
+
+    begun = now()
+    page.get_by_role("button", name="One frame on (.)").click()
+    assert begun < now() < begun + 0.1
+    page.get_by_role("button", name="One frame back (,)").click()
+    assert now() == begun
+    page.get_by_role("button", name="Play at 2 times the speed").click()
+    assert video.evaluate("video => video.playbackRate") == 2
+    page.get_by_role("button", name="Play in a loop").click()
+    assert video.evaluate("video => video.loop") is False
+
+    page.get_by_text("Times, ids and file").click()
+    row = page.get_by_test_id("facts").locator("dt", has_text="Take").locator("+ dd")
+    row.get_by_role("button", name="Copy").click()
+    page.wait_for_function("job => navigator.clipboard.readText().then(text => text === job)", arg=job)
+    window.close()
+
+
 def test_an_error_that_nobody_foresaw_is_one_sentence_whose_id_stands_in_the_log(installation, visit):
     """Such as an event in a take's history that this version has no words for."""
     job = installation.ask("Of another time")

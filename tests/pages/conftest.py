@@ -2,8 +2,10 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -22,8 +25,10 @@ from backend.models import Delivery, Job, Video
 from backend.services.access import LOCAL_VIEWER, Viewer
 from backend.services.deps import Deps
 from backend.services.takes import create
+from backend.settings import load_settings
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.records import videos
+from pages.ui import context
 
 ROOT = Path(__file__).parents[2]
 #: A text-to-video model with a known price for each second.
@@ -91,14 +96,30 @@ def own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Selectbox, "index", property(index))
 
 
-@pytest.fixture
-def deps() -> Iterator[Deps]:
-    """The installation that the pages of this test look at, in demo mode; nothing else runs."""
-    from pages.ui import context
+@pytest.fixture(scope="session", autouse=True)
+def packages_looked_through_once() -> Iterator[None]:
+    """At every first run of a page the kit looks for components in all packages, for half a second."""
+    scan = cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
+
+@pytest.fixture(scope="session")
+def new_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of an installation in which nothing has happened yet."""
+    folder = tmp_path_factory.mktemp("new")
+    open_deps(load_settings(data_dir=folder)).store.close()
+    return folder
+
+
+@pytest.fixture
+def deps(new_data: Path, tmp_path: Path) -> Iterator[Deps]:
+    """The installation that the pages of this test look at, in demo mode; nothing else runs."""
+    shutil.copytree(new_data, tmp_path / "data")
     st.cache_resource.clear()
     st.cache_data.clear()
-    made = open_deps()
+    made = context.deps()
     yield made
     context.deps().store.close()
     st.cache_resource.clear()
@@ -203,12 +224,35 @@ def visit(deps: Deps) -> Callable[..., AppTest]:
     return go
 
 
+def filled(visit: Callable[..., AppTest], model: str = MODEL, prompt: str = "A red dress") -> AppTest:
+    """The form with this model and prompt."""
+    app = visit()
+    app.selectbox(key="form:model").set_value(model)
+    return app.text_area(key="form:prompt").set_value(prompt).run()
+
+
+def param(app: AppTest, kind: str, name: str, model: str = MODEL) -> Any:
+    """The field of one of a model's parameters."""
+    return getattr(app, kind)(key=f"form:param:{model}:{name}")
+
+
 def shown(app: AppTest, component: str) -> list[dict[str, Any]]:
     """What our own components were given to draw, in the page's order."""
     found = app.get("bidi_component")
     return [
         json.loads(item.proto.json) for item in found if item.proto.component_name == f"dailies_{component}"
     ]
+
+
+def link(app: AppTest, label: str) -> str:
+    """Where the link whose label begins so leads."""
+    (target,) = [
+        item.proto.url if kind == "link_button" else f"{item.proto.page}?{item.proto.query_string}"
+        for kind in ("page_link", "link_button")
+        for item in app.get(kind)
+        if item.value.startswith(label)
+    ]
+    return str(target)
 
 
 def words(app: AppTest) -> str:

@@ -10,7 +10,7 @@ from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.prompting import vocabulary_admin
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
-from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, words
+from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, words
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 SEVERAL_MODEL = "fal-ai/veo3.1/reference-to-video"
@@ -18,21 +18,10 @@ COUNTED_MODEL = "bytedance/seedance-2.0/fast/reference-to-video"
 TAIL_MODEL = "fal-ai/kling-video/v2.5-turbo/pro/image-to-video"
 
 
-def filled(visit, model=MODEL, prompt="A red dress"):
-    app = visit()
-    app.selectbox(key="form:model").set_value(model).run()
-    app.text_area(key="form:prompt").set_value(prompt).run()
-    return app
-
-
 def choose(app, model):
     app.selectbox(key="form:model").set_value(model).run()
     assert not app.exception, app.exception
     return app
-
-
-def param(app, kind, name, model):
-    return getattr(app, kind)(key=f"form:param:{model}:{name}")
 
 
 def test_a_favourite_stands_first_and_models_used_lately_follow(visit, desk):
@@ -140,6 +129,16 @@ def test_a_photo_that_the_next_model_does_not_take_is_said(visit, desk, photo):
     assert "Left out: the photo" in _said(app)
     app.button(key="generate").click().run()
     assert desk.newest().image is None
+
+
+def test_a_photo_that_was_chosen_can_be_taken_away(visit, desk, photo):
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
+    app = filled(visit, PHOTO_MODEL)
+    app.button(key=f"use-photo-{upload.id}").click().run()
+    assert "sun.jpg" in words(app)
+    app.button(key="remove-photo").click().run()
+    assert "sun.jpg" not in words(app)
+    assert not app.session_state["form:image"]
 
 
 def test_the_exact_payload_can_be_looked_at(visit, desk):

@@ -10,64 +10,49 @@ from backend.services.takes import photos
 from backend.store.jobs import jobs
 from pages.ui.form import form
 from pages.ui.form.fields import read_fields
-from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, shown, words
+from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, shown, words
 
 
-def filled(visit, prompt="A red dress in the wind", model=MODEL, **params):
-    app = visit(**params)
-    app.selectbox(key="form:model").set_value(model).run()
-    app.text_area(key="form:prompt").set_value(prompt).run()
-    return app
-
-
-def param(app, kind, name, model):
-    return getattr(app, kind)(key=f"form:param:{model}:{name}")
-
-
-def test_a_click_saves_one_take_and_says_that_the_tab_may_be_closed(visit, desk):
+def test_a_click_saves_one_take_that_stands_beside_the_form_which_stays_filled(visit, desk):
     app = filled(visit)
     app.selectbox(key="form:style:camera").set_value("Dolly in").run()
     app.button(key="generate").click().run()
     job = desk.newest()
     assert (desk.count(), job.model, job.prompt, job.style) == (
-        1, MODEL, "A red dress in the wind", {"camera": "Dolly in"},
-    )  # fmt: skip
+        1,
+        MODEL,
+        "A red dress",
+        {"camera": "Dolly in"},
+    )
     assert "Saved. You can close this tab." in words(app)
-    assert not app.exception
-
-
-def test_two_quick_clicks_make_one_take(visit, desk):
-    app = filled(visit)
-    app.button(key="generate").click().run()
-    app.button(key="generate").click().run()
-    assert desk.count() == 1
-
-
-def test_the_same_form_a_while_later_makes_another_take(visit, desk, monkeypatch):
-    monkeypatch.setattr(form, "SAME_CLICK_S", 0.0)
-    app = filled(visit)
-    app.button(key="generate").click().run()
-    app.button(key="generate").click().run()
-    assert desk.count() == 2
-
-
-def test_a_changed_form_makes_another_take_at_once(visit, desk):
-    app = filled(visit)
-    app.button(key="generate").click().run()
-    app.text_area(key="form:prompt").set_value("A blue dress").run()
-    app.button(key="generate").click().run()
-    assert desk.count() == 2
-
-
-def test_the_form_stays_filled_and_the_take_stands_beside_it(visit, desk):
-    app = filled(visit)
-    app.button(key="generate").click().run()
-    assert app.text_area(key="form:prompt").value == "A red dress in the wind"
+    assert app.text_area(key="form:prompt").value == "A red dress"
     (take,) = shown(app, "status")
     assert (take["word"], take["icon"], take["moving"]) == ("Saved", "bookmark_added", True)
     assert take["usual"]
+
+
+def test_a_take_beside_the_form_can_be_stopped_and_opened(visit, desk):
+    app = filled(visit)
+    app.button(key="generate").click().run()
     app.button(key=f"cancel-{desk.newest().id}").click().run()
     assert desk.newest().state == "cancelled"
+    app.button(key=f"open-made-{desk.newest().id}").click().run()
+    assert app.query_params["take"] == desk.newest().id
+    assert "A red dress" in [code.value for code in app.code]
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "prompt", "takes"),
+    [(60.0, "A red dress", 1), (0.0, "A red dress", 2), (60.0, "A blue dress", 2)],
+    ids=["two quick clicks make one", "a while later another one", "changed, at once another one"],
+)
+def test_how_many_takes_two_clicks_make(visit, desk, monkeypatch, apart_s, prompt, takes):
+    monkeypatch.setattr(form, "SAME_CLICK_S", apart_s)
+    app = filled(visit)
+    app.button(key="generate").click().run()
+    app.text_area(key="form:prompt").set_value(prompt)
+    app.button(key="generate").click().run()
+    assert desk.count() == takes
 
 
 def test_an_empty_prompt_is_refused_beside_its_field_and_nothing_is_made(visit, desk):
@@ -137,14 +122,6 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk, photo)
     assert "sun.jpg\n640 × 480" in words(app)
     app.button(key="generate").click().run()
     assert desk.newest().image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
-
-
-def test_an_earlier_photo_can_be_used_again(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
-    app = filled(visit, model=PHOTO_MODEL)
-    app.button(key=f"use-photo-{upload.id}").click().run()
-    app.button(key="generate").click().run()
-    assert desk.newest().image == upload.id
 
 
 def test_what_is_no_photo_is_refused_with_the_reason(visit, desk):

@@ -38,14 +38,13 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
     usable = [model for model in deps.catalogue.search() if model.usable]
     assert len(keys(app)) == 24
     assert f"**{len(deps.catalogue.search()):,} models**" in words(app)
-    app.button("more-models").click().run()
+    app.button(key="more-models").click().run()
     assert set(keys(app)) == {model.id for model in usable}
     assert "\\$0\\.14 a second" in words(app)
     assert ":material/timer: about 1:40" in words(app)
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
-
     good = deps.catalogue.get(MODEL)
     store_models(good, parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
 
@@ -68,21 +67,24 @@ def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
     assert keys(app) == []
     assert "No model fits" in words(app)
 
-    app.button("clear-empty").click().run()
+    app.button(key="clear-models-empty").click().run()
     app.selectbox("price").set_value("Up to $0.25 a second").run()
     prices = [deps.catalogue.get(key).price for key in keys(app)]
     assert prices
     assert all(price.unit == "second" and price.unit_usd <= 0.25 for price in prices)
 
-    app.button("clear-models").click().run()
+    app.button(key="clear-models").click().run()
     app.button_group("kind").set_value("image-to-video").run()
     assert {deps.catalogue.get(key).category for key in keys(app)} == {"image-to-video"}
 
 
 def test_generate_opens_the_form_with_that_model_once(visit, deps):
-    app = visit("studio/generate.py", model="fal-ai/veo3.1")
-    assert app.selectbox("form:model").value == "fal-ai/veo3.1"
+    app = visit(PAGE)
+    chosen = keys(app)[3]
+    app.button(key=f"use-{chosen}").click().run()
+    assert app.selectbox("form:model").value == chosen
 
+    app = visit("studio/generate.py", model=chosen)
     app.selectbox("form:model").set_value(MODEL).run()
 
     assert app.selectbox("form:model").value == MODEL
@@ -98,7 +100,6 @@ def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(vi
 
 
 def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
-
     store_models(deps.catalogue.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
 
     app = visit("studio/generate.py", model="a/broken")
@@ -111,10 +112,10 @@ def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, d
     app = visit(PAGE)
     assert "the list that came with the program" in words(app)
 
-    app.button("refresh").click().run()
+    app.button(key="refresh-catalogue").click().run()
 
     assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
-    assert app.button("refresh").disabled
+    assert app.button(key="refresh-catalogue").disabled
     assert "waits for a worker" in words(app)
 
     refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
@@ -129,4 +130,4 @@ def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
 
     assert "answered 500" in words(app)
     assert "the list stayed as it was" in words(app)
-    assert not app.button("refresh").disabled
+    assert not app.button(key="refresh-catalogue").disabled

@@ -44,6 +44,8 @@ def test_a_word_is_moved_retired_and_brought_back(visit, desk):
     app = visit(PAGE)
     app.button(key=f"word-up-{word(desk, second).id}").click().run()
     assert vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2] == [second, first]
+    app.button(key=f"word-down-{word(desk, second).id}").click().run()
+    assert vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2] == [first, second]
     app.button(key=f"word-retire-{word(desk, first).id}").click().run()
     assert first not in vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")
     app.button(key=f"word-back-{word(desk, first).id}").click().run()

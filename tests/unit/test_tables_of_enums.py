@@ -81,7 +81,7 @@ def test_no_table_of_an_enum_hides_in_a_function():
                     and any(
                         isinstance(key, ast.Attribute)
                         and isinstance(key.value, ast.Name)
-                        and key.value.id in {"JobState", "JobEvent", "Role", "Going"}
+                        and key.value.id in {"JobState", "JobEvent", "Role", "RefreshState"}
                         for key in node.keys
                     )
                 ]

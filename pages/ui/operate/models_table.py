@@ -70,7 +70,7 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
         )
         under_way = last is not None and last.in_progress
         st.button(
-            "Refreshing" if under_way else "Refresh", key="refresh", icon=":material/sync:",
+            "Refreshing" if under_way else "Refresh", key="refresh-catalogue", icon=":material/sync:",
             disabled=under_way or viewer.role != Role.ADMIN, on_click=_wish, args=(deps, viewer),
             help="Ask fal for every model and price again. The list stays as it is until all of it has come.",
         )  # fmt: skip
@@ -176,7 +176,7 @@ def draw_empty() -> None:
     with st.container(key="empty", horizontal_alignment="center", border=True):
         st.space("small")
         st.markdown("#### No model fits", text_alignment="center")
-        st.button("Clear filters", key="clear-empty", icon=":material/close:", on_click=_clear)
+        st.button("Clear filters", key="clear-models-empty", icon=":material/close:", on_click=_clear)
         st.space("small")
 
 

@@ -44,7 +44,7 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
         "poster": context.media_link(video.poster_key) if video else None,
         "preview": context.media_link(video.preview_key or video.key) if video and not missing else None,
         "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
-        "word": "StoredFile missing" if missing else shown.word,
+        "word": "File missing" if missing else shown.word,
         "icon": "file_download_off" if missing else shown.icon,
         "tone": "orange" if missing else shown.tone,
         "overlay": missing or job.state != JobState.STORED,

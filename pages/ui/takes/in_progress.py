@@ -72,7 +72,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
             if take.job.state in ENDED_STATES | {JobState.HELD}:
                 cards.draw_trouble(take.job)
             with st.container(horizontal=True, key=f"do-{take.job.id}"):
-                if st.button("Open", key=f"open-{take.job.id}", icon=":material/open_in_full:"):
+                if st.button("Open", key=f"open-made-{take.job.id}", icon=":material/open_in_full:"):
                     st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
                 if take.job.state in ACTIVE_STATES - {JobState.RENDERED}:
                     actions.draw_cancel_button(take.job)
