@@ -140,14 +140,14 @@ def sweeps(kind: str, stack: contextlib.ExitStack, many: Any) -> Iterator[Result
 def _sweep(deps: Any) -> None:
     """One pass of a worker: what is odd, what is due, and when to look again."""
     from backend.services.operations.sweep import run_sweep
-    from backend.store.jobs import jobs
+    from backend.store.jobs import claims
 
     def look() -> int:
         with deps.store.read() as session:
             now = deps.clock.now()
-            due = jobs.list_due(session, now=now, states=ACTIVE_STATES, limit=100)
-            jobs.next_due_at(session, now=now)
-            jobs.count_due(session, now=now)
+            due = claims.list_due(session, now=now, states=ACTIVE_STATES, limit=100)
+            claims.next_due_at(session, now=now)
+            claims.count_due(session, now=now)
         return len(due)
 
     run_sweep(deps, by="benchmark", run_due=look)

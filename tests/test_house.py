@@ -18,7 +18,6 @@ LINES = 300
 #: module -> how long it is all the same
 LONG = {
     "backend.providers.fal.client": 330,
-    "backend.store.jobs.jobs": 315,
     "backend.media.storage.s3": 305,
     "backend.services.lifecycle.submit": 305,
     "backend.settings": 315,

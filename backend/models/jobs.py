@@ -1,7 +1,7 @@
 """Takes: the job, the history of its moves, and the webhook calls that moved it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
@@ -96,6 +96,57 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = moment(default=None)
     rendered_at: datetime | None = moment(default=None)
     ended_at: datetime | None = moment(default=None)
+
+
+class JobColumns(TypedDict, total=False):
+    """What may change of a job once it is made, beside what only its transitions write; types as in `Job`."""
+
+    image_link: str | None
+    image_links: dict[str, Any]
+    billed_units: float | None
+    billed_usd: float | None
+    bill_tries: int
+    error: dict[str, Any] | None
+    cancel_requested_at: datetime | None
+    due_at: datetime | None
+    attempts: int
+    polls: int
+    claimed_by: str | None
+    claimed_until: datetime | None
+    request_id: str | None
+    status_url: str | None
+    response_url: str | None
+    cancel_url: str | None
+    webhook_asked: bool
+    queue_position: int | None
+    result_url: str | None
+    result_size_bytes: int | None
+    result: dict[str, Any] | None
+    fetched_bytes: int | None
+    fetch_total_bytes: int | None
+    video_id: str | None
+    submitted_at: datetime | None
+    started_at: datetime | None
+    rendered_at: datetime | None
+
+
+class JobHead(NamedTuple):
+    """Where a job stands and what it counts for, without how it was asked for; types as in `Job`."""
+
+    id: str
+    owner: str
+    provider: str
+    estimate_usd: float | None
+    price: dict[str, Any] | None
+    billed_units: float | None
+    state: str
+    state_at: datetime
+    version: int
+    cancel_requested_at: datetime | None
+    request_id: str | None
+    created_at: datetime
+    submitted_at: datetime | None
+    ended_at: datetime | None
 
 
 class History(SQLModel, table=True):

@@ -19,7 +19,7 @@ from backend.domain.states import JobState
 from backend.services.deps import Deps
 from backend.services.lifecycle import dispatch as steps
 from backend.services.operations.sweep import run_sweep
-from backend.store.jobs import jobs
+from backend.store.jobs import claims
 from backend.store.queue.tasks import FETCH_STATES
 from backend.work import worker
 
@@ -36,7 +36,7 @@ IDLE_S = 5.0
 
 @dataclass(frozen=True)
 class WorkPool:
-    """Looks that share a pool of threads. which: narrows the jobs, as `jobs.list_due` has it."""
+    """Looks that share a pool of threads. which: narrows the jobs, as `list_due` has it."""
 
     threads: int
     states: frozenset[JobState]
@@ -94,9 +94,11 @@ class EmbeddedWorker(worker.Worker):
                 free = kind.threads - len(in_hand)
                 if free > 0:
                     limit = kind.threads + len(in_hand)
-                    due = jobs.list_due(session, now=now, states=kind.states, limit=limit, **kind.due_filter)
+                    due = claims.list_due(
+                        session, now=now, states=kind.states, limit=limit, **kind.due_filter
+                    )
                     self._give([job_id for job_id in due if job_id not in in_hand][:free], name)
-            next_at = jobs.next_due_at(session, now=now)
+            next_at = claims.next_due_at(session, now=now)
         return IDLE_S if next_at is None else min(IDLE_S, (next_at - now).total_seconds())
 
     def _give(self, job_ids: list[str], kind: str) -> None:

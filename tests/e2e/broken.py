@@ -59,7 +59,7 @@ def writes_without_a_fence() -> None:
         return move(session, job_id, event, **values)
 
     def amend(session: Any, job: Any, *, lease_token: Any = None, **values: Any) -> Any:
-        return jobs._one(session, update(Job).where(col(Job.id) == job.id).values(**values))
+        return jobs.update_one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
     jobs.apply_transition, jobs.update_if_unchanged = unfenced, amend
 
@@ -69,9 +69,9 @@ def claims_for_ever() -> None:
     from sqlmodel import col
 
     from backend.models import Job
-    from backend.store.jobs import jobs
+    from backend.store.jobs import claims
 
-    jobs._free = lambda now: col(Job.claimed_by).is_(None)
+    claims._free = lambda now: col(Job.claimed_by).is_(None)
 
 
 def trusts_the_webhook() -> None:

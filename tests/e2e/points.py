@@ -70,7 +70,7 @@ POINTS = (
     Point("asked: the row is written", "sidecar", "backend.store.jobs.jobs:insert_take", "after"),
     Point("asked: committed, not answered", "sidecar", "backend.services.takes.create:create_job", "after"),
     # 2 · the worker takes the job, and says that it will send
-    Point("claim: written", "worker", "backend.store.jobs.jobs:try_claim", "after"),
+    Point("claim: written", "worker", "backend.store.jobs.claims:try_claim", "after"),
     Point("claim: committed", "worker", f"{STEP}:submit_job", "before"),
     Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
     Point(
@@ -93,7 +93,7 @@ POINTS = (
         "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
     ),
     Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
-    Point("claim: about to be given back", "worker", "backend.store.jobs.jobs:release_claim", "before"),
+    Point("claim: about to be given back", "worker", "backend.store.jobs.claims:release_claim", "before"),
     # 4 · the webhook
     Point("webhook: believed, nothing written", "sidecar", ACCEPT, "before"),
     Point("webhook: written", "sidecar", RUN, "after", lambda args, options: "old_status" in args[2]),

@@ -197,7 +197,7 @@ def test_the_link_is_read_from_every_documented_place(answer, link):
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
     from datetime import timedelta
 
-    from backend.store.jobs import jobs
+    from backend.store.jobs import claims
 
     job = ask(world, "[sim:slow=1]")
     frozen = World(world.deps, world.sim)
@@ -206,7 +206,7 @@ def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
     claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
     eventually(lambda: world.job(job).state == "submitting")
     with world.deps.store.begin() as session:
-        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
+        claims.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
     assert world.look(job).state == "held"
     thread.join(30)
     world.until(job, "stored")

@@ -168,7 +168,7 @@ def test_a_runner_that_lost_its_lease_writes_nothing(world):
     job = rendered(world, "media-slow=64")
     from datetime import timedelta
 
-    from backend.store.jobs import jobs
+    from backend.store.jobs import claims
 
     frozen = World(world.deps, world.sim)
     thread = threading.Thread(target=frozen.look, args=(job,))
@@ -177,7 +177,7 @@ def test_a_runner_that_lost_its_lease_writes_nothing(world):
 
     claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
     with world.deps.store.begin() as session:
-        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
+        claims.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
     with world.claims.claim_job(job.id) as taken:
         assert taken is not None
         thread.join(30)

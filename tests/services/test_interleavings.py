@@ -23,7 +23,7 @@ from backend.services.takes import cancel, held_choices
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
 from backend.store.fast.row_insert import insert_values
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 from backend.store.money import ledger
 from backend.store.records import key_values, tokens, videos
 from tests import databases
@@ -35,7 +35,7 @@ pytestmark = databases.BOTH
 def cut_off(world: World, claim: Claim) -> None:
     """The host that holds this is not heard of for longer than its lease."""
     with world.deps.store.begin() as session:
-        jobs.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
+        claims.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
 
 
 class LostBeforeCommit(Exception):

@@ -13,7 +13,7 @@ from backend.domain.states import JobEvent
 from backend.providers.fal.client import FalProvider
 from backend.services.lifecycle import provider_pause, submit
 from backend.services.takes import held_choices
-from backend.store.jobs import jobs
+from backend.store.jobs import claims
 from tests import databases
 from tests.world import ADMIN, ANA, World
 
@@ -224,9 +224,7 @@ def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
     with world.claims.claim_job(job.id) as frozen:
         record_event(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with world.deps.store.begin() as session:  # its lease runs out while it sleeps
-            from backend.store.jobs import jobs
-
-            jobs.renew_leases(
+            claims.renew_leases(
                 session, [frozen.lease_token], until=world.deps.clock.now() - timedelta(seconds=1)
             )
         assert World(world.deps, world.sim).look(job).state == "held"
@@ -275,7 +273,7 @@ class Silenced:
     def held_by_another(self) -> None:
         (claim,) = self.world.claims.active_claims()
         with self.real() as session:
-            jobs.renew_leases(
+            claims.renew_leases(
                 session, [claim.lease_token], until=self.world.deps.clock.now() - timedelta(seconds=1)
             )
         assert World(self.world.deps, self.world.sim).look(claim.job).state == "held"

@@ -11,7 +11,7 @@ from backend.domain.errors import StorageDown
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.services.operations import status, sweep
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 from tests import databases
 from tests.world import World
 
@@ -46,10 +46,10 @@ def test_the_job_of_a_dead_worker_is_taken_up_after_its_lease(world):
     job = world.ask()
     with world.deps.store.begin() as session:
         now = world.deps.clock.now()
-        assert jobs.try_claim(session, job.id, lease_token="dead", now=now, lease_s=15)
+        assert claims.try_claim(session, job.id, lease_token="dead", now=now, lease_s=15)
     assert world.look(job).state == "created"
     with world.deps.store.begin() as session:
-        jobs.renew_leases(session, ["dead"], until=world.deps.clock.now() - timedelta(seconds=1))
+        claims.renew_leases(session, ["dead"], until=world.deps.clock.now() - timedelta(seconds=1))
     assert world.look(job).state == "queued"
 
 

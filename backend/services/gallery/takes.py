@@ -212,4 +212,4 @@ def queue_position(deps: Deps, job: Job) -> int | None:
     if job.state != JobState.CREATED or provider is None or not provider.blocking:
         return job.queue_position
     with deps.store.read() as session:
-        return jobs.count_ahead(session, job)
+        return counts.count_ahead(session, job)

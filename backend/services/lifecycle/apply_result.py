@@ -1,56 +1,68 @@
 """What a provider says of a finished request, applied to its job; webhooks, polls and searches meet here."""
 
 from datetime import datetime
-from typing import Any
+from typing import Unpack
 
 from sqlmodel import Session
 
 from backend.domain.errors import StaleState
 from backend.domain.states import TRANSITIONS, JobEvent
-from backend.models import Job
+from backend.models import Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished
 from backend.services.money import budgets
 from backend.store.jobs import jobs
 
 
 def apply_outcome(
-    session: Session, job: Job, result: Finished | Errored, *, at: datetime, by: str, **values: Any
+    session: Session,
+    job: Job | JobHead,
+    outcome: Finished | Errored,
+    *,
+    at: datetime,
+    by: str,
+    lease_token: str | None = None,
+    **values: Unpack[JobColumns],
 ) -> None:
     """Record how a request ended.
 
     Raises:
         Outrun: the job is past that already.
     """
-    if job.state not in TRANSITIONS[_event(job, result)][0]:  # before a line of the ledger is written for it
+    if job.state not in TRANSITIONS[_event(job, outcome)][0]:  # before a line of the ledger is written for it
         raise StaleState(f"the job {job.id} is past that")
-    if isinstance(result, Finished):
-        apply_finished(session, job, result, at=at, by=by, **values)
+    if isinstance(outcome, Finished):
+        apply_finished(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
     else:
-        apply_errored(session, job, result, at=at, by=by, **values)
+        apply_errored(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
 
 
 def apply_finished(
-    session: Session, job: Job, finished: Finished, *, at: datetime, by: str, **values: Any
+    session: Session,
+    job: Job | JobHead,
+    finished: Finished,
+    *,
+    at: datetime,
+    by: str,
+    lease_token: str | None = None,
+    **values: Unpack[JobColumns],
 ) -> None:
     """There is a video: from now on the worker brings it home.
 
     Raises:
         Outrun: the job has its video already, or is about to.
     """
-    jobs.apply_transition(
-        session,
-        job.id,
-        JobEvent.FINISHED,
-        at=at,
-        by=by,
-        note=_late(job),
+    changes: JobColumns = {
         **rendered_values(finished, at=at),
-        **(_revived(session, job, at) | _billed(session, job, finished.billable_units, at)),
+        **_revived(session, job, at),
+        **_billed(session, job, finished.billable_units, at),
         **values,
+    }
+    jobs.apply_transition(
+        session, job.id, JobEvent.FINISHED, at=at, by=by, lease_token=lease_token, note=_late(job), **changes
     )
 
 
-def rendered_values(finished: Finished, *, at: datetime) -> dict[str, Any]:
+def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
     """What a job says of a video that the provider has for it, whatever the job was before."""
     return {
         "due_at": at,
@@ -65,7 +77,14 @@ def rendered_values(finished: Finished, *, at: datetime) -> dict[str, Any]:
 
 
 def apply_errored(
-    session: Session, job: Job, failed: Errored, *, at: datetime, by: str, **values: Any
+    session: Session,
+    job: Job | JobHead,
+    failed: Errored,
+    *,
+    at: datetime,
+    by: str,
+    lease_token: str | None = None,
+    **values: Unpack[JobColumns],
 ) -> None:
     """The provider tried and failed; it is not sent again.
 
@@ -75,15 +94,9 @@ def apply_errored(
     cost = charge_status(failed)
     if cost == "maybe" and (values.get("request_id") or job.request_id):
         values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
-    event = _event(job, failed)
-    jobs.apply_transition(
-        session,
-        job.id,
-        event,
-        at=at,
-        by=by,
-        queue_position=None,
-        error={
+    changes: JobColumns = {
+        "queue_position": None,
+        "error": {
             "code": failed.code,
             "message": failed.message,
             "charged": cost,
@@ -93,22 +106,24 @@ def apply_errored(
         },
         **_billed(session, job, failed.billable_units, at),
         **values,
-    )
+    }
+    event = _event(job, failed)
+    jobs.apply_transition(session, job.id, event, at=at, by=by, lease_token=lease_token, **changes)
 
 
-def _event(job: Job, result: Finished | Errored) -> JobEvent:
+def _event(job: Job | JobHead, result: Finished | Errored) -> JobEvent:
     if isinstance(result, Finished):
         return JobEvent.FINISHED
     stopped = result.cancelled and job.cancel_requested_at is not None
     return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
 
 
-def _revived(session: Session, job: Job, at: datetime) -> dict[str, Any]:
+def _revived(session: Session, job: Job | JobHead, at: datetime) -> JobColumns:
     """A job that had ended counts again; one that had not never stopped counting."""
     return budgets.restore_reservation(session, job, at=at) if job.ended_at is not None else {}
 
 
-def _billed(session: Session, job: Job, units: float | None, at: datetime) -> dict[str, Any]:
+def _billed(session: Session, job: Job | JobHead, units: float | None, at: datetime) -> JobColumns:
     """What the answer itself says of the bill; where it says nothing, the bill is asked for later."""
     return {} if units is None else budgets.settle_bill(session, job, units, at=at)
 
@@ -134,6 +149,6 @@ def charge_status(failed: Errored) -> str:
     return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
 
 
-def _late(job: Job) -> str | None:
+def _late(job: Job | JobHead) -> str | None:
     """A word for the history when the video came after the job had been given up."""
     return f"it came although the take was {job.state}" if job.ended_at or job.state == "held" else None

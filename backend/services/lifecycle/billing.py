@@ -1,10 +1,8 @@
 """What a stored take cost: the provider's own count, asked for once the file is safe."""
 
-from typing import Any
-
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
-from backend.models import Job
+from backend.models import Job, JobColumns
 from backend.providers.base import Finished
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim, defer_job
@@ -37,9 +35,10 @@ def bill_job(deps: Deps, claim: Claim) -> None:
         defer_job(deps, claim, due_in_s=0, bill_tries=BILL_TRIES_MAX)
         return
     units = result.billable_units if isinstance(result, Finished) else None
-    now, changes = deps.clock.now(), dict[str, Any](bill_tries=BILL_TRIES_MAX if units is None else tries)
+    now = deps.clock.now()
+    changes: JobColumns = {"due_at": now, "bill_tries": BILL_TRIES_MAX if units is None else tries}
     with deps.store.begin() as session:
         if units is not None:
             changes |= budgets.settle_bill(session, job, units, at=now)
-        updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, due_at=now, **changes)
+        updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, **changes)
     claim.job = updated

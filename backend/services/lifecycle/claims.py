@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from sqlmodel import Session
 
 from backend.domain.errors import ProviderError
 from backend.domain.states import JobEvent
-from backend.models import Job
+from backend.models import Job, JobColumns
 from backend.services.deps import Deps
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 
 #: A look that lasts longer than this has gone wrong; its claim is no longer extended, and another
 #: worker takes over. Downloads have their own deadline, which is shorter.
@@ -45,7 +45,7 @@ class Claims:
         deps = self._deps
         lease_token = deps.clock.new_id()
         with deps.store.begin() as session:
-            job = jobs.try_claim(
+            job = claims.try_claim(
                 session, job_id, lease_token=lease_token, now=deps.clock.now(), lease_s=deps.settings.lease_s
             )
         if job is None:
@@ -75,12 +75,12 @@ class Claims:
             return
         until = self._deps.clock.now() + timedelta(seconds=self._deps.settings.lease_s)
         with self._deps.store.begin() as session:
-            jobs.renew_leases(session, lease_tokens, until=until)
+            claims.renew_leases(session, lease_tokens, until=until)
 
 
 def release_claim(deps: Deps, session: Session, job_id: str, *, lease_token: str) -> None:
     """Release a claim; what became due meanwhile is looked at next, by whoever is free."""
-    jobs.release_claim(session, job_id, lease_token=lease_token)
+    claims.release_claim(session, job_id, lease_token=lease_token)
     deps.carrier.enqueue_job(session, job_id)
 
 
@@ -92,7 +92,8 @@ def record_event(
     due_in_s: float | None = None,
     at: datetime | None = None,
     precondition: Callable[[Session], None] | None = None,
-    **values: Any,
+    note: str | None = None,
+    **values: Unpack[JobColumns],
 ) -> Job:
     """Commit one move of a claimed job; afterwards `claim.job` is the row as it is now.
 
@@ -109,23 +110,28 @@ def record_event(
         if precondition is not None:
             precondition(session)
         moved = jobs.advance(
-            session, claim.job.id, event, at=now, by=claim.by, lease_token=claim.lease_token, **values
+            session,
+            claim.job.id,
+            event,
+            at=now,
+            by=claim.by,
+            lease_token=claim.lease_token,
+            note=note,
+            **values,
         )
     claim.job = moved  # now that it is committed
     return moved
 
 
-def defer_job(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Any) -> Job:
+def defer_job(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Unpack[JobColumns]) -> Job:
     """Commit what was learnt without a move, and when the job wants its next look (None: never).
 
     Raises:
         Outrun: somebody moved or woke the job meanwhile, or the claim is lost.
     """
-    due_at = None if due_in_s is None else deps.clock.now() + timedelta(seconds=due_in_s)
+    values["due_at"] = None if due_in_s is None else deps.clock.now() + timedelta(seconds=due_in_s)
     with deps.store.begin() as session:
-        amended = jobs.update_if_unchanged(
-            session, claim.job, lease_token=claim.lease_token, due_at=due_at, **values
-        )
+        amended = jobs.update_if_unchanged(session, claim.job, lease_token=claim.lease_token, **values)
     claim.job = amended
     return amended
 

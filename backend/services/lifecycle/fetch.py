@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import (
@@ -24,7 +23,7 @@ from backend.media.decode.inspect import VideoInfo
 from backend.media.download.download import DownloadedFile, download_file
 from backend.media.partial import folder as parts_folder
 from backend.media.partial.partial_file import remove_part
-from backend.models import Video
+from backend.models import JobColumns, Video
 from backend.providers.base import Finished
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
@@ -142,14 +141,17 @@ def _place(deps: Deps, got: DownloadedFile, probed: VideoInfo, part: Path, poste
 
 def _save(deps: Deps, claim: Claim, video: Video) -> None:
     now, job = deps.clock.now(), claim.job
-    values: dict[str, Any] = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
     with deps.store.begin() as session:
         kept = videos.insert_or_restore(session, video)
-        values |= {"video_id": kept.id, "due_at": now}  # its bill and its preview come next
+        values: JobColumns = {
+            "fetched_bytes": video.size_bytes,
+            "fetch_total_bytes": video.size_bytes,
+            "video_id": kept.id,
+            "due_at": now,  # its bill and its preview come next
+        }
         if job.state == JobState.STORED:
-            updated = jobs.update_if_unchanged(
-                session, job, lease_token=claim.lease_token, error=None, attempts=0, **values
-            )
+            values |= {"error": None, "attempts": 0}
+            updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, **values)
         else:
             updated = jobs.advance(
                 session, job.id, JobEvent.SAVED, at=now, by=claim.by, lease_token=claim.lease_token, **values
@@ -167,7 +169,7 @@ def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
         charged="yes",
         next_step="The provider has the video; fetching it is tried again by itself.",
     )
-    changes: dict[str, Any] = {"attempts": attempts, "error": row_error}
+    changes: JobColumns = {"attempts": attempts, "error": row_error}
     if isinstance(error, MediaBroken | MediaDenied) or attempts % NEW_LINK_EVERY == 0:
         changes |= _fresh_link(deps, claim) or {}
     log.warning("not fetched", extra={"job": claim.job.id, "why": str(error), "attempts": attempts})
@@ -187,12 +189,11 @@ def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
         charged="yes",
         next_step="The link to the file is dead; the provider is asked for the result again by itself.",
     )
-    defer_job(
-        deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=row_error, **(new_link or {})
-    )
+    changes: JobColumns = {"attempts": seen, "error": row_error, **(new_link or {})}
+    defer_job(deps, claim, due_in_s=policy.backoff_s(seen), **changes)
 
 
-def _fresh_link(deps: Deps, claim: Claim) -> dict[str, Any] | None:
+def _fresh_link(deps: Deps, claim: Claim) -> JobColumns | None:
     """The result as the provider gives it now; {} when it can't be asked, None when it has none any more."""
     if claim.job.request_id is None:
         return None
@@ -219,7 +220,7 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
     )
     row_error["code"] = "lost"
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    changes: dict[str, Any] = {"error": row_error, "polls": 0, "attempts": 0}
+    changes: JobColumns = {"error": row_error, "polls": 0, "attempts": 0}
     record_event(deps, claim, JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, **changes)
 
 

@@ -1,12 +1,11 @@
 """Ask the provider where a job stands. Without any webhook this path alone brings every take home."""
 
 import logging
-from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
-from backend.models import Job
+from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, RequestRef, RequestStatus, Waiting
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
@@ -79,9 +78,8 @@ def _close(deps: Deps, claim: Claim, units: float | None) -> None:
     now = deps.clock.now()
     with deps.store.begin() as session:
         billed = budgets.settle_bill(session, claim.job, units or 0.0, at=now)
-        updated = jobs.update_if_unchanged(
-            session, claim.job, lease_token=claim.lease_token, due_at=None, **billed
-        )
+        billed["due_at"] = None
+        updated = jobs.update_if_unchanged(session, claim.job, lease_token=claim.lease_token, **billed)
     claim.job = updated
 
 
@@ -92,13 +90,15 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
         return
     wait_s = policy.poll_interval_s(polls, first_s=deps.settings.first_poll_delay_s)
     position = standing.queue_position if isinstance(standing, Waiting) else None
-    changes: dict[str, Any] = {"queue_position": position, "polls": polls, "attempts": 0}
+    changes: JobColumns = {"queue_position": position, "polls": polls, "attempts": 0}
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
         record_event(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **changes)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
-        record_event(deps, claim, JobEvent.STARTED, due_in_s=wait_s, started_at=deps.clock.now(), **changes)
+        changes["started_at"] = deps.clock.now()
+        record_event(deps, claim, JobEvent.STARTED, due_in_s=wait_s, **changes)
     else:
-        defer_job(deps, claim, due_in_s=wait_s, error=None, **changes)
+        changes["error"] = None
+        defer_job(deps, claim, due_in_s=wait_s, **changes)
     if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
         with deps.store.begin() as session:
             jobs.make_due(session, job.id, at=deps.clock.now())

@@ -8,14 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from sqlmodel import Session
 
 from backend.domain.errors import DeliveryRefused, NotFound, StaleState, StateConflict
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
-from backend.models import Delivery, Job
+from backend.models import Delivery, Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished
 from backend.providers.fal.webhook import (
     SignedHeaders,
@@ -185,7 +185,7 @@ def _check_account(deps: Deps, session: Session, known: str | None, user_id: str
         raise DeliveryRefused("it is another fal account's")
 
 
-def _job_of(session: Session, job_id: str, webhook: WebhookBody) -> Job | None:
+def _job_of(session: Session, job_id: str, webhook: WebhookBody) -> JobHead | None:
     """The job that a delivery is for, if it is here and the delivery can be its own.
 
     Raises:
@@ -206,7 +206,13 @@ def _job_of(session: Session, job_id: str, webhook: WebhookBody) -> Job | None:
 
 
 def _accept(
-    deps: Deps, session: Session, job: Job | None, delivery: Delivery, webhook: WebhookBody, *, stale: bool
+    deps: Deps,
+    session: Session,
+    job: Job | JobHead | None,
+    delivery: Delivery,
+    webhook: WebhookBody,
+    *,
+    stale: bool,
 ) -> str:
     """Keep the delivery and let it have its effect, once; returns the verdict."""
     before = deliveries.list_earlier(session, delivery.request_id, delivery.status)
@@ -233,13 +239,15 @@ def _accept(
     return delivery.verdict
 
 
-def _apply(deps: Deps, session: Session, job: Job, webhook: WebhookBody, request_id: str, *, by: str) -> str:
+def _apply(
+    deps: Deps, session: Session, job: Job | JobHead, webhook: WebhookBody, request_id: str, *, by: str
+) -> str:
     """Move the job by what a delivery says; returns the verdict."""
     now = deps.clock.now()
     if webhook.outcome is None:
         _ask(deps, session, job, webhook.request_id)
         return "unreadable" if webhook.status == "unreadable" else "asked"
-    adopted: dict[str, Any] = {}
+    adopted: JobColumns = {}
     if job.request_id is None:  # its webhook is faster than its answer, or all that is left of it
         adopted = {"request_id": request_id, "submitted_at": job.submitted_at or job.state_at}
     try:
@@ -253,7 +261,7 @@ def _apply(deps: Deps, session: Session, job: Job, webhook: WebhookBody, request
     return "applied"
 
 
-def _ask(deps: Deps, session: Session, job: Job, request_id: str | None) -> None:
+def _ask(deps: Deps, session: Session, job: Job | JobHead, request_id: str | None) -> None:
     """The delivery is not applied as it stands, but tells that there is something to ask about now."""
     now = deps.clock.now()
     adopts = job.request_id is None and request_id is not None

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Unpack
 
 from sqlmodel import Session
 
@@ -18,7 +18,7 @@ from backend.domain.errors import (
     StoreUnavailable,
 )
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
-from backend.models import Job
+from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, Receipt
 from backend.providers.fal.webhook import job_token
 from backend.services.deps import Deps
@@ -27,7 +27,7 @@ from backend.services.lifecycle.claims import Claim, defer_job, describe_error, 
 from backend.services.lifecycle.retry_write import retry_write
 from backend.services.takes import photos
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 from backend.store.jobs.jobs import ENDED_WITHOUT_VIDEO
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _call_free(deps: Deps, job: Job) -> Callable[[Session], None] | None:
 
     def check(session: Session) -> None:
         acquire_advisory_lock(session, f"calls:{job.provider}")
-        if jobs.count_open_calls(session, job.provider, now=deps.clock.now()) >= at_once:
+        if claims.count_open_calls(session, job.provider, now=deps.clock.now()) >= at_once:
             raise NoFreeSlot(f"all calls of {job.provider} are open")
 
     return check
@@ -156,7 +156,7 @@ def hold_job(deps: Deps, claim: Claim, error: Exception) -> None:
     if blocking and "charged" not in row_error["message"]:  # a worker that stopped says nothing of money
         row_error["message"] += f" {CHARGED_TEXT}"
     webhook_asked = deps.settings.webhooks_reach_us and not blocking
-    known: dict[str, Any] = {
+    known: JobColumns = {
         "error": row_error,
         "submitted_at": claim.job.state_at,
         "webhook_asked": webhook_asked,
@@ -170,7 +170,8 @@ def hold_job(deps: Deps, claim: Claim, error: Exception) -> None:
                 raise
             # We have sent it, and the database has forgotten that: a standby that was behind took over.
             event, now = JobEvent.RESTORED, deps.clock.now()
-            updated = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, due_at=due_at, **known)
+            known["due_at"] = due_at
+            updated = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, **known)
         claim.job = updated
 
 
@@ -192,10 +193,12 @@ def _accepted(deps: Deps, claim: Claim, receipt: Receipt) -> None:
 
 
 def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: datetime, by: str) -> Job:
-    urls: dict[str, Any] = {
+    changes: JobColumns = {
         "status_url": receipt.status_url,
         "response_url": receipt.response_url,
         "cancel_url": receipt.cancel_url,
+        "request_id": receipt.request_id,
+        "submitted_at": now,
     }
     if job.request_id not in (None, receipt.request_id):
         log.error("a second request id", extra={"job": job.id, "request": receipt.request_id})
@@ -204,30 +207,18 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
         job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=by)
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
-        if (
-            job.state in ENDED_WITHOUT_VIDEO and job.request_id is None
-        ):  # a video may come of it: ask for a while
-            urls |= {
-                "due_at": now + timedelta(seconds=deps.settings.first_poll_delay_s),
-                "polls": 0,
-                "attempts": 0,
-            }
-        return jobs.update_if_unchanged(session, job, request_id=receipt.request_id, submitted_at=now, **urls)
+        if job.state in ENDED_WITHOUT_VIDEO and job.request_id is None:  # a video may come: ask for a while
+            first_look_at = now + timedelta(seconds=deps.settings.first_poll_delay_s)
+            changes |= {"due_at": first_look_at, "polls": 0, "attempts": 0}
+        return jobs.update_if_unchanged(session, job, **changes)
     waits_s = 0.0 if job.cancel_requested_at else deps.settings.first_poll_delay_s
-    return jobs.advance(
-        session,
-        job.id,
-        JobEvent.ACCEPTED,
-        at=now,
-        by=by,
-        due_at=now + timedelta(seconds=waits_s),
-        request_id=receipt.request_id,
-        queue_position=receipt.queue_position,
-        submitted_at=now,
-        polls=0,
-        webhook_asked=deps.settings.webhooks_reach_us,
-        **urls,
-    )
+    changes |= {
+        "due_at": now + timedelta(seconds=waits_s),
+        "queue_position": receipt.queue_position,
+        "polls": 0,
+        "webhook_asked": deps.settings.webhooks_reach_us,
+    }
+    return jobs.advance(session, job.id, JobEvent.ACCEPTED, at=now, by=by, **changes)
 
 
 def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent, *, begun: bool) -> None:
@@ -265,7 +256,15 @@ def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:
         provider_pause.pause_provider(deps, claim.job.provider, reason=str(error), code=error.code)
 
 
-def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
+def _tell(
+    deps: Deps,
+    claim: Claim,
+    event: JobEvent,
+    *,
+    due_in_s: float | None = None,
+    note: str | None = None,
+    **values: Unpack[JobColumns],
+) -> None:
     """Record what certainly came of the request, though others may have called it unknown by now.
 
     While this process could not write for longer than its lease, whoever took over found a job that was
@@ -274,7 +273,7 @@ def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
     """
     begun = claim.job.version + (claim.job.state != JobState.SUBMITTING)  # that its own commit was not heard
     try:
-        record_event(deps, claim, event, **values)
+        record_event(deps, claim, event, due_in_s=due_in_s, note=note, **values)
         return
     except StaleState:
         with deps.store.begin() as session:
@@ -283,9 +282,10 @@ def _tell(deps: Deps, claim: Claim, event: JobEvent, **values: Any) -> None:
             ours = job.submitted_at == (claim.submit_begun_at or claim.job.state_at)
             if job.state != JobState.HELD or job.version != begun + 1 or not ours:
                 raise
-            if (due_in_s := values.pop("due_in_s", None)) is not None:
-                values["due_at"] = deps.clock.now() + timedelta(seconds=due_in_s)
-            updated = jobs.advance(session, job.id, event, at=deps.clock.now(), by=claim.by, **values)
+            now = deps.clock.now()
+            if due_in_s is not None:
+                values["due_at"] = now + timedelta(seconds=due_in_s)
+            updated = jobs.advance(session, job.id, event, at=now, by=claim.by, note=note, **values)
         claim.job = updated
     log.info("known after all", extra={"job": claim.job.id, "state": claim.job.state})
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from backend.domain.errors import BudgetExceeded
-from backend.models import Job, LedgerEntry
+from backend.models import Job, JobColumns, JobHead, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.takes import get_take
@@ -90,7 +90,7 @@ def reserve_budget(deps: Deps, session: Session, job: Job) -> None:
     ledger.reserve_estimate(session, job)
 
 
-def settle_bill(session: Session, job: Job, units: float, *, at: datetime) -> dict[str, float]:
+def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datetime) -> JobColumns:
     """Bill a job by what the provider counted; returns the columns that say so.
 
     units: the provider's billable units; 0: nothing was billed, and the reservation is given back.
@@ -106,7 +106,7 @@ def settle_bill(session: Session, job: Job, units: float, *, at: datetime) -> di
     return {"billed_units": units, "billed_usd": usd}
 
 
-def restore_reservation(session: Session, job: Job, *, at: datetime) -> dict[str, float | int | None]:
+def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -> JobColumns:
     """A video came of a job that had been written off: it counts again; returns the columns that say so.
 
     Whoever makes a video bills it, so "nothing was billed" is no longer believed, and is asked anew.

@@ -11,7 +11,7 @@ from backend.models import Delivery, KeyValue, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat, sweep, totals
-from backend.store.jobs import deliveries, jobs
+from backend.store.jobs import claims, deliveries
 from backend.store.records import key_values, sweep_log, videos
 
 #: Less than this free on storage is worth a banner: some hundred takes.
@@ -71,7 +71,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
             deliveries.list_newest(session, limit=1),
         )
         total, missing = totals.get_totals(session), videos.count_missing(session)
-        due = jobs.count_due(session, now=now)
+        due = claims.count_due(session, now=now)
     return StatusNumbers(
         jobs=total.states,
         deliveries=total.deliveries,

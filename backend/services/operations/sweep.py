@@ -19,7 +19,7 @@ from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import totals
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 from backend.store.records import key_values, sweep_log, videos
 from backend.store.search import text_index
 
@@ -116,14 +116,14 @@ def index_new_takes(deps: Deps) -> int:
 
 def _all_due(deps: Deps) -> list[str]:
     with deps.store.read() as session:
-        return jobs.list_due(session, now=deps.clock.now(), states=list(JobState), limit=100_000)
+        return claims.list_due(session, now=deps.clock.now(), states=list(JobState), limit=100_000)
 
 
 def _wake_forgotten(deps: Deps) -> int:
     """A job that should be moving and is due at no time would wait for ever."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        asleep = jobs.stranded(session, limit=WAKE_BATCH)
+        asleep = claims.stranded(session, limit=WAKE_BATCH)
     if not asleep:
         return 0
     with deps.store.begin() as session:
@@ -235,7 +235,7 @@ def remove_leftovers(deps: Deps) -> int:
     """Remove this host's temp files that no live claim writes and no waiting job will go on with."""
     folder = deps.settings.parts_dir
     with deps.store.read() as session:
-        live = jobs.live_claims(session, now=deps.clock.now())
+        live = claims.live_claims(session, now=deps.clock.now())
         wanted = jobs.ids_to_fetch(session)
     # What a waiting job will go on with is as good as claimed.
     live |= {(job_id, owner) for job_id, owner in parts_folder.list_claims(folder) if job_id in wanted}

@@ -10,13 +10,13 @@ Whatever does not fit the guard changes nothing here, and is judged by `services
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from sqlalchemy import CTE, Select, Update, bindparam, exists, func, select
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.states import JobEvent, JobState
-from backend.models import Delivery, History
+from backend.models import Delivery, History, JobColumns
 from backend.store.database.engine import Store
 from backend.store.fast.compiled import CompiledStatement
 from backend.store.fast.row_insert import insert_values, non_null_columns
@@ -32,7 +32,13 @@ TaskBuilder = Callable[[CTE], Select[Any]]
 
 
 def accept_delivery(
-    store: Store, delivery: Delivery, *, at: datetime, by: str, build_tasks: TaskBuilder | None, **values: Any
+    store: Store,
+    delivery: Delivery,
+    *,
+    at: datetime,
+    by: str,
+    build_tasks: TaskBuilder | None,
+    **values: Unpack[JobColumns],
 ) -> bool:
     """Keep a delivery and move its job by `finished`, if that is all there is to it; else do nothing.
 

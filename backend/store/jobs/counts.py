@@ -27,5 +27,14 @@ def last_transition_id(session: Session) -> int:
     return session.exec(select(func.max(History.id))).one() or 0
 
 
+def count_ahead(session: Session, job: Job) -> int:
+    """How many jobs of the same provider were asked for before this one and are not sent yet."""
+    return session.exec(
+        select(func.count())
+        .select_from(Job)
+        .where(Job.state == JobState.CREATED, Job.provider == job.provider, col(Job.id) < job.id)
+    ).one()
+
+
 def _some(state: str, limit: int | None) -> Any:
     return columns(col(Job.id)).where(col(Job.state) == str(state)).limit(limit).subquery()

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from backend.models import HELD, Job, LedgerEntry
+from backend.models import HELD, Job, JobHead, LedgerEntry
 from backend.store.fast.row_insert import insert_values
 
 MICROS_PER_USD = 1_000_000
@@ -36,7 +36,7 @@ def reserve_estimate(session: Session, job: Job) -> None:
     )
 
 
-def record_bill(session: Session, job: Job, *, units: float, usd: float, at: datetime) -> None:
+def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
     """The provider billed this; it takes the place of whatever the job counted for."""
     _write(
         session,
@@ -49,14 +49,14 @@ def record_bill(session: Session, job: Job, *, units: float, usd: float, at: dat
     )
 
 
-def release_unbilled(session: Session, job: Job, *, at: datetime) -> None:
+def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime) -> None:
     """Nothing was billed: the job counts for nothing from now on."""
     left = counted_micros(session, job.id)
     if left or not was_released(session, job.id):
         _write(session, job, "release", -left, at=at, source="unbilled")
 
 
-def restore_estimate(session: Session, job: Job, *, at: datetime) -> None:
+def restore_estimate(session: Session, job: Job | JobHead, *, at: datetime) -> None:
     """A job that was given up counts again for its estimate."""
     _write(session, job, "restore", to_micros(job.estimate_usd or 0.0), at=at, source="estimate")
 
@@ -115,7 +115,7 @@ def _total() -> ColumnElement[int]:
 
 def _write(
     session: Session,
-    job: Job,
+    job: Job | JobHead,
     kind: str,
     amount: int,
     *,

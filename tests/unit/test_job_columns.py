@@ -1,0 +1,29 @@
+"""What is written of a job, and what is read of it in short, has the columns' own names and types."""
+
+from typing import get_type_hints
+
+from backend.models import Job, JobColumns, JobHead
+
+#: What was asked for, and for what price: it never changes.
+ASKED_FOR = {
+    "id", "owner", "form_key", "form_hash", "parent_id", "provider", "model", "prompt", "sent_prompt",
+    "template_version", "style", "params", "image", "payload", "image_field", "images", "estimate_usd",
+    "price", "created_at",
+}  # fmt: skip
+#: What transitions alone write.
+OF_TRANSITIONS = {"state", "state_at", "version", "ended_at"}
+
+COLUMNS = {name: field.annotation for name, field in Job.model_fields.items()}
+
+
+def test_what_may_be_written_of_a_job_is_every_column_that_may_change():
+    changing = {name: kind for name, kind in COLUMNS.items() if name not in ASKED_FOR | OF_TRANSITIONS}
+
+    assert COLUMNS.keys() >= ASKED_FOR | OF_TRANSITIONS
+    assert get_type_hints(JobColumns) == changing
+
+
+def test_the_head_of_a_job_has_the_types_of_its_columns():
+    head = get_type_hints(JobHead)
+
+    assert head == {name: COLUMNS[name] for name in head}
