@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 # -- the tests, by how long they take (README.md)
 
 check: style
-	$(PYTEST) tests/test_house.py tests/unit tests/pages
+	$(PYTEST) tests/test_house.py tests/test_requirements.py tests/unit tests/pages
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.programs
@@ -25,7 +25,7 @@ test-all: $(VENV)/.installed-dev
 	$(PYTEST) --matrix
 
 drill: $(VENV)/.installed-dev
-	$(PYTEST) tests/e2e -k drill -v
+	$(PYTEST) tests/e2e/attacks -k drill -v
 
 hosts: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.programs

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.installation import answers, eventually
 from tests.ports import reserve_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 USUAL = 8501
 
 

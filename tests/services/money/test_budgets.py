@@ -29,7 +29,7 @@ from tests.services.conftest import installed
 from tests.signing import FakeClock
 from tests.world import MODEL
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANA, BEN = Viewer("ana", Role.CREATOR), Viewer("ben", Role.CREATOR)
 #: What a second of `MODEL` costs, in millionths of a dollar.
 SECOND = 140_000

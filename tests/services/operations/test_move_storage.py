@@ -25,7 +25,7 @@ from backend.settings import load_settings
 from backend.store.database.schema.migrate import migrate_schema
 from tests import bucket
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = 90
 
 

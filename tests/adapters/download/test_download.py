@@ -17,7 +17,7 @@ from backend.domain.errors import (
     MediaUnreachable,
 )
 from backend.media.download.download import DownloadLimits, download_file
-from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
+from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- the plain way -------------------------------------------------------------------------------
 

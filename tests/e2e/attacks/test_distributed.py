@@ -10,11 +10,11 @@ import requests
 
 from simulator.app import Simulator
 from tests import databases
+from tests.e2e.attacks.test_stops import LEAVES_S, hurry
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER
 from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation, Process, eventually
-from tests.e2e.test_blocking import posts
-from tests.e2e.test_stops import LEAVES_S, hurry
+from tests.e2e.stories.test_blocking import posts
 
 #: Several hosts need PostgreSQL.
 pytestmark = [pytest.mark.drill, pytest.mark.databases("postgres")]

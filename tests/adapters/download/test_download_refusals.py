@@ -22,7 +22,7 @@ from backend.domain.errors import (
 )
 from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import download_file
-from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
+from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
 
 # -- answers that are no file --------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PROGRAM = ["app.py", "webhook_server.py", "backend", "pages", "simulator"]
 TESTS = ["tests", "benchmarks"]
 OURS = {path.removesuffix(".py") for path in [*PROGRAM, *TESTS]}

@@ -11,7 +11,7 @@ from backend.domain.errors import (
     StorageFull,
 )
 from backend.media.download.download import download_file
-from tests.adapters.downloads import BODY, ETAG, HERE, assert_whole, cut_at, note
+from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, cut_at, note
 
 
 @pytest.mark.parametrize(
