@@ -55,6 +55,12 @@ def test_an_uploaded_photo_is_what_the_video_shows(sim):
     assert video["height"] > video["width"]
 
 
+def test_a_seed_that_nobody_gave_is_told(sim):
+    one, other = sim.made("unseeded")["seed"], sim.made("unseeded")["seed"]
+    assert isinstance(one, int)
+    assert one != other
+
+
 def test_two_photos_become_a_way_from_one_to_the_other(sim):
     ends = {"start_image_url": uri(photo("#c02020")), "tail_image_url": uri(photo("#2020c0"))}
     shown = frames(sim.get(sim.made("a move", **ends)["video"]["url"]).content)
