@@ -29,16 +29,20 @@ from backend.work.carrier import QueueCarrier
 log = logging.getLogger(__name__)
 
 
-def _fal(given: Settings) -> Provider:
+def _fal(given: Settings, clock: Clock) -> Provider:
     return FalProvider(
         key=given.fal_key.get_secret_value(),
         queue_url=given.fal_queue_url,
         rest_url=given.fal_rest_url,
         api_url=given.fal_api_url,
+        signing_keys=FalSigningKeys(
+            f"{given.fal_rest_url}/.well-known/jwks.json", given.data_dir / "fal_keys.json", clock
+        ),
+        account=given.fal_user_id,
     )
 
 
-def _blackbox(given: Settings) -> Provider:
+def _blackbox(given: Settings, _: Clock) -> Provider:
     return BlackboxProvider(
         key=given.blackbox_api_key.get_secret_value(),
         url=given.blackbox_url,
@@ -71,13 +75,13 @@ def make_storage(given: Settings, url: str = "") -> Storage:
 
 
 #: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
-PROVIDER_FACTORIES: tuple[Callable[[Settings], Provider], ...] = (_fal, _blackbox)
+PROVIDER_FACTORIES: tuple[Callable[[Settings, Clock], Provider], ...] = (_fal, _blackbox)
 
 
 def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
     """Everything a process needs, from its settings. Nothing is opened, started or sent yet."""
     clock, store = clock or Clock(), Store(settings.resolved_database_url)
-    providers = [make(settings) for make in PROVIDER_FACTORIES]
+    providers = [make(settings, clock) for make in PROVIDER_FACTORIES]
     open_storage = partial(make_storage, settings)
     return Deps(
         settings=settings,
@@ -92,9 +96,6 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
             store, clock, [model for provider in providers for model in provider.unlisted_models()]
         ),
         providers={provider.name: provider for provider in providers},
-        fal_keys=FalSigningKeys(
-            f"{settings.fal_rest_url}/.well-known/jwks.json", settings.data_dir / "fal_keys.json", clock
-        ),
         open_storage=open_storage,
         carrier=_carrier(store, clock, providers),
     )

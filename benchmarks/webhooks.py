@@ -78,8 +78,8 @@ def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> li
     """(path, body, headers) of deliveries for jobs that are under way."""
     from backend.bootstrap import open_deps
     from backend.domain.states import JobEvent
-    from backend.providers.fal.webhook import job_token
     from backend.services import access
+    from backend.services.lifecycle.webhook_target import job_token
     from backend.services.takes import create
     from backend.settings import load_settings
     from backend.store.jobs import jobs

@@ -26,7 +26,7 @@
     ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
     ├── KeysUnavailable             a webhook call that cannot be judged now: 503
     ├── StoreUnavailable            the database can't be used now: 503, or the next look
-    ├── CatalogueUnavailable               the provider's catalogue can't be had now: the old one stays
+    ├── CatalogueUnavailable        the provider's catalogue can't be had now: the old one stays
     ├── NoCallFree                  a blocking provider has no call free: wait in line
     ├── Interrupted                 the worker is stopping: hand the work back
     ├── Outrun                      somebody else moved the job first: stop, do not retry

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 
 from backend.catalogue.models import VideoModel
@@ -54,16 +55,47 @@ class Finished:
 
 @dataclass(frozen=True)
 class Errored:
-    """The provider tried and failed, definitely. `cancelled`: because it was asked to stop."""
+    """The provider tried and failed, definitely.
+
+    cancelled: because it was asked to stop. own_fault: the provider broke down, and never bills that.
+    """
 
     code: str
     message: str
     detail: Any = None
     cancelled: bool = False
     billable_units: float | None = None
+    own_fault: bool = False
 
 
 RequestStatus = Waiting | Working | Finished | Errored
+
+
+@dataclass(frozen=True)
+class WebhookBody:
+    """What a body says. outcome: None when it has to be asked for (unreadable, null payload, new word)."""
+
+    request_id: str | None
+    gateway_request_id: str | None
+    status: str
+    outcome: Finished | Errored | None
+
+
+@dataclass(frozen=True)
+class VerifiedDelivery:
+    """A webhook call that its provider did send. That does not say that it is for us.
+
+    account: the customer it is for. stale: sent too long ago, or too far ahead, to be applied as it stands.
+    headers: those that are worth keeping beside the body. content: what the body says.
+    """
+
+    provider: str
+    request_id: str
+    account: str
+    signed_at: datetime
+    stale: bool
+    headers: Mapping[str, str]
+    content: WebhookBody
 
 
 @dataclass(frozen=True)
@@ -75,6 +107,11 @@ class ProviderRecord:
     sent_at: datetime | None
 
 
+def mark_key(key: str) -> str:
+    """Tells one key from another without holding it."""
+    return sha256(b"pause|" + key.encode()).hexdigest()[:16]
+
+
 class Provider(Protocol):
     """What a provider can do. Each call is made once; nothing here retries."""
 
@@ -83,6 +120,12 @@ class Provider(Protocol):
     blocking: bool
     #: How many calls may be held open at once, over all workers; None where `submit` returns at once.
     max_concurrent_calls: int | None
+    #: The account whose deliveries are ours; "": the first delivery with a job's token tells.
+    account: str
+    #: The setting that holds our key.
+    key_setting: str
+    #: Of the key in use, by `mark_key`.
+    key_mark: str
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
@@ -142,9 +185,31 @@ class Provider(Protocol):
     def unlisted_models(self) -> Sequence[VideoModel]:
         """Models on offer that no listing tells of, with the reason where they can't be used."""
 
-    def key_works(self) -> bool:
-        """Does the provider take our key at the moment? False when it says no.
+    def key_works(self) -> bool | None:
+        """Does the provider take our key at the moment? False when it says no; None: it can't be asked.
 
         Raises:
             ProviderBusy: no usable answer.
+        """
+
+    def verify_delivery(
+        self, headers: Sequence[tuple[str, str]], body: bytes, *, now: datetime
+    ) -> VerifiedDelivery | None:
+        """A webhook call that this provider sent, read; None when it does not claim to be this provider's.
+
+        headers: every header line as (name, value). body: the raw bytes.
+
+        Raises:
+            DeliveryRefused: it claims to be, and is not.
+            KeysUnavailable: that can't be judged now.
+        """
+
+    def read_delivery(self, body: bytes) -> WebhookBody:
+        """What a body that was verified before says; one that can't be understood has no outcome."""
+
+    def load_signing_keys(self) -> int:
+        """Have the keys at hand that deliveries are verified with; returns how many. 0: it sends none.
+
+        Raises:
+            KeysUnavailable: there are none, and none can be had now; says what is missing.
         """

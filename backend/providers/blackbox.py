@@ -16,7 +16,15 @@ import requests
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
 from backend.http import ANSWER_MAX_BYTES, HttpCall, redact_secret
-from backend.providers.base import Errored, Finished, ProviderRecord, RequestRef, RequestStatus
+from backend.providers.base import (
+    Errored,
+    Finished,
+    ProviderRecord,
+    RequestRef,
+    RequestStatus,
+    WebhookBody,
+    mark_key,
+)
 from backend.providers.fal import answers
 
 #: A connection that takes longer is given up: nothing has been sent yet.
@@ -39,6 +47,7 @@ class BlackboxProvider:
     """
 
     name = "blackbox"
+    key_setting = "BLACKBOX_API_KEY"
     blocking = True
 
     def __init__(
@@ -47,6 +56,7 @@ class BlackboxProvider:
         self._key, self._url, self._timeout_s = key, url, timeout_s
         self._offers = tuple(model_ids)
         self.max_concurrent_calls: int | None = max_calls
+        self.account, self.key_mark = "", mark_key(key)
 
     def submit(
         self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
@@ -95,11 +105,21 @@ class BlackboxProvider:
 
     def unlisted_models(self) -> Sequence[VideoModel]:
         """See `Provider.unlisted_models`: those that the settings name."""
-        return make_models(self._offers, reason=None if self._key else "BLACKBOX_API_KEY is not set")
+        return make_models(self._offers, reason=None if self._key else f"{self.key_setting} is not set")
 
-    def key_works(self) -> bool:
-        """Nothing can be asked that costs nothing; so only whether there is a key."""
-        return bool(self._key)
+    def key_works(self) -> None:
+        """Nothing can be asked that costs nothing."""
+
+    def verify_delivery(self, headers: Sequence[tuple[str, str]], body: bytes, *, now: datetime) -> None:
+        """Blackbox delivers nothing, so no call is its own."""
+
+    def read_delivery(self, body: bytes) -> WebhookBody:
+        """Nothing that was ever verified."""
+        return WebhookBody(None, None, "unreadable", None)
+
+    def load_signing_keys(self) -> int:
+        """Blackbox signs nothing."""
+        return 0
 
 
 def make_models(model_ids: Iterable[str], *, reason: str | None) -> list[VideoModel]:

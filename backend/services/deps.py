@@ -14,7 +14,6 @@ from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
 from backend.providers.base import Provider
-from backend.providers.fal.signing_keys import FalSigningKeys
 from backend.settings import Settings
 from backend.store.database.engine import Store
 from backend.store.fast.delivery import TaskBuilder
@@ -59,7 +58,7 @@ class RowCarrier:
 
 @dataclass(frozen=True)
 class Deps:
-    """Store, providers, storage, carrier, keys, settings, clock. `stopping`: hand work back now."""
+    """Store, providers, storage, carrier, settings, clock. `stopping`: hand work back now."""
 
     settings: Settings
     clock: Clock
@@ -69,7 +68,6 @@ class Deps:
     limits: DownloadLimits
     catalogue: ModelCatalogue
     providers: Mapping[str, Provider]
-    fal_keys: FalSigningKeys
     open_storage: Callable[[str], Storage]  #: another place, by its URL
     carrier: Carrier = field(default_factory=RowCarrier)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -79,11 +79,12 @@ def create_server(deps: Deps) -> Any:
 
 
 def _warm(deps: Deps) -> None:
-    """Have fal's keys at hand before the first delivery."""
-    try:
-        deps.fal_keys.current_keys()
-    except KeysUnavailable as error:
-        log.warning("no keys yet", extra={"why": str(error)})
+    """Have the providers' keys at hand before the first delivery."""
+    for provider in deps.providers.values():
+        try:
+            provider.load_signing_keys()
+        except KeysUnavailable as error:
+            log.warning("no keys yet", extra={"why": str(error)})
 
 
 def _leave(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""fal's deliveries come in. Committed first, acknowledged second."""
+"""Providers' deliveries come in. Committed first, acknowledged second."""
 
 import logging
 

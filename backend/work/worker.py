@@ -39,7 +39,7 @@ EXIT_DEADLINE_S = 7.0
 #: Wishes for a newer catalogue are looked for this often, in seconds: one row by its key.
 REFRESH_CHECK_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
-#: other things to do, and one that is restarted again and again must not ask fal for everything each time.
+#: other things to do, and one that is restarted again and again must not ask for everything each time.
 REFRESH_AFTER_START_S = 600.0
 #: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
 CLOCK_THREADS = 4

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from backend.providers.fal.webhook import job_token
+from backend.services.lifecycle.webhook_target import job_token
 from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.

@@ -3,10 +3,15 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
+from backend.domain.clock import Clock
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal.client import FalProvider
+from backend.providers.fal.signing_keys import FalSigningKeys
+from tests.signing import FIRST_KEY, jwks, public, signed
 
 #: In every request, and never anywhere else.
 KEY = "id-of-a-test:secret-that-must-not-be-told"
@@ -21,6 +26,8 @@ class ProviderCase:
     error: (status, words) -> the body of its own error.
     refusals: answers that are a definite no; later: that mean "not now"; all others leave it open.
     own_5xx_is_unsent: does its own error with a 5xx prove that nothing was accepted?
+    keys: what its server publishes to verify deliveries by. deliver: (when, body) -> the headers of one.
+    done: the body of a delivery that brings a video. Nothing, where it sends none.
     """
 
     name: str
@@ -30,11 +37,20 @@ class ProviderCase:
     refusals: frozenset[int]
     later: frozenset[int]
     own_5xx_is_unsent: bool
+    keys: bytes = b""
+    deliver: Callable[[datetime, bytes], dict[str, str]] | None = None
+    done: bytes = b""
 
 
 def _fal(url: str, patience_s: float) -> Provider:
     return FalProvider(
-        key=KEY, queue_url=url, rest_url=url, api_url=url, submit_s=patience_s, ask_s=patience_s / 3
+        key=KEY,
+        queue_url=url,
+        rest_url=url,
+        api_url=url,
+        signing_keys=FalSigningKeys(url, Path("/no/such/folder/keys.json"), Clock()),
+        submit_s=patience_s,
+        ask_s=patience_s / 3,
     )
 
 
@@ -51,6 +67,11 @@ PROVIDER_CASES = [
         refusals=frozenset({400, 401, 403, 404, 413, 422}),
         later=frozenset({429}),
         own_5xx_is_unsent=True,
+        keys=jwks(public(FIRST_KEY)),
+        deliver=lambda at, body: signed(body, request_id="r-1", at=at),
+        done=json.dumps(
+            {"request_id": "r-1", "status": "OK", "payload": {"video": {"url": "https://a.example/v.mp4"}}}
+        ).encode(),
     ),
     ProviderCase(
         name="blackbox",

@@ -7,13 +7,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from backend.domain.clock import Clock
 from backend.domain.errors import (
     CatalogueUnavailable,
+    DeliveryRefused,
+    KeysUnavailable,
     ProviderBusy,
     ProviderError,
     ProviderForgot,
@@ -326,6 +329,63 @@ def test_a_photo_that_can_not_be_handed_over_is_tried_later_or_sent_otherwise(ca
     kept(error.value)
 
 
+# -- deliveries ---------------------------------------------------------------------------------
+
+#: What may come in to where deliveries come in.
+STRANGERS: dict[str, list[tuple[str, str]]] = {
+    "no headers": [],
+    "some web page's": [("Content-Type", "text/html"), ("Authorization", "Bearer x")],
+    **{
+        f"{one.name}'s": list(one.deliver(datetime.now(UTC), b"{}").items())
+        for one in PROVIDER_CASES
+        if one.deliver
+    },
+}
+
+
+@pytest.mark.parametrize("whose", STRANGERS)
+def test_a_call_that_claims_nothing_is_nobodys_delivery(case, listen, whose):
+    if whose != f"{case.name}'s":
+        provider = case.build(listen(answer(200, case.keys)).url, PATIENCE_S)
+        assert provider.verify_delivery(STRANGERS[whose], b"{}", now=datetime.now(UTC)) is None
+
+
+def test_a_delivery_is_believed_as_it_was_signed_and_not_otherwise(case, listen):
+    provider, now = case.build(listen(answer(200, case.keys)).url, PATIENCE_S), datetime.now(UTC)
+    assert (provider.load_signing_keys() > 0) == (case.deliver is not None)
+    if case.deliver is None:
+        return
+    lines = list(case.deliver(now, case.done).items())
+    believed = provider.verify_delivery(lines, case.done, now=now)
+    assert believed
+    assert (believed.provider, believed.stale) == (case.name, False)
+    assert believed.account
+    assert believed.content == provider.read_delivery(case.done)
+    assert isinstance(believed.content.outcome, Finished)
+    assert believed.content.request_id == believed.request_id == "r-1"
+    late = provider.verify_delivery(lines, case.done, now=now + timedelta(days=1))
+    assert late
+    assert late.stale
+    with pytest.raises(DeliveryRefused):
+        provider.verify_delivery(lines, case.done + b" ", now=now)
+    for gone in range(len(lines)):
+        with pytest.raises(DeliveryRefused):
+            provider.verify_delivery(lines[:gone] + lines[gone + 1 :], case.done, now=now)
+
+
+def test_without_keys_a_delivery_can_not_be_judged(case, listen):
+    provider = case.build(listen(answer(503, b"")).url, PATIENCE_S)
+    if case.deliver is not None:
+        lines = list(case.deliver(datetime.now(UTC), case.done).items())
+        with pytest.raises(KeysUnavailable, match="must be reachable"):
+            provider.verify_delivery(lines, case.done, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\0", b"[]", b"{}", b"[" * 200_000, b'{"request_id": 7}'])
+def test_a_delivery_that_can_not_be_understood_has_no_outcome(case, body):
+    assert case.build("http://127.0.0.1:1", 1).read_delivery(body).outcome is None
+
+
 # -- itself -------------------------------------------------------------------------------------
 
 
@@ -346,7 +406,9 @@ def test_every_provider_that_is_registered_stands_here():
     from backend.bootstrap import PROVIDER_FACTORIES
     from backend.settings import Settings
 
-    assert {make(Settings()).name for make in PROVIDER_FACTORIES} == {one.name for one in PROVIDER_CASES}
+    assert {make(Settings(), Clock()).name for make in PROVIDER_FACTORIES} == {
+        one.name for one in PROVIDER_CASES
+    }
 
 
 def kept(error: ProviderError) -> None:

@@ -10,9 +10,9 @@ from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
 from backend.models import Delivery, Job
-from backend.providers.fal.webhook import job_token
 from backend.services.deps import Deps
-from backend.services.lifecycle import receive_webhook
+from backend.services.lifecycle import webhook_target
+from backend.services.lifecycle.webhook_target import job_token
 from backend.services.takes import create
 from backend.store.jobs import deliveries, jobs
 from backend.store.records import key_values
@@ -76,7 +76,7 @@ class Post:
 
     def account(self) -> str | None:
         with self.deps.store.read() as session:
-            fact = key_values.get(session, receive_webhook.ACCOUNT_KEY)
+            fact = key_values.get(session, webhook_target.account_key("fal"))
         return fact and fact.value["user_id"]
 
     def path(self, job_id: str, token: str | None = None) -> str:

@@ -32,6 +32,20 @@ ERROR_MESSAGES = {
     "downstream_service_error": "A service behind the model failed.",
     "downstream_service_unavailable": "A service behind the model was not there.",
 }
+#: Errors that fal never bills: it broke down itself. Source: fal documentation, "FAQ", on failed requests.
+OWN_FAULTS = frozenset(
+    {
+        "internal_server_error",
+        "generation_timeout",
+        "downstream_service_error",
+        "downstream_service_unavailable",
+        "request_timeout",
+        "startup_timeout",
+        "internal_error",
+    }
+)
+#: The same, by how they begin.
+OWN_FAULT_PREFIXES = ("runner_", "http_5")
 
 
 def parse_json(body: bytes | str) -> Any:
@@ -82,12 +96,8 @@ def model_failure(status: int, body: Any) -> Errored | None:
     elif status < 400 or not (is_model_error(body) or _refuses(status, body)):
         return None
     code = error_type(body) or f"http_{status}"
-    return Errored(
-        code,
-        ERROR_MESSAGES.get(code) or error_message(body) or f"The model failed ({status}).",
-        detail=_trimmed(body),
-        cancelled=code == "client_cancelled",
-    )
+    message = ERROR_MESSAGES.get(code) or error_message(body) or f"The model failed ({status})."
+    return make_errored(code, message, detail=_trimmed(body))
 
 
 def _refuses(status: int, body: Any) -> bool:
@@ -100,7 +110,18 @@ def webhook_failure(error: Any, payload: Any) -> Errored:
     message = (
         ERROR_MESSAGES.get(code) or error_message(payload) or clean_text(str(error or "The model failed."))
     )
-    return Errored(code, message, detail=_trimmed(payload), cancelled=code == "client_cancelled")
+    return make_errored(code, message, detail=_trimmed(payload))
+
+
+def make_errored(code: str, message: str, *, detail: Any = None) -> Errored:
+    """A failure by fal's own word for it, which says whether it was asked for, and whether it is billed."""
+    return Errored(
+        code,
+        message,
+        detail=detail,
+        cancelled=code == "client_cancelled",
+        own_fault=code in OWN_FAULTS or code.startswith(OWN_FAULT_PREFIXES),
+    )
 
 
 def is_model_error(body: Any) -> bool:

@@ -36,11 +36,15 @@ from backend.providers.base import (
     Receipt,
     RequestRef,
     RequestStatus,
+    VerifiedDelivery,
     Waiting,
+    WebhookBody,
     Working,
+    mark_key,
 )
-from backend.providers.fal import answers, listing, listing_pages
+from backend.providers.fal import answers, listing, listing_pages, webhook
 from backend.providers.fal import submit as fal_submit
+from backend.providers.fal.signing_keys import FalSigningKeys
 
 #: A connection that takes longer is given up: nothing has been sent yet, so it may be tried again.
 CONNECT_S = 10.0
@@ -63,6 +67,7 @@ class FalProvider:
     """fal behind the Provider protocol. All URLs are bases without a trailing slash."""
 
     name = "fal"
+    key_setting = "FAL_KEY"
     blocking = False
 
     max_concurrent_calls: int | None = None
@@ -74,10 +79,14 @@ class FalProvider:
         queue_url: str,
         rest_url: str,
         api_url: str,
+        signing_keys: FalSigningKeys,
+        account: str = "",
         submit_s: float = SUBMIT_DEADLINE_S,
         ask_s: float = ASK_S,
     ) -> None:
+        self.account, self.key_mark = account, mark_key(key)
         self._key, self._submit_s = key, submit_s
+        self._signing_keys = signing_keys
         self._queue_url = queue_url
         self._api_url = api_url
         self._http = bounded_http.make_client(
@@ -197,6 +206,20 @@ class FalProvider:
         """See `Provider.unlisted_models`. fal lists its own."""
         return []
 
+    def verify_delivery(
+        self, headers: Sequence[tuple[str, str]], body: bytes, *, now: datetime
+    ) -> VerifiedDelivery | None:
+        """See `Provider.verify_delivery`."""
+        return webhook.verify_delivery(self._signing_keys, headers, body, now=now)
+
+    def read_delivery(self, body: bytes) -> WebhookBody:
+        """See `Provider.read_delivery`."""
+        return webhook.read_body(body)
+
+    def load_signing_keys(self) -> int:
+        """See `Provider.load_signing_keys`."""
+        return len(self._signing_keys.current_keys())
+
     def key_works(self) -> bool:
         """See `Provider.key_works`. Asked of the price list: it needs a key and costs nothing."""
         response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
@@ -259,7 +282,7 @@ class FalProvider:
     def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
         code = completed.error_type if isinstance(completed.error_type, str) else "model_error"
-        told = Errored(code, str(completed.error), cancelled=code == "client_cancelled")
+        told = answers.make_errored(code, str(completed.error))
         try:
             result = self.result(ref)
         except (ProviderBusy, ProviderForgot):

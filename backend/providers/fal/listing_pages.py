@@ -96,7 +96,7 @@ class PageReader:
         """Every page of a list. names: under which of these its items stand.
 
         Raises:
-            Refused: with its status. CatalogueUnavailable: anything else that is no page.
+            PageRefused: with its status. CatalogueUnavailable: anything else that is no page.
         """
         cursor: str | None = None
         seen: set[str] = set()

@@ -26,7 +26,7 @@ NEWEST_KEY = "catalog"
 #: A newer catalogue is looked for at most this often, in seconds.
 CHECK_EVERY_S = 1.0
 #: Why a model that was listed once can't be used.
-RETIRED_REASON = "fal no longer offers it"
+RETIRED_REASON = "its provider no longer offers it"
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,19 @@ class LiveCatalogue:
 
 
 def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> RefreshResult:
-    """Fetch fal's whole catalogue and its prices now; afterwards every process offers it.
+    """Fetch what the providers list, with its prices, now; afterwards every process offers it.
 
-    What fal no longer lists stays known and can't be started; of the models that came with the program
+    What is no longer listed stays known and can't be started; of the models that came with the program
     only those that takes were made with.
 
     Raises:
         CatalogueUnavailable: a call failed or an answer can't be read; the old catalogue stays.
     """
-    entries = deps.get_provider("fal").fetch_catalogue(on_progress=on_progress)
+    entries = [
+        entry
+        for provider in deps.providers.values()
+        for entry in provider.fetch_catalogue(on_progress=on_progress)
+    ]
     on_progress(f"reading {len(entries):,} schemas")
     seed = {model.id: model for model in load_seed()}
     listed = {model.id: _enriched(model, seed) for model in map(parse_model, entries)}
@@ -163,7 +167,7 @@ def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datet
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
-    """What fal's listing doesn't say and we know: how long it takes, what its photos must be, its price."""
+    """What a listing doesn't say and we know: how long it takes, what its photos must be, its price."""
     seed = known.get(model.id)
     if seed is None:
         return model

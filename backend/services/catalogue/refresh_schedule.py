@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 #: The fact that says how the newest refresh goes.
 REFRESH_KEY = "catalog_refresh"
-#: fal adds and retires endpoints every week; a day's delay loses nothing.
+#: Providers add and retire endpoints every week; a day's delay loses nothing.
 REFRESH_EVERY = timedelta(days=1)
 #: After a failure it is tried again; sooner would only add to the trouble.
 RETRY_AFTER = timedelta(hours=1)
@@ -87,7 +87,7 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
         on_progress(line)
 
     try:
-        tell("asking fal")
+        tell("asking the providers")
         brought = live_catalogue.refresh_catalogue(deps, on_progress=tell)
     except CatalogueUnavailable as error:
         _note(deps, RefreshState.FAILED, str(error))

@@ -129,24 +129,12 @@ def _billed(session: Session, job: Job | JobHead, units: float | None, at: datet
 
 
 def charge_status(failed: Errored) -> str:
-    """Did this failure cost money? fal never bills its own 5xx; a refusal after GPU time may be billed.
-
-    Source: fal documentation, "FAQ", on billing of failed requests.
-    """
-    own_fault = {
-        "internal_server_error",
-        "generation_timeout",
-        "downstream_service_error",
-        "downstream_service_unavailable",
-        "request_timeout",
-        "startup_timeout",
-        "internal_error",
-    }
+    """Did this failure cost money? A provider's own fault doesn't; a refusal after GPU time may."""
     if failed.cancelled or failed.billable_units == 0:
         return "no"
     if failed.billable_units:
         return "yes"
-    return "no" if failed.code in own_fault or failed.code.startswith(("runner_", "http_5")) else "maybe"
+    return "no" if failed.own_fault else "maybe"
 
 
 def _late(job: Job | JobHead) -> str | None:

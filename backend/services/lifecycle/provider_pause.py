@@ -6,7 +6,6 @@ at once when a person says so, or when the program comes back with another key.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from backend.domain import policy
 from backend.services.deps import Deps
@@ -39,7 +38,7 @@ def remaining_s(deps: Deps, provider: str) -> float:
         fact = key_values.get(session, _name(provider))
         if fact is None:
             return 0.0
-        if fact.value.get("key") != _key_mark(deps):
+        if fact.value.get("key") != deps.get_provider(provider).key_mark:
             key_values.delete_value(session, _name(provider))
             return 0.0
         now = deps.clock.now()
@@ -66,7 +65,7 @@ def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None
                 "code": code,
                 "refusals": refusals,
                 "until": (now + timedelta(seconds=wait_s)).isoformat(),
-                "key": _key_mark(deps),
+                "key": deps.get_provider(provider).key_mark,
             },
             at=before.at if before else now,
         )
@@ -100,8 +99,3 @@ def list_pauses(deps: Deps) -> list[ProviderPause]:
 
 def _name(provider: str) -> str:
     return f"pause:{provider}"
-
-
-def _key_mark(deps: Deps) -> str:
-    """Tells one key from another without holding it."""
-    return sha256(b"pause|" + deps.settings.fal_key.get_secret_value().encode()).hexdigest()[:16]

@@ -20,11 +20,11 @@ from backend.domain.errors import (
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, Receipt
-from backend.providers.fal.webhook import job_token
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result, provider_pause
 from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
 from backend.services.lifecycle.retry_write import retry_write
+from backend.services.lifecycle.webhook_target import make_webhook_url
 from backend.services.takes import photos
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.jobs import claims, jobs
@@ -95,7 +95,7 @@ def _send(deps: Deps, claim: Claim, job: Job, sent: photos.ProviderPayload) -> N
     """The one call; whatever comes of it is written down, even if the database has to be waited for."""
     try:
         answer = deps.get_provider(job.provider).submit(
-            job.model, sent.payload, webhook_url=webhook_url(deps, job)
+            job.model, sent.payload, webhook_url=make_webhook_url(deps, job)
         )
     except ProviderUnsent as error:
         retry_write(deps, partial(_not_now, deps, claim, error, begun=True))
@@ -136,14 +136,6 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
         updated = jobs.get(session, job.id)
     claim.job = updated
     log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
-
-
-def webhook_url(deps: Deps, job: Job) -> str | None:
-    """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
-    if deps.get_provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
-        return None
-    token = job_token(deps.settings.secret_key.get_secret_value(), job.id)
-    return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
 
 
 def hold_job(deps: Deps, claim: Claim, error: Exception) -> None:

@@ -8,6 +8,7 @@ import requests
 
 from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
 from backend.http import HttpCall
+from backend.providers.base import Provider
 from backend.services.deps import Deps
 from backend.services.operations.heartbeat import check_secret_key
 from backend.services.operations.status import HEALTHZ_BODY, HealthCheck, check_readiness
@@ -32,7 +33,9 @@ def run_checks(deps: Deps) -> list[HealthCheck]:
         says = str(error).split("SECRET_KEY: ")[-1]
         checks.append(HealthCheck("secret key", False, " ".join(says.split())))
     found = [_named(deps, check) for check in check_readiness(deps) if check.name != "worker"]
-    return [*checks, *found, _key(deps), _signing_keys(deps), _public_url(deps)]
+    providers = deps.providers.values()
+    checks += [*found, *(check for one in providers for check in [*_key(deps, one), *_signing_keys(one)])]
+    return [*checks, _public_url(deps)]
 
 
 def _named(deps: Deps, check: HealthCheck) -> HealthCheck:
@@ -47,30 +50,32 @@ def _named(deps: Deps, check: HealthCheck) -> HealthCheck:
     return check
 
 
-def _key(deps: Deps) -> HealthCheck:
-    name = "provider"
+def _key(deps: Deps, provider: Provider) -> list[HealthCheck]:
+    """Is our key taken? Nothing is said of a provider that can't be asked."""
     try:
-        good = deps.get_provider("fal").key_works()
+        works = provider.key_works()
     except ProviderBusy as error:
         hint = (
             "Start the simulator: python -m backend simulator"
             if deps.settings.is_demo
-            else "Check the network and FAL_API_URL."
+            else "Check the network and the provider's URL in the settings."
         )
-        return HealthCheck(name, False, f"{error} {hint}")
-    if deps.settings.is_demo and good:
-        return HealthCheck(name, good, "The simulator stands in for fal, and answers.")
-    return HealthCheck(
-        name, good, "fal takes the key." if good else "fal refuses FAL_KEY: set one that is valid."
-    )
+        return [HealthCheck("provider", False, f"{error} {hint}")]
+    if works is None:
+        return []
+    if deps.settings.is_demo and works:
+        return [HealthCheck("provider", True, f"The simulator stands in for {provider.name}, and answers.")]
+    refuses = f"{provider.name} refuses {provider.key_setting}: set one that is valid."
+    return [HealthCheck("provider", works, f"{provider.name} takes the key." if works else refuses)]
 
 
-def _signing_keys(deps: Deps) -> HealthCheck:
+def _signing_keys(provider: Provider) -> list[HealthCheck]:
+    """Are the keys at hand that deliveries are verified with?"""
     try:
-        keys = deps.fal_keys.current_keys()
+        known = provider.load_signing_keys()
     except KeysUnavailable as error:
-        return HealthCheck("webhook keys", False, f"{error}: FAL_REST_URL must be reachable from here.")
-    return HealthCheck("webhook keys", True, f"{len(keys)} known.")
+        return [HealthCheck("webhook keys", False, str(error))]
+    return [HealthCheck("webhook keys", True, f"{known} known.")] if known else []
 
 
 def _public_url(deps: Deps) -> HealthCheck:

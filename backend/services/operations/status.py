@@ -144,9 +144,9 @@ def list_banners(deps: Deps) -> list[Banner]:
             Banner(
                 "warning",
                 "No webhooks: polling is at work",
-                f"PUBLIC_URL is {deps.settings.public_url}, which fal can't reach, so takes are asked about "
-                "instead. Everything arrives, only later. Set PUBLIC_URL to a public https address "
-                "to be told at once.",
+                f"PUBLIC_URL is {deps.settings.public_url}, which providers can't reach, so takes are "
+                "asked about instead. Everything arrives, only later. Set PUBLIC_URL to a public https "
+                "address to be told at once.",
             )
         )
     free = deps.storage.free_bytes()

@@ -72,7 +72,7 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
         st.button(
             "Refreshing" if under_way else "Refresh", key="refresh-catalogue", icon=":material/sync:",
             disabled=under_way or viewer.role != Role.ADMIN, on_click=_wish, args=(deps, viewer),
-            help="Ask fal for every model and price again. The list stays as it is until all of it has come.",
+            help="Ask providers for every model and price again. The list stays as it is until all has come.",
         )  # fmt: skip
     if last is not None and last.in_progress:
         st.caption(f":material/progress_activity: {text.plain(last.message)}")

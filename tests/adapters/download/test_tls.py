@@ -11,6 +11,7 @@ import certifi
 import pytest
 import urllib3.exceptions
 
+from backend.domain.clock import Clock
 from backend.domain.errors import CatalogueUnavailable, ProviderBusy, StorageDown
 from backend.media.storage import s3_client
 from backend.media.storage.s3 import S3Storage
@@ -18,6 +19,7 @@ from backend.media.storage.s3_client import Bucket
 from backend.providers.base import RequestRef
 from backend.providers.fal import listing_pages
 from backend.providers.fal.client import FalProvider
+from backend.providers.fal.signing_keys import FalSigningKeys
 
 BODY = json.dumps({"models": [], "has_more": False, "video": {"url": "x" * 50_000}}).encode()
 #: A record of TLS whose seal is wrong.
@@ -51,11 +53,12 @@ def test_an_object_whose_line_breaks_is_trouble_that_may_pass_and_never_the_end_
 
 
 def test_fals_answers_whose_line_breaks_are_asked_for_later(
-    secure: Any, monkeypatch: pytest.MonkeyPatch
+    secure: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     url = secure.everywhere(breaks)
-    fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url)
+    keys = FalSigningKeys(url, tmp_path / "keys.json", Clock())
+    fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url, signing_keys=keys)
     ref = RequestRef("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
 
     for question in (fal.status, fal.result):

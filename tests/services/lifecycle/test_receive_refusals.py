@@ -7,8 +7,9 @@ import json
 
 import pytest
 
+from backend.bootstrap import build_deps
 from backend.domain.errors import StoreUnavailable
-from backend.providers.fal.webhook import job_token
+from backend.services.lifecycle.webhook_target import job_token
 from tests.services.receiving import MIB, SECRET, Post, ok, verdict
 from tests.signing import SECOND_KEY, signed
 
@@ -133,7 +134,8 @@ def test_an_account_whose_commit_failed_is_not_learnt(post, monkeypatch):
 
 def test_a_set_account_is_the_only_one_from_the_start(post):
     settings = post.deps.settings.model_copy(update={"fal_user_id": "ours"})
-    pinned = Post(dataclasses.replace(post.deps, settings=settings), post.clock)
+    providers = build_deps(settings, clock=post.clock).providers
+    pinned = Post(dataclasses.replace(post.deps, providers=providers), post.clock)
     job = pinned.job()
 
     assert pinned.deliver(job, user_id="stranger").status_code == 401

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
+from backend.bootstrap import build_deps
 from backend.domain.errors import NotAllowed, NotFound, StateConflict
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.providers.fal.signing_keys import FalSigningKeys
-from backend.providers.fal.webhook import job_token
 from backend.services.access import Role, Viewer
 from backend.services.lifecycle import receive_webhook
+from backend.services.lifecycle.webhook_target import job_token
 from backend.store.database import postgres, sqlite
 from backend.store.database.engine import Store
 from backend.store.jobs import jobs
@@ -42,11 +42,11 @@ def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_c
     assert verdict(post.deliver(job)) == "applied"
 
 
-def test_the_keys_of_the_last_run_serve_while_fal_publishes_none(post, fal, clock, tmp_path):
+def test_the_keys_of_the_last_run_serve_while_fal_publishes_none(post, fal, clock):
     post.deliver(post.job())
     fal.status = 500
-    again = FalSigningKeys(fal.url, tmp_path / "data" / "fal_keys.json", clock)
-    restarted = Post(dataclasses.replace(post.deps, fal_keys=again), clock)
+    again = build_deps(post.deps.settings, clock=clock)
+    restarted = Post(dataclasses.replace(post.deps, providers=again.providers), clock)
 
     assert verdict(restarted.deliver(Job(id="j", request_id="req-late"))) == "orphan"
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from backend.bootstrap import build_deps
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.providers.fal.client import FalProvider
 from backend.services.lifecycle import provider_pause, submit
 from backend.services.takes import held_choices
 from backend.store.jobs import claims
@@ -113,7 +113,8 @@ def test_a_pause_ends_with_another_key(world):
     from pydantic import SecretStr
 
     settings = world.deps.settings.model_copy(update={"fal_key": SecretStr("id:another")})
-    assert provider_pause.remaining_s(replace(world.deps, settings=settings), "fal") == 0.0
+    again = replace(world.deps, providers=build_deps(settings).providers)
+    assert provider_pause.remaining_s(again, "fal") == 0.0
     assert provider_pause.list_pauses(world.deps) == []
 
 
@@ -150,7 +151,8 @@ def test_fals_own_breakdown_that_passes_costs_nothing_but_time(world):
 
 
 def _elsewhere(world: World, url: str) -> World:
-    fal = FalProvider(key="k:s", queue_url=url, rest_url=world.sim.url, api_url=world.sim.url)
+    settings = world.deps.settings.model_copy(update={"fal_queue_url": url})
+    fal = build_deps(settings).get_provider("fal")
     return World(replace(world.deps, providers={"fal": fal}), world.sim)
 
 

@@ -267,7 +267,7 @@ class Oracle:
         return self.counts[job.id]
 
     def fail(self, job: Job, units: int) -> int:
-        ended(self.deps, job, Errored("internal_server_error", "It broke."))
+        ended(self.deps, job, Errored("internal_server_error", "It broke.", own_fault=True))
         return self.off(job)
 
     def fail_billed(self, job: Job, units: int) -> int:

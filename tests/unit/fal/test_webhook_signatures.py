@@ -19,7 +19,8 @@ from backend.domain.errors import DeliveryRefused
 from backend.providers.base import Errored, Finished
 from backend.providers.fal import webhook
 from backend.providers.fal.signing_keys import parse_jwks
-from backend.providers.fal.webhook import job_token, read_body, read_headers, token_matches, verify
+from backend.providers.fal.webhook import read_body, read_headers, verify
+from backend.services.lifecycle.webhook_target import job_token, token_matches
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
