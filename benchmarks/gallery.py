@@ -65,7 +65,7 @@ def _filled(folder: str, n: int) -> _Filled:
     from backend.bootstrap import open_deps
     from backend.models import Job, Video
     from backend.settings import load_settings
-    from backend.store.fast.row_insert import insert_row
+    from backend.store.database.rows import insert_row
 
     deps = open_deps(load_settings(data_dir=folder))
     now, ids = deps.clock.now() - timedelta(days=1), [deps.clock.new_id() for _ in range(n)]

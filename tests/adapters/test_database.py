@@ -16,7 +16,6 @@ from backend.models import CatalogueEntry, KeyValue, Token
 from backend.store.database import locks, pool_liveness, postgres
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import SCHEMA_FACT, check_database, migrate_schema
-from backend.store.fast.compiled import CompiledStatement
 from backend.store.records import catalogue, key_values, tokens
 from tests import databases
 from tests.databases import asked_of
@@ -298,7 +297,7 @@ def commits_die(store: Store) -> None:
 def test_one_statement_alone_is_as_sure_or_unsure_as_a_commit(server):
     store = Store(server.fresh())
     touched = update(KeyValue).where(col(KeyValue.name) == bindparam("name")).values(at=bindparam("now"))
-    touch = CompiledStatement(select(touched.returning(col(KeyValue.name)).cte("touched").c.name))
+    touch = select(touched.returning(col(KeyValue.name)).cte("touched").c.name)
     given = {"name": "x", "now": NOW}
     keep(store, "x", 1)
     assert store.execute(touch, given) == [["x"]]
@@ -320,7 +319,7 @@ def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server
     with server.connect() as admin:
         admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
     store = Store(url)
-    asked = CompiledStatement(select(func.current_setting("transaction_isolation")))
+    asked = select(func.current_setting("transaction_isolation"))
     assert store.query(asked, {}) == [["read committed"]]
     store.close()
 
@@ -329,7 +328,7 @@ def test_one_statement_alone_is_isolated_as_a_transaction_is_whatever_the_server
 def test_a_connection_that_had_one_statement_alone_has_whole_transactions_again(server, divisor):
     store = Store(server.fresh())
     keep(store, "x", 1)
-    divided = CompiledStatement(select(literal(6) / bindparam("divisor", type_=Integer)))
+    divided = select(literal(6) / bindparam("divisor", type_=Integer))
     with suppress(DataError):
         store.query(divided, {"divisor": divisor})
     assert store.engine.pool.checkedin() == 1

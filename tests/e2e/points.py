@@ -57,7 +57,7 @@ SUBMIT, FETCH, STEP = (
 ADVANCE, STORAGE = "backend.store.jobs.jobs:apply_transition", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
 WRITE = "backend.media.partial.partial_file:PartialFile.write"
-ACCEPT = "backend.store.fast.delivery:accept_delivery"
+ACCEPT = "backend.services.lifecycle.receive_webhook:accept_delivery"
 RECEIVE = "backend.web.webhooks:receive_delivery"
 POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal.client:FalProvider"
@@ -67,7 +67,7 @@ SLOW = "[sim:media-slow=40]"
 
 POINTS = (
     # 1 · the form becomes a row
-    Point("asked: the row is written", "sidecar", "backend.store.jobs.jobs:insert_take", "after"),
+    Point("asked: the row is written", "sidecar", "backend.services.takes.create:insert_take", "after"),
     Point("asked: committed, not answered", "sidecar", "backend.services.takes.create:create_job", "after"),
     # 2 · the worker takes the job, and says that it will send
     Point("claim: written", "worker", "backend.store.jobs.claims:try_claim", "after"),

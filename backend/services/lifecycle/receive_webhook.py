@@ -20,8 +20,8 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
 from backend.services.lifecycle.webhook_target import check_account, known_account, token_matches
-from backend.store.fast import delivery as fast_delivery
-from backend.store.fast.row_insert import new_row
+from backend.store.fast.delivery import accept_delivery
+from backend.store.fast.new_row import new_row
 from backend.store.jobs import deliveries, jobs
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _accept_common(deps: Deps, received: Received) -> bool:
         return False
     at = received.row.received_at
     values = apply_result.rendered_values(finished, at=at)
-    return fast_delivery.accept_delivery(
+    return accept_delivery(
         deps.store, received.row, at=at, by="webhook", build_tasks=deps.carrier.enqueue_clause, **values
     )
 

@@ -72,8 +72,8 @@ class SpendingShare:
     usd: float
 
 
-def reserve_budget(deps: Deps, session: Session, job: Job) -> None:
-    """Count a new job against every limit, in the transaction that makes it.
+def check_budget(deps: Deps, session: Session, job: Job) -> None:
+    """Does a new job fit every limit? Asked in the transaction that makes it, which then counts it.
 
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
@@ -87,7 +87,6 @@ def reserve_budget(deps: Deps, session: Session, job: Job) -> None:
         raise BudgetExceeded(
             tight.left_usd, job.estimate_usd, limit=tight.setting, title=tight.title, until=tight.until
         )
-    ledger.reserve_estimate(session, job)
 
 
 def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datetime) -> JobColumns:

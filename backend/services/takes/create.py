@@ -16,7 +16,8 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.money import budgets
 from backend.services.takes.request import TakeRequest, check_request
-from backend.store.fast.row_insert import new_row
+from backend.store.fast.new_row import new_row
+from backend.store.fast.take import insert_take
 from backend.store.jobs import jobs
 
 #: An idempotency key.
@@ -66,8 +67,8 @@ def create_job(
     )
     try:
         with deps.store.begin(shared=True) as session:
-            budgets.reserve_budget(deps, session, job)
-            jobs.insert_take(session, job, by=viewer.name)
+            budgets.check_budget(deps, session, job)
+            insert_take(session, job, by=viewer.name)
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)

@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, Executable, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store.database import postgres, sqlite
-from backend.store.fast.compiled import CompiledStatement
+from backend.store.fast.compiled import compiled_statement
 from backend.store.fast.group_commit import GroupCommit
 
 
@@ -89,7 +89,7 @@ class Store:
         great numbers; it must not add or change rows through the ORM's unit of work (see `GroupCommit`).
 
         Raises:
-            StoreUnavailable: nothing was written, or, if `unsure`, the answer to the commit was lost.
+            StoreUnavailable: nothing was written or, if `outcome_unknown`, the answer to the commit was lost.
         """
         committing = False
         try:
@@ -115,7 +115,7 @@ class Store:
             with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
                 try:
                     yield session
-                except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+                except DBAPIError as error:  # what `fast` sends, SQLAlchemy has not judged
                     if postgres.is_going_away(error) and not session.connection().invalidated:
                         session.connection().invalidate(error)
                     raise
@@ -141,33 +141,38 @@ class Store:
             self._judge(error)
             raise
 
-    def query(self, statement: CompiledStatement, values: Mapping[str, Any]) -> list[list[Any]]:
+    def query(self, statement: Executable, values: Mapping[str, Any]) -> list[list[Any]]:
         """The rows of one statement that only looks; for what every request asks.
+
+        statement: a constant, whose SQL is written once; values: of its parameters.
 
         Raises:
             StoreUnavailable: the database can't be used now.
         """
         return self._at_once(statement, values)
 
-    def execute(self, statement: CompiledStatement, values: Mapping[str, Any]) -> list[list[Any]]:
+    def execute(self, statement: Executable, values: Mapping[str, Any]) -> list[list[Any]]:
         """The rows of one statement that writes and is a transaction by itself: on a server alone.
 
+        statement: a constant that writes in its CTEs.
+
         Raises:
-            StoreUnavailable: nothing was written or, if `unsure`, the answer was lost.
+            StoreUnavailable: nothing was written or, if `outcome_unknown`, the answer was lost.
         """
         if self.embedded:
             raise RuntimeError("on a file, writers take turns")
         return self._at_once(statement, values, committing=True)
 
     def _at_once(
-        self, statement: CompiledStatement, values: Mapping[str, Any], *, committing: bool = False
+        self, statement: Executable, values: Mapping[str, Any], *, committing: bool = False
     ) -> list[list[Any]]:
         """One statement needs no transaction around it, and no session."""
         sent = False
         try:
             with self.database.driver_connection(self.engine) as driver:
                 sent = True
-                return statement.all_on_driver(driver, self.engine.dialect, values)
+                compiled = compiled_statement(statement)
+                return compiled.run_on_driver(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
             self._judge(error, committing=committing and sent)
             raise

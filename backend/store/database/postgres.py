@@ -105,7 +105,7 @@ def driver_connection(engine: Engine) -> Iterator[Any]:
         yield driver
     except failed as error:  # it broke just now
         raise OperationalError("autocommit", None, error) from error
-    except DBAPIError as error:  # prepared statements pass SQLAlchemy's own judgement by
+    except DBAPIError as error:  # what `fast` sends, SQLAlchemy has not judged
         if error.connection_invalidated or is_going_away(error):
             connection.invalidate(error)
         raise

@@ -1,8 +1,8 @@
-"""Statements that run at every start and every delivery: their SQL is made once, not each time.
+"""Statements that run at every start and every delivery: their SQL is written once, not each time.
 
 SQLAlchemy's way from a statement to its rows costs several times what SQLite needs to run it. Here it
-writes the SQL and knows how values travel, once for each kind of database; each run hands both to the
-driver. For the few statements on the hot paths; everything else goes through the session as usual.
+writes the SQL and says how values are converted, once for each kind of database; each run hands both to
+the driver. For the few statements on the hot paths; everything else goes through the session as usual.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,36 +17,26 @@ Converter = Callable[[Any], Any]
 
 
 class CompiledStatement:
-    """A statement with its SQL at hand; thread-safe, made at import and filled at its first run.
+    """A statement and its SQL for each kind of database, written at the first run there. Thread-safe.
 
-    It may hold no `IN (…)`: how many values that has is known only when it runs. Nor bytes, but as a
-    parameter: what it says itself is written into its SQL.
+    It may hold no `IN (…)`: how many values that has is known only when it runs. Bytes may be parameters
+    only: constants are written into the SQL.
     """
 
     def __init__(self, statement: Executable, *, columns: Sequence[str] = ()) -> None:
-        """columns: what an insert gives."""
+        """columns: those that an insert sets."""
         self._statement = statement
         self._columns = columns
         self._made: dict[str, _DialectSql] = {}
 
     def run(self, session: Session, values: Mapping[str, Any]) -> int:
-        """Run it with these values of its parameters; returns how many rows it changed."""
+        """Run it in a session with these values of its parameters; returns how many rows it changed."""
         connection = _connection(session)
-        return int(self._for(connection.dialect).run(_driver(connection), values).rowcount)
+        driver = connection.connection.driver_connection
+        return int(self._for(connection.dialect).run(driver, values).rowcount)
 
-    def first(self, session: Session, values: Mapping[str, Any]) -> list[Any] | None:
-        """The first row, each value as its column's type says; None when there is none."""
-        found = self.all(session, values)
-        return found[0] if found else None
-
-    def all(self, session: Session, values: Mapping[str, Any]) -> list[list[Any]]:
-        """Every row, each value as its column's type says."""
-        connection = _connection(session)
-        made = self._for(connection.dialect)
-        return made.read(made.run(_driver(connection), values))
-
-    def all_on_driver(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
-        """The same from the driver's own connection."""
+    def run_on_driver(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Run it on the driver's own connection; returns every row, each value as its column's type says."""
         made = self._for(dialect)
         return made.read(made.run(driver, values))
 
@@ -58,9 +48,9 @@ class CompiledStatement:
 
 
 class _DialectSql:
-    """The SQL of a statement for one kind of database, and how its values travel there and back.
+    """The SQL of a statement for one kind of database, and how values are converted there and back.
 
-    What is the same at every run is written into the SQL where parameters have names: on a server.
+    On a server, where parameters have names, what is the same at every run is written into the SQL.
     """
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
@@ -84,10 +74,7 @@ class _DialectSql:
         self._reads: list[tuple[int, Converter]] | None = None
 
     def run(self, driver: Any, values: Mapping[str, Any]) -> Any:
-        """To the driver without the layers between, which take longer than a file needs to answer.
-
-        What comes back has `rowcount`, and rows to go through. Errors are SQLAlchemy's, as everywhere.
-        """
+        """Run it on the driver's connection; returns the driver's cursor. Errors are SQLAlchemy's."""
         given: Any = [values.get(name, fixed) for name, fixed in self._params]
         for place, convert in self._writes:
             given[place] = convert(given[place])
@@ -119,6 +106,12 @@ class _DialectSql:
 
 
 @lru_cache(maxsize=256)
+def compiled_statement(statement: Executable) -> CompiledStatement:
+    """The same for the same object each time: for statements that are constants of their modules."""
+    return CompiledStatement(statement)
+
+
+@lru_cache(maxsize=256)
 def compiled_insert(table: Any, names: frozenset[str]) -> CompiledStatement:
     """The insert of one row that gives these columns; the others get NULL, or the database's own value."""
     return CompiledStatement(table.insert().inline(), columns=sorted(names))
@@ -128,10 +121,6 @@ def _connection(session: Session) -> Connection:
     """The session's connection; the store says which it is where that is known, and asking costs more."""
     known: Connection | None = session.info.get("connection")
     return session.connection() if known is None else known
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
 
 
 def _bind(parameter: Any, dialect: Dialect) -> Converter | None:

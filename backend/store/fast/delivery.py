@@ -1,10 +1,10 @@
-"""A delivery of the usual kind: the first for a take that waits for just this request, and has a video.
+"""The common delivery: the first one for a take that waits for just this request, and it brings a video.
 
-Nearly all are. Everything that such a delivery does is one guarded update and what follows from it, so a
-server is asked once: update, line of history, inbox and task are one statement, which is its own
-transaction. A file is asked over no wire: there the same guard stands before three statements.
+All that it does is one guarded update and what follows from it, so a server is asked once: update, line of
+history, inbox and task are one statement, which is its own transaction. A file is asked over no wire: there
+the same guard stands before three statements.
 
-Whatever does not fit the guard changes nothing here, and is judged by `services.lifecycle.receive_webhook`.
+What does not fit the guard changes nothing here, and is judged by `services.lifecycle.receive_webhook`.
 """
 
 from collections.abc import Callable
@@ -40,16 +40,16 @@ def accept_delivery(
     build_tasks: TaskBuilder | None,
     **values: Unpack[JobColumns],
 ) -> bool:
-    """Keep a delivery and move its job by `finished`, if that is all there is to it; else do nothing.
+    """Keep a delivery and move its job by `finished`, if that is all there is to do; else change nothing.
 
     Afterwards, if true: the job is `rendered` with these `values`, its history has a line, the delivery is
     in the inbox, and a task waits, all in one commit; no other delivery for the request came before.
 
-    delivery: for the job `job_id`, about the request `request_id`.
-    waking: None where the row itself is the message.
+    delivery: for the job `job_id`, about the request `request_id`. build_tasks: None where nothing but the
+    row tells workers that it is due.
 
     Raises:
-        StoreUnavailable: nothing was written or, if `unsure`, the answer to the commit was lost.
+        StoreUnavailable: nothing was written or, if `outcome_unknown`, the answer to the commit was lost.
     """
     fresh = transitions.columns_of(JobEvent.FINISHED, values, at=at)
     new = {name: value for name, value in fresh.items() if value is not None}
@@ -85,7 +85,7 @@ def _step(fresh: _Columns) -> CompiledStatement:
 
 
 @lru_cache(maxsize=32)
-def _at_once(fresh: _Columns, kept: frozenset[str], build_tasks: TaskBuilder | None) -> CompiledStatement:
+def _at_once(fresh: _Columns, kept: frozenset[str], build_tasks: TaskBuilder | None) -> Select[Any]:
     """All of it; the first column of its one row says how many jobs were moved.
 
     The driver takes a statement apart each time that has more than 50 values or 4,096 characters.
@@ -102,7 +102,7 @@ def _at_once(fresh: _Columns, kept: frozenset[str], build_tasks: TaskBuilder | N
     ).cte("inbox")
     moved = select(func.count()).select_from(changed).scalar_subquery()
     tasks = [] if build_tasks is None else [build_tasks(changed).scalar_subquery()]
-    return CompiledStatement(select(moved, *tasks).add_cte(line, inbox))
+    return select(moved, *tasks).add_cte(line, inbox)
 
 
 def _guarded(fresh: _Columns) -> Update:
@@ -117,10 +117,10 @@ def _guarded(fresh: _Columns) -> Update:
 
 
 def _as_seen() -> Any:
-    """The row is the one that this statement saw when it began.
+    """The row is still the one that this statement saw when it began.
 
-    Who had to wait for the row has it as it is now, but everything else as it was: what its holder kept
-    meanwhile can't be seen, only that the row's version moved on.
+    A statement that waited for the row has it as it is now, but everything else as it was: what its holder
+    wrote elsewhere meanwhile can't be seen, only that the row's version is another one.
     """
     seen = transitions.JOB_TABLE.alias("seen")
     version = select(seen.c.version).where(seen.c.id == bindparam("old_id"))

@@ -4,21 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, text, update
+from sqlalchemy import func, text, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Delivery
-from backend.store.fast.compiled import CompiledStatement
-from backend.store.fast.row_insert import insert_row
-
-_SAME = CompiledStatement(
-    columns(col(Delivery.id), col(Delivery.body_sha256), col(Delivery.verdict))
-    .where(col(Delivery.request_id) == bindparam("request_id"), col(Delivery.status) == bindparam("status"))
-    .order_by(col(Delivery.id))
-)
-
+from backend.store.database.rows import insert_row
 
 #: The verdict of nearly all; the others are in an index, which these never touch.
 APPLIED = "applied"
@@ -35,8 +27,9 @@ class EarlierDelivery(NamedTuple):
 
 def list_earlier(session: Session, request_id: str, status: str) -> Sequence[EarlierDelivery]:
     """What came before for this request with this status word, oldest first."""
-    rows = _SAME.all(session, {"request_id": request_id, "status": status})
-    return [EarlierDelivery(*row) for row in rows]
+    query = select(Delivery.id, Delivery.body_sha256, Delivery.verdict)
+    query = query.where(Delivery.request_id == request_id, Delivery.status == status)
+    return [EarlierDelivery(*row) for row in session.exec(query.order_by(Delivery.id))]
 
 
 def insert_delivery(session: Session, delivery: Delivery) -> Delivery:

@@ -16,7 +16,6 @@ from backend.domain.errors import NotFound, StaleState
 from backend.domain.states import JobEvent, JobState
 from backend.models import History, Job, JobColumns, JobHead
 from backend.store.database.locks import needs_locks, row_lock
-from backend.store.fast.row_insert import insert_row, insert_values
 from backend.store.jobs import transitions
 from backend.store.jobs.transitions import update_one
 from backend.store.money import ledger
@@ -24,14 +23,6 @@ from backend.store.money import ledger
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
 ENDED_WITHOUT_VIDEO = frozenset({JobState.FAILED, JobState.CANCELLED})
 _HEAD = columns(*(transitions.JOB_TABLE.c[name] for name in JobHead._fields))
-
-
-def insert_take(session: Session, job: Job, *, by: str) -> Job:
-    """Put a new job in, with the first line of its history. Its `state` says where it starts."""
-    insert_row(session, job)
-    begun = {"event": JobEvent.CREATED, "state": job.state, "at": job.created_at, "by": by, "note": None}
-    insert_values(session, History, {"job_id": job.id, **begun})
-    return job
 
 
 def get(session: Session, job_id: str) -> Job:

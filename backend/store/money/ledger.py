@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func
+from sqlalchemy import BigInteger, ColumnElement, cast, func, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.models import HELD, Job, JobHead, LedgerEntry
-from backend.store.fast.row_insert import insert_values
 
 MICROS_PER_USD = 1_000_000
 
@@ -23,17 +22,10 @@ def to_micros(usd: float) -> int:
     return round(usd * MICROS_PER_USD)
 
 
-def reserve_estimate(session: Session, job: Job) -> None:
-    """Count a new job's estimate; an unknown one counts nothing, and says so."""
-    known = job.estimate_usd is not None
-    _write(
-        session,
-        job,
-        "estimate",
-        to_micros(job.estimate_usd or 0.0),
-        at=job.created_at,
-        source="estimate" if known else "unknown",
-    )
+def estimate_columns(job: Job) -> dict[str, Any]:
+    """The first line of a new job: its estimate; an unknown one counts nothing, and says so."""
+    source = "unknown" if job.estimate_usd is None else "estimate"
+    return _columns(job, "estimate", to_micros(job.estimate_usd or 0.0), at=job.created_at, source=source)
 
 
 def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
@@ -113,18 +105,15 @@ def _total() -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(LedgerEntry.micros), 0), BigInteger)
 
 
-def _write(
-    session: Session,
-    job: Job | JobHead,
-    kind: str,
-    amount: int,
-    *,
-    at: datetime,
-    source: str,
-    units: float | None = None,
-) -> None:
+def _write(session: Session, job: Job | JobHead, kind: str, amount: int, **said: Any) -> None:
+    session.connection().execute(insert(LedgerEntry), _columns(job, kind, amount, **said))
+
+
+def _columns(
+    job: Job | JobHead, kind: str, amount: int, *, at: datetime, source: str, units: float | None = None
+) -> dict[str, Any]:
     price = job.price or {}
-    line: dict[str, Any] = {
+    return {
         "job_id": job.id,
         "owner": job.owner,
         "day": f"{job.created_at:%Y-%m-%d}",
@@ -136,4 +125,3 @@ def _write(
         "unit_usd": price.get("unit_usd"),
         "at": at,
     }
-    insert_values(session, LedgerEntry, line)

@@ -15,7 +15,6 @@ from sqlmodel import Session, col
 
 from backend.domain.states import JobState
 from backend.models import Job
-from backend.store.fast.compiled import CompiledStatement
 
 #: The kinds of work, a queue each.
 WORK_KINDS = ("submit", "poll", "fetch", "call")
@@ -64,15 +63,13 @@ class TaskQueue:
         due = col(Job.due_at) <= now
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
         wanted = self._wanted(_JOB).where(due)
-        self._one = CompiledStatement(
-            _defer(wanted.where(col(Job.id) == bindparam("job_id", required=False)))
-        )
+        self._one = _defer(wanted.where(col(Job.id) == bindparam("job_id", required=False)))
         missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)
-        self._missing = CompiledStatement(_defer(missing))
+        self._missing = _defer(missing)
 
     def put_if_due(self, session: Session, job_id: str, *, now: datetime) -> None:
         """Have a job looked at once this transaction is committed, if it is due."""
-        self._one.run(session, {"job_id": job_id, "now": now})
+        session.connection().execute(self._one, {"job_id": job_id, "now": now})
 
     def build_tasks(self, changed: CTE) -> Select[Any]:
         """The same as a part of the statement that makes jobs due, for these rows of it."""
@@ -80,8 +77,8 @@ class TaskQueue:
 
     def put_missing(self, session: Session, *, now: datetime) -> int:
         """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`)."""
-        row = self._missing.first(session, {"now": now})
-        return 0 if row is None else len(row[0] or ())
+        tasks = session.connection().execute(self._missing, {"now": now}).scalar()
+        return len(tasks or ())
 
     def _wanted(self, job: Any) -> Select[Any]:
         """A task's columns, from those of its job."""

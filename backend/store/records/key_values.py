@@ -5,15 +5,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy import select as columns
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from backend.models import KeyValue
 from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.fast.compiled import CompiledStatement
-from backend.store.fast.row_insert import upsert_values
 
-_VALUE = CompiledStatement(columns(col(KeyValue.value)).where(col(KeyValue.name) == bindparam("name")))
+_VALUE = columns(col(KeyValue.value)).where(col(KeyValue.name) == bindparam("name"))
 
 
 def get(session: Session, name: str) -> KeyValue | None:
@@ -25,9 +24,9 @@ def get(session: Session, name: str) -> KeyValue | None:
 
 
 def get_value(session: Session, name: str) -> dict[str, Any] | None:
-    """What a fact says, read around the ORM: for what is asked at every request."""
-    row = _VALUE.first(session, {"name": name})
-    return None if row is None else row[0]
+    """What a fact says, read without the ORM; None when nobody knows it yet."""
+    value: dict[str, Any] | None = session.connection().execute(_VALUE, {"name": name}).scalar()
+    return value
 
 
 def query_value(store: Store, name: str) -> dict[str, Any] | None:
@@ -41,14 +40,17 @@ def query_value(store: Store, name: str) -> dict[str, Any] | None:
 
 
 def get_value_for_update(session: Session, name: str) -> dict[str, Any] | None:
-    """As `get_value`; when nobody knows it yet, the caller is the only one who may `keep` it now."""
+    """As `get_value`; when nobody knows it yet, the caller is the only one who may `set_value` it now."""
     acquire_advisory_lock(session, f"fact:{name}")
     return get_value(session, name)
 
 
 def set_value(session: Session, name: str, value: dict[str, Any], *, at: datetime) -> KeyValue:
     """Write a fact, over what was known before."""
-    upsert_values(session, KeyValue, {"name": name, "value": value, "at": at}, key="name")
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(KeyValue).values(name=name, value=value, at=at)
+    upsert = insert.on_conflict_do_update(index_elements=["name"], set_={"value": value, "at": at})
+    session.connection().execute(upsert)
     return KeyValue(name=name, value=value, at=at)
 
 

@@ -10,12 +10,9 @@ from sqlmodel import Session, col, select
 
 from backend.models import Token
 from backend.store.database.engine import Store
-from backend.store.fast.compiled import CompiledStatement
 
-_KNOWN = CompiledStatement(
-    columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
-        col(Token.id) == bindparam("token_id")
-    )
+_BY_ID = columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
+    col(Token.id) == bindparam("token_id")
 )
 
 
@@ -37,7 +34,7 @@ class TokenRecord(NamedTuple):
 
 def find_by_id(store: Store, token_id: str) -> TokenRecord | None:
     """The token with this id, revoked or not. Every request asks, so it is one bare statement."""
-    rows = store.query(_KNOWN, {"token_id": token_id})
+    rows = store.query(_BY_ID, {"token_id": token_id})
     return TokenRecord(*rows[0]) if rows else None
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from backend.domain.errors import NotFound
 from backend.models import Job, Video
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.fast.row_insert import insert_row
+from backend.store.database.rows import insert_row
 
 
 class StoredFile(NamedTuple):
@@ -27,7 +27,7 @@ def insert_or_restore(session: Session, video: Video) -> Video:
     acquire_advisory_lock(session, f"video:{video.sha256}")
     known = by_sha256(session, video.sha256)
     if known is None:
-        insert_row(session, video)  # as a plain value: what a session had added, a second try would not
+        insert_row(session, video)
         return video
     return update_video(
         session,

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
 from backend.models import Template, VocabularyEntry
-from backend.store.fast.row_insert import insert_row
+from backend.store.database.rows import insert_row
 
 _REVISION = columns(
     columns(func.max(Template.version)).scalar_subquery(),

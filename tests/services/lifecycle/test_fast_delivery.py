@@ -16,7 +16,7 @@ from backend.models import Delivery, History, Job
 from backend.services.lifecycle import apply_result
 from backend.store.fast import compiled
 from backend.store.fast import delivery as fast_delivery
-from backend.store.fast.row_insert import new_row
+from backend.store.fast.new_row import new_row
 from backend.store.jobs import deliveries, jobs, transitions
 from tests import databases
 from tests.services.receiving import LINK, body_of, failed, ok, verdict
@@ -211,9 +211,10 @@ def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monke
     assert taken
 
 
-def test_a_failure_and_a_bill_are_no_usual_deliveries(post, monkeypatch):
+def test_a_failure_and_a_bill_are_no_common_deliveries(post, monkeypatch):
     monkeypatch.setattr(
-        fast_delivery, "accept_delivery", lambda *_, **__: pytest.fail("it was taken for a usual one")
+        "backend.services.lifecycle.receive_webhook.accept_delivery",
+        lambda *_, **__: pytest.fail("it was taken for a common one"),
     )
     job = post.job()
 
@@ -265,7 +266,7 @@ def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(pos
     statement = fast_delivery._at_once(
         columns, frozenset(Delivery.model_fields), post.deps.carrier.enqueue_clause
     )
-    made = compiled._DialectSql(statement._statement, post.deps.store.engine.dialect, ())
+    made = compiled._DialectSql(statement, post.deps.store.engine.dialect, ())
 
     assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
     assert len(made._params) <= driver.MAX_CACHED_STATEMENT_PARAMS
