@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTS = [*sorted((ROOT / "tests" / "pages").glob("test_*.py")), ROOT / "tests" / "e2e" / "test_browser.py"]
+TESTS = [*sorted((ROOT / "tests" / "pages").glob("test_*.py")), ROOT / "tests/e2e/stories/test_browser.py"]
 BUTTONS = {"button", "form_submit_button", "download_button", "menu_button"}
 LINKS = {"link_button", "page_link"}
 #: How the scripts of our own components name their buttons.
