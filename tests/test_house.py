@@ -221,6 +221,25 @@ def test_only_settings_reads_the_environment():
     assert readers <= {"backend.cli", "backend.media.decode.sandbox", "simulator.paint.painter"}
 
 
+# -- what the pages are made of ---------------------------------------------------------------
+
+
+def test_every_option_of_streamlit_that_we_set_is_known_to_it():
+    look = "from streamlit import config; print(config.get_option('runner.magicEnabled'))"
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.strip() == "False"
+    assert "not a valid config option" not in done.stderr
+
+
+def test_neither_pages_nor_components_make_markup_from_data():
+    ways = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|unsafe_allow_html")
+    code = [*PAGES, *(ROOT / "pages").rglob("*.js")]
+
+    assert len(code) > len(PAGES) + 3
+    assert [name_of(path) for path in code if ways.search(path.read_text())] == []
+
+
 # -- the repository ---------------------------------------------------------------------------
 
 #: Folders that are no part of the repository.

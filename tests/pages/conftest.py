@@ -24,6 +24,7 @@ from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Job, Video
 from backend.services.access import LOCAL_VIEWER, Viewer
 from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
 from backend.services.takes import create
 from backend.settings import load_settings
 from backend.store.jobs import counts, deliveries, jobs
@@ -74,11 +75,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture(scope="session")
-def photo() -> bytes:
+def photo(size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
     """A real JPEG."""
     file = io.BytesIO()
-    Image.linear_gradient("L").resize((640, 480)).convert("RGB").save(file, "JPEG")
+    Image.new("RGB", size, colour).save(file, "JPEG")
     return file.getvalue()
 
 
@@ -196,10 +196,12 @@ class Desk:
             return sum(counts.by_state(session).values())
 
     def newest(self) -> Job:
-        from backend.store.search import pages
+        return gallery.list_takes(self.deps, LOCAL_VIEWER, TakeFilter(), limit=1).items[0].job
 
-        with self.deps.store.read() as session:
-            return pages.page(session, TakeFilter(), limit=1)[0][0]
+    def generate(self, app: AppTest) -> Job:
+        """Press the button; the newest take."""
+        app.button(key="generate").click().run()
+        return self.newest()
 
 
 @pytest.fixture

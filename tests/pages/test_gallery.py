@@ -3,10 +3,12 @@
 import re
 
 import pytest
+import streamlit as st
 
 from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
+from backend.store.records import videos
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, PATHS, link, shown, words
 
@@ -29,17 +31,24 @@ def test_the_newest_take_stands_first_with_poster_length_and_model(visit, desk):
     assert re.fullmatch(r"/app/static/media/[0-9a-f]{64}\.mp4\?e=\d+&s=\S+", card["preview"])
 
 
-@pytest.mark.parametrize("state", [state for state in PATHS if state != "stored"])
-def test_what_is_not_ready_says_so_with_word_and_icon(visit, desk, state):
-    desk.take(state)
+@pytest.mark.parametrize("state", PATHS)
+def test_every_state_has_its_card_and_its_page(visit, desk, state):
+    job = desk.take(state, "A page of its own")
     (card,) = shown(visit(GALLERY), "gallery")[0]["takes"]
-    assert card["overlay"]
     assert card["word"]
     assert card["icon"]
-    assert card["moving"] == (state not in ("held", "failed", "cancelled"))
+    assert card["overlay"] == (state != "stored")
+    assert card["moving"] == (state not in ("stored", "held", "failed", "cancelled"))
     assert card["share"] == (0.25 if state == "rendered" else None)
-    if state in ("failed", "held"):
-        assert card["why"] == ERROR["message"]
+    assert card["why"] == ERROR["message"] or state not in ("failed", "held")
+    app = visit(TAKE, take=job.id)
+    assert shown(app, "status")[0]["state"] == state
+    assert "A page of its own" in [code.value for code in app.code]
+    assert shown(app, "history")[0]["rows"][0]["word"] == "Saved"
+    assert bool(shown(app, "player")) == (state == "stored")
+    keys = {button.key for button in app.button}
+    assert (f"cancel-{job.id}" in keys) == (state in ("created", "submitting", "queued", "running"))
+    assert (f"again-{job.id}" in keys) == (state == "held")
 
 
 def test_filters_come_from_the_url(visit, desk):
@@ -115,8 +124,6 @@ def test_an_empty_gallery_says_what_to_do(visit, desk):
 
 
 def test_it_refreshes_by_itself_only_while_something_moves(visit, desk, monkeypatch):
-    import streamlit as st
-
     ticks, real = [], st.fragment
     monkeypatch.setattr(st, "fragment", lambda body, **more: ticks.append(more["run_every"]) or real(body))
     desk.take("stored")
@@ -137,27 +144,16 @@ def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
 # -- one take -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", PATHS)
-def test_every_state_has_its_page(visit, desk, state):
-    job = desk.take(state, "A page of its own")
-    app = visit(TAKE, take=job.id)
-    assert shown(app, "status")[0]["state"] == state
-    assert "A page of its own" in [code.value for code in app.code]
-    assert shown(app, "history")[0]["rows"][0]["word"] == "Saved"
-    assert bool(shown(app, "player")) == (state == "stored")
-    keys = {button.key for button in app.button}
-    assert (f"cancel-{job.id}" in keys) == (state in ("created", "submitting", "queued", "running"))
-    assert (f"again-{job.id}" in keys) == (state == "held")
-
-
-def test_the_record_holds_times_ids_and_hash(visit, desk):
+def test_the_record_holds_times_ids_hash_and_the_webhook_that_came(visit, desk):
     job = desk.take("stored", style={"camera": "Orbit"}, params={"duration": "7"})
+    desk.delivery(job)
     app = visit(TAKE, take=job.id)
     rows = {row["label"]: row for facts in shown(app, "facts") for row in facts["rows"]}
     assert rows["Request"]["value"] == f"request-{job.id}"
     assert re.fullmatch(r"[0-9a-f]{64}", rows["SHA-256"]["value"])
     assert rows["Rendered"]["at_ms"]
     assert (rows["Camera"]["value"], rows["Duration"]["value"]) == ("Orbit", "7")
+    assert rows["stale"]["value"] == "OK"
 
 
 def test_the_download_is_a_link_to_the_media_route_under_a_name(visit, desk):
@@ -199,8 +195,6 @@ def test_use_again_opens_the_form_filled_with_the_take_however_often(visit, desk
 
 
 def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
-    from backend.store.records import videos
-
     job = desk.take("stored")
     with desk.deps.store.begin() as session:
         videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
@@ -219,14 +213,3 @@ def test_a_take_sent_again_names_the_other_both_ways(visit, desk):
     app = visit(TAKE, take=again.id)
     assert link(app, "Sends again: take …") == f"take?take={job.id}"
     assert link(app, "Gallery") == "gallery?"
-
-
-def test_an_unknown_take_is_said_and_nothing_breaks(visit):
-    assert "There is no take with that id" in words(visit(TAKE, take="nope")).replace("\\", "")
-
-
-def test_the_webhook_that_finished_a_take_stands_on_its_page(visit, desk):
-    job = desk.take("queued")
-    desk.delivery(job)
-    app = visit(TAKE, take=job.id)
-    assert any(facts["testid"] == "delivery-list" for facts in shown(app, "facts"))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import streamlit as st
 
 from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as gallery
@@ -10,14 +11,13 @@ from backend.services.takes import photos
 from backend.store.jobs import jobs
 from pages.ui.form import form
 from pages.ui.form.fields import read_fields
-from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, shown, words
+from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, photo, shown, words
 
 
 def test_a_click_saves_one_take_that_stands_beside_the_form_which_stays_filled(visit, desk):
     app = filled(visit)
     app.selectbox(key="form:style:camera").set_value("Dolly in").run()
-    app.button(key="generate").click().run()
-    job = desk.newest()
+    job = desk.generate(app)
     assert (desk.count(), job.model, job.prompt, job.style) == (
         1,
         MODEL,
@@ -76,35 +76,33 @@ def test_every_fault_is_named_at_once(visit, desk):
     assert desk.count() == 0
 
 
-def test_what_is_sent_is_shown_before_it_is_sent(visit):
+def test_what_is_sent_and_where_its_words_came_from_is_shown_before(visit):
     app = filled(visit, prompt="A red dress")
     app.selectbox(key="form:style:fabric").set_value("Silk").run()
     app.selectbox(key="form:style:camera").set_value("through wet glass").run()
     assert app.code[0].value == (
         "A red dress. Fabric: liquid silk with soft, travelling highlights. Camera: through wet glass."
     )
+    assert ":material/checkroom: Silk · :material/videocam: own words · template 1" in words(app)
 
 
 def test_a_parameter_at_its_default_is_not_sent(visit, desk):
     app = filled(visit)
-    app.button(key="generate").click().run()
-    assert desk.newest().params == {}
+    assert desk.generate(app).params == {}
     param(app, "select_slider", "duration", MODEL).set_value("10").run()
-    app.button(key="generate").click().run()
-    assert desk.newest().params == {"duration": "10"}
+    assert desk.generate(app).params == {"duration": "10"}
 
 
 def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
     app = filled(visit, model=SEED_MODEL)
     seed = param(app, "number_input", "seed", SEED_MODEL).value
-    app.button(key="generate").click().run()
-    assert desk.newest().params == {"seed": seed}
+    assert desk.generate(app).params == {"seed": seed}
     assert isinstance(desk.newest().params["seed"], int)
     app.button(key=f"new-seed:form:param:{SEED_MODEL}:seed").click().run()
     assert param(app, "number_input", "seed", SEED_MODEL).value != seed
 
 
-def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
+def test_every_model_on_offer_can_be_drawn_and_checked(deps):
     for model in gallery.list_usable_models(deps):
         for field in read_fields(model.schema):
             start = field.start_value
@@ -114,37 +112,32 @@ def test_every_model_on_offer_can_be_drawn_and_checked(visit, deps):
                 assert field.kind == "seed" or field.sent_value(field.start_value) is None, (model.id, field)
 
 
-def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk, photo):
+def test_a_photo_is_asked_for_only_where_the_model_takes_one(visit, desk):
     app = filled(visit)
     assert not app.file_uploader
     app.selectbox(key="form:model").set_value(PHOTO_MODEL).run()
-    app.file_uploader[0].upload("sun.jpg", photo).run()
+    app.file_uploader[0].upload("sun.jpg", photo()).run()
     assert "sun.jpg\n640 × 480" in words(app)
-    app.button(key="generate").click().run()
-    assert desk.newest().image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
+    assert desk.generate(app).image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
 
 
 def test_what_is_no_photo_is_refused_with_the_reason(visit, desk):
     app = filled(visit, model=PHOTO_MODEL)
-    app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run()
-    assert app.error
-    assert not app.exception
+    assert app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run().error
 
 
-def test_using_a_take_again_fills_the_whole_form(visit, desk, photo):
-    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo, file_name="sun.jpg")
+def test_using_a_take_again_fills_the_whole_form(visit, desk):
+    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo(), file_name="sun.jpg")
     job = desk.take(
         "stored", "The sun breathes", model=PHOTO_MODEL, image=upload.id, params={"duration": "7"},
         style={"camera": "Orbit", "aesthetic": "my own words"},
     )  # fmt: skip
     app = visit(**{"from": job.id})
     assert app.text_area(key="form:prompt").value == "The sun breathes"
-    app.button(key="generate").click().run()
-    again = desk.newest()
+    again = desk.generate(app)
     assert again.id != job.id
-    assert [getattr(again, name) for name in ("model", "prompt", "style", "params", "image")] == [
-        getattr(job, name) for name in ("model", "prompt", "style", "params", "image")
-    ]
+    for name in ("model", "prompt", "style", "params", "image"):
+        assert getattr(again, name) == getattr(job, name)
 
 
 def test_a_take_whose_model_is_gone_still_gives_its_words(visit, desk):
@@ -161,8 +154,6 @@ def test_a_take_whose_model_is_gone_still_gives_its_words(visit, desk):
 def test_the_price_stands_on_the_button(visit, monkeypatch):
     assert filled(visit).button(key="generate").label == "Generate · free (demo)"
     monkeypatch.setenv("FAL_KEY", "id:secret-of-a-test")
-    import streamlit as st
-
     st.cache_resource.clear()
     app = filled(visit)
     assert app.button(key="generate").label == r"Generate · ≈ \$0.70"
@@ -189,10 +180,9 @@ def test_a_prompt_is_text_everywhere(visit, desk, page):
 
 def test_an_error_of_a_provider_is_text_and_never_markup(visit, desk):
     job = desk.take("failed")
+    error = {"message": HOSTILE, "next": HOSTILE, "charged": "no"}
     with desk.deps.store.begin() as session:
-        jobs.update_if_unchanged(
-            session, desk.job(job.id), error={"message": HOSTILE, "next": HOSTILE, "charged": "no"}
-        )
+        jobs.update_if_unchanged(session, desk.job(job.id), error=error)
     (told,) = [error.value for error in visit("library/take.py", take=job.id).error if "alert" in error.value]
     assert r"\<script\>alert\(1\)\</script\> \*\*bold\*\* \$a\$" in told
     assert r"\[x\]\(http\://y\) \:red\[z\]" in told

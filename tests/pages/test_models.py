@@ -34,7 +34,6 @@ def store_models(deps):
 
 def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
     app = visit(PAGE)
-
     usable = [model for model in deps.catalogue.search() if model.usable]
     assert len(keys(app)) == 24
     assert f"**{len(deps.catalogue.search()):,} models**" in words(app)
@@ -47,9 +46,7 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
     good = deps.catalogue.get(MODEL)
     store_models(good, parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
-
     app = visit(PAGE)
-
     assert keys(app)[:1] == [MODEL]
     assert "a/broken" not in keys(app)
     assert "**Broken**" in words(app)
@@ -62,17 +59,14 @@ def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
     app.text_input("find").set_value("kling photo").run()
     assert keys(app)
     assert all("kling" in key for key in keys(app))
-
     app.selectbox("price").set_value("By the video").run()
     assert keys(app) == []
     assert "No model fits" in words(app)
-
     app.button(key="clear-models-empty").click().run()
     app.selectbox("price").set_value("Up to $0.25 a second").run()
     prices = [deps.catalogue.get(key).price for key in keys(app)]
     assert prices
     assert all(price.unit == "second" and price.unit_usd <= 0.25 for price in prices)
-
     app.button(key="clear-models").click().run()
     app.button_group("kind").set_value("image-to-video").run()
     assert {deps.catalogue.get(key).category for key in keys(app)} == {"image-to-video"}
@@ -83,10 +77,8 @@ def test_generate_opens_the_form_with_that_model_once(visit, deps):
     chosen = keys(app)[3]
     app.button(key=f"use-{chosen}").click().run()
     assert app.selectbox("form:model").value == chosen
-
     app = visit("studio/generate.py", model=chosen)
     app.selectbox("form:model").set_value(MODEL).run()
-
     assert app.selectbox("form:model").value == MODEL
     assert "model" not in app.query_params
 
@@ -94,16 +86,13 @@ def test_generate_opens_the_form_with_that_model_once(visit, deps):
 @pytest.mark.parametrize("model_id", ["a/none", "<b>x</b>", "x" * 5000])
 def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(visit, model_id):
     app = visit("studio/generate.py", model=model_id)
-
     assert "is not on offer" in words(app)
     assert app.selectbox("form:model").value
 
 
 def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
     store_models(deps.catalogue.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
-
     app = visit("studio/generate.py", model="a/broken")
-
     assert "lists no inputs" in words(app)
     assert app.selectbox("form:model").value == MODEL
 
@@ -111,13 +100,10 @@ def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, s
 def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, deps):
     app = visit(PAGE)
     assert "the list that came with the program" in words(app)
-
     app.button(key="refresh-catalogue").click().run()
-
     assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
     assert app.button(key="refresh-catalogue").disabled
     assert "waits for a worker" in words(app)
-
     refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
     app.run()
     assert "prices: 50 of 1,500" in words(app).replace("\\", "")
@@ -125,9 +111,7 @@ def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, d
 
 def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
     refresh_schedule._note(deps, RefreshState.FAILED, "/v1/models answered 500")
-
     app = visit(PAGE)
-
     assert "answered 500" in words(app)
     assert "the list stayed as it was" in words(app)
     assert not app.button(key="refresh-catalogue").disabled

@@ -4,27 +4,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.services.access import Role, Viewer
-from backend.services.deps import Deps
 from backend.services.money import budgets
 from backend.store.jobs import jobs
 from pages.ui import text
-from tests.pages.conftest import shown, words
+from tests.pages.conftest import filled, shown, words
 
 ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
 MIRA = Viewer("mira", Role.CREATOR)
 
 
-@pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+@pytest.fixture(autouse=True)
+def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of everybody, set before the installation is made."""
     monkeypatch.setenv("BUDGET_DAY_USD", "2")
     monkeypatch.setenv("BUDGET_WARN_MONTH_USD", "1")
-    return monkeypatch
-
-
-@pytest.fixture
-def deps(limits: pytest.MonkeyPatch, deps: Deps) -> Deps:
-    return deps
 
 
 def figures(app: AppTest) -> dict[str, str]:
@@ -110,16 +103,11 @@ def test_a_soft_limit_that_is_passed_warns_and_refuses_nothing(visit, desk):
     assert "This month's soft limit of $1.00 is passed" in words(visit(ACTIVITY)).replace("\\", "")
 
 
-def test_beside_the_button_stands_what_is_left(visit, desk):
-    desk.take("queued")
-    assert "of $1.30 left today" in words(visit()).replace("\\", "")
-
-
 def test_a_start_beyond_the_limit_says_so_and_the_form_stays_filled(visit, desk):
     desk.take("queued")
     desk.take("queued")
-    app = visit()
-    app.text_area(key="form:prompt").set_value("A dress that is too dear").run()
+    app = filled(visit, prompt="A dress that is too dear")
+    assert "of $0.60 left today" in words(app).replace("\\", "")
     app.button(key="generate").click().run()
     assert not app.exception
     (error,) = [item.value for item in app.error if "budget" in item.value]

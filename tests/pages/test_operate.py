@@ -1,16 +1,15 @@
 """Activity and Operations: what waits for a person, and whether all is well."""
 
-import subprocess
-import sys
-
 import pytest
+import streamlit as st
 from sqlalchemy import text
 
 from backend.domain.states import JobEvent
 from backend.services.access import Role, Viewer
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat
-from tests.pages.conftest import ROOT, link, shown, words
+from backend.store.jobs import jobs
+from tests.pages.conftest import link, shown, words
 
 ACTIVITY, OPERATIONS = "operate/activity.py", "operate/operations.py"
 MIRA = Viewer("mira", Role.CREATOR)
@@ -29,10 +28,8 @@ def test_what_moves_and_what_is_held_stand_apart(visit, desk):
 
 def test_a_place_in_line_and_the_last_trouble_are_told(visit, desk):
     job = desk.take("queued")
+    trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
     with desk.deps.store.begin() as session:
-        from backend.store.jobs import jobs
-
-        trouble = {"message": "fal did not answer.", "next": "It is asked again by itself.", "charged": "no"}
         jobs.update_if_unchanged(session, desk.job(job.id), error=trouble, attempts=3)
     (take,) = shown(visit(ACTIVITY), "status")
     assert take["extra"] == "2 ahead in line"
@@ -120,11 +117,10 @@ def test_takes_are_counted_by_state_as_of_the_last_refresh(visit, desk):
     assert counted() == {"Held": 1, "Rendering": 2}
 
 
-def test_without_a_worker_every_page_says_what_to_do(visit, desk):
+def test_without_a_worker_every_page_says_once_what_to_do(visit, desk):
     for page in (None, "library/gallery.py", ACTIVITY, OPERATIONS):
-        assert "python -m backend worker" in words(visit(page)).replace("\\", "")
-    import streamlit as st
-
+        said = "\n".join(error.value for error in visit(page).error).replace("\\", "")
+        assert said.count("python -m backend worker") == 1
     st.cache_data.clear()
     heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=2)
     app = visit(OPERATIONS)
@@ -152,33 +148,9 @@ def test_a_pause_is_shown_with_the_way_out(visit, desk):
 
 def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypatch):
     monkeypatch.setenv("FAL_KEY", "id:secret-of-a-test")
-    import streamlit as st
-
     st.cache_resource.clear()
     for page in (None, OPERATIONS):
         assert "polling is at work" in words(visit(page))
-
-
-# -- the house ----------------------------------------------------------------------------------
-
-
-def test_every_option_of_the_kit_that_we_set_is_known_to_it():
-    look = "from streamlit import config; print(config.get_option('runner.magicEnabled'))"
-    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "False"
-    assert "not a valid config option" not in done.stderr
-
-
-def test_our_components_make_no_markup_from_data():
-    for script in (ROOT / "pages" / "ui" / "frontend").glob("*.js"):
-        assert not {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"} & set(
-            script.read_text().replace(".", " ").replace("(", " ").split()
-        )
-
-
-def test_no_page_allows_html_from_text():
-    for path in (ROOT / "pages").rglob("*.py"):
-        assert "unsafe_allow_html" not in path.read_text()
 
 
 def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(visit, desk, monkeypatch):
@@ -191,11 +163,6 @@ def test_a_bucket_which_does_not_tell_its_free_room_is_not_said_to_have_enough(v
         "backend.services.storage.relocatable.RelocatableStorage.free_bytes", lambda self: None
     )
     assert "Free on disk" not in labels()
-
-
-def test_what_is_wrong_is_said_once_on_a_page(visit, desk):
-    said = [str(error.value) for error in visit(OPERATIONS).error]
-    assert len([words for words in said if "backend worker" in words.replace("\\", "")]) == 1
 
 
 def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
@@ -212,10 +179,8 @@ def test_states_that_are_not_counted_to_their_end_say_so(visit, desk, monkeypatc
     for state in ("held", "failed", "failed"):
         desk.take(state)
     bars, _ = shown(visit(OPERATIONS), "bars")
-    assert {row["word"]: row["shown"] for row in bars["rows"] if row["count"]} == {
-        "Held": "1",
-        "Failed": "2+",
-    }
+    counted = {row["word"]: row["shown"] for row in bars["rows"] if row["count"]}
+    assert counted == {"Held": "1", "Failed": "2+"}
 
 
 def test_before_the_first_sweep_only_a_take_that_waits_makes_it_late(visit, desk):

@@ -87,15 +87,8 @@ def test_a_words_example_is_shown_in_the_form_and_words_are_chosen_by_their_exam
     pan, still = word(desk, "Pan"), word(desk, "Still")
     take = desk.take("stored")
     for one in (pan, still):
-        vocabulary_admin.save_word(
-            desk.deps,
-            LOCAL_VIEWER,
-            axis=one.axis,
-            label=one.label,
-            words=one.words,
-            word_id=one.id,
-            example=take.id,
-        )
+        asked = {"axis": one.axis, "label": one.label, "words": one.words, "example": take.id}
+        vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, word_id=one.id, **asked)
     app = visit()
     app.button(key=f"use-word-{pan.id}").click().run()
     assert app.selectbox(key="form:style:camera").value == "Pan"

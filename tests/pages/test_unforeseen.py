@@ -13,6 +13,7 @@ from pages.ui import unforeseen
 from pages.ui.takes import actions
 from tests.pages.conftest import words
 
+ACTIVITY = "operate/activity.py"
 SENTENCE = re.compile(
     r"Something went wrong here that nobody foresaw; the log has it under the id (\w{8})\\\."
 )
@@ -34,27 +35,17 @@ def broken(*_, **__):
     raise RuntimeError("canary")
 
 
-def in_a_page(visit, job, monkeypatch):
-    monkeypatch.setattr(gallery, "get_history", broken)
-    return visit("library/take.py", take=job.id)
+def press_cancel(visit, job):
+    return visit(ACTIVITY).button(key=f"cancel-{job.id}").click().run()
 
 
-def in_a_part_that_refreshes_itself(visit, job, monkeypatch):
-    monkeypatch.setattr(gallery, "queue_position", broken)
-    return visit("operate/activity.py")
-
-
-def in_a_buttons_callback(visit, job, monkeypatch):
-    monkeypatch.setattr(actions, "cancel_job", broken)
-    return visit("operate/activity.py").button(key=f"cancel-{job.id}").click().run()
-
-
-def in_the_frame(visit, job, monkeypatch):
-    monkeypatch.setattr(gallery, "count_open", broken)
-    return visit()
-
-
-PLACES = [in_a_page, in_a_part_that_refreshes_itself, in_a_buttons_callback, in_the_frame]
+#: where something breaks -> what breaks, and how a person comes upon it
+PLACES = {
+    "page": (gallery, "get_history", lambda visit, job: visit("library/take.py", take=job.id)),
+    "part that refreshes itself": (gallery, "queue_position", lambda visit, job: visit(ACTIVITY)),
+    "frame": (gallery, "count_open", lambda visit, job: visit()),
+    "callback of a button": (actions, "cancel_job", press_cancel),
+}
 
 
 def assert_one_sentence(app, caplog):
@@ -67,16 +58,17 @@ def assert_one_sentence(app, caplog):
     assert "in broken" in caplog.handler.format(record)
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("module", "name", "come_upon"), PLACES.values(), ids=PLACES)
 def test_an_error_that_nobody_foresaw_is_one_sentence_with_an_id_that_stands_in_the_log(
-    place, handled, visit, desk, monkeypatch, caplog
+    module, name, come_upon, handled, visit, desk, monkeypatch, caplog
 ):
-    assert_one_sentence(place(visit, desk.take("queued"), monkeypatch), caplog)
+    monkeypatch.setattr(module, name, broken)
+    assert_one_sentence(come_upon(visit, desk.take("queued")), caplog)
 
 
 def test_control_without_the_handler_there_is_no_sentence(visit, desk, monkeypatch, caplog):
-    app = in_a_buttons_callback(visit, desk.take("queued"), monkeypatch)
-
+    monkeypatch.setattr(actions, "cancel_job", broken)
+    app = press_cancel(visit, desk.take("queued"))
     with pytest.raises(ValueError, match="not enough values"):
         assert_one_sentence(app, caplog)
     assert "canary" not in str(app.exception), "the kit itself was told to show no details"
