@@ -25,11 +25,11 @@ test-all: $(VENV)/.installed-dev
 	$(PYTEST) --matrix
 
 drill: $(VENV)/.installed-dev
-	$(PYTEST) tests/e2e/attacks -k drill -v
+	$(PYTEST) tests/e2e -m drill -n 2 --matrix --timed -v
 
 hosts: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.programs
-	$(PYTEST) tests/hosts -v -s
+	$(PYTEST) tests/hosts -n 0 --timed -v -s
 
 # -- what reads the code without running it
 
@@ -40,7 +40,6 @@ style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,10 @@
 """What most tests need: a data folder of their own, the simulator as fal, and the sidecar's routes."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,10 +14,35 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load_settings
 from backend.store.database.schema.migrate import migrate_schema
+from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
 from tests.world import World
+
+#: Folders whose tests take longest: they come first, so that no worker begins one while the others are done.
+LONGEST = ("hosts", "e2e", "deploy")
+
+
+#: So much free memory is enough for the files of all tests.
+SHARED_MEMORY_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Files of tests lie in memory, where there is enough: there nobody waits for a disk to have synced."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > SHARED_MEMORY_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core, as half of the time is waiting; none for single files."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if all(path.is_file() for path in named) else 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,6 +58,7 @@ def no_server_left() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--matrix", action="store_true", help="every test of a database on each kind of them")
+    parser.addoption("--timed", action="store_true", help="hold the contract's seconds, on an idle machine")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -51,8 +79,6 @@ def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Settings come from the test alone: no variables of the shell, no .env of the folder."""
-    import os
-
     from backend.settings import Settings
 
     for name in Settings.model_fields:
@@ -63,15 +89,23 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert os.environ["DATA_DIR"]
 
 
-@pytest.fixture
-def sim(tmp_path: Path) -> Iterator[Any]:
-    """fal, simulated, on a free port, twenty times as fast as in the demo."""
-    with listening(SimulatorConfig(data_dir=tmp_path / "sim", pace=0.05, small=True, seed=7)) as running:
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """fal, simulated, twenty times as fast as in the demo."""
+    folder = tmp_path_factory.mktemp("simulator")
+    with listening(SimulatorConfig(data_dir=folder, pace=0.05, small=True, seed=7)) as running:
         yield running
 
 
 @pytest.fixture
-def deps(sim: Any, tmp_path: Path) -> Iterator[Deps]:
+def sim(simulator: Simulator) -> Simulator:
+    """The same, as new."""
+    simulator.reset()
+    return simulator
+
+
+@pytest.fixture
+def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
     """A migrated installation whose provider is the simulator."""
     settings = load_settings(
         data_dir=tmp_path / "data",
@@ -90,7 +124,7 @@ def deps(sim: Any, tmp_path: Path) -> Iterator[Deps]:
 
 
 @pytest.fixture
-def blocking_deps(deps: Deps, sim: Any) -> Deps:
+def blocking_deps(deps: Deps, sim: Simulator) -> Deps:
     """The same with the blocking provider, two calls at once."""
     settings = deps.settings.model_copy(
         update={
@@ -103,7 +137,7 @@ def blocking_deps(deps: Deps, sim: Any) -> Deps:
 
 
 @pytest.fixture
-def world(deps: Deps, sim: Any) -> World:
+def world(deps: Deps, sim: Simulator) -> World:
     """The installation in the hands of a test."""
     return World(deps, sim)
 

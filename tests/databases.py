@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,25 @@ def server() -> Server:
     """The server of this run; started when it is first asked for."""
     if _Chosen.server is None:
         _Chosen.server = Server()
-        _Chosen.server.start()
+        _Chosen.server.start("-c", "fsync=off")  # what is written survives all but a power cut
     return _Chosen.server
+
+
+@cache
+def _migrated_file() -> bytes:
+    """An SQLite file at the newest schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "migrated.db"
+        store = Store(f"sqlite:///{path}")
+        migrate(store)
+        store.close()
+        return path.read_bytes()
+
+
+def put_migrated_file(path: Path) -> None:
+    """A new database at the newest schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_migrated_file())
 
 
 def close() -> None:

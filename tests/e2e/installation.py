@@ -25,6 +25,7 @@ from backend.services import access
 from backend.services.access import Role
 from backend.settings import load_settings
 from tests import databases
+from tests.e2e import launcher
 from tests.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,16 +40,23 @@ LEASE_S = 3.0
 GOES_ON_S = LEASE_S + 5.0
 
 
+def start(command: list[str], env: dict[str, str], cwd: Path, *, out: Path, err: Path) -> Any:
+    """Start a process; one of the program's own without the time that its imports take."""
+    if command[0] == sys.executable and launcher.can_start(command[1:], env):
+        return launcher.Forked(command[1:], env, cwd, out, err)
+    with out.open("ab") as output, err.open("ab") as errors:
+        return subprocess.Popen(
+            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+
+
 class Process:
     """One process of the program, its log beside it."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str], folder: Path, cwd: Path) -> None:
         self.name = name
         self.log = folder / f"{name}-{time.time_ns()}.log"
-        with self.log.open("wb") as log:
-            self.popen = subprocess.Popen(
-                command, env=env, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-            )
+        self.popen = start(command, env, cwd, out=self.log, err=self.log)
 
     @property
     def alive(self) -> bool:
@@ -156,10 +164,10 @@ class Installation:
     def cli(self, *words: str, within_s: float = 60.0, **env: Any) -> "subprocess.CompletedProcess[str]":
         """Run `python -m backend WORDS` to its end."""
         more = {key: str(value) for key, value in env.items()}
-        return subprocess.run(
-            [sys.executable, "-m", "backend", *words],
-            env={**self.env, **more}, cwd=self.folder, capture_output=True, text=True, timeout=within_s,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "backend", *words]
+        out, err = (self.folder / f"{words[0]}-{time.time_ns()}.{name}" for name in ("out", "err"))
+        code = start(command, {**self.env, **more}, self.folder, out=out, err=err).wait(within_s)
+        return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
 
     def sidecar(self, *command: str | Path, **env: Any) -> Process:
         """Start the sidecar and wait until it answers. command: another launcher."""
@@ -249,6 +257,16 @@ class Installation:
                 f"{told['state']}, {told['error'] or told['trouble']}, {self.history(job_id)}\n{self.logs()}"
             ) from None
         return got
+
+    def until_swept(self, times: int = 1) -> None:
+        """Wait until so many sweeps have come to an end."""
+        seen: set[Any] = set()
+
+        def swept() -> bool:
+            seen.update(row["at"] for row in self.rows("SELECT at FROM fact WHERE name = 'sweep'"))
+            return len(seen) > times
+
+        eventually(swept)
 
     # -- as its database and files tell -------------------------------------------------------
 

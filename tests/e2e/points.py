@@ -47,6 +47,11 @@ class Point:
     cancels: bool = False  #: the take is cancelled once it is queued
     later: bool = False  #: armed once the take is queued: it strikes by itself, at any moment
 
+    @property
+    def about_rows(self) -> bool:
+        """Does the process die while rows are read and written, or beside a commit?"""
+        return any(word in self.name for word in ("written", "committed", "claim", "no row", "sweep"))
+
 
 E = JobEvent
 SUBMIT, FETCH, STEP = (

@@ -24,10 +24,13 @@ from backend.services.money import budgets
 from backend.services.takes import cancel, create
 from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
+from tests import databases
 from tests.services.client import status
 from tests.services.conftest import installed
 from tests.signing import FakeClock
 from tests.world import MODEL
+
+pytestmark = databases.BOTH
 
 ROOT = Path(__file__).parents[3]
 ANA, BEN = Viewer("ana", Role.CREATOR), Viewer("ben", Role.CREATOR)
@@ -329,11 +332,8 @@ PROGRAM = """
 import sys
 from backend.bootstrap import open_deps
 from backend.domain.errors import BudgetExceeded
-from backend.services.takes import create
 from backend.services.access import Role, Viewer
-from tests import databases
-
-pytestmark = databases.BOTH
+from backend.services.takes import create
 deps = open_deps()
 made = 0
 print("ready", flush=True)
