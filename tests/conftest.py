@@ -13,13 +13,13 @@ from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load_settings
-from backend.store.database.schema.migrate import migrate_schema
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
 from tests.world import World
 
+HERE = Path(__file__).parent
 #: Folders whose tests take longest: they come first, so that no worker begins one while the others are done.
 LONGEST = ("hosts", "e2e", "deploy")
 
@@ -36,13 +36,16 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers a core, as half of the time is waiting; none for single files."""
-    named = [Path(argument.partition("::")[0]) for argument in config.args]
-    return 0 if all(path.is_file() for path in named) else 2 * len(os.sched_getaffinity(0))
+    """One worker a core, two where half of the time is waiting; none where their start would take longer."""
+    asked = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    if all(path.is_file() or path.name == "unit" for path in asked):
+        return 0
+    waits = any(path == HERE or path.name in LONGEST for path in asked)
+    return len(os.sched_getaffinity(0)) * (2 if waits else 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in LONGEST)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -118,7 +121,8 @@ def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
         first_poll_s=0.2,
     )
     made = build_deps(settings)
-    migrate_schema(made.store)
+    if made.store.embedded:
+        databases.put_migrated_file(settings.data_dir / "dailies.db")
     yield made
     made.store.close()
 

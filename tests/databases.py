@@ -128,7 +128,8 @@ class Server:
                 store = Store(self.url(TEMPLATE))
                 migrate_schema(store)
                 store.close()
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else TEMPLATE}")
+            source = "template1" if empty else TEMPLATE
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -175,7 +176,7 @@ def _migrated_file() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "migrated.db"
         store = Store(f"sqlite:///{path}")
-        migrate(store)
+        migrate_schema(store)
         store.close()
         return path.read_bytes()
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,24 +164,22 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Path]:
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system than the test's own."""
-    folder = Path("/dev/shm") / f"dailies-test-{os.getpid()}"
-    if not folder.parent.is_dir():
+    ours = tmp_path.stat().st_dev
+    others = [
+        path for path in ("/dev/shm", "/var/tmp") if Path(path).is_dir() and os.stat(path).st_dev != ours
+    ]
+    if not others:
         pytest.skip("no second file system here")
-    folder.mkdir()
-    yield folder
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    with tempfile.TemporaryDirectory(dir=others[0]) as folder:
+        yield Path(folder)
 
 
 def test_a_part_on_another_file_system_is_brought_in_whole(
     storage: LocalStorage, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage.check_writable()
-    if storage.root.stat().st_dev == elsewhere.stat().st_dev:
-        pytest.skip("no second file system here")
     content = os.urandom(3_000_000)
     seen = []
     rename = os.rename

@@ -10,7 +10,6 @@ import pytest
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
 from backend.settings import load_settings
-from backend.store.database.schema.migrate import migrate_schema
 from tests import databases
 from tests.services.client import SidecarClient, status
 from tests.services.receiving import FAL_KEY, SECRET, Post
@@ -31,7 +30,8 @@ def database(
 @contextmanager
 def installed(folder: Path, clock: FakeClock, **given: Any) -> Iterator[Deps]:
     made = build_deps(load_settings(data_dir=folder / "data", fal_key=FAL_KEY, **given), clock=clock)
-    migrate_schema(made.store)
+    if made.store.embedded:
+        databases.put_migrated_file(made.settings.data_dir / "dailies.db")
     yield made
     made.store.close()
 
