@@ -269,8 +269,12 @@ class CatalogueUnavailable(DailiesError):
     """A call for the provider's catalogue failed, or an answer can't be read; the old catalogue stays."""
 
 
-class NoFreeSlot(DailiesError):
-    """As many calls of a blocking provider are held open as are allowed: wait in line."""
+class SubmitDeferred(DailiesError):
+    """Its provider is paused, or has as many calls open as are allowed: wait `wait_s` seconds in line."""
+
+    def __init__(self, message: str, *, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(message)
 
 
 class Interrupted(DailiesError):

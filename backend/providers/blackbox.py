@@ -175,8 +175,7 @@ def _outcome(status: int, body: bytes) -> Finished | Errored:
         raise ProviderRefused(said, code=f"http_{status}", detail=answers.excerpt_text(body))
     if status != 200 or answer is None:
         raise ProviderUnanswered(
-            f"Blackbox answered {status}, and not with a video. It may have been charged; "
-            "this provider can't be asked again.",
+            f"Blackbox answered {status}, and not with a video.",
             code=f"http_{status}",
             detail=answers.excerpt_text(body),
         )
@@ -229,6 +228,4 @@ def _lost(call: HttpCall, error: Exception, timeout_s: float) -> Exception:
     why = (
         f"did not answer within {timeout_s:.0f} s" if call.timed_out else "closed the line without an answer"
     )
-    return ProviderUnanswered(
-        f"Blackbox {why}. It may have been charged; this provider can't be asked again.", code="no_answer"
-    )
+    return ProviderUnanswered(f"Blackbox {why}.", code="no_answer")

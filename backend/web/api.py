@@ -12,6 +12,7 @@ from backend.domain.errors import InvalidRequest, RequestError
 from backend.domain.shape import MAX_LEVELS, too_deep
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
+from backend.domain.trouble import Trouble
 from backend.models import Job
 from backend.services import access
 from backend.services.access import Role, Viewer
@@ -135,7 +136,7 @@ def started_json(deps: Deps, job: Job) -> dict[str, Any]:
 def take_json(deps: Deps, take: Take) -> dict[str, Any]:
     """A take as clients see it."""
     job = take.job
-    processing = take.status == "processing"
+    processing, trouble = take.status == "processing", Trouble.of(job.error)
     return {
         "id": job.id,
         "status": take.status,
@@ -157,8 +158,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}
         if job.fetched_bytes is not None
         else None,
-        "error": None if processing else _error_json(job.error),
-        "trouble": _error_json(job.error) if processing else None,
+        "error": None if processing or trouble is None else trouble.as_json(),
+        "trouble": trouble.as_json() if processing and trouble else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "video": _video_json(deps, take),
         "cost": {
@@ -228,13 +229,6 @@ def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
         "height": video.height,
         "fps": video.fps,
         "missing": video.missing_at is not None,
-    }
-
-
-def _error_json(error: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An error without what the provider sent besides: its page may hold anything."""
-    return error and {
-        name: error.get(name) for name in ("code", "message", "charged", "next", "detail", "at")
     }
 
 

@@ -1,12 +1,11 @@
 """Numbers, moments and states as words that people read. No element is drawn here."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from backend.domain.states import JobState
+from backend.domain.trouble import Charged
 from backend.models import Job
 
 #: Everything that means something to markdown, or to the kit's own marks (`:red[…]`, `$…$`).
@@ -99,11 +98,11 @@ LOOKS: dict[JobState, Look] = {
     JobState.CANCELLED: Look("Stopped", "block", "gray", "Stopped by a person."),
 }
 
-#: error["charged"] -> what that means, as a sentence
+#: Whether a trouble cost money, as a sentence.
 CHARGED = {
-    "no": "Nothing was charged.",
-    "yes": "The provider charged for it.",
-    "maybe": "It may have been charged; the provider's billing page knows.",
+    Charged.NO: "Nothing was charged.",
+    Charged.YES: "The provider charged for it.",
+    Charged.MAYBE: "It may have been charged; the provider's billing page knows.",
 }
 
 
@@ -117,8 +116,3 @@ def state_look(job: Job) -> Look:
     ):
         return Look("Stopping", "block", "gray", "The provider is being asked to stop.")
     return shown
-
-
-def charged_words(error: Mapping[str, Any]) -> str:
-    """Whether an error cost money, as a sentence."""
-    return CHARGED.get(str(error.get("charged")), CHARGED["maybe"])

@@ -29,14 +29,14 @@ def submits_through_fal_client() -> None:
 def sends_before_it_commits() -> None:
     """The POST leaves while the row still says `created`."""
     from backend.domain.states import TRANSITIONS, JobEvent, JobState
-    from backend.services.lifecycle import submit
+    from backend.services.lifecycle.claims import Claim
 
-    record = submit.record_event
+    record = Claim.record
 
-    def skipping(deps: Any, claim: Any, event: JobEvent, **values: Any) -> Any:
-        return claim.job if event == JobEvent.SUBMIT_BEGUN else record(deps, claim, event, **values)
+    def skipping(claim: Claim, event: JobEvent, **values: Any) -> Any:
+        return claim.job if event == JobEvent.SUBMIT_BEGUN else record(claim, event, **values)
 
-    submit.record_event = skipping
+    Claim.record = skipping  # type: ignore[method-assign]
     states, target = TRANSITIONS[JobEvent.ACCEPTED]
     TRANSITIONS[JobEvent.ACCEPTED] = (states | {JobState.CREATED}, target)
 
@@ -77,10 +77,9 @@ def claims_for_ever() -> None:
 def trusts_the_webhook() -> None:
     """No polling: a take whose webhook never comes waits for ever."""
     from backend.services.lifecycle import dispatch
-    from backend.services.lifecycle.claims import defer_job
     from backend.services.operations import sweep
 
-    dispatch.poll_job = lambda deps, claim: defer_job(deps, claim, due_in_s=None) and None
+    dispatch.poll_job = lambda deps, claim: claim.defer(due_in_s=None) and None
     sweep._wake_forgotten = lambda deps: 0
 
 
@@ -117,8 +116,8 @@ def writes_the_row_first() -> None:
         if not key.endswith(".mp4"):
             place(self, part, key)
 
-    def hasty(deps: Any, claim: Any, video: Any) -> None:
-        save(deps, claim, video)
+    def hasty(claim: Any, video: Any) -> None:
+        save(claim, video)
         os.kill(os.getpid(), signal.SIGKILL)
 
     fetch._save, LocalStorage.put_file = hasty, later  # type: ignore[method-assign]

@@ -54,11 +54,8 @@ class Point:
 
 
 E = JobEvent
-SUBMIT, FETCH, STEP = (
-    "backend.services.lifecycle.submit",
-    "backend.services.lifecycle.fetch",
-    "backend.services.lifecycle.dispatch",
-)
+LIFECYCLE = "backend.services.lifecycle"
+FETCH, STEP = f"{LIFECYCLE}.fetch", f"{LIFECYCLE}.dispatch"
 ADVANCE, STORAGE = "backend.store.jobs.jobs:apply_transition", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
 WRITE = "backend.media.partial.partial_file:PartialFile.write"
@@ -80,7 +77,7 @@ POINTS = (
     Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
     Point(
         "submitting: committed, nothing sent",
-        "worker", f"{SUBMIT}:record_event", "after", moved_by(E.SUBMIT_BEGUN), ends="held",
+        "worker", f"{LIFECYCLE}.claims:Claim.record", "after", moved_by(E.SUBMIT_BEGUN, at=1), ends="held",
     ),
     # 3 · one POST
     Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
@@ -97,7 +94,7 @@ POINTS = (
         "queued: written, no webhook ever",
         "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
     ),
-    Point("queued: committed", "worker", f"{SUBMIT}:_accepted", "after"),
+    Point("queued: committed", "worker", f"{LIFECYCLE}.record_answer:_accepted", "after"),
     Point("claim: about to be given back", "worker", "backend.store.jobs.claims:release_claim", "before"),
     # 4 · the webhook
     Point("webhook: believed, nothing written", "sidecar", ACCEPT, "before"),

@@ -11,6 +11,7 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
+from backend.domain.trouble import was_free
 from backend.models import Delivery, History, Job, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -190,11 +191,7 @@ def is_ended(job: Job) -> bool:
 
 def billed_usd(job: Job) -> float | None:
     """What the provider billed; 0 where a take ended and provably cost nothing, None: not known (yet)."""
-    if (
-        job.billed_usd is None
-        and job.state in jobs.ENDED_WITHOUT_VIDEO
-        and (job.error or {}).get("charged") == "no"
-    ):
+    if job.billed_usd is None and job.state in jobs.ENDED_WITHOUT_VIDEO and was_free(job.error):
         return 0.0
     return job.billed_usd
 

@@ -7,10 +7,13 @@ from sqlmodel import Session
 
 from backend.domain.errors import StaleState
 from backend.domain.states import TRANSITIONS, JobEvent
+from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished
 from backend.services.money import budgets
 from backend.store.jobs import jobs
+
+NOT_SENT_AGAIN_TEXT = "It is not sent again by itself. You can use it again."
 
 
 def apply_outcome(
@@ -91,19 +94,13 @@ def apply_errored(
     Raises:
         Outrun: the job is past failing.
     """
-    cost = charge_status(failed)
-    if cost == "maybe" and (values.get("request_id") or job.request_id):
+    cost, detail = was_charged(failed), failed.detail
+    trouble = Trouble(failed.code, failed.message, cost, NOT_SENT_AGAIN_TEXT, at, detail)
+    if cost == Charged.MAYBE and (values.get("request_id") or job.request_id):
         values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
     changes: JobColumns = {
         "queue_position": None,
-        "error": {
-            "code": failed.code,
-            "message": failed.message,
-            "charged": cost,
-            "next": "It is not sent again by itself. You can use it again.",
-            "detail": failed.detail,
-            "at": at.isoformat(),
-        },
+        "error": trouble.as_json(),
         **_billed(session, job, failed.billable_units, at),
         **values,
     }
@@ -128,13 +125,13 @@ def _billed(session: Session, job: Job | JobHead, units: float | None, at: datet
     return {} if units is None else budgets.settle_bill(session, job, units, at=at)
 
 
-def charge_status(failed: Errored) -> str:
+def was_charged(failed: Errored) -> Charged:
     """Did this failure cost money? A provider's own fault doesn't; a refusal after GPU time may."""
     if failed.cancelled or failed.billable_units == 0:
-        return "no"
+        return Charged.NO
     if failed.billable_units:
-        return "yes"
-    return "no" if failed.own_fault else "maybe"
+        return Charged.YES
+    return Charged.NO if failed.own_fault else Charged.MAYBE
 
 
 def _late(job: Job | JobHead) -> str | None:

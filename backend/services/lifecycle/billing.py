@@ -2,13 +2,12 @@
 
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
-from backend.models import Job, JobColumns
+from backend.models import Job
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer_job
+from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
 from backend.services.money import budgets
-from backend.store.jobs import jobs
 
 #: After this many answers that tell nothing, the estimate stays as it is.
 BILL_TRIES_MAX = 10
@@ -29,16 +28,18 @@ def bill_job(deps: Deps, claim: Claim) -> None:
     try:
         result = deps.get_provider(job.provider).result(request_ref(job))
     except ProviderBusy:
-        defer_job(deps, claim, due_in_s=policy.backoff_s(tries), bill_tries=tries)
+        claim.defer(due_in_s=policy.backoff_s(tries), bill_tries=tries)
         return
     except ProviderForgot:
-        defer_job(deps, claim, due_in_s=0, bill_tries=BILL_TRIES_MAX)
+        claim.defer(due_in_s=0, bill_tries=BILL_TRIES_MAX)
         return
     units = result.billable_units if isinstance(result, Finished) else None
+    if units is None:
+        claim.defer(due_in_s=0, bill_tries=BILL_TRIES_MAX)
+        return
     now = deps.clock.now()
-    changes: JobColumns = {"due_at": now, "bill_tries": BILL_TRIES_MAX if units is None else tries}
-    with deps.store.begin() as session:
-        if units is not None:
-            changes |= budgets.settle_bill(session, job, units, at=now)
-        updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, **changes)
-    claim.job = updated
+    claim.defer(
+        due_in_s=0,
+        also=lambda session: budgets.settle_bill(session, job, units, at=now),
+        bill_tries=tries,
+    )

@@ -5,30 +5,120 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Unpack
 
 from sqlmodel import Session
 
-from backend.domain.errors import ProviderError
 from backend.domain.states import JobEvent
+from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
+from backend.providers.base import Errored, Finished
 from backend.services.deps import Deps
+from backend.services.lifecycle import apply_result
 from backend.store.jobs import claims, jobs
 
 #: A look that lasts longer than this has gone wrong; its claim is no longer extended, and another
 #: worker takes over. Downloads have their own deadline, which is shorter.
 STEP_MAX_S = 2 * 3600.0
 
+#: What is read, checked or written besides in the same transaction; returns further columns of the job.
+#: What it raises leaves everything as it was.
+Also = Callable[[Session], JobColumns]
+
 
 @dataclass
 class Claim:
-    """A job that this worker holds: `job` is the row as it last was committed, `owner` its token for it."""
+    """A job that this worker holds: `job` is the row as it was last committed, `lease_token` its claim's.
 
+    What a method writes is committed when it returns, and `job` is the row as it is then.
+    """
+
+    deps: Deps
     job: Job
     lease_token: str
     since_s: float  #: monotonic
     by: str = "worker"
     submit_begun_at: datetime | None = None  #: when it said that it would send, heard or not
+
+    def record(
+        self,
+        event: JobEvent,
+        *,
+        due_in_s: float | None = None,
+        at: datetime | None = None,
+        also: Also | None = None,
+        note: str | None = None,
+        **values: Unpack[JobColumns],
+    ) -> Job:
+        """Make a transition. due_in_s: when the job wants its next look; None: not by itself.
+
+        Raises:
+            StaleState: somebody else moved the job, or the claim is lost.
+        """
+        now = at or self.deps.clock.now()
+        if due_in_s is not None:
+            values["due_at"] = now + timedelta(seconds=due_in_s)
+        with self.deps.store.begin() as session:
+            if also is not None:
+                values |= also(session)
+            moved = jobs.advance(
+                session,
+                self.job.id,
+                event,
+                at=now,
+                by=self.by,
+                lease_token=self.lease_token,
+                note=note,
+                **values,
+            )
+        self.job = moved  # now that it is committed
+        return moved
+
+    def defer(self, *, due_in_s: float | None, also: Also | None = None, **values: Unpack[JobColumns]) -> Job:
+        """Write what was learnt without a transition, and when the job wants its next look (None: never).
+
+        Raises:
+            StaleState: somebody moved or woke the job meanwhile, or the claim is lost.
+        """
+        values["due_at"] = None if due_in_s is None else self.deps.clock.now() + timedelta(seconds=due_in_s)
+        return self.update(also, **values)
+
+    def update(self, also: Also | None = None, **values: Unpack[JobColumns]) -> Job:
+        """Write what was learnt; when the job wants its next look stays as it is.
+
+        Raises:
+            StaleState: as `defer`.
+        """
+        with self.deps.store.begin() as session:
+            if also is not None:
+                values |= also(session)
+            updated = jobs.update_if_unchanged(session, self.job, lease_token=self.lease_token, **values)
+        self.job = updated
+        return updated
+
+    def apply(self, result: Finished | Errored) -> Job:
+        """Record how the request ended.
+
+        Raises:
+            StaleState: somebody else recorded an end first, or the claim is lost.
+        """
+        now = self.deps.clock.now()
+        with self.deps.store.begin() as session:
+            apply_result.apply_outcome(
+                session, self.job, result, at=now, by=self.by, lease_token=self.lease_token
+            )
+            ended = jobs.get(session, self.job.id)
+        self.job = ended
+        return ended
+
+    def faults_in_a_row(self, code: str) -> int:
+        """How often this very fault has come in a row, this time included."""
+        trouble = Trouble.of(self.job.error)
+        return 1 + (self.job.attempts if trouble is not None and trouble.code == code else 0)
+
+    def trouble(self, error: Exception, charged: Charged, next_step: str) -> Trouble:
+        """An error, as it is kept on the row and shown."""
+        return Trouble.from_error(error, charged=charged, next_step=next_step, at=self.deps.clock.now())
 
 
 class Claims:
@@ -51,7 +141,7 @@ class Claims:
         if job is None:
             yield None
             return
-        claim = Claim(job, lease_token, since_s=deps.clock.monotonic())
+        claim = Claim(deps, job, lease_token, since_s=deps.clock.monotonic())
         with self._lock:
             self._held[lease_token] = claim
         try:
@@ -84,70 +174,12 @@ def release_claim(deps: Deps, session: Session, job_id: str, *, lease_token: str
     deps.carrier.enqueue_job(session, job_id)
 
 
-def record_event(
-    deps: Deps,
-    claim: Claim,
-    event: JobEvent,
-    *,
-    due_in_s: float | None = None,
-    at: datetime | None = None,
-    precondition: Callable[[Session], None] | None = None,
-    note: str | None = None,
-    **values: Unpack[JobColumns],
-) -> Job:
-    """Commit one move of a claimed job; afterwards `claim.job` is the row as it is now.
-
-    due_in_s: when the job wants its next look; None: not by itself.
-    first: what must hold in the same transaction; it raises when it doesn't, and nothing is moved.
+def wake_job(deps: Deps, session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
+    """Make a job due at `at` and have it looked at then, whatever who holds it was about to decide.
 
     Raises:
-        Outrun: the job was moved by somebody else, or the claim is lost.
+        NotFound: there is no such job.
     """
-    now = at or deps.clock.now()
-    if due_in_s is not None:
-        values["due_at"] = now + timedelta(seconds=due_in_s)
-    with deps.store.begin() as session:
-        if precondition is not None:
-            precondition(session)
-        moved = jobs.advance(
-            session,
-            claim.job.id,
-            event,
-            at=now,
-            by=claim.by,
-            lease_token=claim.lease_token,
-            note=note,
-            **values,
-        )
-    claim.job = moved  # now that it is committed
-    return moved
-
-
-def defer_job(deps: Deps, claim: Claim, *, due_in_s: float | None, **values: Unpack[JobColumns]) -> Job:
-    """Commit what was learnt without a move, and when the job wants its next look (None: never).
-
-    Raises:
-        Outrun: somebody moved or woke the job meanwhile, or the claim is lost.
-    """
-    values["due_at"] = None if due_in_s is None else deps.clock.now() + timedelta(seconds=due_in_s)
-    with deps.store.begin() as session:
-        amended = jobs.update_if_unchanged(session, claim.job, lease_token=claim.lease_token, **values)
-    claim.job = amended
-    return amended
-
-
-def describe_error(deps: Deps, error: Exception, *, charged: str, next_step: str) -> dict[str, Any]:
-    """An error as it is kept on the row and shown.
-
-    charged: "no", "yes", "maybe"; next_step: what the system does now, or what a person can do.
-    """
-    code = getattr(error, "code", type(error).__name__)
-    detail = error.detail if isinstance(error, ProviderError) else None
-    return {
-        "code": str(code),
-        "message": str(error),
-        "charged": charged,
-        "next": next_step,
-        "detail": detail,
-        "at": deps.clock.now().isoformat(),
-    }
+    job = jobs.make_due(session, job_id, at=at, **values)
+    deps.carrier.enqueue_job(session, job_id)
+    return job

@@ -4,21 +4,23 @@ import logging
 from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import MediaError, StaleState, StoreUnavailable
 from backend.domain.states import JobState
-from backend.models import Video
+from backend.domain.trouble import Charged
+from backend.models import JobColumns, Video
 from backend.services.deps import Deps
 from backend.services.lifecycle.billing import bill_job, needs_bill
-from backend.services.lifecycle.claims import Claim, Claims, defer_job, describe_error
+from backend.services.lifecycle.cancel_at_provider import cancel_at_provider, cancel_unsent
+from backend.services.lifecycle.claims import Claim, Claims
 from backend.services.lifecycle.fetch import fetch_video
 from backend.services.lifecycle.poll import poll_job
 from backend.services.lifecycle.preview import make_preview
 from backend.services.lifecycle.reconcile import reconcile_job
-from backend.services.lifecycle.submit import hold_interrupted, submit_job
-from backend.services.takes.cancel import cancel_at_provider, cancel_unsent
-from backend.store.jobs import jobs
+from backend.services.lifecycle.record_answer import hold_interrupted
+from backend.services.lifecycle.submit import submit_job
 from backend.store.queue.tasks import FETCH_STATES
 from backend.store.records import videos
 
@@ -44,10 +46,10 @@ def run_step(deps: Deps, claims: Claims, job_id: str) -> bool:
             log.error(
                 "a look failed", extra={"job": job_id, "state": claim.job.state, "why": error.why[:300]}
             )
-            _put_off(deps, claim)
+            _put_off(claim)
         except Exception:
             log.exception("a look failed", extra={"job": job_id, "state": claim.job.state})
-            _put_off(deps, claim)
+            _put_off(claim)
         return True
 
 
@@ -96,32 +98,29 @@ def _bring_back(deps: Deps, claim: Claim, video: Video) -> None:
         there = deps.storage.size(video.key) == video.size_bytes
     except MediaError as error:
         attempts = claim.job.attempts + 1
-        row_error = describe_error(
-            deps, error, charged="yes", next_step="Our storage is asked again by itself."
-        )
-        defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts, error=row_error)
+        trouble = claim.trouble(error, Charged.YES, "Our storage is asked again by itself.")
+        claim.defer(due_in_s=policy.backoff_s(attempts), attempts=attempts, error=trouble.as_json())
         return
     if not there:
         fetch_video(deps, claim)
         return
-    now = deps.clock.now()
-    with deps.store.begin() as session:
+
+    def is_there(session: Session) -> JobColumns:
         videos.update_video(session, video.id, missing_at=None)
-        amended = jobs.update_if_unchanged(
-            session, claim.job, lease_token=claim.lease_token, due_at=now, attempts=0, error=None
-        )
-    claim.job = amended  # now that it is committed
+        return {}
+
+    claim.defer(due_in_s=0, also=is_there, attempts=0, error=None)
     log.info("a missing file is there again", extra={"job": claim.job.id, "video": video.id})
 
 
 def _nothing(deps: Deps, claim: Claim) -> None:
-    defer_job(deps, claim, due_in_s=None)
+    claim.defer(due_in_s=None)
 
 
-def _put_off(deps: Deps, claim: Claim) -> None:
+def _put_off(claim: Claim) -> None:
     """Count the attempt and come again later."""
     attempts = claim.job.attempts + 1
     try:
-        defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), attempts=attempts)
+        claim.defer(due_in_s=policy.backoff_s(attempts), attempts=attempts)
     except (StaleState, StoreUnavailable, SQLAlchemyError) as error:
         log.warning("not put off", extra={"job": claim.job.id, "why": type(error).__name__})

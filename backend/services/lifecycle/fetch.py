@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from sqlmodel import Session
+
 from backend.domain import policy
 from backend.domain.errors import (
     Interrupted,
@@ -18,6 +20,7 @@ from backend.domain.errors import (
     StoreUnavailable,
 )
 from backend.domain.states import JobEvent, JobState
+from backend.domain.trouble import Charged, Trouble
 from backend.media.decode import inspect, sandbox
 from backend.media.decode.inspect import VideoInfo
 from backend.media.download.download import DownloadedFile, download_file
@@ -26,10 +29,9 @@ from backend.media.partial.partial_file import remove_part
 from backend.models import JobColumns, Video
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
+from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
-from backend.services.lifecycle.retry_write import retry_write
-from backend.store.jobs import jobs
+from backend.services.retry_write import retry_write
 from backend.store.records import videos
 
 log = logging.getLogger(__name__)
@@ -57,9 +59,9 @@ def fetch_video(deps: Deps, claim: Claim) -> None:
         probed = inspect.inspect_video(part, poster=poster)
         video = _place(deps, got, probed, part, poster)
         remove_part(part)
-        retry_write(deps, lambda: _save(deps, claim, video))
+        retry_write(deps, lambda: _save(claim, video))
     except Interrupted:
-        defer_job(deps, claim, due_in_s=0)
+        claim.defer(due_in_s=0)
     except MediaGone as error:
         _renew_link(deps, claim, error)
     except MediaError as error:
@@ -101,15 +103,7 @@ def _reporter(deps: Deps, claim: Claim) -> Callable[[int, int | None], None]:
             return
         last = deps.clock.monotonic()
         with suppress(StoreUnavailable):  # bytes come without it, too
-            with deps.store.begin() as session:
-                fresh = jobs.update_if_unchanged(
-                    session,
-                    claim.job,
-                    lease_token=claim.lease_token,
-                    fetched_bytes=done,
-                    fetch_total_bytes=total,
-                )
-            claim.job = fresh
+            claim.update(fetched_bytes=done, fetch_total_bytes=total)
 
     return report
 
@@ -139,58 +133,43 @@ def _place(deps: Deps, got: DownloadedFile, probed: VideoInfo, part: Path, poste
     )
 
 
-def _save(deps: Deps, claim: Claim, video: Video) -> None:
-    now, job = deps.clock.now(), claim.job
-    with deps.store.begin() as session:
-        kept = videos.insert_or_restore(session, video)
-        values: JobColumns = {
-            "fetched_bytes": video.size_bytes,
-            "fetch_total_bytes": video.size_bytes,
-            "video_id": kept.id,
-            "due_at": now,  # its bill and its preview come next
-        }
-        if job.state == JobState.STORED:
-            values |= {"error": None, "attempts": 0}
-            updated = jobs.update_if_unchanged(session, job, lease_token=claim.lease_token, **values)
-        else:
-            updated = jobs.advance(
-                session, job.id, JobEvent.SAVED, at=now, by=claim.by, lease_token=claim.lease_token, **values
-            )
-    claim.job = updated
-    log.info("stored", extra={"job": job.id, "size_bytes": video.size_bytes})
+def _save(claim: Claim, video: Video) -> None:
+    values: JobColumns = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
+
+    def keep(session: Session) -> JobColumns:
+        return {"video_id": videos.insert_or_restore(session, video).id}
+
+    if claim.job.state == JobState.STORED:
+        values |= {"error": None, "attempts": 0}
+        claim.defer(due_in_s=0, also=keep, **values)
+    else:
+        claim.record(JobEvent.SAVED, due_in_s=0, also=keep, **values)  # its bill and its preview come next
+    log.info("stored", extra={"job": claim.job.id, "size_bytes": video.size_bytes})
 
 
 def _again(deps: Deps, claim: Claim, error: MediaError) -> None:
     """Try again later, without a limit; now and then ask the provider for a fresh link first."""
     attempts = claim.job.attempts + 1
-    row_error = describe_error(
-        deps,
-        error,
-        charged="yes",
-        next_step="The provider has the video; fetching it is tried again by itself.",
-    )
-    changes: JobColumns = {"attempts": attempts, "error": row_error}
+    next_step = "The provider has the video; fetching it is tried again by itself."
+    trouble = claim.trouble(error, Charged.YES, next_step)
+    changes: JobColumns = {"attempts": attempts, "error": trouble.as_json()}
     if isinstance(error, MediaBroken | MediaDenied) or attempts % NEW_LINK_EVERY == 0:
         changes |= _fresh_link(deps, claim) or {}
     log.warning("not fetched", extra={"job": claim.job.id, "why": str(error), "attempts": attempts})
-    defer_job(deps, claim, due_in_s=policy.backoff_s(attempts), **changes)
+    claim.defer(due_in_s=policy.backoff_s(attempts), **changes)
 
 
 def _renew_link(deps: Deps, claim: Claim, error: MediaGone) -> None:
     """The link is dead: take the provider's new one; when that is gone too, say loudly that it is lost."""
-    seen = 1 + (claim.job.attempts if (claim.job.error or {}).get("code") == error.code else 0)
+    seen = claim.faults_in_a_row(error.code)
     new_link = _fresh_link(deps, claim)
     if new_link is None and seen >= policy.LOST_AFTER and claim.job.state == JobState.RENDERED:
         _lost(deps, claim, error)
         return
-    row_error = describe_error(
-        deps,
-        error,
-        charged="yes",
-        next_step="The link to the file is dead; the provider is asked for the result again by itself.",
-    )
-    changes: JobColumns = {"attempts": seen, "error": row_error, **(new_link or {})}
-    defer_job(deps, claim, due_in_s=policy.backoff_s(seen), **changes)
+    next_step = "The link to the file is dead; the provider is asked for the result again by itself."
+    trouble = claim.trouble(error, Charged.YES, next_step)
+    changes: JobColumns = {"attempts": seen, "error": trouble.as_json(), **(new_link or {})}
+    claim.defer(due_in_s=policy.backoff_s(seen), **changes)
 
 
 def _fresh_link(deps: Deps, claim: Claim) -> JobColumns | None:
@@ -209,19 +188,18 @@ def _fresh_link(deps: Deps, claim: Claim) -> JobColumns | None:
 
 
 def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
-    row_error = describe_error(
-        deps,
-        MediaGone(
-            "The video was made, and is lost: the provider has neither the file nor the result any more. "
-            f"{error}"
-        ),
-        charged="yes",
+    trouble = Trouble(
+        code="lost",
+        message="The video was made, and is lost: the provider has neither the file nor the result any more. "
+        f"{error}",
+        charged=Charged.YES,
         next_step="The provider is still asked now and then for a day. Should it bring it back, it is taken.",
+        at=deps.clock.now(),
     )
-    row_error["code"] = "lost"
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    changes: JobColumns = {"error": row_error, "polls": 0, "attempts": 0}
-    record_event(deps, claim, JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, **changes)
+    claim.record(
+        JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, error=trouble.as_json(), polls=0, attempts=0
+    )
 
 
 def warm_up_sandbox() -> None:

@@ -5,15 +5,20 @@ import logging
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
+from backend.domain.trouble import Charged
 from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, RequestRef, RequestStatus, Waiting
 from backend.services.deps import Deps
-from backend.services.lifecycle import apply_result
-from backend.services.lifecycle.claims import Claim, defer_job, describe_error, record_event
+from backend.services.lifecycle.claims import Claim, wake_job
 from backend.services.money import budgets
-from backend.store.jobs import jobs
 
 log = logging.getLogger(__name__)
+
+ASKED_AGAIN_TEXT = "The take is asked about again by itself."
+FORGOTTEN_TEXT = (
+    "The provider's records and a late webhook are watched for it; you can keep waiting, "
+    "send it again or give up."
+)
 
 
 def poll_job(deps: Deps, claim: Claim) -> None:
@@ -28,7 +33,7 @@ def poll_job(deps: Deps, claim: Claim) -> None:
     except ProviderForgot as error:
         _forgotten(deps, claim, error)
     except ProviderBusy as error:
-        _busy(deps, claim, error)
+        _busy(claim, error)
     else:
         _record_standing(deps, claim, standing)
 
@@ -45,28 +50,13 @@ def request_ref(job: Job) -> RequestRef:
     )
 
 
-def record_outcome(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
-    """Record how a request ended.
-
-    Raises:
-        Outrun: somebody else recorded an end first.
-    """
-    now = deps.clock.now()
-    with deps.store.begin() as session:
-        apply_result.apply_outcome(
-            session, claim.job, result, at=now, by=claim.by, lease_token=claim.lease_token
-        )
-        updated = jobs.get(session, claim.job.id)
-    claim.job = updated
-
-
 def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job = claim.job
     if isinstance(standing, Finished):
-        record_outcome(deps, claim, standing)
+        claim.apply(standing)
     elif isinstance(standing, Errored):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
-            record_outcome(deps, claim, standing)
+            claim.apply(standing)
         else:  # it had ended already, and no video came of it
             _close(deps, claim, standing.billable_units)
     else:
@@ -75,59 +65,50 @@ def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
 
 def _close(deps: Deps, claim: Claim, units: float | None) -> None:
     """Nothing more will come of this job: bill what the provider counted, or give the reservation back."""
-    now = deps.clock.now()
-    with deps.store.begin() as session:
-        billed = budgets.settle_bill(session, claim.job, units or 0.0, at=now)
-        billed["due_at"] = None
-        updated = jobs.update_if_unchanged(session, claim.job, lease_token=claim.lease_token, **billed)
-    claim.job = updated
+    job, now = claim.job, deps.clock.now()
+    claim.defer(due_in_s=None, also=lambda session: budgets.settle_bill(session, job, units or 0.0, at=now))
 
 
 def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job, polls = claim.job, claim.job.polls + 1
     if job.state in ENDED_STATES:
-        _watch(deps, claim, attempts=0)
+        _watch(claim, attempts=0)
         return
     wait_s = policy.poll_interval_s(polls, first_s=deps.settings.first_poll_delay_s)
     position = standing.queue_position if isinstance(standing, Waiting) else None
     changes: JobColumns = {"queue_position": position, "polls": polls, "attempts": 0}
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
-        record_event(deps, claim, JobEvent.REQUEUED, due_in_s=wait_s, **changes)
+        claim.record(JobEvent.REQUEUED, due_in_s=wait_s, **changes)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
         changes["started_at"] = deps.clock.now()
-        record_event(deps, claim, JobEvent.STARTED, due_in_s=wait_s, **changes)
+        claim.record(JobEvent.STARTED, due_in_s=wait_s, **changes)
     else:
         changes["error"] = None
-        defer_job(deps, claim, due_in_s=wait_s, **changes)
+        claim.defer(due_in_s=wait_s, **changes)
     if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
         with deps.store.begin() as session:
-            jobs.make_due(session, job.id, at=deps.clock.now())
+            wake_job(deps, session, job.id, at=deps.clock.now())
 
 
-def _watch(deps: Deps, claim: Claim, *, attempts: int) -> None:
+def _watch(claim: Claim, *, attempts: int) -> None:
     """It has ended here, and a video may come anyway: ask again, more and more seldom, then no more."""
     looks = claim.job.polls + 1
     wait_s = policy.backoff_s(looks, first_s=policy.LATE_VIDEO_FIRST_S, cap_s=policy.LATE_VIDEO_CAP_S)
     over = looks > policy.LATE_VIDEO_CHECKS
-    defer_job(deps, claim, due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
+    claim.defer(due_in_s=None if over else wait_s, polls=looks, attempts=attempts)
 
 
-def _busy(deps: Deps, claim: Claim, error: ProviderBusy) -> None:
+def _busy(claim: Claim, error: ProviderBusy) -> None:
     """No usable answer: the job stands where it stood, and is asked about again."""
     job = claim.job
     if job.state in ENDED_STATES:
-        _watch(deps, claim, attempts=job.attempts + 1)
+        _watch(claim, attempts=job.attempts + 1)
         return
-    row_error = describe_error(
-        deps, error, charged="maybe", next_step="The take is asked about again by itself."
-    )
     attempts = job.attempts + 1
-    defer_job(
-        deps,
-        claim,
+    claim.defer(
         due_in_s=policy.backoff_s(attempts, cap_s=policy.POLL_CAP_S),
         attempts=attempts,
-        error=row_error,
+        error=claim.trouble(error, Charged.MAYBE, ASKED_AGAIN_TEXT).as_json(),
     )
 
 
@@ -136,20 +117,15 @@ def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     job = claim.job
     if job.state in ENDED_STATES:
         if job.attempts + 1 < policy.FORGOTTEN_AFTER or job.rendered_at is not None:  # it was made, and paid
-            _watch(deps, claim, attempts=job.attempts + 1)
+            _watch(claim, attempts=job.attempts + 1)
         else:
             _close(deps, claim, None)
         return
-    seen = 1 + (job.attempts if (job.error or {}).get("code") == error.code else 0)
-    row_error = describe_error(
-        deps, error, charged="maybe", next_step="The take is asked about again by itself."
-    )
+    seen = claim.faults_in_a_row(error.code)
     if seen < policy.FORGOTTEN_AFTER:
-        defer_job(deps, claim, due_in_s=policy.backoff_s(seen), attempts=seen, error=row_error)
+        trouble = claim.trouble(error, Charged.MAYBE, ASKED_AGAIN_TEXT)
+        claim.defer(due_in_s=policy.backoff_s(seen), attempts=seen, error=trouble.as_json())
         return
-    row_error["next"] = (
-        "The provider's records and a late webhook are watched for it; you can keep waiting, "
-        "send it again or give up."
-    )
     log.warning("forgotten by the provider", extra={"job": job.id, "request": job.request_id})
-    record_event(deps, claim, JobEvent.FORGOTTEN, due_in_s=policy.RECONCILE_FIRST_S, error=row_error)
+    trouble = claim.trouble(error, Charged.MAYBE, FORGOTTEN_TEXT)
+    claim.record(JobEvent.FORGOTTEN, due_in_s=policy.RECONCILE_FIRST_S, error=trouble.as_json())

@@ -7,7 +7,7 @@ from backend.domain.errors import MediaError, StorageFull
 from backend.media.decode import inspect
 from backend.media.partial import folder
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer_job
+from backend.services.lifecycle.claims import Claim
 from backend.services.storage.local_copy import local_file
 from backend.store.records import videos
 
@@ -25,7 +25,7 @@ def make_preview(deps: Deps, claim: Claim) -> None:
     with deps.store.read() as session:
         video = videos.get(session, claim.job.video_id)
     if video.preview_key is not None or video.preview_tries >= PREVIEW_TRIES_MAX:
-        defer_job(deps, claim, due_in_s=None)
+        claim.defer(due_in_s=None)
         return
     part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}-preview", claim.lease_token)
     key = f"previews/{video.sha256}.webm"
@@ -34,19 +34,19 @@ def make_preview(deps: Deps, claim: Claim) -> None:
             inspect.make_preview(source, part)
         deps.storage.put_file(part, key)
     except FileNotFoundError:  # the sweep will find that, too
-        defer_job(deps, claim, due_in_s=None)
+        claim.defer(due_in_s=None)
     except StorageFull as error:
         log.warning("no preview yet", extra={"job": claim.job.id, "why": str(error)})
-        defer_job(deps, claim, due_in_s=STORAGE_RETRY_S)
+        claim.defer(due_in_s=STORAGE_RETRY_S)
     except MediaError as error:
         log.warning("no preview", extra={"job": claim.job.id, "why": str(error)})
+        tries = video.preview_tries + 1
         with deps.store.begin() as session:
-            videos.update_video(session, video.id, preview_tries=video.preview_tries + 1)
-        more = video.preview_tries + 1 < PREVIEW_TRIES_MAX
-        defer_job(deps, claim, due_in_s=policy.backoff_s(video.preview_tries + 1) if more else None)
+            videos.update_video(session, video.id, preview_tries=tries)
+        claim.defer(due_in_s=policy.backoff_s(tries) if tries < PREVIEW_TRIES_MAX else None)
     else:
         with deps.store.begin() as session:
             videos.update_video(session, video.id, preview_key=key)
-        defer_job(deps, claim, due_in_s=None)
+        claim.defer(due_in_s=None)
     finally:
         part.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.domain import policy
+from backend.domain.errors import SubmitDeferred
 from backend.services.deps import Deps
 from backend.store.records import key_values
 
@@ -29,25 +30,28 @@ class ProviderPause:
     refusals: int
 
 
-def remaining_s(deps: Deps, provider: str) -> float:
-    """Seconds for which a job should wait; 0 lets the caller send now, as the one that tries."""
+def check_not_paused(deps: Deps, provider: str) -> None:
+    """Afterwards the caller may send now; after a pause, as the one that tries.
+
+    Raises:
+        SubmitDeferred: it is paused.
+    """
     with deps.store.read() as session:
         if key_values.get(session, _name(provider)) is None:
-            return 0.0
+            return
     with deps.store.begin() as session:
         fact = key_values.get(session, _name(provider))
         if fact is None:
-            return 0.0
+            return
         if fact.value.get("key") != deps.get_provider(provider).key_mark:
             key_values.delete_value(session, _name(provider))
-            return 0.0
+            return
         now = deps.clock.now()
         left = (datetime.fromisoformat(fact.value["until"]) - now).total_seconds()
         if left > 0:
-            return min(left, RECHECK_S)
+            raise SubmitDeferred(f"{provider} is paused", wait_s=min(left, RECHECK_S))
         until = (now + timedelta(seconds=PROBE_S)).isoformat()
         key_values.set_value(session, _name(provider), {**fact.value, "until": until}, at=fact.at)
-        return 0.0
 
 
 def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None:

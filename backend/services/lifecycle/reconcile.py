@@ -13,8 +13,8 @@ from backend.domain.states import JobEvent, JobState
 from backend.models import Job
 from backend.providers.base import Errored, Finished, ProviderRecord
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, defer_job, record_event
-from backend.services.lifecycle.poll import record_outcome, request_ref
+from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.poll import request_ref
 from backend.store.jobs import jobs, lookalikes
 
 log = logging.getLogger(__name__)
@@ -39,31 +39,18 @@ def reconcile_job(deps: Deps, claim: Claim) -> None:
         listed = deps.get_provider(job.provider).list_requests(
             job.model, since=(job.submitted_at or job.state_at) - CLOCK_SKEW
         )
-    except ProviderBusy as error:
-        log.info("held job not looked for", extra={"job": job.id, "why": str(error)})
-        _later(deps, claim)
+        claim.record(
+            JobEvent.ACCEPTED,
+            due_in_s=0,
+            also=lambda session: {"request_id": _match(session, job, listed).request_id},
+            note="found in the provider's records",
+            polls=0,
+        )
+    except (ProviderBusy, ProviderForgot) as error:
+        log.info("held job not found", extra={"job": job.id, "why": str(error)})
+        _later(claim)
         return
-    now = deps.clock.now()
-    with deps.store.begin() as session:
-        found = _match(session, job, listed)
-        if found is not None:
-            updated = jobs.advance(
-                session,
-                job.id,
-                JobEvent.ACCEPTED,
-                at=now,
-                by=claim.by,
-                lease_token=claim.lease_token,
-                note="found in the provider's records",
-                request_id=found.request_id,
-                due_at=now,
-                polls=0,
-            )
-    if found is None:
-        _later(deps, claim)
-        return
-    claim.job = updated
-    log.info("found", extra={"job": job.id, "request": found.request_id})
+    log.info("found", extra={"job": job.id, "request": claim.job.request_id})
 
 
 def matches_record(job: Job, candidate: ProviderRecord) -> bool:
@@ -95,17 +82,20 @@ def _is_photo(link: Any, given: Any) -> bool:
     return link is None or bool(given == link)
 
 
-def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> ProviderRecord | None:
-    """The one request that must be this job's; None when there is none, or more than one could be."""
+def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> ProviderRecord:
+    """The one request that must be this job's.
+
+    Raises:
+        ProviderForgot: there is none, or more than one could be.
+    """
     ours = [
         item
         for item in listed
         if matches_record(job, item) and jobs.by_request(session, job.provider, item.request_id) is None
     ]
-    if len(ours) != 1:
-        return None
-    twins = lookalikes.lookalikes(session, job)
-    return None if any(matches_record(twin, ours[0]) for twin in twins) else ours[0]
+    if len(ours) != 1 or any(matches_record(twin, ours[0]) for twin in lookalikes.lookalikes(session, job)):
+        raise ProviderForgot("No request in the provider's records must be this take's.", code="not_listed")
+    return ours[0]
 
 
 def _same(sent: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
@@ -118,16 +108,16 @@ def _ask_for_known(deps: Deps, claim: Claim) -> None:
     try:
         standing = deps.get_provider(claim.job.provider).status(request_ref(claim.job))
     except (ProviderBusy, ProviderForgot):
-        _later(deps, claim)
+        _later(claim)
         return
     if isinstance(standing, Finished | Errored):
-        record_outcome(deps, claim, standing)
+        claim.apply(standing)
         return
-    record_event(deps, claim, JobEvent.ACCEPTED, due_in_s=0, polls=0)
+    claim.record(JobEvent.ACCEPTED, due_in_s=0, polls=0)
 
 
-def _later(deps: Deps, claim: Claim) -> None:
+def _later(claim: Claim) -> None:
     assert claim.job.state == JobState.HELD
     attempts = claim.job.attempts + 1
     wait_s = policy.backoff_s(attempts, first_s=policy.RECONCILE_FIRST_S, cap_s=policy.RECONCILE_CAP_S)
-    defer_job(deps, claim, due_in_s=wait_s, attempts=attempts)
+    claim.defer(due_in_s=wait_s, attempts=attempts)

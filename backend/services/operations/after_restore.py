@@ -11,8 +11,7 @@ from backend.domain.errors import ProviderUnanswered, StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import describe_error
-from backend.services.lifecycle.submit import CHARGED_TEXT, NOT_ASKED_TEXT, WATCHED_TEXT
+from backend.services.lifecycle.record_answer import unknown_trouble
 from backend.store.database import locks
 from backend.store.database.schema import copies
 from backend.store.jobs import jobs
@@ -83,9 +82,6 @@ def _hold(deps: Deps, session: Session, job: Job, made_at: str | None) -> bool:
 def _error(deps: Deps, made_at: str | None, *, blocking: bool) -> dict[str, Any]:
     when = f" of {made_at[:16].replace('T', ' ')} UTC" if made_at else ""
     why = f"The database was restored from a copy{when}; the take may have been sent after that."
-    if blocking:
-        why += f" {CHARGED_TEXT}"
-    error = ProviderUnanswered(why, code="restored")
-    return describe_error(
-        deps, error, charged="maybe", next_step=NOT_ASKED_TEXT if blocking else WATCHED_TEXT
-    )
+    return unknown_trouble(
+        ProviderUnanswered(why, code="restored"), blocking=blocking, at=deps.clock.now()
+    ).as_json()

@@ -1,12 +1,16 @@
 """What a person decides about a held job: keep waiting, send again, give up."""
 
+from dataclasses import replace
+
 from sqlmodel import Session
 
 from backend.domain.errors import NotFound, StaleState, StateConflict
 from backend.domain.states import JobEvent, JobState
+from backend.domain.trouble import Trouble
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.lifecycle.claims import wake_job
 from backend.services.takes import create
 from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
@@ -21,9 +25,7 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     job = _held(deps, viewer, job_id)
     with deps.store.begin() as session:
-        job = jobs.make_due(session, job.id, at=deps.clock.now(), attempts=0)
-        deps.carrier.enqueue_job(session, job.id)
-    return job
+        return wake_job(deps, session, job.id, at=deps.clock.now(), attempts=0)
 
 
 def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
@@ -42,7 +44,8 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     def end(session: Session, again: Job) -> None:
         if jobs.head(session, held.id).state != JobState.HELD:
             raise StaleState(f"the job {held.id} is no longer held")
-        told = f"It was sent again as {again.id}. Should its own video come too, it is kept."
+        next_step = f"It was sent again as {again.id}. Should its own video come too, it is kept."
+        trouble = Trouble.of(held.error)
         jobs.apply_transition(
             session,
             held.id,
@@ -50,7 +53,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             at=deps.clock.now(),
             by=viewer.name,
             note=f"sent again as {again.id}",
-            error={**(held.error or {}), "next": told},
+            error=replace(trouble, next_step=next_step).as_json() if trouble else None,
         )
 
     try:

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound, StaleState
 from backend.domain.states import JobEvent, JobState
+from backend.domain.trouble import was_free
 from backend.models import History, Job, JobColumns, JobHead
 from backend.store.database.locks import needs_locks, row_lock
 from backend.store.jobs import transitions
@@ -127,7 +128,7 @@ def apply_transition(
         raise StaleState(f"{event} does not fit where the job {job_id} is now")
     if not one_statement:
         session.connection().execute(insert(History), {"job_id": job_id, **line})
-    if new["state"] in ENDED_WITHOUT_VIDEO and (new["error"] or {}).get("charged") == "no":
+    if new["state"] in ENDED_WITHOUT_VIDEO and was_free(new["error"]):
         ledger.release_unbilled(session, head(session, job_id), at=at)
 
 

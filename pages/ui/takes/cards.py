@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
+from backend.domain.trouble import Trouble
 from backend.models import History, Job
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
@@ -116,11 +117,12 @@ def draw_player(take: Take, *, compact: bool = False) -> None:
 
 def draw_trouble(job: Job) -> None:
     """What went wrong, whether it cost money, what the system does next, what a person can do."""
-    error = job.error
-    if not error:
+    trouble = Trouble.of(job.error)
+    if trouble is None:
         return
-    rest = " ".join(text.plain(part) for part in (text.charged_words(error), error.get("next")) if part)
-    told = f"**{text.plain(error.get('message') or 'No reason was given.')}**  \n{rest}"
+    sentences = (text.CHARGED[trouble.charged], trouble.next_step)
+    rest = " ".join(text.plain(sentence) for sentence in sentences if sentence)
+    told = f"**{text.plain(trouble.message or 'No reason was given.')}**  \n{rest}"
     match job.state:
         case JobState.FAILED:
             st.error(told, icon=":material/error:")
@@ -130,15 +132,17 @@ def draw_trouble(job: Job) -> None:
             st.info(told, icon=":material/block:")
         case _:
             st.warning(told, icon=":material/build:")
-    if error.get("detail") is not None:
+    if trouble.detail is not None:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
-            st.json({"code": error.get("code"), "at": error.get("at"), "detail": error["detail"]})
+            kept = trouble.as_json()
+            st.json({name: kept[name] for name in ("code", "at", "detail")})
 
 
 def _why(job: Job) -> str:
     """One sentence for a card without a poster."""
-    if job.state in (JobState.FAILED, JobState.HELD, JobState.CANCELLED) and job.error:
-        return text.shorten(str(job.error.get("message") or ""), CARD_CHARS)
+    trouble = Trouble.of(job.error)
+    if job.state in (JobState.FAILED, JobState.HELD, JobState.CANCELLED) and trouble:
+        return text.shorten(trouble.message, CARD_CHARS)
     return text.state_look(job).means if is_moving(job) else ""
 
 
@@ -154,10 +158,11 @@ def _extra(job: Job) -> str:
 
 def _note(job: Job) -> str:
     """The last trouble of a take that goes on all the same."""
-    if not is_moving(job) or not job.error:
+    trouble = Trouble.of(job.error)
+    if not is_moving(job) or trouble is None:
         return ""
     tries = f" (tried {job.attempts} times)" if job.attempts > 1 else ""
-    return f"{job.error.get('message')}{tries} {job.error.get('next') or ''}".strip()
+    return f"{trouble.message}{tries} {trouble.next_step}".strip()
 
 
 def _ms(moment: datetime) -> int:

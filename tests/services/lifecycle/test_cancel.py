@@ -177,17 +177,16 @@ def test_nobody_cancels_what_is_not_theirs(world):
 
 def test_a_cancel_that_crosses_the_submit_is_carried_out_after_it(world):
     from backend.domain.states import JobEvent
-    from backend.services.lifecycle.claims import record_event
     from backend.store.jobs import jobs
 
     job = world.ask("[sim:slow=60 never]")
     with world.claims.claim_job(job.id) as claim:
-        record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         assert cancel_job(world.deps, ANA, job.id).state == "submitting"
         receipt = world.deps.get_provider("fal").submit(job.model, job.payload, webhook_url=None)
-        from backend.services.lifecycle import submit
+        from backend.services.lifecycle import record_answer
 
-        submit._accepted(world.deps, claim, receipt)
+        record_answer.record_answer(world.deps, claim, receipt)
     with world.deps.store.read() as session:
         assert jobs.get(session, job.id).due_at <= world.deps.clock.now()
     assert world.look(job).state == "cancelled"

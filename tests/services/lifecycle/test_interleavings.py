@@ -15,8 +15,8 @@ from backend.domain.states import JobEvent
 from backend.models import Job, KeyValue
 from backend.providers.base import ProviderRecord, Receipt
 from backend.providers.fal.webhook import read_body
-from backend.services.lifecycle import receive_webhook, submit
-from backend.services.lifecycle.claims import Claim, record_event
+from backend.services.lifecycle import receive_webhook, record_answer
+from backend.services.lifecycle.claims import Claim
 from backend.services.money import budgets
 from backend.services.operations import after_restore
 from backend.services.takes import cancel, held_choices
@@ -44,12 +44,12 @@ class LostBeforeCommit(Exception):
 
 def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(world, monkeypatch):
     """A's commit is lost on its way, B sends and nobody hears the answer; then A is back."""
-    real_record, real_begin, armed = submit.record_event, world.deps.store.begin, [True]
+    real_record, real_begin, armed = Claim.record, world.deps.store.begin, [True]
 
-    def marked(deps, claim, event, **values):
+    def marked(claim, event, **values):
         if event is JobEvent.SUBMIT_BEGUN and armed:
-            values["precondition"] = lambda session: session.info.update(begins=True)
-        return real_record(deps, claim, event, **values)
+            values["also"] = lambda session: session.info.update(begins=True) or {}
+        return real_record(claim, event, **values)
 
     @contextmanager
     def begin(**how):
@@ -65,8 +65,8 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
             assert World(world.deps, world.sim).look(claim.job).state == "held"
             raise StoreUnavailable("the connection was lost", outcome_unknown=True) from None
 
-    monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_WAIT_S", 0.0)
-    monkeypatch.setattr(submit, "record_event", marked)
+    monkeypatch.setattr("backend.services.retry_write.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(Claim, "record", marked)
     monkeypatch.setattr(world.deps.store, "begin", begin)
     job = world.look(world.ask("A dress [sim:lost-answer never]"))
     world.hurry(job)
@@ -77,11 +77,11 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
 def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
     job = world.ask()
     with world.claims.claim_job(job.id) as frozen:
-        record_event(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        frozen.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         cut_off(world, frozen)
         assert World(world.deps, world.sim).look(job).state == "held"
         held_choices.give_up(world.deps, ANA, job.id)
-        submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
+        record_answer.record_answer(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     now = world.job(job)
     assert (now.state, now.request_id) == ("cancelled", "late-id")
     assert now.due_at is not None, "nobody would ever ask for its video"
@@ -98,9 +98,9 @@ def test_a_receipt_that_meets_a_database_which_forgot_the_begin_is_kept_and_noth
     job = world.ask("A dress [sim:never]")
     with world.claims.claim_job(job.id) as sender:
         sender.submit_begun_at = world.deps.clock.now()
-        record_event(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        sender.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         goes_back(world, job)
-        submit._accepted(world.deps, sender, Receipt("late-id", "s", "r", "c"))
+        record_answer.record_answer(world.deps, sender, Receipt("late-id", "s", "r", "c"))
     assert (world.job(job).state, world.job(job).request_id) == ("queued", "late-id")
     assert world.ledger()["posts"] == []
 
@@ -109,26 +109,28 @@ def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
     job = world.ask("A dress [sim:never]")
     with world.claims.claim_job(job.id) as sender:
         sender.submit_begun_at = world.deps.clock.now()
-        record_event(world.deps, sender, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        sender.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         goes_back(world, job)
-        submit.hold_job(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
+        record_answer.hold_job(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
     world.look(job)
     assert (world.job(job).state, world.job(job).error["charged"]) == ("held", "maybe")
     assert world.ledger()["posts"] == []
 
 
 def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(world, monkeypatch):
-    def frozen(deps: Any, claim: Any, event: JobEvent, **news: Any) -> Job:
-        job = record_event(deps, claim, event, **news)
+    real = Claim.record
+
+    def frozen(claim: Claim, event: JobEvent, **news: Any) -> Job:
+        job = real(claim, event, **news)
         if event == JobEvent.SUBMIT_BEGUN:
-            claim.submit_begun_at -= timedelta(seconds=deps.settings.lease_s)  # so long ago by now
+            claim.submit_begun_at -= timedelta(seconds=world.deps.settings.lease_s)  # so long ago by now
         return job
 
     job = world.ask("A dress [sim:never]")
-    monkeypatch.setattr(submit, "record_event", frozen)
+    monkeypatch.setattr(Claim, "record", frozen)
     assert world.look(job).state == "created"
     assert world.ledger()["posts"] == []
-    monkeypatch.setattr(submit, "record_event", record_event)
+    monkeypatch.setattr(Claim, "record", real)
     world.hurry(job)
     assert world.look(job).state == "queued"
     assert len(world.ledger()["posts"]) == 1
@@ -150,27 +152,27 @@ def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world):
     held = world.look(world.ask("Same words [sim:proxy=502 never]"))  # it was not accepted
     twin = world.ask("Same words [sim:proxy=502 never]")
     with world.claims.claim_job(twin.id) as claim:
-        begun = record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        begun = claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with listing(world, "of-the-twin", begun):
             world.hurry(held)
             assert world.look(held).request_id is None
-        submit._accepted(world.deps, claim, Receipt("of-the-twin", "s", "r", "c"))
+        record_answer.record_answer(world.deps, claim, Receipt("of-the-twin", "s", "r", "c"))
     assert (world.job(twin).state, world.job(twin).request_id) == ("queued", "of-the-twin")
 
 
 def test_of_two_twins_whose_requests_are_out_neither_takes_the_other_s(world):
     first, second = world.ask("Same words [sim:never]"), world.ask("Same words [sim:never]")
     with world.claims.claim_job(first.id) as one, world.claims.claim_job(second.id) as two:
-        record_event(world.deps, one, JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        begun = record_event(world.deps, two, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        one.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        begun = two.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         cut_off(world, one)
         other = World(world.deps, world.sim)
         assert other.look(first).state == "held"
         with listing(world, "second's", begun):
             other.hurry(first)
             other.look(first)
-        submit._accepted(world.deps, one, Receipt("first's", "s", "r", "c"))
-        submit._accepted(world.deps, two, Receipt("second's", "s", "r", "c"))
+        record_answer.record_answer(world.deps, one, Receipt("first's", "s", "r", "c"))
+        record_answer.record_answer(world.deps, two, Receipt("second's", "s", "r", "c"))
     assert [world.job(job).request_id for job in (first, second)] == ["first's", "second's"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backend.domain.errors import StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.services.lifecycle.claims import Claims, record_event
+from backend.services.lifecycle.claims import Claims
 from backend.store.jobs import jobs
 from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
@@ -302,12 +302,12 @@ def test_no_genuine_body_whatever_breaks_the_receiver_or_its_reader(post, payloa
 def test_a_delivery_before_the_submits_answer_is_recorded_gives_the_job_its_request_id(post):
     job = post.job("created")
     with Claims(post.deps).claim_job(job.id) as claim:
-        record_event(post.deps, claim, JobEvent.SUBMIT_BEGUN)
+        claim.record(JobEvent.SUBMIT_BEGUN)
 
         assert verdict(post.deliver(job, ok("req-early"))) == "applied"
 
         with pytest.raises(StaleState):
-            record_event(post.deps, claim, JobEvent.ACCEPTED, request_id="req-early")
+            claim.record(JobEvent.ACCEPTED, request_id="req-early")
 
     now = post.now(job)
     assert (now.state, now.request_id, now.result_url) == ("rendered", "req-early", LINK)

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from backend.bootstrap import build_deps
-from backend.domain.errors import StoreUnavailable
+from backend.domain.errors import StoreUnavailable, SubmitDeferred
 from backend.domain.states import JobEvent
-from backend.services.lifecycle import provider_pause, submit
+from backend.services.lifecycle import provider_pause, record_answer
+from backend.services.lifecycle.claims import Claim
 from backend.services.takes import held_choices
 from backend.store.jobs import claims
 from tests import databases
@@ -100,8 +101,9 @@ def test_a_pause_lets_one_take_through_when_its_time_is_over_and_ends_when_that_
     monkeypatch.setattr("backend.domain.policy.PAUSE_FIRST_S", 0.0)
     world.look(world.ask("[sim:http=401]"))
     first, second = world.ask("First"), world.ask("Second")
-    assert provider_pause.remaining_s(world.deps, "fal") == 0.0  # the one that tries
-    assert provider_pause.remaining_s(world.deps, "fal") > 0.0  # the others wait for its answer
+    provider_pause.check_not_paused(world.deps, "fal")  # the one that tries
+    with pytest.raises(SubmitDeferred):  # the others wait for its answer
+        provider_pause.check_not_paused(world.deps, "fal")
     assert world.look(first).state == "created"
     provider_pause.resume_provider(world.deps, "fal")
     world.hurry(second)
@@ -114,7 +116,7 @@ def test_a_pause_ends_with_another_key(world):
 
     settings = world.deps.settings.model_copy(update={"fal_key": SecretStr("id:another")})
     again = replace(world.deps, providers=build_deps(settings).providers)
-    assert provider_pause.remaining_s(again, "fal") == 0.0
+    provider_pause.check_not_paused(again, "fal")
     assert provider_pause.list_pauses(world.deps) == []
 
 
@@ -186,11 +188,10 @@ def test_a_request_id_of_another_take_is_not_believed(world):
 
 def test_a_worker_that_died_while_sending_leaves_a_take_that_is_held_not_sent_again(world):
     from backend.domain.states import JobEvent
-    from backend.services.lifecycle.claims import record_event
 
     job = world.ask()
     with world.claims.claim_job(job.id) as claim:
-        record_event(world.deps, claim, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
     assert world.look(job).state == "held"
     assert posts(world) == 0
 
@@ -219,18 +220,16 @@ def test_a_receipt_is_kept_even_when_the_lease_was_lost_meanwhile(world):
 
     from backend.domain.states import JobEvent
     from backend.providers.base import Receipt
-    from backend.services.lifecycle import submit
-    from backend.services.lifecycle.claims import record_event
 
     job = world.ask()
     with world.claims.claim_job(job.id) as frozen:
-        record_event(world.deps, frozen, JobEvent.SUBMIT_BEGUN, due_in_s=0)
+        frozen.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
         with world.deps.store.begin() as session:  # its lease runs out while it sleeps
             claims.renew_leases(
                 session, [frozen.lease_token], until=world.deps.clock.now() - timedelta(seconds=1)
             )
         assert World(world.deps, world.sim).look(job).state == "held"
-        submit._accepted(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
+        record_answer.record_answer(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     assert world.job(job).state == "queued"
     assert world.job(job).request_id == "late-id"
 
@@ -244,7 +243,7 @@ class Silenced:
     def __init__(self, world: World, monkeypatch, *, from_commit: bool = False) -> None:
         self.world, self.meanwhile, self.from_commit = world, [self.held_by_another], from_commit
         self.away, self.real = False, world.deps.store.begin
-        monkeypatch.setattr("backend.services.lifecycle.retry_write.FIRST_WAIT_S", 0.0)
+        monkeypatch.setattr("backend.services.retry_write.FIRST_WAIT_S", 0.0)
         monkeypatch.setattr(world.deps.store, "begin", self.begin)
         provider = world.deps.get_provider("fal")
         real_submit = provider.submit
@@ -299,19 +298,19 @@ def test_what_certainly_did_not_leave_waits_again_though_another_held_it(world, 
 
 
 def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, monkeypatch):
-    real = submit.record_event
+    real = Claim.record
 
-    def marked(deps, claim, event, **values):
+    def marked(claim, event, **values):
         if event is JobEvent.SUBMIT_BEGUN:
-            values["precondition"] = lambda session: session.info.update(begins=True)
-        return real(deps, claim, event, **values)
+            values["also"] = lambda session: session.info.update(begins=True) or {}
+        return real(claim, event, **values)
 
-    monkeypatch.setattr(submit, "record_event", marked)
+    monkeypatch.setattr(Claim, "record", marked)
     Silenced(world, monkeypatch, from_commit=True)
     job = world.look(world.ask())
     assert world.history(job) == ["created", "submitting", "held", "created"]
     assert posts(world) == 0
-    monkeypatch.setattr(submit, "record_event", real)
+    monkeypatch.setattr(Claim, "record", real)
     world.until(job, "stored")
     assert posts(world) == 1
 

@@ -72,10 +72,9 @@ def test_a_job_woken_while_it_is_in_hand_is_looked_at_again(world):
         with world.deps.store.begin() as session:
             jobs.make_due(session, job.id, at=world.deps.clock.now())  # as a stale delivery does
         from backend.domain.errors import StaleState
-        from backend.services.lifecycle.claims import defer_job
 
         with contextlib.suppress(StaleState):
-            defer_job(world.deps, claim, due_in_s=300)
+            claim.defer(due_in_s=300)
     assert world.job(job).due_at <= world.deps.clock.now()
 
 

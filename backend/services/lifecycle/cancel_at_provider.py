@@ -1,0 +1,62 @@
+"""A worker stops a take that a person wants stopped."""
+
+from datetime import datetime
+
+from backend.domain import policy
+from backend.domain.errors import ProviderBusy, ProviderForgot
+from backend.domain.states import JobEvent, JobState
+from backend.domain.trouble import Charged, Trouble
+from backend.services.deps import Deps
+from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.poll import poll_job, request_ref
+
+#: Was it charged, and what a person reads.
+NOTHING_SENT = (Charged.NO, "Nothing was sent.")
+MAYBE_ACCEPTED = (Charged.MAYBE, "It may have been accepted; a video that comes anyway is kept.")
+
+
+def stopped_by_person(charged: Charged, message: str, *, at: datetime) -> Trouble:
+    """What a stopped take says."""
+    return Trouble("cancelled", f"Stopped by a person. {message}", charged, "Nothing more is done.", at)
+
+
+def cancel_unsent(deps: Deps, claim: Claim) -> None:
+    """Stop a job that a person stopped while it was being sent, and that was provably not accepted."""
+    trouble = stopped_by_person(*NOTHING_SENT, at=deps.clock.now())
+    claim.record(JobEvent.CANCELLED, error=trouble.as_json())
+
+
+def cancel_at_provider(deps: Deps, claim: Claim) -> None:
+    """Ask the provider to stop a job that it accepted, and record what it says.
+
+    Afterwards the job is `cancelled` (and asked about for a while: a video may come anyway), or
+    where the provider says that it ended first. Until it has said either, it is told again.
+    """
+    stopping, row_error = False, None
+    try:
+        stopping = deps.get_provider(claim.job.provider).cancel(request_ref(claim.job))
+    except ProviderForgot:
+        pass  # or some proxy's word: what it says of the take's status decides
+    except ProviderBusy as error:
+        row_error = claim.trouble(error, Charged.MAYBE, "Stopping it is tried again by itself.").as_json()
+    if stopping:
+        message = "The provider was told to stop. It may still bill what it had begun"
+    else:
+        poll_job(deps, claim)
+        if claim.job.state in (JobState.QUEUED, JobState.RUNNING):  # the two answers disagree: ask again
+            wait_s = policy.backoff_s(claim.job.polls + claim.job.attempts)
+            claim.defer(due_in_s=wait_s, error=claim.job.error or row_error)
+        if claim.job.state != JobState.HELD:
+            return
+        message = "The provider no longer knows of it"
+    trouble = stopped_by_person(
+        Charged.MAYBE, f"{message}; a video that comes anyway is kept.", at=deps.clock.now()
+    )
+    claim.record(
+        JobEvent.CANCELLED,
+        due_in_s=policy.poll_interval_s(0, first_s=deps.settings.first_poll_delay_s),
+        polls=0,
+        attempts=0,
+        queue_position=None,
+        error=trouble.as_json(),
+    )
