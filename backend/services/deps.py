@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, Unpack
 
 from sqlmodel import Session
 
@@ -13,10 +14,12 @@ from backend.domain.errors import NotFound
 from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
+from backend.models import Job, JobColumns
 from backend.providers.base import Provider
 from backend.settings import Settings
 from backend.store.database.engine import Store
 from backend.store.fast.delivery import TaskBuilder
+from backend.store.jobs import jobs
 
 
 class ModelCatalogue(Protocol):
@@ -82,3 +85,13 @@ class Deps:
             return self.providers[name]
         except KeyError:
             raise NotFound(f"There is no provider called {name}.") from None
+
+    def wake_job(self, session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
+        """Make a job due at `at` and have it looked at then, whatever who holds it was about to decide.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        job = jobs.make_due(session, job_id, at=at, **values)
+        self.carrier.enqueue_job(session, job_id)
+        return job

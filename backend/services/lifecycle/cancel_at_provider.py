@@ -1,23 +1,13 @@
 """A worker stops a take that a person wants stopped."""
 
-from datetime import datetime
-
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent, JobState
-from backend.domain.trouble import Charged, Trouble
+from backend.domain.trouble import Charged
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import poll_job, request_ref
-
-#: Was it charged, and what a person reads.
-NOTHING_SENT = (Charged.NO, "Nothing was sent.")
-MAYBE_ACCEPTED = (Charged.MAYBE, "It may have been accepted; a video that comes anyway is kept.")
-
-
-def stopped_by_person(charged: Charged, message: str, *, at: datetime) -> Trouble:
-    """What a stopped take says."""
-    return Trouble("cancelled", f"Stopped by a person. {message}", charged, "Nothing more is done.", at)
+from backend.services.takes.cancel import NOTHING_SENT, stopped_by_person
 
 
 def cancel_unsent(deps: Deps, claim: Claim) -> None:

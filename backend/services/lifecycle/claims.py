@@ -172,14 +172,3 @@ def release_claim(deps: Deps, session: Session, job_id: str, *, lease_token: str
     """Release a claim; what became due meanwhile is looked at next, by whoever is free."""
     claims.release_claim(session, job_id, lease_token=lease_token)
     deps.carrier.enqueue_job(session, job_id)
-
-
-def wake_job(deps: Deps, session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
-    """Make a job due at `at` and have it looked at then, whatever who holds it was about to decide.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    job = jobs.make_due(session, job_id, at=at, **values)
-    deps.carrier.enqueue_job(session, job_id)
-    return job

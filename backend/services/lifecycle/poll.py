@@ -9,7 +9,7 @@ from backend.domain.trouble import Charged
 from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, RequestRef, RequestStatus, Waiting
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claim, wake_job
+from backend.services.lifecycle.claims import Claim
 from backend.services.money import budgets
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
         claim.defer(due_in_s=wait_s, **changes)
     if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
         with deps.store.begin() as session:
-            wake_job(deps, session, job.id, at=deps.clock.now())
+            deps.wake_job(session, job.id, at=deps.clock.now())
 
 
 def _watch(claim: Claim, *, attempts: int) -> None:

@@ -14,7 +14,7 @@ from backend.domain.states import JobState
 from backend.media.partial import folder as parts_folder
 from backend.models import Job
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import Claims, wake_job
+from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import totals
 from backend.services.storage.copy_verified import COPY_PREFIX
@@ -128,7 +128,7 @@ def _wake_forgotten(deps: Deps) -> int:
         return 0
     with deps.store.begin() as session:
         for job_id in asleep:
-            wake_job(deps, session, job_id, at=now)
+            deps.wake_job(session, job_id, at=now)
     return len(asleep)
 
 
@@ -209,7 +209,7 @@ def _look_at(deps: Deps, session: Any, video_id: str) -> Sequence[Job]:
     """Have the newest job that shows this video looked at now; returns it."""
     newest = videos.list_jobs(session, video_id)[:1]
     for job in newest:
-        wake_job(deps, session, job.id, at=deps.clock.now(), attempts=0)
+        deps.wake_job(session, job.id, at=deps.clock.now(), attempts=0)
     return newest
 
 

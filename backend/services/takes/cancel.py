@@ -1,15 +1,19 @@
 """A person stops a take. What was paid for and comes anyway is kept."""
 
+from datetime import datetime
+
 from backend.domain.errors import NotFound
 from backend.domain.states import JobEvent, JobState
+from backend.domain.trouble import Charged, Trouble
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.lifecycle.cancel_at_provider import MAYBE_ACCEPTED, NOTHING_SENT, stopped_by_person
-from backend.services.lifecycle.claims import wake_job
 from backend.store.jobs import jobs
 
-#: Where nobody has to be asked: what a person reads.
+#: Was it charged, and what a person reads.
+NOTHING_SENT = (Charged.NO, "Nothing was sent.")
+MAYBE_ACCEPTED = (Charged.MAYBE, "It may have been accepted; a video that comes anyway is kept.")
+#: Where nobody has to be asked.
 ENDS_AT_ONCE = {JobState.CREATED: NOTHING_SENT, JobState.HELD: MAYBE_ACCEPTED}
 
 
@@ -43,4 +47,9 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now
         requested_at = job.cancel_requested_at or now
-        return wake_job(deps, session, job_id, at=due_at, cancel_requested_at=requested_at)
+        return deps.wake_job(session, job_id, at=due_at, cancel_requested_at=requested_at)
+
+
+def stopped_by_person(charged: Charged, message: str, *, at: datetime) -> Trouble:
+    """What a stopped take says."""
+    return Trouble("cancelled", f"Stopped by a person. {message}", charged, "Nothing more is done.", at)

@@ -10,7 +10,6 @@ from backend.domain.trouble import Trouble
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.lifecycle.claims import wake_job
 from backend.services.takes import create
 from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
@@ -25,7 +24,7 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     job = _held(deps, viewer, job_id)
     with deps.store.begin() as session:
-        return wake_job(deps, session, job.id, at=deps.clock.now(), attempts=0)
+        return deps.wake_job(session, job.id, at=deps.clock.now(), attempts=0)
 
 
 def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
