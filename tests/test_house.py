@@ -16,7 +16,6 @@ PAGES = sorted((ROOT / "pages").rglob("*.py"))
 LINES = 300
 #: module -> how long it is all the same
 LONG = {
-    "backend.providers.fal.client": 340,
     "backend.media.storage.s3": 305,
     "backend.services.lifecycle.submit": 305,
     "backend.settings": 315,

@@ -15,7 +15,7 @@ import requests
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import ANSWER_MAX_BYTES, HttpCall, redact_secret
+from backend.http import HttpCall, redact_secret
 from backend.providers.base import (
     Errored,
     Finished,
@@ -63,21 +63,17 @@ class BlackboxProvider:
     ) -> Finished | Errored:
         """See `Provider.submit`: one POST, held open until the video is made or the time is over."""
         call = HttpCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
+        message = {"role": "user", "content": _content(payload)}
         try:
-            with call:
-                response, body = call.send(
-                    "POST",
-                    f"{self._url}/chat/completions",
-                    json={
-                        "model": model,
-                        "messages": [{"role": "user", "content": _content(payload)}],
-                        "stream": False,
-                    },
-                    headers={"Authorization": f"Bearer {self._key}", "Accept-Encoding": "identity"},
-                )
+            answer = call.send(
+                "POST",
+                f"{self._url}/chat/completions",
+                json={"model": model, "messages": [message], "stream": False},
+                headers={"Authorization": f"Bearer {self._key}"},
+            )
         except (requests.RequestException, OSError, ValueError) as error:
             raise _lost(call, error, self._timeout_s) from None
-        return _outcome(response.status_code, redact_secret(body, self._key))
+        return _outcome(answer.status, redact_secret(answer.body, self._key))
 
     def status(self, ref: RequestRef) -> RequestStatus:
         """Nobody can be asked."""
@@ -168,7 +164,7 @@ def _content(payload: Mapping[str, Any]) -> Any:
 
 
 def _outcome(status: int, body: bytes) -> Finished | Errored:
-    answer = answers.parse_json(body) if len(body) <= ANSWER_MAX_BYTES else None
+    answer = answers.parse_json(body)
     error = answer.get("error") if isinstance(answer, dict) else None
     said = answers.error_message(answer) or f"Blackbox answered {status}."
     if status in REFUSAL_STATUSES:

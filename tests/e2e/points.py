@@ -33,6 +33,11 @@ def sent_part(first: bytes) -> Called:
     return lambda args, options: bytes(args[1][: len(first)]) == first
 
 
+def is_post(args: Any, options: Any) -> bool:
+    """Calls of `HttpCall.send` that ask for something, among the questions."""
+    return bool(args[1] == "POST")
+
+
 @dataclass(frozen=True)
 class Point:
     """One point. `target` is `module:function` or `module:Class.method`."""
@@ -83,7 +88,7 @@ POINTS = (
     Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
     Point("POST: head sent, body not", "worker", POST, "before", sent_part(b"{"), ends="held"),
     Point("POST: all sent, no answer read", "worker", POST, "after", sent_part(b"{")),
-    Point("POST: accepted, answer not read", "worker", "requests:Session.request", "after"),
+    Point("POST: accepted, answer not read", "worker", "backend.http:HttpCall.send", "after", is_post),
     Point(
         "POST: all sent, no answer read, no webhook ever",
         "worker", POST, "after", sent_part(b"{"), marker="[sim:never]",

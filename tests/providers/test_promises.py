@@ -183,11 +183,21 @@ def test_a_submit_ends_in_time_whatever_the_server_is_at(case, listen, what):
     assert len(peer.seen) == 1
 
 
-def test_a_question_ends_too(case, listen):
-    peer = listen(drip())
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n\r\n{", b"HTTP/1.1 404 X\r\nX: "], ids=["body", "head"]
+)
+def test_a_question_ends_too_and_what_came_by_then_is_no_answer(case, listen, head):
+    def drips(connection: Any) -> None:
+        connection.sendall(head)
+        while not peer.gone.wait(0.05):
+            connection.sendall(b" ")
+
+    peer = listen(drips)
     begun = time.monotonic()
-    assert questions(case.build(peer.url, PATIENCE_S))
-    assert time.monotonic() - begun < 5 * (PATIENCE_S + SLACK_S)
+    got = everything(case.build(peer.url, PATIENCE_S))
+    assert time.monotonic() - begun < len(got) * (PATIENCE_S + SLACK_S)
+    if not case.build(peer.url, 1).blocking:
+        assert all(isinstance(one, (ProviderBusy, ProviderUnsent, CatalogueUnavailable)) for one in got), got
 
 
 def test_no_answer_is_read_without_a_bound(case, listen):
@@ -195,7 +205,7 @@ def test_no_answer_is_read_without_a_bound(case, listen):
     peer = listen(flood)
     assert type(submit(case, peer.url)) is ProviderUnanswered
     assert flood.most < 4 + 12  # megabytes; some more fit into the buffers in between
-    assert questions(case.build(peer.url, 10))
+    assert everything(case.build(peer.url, 10))
     assert flood.most < 32 + 12
 
 
@@ -252,9 +262,9 @@ def test_proxies_of_the_environment_are_not_asked(case, listen, monkeypatch):
         monkeypatch.setitem(os.environ, name.lower(), trap.url)
     peer = listen(answer(200, case.accepts))
     submit(case, peer.url)
-    questions(case.build(peer.url, PATIENCE_S))
+    everything(case.build(peer.url, PATIENCE_S))
     assert trap.seen == []
-    assert len(peer.posts) == 1
+    assert len([one for one in peer.posts if b"A red dress" in one.body]) == 1
 
 
 def test_a_netrc_file_does_not_replace_the_key(case, listen, monkeypatch, tmp_path):
@@ -294,6 +304,17 @@ def questions(provider: Provider) -> list[Any]:
         try:
             got.append(ask())
         except allowed as error:
+            got.append(error)
+    return got
+
+
+def everything(provider: Provider) -> list[Any]:
+    """The same, with what else goes to a provider: a photo, and the question what it offers."""
+    got, photo = questions(provider), (b"\xff\xd8\xff", "image/jpeg", "x.jpg")
+    for call in (lambda: provider.upload(*photo), lambda: provider.fetch_catalogue(on_progress=str)):
+        try:
+            got.append(call())
+        except (ProviderUnsent, ProviderRefused, CatalogueUnavailable) as error:
             got.append(error)
     return got
 

@@ -1,8 +1,8 @@
 """fal.ai: submit once, then status, result, cancel, uploads and the request listing.
 
 The submit is one plain POST by `requests`: fal has no idempotency key, and `fal_client.submit` repeats
-its POST up to ten times when an answer is lost, each of them paid. `fal_client` does the rest, with its
-own retries switched off: here a retry is a row that is due again.
+its POST up to ten times when an answer is lost, each of them paid. `fal_client` does the rest over the
+same calls, its own retries switched off: here a retry is a row that is due again.
 
 Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-client 1.0.3.
 """
@@ -15,7 +15,6 @@ from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import fal_client
-import fal_client.client as fal_globals
 import httpx
 import requests
 
@@ -23,12 +22,9 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import (
     ProviderBusy,
     ProviderForgot,
-    ProviderRefused,
     ProviderUnanswered,
-    ProviderUnsent,
 )
-from backend.http import ANSWER_MAX_BYTES, HttpCall, redact_secret
-from backend.providers import bounded_http
+from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
 from backend.providers.base import (
     Errored,
     Finished,
@@ -42,7 +38,7 @@ from backend.providers.base import (
     Working,
     mark_key,
 )
-from backend.providers.fal import answers, listing, listing_pages, webhook
+from backend.providers.fal import answers, library, listing, listing_pages, webhook
 from backend.providers.fal import submit as fal_submit
 from backend.providers.fal.signing_keys import FalSigningKeys
 
@@ -56,9 +52,6 @@ SUBMIT_DEADLINE_S = 60.0
 ASK_S = 20.0
 #: How many pages of the request listing are read in one search.
 MAX_LISTING_PAGES = 5
-
-#: What the libraries let through when an answer is JSON of another shape, or too deep.
-UNREADABLE_ERRORS = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
 
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
 
@@ -89,11 +82,13 @@ class FalProvider:
         self._signing_keys = signing_keys
         self._queue_url = queue_url
         self._api_url = api_url
-        self._http = bounded_http.make_client(
-            {"Authorization": f"Key {key}", "User-Agent": "dailies"}, connect_s=CONNECT_S, read_s=ask_s
-        )
-        self._client = fal_client.SyncClient(key=key, default_timeout=ask_s)
-        _point_fal_client(queue_url, rest_url)
+        library.point_library(queue_url, rest_url)
+        transport = HttpxTransport(connect_s=CONNECT_S, read_s=ask_s)
+
+        def make_client(authorization: str) -> httpx.Client:
+            return httpx.Client(transport=transport, headers={**HEADERS, "Authorization": authorization})
+
+        self._http, self._uploads = make_client(f"Key {key}"), library.Uploads(key, make_client)
 
     def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
@@ -101,27 +96,26 @@ class FalProvider:
         read_s = min(SUBMIT_READ_S, self._submit_s)
         call = HttpCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
         try:
-            with call:
-                response, body = call.send(
-                    "POST",
-                    url,
-                    params={"fal_webhook": webhook_url} if webhook_url else None,
-                    json=dict(payload),
-                    headers={"Authorization": f"Key {self._key}", "Accept-Encoding": "identity"},
-                )
+            answer = call.send(
+                "POST",
+                url,
+                params={"fal_webhook": webhook_url} if webhook_url else None,
+                json=dict(payload),
+                headers={"Authorization": f"Key {self._key}"},
+            )
         except (requests.RequestException, OSError, ValueError) as error:
             raise fal_submit.connection_error(
                 call, error
             ) from None  # its words hold the URL, and so the webhook's token
-        body = redact_secret(body, self._key)
-        if 200 <= response.status_code < 300:
-            return self._receipt(model, body)
-        raise fal_submit.response_error(response, body)
+        answer = answer._replace(body=redact_secret(answer.body, self._key))
+        if 200 <= answer.status < 300:
+            return self._receipt(model, answer.body)
+        raise fal_submit.response_error(answer)
 
     def status(self, ref: RequestRef) -> RequestStatus:
         """See `Provider.status`. A failed request is a completed one with an error."""
         handle = self._handle(ref)
-        standing = _asked(handle.status)
+        standing = library.ask(handle.status)
         if isinstance(standing, fal_client.Queued):
             return Waiting(_position(standing.position))
         if isinstance(standing, fal_client.InProgress):
@@ -152,7 +146,7 @@ class FalProvider:
     def cancel(self, ref: RequestRef) -> bool:
         """See `Provider.cancel`."""
         try:
-            _asked(self._handle(ref).cancel)
+            library.ask(self._handle(ref).cancel)
         except ProviderBusy as error:
             if error.code == "http_400":  # ALREADY_COMPLETED
                 return False
@@ -161,18 +155,7 @@ class FalProvider:
 
     def upload(self, content: bytes, content_type: str, file_name: str) -> str:
         """See `Provider.upload`."""
-        try:
-            return self._client.upload(content, content_type, file_name, fallback_repository="fal")
-        except (fal_client.FalClientHTTPError, httpx.HTTPStatusError) as error:
-            status = error.response.status_code
-            message = f"fal's storage answered {status} to the photo."
-            if status in (404, 405, 501):
-                raise ProviderRefused(message, code="no_uploads") from error
-            raise ProviderUnsent(message, code="upload") from error
-        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE_ERRORS) as error:
-            raise ProviderUnsent(
-                f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
-            ) from error
+        return self._uploads.send_file(content, content_type, file_name)
 
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """See `Provider.list_requests`. Absence proves nothing: the listing lags, and may miss what waits."""
@@ -233,7 +216,7 @@ class FalProvider:
     def _receipt(self, model: str, body: bytes) -> Receipt:
         answer = answers.parse_json(body)
         request_id = answer.get("request_id") if isinstance(answer, dict) else None
-        if len(body) > ANSWER_MAX_BYTES or not isinstance(request_id, str) or not _ID.fullmatch(request_id):
+        if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
             raise ProviderUnanswered(
                 "fal answered, but not with a request id that can be read. The take may have been accepted.",
                 code="unreadable_answer",
@@ -252,7 +235,7 @@ class FalProvider:
 
     def _handle(self, ref: RequestRef) -> fal_client.SyncRequestHandle:
         made = fal_client.SyncRequestHandle.from_request_id(self._http, ref.model, ref.request_id)
-        return _Handle(
+        return library.RequestHandle(
             request_id=ref.request_id,
             response_url=self._ours(ref.response_url) or made.response_url,
             status_url=self._ours(ref.status_url) or made.status_url,
@@ -290,38 +273,6 @@ class FalProvider:
         if isinstance(result, Errored) and result.code == "no_video":
             return told
         return result
-
-
-class _Handle(fal_client.SyncRequestHandle):
-    """A handle that forgives a status without the fields that don't matter here."""
-
-    def _parse_status(self, data: Any) -> Any:
-        if not isinstance(data, dict):
-            raise ValueError("a status that is no object")
-        return super()._parse_status({"queue_position": None, "logs": None, **data})
-
-
-def _asked(question: Any) -> Any:
-    """Ask, and turn what the libraries raise into what to do next."""
-    try:
-        return question()
-    except fal_client.FalClientHTTPError as error:
-        if error.status_code in (404, 410):
-            raise ProviderForgot("fal has no such request.", code="forgotten") from error
-        raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
-    except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
-        raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
-    except UNREADABLE_ERRORS as error:
-        raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error
-
-
-def _point_fal_client(queue_url: str, rest_url: str) -> None:
-    """Aim fal_client at these hosts and switch its own retries off; it has no settings for either."""
-    fal_globals.MAX_ATTEMPTS = 1
-    fal_globals.QUEUE_URL_FORMAT = f"{queue_url}/"
-    fal_globals.REST_URL = rest_url
-    if urlsplit(rest_url).hostname != "rest.fal.ai":
-        fal_globals.CDN_URL = rest_url
 
 
 def _position(value: Any) -> int | None:

@@ -102,15 +102,15 @@ class FalSigningKeys:
 
     def _fetch(self) -> tuple[bytes, ...]:
         try:
-            with HttpCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S) as call:
-                response, body = call.send("GET", self._url, headers={"Accept-Encoding": "identity"})
+            call = HttpCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S)
+            answer = call.send("GET", self._url)
         except (requests.RequestException, OSError, ValueError) as error:
             log.warning("keys not fetched", extra={"why": type(error).__name__})
             return ()
-        if response.status_code != 200:
-            log.warning("keys not fetched", extra={"status": response.status_code})
+        if answer.status != 200:
+            log.warning("keys not fetched", extra={"status": answer.status})
             return ()
-        return parse_jwks(body)
+        return parse_jwks(answer.body)
 
     def _load(self) -> None:
         if self._loaded:

@@ -6,11 +6,9 @@ Source: fal documentation, "Queue API", "Error handling", "Rate limits".
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import requests
-
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import HttpCall
+from backend.http import HttpAnswer, HttpCall
 from backend.providers.fal import answers
 
 #: Answers that mean a definite no: nothing was accepted and nothing is paid.
@@ -27,15 +25,15 @@ def connection_error(call: HttpCall, error: Exception) -> ProviderUnsent | Provi
     return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
 
 
-def response_error(response: requests.Response, body: bytes) -> Exception:
+def response_error(response: HttpAnswer) -> Exception:
     """What an answer that is no acceptance means.
 
     Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
     some proxy in between leaves it open whether fal itself had accepted.
     """
-    status, answer = response.status_code, answers.parse_json(body)
+    status, answer = response.status, answers.parse_json(response.body)
     reason = answers.error_message(answer) or f"fal answered {status}"
-    detail = answers.excerpt_text(body)
+    detail = answers.excerpt_text(response.body)
     if status == 429:
         wait = retry_after_s(response.headers.get("Retry-After"))
         return ProviderUnsent(

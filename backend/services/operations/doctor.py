@@ -97,10 +97,8 @@ def _public_url(deps: Deps) -> HealthCheck:
 
 def _asked(url: str) -> tuple[int, bool]:
     """The status, and is it our sidecar that answers?"""
-    with HttpCall(
-        connect_s=PUBLIC_URL_TIMEOUT_S, read_s=PUBLIC_URL_TIMEOUT_S, deadline_s=PUBLIC_URL_TIMEOUT_S
-    ) as call:
-        response, body = call.send("GET", url)
+    wait_s = PUBLIC_URL_TIMEOUT_S
+    answer = HttpCall(connect_s=wait_s, read_s=wait_s, deadline_s=wait_s).send("GET", url)
     with contextlib.suppress(ValueError):
-        return response.status_code, response.status_code == 200 and json.loads(body) == HEALTHZ_BODY
-    return response.status_code, False
+        return answer.status, answer.status == 200 and json.loads(answer.body) == HEALTHZ_BODY
+    return answer.status, False
