@@ -16,8 +16,8 @@ from backend.domain.clock import Clock
 from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
+from backend.store.jobs import counts
 from backend.store.records import catalogue, key_values
-from backend.store.search import pages
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ def refreshed_at(deps: Deps) -> datetime | None:
 def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
     """What was listed before, and what takes were made with before anything was."""
     with deps.store.read() as session:
-        used = [seed[name] for name in pages.list_models(session) if name in seed]
+        used = [seed[name] for name in counts.list_models(session) if name in seed]
         listed = [_model(row.data) for row in catalogue.list_all(session)]
     return {model.id: model for model in [*used, *listed]}
 

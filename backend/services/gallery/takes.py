@@ -17,6 +17,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.search import pages
+from backend.store.search.query import TakeQuery
 
 #: A page of the gallery or of the history.
 PAGE_SIZE = 24
@@ -93,9 +94,8 @@ def list_takes(
             return TakePage([], None)
         wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        rows = pages.page(session, wanted, limit=limit + 1, before=cursor)
-    items = [Take(*row) for row in rows[:limit]]
-    return TakePage(items, items[-1].job.id if len(rows) > limit else None)
+        page = pages.find_page(session, TakeQuery(wanted, limit, before=cursor))
+    return TakePage([Take(*row) for row in page.items], page.next_cursor)
 
 
 def list_open(deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE) -> Sequence[Take]:
@@ -119,7 +119,7 @@ def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) ->
     if not viewer.sees_all:
         wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        return pages.count_newer(session, wanted, than=than, limit=100)
+        return len(pages.find_ids(session, TakeQuery(wanted, 100, after=than)))
 
 
 def newer_cursor(
@@ -129,7 +129,7 @@ def newer_cursor(
     if not viewer.sees_all:
         wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        ids = pages.ids_after(session, wanted, than=than, limit=limit + 1)
+        ids = pages.find_ids(session, TakeQuery(wanted, limit + 1, after=than))
     return ids[limit] if len(ids) > limit else None
 
 
@@ -161,19 +161,19 @@ def list_owners(deps: Deps, viewer: Viewer) -> list[str]:
     if not viewer.sees_all:
         return [viewer.name]
     with deps.store.read() as session:
-        return pages.list_owners(session)
+        return counts.list_owners(session)
 
 
 def list_used_models(deps: Deps) -> list[str]:
     """Every endpoint that takes were ever made with."""
     with deps.store.read() as session:
-        return pages.list_models(session)
+        return counts.list_models(session)
 
 
 def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
     """How long a take of this model usually takes; None when nobody knows."""
     with deps.store.read() as session:
-        seen = pages.durations_s(session, model_id, since=deps.clock.now() - LEARN_WINDOW)
+        seen = counts.durations_s(session, model_id, since=deps.clock.now() - LEARN_WINDOW)
     if len(seen) >= LEARN_TAKES_MIN:
         tenths = quantiles(seen, n=10, method="inclusive")
         return UsualDuration(tenths[4], tenths[8], learnt=True)

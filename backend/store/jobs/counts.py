@@ -1,20 +1,25 @@
-"""Counts of jobs for pages and metrics: up to a number, so that they cost the same however many there are."""
+"""What all jobs come to, for pages and metrics: each costs the same however many jobs there are."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, literal, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from backend.domain.clock import id_lower_bound
 from backend.domain.states import JobState
 from backend.models import History, Job
+
+#: Of a model's newest takes so many are looked at, however few of them were finished.
+DURATION_SCAN_ROWS = 200
 
 
 def by_state(
     session: Session, *, states: Collection[str] = tuple(JobState), limit: int | None = None
 ) -> dict[str, int]:
-    """state -> number of jobs, for the states that have any; each counted up to `upto`."""
+    """state -> number of jobs, for the states that have any; each counted up to `limit`."""
     each = [
         columns(literal(str(state)), columns(func.count()).select_from(_some(state, limit)).scalar_subquery())
         for state in states
@@ -36,5 +41,40 @@ def count_ahead(session: Session, job: Job) -> int:
     ).one()
 
 
+def list_owners(session: Session) -> list[str]:
+    """Everybody who ever asked for a take; one index look-up for each of them."""
+    return _distinct(session, Job.owner)
+
+
+def list_models(session: Session) -> list[str]:
+    """Every endpoint that a job was ever made with; one index look-up for each of them."""
+    return _distinct(session, Job.model)
+
+
+def durations_s(session: Session, model: str, *, since: datetime, limit: int = 50) -> list[float]:
+    """Seconds from submission to rendered for the newest finished jobs of a model."""
+    rows = session.exec(
+        select(Job.submitted_at, Job.rendered_at)
+        .where(Job.model == model, col(Job.id) >= id_lower_bound(since))
+        .order_by(col(Job.id).desc())
+        .limit(DURATION_SCAN_ROWS)
+    )
+    took = [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
+    return took[:limit]
+
+
 def _some(state: str, limit: int | None) -> Any:
     return columns(col(Job.id)).where(col(Job.state) == str(state)).limit(limit).subquery()
+
+
+def _distinct(session: Session, column: Any) -> list[str]:
+    """The different values of an indexed column, by jumping from one to the next in its index."""
+    values: list[str] = []
+    while True:
+        query = select(func.min(column))
+        if values:
+            query = query.where(column > values[-1])
+        value = session.exec(query).one()
+        if value is None:
+            return values
+        values.append(value)

@@ -1,4 +1,4 @@
-"""The index of words: which takes hold which words, kept beside `job` and read by `finding`.
+"""The index of words: which takes hold which words, kept beside `job` and read by `index_search`.
 
 A trigger notes each new take in `unread`, in the transaction that makes it: one small row. A sweep reads
 what is noted into the index, many at a time. Until then a take is found by looking at its row, so that
@@ -18,7 +18,7 @@ from backend.domain import words
 from backend.domain.states import JobState
 from backend.store.database.engine import Store
 from backend.store.search import text_index_postgres, text_index_sqlite
-from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, key
+from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, TextIndex, key
 
 #: States that stand in the index.
 RARE_STATES = frozenset({JobState.HELD, JobState.FAILED, JobState.CANCELLED})
@@ -39,8 +39,8 @@ _ROWS = text(
 _NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
 
 
-def dialect_module(session: Session) -> Any:
-    """What each database does in its own way: `words_sqlite` or `words_postgres`."""
+def dialect_module(session: Session) -> TextIndex:
+    """What the session's kind of database does in its own way."""
     return text_index_postgres if session.get_bind().dialect.name == "postgresql" else text_index_sqlite
 
 
@@ -88,7 +88,7 @@ def entry_of(row: Any) -> IndexEntry:
 
 
 def complete_prefix(session: Session, start: str) -> Sequence[str]:
-    """Words of the index that begin like this, the shortest first, at most `ENDINGS`."""
+    """Words of the index that begin like this, the shortest first, at most `MAX_COMPLETIONS`."""
     asked: dict[str, Any] = {"start": start, "past": start + chr(0x10FFFF), "most": MAX_COMPLETIONS}
     asked |= {"length": len(start), "longest": len(start) + MAX_MISSING_CHARS}
     found = session.connection().execute(dialect_module(session).COMPLETIONS_SQL, asked).scalars()

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from backend.store.search.index_key import IndexEntry, bind_lists
+from backend.store.search.index_key import IndexEntry, IndexQuery, bind_lists
 
 #: Widths of the times for which entries hold a key, as powers of two in milliseconds: 2 min, 35 min, 9 h,
 #: 6 days, 99 days.
@@ -92,53 +92,56 @@ WHERE true {more} LIMIT :most
 
 @dataclass(frozen=True)
 class _Search:
-    """One search: what is asked, and how it is put to the database."""
+    """One search in one connection."""
 
     connection: Connection
-    query: str
-    more: str
-    given: dict[str, Any]
-    limit: int
-    ascending: bool
-    rare: Sequence[str] = ()
+    asked: IndexQuery
 
     @property
     def scan_rows(self) -> int:
         """How many takes are walked."""
-        return max(SCAN_ROWS_MIN, SCAN_ROWS * self.limit)
+        return max(SCAN_ROWS_MIN, SCAN_ROWS * self.asked.limit)
 
-    def run(self, sql: str, *, after: str, before: str, query: str) -> Any:
-        order = "ASC" if self.ascending else "DESC"
-        made = bind_lists(sql.format(more=self.more, order=order), self.given)
-        asked = {"query": query, "after": after, "before": before, "most": self.limit, **self.given}
+    @property
+    def states(self) -> Sequence[str]:
+        """The rare states that are asked for."""
+        return self.asked.params["states"] if self.asked.rare else ()
+
+    @property
+    def tsquery(self) -> str:
+        """The groups of keys as PostgreSQL takes them."""
+        return " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in self.asked.keys)
+
+    def run(self, sql: str, after: str, before: str, *, query: str | None = None) -> Any:
+        asked = self.asked
+        order = "ASC" if asked.ascending else "DESC"
+        statement = bind_lists(sql.format(more=asked.more, order=order), asked.params)
+        params = {"query": query or self.tsquery, "after": after, "before": before, "most": asked.limit}
         if ":walk" in sql or ":far" in sql:
-            asked |= {"walk": self.scan_rows, "far": SCAN_MULTIPLE * self.scan_rows}
-            asked |= {f"rare_{n}": state for n, state in enumerate(self.rare)}
-        return self.connection.execute(made, asked)
+            params |= {"walk": self.scan_rows, "far": SCAN_MULTIPLE * self.scan_rows}
+            params |= {f"rare_{n}": state for n, state in enumerate(self.states)}
+        return self.connection.execute(statement, params | asked.params)
 
-    def scan_jobs(self, after: str, before: str) -> list[str]:
+    def scan_jobs(self) -> list[str]:
         """Which fit of the next takes in a rare state, whatever the index says."""
-        each = (_LOOK_AT_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
-        sql = _LOOK.replace("{each}", " UNION ALL ".join(each))
-        return list(self.run(sql, after=after, before=before, query=self.query).scalars())
+        sql = _LOOK.replace("{each}", self._each(_LOOK_AT_STATE))
+        return list(self.run(sql, self.asked.after, self.asked.before).scalars())
 
-    def scan_entries(self, after: str, before: str) -> tuple[int, str, str, list[str]]:
+    def scan_entries(self) -> tuple[int, str, str, list[str]]:
         """(takes walked, the oldest and the newest of them, which of them fit)."""
-        row = self.run(_WALK.replace("{next}", self._next()), after=after, before=before, query=self.query)
+        takes = _NEXT_RARE.replace("{each}", self._each(_NEXT_OF_STATE)) if self.states else _NEXT
+        row = self.run(_WALK.replace("{next}", takes), self.asked.after, self.asked.before)
         walked, oldest, newest, found = row.one()
         return walked, oldest, newest, list(found)
 
-    def _next(self) -> str:
-        """The takes to walk."""
-        if not self.rare:
-            return _NEXT
-        each = (_NEXT_OF_STATE.replace("{state}", f"rare_{number}") for number in range(len(self.rare)))
-        return _NEXT_RARE.replace("{each}", " UNION ALL ".join(each))
-
     def query_index(self, after: str, before: str, *, within: Sequence[str] = ()) -> list[str]:
         """Which takes fit, by the index; within: keys of times, one of which must hold."""
-        query = f"{self.query} & ({' | '.join(map(_quoted, within))})" if within else self.query
-        return list(self.run(_HITS, after=after, before=before, query=query).scalars())
+        query = f"{self.tsquery} & ({' | '.join(map(_quoted, within))})" if within else self.tsquery
+        return list(self.run(_HITS, after, before, query=query).scalars())
+
+    def _each(self, sql: str) -> str:
+        """This for each of the rare states."""
+        return " UNION ALL ".join(sql.replace("{state}", f"rare_{n}") for n in range(len(self.states)))
 
 
 def pop_pending(connection: Connection, limit: int) -> list[str]:
@@ -160,40 +163,23 @@ def put_entries(connection: Connection, entries: Sequence[IndexEntry]) -> None:
         connection.execute(_PUT, sorted(rows, key=lambda row: str(row["job_id"])))
 
 
-def search_ids(
-    connection: Connection,
-    keys: Sequence[Sequence[str]],
-    *,
-    rare: bool,
-    after: str,
-    before: str,
-    more: str,
-    given: dict[str, Any],
-    limit: int,
-    ascending: bool,
-) -> list[str]:
-    """Ids of takes between two ids that have one key of each group, in order.
-
-    rare: among the keys is one of a rare state; `given` has these `states`.
-    more, given: what else must hold for the row `j` of `job`.
-    """
-    query = " & ".join("(" + " | ".join(map(_quoted, group)) + ")" for group in keys)
-    states = given["states"] if rare else ()
-    search = _Search(connection, query, more, given, limit, ascending, rare=states)
-    if rare and not _asks_words(keys) and len(found := search.scan_jobs(after, before)) >= limit:
+def search_ids(connection: Connection, query: IndexQuery) -> list[str]:
+    """Ids of the takes that fit, in order."""
+    search, limit = _Search(connection, query), query.limit
+    if query.rare and not _asks_words(query.keys) and len(found := search.scan_jobs()) >= limit:
         return found
-    walked, oldest, newest, found = search.scan_entries(after, before)
+    walked, oldest, newest, found = search.scan_entries()
     if len(found) >= limit or walked < search.scan_rows:
         return found
     margin = RANGE_MARGIN if len(found) > 1 else RANGE_MARGIN_FEW_HITS
     needed = margin * limit / max(len(found), 0.5)
-    while stretch := _time_range(oldest, newest, ascending, needed):
+    while stretch := _time_range(oldest, newest, query.ascending, needed):
         times, begin, end = stretch
-        found = search.query_index(max(after, begin), min(before, end), within=times)
+        found = search.query_index(max(query.after, begin), min(query.before, end), within=times)
         if len(found) >= limit:
             return found
         needed *= RANGE_GROWTH
-    return search.query_index(after, before)
+    return search.query_index(query.after, query.before)
 
 
 def _asks_words(keys: Sequence[Sequence[str]]) -> bool:

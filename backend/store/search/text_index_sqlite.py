@@ -10,11 +10,10 @@ Source: SQLite documentation, "FTS5", 4.4.3 contentless tables, 4.6 detail; RFC 
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, bind_lists
+from backend.store.search.index_key import MAX_MISSING_CHARS, IndexEntry, IndexQuery, bind_lists
 
 #: A take in a rare state has a second entry at this distance, with a key for the state.
 RARE_ROWID_OFFSET = 1 << 62
@@ -72,36 +71,22 @@ def put_entries(connection: Connection, entries: Sequence[IndexEntry]) -> None:
         connection.execute(_PUT, [{"number": row, "words": " ".join(keys)} for row, keys in sorted(rows)])
 
 
-def search_ids(
-    connection: Connection,
-    keys: Sequence[Sequence[str]],
-    *,
-    rare: bool,
-    after: str,
-    before: str,
-    more: str,
-    given: dict[str, Any],
-    limit: int,
-    ascending: bool,
-) -> list[str]:
-    """Ids of takes between two ids that have one key of each group, in order.
-
-    rare: look among the entries of rare states. more, given: what else must hold for the row `j` of `job`.
-    """
-    space = RARE_ROWID_OFFSET if rare else 0
-    asked = {
-        "query": " AND ".join("(" + " OR ".join(f'"{key}"' for key in group) + ")" for group in keys),
-        "low": space | _bound(after, 0),
-        "high": space | _bound(before, RARE_ROWID_OFFSET - 1),
-        "after": after,
-        "before": before,
-        "most": limit + TIE_ROWS,
-        **given,
+def search_ids(connection: Connection, query: IndexQuery) -> list[str]:
+    """Ids of the takes that fit, in order; of rare states by the entries that those have besides."""
+    space = RARE_ROWID_OFFSET if query.rare else 0
+    params = {
+        "query": " AND ".join("(" + " OR ".join(f'"{key}"' for key in group) + ")" for group in query.keys),
+        "low": space | _bound(query.after, 0),
+        "high": space | _bound(query.before, RARE_ROWID_OFFSET - 1),
+        "after": query.after,
+        "before": query.before,
+        "most": query.limit + TIE_ROWS,
+        **query.params,
     }
-    order = "ASC" if ascending else "DESC"
-    made = bind_lists(_HITS.format(stem=_STEM, more=more, order=order), given)
-    found: list[str] = list(connection.execute(made, asked).scalars())
-    return sorted(found, reverse=not ascending)[:limit]
+    order = "ASC" if query.ascending else "DESC"
+    sql = bind_lists(_HITS.format(stem=_STEM, more=query.more, order=order), query.params)
+    found: list[str] = list(connection.execute(sql, params).scalars())
+    return sorted(found, reverse=not query.ascending)[: query.limit]
 
 
 def _bound(job_id: str, otherwise: int) -> int:

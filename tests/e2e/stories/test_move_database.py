@@ -21,6 +21,7 @@ from backend.store.database.schema import sqlite_to_postgres
 from backend.store.database.schema.migrate import check_database, migrate_schema
 from backend.store.records import key_values
 from backend.store.search import pages
+from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.e2e.installation import Installation, eventually
 
@@ -120,7 +121,7 @@ def test_the_index_of_words_holds_every_take_that_went_along(source, target):
         ask = session.connection().exec_driver_sql
         assert ask("SELECT count(*) FROM unread").scalar() == 0
         assert ask("SELECT count(*) FROM take_words").scalar() == ROWS
-        found = pages.page(session, TakeFilter(text="prompt ä00017"), limit=5)
+        found = pages.find_page(session, TakeQuery(TakeFilter(text="prompt ä00017"), 5)).items
     assert [job.prompt for job, _ in found] == ["prompt ä00017"]
 
 

@@ -18,6 +18,7 @@ from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
 from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
+from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
@@ -286,7 +287,7 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkey
     wanted = TakeFilter(text="dress", states=states)
     for most in (1, 2, 5):
         assert read(sidecar, _ids, wanted, most, before=fit[2]) == fit[3 : 3 + most]
-        assert read(sidecar, pages.ids_after, wanted, than=fit[-3], limit=most) == fit[:-3][::-1][:most]
+        assert read(sidecar, pages.find_ids, TakeQuery(wanted, most, after=fit[-3])) == fit[:-3][::-1][:most]
 
 
 def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, monkeypatch):
@@ -306,7 +307,7 @@ def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, m
 
 
 def _ids(session, wanted, limit, *, before):
-    return [job.id for job, _ in pages.page(session, wanted, limit=limit, before=before)]
+    return [job.id for job, _ in pages.find_page(session, TakeQuery(wanted, limit, before=before)).items]
 
 
 def test_one_persons_words_are_no_others(sidecar):

@@ -10,8 +10,9 @@ from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.gallery import takes as library
 from backend.services.operations.sweep import index_new_takes
 from backend.store.jobs import jobs
+from backend.store.search import index_search
 from backend.store.search import pages as search_pages
-from backend.store.search import query
+from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.client import ACCEPTED, WISH
 from tests.world import MODEL
@@ -104,7 +105,7 @@ def everything(sidecar, wanted):
         if cursor is None:
             break
     with sidecar.deps.store.read() as session:
-        back = search_pages.ids_after(session, wanted, than="", limit=200)
+        back = search_pages.find_ids(session, TakeQuery(wanted, 200, after=""))
     assert back == pages[::-1]
     return pages
 
@@ -115,7 +116,7 @@ def plain(sidecar, made, wanted):
     typed = query_terms(wanted.text) if wanted.text else None
     with sidecar.deps.store.read() as session:
         rows = [jobs.get(session, job_id) for job_id in made]
-    return [row.id for row in reversed(rows) if query.matches_filter(row, wanted, typed)]
+    return [row.id for row in reversed(rows) if index_search.matches_filter(row, wanted, typed)]
 
 
 def test_a_take_that_changes_is_found_by_its_new_state_at_once(sidecar, indexed):
@@ -148,6 +149,6 @@ def test_no_typed_text_ever_raises(sidecar, typed):
 
 
 def test_more_moving_takes_than_are_looked_at_one_by_one(sidecar):
-    made = [make(sidecar, f"red {number}") for number in range(query.MOVING_SCAN_ROWS + 5)]
+    made = [make(sidecar, f"red {number}") for number in range(index_search.MOVING_SCAN_ROWS + 5)]
     index_new_takes(sidecar.deps)
     assert shown(sidecar, text="red", states=["created"]) == made[::-1][: library.PAGE_SIZE]
