@@ -78,10 +78,11 @@ def _open_calls(deps: Any, provider: _Open) -> float:
     """Ask for as many takes as calls may be open, and wait until the provider has them all."""
     from backend.services import access
     from backend.services.takes import create
+    from backend.services.takes.request import parse_request
 
     viewer, begun = access.Viewer("bench", access.Role.CREATOR), time.perf_counter()
     for number in range(CALLS):
-        create.create_job(deps, viewer, {"model": MODEL, "prompt": f"Held open {number}"})
+        create.create_job(deps, viewer, parse_request({"model": MODEL, "prompt": f"Held open {number}"}))
     while provider.held < CALLS:
         if time.perf_counter() - begun > 60:
             raise RuntimeError(f"only {provider.held} calls are open")

@@ -77,11 +77,12 @@ def _take(deps: Any, number: int) -> tuple[Any, float]:
     """A take of 50 MB; seconds from the webhook's commit to `stored`."""
     from backend.services import access
     from backend.services.takes import create
+    from backend.services.takes.request import parse_request
     from backend.store.jobs import jobs
 
     viewer = access.Viewer("bench", access.Role.CREATOR)
     prompt = f"Take {number} [sim:media-big={MEGABYTES}]"
-    made = create.create_job(deps, viewer, {"model": MODEL, "prompt": prompt})
+    made = create.create_job(deps, viewer, parse_request({"model": MODEL, "prompt": prompt}))
     deadline = time.monotonic() + 60
     while True:
         with deps.store.read() as session:

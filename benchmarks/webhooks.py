@@ -81,6 +81,7 @@ def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> li
     from backend.services import access
     from backend.services.lifecycle.webhook_target import job_token
     from backend.services.takes import create
+    from backend.services.takes.request import parse_request
     from backend.settings import load_settings
     from backend.store.jobs import jobs
     from benchmarks.starting import MODEL
@@ -89,7 +90,10 @@ def _deliveries(folder: str, key: Ed25519PrivateKey, n: int, **given: str) -> li
     viewer = access.Viewer("bench", access.Role.CREATOR)
     secret = deps.settings.secret_key.get_secret_value()
     calls = []
-    made = [create.create_job(deps, viewer, {"model": MODEL, "prompt": f"Take {i}"}) for i in range(n)]
+    made = [
+        create.create_job(deps, viewer, parse_request({"model": MODEL, "prompt": f"Take {i}"}))
+        for i in range(n)
+    ]
     with deps.store.begin() as session:
         now = deps.clock.now()
         for job in made:

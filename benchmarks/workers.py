@@ -81,12 +81,13 @@ def _ask(folder: str, url: str) -> None:
     from backend.bootstrap import build_deps
     from backend.services import access
     from backend.services.takes import create
+    from backend.services.takes.request import parse_request
     from backend.settings import load_settings
 
     deps = build_deps(load_settings(data_dir=folder, database_url=url))
     viewer = access.Viewer("bench", access.Role.CREATOR)
     for number in range(TAKES):
-        create.create_job(deps, viewer, {"model": MODEL, "prompt": f"Take {number}"})
+        create.create_job(deps, viewer, parse_request({"model": MODEL, "prompt": f"Take {number}"}))
     deps.store.close()
 
 

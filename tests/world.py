@@ -14,6 +14,7 @@ from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import sweep
 from backend.services.takes import create
+from backend.services.takes.request import parse_request
 from backend.store.jobs import jobs
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
@@ -33,7 +34,7 @@ class World:
         """A new job, as the form makes it."""
         key = more.pop("key", None)
         return create.create_job(
-            self.deps, viewer, {"model": MODEL, "prompt": prompt, **more}, idempotency_key=key
+            self.deps, viewer, parse_request({"model": MODEL, "prompt": prompt, **more}), idempotency_key=key
         )
 
     def look(self, job: Job) -> Job:

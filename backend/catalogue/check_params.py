@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+
+from backend.catalogue.models import VideoModel
 
 #: How much of what was given is repeated in a message (characters).
 VALUE_MAX_CHARS = 80
@@ -33,33 +34,21 @@ TYPE_NAMES = {
     "null": "null",
 }
 
-#: Only what has a meaning for us is checked as a format; the rest is the provider's affair.
-FORMAT_CHECKER = FormatChecker(formats=())
 
+def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with `params`, by field: {"params.duration": "must be one of 5, 10; you gave 7"}.
 
-@FORMAT_CHECKER.checks("uri")
-def _is_link(value: object) -> bool:
-    return not isinstance(value, str) or value.casefold().startswith(("https://", "http://", "data:"))
-
-
-def build_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
-    """A schema, ready to check with as often as one likes: making it costs more than most checks."""
-    return Draft202012Validator(dict(schema), format_checker=FORMAT_CHECKER)
-
-
-def find_faults(
-    validator: Draft202012Validator, params: Any, *, other_fields: Mapping[str, str]
-) -> dict[str, str]:
-    """Field -> what is wrong with it and what to do, for every field at fault; {} when there is none.
-
-    elsewhere: names that the model has and `params` has not -> the request's own field for it.
+    Every fault is named, unknown names too, with what to do; {} when all is well. Types are strict:
+    "5" is not 5, and true is not 1. At most 80 characters of what was given are repeated.
     """
     if not isinstance(params, Mapping):
         return {"params": f"must be an object of names and values; you gave {format_value(params)}"}
+    elsewhere = {name: "prompt" for name in (model.prompt_field,) if name}
+    elsewhere |= {name: "image" for name in (model.image_field,) if name}
     unsound, sound = _parted(params)
     said: dict[str, list[tuple[str, str]]] = {path: [("json", why)] for path, why in unsound.items()}
-    for error in validator.iter_errors(sound):
-        for path, rule, message in _sentences(error, other_fields):
+    for error in model.validator.iter_errors(sound):
+        for path, rule, message in _sentences(error, elsewhere):
             if rule == "required" and path in unsound:
                 continue
             said.setdefault(path, []).append((rule, message))

@@ -7,7 +7,7 @@ it, so that checking it never looks anything up, and a form can be drawn from it
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError
 
 #: The largest schema known has about 3,000 nodes (lists of voices); more than this is a mistake or a trap.
@@ -19,6 +19,18 @@ MAX_DEPTH = 60
 KEPT_KEYS = ("title", "description")
 #: Pairs that contradict each other when the first is the larger.
 LIMIT_PAIRS = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
+#: Only what has a meaning for us is checked as a format; the rest is the provider's affair.
+FORMAT_CHECKER = FormatChecker(formats=())
+
+
+@FORMAT_CHECKER.checks("uri")
+def _is_link(value: object) -> bool:
+    return not isinstance(value, str) or value.casefold().startswith(("https://", "http://", "data:"))
+
+
+def build_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """A schema, ready to check with as often as one likes: making it costs more than most checks."""
+    return Draft202012Validator(dict(schema), format_checker=FORMAT_CHECKER)
 
 
 def resolve_refs(schema: Any, components: Any = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The models on offer, as data: what each takes, what it costs, and whether a request fits it.
+"""The models on offer, as data: what each takes and what one unit of it costs.
 
 A model's own JSON Schema decides; nothing here knows a model by name. Models come and go within
 months, so they are read from `seed.json` or from the provider, never listed in code.
@@ -16,19 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from backend.catalogue import input_schema, photo_limits
-from backend.catalogue.check_params import build_validator, find_faults
 from backend.catalogue.titles import disambiguate_titles
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
 #: A rendering is expected to take this long until anything better is known (seconds).
 DEFAULT_TYPICAL_S = 120.0
-#: Fields that ask for several videos at once: with any of them set, one price is not the whole price.
-BATCH_FIELDS = ("num_videos", "num_outputs", "num_generations", "batch_size")
 #: No duration, frame count or price is larger; beyond it something is broken.
 MAX_AMOUNT = 1e12
-#: Seconds as text: "5", "8s", "7.5s".
-SECONDS_PATTERN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*s?", re.ASCII)
 #: What can stand in the address of a request as it is: names between slashes, none of them only dots.
 ENDPOINT_PATTERN = re.compile(r"(?=.{1,256}\Z)[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII)
 
@@ -75,7 +70,7 @@ class VideoModel:
     @cached_property
     def validator(self) -> Any:
         """`schema` as `check_params` needs it, made at the first check."""
-        return build_validator(self.schema)
+        return input_schema.build_validator(self.schema)
 
 
 class Catalogue:
@@ -192,104 +187,6 @@ def _price(value: Any) -> Price | None:
 def _singular(unit: str) -> str:
     """ "seconds" is "second"; "1k tokens" stays, as its plural is its name."""
     return unit[:-1] if unit.endswith("s") and " " not in unit else unit
-
-
-# -- checking and sending ---------------------------------------------------------------------
-
-
-def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with `params`, by field: {"params.duration": "must be one of 5, 10; you gave 7"}.
-
-    Every fault is named, unknown names too, with what to do; {} when all is well. Types are strict:
-    "5" is not 5, and true is not 1. At most 80 characters of what was given are repeated.
-    """
-    elsewhere = {name: "prompt" for name in (model.prompt_field,) if name}
-    elsewhere |= {name: "image" for name in (model.image_field,) if name}
-    return find_faults(model.validator, params, other_fields=elsewhere)
-
-
-def check_prompt(model: VideoModel, prompt: str) -> str | None:
-    """What is wrong with the prompt as it would be sent (composed), or None."""
-    if model.prompt_field is None:
-        return "this model takes no prompt; leave it empty" if prompt.strip() else None
-    if not prompt.strip():
-        return "must say what to make" if model.prompt_required else None
-    if len(prompt) > model.prompt_max_chars:
-        over = len(prompt) - model.prompt_max_chars
-        return f"is {over:,} over the {model.prompt_max_chars:,} characters that this model takes; cut it"
-    if len(prompt) < model.prompt_min_chars:
-        return f"must have at least {model.prompt_min_chars:,} characters for this model"
-    return None
-
-
-def build_payload(
-    model: VideoModel, prompt: str, params: Mapping[str, Any], image_link: str | None
-) -> dict[str, Any]:
-    """Exactly what is posted: the prompt, the image and `params` as they are; no default is added.
-
-    image_link: a link that the provider can fetch, or a data URI.
-
-    Raises:
-        ValueError: there is an image, and the model has no field for one.
-    """
-    sent: dict[str, Any] = {}
-    if model.prompt_field is not None and (prompt or model.prompt_required):
-        sent[model.prompt_field] = prompt
-    if image_link is not None:
-        if model.image_field is None:
-            raise ValueError(f"{model.id} takes no image")
-        sent[model.image_field] = image_link
-    return {**params, **sent}
-
-
-# -- what it costs ----------------------------------------------------------------------------
-
-
-def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
-    """What a take with these `params` will cost (USD), or None where that cannot be known."""
-    count = price_units(model, params)
-    return None if count is None or model.price is None else round(count * model.price.unit_usd, 6)
-
-
-def price_units(model: VideoModel, params: Mapping[str, Any]) -> float | None:
-    """How many units of the model's price a take is, from `params` and the schema's defaults.
-
-    None where they don't tell ("auto", tokens, megapixels, several shots): never a guess.
-    """
-    if model.price is None or any(_value(model, params, name) not in (None, 1) for name in BATCH_FIELDS):
-        return None
-    match model.price.unit:
-        case "second":
-            return _seconds(model, params)
-        case "video" | "generation":
-            return 1.0
-    return None
-
-
-def _seconds(model: VideoModel, params: Mapping[str, Any]) -> float | None:
-    """How long the video will be, in any of the forms that models state it."""
-    if _value(model, params, "multi_prompt"):
-        return None  # each shot has a duration of its own, which goes over the whole's
-    if "duration" in model.schema["properties"]:
-        return _positive(_value(model, params, "duration"))
-    frames = _positive(_value(model, params, "num_frames"))
-    rate = _positive(_value(model, params, "fps")) or _positive(_value(model, params, "frames_per_second"))
-    return frames / rate if frames and rate else None
-
-
-def _value(model: VideoModel, params: Mapping[str, Any], name: str) -> Any:
-    """What the model will see for a field: the given value, else the default of its schema."""
-    if name in params:
-        return params[name]
-    return model.schema["properties"].get(name, {}).get("default")
-
-
-def _positive(value: Any) -> float | None:
-    """A positive number, also out of "5" and "8s"; None for anything else."""
-    if isinstance(value, str):
-        match = SECONDS_PATTERN.fullmatch(value.strip())
-        value = float(match[1]) if match else None
-    return _number(value) or None
 
 
 def _number(value: Any) -> float | None:

@@ -20,7 +20,9 @@ from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
+from backend.services.money import prices
 from backend.services.takes import cancel, create, photos
+from backend.services.takes.request import parse_request
 
 #: JSON bodies are small.
 JSON_MAX_BYTES = 1024 * 1024
@@ -47,9 +49,8 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/video/start")
     def start() -> ResponseReturnValue:
         current_viewer().require_role(Role.CREATOR)
-        job = create.create_job(
-            deps, current_viewer(), json_body(), idempotency_key=request.headers.get("Idempotency-Key")
-        )
+        key = request.headers.get("Idempotency-Key")
+        job = create.create_job(deps, current_viewer(), parse_request(json_body()), idempotency_key=key)
         return jsonify(started_json(deps, job)), 202
 
     @blueprint.get("/video/status/<job_id>")
@@ -164,8 +165,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "video": _video_json(deps, take),
         "cost": {
             "estimate_usd": job.estimate_usd,
-            "billed_usd": gallery.billed_usd(job),
-            "source": gallery.cost_source(job),
+            "billed_usd": prices.billed_usd(job),
+            "source": prices.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),
         **{

@@ -21,12 +21,12 @@ with left:
     form.draw_style()
     form.draw_params()
     with form.top:
-        presets.draw_presets(form.asked)
+        presets.draw_presets(form.request)
 
 with right:
     with st.container(border=True, key="send", gap="small"):
         sent = st.button(
-            f"Generate · {in_progress.price_words(deps, form.model, form.asked['params'])}",
+            f"Generate · {in_progress.price_words(deps, form.model, form.request.params)}",
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         form.show_faults()

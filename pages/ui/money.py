@@ -8,8 +8,8 @@ from backend.domain.errors import BudgetExceeded
 from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.gallery import takes as gallery
-from backend.services.money import budgets
+from backend.services.gallery import take_ledger
+from backend.services.money import budgets, prices
 from pages.ui import components, context, text
 from pages.ui.components import BarRow, FactRow
 
@@ -34,9 +34,9 @@ _LINES = {
 
 def cost_words(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
-    match gallery.cost_source(job):
+    match prices.cost_source(job):
         case "billed":
-            return text.dollars(gallery.billed_usd(job) or 0.0)
+            return text.dollars(prices.billed_usd(job) or 0.0)
         case "estimate":
             return f"≈ {text.dollars(job.estimate_usd or 0.0)}"
     return "?"
@@ -97,7 +97,7 @@ def draw_spending(deps: Deps) -> None:
 
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
-    lines = budgets.ledger_entries(deps, viewer, job.id)
+    lines = take_ledger.ledger_entries(deps, viewer, job.id)
     rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
         {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),

@@ -26,6 +26,7 @@ from backend.services.access import LOCAL_VIEWER, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.takes import create
+from backend.services.takes.request import parse_request
 from backend.settings import load_settings
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.records import videos
@@ -137,7 +138,7 @@ class Desk:
         self, state: str, prompt: str = "A red dress", *, viewer: Viewer = LOCAL_VIEWER, **asked: Any
     ) -> Job:
         """A take in this state, moved there by the events that lead to it."""
-        job = create.create_job(self.deps, viewer, {"model": MODEL, "prompt": prompt, **asked})
+        job = create.create_job(self.deps, viewer, parse_request({"model": MODEL, "prompt": prompt, **asked}))
         for name in PATHS[state]:
             self.move(job.id, JobEvent(name))
         return self.job(job.id)

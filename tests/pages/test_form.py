@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
 from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, photo, words
@@ -123,7 +124,7 @@ def test_the_exact_payload_can_be_looked_at(visit, desk):
 
 def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
     job = desk.take("stored", style={"camera": "Pan"})
-    pan = next(word for word in vocabulary_admin.list_words(desk.deps, "camera") if word.label == "Pan")
+    pan = next(word for word in current_vocabulary(desk.deps).list_words("camera") if word.label == "Pan")
     vocabulary_admin.retire_word(desk.deps, LOCAL_VIEWER, pan.id)
     app = visit(**{"from": job.id})
     app.button(key="generate").click().run()

@@ -2,13 +2,15 @@
 
 from backend.services.access import LOCAL_VIEWER
 from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.services.prompting.vocabulary_admin import WordDraft
 from tests.pages.conftest import words
 
 PAGE = "operate/style.py"
 
 
 def word(desk, label):
-    return next(word for word in vocabulary_admin.list_words(desk.deps) if word.label == label)
+    return next(word for word in current_vocabulary(desk.deps).words if word.label == label)
 
 
 def test_a_new_word_is_offered_in_the_form(visit, desk):
@@ -40,16 +42,16 @@ def test_a_word_that_is_there_already_is_refused_with_the_reason(visit, desk):
 
 
 def test_a_word_is_moved_retired_and_brought_back(visit, desk):
-    first, second = vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2]
+    first, second = current_vocabulary(desk.deps).list_labels("movement")[:2]
     app = visit(PAGE)
     app.button(key=f"word-up-{word(desk, second).id}").click().run()
-    assert vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2] == [second, first]
+    assert current_vocabulary(desk.deps).list_labels("movement")[:2] == [second, first]
     app.button(key=f"word-down-{word(desk, second).id}").click().run()
-    assert vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")[:2] == [first, second]
+    assert current_vocabulary(desk.deps).list_labels("movement")[:2] == [first, second]
     app.button(key=f"word-retire-{word(desk, first).id}").click().run()
-    assert first not in vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")
+    assert first not in current_vocabulary(desk.deps).list_labels("movement")
     app.button(key=f"word-back-{word(desk, first).id}").click().run()
-    assert first in vocabulary_admin.current_vocabulary(desk.deps).list_labels("movement")
+    assert first in current_vocabulary(desk.deps).list_labels("movement")
 
 
 def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
@@ -60,9 +62,9 @@ def test_a_template_is_tried_kept_and_rolled_back(visit, desk):
     app.text_input(key="template:note").set_value("shorter").run()
     app.button(key="template-save").click().run()
     assert "Version 2 is used from now on" in words(app)
-    assert vocabulary_admin.current_template(desk.deps).note == "shorter"
+    assert current_vocabulary(desk.deps).template.note == "shorter"
     app.button(key="roll-back-1").click().run()
-    assert vocabulary_admin.current_template(desk.deps).version == 3
+    assert current_vocabulary(desk.deps).template.version == 3
     assert app.text_area(key="template:text").value == vocabulary_admin.list_templates(desk.deps)[2].text
 
 
@@ -71,12 +73,12 @@ def test_a_template_that_reaches_for_attributes_is_refused_in_words(visit, desk)
     app.text_area(key="template:text").set_value("{{ prompt }}{{ prompt.__class__ }}").run()
     assert "reaches for the attribute" in words(app)
     assert app.button(key="template-save").disabled
-    assert vocabulary_admin.current_template(desk.deps).version == 1
+    assert current_vocabulary(desk.deps).template.version == 1
 
 
 def test_words_of_a_person_are_text_and_never_markup(visit, desk):
     hostile = "<b>x</b> :red[z] $a$"
-    vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, axis="movement", label="[x](http://y)", words=hostile)
+    vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, WordDraft("movement", "[x](http://y)", hostile))
     app = visit(PAGE)
     drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
     assert not any(":red[z]" in text or "](http" in text for text in drawn)
@@ -87,8 +89,8 @@ def test_a_words_example_is_shown_in_the_form_and_words_are_chosen_by_their_exam
     pan, still = word(desk, "Pan"), word(desk, "Still")
     take = desk.take("stored")
     for one in (pan, still):
-        asked = {"axis": one.axis, "label": one.label, "words": one.words, "example": take.id}
-        vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, word_id=one.id, **asked)
+        draft = WordDraft(one.axis, one.label, one.words, take.id)
+        vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, draft, word_id=one.id)
     app = visit()
     app.button(key=f"use-word-{pan.id}").click().run()
     assert app.selectbox(key="form:style:camera").value == "Pan"

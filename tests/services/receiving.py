@@ -14,6 +14,7 @@ from backend.services.deps import Deps
 from backend.services.lifecycle import webhook_target
 from backend.services.lifecycle.webhook_target import job_token
 from backend.services.takes import create
+from backend.services.takes.request import parse_request
 from backend.store.jobs import deliveries, jobs
 from backend.store.records import key_values
 from backend.web.app import create_app
@@ -49,7 +50,7 @@ class Post:
 
     def job(self, state: str = "queued") -> Job:
         """A job in this state, with a request id if it was accepted."""
-        job = create.create_job(self.deps, ANA, {"model": MODEL, "prompt": "A red dress"})
+        job = create.create_job(self.deps, ANA, parse_request({"model": MODEL, "prompt": "A red dress"}))
         for move in WAY[state]:
             self.move(job, move)
         return self.now(job)

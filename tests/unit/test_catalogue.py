@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.catalogue import models as catalogue
+from backend.catalogue.check_params import check_params
 from backend.catalogue.models import Catalogue, Price, VideoModel
+from backend.catalogue.prices import estimate_usd, price_units
+from backend.catalogue.prompts import build_payload, check_prompt
 
 VEO = "fal-ai/veo3.1"
 KLING_TURBO = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -66,7 +69,7 @@ def test_every_default_and_choice_of_the_seed_passes_its_own_check():
     for model in catalogue.load_seed():
         for name, prop in model.schema["properties"].items():
             for value in [*prop.get("enum", []), *([prop["default"]] if "default" in prop else [])]:
-                wrong = catalogue.check_params(model, {name: value})
+                wrong = check_params(model, {name: value})
                 assert f"params.{name}" not in wrong, (model.id, name, value)
 
 
@@ -104,8 +107,8 @@ def test_first_and_last_frames_are_found_under_each_name_that_models_use(models:
 def test_a_last_frame_stays_a_parameter_and_must_be_a_link(models: Catalogue):
     model = models.get(KLING_TAIL)
 
-    assert catalogue.check_params(model, {"tail_image_url": "https://example.com/last.png"}) == {}
-    assert catalogue.check_params(models.get(VEO_FRAMES), {}) == {
+    assert check_params(model, {"tail_image_url": "https://example.com/last.png"}) == {}
+    assert check_params(models.get(VEO_FRAMES), {}) == {
         "params.last_frame_url": "is missing; this model needs it"
     }
 
@@ -161,8 +164,8 @@ def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(sche
     assert not model.usable
     assert why in str(model.reason)
     assert (model.id, model.title) == ("house/broken", "Broken")
-    assert catalogue.check_params(model, {}) == {}
-    assert catalogue.estimate_usd(model, {}) is None
+    assert check_params(model, {}) == {}
+    assert estimate_usd(model, {}) is None
 
 
 def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
@@ -210,11 +213,9 @@ def test_references_into_the_provider_s_document_are_put_in_place():
 
     assert (model.usable, model.prompt_required, model.prompt_max_chars) == (True, True, 9)
     assert model.schema["properties"]["size"]["anyOf"][0]["properties"] == {"width": {"type": "integer"}}
-    assert catalogue.check_params(model, {"size": {"width": 5}}) == {}
-    assert set(catalogue.check_params(model, {"size": {"width": "5"}})) == {"params.size.width"}
-    assert catalogue.check_params(model, {"size": "4k"}) == {
-        "params.size": 'must be one of "hd"; you gave "4k"'
-    }
+    assert check_params(model, {"size": {"width": 5}}) == {}
+    assert set(check_params(model, {"size": {"width": "5"}})) == {"params.size.width"}
+    assert check_params(model, {"size": "4k"}) == {"params.size": 'must be one of "hd"; you gave "4k"'}
 
 
 @pytest.mark.parametrize(
@@ -258,27 +259,27 @@ def test_a_price_that_cannot_be_read_is_no_price(price: Any):
 def test_types_are_strict(prop: dict[str, Any], right: list[Any], wrong: list[Any]):
     model = made({"value": prop})
 
-    assert [catalogue.check_params(model, {"value": value}) for value in right] == [{}] * len(right)
+    assert [check_params(model, {"value": value}) for value in right] == [{}] * len(right)
     for value in wrong:
-        assert set(catalogue.check_params(model, {"value": value})) == {"params.value"}, value
+        assert set(check_params(model, {"value": value})) == {"params.value"}, value
 
 
 def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalogue):
     five_or_ten = made({"duration": {"type": "integer", "enum": [5, 10]}})
 
-    assert catalogue.check_params(five_or_ten, {"duration": 7}) == {
+    assert check_params(five_or_ten, {"duration": 7}) == {
         "params.duration": "must be one of 5, 10; you gave 7"
     }
-    assert catalogue.check_params(five_or_ten, {"duration": "5"}) == {
+    assert check_params(five_or_ten, {"duration": "5"}) == {
         "params.duration": 'must be one of 5, 10; you gave "5"'
     }
-    assert catalogue.check_params(models.get(VEO), {"duration": 8, "generate_audio": "yes", "seed": 1.5}) == {
+    assert check_params(models.get(VEO), {"duration": 8, "generate_audio": "yes", "seed": 1.5}) == {
         "params.duration": 'must be one of "4s", "6s", "8s"; you gave 8',
         "params.generate_audio": 'must be true or false; you gave "yes"',
         "params.seed": "must be a whole number; you gave 1.5",
     }
     pixverse = models.get("fal-ai/pixverse/v6/text-to-video")
-    assert catalogue.check_params(pixverse, {"duration": 16, "thinking_type": "on"}) == {
+    assert check_params(pixverse, {"duration": 16, "thinking_type": "on"}) == {
         "params.duration": "must be at most 15; you gave 16",
         "params.thinking_type": 'must be one of "enabled", "disabled", "auto"; you gave "on"',
     }
@@ -286,25 +287,23 @@ def test_a_message_says_what_is_wrong_and_what_to_do(models: Catalogue):
 
 def test_every_fault_is_named_inside_lists_and_objects_too(models: Catalogue):
     shots = [{"prompt": "one", "duration": 5}, {"duration": "5"}, {"prompt": "three"}]
-    wrong = catalogue.check_params(models.get(KLING_TURBO), {"multi_prompt": shots, "aspect_ratio": "4:3"})
+    wrong = check_params(models.get(KLING_TURBO), {"multi_prompt": shots, "aspect_ratio": "4:3"})
 
     assert set(wrong) == {
         "params.multi_prompt[0].duration",
         "params.multi_prompt[1].prompt",
         "params.aspect_ratio",
     }
-    assert catalogue.check_params(models.get(LTX_OPEN), {"video_size": {"width": 0}}) == {
+    assert check_params(models.get(LTX_OPEN), {"video_size": {"width": 0}}) == {
         "params.video_size.width": "must be more than 0; you gave 0"
     }
-    assert catalogue.check_params(models.get(LTX_OPEN), {"video_size": 5}) == {
+    assert check_params(models.get(LTX_OPEN), {"video_size": 5}) == {
         "params.video_size": "must be an object or text, as the model describes it; you gave 5"
     }
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalogue):
-    wrong = catalogue.check_params(
-        models.get(KLING_PHOTO), {"durration": "5", "prompt": "x", "start_image_url": "y"}
-    )
+    wrong = check_params(models.get(KLING_PHOTO), {"durration": "5", "prompt": "x", "start_image_url": "y"})
 
     assert wrong == {
         "params.durration": "is not known to this model; leave it out; did you mean `duration`?",
@@ -315,23 +314,21 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one(models: Catalogue
 
 def test_at_most_80_characters_of_what_was_given_are_repeated():
     model = made({"duration": {"type": "integer"}, "list": {"type": "array", "items": {"type": "integer"}}})
-    wrong = catalogue.check_params(
-        model, {"duration": "x" * 5_000, "n" * 5_000: 1, "list": {"y": "z" * 5_000}}
-    )
+    wrong = check_params(model, {"duration": "x" * 5_000, "n" * 5_000: 1, "list": {"y": "z" * 5_000}})
 
     assert len(wrong) == 3
     assert all(len(name) < 100 and len(message) < 150 for name, message in wrong.items())
     assert not any(re.search("x{80}|n{81}|z{80}", f"{name} {message}") for name, message in wrong.items())
-    assert list(catalogue.check_params(model, {"a\0\u202eb": 1})) == [
+    assert list(check_params(model, {"a\0\u202eb": 1})) == [
         "params.a" + "\N{REPLACEMENT CHARACTER}" * 2 + "b"
     ]
-    hidden = catalogue.check_params(model, {"duration": "a\u202eb"})["params.duration"]
+    hidden = check_params(model, {"duration": "a\u202eb"})["params.duration"]
     assert hidden == 'must be a whole number; you gave "a\N{REPLACEMENT CHARACTER}b"'
 
 
 def test_a_flood_of_faults_gets_an_answer_of_a_readable_size():
     many = {f"name{n}": n for n in range(20_000)}
-    wrong = catalogue.check_params(made({"values": {"type": "array", "items": {"type": "string"}}}), many)
+    wrong = check_params(made({"values": {"type": "array", "items": {"type": "string"}}}), many)
 
     assert len(wrong) <= 101
     assert wrong["params"] == "has more faults than are named here"
@@ -343,9 +340,9 @@ def test_a_flood_of_faults_gets_an_answer_of_a_readable_size():
 def test_what_no_json_can_carry_is_refused_at_any_depth(value: Any):
     model = made({"free": {}})
 
-    assert catalogue.check_params(model, {"free": [{"inner": "fine"}]}) == {}
+    assert check_params(model, {"free": [{"inner": "fine"}]}) == {}
     for nested in (value, [value], {"inner": [value]}):
-        wrong = catalogue.check_params(model, {"free": nested})
+        wrong = check_params(model, {"free": nested})
         assert list(wrong) == ["params.free"]
 
 
@@ -353,8 +350,8 @@ def test_a_value_that_no_json_can_carry_hides_no_other_fault(models: Catalogue):
     first_to_last = models.get(VEO_FRAMES)
     params = {"seed": 10**400, "last_frame_url": "\0", "duration": "5", "sed": 1}
 
-    assert set(catalogue.check_params(first_to_last, params)) == {f"params.{name}" for name in params}
-    assert "is missing" not in catalogue.check_params(first_to_last, params)["params.last_frame_url"]
+    assert set(check_params(first_to_last, params)) == {f"params.{name}" for name in params}
+    assert "is missing" not in check_params(first_to_last, params)["params.last_frame_url"]
 
 
 def test_params_nested_beyond_reason_or_no_object_at_all_are_refused():
@@ -362,10 +359,8 @@ def test_params_nested_beyond_reason_or_no_object_at_all_are_refused():
     for _ in range(5_000):
         deep = [deep]
 
-    assert list(catalogue.check_params(made({"free": {}}), {"free": deep}).values()) == [
-        "is nested too deeply"
-    ]
-    assert set(catalogue.check_params(made(), ["duration"])) == {"params"}  # type: ignore[arg-type]
+    assert list(check_params(made({"free": {}}), {"free": deep}).values()) == ["is nested too deeply"]
+    assert set(check_params(made(), ["duration"])) == {"params"}  # type: ignore[arg-type]
 
 
 @given(data=st.data())
@@ -378,11 +373,11 @@ def test_whatever_the_schema_lists_passes_and_another_name_never_does(data: st.D
     kinds = {name: model.schema["properties"][name].get("type") for name in model.schema["required"]}
     params |= {name: [link] if kind == "array" else link for name, kind in kinds.items()}
 
-    assert catalogue.check_params(model, params) == {}
+    assert check_params(model, params) == {}
 
     extra = data.draw(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40))
     if extra not in model.schema["properties"]:
-        assert len(catalogue.check_params(model, params | {extra: 1})) == 1
+        assert len(check_params(model, params | {extra: 1})) == 1
 
 
 json_values = st.recursive(
@@ -399,9 +394,9 @@ def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.
     names = st.sampled_from(list(model.schema["properties"]) or ["any"])
     params = data.draw(st.dictionaries(names | st.text(max_size=8), json_values, max_size=4))
 
-    wrong = catalogue.check_params(model, params)
+    wrong = check_params(model, params)
     assert all(isinstance(message, str) and message for message in wrong.values())
-    estimate = catalogue.estimate_usd(model, params)
+    estimate = estimate_usd(model, params)
     assert estimate is None or (estimate >= 0 and math.isfinite(estimate))
     if not wrong:
         json.dumps(params, allow_nan=False).encode()
@@ -413,14 +408,11 @@ def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.
 def test_a_prompt_over_the_model_s_limit_says_how_much_to_cut(models: Catalogue):
     model = models.get(HAILUO)
 
-    assert catalogue.check_prompt(model, "x" * 2_000) is None
-    assert (
-        catalogue.check_prompt(model, "x" * 2_001)
-        == "is 1 over the 2,000 characters that this model takes; cut it"
-    )
-    assert catalogue.check_prompt(made(), "x" * 20_000) is None
-    assert catalogue.check_prompt(made(), "x" * 20_001) is not None
-    assert catalogue.check_prompt(made({"prompt": {"type": "string", "minLength": 3}}), "ab") is not None
+    assert check_prompt(model, "x" * 2_000) is None
+    assert check_prompt(model, "x" * 2_001) == "is 1 over the 2,000 characters that this model takes; cut it"
+    assert check_prompt(made(), "x" * 20_000) is None
+    assert check_prompt(made(), "x" * 20_001) is not None
+    assert check_prompt(made({"prompt": {"type": "string", "minLength": 3}}), "ab") is not None
 
 
 def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catalogue):
@@ -428,10 +420,10 @@ def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catal
         {"endpoint_id": "house/silent", "input": {"properties": {"seed": {"type": "integer"}}}}
     )
 
-    assert catalogue.check_prompt(models.get(VEO), " \n") == "must say what to make"
-    assert catalogue.check_prompt(models.get(KLING_TURBO), "") is None
-    assert catalogue.check_prompt(silent, "") is None
-    assert catalogue.check_prompt(silent, "a dune") == "this model takes no prompt; leave it empty"
+    assert check_prompt(models.get(VEO), " \n") == "must say what to make"
+    assert check_prompt(models.get(KLING_TURBO), "") is None
+    assert check_prompt(silent, "") is None
+    assert check_prompt(silent, "a dune") == "this model takes no prompt; leave it empty"
 
 
 # -- what is sent -----------------------------------------------------------------------------
@@ -439,20 +431,13 @@ def test_an_empty_prompt_is_refused_only_where_the_model_needs_one(models: Catal
 
 def test_the_payload_is_what_was_given_and_nothing_else(models: Catalogue):
     params = {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
-    sent = catalogue.build_payload(models.get(KLING_PHOTO), "a dune", params, "https://example.com/a.png")
+    sent = build_payload(models.get(KLING_PHOTO), "a dune", params)
 
-    assert sent == {**params, "prompt": "a dune", "start_image_url": "https://example.com/a.png"}
+    assert sent == {**params, "prompt": "a dune"}
     assert json.dumps(sent["cfg_scale"]) == "1"
-    assert catalogue.build_payload(models.get(VEO), "a dune", {}, None) == {"prompt": "a dune"}
-    assert catalogue.build_payload(models.get(KLING_TURBO), "", {"multi_prompt": []}, None) == {
-        "multi_prompt": []
-    }
+    assert build_payload(models.get(VEO), "a dune", {}) == {"prompt": "a dune"}
+    assert build_payload(models.get(KLING_TURBO), "", {"multi_prompt": []}) == {"multi_prompt": []}
     assert params == {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
-
-
-def test_an_image_is_never_dropped_silently(models: Catalogue):
-    with pytest.raises(ValueError, match="takes no image"):
-        catalogue.build_payload(models.get(VEO), "a dune", {}, "https://example.com/a.png")
 
 
 # -- what it costs ----------------------------------------------------------------------------
@@ -489,23 +474,23 @@ def test_seconds_are_read_in_every_form_and_never_guessed(
 ):
     model = replace(made(properties), price=PER_SECOND)
 
-    assert catalogue.price_units(model, params) == seconds
-    assert catalogue.estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
+    assert price_units(model, params) == seconds
+    assert estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
 
 
 def test_a_price_a_video_needs_no_duration(models: Catalogue):
-    assert catalogue.price_units(models.get(HAILUO), {}) == 1
-    assert catalogue.estimate_usd(models.get(HAILUO), {}) == 0.49
-    assert catalogue.estimate_usd(made(price={"unit": "Generations", "unit_usd": 0.2}), {}) == 0.2
-    assert catalogue.estimate_usd(made(price={"unit": "video", "unit_usd": 0}), {}) == 0
+    assert price_units(models.get(HAILUO), {}) == 1
+    assert estimate_usd(models.get(HAILUO), {}) == 0.49
+    assert estimate_usd(made(price={"unit": "Generations", "unit_usd": 0.2}), {}) == 0.2
+    assert estimate_usd(made(price={"unit": "video", "unit_usd": 0}), {}) == 0
 
 
 def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(models: Catalogue):
-    assert catalogue.estimate_usd(models.get(KLING_TURBO), {}) == 0.7
-    assert catalogue.estimate_usd(models.get(KLING_TURBO), {"duration": "15"}) == 2.1
+    assert estimate_usd(models.get(KLING_TURBO), {}) == 0.7
+    assert estimate_usd(models.get(KLING_TURBO), {"duration": "15"}) == 2.1
     assert models.get(SEEDANCE).price == Price("1k tokens", 0.0112)
-    assert catalogue.estimate_usd(models.get(SEEDANCE), {"duration": "5"}) is None
-    assert catalogue.estimate_usd(models.get(LTX_OPEN), {}) is None
+    assert estimate_usd(models.get(SEEDANCE), {"duration": "5"}) is None
+    assert estimate_usd(models.get(LTX_OPEN), {}) is None
     assert models.get(VEO).price is None
     assert "with sound" in str(models.get(VEO).price_note)
-    assert catalogue.estimate_usd(models.get(VEO), {}) is None
+    assert estimate_usd(models.get(VEO), {}) is None

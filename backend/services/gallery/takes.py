@@ -1,17 +1,14 @@
 """Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
-from typing import Any
 
-from backend.catalogue import models as catalogue
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
-from backend.domain.trouble import was_free
 from backend.models import Delivery, History, Job, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -138,13 +135,8 @@ def list_usable_models(deps: Deps) -> list[VideoModel]:
     return sorted((model for model in deps.catalogue.search() if model.usable), key=lambda model: model.title)
 
 
-def estimate_usd(model: VideoModel, params: Mapping[str, Any]) -> float | None:
-    """What a take of this model with these parameters will cost; None where nobody can know."""
-    return catalogue.estimate_usd(model, params)
-
-
 def count_open(deps: Deps) -> dict[str, int]:
-    """state -> number of takes that move or are held, each counted up to `COUNTED`."""
+    """state -> number of takes that move or are held, each counted up to `COUNT_LIMIT`."""
     with deps.store.read() as session:
         return counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT)
 
@@ -187,20 +179,6 @@ def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
 def is_ended(job: Job) -> bool:
     """Has nothing more to come by itself."""
     return JobState(job.state) in ENDED_STATES
-
-
-def billed_usd(job: Job) -> float | None:
-    """What the provider billed; 0 where a take ended and provably cost nothing, None: not known (yet)."""
-    if job.billed_usd is None and job.state in jobs.ENDED_WITHOUT_VIDEO and was_free(job.error):
-        return 0.0
-    return job.billed_usd
-
-
-def cost_source(job: Job) -> str:
-    """Where the price of a take comes from: `billed`, `estimate` or `unknown`."""
-    if billed_usd(job) is not None:
-        return "billed"
-    return "unknown" if job.estimate_usd is None else "estimate"
 
 
 def queue_position(deps: Deps, job: Job) -> int | None:

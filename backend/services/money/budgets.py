@@ -7,10 +7,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from backend.domain.errors import BudgetExceeded
-from backend.models import Job, JobColumns, JobHead, LedgerEntry
-from backend.services.access import Viewer
+from backend.models import Job, JobColumns, JobHead
 from backend.services.deps import Deps
-from backend.services.gallery.takes import get_take
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money import ledger, ledger_sums
 from backend.store.money.ledger import MICROS_PER_USD
@@ -156,17 +154,6 @@ def spending_by_person(deps: Deps, *, first_day: str) -> Sequence[SpendingShare]
     with deps.store.read() as session:
         found = ledger_sums.by_owner(session, first_day=first_day)
     return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]
-
-
-def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEntry]:
-    """The ledger of one take, oldest first.
-
-    Raises:
-        NotFound: there is none with that id that this viewer may see.
-    """
-    get_take(deps, viewer, job_id)
-    with deps.store.read() as session:
-        return ledger.of_job(session, job_id)
 
 
 def _tightest(limits: Sequence[BudgetLimit]) -> BudgetLimit | None:

@@ -1,4 +1,4 @@
 """From prompt and style to the text that is sent: the team's words and its template.
 
-Start with `vocabulary_admin.compose_prompt`.
+Start with `vocabulary.Vocabulary`.
 """

@@ -1,11 +1,26 @@
-"""The words and the template of one moment, and what they make of a prompt: values alone."""
+"""The words and the template of one moment, as they are now, and what they make of a prompt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
-from backend.domain.prompt import AXES, StylePart
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, DEFAULT_VOCABULARY, StylePart
 from backend.models import Template, VocabularyEntry
+from backend.services.deps import Deps
 from backend.services.prompting import template
+from backend.store.database.engine import Store
+from backend.store.database.locks import acquire_advisory_lock
+from backend.store.records import vocabulary
+
+#: Who made what comes with the program.
+PROGRAM_AUTHOR = "dailies"
+#: What other processes changed is looked for at most this often, in seconds.
+CHECK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,19 +39,18 @@ class Vocabulary:
     words: tuple[VocabularyEntry, ...]
     template: Template
 
+    def list_words(self, axis: str) -> list[VocabularyEntry]:
+        """The words of an axis, also retired ones, in the order in which they are shown."""
+        return [word for word in self.words if word.axis == axis]
+
     def list_labels(self, axis: str) -> list[str]:
         """What a person may pick from on this axis, in order."""
-        return [word.label for word in self.words if word.axis == axis and word.retired_at is None]
+        return [word.label for word in self.list_words(axis) if word.retired_at is None]
 
     def find_word(self, axis: str, text: str) -> VocabularyEntry | None:
         """The word with this label, in any case; None: these are a person's own words."""
         folded = text.strip().casefold()
-        return next((word for word in self.words if word.axis == axis and word.folded == folded), None)
-
-    def style_parts(self, style: Mapping[str, str]) -> tuple[StylePart, ...]:
-        """What each axis that says something adds, in the order of the axes."""
-        filled = [(axis, style[axis].strip()) for axis in AXES if style.get(axis, "").strip()]
-        return tuple(_part(axis, text, self.find_word(axis, text)) for axis, text in filled)
+        return next((word for word in self.list_words(axis) if word.folded == folded), None)
 
     def style_faults(self, style: Mapping[str, str]) -> dict[str, str]:
         """What can't be picked any more: "style.camera" -> what to do instead."""
@@ -50,7 +64,8 @@ class Vocabulary:
 
     def compose_prompt(self, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
         """Prompt and style as they are sent."""
-        parts = self.style_parts(style)
+        filled = [(axis, style[axis].strip()) for axis in AXES if style.get(axis, "").strip()]
+        parts = tuple(_part(axis, text, self.find_word(axis, text)) for axis, text in filled)
         text = template.render_prompt(self.template.text, prompt.strip(), parts)
         return ComposedPrompt(text, parts, self.template.version)
 
@@ -63,3 +78,86 @@ def _part(axis: str, text: str, word: VocabularyEntry | None) -> StylePart:
 def _either(labels: Sequence[str]) -> str:
     shown = ", ".join(labels[:8])
     return f"one of {shown}" if shown else "nothing"
+
+
+# -- as it is now ---------------------------------------------------------------------------
+
+
+class _Known(NamedTuple):
+    """What was last read from a database, the revision that it had then, and when that was looked at."""
+
+    revision: tuple[object, ...]
+    vocabulary: Vocabulary
+    looked_s: float
+
+
+_known: WeakKeyDictionary[Store, _Known] = WeakKeyDictionary()
+
+
+def current_vocabulary(deps: Deps) -> Vocabulary:
+    """The words and the template as they are now. In a new installation they are those of the program.
+
+    Every start asks for them and they seldom change: another process's change is seen within
+    `CHECK_EVERY_S`, this one's at once.
+    """
+    known, now_s = _known.get(deps.store), deps.clock.monotonic()
+    if known is not None and now_s - known.looked_s < CHECK_EVERY_S:
+        return known.vocabulary
+    with deps.store.read() as session:
+        revision = vocabulary.current_revision(session)
+    updated = known.vocabulary if known is not None and known.revision == revision else _read(deps)
+    _known[deps.store] = _Known(revision, updated, now_s)
+    return updated
+
+
+@contextmanager
+def change_vocabulary(deps: Deps) -> Iterator[Session]:
+    """A transaction that changes the vocabulary or the template; afterwards they are read anew."""
+    with deps.store.begin() as session:
+        acquire_advisory_lock(session, "style")
+        yield session
+    _known.clear()
+
+
+def _read(deps: Deps) -> Vocabulary:
+    with deps.store.read() as session:
+        newest, words = vocabulary.newest_template(session), vocabulary.list_words(session)
+    if newest is None:
+        _seed(deps)
+        with deps.store.read() as session:
+            newest, words = vocabulary.newest_template(session), vocabulary.list_words(session)
+    assert newest is not None
+    order = {axis: place for place, axis in enumerate(AXES)}
+    return Vocabulary(tuple(sorted(words, key=lambda word: order.get(word.axis, len(AXES)))), newest)
+
+
+def _seed(deps: Deps) -> None:
+    """Write what comes with the program, once: whoever comes second finds it there."""
+    try:
+        with change_vocabulary(deps) as session:
+            if vocabulary.newest_template(session) is not None:
+                return
+            now = deps.clock.now()
+            first = Template(
+                version=1, text=DEFAULT_TEMPLATE, note="comes with the program", at=now, by=PROGRAM_AUTHOR
+            )
+            vocabulary.add_template(session, first)
+            for word in _seed_words(deps):
+                vocabulary.add_word(session, word)
+    except IntegrityError:
+        return  # another process wrote the same at the same moment
+
+
+def _seed_words(deps: Deps) -> Iterable[VocabularyEntry]:
+    for axis, choices in DEFAULT_VOCABULARY.items():
+        for position, (label, words) in enumerate(choices.items()):
+            yield VocabularyEntry(
+                id=deps.clock.new_id(),
+                axis=axis,
+                label=label,
+                folded=label.casefold(),
+                words=words,
+                position=position,
+                changed_at=deps.clock.now(),
+                changed_by=PROGRAM_AUTHOR,
+            )

@@ -1,4 +1,4 @@
 """What a person does with one take: asks for it, cancels it, decides when it is held; photos and presets.
 
-Start with `create.create_job`: the request becomes a row.
+Start with `request.TakeRequest`, then `create.create_job`: it becomes a row.
 """

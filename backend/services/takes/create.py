@@ -1,10 +1,7 @@
-"""The form becomes a row: everything is checked, nothing is sent, one commit."""
+"""A request becomes a row: everything is checked, nothing is sent, one commit."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
@@ -15,7 +12,8 @@ from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.money import budgets
-from backend.services.takes.request import TakeRequest, check_request
+from backend.services.takes.check_request import CheckedRequest, check_request
+from backend.services.takes.request import TakeRequest
 from backend.store.fast.new_row import new_row
 from backend.store.fast.take import insert_take
 from backend.store.jobs import jobs
@@ -35,36 +33,31 @@ class ReplacedJob:
 def create_job(
     deps: Deps,
     viewer: Viewer,
-    form: Mapping[str, Any],
+    request: TakeRequest,
     *,
     idempotency_key: str | None = None,
     replaces: ReplacedJob | None = None,
 ) -> Job:
-    """Make a job of what was asked for, once for each key.
+    """Make a job of a request, once for each key.
 
-    asked: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?, images?: {field:
-    upload id or link}, provider?}.
-    key: the form's or client's idempotency key; the same key and wish again give the same job.
-    instead_of: the job whose place it takes, ended in the same commit or not at all.
+    idempotency_key: the form's or client's; the same key and request again give the same job.
+    replaces: the job whose place it takes, ended in the same commit or not at all.
 
     Raises:
         NotAllowed: the viewer may not start takes.
         InvalidRequest: names every field at fault; no job was made.
-        KeyReused: the key was used for another wish.
+        IdempotencyKeyReused: the key was used for another request.
         BudgetExceeded: a limit would be passed; no job was made.
-        Outrun: what it was to take the place of has moved on; no job was made.
+        StaleState: the job whose place it was to take has moved on; no job was made.
     """
     viewer.require_role(Role.CREATOR)
     _check_key(idempotency_key)
-    mark = None if idempotency_key is None else _mark(form)
-    if idempotency_key is not None:
-        known = _known(deps, viewer, idempotency_key, mark)
-        if known is not None:
-            return known
-    request = check_request(deps, viewer, form)
-    job = _row(
-        deps, viewer, request, key=idempotency_key, mark=mark, parent_id=replaces.job_id if replaces else None
-    )
+    form_hash = None if idempotency_key is None else request.body_hash()
+    known = _known_job(deps, viewer, idempotency_key, form_hash)
+    if known is not None:
+        return known
+    checked = check_request(deps, viewer, request)
+    job = _row(deps, viewer, checked, form_key=idempotency_key, form_hash=form_hash, replaces=replaces)
     try:
         with deps.store.begin(shared=True) as session:
             budgets.check_budget(deps, session, job)
@@ -73,7 +66,7 @@ def create_job(
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)
     except IntegrityError:
-        known = _known(deps, viewer, idempotency_key, mark) if idempotency_key is not None else None
+        known = _known_job(deps, viewer, idempotency_key, form_hash)
         if known is None:
             raise
         return known
@@ -83,34 +76,34 @@ def create_job(
 def _row(
     deps: Deps,
     viewer: Viewer,
-    request: TakeRequest,
+    checked: CheckedRequest,
     *,
-    key: str | None,
-    mark: str | None,
-    parent_id: str | None,
+    form_key: str | None,
+    form_hash: str | None,
+    replaces: ReplacedJob | None,
 ) -> Job:
     now = deps.clock.now()
-    price = request.model.price
+    request, model, composed = checked.request, checked.model, checked.composed
     return new_row(
         Job,
         id=deps.clock.new_id(),
         owner=viewer.name,
-        form_key=key,
-        form_hash=mark,
-        parent_id=parent_id,
-        provider=request.model.provider,
-        model=request.model.id,
+        form_key=form_key,
+        form_hash=form_hash,
+        parent_id=replaces.job_id if replaces else None,
+        provider=model.provider,
+        model=model.id,
         prompt=request.prompt,
-        sent_prompt=request.composed.text,
-        template_version=request.composed.template_version,
+        sent_prompt=composed.text,
+        template_version=composed.template_version,
         style=request.style,
         params=request.params,
         image=request.image,
-        payload=request.payload,
-        image_field=request.model.image_field if request.image else None,
+        payload=checked.payload,
+        image_field=model.image_field if request.image else None,
         images=request.images,
-        estimate_usd=request.estimate_usd,
-        price={"unit": price.unit, "unit_usd": price.unit_usd} if price else None,
+        estimate_usd=checked.estimate_usd,
+        price={"unit": model.price.unit, "unit_usd": model.price.unit_usd} if model.price else None,
         state=JobState.CREATED,
         state_at=now,
         created_at=now,
@@ -118,17 +111,15 @@ def _row(
     )
 
 
-def _known(deps: Deps, viewer: Viewer, key: str, mark: str | None) -> Job | None:
+def _known_job(deps: Deps, viewer: Viewer, key: str | None, form_hash: str | None) -> Job | None:
+    """The job that was made with this key; None: there is no key, or it is a new one."""
+    if key is None:
+        return None
     with deps.store.read() as session:
         job = jobs.by_form_key(session, viewer.name, key)
-    if job is not None and job.form_hash != mark:
+    if job is not None and job.form_hash != form_hash:
         raise IdempotencyKeyReused("This idempotency key was used before, for another take. Use a new key.")
     return job
-
-
-def _mark(form: Mapping[str, Any]) -> str:
-    """The same for the same wish, whatever the order of its fields."""
-    return hashlib.sha256(json.dumps(form, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _check_key(key: str | None) -> None:

@@ -12,6 +12,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.takes import create
 from backend.services.takes.cancel import cancel_job
+from backend.services.takes.request import repeat_request
 from backend.store.jobs import jobs
 
 
@@ -59,7 +60,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         return create.create_job(
             deps,
             viewer,
-            request_form(held),
+            repeat_request(held),
             idempotency_key=f"again:{held.id}",
             replaces=create.ReplacedJob(held.id, end),
         )
@@ -76,19 +77,6 @@ def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     _held(deps, viewer, job_id)
     return cancel_job(deps, viewer, job_id)
-
-
-def request_form(job: Job) -> dict[str, object]:
-    """What was asked for with this job, as the form or the API asks for it."""
-    return {
-        "model": job.model,
-        "prompt": job.prompt,
-        "params": job.params,
-        "style": job.style,
-        "image": job.image,
-        "images": job.images or {},
-        "provider": job.provider,
-    }
 
 
 def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:

@@ -139,17 +139,6 @@ def limits_text(model: VideoModel, field: str | None) -> str:
     return photo_limits.parse_limits(model.photo_limits.get(field or "")).as_text()
 
 
-def limit_fault(model: VideoModel, field: str | None, upload: Upload) -> str | None:
-    """What makes a photo unfit for a field of a model, with what to do; None: nothing that is known."""
-    return photo_limits.parse_limits(model.photo_limits.get(field or "")).find_fault(
-        model.title,
-        width=upload.width,
-        height=upload.height,
-        size_bytes=upload.size_bytes,
-        content_type=upload.content_type,
-    )
-
-
 @dataclass(frozen=True)
 class ProviderPayload:
     """What is posted for a job. links: field -> the photo's link there; none for one that is inlined.

@@ -1,8 +1,7 @@
 """What makes the next take quicker: presets, favourite models, models used lately."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.text import fault_in
@@ -10,8 +9,8 @@ from backend.models import Favourite, Preset
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.takes import photos
-from backend.services.takes.request import REQUEST_FIELDS
-from backend.store.records import presets as store
+from backend.services.takes.request import TakeRequest, parse_request
+from backend.store.records import presets
 
 #: A name is read in a list.
 NAME_MAX_CHARS = 60
@@ -26,11 +25,11 @@ RECENT_MODELS = 5
 
 
 def save_preset(
-    deps: Deps, viewer: Viewer, name: str, form: Mapping[str, Any], *, shared: bool = False
+    deps: Deps, viewer: Viewer, name: str, request: TakeRequest, *, shared: bool = False
 ) -> Preset:
-    """Keep a whole form under a name, over what this viewer kept under it before.
+    """Keep a request under a name, over what this viewer kept under it before.
 
-    form: as `create_job` is asked; it need not be complete. shared: the whole team may apply it.
+    request: it need not be complete. shared: the whole team may apply it.
 
     Raises:
         NotAllowed: the viewer may not start takes.
@@ -38,7 +37,7 @@ def save_preset(
     """
     viewer.require_role(Role.CREATOR)
     name = " ".join(name.split())
-    faults = _faults(name, form)
+    faults = _faults(name, request)
     if faults:
         raise InvalidRequest(faults)
     preset = Preset(
@@ -47,38 +46,38 @@ def save_preset(
         name=name,
         folded=name.casefold(),
         shared=shared,
-        form=dict(form),
+        form=dict(request.body),
         changed_at=deps.clock.now(),
     )
     with deps.store.begin() as session:
-        if store.count_owned(session, viewer.name) >= PRESETS_MAX:
+        if presets.count_owned(session, viewer.name) >= PRESETS_MAX:
             raise InvalidRequest({"name": f"you have {PRESETS_MAX} presets; delete one first"})
-        return store.upsert_preset(session, preset)
+        return presets.upsert_preset(session, preset)
 
 
 def list_presets(deps: Deps, viewer: Viewer) -> Sequence[Preset]:
     """What this viewer may apply: their own and the team's, by name."""
     with deps.store.read() as session:
-        return store.list_visible(session, viewer.name)
+        return presets.list_visible(session, viewer.name)
 
 
-def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[dict[str, Any], list[str]]:
-    """The form, and in words what could not be taken over: photos that are somebody else's.
+def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[TakeRequest, list[str]]:
+    """The request, and in words what could not be taken over: photos that are somebody else's.
 
     Raises:
         NotFound: there is none with that id that this viewer may apply.
     """
-    form = dict(_get(deps, viewer, preset_id).form)
-    images, lost = dict(form.get("images") or {}), []
-    if form.get("image") and not _may_use(deps, viewer, form["image"]):
-        del form["image"]
+    form = _get(deps, viewer, preset_id).form
+    request, lost = parse_request(form), []
+    image, images = request.image, dict(request.images)
+    if image and not _may_use(deps, viewer, image):
+        image = None
         lost.append("its photo is somebody else's, so it is left out")
-    for field, image in list(images.items()):
-        listed = image if isinstance(image, list) else [image]
-        if not all(_may_use(deps, viewer, one) for one in listed):
+    for field, given in request.images.items():
+        if not all(_may_use(deps, viewer, one) for one in ([given] if isinstance(given, str) else given)):
             del images[field]
             lost.append(f"the photo in {field} is somebody else's, so it is left out")
-    return {**form, "images": images}, lost
+    return parse_request({**form, "image": image, "images": images}), lost
 
 
 def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
@@ -94,13 +93,13 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
             f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it.", status=403
         )
     with deps.store.begin() as session:
-        store.delete_preset(session, preset_id)
+        presets.delete_preset(session, preset_id)
 
 
 def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:
     """Ids of the models that this viewer wants to find first."""
     with deps.store.read() as session:
-        return list(store.list_favourites(session, viewer.name))
+        return list(presets.list_favourites(session, viewer.name))
 
 
 def set_favourite(deps: Deps, viewer: Viewer, model_id: str, *, wanted: bool) -> None:
@@ -108,21 +107,21 @@ def set_favourite(deps: Deps, viewer: Viewer, model_id: str, *, wanted: bool) ->
     with deps.store.begin() as session:
         if wanted:
             row = Favourite(owner=viewer.name, model=model_id, at=deps.clock.now())
-            store.add_favourite(session, row)
+            presets.add_favourite(session, row)
         else:
-            store.remove_favourite(session, viewer.name, model_id)
+            presets.remove_favourite(session, viewer.name, model_id)
 
 
 def recent_models(deps: Deps, viewer: Viewer) -> list[str]:
     """Ids of the models that this viewer used lately, the latest first."""
     with deps.store.read() as session:
-        used = store.newest_models(session, viewer.name, takes=RECENT_TAKES)
+        used = presets.newest_models(session, viewer.name, takes=RECENT_TAKES)
     return list(dict.fromkeys(used))[:RECENT_MODELS]
 
 
 def _get(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:
     with deps.store.read() as session:
-        preset = store.get(session, preset_id)
+        preset = presets.get(session, preset_id)
     if preset.owner != viewer.name and not preset.shared:
         raise NotFound("There is no preset with that id.")
     return preset
@@ -138,14 +137,14 @@ def _may_use(deps: Deps, viewer: Viewer, image: str) -> bool:
     return True
 
 
-def _faults(name: str, form: Mapping[str, Any]) -> dict[str, str]:
-    faults = {str(field)[:80]: "is no field of a take" for field in form if field not in REQUEST_FIELDS}
+def _faults(name: str, request: TakeRequest) -> dict[str, str]:
+    faults = dict(request.faults)
     if not name:
         faults["name"] = "is missing; say what this is for"
     elif len(name) > NAME_MAX_CHARS:
         faults["name"] = f"has {len(name)} characters; at most {NAME_MAX_CHARS} fit"
     elif fault := fault_in(name):
         faults["name"] = fault
-    if len(json.dumps(dict(form), default=repr)) > FORM_MAX_BYTES:
+    if len(json.dumps(dict(request.body), default=repr)) > FORM_MAX_BYTES:
         faults["form"] = "is too large to be kept"
     return faults

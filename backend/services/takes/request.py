@@ -1,207 +1,113 @@
-"""What is asked for, checked: every field at fault is named before anything is written, sent or paid."""
+"""What a person asks for, as a value: from the API's body, the form, a preset or an earlier take."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from backend.catalogue import models as catalogue
-from backend.catalogue.models import VideoModel
-from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.domain.text import describe_kind, fault_in
-from backend.services.access import Viewer
-from backend.services.deps import Deps
-from backend.services.prompting import vocabulary_admin as styles
-from backend.services.prompting.vocabulary import ComposedPrompt
-from backend.services.takes import request_photos
+from backend.models import Job
 
-#: No prompt is longer, whatever a model says.
-PROMPT_MAX_CHARS = 20_000
-#: One axis of a style is a few words.
-STYLE_MAX_CHARS = 500
-#: What stands for an uploaded photo where the payload is shown.
-PHOTO_TO_COME = "(the photo's link, made when it is sent)"
+#: No prompt is longer, whatever a model says; one axis of a style is a few words.
+TEXT_MAX_CHARS = {"prompt": 20_000, "style": 500}
 
 REQUEST_FIELDS = frozenset({"model", "prompt", "params", "style", "image", "images", "provider"})
+
+#: field -> an upload's id or a link; for a field that takes several, a list of them
+Images = dict[str, str | list[str]]
 
 
 @dataclass(frozen=True)
 class TakeRequest:
-    """What was asked for, checked: this can be sent as it is."""
+    """What is asked for, made by `parse_request` alone. What can't be read is left out, and in `faults`."""
 
-    model: VideoModel
-    prompt: str
-    composed: ComposedPrompt
+    body: Mapping[str, Any] = field(compare=False)  #: as it was given
+    model: str  #: the model's id; "": none is named
+    prompt: str  #: without the blanks around it
     params: dict[str, Any]
     style: dict[str, str]
-    image: str | None
-    images: dict[str, str | list[str]]
-    payload: dict[str, Any]
-    estimate_usd: float | None
+    image: str | None  #: the photo that the video starts from: an upload's id or a link
+    images: Images  #: the photos beside it
+    provider: str | None
+    faults: Mapping[str, str]  #: field -> what is wrong with it by itself, whatever the model
 
-    def shown_payload(self) -> dict[str, Any]:
-        """Exactly what is posted; an uploaded photo gets its link only when it is."""
-        photos_of: dict[str, str | list[str]] = dict(self.images)
-        if self.image and self.model.image_field:
-            photos_of[self.model.image_field] = self.image
-        return {**self.payload, **{field: _shown(given) for field, given in photos_of.items()}}
+    def body_hash(self) -> str:
+        """The same for the same body, whatever the order of its fields."""
+        return hashlib.sha256(json.dumps(self.body, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def check_request(deps: Deps, viewer: Viewer, form: Mapping[str, Any]) -> TakeRequest:
-    """Check what was asked for; nothing is written.
-
-    Raises:
-        InvalidRequest: names every field at fault.
+def parse_request(body: Mapping[str, Any]) -> TakeRequest:
+    """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
+    images?: {field: an upload's id or a link, or a list of them}, provider?}. Nothing is raised.
     """
-    faults: dict[str, str] = {
-        str(name)[:80]: "is no field of a take" for name in form if name not in REQUEST_FIELDS
+    faults = {str(name)[:80]: "is no field of a take" for name in body if name not in REQUEST_FIELDS}
+    model, provider = body.get("model"), body.get("provider")
+    params = _read_object(body, "params", faults)
+    style = _read_object(body, "style", faults)
+    images = _read_object(body, "images", faults)
+    faults |= {
+        f"style.{str(axis)[:40]}": f"is no part of a style; there are {', '.join(AXES)}"
+        for axis in style
+        if axis not in AXES
     }
-    prompt = _text(form, "prompt", faults)
-    style = _style(form.get("style"), faults)
-    params = _params(form.get("params"), faults)
-    image = _text(form, "image", faults) or None
-    images = request_photos.parse_images(form, faults)
-    model = _model(deps, form, faults)
-    if model is None:
-        if not prompt.strip() and "prompt" not in faults:
-            faults["prompt"] = "is empty; say what should be seen"
-        raise InvalidRequest(faults)
-    composed = _prompt(deps, model, prompt, style, params, image, faults)
-    faults.update(request_photos.params_faults(model, params, images))
-    if params.get("sync_mode") is True:
-        faults["params.sync_mode"] = (
-            "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
-        )
-    request_photos.check_first_photo(deps, viewer, model, image, faults)
-    request_photos.check_further_photos(deps, viewer, model, params, images, faults)
-    if faults or composed is None:
-        raise InvalidRequest(faults)
+    given = {name: body.get(name) for name in ("prompt", "image")}
+    given |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
+    given |= {f"images.{field[:80]}": image for field, image in images.items()}
+    found = {name: value for name, value in given.items() if value not in (None, "", [])}
+    faults |= {name: fault for name, value in found.items() if (fault := _fault(name, value))}
+    read = {name: value for name, value in found.items() if name not in faults}
     return TakeRequest(
-        model=model,
-        prompt=prompt.strip(),
-        composed=composed,
+        body=body,
+        model=model if isinstance(model, str) else "",
+        prompt=read.get("prompt", "").strip(),
         params=params,
-        style=style,
-        image=image,
-        images=images,
-        payload=catalogue.build_payload(model, composed.text, params, None),
-        estimate_usd=catalogue.estimate_usd(model, params),
+        style={axis: read[f"style.{axis}"] for axis in AXES if f"style.{axis}" in read},
+        image=read.get("image"),
+        images={f: read[f"images.{f[:80]}"] for f in images if f"images.{f[:80]}" in read},
+        provider=None if provider is None else str(provider),
+        faults=faults,
     )
 
 
-def _shown(given: str | list[str]) -> str | list[str]:
-    """A photo, or several, as the payload shows them before they have their links."""
-    if isinstance(given, list):
-        return [image if "/" in image else PHOTO_TO_COME for image in given]
-    return given if "/" in given else PHOTO_TO_COME
+def repeat_request(job: Job) -> TakeRequest:
+    """What was asked for with this job, to be asked for again."""
+    return parse_request(
+        {
+            "model": job.model,
+            "prompt": job.prompt,
+            "params": job.params,
+            "style": job.style,
+            "image": job.image,
+            "images": job.images or {},
+            "provider": job.provider,
+        }
+    )
 
 
-def _text(form: Mapping[str, Any], name: str, faults: dict[str, str]) -> str:
-    value = form.get(name)
-    if value is None:
-        return ""
+def _read_object(body: Mapping[str, Any], name: str, faults: dict[str, str]) -> dict[str, Any]:
+    value = body.get(name)
+    if value is None or isinstance(value, Mapping):
+        return dict(value or {})
+    parts = f" with {', '.join(AXES)}" if name == "style" else ""
+    faults[name] = f"must be an object{parts}, not {describe_kind(value)}"
+    return {}
+
+
+def _fault(name: str, value: Any) -> str | None:
+    """What is wrong with a text, or with a list of them where photos are given."""
+    listed = name.startswith("images.")
+    if listed and isinstance(value, list):
+        wrong = next((one for one in value if not isinstance(one, str) or not one), value)
+        if wrong is not value:
+            return (
+                f"must be a list of texts; one of them is {'empty' if wrong == '' else describe_kind(wrong)}"
+            )
+        return next((fault for one in value if (fault := fault_in(one))), None)
     if not isinstance(value, str):
-        faults[name] = f"must be text, not {describe_kind(value)}"
-        return ""
-    fault = fault_in(value)
-    if fault:
-        faults[name] = fault
-    return value
-
-
-def _style(value: Any, faults: dict[str, str]) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        faults["style"] = f"must be an object with {', '.join(AXES)}, not {describe_kind(value)}"
-        return {}
-    style = {}
-    for axis, words in value.items():
-        name = f"style.{str(axis)[:40]}"
-        if axis not in AXES:
-            faults[name] = f"is no part of a style; there are {', '.join(AXES)}"
-        elif words is None or words == "":
-            continue
-        elif not isinstance(words, str):
-            faults[name] = f"must be text, not {describe_kind(words)}"
-        elif len(words) > STYLE_MAX_CHARS:
-            faults[name] = f"has {len(words):,} characters; at most {STYLE_MAX_CHARS} fit"
-        elif fault := fault_in(words):
-            faults[name] = fault
-        else:
-            style[axis] = words
-    return style
-
-
-def _params(value: Any, faults: dict[str, str]) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        faults["params"] = f"must be an object, not {describe_kind(value)}"
-        return {}
-    return dict(value)
-
-
-def _model(deps: Deps, form: Mapping[str, Any], faults: dict[str, str]) -> VideoModel | None:
-    name, provider = form.get("model"), form.get("provider")
-    known = isinstance(provider, str) and provider in deps.providers
-    if provider is not None and not known:
-        faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"
-    if not isinstance(name, str) or not name:
-        faults["model"] = "is missing; name one of the models on offer"
-        return None
-    try:
-        model = deps.catalogue.get(name)
-    except KeyError:
-        faults["model"] = f"{name[:80]!r} is not on offer; GET /api/models lists what is"
-        return None
-    if not model.usable:
-        faults["model"] = f"can't be used: {model.reason}"
-    elif known and provider != model.provider:
-        faults["provider"] = f"doesn't offer {model.id}; {model.provider} does"
-    return model
-
-
-def prompt_substitutes(model: VideoModel) -> list[str]:
-    """What makes the prompt of a model dispensable, in words: a photo, or a field that says as much."""
-    if model.prompt_required or model.prompt_field is None:
-        return []
-    fields = [name.replace("_", " ") for name in model.schema["properties"] if _tells(model, name)]
-    return (["a photo"] if model.image_field else []) + fields
-
-
-def _tells(model: VideoModel, name: str) -> bool:
-    """Does this parameter say what should be seen? A switch or a choice about the prompt doesn't."""
-    prop = model.schema["properties"].get(name, {})
-    chosen = "enum" in prop or prop.get("type") in ("boolean", "integer", "number")
-    return "prompt" in name and name != "negative_prompt" and not chosen
-
-
-def _prompt(
-    deps: Deps,
-    model: VideoModel,
-    prompt: str,
-    style: dict[str, str],
-    params: dict[str, Any],
-    image: str | None,
-    faults: dict[str, str],
-) -> ComposedPrompt | None:
-    """What is sent; None when it can't be made of this."""
-    if len(prompt) > PROMPT_MAX_CHARS:
-        faults.setdefault("prompt", f"has {len(prompt):,} characters; at most {PROMPT_MAX_CHARS:,} fit")
-        return None
-    vocabulary = styles.current_vocabulary(deps)
-    faults.update(vocabulary.style_faults(style))
-    sent = vocabulary.compose_prompt(prompt, style)
-    if "prompt" in faults:
-        return sent
-    shown_instead = image is not None and model.image_field is not None
-    told_instead = any(_tells(model, name) for name in params)
-    may_be_empty = model.prompt_field is None or (
-        not model.prompt_required and (shown_instead or told_instead)
-    )
-    if not prompt.strip() and not may_be_empty:
-        faults["prompt"] = "is empty; say what should be seen"
-    elif fault := catalogue.check_prompt(model, sent.text):
-        faults["prompt"] = fault
-    return sent
+        return f"must be text{' or a list of texts' if listed else ''}, not {describe_kind(value)}"
+    limit = TEXT_MAX_CHARS.get(name.split(".")[0])
+    if limit is not None and len(value) > limit:
+        return f"has {len(value):,} characters; at most {limit:,} fit"
+    return fault_in(value)

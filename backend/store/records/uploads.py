@@ -1,6 +1,6 @@
 """Uploads: photos, kept once per owner and content."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import update
@@ -34,6 +34,11 @@ def get(session: Session, upload_id: str) -> Upload:
     if upload is None:
         raise NotFound("There is no upload with that id.")
     return upload
+
+
+def list_by_ids(session: Session, ids: Collection[str]) -> Sequence[Upload]:
+    """Those of these uploads that there are."""
+    return session.exec(select(Upload).where(col(Upload.id).in_(ids))).all()
 
 
 def list_newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:

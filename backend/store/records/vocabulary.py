@@ -1,7 +1,8 @@
 """The team's vocabulary and the versions of its prompt template."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import TypedDict, Unpack
 
 from sqlalchemy import func, update
 from sqlalchemy import select as columns
@@ -10,6 +11,20 @@ from sqlmodel import Session, col, select
 from backend.domain.errors import NotFound
 from backend.models import Template, VocabularyEntry
 from backend.store.database.rows import insert_row
+
+
+class WordColumns(TypedDict, total=False):
+    """The columns of a word that change."""
+
+    label: str
+    folded: str
+    words: str
+    position: int
+    poster_key: str | None
+    retired_at: datetime | None
+    changed_at: datetime
+    changed_by: str
+
 
 _REVISION = columns(
     columns(func.max(Template.version)).scalar_subquery(),
@@ -49,9 +64,9 @@ def get_word(session: Session, word_id: str) -> VocabularyEntry:
     return word
 
 
-def update_word(session: Session, word_id: str, **values: Any) -> VocabularyEntry:
+def update_word(session: Session, word_id: str, **changes: Unpack[WordColumns]) -> VocabularyEntry:
     """Change a word; returns it as it is then."""
-    session.exec(update(VocabularyEntry).where(col(VocabularyEntry.id) == word_id).values(**values))
+    session.exec(update(VocabularyEntry).where(col(VocabularyEntry.id) == word_id).values(**changes))
     return get_word(session, word_id)
 
 

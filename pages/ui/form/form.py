@@ -1,7 +1,5 @@
 """The form of a take, drawn from the model's own schema; it stays filled until somebody changes it."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +7,17 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from backend.catalogue import prompts
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services.deps import Deps
-from backend.services.prompting import vocabulary_admin
-from backend.services.takes import create, photos, request, request_photos
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.services.takes import create, photos
+from backend.services.takes.check_request import check_request
+from backend.services.takes.request import TakeRequest, parse_request
+from backend.services.takes.request_photos import photo_faults
 from pages.ui import context, text
 from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker
 from pages.ui.form.fields import Field
@@ -39,13 +41,18 @@ class Form:
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.asked: dict[str, Any] = {}
+        self._body: dict[str, Any] = {}
         self._spots: dict[str, DeltaGenerator] = {}
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
         self.model = model_picker.pick_model(deps, context.viewer(), filters=self.top)
         self._spot("model")
-        self.asked["model"] = self.model.id
+        self._body["model"] = self.model.id
         self._switched = prefill.carry_over(self.model)
+
+    @property
+    def request(self) -> TakeRequest:
+        """What is asked for with what was drawn so far."""
+        return parse_request(self._body)
 
     def draw_about(self) -> None:
         """What the model is good at; after another one was chosen, what became of the form."""
@@ -59,7 +66,7 @@ class Form:
         if self.model.prompt_field is None:
             st.caption("This model takes no prompt.")
             return
-        self.asked["prompt"] = st.text_area(
+        self._body["prompt"] = st.text_area(
             _prompt_label(self.model),
             key=prefill.PROMPT, height=130, persist_state="session",
             placeholder="What should be seen: subject, action, place, light.",
@@ -79,12 +86,12 @@ class Form:
             if image and slot:
                 images[name.removeprefix("images.")] = image
             elif image:
-                self.asked["image"] = image
+                self._body["image"] = image
         for field in photos.multi_photo_fields(self.model):
             if chosen := self._several_photos(field):
                 images[field] = chosen
         if images:
-            self.asked["images"] = images
+            self._body["images"] = images
 
     def _one_photo(self, name: str, slot: str) -> str | None:
         """A photo, and at once what makes it unfit."""
@@ -94,10 +101,8 @@ class Form:
             self.deps, label=photo_picker.photo_label(self.model, name), slot=slot, about=about
         )
         self._spot(name)
-        if image and (
-            fault := request_photos.photo_fault(self.deps, context.viewer(), self.model, field, image)
-        ):
-            self._say(name, fault)
+        if image and field:
+            self._say_unfit(name, field, image)
         return image
 
     def _several_photos(self, field: str) -> list[str]:
@@ -111,14 +116,18 @@ class Form:
             about=photos.limits_text(self.model, field),
         )
         self._spot(name)
-        if fault := request_photos.photo_fault(self.deps, context.viewer(), self.model, field, chosen):
-            self._say(name, fault)
+        self._say_unfit(name, field, chosen)
         return chosen
+
+    def _say_unfit(self, name: str, field: str, image: str | list[str]) -> None:
+        """What makes a photo unfit, or any of several, beside it."""
+        for fault in photo_faults(self.deps, context.viewer(), self.model, {field: image}).values():
+            self._say(name, fault)
 
     def draw_style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
         chosen = {}
-        vocabulary = vocabulary_admin.current_vocabulary(self.deps)
+        vocabulary = current_vocabulary(self.deps)
         columns = st.columns(len(AXES), gap="small")
         for axis, column in zip(AXES, columns, strict=True):
             with column:
@@ -126,7 +135,7 @@ class Form:
                 self._spot(f"style.{axis}")
             if words:
                 chosen[axis] = words
-        self.asked["style"] = chosen
+        self._body["style"] = chosen
 
     def draw_params(self) -> None:
         """The model's own parameters; the usual ones in front, the others folded."""
@@ -140,15 +149,13 @@ class Form:
             with st.expander("Advanced", icon=":material/tune:", key=f"advanced-{self.model.id}"):
                 for field in folded:
                     self._param(field, params)
-        self.asked["params"] = params
-        prefill.remember_form(self.model, self.asked)
+        self._body["params"] = params
+        prefill.remember_form(self.model, params)
 
     def draw_composed(self) -> None:
         """The prompt as it is sent, and which words came from where."""
         try:
-            made = vocabulary_admin.compose_prompt(
-                self.deps, self.asked.get("prompt", ""), self.asked["style"]
-            )
+            made = current_vocabulary(self.deps).compose_prompt(self.request.prompt, self.request.style)
         except InvalidRequest as error:
             st.caption(f":red[:material/error: {text.plain(error)}]")
             return
@@ -166,7 +173,7 @@ class Form:
         """Exactly what is posted, to be looked at before anything is paid."""
         with st.expander("Payload", icon=":material/data_object:", key="payload"):
             try:
-                checked = request.check_request(self.deps, context.viewer(), self.asked)
+                checked = check_request(self.deps, context.viewer(), self.request)
             except InvalidRequest as error:
                 names = ", ".join(name.split(".")[-1] for name in error.fields)
                 st.caption(f"Nothing can be sent yet; see to {text.plain(names)} first.")
@@ -196,7 +203,7 @@ class Form:
         if not st.session_state.get(_FAULTS):
             return
         try:
-            request.check_request(self.deps, context.viewer(), self.asked)
+            check_request(self.deps, context.viewer(), self.request)
         except InvalidRequest as error:
             self._put(error.fields)
         else:
@@ -226,7 +233,7 @@ class Form:
             PersonError: anything else that stands in the way.
         """
         try:
-            job = create.create_job(self.deps, context.viewer(), self.asked, idempotency_key=self._key())
+            job = create.create_job(self.deps, context.viewer(), self.request, idempotency_key=self._key())
         except InvalidRequest:
             st.session_state[_FAULTS] = True
             return None
@@ -237,7 +244,7 @@ class Form:
 
     def _key(self) -> str:
         """One key for one filled form: the same for a second click within moments, another one later."""
-        mark = hashlib.sha256(json.dumps(self.asked, sort_keys=True, default=repr).encode()).hexdigest()
+        mark = self.request.body_hash()
         known: _FilledForm | None = st.session_state.get(_KEY)
         used_s = known.used_s if known else None
         old = used_s is not None and self.deps.clock.monotonic() - used_s > SAME_CLICK_S
@@ -247,10 +254,10 @@ class Form:
 
 
 def _prompt_label(model: VideoModel) -> str:
-    """Prompt, and what may stand in its place, as `request.check_request` has it."""
+    """Prompt, and what may stand in its place, as `check_request` has it."""
     if model.image_required and not model.prompt_required:
         return "Prompt (may be left empty)"
-    instead = [text.plain(words) for words in request.prompt_substitutes(model)]
+    instead = [text.plain(words) for words in prompts.prompt_substitutes(model)]
     return f"Prompt (or {' or '.join(instead)})" if instead else "Prompt"
 
 

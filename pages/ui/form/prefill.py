@@ -11,7 +11,8 @@ from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from backend.services.takes import held_choices, photos
+from backend.services.takes import photos
+from backend.services.takes.request import TakeRequest, repeat_request
 from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
 from pages.ui.form.fields import Field, read_fields
@@ -54,7 +55,7 @@ def fill_once(deps: Deps, job: Job) -> list[str]:
     if st.session_state.get(_FILLED) == job.id:
         return []
     st.session_state[_FILLED] = job.id
-    return fill_form(deps, held_choices.request_form(job))
+    return fill_form(deps, repeat_request(job))
 
 
 def forget_filled() -> None:
@@ -62,32 +63,31 @@ def forget_filled() -> None:
     st.session_state.pop(_FILLED, None)
 
 
-def fill_form(deps: Deps, asked: Mapping[str, Any]) -> list[str]:
+def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
     """Fill the whole form with what is asked for; returns, in words, what could not be taken over."""
-    state, style = st.session_state, asked.get("style") or {}
-    state[PROMPT] = asked.get("prompt") or ""
+    state = st.session_state
+    state[PROMPT] = request.prompt
     for axis in AXES:
-        state[f"form:style:{axis}"] = style.get(axis)
-    photo_picker.set_photo(asked.get("image"))
+        state[f"form:style:{axis}"] = request.style.get(axis)
+    photo_picker.set_photo(request.image)
     for name in (_LAST, _SWITCHED):
         state.pop(name, None)
     models = {model.id: model for model in gallery.list_usable_models(deps)}
-    model = models.get(str(asked.get("model")))
+    model = models.get(request.model)
     if model is None:
-        return [f"{asked.get('model')} is no longer on offer, so its own parameters are left out"]
+        return [f"{request.model} is no longer on offer, so its own parameters are left out"]
     state[MODEL] = model.id
-    return _fill_photos(model, asked) + _fill_params(model, asked.get("params") or {})
+    return _fill_photos(model, request) + _fill_params(model, request.params)
 
 
-def _fill_photos(model: VideoModel, asked: Mapping[str, Any]) -> list[str]:
-    params = asked.get("params") or {}
+def _fill_photos(model: VideoModel, request: TakeRequest) -> list[str]:
     for field in photos.further_fields(model):
-        given = (asked.get("images") or {}).get(field) or params.get(field)
+        given = request.images.get(field) or request.params.get(field)
         photo_picker.set_photo(given if isinstance(given, str) else None, photo_slot(model, field))
     for field in photos.multi_photo_fields(model):
-        given = (asked.get("images") or {}).get(field) or params.get(field)
+        given = request.images.get(field) or request.params.get(field)
         photo_list.set_photos(given if isinstance(given, list) else [], photo_slot(model, field))
-    gone = [field for field in asked.get("images") or {} if field not in photo_fields(model)]
+    gone = [field for field in request.images if field not in photo_fields(model)]
     return [f"the photo in {field} has no place any more" for field in gone]
 
 
@@ -106,9 +106,9 @@ def _fill_params(model: VideoModel, params: Mapping[str, Any]) -> list[str]:
 # -- another model ----------------------------------------------------------------------------
 
 
-def remember_form(model: VideoModel, asked: Mapping[str, Any]) -> None:
+def remember_form(model: VideoModel, params: Mapping[str, Any]) -> None:
     """What the form holds now, for the model that is chosen next."""
-    st.session_state[_LAST] = _LastForm(model, dict(asked["params"]))
+    st.session_state[_LAST] = _LastForm(model, dict(params))
 
 
 def carry_over(model: VideoModel) -> str | None:

@@ -1,20 +1,19 @@
 """Presets beside the form: apply one, keep the form as one, delete one."""
 
-from typing import Any
-
 import streamlit as st
 
 from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import Preset
 from backend.services.access import Role
 from backend.services.takes import presets
+from backend.services.takes.request import TakeRequest
 from pages.ui import context, text
 from pages.ui.form import prefill
 
 _NAME, _SHARED = "preset:name", "preset:shared"
 
 
-def draw_presets(asked: dict[str, Any]) -> None:
+def draw_presets(request: TakeRequest) -> None:
     """A popover with what can be applied, and room to keep the form as it stands."""
     deps, viewer = context.deps(), context.viewer()
     found = presets.list_presets(deps, viewer)
@@ -28,7 +27,7 @@ def draw_presets(asked: dict[str, Any]) -> None:
         st.text_input("Keep this form as", key=_NAME, max_chars=presets.NAME_MAX_CHARS, placeholder="A name")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.toggle("For the whole team", key=_SHARED)
-            st.button("Save", key="preset-save", icon=":material/save:", on_click=_save, args=(asked,))
+            st.button("Save", key="preset-save", icon=":material/save:", on_click=_save, args=(request,))
 
 
 def _row(preset: Preset, *, mine: bool, may_delete: bool) -> None:
@@ -49,21 +48,21 @@ def _row(preset: Preset, *, mine: bool, may_delete: bool) -> None:
 def _apply(preset_id: str, name: str) -> None:
     deps = context.deps()
     try:
-        form, lost = presets.apply_preset(deps, context.viewer(), preset_id)
+        request, lost = presets.apply_preset(deps, context.viewer(), preset_id)
     except DailiesError as error:
         context.notify(text.plain(error), ":material/error:")
         return
-    lost += prefill.fill_form(deps, form)
+    lost += prefill.fill_form(deps, request)
     context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
     for words in lost:
         context.notify(text.plain(words), ":material/info:")
 
 
-def _save(asked: dict[str, Any]) -> None:
+def _save(request: TakeRequest) -> None:
     name = st.session_state.get(_NAME) or ""
     try:
         preset = presets.save_preset(
-            context.deps(), context.viewer(), name, asked, shared=bool(st.session_state.get(_SHARED))
+            context.deps(), context.viewer(), name, request, shared=bool(st.session_state.get(_SHARED))
         )
     except InvalidRequest as error:
         said = "; ".join(f"The {field} {why}." for field, why in error.fields.items())

@@ -8,6 +8,7 @@ from backend.domain.errors import DailiesError, InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Template
 from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.vocabulary import current_vocabulary
 from pages.ui import context, text
 
 _TEXT, _NOTE, _SAMPLE, _SHOWN = "template:text", "template:note", "template:sample", "template:version"
@@ -40,7 +41,7 @@ def draw_editor() -> None:
 
 def _sample(written: str, sample: str) -> bool:
     """What the template makes of a prompt with the first word of each axis, and of the prompt alone."""
-    words = vocabulary_admin.current_vocabulary(context.deps())
+    words = current_vocabulary(context.deps())
     dressed = {axis: labels[0] for axis in AXES if (labels := words.list_labels(axis))}
     try:
         for chosen in (dressed, {}):

@@ -7,12 +7,14 @@ import streamlit as st
 from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import VocabularyEntry
 from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.services.prompting.vocabulary_admin import WordDraft
 from pages.ui import context, text
 
 
 def draw_editor(axis: str) -> None:
     """Every word of an axis, what is retired below, and room for a new one."""
-    words = vocabulary_admin.list_words(context.deps(), axis)
+    words = current_vocabulary(context.deps()).list_words(axis)
     used = [word for word in words if word.retired_at is None]
     for place, word in enumerate(used):
         _row(word, first=place == 0, last=place == len(used) - 1)
@@ -84,13 +86,12 @@ def _editor(axis: str, word: VocabularyEntry | None) -> None:
 def _save(axis: str, word_id: str | None) -> None:
     own, state = word_id or f"new-{axis}", st.session_state
     label = state[f"word-label-{own}"]
-    if _do(
-        lambda: vocabulary_admin.save_word(
-            context.deps(), context.viewer(), axis=axis, label=label, words=state[f"word-words-{own}"],
-            word_id=word_id, example=state[f"word-example-{own}"] or None,
-        ),
+    draft = WordDraft(axis, label, state[f"word-words-{own}"], state[f"word-example-{own}"] or None)
+    saved = _do(
+        lambda: vocabulary_admin.save_word(context.deps(), context.viewer(), draft, word_id=word_id),
         f"{label} is kept.",
-    ) and word_id is None:  # fmt: skip
+    )
+    if saved and word_id is None:
         for name in ("label", "words", "example"):
             state[f"word-{name}-{own}"] = ""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from backend.catalogue import prices
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
@@ -27,7 +28,7 @@ def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str
     """What a click will cost, for the button's label (markdown)."""
     if deps.settings.is_demo:
         return "free (demo)"
-    usd = gallery.estimate_usd(model, params)
+    usd = prices.estimate_usd(model, params)
     return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
 
 

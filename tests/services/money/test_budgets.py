@@ -19,9 +19,11 @@ from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.gallery import take_ledger
 from backend.services.lifecycle import apply_result
 from backend.services.money import budgets
 from backend.services.takes import cancel, create
+from backend.services.takes.request import parse_request
 from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
 from tests import databases
@@ -53,7 +55,7 @@ def limited(deps: Deps, **limits: float) -> Deps:
 def ask(deps: Deps, viewer: Viewer = ANA, seconds: int = 5) -> Job:
     """A take of $0.70, or of $0.14 a second."""
     wish = {**WISH, "params": {"duration": str(seconds)}}
-    return create.create_job(deps, viewer, wish)
+    return create.create_job(deps, viewer, parse_request(wish))
 
 
 def sent(deps: Deps, job: Job) -> Job:
@@ -167,7 +169,7 @@ def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(dep
     late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
     assert (late.billed_units, late.billed_usd) == (None, None)
     assert budgets.spending_summary(deps).today_usd == pytest.approx(0.70)
-    assert [line.kind for line in budgets.ledger_entries(deps, ANA, job.id)] == [
+    assert [line.kind for line in take_ledger.ledger_entries(deps, ANA, job.id)] == [
         "estimate",
         "release",
         "restore",
@@ -175,7 +177,7 @@ def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(dep
 
 
 def test_a_take_without_a_price_that_was_refused_is_no_longer_of_unknown_cost(deps):
-    job = create.create_job(deps, ANA, {"model": "fal-ai/veo3.1", "prompt": "x"})
+    job = create.create_job(deps, ANA, parse_request({"model": "fal-ai/veo3.1", "prompt": "x"}))
     assert budgets.spending_summary(deps).unpriced == 1
     refused(deps, job)
     assert budgets.spending_summary(deps).unpriced == 0
@@ -201,7 +203,7 @@ def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
     from backend.domain.errors import NotFound
 
     with pytest.raises(NotFound):
-        budgets.ledger_entries(deps, BEN, ask(deps).id)
+        take_ledger.ledger_entries(deps, BEN, ask(deps).id)
 
 
 # -- whatever happens, in any order -------------------------------------------------------------
@@ -332,8 +334,9 @@ PROGRAM = """
 import sys
 from backend.bootstrap import open_deps
 from backend.domain.errors import BudgetExceeded
-from backend.services.access import Role, Viewer
 from backend.services.takes import create
+from backend.services.takes.request import parse_request
+from backend.services.access import Role, Viewer
 deps = open_deps()
 made = 0
 print("ready", flush=True)
@@ -341,7 +344,7 @@ sys.stdin.readline()
 for number in range(25):
     try:
         wish = {"model": sys.argv[2], "prompt": "x", "params": {"duration": "5"}}
-        create.create_job(deps, Viewer(sys.argv[1], Role.CREATOR), wish)
+        create.create_job(deps, Viewer(sys.argv[1], Role.CREATOR), parse_request(wish))
         made += 1
     except BudgetExceeded:
         pass

@@ -7,7 +7,7 @@ import pytest
 from backend.domain.errors import BudgetExceeded
 from backend.services.access import Role, Viewer
 from backend.services.gallery import takes as gallery
-from backend.services.money import budgets
+from backend.services.money import budgets, prices
 from backend.store.money import ledger
 from tests import databases
 from tests.world import ANA, World
@@ -38,7 +38,7 @@ def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_pla
         world.hurry(job)
         world.look(job)
     billed = world.job(stored)
-    assert gallery.cost_source(billed) == "billed"
+    assert prices.cost_source(billed) == "billed"
     assert billed.billed_usd == pytest.approx(billed.billed_units * 0.14)
     assert billed.estimate_usd == pytest.approx(0.70)
     assert budgets.spending_summary(world.deps).today_usd == pytest.approx(billed.billed_usd)
@@ -50,7 +50,7 @@ def test_a_take_that_failed_unbilled_gives_its_reservation_back(world, webhook):
     world.hurry(job)
     world.look(job)
     assert budgets.spending_summary(world.deps).today_usd == 0
-    assert (gallery.cost_source(world.job(job)), gallery.billed_usd(world.job(job))) == ("billed", 0.0)
+    assert (prices.cost_source(world.job(job)), prices.billed_usd(world.job(job))) == ("billed", 0.0)
 
 
 def test_a_refused_take_gives_its_reservation_back_at_once(world):
@@ -77,7 +77,7 @@ def test_a_held_take_counts_and_is_shown_as_money_at_risk(world):
 def test_a_price_that_nobody_knows_is_never_guessed(world):
     job = world.ask(model=UNPRICED)
     assert job.estimate_usd is None
-    assert gallery.cost_source(job) == "unknown"
+    assert prices.cost_source(job) == "unknown"
     assert lines(world, job) == [("estimate", 0, "unknown")]
     assert budgets.spending_summary(world.deps).unpriced == 1
 
@@ -139,5 +139,5 @@ def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
     for _ in range(3):
         world.hurry(job)
         world.look(job)
-    assert gallery.cost_source(world.job(job)) == "estimate"
+    assert prices.cost_source(world.job(job)) == "estimate"
     assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)

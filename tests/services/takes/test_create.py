@@ -9,6 +9,7 @@ from PIL import Image
 from backend.domain.errors import IdempotencyKeyReused, InvalidRequest, NotAllowed
 from backend.services.access import Role, Viewer
 from backend.services.takes import create, photos
+from backend.services.takes.request import parse_request
 from tests import databases
 from tests.world import ANA, MODEL
 
@@ -19,7 +20,7 @@ PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 
 def faults(world, **asked) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as refused:
-        create.create_job(world.deps, ANA, asked)
+        create.create_job(world.deps, ANA, parse_request(asked))
     return refused.value.fields
 
 
@@ -72,7 +73,7 @@ def test_a_prompt_that_can_not_be_sent_is_refused(world, prompt, word):
     "prompt", ["日本の海", "ثوب أحمر", "🌅 sunset", "line\nbreak\ttab", "<script>alert(1)</script>"]
 )
 def test_prompts_of_all_languages_are_taken_as_they_are(world, prompt):
-    assert create.create_job(world.deps, ANA, {"model": MODEL, "prompt": prompt}).prompt == prompt
+    assert world.ask(prompt).prompt == prompt
 
 
 def test_an_unknown_model_is_refused_by_name(world):
@@ -133,9 +134,7 @@ def test_somebody_elses_photo_is_not_to_be_had(world):
 
 
 def test_a_photo_reaches_the_models_own_field_and_the_take_comes_home(world):
-    job = create.create_job(
-        world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "Walk on", "image": photo(world)}
-    )
+    job = world.ask("Walk on", model=PHOTO_MODEL, image=photo(world))
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
     field = world.deps.catalogue.get(PHOTO_MODEL).image_field
@@ -146,9 +145,7 @@ def test_a_photo_goes_up_once_for_many_takes(world):
     image = photo(world)
     links = set()
     for number in range(2):
-        job = create.create_job(
-            world.deps, ANA, {"model": PHOTO_MODEL, "prompt": f"Take {number}", "image": image}
-        )
+        job = world.ask(f"Take {number}", model=PHOTO_MODEL, image=image)
         links.add(world.look(job).image_link)
     assert len(links) == 1
 
@@ -161,9 +158,7 @@ def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_reques
         raise ProviderRefused("none here", code="no_uploads")
 
     monkeypatch.setattr(FalProvider, "upload", no_uploads)
-    job = world.look(
-        create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": photo(world)})
-    )
+    job = world.look(world.ask("x", model=PHOTO_MODEL, image=photo(world)))
     assert job.state == "queued"
     (post,) = world.ledger()["posts"]
     assert str(post["input"]).count("data:image/jpeg;base64,") == 1
@@ -171,7 +166,7 @@ def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_reques
 
 def test_a_link_to_a_photo_is_passed_on_as_it_is(world):
     link = "https://example.org/look.jpg"
-    job = world.look(create.create_job(world.deps, ANA, {"model": PHOTO_MODEL, "prompt": "x", "image": link}))
+    job = world.look(world.ask("x", model=PHOTO_MODEL, image=link))
     assert job.image_link == link
 
 

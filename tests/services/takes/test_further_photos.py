@@ -10,7 +10,9 @@ from backend.domain.errors import InvalidRequest, StorageDown, StorageFull
 from backend.providers.base import ProviderRecord
 from backend.services.access import Role, Viewer
 from backend.services.lifecycle import reconcile
-from backend.services.takes import create, photos, request
+from backend.services.takes import create, photos
+from backend.services.takes.check_request import PHOTO_TO_COME, check_request
+from backend.services.takes.request import parse_request
 from backend.web.api import take_json
 from tests.world import ANA, MODEL
 
@@ -29,13 +31,13 @@ def asked(world, **more):
 
 def faults(world, given) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as refused:
-        create.create_job(world.deps, ANA, given)
+        create.create_job(world.deps, ANA, parse_request(given))
     return refused.value.fields
 
 
 def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_home(world):
     last = photo(world, "navy")
-    job = create.create_job(world.deps, ANA, asked(world, images={"last_frame_url": last}))
+    job = create.create_job(world.deps, ANA, parse_request(asked(world, images={"last_frame_url": last})))
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
     links = [post["input"][name] for name in ("first_frame_url", "last_frame_url")]
@@ -46,8 +48,8 @@ def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_hom
 
 def test_a_required_last_photo_counts_as_given_only_when_it_is(world):
     assert "params.last_frame_url" in faults(world, asked(world))
-    checked = request.check_request(
-        world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")})
+    checked = check_request(
+        world.deps, ANA, parse_request(asked(world, images={"last_frame_url": photo(world, "navy")}))
     )
     assert "last_frame_url" not in checked.payload
 
@@ -73,13 +75,13 @@ def test_a_photo_that_is_unknown_somebody_elses_or_given_twice_is_refused_by_its
 def test_a_link_is_passed_on_in_params_or_images_alike(world):
     link = "https://example.org/last.jpg"
     for given in ({"params": {"last_frame_url": link}}, {"images": {"last_frame_url": link}}):
-        world.look(create.create_job(world.deps, ANA, asked(world, **given)))
+        world.look(create.create_job(world.deps, ANA, parse_request(asked(world, **given))))
     assert [post["input"]["last_frame_url"] for post in world.ledger()["posts"]] == [link, link]
 
 
 def test_a_record_with_another_last_photo_is_not_this_take(world):
     given = asked(world, images={"last_frame_url": photo(world, "navy")})
-    job = world.look(create.create_job(world.deps, ANA, given))
+    job = world.look(create.create_job(world.deps, ANA, parse_request(given)))
     (post,) = world.ledger()["posts"]
     listed = ProviderRecord(request_id="r", sent_at=job.submitted_at, input=post["input"])
     assert reconcile.matches_record(job, listed)
@@ -91,17 +93,17 @@ def test_a_record_with_another_last_photo_is_not_this_take(world):
 
 
 def test_the_payload_is_shown_with_a_place_for_each_photo(world):
-    checked = request.check_request(
-        world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")})
+    checked = check_request(
+        world.deps, ANA, parse_request(asked(world, images={"last_frame_url": photo(world, "navy")}))
     )
     shown = checked.shown_payload()
-    assert shown["first_frame_url"] == shown["last_frame_url"] == request.PHOTO_TO_COME
+    assert shown["first_frame_url"] == shown["last_frame_url"] == PHOTO_TO_COME
     assert shown["prompt"] == "Walk on"
 
 
 def test_a_client_sees_the_photos_and_the_template_of_its_take(world):
     last = photo(world, "navy")
-    job = create.create_job(world.deps, ANA, asked(world, images={"last_frame_url": last}))
+    job = create.create_job(world.deps, ANA, parse_request(asked(world, images={"last_frame_url": last})))
     told = take_json(world.deps, world.take(job))
     assert (told["images"], told["template_version"]) == ({"last_frame_url": last}, 1)
 
@@ -111,7 +113,9 @@ def test_a_client_sees_the_photos_and_the_template_of_its_take(world):
 
 @pytest.mark.parametrize("error", [StorageDown("The bucket answers SlowDown."), FileNotFoundError(2, "gone")])
 def test_a_take_says_why_it_waits_while_its_photo_cant_be_read(world, monkeypatch, error):
-    job = create.create_job(world.deps, ANA, asked(world, images={"last_frame_url": photo(world, "navy")}))
+    job = create.create_job(
+        world.deps, ANA, parse_request(asked(world, images={"last_frame_url": photo(world, "navy")}))
+    )
 
     def away(key):
         raise error

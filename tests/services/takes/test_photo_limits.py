@@ -6,12 +6,15 @@ import time
 import pytest
 from PIL import Image
 
+from backend.catalogue.photo_limits import PhotoLimits
 from backend.domain.errors import InvalidRequest
 from backend.providers.base import ProviderRecord, RequestRef
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
-from backend.services.takes import create, photos, presets, request
+from backend.services.takes import create, photos, presets
+from backend.services.takes.check_request import PHOTO_TO_COME, check_request
+from backend.services.takes.request import parse_request
 from backend.store.records import uploads
 from backend.web.api import model_json, take_json
 from tests.world import ANA
@@ -32,7 +35,7 @@ def photo(world, size=(640, 480), colour="teal", viewer=ANA) -> str:
 
 def faults(world, model, **more) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as refused:
-        create.create_job(world.deps, ANA, {"model": model, "prompt": "Walk on", **more})
+        world.ask("Walk on", model=model, **more)
     return refused.value.fields
 
 
@@ -59,17 +62,13 @@ def test_a_last_frame_that_is_too_heavy_is_refused_by_its_own_name(world):
 
 
 def test_a_model_that_says_nothing_takes_any_photo_of_ours(world):
-    job = create.create_job(
-        world.deps, ANA, {"model": FREE, "prompt": "Walk on", "image": photo(world, (40, 30))}
-    )
+    job = world.ask("Walk on", model=FREE, image=photo(world, (40, 30)))
     assert world.until(job, "stored")
 
 
 def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
-    monkeypatch.setattr(photos, "limit_fault", lambda model, field, upload: None)  # the control: no check
-    job = create.create_job(
-        world.deps, ANA, {"model": LIMITED, "prompt": "Walk on", "image": photo(world, (200, 150))}
-    )
+    monkeypatch.setattr(PhotoLimits, "find_fault", lambda *_, **__: None)  # the control: no check
+    job = world.ask("Walk on", model=LIMITED, image=photo(world, (200, 150)))
     assert world.until(job, "failed").error["code"] == "image_too_small"
 
 
@@ -88,9 +87,7 @@ def test_what_is_known_of_the_photos_survives_a_refresh(world):
 
 def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_home(world):
     chosen = [photo(world, colour=colour) for colour in ("red", "green", "navy")]
-    job = create.create_job(
-        world.deps, ANA, {"model": SEVERAL, "prompt": "They meet", "images": {"image_urls": chosen}}
-    )
+    job = world.ask("They meet", model=SEVERAL, images={"image_urls": chosen})
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
     links = post["input"]["image_urls"]
@@ -103,9 +100,9 @@ def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_ho
 def test_a_list_may_hold_links_and_uploads_side_by_side(world):
     link = f"{world.sim.url}/nowhere.jpg"
     given = {"model": SEVERAL, "prompt": "They meet", "images": {"image_urls": [photo(world), link]}}
-    checked = request.check_request(world.deps, ANA, given)
-    assert checked.shown_payload()["image_urls"] == [request.PHOTO_TO_COME, link]
-    world.look(create.create_job(world.deps, ANA, given))
+    checked = check_request(world.deps, ANA, parse_request(given))
+    assert checked.shown_payload()["image_urls"] == [PHOTO_TO_COME, link]
+    world.look(create.create_job(world.deps, ANA, parse_request(given)))
     (post,) = world.ledger()["posts"]
     assert post["input"]["image_urls"][1] == link
 
@@ -149,11 +146,7 @@ def test_each_photo_of_a_list_is_held_against_the_limits(world):
 
 def test_a_record_with_another_photo_in_the_list_is_not_this_take(world):
     chosen = [photo(world, colour=colour) for colour in ("red", "navy")]
-    job = world.look(
-        create.create_job(
-            world.deps, ANA, {"model": SEVERAL, "prompt": "x", "images": {"image_urls": chosen}}
-        )
-    )
+    job = world.look(world.ask("x", model=SEVERAL, images={"image_urls": chosen}))
     (post,) = world.ledger()["posts"]
     first, second = post["input"]["image_urls"]
 
@@ -168,10 +161,10 @@ def test_a_record_with_another_photo_in_the_list_is_not_this_take(world):
 
 def test_a_preset_keeps_the_list_and_leaves_it_out_for_who_may_not_use_it(world):
     form = {"model": SEVERAL, "prompt": "x", "images": {"image_urls": [photo(world)]}}
-    kept = presets.save_preset(world.deps, ANA, "Three", form, shared=True)
-    assert presets.apply_preset(world.deps, ANA, kept.id) == (form, [])
+    kept = presets.save_preset(world.deps, ANA, "Three", parse_request(form), shared=True)
+    assert presets.apply_preset(world.deps, ANA, kept.id) == (parse_request(form), [])
     for_ben, lost = presets.apply_preset(world.deps, Viewer("ben", Role.CREATOR), kept.id)
-    assert for_ben["images"] == {}
+    assert for_ben.images == {}
     assert "image_urls" in lost[0]
 
 

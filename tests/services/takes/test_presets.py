@@ -8,6 +8,7 @@ from PIL import Image
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.services.access import Role, Viewer
 from backend.services.takes import photos, presets
+from backend.services.takes.request import parse_request
 from tests import databases
 from tests.world import ADMIN, ANA, MODEL
 
@@ -22,31 +23,31 @@ def names(world, viewer) -> list[str]:
 
 
 def test_a_form_comes_back_as_it_was_kept(world):
-    kept = presets.save_preset(world.deps, ANA, "  Golden   walk ", FORM)
-    form, lost = presets.apply_preset(world.deps, ANA, kept.id)
-    assert ({name: form[name] for name in FORM}, lost) == (FORM, [])
+    kept = presets.save_preset(world.deps, ANA, "  Golden   walk ", parse_request(FORM))
+    request, lost = presets.apply_preset(world.deps, ANA, kept.id)
+    assert ({name: getattr(request, name) for name in FORM}, lost) == (FORM, [])
     assert names(world, ANA) == ["Golden walk"]
 
 
 def test_the_same_name_again_replaces_what_was_kept(world):
-    presets.save_preset(world.deps, ANA, "Walk", FORM)
-    again = presets.save_preset(world.deps, ANA, "WALK", {**FORM, "prompt": "Another"})
+    presets.save_preset(world.deps, ANA, "Walk", parse_request(FORM))
+    again = presets.save_preset(world.deps, ANA, "WALK", parse_request({**FORM, "prompt": "Another"}))
     assert names(world, ANA) == ["WALK"]
-    assert presets.apply_preset(world.deps, ANA, again.id)[0]["prompt"] == "Another"
+    assert presets.apply_preset(world.deps, ANA, again.id)[0].prompt == "Another"
 
 
 def test_the_team_sees_what_is_shared_and_nothing_else(world):
-    mine = presets.save_preset(world.deps, ANA, "Mine", FORM)
-    shared = presets.save_preset(world.deps, ANA, "Ours", FORM, shared=True)
+    mine = presets.save_preset(world.deps, ANA, "Mine", parse_request(FORM))
+    shared = presets.save_preset(world.deps, ANA, "Ours", parse_request(FORM), shared=True)
     assert names(world, BEN) == ["Ours"]
-    assert presets.apply_preset(world.deps, BEN, shared.id)[0]["prompt"] == "A coat"
+    assert presets.apply_preset(world.deps, BEN, shared.id)[0].prompt == "A coat"
     for act in (presets.apply_preset, presets.delete_preset):
         with pytest.raises(NotFound):
             act(world.deps, BEN, mine.id)
 
 
 def test_only_its_owner_or_an_admin_deletes_a_preset(world):
-    shared = presets.save_preset(world.deps, ANA, "Ours", FORM, shared=True)
+    shared = presets.save_preset(world.deps, ANA, "Ours", parse_request(FORM), shared=True)
     with pytest.raises(NotAllowed):
         presets.delete_preset(world.deps, BEN, shared.id)
     presets.delete_preset(world.deps, ADMIN, shared.id)
@@ -58,10 +59,10 @@ def test_somebody_elses_photo_stays_behind_and_is_said(world):
     Image.new("RGB", (640, 480), "teal").save(raw, "JPEG")
     image = photos.create_upload(world.deps, ANA, raw.getvalue(), file_name="look.jpg").id
     form = {**FORM, "image": image, "images": {"end_image_url": image}}
-    kept = presets.save_preset(world.deps, ANA, "With photo", form, shared=True)
-    assert presets.apply_preset(world.deps, ANA, kept.id) == (form, [])
+    kept = presets.save_preset(world.deps, ANA, "With photo", parse_request(form), shared=True)
+    assert presets.apply_preset(world.deps, ANA, kept.id) == (parse_request(form), [])
     theirs, lost = presets.apply_preset(world.deps, BEN, kept.id)
-    assert ("image" in theirs, theirs["images"], len(lost)) == (False, {}, 2)
+    assert (theirs.image, theirs.images, len(lost)) == (None, {}, 2)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +72,13 @@ def test_somebody_elses_photo_stays_behind_and_is_said(world):
 )  # fmt: skip
 def test_what_is_no_preset_is_refused_by_name(world, name, form, field):
     with pytest.raises(InvalidRequest) as refused:
-        presets.save_preset(world.deps, ANA, name, form)
+        presets.save_preset(world.deps, ANA, name, parse_request(form))
     assert field in refused.value.fields
 
 
 def test_a_viewer_keeps_nothing(world):
     with pytest.raises(NotAllowed):
-        presets.save_preset(world.deps, Viewer("eve", Role.VIEWER), "X", FORM)
+        presets.save_preset(world.deps, Viewer("eve", Role.VIEWER), "X", parse_request(FORM))
 
 
 def test_favourites_are_each_persons_own(world):

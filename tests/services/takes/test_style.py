@@ -8,15 +8,18 @@ import pytest
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.services.prompting import vocabulary_admin
-from backend.services.takes import create, held_choices
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.services.prompting.vocabulary_admin import WordDraft
+from backend.services.takes import create
+from backend.services.takes.request import repeat_request
 from tests import databases
-from tests.world import ADMIN, ANA, MODEL
+from tests.world import ADMIN, ANA
 
 pytestmark = databases.BOTH
 
 
 def word(deps, axis: str, label: str):
-    return next(word for word in vocabulary_admin.list_words(deps, axis) if word.label == label)
+    return next(word for word in current_vocabulary(deps).list_words(axis) if word.label == label)
 
 
 def faults(act) -> dict[str, str]:
@@ -26,51 +29,52 @@ def faults(act) -> dict[str, str]:
 
 
 def test_a_new_installation_starts_with_words_and_a_template(world):
-    assert vocabulary_admin.compose_prompt(world.deps, "A red dress", {"camera": "Dolly in"}).text == (
+    assert current_vocabulary(world.deps).compose_prompt("A red dress", {"camera": "Dolly in"}).text == (
         "A red dress. Camera: slow dolly in."
     )
-    assert vocabulary_admin.current_template(world.deps).version == 1
-    assert len(vocabulary_admin.list_words(world.deps)) > 24
+    assert current_vocabulary(world.deps).template.version == 1
+    assert len(current_vocabulary(world.deps).words) > 24
 
 
 def test_many_processes_and_threads_that_start_at_once_write_the_words_once(world):
     code = (
-        "from backend.bootstrap import open_deps; from backend.services.prompting import vocabulary_admin;"
-        "print(len(vocabulary_admin.list_words(open_deps())))"
+        "from backend.bootstrap import open_deps;"
+        "from backend.services.prompting.vocabulary import current_vocabulary;"
+        "print(len(current_vocabulary(open_deps()).words))"
     )
     others = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    threads = [threading.Thread(target=vocabulary_admin.list_words, args=(world.deps,)) for _ in range(8)]
+    threads = [threading.Thread(target=current_vocabulary, args=(world.deps,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     told = {other.communicate(timeout=60)[0].strip() for other in others}
-    assert told == {str(len(vocabulary_admin.list_words(world.deps)))}
+    assert told == {str(len(current_vocabulary(world.deps).words))}
 
 
 @pytest.mark.parametrize("written", ["silk", " SILK ", "Silk"])
 def test_a_word_is_known_however_it_is_written(world, written):
-    made = vocabulary_admin.compose_prompt(world.deps, "A coat", {"fabric": written})
+    made = current_vocabulary(world.deps).compose_prompt("A coat", {"fabric": written})
     assert made.text == "A coat. Fabric: liquid silk with soft, travelling highlights."
     assert [(part.axis, part.label) for part in made.parts] == [("fabric", "Silk")]
 
 
 def test_own_words_stand_as_they_are_and_count_as_own(world):
-    made = vocabulary_admin.compose_prompt(world.deps, "A coat", {"fabric": "recycled sailcloth, frayed."})
+    made = current_vocabulary(world.deps).compose_prompt("A coat", {"fabric": "recycled sailcloth, frayed."})
     assert made.text == "A coat. Fabric: recycled sailcloth, frayed."
     assert made.parts[0].label is None
 
 
 @pytest.mark.parametrize("empty", [{}, {"camera": ""}, {"camera": "   "}])
 def test_an_axis_that_says_nothing_adds_nothing(world, empty):
-    assert vocabulary_admin.compose_prompt(world.deps, " A coat ", empty).text == "A coat"
+    assert current_vocabulary(world.deps).compose_prompt(" A coat ", empty).text == "A coat"
 
 
 def test_axes_follow_each_other_in_a_fixed_order(world):
     chosen = {"aesthetic": "Film noir", "movement": "Turn", "camera": "Pan", "fabric": "Silk"}
-    assert vocabulary_admin.compose_prompt(world.deps, "A red dress", chosen).text == (
+    assert current_vocabulary(world.deps).compose_prompt("A red dress", chosen).text == (
         "A red dress. Movement: a slow full turn, the garment following half a beat later. "
         "Fabric: liquid silk with soft, travelling highlights. Camera: smooth pan from left to right. "
         "Aesthetic: film noir, hard light and deep shadows."
@@ -89,17 +93,15 @@ def test_a_job_keeps_style_composed_prompt_and_template_version(world):
 
 
 def test_a_word_of_the_team_adds_its_words(world):
-    vocabulary_admin.save_word(world.deps, ADMIN, axis="camera", label="Whip pan", words="a fast whip pan.")
+    vocabulary_admin.save_word(world.deps, ADMIN, WordDraft("camera", "Whip pan", "a fast whip pan."))
     assert (
-        vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "whip PAN"}).text
+        current_vocabulary(world.deps).compose_prompt("A coat", {"camera": "whip PAN"}).text
         == "A coat. Camera: a fast whip pan."
     )
     old = word(world.deps, "camera", "Whip pan")
-    vocabulary_admin.save_word(
-        world.deps, ADMIN, axis="camera", label="Whip", words="a whip pan", word_id=old.id
-    )
+    vocabulary_admin.save_word(world.deps, ADMIN, WordDraft("camera", "Whip", "a whip pan"), word_id=old.id)
     assert (
-        vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "Whip"}).text
+        current_vocabulary(world.deps).compose_prompt("A coat", {"camera": "Whip"}).text
         == "A coat. Camera: a whip pan."
     )
 
@@ -115,10 +117,10 @@ def test_a_retired_word_is_refused_by_name_with_what_to_use(world):
 
 
 def test_words_can_be_put_in_another_order(world):
-    labels = vocabulary_admin.current_vocabulary(world.deps).list_labels("fabric")
+    labels = current_vocabulary(world.deps).list_labels("fabric")
     vocabulary_admin.reorder_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
     vocabulary_admin.reorder_word(world.deps, ADMIN, word(world.deps, "fabric", labels[1]).id, by=-1)
-    assert vocabulary_admin.current_vocabulary(world.deps).list_labels("fabric") == [
+    assert current_vocabulary(world.deps).list_labels("fabric") == [
         labels[1],
         labels[0],
         *labels[2:],
@@ -128,7 +130,7 @@ def test_words_can_be_put_in_another_order(world):
 def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
     def save(**given):
         return lambda: vocabulary_admin.save_word(
-            world.deps, ADMIN, **{"axis": "camera", "label": "X", "words": "y", **given}
+            world.deps, ADMIN, WordDraft(**{"axis": "camera", "label": "X", "words": "y", **given})
         )
 
     assert set(faults(save(label=" ", words=" . "))) == {"label", "words"}
@@ -141,13 +143,15 @@ def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
 
 def test_the_poster_of_a_take_is_the_example_of_a_word_until_it_is_taken_away(world):
     take = world.take(world.until(world.ask(), "stored"))
-    kept = {"axis": "camera", "label": "Pan", "words": "pan", "word_id": word(world.deps, "camera", "Pan").id}
-    assert (
-        vocabulary_admin.save_word(world.deps, ADMIN, **kept, example=take.job.id).poster_key
-        == take.video.poster_key
-    )
-    assert vocabulary_admin.save_word(world.deps, ADMIN, **kept).poster_key == take.video.poster_key
-    assert vocabulary_admin.save_word(world.deps, ADMIN, **kept, example="").poster_key is None
+    pan = word(world.deps, "camera", "Pan")
+
+    def poster_key(example):
+        draft = WordDraft("camera", "Pan", "pan", example)
+        return vocabulary_admin.save_word(world.deps, ADMIN, draft, word_id=pan.id).poster_key
+
+    assert poster_key(take.job.id) == take.video.poster_key
+    assert poster_key(None) == take.video.poster_key
+    assert poster_key("") is None
 
 
 def test_a_refused_template_leaves_the_old_one(world):
@@ -155,7 +159,7 @@ def test_a_refused_template_leaves_the_old_one(world):
         assert set(faults(lambda text=text: vocabulary_admin.save_template(world.deps, ADMIN, text))) == {
             "template"
         }
-    assert vocabulary_admin.current_template(world.deps).version == 1
+    assert current_vocabulary(world.deps).template.version == 1
 
 
 def test_a_template_can_be_tried_without_being_kept(world):
@@ -163,7 +167,7 @@ def test_a_template_can_be_tried_without_being_kept(world):
         world.deps, "{{ prompt }} - {{ camera }}", "A coat", {"camera": "Pan"}
     )
     assert (made.text, made.template_version) == ("A coat - smooth pan from left to right", 2)
-    assert vocabulary_admin.current_template(world.deps).version == 1
+    assert current_vocabulary(world.deps).template.version == 1
 
 
 def test_an_earlier_template_can_be_used_again_and_no_version_is_lost(world):
@@ -172,8 +176,10 @@ def test_an_earlier_template_can_be_used_again_and_no_version_is_lost(world):
     assert [(row.version, row.note) for row in vocabulary_admin.list_templates(world.deps)] == [
         (3, "as version 1"), (2, "louder"), (1, "comes with the program"),
     ]  # fmt: skip
-    assert vocabulary_admin.compose_prompt(world.deps, "A coat", {"camera": "Pan"}).text.startswith(
-        "A coat. Camera"
+    assert (
+        current_vocabulary(world.deps)
+        .compose_prompt("A coat", {"camera": "Pan"})
+        .text.startswith("A coat. Camera")
     )
     with pytest.raises(NotFound):
         vocabulary_admin.roll_back_template(world.deps, ADMIN, 9)
@@ -181,7 +187,7 @@ def test_an_earlier_template_can_be_used_again_and_no_version_is_lost(world):
 
 def test_only_an_admin_changes_the_style(world):
     for act in (
-        lambda: vocabulary_admin.save_word(world.deps, ANA, axis="camera", label="X", words="y"),
+        lambda: vocabulary_admin.save_word(world.deps, ANA, WordDraft("camera", "X", "y")),
         lambda: vocabulary_admin.retire_word(world.deps, ANA, word(world.deps, "camera", "Pan").id),
         lambda: vocabulary_admin.reorder_word(world.deps, ANA, word(world.deps, "camera", "Pan").id, by=1),
         lambda: vocabulary_admin.save_template(world.deps, ANA, "{{ prompt }}"),
@@ -192,11 +198,11 @@ def test_only_an_admin_changes_the_style(world):
 
 
 def test_a_prompt_of_a_megabyte_is_refused_by_its_name(world):
-    named = faults(lambda: create.create_job(world.deps, ANA, {"model": MODEL, "prompt": "x" * 1_000_000}))
+    named = faults(lambda: world.ask("x" * 1_000_000))
     assert set(named) == {"prompt"}
 
 
 def test_what_was_asked_for_holds_everything_that_sending_again_needs(world):
     job = world.ask(style={"camera": "Pan"})
-    assert held_choices.request_form(job)["images"] == {}
-    assert create.create_job(world.deps, ANA, held_choices.request_form(job)).sent_prompt == job.sent_prompt
+    assert repeat_request(job).images == {}
+    assert create.create_job(world.deps, ANA, repeat_request(job)).sent_prompt == job.sent_prompt

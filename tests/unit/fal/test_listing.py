@@ -210,7 +210,7 @@ def test_an_id_that_is_no_part_of_an_address_is_unusable(name: str):
 
 
 def test_limits_as_openapi_3_0_writes_them_are_understood():
-    from backend.catalogue import models as catalogue
+    from backend.catalogue.check_params import check_params
 
     number = {
         "type": "number",
@@ -222,8 +222,8 @@ def test_limits_as_openapi_3_0_writes_them_are_understood():
     model = Fal({"models": [listed("a/b", {"properties": {"scale": number}})]}).read()["a/b"]
 
     assert model.usable, model.reason
-    assert "params.scale" in catalogue.check_params(model, {"scale": 0})
-    assert catalogue.check_params(model, {"scale": 9}) == {}
+    assert "params.scale" in check_params(model, {"scale": 0})
+    assert check_params(model, {"scale": 9}) == {}
 
 
 # -- when fal has no time -------------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""What is asked for, checked: every field at fault is named before anything is written, sent or paid."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backend.catalogue.check_params import check_params
+from backend.catalogue.models import VideoModel
+from backend.catalogue.prices import estimate_usd
+from backend.catalogue.prompts import build_payload, check_prompt, may_be_blank
+from backend.domain.errors import InvalidRequest
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.prompting.vocabulary import ComposedPrompt, current_vocabulary
+from backend.services.takes.request import TakeRequest
+from backend.services.takes.request_photos import check_photos
+
+#: What stands for an uploaded photo where the payload is shown.
+PHOTO_TO_COME = "(the photo's link, made when it is sent)"
+BLANK_PROMPT = "is empty; say what should be seen"
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request that can be sent as it is: its model, the prompt as it is sent, what it will cost."""
+
+    request: TakeRequest
+    model: VideoModel
+    composed: ComposedPrompt
+    payload: dict[str, Any]  #: what is posted, the photos aside
+    estimate_usd: float | None
+
+    def shown_payload(self) -> dict[str, Any]:
+        """Exactly what is posted; an uploaded photo gets its link only when it is."""
+        photos_of: dict[str, str | list[str]] = dict(self.request.images)
+        if self.request.image and self.model.image_field:
+            photos_of[self.model.image_field] = self.request.image
+        return {**self.payload, **{field: _shown(given) for field, given in photos_of.items()}}
+
+
+def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
+    """Check what is asked for; nothing is written.
+
+    Raises:
+        InvalidRequest: names every field at fault.
+    """
+    model, faults = _find_model(deps, request)
+    vocabulary = current_vocabulary(deps)
+    faults |= vocabulary.style_faults(request.style)
+    composed = vocabulary.compose_prompt(request.prompt, request.style)
+    if not (request.prompt or may_be_blank(model, request.params, has_photo=request.image is not None)):
+        faults["prompt"] = BLANK_PROMPT
+    elif fault := check_prompt(model, composed.text):
+        faults["prompt"] = fault
+    payload = build_payload(model, composed.text, request.params)
+    links, photo_faults = check_photos(deps, viewer, model, request)
+    faults |= photo_faults
+    for name, fault in check_params(model, {**links, **request.params}).items():
+        field = name.removeprefix("params.")  # a fault of the number of photos belongs where they were given
+        faults[f"images.{field}" if field in links else name] = fault
+    if request.params.get("sync_mode") is True:
+        faults["params.sync_mode"] = (
+            "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
+        )
+    faults |= request.faults
+    if faults:
+        raise InvalidRequest(faults)
+    return CheckedRequest(request, model, composed, payload, estimate_usd(model, request.params))
+
+
+def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str, str]]:
+    """The model, and what stands against using it.
+
+    Raises:
+        InvalidRequest: there is none; names whatever else can be known to be at fault without it.
+    """
+    faults: dict[str, str] = {}
+    if request.provider is not None and request.provider not in deps.providers:
+        faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"
+    try:
+        model = deps.catalogue.get(request.model)
+    except KeyError:
+        faults["model"] = (
+            f"{request.model[:80]!r} is not on offer; GET /api/models lists what is"
+            if request.model
+            else "is missing; name one of the models on offer"
+        )
+        if not request.prompt:
+            faults["prompt"] = BLANK_PROMPT
+        faults |= request.faults
+        raise InvalidRequest(faults) from None
+    if not model.usable:
+        faults["model"] = f"can't be used: {model.reason}"
+    if request.provider not in (None, model.provider):
+        faults.setdefault("provider", f"doesn't offer {model.id}; {model.provider} does")
+    return model, faults
+
+
+def _shown(given: str | list[str]) -> str | list[str]:
+    """A photo, or several, as the payload shows them before they have their links."""
+    if isinstance(given, list):
+        return [image if "/" in image else PHOTO_TO_COME for image in given]
+    return given if "/" in given else PHOTO_TO_COME
