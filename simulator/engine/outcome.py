@@ -28,6 +28,11 @@ TURNED = 0x0112
 PHOTO_SIDE = 1440
 
 
+def video_path(config: SimulatorConfig, request_id: str) -> Path:
+    """Where the video of a request lies when it is finished."""
+    return config.media_dir / f"{request_id}.mp4"
+
+
 def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON:
     """What to render for a request; its pictures are fetched and lie in the data folder afterwards.
 
@@ -50,7 +55,7 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON
         photo_ratio=ratio or last_ratio,
     )
     return {
-        "path": str(config.media_dir / f"{request.request_id}.mp4"),
+        "path": str(video_path(config, request.request_id)),
         "prompt": without_markers(str(request.input.get("prompt") or "")),
         "seed": request.seed,
         "duration_s": shape.duration_s,

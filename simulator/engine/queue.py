@@ -9,6 +9,7 @@ import math
 import random
 import time
 from concurrent.futures import Future
+from functools import partial
 
 from simulator.config import SimulatorConfig
 from simulator.engine import inputs, outcome
@@ -52,8 +53,9 @@ class RequestQueue(Loop):
     def stop(self) -> None:
         """Afterwards nothing moves; a video that is being painted is thrown away when it is done."""
         super().stop()
-        for painting in self._paintings.values():
+        for request_id, painting in self._paintings.items():
             painting.cancel()
+            painting.add_done_callback(partial(self._throw_away, request_id))
 
     def accept(self, post: Post, given: JSON, faults: Faults) -> Request:
         """Take a request in; it is in the ledger, with its POST, when this returns."""
@@ -199,6 +201,9 @@ class RequestQueue(Loop):
         else:
             outcome.set_success(request, painting.result(), self._offer, self._config.public_url)
         self._over(request)
+
+    def _throw_away(self, request_id: str, _: Future[JSON]) -> None:
+        outcome.video_path(self._config, request_id).unlink(missing_ok=True)
 
     def _over(self, request: Request) -> None:
         """It is over: in the ledger with the webhooks that are owed for it, which then go out."""

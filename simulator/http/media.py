@@ -16,7 +16,7 @@ from werkzeug.wsgi import FileWrapper
 
 from simulator.engine.faults import Faults, fault_number, still_happens
 from simulator.engine.installation import Current, Installation
-from simulator.engine.outcome import served_size
+from simulator.engine.outcome import served_size, video_path
 from simulator.http.answers import hang_up
 
 CHUNK_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ def routes(current: Current) -> Blueprint:
 
 def _video(sim: Installation, request_id: str) -> Response:
     found = sim.ledger.find_request(request_id)
-    path = sim.config.media_dir / f"{request_id}.mp4"
+    path = video_path(sim.config, request_id)
     if found is None or not path.is_file():
         _note(sim, None, "", 404)
         abort(404)
