@@ -36,3 +36,25 @@ def check_allow_entry(part: str) -> None:
     except ValueError:
         if "/" in part or not _HOST_PORT.fullmatch(part):
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
+
+
+def check_server_url(url: str) -> str:
+    """A URL that names a server's database.
+
+    Raises:
+        ValueError: what is wrong, without the URL itself.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a malformed port raises ValueError here
+    except ValueError:
+        raise ValueError(
+            "is no URL: is the port a number, is every @ : / ? # of the password written as %40 and so on?"
+        ) from None
+    if not parts.path.strip("/"):
+        raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
+    if parts.netloc.count("@") > 1:  # readers differ in where the password ends
+        raise ValueError("has an @ too many: write one of a password as %40")
+    if parts.fragment or "/" in parts.path.strip("/"):
+        raise ValueError("has a / or # too many: write those of a password as %2F and %23")
+    return url

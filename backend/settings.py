@@ -16,7 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backend.addresses import check_allow_entry, is_public_https
+from backend.addresses import check_allow_entry, check_server_url, is_public_https
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import normalize_storage_url
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         value = value.strip()
         if value.startswith("postgresql+psycopg://"):
-            return _checked_server(value)
+            return check_server_url(value)
         if value and not value.startswith("sqlite:///"):
             raise ValueError(
                 "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
@@ -270,24 +270,6 @@ def read_settings(**given: Any) -> Settings:
             f"These settings stop the start:\n  .env: can't be read here ({why}); "
             "put it right, or start in another folder"
         ) from None
-
-
-def _checked_server(url: str) -> str:
-    """A URL that names a server's database; what is wrong is said without the URL itself."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a malformed port raises ValueError here
-    except ValueError:
-        raise ValueError(
-            "is no URL: is the port a number, is every @ : / ? # of the password written as %40 and so on?"
-        ) from None
-    if not parts.path.strip("/"):
-        raise ValueError("must name a database, as in postgresql+psycopg://user:password@host/name")
-    if parts.netloc.count("@") > 1:  # readers differ in where the password ends
-        raise ValueError("has an @ too many: write one of a password as %40")
-    if parts.fragment or "/" in parts.path.strip("/"):
-        raise ValueError("has a / or # too many: write those of a password as %2F and %23")
-    return url
 
 
 def _port_or(usual: int, value: Any) -> str:

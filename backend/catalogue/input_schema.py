@@ -169,13 +169,17 @@ def first_text_field(properties: Mapping[str, Any], names: Iterable[str]) -> str
     return next((name for name in names if name in properties and is_text(properties[name])), None)
 
 
+def field_order(schema: Mapping[str, Any]) -> list[str]:
+    """The names of an input's fields, in the model's own order."""
+    properties = schema.get("properties", {})
+    first = [name for name in schema.get("x-fal-order-properties", []) if isinstance(name, str)]
+    return [*dict.fromkeys(name for name in (*first, *properties) if name in properties)]
+
+
 def without_fields(schema: Mapping[str, Any], names: set[str | None]) -> dict[str, Any]:
     """The schema of `params`: the input without these fields, in the model's own order, and closed."""
-    order = [name for name in schema.get("x-fal-order-properties", []) if isinstance(name, str)]
     properties = schema["properties"]
-    sorted_names = [*dict.fromkeys(name for name in order if name in properties)]
-    sorted_names += [name for name in properties if name not in sorted_names]
-    left = [name for name in sorted_names if name not in names]
+    left = [name for name in field_order(schema) if name not in names]
     return {
         "type": "object",
         **{key: schema[key] for key in KEPT_KEYS if key in schema},

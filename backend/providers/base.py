@@ -86,7 +86,7 @@ class VerifiedDelivery:
     """A webhook call that its provider did send. That does not say that it is for us.
 
     account: the customer it is for. stale: sent too long ago, or too far ahead, to be applied as it stands.
-    headers: those that are worth keeping beside the body. content: what the body says.
+    headers: those that are worth keeping beside the body. body: as it came. content: what it says.
     """
 
     provider: str
@@ -95,6 +95,7 @@ class VerifiedDelivery:
     signed_at: datetime
     stale: bool
     headers: Mapping[str, str]
+    body: bytes
     content: WebhookBody
 
 

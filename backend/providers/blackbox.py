@@ -16,6 +16,7 @@ import requests
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
 from backend.http import HttpCall, redact_secret
+from backend.providers.answer_body import clean_text, excerpt_text, parse_json
 from backend.providers.base import (
     Errored,
     Finished,
@@ -25,7 +26,6 @@ from backend.providers.base import (
     WebhookBody,
     mark_key,
 )
-from backend.providers.fal import answers
 
 #: A connection that takes longer is given up: nothing has been sent yet.
 CONNECT_S = 10.0
@@ -164,24 +164,24 @@ def _content(payload: Mapping[str, Any]) -> Any:
 
 
 def _outcome(status: int, body: bytes) -> Finished | Errored:
-    answer = answers.parse_json(body)
-    error = answer.get("error") if isinstance(answer, dict) else None
-    said = answers.error_message(answer) or f"Blackbox answered {status}."
+    answer = parse_json(body)
+    fields = answer if isinstance(answer, dict) else {}
+    error = fields.get("error")
+    words = error.get("message") if isinstance(error, dict) else error or fields.get("detail")
+    said = clean_text(words) if words and isinstance(words, str) else f"Blackbox answered {status}."
     if status in REFUSAL_STATUSES:
-        raise ProviderRefused(said, code=f"http_{status}", detail=answers.excerpt_text(body))
+        raise ProviderRefused(said, code=f"http_{status}", detail=excerpt_text(body))
     if status != 200 or answer is None:
         raise ProviderUnanswered(
             f"Blackbox answered {status}, and not with a video.",
             code=f"http_{status}",
-            detail=answers.excerpt_text(body),
+            detail=excerpt_text(body),
         )
     if error:
-        return Errored("provider_error", said, detail=answers.excerpt_text(body))
+        return Errored("provider_error", said, detail=excerpt_text(body))
     link = find_video_link(answer)
     if link is None:
-        return Errored(
-            "no_video", "Blackbox finished without a link to a video.", detail=answers.excerpt_text(body)
-        )
+        return Errored("no_video", "Blackbox finished without a link to a video.", detail=excerpt_text(body))
     return Finished(link, None, output=answer)
 
 

@@ -83,7 +83,7 @@ class Third:
         if signed != "from the third":
             raise DeliveryRefused("that is not its signature")
         content = self.read_delivery(body)
-        return VerifiedDelivery("third", "third-1", "its customer", now, False, {}, content)
+        return VerifiedDelivery("third", "third-1", "its customer", now, False, {}, body, content)
 
     def read_delivery(self, body: bytes) -> WebhookBody:
         return WebhookBody("third-1", None, "done", Finished(body.decode(), None, {}))

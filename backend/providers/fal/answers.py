@@ -3,17 +3,14 @@
 Source: fal documentation, "Model errors", "Request errors", "Queue API"; platform OpenAPI.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from backend.domain.shape import too_deep
+from backend.providers.answer_body import clean_text, parse_json
 from backend.providers.base import Errored, Finished, ProviderRecord
 
-#: How much of an unexpected answer is kept for a person to read.
-EXCERPT_CHARS = 2000
 #: The largest whole number that databases keep.
 MAX_INT64 = 2**63 - 1
 
@@ -46,15 +43,6 @@ OWN_FAULTS = frozenset(
 )
 #: The same, by how they begin.
 OWN_FAULT_PREFIXES = ("runner_", "http_5")
-
-
-def parse_json(body: bytes | str) -> Any:
-    """The JSON value, or None when it is none, or too deep to be kept. NaN and the infinities become None."""
-    try:
-        value = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
-    except (ValueError, RecursionError):
-        return None
-    return None if too_deep(value) else value
 
 
 def parse_result(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
@@ -177,16 +165,6 @@ def parse_request_page(page: Mapping[str, Any]) -> list[ProviderRecord]:
     ]
 
 
-def excerpt_text(body: bytes) -> str:
-    """The beginning of an answer, as text that is safe to keep and to show."""
-    return clean_text(body[: EXCERPT_CHARS * 4].decode("utf-8", "replace"))
-
-
-def clean_text(text: str) -> str:
-    """Text without NUL and lone surrogates, which databases refuse, and of bounded length."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:EXCERPT_CHARS]
-
-
 def _one_reason(item: Mapping[str, Any]) -> str:
     kind, message = item.get("type"), item.get("msg")
     if isinstance(kind, str) and kind in ERROR_MESSAGES:
@@ -227,11 +205,6 @@ def _moment(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo else None
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
 
 
 def billable_units(headers: Mapping[str, str]) -> float | None:

@@ -25,6 +25,7 @@ from backend.domain.errors import (
     ProviderUnanswered,
 )
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
+from backend.providers.answer_body import excerpt_text, parse_json
 from backend.providers.base import (
     Errored,
     Finished,
@@ -128,7 +129,7 @@ class FalProvider:
     def result(self, ref: RequestRef) -> Finished | Errored:
         """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
         response = self._get(self._handle(ref).response_url)
-        body = answers.parse_json(redact_secret(response.content, self._key))
+        body = parse_json(redact_secret(response.content, self._key))
         if response.status_code == 200 and body is not None:
             return answers.parse_result(body, response.headers)
         if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
@@ -167,7 +168,7 @@ class FalProvider:
                 f"{self._api_url}/v1/models/requests/by-endpoint",
                 params={**query, "cursor": cursor} if cursor else query,
             )
-            page = answers.parse_json(response.content)
+            page = parse_json(response.content)
             if response.status_code != 200 or not isinstance(page, dict):
                 raise ProviderBusy(
                     f"fal's request listing answered {response.status_code}.",
@@ -208,19 +209,19 @@ class FalProvider:
         response = self._get(f"{self._api_url}/v1/models/pricing", params={"endpoint_id": "fal-ai/veo3.1"})
         if response.status_code in (401, 403):
             return False
-        if response.status_code != 200 or not isinstance(answers.parse_json(response.content), dict):
+        if response.status_code != 200 or not isinstance(parse_json(response.content), dict):
             says = f"{self._api_url} answers {response.status_code}, and not whether it takes the key."
             raise ProviderBusy(says, code="busy")
         return True
 
     def _receipt(self, model: str, body: bytes) -> Receipt:
-        answer = answers.parse_json(body)
+        answer = parse_json(body)
         request_id = answer.get("request_id") if isinstance(answer, dict) else None
         if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
             raise ProviderUnanswered(
                 "fal answered, but not with a request id that can be read. The take may have been accepted.",
                 code="unreadable_answer",
-                detail=answers.excerpt_text(body),
+                detail=excerpt_text(body),
             )
         assert isinstance(answer, dict)
         made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)

@@ -5,8 +5,6 @@ A page is only read, so asking again costs nothing. Every wait is told, so that 
 Source: fal platform API: 429 on rate limit; pagination by `cursor`, `next_cursor`, `has_more`.
 """
 
-import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from backend.domain.errors import CatalogueUnavailable
+from backend.providers.answer_body import parse_deep_json, parse_json
 from backend.providers.fal import answers
 from backend.providers.fal.submit import retry_after_s
 
@@ -146,22 +145,9 @@ def _items(path: str, page: Mapping[str, Any], names: tuple[str, ...]) -> list[M
 
 def _page(path: str, answer: PageAnswer) -> Mapping[str, Any]:
     if answer.status != 200:
-        said = answers.error_message(answers.parse_json(answer.body))
+        said = answers.error_message(parse_json(answer.body))
         raise PageRefused(f"{path} answered {answer.status}" + (f": {said}" if said else ""), answer.status)
-    page = _parsed(answer.body)
+    page = parse_deep_json(answer.body)
     if not isinstance(page, Mapping):
         raise CatalogueUnavailable(f"{path} answered with something that can't be read")
     return page
-
-
-def _parsed(body: bytes) -> Any:
-    """The JSON value, or None. However deep: a schema that goes too deep spoils its own model only."""
-    try:
-        return json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None

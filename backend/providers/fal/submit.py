@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
 from backend.http import HttpAnswer, HttpCall
+from backend.providers.answer_body import excerpt_text, parse_json
 from backend.providers.fal import answers
 
 #: Answers that mean a definite no: nothing was accepted and nothing is paid.
@@ -31,9 +32,9 @@ def response_error(response: HttpAnswer) -> Exception:
     Source: fal documentation, "Error handling": an error answer issues no request id. Only a 5xx of
     some proxy in between leaves it open whether fal itself had accepted.
     """
-    status, answer = response.status, answers.parse_json(response.body)
+    status, answer = response.status, parse_json(response.body)
     reason = answers.error_message(answer) or f"fal answered {status}"
-    detail = answers.excerpt_text(response.body)
+    detail = excerpt_text(response.body)
     if status == 429:
         wait = retry_after_s(response.headers.get("Retry-After"))
         return ProviderUnsent(

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.domain.errors import DeliveryRefused
+from backend.providers.answer_body import clean_text, parse_json
 from backend.providers.base import Errored, Finished, VerifiedDelivery, WebhookBody
 from backend.providers.fal import answers
 from backend.providers.fal.signing_keys import FalSigningKeys
@@ -72,6 +73,7 @@ def verify_delivery(
             "user_id": signed.user_id,
             "timestamp": signed.timestamp,
         },
+        body=body,
         content=read_body(body),
     )
 
@@ -110,11 +112,11 @@ def verify(headers: SignedHeaders, body: bytes, *, keys: Sequence[bytes]) -> boo
 
 def read_body(body: bytes) -> WebhookBody:
     """What a genuine body says; anything that can't be understood has no outcome, and is asked for."""
-    value = answers.parse_json(body)
+    value = parse_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("request_id"), str):
         return WebhookBody(None, None, "unreadable", None)
     status = value.get("status")
-    status = answers.clean_text(status)[:40] if isinstance(status, str) else "unreadable"
+    status = clean_text(status)[:40] if isinstance(status, str) else "unreadable"
     return WebhookBody(
         request_id=value["request_id"] if _ID.fullmatch(value["request_id"]) else None,
         gateway_request_id=_short(value.get("gateway_request_id")),
@@ -154,4 +156,4 @@ def _public(key: bytes) -> Ed25519PublicKey:
 
 
 def _short(value: Any) -> str | None:
-    return answers.clean_text(value)[:200] if isinstance(value, str) else None
+    return clean_text(value)[:200] if isinstance(value, str) else None

@@ -58,7 +58,7 @@ def receive_delivery(
         KeysUnavailable: can't be judged now; nothing was kept.
     """
     verified = _verify(deps, job_id, token, headers, body)
-    row = _make_row(deps, job_id, verified, body)
+    row = _make_row(deps, job_id, verified)
     received = Received(verified, row, known_account(deps, verified.provider))
     if not _accept_common(deps, received):
         with deps.store.begin(shared=True) as session:
@@ -107,7 +107,7 @@ def _verify(
     return verified
 
 
-def _make_row(deps: Deps, job_id: str, verified: VerifiedDelivery, body: bytes) -> Delivery:
+def _make_row(deps: Deps, job_id: str, verified: VerifiedDelivery) -> Delivery:
     now, content = deps.clock.now(), verified.content
     return new_row(
         Delivery,
@@ -117,8 +117,8 @@ def _make_row(deps: Deps, job_id: str, verified: VerifiedDelivery, body: bytes) 
         gateway_request_id=content.gateway_request_id,
         status=content.status,
         verdict=deliveries.APPLIED,
-        body=body,
-        body_sha256=hashlib.sha256(body).hexdigest(),
+        body=verified.body,
+        body_sha256=hashlib.sha256(verified.body).hexdigest(),
         headers=dict(verified.headers),
         signed_at=verified.signed_at,
         received_at=now,

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.catalogue.input_schema import field_order
+
 #: Stand in front, in the model's own order; whatever else a model takes is folded under "Advanced".
 FRONT = frozenset(
     {"duration", "aspect_ratio", "resolution", "video_size", "num_frames", "fps", "frames_per_second", "seed",
@@ -125,10 +127,8 @@ class Field:
 def read_fields(schema: Mapping[str, Any]) -> list[Field]:
     """The fields of a model's `params`, in the model's own order."""
     properties = schema.get("properties", {})
-    order = [name for name in schema.get("x-fal-order-properties", []) if name in properties]
-    order += [name for name in properties if name not in order]
     required = set(schema.get("required", []))
-    return [_field(name, properties[name], name in required) for name in order]
+    return [_field(name, properties[name], name in required) for name in field_order(schema)]
 
 
 def _field(name: str, prop: Mapping[str, Any], required: bool) -> Field:

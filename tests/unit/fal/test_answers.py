@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.providers import answer_body
 from backend.providers.base import Errored, Finished
 from backend.providers.fal import answers
 
@@ -26,21 +27,21 @@ LINK = "https://v3b.fal.media/files/b/x/out.mp4"
     ids=lambda body: f"{body[:12]!a}-{len(body)}",
 )  # fmt: skip
 def test_what_is_no_json_that_can_be_worked_with_is_none(body):
-    assert answers.parse_json(body) is None
+    assert answer_body.parse_json(body) is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
 def test_numbers_that_json_does_not_have_become_none(number):
-    assert answers.parse_json(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
+    assert answer_body.parse_json(f'{{"a": [{number}, 1.5]}}') == {"a": [None, 1.5]}
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_json_in_any_unicode_coding_is_read(coding):
-    assert answers.parse_json('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
+    assert answer_body.parse_json('{"a": "ü"}'.encode(coding)) == {"a": "ü"}
 
 
 def test_a_number_of_4000_digits_is_read_and_is_no_size():
-    value = answers.parse_json(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
+    value = answer_body.parse_json(b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}")
 
     assert answers.find_video(value) == ("https://x/y", None)
 
@@ -253,7 +254,7 @@ def test_an_error_is_kept_in_a_bounded_form_that_a_database_takes():
 
     assert failed is not None
     assert failed.code == "ab?"
-    assert len(failed.message) <= answers.EXCERPT_CHARS
+    assert len(failed.message) <= answer_body.EXCERPT_CHARS
     kept = json.dumps(failed.detail, ensure_ascii=False)
     assert kept.encode()
     assert "\\u0000" not in kept
@@ -308,5 +309,5 @@ def test_a_listing_of_another_shape_is_empty(items):
 
 
 def test_the_beginning_of_any_answer_can_be_shown_and_kept():
-    assert answers.excerpt_text(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
-    assert len(answers.excerpt_text("ü".encode() * 10_000)) == answers.EXCERPT_CHARS
+    assert answer_body.excerpt_text(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
+    assert len(answer_body.excerpt_text("ü".encode() * 10_000)) == answer_body.EXCERPT_CHARS
