@@ -13,7 +13,7 @@ from backend.domain.shape import MAX_LEVELS, too_deep
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.domain.trouble import Trouble
-from backend.models import Job
+from backend.models import Job, Upload
 from backend.services import access
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -43,7 +43,7 @@ def routes(deps: Deps) -> Blueprint:
     blueprint = Blueprint("api", __name__, url_prefix="/api")
 
     @blueprint.before_request
-    def who() -> None:
+    def authenticate() -> None:
         g.viewer = access.authenticate_token(deps, request.headers.get("Authorization"))
 
     @blueprint.post("/video/start")
@@ -59,7 +59,8 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/video/history")
     def history() -> ResponseReturnValue:
-        page = gallery.list_takes(deps, current_viewer(), **history_query())
+        wanted, limit, cursor = history_query()
+        page = gallery.list_takes(deps, current_viewer(), wanted, limit=limit, cursor=cursor)
         return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
 
     @blueprint.get("/models")
@@ -68,7 +69,7 @@ def routes(deps: Deps) -> Blueprint:
         return jsonify(items=[model_json(model) for model in found])
 
     @blueprint.post("/video/cancel/<job_id>")
-    def stop(job_id: str) -> ResponseReturnValue:
+    def cancel_take(job_id: str) -> ResponseReturnValue:
         job = cancel.cancel_job(deps, current_viewer(), job_id)
         return jsonify(take_json(deps, gallery.get_take(deps, current_viewer(), job.id))), 202
 
@@ -87,15 +88,15 @@ def routes(deps: Deps) -> Blueprint:
 
 def current_viewer() -> Viewer:
     """Who sent this request."""
-    who: Viewer = g.viewer
-    return who
+    viewer: Viewer = g.viewer
+    return viewer
 
 
 def json_body() -> dict[str, Any]:
     """The JSON object in the body.
 
     Raises:
-        Malformed: it is no JSON, or too deep. InvalidRequest: it is JSON, but no object.
+        MalformedJson: it is no JSON, or too deep. InvalidRequest: it is JSON, but no object.
     """
     request.max_content_length = JSON_MAX_BYTES
     try:
@@ -109,8 +110,8 @@ def json_body() -> dict[str, Any]:
     return value
 
 
-def history_query() -> dict[str, Any]:
-    """The filters of the history.
+def history_query() -> tuple[TakeFilter, int, str | None]:
+    """Which takes the history is to show, how many, and after which.
 
     Raises:
         InvalidRequest: names every one at fault.
@@ -125,7 +126,7 @@ def history_query() -> dict[str, Any]:
         faults["cursor"] = "is none that was given as next_cursor"
     if faults:
         raise InvalidRequest(faults)
-    return {"wanted": TakeFilter(states=states), "limit": int(limit), "cursor": cursor}
+    return TakeFilter(states=states), int(limit), cursor
 
 
 def started_json(deps: Deps, job: Job) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def model_json(model: VideoModel) -> dict[str, Any]:
     }
 
 
-def upload_json(deps: Deps, upload: Any) -> dict[str, Any]:
+def upload_json(deps: Deps, upload: Upload) -> dict[str, Any]:
     """An upload as clients see it."""
     return {
         "id": upload.id,

@@ -104,13 +104,13 @@ def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, d
     assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
     assert app.button(key="refresh-catalogue").disabled
     assert "waits for a worker" in words(app)
-    refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
+    refresh_schedule.record_status(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
     app.run()
     assert "prices: 50 of 1,500" in words(app).replace("\\", "")
 
 
 def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
-    refresh_schedule._note(deps, RefreshState.FAILED, "/v1/models answered 500")
+    refresh_schedule.record_status(deps, RefreshState.FAILED, "/v1/models answered 500")
     app = visit(PAGE)
     assert "answered 500" in words(app)
     assert "the list stayed as it was" in words(app)

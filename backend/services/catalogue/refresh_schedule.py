@@ -1,6 +1,6 @@
-"""When the catalogue is refreshed: once a day, on a person's wish, or on command; and how it goes.
+"""When the catalogue is refreshed: once a day, when a person asks, or on command; and how it goes.
 
-A page only writes down the wish; a worker sees it and does the work. How far it is stands in a fact, so
+A page only writes down the request; a worker sees it and does the work. How far it is stands in a fact, so
 that any page can show it and no second worker begins the same.
 """
 
@@ -54,22 +54,22 @@ class RefreshStatus:
 
 
 def request_refresh(deps: Deps, viewer: Viewer) -> None:
-    """Have a worker refresh the catalogue as soon as it can; one that is under way is that wish.
+    """Have a worker refresh the catalogue as soon as it can; one that is under way will do.
 
     Raises:
         NotAllowed: only an admin may.
     """
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
-        standing = _standing(session, deps.clock.now())
-        if standing is None or not standing.in_progress:
-            _say(session, deps, RefreshState.WANTED, "waits for a worker")
+        status = _read_status(session, deps.clock.now())
+        if status is None or not status.in_progress:
+            _put_status(session, deps, RefreshState.WANTED, "waits for a worker")
 
 
 def last_refresh(deps: Deps) -> RefreshStatus | None:
     """How the newest refresh went or goes; None: there never was one."""
     with deps.store.read() as session:
-        return _standing(session, deps.clock.now())
+        return _read_status(session, deps.clock.now())
 
 
 def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catalogue.RefreshResult:
@@ -83,28 +83,29 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
     def tell(line: str) -> None:
         if deps.stopping.is_set():
             raise Interrupted("The worker is stopping.")
-        _note(deps, RefreshState.RUNNING, line)
+        record_status(deps, RefreshState.RUNNING, line)
         on_progress(line)
 
     try:
         tell("asking the providers")
         brought = live_catalogue.refresh_catalogue(deps, on_progress=tell)
     except CatalogueUnavailable as error:
-        _note(deps, RefreshState.FAILED, str(error))
+        record_status(deps, RefreshState.FAILED, str(error))
         raise
     except Interrupted:
-        _note(deps, RefreshState.WANTED, "waits for the next worker")
+        record_status(deps, RefreshState.WANTED, "waits for the next worker")
         raise
-    _note(deps, RefreshState.DONE, f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable")
+    message = f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable"
+    record_status(deps, RefreshState.DONE, message)
     return brought
 
 
 def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
-    """Refresh the catalogue if somebody wishes it, or a day has passed; at most one worker does.
+    """Refresh the catalogue if somebody asked for it, or a day has passed; at most one worker does.
 
-    by_itself: also without a wish. In demo mode never: the simulator lists what came with the program.
+    scheduled: also when nobody did. In demo mode never: the simulator lists what came with the program.
     """
-    if not _begun(deps, scheduled and not deps.settings.is_demo):
+    if not _begin_if_due(deps, scheduled and not deps.settings.is_demo):
         return
     try:
         refresh_now(deps, on_progress=lambda _: None)
@@ -114,43 +115,44 @@ def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
         log.info("catalogue left to the next worker")
 
 
-def _begun(deps: Deps, by_itself: bool) -> bool:
+def _begin_if_due(deps: Deps, scheduled: bool) -> bool:
     """Is it due, and this worker the one to do it?"""
     with deps.store.read() as session:  # nearly always there is nothing to do, and nobody to wait for
-        if not _is_due(session, deps.clock.now(), by_itself):
+        if not _is_due(session, deps.clock.now(), scheduled):
             return False
     with deps.store.begin() as session:
-        due = _is_due(session, deps.clock.now(), by_itself)
+        due = _is_due(session, deps.clock.now(), scheduled)
         if due:
-            _say(session, deps, RefreshState.RUNNING, "begins")
+            _put_status(session, deps, RefreshState.RUNNING, "begins")
     return due
 
 
-def _is_due(session: Session, now: datetime, by_itself: bool) -> bool:
-    last, newest = _standing(session, now), key_values.get(session, live_catalogue.NEWEST_KEY)
+def _is_due(session: Session, now: datetime, scheduled: bool) -> bool:
+    last, newest = _read_status(session, now), key_values.get(session, live_catalogue.NEWEST_KEY)
     if last is not None and last.state == RefreshState.WANTED:
         return True
-    if not by_itself or (last is not None and last.state == RefreshState.RUNNING):
+    if not scheduled or (last is not None and last.state == RefreshState.RUNNING):
         return False
     if last is not None and last.state == RefreshState.FAILED and now - last.at < RETRY_AFTER:
         return False
     return newest is None or now - newest.at >= REFRESH_EVERY
 
 
-def _standing(session: Session, now: datetime) -> RefreshStatus | None:
+def _read_status(session: Session, now: datetime) -> RefreshStatus | None:
     fact = key_values.get(session, REFRESH_KEY)
     if fact is None:
         return None
-    going = RefreshState(fact.value["going"])
-    if going == RefreshState.RUNNING and now - fact.at > STALLED_AFTER:
+    state = RefreshState(fact.value["going"])
+    if state == RefreshState.RUNNING and now - fact.at > STALLED_AFTER:
         return RefreshStatus(RefreshState.FAILED, "it broke off with its worker", fact.at)
-    return RefreshStatus(going, str(fact.value["says"]), fact.at)
+    return RefreshStatus(state, str(fact.value["says"]), fact.at)
 
 
-def _note(deps: Deps, going: RefreshState, says: str) -> None:
+def record_status(deps: Deps, state: RefreshState, message: str) -> None:
+    """Keep how a refresh goes, for everybody to see."""
     with deps.store.begin() as session:
-        _say(session, deps, going, says)
+        _put_status(session, deps, state, message)
 
 
-def _say(session: Session, deps: Deps, going: RefreshState, says: str) -> None:
-    key_values.set_value(session, REFRESH_KEY, {"going": going, "says": says[:300]}, at=deps.clock.now())
+def _put_status(session: Session, deps: Deps, state: RefreshState, message: str) -> None:
+    key_values.set_value(session, REFRESH_KEY, {"going": state, "says": message[:300]}, at=deps.clock.now())

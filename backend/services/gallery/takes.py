@@ -1,7 +1,7 @@
 """Takes as people and programs look at them: one, a page of them, what is moving, how long it takes."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import quantiles
 
@@ -86,12 +86,10 @@ def list_takes(
 ) -> TakePage:
     """A page of the takes that this viewer may see."""
     limit = max(1, min(limit, PAGE_SIZE_MAX))
-    if not viewer.sees_all:
-        if wanted.owner not in (None, viewer.name):
-            return TakePage([], None)
-        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
+    if wanted.owner is not None and not viewer.may_see(wanted.owner):
+        return TakePage([], None)
     with deps.store.read() as session:
-        page = pages.find_page(session, TakeQuery(wanted, limit, before=cursor))
+        page = pages.find_page(session, TakeQuery(_visible(viewer, wanted), limit, before=cursor))
     return TakePage([Take(*row) for row in page.items], page.next_cursor)
 
 
@@ -113,20 +111,16 @@ def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[Histo
 
 def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
     """How many takes of this kind came after that one (up to 100)."""
-    if not viewer.sees_all:
-        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        return len(pages.find_ids(session, TakeQuery(wanted, 100, after=than)))
+        return len(pages.find_ids(session, TakeQuery(_visible(viewer, wanted), 100, after=than)))
 
 
 def newer_cursor(
     deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str, limit: int = PAGE_SIZE
 ) -> str | None:
     """The cursor of the page just before the one that starts with that take; None: it is the first page."""
-    if not viewer.sees_all:
-        wanted = TakeFilter(viewer.name, wanted.states, wanted.model, wanted.provider, wanted.text)
     with deps.store.read() as session:
-        ids = pages.find_ids(session, TakeQuery(wanted, limit + 1, after=than))
+        ids = pages.find_ids(session, TakeQuery(_visible(viewer, wanted), limit + 1, after=than))
     return ids[limit] if len(ids) > limit else None
 
 
@@ -188,3 +182,8 @@ def queue_position(deps: Deps, job: Job) -> int | None:
         return job.queue_position
     with deps.store.read() as session:
         return counts.count_ahead(session, job)
+
+
+def _visible(viewer: Viewer, wanted: TakeFilter) -> TakeFilter:
+    """The same, of what this viewer may see."""
+    return wanted if viewer.sees_all else replace(wanted, owner=viewer.name)

@@ -38,7 +38,7 @@ def submit_job(deps: Deps, claim: Claim) -> None:
     answer: SubmitAnswer
     try:
         provider_pause.check_not_paused(deps, claim.job.provider)
-        sent = photos.build_payload(deps, claim.job)
+        sent = photos.provider_payload(deps, claim.job)
         _begin(deps, claim, sent)
         answer = _post(deps, claim.job, sent)
     except SubmitDeferred as wait:

@@ -151,7 +151,7 @@ class ProviderPayload:
     links: dict[str, str | list[str | None]]
 
 
-def build_payload(deps: Deps, job: Job) -> ProviderPayload:
+def provider_payload(deps: Deps, job: Job) -> ProviderPayload:
     """What is posted for a job, its photos in the model's own fields.
 
     Raises:

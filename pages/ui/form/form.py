@@ -22,7 +22,7 @@ from pages.ui import context, text
 from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker
 from pages.ui.form.fields import Field
 
-#: A second click on the same filled form within this time is the same wish, in seconds.
+#: A second click on the same filled form within this time is the same request, in seconds.
 SAME_CLICK_S = 3.0
 _FAULTS, _KEY = "form:faults", "form:key"
 

@@ -323,7 +323,7 @@ def test_a_worker_that_stops_leaves_the_refresh_to_the_next_one(hands, sim):
 
 def test_a_refresh_whose_worker_was_killed_is_over_after_a_silence(hands, sim):
     deps, clock = hands
-    refresh_schedule._note(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
+    refresh_schedule.record_status(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
     assert refresh_schedule.last_refresh(deps).in_progress
     clock.at += timedelta(minutes=3)
     assert refresh_schedule.last_refresh(deps).state == RefreshState.FAILED
