@@ -76,7 +76,7 @@ class _Numbers(Collector):
         yield from self._work()
 
     def _workers(self) -> Iterator[Metric]:
-        now, sweeper = self._deps.clock.now(), backlog.last_sweeper(self._deps)
+        now, swept = self._deps.clock.now(), status.last_sweep(self._deps)
         age = GaugeMetricFamily(
             "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
         )
@@ -91,8 +91,8 @@ class _Numbers(Collector):
             age.add_metric([sign.name], max(0.0, (now - sign.last_seen_at).total_seconds()))
             in_hand.add_metric([sign.name], sign.in_hand)
         sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
-        if sweeper is not None:
-            sweeps.add_metric([sweeper.name], 1)
+        if swept is not None and swept.by:
+            sweeps.add_metric([swept.by], 1)
         yield from (age, in_hand, clock, sweeps)
 
     def _work(self) -> Iterator[Metric]:

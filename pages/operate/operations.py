@@ -11,8 +11,8 @@ deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
 
 shell.draw_warnings()
-for paused in provider_pause.list_pauses(deps):
-    health.draw_pause(paused, now)
+for provider, paused in provider_pause.list_pauses(deps).items():
+    health.draw_pause(provider, paused, now)
 health.draw_figures(deps, numbers, now)
 money.draw_figures(deps, context.viewer())
 
@@ -23,7 +23,7 @@ with left, st.container(border=True, key="backlog"):
 with right:
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        health.draw_workers(heartbeat.list_workers(deps), now, sweeper=backlog.last_sweeper(deps))
+        health.draw_workers(heartbeat.list_workers(deps), now, swept=status.last_sweep(deps))
         health.draw_work(backlog.list_work_kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")

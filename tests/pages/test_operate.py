@@ -143,7 +143,7 @@ def test_a_pause_is_shown_with_the_way_out(visit, desk):
     app = visit(OPERATIONS)
     assert "refused our key" in words(app)
     app.button(key="resume-fal").click().run()
-    assert provider_pause.list_pauses(desk.deps) == []
+    assert provider_pause.list_pauses(desk.deps) == {}
 
 
 def test_an_unreachable_public_url_says_that_polling_is_at_work(visit, monkeypatch):

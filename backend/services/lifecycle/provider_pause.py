@@ -4,13 +4,13 @@ A pause ends by itself: when its time is over one job is let through, and the an
 at once when a person says so, or when the program comes back with another key.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backend.domain import policy
 from backend.domain.errors import SubmitDeferred
 from backend.services.deps import Deps
-from backend.store.records import key_values
+from backend.store.records.facts import FactFamily
 
 #: While one job is let through, the others wait this long for its answer.
 PROBE_S = 30.0
@@ -20,14 +20,17 @@ RECHECK_S = 3.0
 
 @dataclass(frozen=True)
 class ProviderPause:
-    """Submitting to a provider is paused. refusals: how many it gave in a row."""
+    """Submitting is paused since `at`. refusals: how many the provider gave in a row; key: a mark of ours."""
 
-    provider: str
     reason: str
     code: str
-    since: datetime
-    until: datetime
     refusals: int
+    until: datetime
+    at: datetime
+    key: str | None = None
+
+
+PAUSES = FactFamily(ProviderPause, "pause:")
 
 
 def check_not_paused(deps: Deps, provider: str) -> None:
@@ -36,70 +39,53 @@ def check_not_paused(deps: Deps, provider: str) -> None:
     Raises:
         SubmitDeferred: it is paused.
     """
+    fact = PAUSES.of(provider)
     with deps.store.read() as session:
-        if key_values.get(session, _name(provider)) is None:
+        if fact.read(session) is None:
             return
     with deps.store.begin() as session:
-        fact = key_values.get(session, _name(provider))
-        if fact is None:
+        pause = fact.lock_and_read(session)
+        if pause is None:
             return
-        if fact.value.get("key") != deps.get_provider(provider).key_mark:
-            key_values.delete_value(session, _name(provider))
+        if pause.key != deps.get_provider(provider).key_mark:
+            fact.forget(session)
             return
         now = deps.clock.now()
-        left = (datetime.fromisoformat(fact.value["until"]) - now).total_seconds()
-        if left > 0:
-            raise SubmitDeferred(f"{provider} is paused", wait_s=min(left, RECHECK_S))
-        until = (now + timedelta(seconds=PROBE_S)).isoformat()
-        key_values.set_value(session, _name(provider), {**fact.value, "until": until}, at=fact.at)
+        left_s = (pause.until - now).total_seconds()
+        if left_s > 0:
+            raise SubmitDeferred(f"{provider} is paused", wait_s=min(left_s, RECHECK_S))
+        fact.put(session, replace(pause, until=now + timedelta(seconds=PROBE_S)))
 
 
 def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None:
     """Send nothing to this provider for a while; each refusal in a row doubles the while."""
-    now = deps.clock.now()
+    now, fact = deps.clock.now(), PAUSES.of(provider)
     with deps.store.begin() as session:
-        before = key_values.get(session, _name(provider))
-        refusals = 1 + (before.value["refusals"] if before else 0)
+        before = fact.lock_and_read(session)
+        refusals = 1 + (before.refusals if before else 0)
         wait_s = min(policy.PAUSE_CAP_S, policy.PAUSE_FIRST_S * 2 ** min(refusals - 1, 10))
-        key_values.set_value(
-            session,
-            _name(provider),
-            {
-                "reason": reason,
-                "code": code,
-                "refusals": refusals,
-                "until": (now + timedelta(seconds=wait_s)).isoformat(),
-                "key": deps.get_provider(provider).key_mark,
-            },
+        pause = ProviderPause(
+            reason,
+            code,
+            refusals,
+            until=now + timedelta(seconds=wait_s),
             at=before.at if before else now,
+            key=deps.get_provider(provider).key_mark,
         )
+        fact.put(session, pause)
 
 
 def resume_provider(deps: Deps, provider: str) -> None:
     """Send again: the provider accepted something, or a person says so."""
+    fact = PAUSES.of(provider)
     with deps.store.read() as session:
-        if key_values.get(session, _name(provider)) is None:
+        if fact.read(session) is None:
             return
     with deps.store.begin() as session:
-        key_values.delete_value(session, _name(provider))
+        fact.forget(session)
 
 
-def list_pauses(deps: Deps) -> list[ProviderPause]:
-    """Every pause that is in force."""
+def list_pauses(deps: Deps) -> dict[str, ProviderPause]:
+    """Every pause that is in force, by provider."""
     with deps.store.read() as session:
-        found = key_values.list_by_prefix(session, "pause:")
-    return [
-        ProviderPause(
-            provider=fact.name.removeprefix("pause:"),
-            reason=fact.value["reason"],
-            code=fact.value["code"],
-            since=fact.at,
-            until=datetime.fromisoformat(fact.value["until"]),
-            refusals=fact.value["refusals"],
-        )
-        for fact in found
-    ]
-
-
-def _name(provider: str) -> str:
-    return f"pause:{provider}"
+        return PAUSES.read_all(session)

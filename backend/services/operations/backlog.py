@@ -1,13 +1,10 @@
-"""How much work waits and goes on, by kind, and who keeps the time and sweeps."""
+"""How much work waits and goes on, by kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from backend.services.deps import Deps
-from backend.services.operations import sweep
 from backend.store.queue import tasks as queue_tasks
-from backend.store.records import key_values
 
 #: How people read the kinds of work.
 KIND_TITLES = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call": "Calling"}
@@ -24,14 +21,6 @@ class WorkKind:
     waiting: int
     running: int
     queued_tasks: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Sweeper:
-    """Who swept last, and when."""
-
-    name: str
-    at: datetime
 
 
 def list_work_kinds(deps: Deps) -> Sequence[WorkKind]:
@@ -51,12 +40,3 @@ def list_work_kinds(deps: Deps) -> Sequence[WorkKind]:
         )
         for name in queue_tasks.WORK_KINDS
     ]
-
-
-def last_sweeper(deps: Deps) -> Sweeper | None:
-    """Who swept last; None when nobody has yet."""
-    with deps.store.read() as session:
-        last = key_values.get(session, sweep.LAST_SWEEP_KEY)
-    if last is None or not last.value.get("by"):
-        return None
-    return Sweeper(str(last.value["by"]), last.at)

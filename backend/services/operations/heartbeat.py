@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from backend.domain.errors import SettingsError
 from backend.services.deps import Deps
 from backend.store.database.postgres import MAX_CLOCK_SKEW_S
-from backend.store.records import key_values
+from backend.store.records.facts import FactFamily
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +40,28 @@ class WorkerHeartbeat:
         return abs(self.clock_skew_s) > MAX_CLOCK_SKEW_S
 
 
+@dataclass(frozen=True)
+class _Sign:
+    """What a worker says of itself. key: a mark of its SECRET_KEY."""
+
+    at: datetime
+    in_hand: int = 0
+    key: str | None = None
+    clock_off_s: float = 0.0
+
+
+_SIGNS = FactFamily(_Sign, "worker:")
+
+
 def record_heartbeat(deps: Deps, name: str, *, in_hand: int) -> None:
     """This worker is alive. That its clock has gone astray since it started is told, and stops nothing."""
     now = deps.clock.now()
     with deps.store.begin() as session:
         off_s = round(deps.store.clock_skew_s(session, deps.clock.now), 1)
-        value = {"in_hand": in_hand, "key": _mark(deps), "clock_off_s": off_s}
-        key_values.set_value(session, f"worker:{name}", value, at=now)
-        for fact in key_values.list_by_prefix(session, "worker:"):
-            if now - fact.at > FORGET_AFTER:
-                key_values.delete_value(session, fact.name)
+        _SIGNS.of(name).put(session, _Sign(now, in_hand, _mark(deps), off_s))
+        for other, sign in _SIGNS.read_all(session).items():
+            if now - sign.at > FORGET_AFTER:
+                _SIGNS.of(other).forget(session)
     if abs(off_s) > MAX_CLOCK_SKEW_S:
         log.error("this host's clock differs from the database's", extra={"ahead_s": off_s})
 
@@ -57,24 +69,17 @@ def record_heartbeat(deps: Deps, name: str, *, in_hand: int) -> None:
 def forget_worker(deps: Deps, name: str) -> None:
     """This worker has stopped, as it should."""
     with deps.store.begin() as session:
-        key_values.delete_value(session, f"worker:{name}")
+        _SIGNS.of(name).forget(session)
 
 
 def list_workers(deps: Deps) -> list[WorkerHeartbeat]:
     """Every worker that was heard of lately, the living first."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        found = key_values.list_by_prefix(session, "worker:")
+        found = _SIGNS.read_all(session)
     signs = [
-        WorkerHeartbeat(
-            fact.name.removeprefix("worker:"),
-            fact.at,
-            fact.value.get("in_hand", 0),
-            now - fact.at <= DEAD_AFTER,
-            fact.value.get("key"),
-            fact.value.get("clock_off_s", 0.0),
-        )
-        for fact in found
+        WorkerHeartbeat(name, sign.at, sign.in_hand, now - sign.at <= DEAD_AFTER, sign.key, sign.clock_off_s)
+        for name, sign in found.items()
     ]
     return sorted(signs, key=lambda sign: (not sign.alive, sign.name))
 

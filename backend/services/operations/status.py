@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError, StoreUnavailable
-from backend.models import Delivery, KeyValue, Sweep
+from backend.models import Delivery, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat, sweep, totals
+from backend.services.operations.sweep import LastSweep
 from backend.store.jobs import claims, deliveries
-from backend.store.records import key_values, sweep_log, videos
+from backend.store.records import sweep_log, videos
 
 #: Less than this free on storage is worth a banner: some hundred takes.
 LOW_DISK_BYTES = 2 * 1024**3
@@ -67,7 +68,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
     now = deps.clock.now()
     with deps.store.read() as session:
         swept, delivered = (
-            key_values.get(session, sweep.LAST_SWEEP_KEY),
+            sweep.LAST_SWEEP.read(session),
             deliveries.list_newest(session, limit=1),
         )
         total, missing = totals.get_totals(session), videos.count_missing(session)
@@ -86,10 +87,10 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
     )
 
 
-def last_sweep(deps: Deps) -> KeyValue | None:
-    """When the last sweep ran (`at`) and what it did (`value`)."""
+def last_sweep(deps: Deps) -> LastSweep | None:
+    """When the last sweep ran, whose it was and what it did."""
     with deps.store.read() as session:
-        return key_values.get(session, sweep.LAST_SWEEP_KEY)
+        return sweep.LAST_SWEEP.read(session)
 
 
 def last_delivery(deps: Deps) -> Delivery | None:
@@ -128,11 +129,11 @@ def list_banners(deps: Deps) -> list[Banner]:
     found = [
         Banner(
             "error",
-            f"{paused.provider} refuses our key: nothing is sent",
+            f"{provider} refuses our key: nothing is sent",
             f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; "
             "one take is let through now and then to see whether it works again.",
         )
-        for paused in provider_pause.list_pauses(deps)
+        for provider, paused in provider_pause.list_pauses(deps).items()
     ]
     found += [
         Banner("error", f"{check.name.capitalize()} trouble", check.message)
@@ -164,7 +165,7 @@ def list_banners(deps: Deps) -> list[Banner]:
 def _database(deps: Deps) -> HealthCheck:
     try:
         with deps.store.read() as session:
-            key_values.get(session, sweep.LAST_SWEEP_KEY)
+            sweep.LAST_SWEEP.read(session)
     except (StoreUnavailable, SQLAlchemyError) as error:
         return HealthCheck(
             "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."

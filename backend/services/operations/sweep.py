@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,19 +21,13 @@ from backend.services.operations import totals
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
 from backend.store.jobs import claims, jobs
-from backend.store.records import key_values, sweep_log, videos
+from backend.store.records import sweep_log, videos
+from backend.store.records.facts import Fact
 from backend.store.search import text_index
 
 log = logging.getLogger(__name__)
 
-#: The fact that says when the last sweep ran and what it did.
-LAST_SWEEP_KEY = "sweep"
-#: The fact that says how far the walk over stored files has come.
-WALK_KEY = "walk"
-#: The fact that says since when storage has held nothing at all: {"since": moment}.
-EMPTY_KEY = "storage_empty"
-#: The fact that says when storage was last tidied, and how often that is done.
-TIDIED_KEY = "tidied"
+#: How often storage is tidied.
 TIDY_EVERY = timedelta(hours=1)
 #: Stored files looked for at a time, so many at the most in every sweep where there are no more than these;
 #: where there are, the walk over them has its own pace, for a sweep must not cost more because much is
@@ -53,6 +48,43 @@ INDEX_BATCH = 200
 WAKE_BATCH = 200
 
 
+@dataclass(frozen=True)
+class LastSweep:
+    """When the last sweep began, whose it was, and what it did."""
+
+    at: datetime
+    by: str = ""
+    did: dict[str, int] = field(default_factory=dict)
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class FileWalk:
+    """How far the walk over stored files has come. last_id: "" at its start."""
+
+    at: datetime
+    last_id: str
+
+
+@dataclass(frozen=True)
+class EmptyStorage:
+    """Storage has held nothing at all."""
+
+    at: datetime
+    since: datetime
+
+
+@dataclass(frozen=True)
+class StorageTidied:
+    """When storage was last tidied."""
+
+    at: datetime
+
+
+LAST_SWEEP, FILE_WALK = Fact(LastSweep, "sweep"), Fact(FileWalk, "walk")
+EMPTY_STORAGE, TIDIED = Fact(EmptyStorage, "storage_empty"), Fact(StorageTidied, "tidied")
+
+
 def run_sweep(deps: Deps, *, by: str, run_due: Callable[[], int]) -> dict[str, Any]:
     """Repair what is odd, then have everything due looked at; returns what was done.
 
@@ -67,9 +99,7 @@ def run_sweep(deps: Deps, *, by: str, run_due: Callable[[], int]) -> dict[str, A
     took_s = deps.clock.monotonic() - begun
     done = {name: number for name, number in did.items() if number}
     with deps.store.begin() as session:
-        key_values.set_value(
-            session, LAST_SWEEP_KEY, {"did": done, "took_s": round(took_s, 3), "by": by}, at=started_at
-        )
+        LAST_SWEEP.put(session, LastSweep(started_at, by, done, round(took_s, 3)))
         if done:
             sweep_log.record_sweep(session, started_at=started_at, took_s=took_s, did=done)
             sweep_log.delete_before(session, started_at - SWEEPS_KEPT_FOR)
@@ -139,12 +169,12 @@ def _find_missing(deps: Deps) -> int:
         remote = bool(deps.storage.link_origins())  # of a bucket whose keys this process never got: refused
         limit = OBJECTS_BATCH if remote else FILES_BATCH
         with deps.store.read() as session:
-            walk = key_values.get(session, WALK_KEY)
-            last_id = walk.value["last_id"] if walk else ""
+            walk = FILE_WALK.read(session)
+            last_id = walk.last_id if walk else ""
             if walk and (last_id or remote) and timedelta(0) <= now - walk.at < WALK_EVERY:
                 return 0
             batch = videos.list_files_after(session, last_id, limit=limit)
-            noted = key_values.get_value(session, EMPTY_KEY)
+            noted = EMPTY_STORAGE.read(session)
         there = {file.id: deps.storage.size(file.key) for file in batch}
         odd = [file for file in batch if not file.missing and there[file.id] != file.size_bytes]
         back = [file for file in batch if file.missing and there[file.id] == file.size_bytes]
@@ -161,7 +191,7 @@ def _find_missing(deps: Deps) -> int:
     reached = batch[-1].id if len(batch) == limit else ""
     if odd or back or reached != last_id or (remote and batch):
         with deps.store.begin() as session:
-            key_values.set_value(session, WALK_KEY, {"last_id": reached}, at=now)
+            FILE_WALK.put(session, FileWalk(now, reached))
             for file in odd:
                 mark_missing(deps, session, file.id)
             for file in back:
@@ -181,19 +211,19 @@ def storage_looks_unmounted(deps: Deps) -> bool:
     holds = next(iter(deps.storage.list_keys()), None) is not None
     now = deps.clock.now()
     with deps.store.read() as session:
-        noted = key_values.get_value(session, EMPTY_KEY)
+        noted = EMPTY_STORAGE.read(session)
     if holds:
         if noted:
             with deps.store.begin() as session:
-                key_values.delete_value(session, EMPTY_KEY)
+                EMPTY_STORAGE.forget(session)
         return False
-    since = datetime.fromisoformat(noted["since"]) if noted else now
+    since = noted.since if noted else now
     if now - since >= EMPTY_BELIEVED_AFTER:
         return False
     log.warning("storage holds nothing at all: is its folder mounted, its bucket the right one?")
     if not noted:
         with deps.store.begin() as session:
-            key_values.set_value(session, EMPTY_KEY, {"since": since.isoformat()}, at=now)
+            EMPTY_STORAGE.put(session, EmptyStorage(now, since))
     return True
 
 
@@ -217,11 +247,11 @@ def _tidy_storage(deps: Deps) -> int:
     """Have storage remove what a killed process left half-placed; it looks through all of it, so seldom."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        last = key_values.get(session, TIDIED_KEY)
+        last = TIDIED.read(session)
     if last is not None and timedelta(0) <= now - last.at < TIDY_EVERY:
         return 0
     with deps.store.begin() as session:
-        key_values.set_value(session, TIDIED_KEY, {}, at=now)
+        TIDIED.put(session, StorageTidied(now))
     try:
         return deps.storage.remove_unfinished()
     except MediaError as error:

@@ -6,9 +6,8 @@ counted anew now and then.
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session
 
@@ -16,10 +15,9 @@ from backend.domain.clock import id_lower_bound
 from backend.services.deps import Deps
 from backend.store.jobs import counts, deliveries
 from backend.store.money import ledger_sums
-from backend.store.records import key_values, videos
+from backend.store.records import videos
+from backend.store.records.facts import Fact
 
-#: The fact that holds what was counted.
-TOTALS_KEY = "tally"
 #: How often it is brought forward.
 UPDATE_EVERY = timedelta(minutes=1)
 #: Older than this nothing comes any more: hosts' clocks differ by less, and no transaction takes as long.
@@ -42,25 +40,33 @@ class Totals:
     videos_bytes: int
 
 
+@dataclass(frozen=True)
+class _Tally:
+    """What was counted. delivery, video: the last ids that it holds; states: of many, as of `states_at`."""
+
+    at: datetime
+    delivery: str = ""
+    deliveries: dict[str, int] = field(default_factory=dict)
+    video: str = ""
+    videos: int = 0
+    videos_bytes: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    states_at: datetime | None = None
+
+
+_TALLY = Fact(_Tally, "tally")
+_NOTHING = _Tally(datetime.min.replace(tzinfo=UTC))
+
+
 def get_totals(session: Session) -> Totals:
     """What was counted, and what came since."""
-    known = key_values.get_value(session, TOTALS_KEY) or {}
+    known = _TALLY.read(session) or _NOTHING
     states = counts.by_state(session, limit=EXACT_UP_TO)
     for state, number in states.items():
         if number >= EXACT_UP_TO:
-            states[state] = max(number, known.get("states", {}).get(state, 0))
-    verdicts, _ = deliveries.count_by_verdict(
-        session, after=known.get("delivery", ""), before="~", limit=COUNT_BATCH
-    )
-    number, size, _ = videos.count_between(
-        session, after=known.get("video", ""), before="~", limit=COUNT_BATCH
-    )
-    return Totals(
-        states=states,
-        deliveries=dict(Counter(known.get("deliveries", {})) + Counter(verdicts)),
-        videos=known.get("videos", 0) + number,
-        videos_bytes=known.get("videos_bytes", 0) + size,
-    )
+            states[state] = max(number, known.states.get(state, 0))
+    latest, _ = _count_on(session, known, before="~")
+    return Totals(states, latest.deliveries, latest.videos, latest.videos_bytes)
 
 
 def update_totals(deps: Deps) -> None:
@@ -68,20 +74,19 @@ def update_totals(deps: Deps) -> None:
     _add_up(deps)
     now = deps.clock.now()
     with deps.store.read() as session:
-        last = key_values.get_value(session, TOTALS_KEY) or {}
-    if last and now - datetime.fromisoformat(last["at"]) < UPDATE_EVERY:
+        last = _TALLY.read(session) or _NOTHING
+    if now - last.at < UPDATE_EVERY:
         return
     more = True
     while more and not deps.stopping.is_set():
         with deps.store.read() as session:
-            updated, more = _forward(session, last, now)
-        last = updated
+            last, more = _count_on(session, last, before=id_lower_bound(now - SETTLED_AFTER))
+            last = _count_states(session, replace(last, at=now), now)
     if more:  # told to stop in the middle: the next one goes on from what is kept
         return
     with deps.store.begin() as session:
-        serial = key_values.get_value_for_update(session, TOTALS_KEY) or {}
-        if serial.get("at", "") < last["at"]:  # another worker may have been quicker
-            key_values.set_value(session, TOTALS_KEY, last, at=now)
+        if (_TALLY.lock_and_read(session) or _NOTHING).at < last.at:  # another worker may have been quicker
+            _TALLY.put(session, last)
 
 
 def _add_up(deps: Deps) -> None:
@@ -91,32 +96,27 @@ def _add_up(deps: Deps) -> None:
                 return
 
 
-def _forward(session: Session, last: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
-    """(the tally with the next rows counted, whether there may be more)."""
-    before = id_lower_bound(now - SETTLED_AFTER)
+def _count_on(session: Session, last: _Tally, *, before: str) -> tuple[_Tally, bool]:
+    """(the tally with the next rows before this id counted, whether there may be more)."""
     verdicts, delivery = deliveries.count_by_verdict(
-        session, after=last.get("delivery", ""), before=before, limit=COUNT_BATCH
+        session, after=last.delivery, before=before, limit=COUNT_BATCH
     )
-    number, size, video = videos.count_between(
-        session, after=last.get("video", ""), before=before, limit=COUNT_BATCH
+    number, size, video = videos.count_between(session, after=last.video, before=before, limit=COUNT_BATCH)
+    counted = replace(
+        last,
+        delivery=delivery,
+        deliveries=dict(Counter(last.deliveries) + Counter(verdicts)),
+        video=video,
+        videos=last.videos + number,
+        videos_bytes=last.videos_bytes + size,
     )
-    updated = {
-        "at": now.isoformat(),
-        "delivery": delivery,
-        "deliveries": dict(Counter(last.get("deliveries", {})) + Counter(verdicts)),
-        "video": video,
-        "videos": last.get("videos", 0) + number,
-        "videos_bytes": last.get("videos_bytes", 0) + size,
-        **_states(session, last, now),
-    }
-    return updated, number == COUNT_BATCH or sum(verdicts.values()) == COUNT_BATCH
+    return counted, number == COUNT_BATCH or sum(verdicts.values()) == COUNT_BATCH
 
 
-def _states(session: Session, last: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Takes of each state, if any has many, and if the last count is old."""
-    counted_at = last.get("states_at")
-    if counted_at and now - datetime.fromisoformat(counted_at) < STATES_EVERY:
-        return {"states": last["states"], "states_at": counted_at}
+def _count_states(session: Session, last: _Tally, now: datetime) -> _Tally:
+    """With the takes of each state, if any has many, and if the last count is old."""
+    if last.states_at is not None and now - last.states_at < STATES_EVERY:
+        return last
     if max(counts.by_state(session, limit=EXACT_UP_TO).values(), default=0) < EXACT_UP_TO:
-        return {}
-    return {"states": counts.by_state(session), "states_at": now.isoformat()}
+        return replace(last, states={}, states_at=None)
+    return replace(last, states=counts.by_state(session), states_at=now)

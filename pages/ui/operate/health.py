@@ -11,9 +11,10 @@ from backend.models import Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle.provider_pause import ProviderPause
 from backend.services.operations import status, totals
-from backend.services.operations.backlog import KIND_TITLES, Sweeper, WorkKind
+from backend.services.operations.backlog import KIND_TITLES, WorkKind
 from backend.services.operations.heartbeat import WorkerHeartbeat
 from backend.services.operations.status import StatusNumbers
+from backend.services.operations.sweep import LastSweep
 from pages.ui import text
 from pages.ui.components import BarRow
 from pages.ui.takes import actions
@@ -22,20 +23,18 @@ from pages.ui.takes import actions
 LATE_SWEEPS = 6
 
 
-def draw_pause(found: ProviderPause, now: datetime) -> None:
+def draw_pause(provider: str, found: ProviderPause, now: datetime) -> None:
     """A pause of sending, with the way out."""
     left = text.clock(max(0.0, (found.until - now).total_seconds()))
-    with st.container(
-        key=f"pause-{found.provider}", border=True, horizontal=True, vertical_alignment="center"
-    ):
+    with st.container(key=f"pause-{provider}", border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/pause_circle: **Sending to {text.plain(found.provider)} is paused** since "
-            f"{text.since(now, found.since)} ({found.refusals} refusals): {text.plain(found.reason)} "
+            f":material/pause_circle: **Sending to {text.plain(provider)} is paused** since "
+            f"{text.since(now, found.at)} ({found.refusals} refusals): {text.plain(found.reason)} "
             f"One take is let through in {left}."
         )
         st.button(
-            "Resume now", key=f"resume-{found.provider}", icon=":material/play_arrow:", type="primary",
-            on_click=actions.resume_sending, args=(found.provider,),
+            "Resume now", key=f"resume-{provider}", icon=":material/play_arrow:", type="primary",
+            on_click=actions.resume_sending, args=(provider,),
         )  # fmt: skip
 
 
@@ -55,7 +54,7 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
         _figure(
             "Last sweep",
             text.ago(age_s),
-            _sweep_words(sweep.value.get("did")) if sweep else f"one every {every_s:g} s",
+            _sweep_words(sweep.did) if sweep else f"one every {every_s:g} s",
             late,
         )
         _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count", False)
@@ -79,7 +78,7 @@ def backlog_rows(numbers: StatusNumbers) -> list[BarRow]:
     ]  # fmt: skip
 
 
-def draw_workers(signs: Sequence[WorkerHeartbeat], now: datetime, *, sweeper: Sweeper | None) -> None:
+def draw_workers(signs: Sequence[WorkerHeartbeat], now: datetime, *, swept: LastSweep | None) -> None:
     """Who works, when each was last heard of, and who swept last."""
     if not signs:
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
@@ -95,7 +94,7 @@ def draw_workers(signs: Sequence[WorkerHeartbeat], now: datetime, *, sweeper: Sw
             hand = f"· {sign.in_hand} in hand" if sign.alive else ""
             st.markdown(
                 f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.last_seen_at)} "
-                f"{hand}{_sweeping(sign, sweeper)}{_astray(sign)}"
+                f"{hand}{_sweeping(sign, swept)}{_astray(sign)}"
             )
 
 
@@ -125,8 +124,8 @@ def draw_sweeps(found: Sequence[Sweep]) -> None:
     )  # fmt: skip
 
 
-def _sweeping(sign: WorkerHeartbeat, sweeper: Sweeper | None) -> str:
-    return " · swept last" if sweeper is not None and sweeper.name == sign.name else ""
+def _sweeping(sign: WorkerHeartbeat, swept: LastSweep | None) -> str:
+    return " · swept last" if swept is not None and swept.by == sign.name else ""
 
 
 def _astray(sign: WorkerHeartbeat) -> str:

@@ -30,7 +30,7 @@ def test_a_sweep_says_what_it_did_and_when(world):
     did = world.sweep()
     assert did["looks"] == 1
     fact = status.last_sweep(world.deps)
-    assert fact.value["did"] == did
+    assert fact.did == did
     assert status.list_sweeps(world.deps)[0].did == did
 
 
