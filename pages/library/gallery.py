@@ -7,22 +7,22 @@ from pages.ui import components, context, live
 from pages.ui.takes import cards, filters
 
 deps, viewer = context.deps(), context.viewer()
-wanted = filters.draw_filters(deps, viewer)
+take_filter = filters.draw_filters(deps, viewer)
 before = st.query_params.get("before")
-page = gallery.list_takes(deps, viewer, wanted, cursor=before)
+page = gallery.list_takes(deps, viewer, take_filter, cursor=before)
 
 
 def draw_wall() -> None:
     now = deps.clock.now()
-    takes = gallery.list_takes(deps, viewer, wanted, cursor=before).items
+    takes = gallery.list_takes(deps, viewer, take_filter, cursor=before).items
     opened = components.draw_gallery([cards.card_data(take, now) for take in takes], key="gallery")
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})
 
 
-filters.draw_newer_pill(deps, viewer, wanted, page.items, before=before)
+filters.draw_newer_pill(deps, viewer, take_filter, page.items, before=before)
 if page.items:
     live.draw_live(draw_wall, watch=lambda: live.last_change(deps), moving=live.anything_moves(deps))
-    filters.draw_pager(deps, viewer, wanted, page, before=before)
+    filters.draw_pager(deps, viewer, take_filter, page, before=before)
 else:
-    filters.draw_empty(wanted, before=before)
+    filters.draw_empty(take_filter, before=before)

@@ -12,8 +12,8 @@ live.draw_live(
     watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),
 )
-wanted = models_table.draw_filters(deps)
-found = models_table.find_models(deps, wanted)
+model_filter = models_table.draw_filters(deps)
+found = models_table.find_models(deps, model_filter)
 if found:
     models_table.draw_rows(deps, found)
 else:

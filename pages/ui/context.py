@@ -1,8 +1,12 @@
 """What every page is given: the backend's use cases, who is looking, and notices that outlive a rerun."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from backend.bootstrap import open_deps
+from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import Job
 from backend.services import access
 from backend.services.access import Viewer
@@ -27,6 +31,18 @@ def viewer() -> Viewer:
 def notify(message: str, icon: str = ":material/check:") -> None:
     """Have a message shown by the next run. Callbacks may not draw, so they leave it here."""
     st.session_state.setdefault(_NOTICES, []).append((message, icon))
+
+
+@contextmanager
+def errors_as_notices() -> Iterator[None]:
+    """What stands in the way of what is done within becomes a notice, and the rest of it is left out."""
+    try:
+        yield
+    except InvalidRequest as error:
+        faults = "; ".join(f"The {field} {fault}." for field, fault in error.fields.items())
+        notify(text.plain(faults), ":material/error:")
+    except DailiesError as error:
+        notify(text.plain(error), ":material/error:")
 
 
 def show_notices() -> None:

@@ -62,8 +62,8 @@ def draw_budget(deps: Deps, viewer: Viewer) -> None:
 def draw_warnings(spent: budgets.SpendingSummary) -> None:
     """Say which soft limits are passed; nothing is refused."""
     for limit in spent.passed_warnings:
-        said = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
-        st.warning(text.plain(said) + " Nothing is refused for it.", icon=":material/savings:")
+        message = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
+        st.warning(text.plain(message) + " Nothing is refused for it.", icon=":material/savings:")
 
 
 def draw_figures(deps: Deps, viewer: Viewer) -> None:

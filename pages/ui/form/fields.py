@@ -5,7 +5,7 @@ import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from backend.catalogue.input_schema import field_order
 
@@ -23,10 +23,12 @@ LONG_CHARS = 200
 #: Seeds stay below this, whatever a model would take: 31 bits fit everywhere.
 SEED_BELOW = 2**31
 
+Kind = Literal["choice", "steps", "list", "flag", "slide", "number", "seed", "line", "text", "json"]
+
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter. kind: choice, steps, list, flag, slide, number, seed, line, text or json.
+    """One parameter. kind: how it is filled in.
 
     default: what the model does without it; None: nobody says. A value that equals it is not sent.
     """
@@ -34,7 +36,7 @@ class Field:
     name: str
     label: str
     help: str
-    kind: str
+    kind: Kind
     default: Any
     required: bool
     front: bool
@@ -174,7 +176,7 @@ def _plain(prop: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _kind(
     name: str, part: Mapping[str, Any], options: tuple[Any, ...], low: float | None, high: float | None
-) -> str:
+) -> Kind:
     if options:
         if len(options) <= SIDE_BY_SIDE:
             return "choice"
@@ -194,7 +196,7 @@ def _kind(
 
 
 def _limits(part: Mapping[str, Any], whole: bool) -> tuple[float | None, float | None]:
-    """The least and the most; a limit that is itself not allowed is passed by one for whole numbers."""
+    """The smallest and the largest value; an exclusive limit of whole numbers is moved by one."""
     low, high = part.get("minimum"), part.get("maximum")
     if low is None and isinstance(part.get("exclusiveMinimum"), int | float):
         low = part["exclusiveMinimum"] + (1 if whole else 0)

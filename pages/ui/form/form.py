@@ -42,10 +42,10 @@ class Form:
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
         self._body: dict[str, Any] = {}
-        self._spots: dict[str, DeltaGenerator] = {}
+        self._fault_places: dict[str, DeltaGenerator] = {}
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
         self.model = model_picker.pick_model(deps, context.viewer(), filters=self.top)
-        self._spot("model")
+        self._keep_fault_place("model")
         self._body["model"] = self.model.id
         self._switched = prefill.carry_over(self.model)
 
@@ -71,7 +71,7 @@ class Form:
             key=prefill.PROMPT, height=130, persist_state="session",
             placeholder="What should be seen: subject, action, place, light.",
         )  # fmt: skip
-        self._spot("prompt")
+        self._keep_fault_place("prompt")
 
     def draw_photos(self) -> None:
         """The photo that the video starts from and others beside it, where the model takes them."""
@@ -94,35 +94,35 @@ class Form:
             self._body["images"] = images
 
     def _one_photo(self, name: str, slot: str) -> str | None:
-        """A photo, and at once what makes it unfit."""
+        """A photo, and at once what is wrong with it."""
         field = self.model.image_field if name == "image" else name.removeprefix("images.")
         about = photos.limits_text(self.model, field)
         image = photo_picker.pick_photo(
             self.deps, label=photo_picker.photo_label(self.model, name), slot=slot, about=about
         )
-        self._spot(name)
+        self._keep_fault_place(name)
         if image and field:
-            self._say_unfit(name, field, image)
+            self._show_photo_faults(name, field, image)
         return image
 
     def _several_photos(self, field: str) -> list[str]:
-        """A list of photos, and at once what makes any of them unfit."""
+        """A list of photos, and at once what is wrong with any of them."""
         name = f"images.{field}"
         chosen = photo_list.pick_photos(
             self.deps,
             label=photo_picker.photo_label(self.model, name),
             slot=prefill.photo_slot(self.model, field),
-            most=photos.max_photos(self.model, field),
+            limit=photos.max_photos(self.model, field),
             about=photos.limits_text(self.model, field),
         )
-        self._spot(name)
-        self._say_unfit(name, field, chosen)
+        self._keep_fault_place(name)
+        self._show_photo_faults(name, field, chosen)
         return chosen
 
-    def _say_unfit(self, name: str, field: str, image: str | list[str]) -> None:
-        """What makes a photo unfit, or any of several, beside it."""
+    def _show_photo_faults(self, name: str, field: str, image: str | list[str]) -> None:
+        """What is wrong with a photo, or with any of several, beside it."""
         for fault in photo_faults(self.deps, context.viewer(), self.model, {field: image}).values():
-            self._say(name, fault)
+            self._show_fault(name, fault)
 
     def draw_style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
@@ -132,7 +132,7 @@ class Form:
         for axis, column in zip(AXES, columns, strict=True):
             with column:
                 words = style_picker.pick_style(vocabulary, axis)
-                self._spot(f"style.{axis}")
+                self._keep_fault_place(f"style.{axis}")
             if words:
                 chosen[axis] = words
         self._body["style"] = chosen
@@ -189,12 +189,12 @@ class Form:
             key=f"field:{field.name}", width="content" if _narrow(field) else "stretch", gap="xxsmall"
         ):
             value = field.sent_value(_draw(field, key))
-            self._spot(f"params.{field.name}")
+            self._keep_fault_place(f"params.{field.name}")
         if value is not None:
             params[field.name] = value
 
-    def _spot(self, name: str) -> None:
-        self._spots[name] = st.empty()
+    def _keep_fault_place(self, name: str) -> None:
+        self._fault_places[name] = st.empty()
 
     # -- faults ---------------------------------------------------------------------------------
 
@@ -205,24 +205,24 @@ class Form:
         try:
             check_request(self.deps, context.viewer(), self.request)
         except InvalidRequest as error:
-            self._put(error.fields)
+            self._show_faults(error.fields)
         else:
             st.session_state[_FAULTS] = False
 
-    def _put(self, faults: Mapping[str, str]) -> None:
+    def _show_faults(self, faults: Mapping[str, str]) -> None:
         st.error(
             "Not sent, and nothing was charged. Put right what is marked; the form stays as it is.",
             icon=":material/error:",
         )
         for name, fault in faults.items():
-            self._say(name, fault)
+            self._show_fault(name, fault)
 
-    def _say(self, name: str, fault: str) -> None:
+    def _show_fault(self, name: str, fault: str) -> None:
         """A fault beside its field; a photo that is missing in `params` belongs to its upload."""
         field = name.split(".")[-1].replace("_", " ").capitalize()
-        said = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
-        spot = self._spots.get(name) or self._spots.get(name.replace("params.", "images.", 1))
-        (spot or st.empty()).markdown(said)
+        message = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
+        place = self._fault_places.get(name) or self._fault_places.get(name.replace("params.", "images.", 1))
+        (place or st.empty()).markdown(message)
 
     # -- sending --------------------------------------------------------------------------------
 
@@ -272,12 +272,12 @@ def _draw(field: Field, key: str) -> Any:
     match field.kind:
         case "choice":
             return st.segmented_control(
-                label, field.options, format_func=lambda option: text.plain(_said(field, option)),
+                label, field.options, format_func=lambda option: text.plain(_option_words(field, option)),
                 required=field.default is not None or field.required, **about,
             )  # fmt: skip
         case "steps":
             return st.select_slider(
-                label, field.options, format_func=lambda option: _said(field, option), **about
+                label, field.options, format_func=lambda option: _option_words(field, option), **about
             )
         case "list":
             return st.selectbox(label, field.options, format_func=str, **about)
@@ -293,7 +293,10 @@ def _draw(field: Field, key: str) -> Any:
             return _seed(field, label, about)
         case "text" | "json":
             return st.text_area(label + (" (JSON)" if field.kind == "json" else ""), height=80, **about)
-    return st.text_input(label, placeholder="https://…" if field.name.endswith("_url") else None, **about)
+        case "line":
+            return st.text_input(
+                label, placeholder="https://…" if field.name.endswith("_url") else None, **about
+            )
 
 
 def _seed(field: Field, label: str, about: dict[str, Any]) -> Any:
@@ -307,7 +310,7 @@ def _seed(field: Field, label: str, about: dict[str, Any]) -> Any:
     return value
 
 
-def _said(field: Field, option: Any) -> str:
+def _option_words(field: Field, option: Any) -> str:
     """A choice as it reads best: seconds get their unit."""
     seconds = field.name == "duration" and str(option).replace(".", "").isdigit()
     return f"{option} s" if seconds else f"{option}"

@@ -20,6 +20,6 @@ def choose_from_url(deps: Deps) -> None:
         if model.usable:
             st.session_state[MODEL] = model_id
             return
-        said = f"{text.plain(model.title)} can't be used: {text.plain(model.reason)}"
-        context.notify(said, ":material/block:")
+        message = f"{text.plain(model.title)} can't be used: {text.plain(model.reason)}"
+        context.notify(message, ":material/block:")
     context.show_notices()

@@ -13,20 +13,20 @@ from pages.ui.form import photo_picker
 WIDE = 110
 
 
-def pick_photos(deps: Deps, *, label: str, slot: str, most: int | None, about: str) -> list[str]:
+def pick_photos(deps: Deps, *, label: str, slot: str, limit: int | None, about: str) -> list[str]:
     """Draw the choice of photos; returns uploads' ids or links, in order.
 
-    most: how many the model takes; None: it doesn't say. about: what each must be.
+    limit: how many the model takes; None: it doesn't say. about: what each must be.
     """
     chosen = chosen_photos(slot)
-    counted = f" · {len(chosen)} of {most}" if most else f" · {len(chosen)}" if chosen else ""
+    counted = f" · {len(chosen)} of {limit}" if limit else f" · {len(chosen)}" if chosen else ""
     st.markdown(f":small[{label}{counted}]")
     with st.container(key=f"photos{slot}", gap="xsmall"):
         if chosen:
             with st.container(key=f"chosen{slot}", horizontal=True, gap="small", border=True):
                 for number, image in enumerate(chosen):
                     _chosen(deps, image, slot, number)
-        if most is None or len(chosen) < most:
+        if limit is None or len(chosen) < limit:
             _more(deps, slot, label, about)
     return chosen_photos(slot)
 

@@ -94,10 +94,10 @@ def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
 def show_refusals(files: Sequence[UploadedFile]) -> bool:
     """Say of each of these files why it was refused, for as long as it lies there; is there any?"""
     known = st.session_state.get(_REFUSED, {})
-    said = [known[file.file_id] for file in files if file.file_id in known]
-    for why in said:
-        st.error(text.plain(why), icon=":material/broken_image:")
-    return bool(said)
+    reasons = [known[file.file_id] for file in files if file.file_id in known]
+    for reason in reasons:
+        st.error(text.plain(reason), icon=":material/broken_image:")
+    return bool(reasons)
 
 
 def offer_earlier_photos(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:

@@ -92,15 +92,15 @@ def _fill_photos(model: VideoModel, request: TakeRequest) -> list[str]:
 
 
 def _fill_params(model: VideoModel, params: Mapping[str, Any]) -> list[str]:
-    lost, fields = [], {field.name: field for field in param_fields(model)}
+    dropped, fields = [], {field.name: field for field in param_fields(model)}
     for name, field in fields.items():
         st.session_state[param_key(model.id, name)] = field.start_value
     for name, value in params.items():
         if name in fields and fields[name].can_show(value):
             st.session_state[param_key(model.id, name)] = fields[name].widget_value(value)
         elif name not in photo_fields(model):
-            lost.append(f"{name} can no longer be {value!r}")
-    return lost
+            dropped.append(f"{name} can no longer be {value!r}")
+    return dropped
 
 
 # -- another model ----------------------------------------------------------------------------
@@ -136,8 +136,8 @@ def _take_over(old: VideoModel, new: VideoModel, params: Mapping[str, Any]) -> s
             kept.append(f"{labels[name].lower()} {_short(found)}")
         else:
             dropped.append(f"{labels[name].lower()} {_short(value)}")
-    said = [f"{word} {', '.join(what)}" for word, what in (("Kept:", kept), ("Left out:", dropped)) if what]
-    return "; ".join(said) or None
+    parts = [f"{word} {', '.join(what)}" for word, what in (("Kept:", kept), ("Left out:", dropped)) if what]
+    return "; ".join(parts) or None
 
 
 def _photos_dropped(old: VideoModel, new: VideoModel) -> list[str]:

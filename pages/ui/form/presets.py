@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import Preset
 from backend.services.access import Role
 from backend.services.takes import presets
@@ -47,37 +46,25 @@ def _row(preset: Preset, *, mine: bool, may_delete: bool) -> None:
 
 def _apply(preset_id: str, name: str) -> None:
     deps = context.deps()
-    try:
-        request, lost = presets.apply_preset(deps, context.viewer(), preset_id)
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-        return
-    lost += prefill.fill_form(deps, request)
-    context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
-    for words in lost:
-        context.notify(text.plain(words), ":material/info:")
+    with context.errors_as_notices():
+        request, dropped = presets.apply_preset(deps, context.viewer(), preset_id)
+        dropped += prefill.fill_form(deps, request)
+        context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
+        for words in dropped:
+            context.notify(text.plain(words), ":material/info:")
 
 
 def _save(request: TakeRequest) -> None:
-    name = st.session_state.get(_NAME) or ""
-    try:
+    state = st.session_state
+    with context.errors_as_notices():
         preset = presets.save_preset(
-            context.deps(), context.viewer(), name, request, shared=bool(st.session_state.get(_SHARED))
+            context.deps(), context.viewer(), state.get(_NAME) or "", request, shared=bool(state.get(_SHARED))
         )
-    except InvalidRequest as error:
-        said = "; ".join(f"The {field} {why}." for field, why in error.fields.items())
-        context.notify(text.plain(said), ":material/error:")
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
-        st.session_state[_NAME] = ""
+        state[_NAME] = ""
         context.notify(f"Kept as {text.plain(preset.name)}.", ":material/bookmark_added:")
 
 
 def _delete(preset_id: str, name: str) -> None:
-    try:
+    with context.errors_as_notices():
         presets.delete_preset(context.deps(), context.viewer(), preset_id)
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
         context.notify(f"{text.plain(name)} is deleted.", ":material/delete:")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend.catalogue.models import Price, VideoModel
-from backend.domain.errors import DailiesError
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState
@@ -71,7 +70,7 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
         under_way = last is not None and last.in_progress
         st.button(
             "Refreshing" if under_way else "Refresh", key="refresh-catalogue", icon=":material/sync:",
-            disabled=under_way or viewer.role != Role.ADMIN, on_click=_wish, args=(deps, viewer),
+            disabled=under_way or viewer.role != Role.ADMIN, on_click=_request_refresh, args=(deps, viewer),
             help="Ask providers for every model and price again. The list stays as it is until all has come.",
         )  # fmt: skip
     if last is not None and last.in_progress:
@@ -96,11 +95,9 @@ def is_refreshing(deps: Deps) -> bool:
     return last is not None and last.in_progress
 
 
-def _wish(deps: Deps, viewer: Viewer) -> None:
-    try:
+def _request_refresh(deps: Deps, viewer: Viewer) -> None:
+    with context.errors_as_notices():
         refresh_schedule.request_refresh(deps, viewer)
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
 
 
 # -- filters ----------------------------------------------------------------------------------
@@ -134,15 +131,15 @@ def draw_filters(deps: Deps) -> ModelFilter:
     return ModelFilter((words or "").strip(), kind, provider, price)
 
 
-def find_models(deps: Deps, wanted: ModelFilter) -> list[VideoModel]:
+def find_models(deps: Deps, model_filter: ModelFilter) -> list[VideoModel]:
     """The models that fit, usable ones first; the best matches first, or by title."""
-    fits = PRICES[wanted.price] if wanted.price else lambda price: True
+    fits = PRICES[model_filter.price] if model_filter.price else lambda price: True
     found = [
         model
-        for model in deps.catalogue.search(wanted.words, wanted.provider)
-        if (wanted.kind is None or model.category == wanted.kind) and fits(model.price)
+        for model in deps.catalogue.search(model_filter.words, model_filter.provider)
+        if (model_filter.kind is None or model.category == model_filter.kind) and fits(model.price)
     ]
-    return found if wanted.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))
+    return found if model_filter.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))
 
 
 def _from_the_top() -> None:
@@ -197,9 +194,9 @@ def _row(deps: Deps, model: VideoModel) -> None:
 def _about(model: VideoModel) -> str:
     """Its title, kind and id; why it can't be used, or else what it is and what to know about its price."""
     words = text.shorten(" ".join(filter(None, (model.description, model.price_note))), ABOUT_CHARS)
-    said = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
+    below = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
     title = f"**{text.plain(model.title)}** · {text.plain(_spaced(model.category))}"
-    return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{said}" if said else "")
+    return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{below}" if below else "")
 
 
 def price_words(price: Price | None) -> str:

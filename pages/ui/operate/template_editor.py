@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.domain.errors import DailiesError, InvalidRequest
+from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Template
 from backend.services.prompting import vocabulary_admin
@@ -42,9 +42,9 @@ def draw_editor() -> None:
 def _sample(written: str, sample: str) -> bool:
     """What the template makes of a prompt with the first word of each axis, and of the prompt alone."""
     words = current_vocabulary(context.deps())
-    dressed = {axis: labels[0] for axis in AXES if (labels := words.list_labels(axis))}
+    styled = {axis: labels[0] for axis in AXES if (labels := words.list_labels(axis))}
     try:
-        for chosen in (dressed, {}):
+        for chosen in (styled, {}):
             made = vocabulary_admin.preview_template(context.deps(), written, sample, chosen)
             st.caption(
                 "With " + ", ".join(text.plain(label) for label in chosen.values()) if chosen else "Alone"
@@ -75,21 +75,15 @@ def _versions(versions: Sequence[Template]) -> None:
 
 def _save() -> None:
     state = st.session_state
-    try:
+    with context.errors_as_notices():
         row = vocabulary_admin.save_template(
             context.deps(), context.viewer(), state[_TEXT], note=state[_NOTE] or ""
         )
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
         state[_NOTE] = ""
         context.notify(f"Version {row.version} is used from now on.", ":material/save:")
 
 
 def _roll_back(version: int) -> None:
-    try:
+    with context.errors_as_notices():
         vocabulary_admin.roll_back_template(context.deps(), context.viewer(), version)
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
         context.notify(f"Version {version} is used again.", ":material/undo:")

@@ -1,10 +1,7 @@
 """The vocabulary as people edit it: one axis at a time, a row a word."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import VocabularyEntry
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
@@ -36,9 +33,12 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
         with st.container(gap=None):
             st.markdown(f"**{text.plain(word.label)}**")
             st.caption(text.plain(word.words))
-        for name, icon, by, stuck in (("up", "arrow_upward", -1, first), ("down", "arrow_downward", 1, last)):
+        for name, icon, by, at_end in (
+            ("up", "arrow_upward", -1, first),
+            ("down", "arrow_downward", 1, last),
+        ):
             st.button(
-                f":material/{icon}:", key=f"word-{name}-{word.id}", type="tertiary", disabled=stuck,
+                f":material/{icon}:", key=f"word-{name}-{word.id}", type="tertiary", disabled=at_end,
                 help=f"Move {name}", on_click=_move, args=(word.id, by),
             )  # fmt: skip
         _editor(word.axis, word)
@@ -87,36 +87,20 @@ def _save(axis: str, word_id: str | None) -> None:
     own, state = word_id or f"new-{axis}", st.session_state
     label = state[f"word-label-{own}"]
     draft = WordDraft(axis, label, state[f"word-words-{own}"], state[f"word-example-{own}"] or None)
-    saved = _do(
-        lambda: vocabulary_admin.save_word(context.deps(), context.viewer(), draft, word_id=word_id),
-        f"{label} is kept.",
-    )
-    if saved and word_id is None:
-        for name in ("label", "words", "example"):
-            state[f"word-{name}-{own}"] = ""
+    with context.errors_as_notices():
+        vocabulary_admin.save_word(context.deps(), context.viewer(), draft, word_id=word_id)
+        context.notify(f"{text.plain(label)} is kept.")
+        if word_id is None:
+            for name in ("label", "words", "example"):
+                state[f"word-{name}-{own}"] = ""
 
 
 def _move(word_id: str, by: int) -> None:
-    _do(lambda: vocabulary_admin.reorder_word(context.deps(), context.viewer(), word_id, by=by), None)
+    with context.errors_as_notices():
+        vocabulary_admin.reorder_word(context.deps(), context.viewer(), word_id, by=by)
 
 
 def _retire(word_id: str, retired: bool) -> None:
-    said = "It can't be picked any more." if retired else "It can be picked again."
-    _do(
-        lambda: vocabulary_admin.retire_word(context.deps(), context.viewer(), word_id, retired=retired), said
-    )
-
-
-def _do(act: Callable[[], object], said: str | None) -> bool:
-    try:
-        act()
-    except InvalidRequest as error:
-        words = "; ".join(f"The {field} {why}." for field, why in error.fields.items())
-        context.notify(text.plain(words), ":material/error:")
-        return False
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-        return False
-    if said:
-        context.notify(text.plain(said))
-    return True
+    with context.errors_as_notices():
+        vocabulary_admin.retire_word(context.deps(), context.viewer(), word_id, retired=retired)
+        context.notify("It can't be picked any more." if retired else "It can be picked again.")

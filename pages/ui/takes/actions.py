@@ -1,10 +1,7 @@
 """What people can do with a take; the buttons call these. Nothing is drawn here: answers become notices."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from backend.domain.errors import DailiesError
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.lifecycle import provider_pause, receive_webhook
@@ -21,55 +18,48 @@ GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyw
 
 def cancel_take(job_id: str) -> None:
     """Ask for a take to be stopped."""
-    _do(
-        lambda: cancel_job(context.deps(), context.viewer(), job_id),
-        "It is being stopped.",
-        ":material/block:",
-    )
+    with context.errors_as_notices():
+        cancel_job(context.deps(), context.viewer(), job_id)
+        context.notify("It is being stopped.", ":material/block:")
 
 
 def keep_waiting(job_id: str) -> None:
     """Go on waiting for a held take."""
-    _do(
-        lambda: held_choices.keep_waiting(context.deps(), context.viewer(), job_id),
-        "Looking for it once more.",
-    )
+    with context.errors_as_notices():
+        held_choices.keep_waiting(context.deps(), context.viewer(), job_id)
+        context.notify("Looking for it once more.")
 
 
 def send_again(job_id: str) -> None:
     """Send a held take again, as a new one."""
-    _do(lambda: held_choices.send_again(context.deps(), context.viewer(), job_id), "Saved as a new take.")
+    with context.errors_as_notices():
+        held_choices.send_again(context.deps(), context.viewer(), job_id)
+        context.notify("Saved as a new take.")
 
 
 def give_up(job_id: str) -> None:
     """Stop waiting for a held take."""
-    _do(
-        lambda: held_choices.give_up(context.deps(), context.viewer(), job_id),
-        "Given up.",
-        ":material/block:",
-    )
+    with context.errors_as_notices():
+        held_choices.give_up(context.deps(), context.viewer(), job_id)
+        context.notify("Given up.", ":material/block:")
 
 
 def keep_picture(job_id: str, *, last: bool) -> None:
     """Keep the first or last picture of a take among the photos that a take can start from."""
-    which = "last" if last else "first"
-    _do(
-        lambda: photos.upload_from_take(context.deps(), context.viewer(), job_id, last=last),
-        f"The {which} picture is among your earlier photos now.",
-        ":material/add_photo_alternate:",
-    )
+    with context.errors_as_notices():
+        photos.upload_from_take(context.deps(), context.viewer(), job_id, last=last)
+        which = "last" if last else "first"
+        context.notify(
+            f"The {which} picture is among your earlier photos now.", ":material/add_photo_alternate:"
+        )
 
 
 def replay_delivery(delivery_id: str) -> None:
     """Apply a kept delivery again."""
-    try:
+    with context.errors_as_notices():
         state = receive_webhook.replay_delivery(context.deps(), context.viewer(), delivery_id)
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
-        context.notify(
-            f"Applied again; its take is {text.LOOKS[JobState(state)].word.lower()}.", ":material/replay:"
-        )
+        word = text.LOOKS[JobState(state)].word.lower()
+        context.notify(f"Applied again; its take is {word}.", ":material/replay:")
 
 
 def resume_sending(provider: str) -> None:
@@ -120,12 +110,3 @@ def draw_held_choices(job: Job) -> None:
         on_click=give_up,
         args=args,
     )
-
-
-def _do(act: Callable[[], object], said: str, icon: str = ":material/check:") -> None:
-    try:
-        act()
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
-        context.notify(said, icon)

@@ -122,16 +122,16 @@ def draw_trouble(job: Job) -> None:
         return
     sentences = (text.CHARGED[trouble.charged], trouble.next_step)
     rest = " ".join(text.plain(sentence) for sentence in sentences if sentence)
-    told = f"**{text.plain(trouble.message or 'No reason was given.')}**  \n{rest}"
+    message = f"**{text.plain(trouble.message or 'No reason was given.')}**  \n{rest}"
     match job.state:
         case JobState.FAILED:
-            st.error(told, icon=":material/error:")
+            st.error(message, icon=":material/error:")
         case JobState.HELD:
-            st.warning(told, icon=":material/pan_tool:")
+            st.warning(message, icon=":material/pan_tool:")
         case JobState.CANCELLED:
-            st.info(told, icon=":material/block:")
+            st.info(message, icon=":material/block:")
         case _:
-            st.warning(told, icon=":material/build:")
+            st.warning(message, icon=":material/build:")
     if trouble.detail is not None:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
             kept = trouble.as_json()

@@ -31,20 +31,20 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             "Search prompts", key="q", type="search", placeholder="Search prompts", icon=":material/search:",
-            label_visibility="collapsed", width=240, bind="query-params", on_change=_first_page,
+            label_visibility="collapsed", width=240, bind="query-params", on_change=_to_first_page,
         )  # fmt: skip
         groups = st.pills(
             "State", list(GROUPS), key="state", selection_mode="multi", label_visibility="collapsed",
-            bind="query-params", on_change=_first_page,
+            bind="query-params", on_change=_to_first_page,
         )  # fmt: skip
         model = st.selectbox(
             "Model", gallery.list_used_models(deps), key="model", index=None, placeholder="Any model",
             format_func=context.model_title, label_visibility="collapsed", width=210, bind="query-params",
-            on_change=_first_page,
+            on_change=_to_first_page,
         )  # fmt: skip
         person = st.selectbox(
             "Person", gallery.list_owners(deps, viewer), key="person", index=None, placeholder="Anybody",
-            label_visibility="collapsed", width=150, bind="query-params", on_change=_first_page,
+            label_visibility="collapsed", width=150, bind="query-params", on_change=_to_first_page,
         )  # fmt: skip
         if words or groups or model or person:
             st.button(
@@ -55,28 +55,30 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
 
 
 def draw_newer_pill(
-    deps: Deps, viewer: Viewer, wanted: TakeFilter, shown: Sequence[Take], *, before: str | None
+    deps: Deps, viewer: Viewer, take_filter: TakeFilter, shown: Sequence[Take], *, before: str | None
 ) -> None:
     """On a later page: how many takes have come since the first page was seen, instead of a jump."""
     if not before:
         st.session_state[_TOP] = shown[0].job.id if shown else ""
         return
     top = st.session_state.setdefault(_TOP, deps.clock.new_id())
-    number = gallery.count_newer(deps, viewer, wanted, than=top)
+    number = gallery.count_newer(deps, viewer, take_filter, than=top)
     if number:
         st.button(
             f"{number}{'+' if number == 100 else ''} new", key="new-takes", icon=":material/arrow_upward:",
-            type="primary", on_click=_first_page,
+            type="primary", on_click=_to_first_page,
         )  # fmt: skip
 
 
-def draw_pager(deps: Deps, viewer: Viewer, wanted: TakeFilter, page: TakePage, *, before: str | None) -> None:
+def draw_pager(
+    deps: Deps, viewer: Viewer, take_filter: TakeFilter, page: TakePage, *, before: str | None
+) -> None:
     """Newer and older pages, by keyset: a page costs the same however many there are."""
     if not before and not page.next_cursor:
         return
     with st.container(key="pager", horizontal=True, horizontal_alignment="center"):
         newer = (
-            gallery.newer_cursor(deps, viewer, wanted, than=page.items[0].job.id)
+            gallery.newer_cursor(deps, viewer, take_filter, than=page.items[0].job.id)
             if before and page.items
             else None
         )
@@ -85,25 +87,25 @@ def draw_pager(deps: Deps, viewer: Viewer, wanted: TakeFilter, page: TakePage, *
             key="newer",
             icon=":material/chevron_left:",
             disabled=not before,
-            on_click=_turn,
+            on_click=_to_page,
             args=(newer,),
         )
         st.button(
             "Older", key="older", icon=":material/chevron_right:", icon_position="right",
-            disabled=page.next_cursor is None, on_click=_turn, args=(page.next_cursor,),
+            disabled=page.next_cursor is None, on_click=_to_page, args=(page.next_cursor,),
         )  # fmt: skip
 
 
-def draw_empty(wanted: TakeFilter, *, before: str | None) -> None:
+def draw_empty(take_filter: TakeFilter, *, before: str | None) -> None:
     """Say why there is nothing to see, and what to do."""
     with st.container(key="empty", horizontal_alignment="center", border=True, gap="small"):
         st.space("small")
         if before:
             st.markdown("#### Nothing older", text_alignment="center")
             st.button(
-                "Back to the newest", key="first-page", icon=":material/first_page:", on_click=_first_page
+                "Back to the newest", key="first-page", icon=":material/first_page:", on_click=_to_first_page
             )
-        elif wanted != TakeFilter():
+        elif take_filter != TakeFilter():
             st.markdown("#### Nothing matches", text_alignment="center")
             st.button("Clear filters", key="clear-empty", icon=":material/close:", on_click=_clear)
         else:
@@ -120,11 +122,11 @@ def draw_empty(wanted: TakeFilter, *, before: str | None) -> None:
         st.space("small")
 
 
-def _first_page() -> None:
-    _turn(None)
+def _to_first_page() -> None:
+    _to_page(None)
 
 
-def _turn(cursor: str | None) -> None:
+def _to_page(cursor: str | None) -> None:
     if cursor:
         st.query_params["before"] = cursor
     else:
@@ -134,4 +136,4 @@ def _turn(cursor: str | None) -> None:
 def _clear() -> None:
     for key in _KEYS:
         st.session_state[key] = [] if key == "state" else ("" if key == "q" else None)
-    _first_page()
+    _to_first_page()

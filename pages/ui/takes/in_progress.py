@@ -50,8 +50,8 @@ def fill_from_url(deps: Deps, viewer: Viewer) -> None:
     except NotFound as error:
         st.warning(text.plain(error), icon=":material/search_off:")
         return
-    for lost in prefill.fill_once(deps, take.job):
-        context.notify(text.plain(lost), ":material/info:")
+    for dropped in prefill.fill_once(deps, take.job):
+        context.notify(text.plain(dropped), ":material/info:")
     context.show_notices()
 
 
