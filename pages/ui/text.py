@@ -99,7 +99,7 @@ LOOKS: dict[JobState, Look] = {
 }
 
 #: Whether a trouble cost money, as a sentence.
-CHARGED = {
+CHARGED: dict[Charged, str] = {
     Charged.NO: "Nothing was charged.",
     Charged.YES: "The provider charged for it.",
     Charged.MAYBE: "It may have been charged; the provider's billing page knows.",

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
@@ -18,7 +17,6 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
-from backend.bootstrap import open_deps
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Job, Video
@@ -27,10 +25,10 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.takes import create
 from backend.services.takes.request import parse_request
-from backend.settings import load_settings
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.records import videos
 from pages.ui import context
+from tests import databases
 
 ROOT = Path(__file__).parents[2]
 #: A text-to-video model with a known price for each second.
@@ -106,18 +104,10 @@ def packages_looked_through_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def new_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of an installation in which nothing has happened yet."""
-    folder = tmp_path_factory.mktemp("new")
-    open_deps(load_settings(data_dir=folder)).store.close()
-    return folder
-
-
 @pytest.fixture
-def deps(new_data: Path, tmp_path: Path) -> Iterator[Deps]:
+def deps(tmp_path: Path) -> Iterator[Deps]:
     """The installation that the pages of this test look at, in demo mode; nothing else runs."""
-    shutil.copytree(new_data, tmp_path / "data")
+    databases.put_migrated_file(tmp_path / "data" / "dailies.db")
     st.cache_resource.clear()
     st.cache_data.clear()
     made = context.deps()
