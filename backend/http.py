@@ -56,7 +56,8 @@ def redact_secret(body: bytes, secret: str) -> bytes:
 class SocketDeadline:
     """The sockets of one call, and the moment at which they are shut down.
 
-    connected: a connection stood, TLS included, so a byte may have left. timed_out: its time was over.
+    connected: a connection stood, TLS and any tunnel included, so a byte may have left.
+    timed_out: its time was over.
     """
 
     def __init__(self) -> None:
