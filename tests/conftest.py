@@ -17,6 +17,7 @@ from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
+from tests.waiting import hold_to_the_second
 from tests.world import World
 
 HERE = Path(__file__).parent
@@ -28,11 +29,13 @@ LONGEST = ("hosts", "e2e", "deploy")
 SHARED_MEMORY_BYTES = 4 * 1024**3
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Files of tests lie in memory, where there is enough: there nobody waits for a disk to have synced."""
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > SHARED_MEMORY_BYTES:
         os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+    if config.option.timed:
+        hold_to_the_second()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -1,7 +1,5 @@
 """An installation in the hands of a test: ask, look as a worker would, read what anybody could see."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -16,6 +14,7 @@ from backend.services.operations import sweep
 from backend.services.takes import create
 from backend.services.takes.request import parse_request
 from backend.store.jobs import jobs
+from tests.waiting import eventually
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -51,15 +50,22 @@ class World:
         with self.deps.store.begin() as session:
             jobs.make_due(session, job.id, at=self.deps.clock.now())
 
-    def until(self, job: Job, *states: str, within_s: float = 20.0) -> Job:
+    def until(self, job: Job, *states: str) -> Job:
         """Look again and again, without waiting for back-offs, until the job is in one of these states."""
-        deadline = time.monotonic() + within_s
-        while (now := self.job(job)).state not in states:
-            assert time.monotonic() < deadline, f"{now.state}, {now.error}, {self.history(job)}"
+
+        def there() -> Job | None:
+            if (now := self.job(job)).state in states:
+                return now
             self.hurry(job)
             self.look(job)
-            time.sleep(0.02)
-        return now
+            return None
+
+        try:
+            found: Job = eventually(there)
+        except AssertionError:
+            now = self.job(job)
+            raise AssertionError(f"{now.state}, {now.error}, {self.history(job)}") from None
+        return found
 
     def history(self, job: Job) -> list[str]:
         """The states that a job went through."""
@@ -76,12 +82,3 @@ class World:
 
     def sweep(self) -> dict[str, Any]:
         return sweep.sweep_now(self.deps, on_progress=lambda line: None)
-
-
-def eventually(what: Callable[[], Any], *, within_s: float = 20.0, every_s: float = 0.05) -> Any:
-    """Wait until `what` gives something true, and return it."""
-    deadline = time.monotonic() + within_s
-    while not (got := what()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(every_s)
-    return got

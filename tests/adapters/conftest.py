@@ -5,7 +5,6 @@ import socketserver
 import ssl
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -254,16 +253,3 @@ def make_video() -> Callable[..., bytes]:
         return made[key]
 
     return make
-
-
-def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Wait for what another process does; nothing tells us when."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
-@pytest.fixture(name="until")
-def _until() -> Callable[..., None]:
-    return until

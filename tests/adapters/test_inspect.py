@@ -21,6 +21,7 @@ from PIL import Image
 from backend.domain.errors import MediaBroken
 from backend.media.decode import sandbox
 from backend.media.decode.inspect import inspect_video, make_preview
+from tests.waiting import eventually
 
 #: name -> how the video is made
 KINDS: dict[str, dict[str, Any]] = {
@@ -357,15 +358,15 @@ def test_a_server_that_was_killed_is_started_again() -> None:
     assert sandbox.run_task("os:getppid", 5) not in {before.pid, None}
 
 
-def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept: Any, until: Any) -> None:
+def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept: Any) -> None:
     path = kept(make_video(seconds=0.25))
     others = set(psutil.Process().children())  # a database server of other tests, say
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: inspect_video(path).width, range(24)))
 
     assert found == [320] * 24
-    until(lambda: set(psutil.Process().children()) - others <= {server()})
-    until(lambda: server().children(recursive=True) == [])
+    eventually(lambda: set(psutil.Process().children()) - others <= {server()})
+    eventually(lambda: server().children(recursive=True) == [])
 
 
 def test_a_call_costs_milliseconds() -> None:
@@ -379,7 +380,7 @@ def test_a_call_costs_milliseconds() -> None:
     assert sorted(times)[5] < 0.05
 
 
-def test_the_children_of_a_killed_worker_end_with_it(until: Any) -> None:
+def test_the_children_of_a_killed_worker_end_with_it() -> None:
     program = (
         "import threading, time; from backend.media.decode import sandbox; sandbox.warm_up();"
         "threading.Thread(target=lambda: sandbox.run_task('signal:pause', 60)).start();"
@@ -393,7 +394,7 @@ def test_the_children_of_a_killed_worker_end_with_it(until: Any) -> None:
         assert len(below) == 2
         worker.kill()
 
-    until(lambda: not any(alive(each) for each in below))
+    eventually(lambda: not any(alive(each) for each in below))
 
 
 def alive(process: psutil.Process) -> bool:
@@ -403,7 +404,7 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work(until: Any) -> None:
+def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work() -> None:
     """The terminal sends SIGINT to the whole foreground group; work in hand may be finished."""
     program = """
 import select, signal

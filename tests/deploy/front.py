@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests import programs
-from tests.e2e.installation import ROOT, eventually
+from tests.e2e.installation import ROOT
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 DEPLOY = ROOT / "deploy"
 DASHBOARD, HOOKS = "dailies.example.com", "hooks.example.com"
@@ -118,7 +119,7 @@ class Front:
     def start(self) -> "Front":
         """Start it and wait until it listens."""
         self._popen = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        eventually(self._listens, within_s=10)
+        eventually(self._listens)
         return self
 
     def _listens(self) -> bool:

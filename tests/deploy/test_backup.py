@@ -11,7 +11,8 @@ import pytest
 
 from tests import databases
 from tests.e2e.checker import ledger_of
-from tests.e2e.installation import Installation, eventually
+from tests.e2e.installation import Installation
+from tests.waiting import eventually
 
 Make = Callable[..., Installation]
 CRASH = ("-m", "tests.e2e.crash", "worker")
@@ -58,7 +59,7 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
 
     installation.worker()  # life goes on after the backup: what waited is sent and paid for
     for job in (waiting, asked[0]):
-        installation.until(job, "stored", within_s=60)
+        installation.until(job, "stored")
     link = urlsplit(installation.take(before[0])["video"]["url"])
     whole = installation.call("GET", f"{link.path}?{link.query}").content
     installation.close()
@@ -76,7 +77,7 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     assert again.cli("verify").stdout.startswith("Verified 2 files: 2 whole")
     assert again.call("GET", f"{link.path}?{link.query}").content == whole  # the links of before still open
     for job in (waiting, asked[0]):  # found in the provider's records, and brought home
-        told = again.until(job, "stored", within_s=60)
+        told = again.until(job, "stored")
         assert again.history(job)[:3] == ["created", "held", "queued"], told
         assert posts(again, job) == 1
     assert max(posts(again, job) for job in kept) == 1
@@ -196,7 +197,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
         assert done.stdout.splitlines()[-1].startswith("1 takes are held")
         again.sidecar()
         again.worker()
-        again.until(waiting, "stored", within_s=60)
+        again.until(waiting, "stored")
         assert again.history(waiting)[:3] == ["created", "held", "queued"]
         assert posts(again, waiting) == 1
 
@@ -219,7 +220,7 @@ def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_i
     waiting = installation.ask("Sent after the backup, and its end stands in the log alone")
     assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
     installation.worker()
-    installation.until(waiting, "stored", within_s=60)
+    installation.until(waiting, "stored")
     installation.close_processes()  # killed: what is not folded into the database yet stays beside it
     assert (installation.data / "dailies.db-wal").exists()
     (installation.data / "dailies.db").rename(tmp_path / "moved-away.db")
@@ -234,5 +235,5 @@ def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_i
     assert done.returncode == 0, done.stderr
     installation.sidecar()
     installation.worker()
-    installation.until(waiting, "stored", within_s=60)  # held, and found in the provider's records
+    installation.until(waiting, "stored")  # held, and found in the provider's records
     assert posts(installation, waiting) == 1

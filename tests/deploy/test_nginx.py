@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, Host, die
-from tests.e2e.installation import eventually
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.needs("nginx")
 

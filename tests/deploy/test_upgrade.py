@@ -74,7 +74,7 @@ def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_instal
         takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]
         takes += [installation.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
         for take in takes:
-            installation.until(take, "stored", within_s=60)
+            installation.until(take, "stored")
 
         moods = [row["mood"] for row in installation.rows("SELECT mood FROM job ORDER BY id")]
         assert moods == [None] * 7 + ["new"] * 4
@@ -83,7 +83,7 @@ def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_instal
         assert installation.cli("migrate").stdout == "The database is at schema 9001.\n"
         restarted = installation.worker()  # an old program may also start beside the new ones, and go back
         installation.sidecar()
-        installation.until(installation.ask("By the old program, started anew"), "stored", within_s=30)
+        installation.until(installation.ask("By the old program, started anew"), "stored")
         assert "a newer schema" in restarted.said()
 
 

@@ -13,8 +13,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests import programs
 from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Front, Host, login, say
-from tests.e2e.installation import Installation, eventually
+from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import FLAGS, READY
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.needs("nginx")
 

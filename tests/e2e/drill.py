@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import requests
 
 from tests.e2e.checker import ledger_at
-from tests.e2e.installation import Installation, Process, eventually
+from tests.e2e.installation import Installation, Process
 from tests.e2e.points import Point
+from tests.waiting import eventually
 
-#: The simulator's longest pause between two tries is 6 s at the pace of these tests, 12 s in one of them.
-OWED_S = 40.0
 LAUNCHER = ("-m", "tests.e2e.crash")
 
 
@@ -53,7 +52,7 @@ class Drill:
                 self.running[name] = start(*LAUNCHER, name)
         busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
         eventually(lambda: not self.installation.rows(busy))
-        eventually(lambda: not self._owed(), within_s=OWED_S)
+        eventually(lambda: not self._owed())
 
     def _owed(self) -> list[Any]:
         """Deliveries that are still to come for takes that are at rest.

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from backend.settings import load_settings
 from tests import databases
 from tests.e2e import launcher
 from tests.ports import reserved_port
+from tests.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -65,7 +65,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
 
-    def wait(self, within_s: float = 15.0) -> int:
+    def wait(self, within_s: float = PATIENCE_S) -> int:
         """Its exit code (negative: the signal that ended it)."""
         return self.popen.wait(within_s)
 
@@ -161,12 +161,12 @@ class Installation:
         self.processes.append(process)
         return process
 
-    def cli(self, *words: str, within_s: float = 60.0, **env: Any) -> "subprocess.CompletedProcess[str]":
+    def cli(self, *words: str, **env: Any) -> "subprocess.CompletedProcess[str]":
         """Run `python -m backend WORDS` to its end."""
         more = {key: str(value) for key, value in env.items()}
         command = [sys.executable, "-m", "backend", *words]
         out, err = (self.folder / f"{words[0]}-{time.time_ns()}.{name}" for name in ("out", "err"))
-        code = start(command, {**self.env, **more}, self.folder, out=out, err=err).wait(within_s)
+        code = start(command, {**self.env, **more}, self.folder, out=out, err=err).wait(PATIENCE_S)
         return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
 
     def sidecar(self, *command: str | Path, **env: Any) -> Process:
@@ -242,7 +242,7 @@ class Installation:
         told: dict[str, Any] = answer.json()
         return told
 
-    def until(self, job_id: str, *states: str, within_s: float = 20.0) -> dict[str, Any]:
+    def until(self, job_id: str, *states: str) -> dict[str, Any]:
         """Wait until the take is in one of these states."""
 
         def there() -> dict[str, Any] | None:
@@ -250,7 +250,7 @@ class Installation:
             return told if told["state"] in states else None
 
         try:
-            got: dict[str, Any] = eventually(there, within_s=within_s)
+            got: dict[str, Any] = eventually(there)
         except AssertionError:
             told = self.take(job_id)
             raise AssertionError(
@@ -321,15 +321,3 @@ def answers(url: str) -> bool:
             return session.get(url, timeout=5).status_code == 200
     except requests.RequestException:
         return False
-
-
-def eventually(
-    what: Callable[[], Any], *, within_s: float = 20.0, every_s: float = 0.03, process: Process | None = None
-) -> Any:
-    """Wait until `what` gives something true, and return it; give up at once when `process` has ended."""
-    deadline = time.monotonic() + within_s
-    while not (got := what()):
-        assert process is None or process.alive, f"{process.name} ended: {process.said()[-2000:]}"
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(every_s)
-    return got

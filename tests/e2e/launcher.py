@@ -53,6 +53,8 @@ class Forked:
     """A process of the program; to its owner it is as one of `subprocess.Popen`."""
 
     def __init__(self, command: list[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path) -> None:
+        for log in (out, err):
+            log.touch()
         self.args = command
         self.returncode: int | None = None
         self._told, theirs = socket.socketpair()

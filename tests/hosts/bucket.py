@@ -8,7 +8,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.e2e.installation import Installation, Process, answers, eventually
+from tests.e2e.installation import Installation, Process, answers
+from tests.waiting import eventually
 
 NAME, PREFIX, PORT = "takes", "installation", 9000
 KEY, SECRET, REGION = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show", "us-east-1"
@@ -29,7 +30,7 @@ def start(folder: Path, address: str, before: tuple[str, ...]) -> tuple[Installa
     process: Process = host.run(
         "bucket", "-m", "moto.server", "-H", address, "-p", str(PORT), PYTHONWARNINGS="ignore"
     )
-    eventually(lambda: answers(f"{url}/moto-api/"), within_s=60, process=process)
+    eventually(lambda: answers(f"{url}/moto-api/"), process=process)
     client(url).create_bucket(Bucket=NAME)
     return host, settings
 

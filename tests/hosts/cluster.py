@@ -13,9 +13,10 @@ from typing import Any
 from tests import databases
 from tests.deploy.front import HOOKS, Front, Host, login
 from tests.e2e.crash import __name__ as CRASH
-from tests.e2e.installation import ROOT, Installation, Process, answers, eventually
+from tests.e2e.installation import ROOT, Installation, Process, answers
 from tests.hosts import bucket
 from tests.hosts.network import Network
+from tests.waiting import eventually
 
 #: The hosts that may die, and the last number of their addresses, as deploy/nginx has them.
 HOSTS = {"one": 11, "two": 12, "three": 13}
@@ -78,7 +79,7 @@ class Cluster:
             places = (f"{SIDECAR_PORT}/readyz", f"{DASHBOARD_PORT}/_stcore/health")
             return all(answers(f"http://{installation.address}:{place}") for place in places)
 
-        eventually(up, within_s=60, every_s=0.2)
+        eventually(up)
 
     def kill(self, name: str) -> None:
         """kill -9 of all that runs there."""
@@ -150,7 +151,7 @@ class Cluster:
             )
         self._ends.callback(installation.close)
         self.fal_url = f"http://{address}:{FAL_PORT}"
-        eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), within_s=30, process=fal)
+        eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), process=fal)
         return fal
 
     def _make_storage(self) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 
-from tests.e2e.installation import GOES_ON_S, LEASE_S, eventually
+from tests.e2e.installation import LEASE_S
 from tests.hosts.cluster import HOSTS, Cluster
 from tests.hosts.load import Load
+from tests.waiting import eventually
 
 #: A fault begins when so many takes are in somebody's hands.
 IN_HAND = 3
@@ -132,7 +133,7 @@ class Faults:
             return fault.went_on_s is not None and fault.home_s is not None
 
         with suppress(AssertionError):  # the test says what is missing
-            eventually(gone_on, within_s=GOES_ON_S * 2, every_s=0.1)
+            eventually(gone_on)
 
     def _let_go(self, fault: Fault, held: Held) -> None:
         """Take out of `held` what moved on, and what is extended: whoever holds that is alive."""
@@ -163,7 +164,7 @@ class Faults:
                 return len(self._held()) >= IN_HAND
             return False
 
-        eventually(enough, within_s=40, every_s=0.05)
+        eventually(enough)
         return self._stored()
 
     # -- what the database says ----------------------------------------------------------------------

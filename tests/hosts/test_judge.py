@@ -8,10 +8,11 @@ from typing import cast
 import pytest
 
 from tests.e2e.conftest import fal, make_installation
-from tests.e2e.installation import Installation, eventually
+from tests.e2e.installation import Installation
 from tests.hosts.cluster import Cluster
 from tests.hosts.judge import at_rest, verdict
 from tests.hosts.load import Asked
+from tests.waiting import eventually
 
 __all__ = ["fal", "make_installation"]
 
@@ -23,11 +24,11 @@ def judged(make_installation: Callable[..., Installation]) -> tuple[Cluster, Ins
     installation.sidecar()
     installation.worker()
     job = installation.ask("A calm sea", key="the-key-of-a-client")
-    installation.until(job, "stored", within_s=60)
+    installation.until(job, "stored")
     cluster = SimpleNamespace(
         hosts={"one": installation}, any_host=installation, fal_url=installation.settings["FAL_QUEUE_URL"]
     )
-    eventually(lambda: at_rest(cast(Cluster, cluster)), within_s=30)
+    eventually(lambda: at_rest(cast(Cluster, cluster)))
     return cast(Cluster, cluster), installation, Asked("the-key-of-a-client", "A calm sea", 0.0, 1.0, {job})
 
 

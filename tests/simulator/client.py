@@ -20,7 +20,7 @@ from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests.providers.peer import Peer, Seen, answer
-from tests.world import eventually
+from tests.waiting import eventually
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
 KEY = {"Authorization": "Key demo:simulator"}

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.simulator.client import KEY, frames
-from tests.world import eventually
+from tests.waiting import eventually
 
 # -- the submit
 

@@ -9,7 +9,7 @@ import fal_client.client as fal_globals
 import pytest
 
 from tests.simulator.client import APP, running
-from tests.world import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import requests
 
 from tests.ports import reserved_port
 from tests.simulator.client import APP, KEY, PATIENCE_S, running
-from tests.world import eventually
+from tests.waiting import eventually
 
 #: A model that the catalogue has a price of.
 PRICED = "fal-ai/kling-video/v3/turbo/pro/text-to-video"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.world import eventually
+from tests.waiting import eventually
 
 
 def test_a_webhook_is_signed_as_fal_signs_it(sim, receiver):

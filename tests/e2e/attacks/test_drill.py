@@ -21,8 +21,9 @@ from simulator.server import listening
 from tests import databases
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
 from tests.e2e.drill import LAUNCHER, Drill, Killed
-from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation, eventually
+from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation
 from tests.e2e.points import POINTS, Point, point_called
+from tests.waiting import eventually, in_time
 
 pytestmark = pytest.mark.drill
 
@@ -40,8 +41,8 @@ class WentOn(NamedTuple):
 class Surviving:
     """One installation in which process after process is killed, each at another point."""
 
-    def __init__(self, drill: Drill, *, timed: bool) -> None:
-        self.drill, self._timed = drill, timed
+    def __init__(self, drill: Drill) -> None:
+        self.drill = drill
 
     def kill_at(self, point: Point) -> str:
         """Kill at the point, start again, and see the take through; returns its id."""
@@ -61,7 +62,7 @@ class Surviving:
         went = went_on(installation, killed, point)
         after = "–" if went is None else f"{went.after_death_s:.1f} s"
         print(f"| {point.name} | {point.process} | {after} | {point.ends} |")  # a row of docs/reliability.md
-        assert not self._timed or went is None or went.late_s < GOES_ON_S - LEASE_S
+        assert went is None or in_time(went.late_s, GOES_ON_S - LEASE_S)
         return job
 
     def rest(self) -> None:
@@ -95,13 +96,11 @@ def went_on(installation: Installation, killed: Killed, point: Point) -> WentOn 
 
 
 @pytest.fixture(scope="module")
-def surviving(
-    fal: Simulator, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Surviving]:
+def surviving(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surviving]:
     """An installation for all points that this worker tries. Afterwards nothing is lost."""
     drill = Drill(Installation(tmp_path_factory.mktemp("drill"), fal.url, **GIVEN))
     drill.installation.sign_in()
-    made = Surviving(drill, timed=request.config.option.timed)
+    made = Surviving(drill)
     try:
         yield made
         made.rest()
@@ -207,8 +206,7 @@ def test_the_checker_catches_a_build_whose_claims_never_end(make_installation):
     job = drill.installation.ask("Held by the dead")
     assert drill.running["worker"].wait() == -signal.SIGKILL
     drill.installation.worker(*LAUNCHER, "worker", BROKEN_BUILD="claims_for_ever")
-    time.sleep(LEASE_S)
-    drill.installation.until_swept(times=3)
+    drill.installation.until_swept(times=int(LEASE_S) + 3)  # one a second
     assert drill.installation.history(job) == ["created"]
 
 

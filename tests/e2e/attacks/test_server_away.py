@@ -10,7 +10,7 @@ import requests
 
 from tests import databases
 from tests.e2e.checker import broken_promises, never_lost
-from tests.e2e.installation import eventually
+from tests.waiting import eventually
 
 #: A file has no server to die.
 pytestmark = pytest.mark.databases("postgres")
@@ -51,7 +51,7 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(make_
     def through() -> Any:
         return {job: installation.take(job)["state"] for job in jobs}
 
-    eventually(lambda: set(through().values()) == {"stored"}, within_s=90)
+    eventually(lambda: set(through().values()) == {"stored"})
     print(f"server {how.name}: all {len(jobs)} takes home {time.monotonic() - back:.1f} s after it came back")
     assert broken_promises(installation) == []
     assert never_lost(installation) == []
@@ -70,7 +70,7 @@ def test_a_receipt_that_came_while_the_server_was_away_is_written_when_it_is_bac
     time.sleep(AWAY_S)
     server.start()
 
-    installation.until(job, "stored", within_s=60)
+    installation.until(job, "stored")
     assert "held" not in installation.history(job)
     assert broken_promises(installation) == []
 

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
 
 from simulator.app import Simulator
-from tests.e2e.installation import GOES_ON_S, Installation, eventually
+from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation
+from tests.waiting import eventually, in_time
 
 pytestmark = pytest.mark.drill
 
@@ -47,6 +49,12 @@ def in_call(installation: Installation, job_id: str, prompt: str) -> None:
     )
 
 
+def lease_end(installation: Installation, job_id: str) -> float:
+    """When the claim on a take ends, unless it is extended; 0: nobody holds it."""
+    (row,) = installation.rows("SELECT claimed_until FROM job WHERE id = ?", job_id)
+    return datetime.fromisoformat(row["claimed_until"]).timestamp() if row["claimed_until"] else 0.0
+
+
 def history(installation: Installation, job_id: str) -> list[str]:
     found: list[str] = installation.history(job_id)
     return found
@@ -54,15 +62,13 @@ def history(installation: Installation, job_id: str) -> list[str]:
 
 def test_a_start_is_answered_at_once_while_the_call_takes_long(installation):
     installation.worker()
-    begun = time.monotonic()
-    job = ask(installation, "Answered at once [sim:slow=4]")
-    assert time.monotonic() - begun < 1.0
+    job = ask(installation, "Answered at once [sim:slow=8]")
+    assert installation.take(job)["state"] in ("created", "submitting")
     in_call(installation, job, "Answered at once")
     seen: dict[str, Any] = installation.take(job)
     assert (seen["status"], seen["queue_position"]) == ("processing", None)
-    time.sleep(0.3)
-    assert installation.take(job)["elapsed_s"] > seen["elapsed_s"]
-    installation.until(job, "stored", within_s=30)
+    eventually(lambda: installation.take(job)["elapsed_s"] > seen["elapsed_s"])
+    installation.until(job, "stored")
     assert history(installation, job) == ["created", "submitting", "rendered", "stored"]
     assert posts(installation, "Answered at once") == 1
 
@@ -74,28 +80,29 @@ def test_a_worker_killed_in_the_middle_of_a_call_leaves_it_held_and_nothing_is_p
     worker.kill()
     killed = time.monotonic()
     installation.worker()
-    held = installation.until(job, "held", within_s=GOES_ON_S)
-    assert time.monotonic() - killed < GOES_ON_S
+    held = installation.until(job, "held")
+    assert in_time(time.monotonic() - killed, GOES_ON_S)
     assert held["status"] == "held"
     assert held["error"]["charged"] == "maybe"
     assert "may have been charged" in held["error"]["message"]
     assert history(installation, job) == ["created", "submitting", "held"]
-    time.sleep(2.5)  # sweeps and looks go by, and none of them sends it
+    installation.until_swept(times=2)  # and none of them sends it
     assert installation.take(job)["state"] == "held"
     assert posts(installation, "Killed in the middle") == 1
 
 
 def test_a_call_outlives_the_sidecar_and_a_second_worker_leaves_it_alone(installation):
     installation.worker()
-    job = ask(installation, "Restarts around it [sim:slow=8]")
+    job = ask(installation, "Restarts around it [sim:slow=15]")
     in_call(installation, job, "Restarts around it")
     installation.processes[0].kill()
     installation.sidecar()
     installation.worker()
     assert installation.take(job)["state"] == "submitting"
-    time.sleep(GOES_ON_S - 3.5)  # longer than a lease: the heartbeat has kept the claim
-    assert installation.take(job)["state"] in ("submitting", "rendered", "stored")
-    installation.until(job, "stored", within_s=30)
+    first = lease_end(installation, job)
+    eventually(lambda: lease_end(installation, job) > first + LEASE_S)  # the heartbeat keeps the claim
+    assert installation.take(job)["state"] == "submitting"
+    installation.until(job, "stored")
     assert history(installation, job) == ["created", "submitting", "rendered", "stored"]
     assert posts(installation, "Restarts around it") == 1
 
@@ -106,12 +113,12 @@ def test_a_worker_told_to_stop_in_the_middle_of_a_call_leaves_in_time_and_holds_
     in_call(installation, job, "Told to stop")
     code, took_s = worker.stop()
     assert code == 0
-    assert took_s < LEAVES_S
+    assert in_time(took_s, LEAVES_S)
     held = installation.take(job)
     assert (held["state"], held["error"]["charged"]) == ("held", "maybe")
     assert installation.holder(job) is None
     installation.worker()
-    time.sleep(1.5)
+    installation.until_swept(times=2)
     assert installation.take(job)["state"] == "held"
     assert posts(installation, "Told to stop") == 1
 
@@ -127,10 +134,9 @@ def test_calls_beyond_the_limit_wait_in_line_over_two_workers_and_fal_does_not_w
     eventually(lambda: open_calls() == 2)
     waiting = [installation.take(job) for job in jobs if installation.take(job)["state"] == "created"]
     assert [take["queue_position"] for take in waiting] == [0, 1, 2]
-    begun = time.monotonic()
     other = installation.ask("Not in that line")
     assert installation.until(other, "stored")["provider"] == "fal"
-    assert time.monotonic() - begun < 4.0
+    assert [installation.take(job)["state"] for job in jobs].count("stored") < len(jobs)
     most = 0
 
     def all_there() -> bool:
@@ -139,6 +145,6 @@ def test_calls_beyond_the_limit_wait_in_line_over_two_workers_and_fal_does_not_w
         most = max(most, states.count("submitting"))
         return states == ["stored"] * len(jobs)
 
-    eventually(all_there, within_s=60, every_s=0.1)
+    eventually(all_there)
     assert most == 2
     assert [posts(installation, f"In line {number}.") for number in range(5)] == [1] * 5

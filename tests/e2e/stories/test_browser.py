@@ -13,8 +13,9 @@ from sqlalchemy import NullPool, create_engine, text
 
 from tests import bucket, databases, programs
 from tests.e2e.checker import ledger_of
-from tests.e2e.installation import ROOT, Installation, answers, eventually
+from tests.e2e.installation import ROOT, Installation, answers
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -151,7 +152,7 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
         window.close()
 
         job = only_job(installation)
-        installation.until(job, "stored", within_s=60)
+        installation.until(job, "stored")
 
         back = visit(installation)
         page = back.open("/gallery")

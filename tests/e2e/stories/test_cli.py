@@ -14,8 +14,9 @@ import pytest
 
 from simulator.app import Simulator
 from tests.e2e.checker import broken_promises
-from tests.e2e.installation import ROOT, Installation, Process, answers, eventually
+from tests.e2e.installation import ROOT, Installation, Process, answers
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 #: What a message to a person never holds.
 TRACE = "Traceback (most recent call last)"
@@ -239,11 +240,9 @@ def test_everything_starts_with_one_command_and_stops_with_ctrl_c(fal: Simulator
     installation = Installation(tmp_path, fal.url, **dict.fromkeys(names), SIMULATOR_PORT=reserve_port())
     started = installation.run("up", "-m", "backend", "up")
     try:
-        eventually(
-            lambda: answers(f"http://127.0.0.1:{installation.port}/readyz"), process=started, within_s=30
-        )
+        eventually(lambda: answers(f"http://127.0.0.1:{installation.port}/readyz"), process=started)
         dashboard = f"http://127.0.0.1:{installation.dashboard_port}"
-        eventually(lambda: answers(f"{dashboard}/_stcore/health"), process=started, within_s=30)
+        eventually(lambda: answers(f"{dashboard}/_stcore/health"), process=started)
         assert f"Dailies:  {dashboard}" in started.said()
         assert "Demo mode" in started.said()
         children = _children(started.popen.pid)

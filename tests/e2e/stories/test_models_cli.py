@@ -9,8 +9,9 @@ import requests
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
-from tests.e2e.installation import MODEL, Installation, eventually
+from tests.e2e.installation import MODEL, Installation
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 TRACE = "Traceback (most recent call last)"
 

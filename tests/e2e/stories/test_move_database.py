@@ -23,7 +23,8 @@ from backend.store.records import key_values
 from backend.store.search import pages
 from backend.store.search.query import TakeQuery
 from tests import databases
-from tests.e2e.installation import Installation, eventually
+from tests.e2e.installation import Installation
+from tests.waiting import eventually
 
 #: Enough rows for several batches, so that there is a middle to be killed in.
 ROWS = 3500

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.installation import answers, eventually
+from tests.e2e.installation import answers
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 USUAL = 8501

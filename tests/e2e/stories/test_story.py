@@ -15,8 +15,9 @@ from PIL import Image
 from simulator.app import Simulator
 from tests import databases
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.installation import PHOTO_MODEL, Installation, Process, eventually
+from tests.e2e.installation import PHOTO_MODEL, Installation, Process
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 pytestmark = databases.BOTH
 

@@ -6,7 +6,8 @@ import pytest
 
 from backend.services.gallery import takes as gallery
 from backend.services.takes import held_choices
-from tests.world import ANA, World, eventually
+from tests.waiting import eventually
+from tests.world import ANA, World
 
 MODEL = "blackboxai/google/veo-3-fast"
 

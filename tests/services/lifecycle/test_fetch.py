@@ -10,6 +10,7 @@ import requests
 from backend.domain import policy
 from backend.services.gallery import signed_links
 from backend.services.operations.verify import verify_all
+from tests.waiting import eventually
 from tests.world import World
 
 
@@ -173,8 +174,6 @@ def test_a_runner_that_lost_its_lease_writes_nothing(world):
     frozen = World(world.deps, world.sim)
     thread = threading.Thread(target=frozen.look, args=(job,))
     thread.start()
-    from tests.world import eventually
-
     claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
     with world.deps.store.begin() as session:
         claims.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))

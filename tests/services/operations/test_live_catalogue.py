@@ -20,7 +20,8 @@ from backend.settings import DEMO_KEY
 from simulator.app import Simulator
 from tests import databases
 from tests.signing import FakeClock
-from tests.world import ADMIN, ANA, MODEL, World, eventually
+from tests.waiting import eventually
+from tests.world import ADMIN, ANA, MODEL, World
 
 pytestmark = databases.BOTH
 

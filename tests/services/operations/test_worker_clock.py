@@ -11,7 +11,8 @@ from apscheduler.schedulers import base
 
 from backend.domain.clock import Clock
 from backend.work import embedded, worker
-from tests.world import World, eventually
+from tests.waiting import eventually
+from tests.world import World
 
 
 class Settable(Clock):
@@ -57,10 +58,10 @@ def goes_on(world: World, clock: Settable, by: timedelta) -> None:
     running = Counting(replace(world.deps, settings=settings, clock=clock, stopping=threading.Event()))
     running.start()
     try:
-        eventually(lambda: count[0] > 2, within_s=10)
+        eventually(lambda: count[0] > 2)
         clock.off += by
         before = count[0]
-        eventually(lambda: count[0] > before + 3, within_s=5)
+        eventually(lambda: count[0] > before + 3)
     finally:
         running.stop()
         running.finish()
