@@ -150,7 +150,7 @@ class JobHead(NamedTuple):
 
 
 class History(SQLModel, table=True):
-    """One move of one job, written in the same transaction as the move. Append only."""
+    """One transition of one job, written in the same transaction. Append only."""
 
     __tablename__ = "history"
     __table_args__ = (Index("history_job", "job_id", "id"),)

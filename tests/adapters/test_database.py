@@ -267,7 +267,7 @@ def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
 def test_a_server_that_went_away_in_silence_is_found_out_by_asking(server, monkeypatch):
     """Nothing is there to be read when the network is cut: as if the look at the connection saw nothing."""
     store = Store(server.fresh())
-    monkeypatch.setattr(pool_liveness, "_has_something_to_say", lambda connection: False)
+    monkeypatch.setattr(pool_liveness, "_is_readable", lambda connection: False)
     for believed_s in (0.0, 3600.0):
         monkeypatch.setattr(pool_liveness, "PING_AFTER_IDLE_S", believed_s)
         keep(store, "x", 1)

@@ -33,8 +33,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 class Writer(threading.Thread):
     """One transaction in a thread of its own; `inside` and `go` say how far it may get.
 
-    It starts the next one from within its turn, and works on when that one waits for its own: a lock
-    says nothing about the order of those who wait for it.
+    It starts the next one while it writes, and goes on when that one waits: a lock says nothing about the
+    order of those who wait for it.
     """
 
     def __init__(self, store: Store, name: str, work: Callable[[Any], None] | None) -> None:
@@ -65,7 +65,7 @@ class Writer(threading.Thread):
 
 
 def queue_up(store: Store, *works: Callable[[Any], None] | None) -> list[Writer]:
-    """Writers of which the first is inside; each of the others comes while the one before has the turn."""
+    """Writers of which the first is inside; each of the others comes while the one before writes."""
     writers = [Writer(store, f"writer-{i}", work) for i, work in enumerate(works)]
     for writer, following in pairwise(writers):
         writer.next = following

@@ -263,11 +263,8 @@ class S3Storage:
         kept = found.get("Metadata", {}).get("sha256")
         if kept:
             return str(kept)
-        digest = hashlib.sha256()
         with self.open(name.removeprefix(self._start)) as body:
-            while chunk := body.read(CHUNK_BYTES):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return hashlib.file_digest(cast(io.BufferedReader, body), "sha256").hexdigest()
 
 
 class _Body(io.RawIOBase):

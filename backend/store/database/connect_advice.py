@@ -1,6 +1,6 @@
-"""What is wrong with a database that can't be opened, in words that say what to do."""
+"""Why a database can't be opened, and what to do about it."""
 
-#: (words of the driver or the server, what is wrong and what to do); the first that fits is told.
+#: (a part of the driver's or server's message, what is wrong and what to do); the first that fits counts.
 REASONS = (
     (
         "password authentication failed",
@@ -37,7 +37,7 @@ REASONS = (
 
 
 def explain_failure(driver_message: str) -> str:
-    """What to do about it, and the driver's own words. why: those words; they never hold the password."""
-    said = " ".join(driver_message.split())
-    found = next((told for words, told in REASONS if words in said), None)
-    return f"{found}\n  ({said[:300]})" if found else said[:500]
+    """What to do about it, and the driver's own message, which never holds the password."""
+    message = " ".join(driver_message.split())
+    advice = next((advice for part, advice in REASONS if part in message), None)
+    return f"{advice}\n  ({message[:300]})" if advice else message[:500]

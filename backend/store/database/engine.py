@@ -50,7 +50,7 @@ class Database(Protocol):
         """How far this host's clock is ahead of the database's, in seconds."""
 
     def is_unavailable(self, error: Exception) -> bool:
-        """Is this the database's trouble, and not the statement's fault?"""
+        """Is it the database that can't be used, and not the statement that is wrong?"""
 
 
 class Store:
@@ -69,8 +69,8 @@ class Store:
             json_serializer=_as_json,
         )
         weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
-        # SQLite has one writer at a time, and lets the others sleep and try again; threads of one
-        # process wait here instead, where they are woken as soon as it is their turn.
+        # SQLite has one writer at a time, and lets the others sleep and try again; the threads of one
+        # process wait for a lock instead, and are woken at once.
         self._group_commit = GroupCommit(self.engine) if self.embedded else None
         self._reader = self.database.read_only_engine(self.engine)
         self._info = {} if self.embedded else {"locks": True}
@@ -86,7 +86,7 @@ class Store:
 
         What was read stays usable afterwards, as read-only values, also when it was not committed.
         shared: it may be committed together with others that come at the same moment. For what comes in
-        great numbers; it must not add or change rows through the ORM's unit of work (see `GroupCommit`).
+        great numbers; it must not add or change rows through the ORM's unit of work (`fast/README.md`).
 
         Raises:
             StoreUnavailable: nothing was written or, if `outcome_unknown`, the answer to the commit was lost.
@@ -108,8 +108,9 @@ class Store:
     def _writing(self, *, shared: bool) -> Iterator[Session]:
         """A session in a transaction that is committed at the end."""
         if self._group_commit is not None:
-            turn = self._group_commit.shared_transaction() if shared else self._group_commit.own_transaction()
-            with turn as connection, _within(connection, shared=shared) as session:
+            group = self._group_commit
+            transaction = group.shared_transaction() if shared else group.own_transaction()
+            with transaction as connection, _within(connection, shared=shared) as session:
                 yield session
         else:
             with Session(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
@@ -160,7 +161,7 @@ class Store:
             StoreUnavailable: nothing was written or, if `outcome_unknown`, the answer was lost.
         """
         if self.embedded:
-            raise RuntimeError("on a file, writers take turns")
+            raise RuntimeError("SQLite writes in transactions of the store")
         return self._at_once(statement, values, committing=True)
 
     def _at_once(
@@ -205,21 +206,21 @@ class Store:
         self.engine.dispose()
 
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
-        """Raise our own error when it is the database that is in trouble; an IntegrityError never is."""
+        """Raise our own error when the database can't be used; an IntegrityError never says that."""
         if self.database.is_unavailable(error):
             raise StoreUnavailable(
                 _why(error), outcome_unknown=committing and self._unheard(error)
             ) from error
 
     def _unheard(self, error: SQLAlchemyError) -> bool:
-        """May a commit that ended like this have been done? A file is here: it is refused or done."""
+        """May a commit that ended like this have been done? With a file it is refused or done."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
         return not self.embedded and (not state or state.startswith(("08", "57P")))
 
 
 @contextmanager
 def _kept(session: Session) -> Iterator[None]:
-    """Lets go of what was read, before a rollback can empty it: then nobody could even say what failed."""
+    """Detach what was read, before a rollback can expire it: an error may have to name it."""
     try:
         yield
     finally:
@@ -262,7 +263,7 @@ def _why(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", None) or error).strip()[:500]
 
 
-#: `json.dumps` makes one anew for each value, if it is told anything but the value.
+#: `json.dumps` makes one anew for each value when it is given options.
 _WRITER = json.JSONEncoder(allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""What is read in order to be written must still be so when it is written.
+"""Locks where several writers meet: what a transaction has read must still hold when it writes.
 
 SQLite has one writer at a time, so nothing here does anything there. On PostgreSQL writers run side by
 side, and each says what it builds upon: a row, or something that has a name but no row.

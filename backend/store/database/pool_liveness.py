@@ -1,4 +1,4 @@
-"""Connections of PostgreSQL that rest in the pool: is one still of use when it is wanted again?"""
+"""Idle connections in the pool of PostgreSQL: does one still work when it is taken out again?"""
 
 import select
 import time
@@ -15,24 +15,24 @@ PING_AFTER_IDLE_S = 1.0
 
 def check_on_checkout(engine: Engine) -> None:
     """Look at each connection that this engine's pool hands out."""
-    event.listen(engine, "checkin", _laid_by)
-    event.listen(engine, "checkout", partial(_look_at, engine.dialect))
+    event.listen(engine, "checkin", _note_checkin)
+    event.listen(engine, "checkout", partial(_check, engine.dialect))
 
 
-def _laid_by(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info["laid_by"] = time.monotonic()
+def _note_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
 
 
-def _look_at(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """Is a connection out of the pool still one? If not, the pool makes another, and so for all its others.
+def _check(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Is the connection alive? If not, the pool makes another, and drops all others as well.
 
-    A server that went away has said so, or closed the connection: there is something to read. One that is
-    cut off says nothing, so whatever was idle for longer is asked, which costs a question each time.
+    A server that went away has said so, or has closed the connection: there is something to read. One that
+    is cut off says nothing, so a connection that was idle for longer is pinged, which costs a round trip.
     """
-    laid_by = record.info.get("laid_by")
-    if laid_by is None:
+    idle_since = record.info.get("idle_since")
+    if idle_since is None:
         return  # it was made just now
-    if time.monotonic() - laid_by < PING_AFTER_IDLE_S and not _has_something_to_say(connection):
+    if time.monotonic() - idle_since < PING_AFTER_IDLE_S and not _is_readable(connection):
         return
     try:
         dialect.do_ping(connection)
@@ -40,7 +40,7 @@ def _look_at(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _pr
         raise InvalidatePoolError from error
 
 
-def _has_something_to_say(connection: Any) -> bool:
+def _is_readable(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -35,7 +35,7 @@ MAX_CLOCK_SKEW_S = 5.0
 #: The key of the lock that the one who migrates holds; any number that nobody else uses.
 MIGRATION_LOCK_KEY = 0x0DA111E5
 
-#: What the session is told besides; given with the URL, these win.
+#: Connection parameters; those that the URL gives win.
 CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "application_name": "dailies",
@@ -174,7 +174,7 @@ def clock_skew_s(connection: Connection, now: Callable[[], datetime]) -> float:
 
 
 def driver_conninfo(url: str) -> tuple[str, dict[str, Any]]:
-    """The URL as psycopg takes it, and what it is told besides: for connections past SQLAlchemy."""
+    """The URL and the connection parameters as psycopg takes them: for connections past SQLAlchemy."""
     plain = make_url(url).set(drivername="postgresql")
     return plain.render_as_string(hide_password=False), _connect_args(url)
 

@@ -1,4 +1,4 @@
-"""Writers of one process on one SQLite file: one connection, turns, and commits that are shared.
+"""Writers of one process on one SQLite file: one connection, one at a time, and commits that are shared.
 
 A commit waits for the disk, whatever it holds. So the transactions that come in while the disk is busy
 are run one after the other in one transaction of the database, and made durable by one commit; nobody
@@ -26,16 +26,16 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turn = threading.Lock()  # held while a transaction is worked on
+        self._writing = threading.Lock()  # held while a transaction is worked on
         self._counting = threading.Lock()
-        self._coming = 0  # how many are about to take their turn in a shared transaction
+        self._coming = 0  # how many wait to write in a shared transaction
         self._connection: Connection | None = None
         self._group: _CommitGroup | None = None
 
     @contextmanager
     def own_transaction(self) -> Iterator[Connection]:
-        """A transaction of one's own: committed at the end, rolled back on an error."""
-        with self._turn:
+        """A transaction that shares nothing: committed at the end, rolled back on an error."""
+        with self._writing:
             self._finish()
             try:
                 with self._open().begin() as transaction:
@@ -53,7 +53,7 @@ class GroupCommit:
         """
         with self._counting:
             self._coming += 1
-        with self._turn:
+        with self._writing:
             with self._counting:
                 self._coming -= 1
             group = self._group = self._group or _CommitGroup(self._open())
@@ -77,8 +77,8 @@ class GroupCommit:
             raise failure
 
     def close(self) -> None:
-        """Close the connection; the next turn opens another."""
-        with self._turn:
+        """Close the connection; the next writer opens another."""
+        with self._writing:
             self._finish()
             self._drop()
 
@@ -88,14 +88,14 @@ class GroupCommit:
         return self._connection
 
     def _finish(self) -> None:
-        """Commit what is open. Only with the turn in hand."""
+        """Commit what is open. Only while holding `_writing`."""
         group, self._group = self._group, None
         if group is not None and not group.end():
             self._drop()
 
     def _look_after(self, group: "_CommitGroup") -> None:
         """Whoever was to come after us never did: commit in their stead."""
-        with self._turn:
+        with self._writing:
             if self._group is group:
                 self._finish()
 
@@ -126,20 +126,20 @@ class _CommitGroup:
         """Another one's work begins; the first one's needs no savepoint, as it has nothing before it."""
         self.size += 1
         if self.size > 1:
-            self._driver.execute("SAVEPOINT turn")
+            self._driver.execute("SAVEPOINT member")
 
     def keep(self) -> None:
         """Their work is done."""
         if self.size > 1 and not self.broken:
-            self._driver.execute("RELEASE turn")
+            self._driver.execute("RELEASE member")
 
     def undo(self) -> None:
         """Their work failed: only theirs is undone."""
         if self.broken:
             return
         if self.size > 1:
-            self._driver.execute("ROLLBACK TO turn")
-            self._driver.execute("RELEASE turn")
+            self._driver.execute("ROLLBACK TO member")
+            self._driver.execute("RELEASE member")
         else:
             self._transaction.rollback()
             self.ended.set()

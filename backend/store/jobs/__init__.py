@@ -1,4 +1,4 @@
-"""Jobs: added, claimed, moved by one guarded update, and the deliveries that move them.
+"""Jobs: read, claimed, moved by one guarded update, and the inbox of deliveries.
 
-Start with `jobs.advance`; the update itself is in `transitions`.
+Start with `jobs.advance`; its update is in `transitions`, and `fast` puts new jobs in.
 """

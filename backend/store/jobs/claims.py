@@ -1,4 +1,4 @@
-"""Claims: which jobs are due, and in whose hand. Two workers never hold the same job."""
+"""Claims: which jobs are due, and which worker has them. Two workers never have the same job."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ def list_due(
     sent_by: Collection[str] | None = None,
     not_sent_by: Collection[str] = (),
 ) -> list[str]:
-    """Ids of jobs that want a look now and that nobody has in hand, the longest waiting first.
+    """Ids of jobs that want a look now and that nobody has claimed, the longest waiting first.
 
     sent_by: only of these providers. not_sent_by: leave out what these are about to be sent.
     """
@@ -37,7 +37,7 @@ def list_due(
 def next_due_at(session: Session, *, now: datetime) -> datetime | None:
     """When the next job falls due, or a claim runs out; None when nothing is waiting.
 
-    What is due already counts as seen: it is in somebody's hand, or waits for a hand to be free.
+    What is due already counts as seen: it is claimed, or waits for a free thread.
     """
     waiting = session.exec(select(func.min(Job.due_at)).where(col(Job.due_at) > now)).one()
     claimed = session.exec(
@@ -61,7 +61,7 @@ def stranded(session: Session, *, limit: int) -> list[str]:
 def try_claim(
     session: Session, job_id: str, *, lease_token: str, now: datetime, lease_s: float
 ) -> Job | None:
-    """Take a due job in hand until the lease ends; None when it is not due or somebody has it."""
+    """Claim a due job until the lease ends; None when it is not due or somebody has it."""
     statement = (
         update(Job)
         .where(col(Job.id) == job_id, col(Job.due_at) <= now, _free(now))

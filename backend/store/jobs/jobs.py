@@ -70,7 +70,7 @@ def is_known_request(session: Session, provider: str, request_id: str) -> bool:
 
 
 def list_history(session: Session, job_id: str) -> Sequence[History]:
-    """Every move of a job, oldest first."""
+    """Every transition of a job, oldest first."""
     return session.exec(select(History).where(History.job_id == job_id).order_by(col(History.id))).all()
 
 
@@ -177,5 +177,5 @@ def make_due(session: Session, job_id: str, *, at: datetime, **values: Unpack[Jo
 
 
 def ids_to_fetch(session: Session) -> set[str]:
-    """Ids of jobs whose file is still to be fetched: what was left half-way is of use to them."""
+    """Ids of jobs whose file is still to be fetched: a part of it that was left is resumed."""
     return set(session.exec(select(Job.id).where(Job.state == JobState.RENDERED)).all())

@@ -61,7 +61,7 @@ def guarded_update(
 
 
 def with_history(statement: Update) -> Insert:
-    """The same with its line of history; what it changed is counted by the lines. On a server alone."""
+    """The update with its line of history; `rowcount` counts the lines. PostgreSQL only."""
     changed = statement.returning(JOB_TABLE.c.id).cte("changed")
     return insert_for_changed(HISTORY_TABLE, "line", HISTORY_COLUMNS, changed, job_id="id")
 

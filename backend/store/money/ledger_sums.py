@@ -1,4 +1,4 @@
-"""What the ledger comes to, by day, person and model: sums that are kept, and the lines since.
+"""Sums of the ledger by day, person and model: those that are kept, and the lines since.
 
 A sweep adds lines to `day_sum`, oldest first, and a fact says up to which. Whoever asks adds the lines that
 came since, so that a sum is always exact and never reads the whole ledger. Nothing is written for it when
@@ -20,7 +20,7 @@ from backend.store.records import key_values
 
 #: The fact that says up to which line sums are kept.
 SUMMED_FACT = "summed"
-#: Whoever decides something by a sum holds this name, and so does whoever moves lines into the kept sums:
+#: Whoever decides by a sum holds a lock of this name, and so does whoever adds lines to the kept sums:
 #: at READ COMMITTED one would otherwise read the fact before, and the sums after.
 BUDGET_LOCK = "budget"
 #: Lines are added to the sums when so many have come; as many are read by who asks, within a millisecond.
@@ -38,7 +38,7 @@ _ADD = text(
 
 
 def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
-    """Add the next lines to the kept sums, at most `most`; returns how many. None when too few have come."""
+    """Add the next lines to the kept sums, at most `limit`; returns how many, 0 when fewer are new."""
     if _newest(session) - _last(session) < at_least:
         return 0
     acquire_advisory_lock(session, BUDGET_LOCK)
@@ -54,7 +54,7 @@ def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_N
 def spent_micros(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
     """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all.
 
-    Who decides by it in a transaction that writes must hold `GUARD` before.
+    Who decides by it in a transaction that writes must hold `BUDGET_LOCK` before.
     """
     amounts = _amounts(session, first_day, last_day, owner)
     return int(session.connection().execute(columns(_total(amounts))).scalar_one())

@@ -1,4 +1,4 @@
-"""On PostgreSQL: tasks that tell workers what is due, and who of them keeps the time.
+"""On PostgreSQL: tasks that tell workers what is due, and which worker is the leader.
 
 Start with `tasks.TaskQueue`.
 """

@@ -1,4 +1,4 @@
-"""A duty that one process at a time has, over all hosts: whoever holds an advisory lock of the server.
+"""One leader for each duty, over all hosts: whoever holds an advisory lock of the server.
 
 The lock belongs to a connection of its own, and ends with it: when the process dies, when its host is
 cut off, and when it is frozen, because the server ends a session that is silent for too long.
@@ -15,7 +15,7 @@ from backend.store.database.engine import Store
 
 #: A holder that says nothing for this long, in seconds, has lost the duty: it is frozen or cut off.
 IDLE_TIMEOUT_S = 8
-#: Nothing looks like an answer for longer than this, in milliseconds.
+#: No statement waits longer than this for its answer, in milliseconds.
 STATEMENT_TIMEOUT_MS = 5_000
 
 _SESSION = text(
@@ -42,7 +42,7 @@ class LeaderLock:
 
     @property
     def is_held(self) -> bool:
-        """Was it ours when `ask` last looked?"""
+        """Was it ours when `try_acquire` last looked?"""
         return self._mine
 
     def try_acquire(self) -> bool:

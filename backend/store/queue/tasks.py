@@ -1,8 +1,8 @@
-"""The queue of looks in PostgreSQL: tasks of Procrastinate that say "look at this job", and no more.
+"""The queue in PostgreSQL: tasks of Procrastinate that say "look at this job", and no more.
 
 A task is put in with the transaction that makes its row due. There are no tasks for what is due later:
-the row says when, and whoever keeps the time puts a task in when the moment has come. So the queue holds
-what waits now, and is short. A task may be lost or come twice; the row's claim decides.
+the row says when, and the leader puts a task in when the moment has come. So the queue holds what
+is due now, and is short. A task may be lost or come twice; the row's claim decides.
 """
 
 from collections.abc import Collection, Sequence
@@ -76,7 +76,7 @@ class TaskQueue:
         return _defer(self._wanted(changed.c))
 
     def put_missing(self, session: Session, *, now: datetime) -> int:
-        """Put in what is due, in nobody's hand, and waits in no queue; returns how many (at most `BATCH`)."""
+        """Put in what is due, unclaimed and not in the queue yet; returns how many (at most `BATCH`)."""
         tasks = session.connection().execute(self._missing, {"now": now}).scalar()
         return len(tasks or ())
 

@@ -1,4 +1,4 @@
-"""Facts: what was learnt while running and every process must know; one row a name."""
+"""Facts by name: what was learnt while running, and every process must know."""
 
 from datetime import datetime
 from typing import Any

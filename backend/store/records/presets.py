@@ -22,13 +22,13 @@ def upsert_preset(session: Session, preset: Preset) -> Preset:
 
 
 def list_visible(session: Session, owner: str) -> Sequence[Preset]:
-    """What this one may apply: their own and the team's, by name."""
+    """The presets that a person may apply: their own and the team's, by name."""
     mine = or_(col(Preset.owner) == owner, col(Preset.shared).is_(True))
     return session.exec(select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))).all()
 
 
 def count_owned(session: Session, owner: str) -> int:
-    """How many this one has."""
+    """How many presets a person has."""
     return session.exec(select(func.count()).select_from(Preset).where(Preset.owner == owner)).one()
 
 
@@ -63,7 +63,7 @@ def add_favourite(session: Session, favourite: Favourite) -> None:
 
 
 def remove_favourite(session: Session, owner: str, model: str) -> None:
-    """Take a favourite away; nothing happens when it is none."""
+    """Remove a favourite; nothing happens when it is none."""
     session.exec(delete(Favourite).where(col(Favourite.owner) == owner, col(Favourite.model) == model))
 
 

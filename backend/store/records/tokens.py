@@ -49,5 +49,5 @@ def list_all(session: Session) -> Sequence[Token]:
 
 
 def revoke_token(session: Session, token_id: str, *, at: datetime) -> None:
-    """From now on this token opens nothing."""
+    """Revoke a token: from now on it is refused."""
     session.exec(update(Token).where(col(Token.id) == token_id).values(revoked_at=at))

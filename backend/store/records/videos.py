@@ -71,7 +71,7 @@ def list_after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]
 
 
 def list_files_after(session: Session, last_id: str, *, limit: int) -> Sequence[StoredFile]:
-    """As `after`, without what is known of the films."""
+    """As `list_after`, only what storage should hold."""
     missing = col(Video.missing_at).is_not(None)
     query = select(Video.id, Video.key, Video.size_bytes, missing).where(Video.id > last_id)
     return [StoredFile(*row) for row in session.exec(query.order_by(Video.id).limit(limit))]

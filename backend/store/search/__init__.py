@@ -1,4 +1,5 @@
 """Takes found by words and filters, newest first, in time that doesn't grow with history.
 
-Start with `pages.page`; `query` joins the filters, `text_index` knows the words.
+Start with `pages.find_page`, which is given a `query.TakeQuery`. `index_search` answers what crosses indexes,
+by the index of words, which sweeps keep with `text_index`; all else stays inside.
 """

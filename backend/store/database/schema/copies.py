@@ -24,7 +24,7 @@ from backend.store.records import key_values
 COPY_FACT = "copy"
 #: The fact that says which database this was when a program last opened it.
 IDENTITY_FACT = "which_database"
-#: Pages copied at a time (4 MiB), so that progress can be told.
+#: Pages copied at a time (4 MiB), so that progress can be shown.
 PAGES_PER_STEP = 1024
 
 
@@ -97,7 +97,7 @@ def _check(path: Path) -> None:
 
 
 def copied_at(session: Session) -> str | None:
-    """When the copy that this database is was made, or became another; None: it is no copy.
+    """When this database was copied from another, if it is a copy; None: it is none.
 
     A server's database that was dumped and restored is another one than when it was last opened.
     """

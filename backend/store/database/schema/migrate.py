@@ -94,7 +94,7 @@ def check_database(store: Store, now: Callable[[], datetime]) -> None:
 
 
 def _move(session: Session) -> str | None:
-    """Is this one of the two ends of a move, and not to be worked on?"""
+    """Why this database may not be used, if it is the source or the target of a move."""
     if half := key_values.get_value(session, MOVING_FROM_FACT):
         return f"it is half filled from {half['source']}: finish it with python -m backend move-database"
     if moved := key_values.get_value(session, MOVED_TO_FACT):
