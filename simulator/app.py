@@ -1,7 +1,5 @@
 """The simulator put together: its Flask program, and the installation that answers behind it."""
 
-import shutil
-
 from flask import Flask, request
 
 from simulator.config import SimulatorConfig
@@ -68,9 +66,10 @@ class Simulator:
         webhook that is on the wire may still arrive. Address, signing key and settings stay.
         """
         self.installation.end(ON_THE_WIRE_S)
-        ledger = self.installation.ledger.emptied()
+        ledger = self.installation.ledger.empty_successor()
         for folder in (self.config.media_dir, self.config.inputs_dir, self.config.uploads_dir):
-            shutil.rmtree(folder, ignore_errors=True)
+            for path in folder.iterdir():
+                path.unlink(missing_ok=True)
         self.installation = self._installed(ledger)
         self.installation.start()
 

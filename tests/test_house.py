@@ -1,10 +1,11 @@
-"""The house: imports point down, nothing happens on import, files stay small and say nothing of a machine."""
+"""The house: small files in small folders, nothing on import, no path of a machine. Imports: `make lint`."""
 
 import ast
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ LINES = 300
 
 #: No function is longer.
 FUNCTION_LINES = 50
+#: No folder holds more files: who wants to find a room, reads the names on the doors.
+FILES = 15
+#: Of public functions and methods so many may have a name of one word, and no docstring.
+ONE_WORD_SHARE, SILENT_SHARE = 0.25, 0.05
 
 
 def name_of(path: Path) -> str:
@@ -55,6 +60,51 @@ def test_no_module_of_the_backend_has_grown_too_long():
     }
 
     assert long == {}
+
+
+def test_no_folder_of_the_program_holds_more_files_than_can_be_overlooked():
+    files = [path for root in ("backend", "pages", "simulator") for path in (ROOT / root).rglob("*.*")]
+    counted = Counter(path.parent for path in files if path.is_file() and path.suffix != ".pyc")
+
+    assert {
+        str(folder.relative_to(ROOT)): number for folder, number in counted.items() if number > FILES
+    } == {}
+
+
+def test_a_package_says_what_it_is_for_and_does_nothing_else():
+    """models re-exports its tables: one import for all."""
+    packages = [path for path in [*BACKEND, *PAGES] if path.name == "__init__.py"]
+    busy = [
+        name_of(path)
+        for path in packages
+        if name_of(path) not in ("backend", "backend.models") and len(ast.parse(path.read_text()).body) > 1
+    ]
+
+    assert len(packages) > 20
+    assert busy == []
+
+
+def public_functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """(module, function) for every public function and method of the program."""
+    for path in [*BACKEND, *PAGES]:
+        if "versions" in path.parts:
+            continue
+        tree = ast.parse(path.read_text())
+        open_classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and not n.name.startswith("_")]
+        for node in [child for holder in (tree, *open_classes) for child in holder.body]:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+                yield name_of(path), node
+
+
+def test_public_functions_have_docstrings_and_names_of_more_than_one_word():
+    """One word is for what everybody calls so: get, open, close, run, start, stop …"""
+    found = list(public_functions())
+    one_word = [f"{module}.{node.name}" for module, node in found if "_" not in node.name]
+    silent = [f"{module}.{node.name}" for module, node in found if not ast.get_docstring(node)]
+
+    assert len(found) > 500
+    assert len(one_word) <= len(found) * ONE_WORD_SHARE, sorted(one_word)
+    assert len(silent) <= len(found) * SILENT_SHARE, sorted(silent)
 
 
 def test_no_function_has_grown_too_long():

@@ -45,11 +45,11 @@ class Deliverer(Loop):
             on_the_wire = [sending for sending in self._sending.values() if not sending.cancelled()]
         wait(on_the_wire, timeout=patience_s)
 
-    def owe(self, deliveries: list[Delivery]) -> None:
+    def take_over(self, deliveries: list[Delivery]) -> None:
         """Take these over, already in the ledger, and send them when they are due."""
         with self.changed:
             self._owed |= {delivery.id: delivery for delivery in deliveries}
-        self.wake()
+        self.wake_up()
 
     def wait_tried(self, request_id: str, timeout_s: float) -> None:
         """Wait until every delivery of this request has been tried once."""
@@ -60,7 +60,7 @@ class Deliverer(Loop):
 
         self.wait_until(tried, timeout_s)
 
-    def tick(self, now: float) -> float | None:
+    def run_due(self, now: float) -> float | None:
         """Hand over what is due."""
         with self.changed:
             waiting = [d for d in self._owed.values() if d.id not in self._sending]
@@ -81,7 +81,7 @@ class Deliverer(Loop):
             del self._sending[delivery.id]
             if delivery.done:
                 del self._owed[delivery.id]
-        self.wake()
+        self.wake_up()
 
     def _try_once(self, delivery: Delivery) -> None:
         request = self._ledger.find_request(delivery.request_id)

@@ -66,9 +66,9 @@ class Installation:
         """
         faults = faults_in_prompt(given.get("prompt"))
         if "times" in faults:
-            same = [p for p in self.ledger.posts() if (p.endpoint, p.input) == (endpoint, posted or given)]
-            if len(same) > fault_number(faults, "times"):
-                faults = {}
+            this = endpoint, posted or given
+            times = sum((post.endpoint, post.input) == this for post in self.ledger.list_posts())
+            faults = {} if times > fault_number(faults, "times") else faults
         return faults | self._faults_of_rules((endpoint, text), for_listing=False)
 
     def faults_of_listing(self, query: str) -> Faults:
@@ -84,7 +84,7 @@ class Installation:
 
     def _faults_of_rules(self, texts: tuple[str, ...], *, for_listing: bool) -> Faults:
         faults: Faults = {}
-        for rule in self.ledger.rules():
+        for rule in self.ledger.list_rules():
             matches = rule.match is None or any(rule.match in text for text in texts)
             if matches and is_for_listing(rule.faults) == for_listing and self.ledger.spend_rule(rule):
                 faults |= rule.faults

@@ -122,7 +122,7 @@ class Ledger:
             db, self._db = self._open(), None
             db.close()
 
-    def emptied(self) -> "Ledger":
+    def empty_successor(self) -> "Ledger":
         """An empty ledger in the same file, in the place of this one, which has ended."""
         with self._lock:
             db = self._open()
@@ -198,7 +198,7 @@ class Ledger:
         """The request of this id, or None."""
         return next(iter(self._all(Request, "SELECT data FROM request WHERE id = ?", request_id)), None)
 
-    def requests(self, endpoint: str | None = None) -> list[Request]:
+    def list_requests(self, endpoint: str | None = None) -> list[Request]:
         """All requests, or those of one endpoint, oldest first."""
         sql = "SELECT data FROM request WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY rowid"
         return self._all(Request, sql, endpoint)
@@ -211,11 +211,11 @@ class Ledger:
         """The newest request, or None."""
         return next(iter(self._all(Request, "SELECT data FROM request ORDER BY rowid DESC LIMIT 1")), None)
 
-    def posts(self) -> list[Post]:
+    def list_posts(self) -> list[Post]:
         """All POSTs, oldest first."""
         return self._all(Post, "SELECT data FROM post ORDER BY id")
 
-    def deliveries(self) -> list[Delivery]:
+    def list_deliveries(self) -> list[Delivery]:
         """All deliveries, in the order in which they were owed."""
         return self._all(Delivery, "SELECT data FROM delivery ORDER BY id")
 
@@ -223,7 +223,7 @@ class Ledger:
         """Deliveries that are not done."""
         return self._all(Delivery, "SELECT data FROM delivery WHERE done = 0 ORDER BY id")
 
-    def downloads(self) -> list[JSON]:
+    def list_downloads(self) -> list[JSON]:
         """All downloads, oldest first."""
         return [json.loads(row[0]) for row in self._run("SELECT data FROM download ORDER BY id")]
 
@@ -232,7 +232,7 @@ class Ledger:
         sql = "SELECT count(*) FROM download WHERE request_id = ? AND fault = ?"
         return int(self._run(sql, request_id, fault)[0][0])
 
-    def rules(self) -> list[Rule]:
+    def list_rules(self) -> list[Rule]:
         """All rules, oldest first."""
         return self._all(Rule, "SELECT data FROM rule ORDER BY id")
 

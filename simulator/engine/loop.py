@@ -14,7 +14,7 @@ LONGEST_S = 5.0
 
 
 class Loop:
-    """Subclasses say what is due in `tick`; they change what it reads under `changed`."""
+    """Subclasses say what is due in `run_due`; they change what it reads under `changed`."""
 
     def __init__(self, name: str) -> None:
         self.changed = threading.Condition(threading.RLock())
@@ -34,7 +34,7 @@ class Loop:
         if self._thread.is_alive():
             self._thread.join(10.0)
 
-    def wake(self) -> None:
+    def wake_up(self) -> None:
         """Have a look now."""
         with self.changed:
             self._woken = True
@@ -52,7 +52,7 @@ class Loop:
                 raise Ended
             return came
 
-    def tick(self, now: float) -> float | None:
+    def run_due(self, now: float) -> float | None:
         """Do what is due at `now` (seconds since 1970); returns when the next thing is, or None."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class Loop:
             with self.changed:
                 self._woken = False
             try:
-                due = self.tick(time.time())
+                due = self.run_due(time.time())
             except Exception:
                 log.exception("event=simulator_tick_failed loop=%s", self._thread.name)
                 due = time.time() + 1.0

@@ -36,14 +36,14 @@ class Offer:
         """The default that the model's schema gives a field, or None."""
         return self.input_schema(endpoint).get("properties", {}).get(field, {}).get("default")
 
-    def price(self, endpoint: str) -> JSON | None:
+    def price_of(self, endpoint: str) -> JSON | None:
         """{"unit", "unit_usd"}, or None where no price is known."""
         price = self.entries.get(endpoint, {}).get("price")
         return price if price and "unit_usd" in price else None
 
     def billed_units(self, endpoint: str, *, duration_s: float, width: int, height: int) -> float:
         """What one take is billed: units of the model's price, or seconds where there is none."""
-        unit = str((self.price(endpoint) or {}).get("unit", "second")).lower()
+        unit = str((self.price_of(endpoint) or {}).get("unit", "second")).lower()
         pixels = width * height * duration_s * 24
         if unit == "video":
             return 1.0

@@ -57,7 +57,7 @@ class RequestQueue(Loop):
             painting.cancel()
             painting.add_done_callback(partial(self._throw_away, request_id))
 
-    def accept(self, post: Post, given: JSON, faults: Faults) -> Request:
+    def accept_request(self, post: Post, given: JSON, faults: Faults) -> Request:
         """Take a request in; it is in the ledger, with its POST, when this returns."""
         now, pace = time.time(), self._config.pace
         seed = given.get("seed")
@@ -84,10 +84,10 @@ class RequestQueue(Loop):
             self._ledger.save_request(request, post)
             self._active[request.request_id] = request
         log.info("event=simulator_accepted request=%s endpoint=%s", request.request_id, request.endpoint)
-        self.wake()
+        self.wake_up()
         return request
 
-    def position(self, request: Request) -> int:
+    def queue_position(self, request: Request) -> int:
         """How many stand before it: others that are only said to be there, and real ones."""
         with self.changed:
             ahead = sum(
@@ -98,7 +98,7 @@ class RequestQueue(Loop):
         share = min(1.0, max(0.0, left_s / request.queue_s)) if request.queue_s else 0.0
         return ahead + math.ceil(share * OTHERS)
 
-    def cancel(self, request_id: str) -> int:
+    def cancel_request(self, request_id: str) -> int:
         """Ask for a stop; returns fal's status code: 200 gone, 202 asked for, 400 too late, 404 unknown."""
         with self.changed:
             request = self._active.get(request_id)
@@ -121,14 +121,14 @@ class RequestQueue(Loop):
                 return False
             request.faults = faults
             self._ledger.save_request(request)
-        self.wake()
+        self.wake_up()
         return True
 
     def wait_over(self, request_id: str, timeout_s: float) -> bool:
         """Wait until a request is over."""
         return self.wait_until(lambda: request_id not in self._active, timeout_s)
 
-    def tick(self, now: float) -> float | None:
+    def run_due(self, now: float) -> float | None:
         """Start what may start, go on with what runs."""
         with self.changed:
             for request in list(self._active.values()):
@@ -184,7 +184,7 @@ class RequestQueue(Loop):
         painting = self._paintings.get(request.request_id)
         if painting is None:
             painting = self._painter.paint(
-                lambda: outcome.spec_for(request, offer=self._offer, config=self._config), self.wake
+                lambda: outcome.spec_for(request, offer=self._offer, config=self._config), self.wake_up
             )
             self._paintings[request.request_id] = painting
         if not (finish and painting.done()):
@@ -210,11 +210,11 @@ class RequestQueue(Loop):
         request.status, request.ended_at = "COMPLETED", time.time()
         deliveries = owed_for(request, self._config)
         self._ledger.complete_request(request, deliveries)
-        self._deliverer.owe(deliveries)
+        self._deliverer.take_over(deliveries)
         self._paintings.pop(request.request_id, None)
         with self.changed:
             del self._active[request.request_id]
-        self.wake()
+        self.wake_up()
         log.info(
             "event=simulator_finished request=%s code=%d billed=%s",
             request.request_id,

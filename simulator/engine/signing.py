@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-#: The fal account that every delivery is signed for.
+#: The fal account that every delivery is signed for, and that `FAL_USER_ID` may name.
 USER_ID = "simulated-account"
 
 

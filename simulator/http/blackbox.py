@@ -41,7 +41,7 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("blackbox", __name__, url_prefix="/blackbox")
 
     @blueprint.post("/chat/completions")
-    def complete() -> Response:
+    def create_completion() -> Response:
         sim, asked = current(), json_body()
         given, model = _input(asked), str(asked.get("model") or "")
         post = sim.ledger.save_post(Post(at=time.time(), endpoint=model, input=asked, webhook=None))
@@ -59,7 +59,7 @@ def routes(current: Current) -> Blueprint:
 
 def _completed(sim: Installation, post: Post, given: JSON, faults: Faults) -> Response:
     """Take it in, hold the line until it is over, then answer, or whatever its faults make of that."""
-    accepted = sim.queue.accept(post, given, faults)
+    accepted = sim.queue.accept_request(post, given, faults)
     if "proxy" in faults:
         sim.ledger.save_answer(post, "proxy")
         return proxy_page(int(fault_number(faults, "proxy")))

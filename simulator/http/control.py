@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from simulator.engine.faults import FAULTS, Faults, UnknownFault, parse_faults
 from simulator.engine.installation import Current, Installation
-from simulator.engine.ledger import JSON, Rule
+from simulator.engine.ledger import JSON, Post, Request, Rule
 from simulator.http.answers import json_answer, json_body
 
 #: What can be asked for, with what it does.
@@ -19,16 +19,17 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("control", __name__)
 
     @blueprint.get("/")
-    def about() -> str:
+    def show_about() -> str:
         return "fal.ai, simulated. What happened: /sim/ledger. What can go wrong: /sim/faults.\n"
 
     @blueprint.get("/sim/ledger")
-    def ledger() -> Response:
+    def show_ledger() -> Response:
         return json_answer(_ledger_of(current(), request.args.get("match")))
 
     @blueprint.get("/sim/faults")
     def list_faults() -> Response:
-        return json_answer({"rules": [asdict(rule) for rule in current().ledger.rules()], "names": NAMES})
+        rules = [asdict(rule) for rule in current().ledger.list_rules()]
+        return json_answer({"rules": rules, "names": NAMES})
 
     @blueprint.post("/sim/faults")
     def add_faults() -> Response:
@@ -53,7 +54,7 @@ def routes(current: Current) -> Blueprint:
         return json_answer({"request_id": request_id, "faults": chosen})
 
     @blueprint.errorhandler(UnknownFault)
-    def unknown(error: UnknownFault) -> Response:
+    def refuse_unknown(error: UnknownFault) -> Response:
         return json_answer({"error": str(error), "names": NAMES}, 400)
 
     return blueprint
@@ -64,13 +65,11 @@ def _ledger_of(sim: Installation, match: str | None = None) -> JSON:
 
     `accepted` counts the POSTs that were taken, `billed` the requests that cost something.
     """
-    posts = [
-        asdict(post) for post in sim.ledger.posts() if _holds(match, post.input, post.endpoint, post.webhook)
-    ]
-    requests = [asdict(r) for r in sim.ledger.requests() if _holds(match, r.input, r.endpoint, r.webhook)]
+    posts = [asdict(post) for post in sim.ledger.list_posts() if _holds(match, post)]
+    requests = [asdict(made) for made in sim.ledger.list_requests() if _holds(match, made)]
     mine = {r["request_id"] for r in requests}
-    deliveries = [asdict(d) for d in sim.ledger.deliveries() if d.request_id in mine]
-    downloads = [d for d in sim.ledger.downloads() if match is None or d["request_id"] in mine]
+    deliveries = [asdict(d) for d in sim.ledger.list_deliveries() if d.request_id in mine]
+    downloads = [d for d in sim.ledger.list_downloads() if match is None or d["request_id"] in mine]
     return {
         "accepted": sum(post["accepted"] for post in posts),
         "billed": sum(r["billed"] for r in requests),
@@ -81,8 +80,8 @@ def _ledger_of(sim: Installation, match: str | None = None) -> JSON:
     }
 
 
-def _holds(match: str | None, *parts: Any) -> bool:
-    return match is None or any(match in str(part) for part in parts)
+def _holds(match: str | None, sent: Post | Request) -> bool:
+    return match is None or any(match in str(part) for part in (sent.input, sent.endpoint, sent.webhook))
 
 
 def _chosen(body: JSON) -> Faults:

@@ -33,7 +33,7 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("media", __name__)
 
     @blueprint.get("/media/<name>")
-    def video(name: str) -> Response:
+    def get_video(name: str) -> Response:
         if not _NAME.fullmatch(name):
             abort(404)
         return _video(current(), name.removesuffix(".mp4"))

@@ -37,7 +37,7 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("platform_api", __name__, url_prefix="/v1")
 
     @blueprint.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
+    def refused_answer(error: Refused) -> Response:
         return json_answer({"error": {"type": error.kind, "message": str(error)}}, error.code, error.headers)
 
     @blueprint.get("/models")
@@ -57,7 +57,7 @@ def routes(current: Current) -> Blueprint:
         prices = [
             {"endpoint_id": name, "unit_price": price["unit_usd"], "unit": price["unit"], "currency": "USD"}
             for name in _endpoints()
-            if (price := sim.offer.price(name))
+            if (price := sim.offer.price_of(name))
         ]
         return json_answer(_paged("prices", prices))
 
@@ -65,8 +65,9 @@ def routes(current: Current) -> Blueprint:
     def list_requests() -> Response:
         _require_key()
         since, ledger = _start(), current().ledger
-        # what waits isn't there yet
-        found = [r for e in _endpoints() for r in ledger.requests(e) if r.started_at and r.sent_at >= since]
+        sent = [made for name in _endpoints() for made in ledger.list_requests(name)]
+        # what waits isn't listed yet
+        found = [made for made in sent if made.started_at and made.sent_at >= since]
         found.sort(key=lambda r: r.ended_at or float("inf"), reverse=True)
         with_payloads = "payloads" in _expand()
         return json_answer(_paged("items", [_past(r, with_payloads) for r in found]))

@@ -21,19 +21,19 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("request_status", __name__)
 
     @blueprint.get("/<path:app>/requests/<request_id>/status", strict_slashes=False)
-    def status(app: str, request_id: str) -> Response:
+    def get_status(app: str, request_id: str) -> Response:
         sim = current()
         found = _found(sim, request_id)
         return json_answer(_status_of(sim, found), 200 if found.status == "COMPLETED" else 202)
 
     @blueprint.get("/<path:app>/requests/<request_id>", strict_slashes=False)
-    def result(app: str, request_id: str) -> Response:
+    def get_result(app: str, request_id: str) -> Response:
         return _result(_found(current(), request_id))
 
     @blueprint.put("/<path:app>/requests/<request_id>/cancel")
-    def cancel(app: str, request_id: str) -> Response:
+    def cancel_request(app: str, request_id: str) -> Response:
         require_key()
-        code = current().queue.cancel(request_id)
+        code = current().queue.cancel_request(request_id)
         return json_answer({"status": CANCELLED[code]}, code)
 
     return blueprint
@@ -57,7 +57,7 @@ def _status_of(sim: Installation, found: Request) -> JSON:
     body: JSON = {"status": found.status, "request_id": found.request_id, **request_urls(sim, found)}
     body["logs"] = None
     if found.status == "IN_QUEUE":
-        body["queue_position"] = sim.queue.position(found)
+        body["queue_position"] = sim.queue.queue_position(found)
     if found.status == "COMPLETED":
         ran_s = (found.ended_at or 0.0) - found.started_at if found.started_at else None
         body["metrics"] = {"inference_time": round(ran_s, 3) if ran_s else None}

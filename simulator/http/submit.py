@@ -44,7 +44,7 @@ def routes(current: Current) -> Blueprint:
     blueprint = Blueprint("submit", __name__)
 
     @blueprint.post("/<path:endpoint>")
-    def submit(endpoint: str) -> Response:
+    def submit_request(endpoint: str) -> Response:
         return _submitted(current(), endpoint.strip("/"))
 
     return blueprint
@@ -74,7 +74,7 @@ def _submitted(sim: Installation, endpoint: str) -> Response:
 
 def _accepted(sim: Installation, post: Post, given: JSON, faults: Faults) -> Response:
     """Take it in, then answer, or whatever its faults make of that."""
-    accepted = sim.queue.accept(post, given, faults)
+    accepted = sim.queue.accept_request(post, given, faults)
     if "early" in faults:
         sim.queue.wait_over(accepted.request_id, EARLY_VIDEO_S)
         sim.deliverer.wait_tried(accepted.request_id, EARLY_ACK_S)
@@ -99,7 +99,7 @@ def _receipt(sim: Installation, accepted: Request) -> JSON:
         "status": "IN_QUEUE",
         "request_id": accepted.request_id,
         **request_urls(sim, accepted),
-        "queue_position": sim.queue.position(accepted),
+        "queue_position": sim.queue.queue_position(accepted),
     }
 
 

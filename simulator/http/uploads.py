@@ -32,7 +32,7 @@ def routes(current: Current) -> Blueprint:
         return json_answer({**token, "expires_at": ends_at.isoformat()})
 
     @blueprint.post("/files/upload")
-    def upload() -> Response:
+    def upload_file() -> Response:
         require_key()
         name = request.headers.get("X-Fal-File-Name", "file")
         return json_answer({"access_url": _kept(current(), request.get_data(), name, request.content_type)})

@@ -50,7 +50,7 @@ class Camera:
         self.moves = [] if self.still else moves[:3]
         self._phases = rng.uniform(0, 2 * math.pi, 6)
 
-    def at(self, share: float, seconds: float) -> Pose:
+    def pose_at(self, share: float, seconds: float) -> Pose:
         """The pose at `share` (0..1) of the take; moves begin and end softly."""
         eased = share * share * (3 - 2 * share)
         eased = 0.75 * eased + 0.25 * share

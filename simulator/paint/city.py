@@ -6,24 +6,24 @@ import numpy as np
 
 from simulator.paint.camera import Pose
 from simulator.paint.noise import F
-from simulator.paint.stage import Stage, ramped
+from simulator.paint.stage import Stage, colours_at
 
 
-def lights(stage: Stage, pose: Pose, t: float) -> F:
+def draw_night(stage: Stage, pose: Pose, t: float) -> F:
     """A night out of focus: towers, lamps as soft discs, glowing lines, all of it again on the wet ground."""
     look, o = stage.look, stage.drawn.offset
-    x, y = stage.seen(pose, 0.4)
+    x, y = stage.grid_seen(pose, 0.4)
     ground = 0.40
-    wet = stage.fine.at(x * 0.35 + o[0], y * 0.9 + o[1] + t * 0.02)
+    wet = stage.fine.sample_at(x * 0.35 + o[0], y * 0.9 + o[1] + t * 0.02)
     under = y > ground
     mirrored = np.where(under, 2 * ground - y + wet * 0.10 * (0.3 + y - ground), y).astype(np.float32)
-    haze = stage.noise.at(x * 0.10 + o[2] + t * 0.01, mirrored * 0.2 + o[3])
+    haze = stage.noise.sample_at(x * 0.10 + o[2] + t * 0.01, mirrored * 0.2 + o[3])
     glow = np.exp(-np.abs(mirrored - ground + 0.12) * 2.0)
-    image = ramped(look.ramp, 0.07 + 0.34 * glow + 0.14 * haze)
+    image = colours_at(look.ramp, 0.07 + 0.34 * glow + 0.14 * haze)
     for i in range(3 if look.towers else 0):
         _towers(stage, image, x * (0.7 + 0.3 * i) + pose.dx * 0.25 * i, mirrored, i, ground, t)
     for i, height in enumerate((-0.30, 0.02, 0.22)):
-        bend = stage.noise.along(x[x.shape[0] // 2] * (0.11 + 0.03 * i) + o[4 + i] + t * 0.014) * 0.34
+        bend = stage.noise.sample_line(x[x.shape[0] // 2] * (0.11 + 0.03 * i) + o[4 + i] + t * 0.014) * 0.34
         line = np.abs(mirrored - height - bend)
         tube = 0.0011 / (line * line + 0.0011) * 0.95 + 0.030 / (line + 0.07)
         flicker = 0.86 + 0.14 * math.sin(t * (1.3 + i) + float(o[7 + i]))
@@ -46,7 +46,7 @@ def _towers(stage: Stage, image: F, x: F, y: F, layer: int, ground: float, t: fl
         np.abs(y * (27 - 5 * layer) - floor - 0.5) < 0.30
     )
     lit = (chance > 0.78) & shape & (y < ground - 0.02)
-    wall = ramped(stage.look.ramp, (0.20, 0.11, 0.05)[layer] + 0.10 * np.clip(y + 0.6, 0, 1))
+    wall = colours_at(stage.look.ramp, (0.20, 0.11, 0.05)[layer] + 0.10 * np.clip(y + 0.6, 0, 1))
     power = (0.25 + 0.75 * ((chance * 31) % 1)) * lit * (0.34 + 0.13 * layer)
     wall += (stage.look.ramp[215] * 0.5 + stage.look.accent * 0.5) * power[..., None]
     image += (wall - image) * (inside * (0.80 + 0.08 * layer))[..., None]

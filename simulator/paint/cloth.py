@@ -6,17 +6,17 @@ import numpy as np
 
 from simulator.paint.camera import Pose
 from simulator.paint.noise import F, f32, smoothstep
-from simulator.paint.stage import Stage, ramped
+from simulator.paint.stage import Stage, colours_at
 
 
-def folds(stage: Stage, pose: Pose, t: float) -> F:
+def draw_folds(stage: Stage, pose: Pose, t: float) -> F:
     """Cloth that fills the picture, its folds wandering."""
-    x, y = stage.seen(pose)
+    x, y = stage.grid_seen(pose)
     o = stage.drawn.offset
     cos, sin = math.cos(stage.drawn.angle), math.sin(stage.drawn.angle)
     along, across = x * cos + y * sin, y * cos - x * sin
-    a = stage.noise.at(along * 0.10 + o[0] + t * 0.012, across * 0.16 + o[1] - t * 0.02)
-    b = stage.noise.at(along * 0.13 + o[2] - t * 0.016, across * 0.2 + o[3] + t * 0.01)
+    a = stage.noise.sample_at(along * 0.10 + o[0] + t * 0.012, across * 0.16 + o[1] - t * 0.02)
+    b = stage.noise.sample_at(along * 0.13 + o[2] - t * 0.016, across * 0.2 + o[3] + t * 0.01)
     wave = across * 3.1 + a * 3.4 + t * 0.28
     height = np.sin(wave + 1.3 * b) * 0.5 + np.sin(wave * 2.3 + b * 4.2 + along * 0.9 - t * 0.4) * 0.2
     height += np.sin(wave * 4.9 - a * 5 + along * 2.2 + t * 0.5) * 0.06
@@ -37,22 +37,22 @@ def _lit_cloth(height: F, ramp: F, t: float, *, tint: F | float, step: float) ->
     sheen = sheen * sheen
     rim = 1 - 1.26 / length
     share = 0.08 + 0.60 * smoothstep(-0.75, 1.0, facing) + 0.16 * height + tint * 0.5
-    image = ramped(ramp, f32(share)) * (0.50 + 0.62 * smoothstep(-0.9, 1.0, facing))[..., None]
+    image = colours_at(ramp, f32(share)) * (0.50 + 0.62 * smoothstep(-0.9, 1.0, facing))[..., None]
     return f32(image + ramp[236] * (0.42 * sheen + 0.12 * rim * np.maximum(0, facing))[..., None])
 
 
-def band(stage: Stage, image: F, pose: Pose, t: float) -> F:
+def draw_band(stage: Stage, image: F, pose: Pose, t: float) -> F:
     """A long cloth in the wind, before the scene."""
     ramp = stage.look.cloth
     assert ramp is not None
-    x, y = stage.seen(pose, 0.8)
+    x, y = stage.grid_seen(pose, 0.8)
     o = stage.drawn.offset
     lean = 0.16 * math.copysign(1, stage.drawn.angle)
     sway = np.sin(x * 1.25 - t * 0.9 + o[0]) * 0.17 + np.sin(x * 2.7 - t * 1.5 + o[1]) * 0.06
     middle = -0.10 + x * lean + sway
     half = 0.20 + 0.09 * np.sin(x * 1.7 - t * 0.7 + o[2]) + 0.05 * np.sin(x * 4.1 - t * 1.2 + o[3])
     inner = (y - middle) / half
-    drift = stage.noise.at(x * 0.13 + o[4] - t * 0.03, inner * 0.09 + o[5])
+    drift = stage.noise.sample_at(x * 0.13 + o[4] - t * 0.03, inner * 0.09 + o[5])
     height = np.sin(inner * 3.4 + x * 1.9 - t * 1.1 + drift * 3.0) * 0.17
     height += np.sin(inner * 6.3 - x * 2.6 + t * 0.8 + drift * 4.0) * 0.05 + np.sin(x * 2.2 - t * 1.3) * 0.10
     cloth = _lit_cloth(f32(height), ramp, t, tint=0.2 * drift, step=stage.step)

@@ -39,7 +39,7 @@ class Lettering:
         dim = 1 - np.clip(np.asarray(shadow, np.float32) / 255 * 1.5, 0, 0.5)
         self._dim: F = f32(dim[self._from :, :, None])
 
-    def over(self, image: F, share: float) -> None:
+    def put_over(self, image: F, share: float) -> None:
         """Letter this frame, `share` (0..1) of full strength."""
         part = image[self._from :]
         part *= 1 - (1 - self._dim) * share

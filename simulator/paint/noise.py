@@ -27,7 +27,7 @@ class Noise:
         self.tile: F = (tile / np.abs(tile).max()).astype(np.float32)
         self.row: F = self.tile[17] / max(1e-6, float(np.abs(self.tile[17]).max()))
 
-    def at(self, x: F, y: F) -> F:
+    def sample_at(self, x: F, y: F) -> F:
         """The noise at these places, bilinear."""
         u, v = x * SIDE, y * SIDE
         fu, fv = np.floor(u), np.floor(v)
@@ -39,7 +39,7 @@ class Noise:
         low = flat.take(jv * SIDE + iu) * (1 - du) + flat.take(jv * SIDE + ju) * du
         return f32(top * (1 - dv) + low * dv)
 
-    def along(self, x: F) -> F:
+    def sample_line(self, x: F) -> F:
         """A line through the noise, for outlines."""
         return np.interp(x * SIDE, np.arange(SIDE), self.row, period=SIDE).astype(np.float32)
 

@@ -28,7 +28,7 @@ class Photos:
         # a slant from one corner to the other, by which the second photo comes in
         self._slant: F = (x / width * 0.6 + y / height * 0.4)[..., None].astype(np.float32)
 
-    def at(self, pose: Pose, share: float, t: float) -> F:
+    def picture_at(self, pose: Pose, share: float, t: float) -> F:
         """One moment: `share` of the way from the first to the last picture."""
         image = self._seen(self._pictures[0], pose)
         if len(self._pictures) == 1:
@@ -38,7 +38,7 @@ class Photos:
         mix = np.clip(eased * 1.9 - self._slant * 0.9, 0, 1)
         return f32(image + (other - image) * (mix * mix * (3 - 2 * mix)))
 
-    def plain(self, look: Look) -> Look:
+    def plain_look(self, look: Look) -> Look:
         """The look, less what belongs to painted scenes."""
         return replace(look, bloom=0.10, grain=min(look.grain, 0.03))
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simulator.paint.camera import Camera, Pose
-from simulator.paint.city import lights
-from simulator.paint.cloth import band, folds
-from simulator.paint.land import ridges, water
+from simulator.paint.city import draw_night
+from simulator.paint.cloth import draw_band, draw_folds
+from simulator.paint.land import draw_ridges, draw_water
 from simulator.paint.lettering import Lettering
 from simulator.paint.look import Look, look_of
 from simulator.paint.noise import F, Noise
@@ -42,29 +42,29 @@ def scene_for(spec: dict[str, Any], count: int) -> Frames:
     camera = Camera(prompt, rng)
     if spec["first"] or spec["last"]:
         photos = Photos(spec["first"], spec["last"], width, height)
-        picture: Callable[[Pose, float, float], F] = photos.at
-        look = photos.plain(look)
+        picture: Callable[[Pose, float, float], F] = photos.picture_at
+        look = photos.plain_look(look)
     else:
         picture = _painted(look, rng, width, height)
     finish = _Finish(spec, look, rng, photo=bool(spec["first"] or spec["last"]))
     for number in range(count):
         share, seconds = number / max(1, count - 1), number / spec["fps"]
-        image = picture(camera.at(share, seconds), share, seconds * look.speed + 3.0)
-        yield finish.frame(image, number, seconds)
+        image = picture(camera.pose_at(share, seconds), share, seconds * look.speed + 3.0)
+        yield finish.finished_frame(image, number, seconds)
 
 
 def _paint(stage: Stage, pose: Pose, t: float) -> F:
     """One moment `t` (seconds) of the scene that the look asks for, (rows, columns, 3), 0..1 and above."""
     scene = stage.look.scene
     if scene == "water":
-        image = water(stage, pose, t)
+        image = draw_water(stage, pose, t)
     elif scene == "ridges":
-        image = ridges(stage, pose, t)
+        image = draw_ridges(stage, pose, t)
     elif scene == "lights":
-        image = lights(stage, pose, t)
+        image = draw_night(stage, pose, t)
     else:
-        return folds(stage, pose, t)
-    return band(stage, image, pose, t) if stage.look.cloth is not None else image
+        return draw_folds(stage, pose, t)
+    return draw_band(stage, image, pose, t) if stage.look.cloth is not None else image
 
 
 def _painted(
@@ -103,7 +103,7 @@ class _Finish:
         shape = (GRAINS, self._height, self._width, 1)
         self._grain: F = rng.standard_normal(shape, np.float32) * (look.grain * (0.5 if photo else 1.0))
 
-    def frame(self, image: F, number: int, seconds: float) -> NDArray[np.uint8]:
+    def finished_frame(self, image: F, number: int, seconds: float) -> NDArray[np.uint8]:
         """The finished frame, 8 bits a colour."""
         image = image + self._bloom(image)
         if self._look.contrast != 1.0:
@@ -113,7 +113,7 @@ class _Finish:
         image *= SHOULDER_GAIN - SHOULDER * image * image  # bright light bends off instead of breaking off
         image += self._grain[(number * 3) % GRAINS]
         np.clip(image, 0, 1, out=image)
-        self._letters.over(image, min(1.0, seconds / LETTERS_S))
+        self._letters.put_over(image, min(1.0, seconds / LETTERS_S))
         if seconds < OPENING_S:
             image *= 0.25 + 0.75 * seconds / OPENING_S
         if self._bars:

@@ -30,7 +30,7 @@ class Stage:
         """The distance of two rows."""
         return 2.0 / len(self.x)
 
-    def seen(self, pose: Pose, depth: float = 1.0) -> tuple[F, F]:
+    def grid_seen(self, pose: Pose, depth: float = 1.0) -> tuple[F, F]:
         """The grid as the camera sees it, at a depth from 0 (far off, hardly moves) to 1 (near)."""
         cos, sin = math.cos(pose.roll * depth), math.sin(pose.roll * depth)
         scale = pose.zoom**-depth
@@ -50,7 +50,7 @@ class Layout:
         self.lamps = rng.uniform(0, 1, (72, 6)).astype(np.float32)
 
 
-def ramped(ramp: F, share: F) -> F:
+def colours_at(ramp: F, share: F) -> F:
     """Colours of a ramp, at 0..1."""
     return ramp.take((np.clip(share, 0, 1) * 255).astype(np.int32), axis=0)
 

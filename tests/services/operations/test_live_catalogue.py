@@ -98,7 +98,7 @@ def test_a_busy_fal_is_asked_again_and_the_catalogue_is_whole(deps, sim):
         fault(sim, "catalog-http=429", "retry-after=0", match=match, times=2)
     brought = refresh(deps)
     assert brought.endpoints == len(sim.offer.entries)
-    assert brought.priced == sum(sim.offer.price(name) is not None for name in sim.offer.entries)
+    assert brought.priced == sum(sim.offer.price_of(name) is not None for name in sim.offer.entries)
 
 
 def test_one_endpoint_whose_price_is_refused_is_without_a_price_and_says_so(deps, sim):
