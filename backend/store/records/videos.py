@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import BigInteger, cast, func, update
 from sqlmodel import Session, col, select
@@ -22,6 +22,16 @@ class StoredFile(NamedTuple):
     missing: bool
 
 
+class VideoColumns(TypedDict, total=False):
+    """What may change of a video."""
+
+    poster_key: str | None
+    preview_key: str | None
+    preview_tries: int
+    missing_at: datetime | None
+    checked_at: datetime | None
+
+
 def insert_or_restore(session: Session, video: Video) -> Video:
     """The row for these bytes: the one that is there already (no longer missing), or this one."""
     acquire_advisory_lock(session, f"video:{video.sha256}")
@@ -38,7 +48,7 @@ def insert_or_restore(session: Session, video: Video) -> Video:
     )
 
 
-def update_video(session: Session, video_id: str, **values: Any) -> Video:
+def update_video(session: Session, video_id: str, **values: Unpack[VideoColumns]) -> Video:
     """Write what is new about a video.
 
     Raises:

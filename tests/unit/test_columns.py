@@ -1,8 +1,12 @@
-"""What is written of a job, and what is read of it in short, has the columns' own names and types."""
+"""What is written of a row, and what is read of it in short, has the columns' own names and types."""
 
 from typing import get_type_hints
 
-from backend.models import Job, JobColumns, JobHead
+import pytest
+
+from backend.models import Job, JobColumns, JobHead, Video, VocabularyEntry
+from backend.store.records.videos import VideoColumns
+from backend.store.records.vocabulary import WordColumns
 
 #: What was asked for, and for what price: it never changes.
 ASKED_FOR = {
@@ -23,7 +27,10 @@ def test_what_may_be_written_of_a_job_is_every_column_that_may_change():
     assert get_type_hints(JobColumns) == changing
 
 
-def test_the_head_of_a_job_has_the_types_of_its_columns():
-    head = get_type_hints(JobHead)
+@pytest.mark.parametrize(
+    ("part", "table"), [(JobHead, Job), (VideoColumns, Video), (WordColumns, VocabularyEntry)]
+)
+def test_a_part_of_a_row_has_the_types_of_its_columns(part, table):
+    named = get_type_hints(part)
 
-    assert head == {name: COLUMNS[name] for name in head}
+    assert named == {name: table.model_fields[name].annotation for name in named}
