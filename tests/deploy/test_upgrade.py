@@ -46,9 +46,9 @@ def newer(tmp_path: Path) -> Callable[..., Path]:
         tree = tmp_path / "newer"
         shutil.copytree(ROOT / "backend", tree / "backend", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "webhook_server.py", tree)
-        revision(tree / "backend/store/migrations", "9001", does, after=str(HEAD), oldest=oldest)
+        revision(tree / "backend/store/database/migrations", "9001", does, after=str(HEAD), oldest=oldest)
         if does == EXPAND:
-            models = tree / "backend/models.py"
+            models = tree / "backend/models/jobs.py"
             column = "    owner: str  #: who asked"
             assert models.read_text().count(column) == 1
             models.write_text(models.read_text().replace(column, f'    mood: str | None = "new"\n{column}'))
