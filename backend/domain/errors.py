@@ -29,7 +29,7 @@
     ├── CatalogueUnavailable        the provider's catalogue can't be had now: the old one stays
     ├── NoCallFree                  a blocking provider has no call free: wait in line
     ├── Interrupted                 the worker is stopping: hand the work back
-    ├── Outrun                      somebody else moved the job first: stop, do not retry
+    ├── StaleState                      somebody else moved the job first: stop, do not retry
     └── SettingsError               the program cannot start like this
 
 Standard library only.

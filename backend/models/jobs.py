@@ -70,7 +70,7 @@ class Job(SQLModel, table=True):
     # when it is looked at, and by whom
     due_at: datetime | None = moment(default=None)
     attempts: int = 0  #: faults in a row in this state
-    polls: int = 0  #: looks at the provider since it was accepted
+    polls: int = 0  #: breakdowns of the provider until it is accepted, looks at it since
     claimed_by: str | None = None  #: owner token of the worker that has it in hand
     claimed_until: datetime | None = moment(default=None)
 

@@ -54,7 +54,7 @@ with left:
             actions.draw_held_choices(take.job)
     if take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
-    detail.draw_lineage(deps, viewer, take.job)
+    detail.draw_lineage(deps, take.job)
 
 with right:
     detail.draw_request(deps, viewer, take.job)

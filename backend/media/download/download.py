@@ -95,7 +95,7 @@ def download_file(
         MediaGone: 403, 404 or 410. MediaDenied: the link, or where it leads, is out of bounds.
         MediaBroken: too large, coded, or not the size that was promised; the part is removed.
         StorageFull: our own disk will not take it; the part is removed.
-        Outrun: somebody else is writing this very part.
+        StaleState: somebody else is writing this very part.
     """
     with open_part(part, leftover) as file:
         fetch = _Fetch(file, guard, limits, promised_bytes, on_progress)

@@ -120,7 +120,7 @@ def open_part(path: Path, leftover: Path | None = None) -> PartialFile:
     A leftover whose lock somebody still holds is left alone.
 
     Raises:
-        Outrun: somebody else is writing this very part.
+        StaleState: somebody else is writing this very part.
         StorageFull: our own disk will not take it.
     """
     with map_disk_errors():
@@ -150,7 +150,7 @@ def _create(path: Path) -> int:
     Between the two a sweep may take it for a dead one and remove it: then it is made once more.
 
     Raises:
-        Outrun: somebody else holds it.
+        StaleState: somebody else holds it.
     """
     os.close(os.open(path, _NEW, 0o600))
     handle = open_locked(path)
@@ -166,7 +166,7 @@ def open_locked(path: Path) -> int | None:
     """An existing part, opened and locked; None: there is none.
 
     Raises:
-        Outrun: somebody else holds it.
+        StaleState: somebody else holds it.
     """
     try:
         handle = os.open(path, _OLD)

@@ -109,6 +109,12 @@ def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[Histo
         return jobs.list_history(session, job_id), deliveries.of_job(session, job_id)
 
 
+def sent_again_as(deps: Deps, job: Job) -> str | None:
+    """The id of the take that sends this one again, if any."""
+    with deps.store.read() as session:
+        return jobs.sent_again_as(session, job.id)
+
+
 def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
     """How many takes of this kind came after that one (up to 100)."""
     with deps.store.read() as session:

@@ -29,7 +29,7 @@ def apply_outcome(
     """Record how a request ended.
 
     Raises:
-        Outrun: the job is past that already.
+        StaleState: the job is past that already.
     """
     if job.state not in TRANSITIONS[_event(job, outcome)][0]:  # before a line of the ledger is written for it
         raise StaleState(f"the job {job.id} is past that")
@@ -52,7 +52,7 @@ def apply_finished(
     """There is a video: from now on the worker brings it home.
 
     Raises:
-        Outrun: the job has its video already, or is about to.
+        StaleState: the job has its video already, or is about to.
     """
     changes: JobColumns = {
         **rendered_values(finished, at=at),
@@ -92,7 +92,7 @@ def apply_errored(
     """The provider tried and failed; it is not sent again.
 
     Raises:
-        Outrun: the job is past failing.
+        StaleState: the job is past failing.
     """
     cost, detail = was_charged(failed), failed.detail
     trouble = Trouble(failed.code, failed.message, cost, NOT_SENT_AGAIN_TEXT, at, detail)

@@ -29,8 +29,6 @@ WATCHED_TEXT = (
     "It is not sent again by itself. Its webhook and the provider's records are watched for it; "
     "you can keep waiting, send it again or give up."
 )
-#: What the history says of a breakdown of the provider's own, which passes as a rule.
-TURNED_AWAY_NOTE = "turned away by a breakdown"
 CHARGED_TEXT = "It may have been charged; this provider can't be asked again."
 NOT_ASKED_TEXT = (
     "It is not sent again by itself, and this provider can't be asked: you can send it again, "
@@ -149,26 +147,20 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
 
 
 def _not_now(deps: Deps, claim: Claim, error: ProviderUnsent) -> None:
-    attempts = claim.job.attempts + 1
-    if error.tries is not None and _turned_away(deps, claim) + 1 >= error.tries:
+    attempts, breakdowns = claim.job.attempts + 1, claim.job.polls + (error.tries is not None)
+    if error.tries is not None and breakdowns >= error.tries:
         _refused(deps, claim, ProviderRefused(str(error), code=error.code, detail=error.detail))
         return
     wait_s = policy.backoff_s(attempts)
     if error.retry_after_s is not None:
         wait_s = max(error.retry_after_s, min(wait_s, 1.0))
-    row_error = claim.trouble(error, Charged.NO, RETRIED_TEXT).as_json()
-    if claim.submit_begun_at is not None:
-        note = None if error.tries is None else f"{TURNED_AWAY_NOTE} ({error.code})"
-        _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, error=row_error, attempts=attempts, note=note)
-    else:
-        claim.defer(due_in_s=wait_s, error=row_error, attempts=attempts)
-
-
-def _turned_away(deps: Deps, claim: Claim) -> int:
-    """How often the provider broke down over this job; it may have waited for other reasons, too."""
-    with deps.store.read() as session:
-        notes = [line.note or "" for line in jobs.list_history(session, claim.job.id)]
-    return sum(note.startswith(TURNED_AWAY_NOTE) for note in notes)
+    changes: JobColumns = {"attempts": attempts, "polls": breakdowns}
+    changes["error"] = claim.trouble(error, Charged.NO, RETRIED_TEXT).as_json()
+    if claim.submit_begun_at is None:
+        claim.defer(due_in_s=wait_s, **changes)
+        return
+    note = None if error.tries is None else f"turned away by a breakdown ({error.code})"
+    _tell(deps, claim, JobEvent.UNSENT, due_in_s=wait_s, note=note, **changes)
 
 
 def _refused(deps: Deps, claim: Claim, error: ProviderRefused) -> None:

@@ -1,6 +1,7 @@
 """Send a created job to its provider, once."""
 
 from datetime import timedelta
+from functools import partial
 
 from sqlmodel import Session
 
@@ -46,7 +47,7 @@ def submit_job(deps: Deps, claim: Claim) -> None:
         return
     except (ProviderUnsent, ProviderRefused, ProviderUnanswered) as error:
         answer = error
-    retry_write(deps, lambda: record_answer(deps, claim, answer))  # even if the database has to be waited for
+    retry_write(deps, partial(record_answer, deps, claim, answer))  # even if the database has to be waited for
 
 
 def _begin(deps: Deps, claim: Claim, sent: photos.ProviderPayload) -> None:

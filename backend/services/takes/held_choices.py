@@ -61,7 +61,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             deps,
             viewer,
             repeat_request(held),
-            idempotency_key=f"again:{held.id}",
+            idempotency_key=jobs.again_key(held.id),
             replaces=create.ReplacedJob(held.id, end),
         )
     except StaleState:

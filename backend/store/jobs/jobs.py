@@ -58,6 +58,19 @@ def by_form_key(session: Session, owner: str, form_key: str) -> Job | None:
     return session.exec(select(Job).where(Job.owner == owner, Job.form_key == form_key)).first()
 
 
+def again_key(job_id: str) -> str:
+    """The idempotency key of the job that sends this one again: there is one at the most."""
+    return f"again:{job_id}"
+
+
+def sent_again_as(session: Session, job_id: str) -> str | None:
+    """The job that sends this one again, if any: it names this one as its parent."""
+    # Whoever ended the one owns the other, and an index knows the keys of each owner.
+    ended_by = select(History.by).where(History.job_id == job_id, History.event == JobEvent.CANCELLED)
+    child = select(Job.id).where(Job.parent_id == job_id, Job.form_key == again_key(job_id))
+    return session.exec(child.where(col(Job.owner).in_(ended_by))).first()
+
+
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()

@@ -18,9 +18,6 @@ from pages.ui.components import FactRow
 from pages.ui.form import photo_picker, prefill
 from pages.ui.takes import cards
 
-#: How the history says that a take was sent again; the id follows.
-_SENT_AGAIN = "sent again as "
-
 
 def draw_download_button(take: Take) -> None:
     """A link to the file itself, under a name that says what it is; it never passes through memory here."""
@@ -43,14 +40,10 @@ def use_again(job: Job) -> NoReturn:
     st.switch_page(cards.GENERATE, query_params={"from": job.id})
 
 
-def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
+def draw_lineage(deps: Deps, job: Job) -> None:
     """Which take this one sends again, and which one sends it again."""
-    after = []
-    if job.form_key is not None or job.parent_id is None:
-        history, _ = gallery.get_history(deps, viewer, job.id)
-        notes = [move.note for move in history if move.note and move.note.startswith(_SENT_AGAIN)]
-        after = [note.removeprefix(_SENT_AGAIN) for note in notes]
-    for label, other in [("Sends again", job.parent_id), *(("Sent again as", found) for found in after)]:
+    after = gallery.sent_again_as(deps, job)
+    for label, other in [("Sends again", job.parent_id), ("Sent again as", after)]:
         if other:
             st.page_link(
                 cards.DETAIL,
