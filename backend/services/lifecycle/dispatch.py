@@ -7,11 +7,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import MediaError, StaleState, StoreUnavailable
+from backend.domain.errors import MediaError, StaleState, StoreUnavailable, SubmitDeferred
 from backend.domain.states import JobState
 from backend.domain.trouble import Charged
 from backend.models import JobColumns, Video
 from backend.services.deps import Deps
+from backend.services.lifecycle import provider_pause
 from backend.services.lifecycle.billing import bill_job, needs_bill
 from backend.services.lifecycle.cancel_at_provider import cancel_at_provider, cancel_unsent
 from backend.services.lifecycle.claims import Claim, Claims
@@ -60,7 +61,7 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
         case JobState.CREATED if job.cancel_requested_at is not None:  # while it was turned away
             return cancel_unsent
         case JobState.CREATED:
-            return submit_job
+            return _send
         case JobState.SUBMITTING:
             return hold_interrupted
         case JobState.QUEUED | JobState.RUNNING if job.cancel_requested_at is not None:
@@ -77,6 +78,15 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
             return poll_job
         case _:
             return _nothing
+
+
+def _send(deps: Deps, claim: Claim) -> None:
+    """Send it, unless its provider is paused or has all its calls open: then it waits in line."""
+    try:
+        provider_pause.check_not_paused(deps, claim.job.provider)
+        submit_job(deps, claim, deps.get_provider(claim.job.provider))
+    except SubmitDeferred as wait:
+        claim.defer(due_in_s=wait.wait_s)
 
 
 def _tend(deps: Deps, claim: Claim) -> None:

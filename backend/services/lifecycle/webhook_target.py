@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 from sqlmodel import Session
 
 from backend.domain.errors import DeliveryRefused
-from backend.models import Job
-from backend.providers.base import VerifiedDelivery
+from backend.providers.base import Provider, VerifiedDelivery
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
 from backend.store.records import key_values
@@ -22,12 +21,12 @@ from backend.store.records import key_values
 _ACCOUNTS: WeakKeyDictionary[Store, dict[str, str]] = WeakKeyDictionary()
 
 
-def make_webhook_url(deps: Deps, job: Job) -> str | None:
+def make_webhook_url(deps: Deps, provider: Provider, job_id: str) -> str | None:
     """Where the provider is to deliver this job's result; None when it could not reach us anyway."""
-    if deps.get_provider(job.provider).blocking or not deps.settings.webhooks_reach_us:
+    if provider.blocking or not deps.settings.webhooks_reach_us:
         return None
-    token = job_token(deps.settings.secret_key.get_secret_value(), job.id)
-    return f"{deps.settings.public_url}/api/video/webhook/{job.id}/{token}"
+    token = job_token(deps.settings.secret_key.get_secret_value(), job_id)
+    return f"{deps.settings.public_url}/api/video/webhook/{job_id}/{token}"
 
 
 def job_token(secret: str, job_id: str) -> str:

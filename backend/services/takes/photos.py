@@ -18,6 +18,7 @@ from backend.media.decode import inspect
 from backend.media.decode.clean_photo import clean_photo
 from backend.media.partial.partial_file import map_disk_errors
 from backend.models import Job, Upload
+from backend.providers.base import Provider
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -151,35 +152,33 @@ class ProviderPayload:
     links: dict[str, str | list[str | None]]
 
 
-def provider_payload(deps: Deps, job: Job) -> ProviderPayload:
+def provider_payload(deps: Deps, provider: Provider, job: Job) -> ProviderPayload:
     """What is posted for a job, its photos in the model's own fields.
 
     Raises:
         ProviderUnsent: a photo can't be handed over now.
     """
-    payload = dict(job.payload)
-    links: dict[str, str | list[str | None]] = {}
-    for field, image in (job.images or {}).items():
-        if isinstance(image, list):
-            pairs = [_sendable(deps, job, one) for one in image]
-            payload[field], links[field] = [sent for sent, _ in pairs], [link for _, link in pairs]
-        else:
-            payload[field], link = _sendable(deps, job, image)
-            if link is not None:
-                links[field] = link
-    first = None
-    if job.image and job.image_field:
-        payload[job.image_field], first = _sendable(deps, job, job.image)
-    return ProviderPayload(payload, first, links)
+    images, first = dict(job.images or {}), job.image_field if job.image else None
+    if first:
+        images[first] = job.image
+    payload, links = dict(job.payload), dict[str, Any]()
+    for field, image in images.items():
+        several = isinstance(image, list)
+        pairs = [_sendable(deps, provider, one) for one in (image if several else [image])]
+        sent, handed = [value for value, _ in pairs], [link for _, link in pairs]
+        payload[field] = sent if several else sent[0]
+        if several or handed[0] is not None:
+            links[field] = handed if several else handed[0]
+    return ProviderPayload(payload, links.pop(first, None) if first else None, links)
 
 
-def _sendable(deps: Deps, job: Job, image: str) -> tuple[str, str | None]:
+def _sendable(deps: Deps, provider: Provider, image: str) -> tuple[str, str | None]:
     """What stands for a photo in a request, and its link (None when it is inlined)."""
     if image.startswith(("https://", "http://")):
         return image, image
     with deps.store.read() as session:
         upload = uploads.get(session, image)
-    link = _fresh_link(deps, upload) or _hand_over(deps, job, upload)
+    link = _fresh_link(deps, upload) or _hand_over(deps, provider, upload)
     return (_inlined(deps, upload), None) if link is None else (link, link)
 
 
@@ -189,13 +188,13 @@ def _fresh_link(deps: Deps, upload: Upload) -> str | None:
     return upload.provider_url if deps.clock.now() - upload.provider_url_at < LINK_REUSED_FOR else None
 
 
-def _hand_over(deps: Deps, job: Job, upload: Upload) -> str | None:
+def _hand_over(deps: Deps, provider: Provider, upload: Upload) -> str | None:
     """Upload the photo to the provider; None when it takes no uploads."""
     try:
         content = _content(deps, upload)
-        link = deps.get_provider(job.provider).upload(content, upload.content_type, Path(upload.key).name)
+        link = provider.upload(content, upload.content_type, Path(upload.key).name)
     except ProviderRefused as error:
-        log.info("photo goes inside the request", extra={"job": job.id, "why": str(error)})
+        log.info("photo goes inside the request", extra={"upload": upload.id, "why": str(error)})
         return None
     with deps.store.begin() as session:
         uploads.set_provider_url(session, upload.id, link, at=deps.clock.now())
