@@ -1,10 +1,13 @@
 """The Models page: all that is on offer, what can't be used and why, and the way to a take."""
 
+from dataclasses import asdict
+
 import pytest
 
 from backend.catalogue.models import parse_model
 from backend.models import CatalogueEntry
-from backend.services.catalogue import live_catalogue, refresh_schedule
+from backend.services.catalogue import refresh_schedule
+from backend.services.catalogue.live_catalogue import NEWEST, NewestCatalogue
 from backend.services.catalogue.refresh_schedule import RefreshState
 from tests.pages.conftest import MODEL, words
 
@@ -21,12 +24,11 @@ def store_models(deps):
     """A function that stores a catalogue of these models."""
 
     def store(*models):
+        now = deps.clock.now()
         with deps.store.begin() as session:
             for model in models:
-                session.add(
-                    CatalogueEntry(id=model.id, data=live_catalogue._data(model), at=deps.clock.now())
-                )
-            live_catalogue._announce(session, deps, models, deps.clock.now())
+                session.add(CatalogueEntry(id=model.id, data=asdict(model), at=now))
+            NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), len(models)))
         deps.catalogue.load_newest()
 
     return store

@@ -17,16 +17,27 @@ from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
 from backend.store.jobs import counts
-from backend.store.records import catalogue, key_values
+from backend.store.records import catalogue
+from backend.store.records.facts import Fact
 
 log = logging.getLogger(__name__)
 
-#: The fact that says which catalogue is the newest, when it came and how many models it holds.
-NEWEST_KEY = "catalog"
 #: A newer catalogue is looked for at most this often, in seconds.
 CHECK_EVERY_S = 1.0
 #: Why a model that was listed once can't be used.
 RETIRED_REASON = "its provider no longer offers it"
+
+
+@dataclass(frozen=True)
+class NewestCatalogue:
+    """Which catalogue is the newest, when it came and how many models the providers listed in it."""
+
+    at: datetime
+    revision: str
+    endpoints: int
+
+
+NEWEST = Fact(NewestCatalogue, "catalog")
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class LiveCatalogue:
                     self._ready = True
                     return
                 rows = catalogue.list_all(session)
-            self._catalogue = Catalogue([*(_model(row.data) for row in rows), *self._fixed])
+            self._catalogue = Catalogue([*(read_stored_model(row.data) for row in rows), *self._fixed])
             self._seen, self._ready = revision, True
 
     def _current(self) -> Catalogue:
@@ -126,10 +137,10 @@ def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> Refr
         if model.id not in listed
     ]
     now = deps.clock.now()
-    rows = [(model.id, _data(model)) for model in [*listed.values(), *gone]]
+    rows = [(model.id, asdict(model)) for model in [*listed.values(), *gone]]
     with deps.store.begin() as session:
         catalogue.replace_all(session, rows, at=now)
-        _announce(session, deps, listed.values(), now)
+        NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), len(listed)))
     if isinstance(deps.catalogue, LiveCatalogue):
         deps.catalogue.load_newest()
     log.info("catalogue refreshed", extra={"endpoints": len(listed), "retired": len(gone)})
@@ -144,7 +155,7 @@ def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> Refr
 def refreshed_at(deps: Deps) -> datetime | None:
     """When the catalogue was last refreshed; None: it is the one that came with the program."""
     with deps.store.read() as session:
-        newest = key_values.get(session, NEWEST_KEY)
+        newest = NEWEST.read(session)
     return newest.at if newest else None
 
 
@@ -152,18 +163,13 @@ def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
     """What was listed before, and what takes were made with before anything was."""
     with deps.store.read() as session:
         used = [seed[name] for name in counts.list_models(session) if name in seed]
-        listed = [_model(row.data) for row in catalogue.list_all(session)]
+        listed = [read_stored_model(row.data) for row in catalogue.list_all(session)]
     return {model.id: model for model in [*used, *listed]}
 
 
 def _revision(session: Session) -> str | None:
-    newest = key_values.get(session, NEWEST_KEY)
-    return newest.value["revision"] if newest else None
-
-
-def _announce(session: Any, deps: Deps, models: Iterable[VideoModel], now: datetime) -> None:
-    value = {"revision": deps.clock.new_id(), "endpoints": len(list(models))}
-    key_values.set_value(session, NEWEST_KEY, value, at=now)
+    newest = NEWEST.read(session)
+    return newest.revision if newest else None
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
@@ -190,11 +196,7 @@ def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
     return {name: known for name, known in joined.items() if known and name in taken}
 
 
-def _data(model: VideoModel) -> dict[str, Any]:
-    return asdict(model)
-
-
-def _model(data: Mapping[str, Any]) -> VideoModel:
+def read_stored_model(data: Mapping[str, Any]) -> VideoModel:
     """A stored model; also one that another version of the program stored."""
     price = data.get("price")
     known = {name: value for name, value in data.items() if name in _FIELDS}

@@ -16,12 +16,10 @@ from backend.domain.errors import CatalogueUnavailable, Interrupted
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.deps import Deps
-from backend.store.records import key_values
+from backend.store.records.facts import Fact
 
 log = logging.getLogger(__name__)
 
-#: The fact that says how the newest refresh goes.
-REFRESH_KEY = "catalog_refresh"
 #: Providers add and retire endpoints every week; a day's delay loses nothing.
 REFRESH_EVERY = timedelta(days=1)
 #: After a failure it is tried again; sooner would only add to the trouble.
@@ -37,6 +35,18 @@ class RefreshState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RefreshFact:
+    """What was last said of the newest refresh, as it is kept."""
+
+    going: RefreshState
+    says: str
+    at: datetime
+
+
+REFRESH = Fact(RefreshFact, "catalog_refresh")
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def request_refresh(deps: Deps, viewer: Viewer) -> None:
     """
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
-        status = _read_status(session, deps.clock.now())
+        status = _status(REFRESH.lock_and_read(session), deps.clock.now())
         if status is None or not status.in_progress:
             _put_status(session, deps, RefreshState.WANTED, "waits for a worker")
 
@@ -69,7 +79,7 @@ def request_refresh(deps: Deps, viewer: Viewer) -> None:
 def last_refresh(deps: Deps) -> RefreshStatus | None:
     """How the newest refresh went or goes; None: there never was one."""
     with deps.store.read() as session:
-        return _read_status(session, deps.clock.now())
+        return _status(REFRESH.read(session), deps.clock.now())
 
 
 def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catalogue.RefreshResult:
@@ -117,18 +127,22 @@ def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
 
 def _begin_if_due(deps: Deps, scheduled: bool) -> bool:
     """Is it due, and this worker the one to do it?"""
+    now = deps.clock.now()
     with deps.store.read() as session:  # nearly always there is nothing to do, and nobody to wait for
-        if not _is_due(session, deps.clock.now(), scheduled):
+        if not _is_due(REFRESH.read(session), live_catalogue.NEWEST.read(session), now, scheduled):
             return False
     with deps.store.begin() as session:
-        due = _is_due(session, deps.clock.now(), scheduled)
+        known, newest = REFRESH.lock_and_read(session), live_catalogue.NEWEST.read(session)
+        due = _is_due(known, newest, deps.clock.now(), scheduled)
         if due:
             _put_status(session, deps, RefreshState.RUNNING, "begins")
     return due
 
 
-def _is_due(session: Session, now: datetime, scheduled: bool) -> bool:
-    last, newest = _read_status(session, now), key_values.get(session, live_catalogue.NEWEST_KEY)
+def _is_due(
+    known: RefreshFact | None, newest: live_catalogue.NewestCatalogue | None, now: datetime, scheduled: bool
+) -> bool:
+    last = _status(known, now)
     if last is not None and last.state == RefreshState.WANTED:
         return True
     if not scheduled or (last is not None and last.state == RefreshState.RUNNING):
@@ -138,14 +152,12 @@ def _is_due(session: Session, now: datetime, scheduled: bool) -> bool:
     return newest is None or now - newest.at >= REFRESH_EVERY
 
 
-def _read_status(session: Session, now: datetime) -> RefreshStatus | None:
-    fact = key_values.get(session, REFRESH_KEY)
-    if fact is None:
+def _status(known: RefreshFact | None, now: datetime) -> RefreshStatus | None:
+    if known is None:
         return None
-    state = RefreshState(fact.value["going"])
-    if state == RefreshState.RUNNING and now - fact.at > STALLED_AFTER:
-        return RefreshStatus(RefreshState.FAILED, "it broke off with its worker", fact.at)
-    return RefreshStatus(state, str(fact.value["says"]), fact.at)
+    if known.going == RefreshState.RUNNING and now - known.at > STALLED_AFTER:
+        return RefreshStatus(RefreshState.FAILED, "it broke off with its worker", known.at)
+    return RefreshStatus(known.going, known.says, known.at)
 
 
 def record_status(deps: Deps, state: RefreshState, message: str) -> None:
@@ -155,4 +167,4 @@ def record_status(deps: Deps, state: RefreshState, message: str) -> None:
 
 
 def _put_status(session: Session, deps: Deps, state: RefreshState, message: str) -> None:
-    key_values.set_value(session, REFRESH_KEY, {"going": state, "says": message[:300]}, at=deps.clock.now())
+    REFRESH.put(session, RefreshFact(state, message[:300], deps.clock.now()))

@@ -1,7 +1,7 @@
 """The catalogue as an installation has it: refreshed whole or not at all, and offered by every process."""
 
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -217,9 +217,9 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
 
 def test_a_model_that_another_version_stored_is_still_read(deps):
     model = deps.catalogue.get(MODEL)
-    data = {**live_catalogue._data(model), "a_field_of_tomorrow": 1}
+    data = {**asdict(model), "a_field_of_tomorrow": 1}
 
-    assert live_catalogue._model(data) == model
+    assert live_catalogue.read_stored_model(data) == model
 
 
 # -- when -------------------------------------------------------------------------------------
