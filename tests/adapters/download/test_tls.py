@@ -12,7 +12,13 @@ import pytest
 import urllib3.exceptions
 
 from backend.domain.clock import Clock
-from backend.domain.errors import CatalogueUnavailable, ProviderBusy, StorageDown
+from backend.domain.errors import (
+    CatalogueUnavailable,
+    KeysUnavailable,
+    ProviderBusy,
+    ProviderUnsent,
+    StorageDown,
+)
 from backend.media.storage import s3_client
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
@@ -41,6 +47,11 @@ def secure(secure_media: Callable[[str], Any], authority: Path, monkeypatch: pyt
     return secure_media("localhost")
 
 
+def fal_at(url: str, folder: Path) -> FalProvider:
+    keys = FalSigningKeys(f"{url}/jwks.json", folder / "keys.json", Clock())
+    return FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url, signing_keys=keys)
+
+
 def test_an_object_whose_line_breaks_is_trouble_that_may_pass_and_never_the_end_of_the_file(
     secure: Any,
 ) -> None:
@@ -57,9 +68,7 @@ def test_fals_answers_whose_line_breaks_are_asked_for_later(
 ) -> None:
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     url = secure.everywhere(breaks)
-    keys = FalSigningKeys(url, tmp_path / "keys.json", Clock())
-    fal = FalProvider(key="id:secret", queue_url=url, rest_url=url, api_url=url, signing_keys=keys)
-    ref = RequestRef("a/model", "r", f"{url}/status", f"{url}/response", f"{url}/cancel")
+    fal, ref = fal_at(url, tmp_path), RequestRef("a/model", "r")
 
     for question in (fal.status, fal.result):
         with pytest.raises(ProviderBusy):
@@ -68,6 +77,36 @@ def test_fals_answers_whose_line_breaks_are_asked_for_later(
         fal.fetch_catalogue(on_progress=lambda line: None)
 
     assert len(secure.requests) == 2 + 1 + listing_pages.MAX_RETRIES
+
+
+@pytest.mark.parametrize("why", ["nobody knows its authority", "its name is another"])
+def test_a_provider_that_can_not_show_who_it_is_is_sent_nothing_by_any_call(
+    secure_media: Any, authority: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str
+) -> None:
+    server = secure_media("localhost")
+    if why == "its name is another":
+        server = secure_media("other")
+        monkeypatch.setattr(certifi, "where", lambda: str(authority / "ca.pem"))
+    fal = fal_at(server.everywhere(lambda exchange: exchange.answer("200 OK", b"{}")), tmp_path)
+
+    with pytest.raises(ProviderUnsent):
+        fal.submit("a/model", {"prompt": "A red dress"}, webhook_url=None)
+    with pytest.raises(ProviderBusy):
+        fal.status(RequestRef("a/model", "r"))
+    with pytest.raises(ProviderBusy):
+        fal.key_works()
+    with pytest.raises(ProviderUnsent):
+        fal.upload(b"\xff\xd8\xff", "image/jpeg", "x.jpg")
+    with pytest.raises(KeysUnavailable):
+        fal.load_signing_keys()
+    assert server.requests == []
+
+
+def test_a_provider_that_shows_who_it_is_is_asked(secure: Any, tmp_path: Path) -> None:
+    url = secure.everywhere(lambda exchange: exchange.answer("200 OK", b'{"request_id": "r-1"}'))
+
+    assert fal_at(url, tmp_path).submit("a/model", {}, webhook_url=None).request_id == "r-1"
+    assert fal_at(url, tmp_path).key_works()
 
 
 def test_control_a_build_that_knows_the_bucket_librarys_errors_alone_would_be_caught(
