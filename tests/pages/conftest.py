@@ -14,7 +14,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
 from backend.domain.states import JobEvent
@@ -96,12 +96,16 @@ def own_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packages_looked_through_once() -> Iterator[None]:
-    """At every first run of a page the kit looks for components in all packages, for half a second."""
+def quick_and_tidy_kit() -> Iterator[None]:
+    """At every first run of a page the kit looks through all packages for half a second; once is enough.
+
+    The folder that its test browser made is left to nobody.
+    """
     scan = cache(manifest_scanner.scan_component_manifests)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
+    app_test.TMP_DIR.cleanup()
 
 
 @pytest.fixture
