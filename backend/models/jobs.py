@@ -182,7 +182,7 @@ class Delivery(SQLModel, table=True):
     request_id: str
     gateway_request_id: str | None = None
     status: str  #: the provider's word: OK, ERROR, or one never seen before; `unreadable`
-    verdict: str  #: applied, no_effect, asked, stale, unreadable, conflict, orphan
+    verdict: str  #: a `Verdict`
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     body_sha256: str
     headers: dict[str, str] = Field(default_factory=dict, sa_type=Json)

@@ -23,7 +23,7 @@ class LedgerEntry(SQLModel, table=True):
     job_id: str
     owner: str
     day: str  #: the UTC day on which the take was asked for, "2026-11-21"
-    kind: str  #: estimate, bill, release, restore
+    kind: str  #: an `EntryKind`
     micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
     source: str  #: estimate, billed, unbilled, unknown
     units: float | None = None

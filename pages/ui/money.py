@@ -5,6 +5,7 @@ from datetime import timedelta
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded
+from backend.domain.kinds import EntryKind
 from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -24,11 +25,11 @@ _LEFT = {
     "BUDGET_USER_MONTH_USD": "left this month for you",
 }
 #: kind of a line in the ledger -> what it says
-_LINES = {
-    "estimate": "Estimated",
-    "bill": "Billed",
-    "release": "Given back",
-    "restore": "Counts again",
+_ENTRIES: dict[EntryKind, str] = {
+    EntryKind.ESTIMATE: "Estimated",
+    EntryKind.BILL: "Billed",
+    EntryKind.RELEASE: "Given back",
+    EntryKind.RESTORE: "Counts again",
 }
 
 
@@ -100,7 +101,7 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     lines = take_ledger.ledger_entries(deps, viewer, job.id)
     rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
-        {"label": _LINES.get(line.kind, line.kind), "at_ms": int(line.at.timestamp() * 1000),
+        {"label": _ENTRIES[EntryKind(line.kind)], "at_ms": int(line.at.timestamp() * 1000),
          "value": _line_words(line, job)}
         for line in lines
     ]  # fmt: skip
@@ -133,7 +134,7 @@ def _rows(deps: Deps, by: str) -> list[BarRow]:
 
 def _line_words(line: LedgerEntry, job: Job) -> str:
     """What a line of the ledger says, with units × unit price where they are known."""
-    if line.kind == "bill":
+    if line.kind == EntryKind.BILL:
         amount = text.dollars(job.billed_usd or 0.0)
         if line.units is None or line.unit_usd is None:
             return amount

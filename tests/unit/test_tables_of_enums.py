@@ -13,6 +13,7 @@ import backend
 import pages.ui
 import simulator
 from backend.domain import prompt
+from backend.domain.kinds import Verdict
 from backend.domain.states import JobEvent, JobState
 from backend.services.money import budgets
 from backend.services.operations import backlog
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 PARTIAL = {
     # `created` makes the row; nothing comes before it.
     "backend.domain.states.TRANSITIONS": set(JobEvent) - {JobEvent.CREATED},
+    # A copy is counted in the row of the delivery that it repeats.
+    "pages.ui.operate.deliveries.VERDICTS": set(Verdict) - {Verdict.DUPLICATE},
     # In all other states the provider has to be asked, or nothing is left to stop.
     "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD},
     # All others wait in their queue as they come.

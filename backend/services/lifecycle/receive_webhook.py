@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from backend.domain.errors import DeliveryRefused, NotFound, StaleState, StateConflict
+from backend.domain.kinds import Verdict
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Delivery, Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, VerifiedDelivery, WebhookBody
@@ -116,7 +117,7 @@ def _make_row(deps: Deps, job_id: str, verified: VerifiedDelivery) -> Delivery:
         request_id=content.request_id or verified.request_id,
         gateway_request_id=content.gateway_request_id,
         status=content.status,
-        verdict=deliveries.APPLIED,
+        verdict=Verdict.APPLIED,
         body=verified.body,
         body_sha256=hashlib.sha256(verified.body).hexdigest(),
         headers=dict(verified.headers),
@@ -161,7 +162,7 @@ class Effect(Enum):
 class Judgement(NamedTuple):
     """What a delivery is, and what it does. copy_of: the one in the inbox that it repeats."""
 
-    verdict: str
+    verdict: Verdict
     effect: Effect
     copy_of: str | None = None
 
@@ -191,16 +192,16 @@ def _judge(session: Session, job: Job | JobHead | None, received: Received) -> J
     earlier = deliveries.list_earlier(session, row.request_id, row.status)
     same = next((one for one in earlier if one.body_sha256 == row.body_sha256), None)
     if same is not None:
-        effect = Effect.APPLY if same.verdict == "stale" and not stale else Effect.NONE
-        judgement = Judgement("duplicate", effect, copy_of=same.id)
+        effect = Effect.APPLY if same.verdict == Verdict.STALE and not stale else Effect.NONE
+        judgement = Judgement(Verdict.DUPLICATE, effect, copy_of=same.id)
     elif job is None:
-        judgement = Judgement("orphan", Effect.NONE)
+        judgement = Judgement(Verdict.ORPHAN, Effect.NONE)
     elif stale:
-        judgement = Judgement("stale", Effect.ASK)
+        judgement = Judgement(Verdict.STALE, Effect.ASK)
     elif earlier:
-        judgement = Judgement("conflict", Effect.ASK)
+        judgement = Judgement(Verdict.CONFLICT, Effect.ASK)
     else:
-        judgement = Judgement(deliveries.APPLIED, Effect.APPLY)
+        judgement = Judgement(Verdict.APPLIED, Effect.APPLY)
     return judgement
 
 
@@ -226,23 +227,23 @@ def _keep(
 
 def _apply(
     deps: Deps, session: Session, job: Job | JobHead, content: WebhookBody, request_id: str, *, by: str
-) -> str:
+) -> Verdict:
     """Move the job by what a delivery says; returns the verdict."""
     if content.outcome is None:
         _ask(deps, session, job, content.request_id)
-        return "unreadable" if content.status == "unreadable" else "asked"
+        return Verdict.UNREADABLE if content.status == "unreadable" else Verdict.ASKED
     adopted: JobColumns = {}
     if job.request_id is None:  # its webhook is faster than its answer, or all that is left of it
         adopted = {"request_id": request_id, "submitted_at": job.submitted_at or job.state_at}
     try:
         apply_result.apply_outcome(session, job, content.outcome, at=deps.clock.now(), by=by, **adopted)
     except StaleState:
-        return "no_effect"
+        return Verdict.NO_EFFECT
     deps.carrier.enqueue_job(session, job.id)
     if isinstance(content.outcome, Errored) and deliveries.list_earlier(session, request_id, "OK"):
         # it was said before that this very request went well: a video may be there all the same
         _ask(deps, session, jobs.get(session, job.id), content.request_id)
-    return deliveries.APPLIED
+    return Verdict.APPLIED
 
 
 def _ask(deps: Deps, session: Session, job: Job | JobHead, request_id: str | None) -> None:

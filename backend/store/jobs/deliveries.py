@@ -9,11 +9,12 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
+from backend.domain.kinds import Verdict
 from backend.models import Delivery
 from backend.store.database.rows import insert_row
 
 #: The verdict of nearly all; the others are in an index, which these never touch.
-APPLIED = "applied"
+APPLIED = Verdict.APPLIED
 _OTHERS = text("delivery.verdict <> 'applied'")
 
 

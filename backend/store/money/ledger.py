@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, cast, func, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from backend.domain.kinds import EntryKind
 from backend.models import HELD, Job, JobHead, LedgerEntry
 
 MICROS_PER_USD = 1_000_000
@@ -25,7 +26,9 @@ def to_micros(usd: float) -> int:
 def estimate_columns(job: Job) -> dict[str, Any]:
     """The first line of a new job: its estimate; an unknown one counts nothing, and says so."""
     source = "unknown" if job.estimate_usd is None else "estimate"
-    return _columns(job, "estimate", to_micros(job.estimate_usd or 0.0), at=job.created_at, source=source)
+    return _columns(
+        job, EntryKind.ESTIMATE, to_micros(job.estimate_usd or 0.0), at=job.created_at, source=source
+    )
 
 
 def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
@@ -33,7 +36,7 @@ def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: floa
     _write(
         session,
         job,
-        "bill",
+        EntryKind.BILL,
         to_micros(usd) - counted_micros(session, job.id),
         at=at,
         source="billed",
@@ -45,12 +48,12 @@ def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime) -> N
     """Nothing was billed: the job counts for nothing from now on."""
     left = counted_micros(session, job.id)
     if left or not was_released(session, job.id):
-        _write(session, job, "release", -left, at=at, source="unbilled")
+        _write(session, job, EntryKind.RELEASE, -left, at=at, source="unbilled")
 
 
 def restore_estimate(session: Session, job: Job | JobHead, *, at: datetime) -> None:
     """A job that was given up counts again for its estimate."""
-    _write(session, job, "restore", to_micros(job.estimate_usd or 0.0), at=at, source="estimate")
+    _write(session, job, EntryKind.RESTORE, to_micros(job.estimate_usd or 0.0), at=at, source="estimate")
 
 
 def was_released(session: Session, job_id: str) -> bool:
@@ -72,7 +75,9 @@ def counted_micros(session: Session, job_id: str) -> int:
 def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
     later = aliased(LedgerEntry)
-    told = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != "estimate").exists()
+    told = (
+        select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE).exists()
+    )
     query = (
         select(func.count())
         .select_from(LedgerEntry)
@@ -105,12 +110,12 @@ def _total() -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(LedgerEntry.micros), 0), BigInteger)
 
 
-def _write(session: Session, job: Job | JobHead, kind: str, amount: int, **said: Any) -> None:
+def _write(session: Session, job: Job | JobHead, kind: EntryKind, amount: int, **said: Any) -> None:
     session.connection().execute(insert(LedgerEntry), _columns(job, kind, amount, **said))
 
 
 def _columns(
-    job: Job | JobHead, kind: str, amount: int, *, at: datetime, source: str, units: float | None = None
+    job: Job | JobHead, kind: EntryKind, amount: int, *, at: datetime, source: str, units: float | None = None
 ) -> dict[str, Any]:
     price = job.price or {}
     return {

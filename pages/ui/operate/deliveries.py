@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from backend.domain.kinds import Verdict
 from backend.models import Delivery
 from backend.services.deps import Deps
 from backend.services.operations import status
@@ -14,14 +15,14 @@ from pages.ui.takes import actions, cards
 #: So many deliveries are listed at a time.
 PAGE = 50
 #: verdict -> what it means
-VERDICTS = {
-    "applied": "it moved its take",
-    "no_effect": "its take had moved on already",
-    "asked": "not clear by itself; the provider was asked",
-    "stale": "genuine, but too old to act on; the provider was asked",
-    "unreadable": "genuine, but not readable; the provider was asked",
-    "conflict": "another body under the same name; the provider was asked",
-    "orphan": "ours, for a take that is not in this database",
+VERDICTS: dict[Verdict, str] = {
+    Verdict.APPLIED: "it moved its take",
+    Verdict.NO_EFFECT: "its take had moved on already",
+    Verdict.ASKED: "not clear by itself; the provider was asked",
+    Verdict.STALE: "genuine, but too old to act on; the provider was asked",
+    Verdict.UNREADABLE: "genuine, but not readable; the provider was asked",
+    Verdict.CONFLICT: "another body under the same name; the provider was asked",
+    Verdict.ORPHAN: "ours, for a take that is not in this database",
 }
 
 
@@ -74,7 +75,9 @@ def _full(deps: Deps, delivery_id: str) -> None:
     item = status.get_delivery(deps, delivery_id)
     with st.container(border=True, key=f"delivery-{item.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{text.plain(item.verdict.replace('_', ' '))}**: {VERDICTS.get(item.verdict, '')}")
+            st.markdown(
+                f"**{text.plain(item.verdict.replace('_', ' '))}**: {VERDICTS[Verdict(item.verdict)]}"
+            )
             st.button(
                 "Replay", key=f"replay-{item.id}", icon=":material/replay:",
                 on_click=actions.replay_delivery, args=(item.id,),
