@@ -251,7 +251,7 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
 
     delivered()  # the account is learnt
     short = delivered()
-    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._is_common", lambda *_: False)
+    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._accept_common", lambda *_: False)
     assert delivered() == short
 
 
