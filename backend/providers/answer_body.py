@@ -1,13 +1,25 @@
-"""The body of any provider's answer, made fit to be kept and shown. Pure."""
+"""Any provider's answer: its body made fit to be kept and shown, or what it means that none came. Pure."""
 
 import json
 import math
 from typing import Any
 
+from backend.domain.errors import ProviderUnanswered, ProviderUnsent
 from backend.domain.shape import too_deep
+from backend.http import HttpCall
 
 #: How much of an unexpected answer is kept for a person to read.
 EXCERPT_CHARS = 2000
+
+
+def lost_call(whose: str, call: HttpCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
+    """No answer to a submit came. Without a connection not a byte has left; with one, nobody can tell."""
+    if not call.connected:
+        return ProviderUnsent(
+            f"{whose} could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
+        )
+    why = "did not answer in time" if call.timed_out else "closed the line without an answer"
+    return ProviderUnanswered(f"{whose} {why}.", code="no_answer")
 
 
 def parse_json(body: bytes | str) -> Any:

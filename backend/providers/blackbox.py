@@ -14,9 +14,9 @@ from typing import Any
 import requests
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered, ProviderUnsent
+from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered
 from backend.http import HttpCall, redact_secret
-from backend.providers.answer_body import clean_text, excerpt_text, parse_json
+from backend.providers.answer_body import clean_text, excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     Errored,
     Finished,
@@ -72,7 +72,7 @@ class BlackboxProvider:
                 headers={"Authorization": f"Bearer {self._key}"},
             )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise _lost(call, error, self._timeout_s) from None
+            raise lost_call("Blackbox", call, error) from None
         return _outcome(answer.status, redact_secret(answer.body, self._key))
 
     def status(self, ref: RequestRef) -> RequestStatus:
@@ -214,14 +214,3 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _items(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _lost(call: HttpCall, error: Exception, timeout_s: float) -> Exception:
-    if not call.connected:
-        return ProviderUnsent(
-            f"Blackbox could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
-        )
-    why = (
-        f"did not answer within {timeout_s:.0f} s" if call.timed_out else "closed the line without an answer"
-    )
-    return ProviderUnanswered(f"Blackbox {why}.", code="no_answer")

@@ -25,7 +25,7 @@ from backend.domain.errors import (
     ProviderUnanswered,
 )
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
-from backend.providers.answer_body import excerpt_text, parse_json
+from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     Errored,
     Finished,
@@ -105,9 +105,7 @@ class FalProvider:
                 headers={"Authorization": f"Key {self._key}"},
             )
         except (requests.RequestException, OSError, ValueError) as error:
-            raise fal_submit.connection_error(
-                call, error
-            ) from None  # its words hold the URL, and so the webhook's token
+            raise lost_call("fal", call, error) from None  # its words hold the webhook's token
         answer = answer._replace(body=redact_secret(answer.body, self._key))
         if 200 <= answer.status < 300:
             return self._receipt(model, answer.body)

@@ -8,22 +8,12 @@ from email.utils import parsedate_to_datetime
 
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import HttpAnswer, HttpCall
+from backend.http import HttpAnswer
 from backend.providers.answer_body import excerpt_text, parse_json
 from backend.providers.fal import answers
 
 #: Answers that mean a definite no: nothing was accepted and nothing is paid.
 REFUSAL_STATUSES = frozenset({400, 401, 403, 404, 413, 422})
-
-
-def connection_error(call: HttpCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
-    """No answer came. Without a connection not a byte has left; with one, nobody can tell."""
-    if not call.connected:
-        return ProviderUnsent(
-            f"fal could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
-        )
-    why = "did not answer in time" if call.timed_out else "closed the line without an answer"
-    return ProviderUnanswered(f"fal {why}. The take may have been accepted.", code="no_answer")
 
 
 def response_error(response: HttpAnswer) -> Exception:
