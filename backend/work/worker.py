@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 FINISH_S = 5.5
 #: Told to leave, a worker is gone after this, whatever hangs; whoever told it kills it after ten, as a rule.
 EXIT_DEADLINE_S = 7.0
-#: Wishes for a newer catalogue are looked for this often, in seconds: one row by its key.
+#: Requests for a newer catalogue are looked for this often, in seconds: one row by its key.
 REFRESH_CHECK_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
 #: other things to do, and one that is restarted again and again must not ask for everything each time.

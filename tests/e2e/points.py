@@ -73,7 +73,7 @@ RUN = "backend.store.fast.compiled:_DialectSql.run"
 SLOW = "[sim:media-slow=40]"
 
 POINTS = (
-    # 1 · the form becomes a row
+    # 1 · the request becomes a row
     Point("asked: the row is written", "sidecar", "backend.services.takes.create:insert_take", "after"),
     Point("asked: committed, not answered", "sidecar", "backend.services.takes.create:create_job", "after"),
     # 2 · the worker takes the job, and says that it will send

@@ -25,7 +25,7 @@ from tests.world import MODEL
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 MIB = 1024 * 1024
-WISH = {"model": MODEL, "prompt": "A red dress in the wind"}
+BODY = {"model": MODEL, "prompt": "A red dress in the wind"}
 #: What may be asked without a token: deliveries have their own, media is signed, health tells no secret.
 OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
 
@@ -55,11 +55,11 @@ class SidecarClient:
         return self.call(who, "GET", path, **more)
 
     def start(
-        self, wish: Any = WISH, *, who: str | None = "ana", key: str | None = None, **more: Any
+        self, body: Any = BODY, *, who: str | None = "ana", key: str | None = None, **more: Any
     ) -> TestResponse:
         headers = {"Idempotency-Key": key} if key is not None else {}
-        body = wish if isinstance(wish, bytes) else json.dumps(wish).encode()
-        return self.call(who, "POST", "/api/video/start", data=body, headers=headers, **more)
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.call(who, "POST", "/api/video/start", data=data, headers=headers, **more)
 
     def started(self, **more: Any) -> str:
         answer = self.start(**more)

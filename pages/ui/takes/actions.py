@@ -10,7 +10,7 @@ from backend.services.takes.cancel import cancel_job
 from pages.ui import context, text
 
 CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a video that comes anyway is kept."
-AGAIN_HELP = "Makes a new take with the same wish. If the provider accepted the first one too, both are paid."
+AGAIN_HELP = "Makes a new take of the same request. If the provider accepted the first too, both are paid."
 WAIT_HELP = "Goes on waiting, and looks for it at the provider right now. Costs nothing."
 TWICE = "Sent again, it may be paid twice: the first one may have been accepted."
 GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyway is kept and shown."

@@ -73,7 +73,7 @@ def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
         for name, value in job.params.items()
     ]
     rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]
-    components.draw_facts(rows, key="wish")
+    components.draw_facts(rows, key="request")
 
 
 def record_rows(take: Take) -> list[FactRow]:

@@ -49,11 +49,11 @@ def test_a_take_is_finished_by_its_webhook_when_everything_was_started_together(
             client.trust_env = False
             client.headers["Authorization"] = f"Bearer {made.stdout.split()[-1]}"
             photo = client.post(f"{url}/api/video/upload", files={"file": ("a.jpg", a_photo())}, timeout=20)
-            wishes = [
+            bodies = [
                 {"model": MODEL, "prompt": "A sunset"},
                 {"model": PHOTO_MODEL, "prompt": "The camera comes closer", "image": photo.json()["id"]},
             ]
-            asked = [client.post(f"{url}/api/video/start", json=wish, timeout=20).json() for wish in wishes]
+            asked = [client.post(f"{url}/api/video/start", json=body, timeout=20).json() for body in bodies]
             for one in asked:
                 status = f"{url}/api/video/status/{one['id']}"
                 take = eventually(

@@ -10,9 +10,9 @@ from backend.services import access
 from backend.services.deps import Deps
 from backend.services.operations import heartbeat
 from tests.services.client import (
+    BODY,
     OPEN,
     PHOTO_MODEL,
-    WISH,
     at_fault,
     every_route,
     picture,
@@ -63,7 +63,7 @@ def test_tokens_are_kept_as_hashes_alone(sidecar, tmp_path):
 
 @pytest.mark.parametrize("path", ["/api/video/start", "/api/video/cancel/x", "/api/video/upload"])
 def test_a_viewer_changes_nothing(sidecar, path):
-    error = said(sidecar.call("eve", "POST", path, data=json.dumps(WISH)), 403)
+    error = said(sidecar.call("eve", "POST", path, data=json.dumps(BODY)), 403)
 
     assert "creator" in error["message"]
 
@@ -97,10 +97,10 @@ def test_to_a_creator_somebody_elses_take_is_not_there_on_any_route(sidecar):
 
 def test_somebody_elses_photo_is_no_photo(sidecar):
     upload_id = sidecar.upload(picture()).get_json()["id"]
-    wish = {"model": PHOTO_MODEL, "prompt": "x", "image": upload_id}
+    body = {"model": PHOTO_MODEL, "prompt": "x", "image": upload_id}
 
-    assert "no upload" in at_fault(sidecar.start(wish, who="ben"))["image"]
-    assert sidecar.start(wish, who="ana").status_code == 202
+    assert "no upload" in at_fault(sidecar.start(body, who="ben"))["image"]
+    assert sidecar.start(body, who="ana").status_code == 202
 
 
 # -- every answer -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_without_its_database_the_api_says_that_it_can_not_now_and_is_alive(side
         ("POST", "/api/video/start"), ("GET", "/api/video/history"), ("GET", "/api/models"),
         ("GET", "/api/video/status/x"), ("POST", "/api/video/cancel/x"), ("GET", "/metrics"),
     ):  # fmt: skip
-        answer = sidecar.call("ana", method, path, data=json.dumps(WISH) if method == "POST" else None)
+        answer = sidecar.call("ana", method, path, data=json.dumps(BODY) if method == "POST" else None)
         assert said(answer, 503)["code"] == "unavailable"
         assert answer.headers["Retry-After"].isdigit()
         assert "gone" not in answer.get_data(as_text=True), "nothing of the inside is told"

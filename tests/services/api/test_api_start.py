@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.services.client import (
+    BODY,
     MIB,
     PHOTO_MODEL,
-    WISH,
     at_fault,
     said,
 )
@@ -33,27 +33,27 @@ def test_a_start_is_answered_after_one_commit_with_where_to_look(sidecar):
 
 
 def test_everything_that_may_be_asked_for_is_taken_as_it_is(sidecar):
-    wish = {
-        **WISH,
+    body = {
+        **BODY,
         "params": {"duration": "5", "aspect_ratio": "9:16"},
         "style": {"camera": "Dolly in", "fabric": "sailcloth", "movement": "", "aesthetic": None},
         "provider": "fal",
         "image": None,
     }
 
-    job = sidecar.get(f"/api/video/status/{sidecar.started(wish=wish)}").get_json()
+    job = sidecar.get(f"/api/video/status/{sidecar.started(body=body)}").get_json()
 
-    assert job["params"] == wish["params"]
+    assert job["params"] == body["params"]
     assert job["style"] == {"camera": "Dolly in", "fabric": "sailcloth"}
-    assert job["prompt"] == WISH["prompt"]
+    assert job["prompt"] == BODY["prompt"]
     assert job["sent_prompt"] == "A red dress in the wind. Fabric: sailcloth. Camera: slow dolly in."
 
 
 def test_the_same_key_and_body_again_is_the_same_take_and_another_body_is_refused(sidecar):
     first = sidecar.started(key="k-1")
 
-    assert sidecar.started(key="k-1", wish=dict(reversed(WISH.items()))) == first
-    error = said(sidecar.start({**WISH, "prompt": "A blue dress"}, key="k-1"), 409)
+    assert sidecar.started(key="k-1", body=dict(reversed(BODY.items()))) == first
+    error = said(sidecar.start({**BODY, "prompt": "A blue dress"}, key="k-1"), 409)
     assert error["code"] == "idempotency_key_reused"
 
     assert sidecar.started(key="k-2") != first
@@ -85,7 +85,7 @@ def test_a_key_that_can_not_be_one_is_named(sidecar, key):
 
 
 def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
-    wish = {
+    body = {
         "model": MODEL,
         "prompt": "",
         "params": {"duration": 5, "aspect_ratio": "5:4", "colour": "red"},
@@ -95,7 +95,7 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
         "wings": 2,
     }
 
-    faults = at_fault(sidecar.start(wish))
+    faults = at_fault(sidecar.start(body))
 
     assert set(faults) == {
         "prompt", "params.duration", "params.aspect_ratio", "params.colour", "style.camera", "style.mood",
@@ -106,7 +106,7 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("body", "field"),
     [
         ({"prompt": "x"}, "model"), ({"model": None, "prompt": "x"}, "model"),
         ({"model": 7, "prompt": "x"}, "model"),
@@ -114,17 +114,17 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
         ({"model": MODEL}, "prompt"), ({"model": MODEL, "prompt": "  \n"}, "prompt"),
         ({"model": MODEL, "prompt": 7}, "prompt"), ({"model": MODEL, "prompt": "x" * 20_001}, "prompt"),
         ({"model": MODEL, "prompt": "x\0"}, "prompt"), ({"model": MODEL, "prompt": "a\u202eb"}, "prompt"),
-        ({"model": MODEL, "prompt": "\ud800"}, "prompt"), ({**WISH, "params": []}, "params"),
-        ({**WISH, "params": "x"}, "params"), ({**WISH, "style": "x"}, "style"),
-        ({**WISH, "style": [1]}, "style"),
-        ({**WISH, "params": {"duration": None}}, "params.duration"),
-        ({**WISH, "params": {"duration": "99"}}, "params.duration"),
-        ({**WISH, "params": {"prompt": "another"}}, "params.prompt"),
-        ({**WISH, "params": {"seed\0": 1}}, "params.seed\ufffd"),
-        ({**WISH, "style": {"camera": "a\u2066b"}}, "style.camera"),
-        ({**WISH, "image": "https://x/y.jpg"}, "image"),
-        ({**WISH, "provider": "blackbox"}, "provider"), ({**WISH, "provider": 7}, "provider"),
-        ({**WISH, "provider": ["fal"]}, "provider"), ({"model": PHOTO_MODEL, "prompt": "x"}, "image"),
+        ({"model": MODEL, "prompt": "\ud800"}, "prompt"), ({**BODY, "params": []}, "params"),
+        ({**BODY, "params": "x"}, "params"), ({**BODY, "style": "x"}, "style"),
+        ({**BODY, "style": [1]}, "style"),
+        ({**BODY, "params": {"duration": None}}, "params.duration"),
+        ({**BODY, "params": {"duration": "99"}}, "params.duration"),
+        ({**BODY, "params": {"prompt": "another"}}, "params.prompt"),
+        ({**BODY, "params": {"seed\0": 1}}, "params.seed\ufffd"),
+        ({**BODY, "style": {"camera": "a\u2066b"}}, "style.camera"),
+        ({**BODY, "image": "https://x/y.jpg"}, "image"),
+        ({**BODY, "provider": "blackbox"}, "provider"), ({**BODY, "provider": 7}, "provider"),
+        ({**BODY, "provider": ["fal"]}, "provider"), ({"model": PHOTO_MODEL, "prompt": "x"}, "image"),
         ({"model": PHOTO_MODEL, "prompt": "x", "image": "file:///etc/passwd"}, "image"),
         ({"model": PHOTO_MODEL, "prompt": "x", "image": "https://"}, "image"),
         ({"model": PHOTO_MODEL, "prompt": "x", "image": "http://[::1"}, "image"),
@@ -134,8 +134,8 @@ def test_bad_input_is_answered_with_every_field_at_fault_at_once(sidecar):
     ],
     ids=lambda part: ascii(part)[:60],
 )  # fmt: skip
-def test_a_field_at_fault_is_named(sidecar, wish, field):
-    faults = at_fault(sidecar.start(wish))
+def test_a_field_at_fault_is_named(sidecar, body, field):
+    faults = at_fault(sidecar.start(body))
 
     assert list(faults) == [field]
     assert len(faults[field]) < 400, "a message does not repeat a whole prompt"
@@ -156,13 +156,13 @@ def test_what_is_no_json_is_said_to_be_none(sidecar, body):
 
 
 def test_a_number_without_end_is_no_value_of_a_field(sidecar):
-    body = json.dumps({**WISH, "params": {"cfg_scale": 0}}).replace(": 0", ": 1e999").encode()
+    body = json.dumps({**BODY, "params": {"cfg_scale": 0}}).replace(": 0", ": 1e999").encode()
 
     assert list(at_fault(sidecar.start(body))) == ["params.cfg_scale"]
 
 
 def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(sidecar):
-    whole = json.dumps(WISH).encode()
+    whole = json.dumps(BODY).encode()
     whole += b" " * (MIB - len(whole))
 
     assert sidecar.start(whole).status_code == 202
@@ -173,6 +173,6 @@ def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(sidecar):
     "prompt", ["<script>alert(1)</script>", "'; DROP TABLE job; --", "{{7*7}} %s {0}", "../../etc/passwd"]
 )
 def test_a_prompt_is_text_everywhere(sidecar, prompt):
-    job = sidecar.get(f"/api/video/status/{sidecar.started(wish={**WISH, 'prompt': prompt})}").get_json()
+    job = sidecar.get(f"/api/video/status/{sidecar.started(body={**BODY, 'prompt': prompt})}").get_json()
 
     assert job["prompt"] == prompt

@@ -8,8 +8,8 @@ from backend.domain.states import JobEvent
 from tests import databases
 from tests.services.client import (
     ACCEPTED,
+    BODY,
     CONTRACT,
-    WISH,
     at_fault,
     ids,
     said,
@@ -29,7 +29,7 @@ def test_a_take_that_was_just_started_tells_what_is_known(sidecar):
     told = status(sidecar, job_id)
 
     assert (told["id"], told["status"], told["state"]) == (job_id, "processing", "created")
-    assert (told["provider"], told["model"], told["prompt"]) == ("fal", MODEL, WISH["prompt"])
+    assert (told["provider"], told["model"], told["prompt"]) == ("fal", MODEL, BODY["prompt"])
     assert told["elapsed_s"] == 2.5
     for nothing in ("request_id", "queue_position", "error", "video", "ended_at", "submitted_at"):
         assert told[nothing] is None
@@ -119,9 +119,9 @@ def test_an_unknown_take_is_not_found(sidecar, job_id):
 
 
 def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(sidecar):
-    made = [sidecar.started(wish={**WISH, "prompt": f"take {number}"}) for number in range(7)]
+    made = [sidecar.started(body={**BODY, "prompt": f"take {number}"}) for number in range(7)]
     first = sidecar.get("/api/video/history?limit=3").get_json()
-    sidecar.started(wish={**WISH, "prompt": "meanwhile"})
+    sidecar.started(body={**BODY, "prompt": "meanwhile"})
 
     seen, cursor = [item["id"] for item in first["items"]], first["next_cursor"]
     while cursor:
@@ -135,7 +135,7 @@ def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(sidecar):
 
 def test_a_page_that_is_exactly_full_has_no_next_one(sidecar):
     for number in range(2):
-        sidecar.started(wish={**WISH, "prompt": f"take {number}"})
+        sidecar.started(body={**BODY, "prompt": f"take {number}"})
 
     assert sidecar.get("/api/video/history?limit=2").get_json()["next_cursor"] is None
 

@@ -39,7 +39,7 @@ ANA, BEN = Viewer("ana", Role.CREATOR), Viewer("ben", Role.CREATOR)
 #: What a second of `MODEL` costs, in millionths of a dollar.
 SECOND = 140_000
 DAY_S = 86_400.0
-WISH = {"model": MODEL, "prompt": "x", "params": {"duration": "5"}}
+BODY = {"model": MODEL, "prompt": "x", "params": {"duration": "5"}}
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def limited(deps: Deps, **limits: float) -> Deps:
 
 def ask(deps: Deps, viewer: Viewer = ANA, seconds: int = 5) -> Job:
     """A take of $0.70, or of $0.14 a second."""
-    wish = {**WISH, "params": {"duration": str(seconds)}}
-    return create.create_job(deps, viewer, parse_request(wish))
+    body = {**BODY, "params": {"duration": str(seconds)}}
+    return create.create_job(deps, viewer, parse_request(body))
 
 
 def sent(deps: Deps, job: Job) -> Job:
@@ -105,8 +105,8 @@ def test_a_start_beyond_a_limit_is_refused_and_names_it(deps, limit, title, unti
 
 def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
     object.__setattr__(sidecar.deps.settings, "budget_user_month_usd", 0.95)
-    assert sidecar.start(WISH).status_code == 202
-    answer = sidecar.start(WISH)
+    assert sidecar.start(BODY).status_code == 202
+    answer = sidecar.start(BODY)
     assert answer.status_code == 402
     told = answer.get_json()["error"]
     assert (told["code"], told["limit"], told["left_usd"]) == ("budget", "BUDGET_USER_MONTH_USD", 0.25)
@@ -343,8 +343,8 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range(25):
     try:
-        wish = {"model": sys.argv[2], "prompt": "x", "params": {"duration": "5"}}
-        create.create_job(deps, Viewer(sys.argv[1], Role.CREATOR), parse_request(wish))
+        body = {"model": sys.argv[2], "prompt": "x", "params": {"duration": "5"}}
+        create.create_job(deps, Viewer(sys.argv[1], Role.CREATOR), parse_request(body))
         made += 1
     except BudgetExceeded:
         pass

@@ -1,4 +1,4 @@
-"""The form becomes a row: once for each key, or not at all, with every field at fault named."""
+"""A request becomes a row: once for each key, or not at all, with every field at fault named."""
 
 import io
 import threading

@@ -20,7 +20,7 @@ from backend.store.records import videos
 from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
 from backend.store.search.query import TakeQuery
 from tests import databases
-from tests.services.client import ACCEPTED, WISH
+from tests.services.client import ACCEPTED, BODY
 from tests.world import MODEL
 
 pytestmark = databases.BOTH
@@ -130,7 +130,7 @@ def test_budgets_hold_while_sums_are_being_kept(sidecar, monkeypatch):
 
 def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(sidecar, monkeypatch):
     monkeypatch.setattr(totals, "EXACT_UP_TO", 2)
-    made = [sidecar.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(5)]
+    made = [sidecar.started(body={**BODY, "prompt": f"Take {number}"}) for number in range(5)]
     for number, job_id in enumerate(made[:3]):
         sidecar.move(job_id, *ACCEPTED)
         sidecar.stored(job_id, b"%d" % number * 10)
@@ -152,7 +152,7 @@ def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(sidecar, mon
 
 def test_pages_count_to_a_number_and_notice_every_change(sidecar, monkeypatch):
     monkeypatch.setattr(library, "COUNT_LIMIT", 2)
-    made = [sidecar.started(wish={**WISH, "prompt": f"Take {number}"}) for number in range(4)]
+    made = [sidecar.started(body={**BODY, "prompt": f"Take {number}"}) for number in range(4)]
     assert library.count_open(sidecar.deps) == {"created": 2}
     before = library.last_change(sidecar.deps)
     sidecar.move(made[0], JobEvent.CANCELLED)
@@ -165,7 +165,7 @@ def test_the_walk_over_many_files_has_its_own_pace(sidecar, monkeypatch):
     monkeypatch.setattr(sweep, "FILES_BATCH", 2)
     kept = []
     for number in range(4):
-        job_id = sidecar.started(wish={**WISH, "prompt": f"Take {number}"})
+        job_id = sidecar.started(body={**BODY, "prompt": f"Take {number}"})
         sidecar.move(job_id, *ACCEPTED)
         kept.append(sidecar.stored(job_id, b"%d" % number * 10))
     sidecar.deps.storage.remove(kept[3].key)
@@ -213,7 +213,7 @@ def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(sidec
 
 
 def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(sidecar, monkeypatch):
-    made = [sidecar.started(wish={**WISH, "prompt": f"A dress {number}"}) for number in range(6)]
+    made = [sidecar.started(body={**BODY, "prompt": f"A dress {number}"}) for number in range(6)]
     monkeypatch.setattr(text_index, "BATCH", 2)
     with pytest.raises(StoreUnavailable):
         text_index.index_all_pending(sidecar.deps.store, on_progress=_stop)
@@ -225,7 +225,7 @@ def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(side
 
 def test_an_unfinished_word_may_miss_twenty_letters_and_stands_for_the_shortest(sidecar, monkeypatch):
     long = {missing: f"lan{'t' * missing}" for missing in (20, 21)}
-    made = {missing: sidecar.started(wish={**WISH, "prompt": word}) for missing, word in long.items()}
+    made = {missing: sidecar.started(body={**BODY, "prompt": word}) for missing, word in long.items()}
     sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "lan") == [made[20]]
     assert find(sidecar, "lant") == [made[21], made[20]]
@@ -245,7 +245,7 @@ def test_stretches_of_time_find_what_the_whole_index_finds(sidecar, monkeypatch,
     made = []
     for number in range(40):
         said = " ".join(word for word, every in (("rare", 13), ("common", 2)) if number % every == 0)
-        made.append((sidecar.started(wish={**WISH, "prompt": f"{said} thing"}), said))
+        made.append((sidecar.started(body={**BODY, "prompt": f"{said} thing"}), said))
         sidecar.clock.pass_s(3600 * 5)  # the stretches are hours and days long
     sweep.index_new_takes(sidecar.deps)
     monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
@@ -273,7 +273,7 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkey
     made = []
     for number in range(24):
         said = f"dress {number}" if number % 3 else "coat"
-        made.append((sidecar.started(wish={**WISH, "prompt": said}), "held" if number % 2 else "failed"))
+        made.append((sidecar.started(body={**BODY, "prompt": said}), "held" if number % 2 else "failed"))
     sweep.index_new_takes(sidecar.deps)
     for job_id, state in made[:20]:
         ended = (JobEvent.UNANSWERED,) if state == "held" else (JobEvent.ACCEPTED, JobEvent.ERRORED)
@@ -311,8 +311,8 @@ def _ids(session, wanted, limit, *, before):
 
 
 def test_one_persons_words_are_no_others(sidecar):
-    mine = sidecar.started(who="ana", wish={**WISH, "prompt": "silk dress"})
-    sidecar.started(who="ben", wish={**WISH, "prompt": "cotton dress"})
+    mine = sidecar.started(who="ana", body={**BODY, "prompt": "silk dress"})
+    sidecar.started(who="ben", body={**BODY, "prompt": "cotton dress"})
     sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "silk dress", owner="ana") == [mine]
     assert find(sidecar, "silk", owner="ben") == []
@@ -320,7 +320,7 @@ def test_one_persons_words_are_no_others(sidecar):
 
 
 def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):
-    first, _ = sidecar.started(), sidecar.started(wish={**WISH, "prompt": "Other"})
+    first, _ = sidecar.started(), sidecar.started(body={**BODY, "prompt": "Other"})
     sidecar.move(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, "ana")[0] == 1
     assert read(sidecar, ledger.at_risk, "ben")[0] == 0

@@ -14,7 +14,7 @@ from backend.store.search import index_search
 from backend.store.search import pages as search_pages
 from backend.store.search.query import TakeQuery
 from tests import databases
-from tests.services.client import ACCEPTED, WISH
+from tests.services.client import ACCEPTED, BODY
 from tests.world import MODEL
 
 pytestmark = databases.BOTH
@@ -29,7 +29,7 @@ def indexed(request, sidecar):
 
 
 def make(sidecar, prompt, who="ana"):
-    return sidecar.started(who=who, wish={**WISH, "prompt": prompt})
+    return sidecar.started(who=who, body={**BODY, "prompt": prompt})
 
 
 def shown(sidecar, viewer=LOCAL_VIEWER, **wanted):
