@@ -17,7 +17,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import FLAGS, READY
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.needs("nginx")
+pytestmark = [pytest.mark.needs("nginx"), pytest.mark.xdist_group("behind nginx")]
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,10 @@ def visit(browser: Browser) -> Iterator[Callable[[Installation], Visit]]:
         window.context.close()
 
 
+#: The mark of tests that share one installation.
+SHARED = pytest.mark.xdist_group("browser")
+
+
 @pytest.fixture(scope="module")
 def installation(database_kind: str, fal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Dashboard, sidecar and worker, on the quick provider."""
@@ -181,6 +185,7 @@ def test_a_person_asks_closes_the_tab_comes_back_and_watches_the_take(
         installation.close()
 
 
+@SHARED
 def test_a_double_click_on_generate_is_one_take_and_one_post(installation, visit, fal):
     window = visit(installation)
     window.open()
@@ -195,6 +200,7 @@ def test_a_double_click_on_generate_is_one_take_and_one_post(installation, visit
     window.close()
 
 
+@SHARED
 def test_a_prompt_full_of_markup_is_text_on_every_page(installation, visit):
     window = visit(installation)
     page = window.open()
@@ -214,6 +220,7 @@ def test_a_prompt_full_of_markup_is_text_on_every_page(installation, visit):
     window.close()
 
 
+@SHARED
 @pytest.mark.parametrize("path", ["/gallery?state=failed", "/activity", "/operations", "/take?take=none"])
 def test_a_deep_link_shows_its_page_within_the_frame(installation, visit, path):
     window = visit(installation)
@@ -235,6 +242,7 @@ STANDS = """video => new Promise(done => {
 })"""
 
 
+@SHARED
 def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
     job = installation.ask("Frame by frame")
     installation.until(job, "stored")
@@ -264,6 +272,7 @@ def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
     window.close()
 
 
+@SHARED
 def test_an_error_that_nobody_foresaw_is_one_sentence_whose_id_stands_in_the_log(installation, visit):
     """Such as an event in a take's history that this version has no words for."""
     job = installation.ask("Of another time")

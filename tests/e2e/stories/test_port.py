@@ -16,6 +16,9 @@ from tests.ports import reserve_port
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
+#: Two that take the usual port would meet.
+pytestmark = pytest.mark.xdist_group("usual port")
+
 USUAL = 8501
 
 

@@ -19,7 +19,8 @@ from tests.e2e.installation import PHOTO_MODEL, Installation, Process
 from tests.ports import reserve_port
 from tests.waiting import eventually
 
-pytestmark = databases.BOTH
+#: In one place: most share an installation.
+pytestmark = [databases.BOTH, pytest.mark.xdist_group("story")]
 
 
 @pytest.fixture(scope="module")
