@@ -72,13 +72,11 @@ def test_a_task_is_there_if_and_only_if_its_transaction_was_committed(world):
     job = world.ask()
     empty(world)
     with suppress(Undone), world.deps.store.begin() as session:
-        jobs.make_due(session, job.id, at=world.deps.clock.now())
-        world.deps.carrier.enqueue_job(session, job.id)
+        world.deps.wake_job(session, job.id, at=world.deps.clock.now())
         raise Undone
     assert tasks(world) == []
     with world.deps.store.begin() as session:
-        jobs.make_due(session, job.id, at=world.deps.clock.now())
-        world.deps.carrier.enqueue_job(session, job.id)
+        world.deps.wake_job(session, job.id, at=world.deps.clock.now())
         seen_outside = sql(world, "SELECT count(*) FROM procrastinate_jobs")
     assert seen_outside == [(0,)]
     assert tasks(world) == [("submit", job.id)]
@@ -112,8 +110,7 @@ def test_a_wake_while_the_job_is_in_hand_is_not_lost(world):
     with claims.claim_job(job.id) as claim:
         assert claim is not None
         with world.deps.store.begin() as session:
-            jobs.make_due(session, job.id, at=world.deps.clock.now())
-            world.deps.carrier.enqueue_job(session, job.id)
+            world.deps.wake_job(session, job.id, at=world.deps.clock.now())
         empty(world)  # the task came while the job was in hand, and so did nothing
         with Claims(world.deps).claim_job(job.id) as second:
             assert second is None
