@@ -96,20 +96,20 @@ class WatchedConnection:
     sock: Any
 
     def _new_conn(self) -> Any:  # before TLS is agreed upon, which may take for ever, too
-        sock = super()._new_conn()  # type: ignore[misc]
+        sock = super()._new_conn()  # type: ignore[misc]  # of the class that this is mixed into
         _current.deadline.watch_socket(sock)
         return sock
 
     def connect(self) -> None:
         """Connect; afterwards the call knows that it is connected."""
-        super().connect()  # type: ignore[misc]
+        super().connect()  # type: ignore[misc]  # of the class that this is mixed into
         self._report()
 
     def request(self, *args: Any, **options: Any) -> None:
         """Send a request; one over a connection that is used again is connected from the start."""
         if self.sock is not None:
             self._report()
-        super().request(*args, **options)  # type: ignore[misc]
+        super().request(*args, **options)  # type: ignore[misc]  # of the class that this is mixed into
 
     def _report(self) -> None:
         _current.deadline.watch_socket(self.sock)

@@ -86,7 +86,7 @@ class Simulator:
 def _create_app(current: Current) -> Flask:
     app = Flask("simulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     for routes in (blackbox, control, media, platform_api, request_status, uploads, webhook_keys, submit):
         app.register_blueprint(routes.routes(current))
 

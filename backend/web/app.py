@@ -41,11 +41,11 @@ def create_app(deps: Deps) -> Flask:
     """The sidecar as a WSGI application."""
     app = Flask("dailies", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.strict_slashes = False
     for blueprint in (webhooks.routes(deps), api.routes(deps), media.routes(deps), health.routes(deps)):
         app.register_blueprint(blueprint)
-    app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own way to wrap itself
     app.register_error_handler(RequestError, _person_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)

@@ -96,7 +96,7 @@ def _shape(sim: Installation, response: Response, faults: Faults, *, cut_at: int
     if (cut_at is None and not slow) or response.status_code not in (200, 206):
         return
     start = response.content_range.start or 0
-    pieces: Iterable[bytes] = response.response  # type: ignore[assignment]
+    pieces: Iterable[bytes] = response.response  # type: ignore[assignment]  # one that streams
     if cut_at is not None:
         pieces = _cut(pieces, max(0, cut_at - start), request.environ)
     if slow:

@@ -19,19 +19,19 @@ from botocore.exceptions import ReadTimeoutError
 from backend.http import MIN_BYTES_PER_S, SocketDeadline, WatchedConnection
 
 
-class _Plain(WatchedConnection, AWSHTTPConnection):  # type: ignore[misc]
+class _Plain(WatchedConnection, AWSHTTPConnection):  # type: ignore[misc]  # botocore has no types
     pass
 
 
-class _Secure(WatchedConnection, AWSHTTPSConnection):  # type: ignore[misc]
+class _Secure(WatchedConnection, AWSHTTPSConnection):  # type: ignore[misc]  # botocore has no types
     pass
 
 
-class _PlainPool(AWSHTTPConnectionPool):  # type: ignore[misc]
+class _PlainPool(AWSHTTPConnectionPool):  # type: ignore[misc]  # botocore has no types
     ConnectionCls = _Plain
 
 
-class _SecurePool(AWSHTTPSConnectionPool):  # type: ignore[misc]
+class _SecurePool(AWSHTTPSConnectionPool):  # type: ignore[misc]  # botocore has no types
     ConnectionCls = _Secure
 
 

@@ -25,7 +25,7 @@ from backend.store.jobs import transitions
 #: States in which a job waits for its provider to finish, and for nothing else.
 AWAITING_RESULT = (JobState.QUEUED, JobState.RUNNING)
 
-DELIVERY_TABLE = Delivery.__table__  # type: ignore[attr-defined]
+DELIVERY_TABLE = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel gives it one
 
 #: Makes the tasks for changed jobs (id, state, provider) as a part of a statement.
 TaskBuilder = Callable[[CTE], Select[Any]]

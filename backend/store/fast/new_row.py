@@ -14,7 +14,7 @@ def new_row(table: type[Row], **values: Any) -> Row:
 
     Setting fifty attributes one by one, as a constructor does, costs more than all of an insert.
     """
-    row: Row = table.__mapper__.class_manager.new_instance()  # type: ignore[attr-defined]
+    row: Row = table.__mapper__.class_manager.new_instance()  # type: ignore[attr-defined]  # SQLModel gives it one
     plain, made = _defaults(table)
     row.__dict__.update(plain, **{name: make() for name, make in made.items()})
     row.__dict__.update(values)

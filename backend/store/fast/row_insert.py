@@ -9,7 +9,7 @@ from backend.store.fast.compiled import compiled_insert
 
 def insert_values(session: Session, table: type[SQLModel], values: dict[str, Any]) -> None:
     """Insert one row; columns that are not given get NULL, or the database's own value."""
-    compiled_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]
+    compiled_insert(table.__table__, frozenset(values)).run(session, values)  # type: ignore[attr-defined]  # SQLModel gives it one
 
 
 def non_null_columns(row: SQLModel) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from sqlmodel import Session
 from backend.domain.states import ENDED_STATES, TRANSITIONS, JobEvent, JobState
 from backend.models import History, Job, JobColumns
 
-JOB_TABLE = Job.__table__  # type: ignore[attr-defined]
-HISTORY_TABLE = History.__table__  # type: ignore[attr-defined]
+JOB_TABLE = Job.__table__  # type: ignore[attr-defined]  # SQLModel gives it one
+HISTORY_TABLE = History.__table__  # type: ignore[attr-defined]  # SQLModel gives it one
 
 #: What a line of history says besides whose it is.
 HISTORY_COLUMNS = ("event", "state", "at", "by", "note")
@@ -82,4 +82,4 @@ def insert_for_changed(table: Any, prefix: str, names: Collection[str], changed:
     """
     said = [bindparam(f"{prefix}_{name}", type_=table.c[name].type) for name in names]
     found = [changed.c[name] for name in taken.values()]
-    return table.insert().from_select([*taken, *names], select(*found, *said))  # type: ignore[no-any-return]
+    return table.insert().from_select([*taken, *names], select(*found, *said))  # type: ignore[no-any-return]  # tables have no types

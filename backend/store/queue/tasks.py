@@ -29,7 +29,7 @@ STALLED_AFTER = timedelta(seconds=60)
 #: How many tasks are put in by one statement.
 BATCH = 500
 
-_JOB: Any = Job.__table__.c  # type: ignore[attr-defined]
+_JOB: Any = Job.__table__.c  # type: ignore[attr-defined]  # SQLModel gives it one
 _TASK: Any = literal_column(
     f"ROW(wanted.queue, '{TASK_NAME}', wanted.priority, NULL, NULL, "
     "jsonb_build_object('job_id', wanted.id), NULL)::procrastinate_job_to_defer_v1"

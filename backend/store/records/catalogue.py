@@ -20,7 +20,7 @@ def replace_all(session: Session, rows: Iterable[tuple[str, dict[str, Any]]], *,
     """These models instead of all that were there. rows: (id, the model as plain data)."""
     acquire_advisory_lock(session, "offers")
     session.exec(delete(CatalogueEntry))
-    table = CatalogueEntry.__table__  # type: ignore[attr-defined]
+    table = CatalogueEntry.__table__  # type: ignore[attr-defined]  # SQLModel gives it one
     values = [{"id": model_id, "data": data, "at": at} for model_id, data in rows]
     if values:
         session.connection().execute(table.insert(), values)

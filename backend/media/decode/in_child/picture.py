@@ -60,7 +60,7 @@ def save_photo(frame: VideoFrame, path: Path) -> None:
 
 def _pixels(frame: VideoFrame, width: int, height: int) -> Image.Image:
     small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-    image: Image.Image = small.to_image()  # type: ignore[no-untyped-call]
+    image: Image.Image = small.to_image()  # type: ignore[no-untyped-call]  # av has no types here
     return image
 
 
