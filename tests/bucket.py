@@ -4,10 +4,8 @@ import atexit
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from tests.ports import reserve_port
+from tests.waiting import eventually
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show"
 REGION = "us-east-1"
@@ -29,20 +28,25 @@ class Server:
     """Moto over HTTP on loopback. It believes every key until `strict`."""
 
     def __init__(self) -> None:
-        self.port = reserve_port()
+        self.port, self._clients = reserve_port(), dict[str, Any]()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = {**os.environ, "PYTHONWARNINGS": "ignore", "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
         self.process = subprocess.Popen(command, **quiet, env=env, start_new_session=True)
-        self._wait()
+        eventually(self._answers)
 
-    def client(self, service: str = "s3", *, key: str = KEY, secret: str = SECRET) -> Any:
-        """The library's own client, to look at the bucket from outside."""
+    def client(self, service: str = "s3") -> Any:
+        """The library's own client, to look at the bucket from outside; made once, as that takes long."""
+        if service not in self._clients:
+            self._clients[service] = self._made(service)
+        return self._clients[service]
+
+    def _made(self, service: str) -> Any:
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
         return boto3.session.Session().client(
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key,
-            aws_secret_access_key=secret, config=config,
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET, config=config,
         )  # fmt: skip
 
     def new_bucket(self) -> str:
@@ -70,12 +74,6 @@ class Server:
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return made["AccessKeyId"], made["SecretAccessKey"]
 
-    def freeze(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -85,14 +83,11 @@ class Server:
         with urlopen(asked, timeout=10) as answer:
             assert answer.status == 200
 
-    def _wait(self) -> None:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with suppress(OSError), urlopen(f"{self.url}/moto-api/", timeout=2):
-                return
-            assert self.process.poll() is None, "moto ended"
-            time.sleep(0.1)
-        raise AssertionError("moto did not start")
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "moto ended"
+        with suppress(OSError), urlopen(f"{self.url}/moto-api/", timeout=2):
+            return True
+        return False
 
 
 _started: list[Server] = []

@@ -4,15 +4,15 @@ Every request has a connection of its own, on both sides, so that a fault hits t
 """
 
 import socket
-import socketserver
 import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Nothing here is waited for longer than this, in seconds.
-PATIENCE_S = 30.0
+from tests.loopback import Loopback
+from tests.waiting import PATIENCE_S
+
 CHUNK = 65536
 
 
@@ -33,29 +33,14 @@ class Fault:
     done: int = field(default=0, init=False)
 
 
-class Proxy:
+class Proxy(Loopback):
     """Listens on a port of its own. `asked`: the first line of each request; `faults` are tried in turn."""
 
     def __init__(self, port: int) -> None:
         self.faults: list[Fault] = []
         self.asked: list[str] = []
-        self._upstream, self._closing, self._lock = port, threading.Event(), threading.Lock()
-        outer = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                outer._serve(self.request)
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """Broken connections are what this is for."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._upstream, self._lock = port, threading.Lock()
+        super().__init__()
 
     def fault(self, kind: str, *words: str, times: int = 1, answer: bytes = b"") -> Fault:
         """From now on, do this to the next requests whose first line holds all these words."""
@@ -63,13 +48,7 @@ class Proxy:
         self.faults.append(made)
         return made
 
-    def close(self) -> None:
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _serve(self, client: socket.socket) -> None:
-        client.settimeout(PATIENCE_S)
+    def connection(self, client: socket.socket) -> None:
         head, rest = _head(client)
         if not head:
             return
@@ -97,7 +76,7 @@ class Proxy:
             return _reset(client)
         server.sendall(_alone(head))
         if kind == "stall":
-            self._closing.wait(PATIENCE_S)
+            self.closing.wait(PATIENCE_S)
             return None
         _body(client, head, rest, server.sendall)
         answer = b""
@@ -111,13 +90,10 @@ class Proxy:
         if kind == "half":
             start = answer.index(b"\r\n\r\n") + 4
             client.sendall(answer[: start + (len(answer) - start) // 2])
-            self._closing.wait(0.2)  # so that what was sent is read before the reset
+            self.closing.wait(0.2)  # so that what was sent is read before the reset
             return _reset(client)
         if kind == "drip":
-            for byte in answer:
-                if self._closing.wait(0.1):
-                    return None
-                client.sendall(bytes([byte]))
+            self.drip(client, answer, every_s=0.1)
         return None
 
 

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import socket
 import threading
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backend.domain.clock import Clock
+from tests.loopback import Loopback, read_request
+from tests.waiting import PATIENCE_S
 
 FIRST_KEY, SECOND_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (1, 2))
 
@@ -44,7 +45,7 @@ class FakeClock(Clock):
         self.at += timedelta(seconds=seconds)
 
 
-class Publisher:
+class Publisher(Loopback):
     """A server that publishes keys on loopback, or anything else; `asked` are the paths it was asked for.
 
     While `go` is cleared it takes requests and answers none.
@@ -56,33 +57,20 @@ class Publisher:
         self.asked: list[str] = []
         self.go = threading.Event()
         self.go.set()
-        outer = self
+        super().__init__()
+        self.base, self.url = self.url, f"{self.url}/.well-known/jwks.json"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                outer.go.wait(20)
-                with suppress(OSError):  # a client that has heard enough
-                    self.send_response(outer.status)
-                    for name, value in outer.headers.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(outer.body)
-
-            def log_message(self, *_: Any) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"{self.base}/.well-known/jwks.json"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+    def connection(self, sock: socket.socket) -> None:
+        if not (seen := read_request(sock)):
+            return
+        self.asked.append(seen.path)
+        self.go.wait(PATIENCE_S)
+        lines = [f"{name}: {value}\r\n" for name, value in {"Connection": "close", **self.headers}.items()]
+        sock.sendall(f"HTTP/1.1 {self.status} X\r\n{''.join(lines)}\r\n".encode() + self.body)
 
     def close(self) -> None:
         self.go.set()
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+        super().close()
 
 
 def signed(

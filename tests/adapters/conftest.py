@@ -1,10 +1,10 @@
 """What the adapter tests share: a media server on loopback that can misbehave, and real small videos."""
 
+import os
 import socket
-import socketserver
 import ssl
+import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,32 +18,24 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.loopback import Loopback, Seen, read_request
+
 
 class Exchange:
     """One request as it arrived, and the socket to answer it on, byte by byte."""
 
-    def __init__(self, sock: socket.socket, method: str, path: str, headers: list[tuple[str, str]]) -> None:
-        self.sock = sock
-        self.method = method
-        self.path = path
-        self.headers = headers
+    def __init__(self, sock: socket.socket, seen: Seen) -> None:
+        self.sock, self.method, self.path, self.headers = sock, seen.method, seen.path, seen.headers
+        self.send = sock.sendall
 
     def header(self, name: str) -> str | None:
-        found = [value for key, value in self.headers if key.lower() == name.lower()]
-        assert len(found) <= 1, f"{name} came twice"
-        return found[0] if found else None
-
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+        return self.headers.get(name.lower())
 
     def answer(self, status: str, body: bytes = b"", **headers: Any) -> None:
         """A head with these headers (`_` for `-`), Content-Length unless given (None: none), and a body."""
         headers.setdefault("Content_Length", len(body))
-        lines = [f"HTTP/1.1 {status}"]
-        lines += [
-            f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None
-        ]
-        self.send("\r\n".join([*lines, "", ""]).encode() + body)
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None]
+        self.send("\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode() + body)
 
     def offer(self, body: bytes, *, upto: int | None = None, **headers: Any) -> None:
         """A file as an object store gives it: Range and If-Range honoured; cut after `upto` bytes."""
@@ -53,87 +45,33 @@ class Exchange:
         if asked and (condition is None or same):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(body):
-                return self.answer(
-                    "416 Range Not Satisfiable", Content_Range=f"bytes */{len(body)}", **headers
-                )
+                headers["Content_Range"] = f"bytes */{len(body)}"
+                return self.answer("416 Range Not Satisfiable", **headers)
             headers["Content_Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
         rest = body[start:] if upto is None else body[start:upto]
-        self.answer(
-            "206 Partial Content" if start else "200 OK", rest, Content_Length=len(body) - start, **headers
-        )
+        status = "206 Partial Content" if start else "200 OK"
+        self.answer(status, rest, Content_Length=len(body) - start, **headers)
 
 
-class MediaServer:
-    """Answers each path by a function of yours; keeps what was asked. Every request has its own thread."""
+class MediaServer(Loopback):
+    """Answers each path by a function of yours; keeps what was asked."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[Exchange] = []
-        self.closing = threading.Event()
-        self._routes: dict[str, Callable[[Exchange], None]] = {}
-        self._elsewhere: Callable[[Exchange], None] = lambda e: e.answer("404 Not Found")
-        self._context = context
-        outer = self
+        self._routes: dict[str, Callable[[Exchange], Any]] = {}
+        super().__init__(context)
 
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                outer.handle(self.request)
+    def connection(self, sock: socket.socket) -> None:
+        if seen := read_request(sock):
+            exchange = Exchange(sock, seen)
+            self.requests.append(exchange)
+            route = self._routes.get(seen.path) or self._routes.get("", lambda e: e.answer("404 Not Found"))
+            route(exchange)
 
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that went away is what many of these tests are about."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def handle(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
-        if self._context is None:
-            return self._serve(sock)
-        with self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as secure:
-            secure.do_handshake()
-            self._serve(secure)
-            secure.unwrap()
-
-    def _serve(self, sock: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            got = sock.recv(4096)
-            if not got:
-                return
-            head += got
-        first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
-        method, path, _ = first.split(" ")
-        exchange = Exchange(sock, method, path, [tuple(line.split(": ", 1)) for line in lines])  # type: ignore[misc]
-        self.requests.append(exchange)
-        self._routes.get(path, self._elsewhere)(exchange)
-
-    def at(self, path: str, route: Callable[[Exchange], None]) -> str:
-        """Answer this path so from now on; returns its link."""
+    def at(self, path: str, route: Callable[[Exchange], Any]) -> str:
+        """Answer this path so from now on (an empty one: all others); returns its link."""
         self._routes[path] = route
-        scheme, host = ("https", "localhost") if self._context else ("http", "127.0.0.1")
-        return f"{scheme}://{host}:{self.port}{path}"
-
-    def everywhere(self, route: Callable[[Exchange], None]) -> str:
-        """Answer every path that has no route of its own so; returns what all links begin with."""
-        self._elsewhere = route
-        return self.at("", route)
-
-    def drip(self, exchange: Exchange, data: bytes, every_s: float) -> None:
-        """One byte at a time, until the server is closed or the client is gone."""
-        for byte in data:
-            if self.closing.wait(every_s):
-                return
-            exchange.send(bytes([byte]))
-
-    def close(self) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
+        return f"{self.url}{path}"
 
 
 @pytest.fixture
@@ -153,6 +91,18 @@ def part(tmp_path: Path) -> Path:
 def leftover(tmp_path: Path) -> Path:
     """Where an earlier try of it went."""
     return tmp_path / "parts" / "job.one.part"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one mebibyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a small disk here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
-from tests.providers.peer import Peer, Seen, answer
+from tests.loopback import Peer, Seen, answer
 from tests.waiting import eventually
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"

@@ -33,11 +33,15 @@ def assert_whole(got: DownloadedFile, part: Path, body: bytes = BODY) -> None:
     assert got.sha256 == hashlib.sha256(body).hexdigest()
 
 
-def chunked(exchange: Any, body: bytes) -> None:
-    """Answer with a file of unknown length."""
-    exchange.answer(
-        "200 OK",
-        b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
-        Content_Length=None,
-        Transfer_Encoding="chunked",
-    )
+def cut_short(media: Any, path: Path, **validator: Any) -> None:
+    """A try of which 5,000 bytes came."""
+    cut_at(media.at("/v", lambda e: e.offer(BODY, upto=5000, **(validator or {"ETag": ETAG}))), path)
+
+
+def chunked(exchange: Any, body: bytes, *, size: int = 10**9) -> None:
+    """Answer with a file of unknown length, in chunks of so many bytes."""
+    exchange.answer("200 OK", Content_Length=None, Transfer_Encoding="chunked")
+    for at in range(0, len(body), size):
+        piece = body[at : at + size]
+        exchange.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+    exchange.send(b"0\r\n\r\n")

@@ -8,104 +8,43 @@ import pytest
 from backend.domain.errors import MediaDenied, MediaUnreachable
 from backend.media.download.address_guard import AddressGuard
 
+#: Whose address is nobody's to fetch from.
+DENIED_HOSTS = {
+    "this machine and this network": """
+        127.0.0.1 127.8.9.10 [::1] 0.0.0.0 0.1.2.3 [::] 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1
+        100.64.0.1 169.254.169.254 [fe80::1] [fe80::1%25eth0] [fd00:ec2::254] [fc00::1] [fec0::1]
+        localhost localhost.
+    """,
+    "nobody's": """
+        192.0.0.8 192.0.2.1 192.88.99.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 240.0.0.1
+        255.255.255.255 [ff02::1] [2001:db8::1] [100::1]
+    """,
+    "IPv4 in disguise": """
+        [::ffff:127.0.0.1] [::ffff:10.0.0.1] [::127.0.0.1] [64:ff9b::7f00:1] [64:ff9b::a9fe:a9fe]
+        [64:ff9b:1::a00:1] [2002:7f00:1::] [2002:a00:1::1] [2001:0:7f00:1::]
+    """,
+    "numbers that only some programs read as an address": """
+        2130706433 0x7f000001 0x7f.0.0.1 0177.0.0.1 127.1 127.0.0.0x1 １２７.0.0.1
+    """,
+    "spellings": """
+        8.8.8.8. 8.8.8.8@127.0.0.1 user@8.8.8.8 user:secret@8.8.8.8 @8.8.8.8 8.8.8.8\\@127.0.0.1
+        8.8.8.8%2f@127.0.0.1 8.8.8.8%00.example [8.8.8.8] [::1
+    """,
+    "ports": "8.8.8.8:80 8.8.8.8:22 8.8.8.8:8443 8.8.8.8:0 8.8.8.8:99999 8.8.8.8:x",
+}  # fmt: skip
 DENIED = [
-    # this machine and this network
-    "https://127.0.0.1/v.mp4",
-    "https://127.8.9.10/v.mp4",
-    "https://[::1]/v.mp4",
-    "https://0.0.0.0/v.mp4",
-    "https://0.1.2.3/v.mp4",
-    "https://[::]/v.mp4",
-    "https://10.0.0.1/v.mp4",
-    "https://172.16.0.1/v.mp4",
-    "https://172.31.255.255/v.mp4",
-    "https://192.168.1.1/v.mp4",
-    "https://100.64.0.1/v.mp4",
-    "https://169.254.169.254/latest/meta-data/",
-    "https://[fe80::1]/v.mp4",
-    "https://[fe80::1%25eth0]/v.mp4",
-    "https://[fd00:ec2::254]/v.mp4",
-    "https://[fc00::1]/v.mp4",
-    "https://[fec0::1]/v.mp4",
-    # nobody's
-    "https://192.0.0.8/v.mp4",
-    "https://192.0.2.1/v.mp4",
-    "https://192.88.99.1/v.mp4",
-    "https://198.18.0.1/v.mp4",
-    "https://198.51.100.1/v.mp4",
-    "https://203.0.113.1/v.mp4",
-    "https://224.0.0.1/v.mp4",
-    "https://240.0.0.1/v.mp4",
-    "https://255.255.255.255/v.mp4",
-    "https://[ff02::1]/v.mp4",
-    "https://[2001:db8::1]/v.mp4",
-    "https://[100::1]/v.mp4",
-    # IPv4 in disguise
-    "https://[::ffff:127.0.0.1]/v.mp4",
-    "https://[::ffff:10.0.0.1]/v.mp4",
-    "https://[::127.0.0.1]/v.mp4",
-    "https://[64:ff9b::7f00:1]/v.mp4",
-    "https://[64:ff9b::a9fe:a9fe]/v.mp4",
-    "https://[64:ff9b:1::a00:1]/v.mp4",
-    "https://[2002:7f00:1::]/v.mp4",
-    "https://[2002:a00:1::1]/v.mp4",
-    "https://[2001:0:7f00:1::]/v.mp4",
-    # numbers that only some programs read as an address
-    "https://2130706433/v.mp4",
-    "https://0x7f000001/v.mp4",
-    "https://0x7f.0.0.1/v.mp4",
-    "https://0177.0.0.1/v.mp4",
-    "https://127.1/v.mp4",
-    "https://127.0.0.0x1/v.mp4",
-    "https://１２７.0.0.1/v.mp4",
-    # names and spellings
-    "https://localhost/v.mp4",
-    "https://8.8.8.8./v.mp4",
-    "https://localhost./v.mp4",
-    "https://8.8.8.8@127.0.0.1/v.mp4",
-    "https://user@8.8.8.8/v.mp4",
-    "https://user:secret@8.8.8.8/v.mp4",
-    "https://@8.8.8.8/v.mp4",
-    "https://8.8.8.8\\@127.0.0.1/v.mp4",
-    "https://8.8.8.8%2f@127.0.0.1/v.mp4",
-    "https://8.8.8.8%00.example/v.mp4",
-    "https://8.8.8.8/v .mp4",
-    "https://8.8.8.8/\r\nHost: 127.0.0.1",
-    "https://exa\tmple.com/v.mp4",
-    "https:///v.mp4",
-    "https://",
-    "https:8.8.8.8/v.mp4",
-    "https://[8.8.8.8]/v.mp4",
-    "https://[::1/v.mp4",
-    # ports and schemes
-    "http://8.8.8.8/v.mp4",
-    "http://8.8.8.8:443/v.mp4",
-    "https://8.8.8.8:80/v.mp4",
-    "https://8.8.8.8:22/v.mp4",
-    "https://8.8.8.8:8443/v.mp4",
-    "https://8.8.8.8:0/v.mp4",
-    "https://8.8.8.8:99999/v.mp4",
-    "https://8.8.8.8:x/v.mp4",
-    "file:///etc/passwd",
-    "gopher://8.8.8.8:443/_x",
-    "ftp://8.8.8.8/v.mp4",
-    "data:video/mp4;base64,AAAA",
-    "//8.8.8.8/v.mp4",
-    "/etc/passwd",
-    "",
-    "https://8.8.8.8/" + "a" * 9000,
-]
-
-ALLOWED = [
-    ("https://8.8.8.8/v.mp4", "8.8.8.8"),
-    ("https://8.8.8.8:443/v.mp4", "8.8.8.8"),
-    ("HTTPS://8.8.8.8/v.mp4", "8.8.8.8"),
-    ("https://172.32.0.1/v.mp4", "172.32.0.1"),
-    ("https://100.128.0.1/v.mp4", "100.128.0.1"),
-    ("https://[2606:4700::1111]/v.mp4", "2606:4700::1111"),
-    ("https://[2a00:1450:4001::200e]:443/v.mp4", "2a00:1450:4001::200e"),
-    ("https://[64:ff9b::808:808]/v.mp4", "64:ff9b::808:808"),
-]
+    *[f"https://{host}/v.mp4" for hosts in DENIED_HOSTS.values() for host in hosts.split()],
+    "https://exa\tmple.com/v.mp4", "https://8.8.8.8/v .mp4", "https://8.8.8.8/\r\nHost: 127.0.0.1",
+    "https:///v.mp4", "https://", "https:8.8.8.8/v.mp4", "http://8.8.8.8/v.mp4", "http://8.8.8.8:443/v.mp4",
+    "file:///etc/passwd", "gopher://8.8.8.8:443/_x", "ftp://8.8.8.8/v.mp4", "data:video/mp4;base64,AAAA",
+    "//8.8.8.8/v.mp4", "/etc/passwd", "", "https://8.8.8.8/" + "a" * 9000,
+]  # fmt: skip
+ALLOWED = {
+    "https://8.8.8.8": "8.8.8.8", "https://8.8.8.8:443": "8.8.8.8", "HTTPS://8.8.8.8": "8.8.8.8",
+    "https://172.32.0.1": "172.32.0.1", "https://100.128.0.1": "100.128.0.1",
+    "https://[2606:4700::1111]": "2606:4700::1111", "https://[64:ff9b::808:808]": "64:ff9b::808:808",
+    "https://[2a00:1450:4001::200e]:443": "2a00:1450:4001::200e",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("url", DENIED)
@@ -114,11 +53,12 @@ def test_a_link_into_private_or_odd_places_is_denied(url: str) -> None:
         AddressGuard().resolve(url)
 
 
-@pytest.mark.parametrize(("url", "ip"), ALLOWED)
-def test_a_public_https_link_is_allowed(url: str, ip: str) -> None:
-    target = AddressGuard().resolve(url)
+@pytest.mark.parametrize("origin", ALLOWED)
+def test_a_public_https_link_is_allowed(origin: str) -> None:
+    target = AddressGuard().resolve(f"{origin}/v.mp4")
 
-    assert (target.scheme, target.port, target.first_ip, target.path) == ("https", 443, ip, "/v.mp4")
+    assert (target.scheme, target.port, target.path) == ("https", 443, "/v.mp4")
+    assert target.first_ip == ALLOWED[origin]
 
 
 @pytest.fixture
@@ -146,18 +86,12 @@ def test_a_public_name_is_reached_at_the_address_that_was_judged(names: Any) -> 
     assert target.path == "/files/b/a%20b/out.mp4?sig=a%2Bb&x=1"
 
 
-def test_one_private_address_among_public_ones_denies_the_name(names: Any) -> None:
-    names["rebind.example"] = [["151.101.1.1", "10.0.0.7"]]
+@pytest.mark.parametrize("found", [["151.101.1.1", "10.0.0.7"], ["10.0.0.7"]], ids=["among others", "alone"])
+def test_a_private_address_denies_the_name(names: Any, found: list[str]) -> None:
+    names["rebind.example"] = [found]
 
     with pytest.raises(MediaDenied, match=r"10\.0\.0\.7"):
         AddressGuard().resolve("https://rebind.example/v.mp4")
-
-
-def test_an_internal_name_is_denied(names: Any) -> None:
-    names["intranet"] = [["192.168.7.7"]]
-
-    with pytest.raises(MediaDenied):
-        AddressGuard().resolve("https://intranet/v.mp4")
 
 
 def test_a_name_without_an_address_is_unreachable_for_now(names: Any) -> None:

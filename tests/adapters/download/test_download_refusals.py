@@ -1,12 +1,10 @@
 """What a download does not take: answers that are no file, links out of bounds, a disk that is full."""
 
 import gzip
-import os
 import resource
 import signal
 import socket
-import subprocess
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +17,27 @@ from backend.domain.errors import (
     MediaGone,
     MediaUnreachable,
     StorageFull,
-)
+)  # fmt: skip
 from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import download_file
-from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
+from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at, cut_short
+from tests.waiting import PATIENCE_S
 
 # -- answers that are no file --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [
-        ("403 Forbidden", MediaGone),
-        ("404 Not Found", MediaGone),
-        ("410 Gone", MediaGone),
-        ("401 Unauthorized", MediaUnreachable),
-        ("408 Request Timeout", MediaUnreachable),
-        ("416 Range Not Satisfiable", MediaUnreachable),
-        ("418 Teapot", MediaUnreachable),
-        ("429 Too Many Requests", MediaUnreachable),
-        ("500 Internal Server Error", MediaUnreachable),
-        ("503 Service Unavailable", MediaUnreachable),
-        ("204 No Content", MediaUnreachable),
-        ("206 Partial Content", MediaUnreachable),
-        ("304 Not Modified", MediaUnreachable),
-        ("banana", MediaUnreachable),
+STATUSES = {
+    MediaGone: ["403 Forbidden", "404 Not Found", "410 Gone"],
+    MediaUnreachable: [
+        "401 Unauthorized", "408 Request Timeout", "416 Range Not Satisfiable", "418 Teapot",
+        "429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable", "204 No Content",
+        "206 Partial Content", "304 Not Modified", "banana",
     ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(error, one) for error, many in STATUSES.items() for one in many]
 )
 def test_a_status_says_whether_the_link_is_dead_or_the_server_unwell(
     media: Any, part: Path, status: str, error: type[MediaError]
@@ -59,7 +52,7 @@ def test_a_status_says_whether_the_link_is_dead_or_the_server_unwell(
 
 
 def test_a_dead_link_does_not_cost_what_was_received_before(media: Any, leftover: Path, part: Path) -> None:
-    cut_at(media.at("/v", lambda e: e.offer(BODY, upto=5000, ETag=ETAG)), leftover)
+    cut_short(media, leftover)
 
     with pytest.raises(MediaGone):
         download_file(
@@ -69,21 +62,21 @@ def test_a_dead_link_does_not_cost_what_was_received_before(media: Any, leftover
     assert part.stat().st_size == 5000
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"HTTP/1.1 200",
-        b"garbage\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n0123456789",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n0123456789",
-        b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n0123456789",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
+LENGTH, CHUNKS = b"Content-Length: ", b"Transfer-Encoding: chunked\r\n\r\n"
+UNREADABLE = [
+    b"", b"HTTP/1.1 200", b"garbage\r\n\r\n",
+    *[
+        b"HTTP/1.1 200 OK\r\n" + rest
+        for rest in (
+            LENGTH + b"10\r\n" + LENGTH + b"20\r\n\r\n0123456789", LENGTH + b"-5\r\n\r\n0123456789",
+            LENGTH + b"ten\r\n\r\n0123456789", CHUNKS + b"zz\r\nabc", CHUNKS + b"5\r\nabc",
+            b"X: y\r\n" * 200 + b"\r\n", b"X: " + b"y" * 70000 + b"\r\n\r\n",
+        )
     ],
-)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", UNREADABLE)
 def test_an_answer_that_cannot_be_read_is_tried_again_later(media: Any, part: Path, answer: bytes) -> None:
     with pytest.raises(MediaUnreachable):
         download_file(media.at("/v", lambda e: e.send(answer)), part, guard=HERE)
@@ -100,13 +93,19 @@ def test_a_server_that_is_down_is_tried_again_later(part: Path) -> None:
 
 
 def test_a_connection_reset_in_the_middle_keeps_what_came(media: Any, part: Path) -> None:
+    came = threading.Event()
+
     def route(e: Any) -> None:
         e.answer("200 OK", b"x" * 5000, Content_Length=9000, ETag=ETAG)
         e.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        media.closing.wait(0.2)  # a reset sent together with data would overtake it
+        assert came.wait(PATIENCE_S)  # a reset sent together with data would overtake it
         e.sock.close()
 
-    cut_at(media.at("/v", route), part)
+    def progress(done: int, total: int | None) -> None:
+        if done == 5000:
+            came.set()
+
+    cut_at(media.at("/v", route), part, on_progress=progress)
 
     assert part.stat().st_size == 5000
 
@@ -123,11 +122,11 @@ def test_a_coded_answer_is_refused(media: Any, part: Path) -> None:
 # -- redirects -----------------------------------------------------------------------------------
 
 
-def led(media: Any, times: int, last: str) -> str:
-    """A link that leads on so often, and then there."""
+def led(media: Any, times: int, last: Any) -> str:
+    """A link that leads on so often, and then there; None: nowhere."""
     for number in range(times):
         last = media.at(f"/hop{number}", lambda e, to=last: e.answer("302 Found", Location=to))
-    return last
+    return str(last)
 
 
 def test_three_redirects_are_followed_and_a_fourth_is_not(media: Any, part: Path) -> None:
@@ -141,19 +140,15 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(media: Any, part: Path
 @pytest.mark.parametrize(
     "there",
     [
-        "http://127.0.0.2:{port}/v",
-        "http://localhost:{port}/v",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[::1]:{port}/v",
-        "file:///etc/passwd",
-        "data:video/mp4,abc",
-        "//user@127.0.0.1:{port}/v",
-        "http://[broken/v",
-        "http://8.8.8.8/v",
+        "http://127.0.0.2:{port}/v", "http://localhost:{port}/v", "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]:{port}/v", "file:///etc/passwd", "data:video/mp4,abc", "//user@127.0.0.1:{port}/v",
+        "http://[broken/v", "http://8.8.8.8/v", None,
     ],
-)
-def test_a_redirect_out_of_bounds_is_denied(media: Any, part: Path, there: str) -> None:
-    url = led(media, 1, there.format(port=media.port))
+)  # fmt: skip
+def test_a_redirect_out_of_bounds_or_without_a_place_is_denied(
+    media: Any, part: Path, there: str | None
+) -> None:
+    url = led(media, 1, there and there.format(port=media.port))
 
     with pytest.raises(MediaDenied):
         download_file(url, part, guard=AddressGuard([f"127.0.0.1:{media.port}"]))
@@ -162,25 +157,19 @@ def test_a_redirect_out_of_bounds_is_denied(media: Any, part: Path, there: str) 
     assert list(part.parent.iterdir()) == []
 
 
-def test_a_redirect_without_a_place_is_denied(media: Any, part: Path) -> None:
-    with pytest.raises(MediaDenied):
-        download_file(media.at("/v", lambda e: e.answer("302 Found")), part, guard=HERE)
-
-
 # -- names and certificates ----------------------------------------------------------------------
 
 
-def test_a_name_is_looked_up_once_and_the_judged_address_is_used(
+def test_a_name_is_looked_up_once_and_a_dead_address_of_it_is_passed_over(
     media: Any, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
-    real, asked = socket.getaddrinfo, []
+    asked: list[str] = []
 
-    def flipping(host: Any, *rest: Any, **options: Any) -> Any:
-        if host != "media.corp":
-            return real(host, *rest, **options)
+    def flipping(host: str, *_: Any, **__: Any) -> Any:
+        """Later look-ups lead elsewhere."""
         asked.append(host)
-        return real(answers[len(asked) - 1], *rest, **options)
+        found = ["127.0.0.9", "127.0.0.1"] if len(asked) == 1 else ["127.0.0.3"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 0)) for ip in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", flipping)
     media.at("/v", lambda e: e.offer(BODY))
@@ -192,75 +181,38 @@ def test_a_name_is_looked_up_once_and_the_judged_address_is_used(
     assert media.requests[0].header("Host") == f"media.corp:{media.port}"
 
 
-def test_a_dead_address_of_a_name_is_passed_over(
-    media: Any, part: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("shown", "trusted"),
+    [("localhost", True), ("other", True), ("localhost", False)],
+    ids=["the host's certificate", "another host's", "of an unknown authority"],
+)
+def test_https_works_with_a_trusted_certificate_for_the_host_alone(
+    secure_media: Any, authority: Path, part: Path, monkeypatch: pytest.MonkeyPatch, shown: str, trusted: bool
 ) -> None:
-    found = [(2, 1, 6, "", ("127.0.0.9", 0)), (2, 1, 6, "", ("127.0.0.1", 0))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    media.at("/v", lambda e: e.offer(BODY))
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    server, guard = secure_media(shown), AddressGuard(["localhost"])
+    url = server.at("/v", lambda e: e.offer(BODY))
 
-    assert_whole(
-        download_file(f"http://media.corp:{media.port}/v", part, guard=AddressGuard(["media.corp"])), part
-    )
-
-
-@pytest.fixture
-def trusted(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
-
-
-@pytest.mark.usefixtures("trusted")
-def test_https_works_with_a_certificate_for_the_host(secure_media: Any, part: Path) -> None:
-    url = secure_media("localhost").at("/v", lambda e: e.offer(BODY))
-
-    assert_whole(download_file(url, part, guard=AddressGuard(["localhost"])), part)
-
-
-@pytest.mark.usefixtures("trusted")
-def test_https_with_another_hosts_certificate_is_refused(secure_media: Any, part: Path) -> None:
-    server = secure_media("other")
-
+    if trusted and shown == "localhost":
+        return assert_whole(download_file(url, part, guard=guard), part)
     with pytest.raises(MediaUnreachable, match="certificate"):
-        download_file(server.at("/v", lambda e: e.offer(BODY)), part, guard=AddressGuard(["localhost"]))
-
+        download_file(url, part, guard=guard)
     assert server.requests == []
-
-
-def test_https_with_an_unknown_authority_is_refused(secure_media: Any, part: Path) -> None:
-    server = secure_media("localhost")
-
-    with pytest.raises(MediaUnreachable, match="certificate"):
-        download_file(server.at("/v", lambda e: e.offer(BODY)), part, guard=AddressGuard(["localhost"]))
 
 
 # -- our own disk --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one mebibyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small disk here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+@pytest.mark.parametrize(
+    ("told", "why"), [(True, rf"{len(BODY)} bytes, and \d+ are free; free some space"), (False, "full")]
+)
+def test_a_file_larger_than_the_disk_is_not_begun_or_gives_its_space_back(
+    media: Any, small_disk: Path, told: bool, why: str
+) -> None:
+    url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG) if told else chunked(e, BODY))
 
-
-def test_a_file_larger_than_the_disk_is_not_begun(media: Any, small_disk: Path) -> None:
-    url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
-
-    with pytest.raises(StorageFull, match=rf"{len(BODY)} bytes, and \d+ are free; free some space"):
-        download_file(url, small_disk / "j.o.part", guard=HERE)
-
-    assert list(small_disk.iterdir()) == []
-
-
-def test_a_disk_that_fills_up_on_the_way_gets_its_space_back(media: Any, small_disk: Path) -> None:
-    url = media.at("/v", lambda e: chunked(e, BODY))
-
-    with pytest.raises(StorageFull, match="full"):
+    with pytest.raises(StorageFull, match=why):
         download_file(url, small_disk / "j.o.part", guard=HERE)
 
     assert list(small_disk.iterdir()) == []
