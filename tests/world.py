@@ -1,23 +1,31 @@
 """An installation in the hands of a test: ask, look as a worker would, read what anybody could see."""
 
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import requests
+from sqlalchemy import text
 
+from backend.domain.states import JobEvent
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from backend.services.lifecycle.claims import Claims
+from backend.services.lifecycle.claims import Claim, Claims
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import sweep
 from backend.services.takes import create
 from backend.services.takes.request import parse_request
-from backend.store.jobs import jobs
+from backend.store.jobs import claims, jobs
 from tests.waiting import eventually
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+#: One of the blocking provider's.
+BLOCKING = "blackboxai/google/veo-3-fast"
 ANA = Viewer("ana", Role.CREATOR)
 ADMIN = Viewer("root", Role.ADMIN)
 
@@ -45,19 +53,27 @@ class World:
         with self.deps.store.read() as session:
             return jobs.get(session, job if isinstance(job, str) else job.id)
 
-    def hurry(self, job: Job) -> None:
-        """Make a job due now, as if its time had come."""
+    def hurry(self, job: Job, **values: Any) -> None:
+        """Make a job due now, as if its time had come. values: further columns."""
         with self.deps.store.begin() as session:
-            jobs.make_due(session, job.id, at=self.deps.clock.now())
+            jobs.make_due(session, job.id, at=self.deps.clock.now(), **values)
+
+    def looks(self, job: Job, number: int) -> list[Job]:
+        """The job after each of so many looks, none of which waits for its time."""
+        seen = []
+        for _ in range(number):
+            self.hurry(job)
+            seen.append(self.look(job))
+        return seen
 
     def until(self, job: Job, *states: str) -> Job:
         """Look again and again, without waiting for back-offs, until the job is in one of these states."""
 
         def there() -> Job | None:
-            if (now := self.job(job)).state in states:
+            now = self.job(job)
+            if now.state in states:
                 return now
-            self.hurry(job)
-            self.look(job)
+            self.looks(job, 1)
             return None
 
         try:
@@ -67,10 +83,29 @@ class World:
             raise AssertionError(f"{now.state}, {now.error}, {self.history(job)}") from None
         return found
 
+    def cut_off(self, claim: Claim) -> None:
+        """The host that holds this is not heard of for longer than its lease."""
+        ended = self.deps.clock.now() - timedelta(seconds=1)
+        with self.deps.store.begin() as session:
+            claims.renew_leases(session, [claim.lease_token], until=ended)
+
+    def another(self, **changed: Any) -> "World":
+        """Another worker of the same installation; its `Deps` may differ."""
+        return World(replace(self.deps, **changed), self.sim)
+
     def history(self, job: Job) -> list[str]:
         """The states that a job went through."""
         with self.deps.store.read() as session:
             return [line.state for line in jobs.list_history(session, job.id)]
+
+    def advance(self, job: Job | str, *events: JobEvent, **values: Any) -> Job:
+        """Make these transitions, whoever it is that makes them; returns the job afterwards."""
+        with self.deps.store.begin() as session:
+            for event in events:
+                moved = jobs.advance(
+                    session, getattr(job, "id", job), event, at=self.deps.clock.now(), by="test", **values
+                )
+        return moved
 
     def take(self, job: Job) -> gallery.Take:
         return gallery.get_take(self.deps, ADMIN, job.id)
@@ -80,5 +115,65 @@ class World:
         answer: dict[str, Any] = requests.get(f"{self.sim.url}/sim/ledger", timeout=10).json()
         return answer
 
+    @property
+    def posts(self) -> int:
+        """How often the provider was asked for a video."""
+        return len(self.ledger()["posts"])
+
+    @property
+    def accepted(self) -> int:
+        """How many of these it accepted."""
+        return len(self.ledger()["requests"])
+
+    @property
+    def gone_urls(self) -> dict[str, str]:
+        """Where the provider says that there is no such request."""
+        url = f"{self.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
+        return {"status_url": f"{url}/status", "response_url": url}
+
+    def set_faults(self, job: Job, *faults: str) -> None:
+        """From now on the provider has these faults with this job's request."""
+        url = f"{self.sim.url}/sim/requests/{job.request_id}/faults"
+        requests.post(url, json={"faults": faults}, timeout=10).raise_for_status()
+
     def sweep(self) -> dict[str, Any]:
         return sweep.sweep_now(self.deps, on_progress=lambda line: None)
+
+
+def at_once(number: int, what: Callable[[int], Any]) -> list[Any]:
+    """What `what(0)`, `what(1)` … return, all called at the same moment from a thread each."""
+    together, answers = threading.Barrier(number), list[Any]()
+
+    def one(index: int) -> None:
+        together.wait(60)
+        answers.append(what(index))
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def throw(error: Exception) -> None:
+    raise error
+
+
+def run_sql(deps: Deps, *statements: str, **values: Any) -> list[Any]:
+    """What the last of these statements found; all of them are committed."""
+    with deps.store.begin() as session:
+        for statement in statements:
+            found = session.connection().execute(text(statement), values)
+        return list(found.all()) if found.returns_rows else []
+
+
+def cut_line_in_commit(deps: Deps, when: str) -> None:
+    """The server cuts the line to whoever commits such a `NEW` row of the history."""
+    run_sql(
+        deps,
+        f"CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF {when} THEN "
+        "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$ LANGUAGE plpgsql",
+        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION die()",
+    )

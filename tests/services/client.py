@@ -3,8 +3,7 @@
 import hashlib
 import io
 import json
-import struct
-import zlib
+import re
 from typing import Any
 
 from flask import Flask
@@ -13,15 +12,14 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
-from backend.models import Job, Video
+from backend.models import Video
 from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
-from backend.store.jobs import jobs
 from backend.store.records import videos
 from backend.web.app import create_app
 from tests.signing import FakeClock
-from tests.world import MODEL
+from tests.world import MODEL, World
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 MIB = 1024 * 1024
@@ -30,11 +28,15 @@ BODY = {"model": MODEL, "prompt": "A red dress in the wind"}
 OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
 
 
-class SidecarClient:
-    """The sidecar, and a client for each role."""
+PUBLIC = "https://studio.example"
+
+
+class SidecarClient(World):
+    """The sidecar, and a client for each role. Paths may begin with its public address."""
 
     def __init__(self, deps: Deps, clock: FakeClock) -> None:
-        self.deps, self.clock = deps, clock
+        super().__init__(deps, sim=None)
+        self.clock = clock
         self.app: Flask = create_app(deps)
         self.tokens = {
             name: access.create_token(deps, name, role)
@@ -49,6 +51,7 @@ class SidecarClient:
         if who is not None:
             headers["Authorization"] = f"Bearer {self.tokens.get(who, who)}"
         client: FlaskClient = self.app.test_client()
+        path = path.removeprefix(PUBLIC)
         return client.open(path, method=method, headers=headers, buffered=True, **more)
 
     def get(self, path: str, *, who: str | None = "ana", **more: Any) -> TestResponse:
@@ -60,6 +63,15 @@ class SidecarClient:
         headers = {"Idempotency-Key": key} if key is not None else {}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.call(who, "POST", "/api/video/start", data=data, headers=headers, **more)
+
+    def cancel(self, job_id: str, *, who: str = "ana") -> TestResponse:
+        return self.call(who, "POST", f"/api/video/cancel/{job_id}")
+
+    def page(self, query: str = "", **more: Any) -> Any:
+        """A page of the history; query: what follows the question mark."""
+        answer = self.get(f"/api/video/history?{query}", **more)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        return answer.get_json()
 
     def started(self, **more: Any) -> str:
         answer = self.start(**more)
@@ -74,12 +86,6 @@ class SidecarClient:
         kind = "multipart/form-data; boundary=edge"
         return self.call(who, "POST", "/api/video/upload", data=body, content_type=kind)
 
-    def move(self, job_id: str, *moves: JobEvent, **values: Any) -> Job:
-        with self.deps.store.begin() as session:
-            for move in moves:
-                job = jobs.advance(session, job_id, move, at=self.clock.now(), by="test", **values)
-        return job
-
     def stored(self, job_id: str, content: bytes = b"0123456789" * 100) -> Video:
         """A take whose file is ours, of these bytes."""
         sha256 = hashlib.sha256(content).hexdigest()
@@ -88,7 +94,7 @@ class SidecarClient:
             part = self.deps.settings.data_dir / "made.part"
             part.write_bytes(content)
             self.deps.storage.put_file(part, key)
-        self.move(job_id, JobEvent.FINISHED)
+        self.advance(job_id, JobEvent.FINISHED)
         video = Video(
             id=self.deps.clock.new_id(), sha256=sha256, key=keys[0], content_type="video/mp4",
             size_bytes=len(content), duration_s=2.0, width=640, height=360, fps=25.0,
@@ -96,9 +102,7 @@ class SidecarClient:
         )  # fmt: skip
         with self.deps.store.begin() as session:
             kept = videos.insert_or_restore(session, video)
-            jobs.advance(
-                session, job_id, JobEvent.SAVED, at=self.clock.now(), by="test", video_id=kept.id
-            )  # fmt: skip
+        self.advance(job_id, JobEvent.SAVED, video_id=kept.id)
         return kept
 
 
@@ -120,11 +124,7 @@ def at_fault(answer: TestResponse) -> dict[str, str]:
 def every_route(app: Flask) -> list[tuple[str, str, str]]:
     """(method, rule, path) of every route, with something for each of its parts."""
     return [
-        (
-            method,
-            rule.rule,
-            rule.rule.replace("<job_id>", "j").replace("<token>", "t").replace("<path:key>", "k"),
-        )
+        (method, rule.rule, re.sub(r"<[^>]*>", "x", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in sorted((rule.methods or set()) - {"OPTIONS"})
     ]
@@ -145,24 +145,11 @@ def status(sidecar: SidecarClient, job_id: str) -> dict[str, Any]:
     return told
 
 
-def ids(answer: TestResponse) -> list[str]:
-    assert answer.status_code == 200, answer.get_data(as_text=True)
-    return [item["id"] for item in answer.get_json()["items"]]
+def ids(page: dict[str, Any]) -> list[str]:
+    return [item["id"] for item in page["items"]]
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), **more: Any) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", size, (200, 40, 40)).save(out, kind, **more)
     return out.getvalue()
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    """The head of a PNG of any size, and no pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    )

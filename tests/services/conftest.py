@@ -11,7 +11,7 @@ from backend.bootstrap import build_deps
 from backend.services.deps import Deps
 from backend.settings import load_settings
 from tests import databases
-from tests.services.client import SidecarClient, status
+from tests.services.client import PUBLIC, SidecarClient, status
 from tests.services.receiving import FAL_KEY, SECRET, Post
 from tests.signing import FakeClock, Publisher
 
@@ -60,7 +60,7 @@ def post(fal: Publisher, clock: FakeClock, tmp_path: Path) -> Iterator[Post]:
 @pytest.fixture
 def sidecar(clock: FakeClock, tmp_path: Path) -> Iterator[SidecarClient]:
     """The sidecar of an installation without a worker."""
-    with installed(tmp_path, clock, public_url="https://studio.example") as deps:
+    with installed(tmp_path, clock, public_url=PUBLIC) as deps:
         yield SidecarClient(deps, clock)
 
 
@@ -69,5 +69,4 @@ def link(sidecar: SidecarClient) -> str:
     """The path and query of a stored take's video."""
     job_id = sidecar.started()
     sidecar.stored(job_id)
-    whole: str = status(sidecar, job_id)["video"]["url"]
-    return whole.removeprefix("https://studio.example")
+    return str(status(sidecar, job_id)["video"]["url"]).removeprefix(PUBLIC)

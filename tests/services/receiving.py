@@ -13,13 +13,12 @@ from backend.models import Delivery, Job
 from backend.services.deps import Deps
 from backend.services.lifecycle import webhook_target
 from backend.services.lifecycle.webhook_target import job_token
-from backend.services.takes import create
-from backend.services.takes.request import parse_request
-from backend.store.jobs import deliveries, jobs
+from backend.store.jobs import deliveries
 from backend.store.records import key_values
 from backend.web.app import create_app
+from tests.services.client import ACCEPTED
 from tests.signing import FakeClock, signed
-from tests.world import ANA, MODEL
+from tests.world import World
 
 SECRET = "a-secret-of-this-test-alone"
 FAL_KEY = "id:key-of-this-test"
@@ -27,48 +26,35 @@ LINK = "https://v3b.fal.media/files/b/x/out.mp4"
 MIB = 1024 * 1024
 
 #: The events that bring a new job to each state.
-WAY = {
-    "created": [],
-    "submitting": [JobEvent.SUBMIT_BEGUN],
-    "queued": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED],
-    "running": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.STARTED],
-    "held": [JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED],
-    "failed": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED],
-    "cancelled": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.CANCELLED],
-    "rendered": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.FINISHED],
-    "stored": [JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.FINISHED, JobEvent.SAVED],
+WAY: dict[str, tuple[JobEvent, ...]] = {
+    "created": (),
+    "submitting": ACCEPTED[:1],
+    "queued": ACCEPTED,
+    "running": (*ACCEPTED, JobEvent.STARTED),
+    "held": (*ACCEPTED[:1], JobEvent.UNANSWERED),
+    "failed": (*ACCEPTED, JobEvent.ERRORED),
+    "cancelled": (*ACCEPTED, JobEvent.CANCELLED),
+    "rendered": (*ACCEPTED, JobEvent.FINISHED),
+    "stored": (*ACCEPTED, JobEvent.FINISHED, JobEvent.SAVED),
 }
 
 
-class Post:
+class Post(World):
     """The receiving side and its fal: jobs in any state, and deliveries for them."""
 
     def __init__(self, deps: Deps, clock: FakeClock) -> None:
-        self.deps, self.clock = deps, clock
+        super().__init__(deps, sim=None)
+        self.clock = clock
         self.client: FlaskClient = create_app(deps).test_client()
         self._numbers = itertools.count(1)
 
-    def job(self, state: str = "queued") -> Job:
+    def made(self, state: str = "queued") -> Job:
         """A job in this state, with a request id if it was accepted."""
-        job = create.create_job(self.deps, ANA, parse_request({"model": MODEL, "prompt": "A red dress"}))
-        for move in WAY[state]:
-            self.move(job, move)
-        return self.now(job)
-
-    def move(self, job: Job, move: JobEvent) -> None:
-        values: dict[str, Any] = {}
-        if move == JobEvent.ACCEPTED:
-            values = {"request_id": f"req-{next(self._numbers)}"}
-        with self.deps.store.begin() as session:
-            jobs.advance(session, job.id, move, at=self.clock.now(), by="test", **values)
-
-    def now(self, job: Job) -> Job:
-        with self.deps.store.read() as session:
-            return jobs.get(session, job.id)
-
-    def history(self, job: Job) -> list[str]:
-        with self.deps.store.read() as session:
-            return [line.state for line in jobs.list_history(session, job.id)]
+        job = self.ask("A red dress")
+        for event in WAY[state]:
+            accepted = {"request_id": f"req-{next(self._numbers)}"} if event == JobEvent.ACCEPTED else {}
+            job = self.advance(job, event, **accepted)
+        return job
 
     def kept(self) -> list[Delivery]:
         """The inbox, newest first."""
@@ -79,6 +65,10 @@ class Post:
         with self.deps.store.read() as session:
             fact = key_values.get(session, webhook_target.account_key("fal"))
         return fact and fact.value["user_id"]
+
+    def untouched(self, job: Job) -> bool:
+        """Nothing was kept, learnt or done to this job."""
+        return (self.kept(), self.job(job), self.account()) == ([], job, None)
 
     def path(self, job_id: str, token: str | None = None) -> str:
         return f"/api/video/webhook/{job_id}/{token or job_token(SECRET, job_id)}"

@@ -2,24 +2,26 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from psycopg import _queries as driver
-from sqlalchemy import bindparam, func, select, text, true
+from sqlalchemy import bindparam, true
 from sqlmodel import col
 
-from backend.domain.states import TRANSITIONS, JobEvent
-from backend.models import Delivery, History, Job
+from backend.domain.states import JobEvent
+from backend.models import Delivery, Job
 from backend.services.lifecycle import apply_result
 from backend.store.fast import compiled
 from backend.store.fast import delivery as fast_delivery
 from backend.store.fast.new_row import new_row
 from backend.store.jobs import deliveries, jobs, transitions
 from tests import databases
-from tests.services.receiving import LINK, body_of, failed, ok, verdict
+from tests.services.receiving import LINK, body_of, ok, verdict
+from tests.waiting import eventually
+from tests.world import run_sql
 
 pytestmark = databases.BOTH
 
@@ -47,95 +49,81 @@ def taken_in(post: Any, delivery: Delivery) -> bool:
 
 
 @contextmanager
-def fresh_statements() -> Iterator[None]:
-    """For builds that are broken on purpose: their statements are made anew, and nobody else's."""
-    for made in (fast_delivery._step, fast_delivery._at_once):
-        made.cache_clear()
-    yield
-    for made in (fast_delivery._step, fast_delivery._at_once):
-        made.cache_clear()
+def broken_build(monkeypatch: pytest.MonkeyPatch, name: str, part: Any) -> Iterator[None]:
+    """With a part that is broken on purpose: its statements are made anew, and nobody else's."""
+    with ExitStack() as ends, monkeypatch.context() as patch:
+        for made in (fast_delivery._step, fast_delivery._at_once):
+            made.cache_clear()
+            ends.callback(made.cache_clear)
+        patch.setattr(fast_delivery, name, part)
+        yield
 
 
-def rows(post: Any) -> dict[str, int]:
-    with post.deps.store.read() as session:
-        counts = {
-            table.__tablename__: session.exec(select(func.count()).select_from(table)).one()[0]
-            for table in (Job, History, Delivery)
-        }
-        if not post.deps.store.embedded:
-            counts["task"] = session.exec(text("SELECT count(*) FROM procrastinate_jobs")).one()[0]
-    return counts
+def counted(post: Any) -> list[int]:
+    """How many jobs, lines of history, deliveries and tasks there are."""
+    tables = "(SELECT count(*) FROM job), (SELECT count(*) FROM history), (SELECT count(*) FROM delivery)"
+    tasks = "" if post.deps.store.embedded else ", (SELECT count(*) FROM procrastinate_jobs)"
+    return list(run_sql(post.deps, f"SELECT {tables}{tasks}")[0])
 
 
 def waits_for_a_fetch(post: Any, job: Job) -> bool:
     """Is there a task of its own for the fetch? On a file the row is the message."""
     if post.deps.store.embedded:
-        return bool(post.now(job).due_at <= post.clock.now())
-    asked = text(
-        "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'fetch' AND priority = 10 "
+        return bool(post.job(job).due_at <= post.clock.now())
+    asked = (
+        "SELECT 1 FROM procrastinate_jobs WHERE queue_name = 'fetch' AND priority = 10 "
         "AND status = 'todo' AND args ->> 'job_id' = :job"
     )
-    with post.deps.store.read() as session:
-        return bool(session.execute(asked, {"job": job.id}).scalar() == 1)
+    return len(run_sql(post.deps, asked, job=job.id)) == 1
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_take_that_waits_for_just_this_is_moved_and_everything_is_kept(post, state):
-    job, before = post.job(state), rows(post)
+    job, before = post.made(state), counted(post)
 
     assert taken_in(post, delivery_for(post, job))
 
-    now = post.now(job)
+    now = post.job(job)
     assert (now.state, now.result_url, now.version) == ("rendered", LINK, job.version + 1)
     assert post.history(job)[-1] == "rendered"
     assert [kept.request_id for kept in post.kept()] == [job.request_id]
     assert waits_for_a_fetch(post, job)
-    grown = {name: number - before[name] for name, number in rows(post).items()}
-    assert grown == {"job": 0, "history": 1, "delivery": 1} | ({"task": 1} if "task" in before else {})
+    grown = [after - number for after, number in zip(counted(post), before, strict=True)]
+    assert grown == [0, 1, 1, 1][: len(grown)]
 
 
 @pytest.mark.parametrize(
-    "state", ["created", "submitting", "held", "failed", "cancelled", "rendered", "stored"]
+    "state", ["created", "submitting", "held", "failed", "cancelled", "rendered", "stored", "queued"]
 )
-def test_nothing_is_done_for_a_take_that_is_elsewhere(post, state):
-    job = post.job(state)
-    before = rows(post)
+def test_nothing_is_done_for_a_take_that_is_elsewhere_or_about_another_request(post, state):
+    job = post.made(state)
+    before = counted(post)
+    other = job.request_id if job.request_id and state != "queued" else "req-of-another"
 
-    assert not taken_in(post, delivery_for(post, job, job.request_id or "req-of-its-own"))
+    assert not taken_in(post, delivery_for(post, job, other))
+    assert not taken_in(post, delivery_for(post, job, "req-of-another", job_id="not-here"))
 
-    assert post.now(job) == job
-    assert rows(post) == before
-
-
-def test_nothing_is_done_for_another_request_or_for_a_take_that_is_not_here(post):
-    job = post.job()
-    before = rows(post)
-
-    assert not taken_in(post, delivery_for(post, job, "req-of-another"))
-    assert not taken_in(post, delivery_for(post, job, job_id="not-here"))
-
-    assert post.now(job) == job
-    assert rows(post) == before
+    assert (post.job(job), counted(post)) == (job, before)
 
 
 def earlier(post: Any) -> Job:
     """A take that still waits, though a delivery came: too late to be applied as it stood."""
-    job = post.job()
+    job = post.made()
     late = ok(job.request_id, "https://x.example/first")
     assert verdict(post.deliver(job, late, at=post.clock.now() - timedelta(minutes=10))) == "stale"
-    assert post.now(job).state == "queued"
+    assert post.job(job).state == "queued"
     return job
 
 
 def test_what_came_before_with_the_same_word_is_looked_at_first(post):
     job = earlier(post)
-    before = rows(post)
+    before = counted(post)
 
     assert not taken_in(post, delivery_for(post, job))
-    assert rows(post) == before
+    assert counted(post) == before
 
     assert verdict(post.deliver(job, ok(job.request_id))) == "conflict"
-    assert post.now(job).state == "queued", "the provider is asked"
+    assert post.job(job).state == "queued", "the provider is asked"
 
 
 def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
@@ -147,80 +135,56 @@ def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypat
         return update.where(transitions.JOB_TABLE.c.request_id == told[0], told[1] == told[1])
 
     job = earlier(post)
-    monkeypatch.setattr(fast_delivery, "_guarded", forgetful)
-    with fresh_statements():
+    with broken_build(monkeypatch, "_guarded", forgetful):
         assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
 
 
-def test_the_states_it_may_happen_in_are_states_of_the_event():
-    assert set(fast_delivery.AWAITING_RESULT) <= TRANSITIONS[JobEvent.FINISHED][0]
+def taken_in_meanwhile(post: Any, job: Job, other: Delivery) -> bool:
+    """Was a delivery taken in that came while another one was being kept, and had to wait for its commit?"""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    done: list[bool] = []
+    second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
+    with post.deps.store.begin() as session:
+        deliveries.insert_delivery(session, other)
+        if other.verdict == "stale":
+            jobs.make_due(session, job.id, at=post.clock.now())
+        second.start()
+        eventually(lambda: run_sql(post.deps, waiting))
+    second.join()
+    return done[0]
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post):
     """Its row is written but not committed: nothing can be read of it yet, and the index knows it already."""
-    job = post.job()
-    done: list[bool] = []
-    with post.deps.store.begin() as session:
-        deliveries.insert_delivery(session, delivery_for(post, job))
-        second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
-        second.start()
-        second.join(0.5)
-        assert second.is_alive(), "it waits for the other one's end"
-    second.join(10)
+    job = post.made()
 
-    assert done == [False]
-    assert post.now(job) == job
+    assert not taken_in_meanwhile(post, job, delivery_for(post, job))
+
+    assert post.job(job) == job
     assert len(post.kept()) == 1
 
 
-def asked_meanwhile(post: Any) -> tuple[Job, bool]:
-    """(a take, was a delivery taken in) that had to wait for the row: another one, about the same request
-    and too late to be applied, was being kept when it came.
-    """
-    job, done = post.job(), []
-    with post.deps.store.begin() as session:
-        jobs.head(session, job.id)
-        other = delivery_for(post, job, verdict="stale", body_sha256="b" * 64)
-        deliveries.insert_delivery(session, other)
-        jobs.make_due(session, job.id, at=post.clock.now())
-        second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
-        second.start()
-        second.join(0.5)
-        assert second.is_alive(), "it waits for the row"
-    second.join(10)
-    return job, done[0]
+def contradicted(post: Any) -> tuple[Job, bool]:
+    """(a take, was its delivery taken in) where one too late to be applied was being kept when it came."""
+    job = post.made()
+    other = delivery_for(post, job, verdict="stale", body_sha256="b" * 64)
+    return job, taken_in_meanwhile(post, job, other)
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post):
     """Whoever waited for the row sees it as it is now, and everything else as it was before."""
+    job, taken = contradicted(post)
 
-    job, taken = asked_meanwhile(post)
-
-    assert not taken
-    assert post.now(job).state == "queued"
+    assert (taken, post.job(job).state) == (False, "queued")
     assert [kept.verdict for kept in post.kept()] == ["stale"]
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monkeypatch):
-    monkeypatch.setattr(fast_delivery, "_as_seen", true)
-    with fresh_statements():
-        _, taken = asked_meanwhile(post)
-    assert taken
-
-
-def test_a_failure_and_a_bill_are_no_common_deliveries(post, monkeypatch):
-    monkeypatch.setattr(
-        "backend.services.lifecycle.receive_webhook.accept_delivery",
-        lambda *_, **__: pytest.fail("it was taken for a common one"),
-    )
-    job = post.job()
-
-    assert verdict(post.deliver(job, failed(job.request_id))) == "applied"
-
-    assert post.now(job).state == "failed"
+    with broken_build(monkeypatch, "_as_seen", true):
+        assert contradicted(post)[1]
 
 
 @pytest.mark.parametrize("video", [{"url": LINK, "file_size": 4096}, {"url": LINK}])
@@ -228,17 +192,16 @@ def test_both_ways_write_the_same(post, monkeypatch, video):
     """The long way looks first; what it makes of a usual delivery is the measure of the short one."""
 
     def of(job: Job) -> dict[str, Any]:
-        row = post.now(job).model_dump()
+        row = post.job(job).model_dump()
         with post.deps.store.read() as session:
             lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.list_history(session, job.id)]
         kept = [one.model_dump(exclude={"id"}) for one in post.kept() if one.job_id == job.id]
         return {"job": row, "lines": lines, "kept": kept, "task": waits_for_a_fetch(post, job)}
 
     def delivered() -> dict[str, Any]:
-        job = post.job("running")
+        job = post.made("running")
         stale = {"attempts": 3, "error": {"code": "x"}, "queue_position": 4, "fetched_bytes": 1}
-        with post.deps.store.begin() as session:
-            jobs.make_due(session, job.id, at=post.clock.now(), claimed_by="somebody", **stale)
+        post.hurry(job, claimed_by="somebody", **stale)
         body = body_of(job.request_id, status="OK", payload={"video": video})
         assert verdict(post.deliver(job, body)) == "applied"
         told = of(job)

@@ -1,76 +1,81 @@
 """What nobody can decide: looked for at the provider, finished by its webhook, or decided by a person."""
 
 import contextlib
-import threading
 
 import pytest
 import requests
 
 from backend.domain.errors import NotFound, StateConflict
 from backend.domain.states import JobEvent
+from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
+from backend.services.lifecycle import apply_result
 from backend.services.takes import held_choices
 from backend.store.jobs import jobs
-from tests.world import ADMIN, ANA
+from tests.world import ADMIN, ANA, at_once
+
+#: The provider never got it.
+LOST = "proxy=502 never"
+CHOICES = (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up)
 
 
-def held(world, prompt="A lost answer", marker="lost-answer never", **more):
+def held(world, marker=LOST, prompt="A lost answer", **more):
     job = world.look(world.ask(f"{prompt} [sim:{marker}]", **more))
     assert job.state == "held"
     return job
 
 
 def test_a_held_take_is_found_in_the_providers_records_and_comes_home_paid_once(world):
-    world.until(held(world), "stored")
-    ledger = world.ledger()
-    assert (len(ledger["posts"]), sum(bool(request["billed"]) for request in ledger["requests"])) == (1, 1)
+    world.until(held(world, "lost-answer never"), "stored")
+    (request,) = world.ledger()["requests"]
+    assert (world.posts, bool(request["billed"])) == (1, True)
 
 
 def test_what_is_not_in_the_records_stays_held(world):
-    job = held(world, marker="proxy=502 never")  # the provider never got it
-    for _ in range(3):
-        world.hurry(job)
-        assert world.look(job).state == "held"
-    assert world.job(job).due_at > world.deps.clock.now()
+    asked = world.looks(held(world), 3)
+    assert [job.state for job in asked] == ["held"] * 3
+    assert asked[-1].due_at > world.deps.clock.now()
 
 
 def test_twins_are_never_told_apart_by_guessing(world):
-    twins = [held(world, "The very same words") for _ in range(2)]
+    twins = [held(world, "lost-answer never") for _ in range(2)]
     for job in twins * 2:
-        world.hurry(job)
-        assert world.look(job).state == "held"
+        assert world.looks(job, 1)[0].state == "held"
 
 
 def test_a_request_with_other_parameters_is_not_taken_for_ours(world):
     rule = {"match": "Almost the same", "faults": ["proxy=502"], "times": 1}
-    requests.post(f"{world.sim.url}/sim/faults", json=rule, timeout=5).raise_for_status()
-    job = held(world, "Almost the same", marker="never", params={"duration": "5"})
-    payload = {**job.payload, "duration": "10"}
-    world.deps.get_provider("fal").submit(job.model, payload, webhook_url=None)
-    world.hurry(job)
-    assert world.look(job).state == "held"
+    requests.post(f"{world.sim.url}/sim/faults", json=rule, timeout=10).raise_for_status()
+    job = held(world, "never", "Almost the same", params={"duration": "5"})
+    world.deps.get_provider("fal").submit(job.model, {**job.payload, "duration": "10"}, webhook_url=None)
+    assert world.accepted == 1
+    assert world.looks(job, 1)[0].state == "held"
 
 
 def test_a_person_keeps_waiting_and_the_records_are_read_at_once(world):
-    job = held(world, marker="proxy=502 never")
-    world.look(job)
+    job = world.look(held(world))
     assert held_choices.keep_waiting(world.deps, ANA, job.id).due_at <= world.deps.clock.now()
 
 
-def test_a_person_sends_again_as_a_new_take_that_names_the_old_one_once(world):
-    job = held(world, marker="proxy=502 times=1")
-    again = held_choices.send_again(world.deps, ANA, job.id)
-    assert again.parent_id == job.id
-    assert again.prompt == job.prompt
+def test_who_send_it_again_at_once_make_one_new_take_that_names_the_old_one(world):
+    job = held(world, "proxy=502 times=1")
+
+    def press(_: int) -> str | None:
+        with contextlib.suppress(StateConflict):
+            return held_choices.send_again(world.deps, ANA, job.id).id
+        return None
+
+    (again,) = {made for made in at_once(8, press) if made}
+    assert (world.job(again).parent_id, world.job(again).prompt) == (job.id, job.prompt)
     assert world.job(job).state == "cancelled"
     with pytest.raises(StateConflict):
         held_choices.send_again(world.deps, ANA, job.id)
-    world.until(again, "stored")
+    world.until(world.job(again), "stored")
 
 
 def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(world, monkeypatch):
     """The old one ends with the commit that makes the new one, or there is no new one."""
-    job = held(world, marker="proxy=502 never")
+    job = held(world)
     real = held_choices.create.create_job
 
     def late(*args, **kwargs):
@@ -86,52 +91,20 @@ def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(worl
         assert jobs.by_form_key(session, ANA.name, f"again:{job.id}") is None
 
 
-def test_two_who_send_it_again_at_once_make_one_take(world):
-    job = held(world, marker="proxy=502 times=1")
-    made: list[str] = []
-
-    def press() -> None:
-        with contextlib.suppress(StateConflict):
-            made.append(held_choices.send_again(world.deps, ANA, job.id).id)
-
-    threads = [threading.Thread(target=press) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(made)) == 1
-    assert world.job(job).state == "cancelled"
-
-
 def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
-    from backend.providers.base import Finished
-    from backend.services.lifecycle import apply_result
-
     job = held(world)
     held_choices.send_again(world.deps, ANA, job.id)
+    result, now = Finished("http://127.0.0.1:1/x.mp4", None), world.deps.clock.now()
     with world.deps.store.begin() as session:
-        now = world.deps.clock.now()
-        apply_result.apply_outcome(
-            session, world.job(job), Finished("http://127.0.0.1:1/x.mp4", None), at=now, by="webhook"
-        )
+        apply_result.apply_outcome(session, world.job(job), result, at=now, by="webhook")
     assert world.job(job).state == "rendered"
 
 
-def test_a_person_gives_up(world):
-    job = held(world, marker="proxy=502 never")
-    assert held_choices.give_up(world.deps, ANA, job.id).state == "cancelled"
-
-
-def test_only_its_owner_or_an_admin_decides(world):
-    job = held(world, marker="proxy=502 never")
-    for choice in (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up):
+def test_only_its_owner_or_an_admin_decides_and_only_about_what_is_held(world):
+    job, moving = held(world), world.ask()
+    for choice in CHOICES:
         with pytest.raises(NotFound):
             choice(world.deps, Viewer("ben", Role.CREATOR), job.id)
-    assert held_choices.give_up(world.deps, ADMIN, job.id).state == "cancelled"
-
-
-def test_there_is_nothing_to_decide_about_a_take_that_moves(world):
-    job = world.ask()
-    for choice in (held_choices.keep_waiting, held_choices.send_again, held_choices.give_up):
         with pytest.raises(StateConflict):
-            choice(world.deps, ANA, job.id)
+            choice(world.deps, ANA, moving.id)
+    assert held_choices.give_up(world.deps, ADMIN, job.id).state == "cancelled"

@@ -1,16 +1,15 @@
 """Two things in the order that hurts: a host cut off between two lines, a person between two looks."""
 
-import json
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.domain.errors import ProviderUnanswered, StoreUnavailable
+from backend.domain import policy
+from backend.domain.errors import ProviderUnanswered, ProviderUnsent, StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.models import Job, KeyValue
 from backend.providers.base import ProviderRecord, Receipt
@@ -23,98 +22,56 @@ from backend.services.takes import cancel, held_choices
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
 from backend.store.fast.row_insert import insert_values
-from backend.store.jobs import claims, jobs
+from backend.store.jobs import jobs
 from backend.store.money import ledger
 from backend.store.records import key_values, tokens, videos
 from tests import databases
-from tests.world import ANA, World
+from tests.services.receiving import ok
+from tests.world import ANA, World, run_sql, throw
 
 pytestmark = databases.BOTH
 
 
-def cut_off(world: World, claim: Claim) -> None:
-    """The host that holds this is not heard of for longer than its lease."""
-    with world.deps.store.begin() as session:
-        claims.renew_leases(session, [claim.lease_token], until=world.deps.clock.now() - timedelta(seconds=1))
+def about_to_send(world: World, claim: Claim) -> Job:
+    claim.submit_begun_at = world.deps.clock.now()
+    return claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
 
 
-class LostBeforeCommit(Exception):
-    """The line breaks before the server has the COMMIT."""
-
-
-def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(world, monkeypatch):
-    """A's commit is lost on its way, B sends and nobody hears the answer; then A is back."""
-    real_record, real_begin, armed = Claim.record, world.deps.store.begin, [True]
-
-    def marked(claim, event, **values):
-        if event is JobEvent.SUBMIT_BEGUN and armed:
-            values["also"] = lambda session: session.info.update(begins=True) or {}
-        return real_record(claim, event, **values)
-
-    @contextmanager
-    def begin(**how):
-        try:
-            with real_begin(**how) as session:
-                yield session
-                if armed and session.info.get("begins"):
-                    armed.clear()
-                    raise LostBeforeCommit
-        except LostBeforeCommit:
-            (claim,) = world.claims.active_claims()
-            cut_off(world, claim)
-            assert World(world.deps, world.sim).look(claim.job).state == "held"
-            raise StoreUnavailable("the connection was lost", outcome_unknown=True) from None
-
-    monkeypatch.setattr("backend.services.retry_write.FIRST_WAIT_S", 0.0)
-    monkeypatch.setattr(Claim, "record", marked)
-    monkeypatch.setattr(world.deps.store, "begin", begin)
-    job = world.look(world.ask("A dress [sim:lost-answer never]"))
-    world.hurry(job)
-    world.look(job)
-    assert len(world.ledger()["posts"]) == 1
-
-
-def test_a_receipt_for_a_take_that_was_given_up_meanwhile_is_asked_about(world):
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_receipt_is_kept_and_asked_about_though_the_lease_was_lost_or_the_take_given_up(world, given_up):
     job = world.ask()
     with world.claims.claim_job(job.id) as frozen:
-        frozen.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        cut_off(world, frozen)
-        assert World(world.deps, world.sim).look(job).state == "held"
-        held_choices.give_up(world.deps, ANA, job.id)
+        about_to_send(world, frozen)
+        world.cut_off(frozen)
+        assert world.another().look(job).state == "held"
+        if given_up:
+            held_choices.give_up(world.deps, ANA, job.id)
         record_answer.record_answer(world.deps, frozen, Receipt("late-id", "s", "r", "c"))
     now = world.job(job)
-    assert (now.state, now.request_id) == ("cancelled", "late-id")
+    assert (now.state, now.request_id) == ("cancelled" if given_up else "queued", "late-id")
     assert now.due_at is not None, "nobody would ever ask for its video"
 
 
-def goes_back(world: World, job: Job) -> None:
-    """A standby takes over that had not heard of the begin."""
-    with world.deps.store.begin() as session:
-        back = text("UPDATE job SET state = 'created', version = version - 1 WHERE id = :id")
-        session.execute(back, {"id": job.id})
-
-
-def test_a_receipt_that_meets_a_database_which_forgot_the_begin_is_kept_and_nothing_is_sent_again(world):
+@pytest.mark.parametrize(
+    ("answer", "state", "request_id"),
+    [
+        (Receipt("late-id", "s", "r", "c"), "queued", "late-id"),
+        (ProviderUnanswered("Cut off.", code="cut"), "held", None),
+    ],
+)
+def test_an_answer_that_meets_a_database_which_forgot_the_begin_is_kept_and_nothing_is_sent_again(
+    world, answer, state, request_id
+):
+    """A standby took over that had not heard of the begin."""
     job = world.ask("A dress [sim:never]")
     with world.claims.claim_job(job.id) as sender:
-        sender.submit_begun_at = world.deps.clock.now()
-        sender.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        goes_back(world, job)
-        record_answer.record_answer(world.deps, sender, Receipt("late-id", "s", "r", "c"))
-    assert (world.job(job).state, world.job(job).request_id) == ("queued", "late-id")
-    assert world.ledger()["posts"] == []
-
-
-def test_a_lost_answer_that_meets_such_a_database_holds_the_take(world):
-    job = world.ask("A dress [sim:never]")
-    with world.claims.claim_job(job.id) as sender:
-        sender.submit_begun_at = world.deps.clock.now()
-        sender.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        goes_back(world, job)
-        record_answer.hold_job(world.deps, sender, ProviderUnanswered("Cut off.", code="cut"))
-    world.look(job)
-    assert (world.job(job).state, world.job(job).error["charged"]) == ("held", "maybe")
-    assert world.ledger()["posts"] == []
+        about_to_send(world, sender)
+        back = "UPDATE job SET state = 'created', version = version - 1 WHERE id = :id"
+        run_sql(world.deps, back, id=job.id)
+        record_answer.record_answer(world.deps, sender, answer)
+    now = world.look(job) if state == "held" else world.job(job)
+    assert (now.state, now.request_id, world.posts) == (state, request_id, 0)
+    assert state == "queued" or now.error["charged"] == "maybe"
 
 
 def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(world, monkeypatch):
@@ -129,48 +86,39 @@ def test_a_sender_that_was_frozen_before_its_post_sends_nothing_until_it_may(wor
     job = world.ask("A dress [sim:never]")
     monkeypatch.setattr(Claim, "record", frozen)
     assert world.look(job).state == "created"
-    assert world.ledger()["posts"] == []
+    assert world.posts == 0
     monkeypatch.setattr(Claim, "record", real)
-    world.hurry(job)
-    assert world.look(job).state == "queued"
-    assert len(world.ledger()["posts"]) == 1
+    assert world.looks(job, 1)[0].state == "queued"
+    assert world.posts == 1
 
 
-@contextmanager
-def listing(world: World, request_id: str, job: Job) -> Iterator[None]:
+def list_only(world: World, monkeypatch: pytest.MonkeyPatch, request_id: str, job: Job) -> None:
     """The provider's records show this request, with this job's words."""
-    fal = world.deps.get_provider("fal")
     shown = ProviderRecord(request_id=request_id, input=dict(job.payload), sent_at=world.deps.clock.now())
-    fal.list_requests = lambda model, since: [shown]
-    try:
-        yield
-    finally:
-        del fal.list_requests
+    monkeypatch.setattr(world.deps.get_provider("fal"), "list_requests", lambda model, since: [shown])
 
 
-def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world):
+def test_a_held_take_does_not_adopt_what_its_twin_is_just_sending(world, monkeypatch):
     held = world.look(world.ask("Same words [sim:proxy=502 never]"))  # it was not accepted
     twin = world.ask("Same words [sim:proxy=502 never]")
     with world.claims.claim_job(twin.id) as claim:
-        begun = claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        with listing(world, "of-the-twin", begun):
-            world.hurry(held)
-            assert world.look(held).request_id is None
+        begun = about_to_send(world, claim)
+        list_only(world, monkeypatch, "of-the-twin", begun)
+        assert world.looks(held, 1)[0].request_id is None
         record_answer.record_answer(world.deps, claim, Receipt("of-the-twin", "s", "r", "c"))
     assert (world.job(twin).state, world.job(twin).request_id) == ("queued", "of-the-twin")
 
 
-def test_of_two_twins_whose_requests_are_out_neither_takes_the_other_s(world):
+def test_of_two_twins_whose_requests_are_out_neither_takes_the_other_s(world, monkeypatch):
     first, second = world.ask("Same words [sim:never]"), world.ask("Same words [sim:never]")
     with world.claims.claim_job(first.id) as one, world.claims.claim_job(second.id) as two:
-        one.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        begun = two.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
-        cut_off(world, one)
-        other = World(world.deps, world.sim)
+        about_to_send(world, one)
+        begun = about_to_send(world, two)
+        world.cut_off(one)
+        other = world.another()
         assert other.look(first).state == "held"
-        with listing(world, "second's", begun):
-            other.hurry(first)
-            other.look(first)
+        list_only(world, monkeypatch, "second's", begun)
+        other.looks(first, 1)
         record_answer.record_answer(world.deps, one, Receipt("first's", "s", "r", "c"))
         record_answer.record_answer(world.deps, two, Receipt("second's", "s", "r", "c"))
     assert [world.job(job).request_id for job in (first, second)] == ["first's", "second's"]
@@ -200,17 +148,9 @@ def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
     """Its take is stored and was free; the first delivery comes after the poll has won."""
     job = world.until(world.ask(), "stored")
     with world.deps.store.begin() as session:
-        now = jobs.get(session, job.id)
-        jobs.update_if_unchanged(
-            session, now, **budgets.settle_bill(session, now, 0.0, at=world.deps.clock.now())
-        )
-    body = {
-        "request_id": job.request_id,
-        "gateway_request_id": job.request_id,
-        "status": "OK",
-        "payload": {"video": {"url": "https://x.example/a.mp4"}},
-    }
-    said = read_body(json.dumps(body).encode())
+        settled = budgets.settle_bill(session, job, 0.0, at=world.deps.clock.now())
+        jobs.update_if_unchanged(session, job, **settled)
+    said = read_body(ok(job.request_id))
     with world.deps.store.begin(shared=True) as session:
         late = jobs.head(session, job.id)
         verdict = receive_webhook._apply(world.deps, session, late, said, job.request_id, by="webhook")
@@ -230,76 +170,35 @@ def test_a_take_that_was_stopped_while_it_was_turned_away_is_not_sent_later(worl
     monkeypatch.setattr(provider, "submit", stopped_meanwhile)
     world.look(job)
     monkeypatch.setattr(provider, "submit", real)
-    world.hurry(job)
-    ended = world.look(job)
+    (ended,) = world.looks(job, 1)
     assert (ended.state, ended.error["charged"]) == ("cancelled", "no")
-    assert world.ledger()["requests"] == []
+    assert world.accepted == 0
 
 
 def test_waiting_for_other_reasons_uses_up_no_try_of_a_provider_that_breaks_down(world, monkeypatch):
     """Six times too busy, then once broken: that is its first breakdown, and not the last try."""
     job = world.ask("[sim:http=429 times=6]")
-    for _ in range(6):
-        world.look(job)
-        world.hurry(job)
-    monkeypatch.setattr(
-        world.deps.get_provider("fal"), "submit", turned_away(world.deps.get_provider("fal").submit)
-    )
-    assert world.look(job).state == "created"
+    world.looks(job, 6)
+    with monkeypatch.context() as patch:
+        broken = ProviderUnsent("broken", code="http_503", tries=policy.SERVER_ERROR_TRIES)
+        patch.setattr(world.deps.get_provider("fal"), "submit", lambda *_, **__: throw(broken))
+        assert world.looks(job, 1)[0].state == "created"
     world.until(job, "stored")
 
 
-def turned_away(real: Callable[..., Any]) -> Callable[..., Any]:
-    """fal's own breakdown, once."""
-    from backend.domain import policy
-    from backend.domain.errors import ProviderUnsent
+def test_a_video_whose_first_commit_died_has_its_row(world, monkeypatch):
+    """A full disk refuses the first commit that says "stored", or its line is cut."""
+    real, saves = videos.insert_or_restore, []
+    monkeypatch.setattr(videos, "insert_or_restore", lambda *row: saves.append(row) or real(*row))
 
-    told: list[bool] = []
+    @event.listens_for(world.deps.store.engine, "commit")
+    def refuse(_connection):
+        if len(saves) == 1:
+            saves.append("refused")
+            raise OperationalError("COMMIT", None, Exception("database or disk is full"))
 
-    def submit_(*args: Any, **kwargs: Any) -> Any:
-        if told:
-            return real(*args, **kwargs)
-        told.append(True)
-        raise ProviderUnsent("broken", code="http_503", tries=policy.SERVER_ERROR_TRIES)
-
-    return submit_
-
-
-def first_save_dies(world: World, database_kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first commit that says "stored" is refused by a full disk, or its line is cut."""
-    if database_kind == "sqlite":
-        armed: list[bool] = []
-        real: Callable[..., Any] = videos.insert_or_restore
-
-        def keep(session, video):
-            if not armed:
-                armed.extend([True, True])
-            return real(session, video)
-
-        @event.listens_for(world.deps.store.engine, "commit")
-        def refuse(_connection):
-            if len(armed) == 2:
-                armed.pop()
-                raise OperationalError("COMMIT", None, Exception("database or disk is full"))
-
-        monkeypatch.setattr(videos, "insert_or_restore", keep)
-        return
-    with world.deps.store.begin() as session:
-        session.execute(text("CREATE SEQUENCE once"))
-        session.execute(text(
-            "CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF NEW.event = 'saved' "
-            "AND nextval('once') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; "
-            "RETURN NULL; END $$ LANGUAGE plpgsql"
-        ))  # fmt: skip
-        session.execute(text(
-            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED "
-            "FOR EACH ROW EXECUTE FUNCTION die()"
-        ))  # fmt: skip
-
-
-def test_a_video_whose_first_commit_died_has_its_row(world, database_kind, monkeypatch):
-    first_save_dies(world, database_kind, monkeypatch)
     job = world.until(world.ask(), "stored")
+    assert "refused" in saves
     with world.deps.store.read() as session:
         assert videos.get(session, job.video_id).sha256
 
@@ -311,11 +210,10 @@ def test_a_connection_whose_server_only_reads_is_thrown_away(world):
     with store.begin() as session:
         session.connection().exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     for number in range(2):
+        fact = {"name": f"x{number}", "value": {}, "at": world.deps.clock.now()}
         try:
             with store.begin(shared=True) as session:
-                insert_values(
-                    session, KeyValue, {"name": f"x{number}", "value": {}, "at": world.deps.clock.now()}
-                )
+                insert_values(session, KeyValue, fact)
             said.append("kept")
         except StoreUnavailable as error:
             said.append(error.why)

@@ -3,51 +3,45 @@
 import httpx
 import pytest
 
-from tests.world import World
-
-PATH = ["created", "submitting", "queued", "running", "rendered", "stored"]
-
-
-def test_a_failed_model_is_told_in_plain_words_and_never_sent_again(world):
-    job = world.until(world.ask("[sim:error=422 never]"), "failed")
-    assert job.error["code"] == "content_policy_violation"
-    assert "safety filter" in job.error["message"]
-    for _ in range(3):
-        world.hurry(job)
-        world.look(job)
-    assert len(world.ledger()["posts"]) == 1
+from backend.providers.base import RequestRef
+from tests import databases
 
 
-def test_the_prompt_is_not_echoed_into_the_error(world):
-    job = world.until(world.ask("a very private prompt [sim:error=422 never]"), "failed")
+@databases.BOTH
+def test_without_any_webhook_a_take_goes_from_the_form_to_a_stored_video(world):
+    job = world.until(world.ask("A quiet harbour [sim:never]"), "stored")
+    assert world.history(job) == ["created", "submitting", "queued", "running", "rendered", "stored"]
+    video = world.take(job).video
+    assert video.size_bytes == world.deps.storage.size(video.key)
+    assert world.posts == 1
+
+
+@pytest.mark.parametrize(
+    ("marker", "code", "told"),
+    [
+        ("error=422", "content_policy_violation", "safety filter"),
+        ("error=500", "internal_server_error", "'charged': 'no'"),
+        ("no-video", "no_video", "'detail': {"),
+    ],
+)
+def test_a_failure_is_told_in_plain_words_without_the_prompt_and_nothing_is_sent_again(
+    world, marker, code, told
+):
+    job = world.until(world.ask(f"a very private prompt [sim:{marker} never]"), "failed")
+    assert job.error["code"] == code
+    assert told in str(job.error)
     assert "a very private prompt" not in str(job.error)
-
-
-def test_a_breakdown_of_the_model_is_a_failure_that_was_not_charged(world):
-    job = world.until(world.ask("[sim:error=500 never]"), "failed")
-    assert job.error["charged"] == "no"
     assert job.owner == "ana", "whoever records an end leaves a take to its person"
+    world.looks(job, 3)
+    assert world.posts == 1
 
 
-def test_a_completed_request_without_a_video_is_failed_with_what_came_instead(world):
-    job = world.until(world.ask("[sim:no-video never]"), "failed")
-    assert job.error["code"] == "no_video"
-    assert job.error["detail"]
-
-
-def test_a_request_that_goes_back_into_the_line_is_followed(world):
-    job = world.until(world.ask("[sim:requeue never]"), "stored")
-    history = world.history(job)
-    assert history[-2:] == ["rendered", "stored"]
-    assert "failed" not in history
-
-
-def test_a_provider_in_trouble_is_asked_again_and_the_take_shows_no_failure(world):
-    job = world.look(world.ask("[sim:poll-500=3 never]"))
-    world.hurry(job)
-    troubled = world.look(job)
-    assert troubled.state in ("queued", "running")
-    assert troubled.due_at > world.deps.clock.now()
+@pytest.mark.parametrize("marker", ["requeue", "poll-500=3"])
+def test_a_request_that_goes_back_into_the_line_or_a_provider_in_trouble_is_no_failure(world, marker):
+    job = world.look(world.ask(f"[sim:{marker} never]"))
+    (asked,) = world.looks(job, 1)
+    assert asked.state in ("queued", "running")
+    assert asked.due_at > world.deps.clock.now()
     stored = world.until(job, "stored")
     assert "failed" not in world.history(stored)
     assert stored.error is None
@@ -55,19 +49,9 @@ def test_a_provider_in_trouble_is_asked_again_and_the_take_shows_no_failure(worl
 
 def test_a_request_that_the_provider_forgot_is_held_after_several_answers_in_a_row_not_failed(world):
     job = world.look(world.ask("[sim:stuck never]"))
-    with world.deps.store.begin() as session:
-        from backend.store.jobs import jobs
-
-        gone = f"{world.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
-        jobs.make_due(
-            session, job.id, at=world.deps.clock.now(), status_url=f"{gone}/status", response_url=gone
-        )
-    states = []
-    for _ in range(7):
-        world.hurry(job)
-        states.append(world.look(job).state)
-    assert states[0] == "queued"
-    assert states[-1] == "held"
+    world.hurry(job, **world.gone_urls)
+    states = [asked.state for asked in world.looks(job, 7)]
+    assert (states[0], states[-1]) == ("queued", "held")
     assert "failed" not in states
 
 
@@ -75,35 +59,17 @@ def test_polls_stretch_while_a_take_is_running(world):
     job = world.look(world.ask("[sim:stuck never]"))
     gaps = []
     for _ in range(6):
-        world.hurry(job)
-        job = world.look(job)
-        gaps.append((job.due_at - world.deps.clock.now()).total_seconds())
+        (asked,) = world.looks(job, 1)
+        gaps.append((asked.due_at - world.deps.clock.now()).total_seconds())
     assert gaps[-1] > 2 * gaps[0]
     assert max(gaps) <= 72
 
 
-@pytest.mark.parametrize("kind", ["[sim:never]", "[sim:never media-500=2]", "[sim:never slow=0.2]"])
-def test_without_any_webhook_the_sweep_alone_brings_every_take_home(world, kind):
-    job = world.until(world.ask(f"A quiet harbour {kind}"), "stored")
-    assert world.history(job)[-2:] == ["rendered", "stored"]
-    assert len(world.ledger()["posts"]) == 1
-
-
-def test_the_key_is_sent_to_fals_own_hosts_only(world: World):
-    from backend.providers.base import RequestRef
-
-    fal = world.deps.get_provider("fal")
-    ref = RequestRef(
-        "fal-ai/veo3.1",
-        "abc",
-        "https://evil.example/status",
-        "http://queue.fal.run/x",
-        "https://queue.fal.run/c",
-    )
-    handle = fal._handle(ref)
-    assert handle.status_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc/status"
-    assert handle.response_url == f"{world.sim.url}/fal-ai/veo3.1/requests/abc"
-    assert handle.cancel_url == "https://queue.fal.run/c"
+def test_the_key_is_sent_to_fals_own_hosts_only(world):
+    given = ("https://evil.example/status", "http://queue.fal.run/x", "https://queue.fal.run/c")
+    handle = world.deps.get_provider("fal")._handle(RequestRef("fal-ai/veo3.1", "abc", *given))
+    ours = f"{world.sim.url}/fal-ai/veo3.1/requests/abc"
+    assert (handle.status_url, handle.response_url, handle.cancel_url) == (f"{ours}/status", ours, given[2])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +80,6 @@ def test_a_result_that_cant_be_read_fails_no_take(world, monkeypatch, body):
     fal = world.deps.get_provider("fal")
     monkeypatch.setattr(fal, "_get", lambda url, **more: httpx.Response(200, content=body))
     monkeypatch.setattr(fal, "status", lambda ref: fal.result(ref))
-    world.hurry(job)
-    asked = world.look(job)
+    (asked,) = world.looks(job, 1)
     assert (asked.state, asked.error["code"]) == ("queued", "unreadable_answer")
     assert asked.due_at is not None

@@ -33,18 +33,14 @@ def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world: World, whe
     media = Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
     folder = world.deps.settings.parts_dir if where == "on the way" else media / "previews"
     with full_disk(folder):
-        for _ in range(preview.PREVIEW_TRIES_MAX + 1):
-            world.hurry(job)
-            world.look(job)
-
-        waiting, video = world.job(job), world.take(job).video
+        waiting = world.looks(job, preview.PREVIEW_TRIES_MAX + 1)[-1]
+        video = world.take(job).video
         assert (waiting.state, video.preview_key, video.preview_tries) == ("stored", None, 0)
         assert waiting.due_at is not None
         assert waiting.due_at > world.deps.clock.now()
         assert [path.name for path in folder.iterdir()] == ["other"]
 
-    world.hurry(job)
-    world.look(job)
+    world.looks(job, 1)
     assert world.take(job).video.preview_key is not None
 
 

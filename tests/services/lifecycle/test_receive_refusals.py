@@ -22,85 +22,68 @@ from tests.signing import SECOND_KEY, signed
         *((name, None) for name in ("Request-Id", "User-Id", "Timestamp", "Signature")),
         *((name, "") for name in ("Request-Id", "User-Id", "Timestamp", "Signature")),
         ("Request-Id", "req-2"), ("User-Id", "somebody-else"), ("Timestamp", "1793534401"),
-        ("Timestamp", "nan"), ("Timestamp", "1_793_534_400"), ("Timestamp", "-1"), ("Timestamp", "1e309"),
-        ("Signature", "00" * 64), ("Signature", "00"), ("Signature", "zz" * 64),
+        ("Timestamp", "nan"), ("Signature", "00" * 64),
     ],
 )  # fmt: skip
 def test_a_delivery_with_a_header_at_fault_is_refused_and_nothing_is_stored(post, name, value):
-    job = post.job()
+    job = post.made()
     lines = signed(ok("req-1"), request_id="req-1", at=post.clock.now())
     assert lines["X-Fal-Webhook-Timestamp"] == "1793534400"
-    if value is None:
-        del lines[f"X-Fal-Webhook-{name}"]
-    else:
-        lines[f"X-Fal-Webhook-{name}"] = value
+    lines[f"X-Fal-Webhook-{name}"] = value
 
-    answer = post.deliver(job, headers=lines)
+    answer = post.deliver(job, headers={name: value for name, value in lines.items() if value is not None})
 
     assert answer.status_code == 401
     assert answer.get_json()["error"]["code"] == "refused"
-    assert (post.kept(), post.now(job), post.account()) == ([], job, None)
+    assert post.untouched(job)
 
 
 def test_a_doubled_header_is_refused(post):
-    job = post.job()
+    job = post.made()
     lines = list(signed(ok("req-1"), request_id="req-1", at=post.clock.now()).items())
     for line in lines:
         answer = post.client.post(post.path(job.id), data=ok("req-1"), headers=[*lines, line])
         assert answer.status_code == 401, line[0]
-    assert post.kept() == []
+    assert post.untouched(job)
 
 
 def test_a_forged_or_altered_delivery_is_refused_and_nothing_is_stored(post):
-    job = post.job()
+    job = post.made()
     body = ok("req-1")
     lines = signed(body, request_id="req-1", at=post.clock.now())
 
-    answers = [
-        post.deliver(job, key=SECOND_KEY),
-        post.deliver(job, body.replace(b"out.mp4", b"bad.mp4"), headers=lines),
-        post.deliver(job, body + b"\n", headers=lines),
-        post.deliver(job, json.dumps(json.loads(body), indent=1).encode(), headers=lines),
-        post.deliver(job, b"", headers=lines),
-    ]
-
-    assert [answer.status_code for answer in answers] == [401] * 5
-    assert (post.kept(), post.now(job), post.account()) == ([], job, None)
+    indented = json.dumps(json.loads(body), indent=1).encode()
+    for altered in (body.replace(b"out.mp4", b"bad.mp4"), body + b"\n", indented, b""):
+        assert post.deliver(job, altered, headers=lines).status_code == 401
+    assert post.deliver(job, key=SECOND_KEY).status_code == 401
+    assert post.untouched(job)
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "ü", "%F0%9F%92%A9", "..%2f", "x" * 5000])
-def test_a_wrong_token_is_refused_although_fal_signed(post, token):
-    job = post.job()
+def test_a_wrong_token_is_refused_although_fal_signed(post):
+    job = post.made()
+    others = job_token(SECRET, post.made().id), job_token("another-secret", job.id)
 
-    assert post.deliver(job, token=token).status_code == 401
-    assert (post.kept(), post.now(job), post.account()) == ([], job, None)
-
-
-def test_the_token_of_another_job_or_of_another_secret_is_refused(post):
-    job, other = post.job(), post.job()
-
-    assert post.deliver(job, token=job_token(SECRET, other.id)).status_code == 401
-    assert post.deliver(job, token=job_token("another-secret", job.id)).status_code == 401
-    assert post.kept() == []
+    for token in ("x", "A" * 43, "%00", "ü", "%F0%9F%92%A9", "..%2f", "x" * 5000, *others):
+        assert post.deliver(job, token=token).status_code == 401
+    assert post.untouched(job)
 
 
 def test_a_delivery_for_another_jobs_request_is_refused(post):
     """fal's signature does not cover the address, so a genuine body may be sent to another job's."""
-    job, other, early = post.job(), post.job(), post.job("submitting")
+    job, other, early = post.made(), post.made(), post.made("submitting")
 
-    assert post.deliver(job, ok(other.request_id)).status_code == 401
-    assert post.deliver(early, ok(other.request_id)).status_code == 401
-    assert post.deliver(job, ok("req-of-nobody")).status_code == 401
+    for to, request_id in ((job, other.request_id), (early, other.request_id), (job, "req-of-nobody")):
+        assert post.deliver(to, ok(request_id)).status_code == 401
 
     assert post.kept() == []
-    assert [post.now(one) for one in (job, other, early)] == [job, other, early]
+    assert [post.job(one) for one in (job, other, early)] == [job, other, early]
 
 
 # -- whose account ----------------------------------------------------------------------------
 
 
 def test_the_account_is_learnt_from_the_first_delivery_that_a_token_vouches_for(post):
-    first, second = post.job(), post.job()
+    first, second = post.made(), post.made()
     assert post.deliver(first, user_id="stranger", token="wrong").status_code == 401
     assert post.account() is None
 
@@ -108,7 +91,7 @@ def test_the_account_is_learnt_from_the_first_delivery_that_a_token_vouches_for(
 
     assert post.account() == "ours"
     assert post.deliver(second, user_id="stranger").status_code == 401
-    assert post.now(second) == second
+    assert post.job(second) == second
     assert verdict(post.deliver(second, user_id="ours")) == "applied"
 
 
@@ -122,33 +105,30 @@ def test_an_account_whose_commit_failed_is_not_learnt(post, monkeypatch):
             yield session
             raise StoreUnavailable("database or disk is full")
 
-    job = post.job()
+    job = post.made()
     monkeypatch.setattr(post.deps.store, "begin", full)
     assert post.deliver(job, user_id="first").status_code == 503
     monkeypatch.setattr(post.deps.store, "begin", real)
 
-    assert verdict(post.deliver(post.job(), user_id="ours")) == "applied"
+    assert verdict(post.deliver(post.made(), user_id="ours")) == "applied"
     assert post.account() == "ours"
-    assert post.deliver(post.job(), user_id="first").status_code == 401
+    assert post.deliver(post.made(), user_id="first").status_code == 401
 
 
 def test_a_set_account_is_the_only_one_from_the_start(post):
     settings = post.deps.settings.model_copy(update={"fal_user_id": "ours"})
     providers = build_deps(settings, clock=post.clock).providers
     pinned = Post(dataclasses.replace(post.deps, providers=providers), post.clock)
-    job = pinned.job()
+    job = pinned.made()
 
     assert pinned.deliver(job, user_id="stranger").status_code == 401
-    assert (pinned.kept(), pinned.now(job)) == ([], job)
+    assert (pinned.kept(), pinned.job(job)) == ([], job)
     assert verdict(pinned.deliver(job, user_id="ours")) == "applied"
     assert pinned.account() is None, "nothing needs to be learnt"
 
 
-# -- bodies that are not read -----------------------------------------------------------------
-
-
 def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(post):
-    job = post.job()
+    job = post.made()
     whole = ok("req-1")
     whole += b" " * (MIB - len(whole))
 
@@ -159,19 +139,9 @@ def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(post):
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "x, identity"])
 def test_a_coded_body_is_not_decoded(post, coding):
-    job = post.job()
+    job = post.made()
     body = gzip.compress(ok("req-1"))
     lines = signed(body, request_id="req-1", at=post.clock.now())
 
-    answer = post.deliver(job, body, headers={**lines, "Content-Encoding": coding})
-
-    assert answer.status_code == 415
-    assert post.kept() == []
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-def test_a_webhook_is_posted_and_nothing_else(post, method):
-    answer = post.client.open(post.path(post.job().id), method=method)
-
-    assert answer.status_code == 405
-    assert "POST" in answer.headers["Allow"]
+    assert post.deliver(job, body, headers={**lines, "Content-Encoding": coding}).status_code == 415
+    assert post.untouched(job)

@@ -1,13 +1,11 @@
 """When a delivery can be neither judged nor kept, what logs tell of it, and applying it again."""
 
-import dataclasses
 import logging
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from backend.bootstrap import build_deps
 from backend.domain.errors import NotAllowed, NotFound, StateConflict
 from backend.domain.states import JobEvent
 from backend.models import Job
@@ -18,85 +16,35 @@ from backend.store.database import postgres, sqlite
 from backend.store.database.engine import Store
 from backend.store.jobs import jobs
 from tests import databases
-from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, Post, body_of, failed, ok, verdict
-from tests.signing import SECOND_KEY, jwks, public, signed
-from tests.world import ADMIN, ANA
+from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, body_of, failed, ok, verdict
+from tests.signing import SECOND_KEY, signed
+from tests.world import ADMIN, ANA, run_sql
 
 pytestmark = databases.BOTH
-
-# -- keys -------------------------------------------------------------------------------------
-
-
-def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_counts(post, fal):
-    job = post.job()
-    fal.status = 500
-
-    answer = post.deliver(job)
-
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"].isdigit()
-    assert (post.kept(), post.now(job), post.account()) == ([], job, None)
-
-    fal.status = 200
-    post.clock.pass_s(5)
-    assert verdict(post.deliver(job)) == "applied"
-
-
-def test_the_keys_of_the_last_run_serve_while_fal_publishes_none(post, fal, clock):
-    post.deliver(post.job())
-    fal.status = 500
-    again = build_deps(post.deps.settings, clock=clock)
-    restarted = Post(dataclasses.replace(post.deps, providers=again.providers), clock)
-
-    assert verdict(restarted.deliver(Job(id="j", request_id="req-late"))) == "orphan"
-
-
-def test_a_new_key_is_fetched_once_and_then_known(post, fal):
-    post.deliver(post.job())
-    fal.body = jwks(public(SECOND_KEY))
-    assert len(fal.asked) == 1
-
-    answers = [post.deliver(post.job(), key=SECOND_KEY) for _ in range(5)]
-
-    assert [verdict(answer) for answer in answers] == ["applied"] * 5
-    assert len(fal.asked) == 2
-
-
-def test_forgeries_lead_to_one_fetch_at_the_most(post, fal):
-    job = post.job()
-    post.deliver(post.job())
-    fal.asked.clear()
-    body = ok(job.request_id)
-    lines = signed(body, request_id=job.request_id, at=post.clock.now(), key=SECOND_KEY)
-
-    answers = {post.client.post(post.path(job.id), data=body, headers=lines).status_code for _ in range(500)}
-
-    assert answers == {401}
-    assert len(fal.asked) <= 1
-    assert len(post.kept()) == 1
-
-
-def test_with_keys_at_hand_a_delivery_needs_no_network(post, fal):
-    post.deliver(post.job())
-    fal.asked.clear()
-
-    for _ in range(10):
-        verdict(post.deliver(post.job()))
-
-    assert fal.asked == []
-
-
-# -- when it can not be kept ------------------------------------------------------------------
 
 
 def is_put_off(answer: TestResponse) -> bool:
     return answer.status_code == 503 and answer.headers["Retry-After"].isdigit()
 
 
+def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_counts(post, fal):
+    job = post.made()
+    fal.status = 500
+    assert is_put_off(post.deliver(job))
+    assert post.untouched(job)
+
+    fal.status = 200
+    post.clock.pass_s(5)
+    assert verdict(post.deliver(job)) == "applied"
+
+
+# -- when it can not be kept ------------------------------------------------------------------
+
+
 def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypatch):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
     monkeypatch.setattr(postgres, "LOCK_TIMEOUT_MS", 100)
-    job = post.job()
+    job = post.made()
     post.deps.store.close()  # connections are opened anew, with the shorter wait
     other = Store(post.deps.settings.resolved_database_url)  # as another process would
     with other.begin() as session:
@@ -105,17 +53,8 @@ def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypat
         assert is_put_off(post.deliver(job))
 
     other.close()
-    assert (post.kept(), post.now(job)) == ([], job)
+    assert post.untouched(job)
     assert verdict(post.deliver(job)) == "applied"
-
-
-def test_with_a_broken_database_fal_is_asked_to_come_again(post):
-    job = post.job()
-    with post.deps.store.begin() as session:
-        session.execute(text("ALTER TABLE delivery RENAME TO gone"))
-
-    assert is_put_off(post.deliver(job))
-    assert post.now(job) == job
 
 
 BREAK_COMMIT = {
@@ -134,54 +73,32 @@ BREAK_COMMIT = {
 
 def test_nothing_is_acknowledged_before_it_is_committed(post, database_kind):
     """The commit itself fails; the line to the database is good for the next delivery all the same."""
-    job = post.job()
+    job = post.made()
     if database_kind == "sqlite":
-        event.listen(
-            post.deps.store.engine, "connect", lambda line, _: line.execute("PRAGMA foreign_keys = ON")
-        )
-        post.deps.store.close()
-    with post.deps.store.begin() as session:
-        for sentence in BREAK_COMMIT[database_kind]:
-            session.execute(text(sentence))
+        on_connect(post, "PRAGMA foreign_keys = ON")
+    run_sql(post.deps, *BREAK_COMMIT[database_kind])
 
     assert is_put_off(post.deliver(job))
-    assert (post.kept(), post.now(job)) == ([], job)
+    assert post.untouched(job)
 
-    with post.deps.store.begin() as session:
-        session.execute(text("DROP TRIGGER broken" + (" ON delivery" if database_kind == "postgres" else "")))
+    run_sql(post.deps, "DROP TRIGGER broken" + (" ON delivery" if database_kind == "postgres" else ""))
     assert verdict(post.deliver(job)) == "applied"
 
 
-def fill_disk(post, database_kind):
-    """From now on nothing large fits."""
-    with post.deps.store.begin() as session:
-        if database_kind == "postgres":
-            session.execute(text(
-                "CREATE FUNCTION no_room() RETURNS trigger AS $$ BEGIN IF length(NEW.body) > 100000 THEN "
-                "RAISE disk_full; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
-            ))  # fmt: skip
-            session.execute(
-                text(
-                    "CREATE TRIGGER no_room BEFORE INSERT ON delivery FOR EACH ROW EXECUTE FUNCTION no_room()"
-                )
-            )
-            return
-        pages = session.execute(text("PRAGMA page_count")).scalar_one()
-    event.listen(
-        post.deps.store.engine,
-        "connect",
-        lambda line, _: line.execute(f"PRAGMA max_page_count = {pages + 20}"),
-    )
+def on_connect(post, sentence):
+    """From now on every connection begins with this."""
+    event.listen(post.deps.store.engine, "connect", lambda line, _: line.execute(sentence))
     post.deps.store.close()
 
 
-def test_on_a_full_disk_fal_is_asked_to_come_again(post, database_kind):
-    job = post.job()
-    whole = ok("req-1") + b" " * (MIB // 2)
-    fill_disk(post, database_kind)
+@pytest.mark.databases("sqlite")  # a server's disk is full in the test before
+def test_on_a_full_disk_fal_is_asked_to_come_again(post):
+    job = post.made()
+    ((pages,),) = run_sql(post.deps, "PRAGMA page_count")
+    on_connect(post, f"PRAGMA max_page_count = {pages + 20}")
 
-    assert is_put_off(post.deliver(job, whole))
-    assert (post.kept(), post.now(job)) == ([], job)
+    assert is_put_off(post.deliver(job, ok("req-1") + b" " * (MIB // 2)))
+    assert post.untouched(job)
     assert verdict(post.deliver(job, ok("req-1"))) == "applied"
 
 
@@ -190,7 +107,7 @@ def test_on_a_full_disk_fal_is_asked_to_come_again(post, database_kind):
 
 def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
     caplog.set_level(logging.DEBUG)
-    job = post.job()
+    job = post.made()
     post.deliver(job)
     post.deliver(job, failed(job.request_id))
     post.deliver(job, token="wrong-token-of-this-test")
@@ -199,8 +116,7 @@ def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
     post.deliver(job, b"<html>unreadable")
     post.deliver(job, b"x" * (MIB + 1))
     post.client.get(post.path(job.id))
-    with post.deps.store.begin() as session:
-        session.execute(text("ALTER TABLE delivery RENAME TO gone"))
+    run_sql(post.deps, "ALTER TABLE delivery RENAME TO gone")
     post.deliver(job, ok(job.request_id, LINK + "?2"))
 
     told = "\n".join(f"{line.getMessage()} {line.exc_text} {line.__dict__}" for line in caplog.records)
@@ -213,8 +129,8 @@ def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
 
 
 def test_an_answer_tells_a_forger_nothing_about_why(post):
-    job = post.job()
-    post.deliver(post.job(), user_id="ours")
+    job = post.made()
+    post.deliver(post.made(), user_id="ours")
 
     answers = [
         post.deliver(job, key=SECOND_KEY),
@@ -231,43 +147,40 @@ def test_an_answer_tells_a_forger_nothing_about_why(post):
 # -- replay -----------------------------------------------------------------------------------
 
 
+def replay(post, kept):
+    return receive_webhook.replay_delivery(post.deps, ADMIN, kept.id)
+
+
 def test_a_replay_has_the_effect_once(post):
-    job = post.job("running")
+    job = post.made("running")
     post.deliver(job, body_of(job.request_id, status="OK", payload=None, payload_error="x"))
     (kept,) = post.kept()
 
-    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "running"
-    post.move(job, JobEvent.FINISHED)
-    post.move(job, JobEvent.SAVED)
-    stored = post.now(job)
+    assert replay(post, kept) == "running"
+    post.advance(job, JobEvent.FINISHED)
+    post.advance(job, JobEvent.SAVED)
+    stored = post.job(job)
 
-    assert [receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) for _ in range(2)] == [
-        "stored",
-        "stored",
-    ]
-    assert post.now(job) == stored
+    assert [replay(post, kept) for _ in range(2)] == ["stored"] * 2
+    assert post.job(job) == stored
     assert post.kept()[0].replays == 3
 
 
 def test_an_orphan_is_applied_when_its_job_is_back(post):
-    job = post.job()
-    with post.deps.store.begin() as session:
-        session.execute(text("CREATE TABLE aside AS SELECT * FROM job"))
-        session.execute(text("DELETE FROM job"))
+    job = post.made()
+    run_sql(post.deps, "CREATE TABLE aside AS SELECT * FROM job", "DELETE FROM job")
     assert verdict(post.deliver(job)) == "orphan"
     (kept,) = post.kept()
     with pytest.raises(StateConflict):
-        receive_webhook.replay_delivery(post.deps, ADMIN, kept.id)
-    with post.deps.store.begin() as session:
-        session.execute(text("INSERT INTO job SELECT * FROM aside"))
+        replay(post, kept)
+    run_sql(post.deps, "INSERT INTO job SELECT * FROM aside")
 
-    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "rendered"
-    assert receive_webhook.replay_delivery(post.deps, ADMIN, kept.id) == "rendered"
+    assert [replay(post, kept) for _ in range(2)] == ["rendered"] * 2
     assert post.history(job).count("rendered") == 1
 
 
 def test_only_an_admin_replays_and_only_what_was_kept(post):
-    post.deliver(post.job())
+    post.deliver(post.made())
     (kept,) = post.kept()
 
     for viewer in (ANA, Viewer("eve", Role.VIEWER)):

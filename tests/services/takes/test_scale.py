@@ -132,13 +132,13 @@ def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(sidecar, mon
     monkeypatch.setattr(totals, "EXACT_UP_TO", 2)
     made = [sidecar.started(body={**BODY, "prompt": f"Take {number}"}) for number in range(5)]
     for number, job_id in enumerate(made[:3]):
-        sidecar.move(job_id, *ACCEPTED)
+        sidecar.advance(job_id, *ACCEPTED)
         sidecar.stored(job_id, b"%d" % number * 10)
     assert status.collect_numbers(sidecar.deps).videos == 3
     totals.update_totals(sidecar.deps)
     sidecar.clock.pass_s(totals.SETTLED_AFTER.total_seconds() + 61)
     totals.update_totals(sidecar.deps)
-    sidecar.move(made[3], *ACCEPTED)
+    sidecar.advance(made[3], *ACCEPTED)
     sidecar.stored(made[3], b"x" * 10)
     seen = status.collect_numbers(sidecar.deps)
     assert (seen.videos, seen.videos_bytes) == (4, 40)
@@ -155,7 +155,7 @@ def test_pages_count_to_a_number_and_notice_every_change(sidecar, monkeypatch):
     made = [sidecar.started(body={**BODY, "prompt": f"Take {number}"}) for number in range(4)]
     assert library.count_open(sidecar.deps) == {"created": 2}
     before = library.last_change(sidecar.deps)
-    sidecar.move(made[0], JobEvent.CANCELLED)
+    sidecar.advance(made[0], JobEvent.CANCELLED)
     assert library.count_open(sidecar.deps) == {"created": 2}
     assert library.last_change(sidecar.deps) != before
     assert read(sidecar, counts.by_state) == {"created": 3, "cancelled": 1}
@@ -166,7 +166,7 @@ def test_the_walk_over_many_files_has_its_own_pace(sidecar, monkeypatch):
     kept = []
     for number in range(4):
         job_id = sidecar.started(body={**BODY, "prompt": f"Take {number}"})
-        sidecar.move(job_id, *ACCEPTED)
+        sidecar.advance(job_id, *ACCEPTED)
         kept.append(sidecar.stored(job_id, b"%d" % number * 10))
     sidecar.deps.storage.remove(kept[3].key)
     found = []
@@ -200,7 +200,7 @@ def test_control_a_state_that_nobody_notes_is_not_found(sidecar, database_kind):
     with sidecar.deps.store.begin() as session:
         on = " ON job" if database_kind == "postgres" else ""
         session.connection().exec_driver_sql(f"DROP TRIGGER job_unread_again{on}")
-    sidecar.move(job_id, JobEvent.CANCELLED)
+    sidecar.advance(job_id, JobEvent.CANCELLED)
     assert find(sidecar, "dress", states=["cancelled"]) == []
 
 
@@ -277,7 +277,7 @@ def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkey
     sweep.index_new_takes(sidecar.deps)
     for job_id, state in made[:20]:
         ended = (JobEvent.UNANSWERED,) if state == "held" else (JobEvent.ACCEPTED, JobEvent.ERRORED)
-        sidecar.move(job_id, JobEvent.SUBMIT_BEGUN, *ended)
+        sidecar.advance(job_id, JobEvent.SUBMIT_BEGUN, *ended)
         if job_id == made[15][0]:
             sweep.index_new_takes(sidecar.deps)
     monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
@@ -296,10 +296,10 @@ def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, m
     monkeypatch.setattr(text_index_postgres, "SCAN_ROWS_MIN", 2)
     monkeypatch.setattr(text_index_postgres, "SCAN_MULTIPLE", 1)
     held = sidecar.started(who="ana")
-    sidecar.move(held, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
+    sidecar.advance(held, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     failed = [sidecar.started(who=who) for who in ("ana", "ben", "ben", "ben")]
     for job_id in failed:
-        sidecar.move(job_id, JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED)
+        sidecar.advance(job_id, JobEvent.SUBMIT_BEGUN, JobEvent.ACCEPTED, JobEvent.ERRORED)
     sweep.index_new_takes(sidecar.deps)
     wanted = TakeFilter(owner="ana", states=["held", "failed"])
     assert read(sidecar, _ids, wanted, 1, before=None) == [failed[0]]
@@ -321,7 +321,7 @@ def test_one_persons_words_are_no_others(sidecar):
 
 def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):
     first, _ = sidecar.started(), sidecar.started(body={**BODY, "prompt": "Other"})
-    sidecar.move(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
+    sidecar.advance(first, JobEvent.SUBMIT_BEGUN, JobEvent.UNANSWERED)
     assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, "ana")[0] == 1
     assert read(sidecar, ledger.at_risk, "ben")[0] == 0
     assert budgets.spending_summary(sidecar.deps, "ana").held == 1

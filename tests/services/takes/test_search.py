@@ -75,7 +75,7 @@ def test_every_combination_gives_what_looking_at_each_row_gives(sidecar, indexed
             sidecar, f"{'red' if number % 2 else 'blue'} dress {number}", ("ana", "ben")[number % 3 == 0]
         )
         if path := paths[number % 5]:
-            sidecar.move(job_id, *path)
+            sidecar.advance(job_id, *path)
         made.append(job_id)
         if number == 14:
             indexed()
@@ -122,7 +122,7 @@ def plain(sidecar, made, wanted):
 def test_a_take_that_changes_is_found_by_its_new_state_at_once(sidecar, indexed):
     job_id = make(sidecar, "A red dress")
     indexed()
-    sidecar.move(job_id, *ACCEPTED, JobEvent.ERRORED)
+    sidecar.advance(job_id, *ACCEPTED, JobEvent.ERRORED)
     assert shown(sidecar, text="red", states=["failed"]) == [job_id]
     indexed()
     assert shown(sidecar, text="red", states=["failed"]) == [job_id]
