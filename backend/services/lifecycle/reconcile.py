@@ -15,7 +15,7 @@ from backend.providers.base import Errored, Finished, ProviderRecord
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
-from backend.store.jobs import jobs, lookalikes
+from backend.store.jobs import jobs
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> Prov
         for item in listed
         if matches_record(job, item) and jobs.by_request(session, job.provider, item.request_id) is None
     ]
-    if len(ours) != 1 or any(matches_record(twin, ours[0]) for twin in lookalikes.lookalikes(session, job)):
+    if len(ours) != 1 or any(matches_record(twin, ours[0]) for twin in jobs.lookalikes(session, job)):
         raise ProviderForgot("No request in the provider's records must be this take's.", code="not_listed")
     return ours[0]
 

@@ -15,6 +15,7 @@ from backend.services.deps import Deps
 from backend.services.prompting import template
 from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
+from backend.store.database.rows import insert_row
 from backend.store.records import vocabulary
 
 #: Who made what comes with the program.
@@ -141,9 +142,9 @@ def _seed(deps: Deps) -> None:
             first = Template(
                 version=1, text=DEFAULT_TEMPLATE, note="comes with the program", at=now, by=PROGRAM_AUTHOR
             )
-            vocabulary.add_template(session, first)
+            insert_row(session, first)
             for word in _seed_words(deps):
-                vocabulary.add_word(session, word)
+                insert_row(session, word)
     except IntegrityError:
         return  # another process wrote the same at the same moment
 

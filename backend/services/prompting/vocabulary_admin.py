@@ -14,6 +14,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting import template
 from backend.services.prompting.vocabulary import ComposedPrompt, change_vocabulary, current_vocabulary
+from backend.store.database.rows import insert_row
 from backend.store.records import vocabulary
 from backend.store.records.vocabulary import WordColumns
 
@@ -63,7 +64,7 @@ def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | No
                 return vocabulary.update_word(session, word_id, **changes)
             changes["position"] = vocabulary.next_position(session, draft.axis)
             word = VocabularyEntry(id=deps.clock.new_id(), axis=draft.axis, **changes)
-            vocabulary.add_word(session, word)
+            insert_row(session, word)
             return word
     except IntegrityError as error:
         raise InvalidRequest(
@@ -141,7 +142,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
             newest = vocabulary.newest_template(session)
             version = newest.version + 1 if newest else 1
             row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
-            vocabulary.add_template(session, row)
+            insert_row(session, row)
     except IntegrityError as error:
         raise InvalidRequest(
             {"template": "was changed by somebody else just now; look at theirs first"}

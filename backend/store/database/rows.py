@@ -1,9 +1,27 @@
-"""One row put in by a statement: it stays a plain value, which a transaction tried again can put in again."""
+"""One row by its key, or put in by a statement: what every table needs."""
+
+from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, insert
 
+from backend.domain.errors import NotFound
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def get_row(session: Session, table: type[Row], key: str, otherwise: str, **options: Any) -> Row:
+    """The row as it is now. options: as `Session.get` has them.
+
+    Raises:
+        NotFound: there is none with that key; `otherwise` is what people are told.
+    """
+    row = session.get(table, key, populate_existing=True, **options)
+    if row is None:
+        raise NotFound(otherwise)
+    return row
+
 
 def insert_row(session: Session, row: SQLModel) -> None:
-    """Insert one row as it stands, unknown to the session."""
+    """Insert one row; it stays a plain value, which a transaction tried again can put in again."""
     values = {name: getattr(row, name) for name in type(row).model_fields}
     session.connection().execute(insert(type(row)), values)

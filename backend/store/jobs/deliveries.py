@@ -8,10 +8,9 @@ from sqlalchemy import func, text, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.domain.errors import NotFound
 from backend.domain.kinds import Verdict
 from backend.models import Delivery
-from backend.store.database.rows import insert_row
+from backend.store.database.rows import get_row, insert_row
 
 #: The verdict of nearly all; the others are in an index, which these never touch.
 APPLIED = Verdict.APPLIED
@@ -52,15 +51,8 @@ def count_replay(session: Session, delivery_id: str) -> None:
 
 
 def get(session: Session, delivery_id: str) -> Delivery:
-    """The delivery.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
-    delivery = session.get(Delivery, delivery_id)
-    if delivery is None:
-        raise NotFound("There is no delivery with that id.")
-    return delivery
+    """The delivery; NotFound when there is none with that id."""
+    return get_row(session, Delivery, delivery_id, "There is no delivery with that id.")
 
 
 def of_job(session: Session, job_id: str) -> Sequence[Delivery]:

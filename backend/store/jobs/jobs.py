@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Unpack
 
-from sqlalchemy import Insert, Update, insert, update
+from sqlalchemy import Insert, Update, insert, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -17,12 +17,16 @@ from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import was_free
 from backend.models import History, Job, JobColumns, JobHead
 from backend.store.database.locks import needs_locks, row_lock
+from backend.store.database.rows import get_row
 from backend.store.jobs import transitions
 from backend.store.jobs.transitions import update_one
 from backend.store.money import ledger
 
 #: States that end a job without a video; what it was reserved for is given back when nothing was charged.
 ENDED_WITHOUT_VIDEO = frozenset({JobState.FAILED, JobState.CANCELLED})
+#: Jobs whose request may stand in the provider's records without a request id on the row.
+REQUEST_ID_UNKNOWN = (JobState.SUBMITTING, JobState.HELD, JobState.CANCELLED)
+NO_TAKE = "There is no take with that id."
 _HEAD = columns(*(transitions.JOB_TABLE.c[name] for name in JobHead._fields))
 
 
@@ -32,10 +36,7 @@ def get(session: Session, job_id: str) -> Job:
     Raises:
         NotFound: there is none with that id.
     """
-    job = session.get(Job, job_id, populate_existing=True, with_for_update=row_lock(session))
-    if job is None:
-        raise NotFound("There is no take with that id.")
-    return job
+    return get_row(session, Job, job_id, NO_TAKE, with_for_update=row_lock(session))
 
 
 def head(session: Session, job_id: str) -> JobHead:
@@ -49,7 +50,7 @@ def head(session: Session, job_id: str) -> JobHead:
         query = query.with_for_update(key_share=True)
     row = session.connection().execute(query).first()
     if row is None:
-        raise NotFound("There is no take with that id.")
+        raise NotFound(NO_TAKE)
     return JobHead(*row)
 
 
@@ -185,8 +186,20 @@ def make_due(session: Session, job_id: str, *, at: datetime, **values: Unpack[Jo
     statement = update(Job).where(col(Job.id) == job_id)
     job = update_one(session, statement.values(**values, due_at=at, version=Job.version + 1))
     if job is None:
-        raise NotFound("There is no take with that id.")
+        raise NotFound(NO_TAKE)
     return job
+
+
+def lookalikes(session: Session, job: Job, *, limit: int = 200) -> Sequence[Job]:
+    """Other jobs for the same model whose request id is unknown, the newest first."""
+    return session.exec(
+        select(Job)
+        .where(Job.provider == job.provider, Job.model == job.model, Job.id != job.id)
+        .where(col(Job.request_id).is_(None), col(Job.state).in_(REQUEST_ID_UNKNOWN))
+        .where(or_(col(Job.state) == JobState.SUBMITTING, col(Job.submitted_at).is_not(None)))
+        .order_by(col(Job.id).desc())
+        .limit(limit)
+    ).all()
 
 
 def ids_to_fetch(session: Session) -> set[str]:

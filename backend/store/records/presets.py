@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, or_, select
 
-from backend.domain.errors import NotFound
 from backend.models import Favourite, Job, Preset
 from backend.store.database.locks import acquire_advisory_lock
+from backend.store.database.rows import get_row
 
 
 def upsert_preset(session: Session, preset: Preset) -> Preset:
@@ -33,15 +33,8 @@ def count_owned(session: Session, owner: str) -> int:
 
 
 def get(session: Session, preset_id: str) -> Preset:
-    """The preset.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
-    preset = session.get(Preset, preset_id, populate_existing=True)
-    if preset is None:
-        raise NotFound("There is no preset with that id.")
-    return preset
+    """The preset; NotFound when there is none with that id."""
+    return get_row(session, Preset, preset_id, "There is no preset with that id.")
 
 
 def delete_preset(session: Session, preset_id: str) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from backend.domain.errors import NotFound
 from backend.models import Upload
 from backend.store.database.locks import acquire_advisory_lock
+from backend.store.database.rows import get_row
 
 
 def get_or_insert(session: Session, upload: Upload) -> Upload:
@@ -25,15 +25,8 @@ def get_or_insert(session: Session, upload: Upload) -> Upload:
 
 
 def get(session: Session, upload_id: str) -> Upload:
-    """The upload.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
-    upload = session.get(Upload, upload_id, populate_existing=True)
-    if upload is None:
-        raise NotFound("There is no upload with that id.")
-    return upload
+    """The upload; NotFound when there is none with that id."""
+    return get_row(session, Upload, upload_id, "There is no upload with that id.")
 
 
 def list_by_ids(session: Session, ids: Collection[str]) -> Sequence[Upload]:

@@ -7,10 +7,9 @@ from typing import NamedTuple, TypedDict, Unpack
 from sqlalchemy import BigInteger, cast, func, update
 from sqlmodel import Session, col, select
 
-from backend.domain.errors import NotFound
 from backend.models import Job, Video
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.database.rows import insert_row
+from backend.store.database.rows import get_row, insert_row
 
 
 class StoredFile(NamedTuple):
@@ -59,15 +58,8 @@ def update_video(session: Session, video_id: str, **values: Unpack[VideoColumns]
 
 
 def get(session: Session, video_id: str) -> Video:
-    """The video.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
-    video = session.get(Video, video_id, populate_existing=True)
-    if video is None:
-        raise NotFound("There is no video with that id.")
-    return video
+    """The video; NotFound when there is none with that id."""
+    return get_row(session, Video, video_id, "There is no video with that id.")
 
 
 def by_sha256(session: Session, sha256: str) -> Video | None:

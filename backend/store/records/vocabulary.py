@@ -8,9 +8,8 @@ from sqlalchemy import func, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.domain.errors import NotFound
 from backend.models import Template, VocabularyEntry
-from backend.store.database.rows import insert_row
+from backend.store.database.rows import get_row
 
 
 class WordColumns(TypedDict, total=False):
@@ -35,11 +34,8 @@ _REVISION = columns(
 
 def list_words(session: Session) -> Sequence[VocabularyEntry]:
     """Every word, also retired ones, in the order in which they are shown."""
-    return session.exec(
-        select(VocabularyEntry).order_by(
-            col(VocabularyEntry.axis), col(VocabularyEntry.position), col(VocabularyEntry.id)
-        )
-    ).all()
+    order = col(VocabularyEntry.axis), col(VocabularyEntry.position), col(VocabularyEntry.id)
+    return session.exec(select(VocabularyEntry).order_by(*order)).all()
 
 
 def current_revision(session: Session) -> tuple[object, ...]:
@@ -47,21 +43,9 @@ def current_revision(session: Session) -> tuple[object, ...]:
     return tuple(session.connection().execute(_REVISION).one())
 
 
-def add_word(session: Session, word: VocabularyEntry) -> None:
-    """Put a new word in."""
-    insert_row(session, word)
-
-
 def get_word(session: Session, word_id: str) -> VocabularyEntry:
-    """The word.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
-    word = session.get(VocabularyEntry, word_id, populate_existing=True)
-    if word is None:
-        raise NotFound("There is no such word in the vocabulary.")
-    return word
+    """The word; NotFound when there is none with that id."""
+    return get_row(session, VocabularyEntry, word_id, "There is no such word in the vocabulary.")
 
 
 def update_word(session: Session, word_id: str, **changes: Unpack[WordColumns]) -> VocabularyEntry:
@@ -72,12 +56,8 @@ def update_word(session: Session, word_id: str, **changes: Unpack[WordColumns]) 
 
 def next_position(session: Session, axis: str) -> int:
     """The place behind the last word of an axis."""
-    return (
-        session.exec(
-            select(func.coalesce(func.max(VocabularyEntry.position), -1)).where(VocabularyEntry.axis == axis)
-        ).one()
-        + 1
-    )
+    last = select(func.coalesce(func.max(VocabularyEntry.position), -1))
+    return session.exec(last.where(VocabularyEntry.axis == axis)).one() + 1
 
 
 def newest_template(session: Session) -> Template | None:
@@ -88,8 +68,3 @@ def newest_template(session: Session) -> Template | None:
 def list_templates(session: Session) -> Sequence[Template]:
     """Every version, the newest first."""
     return session.exec(select(Template).order_by(col(Template.version).desc())).all()
-
-
-def add_template(session: Session, version: Template) -> None:
-    """Put a new version in."""
-    insert_row(session, version)
