@@ -1,4 +1,4 @@
-"""Time and ids, passed in so that a test can hold both still. Standard library only."""
+"""Time and ids, passed in so that a test can hold both still."""
 
 import os
 import threading

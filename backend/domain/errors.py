@@ -1,46 +1,11 @@
-"""Every error of Dailies; its class says what to do next.
-
-    DailiesError
-    ├── PersonError                 the caller's mistake or right: an edge answers with `status`
-    │   ├── InvalidRequest          422, every field at fault named
-    │   ├── NotAllowed              401 or 403
-    │   ├── NotFound                404
-    │   ├── KeyReused               409, the idempotency key names another request
-    │   ├── TooLarge                413
-    │   ├── NotNow                  409, the job is not in a state for that
-    │   └── BudgetExceeded          402, a limit would be passed; says how much is left
-    ├── ProviderError               one look at a provider did not give what was hoped
-    │   ├── ProviderUnsent          provably not accepted: send later
-    │   ├── ProviderRefused         a definite no: failed
-    │   ├── ProviderUnanswered      may have been accepted: held, never sent again
-    │   ├── ProviderBusy            a question (not a submit) went unanswered: ask later
-    │   └── ProviderForgot          the provider does not know the request
-    ├── MediaError                  a file could not be brought home
-    │   ├── MediaUnreachable        try again later
-    │   ├── MediaGone               the link is dead: ask the provider for a new one
-    │   ├── MediaDenied             an address that downloads may not reach
-    │   ├── MediaBroken             it arrived, and is no whole video
-    │   └── StorageFull             our own disk or bucket will not take it: try again later
-    │       ├── StorageDown         our bucket can't be asked now: nobody knows what it holds
-    │       └── StorageMisconfigured  our bucket refuses us: a person has to put settings or rights right
-    ├── DeliveryRefused             a webhook call that is not believed: 401, nothing kept
-    ├── KeysUnavailable             a webhook call that cannot be judged now: 503
-    ├── StoreUnavailable            the database can't be used now: 503, or the next look
-    ├── CatalogueUnavailable        the provider's catalogue can't be had now: the old one stays
-    ├── NoCallFree                  a blocking provider has no call free: wait in line
-    ├── Interrupted                 the worker is stopping: hand the work back
-    ├── StaleState                      somebody else moved the job first: stop, do not retry
-    └── SettingsError               the program cannot start like this
-
-Standard library only.
-"""
+"""Every error of Dailies; its class says what to do next. What else is raised is a bug."""
 
 import math
 from typing import Any
 
 
 class DailiesError(Exception):
-    """The root: whatever else is raised is a bug."""
+    """The root."""
 
 
 # -- people -----------------------------------------------------------------------------------
@@ -251,8 +216,8 @@ class KeysUnavailable(DailiesError):
 class StoreUnavailable(DailiesError):
     """The database can't be used now: locked, unreachable, restarting, full. Nothing was written.
 
-    why: the driver's own words, for the log. unsure: the answer to a commit was lost on the way, so it
-    may have been written all the same.
+    why: the driver's own words, for the log. outcome_unknown: the answer to a commit was lost, so it may
+    have been written all the same.
     """
 
     def __init__(self, why: str, *, outcome_unknown: bool = False) -> None:

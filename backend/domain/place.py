@@ -1,7 +1,4 @@
-"""Where files may lie, as a URL: what it must look like, and its one spelling.
-
-Standard library only.
-"""
+"""Where files may lie, as a URL: what it must look like, and its one spelling."""
 
 import re
 

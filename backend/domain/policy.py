@@ -1,7 +1,4 @@
-"""When things are due: how long to back off, when to ask again, when an answer is overdue.
-
-Pure functions of numbers; the randomness is passed in. Standard library only.
-"""
+"""When things are due: how long to back off, when to ask again, when an answer is overdue."""
 
 import random
 

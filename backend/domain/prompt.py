@@ -1,8 +1,6 @@
 """The style: its axes, the vocabulary to start with, and what turns prompt and style into what is sent.
 
 Both are only the beginning: a team keeps its own words and its own template in the database.
-
-Standard library only.
 """
 
 from dataclasses import dataclass

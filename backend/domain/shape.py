@@ -1,4 +1,4 @@
-"""How deep a JSON value goes. Standard library only."""
+"""How deep a JSON value goes."""
 
 from typing import Any
 

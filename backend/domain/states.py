@@ -4,7 +4,7 @@ A state says what is known to be true outside this process, so that whoever read
 crash knows what is left to do. Only `stored` is final: a finished video is kept even when it
 arrives after the job was cancelled, held or given up.
 
-Standard library only. Only the guarded update of `backend.store.jobs.transitions` moves a job.
+Only the guarded update of `backend.store.jobs.transitions` moves a job.
 """
 
 from enum import StrEnum

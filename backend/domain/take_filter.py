@@ -1,4 +1,4 @@
-"""Which takes somebody wants to see. Standard library only."""
+"""Which takes somebody wants to see."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Text that people give: what may be in it. Standard library only."""
+"""Text that people give: what may be in it."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What went wrong with a take, as it is kept on its row, shown and answered. Standard library only."""
+"""What went wrong with a take, as it is kept on its row, shown and answered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Case, accents and width make no difference. Scripts that are written without spaces (Chinese, Japanese,
 Korean, Thai …) are cut into single characters and pairs of neighbours. Symbols (emoji) are words; all
-other marks separate words, so that nothing that people type can be read as a command. Standard library only.
+other marks separate words, so that nothing that people type can be read as a command.
 """
 
 import re

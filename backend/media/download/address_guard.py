@@ -81,11 +81,6 @@ class ResolvedTarget:
     ips: tuple[str, ...]  #: in the order of preference; at least one
     path: str  #: path and query, percent-encoded, starts with "/"
 
-    @property
-    def first_ip(self) -> str:
-        """The address to try first."""
-        return self.ips[0]
-
 
 class AddressGuard:
     """Judges links.

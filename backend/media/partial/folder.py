@@ -1,8 +1,6 @@
 """The folder of files on their way: what they are called, what a dead runner left, what may go.
 
 A part is called `<job id>.<owner token>.part`, with a note beside it while it can be resumed.
-
-Standard library only.
 """
 
 import contextlib

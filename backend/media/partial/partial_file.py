@@ -3,8 +3,6 @@
 Whoever writes a part holds its lock, so a runner that was frozen past its lease can neither lose its
 file to another nor write into the other's. What a later try needs to go on lies beside it, in
 `<part>.json`.
-
-Standard library only.
 """
 
 import contextlib

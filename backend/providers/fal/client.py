@@ -1,7 +1,7 @@
 """fal.ai: submit once, then status, result, cancel, uploads and the request listing.
 
 The submit is one plain POST by `requests`: fal has no idempotency key, and `fal_client.submit` repeats
-its POST up to ten times when an answer is lost, each of them paid. `fal_client` does the rest over the
+its POST up to ten times when an answer is lost, each of them paid. `fal_client` asks and cancels over the
 same calls, its own retries switched off: here a retry is a row that is due again.
 
 Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-client 1.0.3.
@@ -83,13 +83,12 @@ class FalProvider:
         self._signing_keys = signing_keys
         self._queue_url = queue_url
         self._api_url = api_url
-        library.point_library(queue_url, rest_url)
-        transport = HttpxTransport(connect_s=CONNECT_S, read_s=ask_s)
-
-        def make_client(authorization: str) -> httpx.Client:
-            return httpx.Client(transport=transport, headers={**HEADERS, "Authorization": authorization})
-
-        self._http, self._uploads = make_client(f"Key {key}"), library.Uploads(key, make_client)
+        self._rest_url = rest_url
+        library.point_library(queue_url)
+        self._http = httpx.Client(
+            transport=HttpxTransport(connect_s=CONNECT_S, read_s=ask_s),
+            headers={**HEADERS, "Authorization": f"Key {key}"},
+        )
 
     def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
@@ -154,7 +153,7 @@ class FalProvider:
 
     def upload(self, content: bytes, content_type: str, file_name: str) -> str:
         """See `Provider.upload`."""
-        return self._uploads.send_file(content, content_type, file_name)
+        return library.send_file(self._http, self._rest_url, content, content_type, file_name)
 
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """See `Provider.list_requests`. Absence proves nothing: the listing lags, and may miss what waits."""

@@ -1,12 +1,9 @@
-"""What is used of `fal_client`, over our own HTTP calls: questions about a request, and uploads.
+"""Questions about a request by `fal_client`, and uploads as it makes them; all over our own HTTP calls.
 
-It has no settings for its hosts and its retries, and no door for a client of ours: hence the private names.
-
-Source: fal-client 1.0.3.
+It has no settings for its host and its retries: hence the private names. Source: fal-client 1.0.3.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +15,8 @@ from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderRefused,
 
 Answer = TypeVar("Answer")
 
+#: Where photos go.
+CDN_URL = "https://v3.fal.media"
 #: What the library lets through when an answer is JSON of another shape, or too deep.
 UNREADABLE_ERRORS = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
 
@@ -31,63 +30,42 @@ class RequestHandle(fal_client.SyncRequestHandle):
         return super()._parse_status({"queue_position": None, "logs": None, **data})
 
 
-class Uploads(fal_client.SyncClient):
-    """The library's uploads. make_client: (Authorization) -> a client of ours that sends it along."""
-
-    def __init__(self, key: str, make_client: Callable[[str], httpx.Client]) -> None:
-        super().__init__(key=key)
-        client = make_client(f"Key {key}")
-        self.__dict__.update(  # its dataclass is frozen
-            _client=client, _token_manager=_Tokens(self._auth, client), _make_client=make_client
-        )
-
-    def _get_cdn_client(self) -> httpx.Client:
-        token = self._token_manager.get_token()
-        client: httpx.Client = self.__dict__["_make_client"](f"{token.token_type} {token.token}")
-        return client
-
-    def send_file(self, content: bytes, content_type: str, file_name: str) -> str:
-        """See `Provider.upload`."""
+def send_file(client: httpx.Client, rest_url: str, content: bytes, content_type: str, file_name: str) -> str:
+    """See `Provider.upload`: to fal's media host or, where that fails, to its older storage."""
+    cdn_url = CDN_URL if urlsplit(rest_url).hostname == "rest.fal.ai" else rest_url
+    sort = {"Content-Type": content_type}
+    try:
+        token = _read(client.post(f"{rest_url}/storage/auth/token?storage_type=fal-cdn-v3", json={}))
+        bearer = f"{token['token_type']} {token['token']}"
         try:
-            return self.upload(content, content_type, file_name, fallback_repository="fal")
-        except (fal_client.FalClientHTTPError, httpx.HTTPStatusError) as error:
-            status = error.response.status_code
-            message = f"fal's storage answered {status} to the photo."
-            if status in (404, 405, 501):
-                raise ProviderRefused(message, code="no_uploads") from error
-            raise ProviderUnsent(message, code="upload") from error
-        except (httpx.HTTPError, fal_client.FalClientError, OSError, *UNREADABLE_ERRORS) as error:
-            raise ProviderUnsent(
-                f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
-            ) from error
+            headers = {**sort, "Authorization": bearer, "X-Fal-File-Name": file_name}
+            kept = _read(client.post(f"{cdn_url}/files/upload", content=content, headers=headers))
+            return str(kept["access_url"])
+        except (httpx.HTTPError, OSError, *UNREADABLE_ERRORS):
+            named = {"file_name": file_name, "content_type": content_type}
+            place = _read(client.post(f"{rest_url}/storage/upload/initiate?storage_type=gcs", json=named))
+            client.put(place["upload_url"], content=content, headers=sort).raise_for_status()
+            return str(place["file_url"])
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        message = f"fal's storage answered {status} to the photo."
+        if status in (404, 405, 501):
+            raise ProviderRefused(message, code="no_uploads") from error
+        raise ProviderUnsent(message, code="upload") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, *UNREADABLE_ERRORS) as error:
+        raise ProviderUnsent(
+            f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
+        ) from error
 
 
-class _Tokens(fal_globals.CDNTokenManager):
-    """The tokens of uploads, asked for by our own client."""
-
-    def __init__(self, auth: Any, client: httpx.Client) -> None:
-        super().__init__(auth)
-        self._client = client
-
-    def _refresh_token(self) -> fal_globals.CDNToken:
-        response = self._client.post(self._url, headers=self._headers, json={})
-        response.raise_for_status()
-        data = response.json()
-        return fal_globals.CDNToken(
-            token=data["token"],
-            token_type=data["token_type"],
-            base_upload_url=data["base_url"],
-            expires_at=datetime.fromisoformat(data["expires_at"]),
-        )
+def _read(answer: httpx.Response) -> Any:
+    return answer.raise_for_status().json()
 
 
-def point_library(queue_url: str, rest_url: str) -> None:
-    """Aim the library at these hosts and switch its own retries off."""
+def point_library(queue_url: str) -> None:
+    """Aim the library at this host and switch its own retries off."""
     fal_globals.MAX_ATTEMPTS = 1
     fal_globals.QUEUE_URL_FORMAT = f"{queue_url}/"
-    fal_globals.REST_URL = rest_url
-    if urlsplit(rest_url).hostname != "rest.fal.ai":
-        fal_globals.CDN_URL = rest_url
 
 
 def ask(question: Callable[[], Answer]) -> Answer:

@@ -7,7 +7,7 @@ from statistics import quantiles
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
-from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, JobState
+from backend.domain.states import ACTIVE_STATES, API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, History, Job, Video
 from backend.services.access import Viewer
@@ -93,11 +93,6 @@ def list_takes(
     return TakePage([Take(*row) for row in page.items], page.next_cursor)
 
 
-def list_open(deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE) -> Sequence[Take]:
-    """What is on its way or held, newest first."""
-    return list_takes(deps, viewer, TakeFilter(states=ACTIVE_STATES | {JobState.HELD}), limit=limit).items
-
-
 def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
     """Every move of a take, and every delivery for it, oldest first.
 
@@ -174,11 +169,6 @@ def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
     except KeyError:
         return None
     return UsualDuration(guess, guess * 1.5, learnt=False) if guess else None
-
-
-def is_ended(job: Job) -> bool:
-    """Has nothing more to come by itself."""
-    return JobState(job.state) in ENDED_STATES
 
 
 def queue_position(deps: Deps, job: Job) -> int | None:

@@ -56,11 +56,6 @@ class SpendingSummary:
     tightest_limit: BudgetLimit | None  #: the hard limit with the least left
     passed_warnings: Sequence[BudgetLimit]  #: soft limits that are passed
 
-    @property
-    def left_today_usd(self) -> float | None:
-        """Until the tightest hard limit; None: there is none."""
-        return None if self.tightest_limit is None else self.tightest_limit.left_usd
-
 
 @dataclass(frozen=True)
 class SpendingShare:

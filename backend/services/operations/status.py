@@ -93,13 +93,6 @@ def last_sweep(deps: Deps) -> LastSweep | None:
         return sweep.LAST_SWEEP.read(session)
 
 
-def last_delivery(deps: Deps) -> Delivery | None:
-    """The newest delivery that was believed."""
-    with deps.store.read() as session:
-        newest = deliveries.list_newest(session, limit=1)
-    return newest[0] if newest else None
-
-
 def list_sweeps(deps: Deps, *, limit: int = 50) -> Sequence[Sweep]:
     """The last sweeps that did something, newest first."""
     with deps.store.read() as session:

@@ -116,7 +116,7 @@ def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
 def test_the_tightest_of_several_limits_decides(deps):
     poor = limited(deps, budget_day_usd=50.0, budget_month_usd=1.0)
     ask(poor)
-    assert budgets.spending_summary(poor).left_today_usd == pytest.approx(0.30)
+    assert budgets.spending_summary(poor).tightest_limit.left_usd == pytest.approx(0.30)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
     assert error.value.limit == "BUDGET_MONTH_USD"
