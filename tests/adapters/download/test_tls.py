@@ -85,7 +85,7 @@ def test_a_provider_that_can_not_show_who_it_is_is_sent_nothing_by_any_call(
     if why == "its name is another":
         server = secure_media("other")
         monkeypatch.setattr(certifi, "where", lambda: str(authority / "ca.pem"))
-    fal = fal_at(server.everywhere(lambda exchange: exchange.answer("200 OK", b"{}")), tmp_path)
+    fal = fal_at(server.at("", lambda exchange: exchange.answer("200 OK", b"{}")), tmp_path)
 
     with pytest.raises(ProviderUnsent):
         fal.submit("a/model", {"prompt": "A red dress"}, webhook_url=None)
