@@ -3,9 +3,7 @@
 import hashlib
 import io
 import struct
-import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from backend.domain.errors import InvalidRequest, PayloadTooLarge
-from backend.media.decode import sandbox
 from backend.media.decode.clean_photo import CleanPhoto, clean_photo
 
 #: Orientation 6 and a place on earth, as a phone writes them.
@@ -65,6 +62,7 @@ def test_an_opaque_photo_becomes_a_jpeg(kind: str, part: Path) -> None:
     assert (found.path, found.extension, found.content_type) == (part, "jpg", "image/jpeg")
     assert (found.width, found.height) == (64, 32)
     assert found.size_bytes == part.stat().st_size
+    assert found.sha256 == hashlib.sha256(part.read_bytes()).hexdigest()
     image = opened(found)
     assert image.format == "JPEG"
     assert near(image.getpixel((5, 5)), (220, 20, 20))
@@ -73,11 +71,8 @@ def test_an_opaque_photo_becomes_a_jpeg(kind: str, part: Path) -> None:
     assert part.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_hash_is_that_of_the_kept_file(part: Path) -> None:
-    found = clean_photo(photo(), part)
-
-    assert found.sha256 == hashlib.sha256(part.read_bytes()).hexdigest()
-    assert clean_photo(io.BytesIO(photo()), part).sha256 == found.sha256
+def test_a_photo_may_come_as_a_stream(part: Path) -> None:
+    assert clean_photo(io.BytesIO(photo()), part).sha256 == clean_photo(photo(), part).sha256
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("WEBP", "RGBA"), ("PNG", "LA")])
@@ -196,22 +191,10 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def test_a_png_of_50_000_pixels_a_side_is_refused_at_once(part: Path) -> None:
-    sandbox.warm_up()
-    began = time.monotonic()
-
-    refused(png_header(50_000, 50_000), part, "50000 x 50000")
-
-    assert time.monotonic() - began < 1
-
-
-@pytest.mark.parametrize("size", [(40_000_001, 1), (6325, 6325), (1, 30_001)])
+@pytest.mark.parametrize("size", [(50_000, 50_000), (40_000_001, 1), (6325, 6325), (1, 30_001)])
 def test_too_many_pixels_are_refused(size: tuple[int, int], part: Path) -> None:
-    refused(png_header(*size), part, "megapixels")
-
-
-def heic() -> bytes:
-    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)
+    """By what the file says of itself: there are no more pixels in it than a few."""
+    refused(png_header(*size), part, f"{size[0]} x {size[1]}.*megapixels|megapixels.*{size[0]} x {size[1]}")
 
 
 @pytest.mark.parametrize(
@@ -219,45 +202,32 @@ def heic() -> bytes:
     [
         b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
         b"<html><img src=x></html>",
-        b"%PDF-1.7\n%%EOF",
-        heic(),
-        photo("GIF", "P"),
-        photo("BMP"),
-        photo("TIFF"),
-        photo("ICO"),
-        b"P6 2 2 255 " + bytes(12),
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
-        b"MZ" + bytes(100),
-        bytes(1000),
-        b"\xff",
+        b"%PDF-1.7\n%%EOF", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), bytes(1000), b"\xff",
+        photo("GIF", "P"), photo("BMP"), photo("TIFF"), photo("ICO"), b"P6 2 2 255 " + bytes(12),
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", b"MZ" + bytes(100),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_jpeg_png_or_webp_is_refused_by_its_content(content: bytes, part: Path) -> None:
     refused(content, part, "JPEG, PNG or WebP")
 
 
+def noise(kind: str) -> bytes:
+    """A photo with so much in it that every part of the file counts."""
+    pixels = np.random.default_rng(3).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, kind)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_cut_photo_is_refused(kind: str, share: float, part: Path, noise: Callable[[str], bytes]) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_a_cut_photo_is_refused(kind: str, share: float, part: Path) -> None:
     content = noise(kind)
 
-    refused(content[: int(len(content) * share)], part, "damaged|JPEG, PNG or WebP")
+    refused(content[: int(len(content) * share)], part, "damaged|JPEG, PNG or WebP" if share else "empty")
 
 
-@pytest.fixture
-def noise() -> Callable[[str], bytes]:
-    """A photo with so much in it that every part of the file counts."""
-
-    def make(kind: str) -> bytes:
-        pixels = np.random.default_rng(3).integers(0, 255, (200, 300, 3), dtype=np.uint8)
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, kind)
-        return out.getvalue()
-
-    return make
-
-
-def test_a_png_with_a_flipped_bit_is_refused(part: Path, noise: Callable[[str], bytes]) -> None:
+def test_a_png_with_a_flipped_bit_is_refused(part: Path) -> None:
     content = bytearray(noise("PNG"))
     content[len(content) // 2] ^= 1
 
@@ -271,10 +241,6 @@ def test_a_moving_picture_is_refused(kind: str, part: Path) -> None:
     frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=100)
 
     refused(out.getvalue(), part, "moving")
-
-
-def test_an_empty_upload_is_refused(part: Path) -> None:
-    refused(b"", part, "empty")
 
 
 def test_an_upload_over_the_limit_is_refused_without_reading_on(part: Path) -> None:

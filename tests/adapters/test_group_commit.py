@@ -17,9 +17,9 @@ from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate_schema
 from backend.store.fast import group_commit
 from backend.store.records import key_values
+from tests.waiting import PATIENCE_S, eventually
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-WAIT_S = 20.0
 
 
 @pytest.fixture
@@ -48,14 +48,11 @@ class Writer(threading.Thread):
             with self._store.begin(shared=True) as session:
                 key_values.set_value(session, self.name, {"by": self.name}, at=NOW)
                 self.inside.set()
-                assert self.go.wait(WAIT_S)
+                assert self.go.wait(PATIENCE_S)
                 if self.next:
                     self.next.start()
-                    until(
-                        lambda: (
-                            self._store._group_commit is not None and self._store._group_commit._coming == 1
-                        )
-                    )
+                    group = self._store._group_commit
+                    eventually(lambda: group is not None and group._coming == 1)
                 if self._work:
                     self._work(session)
         except Exception as error:
@@ -71,21 +68,14 @@ def queue_up(store: Store, *works: Callable[[Any], None] | None) -> list[Writer]
         writer.next = following
         following.go.set()
     writers[0].start()
-    assert writers[0].inside.wait(WAIT_S)
+    assert writers[0].inside.wait(PATIENCE_S)
     return writers
-
-
-def until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def finish(writers: list[Writer]) -> list[str]:
     writers[0].go.set()
     for writer in writers:
-        writer.join(WAIT_S)
+        writer.join(PATIENCE_S)
     return [writer.outcome for writer in writers]
 
 
@@ -111,59 +101,58 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_what_comes_in_while_another_writes_shares_one_commit(store, commits) -> None:
-    assert finish(queue_up(store, None, None, None)) == ["kept"] * 3
-    assert names(store) == {"writer-0", "writer-1", "writer-2"}
-    assert commits == [3]
+MOST = group_commit.MAX_GROUP_SIZE
 
 
-def test_one_alone_is_committed_at_once(store, commits) -> None:
-    assert finish(queue_up(store, None)) == ["kept"]
-    assert finish(queue_up(store, None)) == ["kept"]
-    assert commits == [1, 1]
-
-
-def test_a_commit_is_shared_by_so_many_at_most(store, commits) -> None:
-    assert finish(queue_up(store, *[None] * (group_commit.MAX_GROUP_SIZE + 3))) == ["kept"] * (
-        group_commit.MAX_GROUP_SIZE + 3
-    )
-    assert commits == [group_commit.MAX_GROUP_SIZE, 3]
+@pytest.mark.parametrize(("writers", "shared"), [(1, [1]), (3, [3]), (MOST + 3, [MOST, 3])])
+def test_what_comes_in_while_another_writes_shares_one_commit_by_so_many_at_most(
+    store, commits, writers, shared
+) -> None:
+    """One alone is committed at once."""
+    assert finish(queue_up(store, *[None] * writers)) == ["kept"] * writers
+    assert names(store) == {f"writer-{number}" for number in range(writers)}
+    assert commits == shared
 
 
 def fails(_session: Any) -> None:
     raise LookupError
 
 
-def test_who_fails_undoes_only_what_is_theirs(store) -> None:
-    assert finish(queue_up(store, None, fails, None)) == ["kept", "LookupError", "kept"]
-    assert names(store) == {"writer-0", "writer-2"}
+@pytest.mark.parametrize(
+    "others", [[None, fails, None], [None, fails]], ids=["in the middle", "the last one"]
+)
+def test_who_fails_undoes_only_what_is_theirs(store, others) -> None:
+    outcomes = finish(queue_up(store, *others))
+    assert outcomes == ["LookupError" if one else "kept" for one in others]
+    assert names(store) == {f"writer-{at}" for at, one in enumerate(others) if one is None}
 
 
-def test_the_last_one_s_failure_still_commits_for_the_others(store) -> None:
-    assert finish(queue_up(store, None, fails)) == ["kept", "LookupError"]
-    assert names(store) == {"writer-0"}
+def early_outcomes(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *works: Callable[[Any], None] | None
+) -> tuple[list[str], list[str], set[str]]:
+    """What the writers have heard while the disk has their commit, and afterwards; what is seen meanwhile."""
+    commit, begun, may = group_commit._CommitGroup.end, threading.Event(), threading.Event()
+
+    def slow(group: Any) -> bool:
+        begun.set()
+        assert may.wait(PATIENCE_S)
+        return commit(group)
+
+    monkeypatch.setattr(group_commit._CommitGroup, "end", slow)
+    writers = queue_up(store, *works)
+    writers[0].go.set()
+    assert begun.wait(PATIENCE_S)
+    time.sleep(0.1)  # long enough for who would be told too early: the controls are
+    early, seen = [writer.outcome for writer in writers], names(store)
+    may.set()
+    return early, finish(writers), seen
 
 
 def the_one_who_comes_second_finds_the_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is refused because of another's row can read that row, though both share a commit."""
-    commit, may = group_commit._CommitGroup.end, threading.Event()
-
-    def slow(group: Any) -> bool:
-        assert may.wait(WAIT_S)
-        return commit(group)
-
-    def taken(_session: Any) -> None:
-        raise LookupError("the key is taken")
-
-    monkeypatch.setattr(group_commit._CommitGroup, "end", slow)
-    writers = queue_up(store, None, taken, None)
-    writers[0].go.set()
-    until(lambda: store._group_commit is not None and store._group_commit._group is None)  # the disk has it
-    time.sleep(0.1)
-    early = writers[1].outcome
-    may.set()
-    assert finish(writers) == ["kept", "LookupError", "kept"]
-    assert early == "unknown", "refused because of a row that nobody can read yet"
+    early, late, _ = early_outcomes(store, monkeypatch, None, fails, None)
+    assert late == ["kept", "LookupError", "kept"]
+    assert early[1] == "unknown", "refused because of a row that nobody can read yet"
 
 
 def test_whoever_fails_hears_of_it_when_the_others_can_be_read(store, monkeypatch) -> None:
@@ -193,23 +182,9 @@ def test_a_failure_beside_a_commit_that_failed_is_the_database_s(store) -> None:
 
 def told_only_after_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody returns while their rows are not what another process would see."""
-    commit, may = group_commit._CommitGroup.end, threading.Event()
-
-    def slow(group: Any) -> bool:
-        assert may.wait(WAIT_S)
-        return commit(group)
-
-    monkeypatch.setattr(group_commit._CommitGroup, "end", slow)
-    writers = queue_up(store, None, None)
-    writers[0].go.set()
-    until(lambda: store._group_commit is not None and store._group_commit._group is None)  # the disk has it
-    time.sleep(0.1)
-    told, seen = [writer.outcome for writer in writers], names(store)
-    may.set()
-    finish(writers)
-    assert told == ["unknown", "unknown"], "somebody was told before it was durable"
-    assert seen == set()
-    assert [writer.outcome for writer in writers] == ["kept", "kept"]
+    early, late, seen = early_outcomes(store, monkeypatch, None, None)
+    assert early == ["unknown", "unknown"], "somebody was told before it was durable"
+    assert (seen, late) == (set(), ["kept", "kept"])
 
 
 def test_nobody_is_told_before_the_commit(store, monkeypatch) -> None:
@@ -251,7 +226,7 @@ def test_a_transaction_of_one_s_own_waits_for_nobody_s_commit_but_sees_all(store
     other = threading.Thread(target=alone)
     other.start()
     assert finish(writers) == ["kept"]
-    other.join(WAIT_S)
+    other.join(PATIENCE_S)
     assert seen == [True]
 
 
