@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.catalogue.check_params import check_params
 from backend.catalogue.models import Catalogue, VideoModel, parse_model
 from backend.domain.errors import CatalogueUnavailable
 from backend.providers.fal import listing, listing_pages
@@ -21,27 +22,43 @@ def listed(name: str, schema: Any = INPUT, **about: Any) -> dict[str, Any]:
     return {"endpoint_id": name, "metadata": {"display_name": name, **about}, "openapi": document}
 
 
-class Fal:
-    """A platform API that answers what it is told to. pages: text-to-video's; a tuple is status and body."""
+def page(*names: str, **more: Any) -> dict[str, Any]:
+    return {"models": [listed(name) for name in names], **more}
 
-    def __init__(self, *pages: Any, prices: Any = None) -> None:
-        self.pages, self.prices = pages, prices or []
-        self.asked: list[tuple[str, dict[str, str]]] = []
+
+class Fal:
+    """A platform API that answers what it is told to. pages: text-to-video's; a tuple is status and body.
+
+    first: the answers to the first questions, whatever they are; an exception is raised.
+    """
+
+    def __init__(self, *pages: Any, prices: Any = None, first: Sequence[Any] = ()) -> None:
+        self.pages, self.prices, self.first = pages or [page("a/one")], prices or [], list(first)
+        self.asked: list[tuple[str, list[tuple[str, str]]]] = []
         self.lines: list[str] = []
         self.waits: list[float] = []
 
     def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
-        asked = dict(query)
-        self.asked.append((path, asked))
-        if path.endswith("pricing"):
-            answer = self.prices if isinstance(self.prices, tuple) else {"prices": self.prices}
-        elif asked["category"] != "text-to-video":
+        self.asked.append((path, list(query)))
+        if self.first:
+            answer = self.first.pop(0)
+        elif path.endswith("pricing"):
+            answer = self.priced([value for name, value in query if name == "endpoint_id"])
+        elif ("category", "text-to-video") not in query:
             answer = {"models": []}
         else:
-            answer = self.pages[int(asked.get("cursor", "0"))]
+            answer = self.page(int(dict(query).get("cursor", "0")))
+        if isinstance(answer, Exception):
+            raise answer
         return (
             PageAnswer(*answer) if isinstance(answer, tuple) else PageAnswer(200, json.dumps(answer).encode())
         )
+
+    def page(self, number: int) -> Any:
+        return self.pages[number]
+
+    def priced(self, names: list[str]) -> Any:
+        return self.prices if isinstance(self.prices, tuple) else {"prices": self.prices}
 
     def read(self) -> dict[str, VideoModel]:
         entries = listing.read_catalogue(self.ask, on_progress=self.lines.append, sleep=self.waits.append)
@@ -49,17 +66,16 @@ class Fal:
 
 
 def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
-    one = {"models": [listed("a/one"), listed("a/two")], "next_cursor": "1", "has_more": True}
-    two = {"models": [listed("a/two", display_name="Newer"), listed("a/three")], "next_cursor": None}
+    newer = {"models": [listed("a/two", display_name="Newer"), listed("a/three")], "next_cursor": None}
 
-    found = Fal(one, two).read()
+    found = Fal(page("a/one", "a/two", next_cursor="1", has_more=True), newer).read()
 
     assert sorted(found) == ["a/one", "a/three", "a/two"]
     assert found["a/two"].title == "Newer"
 
 
 @pytest.mark.parametrize(
-    ("page", "why"),
+    ("answer", "why"),
     [
         ((200, b"<html>Be right back</html>"), "can't be read"),
         ((200, b"[" * 200_000), "can't be read"),
@@ -71,52 +87,42 @@ def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
         ({"models": None}, "without a list of models"),
         ({"models": ["a/one"]}, "names no model"),
         ({"models": [{"endpoint_id": 5}]}, "names no model"),
-        ({"models": [listed("a/one")], "next_cursor": "0"}, "last page"),
-        ({"models": [listed("a/one")], "next_cursor": {"a": 1}}, "not where"),
-        ({"models": [listed("a/one")], "next_cursor": None, "has_more": True}, "not where"),
-        ({"models": []}, "no video model at all"),
+        (page("a/one", next_cursor="0"), "last page"),
+        (page("a/one", next_cursor={"a": 1}), "not where"),
+        (page("a/one", next_cursor=None, has_more=True), "not where"),
+        (page(), "no video model at all"),
     ],
 )
-def test_a_page_that_cannot_be_read_spoils_the_whole_catalogue_and_is_named(page: Any, why: str):
+def test_a_page_that_cannot_be_read_spoils_the_whole_catalogue_and_is_named(answer: Any, why: str):
     with pytest.raises(CatalogueUnavailable, match=why) as caught:
-        Fal(page).read()
+        Fal(answer).read()
     assert "/v1/models" in str(caught.value)
 
 
-def test_a_listing_without_an_end_is_given_up():
-    class Endless(Fal):
-        def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
-            self.asked.append((path, dict(query)))
-            page = {"models": [listed("a/one")], "next_cursor": f"c{len(self.asked)}"}
-            return PageAnswer(200, json.dumps(page).encode())
+class Endless(Fal):
+    """Each page leads to another one."""
 
-    fal = Endless()
+    def page(self, number: int) -> Any:
+        return page("a/one", next_cursor=str(number + 1))
+
+
+@pytest.mark.parametrize(
+    ("fal", "asked"),
+    [
+        (Endless(), listing_pages.MAX_PAGES),
+        (Fal(page("a/1", next_cursor="1"), page("a/2", next_cursor="1")), 2),
+    ],
+    ids=["endless", "in a circle"],
+)
+def test_a_listing_without_an_end_is_given_up(fal: Fal, asked: int):
     with pytest.raises(CatalogueUnavailable, match="last page"):
         fal.read()
-    assert len(fal.asked) == listing_pages.MAX_PAGES
-
-
-def test_a_listing_that_runs_in_a_circle_is_given_up_after_one_round():
-    one = {"models": [listed("a/one")], "next_cursor": "1"}
-    two = {"models": [listed("a/two")], "next_cursor": "1"}
-    fal = Fal(one, two)
-
-    with pytest.raises(CatalogueUnavailable, match="last page"):
-        fal.read()
-    assert len(fal.asked) == 2
+    assert len(fal.asked) == asked
 
 
 def test_a_failure_at_the_prices_spoils_the_whole_catalogue():
     with pytest.raises(CatalogueUnavailable, match=r"/v1/models/pricing answered 500"):
-        Fal({"models": [listed("a/one")]}, prices=(500, b"")).read()
-
-
-def test_nobody_there_is_said():
-    def refused(path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
-        raise httpx.ConnectError("refused")
-
-    with pytest.raises(CatalogueUnavailable, match=r"could not be asked \(ConnectError\)"):
-        listing.read_catalogue(refused, on_progress=lambda line: None, sleep=lambda seconds: None)
+        Fal(prices=(500, b"")).read()
 
 
 def deep(levels: int) -> Any:
@@ -159,34 +165,34 @@ def test_titles_and_descriptions_are_one_line_of_a_sensible_length():
     assert found["a/none"].title == "a/none"
 
 
-def test_two_models_of_one_name_get_titles_of_their_own():
-    names = ("k/v3/pro/text-to-video", "k/v3/lite/text-to-video", "k/v3/lite/text-to-video/fast", "w/one")
-    models = [listed(name, display_name="Kling" if name[0] == "k" else "Wan") for name in names]
+@pytest.mark.parametrize(
+    "models",
+    [
+        {
+            "k/v3/pro/text-to-video": ("Kling", "Kling (pro/text-to-video)"),
+            "k/v3/lite/text-to-video": ("Kling", None),
+            "k/v3/lite/text-to-video/fast": ("Kling", None),
+            "w/one": ("Wan", "Wan"),
+        },
+        # A title that is made to look like another one's.
+        {"a/x/y": ("K", "K (a/x/y)"), "a/z/y": ("K", "K (z)"), "b/c": ("K (x)", "K (x)")},
+    ],
+)
+def test_models_of_one_name_get_titles_of_their_own(models: dict[str, tuple[str, str | None]]):
+    pages = {"models": [listed(name, display_name=title) for name, (title, _) in models.items()]}
 
-    catalogue = Catalogue(Fal({"models": models}).read().values())
+    catalogue = Catalogue(Fal(pages).read().values())
     titles = {model.id: model.title for model in catalogue.search()}
 
-    assert len({title.casefold() for title in titles.values()}) == 4
-    assert titles["w/one"] == "Wan"
-    assert titles["k/v3/pro/text-to-video"] == "Kling (pro/text-to-video)"
-    assert catalogue.get("k/v3/pro/text-to-video").title == "Kling (pro/text-to-video)"
-
-
-def test_titles_differ_even_where_one_is_made_to_look_like_another():
-    trap = {"a/x/y": "K", "a/z/y": "K", "b/c": "K (x)"}
-    models = [listed(name, display_name=title) for name, title in trap.items()]
-
-    titles = [model.title for model in Catalogue(Fal({"models": models}).read().values()).search()]
-
-    assert sorted(titles) == ["K (a/x/y)", "K (x)", "K (z)"]
+    assert len({title.casefold() for title in titles.values()}) == len(models)
+    for name, (_, title) in models.items():
+        assert title is None or titles[name] == catalogue.get(name).title == title
 
 
 @pytest.mark.parametrize(
     "price",
     [
-        {"unit_price": "0.14", "unit": "second"},
-        {"unit_price": None, "unit": "second"},
-        {"unit_price": -1, "unit": "second"},
+        *({"unit": "second", "unit_price": value} for value in ("0.14", None, -1)),
         {"unit_price": 0.14, "unit": None},
         {"unit_price": 0.14, "unit": "second", "currency": "EUR"},
         {"unit_price": [], "unit": {}},
@@ -195,7 +201,7 @@ def test_titles_differ_even_where_one_is_made_to_look_like_another():
 def test_a_price_that_cannot_be_read_is_no_price_and_the_model_stays(price: dict[str, Any]):
     prices = [{"endpoint_id": "a/odd", **price}, {"endpoint_id": "a/good", "unit_price": 1, "unit": "videos"}]
 
-    found = Fal({"models": [listed("a/odd"), listed("a/good")]}, prices=prices).read()
+    found = Fal(page("a/odd", "a/good"), prices=prices).read()
 
     assert (found["a/odd"].price, found["a/odd"].usable) == (None, True)
     assert found["a/good"].price is not None
@@ -204,22 +210,15 @@ def test_a_price_that_cannot_be_read_is_no_price_and_the_model_stays(price: dict
 
 @pytest.mark.parametrize("name", ["../admin", "a/../b", "a//b", "a b", "/a", "a/", "a?x=1", "a" * 300, "."])
 def test_an_id_that_is_no_part_of_an_address_is_unusable(name: str):
-    model = Fal({"models": [listed(name)]}).read()[name]
+    model = Fal(page(name)).read()[name]
 
     assert (model.usable, model.reason) == (False, "the model's id can't be part of an address")
 
 
 def test_limits_as_openapi_3_0_writes_them_are_understood():
-    from backend.catalogue.check_params import check_params
-
-    number = {
-        "type": "number",
-        "minimum": 0,
-        "exclusiveMinimum": True,
-        "maximum": 9,
-        "exclusiveMaximum": False,
-    }
-    model = Fal({"models": [listed("a/b", {"properties": {"scale": number}})]}).read()["a/b"]
+    number = {"minimum": 0, "exclusiveMinimum": True, "maximum": 9, "exclusiveMaximum": False}
+    schema = {"properties": {"scale": {"type": "number", **number}}}
+    model = Fal({"models": [listed("a/b", schema)]}).read()["a/b"]
 
     assert model.usable, model.reason
     assert "params.scale" in check_params(model, {"scale": 0})
@@ -229,63 +228,44 @@ def test_limits_as_openapi_3_0_writes_them_are_understood():
 # -- when fal has no time -------------------------------------------------------------------------
 
 
-class Busy(Fal):
-    """Answers with these first, whatever is asked."""
-
-    def __init__(self, *first: Any, pages: Any = None, **more: Any) -> None:
-        super().__init__(*(pages or [{"models": [listed("a/one")]}]), **more)
-        self.first = list(first)
-
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
-        if not self.first:
-            return super().ask(path, query)
-        self.asked.append((path, dict(query)))
-        answer = self.first.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return PageAnswer(*answer)
-
-
 def test_fal_is_asked_again_after_as_long_as_it_says():
-    fal = Busy((429, b"slow down", 2.5), (503, b""), httpx.RemoteProtocolError("gone"))
+    fal = Fal(first=[(429, b"slow down", 2.5), (503, b""), httpx.RemoteProtocolError("gone")])
     assert list(fal.read()) == ["a/one"]
     assert fal.waits == [1.0, 1.0, 0.5, 1.0, 1.0, 1.0]
     assert "/v1/models answered 429; asked again in 2 s" in fal.lines
 
 
-@pytest.mark.parametrize("trouble", [(429, b"", 0.0), (500, b""), httpx.ConnectError("refused")])
-def test_asking_again_comes_to_an_end(trouble: Any):
-    fal = Busy(*[trouble] * 99)
-    with pytest.raises(CatalogueUnavailable):
+REFUSED = httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "asked", "said"),
+    [
+        *((trouble, 1 + listing_pages.MAX_RETRIES, said) for trouble, said in (
+            ((429, b"", 0.0), "answered 429"), ((500, b""), "answered 500"),
+            (REFUSED, r"could not be asked \(ConnectError\)"))),
+        # These will not change, and so long nobody waits.
+        *(((status, b""), 1, f"answered {status}") for status in (400, 401, 403, 404, 302)),
+        ((429, b"", 3600.0), 1, "answered 429"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_asking_again_comes_to_an_end_and_is_not_begun_in_vain(trouble: Any, asked: int, said: str):
+    fal = Fal(first=[trouble] * 99)
+    with pytest.raises(CatalogueUnavailable, match=said):
         fal.read()
-    assert len(fal.asked) == 1 + listing_pages.MAX_RETRIES
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 302])
-def test_an_answer_that_will_not_change_is_not_asked_for_again(status: int):
-    fal = Busy(*[(status, b"")] * 99)
-    with pytest.raises(CatalogueUnavailable, match=f"answered {status}"):
-        fal.read()
-    assert len(fal.asked) == 1
-
-
-def test_a_longer_wait_than_anybody_waits_is_not_begun():
-    fal = Busy((429, b"", 3600.0))
-    with pytest.raises(CatalogueUnavailable, match="answered 429"):
-        fal.read()
-    assert fal.waits == []
+    assert len(fal.asked) == asked
+    assert asked > 1 or fal.waits == []
 
 
 def test_all_waits_of_a_refresh_together_come_to_an_end():
-    many = [{"models": [listed(f"a/m{n}")], "next_cursor": str(n + 1)} for n in range(20)]
-
-    class Slow(Fal):
+    class Slow(Endless):
         def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
             again = len(self.asked) % 2
             answer = super().ask(path, query)
             return answer if again else PageAnswer(429, b"", 50.0)
 
-    fal = Slow(*many)
+    fal = Slow()
     with pytest.raises(CatalogueUnavailable, match="answered 429"):
         fal.read()
     assert sum(fal.waits) == listing_pages.TOTAL_WAIT_MAX_S
@@ -299,28 +279,23 @@ def test_a_wait_can_be_stopped():
         if "again in 8 s" in line:
             raise Stopped
 
-    waits: list[float] = []
+    fal = Fal(first=[(429, b"", 10.0)])
     with pytest.raises(Stopped):
-        listing.read_catalogue(Busy((429, b"", 10.0)).ask, on_progress=told, sleep=waits.append)
-    assert waits == [1.0, 1.0]
+        listing.read_catalogue(fal.ask, on_progress=told, sleep=fal.waits.append)
+    assert fal.waits == [1.0, 1.0]
 
 
 class Unsure(Fal):
     """Refuses every batch of prices with one of these names in it."""
 
     def __init__(self, names: list[str], unknown: set[str], status: int = 404) -> None:
-        super().__init__({"models": [listed(name) for name in names]})
+        super().__init__(page(*names))
         self.unknown, self.status = unknown, status
 
-    def ask(self, path: str, query: Sequence[tuple[str, str]]) -> PageAnswer:
-        if not path.endswith("pricing"):
-            return super().ask(path, query)
-        self.asked.append((path, dict(query)))
-        names = [value for name, value in query if name == "endpoint_id"]
+    def priced(self, names: list[str]) -> Any:
         if self.unknown & set(names):
-            return PageAnswer(self.status, b'{"error": {"type": "not_found", "message": "No such endpoint"}}')
-        prices = [{"endpoint_id": name, "unit": "second", "unit_price": 0.1} for name in names]
-        return PageAnswer(200, json.dumps({"prices": prices}).encode())
+            return self.status, b'{"error": {"type": "not_found", "message": "No such endpoint"}}'
+        return {"prices": [{"endpoint_id": name, "unit": "second", "unit_price": 0.1} for name in names]}
 
 
 def test_one_name_whose_price_is_refused_costs_no_other_its_price():
