@@ -183,6 +183,7 @@ def test_a_failure_after_a_word_of_success_is_asked_about_once_more(post, earlie
 @ONE
 @pytest.mark.parametrize("off_s", [301, -301])
 def test_a_genuine_delivery_of_another_time_is_asked_about_now_and_applied_when_signed_anew(post, off_s):
+    post.deliver(post.made())  # the account is known: it is the common case but for its time
     job, then = post.made(), post.clock.now()
     post.clock.pass_s(off_s)
 
@@ -190,11 +191,11 @@ def test_a_genuine_delivery_of_another_time_is_asked_about_now_and_applied_when_
 
     now = post.job(job)
     assert (now.state, now.result_url, now.due_at) == ("queued", None, post.clock.now())
-    assert [kept.verdict for kept in post.kept()] == ["stale"]
+    assert post.kept()[0].verdict == "stale"
 
     post.deliver(job)
     assert post.job(job).state == "rendered"
-    assert len(post.kept()) == 1
+    assert len(post.kept()) == 2
 
 
 @ONE
