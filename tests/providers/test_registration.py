@@ -20,7 +20,7 @@ from backend.providers.base import (
     VerifiedDelivery,
     WebhookBody,
     Working,
-)
+)  # fmt: skip
 from backend.services.lifecycle.webhook_target import job_token
 from backend.store.records import key_values
 from backend.web.app import create_app
