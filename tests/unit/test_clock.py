@@ -2,7 +2,10 @@
 
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from backend.domain.clock import Clock
 
@@ -35,39 +38,31 @@ def test_durations_never_run_backwards():
 def test_an_id_is_a_uuid_of_version_7_that_tells_its_moment():
     found = uuid.UUID(Stuck(NOON).new_id())
 
-    assert found.version == 7
-    assert found.variant == uuid.RFC_4122
+    assert (found.version, found.variant) == (7, uuid.RFC_4122)
     assert found.int >> 80 == int(NOON.timestamp() * 1000)
 
 
-def test_ids_of_the_same_millisecond_sort_by_birth_beyond_the_counter():
-    clock = Stuck(NOON)
-    ids = [clock.new_id() for _ in range(10_000)]
-
-    assert ids == sorted(ids)
-    assert len(set(ids)) == len(ids)
-
-
-def test_ids_sort_by_birth_when_the_clock_is_set_back():
-    clock = Stuck(NOON, NOON - timedelta(hours=1), NOON - timedelta(days=1), NOON)
-    ids = [clock.new_id() for _ in range(4)]
+@pytest.mark.parametrize(
+    ("moments", "number"),
+    [([NOON], 10_000), ([NOON, NOON - timedelta(hours=1), NOON - timedelta(days=1), NOON], 4)],
+    ids=["beyond the counter of one millisecond", "the clock is set back"],
+)
+def test_ids_sort_by_birth(moments, number):
+    clock = Stuck(*moments)
+    ids = [clock.new_id() for _ in range(number)]
 
     assert ids == sorted(set(ids))
 
 
 def test_eight_threads_never_share_an_id_and_each_sees_its_own_rise():
-    clock, made = Clock(), [[] for _ in range(8)]
-    together = threading.Barrier(8)
+    clock, together = Clock(), threading.Barrier(8)
 
-    def make(mine: list[str]) -> None:
+    def make(_: int) -> list[str]:
         together.wait()
-        mine += [clock.new_id() for _ in range(2000)]
+        return [clock.new_id() for _ in range(2000)]
 
-    threads = [threading.Thread(target=make, args=(mine,)) for mine in made]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(make, range(8)))
 
     assert all(mine == sorted(mine) for mine in made)
     assert len({one for mine in made for one in mine}) == 16_000

@@ -16,10 +16,11 @@ class Middle(random.Random):
         return (a + b) / 2
 
 
-def test_the_pauses_after_faults_double_from_one_second_to_five_minutes():
+def test_the_pauses_after_faults_double_from_one_second_to_five_minutes_unless_others_are_asked_for():
     pauses = [policy.backoff_s(attempts, rng=Middle()) for attempts in range(1, 12)]
 
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert [policy.backoff_s(n, first_s=20, cap_s=25, rng=Middle()) for n in (1, 9)] == [20, 25]
 
 
 @given(st.integers(min_value=-5, max_value=10**9), st.integers())
@@ -34,11 +35,6 @@ def test_jobs_that_failed_together_do_not_return_together():
 
     assert len(pauses) > 40
     assert all(8 * 0.8 <= pause <= 8 * 1.2 for pause in pauses)
-
-
-def test_another_first_pause_and_cap_may_be_asked_for():
-    assert policy.backoff_s(1, first_s=20, cap_s=25, rng=Middle()) == 20
-    assert policy.backoff_s(9, first_s=20, cap_s=25, rng=Middle()) == 25
 
 
 def test_polls_start_small_where_webhooks_do_not_reach_us_and_stretch_to_a_minute():

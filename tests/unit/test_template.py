@@ -1,7 +1,5 @@
 """The prompt template: what it makes of prompt and style, and what it may not do."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,42 +11,27 @@ from backend.services.prompting import template
 CAMERA = StylePart("camera", "slow dolly in", "Dolly in")
 
 
-def fault(text: str) -> str:
-    with pytest.raises(InvalidRequest) as refused:
-        template.check_template(text)
-    return refused.value.fields["template"]
+def rendered(prompt: str, *parts: StylePart) -> str:
+    return template.render_prompt(DEFAULT_TEMPLATE, prompt, parts)
 
 
-def test_the_first_template_can_be_kept():
-    template.check_template(DEFAULT_TEMPLATE)
+def test_what_a_person_writes_is_sent_as_it_was_and_never_a_template():
+    hostile = "{{ 7 * 7 }} {% for x in style %} {{ ''.__class__ }}"
 
-
-def test_a_prompt_without_style_is_sent_as_it_was_written():
+    assert rendered("A red dress\nin the wind") == "A red dress\nin the wind"
     assert (
-        template.render_prompt(DEFAULT_TEMPLATE, "A red dress\nin the wind", ()) == "A red dress\nin the wind"
+        rendered(hostile, StylePart("camera", "{{ prompt }}", None))
+        == f"{hostile}. Camera: {{{{ prompt }}}}."
     )
 
 
-def test_each_part_adds_one_sentence():
+@pytest.mark.parametrize(
+    ("prompt", "sent"),
+    [("A red dress", "A red dress. "), ("", ""), *((f"Walk{end}", f"Walk{end} ") for end in ".!?…:;,")],
+)
+def test_each_part_adds_one_sentence_and_a_prompt_that_ends_one_gets_no_second_full_stop(prompt, sent):
     parts = (StylePart("movement", "a slow full turn", "Turn"), CAMERA)
-    assert template.render_prompt(DEFAULT_TEMPLATE, "A red dress", parts) == (
-        "A red dress. Movement: a slow full turn. Camera: slow dolly in."
-    )
-
-
-@pytest.mark.parametrize("ending", list(".!?…:;,"))
-def test_a_prompt_that_ends_a_sentence_gets_no_second_full_stop(ending):
-    assert (
-        template.render_prompt(DEFAULT_TEMPLATE, f"Walk{ending}", (CAMERA,))
-        == f"Walk{ending} Camera: slow dolly in."
-    )
-
-
-def test_a_style_alone_is_a_prompt():
-    parts = (CAMERA, StylePart("aesthetic", "film noir", None))
-    assert (
-        template.render_prompt(DEFAULT_TEMPLATE, "", parts) == "Camera: slow dolly in. Aesthetic: film noir."
-    )
+    assert rendered(prompt, *parts) == f"{sent}Movement: a slow full turn. Camera: slow dolly in."
 
 
 @given(st.text(max_size=60).map(str.strip), st.lists(st.text(max_size=30), max_size=4))
@@ -56,21 +39,12 @@ def test_the_prompt_sent_begins_with_what_the_person_wrote(prompt, words):
     parts = [StylePart(axis, said, None) for axis, said in zip(AXES, words, strict=False)]
     own = prompt + "." if prompt and parts and prompt[-1] not in ".!?…:;," else prompt
     sentences = [f"{part.axis.capitalize()}: {part.words}." for part in parts]
-    assert template.render_prompt(DEFAULT_TEMPLATE, prompt, parts) == " ".join(
-        said for said in (own, *sentences) if said
-    )
-
-
-def test_what_a_person_writes_is_never_a_template():
-    hostile = "{{ 7 * 7 }} {% for x in style %} {{ ''.__class__ }}"
-    assert template.render_prompt(
-        DEFAULT_TEMPLATE, hostile, (StylePart("camera", "{{ prompt }}", None),)
-    ) == (f"{hostile}. Camera: {{{{ prompt }}}}.")
+    assert rendered(prompt, *parts) == " ".join(said for said in (own, *sentences) if said)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["{{ prompt }}", "{{ prompt }}{% if camera %}, {{ camera|lower }}{% endif %}",
+    [DEFAULT_TEMPLATE, "{{ prompt }}", "{{ prompt }}{% if camera %}, {{ camera|lower }}{% endif %}",
      "{% for a in style %}{% for b in style %}{{ a.words }}{% endfor %}{% endfor %}{{ prompt }}",
      "Style: {{ style[0].words if style else 'none' }}. {{ prompt }}",
      "{{ prompt ~ '!' }}{{ 'x' if style|length > 2 and not fabric else '' }}"],
@@ -110,9 +84,9 @@ def test_what_ends_for_sure_can_be_kept(text):
     ],
 )
 def test_a_template_that_runs_away_or_looks_around_is_refused_with_the_reason(text, said):
-    began_s = time.monotonic()
-    assert said in fault(text)
-    assert time.monotonic() - began_s < 2
+    with pytest.raises(InvalidRequest) as refused:
+        template.check_template(text)
+    assert said in refused.value.fields["template"]
 
 
 def test_what_a_template_makes_is_bounded():
