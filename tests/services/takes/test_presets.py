@@ -1,13 +1,10 @@
 """Presets, favourites and models used lately: one's own and the team's."""
 
-import io
-
 import pytest
-from PIL import Image
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.services.access import Role, Viewer
-from backend.services.takes import photos, presets
+from backend.services.takes import presets
 from backend.services.takes.request import parse_request
 from tests import databases
 from tests.world import ADMIN, ANA, MODEL
@@ -52,17 +49,6 @@ def test_only_its_owner_or_an_admin_deletes_a_preset(world):
         presets.delete_preset(world.deps, BEN, shared.id)
     presets.delete_preset(world.deps, ADMIN, shared.id)
     assert names(world, ANA) == []
-
-
-def test_somebody_elses_photo_stays_behind_and_is_said(world):
-    raw = io.BytesIO()
-    Image.new("RGB", (640, 480), "teal").save(raw, "JPEG")
-    image = photos.create_upload(world.deps, ANA, raw.getvalue(), file_name="look.jpg").id
-    form = {**FORM, "image": image, "images": {"end_image_url": image}}
-    kept = presets.save_preset(world.deps, ANA, "With photo", parse_request(form), shared=True)
-    assert presets.apply_preset(world.deps, ANA, kept.id) == (parse_request(form), [])
-    theirs, lost = presets.apply_preset(world.deps, BEN, kept.id)
-    assert (theirs.image, theirs.images, len(lost)) == (None, {}, 2)
 
 
 @pytest.mark.parametrize(
