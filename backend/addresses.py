@@ -39,11 +39,7 @@ def check_allow_entry(part: str) -> None:
 
 
 def check_server_url(url: str) -> str:
-    """A URL that names a server's database.
-
-    Raises:
-        ValueError: what is wrong, without the URL itself.
-    """
+    """A URL that names a server's database; ValueError says what is wrong, without the URL itself."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # a malformed port raises ValueError here

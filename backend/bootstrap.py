@@ -125,11 +125,7 @@ def open_deps(settings: Settings | None = None) -> Deps:
 
 
 def _look_at(storage: Storage) -> None:
-    """A bucket that refuses us is told of before anything begins; one that is down may come back.
-
-    Raises:
-        SettingsError: a person has to put settings or rights right.
-    """
+    """A bucket that refuses us stops the start (SettingsError); one that is down may come back."""
     try:
         if (
             storage.link_origins()

@@ -254,11 +254,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def read_settings(**given: Any) -> Settings:
-    """All settings, read and checked; nothing is made.
-
-    Raises:
-        SettingsError: names every setting at fault.
-    """
+    """All settings, read and checked; nothing is made. SettingsError names every one at fault."""
     try:
         return Settings(**given)
     except ValidationError as error:

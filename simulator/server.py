@@ -64,11 +64,7 @@ def listening(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -
 
 
 def serve(host: str, port: int, config: SimulatorConfig) -> None:
-    """Run until SIGINT or SIGTERM; what is under way goes on after the next start.
-
-    Raises:
-        OSError: the port is taken, or the data folder can't be written.
-    """
+    """Run until SIGINT or SIGTERM; what is under way goes on after the next start. Raises as `listening`."""
     told: SimpleQueue[int] = SimpleQueue()  # unlike an event, made to be called from a handler
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: told.put(number))

@@ -97,11 +97,7 @@ class _Inliner:
 
 
 def _text(text: Any) -> str:
-    """A text that can be kept and shown.
-
-    Raises:
-        ValueError: no database and no page can hold it.
-    """
+    """A text that can be kept and shown; ValueError for one that no database and no page can hold."""
     if "\0" in (text := str(text)) or any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError("the schema has characters that are no text (NUL, half a character)")
     return text

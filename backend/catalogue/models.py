@@ -87,11 +87,7 @@ class Catalogue:
         }
 
     def get(self, model_id: str) -> VideoModel:
-        """The model with this endpoint id.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """The model with this endpoint id; KeyError: there is none."""
         return self._models[model_id]
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:

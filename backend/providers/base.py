@@ -148,18 +148,10 @@ class Provider(Protocol):
         """
 
     def result(self, ref: RequestRef) -> Finished | Errored:
-        """The result of a finished request, with a fresh link.
-
-        Raises:
-            ProviderBusy, ProviderForgot: as for `status`.
-        """
+        """The result of a finished request, with a fresh link. Raises as `status` does."""
 
     def cancel(self, ref: RequestRef) -> bool:
-        """Ask for a request to be stopped; True when it will be, False when it is finished already.
-
-        Raises:
-            ProviderBusy, ProviderForgot: as for `status`.
-        """
+        """Ask for a request to be stopped; False when it is finished already. Raises as `status` does."""
 
     def upload(self, content: bytes, content_type: str, file_name: str) -> str:
         """Hand a file over; returns a link that the provider's models can read.

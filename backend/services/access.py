@@ -48,11 +48,7 @@ class Viewer:
         return self.sees_all or owner == self.name
 
     def require_role(self, minimum: Role) -> None:
-        """Refuse whoever has less than this role.
-
-        Raises:
-            NotAllowed: 403.
-        """
+        """Refuse whoever has less than this role (NotAllowed, 403)."""
         if _RANK[self.role] < _RANK[minimum]:
             raise NotAllowed(f"This needs the role {minimum}; {self.name} is a {self.role}.", status=403)
 

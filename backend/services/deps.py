@@ -26,11 +26,7 @@ class ModelCatalogue(Protocol):
     """The models on offer now."""
 
     def get(self, model_id: str) -> VideoModel:
-        """The model with this id.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """The model with this id; KeyError: there is none."""
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
         """Models whose id, title, category or description hold every word of `q`."""
@@ -76,22 +72,14 @@ class Deps:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def get_provider(self, name: str) -> Provider:
-        """The provider with this name.
-
-        Raises:
-            NotFound: this installation doesn't know it (any more).
-        """
+        """The provider with this name; NotFound: this installation doesn't know it (any more)."""
         try:
             return self.providers[name]
         except KeyError:
             raise NotFound(f"There is no provider called {name}.") from None
 
     def wake_job(self, session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
-        """Make a job due at `at` and have it looked at then, whatever who holds it was about to decide.
-
-        Raises:
-            NotFound: there is no such job.
-        """
+        """Make a job due at `at` and have it looked at then, whatever its holder was about to decide."""
         job = jobs.make_due(session, job_id, at=at, **values)
         self.carrier.enqueue_job(session, job_id)
         return job

@@ -53,11 +53,7 @@ def main() -> int:
 
 
 def create_server(deps: Deps) -> Any:
-    """A waitress server that has its port.
-
-    Raises:
-        SettingsError: the port is taken, or the address is not ours.
-    """
+    """A waitress server that has its port; SettingsError: it is taken, or the address is not ours."""
     settings = deps.settings
     try:
         return waitress.create_server(

@@ -9,7 +9,7 @@ from backend.domain.kinds import EntryKind
 from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.gallery import take_ledger
+from backend.services.gallery import takes
 from backend.services.money import budgets, prices
 from pages.ui import components, context, text
 from pages.ui.components import BarRow, FactRow
@@ -98,7 +98,7 @@ def draw_spending(deps: Deps) -> None:
 
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
-    lines = take_ledger.ledger_entries(deps, viewer, job.id)
+    lines = takes.ledger_entries(deps, viewer, job.id)
     rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
         {"label": _ENTRIES[EntryKind(line.kind)], "at_ms": int(line.at.timestamp() * 1000),

@@ -51,11 +51,7 @@ class Installation:
         self.deliverer.stop(patience_s)
 
     def pause(self, seconds: float) -> None:
-        """Wait, as a fault has it.
-
-        Raises:
-            Ended: the simulator was reset or closed meanwhile.
-        """
+        """Wait, as a fault has it; Ended: the simulator was reset or closed meanwhile."""
         if self.ended.wait(seconds):
             raise Ended
 

@@ -41,11 +41,7 @@ class Loop:
             self.changed.notify_all()
 
     def wait_until(self, true: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until this is true of what `changed` guards; False when it isn't in time.
-
-        Raises:
-            Ended: the loop was told to stop meanwhile.
-        """
+        """Wait until this is true of what `changed` guards; False when not in time, Ended when stopped."""
         with self.changed:
             came = self.changed.wait_for(lambda: self._stopping or true(), timeout=timeout_s)
             if self._stopping:

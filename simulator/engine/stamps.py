@@ -20,10 +20,6 @@ def iso_of(moment: float | None) -> str | None:
 
 
 def moment_of(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 text; without a zone it is UTC.
-
-    Raises:
-        ValueError: it isn't one.
-    """
+    """Seconds since 1970 of an ISO 8601 text; without a zone it is UTC. ValueError: it isn't one."""
     parsed = datetime.fromisoformat(text)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

@@ -45,7 +45,7 @@ def clean_photo(
     source: JPEG, PNG or WebP, told by content. The result is upright, in sRGB, without metadata.
 
     Raises:
-        TooLarge: more than `max_bytes`.
+        PayloadTooLarge: more than `max_bytes`.
         InvalidRequest: `file` is at fault; the message says what to do. Nothing is left behind.
         StorageFull: our own disk will not take it.
     """

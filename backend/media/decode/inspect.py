@@ -48,22 +48,12 @@ def inspect_video(
 
 
 def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:
-    """Draw the first three seconds as a small mute WebM, at most 320 pixels wide; replaced when there.
-
-    Raises:
-        MediaBroken: none can be made of it.
-        StorageFull, MediaUnreachable: as for `inspect`.
-    """
+    """Draw the first three seconds as a small mute WebM, over what is there. Raises as `inspect_video`."""
     _run("draw_preview", "preview", [preview], timeout_s, path=str(path), preview=str(preview))
 
 
 def save_frame(path: Path, photo: Path, *, last: bool, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:
-    """Write the first or the last picture of a video as a PNG in its own size; replaced when there.
-
-    Raises:
-        MediaBroken: none can be read.
-        StorageFull, MediaUnreachable: as for `inspect`.
-    """
+    """Write the first or the last picture as a PNG, over what is there. Raises as `inspect_video` does."""
     _run("save_frame_png", "frames", [photo], timeout_s, path=str(path), photo=str(photo), last=last)
 
 

@@ -52,7 +52,7 @@ def run_task(task: str, timeout_s: float, **arguments: Any) -> Any:
     timeout_s: wall clock, and the child's CPU time as well; then the child is killed.
 
     Raises:
-        Unfit: the function said so; or the child crashed, took too long, or needed too much memory.
+        RejectedFile: the function said so; or the child crashed, took too long, or needed too much memory.
         StorageFull: the child could not write what it made.
         MediaUnreachable: no child could be started here now.
     """

@@ -29,11 +29,7 @@ class ByteRange:
 
 
 def single_header(answer: HTTPResponse, name: str) -> str | None:
-    """A header that may be given once; the same twice is once.
-
-    Raises:
-        MediaUnreachable: it is given with different values, so nothing it says can be relied on.
-    """
+    """A header that may be given once; given with different values it says nothing: MediaUnreachable."""
     values = {str(value).strip() for value in answer.headers.get_all(name) or ()}
     if len(values) > 1:
         raise MediaUnreachable(f"The server gave {name} twice.")

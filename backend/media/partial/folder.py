@@ -20,11 +20,7 @@ _NAME = re.compile(r"(?P<job>[A-Za-z0-9_-]{1,64})\.(?P<owner>[A-Za-z0-9_-]{1,128
 
 
 def part_name(job_id: str, lease_token: str) -> str:
-    """The name of the part that this owner of this job writes.
-
-    Raises:
-        ValueError: an id that can't be part of a file name.
-    """
+    """The name of the part that this owner of this job writes; ValueError: an id can't be part of one."""
     made = f"{job_id}.{lease_token}.part"
     if not _NAME.fullmatch(made):
         raise ValueError(f"{made[:80]!r} can't be the name of a part")

@@ -143,13 +143,7 @@ _NEW = _OLD | os.O_CREAT | os.O_EXCL
 
 
 def _create(path: Path) -> int:
-    """A new part, opened and locked.
-
-    Between the two a sweep may take it for a dead one and remove it: then it is made once more.
-
-    Raises:
-        StaleState: somebody else holds it.
-    """
+    """A new part, opened and locked; made once more when a sweep took it for a dead one in between."""
     os.close(os.open(path, _NEW, 0o600))
     handle = open_locked(path)
     if handle is None:
@@ -161,11 +155,7 @@ def _create(path: Path) -> int:
 
 
 def open_locked(path: Path) -> int | None:
-    """An existing part, opened and locked; None: there is none.
-
-    Raises:
-        StaleState: somebody else holds it.
-    """
+    """An existing part, opened and locked; None: there is none. StaleState: somebody else holds it."""
     try:
         handle = os.open(path, _OLD)
     except FileNotFoundError:

@@ -44,11 +44,7 @@ class Storage(Protocol):
         """
 
     def open(self, key: str) -> BinaryIO:
-        """The bytes.
-
-        Raises:
-            FileNotFoundError: as for `path`.
-        """
+        """The bytes; FileNotFoundError as for `local_path`."""
 
     def size(self, key: str) -> int | None:
         """Bytes; None: not there."""

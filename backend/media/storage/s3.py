@@ -237,11 +237,7 @@ class S3Storage:
             s3_upload.abort_uploads(self.client, self.bucket.name, name)
 
     def _is_there(self, content: UploadSource, name: str, named_by_content: bool) -> bool:
-        """Is this file there already? Posters and previews are named by their video: the first one stays.
-
-        Raises:
-            StorageFull: another content has this content's name.
-        """
+        """Is this file there already? Posters and previews are named by their video: the first one stays."""
         found = self._head(name, self.client)
         if found is None:
             return False

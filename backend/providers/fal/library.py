@@ -69,11 +69,7 @@ def point_library(queue_url: str) -> None:
 
 
 def ask(question: Callable[[], Answer]) -> Answer:
-    """The library's answer; what it raises is turned into what to do next.
-
-    Raises:
-        ProviderBusy, ProviderForgot: as for `Provider.status`.
-    """
+    """The library's answer; what it raises is turned into what to do next, as `Provider.status` says."""
     try:
         return question()
     except fal_client.FalClientHTTPError as error:

@@ -66,11 +66,7 @@ class LiveCatalogue:
         self._looked_s = float("-inf")
 
     def get(self, model_id: str) -> VideoModel:
-        """The model with this id.
-
-        Raises:
-            KeyError: there is none.
-        """
+        """See `ModelCatalogue`."""
         return self._current().get(model_id)
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:

@@ -9,10 +9,11 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
-from backend.models import Delivery, History, Job, Video
+from backend.models import Delivery, History, Job, LedgerEntry, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store.jobs import counts, deliveries, jobs
+from backend.store.money import ledger
 from backend.store.search import pages
 from backend.store.search.query import TakeQuery
 
@@ -94,14 +95,17 @@ def list_takes(
 
 
 def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
-    """Every move of a take, and every delivery for it, oldest first.
-
-    Raises:
-        NotFound: there is none with that id that this viewer may see.
-    """
+    """Every move of a take, and every delivery for it, oldest first. Raises as `get_take` does."""
     get_take(deps, viewer, job_id)
     with deps.store.read() as session:
         return jobs.list_history(session, job_id), deliveries.of_job(session, job_id)
+
+
+def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEntry]:
+    """What was reserved, billed and given back for a take, oldest first. Raises as `get_take` does."""
+    get_take(deps, viewer, job_id)
+    with deps.store.read() as session:
+        return ledger.of_job(session, job_id)
 
 
 def sent_again_as(deps: Deps, job: Job) -> str | None:

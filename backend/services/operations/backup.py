@@ -36,7 +36,6 @@ class BackupResult:
 
     files: int = 0
     new_files: int = 0
-    new_bytes: int = 0
     has_secret: bool = False
     problems: list[str] = field(default_factory=list)
 
@@ -115,7 +114,6 @@ def _copy_files(source: Storage, target: Storage, parts: Path, on_progress: OnPr
             continue
         target.put_file(part, key)
         done.new_files += 1
-        done.new_bytes += size_bytes
         on_progress(f"{done.files} files, {done.new_files} new")
     return done
 

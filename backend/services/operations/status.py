@@ -64,7 +64,7 @@ def check_readiness(deps: Deps) -> list[HealthCheck]:
 
 
 def collect_numbers(deps: Deps) -> StatusNumbers:
-    """Everything that can be counted; of what there is a great deal of, see `tally.Totals`."""
+    """Everything that can be counted; of what there is a great deal of, see `totals.Totals`."""
     now = deps.clock.now()
     with deps.store.read() as session:
         swept, delivered = (
@@ -108,11 +108,7 @@ def list_deliveries(
 
 
 def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
-    """One delivery with its raw body.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
+    """One delivery with its raw body; NotFound: there is none with that id."""
     with deps.store.read() as session:
         return deliveries.get(session, delivery_id)
 

@@ -92,11 +92,7 @@ def _verify(deps: Deps, video: Video, found: VerifyResult) -> None:
 
 
 def _not_away(deps: Deps) -> None:
-    """What can't be asked is not gone.
-
-    Raises:
-        StorageDown: storage holds nothing at all, and that is not believed yet.
-    """
+    """StorageDown while storage holds nothing at all and that is not believed yet."""
     if storage_looks_unmounted(deps):
         raise StorageDown(NOTHING_STORED_TEXT)
 

@@ -123,11 +123,7 @@ def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
 
 
 def _loop(node: nodes.For, names: frozenset[str], at: str, loops: int) -> frozenset[str]:
-    """What may be named within a loop.
-
-    Raises:
-        InvalidRequest: it goes over anything but the style, again and again, or too deep.
-    """
+    """What may be named within a loop that goes over the style, once, and not too deep."""
     if not (isinstance(node.iter, nodes.Name) and node.iter.name == "style") or node.recursive:
         raise _fault(f"loops over something else than the style {at}; only `for part in style` ends for sure")
     if loops >= LOOPS_MAX:

@@ -88,11 +88,7 @@ def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = Tru
 
 
 def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
-    """Move a word up (-1) or down (1) within its axis; at the end nothing happens.
-
-    Raises:
-        NotAllowed: only an admin may. NotFound: there is no such word.
-    """
+    """Move a word up (-1) or down (1) within its axis, if it can. Raises as `retire_word` does."""
     viewer.require_role(Role.ADMIN)
     with change_vocabulary(deps) as session:
         axis = vocabulary.get_word(session, word_id).axis
@@ -163,11 +159,7 @@ def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
 
 
 def _check_word(deps: Deps, viewer: Viewer, draft: WordDraft) -> str | None:
-    """The key of the example's poster.
-
-    Raises:
-        InvalidRequest: names every field at fault.
-    """
+    """The key of the example's poster; InvalidRequest names every field at fault."""
     faults = {}
     if draft.axis not in AXES:
         faults["axis"] = f"is no part of a style; there are {', '.join(AXES)}"

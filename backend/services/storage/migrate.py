@@ -111,11 +111,7 @@ class _Move:
 
 
 def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
-    """Write down that the move is on; returns the fact, with how far an earlier run has come.
-
-    Raises:
-        SettingsError: this can't be.
-    """
+    """Write down that the move is on; returns the fact, with how far an earlier run has come."""
     if source == target:
         raise SettingsError("FROM and TO are the same place.")
     if f"{source}/".startswith(f"{target}/") or f"{target}/".startswith(f"{source}/"):
@@ -153,11 +149,7 @@ def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None
 
 
 def _keep(deps: Deps, fact: dict[str, Any]) -> None:
-    """Write down how far the move has come.
-
-    Raises:
-        SettingsError: it is no longer on; what came after it is left as it is.
-    """
+    """Write down how far the move has come; SettingsError if it is no longer on."""
     with deps.store.begin() as session:
         now = key_values.get_value_for_update(session, MOVE_KEY)
         if now is None or now["done"] or (now["from"], now["to"]) != (fact["from"], fact["to"]):

@@ -68,11 +68,7 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
 
 
 def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str, str]]:
-    """The model, and what stands against using it.
-
-    Raises:
-        InvalidRequest: there is none; names whatever else can be known to be at fault without it.
-    """
+    """The model, and what stands against it. Without one, InvalidRequest names what else can be known."""
     faults: dict[str, str] = {}
     if request.provider is not None and request.provider not in deps.providers:
         faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"

@@ -21,7 +21,7 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     Raises:
         NotFound, NotAllowed: not this viewer's to decide.
-        NotNow: the job is not held (any more).
+        StateConflict: the job is not held (any more).
     """
     job = _held(deps, viewer, job_id)
     with deps.store.begin() as session:
@@ -36,7 +36,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     Raises:
         NotFound, NotAllowed: not this viewer's to decide.
-        NotNow: the job is not held (any more).
+        StateConflict: the job is not held (any more).
         InvalidRequest: what was asked for can't be asked for any more.
     """
     held = _held(deps, viewer, job_id)
@@ -69,12 +69,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
 
 def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
-    """Stop waiting; a video that comes anyway is kept and shown.
-
-    Raises:
-        NotFound, NotAllowed: not this viewer's to decide.
-        NotNow: the job is not held (any more).
-    """
+    """Stop waiting; a video that comes anyway is kept and shown. Raises as `keep_waiting` does."""
     _held(deps, viewer, job_id)
     return cancel_job(deps, viewer, job_id)
 

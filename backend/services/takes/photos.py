@@ -40,7 +40,7 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
 
     Raises:
         InvalidRequest: it is no photo, or one that can't be used; says why.
-        TooLarge: more bytes than are taken.
+        PayloadTooLarge: more bytes than are taken.
         StorageFull: our storage will not take it now.
     """
     with _own_folder(deps) as folder:
@@ -68,7 +68,7 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
 
     Raises:
         NotAllowed, NotFound: not this viewer's to do.
-        NotNow: the take has no video (yet).
+        StateConflict: the take has no video (yet).
         MediaError: no picture can be read from its file, or none kept.
     """
     viewer.require_role(Role.CREATOR)
@@ -100,11 +100,7 @@ def _own_folder(deps: Deps) -> Iterator[Path]:
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
-    """The upload, if this viewer may use it.
-
-    Raises:
-        NotFound: there is none, or it is somebody else's.
-    """
+    """The upload; NotFound: there is none that this viewer may use."""
     with deps.store.read() as session:
         upload = uploads.get(session, upload_id)
     if not viewer.may_see(upload.owner):

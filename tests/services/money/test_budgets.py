@@ -19,7 +19,7 @@ from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.gallery import take_ledger
+from backend.services.gallery import takes
 from backend.services.lifecycle import apply_result
 from backend.services.money import budgets
 from backend.services.takes import cancel, create
@@ -163,7 +163,7 @@ def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(dep
     late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
     assert (late.billed_units, late.billed_usd) == (None, None)
     assert budgets.spending_summary(deps).today_usd == pytest.approx(0.70)
-    assert [line.kind for line in take_ledger.ledger_entries(deps, ANA, job.id)] == [
+    assert [line.kind for line in takes.ledger_entries(deps, ANA, job.id)] == [
         "estimate",
         "release",
         "restore",
@@ -188,7 +188,7 @@ def test_sums_by_day_model_and_person_agree(deps, clock):
 
 def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
     with pytest.raises(NotFound):
-        take_ledger.ledger_entries(deps, BEN, ask(deps).id)
+        takes.ledger_entries(deps, BEN, ask(deps).id)
 
 
 # -- whatever happens, in any order -------------------------------------------------------------

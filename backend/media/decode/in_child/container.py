@@ -46,11 +46,7 @@ _WEBM = Container("webm", "video/webm", "matroska")
 
 
 def detect_container(file: BinaryIO) -> Container:
-    """Which container this is, by its content alone; its outermost parts are whole.
-
-    Raises:
-        Unfit: it is none, or it ends too early.
-    """
+    """Which container this is, by its content; RejectedFile: none, or its outermost parts are not whole."""
     size = os.fstat(file.fileno()).st_size
     head = file.read(64)
     if not head:

@@ -16,11 +16,7 @@ TAIL_SEEK_S = 12.0
 
 
 def save_frame_png(path: str, photo: str, last: bool) -> None:
-    """Write the first, or the last, picture of a video as a PNG.
-
-    Raises:
-        Unfit: not one picture of it can be decoded.
-    """
+    """Write the first, or the last, picture of a video as a PNG; RejectedFile: none can be decoded."""
     with open_regular(path) as file:
         container = detect_container(file)
         try:

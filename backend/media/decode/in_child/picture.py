@@ -73,11 +73,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def clean_upload(source: str, target: str, max_pixels: int) -> dict[str, Any]:
-    """Re-draw an uploaded photo without anything but its pixels; returns some fields of `photo.Photo`.
-
-    Raises:
-        Unfit: it is no JPEG, PNG or WebP, too large, damaged, or moving.
-    """
+    """Re-draw an uploaded photo without anything but its pixels; RejectedFile: it can't be used."""
     with open(source, "rb") as file:
         image = _opened(file, max_pixels)
         try:

@@ -24,11 +24,7 @@ PREVIEW_BITS_S = 300_000
 
 
 def draw_preview(path: str, preview: str) -> None:
-    """Write the first seconds of a video as a small WebM (VP8) without sound.
-
-    Raises:
-        Unfit: not one picture of it can be decoded.
-    """
+    """Write the first seconds of a video as a small mute WebM (VP8); RejectedFile: nothing can be decoded."""
     target = Path(preview)
     target.unlink(missing_ok=True)
     with open_regular(path) as file:

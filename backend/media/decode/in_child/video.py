@@ -64,11 +64,7 @@ class _Seen:
 
 
 def examine_video(path: str, poster: str | None) -> dict[str, Any]:
-    """Judge a file, and write a poster when asked; returns the fields of `probe.Probed`.
-
-    Raises:
-        Unfit: it is no whole video.
-    """
+    """The fields of `inspect.VideoInfo`; writes a poster when asked. RejectedFile: it is no whole video."""
     with open_regular(path) as file:
         container = detect_container(file)
         try:
