@@ -197,12 +197,10 @@ def close() -> None:
 def choose(kind: str) -> Iterator[str]:
     """Meanwhile `fresh_url` gives databases of this kind."""
     before, _Chosen.kind = _Chosen.kind, kind
-    yield kind
-    _Chosen.kind = before
-
-
-def chosen() -> str:
-    return _Chosen.kind
+    try:
+        yield kind
+    finally:
+        _Chosen.kind = before
 
 
 @contextmanager

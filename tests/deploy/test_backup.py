@@ -177,29 +177,29 @@ def test_a_folder_that_cant_be_written_is_named(installation, tmp_path):
 # -- PostgreSQL: its own tools copy, and the program knows a copy when it opens one ---------------
 
 
+@pytest.mark.databases("postgres")
 def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_installation):
-    with databases.choose("postgres"):
-        first = make_installation()
-        first.sidecar()
-        waiting = first.try_acquire("Sent after the dump")
-        refused = first.cli("backup", "anywhere")
-        assert refused.returncode == 1
-        assert "pg_dump" in refused.stderr
-        url = databases.server().fresh(empty=True)
-        databases_copy(str(first.settings["DATABASE_URL"]), url)
-        first.sidecar()
-        first.worker()
-        first.until(waiting, "stored")
+    first = make_installation()
+    first.sidecar()
+    waiting = first.ask("Sent after the dump")
+    refused = first.cli("backup", "anywhere")
+    assert refused.returncode == 1
+    assert "pg_dump" in refused.stderr
+    url = databases.server().fresh(empty=True)
+    databases_copy(str(first.settings["DATABASE_URL"]), url)
+    first.sidecar()
+    first.worker()
+    first.until(waiting, "stored")
 
-        again = make_installation(DATABASE_URL=url)
-        again._token = first._token
-        done = again.cli("restored")
-        assert done.stdout.splitlines()[-1].startswith("1 takes are held")
-        again.sidecar()
-        again.worker()
-        again.until(waiting, "stored")
-        assert again.history(waiting)[:3] == ["created", "held", "queued"]
-        assert posts(again, waiting) == 1
+    again = make_installation(DATABASE_URL=url)
+    again._token = first._token
+    done = again.cli("restored")
+    assert done.stdout.splitlines()[-1].startswith("1 takes are held")
+    again.sidecar()
+    again.worker()
+    again.until(waiting, "stored")
+    assert again.history(waiting)[:3] == ["created", "held", "queued"]
+    assert posts(again, waiting) == 1
 
 
 def databases_copy(source: str, target: str) -> None:

@@ -57,34 +57,33 @@ def newer(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.mark.parametrize("database", databases.KINDS)
-def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_installation, newer, database):
+@databases.BOTH
+def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_installation, newer):
     tree = newer(EXPAND, oldest=HEAD)
-    with databases.choose(database):
-        installation: Installation = make_installation()
-        installation.sidecar()
-        installation.worker()
-        takes = [installation.ask(f"Before the upgrade, {number}") for number in range(3)]
+    installation: Installation = make_installation()
+    installation.sidecar()
+    installation.worker()
+    takes = [installation.ask(f"Before the upgrade, {number}") for number in range(3)]
 
-        upgraded = installation.cli("migrate", PYTHONPATH=tree)
-        assert upgraded.stdout == "The database is at schema 9001.\n", upgraded.stderr
-        port = reserve_port()
-        installation.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
-        installation.worker(PYTHONPATH=tree)
-        takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]
-        takes += [installation.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
-        for take in takes:
-            installation.until(take, "stored")
+    upgraded = installation.cli("migrate", PYTHONPATH=tree)
+    assert upgraded.stdout == "The database is at schema 9001.\n", upgraded.stderr
+    port = reserve_port()
+    installation.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
+    installation.worker(PYTHONPATH=tree)
+    takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]
+    takes += [installation.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
+    for take in takes:
+        installation.until(take, "stored")
 
-        moods = [row["mood"] for row in installation.rows("SELECT mood FROM job ORDER BY id")]
-        assert moods == [None] * 7 + ["new"] * 4
-        assert broken_promises(installation) == []
-        installation.close_processes()
-        assert installation.cli("migrate").stdout == "The database is at schema 9001.\n"
-        restarted = installation.worker()  # an old program may also start beside the new ones, and go back
-        installation.sidecar()
-        installation.until(installation.ask("By the old program, started anew"), "stored")
-        assert "a newer schema" in restarted.said()
+    moods = [row["mood"] for row in installation.rows("SELECT mood FROM job ORDER BY id")]
+    assert moods == [None] * 7 + ["new"] * 4
+    assert broken_promises(installation) == []
+    installation.close_processes()
+    assert installation.cli("migrate").stdout == "The database is at schema 9001.\n"
+    restarted = installation.worker()  # an old program may also start beside the new ones, and go back
+    installation.sidecar()
+    installation.until(installation.ask("By the old program, started anew"), "stored")
+    assert "a newer schema" in restarted.said()
 
 
 def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_installation, newer):
@@ -134,9 +133,9 @@ def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("database", databases.KINDS)
-def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, database):
-    with databases.choose(database), databases.fresh_url() as url:
+@databases.BOTH
+def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, database_kind):
+    with databases.fresh_url() as url:
         store = Store(url or f"sqlite:///{tmp_path / 'x.db'}")
         try:
             assert migrate_schema(store) == HEAD

@@ -102,7 +102,6 @@ class Installation:
             for name in ("PORT", "DASHBOARD_PORT")
         )
         self.settings = {
-            "DATABASE_URL": self._ends.enter_context(databases.fresh_url()),
             "DATA_DIR": self.data,
             "HOST": "127.0.0.1",
             "PORT": self.port,
@@ -118,6 +117,8 @@ class Installation:
             "LEASE_S": LEASE_S,
             "FIRST_POLL_S": 30,
         } | settings
+        if "DATABASE_URL" not in settings:
+            self.settings["DATABASE_URL"] = self._ends.enter_context(databases.fresh_url())
         self.processes: list[Process] = []
         self._token = ""
 

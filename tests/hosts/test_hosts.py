@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import databases
 from tests.e2e import checker
 from tests.e2e.installation import GOES_ON_S
 from tests.hosts import network
@@ -38,11 +37,9 @@ def gone_on(after_s: float | None) -> bool:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def possible() -> Iterator[None]:
+def possible() -> None:
     if reason := network.why_not():
         pytest.skip(reason)
-    with databases.choose("sqlite"):  # the cluster has a server of its own, in a network of its own
-        yield
 
 
 @pytest.fixture
