@@ -24,7 +24,7 @@ from backend.services.storage.relocatable import RelocatableStorage
 from backend.settings import Settings, load_settings
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import check_database, migrate_schema
-from backend.work.carrier import QueueCarrier
+from backend.store.queue.tasks import TaskQueue
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
 def _carrier(store: Store, clock: Clock, providers: list[Provider]) -> Carrier:
     if store.embedded:
         return RowCarrier()
-    return QueueCarrier(clock, blocking=[one.name for one in providers if one.blocking])
+    return TaskQueue(clock, blocking=[one.name for one in providers if one.blocking])
 
 
 def open_deps(settings: Settings | None = None) -> Deps:

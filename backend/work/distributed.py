@@ -21,7 +21,6 @@ from backend.store.database.postgres import driver_conninfo
 from backend.store.queue import tasks
 from backend.store.queue.leader_lock import IDLE_TIMEOUT_S, LeaderLock
 from backend.work import worker
-from backend.work.carrier import QueueCarrier
 
 if TYPE_CHECKING:  # importing it starts a process (`file`, to see the platform): only where it is used
     from procrastinate import App, JobContext
@@ -54,15 +53,15 @@ _SESSION = (
 
 
 class DistributedWorker(worker.Worker):
-    """Runs looks that the queues bring. deps.carrier: a `QueueCarrier`."""
+    """Runs looks that the queues bring. deps.carrier: a `TaskQueue`."""
 
     def __init__(self, deps: Deps) -> None:
         super().__init__(deps)
-        assert isinstance(deps.carrier, QueueCarrier)
+        assert isinstance(deps.carrier, tasks.TaskQueue)
         self._carrier = deps.carrier
         silence_s = min(IDLE_TIMEOUT_S, deps.settings.lease_s + FAILOVER_S)
         self._duty = LeaderLock(deps.store, "sweep", idle_timeout_s=silence_s)
-        self._threads = {**THREADS, "call": _calls(deps)}
+        self._threads = {**THREADS, "call": worker.open_calls(deps)}
         self._pools = {
             kind: futures.ThreadPoolExecutor(threads, thread_name_prefix=kind)
             for kind, threads in self._threads.items()
@@ -190,10 +189,6 @@ def _is_trouble(outcome: BaseException | None) -> bool:
     from procrastinate.exceptions import ConnectorException
 
     return isinstance(outcome, ConnectorException | psycopg.Error | PoolTimeout | OSError)
-
-
-def _calls(deps: Deps) -> int:
-    return max(1, sum(provider.max_concurrent_calls or 0 for provider in deps.providers.values()))
 
 
 async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:

@@ -46,11 +46,10 @@ class WorkPool:
 def work_pools(deps: Deps) -> dict[str, WorkPool]:
     """A pool each for short questions, for files, and for calls that a provider holds open."""
     blocking = [provider.name for provider in deps.providers.values() if provider.blocking]
-    calls = sum(provider.max_concurrent_calls or 0 for provider in deps.providers.values())
     return {
         "asking": WorkPool(ASKING_THREADS, steps.ASKING_STATES, {"not_sent_by": blocking}),
         "fetching": WorkPool(FETCHING_THREADS, FETCH_STATES),
-        "calling": WorkPool(max(1, calls), frozenset({JobState.CREATED}), {"sent_by": blocking}),
+        "calling": WorkPool(worker.open_calls(deps), frozenset({JobState.CREATED}), {"sent_by": blocking}),
     }
 
 
@@ -90,7 +89,8 @@ class EmbeddedWorker(worker.Worker):
         now = self._deps.clock.now()
         with self._deps.store.read() as session:
             for name, kind in self._kinds.items():
-                in_hand = self._copy(name)
+                with self._lock:
+                    in_hand = set(self._in_hand[name])
                 free = kind.threads - len(in_hand)
                 if free > 0:
                     limit = kind.threads + len(in_hand)
@@ -117,10 +117,6 @@ class EmbeddedWorker(worker.Worker):
 
     def _in_hand_now(self) -> int:
         return sum(len(ids) for ids in self._in_hand.values())
-
-    def _copy(self, kind: str) -> set[str]:
-        with self._lock:
-            return set(self._in_hand[kind])
 
     def _sweep(self) -> None:
         def look() -> int:

@@ -226,6 +226,11 @@ class Worker(ABC):
             log.warning("not handed back", extra={"job": claim.job.id, "why": type(error).__name__})
 
 
+def open_calls(deps: Deps) -> int:
+    """How many calls that stay open the providers allow at once; 1 where none has any."""
+    return max(1, sum(provider.max_concurrent_calls or 0 for provider in deps.providers.values()))
+
+
 def driver_message(error: Exception) -> str:
     """The driver's own words, for the log; what people are told is not about this worker."""
     return str(getattr(error, "why", error))[:300]

@@ -20,10 +20,10 @@ def by_state(
     session: Session, *, states: Collection[str] = tuple(JobState), limit: int | None = None
 ) -> dict[str, int]:
     """state -> number of jobs, for the states that have any; each counted up to `limit`."""
-    each = [
-        columns(literal(str(state)), columns(func.count()).select_from(_some(state, limit)).scalar_subquery())
-        for state in states
-    ]
+    each = []
+    for state in states:
+        some = columns(col(Job.id)).where(col(Job.state) == str(state)).limit(limit).subquery()
+        each.append(columns(literal(str(state)), columns(func.count()).select_from(some).scalar_subquery()))
     return {state: number for state, number in session.connection().execute(union_all(*each)) if number}
 
 
@@ -61,10 +61,6 @@ def durations_s(session: Session, model: str, *, since: datetime, limit: int = 5
     )
     took = [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
     return took[:limit]
-
-
-def _some(state: str, limit: int | None) -> Any:
-    return columns(col(Job.id)).where(col(Job.state) == str(state)).limit(limit).subquery()
 
 
 def _distinct(session: Session, column: Any) -> list[str]:

@@ -33,15 +33,8 @@ def estimate_columns(job: Job) -> dict[str, Any]:
 
 def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
     """The provider billed this; it takes the place of whatever the job counted for."""
-    _write(
-        session,
-        job,
-        EntryKind.BILL,
-        to_micros(usd) - counted_micros(session, job.id),
-        at=at,
-        source="billed",
-        units=units,
-    )
+    amount = to_micros(usd) - counted_micros(session, job.id)
+    _write(session, job, EntryKind.BILL, amount, at=at, source="billed", units=units)
 
 
 def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime) -> None:
@@ -58,13 +51,8 @@ def restore_estimate(session: Session, job: Job | JobHead, *, at: datetime) -> N
 
 def was_released(session: Session, job_id: str) -> bool:
     """Is the last word on this job that nothing was billed?"""
-    last = (
-        select(LedgerEntry.kind)
-        .where(LedgerEntry.job_id == job_id)
-        .order_by(col(LedgerEntry.id).desc())
-        .limit(1)
-    )
-    return session.exec(last).first() == "release"
+    kinds = select(LedgerEntry.kind).where(LedgerEntry.job_id == job_id)
+    return session.exec(kinds.order_by(col(LedgerEntry.id).desc()).limit(1)).first() == EntryKind.RELEASE
 
 
 def counted_micros(session: Session, job_id: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import CTE, Select, bindparam, case, false, func, literal_column
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
+from backend.domain.clock import Clock
 from backend.domain.states import JobState
 from backend.models import Job
 
@@ -55,10 +56,13 @@ _DEPTH = text(
 
 
 class TaskQueue:
-    """Puts tasks in. blocking: providers whose calls stay open; what they are sent has a queue of its own."""
+    """The carrier on PostgreSQL: a task is put in by its row's own transaction, so it is there if the row is.
 
-    def __init__(self, blocking: Collection[str] = ()) -> None:
-        self._blocking = blocking
+    blocking: providers whose calls stay open; what they are sent has a queue of its own.
+    """
+
+    def __init__(self, clock: Clock, *, blocking: Collection[str]) -> None:
+        self._clock, self._blocking = clock, blocking
         now: Any = bindparam("now", required=False)
         due = col(Job.due_at) <= now
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
@@ -67,17 +71,17 @@ class TaskQueue:
         missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)
         self._missing = _defer(missing)
 
-    def put_if_due(self, session: Session, job_id: str, *, now: datetime) -> None:
+    def enqueue_job(self, session: Session, job_id: str) -> None:
         """Have a job looked at once this transaction is committed, if it is due."""
-        session.connection().execute(self._one, {"job_id": job_id, "now": now})
+        session.connection().execute(self._one, {"job_id": job_id, "now": self._clock.now()})
 
-    def build_tasks(self, changed: CTE) -> Select[Any]:
+    def enqueue_clause(self, changed: CTE) -> Select[Any]:
         """The same as a part of the statement that makes jobs due, for these rows of it."""
         return _defer(self._wanted(changed.c))
 
-    def put_missing(self, session: Session, *, now: datetime) -> int:
+    def enqueue_missing(self, session: Session) -> int:
         """Put in what is due, unclaimed and not in the queue yet; returns how many (at most `BATCH`)."""
-        tasks = session.connection().execute(self._missing, {"now": now}).scalar()
+        tasks = session.connection().execute(self._missing, {"now": self._clock.now()}).scalar()
         return len(tasks or ())
 
     def _wanted(self, job: Any) -> Select[Any]:

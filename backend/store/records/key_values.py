@@ -17,9 +17,8 @@ _VALUE = columns(col(KeyValue.value)).where(col(KeyValue.name) == bindparam("nam
 
 def get(session: Session, name: str) -> KeyValue | None:
     """The fact, or None when nobody knows it yet."""
-    acquire_advisory_lock(
-        session, f"fact:{name}"
-    )  # what is decided by it, also by there being none, is decided once
+    # What is decided by it, also by there being none, is decided once.
+    acquire_advisory_lock(session, f"fact:{name}")
     return session.get(KeyValue, name, populate_existing=True)
 
 
@@ -61,10 +60,5 @@ def delete_value(session: Session, name: str) -> None:
 
 def list_by_prefix(session: Session, prefix: str) -> list[KeyValue]:
     """Every fact whose name starts with `prefix`, by name."""
-    return list(
-        session.exec(
-            select(KeyValue)
-            .where(col(KeyValue.name).startswith(prefix, autoescape=True))
-            .order_by(KeyValue.name)
-        ).all()
-    )
+    named = select(KeyValue).where(col(KeyValue.name).startswith(prefix, autoescape=True))
+    return list(session.exec(named.order_by(KeyValue.name)).all())

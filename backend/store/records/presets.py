@@ -13,10 +13,8 @@ from backend.store.database.rows import get_row
 def upsert_preset(session: Session, preset: Preset) -> Preset:
     """Write a preset, over the one that its owner has under this name."""
     acquire_advisory_lock(session, f"presets:{preset.owner}")
-    known = session.exec(
-        select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
-    ).first()
-    if known is not None:
+    same = select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
+    if (known := session.exec(same).first()) is not None:
         preset.id = known.id
     return session.merge(preset)
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,9 @@ def _table(old: Session, target: Store, table: Table, on_progress: Callable[[str
     total = old.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
     for attempt in ("goes on", "anew"):
         _copy(old, target, table, total, on_progress)
-        mine = _digest(_rows(old, table, None))
+        mine = _digest(_batches(old, table, None))
         with target.read() as new:
-            theirs = _digest(_rows(new, table, None))
+            theirs = _digest(_batches(new, table, None))
         if mine == theirs:
             on_progress(f"{table.name}: {total:,} rows, compared")
             return int(total)
@@ -142,7 +143,8 @@ def _table(old: Session, target: Store, table: Table, on_progress: Callable[[str
 
 def _copy(old: Session, target: Store, table: Table, total: int, on_progress: Callable[[str], None]) -> None:
     with target.read() as new:
-        last = new.execute(_ours(select(*table.primary_key), table).order_by(*_down(table)).limit(1)).first()
+        newest = _ours(select(*table.primary_key), table).order_by(*(key.desc() for key in table.primary_key))
+        last = new.execute(newest.limit(1)).first()
         done = new.execute(_ours(select(func.count()).select_from(table), table)).scalar_one()
     for batch in _batches(old, table, None if last is None else tuple(last)):
         with target.begin() as new:
@@ -185,18 +187,11 @@ def _tables() -> Sequence[Table]:
     return SQLModel.metadata.sorted_tables
 
 
-def _down(table: Table) -> list[Any]:
-    return [key.desc() for key in table.primary_key]
-
-
 def _ours(statement: Any, table: Table) -> Any:
     """Without what this module itself writes down, and what each database knows of its own schema."""
-    own = table.name == KeyValue.__tablename__
-    return (
-        statement.where(table.c.name.not_in([MOVING_FROM_FACT, MOVED_TO_FACT, SCHEMA_FACT]))
-        if own
-        else statement
-    )
+    if table.name != KeyValue.__tablename__:
+        return statement
+    return statement.where(table.c.name.not_in([MOVING_FROM_FACT, MOVED_TO_FACT, SCHEMA_FACT]))
 
 
 def _batches(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[dict[str, Any]]]:
@@ -213,25 +208,16 @@ def _batches(session: Session, table: Table, after: tuple[Any, ...] | None) -> I
         after = tuple(batch[-1][key.name] for key in keys)
 
 
-def _rows(session: Session, table: Table, after: tuple[Any, ...] | None) -> Iterator[dict[str, Any]]:
-    for batch in _batches(session, table, after):
-        yield from batch
-
-
-def _digest(rows: Iterator[dict[str, Any]]) -> tuple[int, str]:
+def _digest(batches: Iterator[list[dict[str, Any]]]) -> tuple[int, str]:
     """(how many rows, the SHA-256 of all that they hold)."""
     digest, count = hashlib.sha256(), 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007  the last number is how many there are
+    for count, row in enumerate(chain.from_iterable(batches), start=1):  # noqa: B007  the last number is how many there are
         digest.update(json.dumps(row, sort_keys=True, default=_told).encode())
         digest.update(b"\n")
     return count, digest.hexdigest()
 
 
 def _told(value: Any) -> str:
-    return (
-        value.hex()
-        if isinstance(value, bytes)
-        else value.isoformat()
-        if isinstance(value, datetime)
-        else repr(value)
-    )
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
