@@ -250,24 +250,24 @@ def test_an_upload_that_nobody_could_be_told_to_give_up_is_given_up_by_the_next(
     assert line.content(key) == LARGE
 
 
-def test_uploads_that_a_killed_process_left_are_tidied_away(line: Line) -> None:
-    line.outside.create_multipart_upload(Bucket=line.name, Key=f"films/{key_of(LARGE)}")
-    line.outside.create_multipart_upload(Bucket=line.name, Key="theirs/film.mp4")
-
-    assert line.storage.remove_unfinished(older_than_s=1e12) == 0
-    assert line.storage.remove_unfinished() == 1
-    assert line.unfinished() == ["theirs/film.mp4"]
-
-
-def test_unfinished_uploads_of_other_tools_are_left_alone(line: Line) -> None:
+@pytest.mark.parametrize(
+    ("prefix", "ours"),
+    [("films", ["films/" + POSTER]), ("", [POSTER, ".check"])],
+    ids=["prefix", "whole bucket"],
+)
+def test_uploads_that_a_killed_process_left_are_tidied_away_and_those_of_other_tools_left_alone(
+    line: Line, prefix: str, ours: list[str]
+) -> None:
     """Without a prefix the whole bucket is listed."""
-    storage = line.open(line.server.url, prefix="")
-    for name in ("nightly/dump-of-another-tool.tar", "Reports 2026.pdf", POSTER, ".check"):
+    theirs = ["Reports 2026.pdf", "nightly/dump-of-another-tool.tar"]
+    for name in (*ours, *theirs):
         line.outside.create_multipart_upload(Bucket=line.name, Key=name)
+    storage = line.open(line.server.url, prefix=prefix)
 
-    assert storage.remove_unfinished(older_than_s=-3600) == 2
+    assert storage.remove_unfinished(older_than_s=1e12) == 0
+    assert storage.remove_unfinished(older_than_s=-3600) == len(ours)
 
-    assert sorted(line.unfinished()) == ["Reports 2026.pdf", "nightly/dump-of-another-tool.tar"]
+    assert sorted(line.unfinished()) == theirs
 
 
 def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line: Line, tmp_path: Path) -> None:
