@@ -120,7 +120,7 @@ def put_back_by_hand(
     return again, waiting
 
 
-def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(installation, tmp_path):
+def test_a_second_backup_copies_only_what_is_new_and_no_file_that_is_altered(installation, tmp_path):
     folder = tmp_path / "backup"
     first = installation.cli("backup", str(folder))
     second = installation.cli("backup", str(folder))
@@ -136,42 +136,34 @@ def test_a_second_backup_copies_only_what_is_new_and_the_copy_is_one_whole_file(
     copy.close()
     assert installation.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
 
-
-def test_altered_and_missing_files_are_told_of_and_not_backed_up(installation, tmp_path):
     altered, missing = sorted((installation.data / "media").glob("*.mp4"))
     altered.write_bytes(bytes(altered.stat().st_size))
     missing.unlink()
-
-    done = installation.cli("backup", str(tmp_path / "backup"))
-
-    assert done.returncode == 1
-    assert f"{altered.name} is altered" in done.stderr
-    assert f"{missing.name} is missing" in done.stderr
-    assert list((tmp_path / "backup/media").glob("*.mp4")) == []
+    third = installation.cli("backup", str(tmp_path / "elsewhere"))
+    assert third.returncode == 1
+    assert f"{altered.name} is altered" in third.stderr
+    assert f"{missing.name} is missing" in third.stderr
+    assert list((tmp_path / "elsewhere/media").glob("*.mp4")) == []
 
 
-def test_nothing_is_restored_over_a_database_or_from_an_empty_folder(
-    installation, make_installation, tmp_path
-):
-    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
-    over = installation.cli("restore", str(tmp_path / "backup"))
-    (tmp_path / "empty").mkdir()
-    empty = make_installation().cli("restore", str(tmp_path / "empty"))
-
-    assert (over.returncode, empty.returncode) == (1, 1)
-    assert "is there already: stop everything, and move it away first." in over.stderr
-    assert "holds no backup" in empty.stderr
-    assert "Traceback" not in over.stderr + empty.stderr
-
-
-def test_a_folder_that_cant_be_written_is_named(installation, tmp_path):
+def test_what_cant_be_copied_or_put_back_is_refused_with_the_reason(make_installation, tmp_path):
+    installation = make_installation(SECRET_KEY=None)
+    assert installation.cli("migrate").returncode == 0
     (tmp_path / "file").write_text("no folder")
+    (tmp_path / "empty").mkdir()
+    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
 
-    done = installation.cli("backup", str(tmp_path / "file"))
-
-    assert done.returncode == 1
-    assert str(tmp_path / "file") in done.stderr
-    assert "Traceback" not in done.stderr
+    for done, said in (
+        (installation.cli("backup", str(tmp_path / "file")), str(tmp_path / "file")),
+        (
+            installation.cli("restore", str(tmp_path / "backup")),
+            "is there already: stop everything, and move",
+        ),
+        (make_installation().cli("restore", str(tmp_path / "empty")), "holds no backup"),
+    ):
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 # -- PostgreSQL: its own tools copy, and the program knows a copy when it opens one ---------------
