@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -98,22 +98,15 @@ class Settings(BaseSettings):
             raise ValueError(value.why)
         return value
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("fetch_allow", "blackbox_models", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             value = tuple(part.strip() for part in value.split(",") if part.strip())
-        for part in value:
-            check_allow_entry(part)
-        return value
-
-    @field_validator("blackbox_models", mode="before")
-    @classmethod
-    def _names(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = tuple(part.strip() for part in value.split(",") if part.strip())
-        if not value:
+        if info.field_name == "blackbox_models" and not value:
             raise ValueError("names no model")
+        for part in value if info.field_name == "fetch_allow" else ():
+            check_allow_entry(part)
         return value
 
     @field_validator(

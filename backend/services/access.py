@@ -80,11 +80,7 @@ def create_token(deps: Deps, name: str, role: Role) -> str:
 
 
 def revoke_token(deps: Deps, name: str) -> None:
-    """From now on this token opens nothing.
-
-    Raises:
-        InvalidRequest: there is no token with that name.
-    """
+    """From now on this token opens nothing. Raises InvalidRequest: there is no token with that name."""
     with deps.store.begin() as session:
         token = tokens.by_name(session, name)
         if token is None:
@@ -93,11 +89,7 @@ def revoke_token(deps: Deps, name: str) -> None:
 
 
 def authenticate_token(deps: Deps, authorization: str | None) -> Viewer:
-    """Who sent this `Authorization` header.
-
-    Raises:
-        NotAllowed: 401; there is none, or it opens nothing.
-    """
+    """Who sent this `Authorization` header. Raises NotAllowed: 401; there is none, or it opens nothing."""
     refused = NotAllowed("A valid token is needed: Authorization: Bearer dailies_…", status=401)
     scheme, _, value = (authorization or "").partition(" ")
     parts = value.strip().split("_", 2)

@@ -73,11 +73,7 @@ class Storage(Protocol):
         """Remove what killed processes left half-placed; return how many."""
 
     def check_writable(self) -> None:
-        """Can it be written to now?
-
-        Raises:
-            StorageFull: no; the message says what to do.
-        """
+        """Can it be written to now? Raises StorageFull: no; the message says what to do."""
 
 
 def valid_key(key: str) -> bool:
@@ -86,11 +82,7 @@ def valid_key(key: str) -> bool:
 
 
 def regular_size(handle: int) -> int:
-    """Bytes of an open file.
-
-    Raises:
-        OSError: it is a folder, a pipe or the like.
-    """
+    """Bytes of an open file. Raises OSError: it is a folder, a pipe or the like."""
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "the part is no regular file")

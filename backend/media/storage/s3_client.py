@@ -144,34 +144,26 @@ def error_code(error: ClientError) -> str:
 def translate_error(bucket: Bucket, error: ClientError) -> Exception:
     """Our error for a store's."""
     code = error_code(error)
-    if code == "NoSuchBucket":
-        return StorageMisconfigured(
-            f"There is no {bucket.display_name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
-        )
     if code in _MISSING:
         return FileNotFoundError(2, "no such object in the bucket")
-    if code in _KEY_REFUSED:
-        return StorageMisconfigured(
-            f"The {bucket.display_name} refuses our key ({code}): "
-            "put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
-        )
-    if code in _NO_RIGHT:
-        return StorageMisconfigured(
-            f"Our key may not use the {bucket.display_name} ({code}): it needs s3:ListBucket, "
+    name = bucket.display_name
+    if code == "NoSuchBucket":
+        says = f"There is no {name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+    elif code in _KEY_REFUSED:
+        says = f"The {name} refuses our key ({code}): put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
+    elif code in _NO_RIGHT:
+        says = (
+            f"Our key may not use the {name} ({code}): it needs s3:ListBucket, "
             "s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and "
             "s3:AbortMultipartUpload there."
         )
-    if code in _WRONG_REGION:
-        return StorageMisconfigured(
-            f"The {bucket.display_name} lies in another region: put AWS_REGION right."
-        )
-    if code == "RequestTimeTooSkewed":
-        return StorageMisconfigured(
-            f"The {bucket.display_name} says that our clock is wrong: set this machine's clock."
-        )
-    return StorageDown(
-        f"The {bucket.display_name} answers {code or 'with an error'}; it is tried again later."
-    )
+    elif code in _WRONG_REGION:
+        says = f"The {name} lies in another region: put AWS_REGION right."
+    elif code == "RequestTimeTooSkewed":
+        says = f"The {name} says that our clock is wrong: set this machine's clock."
+    else:
+        return StorageDown(f"The {name} answers {code or 'with an error'}; it is tried again later.")
+    return StorageMisconfigured(says)
 
 
 def check_access(client: Any, bucket: str, name: str) -> None:

@@ -65,11 +65,7 @@ class UsualDuration:
 
 
 def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
-    """One take.
-
-    Raises:
-        NotFound: there is none with that id that this viewer may see.
-    """
+    """One take. Raises NotFound: there is none with that id that this viewer may see."""
     with deps.store.read() as session:
         row = pages.get_with_video(session, job_id)
     if row is None or not viewer.may_see(row[0].owner):

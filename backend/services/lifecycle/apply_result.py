@@ -26,11 +26,7 @@ def apply_outcome(
     lease_token: str | None = None,
     **values: Unpack[JobColumns],
 ) -> None:
-    """Record how a request ended.
-
-    Raises:
-        StaleState: the job is past that already.
-    """
+    """Record how a request ended. Raises StaleState: the job is past that already."""
     if job.state not in TRANSITIONS[_event(job, outcome)][0]:  # before a line of the ledger is written for it
         raise StaleState(f"the job {job.id} is past that")
     if isinstance(outcome, Finished):
@@ -89,11 +85,7 @@ def apply_errored(
     lease_token: str | None = None,
     **values: Unpack[JobColumns],
 ) -> None:
-    """The provider tried and failed; it is not sent again.
-
-    Raises:
-        StaleState: the job is past failing.
-    """
+    """The provider tried and failed; it is not sent again. Raises StaleState: the job is past failing."""
     cost, detail = was_charged(failed), failed.detail
     trouble = Trouble(failed.code, failed.message, cost, NOT_SENT_AGAIN_TEXT, at, detail)
     if cost == Charged.MAYBE and (values.get("request_id") or job.request_id):

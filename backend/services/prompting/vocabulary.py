@@ -125,9 +125,7 @@ def _read(deps: Deps) -> Vocabulary:
         newest, words = vocabulary.newest_template(session), vocabulary.list_words(session)
     if newest is None:
         _seed(deps)
-        with deps.store.read() as session:
-            newest, words = vocabulary.newest_template(session), vocabulary.list_words(session)
-    assert newest is not None
+        return _read(deps)
     order = {axis: place for place, axis in enumerate(AXES)}
     return Vocabulary(tuple(sorted(words, key=lambda word: order.get(word.axis, len(AXES)))), newest)
 

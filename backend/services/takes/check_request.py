@@ -38,11 +38,7 @@ class CheckedRequest:
 
 
 def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
-    """Check what is asked for; nothing is written.
-
-    Raises:
-        InvalidRequest: names every field at fault.
-    """
+    """Check what is asked for; nothing is written. Raises InvalidRequest: names every field at fault."""
     model, faults = _find_model(deps, request)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)

@@ -48,11 +48,7 @@ def insert_or_restore(session: Session, video: Video) -> Video:
 
 
 def update_video(session: Session, video_id: str, **values: Unpack[VideoColumns]) -> Video:
-    """Write what is new about a video.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
+    """Write what is new about a video. Raises NotFound: there is none with that id."""
     session.exec(update(Video).where(col(Video.id) == video_id).values(**values))
     return get(session, video_id)
 
