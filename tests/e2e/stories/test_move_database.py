@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Integer, LargeBinary, String, Table, insert, select
+from sqlalchemy import JSON, Boolean, Integer, LargeBinary, String, Table, insert, select, text
 from sqlmodel import SQLModel
 
 from backend.domain.clock import Clock
@@ -214,19 +214,15 @@ def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(
 
 def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, monkeypatch):
     """The control: a copy that loses one column's value is caught by the comparison."""
-    whole = sqlite_to_postgres._batches
+    whole = sqlite_to_postgres._copy
 
-    def lossy(session, table, after):
-        for batch in whole(session, table, after):
-            if table.name == "job" and session.get_bind().dialect.name == "sqlite" and losing:
-                batch[7]["prompt"] = "another"
-            yield batch
+    def lossy(old, target, table, total, on_progress):
+        whole(old, target, table, total, on_progress)
+        if table.name == "job":
+            with target.begin() as new:
+                new.execute(text("UPDATE job SET prompt = 'another' WHERE id = (SELECT min(id) FROM job)"))
 
-    losing = True
-    monkeypatch.setattr(sqlite_to_postgres, "_batches", lossy)
-    monkeypatch.setattr(
-        sqlite_to_postgres, "_rows", lambda *given: (row for batch in whole(*given) for row in batch)
-    )
+    monkeypatch.setattr(sqlite_to_postgres, "_copy", lossy)
 
     with pytest.raises(SettingsError, match="job differs"):
         moved(source, target)
