@@ -59,6 +59,7 @@ def test_no_message_repeats_a_secret(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *((name, value) for name, (value, _) in WRONG.items()),
         *(("PUBLIC_URL", value)
           for value in ("http://[::1", "http://x:99999", "http://x:port", "//x", "http:///x")),
         *(("FETCH_ALLOW", f"good.example,{value}")

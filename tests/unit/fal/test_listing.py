@@ -126,26 +126,25 @@ def test_a_failure_at_the_prices_spoils_the_whole_catalogue():
 
 
 def deep(levels: int) -> Any:
-    schema: Any = {"type": "string"}
-    for _ in range(levels):
-        schema = {"anyOf": [schema]}
-    return {"properties": {"prompt": schema}}
+    return {"anyOf": [deep(levels - 1)]} if levels else {"type": "string"}
+
+
+TEXT = {"type": "string"}
 
 
 @pytest.mark.parametrize(
     ("item", "why"),
     [
-        ({**listed("a/odd"), "openapi": {"error": "no document"}}, "no schema"),
-        ({**listed("a/odd"), "openapi": None}, "no schema"),
-        ({**listed("a/odd"), "openapi": {"components": {"schemas": []}}}, "no schema"),
-        ({**listed("a/odd"), "openapi": {"components": {"schemas": {"Thing": INPUT}}}}, "no schema"),
-        (listed("a/odd", deep(200)), "too large"),
-        (listed("a/odd", {"properties": {"prompt": {"type": "string", "title": "\ud800"}}}), "no text"),
-        (listed("a/odd", {"properties": {"prompt": {"type": "string", "default": "\0"}}}), "no text"),
+        *(({**listed("a/odd"), "openapi": document}, "no schema") for document in (
+            None, {"error": "no document"}, {"components": {"schemas": []}},
+            {"components": {"schemas": {"Thing": INPUT}}})),
+        *((listed("a/odd", {"properties": {"prompt": prompt}}), why) for prompt, why in (
+            (deep(200), "too large"), ({**TEXT, "title": "\ud800"}, "no text"),
+            ({**TEXT, "default": "\0"}, "no text"))),
         (listed("a/odd", status="deprecated"), "lists this model as deprecated"),
         (listed("a/odd", status={"a": 1}), "lists this model as"),
     ],
-)
+)  # fmt: skip
 def test_an_odd_model_is_listed_as_unusable_and_spoils_no_other(item: Any, why: str):
     found = Fal({"models": [listed("a/good"), item]}).read()
 
