@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +19,11 @@ from backend.media.storage.local import LocalStorage
 from backend.services.operations import sweep
 from backend.services.storage import migrate as storage_migration
 from backend.services.storage import relocatable
-from backend.services.storage.migrate import move_storage
+from backend.services.storage.migrate import MoveResult, move_storage
 from backend.settings import load_settings
 from backend.store.database.schema.migrate import migrate_schema
 from tests import bucket
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 FILES = 90
@@ -73,6 +73,30 @@ def quiet(line: str) -> None:
     """Progress that nobody reads."""
 
 
+def move_to(deps: Any, name: str) -> MoveResult:
+    return move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
+
+
+def move_under(mover: Any, name: str, monkeypatch: pytest.MonkeyPatch, *, altered: bool = False) -> None:
+    """Who puts the next file into the folder sleeps while everything moves; then the file may be altered."""
+    whole = LocalStorage.put_file
+
+    def asleep(self: LocalStorage, part: Path, key: str) -> None:
+        monkeypatch.setattr(LocalStorage, "put_file", whole)
+        move_to(mover, name)
+        whole(self, part, key)
+        if altered:
+            (self.root / key).write_bytes(b"ALTERED")
+
+    monkeypatch.setattr(LocalStorage, "put_file", asleep)
+
+
+def place_of(deps: Any) -> str:
+    """Where new files go, as the database says."""
+    current: str = deps.storage.current_places(uncached=True).current
+    return current
+
+
 def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
     made: list[Any], name: str
 ) -> None:
@@ -95,9 +119,10 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
     thread = threading.Thread(target=live)
     thread.start()
     try:
-        done = move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
+        done = move_to(mover, name)
+        late = len(keys)
+        eventually(lambda: len(keys) > late + 3)
     finally:
-        time.sleep(0.2)
         stop.set()
         thread.join()
 
@@ -146,7 +171,7 @@ def test_an_altered_file_stays_behind_and_is_told_of(made: list[Any], name: str)
     good, bad = put(deps, b"good"), put(deps, b"bad")
     Path(deps.settings.resolved_storage_url.removeprefix("file://"), bad).write_bytes(b"BAD")
 
-    done = move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
+    done = move_to(deps, name)
 
     assert done.problems == [f"{bad} is not what its name says"]
     assert at(name) == {good}
@@ -160,7 +185,7 @@ def test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replac
     for key in keys:
         bucket.server().client().put_object(Bucket=name, Key=key, Body=b"SAME SIZE")
 
-    move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
+    move_to(deps, name)
 
     there = [bucket.server().client().get_object(Bucket=name, Key=key)["Body"].read() for key in keys]
     assert there == [b"same size", b"another"]  # past the program, which may still read at the old place
@@ -171,14 +196,7 @@ def test_a_worker_that_slept_through_the_move_brings_its_file_along(
 ) -> None:
     mover, sleeper = made
     put(mover, b"first")
-    whole = LocalStorage.put_file
-
-    def asleep(self: LocalStorage, part: Path, key: str) -> None:
-        monkeypatch.setattr(LocalStorage, "put_file", whole)
-        move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
-        whole(self, part, key)
-
-    monkeypatch.setattr(LocalStorage, "put_file", asleep)
+    move_under(mover, name, monkeypatch)
     key = put(sleeper, b"second")
 
     assert key in at(name)
@@ -193,14 +211,11 @@ def test_there_and_back_with_settings_that_still_name_the_first_place(made: list
 
     move_storage(deps, target, folder, on_progress=quiet)
 
-    assert relocatable.RelocatableStorage.current_places(deps.storage, uncached=True).current == folder
+    assert place_of(deps) == folder
     root = Path(folder.removeprefix("file://"))
     assert all((root / key).is_file() for key in keys)
     move_storage(deps, folder, f"{target}/second", on_progress=quiet)
-    assert (
-        relocatable.RelocatableStorage.current_places(other.storage, uncached=True).current
-        == f"{target}/second"
-    )
+    assert place_of(other) == f"{target}/second"
 
 
 class Interleaved(relocatable.RelocatableStorage):
@@ -258,7 +273,7 @@ def test_after_a_restore_files_lie_where_the_settings_say(made: list[Any], name:
 
     relocatable.forget_move(deps)  # as the command `restore` does, when it has put files into the usual place
 
-    assert relocatable.RelocatableStorage.current_places(other.storage, uncached=True).current == usual
+    assert place_of(other) == usual
     assert content_of(other, key) == b"one"
 
 
@@ -367,9 +382,7 @@ def test_of_two_moves_that_begin_at_the_same_moment_one_is_refused(
     with pytest.raises(SettingsError, match="has just begun"):
         move_storage(first, here, f"file://{tmp_path}/new", on_progress=quiet)
 
-    assert (
-        relocatable.RelocatableStorage.current_places(first.storage, uncached=True).current == f"s3://{name}"
-    )
+    assert place_of(first) == f"s3://{name}"
     assert content_of(first, key) == b"film"
 
 
@@ -446,7 +459,7 @@ def test_what_stayed_behind_is_told_of_again_by_the_run_that_ends_the_move(
 
     with pytest.raises(Cut):
         move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=cut)
-    done = move_storage(deps, deps.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
+    done = move_to(deps, name)
 
     assert sorted(done.problems) == [f"{key} is not what its name says" for key in keys[:2]]
 
@@ -455,14 +468,6 @@ def test_a_file_that_is_altered_while_it_is_brought_along_is_trouble_that_may_pa
     made: list[Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mover, sleeper = made
-    whole = LocalStorage.put_file
-
-    def asleep(self: LocalStorage, part: Path, key: str) -> None:
-        monkeypatch.setattr(LocalStorage, "put_file", whole)
-        move_storage(mover, mover.settings.resolved_storage_url, f"s3://{name}", on_progress=quiet)
-        whole(self, part, key)
-        (self.root / key).write_bytes(b"ALTERED")
-
-    monkeypatch.setattr(LocalStorage, "put_file", asleep)
+    move_under(mover, name, monkeypatch, altered=True)
     with pytest.raises(StorageDown, match="is not what its name says"):
         put(sleeper, b"second")

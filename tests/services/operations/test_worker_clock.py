@@ -11,7 +11,7 @@ from apscheduler.schedulers import base
 
 from backend.domain.clock import Clock
 from backend.work import embedded, worker
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.world import World
 
 
@@ -41,7 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Settable:
     return made
 
 
-def goes_on(world: World, clock: Settable, by: timedelta) -> None:
+def goes_on(world: World, clock: Settable, by: timedelta, within_s: float = PATIENCE_S) -> None:
     """A worker whose sweeps go on after the clock was set."""
     beats = itertools.count()
     count = [0]
@@ -61,7 +61,7 @@ def goes_on(world: World, clock: Settable, by: timedelta) -> None:
         eventually(lambda: count[0] > 2)
         clock.off += by
         before = count[0]
-        eventually(lambda: count[0] > before + 3)
+        eventually(lambda: count[0] > before + 3, within_s=within_s)
     finally:
         running.stop()
         running.finish()
@@ -75,4 +75,4 @@ def test_sweeps_go_on_when_the_clock_is_set(world, clock, by):
 def test_control_a_worker_that_does_not_follow_the_clock_is_caught(world, clock, monkeypatch):
     monkeypatch.setattr(worker.Worker, "_follow_the_clock", lambda self: None)
     with pytest.raises(AssertionError):
-        goes_on(world, clock, timedelta(hours=-1))
+        goes_on(world, clock, timedelta(hours=-1), within_s=10)  # fifty sweeps
