@@ -267,3 +267,10 @@ def test_no_file_holds_the_path_of_a_machine():
     holding = [str(path.relative_to(ROOT)) for path, text in texts() if MACHINE_PATH.search(text)]
 
     assert holding == []
+
+
+def test_every_test_that_the_docs_name_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text())
+
+    assert len(named) > 20
+    assert [name for file, name in named if f"def {name}(" not in (ROOT / file).read_text()] == []
