@@ -41,6 +41,7 @@ class Cluster:
             raise
 
     def _build_up(self) -> None:
+        self._ends.enter_context(databases.choose("sqlite"))  # the hosts' own server is the only one in reach
         self.outside = self.network.join("outside", 2)
         self._ends.enter_context(self.network.inside("outside"))
         self.database = databases.Server(self.network.join("database", 20), DATABASE_PORT)

@@ -169,7 +169,7 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
             drill.ready()
             drill.killed_at(point_called("webhook: written"))
             drill.ready()
-            (owed,) = slow_fal.ledger.deliveries()
+            (owed,) = slow_fal.ledger.list_deliveries()
             assert owed.done
             assert [attempt["status"] for attempt in owed.attempts] == [None, 200]
         finally:
