@@ -31,7 +31,11 @@ LETTERS_S, OPENING_S = 0.9, 0.35
 
 
 def scene_for(spec: dict[str, Any], count: int) -> Frames:
-    """`count` frames of (height, width, 3) for a spec (see `render.render_video`)."""
+    """`count` frames of (height, width, 3) for a spec (see `render.render_video`).
+
+    Raises:
+        OSError, ValueError: a picture can't be read.
+    """
     prompt, width, height = spec["prompt"], spec["width"], spec["height"]
     rng = _rng(spec)
     look = look_of(prompt, rng)
