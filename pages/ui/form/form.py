@@ -19,7 +19,7 @@ from backend.services.takes.check_request import check_request
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.services.takes.request_photos import photo_faults
 from pages.ui import context, text
-from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker
+from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker, widgets
 from pages.ui.form.fields import Field
 
 #: A second click on the same filled form within this time is the same request, in seconds.
@@ -186,9 +186,11 @@ class Form:
         if key not in st.session_state:
             st.session_state[key] = field.start_value
         with st.container(
-            key=f"field:{field.name}", width="content" if _narrow(field) else "stretch", gap="xxsmall"
+            key=f"field:{field.name}",
+            width="content" if widgets.is_narrow(field) else "stretch",
+            gap="xxsmall",
         ):
-            value = field.sent_value(_draw(field, key))
+            value = field.sent_value(widgets.draw_param(field, key))
             self._keep_fault_place(f"params.{field.name}")
         if value is not None:
             params[field.name] = value
@@ -259,64 +261,3 @@ def _prompt_label(model: VideoModel) -> str:
         return "Prompt (may be left empty)"
     instead = [text.plain(words) for words in prompts.prompt_substitutes(model)]
     return f"Prompt (or {' or '.join(instead)})" if instead else "Prompt"
-
-
-def _narrow(field: Field) -> bool:
-    return field.kind in ("choice", "flag", "seed") or (field.kind == "number" and field.front)
-
-
-def _draw(field: Field, key: str) -> Any:
-    """Draw one parameter; returns its widget's value."""
-    label = text.plain(field.label) + (" \\*" if field.required else "")
-    about: dict[str, Any] = {"key": key, "help": text.plain(field.help) or None, "persist_state": "session"}
-    match field.kind:
-        case "choice":
-            return st.segmented_control(
-                label, field.options, format_func=lambda option: text.plain(_option_words(field, option)),
-                required=field.default is not None or field.required, **about,
-            )  # fmt: skip
-        case "steps":
-            return st.select_slider(
-                label, field.options, format_func=lambda option: _option_words(field, option), **about
-            )
-        case "list":
-            return st.selectbox(label, field.options, format_func=str, **about)
-        case "flag":
-            return st.toggle(label, **about)
-        case "slide":
-            return st.slider(label, field.low, field.high, step=1 if field.whole else _step(field), **about)
-        case "number":
-            return st.number_input(
-                label, field.low, field.high, value=None, placeholder="as the model likes", **about
-            )
-        case "seed":
-            return _seed(field, label, about)
-        case "text" | "json":
-            return st.text_area(label + (" (JSON)" if field.kind == "json" else ""), height=80, **about)
-        case "line":
-            return st.text_input(
-                label, placeholder="https://…" if field.name.endswith("_url") else None, **about
-            )
-
-
-def _seed(field: Field, label: str, about: dict[str, Any]) -> Any:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content"):
-        value = st.number_input(label, field.low, field.high, value=None, step=1, width=190, **about)
-        st.button(
-            "New seed", key=f"new-seed:{about['key']}", icon=":material/casino:",
-            help="Another seed, another take",
-            on_click=lambda: st.session_state.update({about["key"]: field.new_seed()}),
-        )  # fmt: skip
-    return value
-
-
-def _option_words(field: Field, option: Any) -> str:
-    """A choice as it reads best: seconds get their unit."""
-    seconds = field.name == "duration" and str(option).replace(".", "").isdigit()
-    return f"{option} s" if seconds else f"{option}"
-
-
-def _step(field: Field) -> float:
-    """Steps of a slider that are round and fine enough."""
-    span = (field.high or 0) - (field.low or 0)
-    return 0.01 if span <= 2 else 0.1 if span <= 20 else 1.0
