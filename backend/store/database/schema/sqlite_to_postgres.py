@@ -129,6 +129,8 @@ def _table(old: Session, target: Store, table: Table, on_progress: Callable[[str
         _copy(old, target, table, total, on_progress)
         mine = _digest(_batches(old, table, None))
         with target.read() as new:
+            # Between two batches a slow machine thinks for longer than a silent transaction may last.
+            new.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             theirs = _digest(_batches(new, table, None))
         if mine == theirs:
             on_progress(f"{table.name}: {total:,} rows, compared")
