@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from backend.catalogue import input_schema, photo_limits
+from backend.catalogue import input_schema, output_schema, photo_limits
 from backend.catalogue.titles import disambiguate_titles
 
 #: A prompt may be this long where the model states no limit of its own (characters).
@@ -63,6 +63,7 @@ class VideoModel:
     usable: bool
     reason: str | None  #: why it is not usable
     prompt_min_chars: int = 0
+    main_output: str | None = None  #: the output's field that holds the main file; None: not known
     price_note: str | None = None  #: what a person should know about the price
     #: image field -> the limits of its photos, as `photo_limits.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
@@ -117,6 +118,7 @@ def parse_model(entry: Mapping[str, Any]) -> VideoModel:
 
     entry: {endpoint_id, provider?, title?, category?, description?, status?, price?: {unit, unit_usd},
     price_note?, typical_s?, photo_limits?: {field: limits}, input: the JSON Schema of the whole input,
+    output?: that of the output, or the name of its main file's field,
     components?: what the input's `$ref`s point to (an OpenAPI document's `components`)}.
 
     A schema that makes no sense gives a model that is not usable, with the reason; never an exception.
@@ -129,6 +131,7 @@ def parse_model(entry: Mapping[str, Any]) -> VideoModel:
         "category": str(entry.get("category") or ""),
         "description": str(entry.get("description") or ""),
         "price": _price(entry.get("price")),
+        "main_output": output_schema.main_field(entry.get("output"), entry.get("components")),
         "price_note": str(entry.get("price_note") or "") or None,
         "typical_s": _number(entry.get("typical_s")) or DEFAULT_TYPICAL_S,
     }

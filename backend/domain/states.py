@@ -17,8 +17,8 @@ class JobState(StrEnum):
     SUBMITTING = "submitting"  #: the request may have left; no answer is recorded
     QUEUED = "queued"  #: the provider accepted it and gave a request id
     RUNNING = "running"  #: the provider says that it is working
-    RENDERED = "rendered"  #: the provider finished; the video is not yet ours
-    STORED = "stored"  #: the whole file is on our storage, hashed, playable
+    RENDERED = "rendered"  #: the provider finished; not all that it made is ours yet
+    STORED = "stored"  #: every file is on our storage, whole and hashed
     HELD = "held"  #: cannot be decided from here; nothing is sent again without a person
     FAILED = "failed"  #: the provider refused or failed, definitely
     CANCELLED = "cancelled"  #: stopped by a person
@@ -36,9 +36,10 @@ class JobEvent(StrEnum):
     STARTED = "started"  #: the provider says that it is working
     REQUEUED = "requeued"  #: the provider put it back in line, as it does when it retries
     FORGOTTEN = "forgotten"  #: the provider no longer knows the request
-    FINISHED = "finished"  #: the provider has a video for it
+    FINISHED = "finished"  #: the provider has files for it
     ERRORED = "errored"  #: the provider tried and failed
-    SAVED = "saved"  #: the file is whole and ours
+    UNCLEAR = "unclear"  #: the provider finished, and what it gave can't be understood
+    SAVED = "saved"  #: its files are whole and ours
     RESTORED = "restored"  #: the database is an older copy: it may have been sent since
     LOST = "lost"  #: the provider finished, and no longer has what it made
     CANCELLED = "cancelled"  #: a person stopped it
@@ -59,9 +60,10 @@ TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.RESTORED: (frozenset({S.CREATED}), S.HELD),
     E.FINISHED: (frozenset(S) - {S.RENDERED, S.STORED}, S.RENDERED),
     E.ERRORED: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING, S.HELD}), S.FAILED),
+    E.UNCLEAR: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING}), S.HELD),
     E.SAVED: (frozenset({S.RENDERED}), S.STORED),
     E.LOST: (frozenset({S.RENDERED}), S.FAILED),
-    E.CANCELLED: (frozenset({S.CREATED, S.QUEUED, S.RUNNING, S.HELD}), S.CANCELLED),
+    E.CANCELLED: (frozenset({S.CREATED, S.QUEUED, S.RUNNING, S.HELD, S.RENDERED}), S.CANCELLED),
 }
 
 #: states in which the program has something to do or to wait for

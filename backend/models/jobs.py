@@ -84,6 +84,8 @@ class Job(SQLModel, table=True):
     result_url: str | None = Field(default=None, sa_type=Text)
     result_size_bytes: int | None = Field(default=None, sa_type=BigInteger)
     result: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: the model's whole output
+    #: every file that it names, in its order, each as `OutputFile.as_json`; None: one, at `result_url`
+    outputs: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
 
     # bringing it home
     fetched_bytes: int | None = Field(default=None, sa_type=BigInteger)
@@ -122,6 +124,7 @@ class JobColumns(TypedDict, total=False):
     result_url: str | None
     result_size_bytes: int | None
     result: dict[str, Any] | None
+    outputs: list[dict[str, Any]] | None
     fetched_bytes: int | None
     fetch_total_bytes: int | None
     video_id: str | None
@@ -146,6 +149,7 @@ class JobHead(NamedTuple):
     request_id: str | None
     created_at: datetime
     submitted_at: datetime | None
+    rendered_at: datetime | None
     ended_at: datetime | None
 
 

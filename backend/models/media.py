@@ -1,15 +1,19 @@
-"""Stored files: videos that were made, photos that people upload."""
+"""Stored files: what was made, which take it belongs to, and photos that people upload."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Text
+from sqlalchemy import BigInteger, Index, Text, false, true
 from sqlmodel import Field, SQLModel
 
-from backend.models.columns import moment
+from backend.models.columns import Json, moment, partial_index
 
 
 class Video(SQLModel, table=True):
-    """One whole file on our storage, known by its SHA-256."""
+    """One whole file on our storage, known by its SHA-256: a video, or what came in place of one.
+
+    duration_s, width, height: 0 where a file has none or nobody knows.
+    """
 
     __tablename__ = "video"
     __table_args__ = (Index("video_sha256", "sha256", unique=True), Index("video_missing", "missing_at"))
@@ -30,6 +34,30 @@ class Video(SQLModel, table=True):
     created_at: datetime = moment()
     missing_at: datetime | None = moment(default=None)  #: found missing or altered on storage
     checked_at: datetime | None = moment(default=None)  #: last found whole
+    kind: str = Field(default="video", sa_column_kwargs={"server_default": "video"})  #: a `FileKind`
+    #: decoded to its end; else it is kept as it came, and `problem` says why
+    checked: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    problem: str | None = Field(default=None, sa_type=Text)
+
+
+class TakeFile(SQLModel, table=True):
+    """One file that a take's output names: it is ours, or why it is not here.
+
+    Rows come with the files. A take that was stored before there were such rows has one file, its video.
+    """
+
+    __tablename__ = "file"
+    __table_args__ = (partial_index("file_video", "video_id"),)
+
+    job_id: str = Field(primary_key=True)
+    role: str = Field(primary_key=True)  #: where the output names it: "video", "videos.1"
+    position: int  #: 0: the main one
+    video_id: str | None = None  #: whole, and ours
+    attempts: int = 0  #: faults in a row
+    error: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: why it is not here, as of a job
+    seen_sha256: str | None = None  #: what came last, whole, and is no file that can be checked
+    keep_unchecked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    given_up_at: datetime | None = moment(default=None)  #: a person does without it
 
 
 class Upload(SQLModel, table=True):

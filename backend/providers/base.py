@@ -7,6 +7,10 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from backend.catalogue.models import VideoModel
+from backend.domain.output_files import OutputFile
+
+#: Of a `ProviderBusy`: the provider did answer, and not with anything that can be read.
+UNREADABLE = "unreadable_answer"
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,9 @@ class Working:
 
 @dataclass(frozen=True)
 class Finished:
-    """There is a video. output: the model's whole answer; size_bytes: as the provider states it."""
+    """There is something to fetch. files: at least one, in the output's order. output: the whole answer."""
 
-    url: str
-    size_bytes: int | None
+    files: Sequence[OutputFile]
     output: dict[str, Any] = field(default_factory=dict)
     billable_units: float | None = None
 
@@ -68,7 +71,21 @@ class Errored:
     own_fault: bool = False
 
 
-RequestStatus = Waiting | Working | Finished | Errored
+@dataclass(frozen=True)
+class Unclear:
+    """It went well, says the provider, and what it gave can't be understood here: it may have been billed.
+
+    detail: what came, as JSON or as text.
+    """
+
+    message: str
+    detail: Any = None
+    billable_units: float | None = None
+
+
+#: How a request ended.
+Outcome = Finished | Errored | Unclear
+RequestStatus = Waiting | Working | Outcome
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,7 @@ class WebhookBody:
     request_id: str | None
     gateway_request_id: str | None
     status: str
-    outcome: Finished | Errored | None
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True)
@@ -128,9 +145,7 @@ class Provider(Protocol):
     #: Of the key in use, by `mark_key`.
     key_mark: str
 
-    def submit(
-        self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
-    ) -> Receipt | Finished | Errored:
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt | Outcome:
         """Send one request, with one POST.
 
         Raises:
@@ -147,7 +162,7 @@ class Provider(Protocol):
             ProviderForgot: the provider does not know the request.
         """
 
-    def result(self, ref: RequestRef) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Outcome:
         """The result of a finished request, with a fresh link. Raises as `status` does."""
 
     def cancel(self, ref: RequestRef) -> bool:

@@ -15,11 +15,14 @@ import requests
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered
+from backend.domain.links import normalize_link
+from backend.domain.output_files import OutputFile, find_files
 from backend.http import HttpCall, redact_secret
 from backend.providers.answer_body import clean_text, excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     Errored,
     Finished,
+    Outcome,
     ProviderRecord,
     RequestRef,
     RequestStatus,
@@ -33,8 +36,6 @@ CONNECT_S = 10.0
 REFUSAL_STATUSES = frozenset({400, 401, 402, 403, 429})
 #: A photo inside a request is a third larger than its file; larger ones are not taken.
 PHOTO_MAX_CHARS = 14 * 1024 * 1024
-#: How a video's link ends, where an answer holds several links.
-VIDEO_ENDINGS = (".mp4", ".webm", ".mov", ".m4v")
 
 _LINK = re.compile(r"https?://[^\s<>\"'`\\\])}]+")
 
@@ -58,9 +59,7 @@ class BlackboxProvider:
         self.max_concurrent_calls: int | None = max_calls
         self.account, self.key_mark = "", mark_key(key)
 
-    def submit(
-        self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None
-    ) -> Finished | Errored:
+    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Outcome:
         """See `Provider.submit`: one POST, held open until the video is made or the time is over."""
         call = HttpCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
         message = {"role": "user", "content": _content(payload)}
@@ -79,7 +78,7 @@ class BlackboxProvider:
         """Nobody can be asked."""
         raise ProviderForgot("Blackbox can't be asked about a request.", code="not_asked")
 
-    def result(self, ref: RequestRef) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Outcome:
         """Nobody can be asked."""
         raise ProviderForgot("Blackbox can't be asked for a result again.", code="not_asked")
 
@@ -144,11 +143,13 @@ def make_models(model_ids: Iterable[str], *, reason: str | None) -> list[VideoMo
     ]
 
 
-def find_video_link(answer: Any) -> str | None:
-    """The video's link in an answer: in the message's text, plain or in markdown, or in the other places."""
-    links = [match.rstrip(".,;:!?") for text in _texts(answer) for match in _LINK.findall(text)]
-    videos = [link for link in links if link.split("?")[0].lower().endswith(VIDEO_ENDINGS)]
-    return next(iter(videos or links), None)
+def find_links(answer: Any) -> list[OutputFile]:
+    """The files in an answer: links in the message's text, plain or in markdown, or in the other places."""
+    texts = [match.rstrip(".,;:!?") for text in _texts(answer) for match in _LINK.findall(text)]
+    links = dict.fromkeys(link for text in texts if (link := normalize_link(text)))
+    if not links:  # data in place of a link
+        return find_files(answer)
+    return [OutputFile(f"link.{number}" if number else "video", link) for number, link in enumerate(links)]
 
 
 def _content(payload: Mapping[str, Any]) -> Any:
@@ -163,7 +164,7 @@ def _content(payload: Mapping[str, Any]) -> Any:
     return [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": photo}}]
 
 
-def _outcome(status: int, body: bytes) -> Finished | Errored:
+def _outcome(status: int, body: bytes) -> Outcome:
     answer = parse_json(body)
     fields = answer if isinstance(answer, dict) else {}
     error = fields.get("error")
@@ -179,10 +180,10 @@ def _outcome(status: int, body: bytes) -> Finished | Errored:
         )
     if error:
         return Errored("provider_error", said, detail=excerpt_text(body))
-    link = find_video_link(answer)
-    if link is None:
+    files = find_links(answer)
+    if not files:
         return Errored("no_video", "Blackbox finished without a link to a video.", detail=excerpt_text(body))
-    return Finished(link, None, output=answer)
+    return Finished(files, answer)
 
 
 def _texts(answer: Any) -> Iterator[str]:

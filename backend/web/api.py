@@ -19,6 +19,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.take_files import FileOfTake
 from backend.services.gallery.takes import Take
 from backend.services.money import prices
 from backend.services.takes import cancel, create, photos
@@ -164,6 +165,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "trouble": trouble.as_json() if processing and trouble else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "video": _video_json(deps, take),
+        "files": [_file_json(deps, file) for file in take.files],
         "cost": {
             "estimate_usd": job.estimate_usd,
             "billed_usd": prices.billed_usd(job),
@@ -226,11 +228,31 @@ def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
         "preview_url": signed_links.api_link(deps, video.preview_key),
         "sha256": video.sha256,
         "size_bytes": video.size_bytes,
-        "duration_s": video.duration_s,
-        "width": video.width,
-        "height": video.height,
+        "duration_s": video.duration_s or None,
+        "width": video.width or None,
+        "height": video.height or None,
         "fps": video.fps,
         "missing": video.missing_at is not None,
+    }
+
+
+def _file_json(deps: Deps, file: FileOfTake) -> dict[str, Any]:
+    """One file of a take; what is not known of it, or not yet, is null."""
+    stored = file.video
+    whole = stored if stored is not None and stored.missing_at is None else None
+    return {
+        "role": file.wanted.role,
+        "kind": file.kind,
+        "url": signed_links.api_link(deps, whole.key) if whole else None,
+        "poster_url": signed_links.api_link(deps, whole.poster_key) if whole else None,
+        "sha256": stored.sha256 if stored else None,
+        "size_bytes": stored.size_bytes if stored else file.wanted.size_bytes,
+        "content_type": stored.content_type if stored else file.wanted.content_type,
+        "width": stored.width or None if stored else None,
+        "height": stored.height or None if stored else None,
+        "duration_s": stored.duration_s or None if stored else None,
+        "checked": stored.checked if stored else False,
+        "problem": file.problem,
     }
 
 

@@ -25,7 +25,7 @@ from backend.services.catalogue.refresh_schedule import refresh_if_due
 from backend.services.deps import Deps
 from backend.services.lifecycle import dispatch as steps
 from backend.services.lifecycle.claims import Claim, Claims, release_claim
-from backend.services.lifecycle.fetch import warm_up_sandbox
+from backend.services.lifecycle.fetching.fetch import warm_up_sandbox
 from backend.services.lifecycle.record_answer import hold_job
 from backend.services.operations.heartbeat import forget_worker, record_heartbeat
 from backend.store.jobs import jobs

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaBroken
-from backend.media.decode import sandbox
+from backend.domain.output_files import FileKind, OutputFile
+from backend.media.decode import file_types, sandbox
+from backend.media.decode.sandbox import NO_VIDEO
 
+#: Pictures that are decoded whole.
+STILLS = frozenset({"png", "jpg", "webp"})
 #: Reading all packets of a 50 MB file takes 0.15 s, of a 4 GB one from a slow disk about 20 s.
 INSPECT_TIMEOUT_S = 30.0
 #: Three seconds of 4K decode in about five on one busy core.
@@ -45,6 +49,78 @@ def inspect_video(
         "examine_video", "video", made, timeout_s, path=str(path), poster=str(poster) if poster else None
     )
     return VideoInfo(**found)
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What came home, whatever it is. Sizes and lengths are None where a file has none, or nobody knows.
+
+    checked: decoded to its end (a still picture, too); else `problem` says why not. in_place_of_a_file: it
+    is a page or the like, where something else was to come.
+    """
+
+    kind: FileKind
+    checked: bool
+    problem: str | None
+    extension: str
+    content_type: str
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    codec: str | None = None
+    in_place_of_a_file: bool = False
+
+
+def inspect_file(
+    path: Path,
+    *,
+    poster: Path,
+    expected: FileKind = FileKind.VIDEO,
+    source: str | None = None,
+    timeout_s: float = INSPECT_TIMEOUT_S,
+) -> FileInfo:
+    """Find out what came home; a whole video gets a poster as by `inspect_video`.
+
+    expected: what it should be. source: the link that it came from.
+
+    Raises:
+        StorageFull, MediaUnreachable: as `inspect_video`.
+    """
+    with open(path, "rb") as file:
+        head = file.read(file_types.HEAD_BYTES)
+    still = file_types.read_type(head)
+    if still.kind == FileKind.IMAGE and still.extension in STILLS:
+        return _inspect_still(path, still, poster, timeout_s)
+    try:
+        video = inspect_video(path, poster=poster, timeout_s=timeout_s)
+    except MediaBroken as error:
+        return _unchecked(head, str(error.__cause__ or error), expected, source)
+    return FileInfo(
+        FileKind.VIDEO, True, None, video.extension, video.content_type, video.duration_s, video.width,
+        video.height, video.fps, video.codec,
+    )  # fmt: skip
+
+
+def _inspect_still(path: Path, kind: file_types.FileType, poster: Path, timeout_s: float) -> FileInfo:
+    """A picture: decoded whole, its poster drawn; one that can't be is kept as it came."""
+    try:
+        found = _run("examine_still", "picture", [poster], timeout_s, path=str(path), poster=str(poster))
+    except MediaBroken as error:
+        problem = f"It is {kind.what} that can't be read: {error.__cause__}."
+        return FileInfo(kind.kind, False, problem, kind.extension, kind.content_type)
+    return FileInfo(kind.kind, True, None, kind.extension, kind.content_type, **found)
+
+
+def _unchecked(head: bytes, why: str, expected: FileKind, source: str | None) -> FileInfo:
+    found = file_types.read_type(head, link=source, without_pictures=why == NO_VIDEO)
+    named = OutputFile("", source).kind_hint if source else FileKind.OTHER
+    problem = f"It is {found.what}, kept as it came: {why}."
+    promised = expected != FileKind.OTHER or named != FileKind.OTHER
+    return FileInfo(
+        found.kind, False, problem, found.extension, found.content_type,
+        in_place_of_a_file=found.page and promised,
+    )  # fmt: skip
 
 
 def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:

@@ -42,6 +42,10 @@ ANSWER_MAX_BYTES = 65536
 START_TIMEOUT_S = 30.0
 
 
+#: What is said of a container without a video in it.
+NO_VIDEO = "it holds no video"
+
+
 class RejectedFile(Exception):
     """The file is not what it should be; the text says why, for a person."""
 

@@ -1,6 +1,7 @@
 """The folder of files on their way: what they are called, what a dead runner left, what may go.
 
-A part is called `<job id>.<owner token>.part`, with a note beside it while it can be resumed.
+A part is called `<job id>.<owner token>.part`, with a note beside it while it can be resumed; of several
+for one job each is called `<job id>--<which>.<owner token>.part`.
 """
 
 import contextlib
@@ -27,19 +28,19 @@ def part_name(job_id: str, lease_token: str) -> str:
     return made
 
 
-def find_leftovers(folder: Path, job_id: str) -> list[Path]:
-    """Parts of this job, largest first: the first one is the best to go on from."""
+def find_leftovers(folder: Path, name: str) -> list[Path]:
+    """Parts of this name (`<job id>`, `<job id>--<which>`), largest first: the best to go on from."""
     found = []
     for path, job, _ in _parts(folder):
         with contextlib.suppress(FileNotFoundError):  # its runner ended meanwhile
-            if job == job_id:
+            if job == name:
                 found.append((path.lstat().st_size, path))
     return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
 
 def list_claims(folder: Path) -> list[tuple[str, str]]:
     """(job id, owner) of every part."""
-    return [(job, owner) for _, job, owner in _parts(folder)]
+    return [(_of_job(name), owner) for _, name, owner in _parts(folder)]
 
 
 def remove_dead(
@@ -50,9 +51,12 @@ def remove_dead(
     live: claims whose lease has not run out. older_than_s: since the file was last written to.
     """
     removed = []
-    for path, job, owner in _parts(folder):
+    for path, name, owner in _parts(folder):
         with contextlib.suppress(StaleState, OSError):
-            dead = (job, owner) not in live_claims and time.time() - path.lstat().st_mtime >= older_than_s
+            dead = (
+                _of_job(name),
+                owner,
+            ) not in live_claims and time.time() - path.lstat().st_mtime >= older_than_s
             handle = open_locked(path) if dead else None
             if handle is not None:
                 remove_part(path)
@@ -64,6 +68,10 @@ def remove_dead(
             if aged and not note.with_suffix("").exists():
                 note.unlink()
     return removed
+
+
+def _of_job(name: str) -> str:
+    return name.partition("--")[0]
 
 
 def _parts(folder: Path) -> Iterator[tuple[Path, str, str]]:

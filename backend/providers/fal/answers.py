@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from backend.domain.output_files import find_files, has_unreachable
 from backend.providers.answer_body import clean_text, parse_json
-from backend.providers.base import Errored, Finished, ProviderRecord
-
-#: The largest whole number that databases keep.
-MAX_INT64 = 2**63 - 1
+from backend.providers.base import Errored, Finished, Outcome, ProviderRecord, Unclear
 
 #: fal's error types in plain words: what happened, and what can be done.
 ERROR_MESSAGES = {
@@ -45,31 +43,21 @@ OWN_FAULTS = frozenset(
 OWN_FAULT_PREFIXES = ("runner_", "http_5")
 
 
-def parse_result(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
-    """What a completed request gave: a video, or else a failure that shows what came instead."""
-    video = find_video(output)
-    if video is None:
-        said = error_message(output)
-        message = "The model finished without a video" + (f": {said}" if said else ".")
-        return Errored("no_video", message, detail=_trimmed(output), billable_units=billable_units(headers))
-    url, size = video
-    return Finished(url, size, output=output, billable_units=billable_units(headers))
+def parse_result(output: Any, headers: Mapping[str, str]) -> Outcome:
+    """What a completed request gave: files, or else a failure that shows what came instead.
 
-
-def find_video(output: Any) -> tuple[str, int | None] | None:
-    """(URL, size in bytes or None) of the video in a model's output, or None."""
-    if not isinstance(output, dict):
-        return None
-    many = output.get("videos")
-    candidates = [output.get("video"), *(many if isinstance(many, list) else []), output.get("video_url")]
-    for candidate in candidates:
-        if isinstance(candidate, str):
-            candidate = {"url": candidate}
-        if isinstance(candidate, dict) and _is_link(candidate.get("url")):
-            size = candidate.get("file_size")
-            exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_INT64
-            return candidate["url"], size if exact else None
-    return None
+    What names no link, and yet something that may be a file, nobody here can judge.
+    """
+    units, files = billable_units(headers), find_files(output)
+    if files and isinstance(output, dict):
+        return Finished(files, output, units)
+    if files:  # a list, or a bare link
+        return Finished(files, {"output": output}, units)
+    if has_unreachable(output) and units != 0:
+        return Unclear("The model finished, and its answer names no link to a file.", _trimmed(output), units)
+    said = error_message(output)
+    message = "The model finished without a video" + (f": {said}" if said else ".")
+    return Errored("no_video", message, detail=_trimmed(output), billable_units=units)
 
 
 def model_failure(status: int, body: Any) -> Errored | None:
@@ -186,11 +174,6 @@ def _trimmed(value: Any) -> Any:
 def _still_working(body: Any) -> bool:
     said = (error_message(body) or "").lower()
     return "in progress" in said or "in queue" in said or "not completed" in said
-
-
-def _is_link(value: Any) -> bool:
-    """A link that can be kept and asked for: no NUL, no line break, no half character."""
-    return isinstance(value, str) and value.startswith(("https://", "http://")) and value.isprintable()
 
 
 def _payload(value: Any) -> Mapping[str, Any] | None:

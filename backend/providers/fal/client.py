@@ -27,12 +27,14 @@ from backend.domain.errors import (
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
+    UNREADABLE,
     Errored,
-    Finished,
+    Outcome,
     ProviderRecord,
     Receipt,
     RequestRef,
     RequestStatus,
+    Unclear,
     VerifiedDelivery,
     Waiting,
     WebhookBody,
@@ -123,14 +125,15 @@ class FalProvider:
             return self._failure(ref, completed)
         return self.result(ref)
 
-    def result(self, ref: RequestRef) -> Finished | Errored:
+    def result(self, ref: RequestRef) -> Outcome:
         """See `Provider.result`. Success is an answer that holds a video's URL, nothing less."""
         response = self._get(self._handle(ref).response_url)
         body = parse_json(redact_secret(response.content, self._key))
         if response.status_code == 200 and body is not None:
             return answers.parse_result(body, response.headers)
         if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
-            raise ProviderBusy("fal's result can't be read.", code="unreadable_answer")
+            says = excerpt_text(redact_secret(response.content, self._key))
+            raise ProviderBusy("fal's result can't be read.", code=UNREADABLE, detail=says)
         if response.status_code in (404, 410) and not answers.is_model_error(body):
             raise ProviderForgot("fal has no such request.", code="forgotten")
         failure = answers.model_failure(response.status_code, body)
@@ -260,7 +263,7 @@ class FalProvider:
                 f"fal could not be asked ({type(error).__name__}).", code="unreachable"
             ) from error
 
-    def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Errored | Finished:
+    def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Outcome:
         """Why it failed: the result's own words where there are any, else what the status says."""
         code = completed.error_type if isinstance(completed.error_type, str) else "model_error"
         told = answers.make_errored(code, str(completed.error))
@@ -268,7 +271,7 @@ class FalProvider:
             result = self.result(ref)
         except (ProviderBusy, ProviderForgot):
             return told
-        if isinstance(result, Errored) and result.code == "no_video":
+        if isinstance(result, Unclear) or (isinstance(result, Errored) and result.code == "no_video"):
             return told
         return result
 

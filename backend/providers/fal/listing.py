@@ -134,7 +134,7 @@ def _line(value: Any, chars: int) -> str:
 
 
 def _schema(document: Any) -> dict[str, Any]:
-    """The input's schema and what it refers to. What is missing makes the model unusable, nothing else."""
+    """The schemas of input and output and what they refer to; without the first a model is unusable."""
     components = document.get("components") if isinstance(document, Mapping) else None
     schemas = components.get("schemas") if isinstance(components, Mapping) else None
     if not isinstance(schemas, Mapping):
@@ -142,7 +142,12 @@ def _schema(document: Any) -> dict[str, Any]:
     name = _posted(document) or next((name for name in schemas if name.endswith("Input")), None)
     if name is None:
         return {"input": None}
-    return {"input": {"$ref": f"#/components/schemas/{name}"}, "components": components}
+    output = next((name for name in schemas if name.endswith("Output")), None)
+    return {
+        "input": {"$ref": f"#/components/schemas/{name}"},
+        "output": {"$ref": f"#/components/schemas/{output}"} if output else None,
+        "components": components,
+    }
 
 
 def _posted(document: Mapping[str, Any]) -> str | None:

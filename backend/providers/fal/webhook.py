@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.domain.errors import DeliveryRefused
 from backend.providers.answer_body import clean_text, parse_json
-from backend.providers.base import Errored, Finished, VerifiedDelivery, WebhookBody
+from backend.providers.base import Finished, Outcome, VerifiedDelivery, WebhookBody
 from backend.providers.fal import answers
 from backend.providers.fal.signing_keys import FalSigningKeys
 
@@ -125,7 +125,7 @@ def read_body(body: bytes) -> WebhookBody:
     )
 
 
-def _outcome(status: str, value: dict[str, Any]) -> Finished | Errored | None:
+def _outcome(status: str, value: dict[str, Any]) -> Outcome | None:
     payload = value.get("payload")
     if status == "OK" and not value.get("payload_error"):
         outcome = answers.parse_result(payload, {})

@@ -12,6 +12,7 @@ from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, History, Job, LedgerEntry, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.gallery.take_files import FileOfTake, load_files
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.money import ledger
 from backend.store.search import pages
@@ -32,10 +33,11 @@ LEARN_TAKES_MIN = 3
 
 @dataclass(frozen=True)
 class Take:
-    """A job and, once it is stored, its video."""
+    """A job and what came of it. video: its main file, once that is ours. files: all, the main one first."""
 
     job: Job
     video: Video | None
+    files: Sequence[FileOfTake] = ()
 
     @property
     def status(self) -> str:
@@ -68,9 +70,9 @@ def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
     """One take. Raises NotFound: there is none with that id that this viewer may see."""
     with deps.store.read() as session:
         row = pages.get_with_video(session, job_id)
-    if row is None or not viewer.may_see(row[0].owner):
-        raise NotFound("There is no take with that id.")
-    return Take(*row)
+        if row is None or not viewer.may_see(row[0].owner):
+            raise NotFound("There is no take with that id.")
+        return Take(*row, load_files(deps, session, [row])[0])
 
 
 def list_takes(
@@ -87,7 +89,9 @@ def list_takes(
         return TakePage([], None)
     with deps.store.read() as session:
         page = pages.find_page(session, TakeQuery(_visible(viewer, wanted), limit, before=cursor))
-    return TakePage([Take(*row) for row in page.items], page.next_cursor)
+        files = load_files(deps, session, page.items)
+    takes = [Take(*row, its) for row, its in zip(page.items, files, strict=True)]
+    return TakePage(takes, page.next_cursor)
 
 
 def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:

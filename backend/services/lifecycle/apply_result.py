@@ -1,25 +1,31 @@
 """What a provider says of a finished request, applied to its job; webhooks, polls and searches meet here."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Unpack
 
 from sqlmodel import Session
 
+from backend.domain import policy
 from backend.domain.errors import StaleState
-from backend.domain.states import TRANSITIONS, JobEvent
+from backend.domain.output_files import main_first
+from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, JobHead
-from backend.providers.base import Errored, Finished
+from backend.providers.base import Errored, Finished, Outcome, Unclear
 from backend.services.money import budgets
 from backend.store.jobs import jobs
 
+UNCLEAR_TEXT = (
+    "The provider is asked for its result now and then. What came stands below: if you find the file's link "
+    "in it, name it and the file is fetched; or send it again, or give up."
+)
 NOT_SENT_AGAIN_TEXT = "It is not sent again by itself. You can use it again."
 
 
 def apply_outcome(
     session: Session,
     job: Job | JobHead,
-    outcome: Finished | Errored,
+    outcome: Outcome,
     *,
     at: datetime,
     by: str,
@@ -27,12 +33,17 @@ def apply_outcome(
     **values: Unpack[JobColumns],
 ) -> None:
     """Record how a request ended. Raises StaleState: the job is past that already."""
-    if job.state not in TRANSITIONS[_event(job, outcome)][0]:  # before a line of the ledger is written for it
+    given_up = job.state == JobState.CANCELLED and job.rendered_at is not None  # its files, by a person
+    if (
+        given_up or job.state not in TRANSITIONS[_event(job, outcome)][0]
+    ):  # before the ledger has a line of it
         raise StaleState(f"the job {job.id} is past that")
     if isinstance(outcome, Finished):
         apply_finished(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
-    else:
+    elif isinstance(outcome, Errored):
         apply_errored(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
+    else:
+        apply_unclear(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
 
 
 def apply_finished(
@@ -62,14 +73,16 @@ def apply_finished(
 
 
 def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
-    """What a job says of a video that the provider has for it, whatever the job was before."""
+    """What a job says of files that the provider has for it, whatever the job was before."""
+    main = main_first(finished.files)[0]
     return {
         "due_at": at,
         "rendered_at": at,
         "queue_position": None,
-        "result_url": finished.url,
-        "result_size_bytes": finished.size_bytes,
+        "result_url": main.url,
+        "result_size_bytes": main.size_bytes,
         "result": finished.output,
+        "outputs": [file.as_json() for file in finished.files],
         "fetched_bytes": None,
         "fetch_total_bytes": None,
     }
@@ -100,9 +113,34 @@ def apply_errored(
     jobs.apply_transition(session, job.id, event, at=at, by=by, lease_token=lease_token, **changes)
 
 
-def _event(job: Job | JobHead, result: Finished | Errored) -> JobEvent:
+def apply_unclear(
+    session: Session,
+    job: Job | JobHead,
+    unclear: Unclear,
+    *,
+    at: datetime,
+    by: str,
+    lease_token: str | None = None,
+    **values: Unpack[JobColumns],
+) -> None:
+    """The provider made something that nobody here can find: a person decides. Raises as `apply_errored`."""
+    charged = Charged.YES if unclear.billable_units else Charged.MAYBE
+    trouble = Trouble("unclear_result", unclear.message, charged, UNCLEAR_TEXT, at, unclear.detail)
+    changes: JobColumns = {
+        "queue_position": None,
+        "error": trouble.as_json(),
+        "due_at": at + timedelta(seconds=policy.RECONCILE_FIRST_S),
+        **_billed(session, job, unclear.billable_units, at),
+        **values,
+    }
+    jobs.apply_transition(session, job.id, JobEvent.UNCLEAR, at=at, by=by, lease_token=lease_token, **changes)
+
+
+def _event(job: Job | JobHead, result: Outcome) -> JobEvent:
     if isinstance(result, Finished):
         return JobEvent.FINISHED
+    if isinstance(result, Unclear):
+        return JobEvent.UNCLEAR
     stopped = result.cancelled and job.cancel_requested_at is not None
     return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from backend.domain.states import JobEvent
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
-from backend.providers.base import Errored, Finished
+from backend.providers.base import Outcome
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
 from backend.store.jobs import claims, jobs
@@ -96,7 +96,7 @@ class Claim:
         self.job = updated
         return updated
 
-    def apply(self, result: Finished | Errored) -> Job:
+    def apply(self, result: Outcome) -> Job:
         """Record how the request ended.
 
         Raises:

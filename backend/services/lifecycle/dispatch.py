@@ -12,13 +12,14 @@ from backend.domain.states import JobState
 from backend.domain.trouble import Charged
 from backend.models import JobColumns, Video
 from backend.services.deps import Deps
+from backend.services.gallery.take_files import missing_files
 from backend.services.lifecycle import provider_pause
 from backend.services.lifecycle.billing import bill_job, needs_bill
 from backend.services.lifecycle.cancel_at_provider import cancel_at_provider, cancel_unsent
 from backend.services.lifecycle.claims import Claim, Claims
-from backend.services.lifecycle.fetch import fetch_video
+from backend.services.lifecycle.fetching.fetch import fetch_files, files_of
+from backend.services.lifecycle.fetching.preview import make_preview
 from backend.services.lifecycle.poll import poll_job
-from backend.services.lifecycle.preview import make_preview
 from backend.services.lifecycle.reconcile import reconcile_job
 from backend.services.lifecycle.record_answer import hold_interrupted
 from backend.services.lifecycle.submit import submit_job
@@ -71,7 +72,7 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
         case JobState.HELD:
             return reconcile_job
         case JobState.RENDERED:
-            return fetch_video
+            return fetch_files
         case JobState.STORED:
             return _tend
         case JobState.CANCELLED | JobState.FAILED if job.request_id is not None:
@@ -90,37 +91,36 @@ def _send(deps: Deps, claim: Claim) -> None:
 
 
 def _tend(deps: Deps, claim: Claim) -> None:
-    """A stored job is due when its file has gone missing, its bill is not known, or it has no preview yet."""
-    assert claim.job.video_id is not None
-    with deps.store.read() as session:
-        video = videos.get(session, claim.job.video_id)
-    if video.missing_at is not None:
-        _bring_back(deps, claim, video)
+    """A stored job is due when a file has gone missing, its bill is not known, or it has no preview yet."""
+    missing = [file.video for file in missing_files(files_of(deps, claim.job)) if file.video]
+    if missing:
+        _bring_back(deps, claim, missing)
     elif needs_bill(claim.job):
         bill_job(deps, claim)
     else:
         make_preview(deps, claim)
 
 
-def _bring_back(deps: Deps, claim: Claim, video: Video) -> None:
-    """A file that is there again needs no fetch: its folder or bucket was away. Any other is fetched."""
+def _bring_back(deps: Deps, claim: Claim, missing: list[Video]) -> None:
+    """Files that are there again need no fetch: their folder or bucket was away. Any other is fetched."""
     try:
-        there = deps.storage.size(video.key) == video.size_bytes
+        there = all(deps.storage.size(video.key) == video.size_bytes for video in missing)
     except MediaError as error:
         attempts = claim.job.attempts + 1
         trouble = claim.trouble(error, Charged.YES, "Our storage is asked again by itself.")
         claim.defer(due_in_s=policy.backoff_s(attempts), attempts=attempts, error=trouble.as_json())
         return
     if not there:
-        fetch_video(deps, claim)
+        fetch_files(deps, claim)
         return
 
     def is_there(session: Session) -> JobColumns:
-        videos.update_video(session, video.id, missing_at=None)
+        for video in missing:
+            videos.update_video(session, video.id, missing_at=None)
         return {}
 
     claim.defer(due_in_s=0, also=is_there, attempts=0, error=None)
-    log.info("a missing file is there again", extra={"job": claim.job.id, "video": video.id})
+    log.info("missing files are there again", extra={"job": claim.job.id, "files": len(missing)})
 
 
 def _nothing(deps: Deps, claim: Claim) -> None:

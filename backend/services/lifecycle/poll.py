@@ -7,7 +7,7 @@ from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.domain.trouble import Charged
 from backend.models import Job, JobColumns
-from backend.providers.base import Errored, Finished, RequestRef, RequestStatus, Waiting
+from backend.providers.base import UNREADABLE, Errored, Finished, RequestRef, RequestStatus, Unclear, Waiting
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.money import budgets
@@ -54,7 +54,7 @@ def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job = claim.job
     if isinstance(standing, Finished):
         claim.apply(standing)
-    elif isinstance(standing, Errored):
+    elif isinstance(standing, Errored | Unclear):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             claim.apply(standing)
         else:  # it had ended already, and no video came of it
@@ -103,6 +103,9 @@ def _busy(claim: Claim, error: ProviderBusy) -> None:
     job = claim.job
     if job.state in ENDED_STATES:
         _watch(claim, attempts=job.attempts + 1)
+        return
+    if error.code == UNREADABLE and claim.faults_in_a_row(error.code) >= policy.FORGOTTEN_AFTER:
+        claim.apply(Unclear(f"The provider has finished, so it says. {error}", error.detail))
         return
     attempts = job.attempts + 1
     claim.defer(

@@ -11,7 +11,7 @@ from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job
-from backend.providers.base import Errored, Finished, ProviderRecord
+from backend.providers.base import Errored, Finished, ProviderRecord, Unclear
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
@@ -112,6 +112,9 @@ def _ask_for_known(deps: Deps, claim: Claim) -> None:
         return
     if isinstance(standing, Finished | Errored):
         claim.apply(standing)
+        return
+    if isinstance(standing, Unclear):  # as before; a person may name its link
+        _later(claim)
         return
     claim.record(JobEvent.ACCEPTED, due_in_s=0, polls=0)
 

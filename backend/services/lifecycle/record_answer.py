@@ -12,7 +12,7 @@ from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderU
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
-from backend.providers.base import Errored, Finished, Receipt
+from backend.providers.base import Errored, Finished, Outcome, Receipt, Unclear
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result, provider_pause
 from backend.services.lifecycle.claims import Claim
@@ -22,7 +22,7 @@ from backend.store.jobs.jobs import ENDED_WITHOUT_VIDEO
 log = logging.getLogger(__name__)
 
 #: A blocking provider answers with the end itself; an error's class says what is known.
-SubmitAnswer = Receipt | Finished | Errored | ProviderUnsent | ProviderRefused | ProviderUnanswered
+SubmitAnswer = Receipt | Outcome | ProviderUnsent | ProviderRefused | ProviderUnanswered
 
 RETRIED_TEXT = "It is tried again by itself; nothing was charged."
 WATCHED_TEXT = (
@@ -43,7 +43,7 @@ def record_answer(deps: Deps, claim: Claim, answer: SubmitAnswer) -> None:
     match answer:
         case Receipt():
             _accepted(deps, claim, answer)
-        case Finished() | Errored():
+        case Finished() | Errored() | Unclear():
             _ended(deps, claim, answer)
         case ProviderUnsent():
             _not_now(deps, claim, answer)
@@ -53,7 +53,7 @@ def record_answer(deps: Deps, claim: Claim, answer: SubmitAnswer) -> None:
             hold_job(deps, claim, answer)
 
 
-def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
+def _ended(deps: Deps, claim: Claim, result: Outcome) -> None:
     """A blocking provider's call came to its end; that is a fact, whoever holds the job by now."""
     now = deps.clock.now()
     with deps.store.begin() as session:

@@ -13,14 +13,24 @@ from backend.store.jobs import jobs
 #: Was it charged, and what a person reads.
 NOTHING_SENT = (Charged.NO, "Nothing was sent.")
 MAYBE_ACCEPTED = (Charged.MAYBE, "It may have been accepted; a video that comes anyway is kept.")
+FILES_GIVEN_UP = (
+    Charged.YES,
+    "It was rendered, and is paid; its files are not fetched. Their links are kept: they can be fetched "
+    "later, while the provider has them.",
+)
 #: Where nobody has to be asked.
-ENDS_AT_ONCE = {JobState.CREATED: NOTHING_SENT, JobState.HELD: MAYBE_ACCEPTED}
+ENDS_AT_ONCE = {
+    JobState.CREATED: NOTHING_SENT,
+    JobState.HELD: MAYBE_ACCEPTED,
+    JobState.RENDERED: FILES_GIVEN_UP,
+}
 
 
 def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """Ask for a job to be stopped; returns it as it is then.
 
-    Nothing sent yet: cancelled at once. Accepted: the worker asks the provider. Ended: unchanged.
+    Nothing sent yet: cancelled at once. Accepted: the worker asks the provider. Rendered: its files are given
+    up, their links kept. Ended: unchanged.
 
     Raises:
         NotAllowed: the viewer may not cancel.

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import NamedTuple, TypedDict, Unpack
 
 from sqlalchemy import BigInteger, cast, func, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
-from backend.models import Job, Video
+from backend.models import Job, TakeFile, Video
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.database.rows import get_row, insert_row
 
@@ -76,8 +76,10 @@ def list_files_after(session: Session, last_id: str, *, limit: int) -> Sequence[
 
 
 def list_jobs(session: Session, video_id: str) -> Sequence[Job]:
-    """The jobs that show this video, newest first."""
-    return session.exec(select(Job).where(Job.video_id == video_id).order_by(col(Job.id).desc())).all()
+    """The jobs that show this video, as their main file or beside it, newest first."""
+    beside = select(TakeFile.job_id).where(TakeFile.video_id == video_id)
+    shows = or_(col(Job.video_id) == video_id, col(Job.id).in_(beside))
+    return session.exec(select(Job).where(shows).order_by(col(Job.id).desc())).all()
 
 
 def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:

@@ -72,6 +72,21 @@ def write_new(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def examine_still(path: str, poster: str) -> dict[str, Any]:
+    """Decode a picture that was made, and draw its poster; returns its size. RejectedFile: not whole."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=PILLOW_FORMATS) as image:
+            if max(image.size) > SIDE_MAX_PX:
+                raise RejectedFile(f"its size of {image.width} x {image.height} pixels is not possible")
+            size = {"width": image.width, "height": image.height}
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            small.thumbnail((POSTER_WIDTH_PX, SIDE_MAX_PX))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, MemoryError) as error:
+        raise RejectedFile("it is cut or damaged") from error
+    write_new(Path(poster), _encoded(small, "WEBP", quality=80, method=3))
+    return size
+
+
 def clean_upload(source: str, target: str, max_pixels: int) -> dict[str, Any]:
     """Re-draw an uploaded photo without anything but its pixels; RejectedFile: it can't be used."""
     with open(source, "rb") as file:

@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 
 from backend.media.decode.in_child.container import Container, detect_container
 from backend.media.decode.in_child.picture import mean_brightness, save_poster
-from backend.media.decode.sandbox import RejectedFile
+from backend.media.decode.sandbox import NO_VIDEO, RejectedFile
 
 if TYPE_CHECKING:  # generic for the type checker only
     AnyPacket = Packet[Any]
@@ -103,7 +103,7 @@ def video_stream(reader: InputContainer) -> VideoStream:
     for stream in reader.streams.video:
         if stream.frames != 1 or not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
-    raise RejectedFile("it holds no video")
+    raise RejectedFile(NO_VIDEO)
 
 
 def _examine(reader: InputContainer, container: Container, poster: Path | None) -> dict[str, Any]:

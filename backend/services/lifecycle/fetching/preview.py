@@ -8,6 +8,7 @@ from backend.media.decode import inspect
 from backend.media.partial import folder
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.fetching.one_file import has_pictures
 from backend.services.storage.local_copy import local_file
 from backend.store.records import videos
 
@@ -21,13 +22,15 @@ STORAGE_RETRY_S = 60.0
 
 def make_preview(deps: Deps, claim: Claim) -> None:
     """Make the preview of a stored job's video; without one the take is just as safe."""
-    assert claim.job.video_id is not None
-    with deps.store.read() as session:
-        video = videos.get(session, claim.job.video_id)
-    if video.preview_key is not None or video.preview_tries >= PREVIEW_TRIES_MAX:
+    if claim.job.video_id is None:
         claim.defer(due_in_s=None)
         return
-    part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}-preview", claim.lease_token)
+    with deps.store.read() as session:
+        video = videos.get(session, claim.job.video_id)
+    if not has_pictures(video) or video.preview_key is not None or video.preview_tries >= PREVIEW_TRIES_MAX:
+        claim.defer(due_in_s=None)
+        return
+    part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}--preview", claim.lease_token)
     key = f"previews/{video.sha256}.webm"
     try:
         with local_file(deps, video.key) as source:

@@ -1,0 +1,246 @@
+"""The files that a model's output names: every media link in it, wherever it stands, and data within it.
+
+Models agree on no shape: `{"video": {"url": …}}`, a list of such, a bare link, a data URI. So the whole
+output is walked, in its own order, and what looks like a file is one: it was paid for. Pure.
+
+Source: fal documentation, "File", `sync_mode`; RFC 2397 (data URIs).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from backend.domain.links import normalize_link
+
+#: More files than these in one output are no takes; what comes behind stays in the output to be read.
+FILES_MAX = 100
+#: The largest whole number that databases keep.
+MAX_INT64 = 2**63 - 1
+#: Text in base64 that is shorter holds no picture.
+INLINE_MIN_CHARS = 200
+ROLE_MAX_CHARS = 200
+#: What stands in an output in place of data that became a file.
+INLINE_NOTE = "(kept as a file)"
+
+#: What a request was given, repeated: nothing of it was made.
+_ECHOES = frozenset({"input", "inputs", "request", "arguments", "prompt"})
+#: Links of an API, of papers and pages: no files.
+_NO_FILES = re.compile(
+    r"(status|response|cancel|queue|request|webhook|callback|docs?|documentation|help|license|terms|home_?page|"
+    r"logs?|dashboard)(_ur[il]|_link)?",
+    re.IGNORECASE,
+)
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}\s*")
+#: A reference to a file that nobody here can ask for: another scheme, or a path without its server.
+_UNREACHABLE = re.compile(
+    r"(gs|s3|r2|ipfs|ftp|file|azure|blob)://\S+|/?[\w./-]+\.(mp4|webm|mov|gif|m4v|mkv)", re.I
+)
+
+
+class FileKind(StrEnum):
+    """What a file is for those who look at it."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+    OTHER = "other"
+
+
+#: How links end, by what they lead to.
+ENDINGS: dict[FileKind, frozenset[str]] = {
+    FileKind.VIDEO: frozenset(
+        {"mp4", "m4v", "webm", "mov", "mkv", "avi", "mpg", "mpeg", "ogv", "wmv", "flv"}
+    ),
+    FileKind.IMAGE: frozenset(
+        {"png", "jpg", "jpeg", "gif", "webp", "avif", "heic", "bmp", "tif", "tiff", "exr"}
+    ),
+    FileKind.AUDIO: frozenset({"mp3", "wav", "m4a", "aac", "ogg", "oga", "opus", "flac"}),
+}
+#: How data in base64 begins, if it is a file: (offset, bytes).
+_BEGINNINGS = (
+    (4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (0, b"GIF8"), (0, b"RIFF"),
+    (0, b"OggS"), (0, b"ID3"), (0, b"fLaC"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """One file that an output names.
+
+    role: where it stands in the output ("video", "videos.0"). url: an http or https link; None: its bytes
+    stand in the output itself. size_bytes, content_type: as the output says, if it does.
+    """
+
+    role: str
+    url: str | None
+    size_bytes: int | None = None
+    content_type: str | None = None
+
+    @property
+    def kind_hint(self) -> FileKind:
+        """What it should be, as far as link, type and role tell; what it is, its bytes say."""
+        ending = urlsplit(self.url).path.rpartition(".")[2].lower() if self.url else ""
+        for kind, endings in ENDINGS.items():
+            if ending in endings:
+                return kind
+        said = (self.content_type or "").partition("/")[0].lower()
+        if said in ("video", "image", "audio"):
+            return FileKind(said)
+        named = re.split(r"[._]", self.role.lower())
+        for kind in (FileKind.VIDEO, FileKind.IMAGE, FileKind.AUDIO):
+            if any(word.rstrip("s") == kind for word in named):
+                return kind
+        return FileKind.OTHER
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept on a job's row."""
+        return {
+            "role": self.role,
+            "url": self.url,
+            "size_bytes": self.size_bytes,
+            "content_type": self.content_type,
+        }
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "OutputFile":
+        """What `as_json` wrote."""
+        return cls(str(kept["role"]), kept.get("url"), kept.get("size_bytes"), kept.get("content_type"))
+
+
+def find_files(output: Any) -> list[OutputFile]:
+    """Every file that an output names, in its order; the same link twice is one file.
+
+    output: JSON, as deep as `domain.shape` lets pass.
+    """
+    found: dict[str, OutputFile] = {}
+    for file in _walk(output, ()):
+        found.setdefault(file.url or file.role, file)
+        if len(found) == FILES_MAX:
+            break
+    return list(found.values())
+
+
+def main_first(files: Sequence[OutputFile], main_role: str | None = None) -> list[OutputFile]:
+    """The files with the main one first, the others in the output's order.
+
+    main_role: the field that the model's output schema declares for it; where none fits, the main one is
+    the first video, else the first image, else the first.
+    """
+
+    def rank(file: OutputFile) -> int:
+        declared = main_role is not None and re.fullmatch(rf"{re.escape(main_role)}(\..*)?", file.role)
+        order = (FileKind.VIDEO, FileKind.IMAGE)
+        hint = file.kind_hint
+        return 0 if declared else 1 + (order.index(hint) if hint in order else len(order))
+
+    if not files:
+        return []
+    main = min(files, key=rank)
+    return [main, *(file for file in files if file is not main)]
+
+
+def read_inline(output: Any, role: str) -> bytes:
+    """The bytes of a file that stands in the output itself; b"" when there is none under this role."""
+    for file, text in _walk_with_text(output, ()):
+        if file.role == role and file.url is None:
+            return _decode(text) or b""
+    return b""
+
+
+def without_inline(output: Any) -> Any:
+    """The output without the data of files that stood in it."""
+    if isinstance(output, dict):
+        return {name: without_inline(value) for name, value in output.items()}
+    if isinstance(output, list):
+        return [without_inline(value) for value in output]
+    return INLINE_NOTE if isinstance(output, str) and _is_inline(output) else output
+
+
+def has_unreachable(output: Any) -> bool:
+    """Does an output refer to a file by something that is no link: `gs://…`, a path, a name of a video?"""
+    if isinstance(output, dict):
+        return any(
+            has_unreachable(value) for name, value in output.items() if str(name).lower() not in _ECHOES
+        )
+    if isinstance(output, list):
+        return any(has_unreachable(value) for value in output)
+    return isinstance(output, str) and _UNREACHABLE.fullmatch(output.strip()) is not None
+
+
+def _walk(value: Any, path: tuple[str, ...]) -> Iterator[OutputFile]:
+    return (file for file, _ in _walk_with_text(value, path))
+
+
+def _walk_with_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[OutputFile, str]]:
+    """Each file with the text that it was found in."""
+    if isinstance(value, dict):
+        own = _file_object(value, path)
+        if own is not None:
+            yield own
+        for name, part in value.items():
+            if own is not None and name in ("url", "file_data"):
+                continue
+            if str(name).lower() not in _ECHOES and not (
+                isinstance(part, str) and _NO_FILES.fullmatch(str(name))
+            ):
+                yield from _walk_with_text(part, (*path, str(name)))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _walk_with_text(part, (*path, str(number)))
+    elif isinstance(value, str):
+        url = normalize_link(value)
+        if url is not None or _is_inline(value):
+            yield OutputFile(_role(path), url), value
+
+
+def _file_object(value: dict[Any, Any], path: tuple[str, ...]) -> tuple[OutputFile, str] | None:
+    """An object that is a file: it has a link, or the data themselves under a name for them."""
+    size = value.get("file_size")
+    exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_INT64
+    said = value.get("content_type")
+    about = (size if exact else None, said[:100] if isinstance(said, str) else None)
+    link = value.get("url")
+    if isinstance(link, str):
+        url = normalize_link(link)
+        if url is not None:
+            return OutputFile(_role(path) or "url", url, *about), link
+        if _is_inline(link):
+            return OutputFile(_role(path) or "url", None, None, about[1]), link
+    data = value.get("file_data")
+    if isinstance(data, str) and _is_inline(data):
+        return OutputFile(_role(path) or "file_data", None, None, about[1]), data
+    return None
+
+
+def _role(path: tuple[str, ...]) -> str:
+    text = ".".join(path)[:ROLE_MAX_CHARS] or "output"
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_inline(text: str) -> bool:
+    if _DATA_URI.match(text):
+        return True
+    if len(text) < INLINE_MIN_CHARS or not _BASE64.fullmatch(text):
+        return False
+    head = _decode(re.sub(r"\s", "", text[:120])[:64]) or b""
+    return any(head[at : at + len(start)] == start for at, start in _BEGINNINGS)
+
+
+def _decode(text: str) -> bytes | None:
+    """The bytes of a data URI, or of base64 in either alphabet; None when they can't be read."""
+    uri = _DATA_URI.match(text)
+    body = text[uri.end() :] if uri else text
+    if uri and not uri[3]:
+        return unquote_to_bytes(body)
+    plain = re.sub(r"\s", "", unquote_to_bytes(body).decode("ascii", "replace")).translate({45: "+", 95: "/"})
+    plain = plain.rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,99 @@
+"""Which files a take has: what its output names, joined with what we have of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session
+
+from backend.domain.output_files import FileKind, OutputFile, main_first
+from backend.domain.trouble import Trouble
+from backend.models import Job, TakeFile, Video
+from backend.services.deps import Deps
+from backend.store.records import take_files
+from backend.store.records.take_files import FileRow
+
+NOT_YET_TEXT = "It is on its way."
+
+
+@dataclass(frozen=True)
+class FileOfTake:
+    """One file of a take. row: what is known of its way home. video: the stored file, once it is ours."""
+
+    wanted: OutputFile
+    row: TakeFile
+    video: Video | None
+
+    @property
+    def settled(self) -> bool:
+        """Is there nothing left to fetch: whole and ours, or done without?"""
+        whole = self.video is not None and self.video.missing_at is None
+        return whole or (self.video is None and self.row.given_up_at is not None)
+
+    @property
+    def kind(self) -> FileKind:
+        """What it is; until it is here, what it should be."""
+        return self.wanted.kind_hint if self.video is None else FileKind(self.video.kind)
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why it is not here."""
+        return Trouble.of(self.row.error)
+
+    @property
+    def problem(self) -> str | None:
+        """What a person should know: why it is not here, or why it was not checked; None: nothing."""
+        if self.video is not None:
+            return self.video.problem
+        return self.trouble.message if self.trouble else NOT_YET_TEXT
+
+
+def named_files(job: Job, main_role: str | None) -> list[OutputFile]:
+    """What the output of a finished job names, the main file first; [] where it has not finished.
+
+    main_role: the output field that its model declares for the main file.
+    """
+    if job.outputs is None:
+        usual = OutputFile("video", job.result_url, job.result_size_bytes)
+        return [usual] if job.result_url or job.video_id else []
+    named = [OutputFile.of(kept) for kept in job.outputs]
+    usual = main_first(named)[0]
+    # The column of its link is the newer one: a program of the schema before renews no other.
+    fresh = replace(usual, url=job.result_url or usual.url, size_bytes=job.result_size_bytes)
+    return main_first([fresh if file is usual else file for file in named], main_role)
+
+
+def load_files(
+    deps: Deps, session: Session, pairs: Sequence[tuple[Job, Video | None]]
+) -> list[list[FileOfTake]]:
+    """The files of each of these jobs, given with their main videos; each list has its main file first."""
+    finished = [job.id for job, _ in pairs if job.rendered_at is not None or job.video_id is not None]
+    rows = take_files.of_jobs(session, finished) if finished else {}
+    return [
+        _join(job, video, named_files(job, _main_role(deps, job.model)), rows.get(job.id, []))
+        for job, video in pairs
+    ]
+
+
+def _join(
+    job: Job, video: Video | None, named: Sequence[OutputFile], rows: Sequence[FileRow]
+) -> list[FileOfTake]:
+    known = {row.role: (row, stored) for row, stored in rows}
+    files = []
+    for position, wanted in enumerate(named):
+        fresh = TakeFile(job_id=job.id, role=wanted.role, position=position)
+        # Before files had rows, a take had one, its video.
+        usual = (fresh, video if not known and position == 0 else None)
+        files.append(FileOfTake(wanted, *known.get(wanted.role, usual)))
+    return files
+
+
+def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:
+    """Those that are still to be fetched."""
+    return [file for file in files if not file.settled]
+
+
+def _main_role(deps: Deps, model_id: str) -> str | None:
+    try:
+        return deps.catalogue.get(model_id).main_output
+    except KeyError:
+        return None

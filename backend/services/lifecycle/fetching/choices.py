@@ -1,0 +1,124 @@
+"""What a person decides about files that don't come home: try now, keep what there is, fetch after all."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session
+
+from backend.domain.errors import InvalidRequest, NotFound, StateConflict
+from backend.domain.links import normalize_link
+from backend.domain.output_files import OutputFile
+from backend.domain.states import JobEvent, JobState
+from backend.models import Job, JobColumns, TakeFile
+from backend.providers.base import Finished
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.gallery.take_files import FileOfTake, load_files
+from backend.services.lifecycle import apply_result
+from backend.store.jobs import jobs
+from backend.store.records import take_files, videos
+
+#: What a file is called whose link a person found.
+NAMED_ROLE = "named by hand"
+
+
+def try_now(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Fetch what is missing right now, whatever its back-off says.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to decide.
+        StateConflict: nothing of it is missing (any more).
+    """
+    with deps.store.begin() as session:
+        job = _job(session, viewer, job_id, JobState.RENDERED)
+        return deps.wake_job(session, job.id, at=deps.clock.now())
+
+
+def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Do without the files that never came; keep those that came and can't be checked as they come next.
+
+    Afterwards the take is stored with the files that are ours, or it is about to be.
+
+    Raises:
+        NotFound, NotAllowed: as `try_now`.
+        StateConflict: nothing of it has come, or nothing is missing.
+    """
+    with deps.store.begin() as session:
+        job = _job(session, viewer, job_id, JobState.RENDERED)
+        files = _files(deps, session, job)
+        missing = [file for file in files if not file.settled]
+        came = [file for file in missing if file.row.seen_sha256 or _came_broken(file)]
+        home = [file for file in files if file.video is not None]
+        if not came and not home:
+            raise StateConflict("Nothing of this take has come yet, so there is nothing to keep.")
+        now = deps.clock.now()
+        rows = [_changed(file, keep_unchecked=True) for file in came]
+        rows += [_changed(file, given_up_at=now) for file in missing if file not in came]
+        take_files.put_rows(session, rows)
+        if came:
+            return deps.wake_job(session, job.id, at=now)
+        values: JobColumns = {"due_at": now, "video_id": home[0].row.video_id}
+        note = f"without {', '.join(file.wanted.role for file in missing)}" if missing else None
+        return jobs.advance(session, job.id, JobEvent.SAVED, at=now, by=viewer.name, note=note, **values)
+
+
+def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Fetch the files of a take that was cancelled once it was rendered: their links were kept.
+
+    Raises:
+        NotFound, NotAllowed: as `try_now`.
+        StateConflict: it was not cancelled, or had no files by then.
+    """
+    with deps.store.begin() as session:
+        job = _job(session, viewer, job_id, JobState.CANCELLED)
+        if not job.outputs:
+            raise StateConflict("This take was stopped before it had any file.")
+        files = [OutputFile.of(kept) for kept in job.outputs]
+        _finish(deps, session, viewer, job, Finished(files, job.result or {}))
+        return jobs.get(session, job.id)
+
+
+def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
+    """Take this link for the file of a held take; it is fetched like any other.
+
+    Raises:
+        NotFound, NotAllowed: as `try_now`.
+        StateConflict: the take is not held (any more).
+        InvalidRequest: `link` is none.
+    """
+    url = normalize_link(link)
+    if url is None:
+        raise InvalidRequest({"link": "is no link: it begins with https:// and names a file"})
+    with deps.store.begin() as session:
+        job = _job(session, viewer, job_id, JobState.HELD)
+        finished = Finished([OutputFile(NAMED_ROLE, url)], job.result or {})
+        _finish(deps, session, viewer, job, finished)
+        return jobs.get(session, job.id)
+
+
+def _finish(deps: Deps, session: Session, viewer: Viewer, job: Job, finished: Finished) -> None:
+    now = deps.clock.now()
+    apply_result.apply_finished(session, job, finished, at=now, by=viewer.name)
+    deps.wake_job(session, job.id, at=now)
+
+
+def _job(session: Session, viewer: Viewer, job_id: str, state: JobState) -> Job:
+    viewer.require_role(Role.CREATOR)
+    job = jobs.get(session, job_id)
+    if not viewer.may_see(job.owner):
+        raise NotFound("There is no take with that id.")
+    if job.state != state:
+        raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
+    return job
+
+
+def _files(deps: Deps, session: Session, job: Job) -> Sequence[FileOfTake]:
+    video = videos.get(session, job.video_id) if job.video_id else None
+    return load_files(deps, session, [(job, video)])[0]
+
+
+def _came_broken(file: FileOfTake) -> bool:
+    return file.trouble is not None and file.trouble.code == "media_broken"
+
+
+def _changed(file: FileOfTake, **values: object) -> TakeFile:
+    return TakeFile(**(file.row.model_dump() | values))
