@@ -2,14 +2,16 @@
 
 import base64
 import io
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from simulator.engine import inputs
+from simulator.paint import painter
 from simulator.paint.render import render_video
-from tests.simulator.client import frames, running
+from tests.simulator.client import PATIENCE_S, frames, running
 
 
 @pytest.mark.parametrize(
@@ -133,3 +135,15 @@ def test_a_video_rendered_in_a_child_process_is_whole_and_no_child_is_left(tmp_p
         assert child.poll() is None
         assert len(frames(sim.get(video["url"]).content)) == 24
     assert child.returncode is not None
+
+
+def test_a_painting_that_does_not_end_is_left_and_the_log_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(painter, "CLOSE_S", 0.1)
+    begun, go = threading.Event(), threading.Event()
+    made = painter.Painter(in_process=True)
+    painting = made.paint(lambda: {"hangs": [begun.set(), go.wait(PATIENCE_S)]}, lambda: None)
+    begun.wait(PATIENCE_S)
+    made.close()
+    assert (painting.done(), "simulator_painting_left" in caplog.text) == (False, True)
+    go.set()
+    assert painting.exception(PATIENCE_S)
