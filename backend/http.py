@@ -23,6 +23,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
 
+from backend.domain.shape import load_json
+
 #: An answer to a submit is never larger than this; more is cut off.
 ANSWER_MAX_BYTES = 4 * 1024 * 1024
 #: The largest answer to a question: a page of a catalogue with the schemas of many models.
@@ -241,11 +243,16 @@ class HttpxTransport(httpx.BaseTransport):
         if len(answer.body) > QUESTION_MAX_BYTES:
             raise httpx.DecodingError("the answer is too large", request=request)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _ON_THE_WAY}
-        return httpx.Response(answer.status, headers=headers, content=answer.body)
+        return _Answer(answer.status, headers=headers, content=answer.body)
 
     def close(self) -> None:
         """No connection is left open."""
         self._connections.close()
+
+
+class _Answer(httpx.Response):
+    def json(self, **options: Any) -> Any:
+        return load_json(self.content, **options)
 
 
 #: Headers that say how an answer travelled, not what it is.

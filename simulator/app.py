@@ -74,7 +74,7 @@ class Simulator:
         self.installation.start()
 
     def close(self) -> None:
-        """Afterwards no thread and no child of it is left, and the ledger is whole."""
+        """Afterwards its ledger is whole, and no child is left, nor a thread but as `Painter.close` says."""
         self.installation.end()
         self._painter.close()
         self.installation.ledger.close()

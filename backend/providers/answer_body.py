@@ -1,11 +1,10 @@
 """Any provider's answer: its body made fit to be kept and shown, or what it means that none came. Pure."""
 
-import json
 import math
 from typing import Any
 
 from backend.domain.errors import ProviderUnanswered, ProviderUnsent
-from backend.domain.shape import too_deep
+from backend.domain.shape import MAX_LEVELS, load_json
 from backend.http import HttpCall
 
 #: How much of an unexpected answer is kept for a person to read.
@@ -22,17 +21,11 @@ def lost_call(whose: str, call: HttpCall, error: Exception) -> ProviderUnsent | 
     return ProviderUnanswered(f"{whose} {why}.", code="no_answer")
 
 
-def parse_json(body: bytes | str) -> Any:
+def parse_json(body: bytes | str, *, levels: int = MAX_LEVELS) -> Any:
     """The JSON value, or None when it is none, or too deep to be kept. NaN and the infinities become None."""
-    value = parse_deep_json(body)
-    return None if too_deep(value) else value
-
-
-def parse_deep_json(body: bytes | str) -> Any:
-    """As `parse_json`, however deep: a schema that goes too deep spoils its own model only."""
     try:
-        return json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
-    except (ValueError, RecursionError):
+        return load_json(body, levels=levels, parse_constant=lambda _: None, parse_float=_finite)
+    except ValueError:
         return None
 
 

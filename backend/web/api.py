@@ -1,6 +1,5 @@
 """The HTTP API: start, status, history, models, cancel, upload. JSON in and out, bearer tokens."""
 
-import json
 import uuid
 from typing import Any
 
@@ -9,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import InvalidRequest, RequestError
-from backend.domain.shape import MAX_LEVELS, too_deep
+from backend.domain.shape import load_json
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.domain.trouble import Trouble
@@ -101,11 +100,9 @@ def json_body() -> dict[str, Any]:
     """
     request.max_content_length = JSON_MAX_BYTES
     try:
-        value = json.loads(request.get_data(cache=False), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        value = load_json(request.get_data(cache=False), parse_constant=_no_constant)
+    except ValueError as error:
         raise MalformedJson(f"The body is no JSON ({str(error)[:120]}).") from error
-    if too_deep(value):
-        raise MalformedJson(f"The body is no JSON for here: it nests more than {MAX_LEVELS} levels deep.")
     if not isinstance(value, dict):
         raise InvalidRequest({"body": "must be a JSON object with model and prompt"})
     return value

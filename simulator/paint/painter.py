@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,8 @@ JSON = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
+#: How long an end waits for a video that is being painted, in seconds; one of the demo takes two.
+CLOSE_S = 10.0
 #: Where `simulator` is imported from.
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +37,7 @@ class Painter:
         self._in_process = in_process
         self._pool = ThreadPoolExecutor(1, "simulator-paint")
         self._child: subprocess.Popen[bytes] | None = None
+        self._busy = threading.Lock()
         self._closing = False
 
     def paint(self, spec: Callable[[], JSON], done: Callable[[], None]) -> "Future[JSON]":
@@ -47,16 +51,23 @@ class Painter:
         return future
 
     def close(self) -> None:
-        """Afterwards nothing renders, and no child is left."""
+        """Afterwards no child is left. What still renders here after `CLOSE_S` is left, and logged."""
         self._closing = True
         if self._child is not None:
             self._child.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._busy.acquire(timeout=CLOSE_S):
+            self._busy.release()
+        else:
+            log.warning("event=simulator_painting_left after_s=%g", CLOSE_S)
         self._put_away()
 
     def _paint(self, spec: Callable[[], JSON]) -> JSON:
-        order = spec()
-        answer = self._in_this_process(order) if self._in_process else self._in_child(order)
+        with self._busy:
+            if self._closing:
+                raise CannotPaint("the simulator is closing")
+            order = spec()
+            answer = self._in_this_process(order) if self._in_process else self._in_child(order)
         if "error" in answer:
             raise CannotPaint(answer["error"])
         return answer

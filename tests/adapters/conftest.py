@@ -6,7 +6,9 @@ import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +78,8 @@ class MediaServer(Loopback):
 
 @pytest.fixture
 def media() -> Iterator[MediaServer]:
-    server = MediaServer()
-    yield server
-    server.close()
+    with closing(MediaServer()) as server:
+        yield server
 
 
 @pytest.fixture
@@ -107,46 +108,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `ca.pem`, and server certificates `localhost.pem` and `other.pem` (key included)."""
-    folder = tmp_path_factory.mktemp("authority")
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-
-    def signed(name: x509.Name, key: ec.EllipticCurvePrivateKey, host: str | None) -> bytes:
-        now = datetime.now(UTC)
-        draft = x509.CertificateBuilder().subject_name(name).issuer_name(ca_name).public_key(key.public_key())
+    """A folder with `localhost.pem` and `other.pem`, certificate and key of each; `ca.pem` trusts both."""
+    folder, trusted = tmp_path_factory.mktemp("authority"), b""
+    for stem, host in (("localhost", "localhost"), ("other", "other.example")):
+        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         draft = draft.serial_number(x509.random_serial_number())
         draft = draft.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        draft = draft.add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
-        if host is not None:
-            draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        return draft.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    (folder / "ca.pem").write_bytes(signed(ca_name, ca_key, None))
-    for stem, host in (("localhost", "localhost"), ("other", "other.example")):
-        key = ec.generate_private_key(ec.SECP256R1())
-        text = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        (folder / f"{stem}.pem").write_bytes(signed(name, key, host) + text)
+        draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        shown = draft.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        kept = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        (folder / f"{stem}.pem").write_bytes(shown + key.private_bytes(serialization.Encoding.PEM, *kept))
+        trusted += shown
+    (folder / "ca.pem").write_bytes(trusted)
     return folder
 
 
 @pytest.fixture
 def secure_media(authority: Path) -> Iterator[Callable[[str], MediaServer]]:
     """A function from the stem of a certificate to a server that shows it."""
-    servers = []
+    with ExitStack() as servers:
 
-    def start(stem: str) -> MediaServer:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority / f"{stem}.pem")
-        servers.append(MediaServer(context))
-        return servers[-1]
+        def start(stem: str) -> MediaServer:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(authority / f"{stem}.pem")
+            return servers.enter_context(closing(MediaServer(context)))
 
-    yield start
-    for server in servers:
-        server.close()
+        yield start
 
 
 def video(
@@ -154,39 +143,33 @@ def video(
     *,
     seconds: float = 1.0,
     size: tuple[int, int] = (320, 180),
-    faststart: bool = False,
     audio: bool = False,
     dark_first: bool = False,
     **muxer: str,
 ) -> bytes:
-    """A real video of moving noise: H.264 in MP4 or MOV, VP8 in WebM."""
-    options = {**muxer, **({"movflags": "+faststart"} if faststart else {})}
+    """A real video of moving noise: H.264 in MP4 or MOV, VP8 in WebM. No pixels: sound alone."""
+    coder, options, speech = "libx264", {"preset": "ultrafast"}, "aac"
+    if extension == "webm":
+        coder, options, speech = "libvpx", {"deadline": "realtime", "cpu-used": "8"}, "libopus"
     # A file and not a buffer, because `faststart` opens it once more, by its name.
     with (
         tempfile.NamedTemporaryFile(suffix=f".{extension}") as out,
-        av.open(out.name, "w", format=extension, options=options) as writer,
+        av.open(out.name, "w", format=extension, options=muxer) as writer,
     ):
-        stream = writer.add_stream("libvpx" if extension == "webm" else "libx264", rate=24)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.bit_rate = 400_000
-        stream.options = (
-            {"deadline": "realtime", "cpu-used": "8"} if extension == "webm" else {"preset": "ultrafast"}
-        )
-        sound = writer.add_stream("libopus" if extension == "webm" else "aac", rate=48000) if audio else None
+        if all(size):
+            stream = writer.add_stream(coder, rate=24, options=options, pix_fmt="yuv420p", bit_rate=400_000)
+            stream.width, stream.height = size
+        sound = writer.add_stream(speech, rate=48000) if audio else None
         noise = np.random.default_rng(7).integers(60, 255, (size[1], size[0], 3), dtype=np.uint8)
-        for number in range(round(24 * seconds)):
+        for number in range(round(24 * seconds) if all(size) else 0):
             picture = np.roll(noise, 5 * number, axis=1) // (40 if dark_first and number == 0 else 1)
             writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        writer.mux(stream.encode(None))
-        if sound is not None:
-            frame = av.AudioFrame.from_ndarray(
-                np.zeros((1, 1024 * 2), np.int16), format="s16", layout="stereo"
-            )
-            for number in range(round(48 * seconds)):
-                frame.sample_rate, frame.pts = 48000, 1024 * number
-                writer.mux(sound.encode(frame))
-            writer.mux(sound.encode(None))
+        for number in range(round(48 * seconds) if sound else 0):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.int16), format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = 48000, 1024 * number
+            writer.mux(sound.encode(frame))
+        for ended in writer.streams:
+            writer.mux(ended.encode(None))
         writer.close()
         return Path(out.name).read_bytes()
 
@@ -194,12 +177,4 @@ def video(
 @pytest.fixture(scope="session")
 def make_video() -> Callable[..., bytes]:
     """`video`, each kind made once a session."""
-    made: dict[Any, bytes] = {}
-
-    def make(extension: str = "mp4", **options: Any) -> bytes:
-        key = (extension, *sorted(options.items()))
-        if key not in made:
-            made[key] = video(extension, **options)
-        return made[key]
-
-    return make
+    return cache(video)

@@ -13,10 +13,7 @@ import pytest
 
 from backend.domain.errors import StorageFull
 from backend.media.storage.local import LocalStorage
-
-SHA = "ab" * 32
-VIDEO = f"{SHA}.mp4"
-POSTER = f"posters/{SHA}.webp"
+from tests.adapters.storages import CONTENT, POSTER, SHA, VIDEO, part
 
 
 @pytest.fixture
@@ -24,31 +21,20 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "media")
 
 
-def part(folder: Path, content: bytes = b"video") -> Path:
-    path = folder / "job.owner.part"
-    path.write_bytes(content)
-    return path
-
-
 # -- place --------------------------------------------------------------------------------------
 
 
-def test_a_placed_file_is_for_its_owner_and_group(storage: LocalStorage, tmp_path: Path) -> None:
+def test_a_placed_file_is_for_its_owner_and_group_and_placed_once(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
     storage.put_file(part(tmp_path), VIDEO)
-
-    path = storage.local_path(VIDEO)
-    assert path is not None
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
-
-
-def test_a_file_that_is_there_already_is_placed_once(storage: LocalStorage, tmp_path: Path) -> None:
-    storage.put_file(part(tmp_path), VIDEO)
-    first = (storage.root / VIDEO).stat().st_ino
+    first = (storage.root / VIDEO).stat()
+    assert stat.S_IMODE(first.st_mode) == 0o640
+    assert stat.S_IMODE(storage.root.stat().st_mode) == 0o750
 
     storage.put_file(part(tmp_path), VIDEO)
 
-    assert (storage.root / VIDEO).stat().st_ino == first
+    assert (storage.root / VIDEO).stat().st_ino == first.st_ino
     assert list(tmp_path.iterdir()) == [storage.root]
 
 
@@ -57,24 +43,22 @@ def test_a_video_of_another_size_is_damaged_and_replaced(storage: LocalStorage, 
 
     storage.put_file(part(tmp_path), VIDEO)
 
-    assert storage.size(VIDEO) == 5
+    assert storage.size(VIDEO) == len(CONTENT)
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_on(
     storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rename is durable only between two fsyncs; a crash of the machine shows it, a kill never."""
-    done = []
-    sync, rename = os.fsync, os.rename
+    done, sync, rename = list[str](), os.fsync, os.rename
 
     def noted_sync(handle: int) -> None:
-        kind = "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"
-        done.append(f"sync {kind}")
+        done.append("sync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "sync file")
         sync(handle)
 
-    def noted_rename(*args: object, **options: object) -> None:
+    def noted_rename(*args: Any, **options: Any) -> None:
         done.append("rename")
-        rename(*args, **options)  # type: ignore[arg-type]
+        rename(*args, **options)
 
     storage.check_writable()
     monkeypatch.setattr(os, "fsync", noted_sync)
@@ -90,10 +74,8 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system than the test's own."""
-    ours = tmp_path.stat().st_dev
-    others = [
-        path for path in ("/dev/shm", "/var/tmp") if Path(path).is_dir() and os.stat(path).st_dev != ours
-    ]
+    others = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir()]
+    others = [path for path in others if path.stat().st_dev != tmp_path.stat().st_dev]
     if not others:
         pytest.skip("no second file system here")
     with tempfile.TemporaryDirectory(dir=others[0]) as folder:
@@ -104,12 +86,10 @@ def test_a_part_on_another_file_system_is_brought_in_whole(
     storage: LocalStorage, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage.check_writable()
-    content = os.urandom(3_000_000)
-    seen = []
-    rename = os.rename
+    content, seen, rename = os.urandom(3_000_000), list[str](), os.rename
 
-    def watched(source: object, *rest: object, **options: object) -> None:
-        rename(source, *rest, **options)  # type: ignore[arg-type]
+    def watched(source: Any, *rest: Any, **options: Any) -> None:
+        rename(source, *rest, **options)
         seen.append(str(source))
 
     monkeypatch.setattr(os, "rename", watched)
@@ -125,9 +105,11 @@ def test_a_part_on_another_file_system_is_brought_in_whole(
 # -- faults of the disk -------------------------------------------------------------------------
 
 
-def test_a_full_disk_leaves_the_part_and_nothing_half(small_disk: Path, tmp_path: Path) -> None:
-    storage = LocalStorage(small_disk)
-    source = part(tmp_path, bytes(1_200_000))
+def test_a_full_disk_leaves_the_part_and_nothing_half_and_is_noticed_by_the_check(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    storage, source = LocalStorage(small_disk), part(tmp_path, bytes(1_200_000))
+    storage.check_writable()
 
     with pytest.raises(StorageFull, match="full"):
         storage.put_file(source, VIDEO)
@@ -136,19 +118,13 @@ def test_a_full_disk_leaves_the_part_and_nothing_half(small_disk: Path, tmp_path
     assert list(small_disk.iterdir()) == []
     assert storage.free_bytes() == 1024**2
 
-
-def test_a_full_disk_is_noticed_by_the_check(small_disk: Path) -> None:
-    storage = LocalStorage(small_disk)
-    storage.check_writable()
     (small_disk / "filler").write_bytes(bytes(1024**2))
-
     with pytest.raises(StorageFull, match="free some space"):
         storage.check_writable()
-
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
-def test_a_read_only_disk_is_noticed_by_the_check(small_disk: Path, tmp_path: Path) -> None:
+def test_a_read_only_disk_says_so(small_disk: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
 
     with pytest.raises(StorageFull, match="read-only"):
@@ -158,13 +134,21 @@ def test_a_read_only_disk_is_noticed_by_the_check(small_disk: Path, tmp_path: Pa
 
 
 def test_a_root_that_cannot_be_made_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").touch()
 
     with pytest.raises(StorageFull):
         LocalStorage(tmp_path / "file" / "media").check_writable()
 
 
 # -- links and other things that were planted -----------------------------------------------------
+
+
+def assert_not_there(storage: LocalStorage, key: str) -> None:
+    assert storage.size(key) is None
+    assert list(storage.list_keys()) == []
+    for use in (storage.local_path, storage.open):
+        with pytest.raises(FileNotFoundError):
+            use(key)
 
 
 def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(
@@ -175,16 +159,12 @@ def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(
     storage.check_writable()
     (storage.root / VIDEO).symlink_to(victim)
 
-    assert storage.size(VIDEO) is None
-    assert list(storage.list_keys()) == []
-    for use in (storage.local_path, storage.open):
-        with pytest.raises(FileNotFoundError):
-            use(VIDEO)
+    assert_not_there(storage, VIDEO)
     storage.put_file(part(tmp_path), VIDEO)
 
     assert victim.read_bytes() == b"precious"
     assert not (storage.root / VIDEO).is_symlink()
-    assert storage.size(VIDEO) == 5
+    assert storage.size(VIDEO) == len(CONTENT)
 
 
 def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp_path: Path) -> None:
@@ -194,17 +174,12 @@ def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp
     storage.check_writable()
     (storage.root / "posters").symlink_to(outside)
 
-    assert storage.size(POSTER) is None
-    assert list(storage.list_keys()) == []
+    assert_not_there(storage, POSTER)
     storage.remove(POSTER)
-    for use in (storage.local_path, storage.open):
-        with pytest.raises(FileNotFoundError):
-            use(POSTER)
     with pytest.raises(StorageFull):
         storage.put_file(part(tmp_path), POSTER)
 
-    assert [path.name for path in outside.iterdir()] == [f"{SHA}.webp"]
-    assert (outside / f"{SHA}.webp").read_bytes() == b"theirs"
+    assert [path.read_bytes() for path in outside.iterdir()] == [b"theirs"]
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
@@ -212,9 +187,7 @@ def test_only_a_regular_file_is_a_file(make: Any, storage: LocalStorage) -> None
     storage.check_writable()
     make(storage.root / VIDEO)
 
-    assert storage.size(VIDEO) is None
-    with pytest.raises(FileNotFoundError):
-        storage.open(VIDEO)
+    assert_not_there(storage, VIDEO)
 
 
 def test_a_link_given_as_a_part_is_not_taken(storage: LocalStorage, tmp_path: Path) -> None:
@@ -252,4 +225,4 @@ def test_drafts_that_a_crash_left_are_tidied_away_and_young_ones_are_not(
 
     assert storage.remove_unfinished() == 2
     assert sorted(path.name for path in storage.root.rglob(".draft-*")) == [".draft-young"] * 2
-    assert storage.size(POSTER) == 5
+    assert storage.size(POSTER) == len(CONTENT)

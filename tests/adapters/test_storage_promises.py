@@ -1,6 +1,5 @@
 """What a folder and a bucket promise alike: whole files under their keys, and nothing else."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,11 @@ import pytest
 from backend.domain.errors import StorageFull
 from backend.media.storage.base import valid_key
 from backend.media.storage.local import LocalStorage
-from backend.media.storage.s3 import S3Storage
-from backend.media.storage.s3_client import Bucket
 from tests import bucket
+from tests.adapters.storages import CONTENT, POSTER, PREVIEW, SHA, VIDEO, bucket_storage, part
 
-CONTENT, SHA = b"video", "ab" * 32
-VIDEO, POSTER, PREVIEW = (
-    f"{hashlib.sha256(CONTENT).hexdigest()}.mp4",
-    f"posters/{SHA}.webp",
-    f"previews/{SHA}.webm",
-)
 #: Neither of them has anything, and the bucket's server is not there.
-UNTOUCHED = (
-    LocalStorage(Path("/no/such/folder")),
-    S3Storage(Bucket("films", endpoint="http://127.0.0.1:1", access_key="k", secret_key="s")),
-)
+UNTOUCHED = LocalStorage(Path("/no/such/folder")), bucket_storage("http://127.0.0.1:1", "films")
 
 
 class Place:
@@ -35,21 +24,13 @@ class Place:
         if kind == "bucket":
             server = bucket.server()
             self._bucket, self._client = server.new_bucket(), server.client()
-            self.storage = S3Storage(
-                Bucket(
-                    self._bucket,
-                    "films",
-                    endpoint=server.url,
-                    access_key=bucket.KEY,
-                    secret_key=bucket.SECRET,
-                )
-            )
+            self.storage = bucket_storage(server.url, self._bucket)
 
     def plant(self, name: str) -> None:
         if self._bucket:
             self._client.put_object(Bucket=self._bucket, Key=name, Body=b"")
         else:
-            path = self._folder.parent / name.replace("films", self._folder.name)
+            path = self._folder.parent / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")
 
@@ -58,12 +39,6 @@ class Place:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     (tmp_path / "media").mkdir()
     return Place(request.param, tmp_path / "media" / "films")
-
-
-def part(folder: Path, content: bytes = CONTENT) -> Path:
-    path = folder / "job.owner.part"
-    path.write_bytes(content)
-    return path
 
 
 @pytest.mark.parametrize("key", [VIDEO, POSTER])
@@ -78,14 +53,9 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(place: Place, tmp_pat
         assert file.read() == CONTENT
     assert list(place.storage.list_keys()) == [key]
 
-
-def test_placing_again_after_a_crash_right_behind_it_is_no_fault(place: Place, tmp_path: Path) -> None:
-    place.storage.put_file(part(tmp_path), VIDEO)
-
-    place.storage.put_file(tmp_path / "job.owner.part", VIDEO)
-
+    place.storage.put_file(source, key)  # after a crash right behind the first time
     with pytest.raises(StorageFull):
-        place.storage.put_file(tmp_path / "job.owner.part", POSTER)
+        place.storage.put_file(source, PREVIEW)
 
 
 def test_a_poster_of_another_size_is_replaced(place: Place, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import av
 import requests
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from simulator.app import Simulator
@@ -31,23 +31,18 @@ class SimulatorClient:
     """Calls a running simulator over HTTP, with a key. `receipt`: the answer to a submit."""
 
     def __init__(self, simulator: Simulator) -> None:
-        self.simulator = simulator
-        self.url = simulator.url
+        self.simulator, self.url = simulator, simulator.url
 
     def call(self, method: str, url: str, **options: Any) -> requests.Response:
         """url: whole, or from its `/` on."""
-        whole = self.url + url if url.startswith("/") else url
         options = {"headers": KEY, "timeout": PATIENCE_S, **options}
-        return requests.request(method, whole, **options)  # noqa: S113 - it has a timeout
+        return requests.request(method, urljoin(self.url, url), **options)  # noqa: S113 - it has a timeout
 
     def get(self, url: str, **options: Any) -> requests.Response:
         return self.call("GET", url, **options)
 
-    def post(
-        self, prompt: Any = "silk", *, app: str = APP, webhook: str = "", **given: Any
-    ) -> requests.Response:
-        query = {"fal_webhook": webhook} if webhook else None
-        return self.call("POST", f"/{app}", json={"prompt": prompt, **given}, params=query)
+    def post(self, prompt: Any = "silk", *, app: str = APP, webhook: str | None = None, **given: Any) -> Any:
+        return self.call("POST", f"/{app}", json={"prompt": prompt, **given}, params={"fal_webhook": webhook})
 
     def submit(self, prompt: str = "silk", **more: Any) -> dict[str, Any]:
         return dict(self.post(prompt, **more).json())
@@ -85,17 +80,13 @@ class SimulatorClient:
     def add_rule(self, *faults: str, **rule: Any) -> requests.Response:
         return self.call("POST", "/sim/faults", json={"faults": faults, **rule})
 
-    def is_genuine(self, call: Seen) -> bool:
-        """What a receiver does with fal's key."""
+    def verify(self, call: Seen) -> None:
+        """What a receiver does with fal's key; InvalidSignature: this is not what fal signed."""
         (key,) = self.get("/.well-known/jwks.json").json()["keys"]
-        public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "="))
         fields = [call.headers[f"x-fal-webhook-{name}"] for name in ("request-id", "user-id", "timestamp")]
         message = "\n".join([*fields, hashlib.sha256(call.body).hexdigest()]).encode()
-        try:
-            public.verify(bytes.fromhex(call.headers["x-fal-webhook-signature"]), message)
-        except InvalidSignature:
-            return False
-        return True
+        public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "="))
+        public.verify(bytes.fromhex(call.headers["x-fal-webhook-signature"]), message)
 
 
 @contextmanager
@@ -106,23 +97,22 @@ def running(folder: Path, *, port: int = 0, **more: Any) -> Iterator[SimulatorCl
         yield SimulatorClient(simulator)
 
 
-class Receiver:
+class Receiver(Peer):
     """An address for webhooks: keeps every call; answers with `answers`, then with 200, while `go` is set."""
 
     def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.go = threading.Event()
+        self.answers, self.go = list[int](), threading.Event()
         self.go.set()
-        self.peer = Peer(self._answer)
-        self.url = f"{self.peer.url}/webhook"
+        super().__init__(self._answer)
+        self.url += "/webhook"
 
     def _answer(self, connection: socket.socket) -> None:
         self.go.wait(PATIENCE_S)
         answer(self.answers.pop(0) if self.answers else 200, b"", Location=self.url)(connection)
 
     def wait(self, count: int) -> list[Seen]:
-        eventually(lambda: len(self.peer.seen) >= count)
-        return list(self.peer.seen)
+        eventually(lambda: len(self.seen) >= count)
+        return list(self.seen)
 
     def bodies(self, count: int) -> list[dict[str, Any]]:
         return [json.loads(call.body) for call in self.wait(count)]

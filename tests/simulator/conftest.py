@@ -1,6 +1,7 @@
 """One simulator for all tests of this folder, reset before each."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -21,6 +22,5 @@ def sim(shared: SimulatorClient) -> SimulatorClient:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.peer.close()
+    with closing(Receiver()) as made:
+        yield made

@@ -2,14 +2,16 @@
 
 import base64
 import io
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from simulator.engine import inputs
+from simulator.paint import painter
 from simulator.paint.render import render_video
-from tests.simulator.client import frames, running
+from tests.simulator.client import PATIENCE_S, frames, running
 
 
 @pytest.mark.parametrize(
@@ -47,24 +49,23 @@ def uri(body: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(body).decode()}"
 
 
+def shown(sim, video, *numbers):
+    """The mean colours of these frames, without their edges and lettering."""
+    pictures = frames(sim.get(video["url"]).content)
+    return [pictures[number][20:100, 20:-20].mean(axis=(0, 1)) for number in numbers]
+
+
 def test_an_uploaded_photo_is_what_the_video_shows(sim):
     link = sim.call("POST", "/files/upload", data=photo("#2040c0")).json()["access_url"]
     video = sim.made("a move", image_url=link)["video"]
-    red, _, blue = frames(sim.get(video["url"]).content)[8][20:100, 20:-20].mean(axis=(0, 1))
+    [(red, _, blue)] = shown(sim, video, 8)
     assert blue > red + 60
     assert video["height"] > video["width"]
 
 
-def test_a_seed_that_nobody_gave_is_told(sim):
-    one, other = sim.made("unseeded")["seed"], sim.made("unseeded")["seed"]
-    assert isinstance(one, int)
-    assert one != other
-
-
 def test_two_photos_become_a_way_from_one_to_the_other(sim):
     ends = {"start_image_url": uri(photo("#c02020")), "tail_image_url": uri(photo("#2020c0"))}
-    shown = frames(sim.get(sim.made("a move", **ends)["video"]["url"]).content)
-    first, last = (shown[number][20:120, 20:-20].mean(axis=(0, 1)) for number in (2, -1))
+    first, last = shown(sim, sim.made("a move", **ends)["video"], 2, -1)
     assert first[0] > first[2] + 40
     assert last[2] > last[0] + 60
 
@@ -72,7 +73,6 @@ def test_two_photos_become_a_way_from_one_to_the_other(sim):
 @pytest.mark.parametrize(
     ("link", "limits", "kind"),
     [
-        (uri(b"no picture"), {}, "image_load_error"),
         (uri(photo("red")[:60]), {}, "image_load_error"),
         ("data:image/png;base64,%%%", {}, "image_load_error"),
         ("https://example.com/a.png", {}, "file_download_error"),
@@ -100,10 +100,13 @@ def rendered(folder, **more):
     return path.read_bytes()
 
 
-def test_the_same_words_and_seed_give_the_same_bytes_and_another_seed_gives_others(tmp_path):
+def test_the_same_words_and_seed_give_the_same_bytes_and_another_seed_gives_others(tmp_path, sim):
     one, same, other = (rendered(tmp_path, seed=seed) for seed in (3, 3, 4))
     assert one == same
     assert one != other
+    first, second = (sim.made("unseeded")["seed"] for _ in range(2))  # one that nobody gave is told
+    assert isinstance(first, int)
+    assert first != second
 
 
 @pytest.mark.parametrize(
@@ -126,6 +129,9 @@ def test_warm_words_are_warm_and_cold_words_are_cold(tmp_path):
     assert cold[0] - cold[2] < -5
 
 
+# -- where it is painted
+
+
 def test_a_video_rendered_in_a_child_process_is_whole_and_no_child_is_left(tmp_path):
     with running(tmp_path, small=False) as sim:
         video = sim.made("silk", duration="1", resolution="480p")["video"]
@@ -133,3 +139,15 @@ def test_a_video_rendered_in_a_child_process_is_whole_and_no_child_is_left(tmp_p
         assert child.poll() is None
         assert len(frames(sim.get(video["url"]).content)) == 24
     assert child.returncode is not None
+
+
+def test_a_painting_that_does_not_end_is_left_and_the_log_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(painter, "CLOSE_S", 0.1)
+    begun, go = threading.Event(), threading.Event()
+    made = painter.Painter(in_process=True)
+    painting = made.paint(lambda: {"hangs": [begun.set(), go.wait(PATIENCE_S)]}, lambda: None)
+    begun.wait(PATIENCE_S)
+    made.close()
+    assert (painting.done(), "simulator_painting_left" in caplog.text) == (False, True)
+    go.set()
+    assert painting.exception(PATIENCE_S)

@@ -1,13 +1,16 @@
-"""A request's way as fal has it, from submit to bill; the models on offer and the requests of the past."""
+"""A request's way as fal has it, from submit to bill."""
 
 import io
+import time
 from itertools import groupby
+from types import SimpleNamespace
 
 import av
 import fal_client
 import fal_client.client as fal_globals
 import pytest
 
+from simulator.engine import loop, queue
 from tests.simulator.client import APP, running
 from tests.waiting import eventually
 
@@ -60,21 +63,25 @@ def test_a_submit_is_answered_with_five_fields_and_urls_of_the_app_alone(sim):
     assert isinstance(receipt["queue_position"], int)
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["", "once more"])
-def test_positions_fall_then_it_runs_then_it_is_over(tmp_path, again):
-    with running(tmp_path, pace=0.15) as sim:
-        receipt, seen = sim.submit("[sim:requeue]" if again else "silk"), []
-        while not seen or seen[-1].status_code == 202:
-            seen.append(sim.get(receipt["status_url"]))
+def test_positions_fall_then_it_runs_goes_back_into_the_line_once_and_is_over(tmp_path, monkeypatch):
+    """Its clock is the test's: 25 s pass between two looks."""
+    passed, told = 0.0, list[tuple[str, int | None]]()
+    clock = SimpleNamespace(time=lambda: time.time() + passed)
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(queue, "time", clock)
+    with running(tmp_path, pace=100.0) as sim:
+        receipt = sim.submit("[sim:requeue]")
+        while not told or told[-1][0] != "COMPLETED":
+            body = sim.status(receipt)
+            told.append((body["status"], body.get("queue_position")))
+            passed += 25
+            sim.simulator.installation.queue.run_due(clock.time())
 
-    words, positions = [], []
-    for word, answers in groupby((answer.json() for answer in seen), lambda body: body["status"]):
-        words.append(word)
-        positions += [body["queue_position"] for body in answers] if words == ["IN_QUEUE"] else []
-    assert words == ["IN_QUEUE", "IN_PROGRESS"] * (1 + again) + ["COMPLETED"]
-    assert positions == sorted(positions, reverse=True)
-    assert len(set(positions)) > 1
-    assert seen[-1].status_code == 200
+    assert [word for word, _ in groupby(told, lambda one: one[0])] == [
+        *("IN_QUEUE", "IN_PROGRESS") * 2,
+        "COMPLETED",
+    ]
+    assert [position for position, _ in groupby(one[1] for one in told)][:5] == [4, 3, 2, 1, None]
 
 
 @pytest.mark.parametrize(("unit", "units"), [(None, "8"), ("second", "8"), ("video", "1")])
@@ -129,52 +136,13 @@ def test_results_too_early_and_cancels_are_answered_as_fal_does(sim):
     assert sim.status(running_)["error_type"] == "client_cancelled"
 
 
-def test_a_cancel_in_the_queue_takes_it_out(tmp_path):
-    with running(tmp_path, pace=5.0) as sim:
+def test_a_cancel_in_the_queue_takes_it_out_and_time_takes_the_result(tmp_path):
+    with running(tmp_path / "slow", pace=5.0) as sim:
         receipt = sim.submit()
         assert sim.cancel(receipt) == (200, "OK")
         assert sim.get(receipt["response_url"]).status_code == 499
         assert sim.ledger()["billed"] == 0
-
-
-def test_a_result_is_forgotten_when_its_time_is_over(tmp_path):
-    with running(tmp_path, result_ttl_s=0.0) as sim:
+    with running(tmp_path / "forgetful", result_ttl_s=0.0) as sim:
         receipt = sim.submit()
         assert sim.result(receipt).status_code == 404
         assert sim.status(receipt) == {"status": "NOT_FOUND"}
-
-
-# -- the platform's API
-
-
-def test_models_come_in_pages_with_their_schemas_and_prices(sim):
-    first = sim.get("/v1/models?limit=2", headers={}).json()
-    second = sim.get(f"/v1/models?limit=2&cursor={first['next_cursor']}").json()
-    ids = [model["endpoint_id"] for model in first["models"] + second["models"]]
-    (one,) = sim.get(f"/v1/models?endpoint_id={ids[1]}&expand=openapi-3.0").json()["models"]
-    schemas = one["openapi"]["components"]["schemas"]
-
-    assert len(set(ids)) == 4
-    assert first["has_more"] is True
-    assert one["endpoint_id"] == ids[1]
-    assert any(name.endswith("Input") and "properties" in schemas[name] for name in schemas)
-    assert sim.get("/v1/models?category=no-such-thing").json()["models"] == []
-
-    sim.simulator.offer.entries["a/b"] = {"endpoint_id": "a/b", "price": {"unit": "video", "unit_usd": 0.49}}
-    prices = sim.get("/v1/models/pricing?endpoint_id=a/b,c/d").json()["prices"]
-    assert prices == [{"endpoint_id": "a/b", "unit_price": 0.49, "unit": "video", "currency": "USD"}]
-
-
-def test_past_requests_are_listed_with_what_was_sent(sim):
-    good, bad = sim.submit("listed"), sim.submit("listed [sim:error=422]")
-    results = [sim.result(receipt).json() for receipt in (good, bad)]
-    items = {item["request_id"]: item for item in sim.listed(expand="payloads").json()["items"]}
-    page = sim.listed(limit=1).json()
-
-    assert set(items) == {good["request_id"], bad["request_id"]}
-    assert items[good["request_id"]]["json_input"] == {"prompt": "listed"}
-    assert [items[receipt["request_id"]]["json_output"] for receipt in (good, bad)] == results
-    assert sim.listed(start="2099-01-01T00:00:00Z").json()["items"] == []
-    assert page["has_more"] is True
-    assert "json_input" not in page["items"][0]
-    assert sim.listed(endpoint_id="").status_code == 400

@@ -1,20 +1,19 @@
 """What survives: a restart everything, a reset nothing."""
 
-import os
-import signal
 import stat
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
 
+from tests.e2e.installation import ROOT
 from tests.ports import reserved_port
-from tests.simulator.client import APP, KEY, PATIENCE_S, running
+from tests.simulator.client import PATIENCE_S, SimulatorClient, running
 from tests.waiting import eventually
 
 #: A model that the catalogue has a price of.
@@ -40,7 +39,8 @@ def test_what_was_under_way_or_owed_goes_on_after_a_restart(tmp_path, receiver, 
         result = sim.result(waiting)
         calls = receiver.wait(3)
         assert sim.get("/.well-known/jwks.json").json() == keys
-        assert all(sim.is_genuine(call) for call in calls)
+        for call in calls:
+            sim.verify(call)
         assert sorted(told["request_id"] for told in receiver.bodies(3)) == sorted(
             [refused["request_id"]] * 2 + [waiting["request_id"]]
         )
@@ -49,37 +49,35 @@ def test_what_was_under_way_or_owed_goes_on_after_a_restart(tmp_path, receiver, 
     assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
 
 
+#: A simulator as a process of its own, given a port and a folder.
+SERVE = (
+    "import sys; from pathlib import Path; from simulator.config import SimulatorConfig;"
+    "from simulator.server import serve;"
+    "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
+)
+
+
 def test_a_killed_simulator_as_its_own_process_goes_on_where_it_was(tmp_path, port):
-    code = (
-        "import sys; from pathlib import Path; from simulator.config import SimulatorConfig;"
-        "from simulator.server import serve;"
-        "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
-    )
-    url = f"http://127.0.0.1:{port}"
+    sim = SimulatorClient(SimpleNamespace(url=f"http://127.0.0.1:{port}"))
+
+    def answers():
+        with suppress(requests.ConnectionError):
+            return sim.get("/").ok
 
     def started():
-        command = [sys.executable, "-c", code, str(port), str(tmp_path)]
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-        eventually(lambda: responds(f"{url}/"))
+        process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), tmp_path], cwd=ROOT)
+        eventually(answers)
         return process
 
-    def responds(link):
-        with suppress(requests.ConnectionError):
-            return asked(link).ok
-
-    def asked(link):
-        return requests.get(link, headers=KEY, timeout=5)
-
     first = started()
-    body = {"prompt": "silk [sim:slow=0.3]"}
-    receipt = requests.post(f"{url}/{APP}", json=body, headers=KEY, timeout=5).json()
-    os.kill(first.pid, signal.SIGKILL)
+    receipt = sim.submit("silk [sim:slow=0.3]")
+    first.kill()
     first.wait()
     second = started()
-    eventually(lambda: asked(receipt["status_url"]).json()["status"] == "COMPLETED")
-    video = asked(receipt["response_url"]).json()["video"]
-    assert len(asked(video["url"]).content) == video["file_size"]
-    os.kill(second.pid, signal.SIGTERM)
+    eventually(lambda: sim.status(receipt)["status"] == "COMPLETED")
+    video = sim.get(receipt["response_url"]).json()["video"]
+    assert len(sim.get(video["url"]).content) == video["file_size"]
+    second.terminate()
     assert second.wait(20) == 0
 
 

@@ -42,10 +42,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     """(the last part of what is called, the call) for every call."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute):
-                yield node.func.attr, node
-            elif isinstance(node.func, ast.Name):
-                yield node.func.id, node
+            yield ast.unparse(node.func).rpartition(".")[2], node
 
 
 def drawn_by(source: str) -> list[str | None]:
@@ -55,11 +52,6 @@ def drawn_by(source: str) -> list[str | None]:
         for name, call in calls(ast.parse(source))
         if name in BUTTONS | LINKS
     ]
-
-
-def drawn_by_script(source: str) -> list[str]:
-    """The names of the buttons that a component's script makes."""
-    return [re.sub(r"\$\{\w+\}", "*", next(filter(None, names))) for names in SCRIPTED.findall(source)]
 
 
 def pressed_by(source: str) -> set[str]:
@@ -89,8 +81,7 @@ def not_pressed(drawn: set[str], pressed: set[str]) -> set[str]:
     left = set(drawn)
     for said in pressed:
         fitting = [name for name in drawn if fits(name, said)]
-        if fitting:
-            left.discard(max(fitting, key=lambda name: len(name.replace("*", ""))))
+        left -= set(sorted(fitting, key=lambda name: len(name.replace("*", "")))[-1:])
     return left
 
 
@@ -101,8 +92,10 @@ def fits(drawn: str, pressed: str) -> bool:
 
 
 def drawn_by_pages() -> list[str | None]:
-    scripts = [name for path in (ROOT / "pages").rglob("*.js") for name in drawn_by_script(path.read_text())]
-    return scripts + [name for path in (ROOT / "pages").rglob("*.py") for name in drawn_by(path.read_text())]
+    pages = ROOT / "pages"
+    scripted = [names for path in pages.rglob("*.js") for names in SCRIPTED.findall(path.read_text())]
+    drawn = [re.sub(r"\$\{\w+\}", "*", next(filter(None, names))) for names in scripted]
+    return drawn + [name for path in pages.rglob("*.py") for name in drawn_by(path.read_text())]
 
 
 def test_every_button_has_a_key_of_its_own_and_every_link_a_label():

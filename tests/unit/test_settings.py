@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import re
 import stat
 from concurrent.futures import ProcessPoolExecutor
 
@@ -19,9 +20,9 @@ WRONG = {
     "PORT": ("eighty", "integer"),
     "DASHBOARD_PORT": ("65536", "65535"),
     "OPEN_DASHBOARD": ("perhaps", "boolean"),
-    "SECRET_KEY": ("short", "16"),
+    "SECRET_KEY": ("hunter2", "16"),
     "FAL_QUEUE_URL": ("https://", "http://"),
-    "FAL_REST_URL": ("https://user:pass@rest.fal.ai", "base URL"),
+    "FAL_REST_URL": ("https://user:hunter2@rest.fal.ai", "base URL"),
     "FAL_API_URL": ("https://api.fal.ai?x=1", "base URL"),
     "FETCH_ALLOW": ("good.example, bad host", "bad host"),
     "SWEEP_INTERVAL_S": ("0", "greater than 0"),
@@ -30,30 +31,32 @@ WRONG = {
 }
 
 
+@pytest.fixture
+def env_file(monkeypatch, tmp_path):
+    monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
+    return tmp_path / ".env"
+
+
 def given(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return load_settings()
 
 
-# -- at fault ---------------------------------------------------------------------------------
+def faults(monkeypatch: pytest.MonkeyPatch, **values: str) -> dict[str, str]:
+    """name -> the line that says what is wrong with it; none repeats what may be secret."""
+    with pytest.raises(SettingsError) as refused:
+        given(monkeypatch, **values)
+    assert "hunter2" not in str(refused.value)
+    return {line.split(":")[0].strip(): line for line in str(refused.value).splitlines()[1:]}
 
 
 def test_one_message_names_every_setting_at_fault_and_what_is_wrong(monkeypatch):
-    with pytest.raises(SettingsError) as refused:
-        given(monkeypatch, **{name: value for name, (value, _) in WRONG.items()})
+    lines = faults(monkeypatch, **{name: value for name, (value, _) in WRONG.items()})
 
-    lines = {line.split(":")[0].strip(): line for line in str(refused.value).splitlines()[1:]}
     assert set(lines) == set(WRONG)
     for name, (_, word) in WRONG.items():
         assert word in lines[name], lines[name]
-
-
-def test_no_message_repeats_a_secret(monkeypatch):
-    with pytest.raises(SettingsError) as refused:
-        given(monkeypatch, SECRET_KEY="hunter2", FAL_KEY="id:hunter2", FAL_REST_URL="https://u:hunter2@x.y")
-
-    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -72,43 +75,32 @@ def test_no_message_repeats_a_secret(monkeypatch):
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_is_refused_by_the_name_of_its_setting_alone(monkeypatch, name, value):
-    with pytest.raises(SettingsError) as refused:
-        given(monkeypatch, **{name: value})
-
-    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:]] == [name]
+    assert list(faults(monkeypatch, **{name: value})) == [name]
 
 
 def test_a_data_folder_that_can_not_be_made_is_named(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(SettingsError, match=r"DATA_DIR: .*file"):
-        given(monkeypatch, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert "file" in faults(monkeypatch, DATA_DIR=str(tmp_path / "file" / "data"))["DATA_DIR"]
 
 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://u:hidden-word@host/x", "postgresql\\+psycopg://"),
-        ("postgresql+psycopg://u:hidden-word@host", "must name a database"),
-        ("postgresql+psycopg://u:hidden-word@host:port/x", "is the port a number"),
-        ("postgresql+psycopg://u:hidden-word/more@host/x", "%40 and so on|%2F|is no URL"),
-        ("postgresql+psycopg://u:hidden-word@host/x#y", "%23"),
-        ("postgresql+psycopg://u:first@hidden-word@host/x", "%40"),
+        ("postgresql://u:hunter2@host/x", "postgresql\\+psycopg://"),
+        ("postgresql+psycopg://u:hunter2@host", "must name a database"),
+        ("postgresql+psycopg://u:hunter2@host:port/x", "is the port a number"),
+        ("postgresql+psycopg://u:hunter2/more@host/x", "%40 and so on|%2F|is no URL"),
+        ("postgresql+psycopg://u:hunter2@host/x#y", "%23"),
+        ("postgresql+psycopg://u:first@hunter2@host/x", "%40"),
     ],
 )
 def test_a_malformed_url_of_a_server_is_told_without_its_password(monkeypatch, url, says):
-    with pytest.raises(SettingsError, match=says) as refused:
-        given(monkeypatch, DATABASE_URL=url)
-
-    assert "hidden-word" not in str(refused.value)
+    assert re.search(says, faults(monkeypatch, DATABASE_URL=url)["DATABASE_URL"])
 
 
-# -- read -------------------------------------------------------------------------------------
-
-
-TO_SIMULATOR = dict.fromkeys(("fal_queue_url", "fal_rest_url", "fal_api_url"), "http://127.0.0.1:8788")
-DEMO = {**TO_SIMULATOR, "is_demo": True, "first_poll_delay_s": 60.0, "fetch_allow": ("127.0.0.1:8788",)}
-AT_FAL = {"fal_queue_url": "https://queue.fal.run", "fal_rest_url": "https://rest.fal.ai"}
+SIMULATED = dict.fromkeys(("fal_queue_url", "fal_rest_url", "fal_api_url"), "http://127.0.0.1:8788")
+DEMO = {**SIMULATED, "is_demo": True, "first_poll_delay_s": 60.0, "fetch_allow": ("127.0.0.1:8788",)}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +118,8 @@ AT_FAL = {"fal_queue_url": "https://queue.fal.run", "fal_rest_url": "https://res
          {"fal_queue_url": "http://127.0.0.1:9999", "fetch_allow": ("127.0.0.1:9999",)}),
         # With a key everything goes to fal, and no private address is fetched.
         ({"FAL_KEY": "id:secret"},
-         {**AT_FAL, "fal_api_url": "https://api.fal.ai", "is_demo": False, "fetch_allow": ()}),
+         {"fal_queue_url": "https://queue.fal.run", "fal_rest_url": "https://rest.fal.ai",
+          "fal_api_url": "https://api.fal.ai", "is_demo": False, "fetch_allow": ()}),
     ],
 )  # fmt: skip
 def test_settings_are_what_the_environment_says(monkeypatch, variables, read):
@@ -148,22 +141,15 @@ def test_database_files_and_parts_lie_in_the_data_folder_unless_said_otherwise(m
     assert moved.resolved_storage_url == "file:///srv/films"
 
 
-def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, tmp_path):
-    (tmp_path / ".env").write_text("PORT=9001\nDASHBOARD_PORT=9002\nUNKNOWN=1\nFAL_KEY=\n")
-    monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
-    monkeypatch.setenv("PORT", "9003")
-
-    settings = load_settings()
-
+def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, env_file):
+    env_file.write_text("PORT=9001\nDASHBOARD_PORT=9002\nUNKNOWN=1\nFAL_KEY=\n")
+    settings = given(monkeypatch, PORT="9003")
     assert (settings.port, settings.dashboard_port, settings.is_demo) == (9003, 9002, True)
 
-
-def test_an_env_file_that_is_no_text_stops_the_start_with_one_message(monkeypatch, tmp_path):
-    monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
-    (tmp_path / ".env").write_bytes("FAL_KEY=caf\xe9".encode("latin-1"))
+    env_file.write_bytes("FAL_KEY=hunter2\xe9".encode("latin-1"))
     with pytest.raises(SettingsError, match=r"(?s)stop the start.*\.env: can't be read") as told:
         load_settings()
-    assert "caf" not in str(told.value)
+    assert "hunter2" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -183,36 +169,26 @@ def test_fal_is_polled_early_where_it_refuses_our_webhook_address(monkeypatch, p
     assert given(monkeypatch, FIRST_POLL_S="7").first_poll_delay_s == 7.0
 
 
-@pytest.mark.parametrize(
-    ("host", "here"),
-    [
-        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("[::1]", True), ("localhost", True),
-        ("0.0.0.0", False), ("::", False), ("", False), (None, False), ("10.0.0.1", False),
-        ("localhost.example.com", False), ("127.0.0.1.example.com", False),
-    ],
-)  # fmt: skip
-def test_loopback_is_told_from_what_only_looks_like_it(host, here):
-    assert is_loopback(host) is here
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
+def test_loopback_is_told_from_what_only_looks_like_it(host):
+    assert is_loopback(host)
+    for other in ("0.0.0.0", "::", "", None, "10.0.0.1", f"{host}.example.com"):
+        assert not is_loopback(other), other
 
 
-# -- the secret -------------------------------------------------------------------------------
-
-
-def test_the_secret_is_made_on_the_first_start_and_kept_for_its_owner_alone(tmp_path):
-    first, again = load_settings(), load_settings()
-
+def test_the_secret_is_made_on_the_first_start_and_kept_for_its_owner_alone(monkeypatch, tmp_path):
     kept = tmp_path / "data" / "secret_key"
+    assert given(monkeypatch, SECRET_KEY="given-by-the-operator").secret_key.get_secret_value() == (
+        "given-by-the-operator"
+    )
+    assert not kept.exists()
+
+    monkeypatch.delenv("SECRET_KEY")
+    first, again = load_settings(), load_settings()
     assert first.secret_key.get_secret_value() == again.secret_key.get_secret_value() == kept.read_text()
     assert len(kept.read_text()) >= 64
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
-
-
-def test_a_secret_that_was_given_is_not_kept(monkeypatch, tmp_path):
-    settings = given(monkeypatch, SECRET_KEY="given-by-the-operator")
-
-    assert settings.secret_key.get_secret_value() == "given-by-the-operator"
-    assert not (tmp_path / "data" / "secret_key").exists()
 
 
 @pytest.mark.parametrize("kept", [b"", b"\n", b"short", b"\xff", None])

@@ -1,28 +1,30 @@
-"""The prompt template: what it makes of prompt and style, and what it may not do."""
+"""What becomes of prompt and style: the words a style starts with, and the template, which may not do all."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, StylePart
+from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, DEFAULT_VOCABULARY, StylePart
+from backend.domain.text import fault_in
 from backend.services.prompting import template
-
-CAMERA = StylePart("camera", "slow dolly in", "Dolly in")
 
 
 def rendered(prompt: str, *parts: StylePart) -> str:
     return template.render_prompt(DEFAULT_TEMPLATE, prompt, parts)
 
 
-def test_what_a_person_writes_is_sent_as_it_was_and_never_a_template():
-    hostile = "{{ 7 * 7 }} {% for x in style %} {{ ''.__class__ }}"
+def test_every_axis_offers_words_that_may_be_sent():
+    assert tuple(DEFAULT_VOCABULARY) == AXES
+    assert min(len(choices) for choices in DEFAULT_VOCABULARY.values()) >= 6
+    for label, words in (word for choices in DEFAULT_VOCABULARY.values() for word in choices.items()):
+        assert fault_in(label) is fault_in(words) is None
+        assert words.rstrip(".") == words != ""
 
-    assert rendered("A red dress\nin the wind") == "A red dress\nin the wind"
-    assert (
-        rendered(hostile, StylePart("camera", "{{ prompt }}", None))
-        == f"{hostile}. Camera: {{{{ prompt }}}}."
-    )
+
+def test_what_a_person_writes_is_sent_as_it_was_and_never_a_template():
+    hostile, axis = "{{ 7 * 7 }} {% for x in style %}\n{{ ''.__class__ }}", "{{ prompt }}"
+    assert rendered(hostile, StylePart("camera", axis, None)) == f"{hostile}. Camera: {axis}."
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_what_a_person_writes_is_sent_as_it_was_and_never_a_template():
     [("A red dress", "A red dress. "), ("", ""), *((f"Walk{end}", f"Walk{end} ") for end in ".!?…:;,")],
 )
 def test_each_part_adds_one_sentence_and_a_prompt_that_ends_one_gets_no_second_full_stop(prompt, sent):
-    parts = (StylePart("movement", "a slow full turn", "Turn"), CAMERA)
+    parts = StylePart("movement", "a slow full turn", "Turn"), StylePart("camera", "slow dolly in", None)
     assert rendered(prompt, *parts) == f"{sent}Movement: a slow full turn. Camera: slow dolly in."
 
 

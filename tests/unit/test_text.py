@@ -19,23 +19,16 @@ def test_writing_of_any_kind_is_fine(text):
     assert fault_in(text) is None
 
 
-CONTROL = [0x00, 0x01, 0x07, 0x08, 0x0B, 0x0C, 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0x9F]
-DIRECTION = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-
-
 @pytest.mark.parametrize(
-    ("code", "words"),
-    [(code, ["remove", f"U+{code:04X}"]) for code in CONTROL]
-    + [(code, ["direction", f"U+{code:04X}"]) for code in DIRECTION]
-    + [(code, []) for code in (0xD800, 0xDBFF, 0xDC00, 0xDFFF)],  # half a character
-    ids=lambda value: hex(value) if isinstance(value, int) else "",
-)
-def test_what_may_not_be_in_a_text_is_named_with_its_place_in_words_that_can_be_encoded(code, words):
-    said = fault_in(f"ab{chr(code)}c")
-
-    assert said is not None
-    assert all(word in said for word in [*words, "character 3"])
-    assert said.encode()
+    ("code", "what"),
+    [(code, f"a control character (U+{code:04X})")
+     for code in (0x00, 0x01, 0x07, 0x08, 0x0B, 0x0C, 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0x9F)]
+    + [(code, f"an invisible direction mark (U+{code:04X})")
+       for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+    + [(code, "half a character (a lone surrogate)") for code in (0xD800, 0xDBFF, 0xDC00, 0xDFFF)],
+)  # fmt: skip
+def test_what_may_not_be_in_a_text_is_named_with_its_place(code, what):
+    assert fault_in(f"ab{chr(code)}c") == f"holds {what} at character 3; remove it"
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=50))

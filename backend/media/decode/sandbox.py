@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaUnreachable, StorageFull
+from backend.domain.shape import load_json
 
 #: Where the modules are that run in a child.
 CHILD_PACKAGE = "backend.media.decode.in_child"
@@ -97,7 +98,7 @@ def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[
             if not chunk:
                 break
             text += chunk
-        answer = json.loads(text)
+        answer = load_json(text)
     except (OSError, ValueError):
         late = time.monotonic() >= until - 1.05
         return {"unfit": "checking it took too long" if late else "it crashes the program that reads it"}

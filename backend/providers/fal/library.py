@@ -17,8 +17,8 @@ Answer = TypeVar("Answer")
 
 #: Where photos go.
 CDN_URL = "https://v3.fal.media"
-#: What the library lets through when an answer is JSON of another shape, or too deep.
-UNREADABLE_ERRORS = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+#: What the library lets through when an answer is JSON of another shape.
+UNREADABLE_ERRORS = (KeyError, ValueError, TypeError, AttributeError)
 
 
 class RequestHandle(fal_client.SyncRequestHandle):

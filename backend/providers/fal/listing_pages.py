@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import httpx
 
 from backend.domain.errors import CatalogueUnavailable
-from backend.providers.answer_body import parse_deep_json, parse_json
+from backend.providers.answer_body import parse_json
 from backend.providers.fal import answers
 from backend.providers.fal.submit import retry_after_s
 
 #: More pages than this in one list mean that its cursor runs in circles.
 MAX_PAGES = 400
+#: A page may go as deep as half of what Python can read: a schema that is too deep spoils its own model only.
+PAGE_LEVELS = 500
 #: Answers that may be another one a moment later.
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
 #: A page is asked for again this often, then the refresh is given up until it is due again.
@@ -147,7 +149,7 @@ def _page(path: str, answer: PageAnswer) -> Mapping[str, Any]:
     if answer.status != 200:
         said = answers.error_message(parse_json(answer.body))
         raise PageRefused(f"{path} answered {answer.status}" + (f": {said}" if said else ""), answer.status)
-    page = parse_deep_json(answer.body)
+    page = parse_json(answer.body, levels=PAGE_LEVELS)
     if not isinstance(page, Mapping):
         raise CatalogueUnavailable(f"{path} answered with something that can't be read")
     return page

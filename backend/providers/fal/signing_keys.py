@@ -16,6 +16,7 @@ import requests
 
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
+from backend.domain.shape import load_json
 from backend.http import HttpCall
 
 log = logging.getLogger(__name__)
@@ -141,9 +142,9 @@ def parse_jwks(body: bytes) -> tuple[bytes, ...]:
     The padding of base64url is optional in a JWKS and required by Python, so it is added.
     """
     try:
-        found = json.loads(body)["keys"]
+        found = load_json(body)["keys"]
         keys = [_key(item) for item in found[:MAX_KEYS]]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return ()
     return tuple(dict.fromkeys(key for key in keys if key is not None))
 

@@ -1,12 +1,12 @@
 """Is this installation in order? Each check says what is found, and what to do when it isn't good."""
 
 import contextlib
-import json
 from dataclasses import replace
 
 import requests
 
 from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
+from backend.domain.shape import load_json
 from backend.http import HttpCall
 from backend.providers.base import Provider
 from backend.services.deps import Deps
@@ -100,5 +100,5 @@ def _asked(url: str) -> tuple[int, bool]:
     wait_s = PUBLIC_URL_TIMEOUT_S
     answer = HttpCall(connect_s=wait_s, read_s=wait_s, deadline_s=wait_s).send("GET", url)
     with contextlib.suppress(ValueError):
-        return answer.status, answer.status == 200 and json.loads(answer.body) == HEALTHZ_BODY
+        return answer.status, answer.status == 200 and load_json(answer.body) == HEALTHZ_BODY
     return answer.status, False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend.catalogue.input_schema import field_order
+from backend.domain.shape import load_json
 
 #: Stand in front, in the model's own order; whatever else a model takes is folded under "Advanced".
 FRONT = frozenset(
@@ -236,6 +237,6 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         return None
     try:
-        return json.loads(value)
+        return load_json(value)
     except ValueError:
         return value

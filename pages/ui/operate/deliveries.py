@@ -1,11 +1,11 @@
 """The inbox of webhook deliveries: what came, what was made of it, and applying it again."""
 
-import json
 from collections.abc import Mapping
 
 import streamlit as st
 
 from backend.domain.kinds import Verdict
+from backend.domain.shape import load_json
 from backend.models import Delivery
 from backend.services.deps import Deps
 from backend.services.operations import status
@@ -92,7 +92,7 @@ def _full(deps: Deps, delivery_id: str) -> None:
         body, headers = st.tabs(["Body", "Headers"])
         with body:
             try:
-                st.json(json.loads(item.body))
+                st.json(load_json(item.body))
             except ValueError:
                 st.code(item.body.decode("utf-8", "replace"), language=None, wrap_lines=True)
         headers.json({"job": item.job_id, "signed_at": item.signed_at.isoformat(), **item.headers})

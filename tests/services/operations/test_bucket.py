@@ -311,12 +311,12 @@ def test_head_is_answered_by_ourselves_as_a_presigned_link_is_good_for_get_alone
 def test_the_dashboard_sends_on_with_a_name_and_says_when_the_bucket_is_away(
     world: World, stored: Any, place: Place
 ) -> None:
-    link = signed_links.dashboard_link(world.deps, stored.key, download_as="Mein Film.mp4") or ""
+    link = signed_links.dashboard_link(world.deps, stored.key, download_as='Mein "Film".mp4') or ""
 
     status, headers = visit(world, "GET", link)
     assert status == 302
     with asked(headers["location"]) as bytes_:
-        assert bytes_.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Mein%20Film.mp4"
+        assert bytes_.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Mein%20%22Film%22.mp4"
     status, headers = visit(world, "HEAD", link)
     assert (status, headers["content-length"]) == (200, str(stored.size_bytes))
 

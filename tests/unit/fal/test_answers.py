@@ -23,12 +23,17 @@ LINK = "https://v3b.fal.media/files/b/x/out.mp4"
     [
         b"", b" ", b"{", b"<html>502</html>", b'{"a": }', b"\xff", b"\xc3(", b"\0", b"[" * 100_000,
         b'{"a":' * 100_000, b'{"n": ' + b"9" * 5000 + b"}", "\ud800", b"[" * 600 + b"]" * 600,
-        b'{"a":' * 400 + b"1" + b"}" * 400,
+        b'{"a":' * 400 + b"1" + b"}" * 400, b"[" * 61 + b"]" * 61, b'["\\"", ' + b"[" * 200_000,
     ],
     ids=lambda body: f"{body[:12]!a}-{len(body)}",
 )  # fmt: skip
 def test_what_is_no_json_that_can_be_worked_with_is_none(body):
     assert answer_body.parse_json(body) is None
+
+
+def test_json_is_read_as_deep_as_it_can_be_kept_and_brackets_in_texts_do_not_count():
+    for value in (json.loads("[" * 60 + "]" * 60), ["[{" * 99, '"\\"' + "[" * 99]):
+        assert answer_body.parse_json(json.dumps(value)) == value
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])

@@ -6,7 +6,7 @@ from backend.store.database.connect_advice import explain_failure
 
 
 @pytest.mark.parametrize(
-    ("driver", "said"),
+    ("driver", "advice"),
     [
         ('FATAL:  database "nope" does not exist', "createdb"),
         ('FATAL:  role "ana" does not exist', "knows no such user"),
@@ -20,7 +20,7 @@ from backend.store.database.connect_advice import explain_failure
         ("file is not a database", "restore a backup"),
     ],
 )
-def test_each_trouble_has_its_own_advice(driver: str, said: str) -> None:
+def test_each_trouble_has_its_own_advice(driver, advice):
     told = explain_failure(driver)
-    assert said in told
-    assert ("createdb" in told) == (said == "createdb")
+    assert advice in told
+    assert ("createdb" in told) == (advice == "createdb")
