@@ -10,6 +10,7 @@ from simulator.engine.signing import Signer
 from simulator.http import (
     blackbox,
     control,
+    files,
     media,
     platform_api,
     request_status,
@@ -67,7 +68,7 @@ class Simulator:
         """
         self.installation.end(ON_THE_WIRE_S)
         ledger = self.installation.ledger.empty_successor()
-        for folder in (self.config.media_dir, self.config.inputs_dir, self.config.uploads_dir):
+        for folder in self.config.folders:
             for path in folder.iterdir():
                 path.unlink(missing_ok=True)
         self.installation = self._installed(ledger)
@@ -87,7 +88,17 @@ def _create_app(current: Current) -> Flask:
     app = Flask("simulator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    for routes in (blackbox, control, media, platform_api, request_status, uploads, webhook_keys, submit):
+    for routes in (
+        blackbox,
+        control,
+        files,
+        media,
+        platform_api,
+        request_status,
+        uploads,
+        webhook_keys,
+        submit,
+    ):
         app.register_blueprint(routes.routes(current))
 
     @app.errorhandler(Ended)

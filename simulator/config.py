@@ -38,3 +38,13 @@ class SimulatorConfig:
     def uploads_dir(self) -> Path:
         """Where clients' uploads lie."""
         return self.data_dir / "uploads"
+
+    @property
+    def files_dir(self) -> Path:
+        """Where files lie that a test laid down."""
+        return self.data_dir / "files"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All of these; a reset empties them."""
+        return self.media_dir, self.inputs_dir, self.uploads_dir, self.files_dir

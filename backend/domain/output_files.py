@@ -21,8 +21,9 @@ from backend.domain.links import normalize_link
 FILES_MAX = 100
 #: The largest whole number that databases keep.
 MAX_INT64 = 2**63 - 1
-#: Text in base64 that is shorter holds no picture.
+#: Text in base64 that is shorter is no file, unless its name says that it is one.
 INLINE_MIN_CHARS = 200
+DATA_NAMES = frozenset({"file_data", "b64_json", "base64", "data"})
 ROLE_MAX_CHARS = 200
 #: What stands in an output in place of data that became a file.
 INLINE_NOTE = "(kept as a file)"
@@ -153,13 +154,13 @@ def read_inline(output: Any, role: str) -> bytes:
     return b""
 
 
-def without_inline(output: Any) -> Any:
-    """The output without the data of files that stood in it."""
+def without_inline(output: Any, name: str = "") -> Any:
+    """The output without the data of files that stood in it. name: the field that it is the value of."""
     if isinstance(output, dict):
-        return {name: without_inline(value) for name, value in output.items()}
+        return {name: without_inline(value, name) for name, value in output.items()}
     if isinstance(output, list):
         return [without_inline(value) for value in output]
-    return INLINE_NOTE if isinstance(output, str) and _is_inline(output) else output
+    return INLINE_NOTE if isinstance(output, str) and _is_inline(output, name) else output
 
 
 def has_unreachable(output: Any) -> bool:
@@ -195,7 +196,7 @@ def _walk_with_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[OutputF
             yield from _walk_with_text(part, (*path, str(number)))
     elif isinstance(value, str):
         url = normalize_link(value)
-        if url is not None or _is_inline(value):
+        if url is not None or _is_inline(value, path[-1] if path else ""):
             yield OutputFile(_role(path), url), value
 
 
@@ -210,10 +211,10 @@ def _file_object(value: dict[Any, Any], path: tuple[str, ...]) -> tuple[OutputFi
         url = normalize_link(link)
         if url is not None:
             return OutputFile(_role(path) or "url", url, *about), link
-        if _is_inline(link):
+        if _is_inline(link, "url"):
             return OutputFile(_role(path) or "url", None, None, about[1]), link
     data = value.get("file_data")
-    if isinstance(data, str) and _is_inline(data):
+    if isinstance(data, str) and _is_inline(data, "file_data"):
         return OutputFile(_role(path) or "file_data", None, None, about[1]), data
     return None
 
@@ -223,10 +224,11 @@ def _role(path: tuple[str, ...]) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _is_inline(text: str) -> bool:
+def _is_inline(text: str, name: str) -> bool:
     if _DATA_URI.match(text):
         return True
-    if len(text) < INLINE_MIN_CHARS or not _BASE64.fullmatch(text):
+    at_least = 16 if name in DATA_NAMES else INLINE_MIN_CHARS
+    if len(text) < at_least or not _BASE64.fullmatch(text):
         return False
     head = _decode(re.sub(r"\s", "", text[:120])[:64]) or b""
     return any(head[at : at + len(start)] == start for at, start in _BEGINNINGS)

@@ -21,7 +21,7 @@ class Installation:
     """
 
     def __init__(self, config: SimulatorConfig, ledger: Ledger, signer: Signer, painter: Painter) -> None:
-        for folder in (config.media_dir, config.inputs_dir, config.uploads_dir):
+        for folder in config.folders:
             folder.mkdir(exist_ok=True)
         self.config = config
         self.url = config.public_url

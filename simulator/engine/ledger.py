@@ -1,8 +1,8 @@
 """What the simulator knows, in one SQLite file: it survives a restart, and tests count in it.
 
-Five kinds of records: every POST that came in, every request that was accepted, every webhook that is
-owed, every download, every rule of faults. Records are written whole; a killed simulator goes on where
-the file stands.
+Six kinds of records: every POST that came in, every request that was accepted, every webhook that is owed,
+every download, every rule of faults, every output that was asked for. Records are written whole; a killed
+simulator goes on where the file stands.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 JSON = dict[str, Any]
-R = TypeVar("R", "Post", "Request", "Delivery", "Rule")
+R = TypeVar("R", "Post", "Request", "Delivery", "Rule", "Output")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS post (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
@@ -27,8 +27,9 @@ CREATE INDEX IF NOT EXISTS delivery_owed ON delivery (done) WHERE done = 0;
 CREATE TABLE IF NOT EXISTS download (id INTEGER PRIMARY KEY, request_id TEXT, fault TEXT, data TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS download_request ON download (request_id);
 CREATE TABLE IF NOT EXISTS rule (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS output (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
 """
-_TABLES = ("post", "request", "delivery", "download", "rule")
+_TABLES = ("post", "request", "delivery", "download", "rule", "output")
 
 
 class Ended(Exception):
@@ -99,6 +100,14 @@ class Rule:
     id: int = 0
 
 
+@dataclass
+class Output:
+    """What requests give whose prompt holds `match`; the newest that fits. "{video}", "{files}": links."""
+
+    match: str
+    output: Any
+
+
 class Ledger:
     """The records; one connection behind one lock, so any thread may call.
 
@@ -129,7 +138,7 @@ class Ledger:
             with db:
                 db.execute("BEGIN")
                 for table in _TABLES:
-                    db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of five words above
+                    db.execute(f"DELETE FROM {table}")  # noqa: S608 - one of six words above
             self._db = None
         return Ledger(db)
 
@@ -189,6 +198,15 @@ class Ledger:
         with self._lock:
             rule.id = rule.id or self._next_id("rule")
             self._run("INSERT OR REPLACE INTO rule VALUES (?, ?)", rule.id, _text(rule))
+
+    def save_output(self, output: Output) -> None:
+        """Write down what requests with a text give."""
+        self._run("INSERT INTO output (data) VALUES (?)", _text(output))
+
+    def find_output(self, prompt: str) -> Output | None:
+        """What a request with this prompt gives; None: as usual."""
+        found = self._all(Output, "SELECT data FROM output ORDER BY id DESC")
+        return next((one for one in found if one.match in prompt), None)
 
     def clear_rules(self) -> None:
         """Afterwards there are no rules."""

@@ -1,6 +1,7 @@
 """How a request ends: the output it gives, the error it dies of, and what it is billed."""
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from simulator.config import SimulatorConfig
 from simulator.engine import inputs
 from simulator.engine.faults import Faults, fault_number, without_markers
 from simulator.engine.inputs import BadInput
-from simulator.engine.ledger import JSON, Request
+from simulator.engine.ledger import JSON, Output, Request
 from simulator.engine.offer import Offer
 
 #: fal's words for a model's failure, by its code.
@@ -67,8 +68,13 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON
     }
 
 
-def set_success(request: Request, made: JSON, offer: Offer, own_url: str) -> None:
-    """A video is there: the output says so, and it is billed; faults of the result apply."""
+def set_success(
+    request: Request, made: JSON, offer: Offer, own_url: str, *, wanted: Output | None = None
+) -> None:
+    """A video is there: the output says so, and it is billed; faults of the result apply.
+
+    wanted: another output that was asked for.
+    """
     asked_s = inputs.duration_s(request.input, offer.default_of(request.endpoint, "duration"))
     request.units = offer.billed_units(
         request.endpoint, duration_s=asked_s, width=made["width"], height=made["height"]
@@ -82,6 +88,9 @@ def set_success(request: Request, made: JSON, offer: Offer, own_url: str) -> Non
         "file_size": served_size(request.faults, made["file_size"]),
     }
     request.output = {"video": video, "seed": request.seed}
+    if wanted is not None:
+        text = json.dumps(wanted.output).replace("{video}", str(video["url"]))
+        request.output = json.loads(text.replace("{files}", f"{own_url}/files"))
     if "no-video" in request.faults:
         request.output = {"detail": "Path / not found"}
 

@@ -199,7 +199,9 @@ class RequestQueue(Loop):
             log.error("event=simulator_render_failed request=%s error=%r", request.request_id, trouble)
             outcome.set_failure(request, 500)
         else:
-            outcome.set_success(request, painting.result(), self._offer, self._config.public_url)
+            wanted = self._ledger.find_output(str(request.input.get("prompt")))
+            made = painting.result()
+            outcome.set_success(request, made, self._offer, self._config.public_url, wanted=wanted)
         self._over(request)
 
     def _throw_away(self, request_id: str, _: Future[JSON]) -> None:

@@ -1,0 +1,155 @@
+"""Every file that a paid output names comes home; what can't be checked is kept as it came."""
+
+import base64
+import hashlib
+import io
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from backend.services.gallery.take_files import FileOfTake
+from tests.world import World
+
+
+def clip(shade: int = 40, *, codec: str = "libx264", container: str = "mp4", sound: bool = False) -> bytes:
+    """A second of one grey; or of a tone."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as writer:
+        if sound:
+            stream = writer.add_stream("aac", rate=44100)
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            for _ in range(40):
+                frame.sample_rate, frame.pts = 44100, None
+                writer.mux(stream.encode(frame))
+        else:
+            stream = writer.add_stream(codec, rate=12)
+            stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+            for _ in range(12):
+                picture = np.full((36, 64, 3), shade, np.uint8)
+                writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        writer.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def picture(kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (32, 18), colour) for colour in ("navy", "teal")]
+    frames[0].save(file, kind, **({"save_all": True, "append_images": frames[1:]} if kind == "GIF" else {}))
+    return file.getvalue()
+
+
+def lay(world: World, name: str, content: bytes, content_type: str = "video/mp4", **query: str) -> None:
+    requests.put(
+        f"{world.sim.url}/sim/files/{name}",
+        data=content,
+        headers={"Content-Type": content_type},
+        params=query,
+        timeout=10,
+    ).raise_for_status()
+
+
+def made(world: World, output: Any, text: str = "Three of it") -> Any:
+    """A take whose model gave this output, rendered."""
+    requests.post(
+        f"{world.sim.url}/sim/outputs", json={"match": text, "output": output}, timeout=10
+    ).raise_for_status()
+    return world.until(world.ask(f"{text} [sim:never]"), "rendered", "held", "failed")
+
+
+def shown(world: World, job: Any) -> list[tuple[str, str, bool]]:
+    return [(file.wanted.role, str(file.kind), file.video is not None) for file in world.take(job).files]
+
+
+def content_of(world: World, file: FileOfTake) -> bytes:
+    assert file.video is not None
+    with world.deps.storage.open(file.video.key) as stored:
+        return stored.read()
+
+
+@pytest.mark.parametrize(
+    ("output", "roles"),
+    [
+        pytest.param({"video": [{"url": "{video}"}]}, ["video.0"], id="a list of one"),
+        pytest.param(
+            {
+                "video": {"url": "{files}/a.mp4"},
+                "videos": [{"url": f"{{files}}/{name}.mp4"} for name in "abc"],
+            },
+            ["video", "videos.1", "videos.2"],
+            id="one, and all of them",
+        ),
+        pytest.param(
+            {"videos": ["{files}/a.mp4", "{files}/b.mp4"]}, ["videos.0", "videos.1"], id="bare links"
+        ),
+        pytest.param(
+            {"thumbnail": "{files}/p.png", "deep": {"er": [{"clip": {"url": "{files}/a.mp4"}}]}},
+            ["deep.er.0.clip", "thumbnail"],
+            id="a video goes before a picture",
+        ),
+    ],
+)
+def test_every_media_link_of_an_output_is_a_file_of_the_take(world, output, roles):
+    for shade, name in enumerate("abc", 1):
+        lay(world, f"{name}.mp4", clip(shade * 50))
+    lay(world, "p.png", picture(), "image/png")
+    job = world.until(made(world, output), "stored")
+    take = world.take(job)
+    assert [file.wanted.role for file in take.files] == roles
+    assert all(file.video is not None and file.video.checked for file in take.files)
+    assert take.video.id == take.files[0].video.id
+    for file in take.files:
+        assert hashlib.sha256(content_of(world, file)).hexdigest() == file.video.sha256
+
+
+def test_one_file_that_cannot_be_had_leaves_the_others_visible_at_once(world):
+    lay(world, "a.mp4", clip(50))
+    job = world.looks(made(world, {"videos": ["{files}/a.mp4", "{files}/late.mp4"]}), 2)[-1]
+    assert shown(world, job) == [("videos.0", "video", True), ("videos.1", "video", False)]
+    assert (job.state, "1 of 2 files are here" in job.error["message"]) == ("rendered", True)
+    lay(world, "late.mp4", clip(90))
+    assert [here for _, _, here in shown(world, world.until(job, "stored"))] == [True, True]
+
+
+def test_data_within_an_output_become_files_and_leave_the_row(world):
+    inline = base64.b64encode(picture()).decode()
+    padded = base64.b64encode(clip(70)).decode()
+    job = made(world, {"video": {"url": f"data:video/mp4;base64,{padded}"}, "mask": {"file_data": inline}})
+    stored = world.until(job, "stored")
+    assert shown(world, stored) == [("video", "video", True), ("mask", "image", True)]
+    assert [content_of(world, file) for file in world.take(stored).files] == [clip(70), picture()]
+    assert inline not in str(stored.result)
+    assert padded not in str(stored.result)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "extension"),
+    [
+        ("a.gif", picture("GIF"), "image", "gif"),
+        ("a.avi", clip(container="avi", codec="mpeg4"), "video", "avi"),
+        ("a.m4v", clip(sound=True), "audio", "m4a"),
+        ("a.m3u8", b"#EXTM3U\n#EXT-X-VERSION:3\n", "other", "m3u8"),
+        ("cut.mp4", clip()[:-200], "video", "mp4"),
+    ],
+)  # fmt: skip
+def test_bytes_that_arrived_whole_are_kept_whatever_they_are(world, name, content, kind, extension):
+    lay(world, name, content)
+    job = world.until(made(world, {"video": {"url": f"{{files}}/{name}"}}), "stored")
+    file = world.take(job).files[0]
+    assert (file.kind, file.video.checked, file.video.key.rsplit(".")[-1]) == (kind, False, extension)
+    assert file.problem
+    assert content_of(world, file) == content
+    assert world.look(job).due_at is None  # no preview is tried
+
+
+def test_what_differs_each_time_is_not_kept_but_fetched_again(world):
+    job = made(world, {"video": {"url": "{files}/a.mp4"}})
+    for cut in (200, 300, 400):
+        lay(world, "a.mp4", clip()[:-cut])
+        assert world.looks(job, 1)[0].state == "rendered"
+    lay(world, "a.mp4", clip())
+    stored = world.until(job, "stored")
+    assert world.take(stored).files[0].video.checked
