@@ -40,7 +40,7 @@ _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base6
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}\s*")
 #: A reference to a file that nobody here can ask for: another scheme, or a path without its server.
 _UNREACHABLE = re.compile(
-    r"(gs|s3|r2|ipfs|ftp|file|azure|blob)://\S+|/?[\w./-]+\.(mp4|webm|mov|gif|m4v|mkv)", re.I
+    r"(gs|s3|r2|ipfs|ftp|azure|blob)://\S+|/?[\w./-]+\.(mp4|webm|mov|gif|m4v|mkv)", re.I
 )
 
 

@@ -16,7 +16,7 @@ import requests
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered
 from backend.domain.links import normalize_link
-from backend.domain.output_files import OutputFile, find_files
+from backend.domain.output_files import FileKind, OutputFile, find_files
 from backend.http import HttpCall, redact_secret
 from backend.providers.answer_body import clean_text, excerpt_text, lost_call, parse_json
 from backend.providers.base import (
@@ -146,10 +146,12 @@ def make_models(model_ids: Iterable[str], *, reason: str | None) -> list[VideoMo
 def find_links(answer: Any) -> list[OutputFile]:
     """The files in an answer: links in the message's text, plain or in markdown, or in the other places."""
     texts = [match.rstrip(".,;:!?") for text in _texts(answer) for match in _LINK.findall(text)]
-    links = dict.fromkeys(link for text in texts if (link := normalize_link(text)))
+    links = list(dict.fromkeys(link for text in texts if (link := normalize_link(text))))
     if not links:  # data in place of a link
         return find_files(answer)
-    return [OutputFile(f"link.{number}" if number else "video", link) for number, link in enumerate(links)]
+    # A text may name pages, too: where links end like files, only those are meant.
+    named = [link for link in links if OutputFile("", link).kind_hint != FileKind.OTHER] or links[:1]
+    return [OutputFile(f"link.{number}" if number else "video", link) for number, link in enumerate(named)]
 
 
 def _content(payload: Mapping[str, Any]) -> Any:

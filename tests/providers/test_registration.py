@@ -10,6 +10,7 @@ from backend import bootstrap
 from backend.bootstrap import build_deps
 from backend.catalogue.models import VideoModel, parse_model
 from backend.domain.errors import DeliveryRefused, ProviderRefused
+from backend.domain.output_files import OutputFile
 from backend.providers.base import (
     Errored,
     Finished,
@@ -86,7 +87,7 @@ class Third:
         return VerifiedDelivery("third", "third-1", "its customer", now, False, {}, body, content)
 
     def read_delivery(self, body: bytes) -> WebhookBody:
-        return WebhookBody("third-1", None, "done", Finished(body.decode(), None, {}))
+        return WebhookBody("third-1", None, "done", Finished([OutputFile("video", body.decode())]))
 
     def load_signing_keys(self) -> int:
         return 1

@@ -12,6 +12,8 @@ from backend.domain.output_files import find_files, has_unreachable
 from backend.providers.answer_body import clean_text, parse_json
 from backend.providers.base import Errored, Finished, Outcome, ProviderRecord, Unclear
 
+NO_LINK_TEXT = "The model finished, and its answer names a file by something that is no link."
+
 #: fal's error types in plain words: what happened, and what can be done.
 ERROR_MESSAGES = {
     "content_policy_violation": "The model's safety filter refused this. Change the wording or the photo.",
@@ -54,7 +56,7 @@ def parse_result(output: Any, headers: Mapping[str, str]) -> Outcome:
     if files:  # a list, or a bare link
         return Finished(files, {"output": output}, units)
     if has_unreachable(output) and units != 0:
-        return Unclear("The model finished, and its answer names no link to a file.", _trimmed(output), units)
+        return Unclear(NO_LINK_TEXT, _trimmed(output), units)
     said = error_message(output)
     message = "The model finished without a video" + (f": {said}" if said else ".")
     return Errored("no_video", message, detail=_trimmed(output), billable_units=units)

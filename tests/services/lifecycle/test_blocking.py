@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import InvalidRequest
-from backend.providers.blackbox import find_video_link
+from backend.providers.blackbox import find_links
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from tests.services.client import picture
@@ -89,16 +89,17 @@ LINK = "https://a.example/v.mp4"
         (says(LINK), LINK),
         (says(f"Here: [video]({LINK})."), LINK),
         (says(f"See https://a.example/page and {LINK}?x=1"), f"{LINK}?x=1"),
+        (says(f"Two: {LINK}, https://a.example/w.webm"), f"{LINK} https://a.example/w.webm"),
         (says([{"type": "video_url", "video_url": {"url": "https://a.example/v"}}]), "https://a.example/v"),
         ({"video_url": LINK}, LINK),
         ({"data": {"video_url": LINK}}, LINK),
         ({"data": [{"url": LINK}]}, LINK),
-        (says("None"), None),
-        ({"choices": "None", "usage": {}}, None),
+        (says("None"), ""),
+        ({"choices": "None", "usage": {}}, ""),
     ],
 )
-def test_the_link_is_read_from_every_documented_place(answer, link):
-    assert find_video_link(answer) == link
+def test_the_links_are_read_from_every_documented_place(answer, link):
+    assert " ".join(file.url for file in find_links(answer)) == link
 
 
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from backend.domain.errors import NotFound, StateConflict
+from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent
 from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
@@ -94,7 +95,7 @@ def test_a_take_that_moves_on_while_it_is_sent_again_is_not_asked_for_twice(worl
 def test_a_video_of_the_first_one_is_kept_even_when_it_was_sent_again(world):
     job = held(world)
     held_choices.send_again(world.deps, ANA, job.id)
-    result, now = Finished("http://127.0.0.1:1/x.mp4", None), world.deps.clock.now()
+    result, now = Finished([OutputFile("video", "http://127.0.0.1:1/x.mp4")]), world.deps.clock.now()
     with world.deps.store.begin() as session:
         apply_result.apply_outcome(session, world.job(job), result, at=now, by="webhook")
     assert world.job(job).state == "rendered"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from backend.domain.errors import BudgetExceeded, NotFound, StaleState
+from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent as E
 from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
@@ -160,7 +161,7 @@ def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(dep
     job = sent(deps, ask(deps))
     ended(deps, job, Errored("internal_server_error", "It broke.", billable_units=0.0))
     assert budgets.spending_summary(deps).today_usd == 0
-    late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
+    late = ended(deps, job, Finished([OutputFile("video", "https://v3.fal.media/a.mp4")]))
     assert (late.billed_units, late.billed_usd) == (None, None)
     assert budgets.spending_summary(deps).today_usd == pytest.approx(0.70)
     assert [line.kind for line in takes.ledger_entries(deps, ANA, job.id)] == [
@@ -265,7 +266,7 @@ class Oracle:
         return units * SECOND if units else self.off(job)
 
     def finish(self, job: Job, units: int) -> int:
-        ended(self.deps, job, Finished("https://v3.fal.media/a.mp4", None))
+        ended(self.deps, job, Finished([OutputFile("video", "https://v3.fal.media/a.mp4")]))
         if job.id in self.written_off:
             self.written_off.discard(job.id)
             return round((job.estimate_usd or 0) * 1e6)

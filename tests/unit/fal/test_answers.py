@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.output_files import find_files
 from backend.providers import answer_body
-from backend.providers.base import Errored, Finished
+from backend.providers.base import Errored, Finished, Unclear
 from backend.providers.fal import answers
 
 LINK = "https://v3b.fal.media/files/b/x/out.mp4"
@@ -53,16 +54,17 @@ def test_json_in_any_unicode_coding_is_read(coding):
     "output",
     [
         {"video": {"url": LINK}}, {"video": LINK}, {"video_url": LINK}, {"videos": [LINK]},
-        {"videos": [{"url": LINK}, {"url": "https://x/second.mp4"}]},
+        {"video": [{"url": LINK}]}, {"video": {"url": LINK}, "videos": [{"url": LINK}]},
         {"videos": [None, {"url": None}, {"url": LINK}]}, {"video": None, "videos": [{"url": LINK}]},
-        {"video": {"url": ""}, "video_url": LINK},
+        {"video": {"url": ""}, "video_url": LINK}, {"video": f" {LINK}\n"}, {"images": [{"url": LINK}]},
+        {"a": {"b": [{"c": LINK.removeprefix("https:")}]}, "input": {"image_url": "https://x/y.png"}},
     ],
 )  # fmt: skip
-def test_the_video_is_found_wherever_a_model_puts_it(output):
+def test_the_file_is_found_wherever_a_model_puts_it(output):
     outcome = answers.parse_result(output, {})
 
     assert isinstance(outcome, Finished)
-    assert (outcome.url, outcome.output) == (LINK, output)
+    assert ([file.url for file in outcome.files], outcome.output) == ([LINK], output)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,27 @@ def test_the_video_is_found_wherever_a_model_puts_it(output):
 def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
     value = answer_body.parse_json(f'{{"video": {{"url": "{LINK}", "file_size": {size}}}}}')
 
-    assert answers.find_video(value) == (LINK, told)
+    assert [(file.url, file.size_bytes) for file in find_files(value)] == [(LINK, told)]
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        "", "x", "ftp://x/y", "file:///etc/passwd", "javascript:alert(1)", "data:video/mp4;base64,AA", 7,
-        None, [LINK], "https://x/\0", "https://x/\ud800", "https://x/\ny", "//x/y", " https://x/y",
+        "", "x", "file:///etc/passwd", "javascript:alert(1)", 7, None, "https://x/\0", "https://x/\ud800",
+        "https:///y", "https://[x/y", "https://x y/z", f"https://x/{'y' * 9000}", f"See {LINK}.",
     ],
     ids=ascii,
 )  # fmt: skip
-def test_what_is_no_link_to_fetch_is_no_video(link):
-    assert answers.find_video({"video": {"url": link}, "videos": [link], "video_url": link}) is None
+def test_what_is_no_link_to_fetch_is_no_file(link):
+    assert find_files({"video": {"url": link}, "videos": [link], "video_url": link}) == []
+
+
+@pytest.mark.parametrize("reference", ["gs://bucket/a", "s3://bucket/a.mp4", "/outputs/a.mp4", "a.webm"])
+def test_a_reference_that_nobody_can_ask_for_is_left_to_a_person_unless_it_was_free(reference):
+    output = {"video": {"url": reference}}
+    assert answers.parse_result(output, {}) == Unclear(answers.NO_LINK_TEXT, output)
+    free = answers.parse_result(output, {"x-fal-billable-units": "0"})
+    assert isinstance(free, Errored)
 
 
 NO_PATH = {"detail": "Path /text-to-video not found"}
@@ -97,7 +107,7 @@ NO_PATH = {"detail": "Path /text-to-video not found"}
 @pytest.mark.parametrize(
     "output",
     [
-        None, [], "text", 7, {}, {"images": [{"url": "https://x/y.png"}]}, {"videos": {}}, {"videos": "x"},
+        None, [], "text", 7, {}, {"images": [{}]}, {"videos": {}}, {"videos": "x"},
         {"video": {"url": {}}}, {"video": []}, NO_PATH,
     ],
 )  # fmt: skip
