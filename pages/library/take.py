@@ -7,7 +7,7 @@ from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, live, money, text
-from pages.ui.takes import actions, cards, detail
+from pages.ui.takes import actions, cards, detail, files
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -27,14 +27,17 @@ def draw_screen() -> None:
     context.show_notices()
     fresh: Take = gallery.get_take(deps, viewer, take_id)
     cards.draw_status(fresh, deps.clock.now(), prompt=False)
-    cards.draw_player(fresh)
-    if fresh.job.state in ENDED_STATES | {JobState.HELD}:
+    files.draw_main_file(fresh)
+    if fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}:
         cards.draw_trouble(fresh.job)
+    if fresh.job.state == JobState.RENDERED and fresh.job.error:
+        st.caption(cards.next_try_words(fresh.job, deps.clock.now()))
 
 
 def take_state() -> tuple[object, ...]:
     fresh = gallery.get_take(deps, viewer, take_id)
-    return fresh.job.state, fresh.job.cancel_requested_at, fresh.video is not None
+    here = sum(file.video is not None for file in fresh.files)
+    return fresh.job.state, fresh.job.cancel_requested_at, here, fresh.job.error is None
 
 
 left, right = st.columns([3, 2], gap="large")
@@ -42,8 +45,9 @@ with left:
     live.draw_live(draw_screen, watch=take_state, moving=take.job.state in ACTIVE_STATES)
     with st.container(horizontal=True, key="take-actions"):
         if take.video is not None and take.video.missing_at is None:
-            detail.draw_download_button(take)
-            actions.draw_picture_menu(take.job)
+            files.draw_download(take.job, take.files[0], main=True)
+            if take.video.checked and take.video.kind == "video":
+                actions.draw_picture_menu(take.job)
         if st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
@@ -52,8 +56,14 @@ with left:
             actions.draw_cancel_button(take.job)
         elif take.job.state == JobState.HELD:
             actions.draw_held_choices(take.job)
+        elif take.job.state == JobState.RENDERED and take.job.error:
+            actions.draw_file_choices(take.job)
+        elif take.job.state == JobState.CANCELLED and take.job.outputs:
+            actions.draw_fetch_button(take.job)
     if take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
+        actions.draw_link_field(take.job)
+    files.draw_other_files(take)
     detail.draw_lineage(deps, take.job)
 
 with right:

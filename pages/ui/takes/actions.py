@@ -5,6 +5,7 @@ import streamlit as st
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.lifecycle import provider_pause, receive_webhook
+from backend.services.lifecycle.fetching import choices
 from backend.services.takes import held_choices, photos
 from backend.services.takes.cancel import cancel_job
 from pages.ui import context, text
@@ -13,6 +14,9 @@ CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a vide
 AGAIN_HELP = "Makes a new take of the same request. If the provider accepted the first too, both are paid."
 WAIT_HELP = "Goes on waiting, and looks for it at the provider right now. Costs nothing."
 TWICE = "Sent again, it may be paid twice: the first one may have been accepted."
+TRY_HELP = "Fetches what is missing right now. Costs nothing."
+KEEP_HELP = "Keeps the files that are here, and what can't be checked as it comes. The rest is done without."
+GIVE_UP_FILES_HELP = "Stops fetching. It is paid; the links are kept, so it can be fetched later."
 GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyway is kept and shown."
 
 
@@ -42,6 +46,35 @@ def give_up(job_id: str) -> None:
     with context.errors_as_notices():
         held_choices.give_up(context.deps(), context.viewer(), job_id)
         context.notify("Given up.", ":material/block:")
+
+
+def try_now(job_id: str) -> None:
+    """Fetch what is missing of a take right now."""
+    with context.errors_as_notices():
+        choices.try_now(context.deps(), context.viewer(), job_id)
+        context.notify("It is tried now.", ":material/refresh:")
+
+
+def keep_what_there_is(job_id: str) -> None:
+    """Do without the files that don't come."""
+    with context.errors_as_notices():
+        job = choices.keep_what_there_is(context.deps(), context.viewer(), job_id)
+        done = job.state == JobState.STORED
+        context.notify("Kept as it is." if done else "It is fetched once more, and kept as it comes.")
+
+
+def fetch_after_all(job_id: str) -> None:
+    """Fetch the files of a take that was given up."""
+    with context.errors_as_notices():
+        choices.fetch_after_all(context.deps(), context.viewer(), job_id)
+        context.notify("Its files are being fetched.", ":material/download:")
+
+
+def name_link(job_id: str, link: str) -> None:
+    """Take this link for a held take's file."""
+    with context.errors_as_notices():
+        choices.name_link(context.deps(), context.viewer(), job_id, link)
+        context.notify("It is being fetched.", ":material/link:")
 
 
 def keep_picture(job_id: str, *, last: bool) -> None:
@@ -89,6 +122,39 @@ def draw_cancel_button(job: Job) -> None:
         "Cancel", key=f"cancel-{job.id}", icon=":material/block:", help=CANCEL_HELP,
         on_click=cancel_take, args=(job.id,), disabled=job.cancel_requested_at is not None,
     )  # fmt: skip
+
+
+def draw_file_choices(job: Job) -> None:
+    """The three choices for a take whose files don't all come home."""
+    for label, icon, hint, act in (
+        ("Try now", "refresh", TRY_HELP, try_now),
+        ("Keep what there is", "inventory_2", KEEP_HELP, keep_what_there_is),
+        ("Give up", "block", GIVE_UP_FILES_HELP, cancel_take),
+    ):
+        st.button(
+            label, key=f"{act.__name__.replace('_', '-')}-{job.id}", icon=f":material/{icon}:", help=hint,
+            on_click=act, args=(job.id,),
+        )  # fmt: skip
+
+
+def draw_fetch_button(job: Job) -> None:
+    """A button that fetches the files of a take that was given up once it was rendered."""
+    st.button(
+        "Fetch its files", key=f"fetch-{job.id}", icon=":material/download:", on_click=fetch_after_all,
+        args=(job.id,), help="It was rendered, and is paid. Works while the provider has its files.",
+    )  # fmt: skip
+
+
+def draw_link_field(job: Job) -> None:
+    """A field for the link of a held take's file, where a person has found it."""
+    with st.form(key=f"link-form-{job.id}", border=False, enter_to_submit=True):
+        link = st.text_input(
+            "Link of its file", key=f"link-{job.id}", placeholder="https://…",
+            help="If you find it in what came, or in the provider's own pages, it is fetched like any other.",
+        )  # fmt: skip
+        if st.form_submit_button("Fetch this link", key=f"name-link-{job.id}", icon=":material/link:"):
+            name_link(job.id, link)
+            st.rerun()
 
 
 def draw_held_choices(job: Job) -> None:

@@ -5,9 +5,10 @@ from datetime import datetime
 
 import streamlit as st
 
+from backend.domain.output_files import FileKind
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
 from backend.domain.trouble import Trouble
-from backend.models import History, Job
+from backend.models import History, Job, Video
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, money, text
@@ -43,7 +44,7 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
         "id": job.id,
         "href": f"take?take={job.id}",
         "poster": context.media_link(video.poster_key) if video else None,
-        "preview": context.media_link(video.preview_key or video.key) if video and not missing else None,
+        "preview": _preview(video) if video and not missing else None,
         "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
         "word": "File missing" if missing else shown.word,
         "icon": "file_download_off" if missing else shown.icon,
@@ -53,7 +54,7 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
         "moving": is_moving(job),
         "elapsed_s": round(take.elapsed_s(now), 1),
         "share": fetched_share(job),
-        "length": text.clock(video.duration_s) if video else "",
+        "length": _length(take),
         "model": context.model_title(job.model),
         "who": job.owner,
         "cost": money.cost_words(job),
@@ -96,25 +97,6 @@ def draw_status(take: Take, now: datetime, *, prompt: bool = True) -> None:
     components.draw_status(status_data(take, now, prompt=prompt), key=f"status-{take.job.id}")
 
 
-def draw_player(take: Take, *, compact: bool = False) -> None:
-    """Draw a take's video, ready to play; says so when the file is missing."""
-    video = take.video
-    if video is None:
-        return
-    if video.missing_at is not None:
-        st.warning(
-            "The file is missing from our storage, or altered. It is fetched again by itself.",
-            icon=":material/file_download_off:",
-        )
-        return
-    about: dict[str, object] = {
-        "src": context.media_link(video.key) or "", "poster": context.media_link(video.poster_key),
-        "alt": text.shorten(take.job.prompt or NO_PROMPT, CARD_CHARS),
-        "width": video.width, "height": video.height, "fps": video.fps, "compact": compact,
-    }  # fmt: skip
-    components.draw_player(about, key=f"player-{take.job.id}")
-
-
 def draw_trouble(job: Job) -> None:
     """What went wrong, whether it cost money, what the system does next, what a person can do."""
     trouble = Trouble.of(job.error)
@@ -136,6 +118,27 @@ def draw_trouble(job: Job) -> None:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
             kept = trouble.as_json()
             st.json({name: kept[name] for name in ("code", "at", "detail")})
+
+
+def _preview(video: Video) -> str | None:
+    """What plays when a pointer rests on a card: nothing of a file that was never decoded."""
+    playable = video.preview_key or (video.key if video.kind == FileKind.VIDEO and video.checked else None)
+    return context.media_link(playable)
+
+
+def _length(take: Take) -> str:
+    """How long the main file is, and how many there are besides."""
+    length = text.clock(take.video.duration_s) if take.video and take.video.duration_s else ""
+    others = len(take.files) - 1
+    return f"{length} +{others}".strip() if others > 0 else length
+
+
+def next_try_words(job: Job, now: datetime) -> str:
+    """What is tried, how often it was, and when it is next."""
+    times = "once" if job.attempts == 1 else f"{job.attempts} times"
+    wait_s = max(0.0, (job.due_at - now).total_seconds()) if job.due_at else 0.0
+    when = f"in {text.clock(wait_s)}" if wait_s > 1 else "now"
+    return f"Fetching it was tried {times}; it is tried again {when}."
 
 
 def _why(job: Job) -> str:
@@ -204,7 +207,8 @@ EVENTS: Mapping[JobEvent, str] = {
     JobEvent.FORGOTTEN: "the provider no longer knows it",
     JobEvent.FINISHED: "rendered",
     JobEvent.ERRORED: "the provider failed",
-    JobEvent.SAVED: "the whole file is ours",
+    JobEvent.UNCLEAR: "finished, and not understood",
+    JobEvent.SAVED: "all of its files are ours",
     JobEvent.RESTORED: "found in a restored database: may have been sent since",
     JobEvent.LOST: "lost at the provider",
     JobEvent.CANCELLED: "stopped",

@@ -19,21 +19,6 @@ from pages.ui.form import photo_picker, prefill
 from pages.ui.takes import cards
 
 
-def draw_download_button(take: Take) -> None:
-    """A link to the file itself, under a name that says what it is; it never passes through memory here."""
-    video = take.video
-    if video is None:
-        return
-    words = "".join(char if char.isalnum() else "-" for char in take.job.prompt[:60].lower())
-    name = "-".join(part for part in words.split("-") if part) or "take"
-    ending = video.key.rsplit(".", 1)[-1]
-    st.link_button(
-        f"Download · {text.plain(text.size(video.size_bytes))}",
-        context.media_link(video.key, download_as=f"{name}-{take.job.id[-6:]}.{ending}") or "",
-        key="download", icon=":material/download:", type="primary",
-    )  # fmt: skip
-
-
 def use_again(job: Job) -> NoReturn:
     """Go to the form, filled with this take."""
     prefill.forget_filled()
@@ -94,7 +79,8 @@ def record_rows(take: Take) -> list[FactRow]:
     ]
     if video is None:
         return rows
-    shape = f"{video.width} × {video.height} · {text.clock(video.duration_s)}"
+    shape = f"{video.width} × {video.height}" if video.width else "–"
+    shape += f" · {text.clock(video.duration_s)}" if video.duration_s else ""
     rate = f" · {video.fps:g} fps" if video.fps else ""
     return [
         *rows,

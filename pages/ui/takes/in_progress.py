@@ -17,7 +17,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import context, text
 from pages.ui.form import prefill
-from pages.ui.takes import actions, cards
+from pages.ui.takes import actions, cards, files
 
 #: At most so many takes stand beside the form; the gallery has them all.
 SHOWN = 6
@@ -69,7 +69,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
         with st.container(border=True, key=f"take-{take.job.id}", gap="small"):
             cards.draw_status(take, now)
             if take.job.state == JobState.STORED:
-                cards.draw_player(take, compact=True)
+                files.draw_main_file(take, compact=True)
             if take.job.state in ENDED_STATES | {JobState.HELD}:
                 cards.draw_trouble(take.job)
             with st.container(horizontal=True, key=f"do-{take.job.id}"):
