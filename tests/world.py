@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle.claims import Claim, Claims
 from backend.services.lifecycle.dispatch import run_step
-from backend.services.operations import sweep
+from backend.services.operations import sweep, verify
 from backend.services.takes import create, photos
 from backend.services.takes.request import parse_request
 from backend.store.jobs import claims, jobs
@@ -123,6 +124,10 @@ class World:
         """Another worker of the same installation; its `Deps` may differ."""
         return World(replace(self.deps, **changed), self.sim)
 
+    def with_settings(self, **settings: Any) -> "World":
+        """The same with these settings."""
+        return self.another(settings=self.deps.settings.model_copy(update=settings))
+
     def history(self, job: Job) -> list[str]:
         """The states that a job went through."""
         with self.deps.store.read() as session:
@@ -185,6 +190,14 @@ class World:
 
     def sweep(self) -> dict[str, Any]:
         return sweep.sweep_now(self.deps, on_progress=lambda line: None)
+
+    def verify(self, on_progress: Callable[[str], Any] = lambda line: None) -> verify.VerifyResult:
+        return verify.verify_all(self.deps, on_progress=on_progress)
+
+    @property
+    def media(self) -> Path:
+        """The folder of stored files."""
+        return Path(self.deps.settings.resolved_storage_url.removeprefix("file://"))
 
 
 def at_once(number: int, what: Callable[[int], Any]) -> list[Any]:

@@ -4,9 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,23 +20,25 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes
 from backend.services.lifecycle import apply_result
 from backend.services.money import budgets
-from backend.services.takes import cancel, create
-from backend.services.takes.request import parse_request
+from backend.services.takes import cancel
 from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
 from tests import databases
+from tests.services.client import BODY
 from tests.services.conftest import installed
+from tests.services.receiving import LINK
 from tests.signing import FakeClock
-from tests.world import MODEL
+from tests.world import ANA, MODEL, World
 
 pytestmark = databases.BOTH
 
 ROOT = Path(__file__).parents[3]
-ANA, BEN = Viewer("ana", Role.CREATOR), Viewer("ben", Role.CREATOR)
+BEN = Viewer("ben", Role.CREATOR)
 #: What a second of `MODEL` costs, in millionths of a dollar.
 SECOND = 140_000
 DAY_S = 86_400.0
-BODY = {"model": MODEL, "prompt": "x", "params": {"duration": "5"}}
+SENT = (E.SUBMIT_BEGUN, E.ACCEPTED)
+FINISHED, BROKE = Finished(LINK, None), Errored("internal_server_error", "It broke.", billable_units=0.0)
 
 
 @pytest.fixture
@@ -47,36 +47,26 @@ def deps(clock: FakeClock, tmp_path: Path) -> Iterator[Deps]:
         yield made
 
 
-def limited(deps: Deps, **limits: float) -> Deps:
-    return replace(deps, settings=deps.settings.model_copy(update=limits))
+@pytest.fixture
+def world(deps: Deps) -> World:
+    """An installation whose takes are moved by the test."""
+    return World(deps, sim=None)
 
 
-def ask(deps: Deps, viewer: Viewer = ANA, seconds: int = 5) -> Job:
+def ask(world: World, viewer: Viewer = ANA, seconds: int = 5) -> Job:
     """A take of $0.70, or of $0.14 a second."""
-    body = {**BODY, "params": {"duration": str(seconds)}}
-    return create.create_job(deps, viewer, parse_request(body))
+    return world.ask(viewer=viewer, params={"duration": str(seconds)})
 
 
-def sent(deps: Deps, job: Job) -> Job:
-    move(deps, job, E.SUBMIT_BEGUN)
-    return move(deps, job, E.ACCEPTED, request_id=job.id)
-
-
-def move(deps: Deps, job: Job, event: E, **values: Any) -> Job:
-    with deps.store.begin() as session:
-        return jobs.advance(session, job.id, event, at=deps.clock.now(), by="test", **values)
-
-
-def ended(deps: Deps, job: Job, result: Finished | Errored) -> Job:
-    with deps.store.begin() as session:
+def ended(world: World, job: Job, result: Finished | Errored) -> Job:
+    with world.deps.store.begin() as session:
         fresh = jobs.get(session, job.id)
-        apply_result.apply_outcome(session, fresh, result, at=deps.clock.now(), by="test")
+        apply_result.apply_outcome(session, fresh, result, at=world.deps.clock.now(), by="test")
         return jobs.get(session, job.id)
 
 
-def refused(deps: Deps, job: Job) -> None:
-    move(deps, job, E.SUBMIT_BEGUN)
-    move(deps, job, E.REFUSED, error={"charged": "no"})
+def spent(world: World, owner: str | None = None) -> budgets.SpendingSummary:
+    return budgets.spending_summary(world.deps, owner)
 
 
 # -- limits -------------------------------------------------------------------------------------
@@ -91,8 +81,8 @@ def refused(deps: Deps, job: Job) -> None:
         ("budget_user_month_usd", "Your budget for this month", "next month"),
     ],
 )
-def test_a_start_beyond_a_limit_is_refused_and_names_it(deps, limit, title, until):
-    poor = limited(deps, **{limit: 1.0})
+def test_a_start_beyond_a_limit_is_refused_and_names_it(world, limit, title, until):
+    poor = world.with_settings(**{limit: 1.0})
     ask(poor)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
@@ -100,14 +90,14 @@ def test_a_start_beyond_a_limit_is_refused_and_names_it(deps, limit, title, unti
     assert error.value.left_usd == pytest.approx(0.30)
     assert str(error.value).startswith(f"{title} has $0.30 left. It needs about $0.70.")
     assert f"until {until} (UTC)" in str(error.value)
-    assert budgets.spending_summary(poor).today_usd == pytest.approx(0.70)
+    assert spent(poor).today_usd == pytest.approx(0.70)
     with nullcontext() if "user" in limit else pytest.raises(BudgetExceeded):
         ask(poor, BEN)  # a person's limit stops nobody else
 
 
 def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
     object.__setattr__(sidecar.deps.settings, "budget_user_month_usd", 0.95)
-    assert sidecar.start(BODY).status_code == 202
+    sidecar.started()
     answer = sidecar.start(BODY)
     assert answer.status_code == 402
     told = answer.get_json()["error"]
@@ -115,21 +105,20 @@ def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
     assert "$0.25" in told["message"]
 
 
-def test_the_tightest_of_several_limits_decides(deps):
-    poor = limited(deps, budget_day_usd=50.0, budget_month_usd=1.0)
+def test_the_tightest_of_several_limits_decides(world):
+    poor = world.with_settings(budget_day_usd=50.0, budget_month_usd=1.0)
     ask(poor)
-    assert budgets.spending_summary(poor).tightest_limit.left_usd == pytest.approx(0.30)
+    assert spent(poor).tightest_limit.left_usd == pytest.approx(0.30)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
     assert error.value.limit == "BUDGET_MONTH_USD"
 
 
-def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(deps, clock):
-    poor = limited(deps, budget_month_usd=1.0)
+def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(world, clock):
+    poor = world.with_settings(budget_month_usd=1.0)
     ask(poor)
     clock.pass_s(20 * DAY_S)
-    assert budgets.spending_summary(poor).today_usd == 0
-    assert budgets.spending_summary(poor).month_usd == pytest.approx(0.70)
+    assert (spent(poor).today_usd, spent(poor).month_usd) == (0, pytest.approx(0.70))
     with pytest.raises(BudgetExceeded):
         ask(poor)
     clock.pass_s(11 * DAY_S)
@@ -137,58 +126,50 @@ def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(de
 
 
 @pytest.mark.parametrize("soft", ["day", "user_day", "month", "user_month"])
-def test_a_soft_limit_warns_and_refuses_nothing(deps, soft):
-    warned = limited(deps, **{f"budget_warn_{soft}_usd": 1.0})
+def test_a_soft_limit_warns_and_refuses_nothing(world, soft):
+    warned = world.with_settings(**{f"budget_warn_{soft}_usd": 1.0})
     ask(warned)
-    assert budgets.spending_summary(warned, "ana").passed_warnings == []
+    assert spent(warned, "ana").passed_warnings == []
     ask(warned)
-    (warning,) = budgets.spending_summary(warned, "ana").passed_warnings
+    (warning,) = spent(warned, "ana").passed_warnings
     assert warning.setting == f"BUDGET_WARN_{soft.upper()}_USD"
-    assert budgets.spending_summary(warned, "ana").tightest_limit is None
+    assert spent(warned, "ana").tightest_limit is None
 
 
-def test_what_is_left_is_never_rounded_up(deps):
-    poor = limited(deps, budget_day_usd=0.999)
+def test_what_is_left_is_never_rounded_up(world):
     with pytest.raises(BudgetExceeded, match=r"has \$0\.99 left"):
-        ask(poor, seconds=10)
+        ask(world.with_settings(budget_day_usd=0.999), seconds=10)
 
 
 # -- what counts --------------------------------------------------------------------------------
 
 
-def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(deps):
-    job = sent(deps, ask(deps))
-    ended(deps, job, Errored("internal_server_error", "It broke.", billable_units=0.0))
-    assert budgets.spending_summary(deps).today_usd == 0
-    late = ended(deps, job, Finished("https://v3.fal.media/a.mp4", None))
+def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(world):
+    job = world.advance(ask(world), *SENT, request_id="req")
+    ended(world, job, BROKE)
+    assert spent(world).today_usd == 0
+    late = ended(world, job, FINISHED)
     assert (late.billed_units, late.billed_usd) == (None, None)
-    assert budgets.spending_summary(deps).today_usd == pytest.approx(0.70)
-    assert [line.kind for line in takes.ledger_entries(deps, ANA, job.id)] == [
-        "estimate",
-        "release",
-        "restore",
-    ]
+    assert spent(world).today_usd == pytest.approx(0.70)
+    kinds = [line.kind for line in takes.ledger_entries(world.deps, ANA, job.id)]
+    assert kinds == ["estimate", "release", "restore"]
+    with pytest.raises(NotFound):  # it is nobody else's to read
+        takes.ledger_entries(world.deps, BEN, job.id)
 
 
-def test_sums_by_day_model_and_person_agree(deps, clock):
-    ask(deps)
+def test_sums_by_day_model_and_person_agree(world, clock):
+    ask(world)
     clock.pass_s(DAY_S)
-    ask(deps, BEN, seconds=10)
-    refused(deps, ask(deps))
-    days = ["2026-11-01", "2026-11-02", "2026-11-03"]
+    ask(world, BEN, seconds=10)
+    world.advance(ask(world), E.SUBMIT_BEGUN, E.REFUSED, error={"charged": "no"})
+    deps, days = world.deps, ["2026-11-01", "2026-11-02", "2026-11-03"]
     assert [day.usd for day in budgets.spending_by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
+    mine = budgets.spending_by_day(deps, days=days, owner="ana")
+    assert [day.usd for day in mine] == pytest.approx([0.70, 0, 0])
     people = [(one.name, round(one.usd, 6)) for one in budgets.spending_by_person(deps, first_day=days[0])]
     assert people == [("ben", 1.40), ("ana", 0.70)]
     (model,) = budgets.spending_by_model(deps, first_day=days[0])
     assert (model.name, model.usd) == (MODEL, pytest.approx(2.10))
-    assert [day.usd for day in budgets.spending_by_day(deps, days=days, owner="ana")] == pytest.approx(
-        [0.70, 0, 0]
-    )
-
-
-def test_the_ledger_of_somebody_elses_take_is_not_shown(deps):
-    with pytest.raises(NotFound):
-        takes.ledger_entries(deps, BEN, ask(deps).id)
 
 
 # -- whatever happens, in any order -------------------------------------------------------------
@@ -207,25 +188,24 @@ OPS = st.one_of(
 class Oracle:
     """What every take should count for, kept in plain numbers beside the real ledger."""
 
-    def __init__(self, deps: Deps) -> None:
-        self.deps = limited(deps, **LIMITS)
+    def __init__(self, world: World) -> None:
+        self.world = world.with_settings(**LIMITS)
         self.jobs: list[Job] = []
         self.counts: dict[str, int] = {}
         self.written_off: set[str] = set()
 
     def total(self, viewer: Viewer | None = None) -> int:
-        mine = [job for job in self.jobs if viewer is None or job.owner == viewer.name]
-        return sum(self.counts[job.id] for job in mine)
+        return sum(self.counts[job.id] for job in self.jobs if viewer is None or job.owner == viewer.name)
 
     def start(self, viewer: Viewer, seconds: int) -> None:
         wanted = seconds * SECOND
         left = min(2_500_000 - self.total(), 2_000_000 - self.total(viewer))
         if wanted > left or left <= 0:
             with pytest.raises(BudgetExceeded) as error:
-                ask(self.deps, viewer, seconds)
+                ask(self.world, viewer, seconds)
             assert error.value.left_usd == pytest.approx(max(0, left) / 1e6)
         else:
-            job = ask(self.deps, viewer, seconds)
+            job = ask(self.world, viewer, seconds)
             self.jobs.append(job)
             self.counts[job.id] = wanted
 
@@ -239,44 +219,43 @@ class Oracle:
             return
 
     def refuse(self, job: Job, units: int) -> int:
-        refused(self.deps, job)
+        self.world.advance(job, E.SUBMIT_BEGUN, E.REFUSED, error={"charged": "no"})
         return self.off(job)
 
     def cancel(self, job: Job, units: int) -> int:
-        unsent = self.now(job).state == "created"
-        cancel.cancel_job(self.deps, ANA if job.owner == "ana" else BEN, job.id)
+        unsent = self.world.job(job).state == "created"
+        cancel.cancel_job(self.world.deps, ANA if job.owner == "ana" else BEN, job.id)
         return self.off(job) if unsent else self.counts[job.id]
 
     def send(self, job: Job, units: int) -> int:
-        sent(self.deps, job)
+        self.world.advance(job, *SENT, request_id=job.id)
         return self.counts[job.id]
 
     def hold(self, job: Job, units: int) -> int:
-        move(self.deps, job, E.SUBMIT_BEGUN)
-        move(self.deps, job, E.UNANSWERED, error={"charged": "maybe"})
+        self.world.advance(job, E.SUBMIT_BEGUN, E.UNANSWERED, error={"charged": "maybe"})
         return self.counts[job.id]
 
     def fail(self, job: Job, units: int) -> int:
-        ended(self.deps, job, Errored("internal_server_error", "It broke.", own_fault=True))
+        ended(self.world, job, Errored("internal_server_error", "It broke.", own_fault=True))
         return self.off(job)
 
     def fail_billed(self, job: Job, units: int) -> int:
-        ended(self.deps, job, Errored("content_policy_violation", "No.", billable_units=float(units)))
+        ended(self.world, job, Errored("content_policy_violation", "No.", billable_units=float(units)))
         return units * SECOND if units else self.off(job)
 
     def finish(self, job: Job, units: int) -> int:
-        ended(self.deps, job, Finished("https://v3.fal.media/a.mp4", None))
+        ended(self.world, job, FINISHED)
         if job.id in self.written_off:
             self.written_off.discard(job.id)
             return round((job.estimate_usd or 0) * 1e6)
         return self.counts[job.id]
 
     def bill(self, job: Job, units: int) -> int:
-        with self.deps.store.begin() as session:
+        with self.world.deps.store.begin() as session:
             fresh = jobs.get(session, job.id)
             if fresh.state != "rendered":
                 raise StaleState("not finished")
-            news = budgets.settle_bill(session, fresh, float(units), at=self.deps.clock.now())
+            news = budgets.settle_bill(session, fresh, float(units), at=self.world.deps.clock.now())
             jobs.update_if_unchanged(session, fresh, **news)
         return units * SECOND if units else self.off(job)
 
@@ -284,16 +263,12 @@ class Oracle:
         self.written_off.add(job.id)
         return 0
 
-    def now(self, job: Job) -> Job:
-        with self.deps.store.read() as session:
-            return jobs.get(session, job.id)
-
     def agrees(self) -> None:
-        with self.deps.store.read() as session:
+        with self.world.deps.store.read() as session:
             counted = {job.id: ledger.counted_micros(session, job.id) for job in self.jobs}
         assert counted == self.counts
         assert min(counted.values(), default=0) >= 0
-        assert budgets.spending_summary(self.deps).today_usd == pytest.approx(self.total() / 1e6)
+        assert spent(self.world).today_usd == pytest.approx(self.total() / 1e6)
 
 
 @settings(
@@ -301,17 +276,14 @@ class Oracle:
     derandomize=True,
 )  # fmt: skip
 @given(st.lists(OPS, max_size=25))
-def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it(deps, ops):
+def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it(world, ops):
     """No start passes a limit, no sum is negative, and the ledger agrees with what was done."""
-    with deps.store.begin() as session:
+    with world.deps.store.begin() as session:
         for table in (LedgerEntry, History, Job):
             session.exec(delete(table))
-    oracle = Oracle(deps)
+    oracle = Oracle(world)
     for name, *values in ops:
-        if name == "start":
-            oracle.start(*values)
-        else:
-            oracle.do(name, *values)
+        oracle.start(*values) if name == "start" else oracle.do(name, *values)
         oracle.agrees()
 
 
