@@ -42,16 +42,12 @@ class ProviderCase:
     done: bytes = b""
 
 
-def _fal(url: str, patience_s: float) -> Provider:
+def fal_at(url: str, patience_s: float = 60.0) -> Provider:
+    """fal, whose servers are all at this one."""
     return FalProvider(
-        key=KEY,
-        queue_url=url,
-        rest_url=url,
-        api_url=url,
+        key=KEY, queue_url=url, rest_url=url, api_url=url, submit_s=patience_s, ask_s=patience_s / 3,
         signing_keys=FalSigningKeys(url, Path("/no/such/folder/keys.json"), Clock()),
-        submit_s=patience_s,
-        ask_s=patience_s / 3,
-    )
+    )  # fmt: skip
 
 
 def _blackbox(url: str, patience_s: float) -> Provider:
@@ -61,7 +57,7 @@ def _blackbox(url: str, patience_s: float) -> Provider:
 PROVIDER_CASES = [
     ProviderCase(
         name="fal",
-        build=_fal,
+        build=fal_at,
         accepts=json.dumps({"request_id": "r-1", "queue_position": 0}).encode(),
         error=lambda status, words: json.dumps({"detail": words}).encode(),
         refusals=frozenset({400, 401, 403, 404, 413, 422}),
