@@ -42,7 +42,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.mark.parametrize("key", [VIDEO, POSTER])
-def test_a_placed_file_is_there_whole_and_the_part_is_gone(place, tmp_path, key):
+def test_a_placed_file_is_there_whole_and_the_part_is_gone(place: Place, tmp_path: Path, key: str) -> None:
     source = part(tmp_path)
 
     place.storage.put_file(source, key)
@@ -58,7 +58,7 @@ def test_a_placed_file_is_there_whole_and_the_part_is_gone(place, tmp_path, key)
         place.storage.put_file(source, PREVIEW)
 
 
-def test_a_poster_of_another_size_is_replaced(place, tmp_path):
+def test_a_poster_of_another_size_is_replaced(place: Place, tmp_path: Path) -> None:
     place.storage.put_file(part(tmp_path, b"vid"), POSTER)
 
     place.storage.put_file(part(tmp_path), POSTER)
@@ -66,7 +66,7 @@ def test_a_poster_of_another_size_is_replaced(place, tmp_path):
     assert place.storage.size(POSTER) == len(CONTENT)
 
 
-def test_keys_are_listed_by_prefix_and_nothing_else_is(place, tmp_path):
+def test_keys_are_listed_by_prefix_and_nothing_else_is(place: Place, tmp_path: Path) -> None:
     for key in (VIDEO, POSTER, PREVIEW):
         place.storage.put_file(part(tmp_path), key)
     for foreign in (
@@ -88,7 +88,7 @@ def test_keys_are_listed_by_prefix_and_nothing_else_is(place, tmp_path):
     }  # fmt: skip
 
 
-def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(place, tmp_path):
+def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(place: Place, tmp_path: Path) -> None:
     place.storage.put_file(part(tmp_path), POSTER)
 
     for key in (POSTER, POSTER, VIDEO):
@@ -104,7 +104,7 @@ def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(place, tmp_pat
 
 
 @pytest.mark.parametrize("key", [VIDEO, f"{SHA}.webm", POSTER, PREVIEW, f"uploads/{SHA}.jpg", "a.mp4"])
-def test_our_own_keys_are_keys(key):
+def test_our_own_keys_are_keys(key: str) -> None:
     assert valid_key(key)
 
 
@@ -117,7 +117,7 @@ def test_our_own_keys_are_keys(key):
         "x", "x.", "x.MP4", "x.tar.gz", "%2e%2e/x.mp4", "ü.mp4", "x" * 200 + ".mp4", "posters/" * 3 + "x.mp4",
     ],
 )  # fmt: skip
-def test_what_could_lead_elsewhere_is_no_key_and_never_asked_for(key, tmp_path):
+def test_what_could_lead_elsewhere_is_no_key_and_never_asked_for(key: str, tmp_path: Path) -> None:
     assert not valid_key(key)
     for storage in UNTOUCHED:
         for use in (
