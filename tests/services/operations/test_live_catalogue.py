@@ -35,33 +35,33 @@ def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fault(sim: Simulator, name: str, match: str) -> None:
     """Until fal is asked no more: one refresh fails of it."""
-    body = {"faults": [name], "match": match, "times": 1 + listing_pages.MAX_RETRIES}
-    assert requests.post(f"{sim.url}/sim/faults", json=body, timeout=10).status_code == 201
+    rule = {"faults": [name], "match": match, "times": 1 + listing_pages.MAX_RETRIES}
+    requests.post(f"{sim.url}/sim/faults", json=rule, timeout=10).raise_for_status()
 
 
-def refresh(
-    deps: Deps, on_progress: Callable[[str], Any] = lambda line: None
-) -> live_catalogue.RefreshResult:
-    return refresh_schedule.refresh_now(deps, on_progress=on_progress)
+def refresh(deps: Deps, told: Callable[[str], Any] = str) -> live_catalogue.RefreshResult:
+    return refresh_schedule.refresh_now(deps, on_progress=told)
 
 
 def ids(deps: Deps) -> set[str]:
     return {model.id for model in deps.catalogue.search(provider="fal")}
 
 
-def another(deps: Deps, clock: Any = None) -> Deps:
+def another(deps: Deps, clock: FakeClock | None = None) -> Deps:
     """The same installation, as another process has it."""
-    return build_deps(deps.settings, clock=clock or deps.clock)
+    return build_deps(deps.settings, clock=clock)
 
 
 def test_what_fal_lists_is_offered_with_its_schemas_and_prices_and_told_meanwhile(deps, sim):
-    seed = {model.id: (model.schema, model.price) for model in deps.catalogue.search(provider="fal")}
-    told: list[Any] = []
+    def offered() -> dict[str, Any]:
+        return {m.id: (m.schema, m.price) for m in deps.catalogue.search(provider="fal")}
+
+    seed, told = offered(), []
 
     brought = refresh(deps, lambda line: told.append((line, last_refresh(deps))))
 
-    assert brought.endpoints == len(sim.offer.entries) == len(ids(deps))
-    assert {m.id: (m.schema, m.price) for m in deps.catalogue.search(provider="fal")} == seed
+    assert brought.endpoints == len(sim.offer.entries) == len(seed)
+    assert offered() == seed
     assert all(status.message == line and status.in_progress for line, status in told)
     assert any("text-to-video" in line for line, _ in told)
     assert any("prices" in line for line, _ in told)
@@ -130,25 +130,24 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known_to_e
 
 
 def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
+    def known() -> Any:
+        return deps.catalogue.get(name).price_note, gallery.usual_duration(deps, name)
+
     name = "fal-ai/wan/v2.7/text-to-video"
-    note, usual = deps.catalogue.get(name).price_note, gallery.usual_duration(deps, name)
+    before = known()
     del sim.offer.entries[name]["typical_s"]
 
     refresh(deps)
 
-    assert deps.catalogue.get(name).price_note == note
-    assert gallery.usual_duration(deps, name) == usual
+    assert known() == before
 
 
 # -- other processes --------------------------------------------------------------------------
 
 
-def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch):
-    clock = FakeClock()
-    reader = another(deps, clock)
-    before = ids(reader)
-    loading, go_on = threading.Event(), threading.Event()
-    read = live_catalogue.catalogue.list_all
+def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, clock, sim, monkeypatch):
+    reader, read = another(deps, clock), live_catalogue.catalogue.list_all
+    before, loading, go_on = ids(reader), threading.Event(), threading.Event()
 
     def slow(session: Any) -> Any:
         if threading.current_thread().name == "catalogue":
@@ -168,8 +167,8 @@ def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, sim, monkeypatch)
     eventually(lambda: MODEL not in ids(reader))
 
 
-def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(deps):
-    reader, looks = another(deps, FakeClock()), []
+def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(deps, clock):
+    reader, looks = another(deps, clock), []
     reader.catalogue.get(MODEL)
     read = reader.store.read
     reader.store.read = lambda: looks.append(1) or read()
@@ -187,11 +186,6 @@ def test_a_model_that_another_version_stored_is_still_read(deps):
 
 
 # -- when -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
