@@ -33,10 +33,8 @@ def test_a_status_says_whether_the_link_is_dead_or_the_server_unwell(fetch, stat
 
 def test_a_dead_link_does_not_cost_what_was_received_before(fetch, part):
     fetch.begins()
-
     with pytest.raises(MediaGone):
         fetch(lambda e: e.answer("403 Forbidden"), leftover=fetch.leftover)
-
     assert part.stat().st_size == 5000
 
 
@@ -87,7 +85,6 @@ def test_a_server_that_is_down_is_tried_again_later(fetch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         fetch.media.url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-
         fetch.is_cut(None)
 
 
@@ -118,7 +115,6 @@ def lead(media, times, last):
 
 def test_three_redirects_are_followed_and_a_fourth_is_not(fetch, media, part):
     media.at("/file", whole)
-
     fetch.succeeds(lead(media, 2, "/file"))
     part.unlink()
     fetch.is_cut(lead(media, 3, "/file"))
@@ -134,9 +130,7 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(fetch, media, part):
 )  # fmt: skip
 def test_a_redirect_out_of_bounds_or_without_a_place_is_denied(fetch, media, there):
     guard = AddressGuard([f"127.0.0.1:{media.port}"])
-
     fetch.fails(MediaDenied, lead(media, 0, there and there.format(port=media.port)), guard=guard)
-
     assert len(media.requests) == 1
 
 
@@ -172,7 +166,6 @@ def test_https_works_with_a_trusted_certificate_for_the_host_alone(
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
     fetch.media, guard = secure_media(shown), AddressGuard(["localhost"])
-
     if trusted and shown == "localhost":
         fetch.succeeds(guard=guard)
     else:
@@ -193,7 +186,6 @@ def test_https_works_with_a_trusted_certificate_for_the_host_alone(
 )
 def test_a_file_larger_than_the_disk_is_not_begun_or_gives_its_space_back(fetch, small_disk, does, why):
     fetch.part = small_disk / "j.o.part"
-
     fetch.fails(StorageFull, does, why)
 
 
@@ -210,6 +202,5 @@ def test_a_write_that_the_system_refuses_is_our_own_fault_and_leaves_nothing(fet
 
 def test_a_folder_that_cannot_be_made_is_our_own_fault(fetch, tmp_path):
     (tmp_path / "file").write_text("")
-
     with pytest.raises(StorageFull):
         fetch(to=tmp_path / "file" / "j.o.part")

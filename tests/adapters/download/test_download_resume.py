@@ -16,9 +16,7 @@ CHANGED, SIZE = BODY[::-1], len(BODY)
 def test_a_cut_file_goes_on_where_it_stopped(fetch, media, leftover, validator):
     """By a link that was renewed, too."""
     fetch.begins(**validator)
-
     fetch.goes_on(lambda e: e.offer(BODY, **validator), at="/renewed-link")
-
     assert fetch.asked_range() == "bytes=5000-"
     assert media.requests[1].header("If-Range") == validator.get("ETag", DATED)
     assert not leftover.exists()
@@ -27,21 +25,18 @@ def test_a_cut_file_goes_on_where_it_stopped(fetch, media, leftover, validator):
 
 def test_the_same_part_can_be_gone_on_with(fetch, part):
     fetch.begins(to=part)
-
     fetch.succeeds()
     assert fetch.asked_range() == "bytes=5000-"
 
 
 def test_a_whole_leftover_is_not_sent_again(fetch, leftover):
     fetch(lambda e: e.offer(BODY, ETag=ETAG, Content_Type="video/mp4"), to=leftover)
-
     assert fetch.goes_on(promised_bytes=SIZE).content_type == "video/mp4"
     assert fetch.asked_range() == f"bytes={SIZE}-"
 
 
 def test_a_leftover_longer_than_the_file_is_thrown_away(fetch, media, leftover):
     fetch(lambda e: e.offer(BODY + b"more", ETag=ETAG), to=leftover)
-
     fetch.goes_on()
     assert len(media.requests) == 3
 
@@ -76,7 +71,6 @@ def rest(first, content_range, etag=ETAG):
 )  # fmt: skip
 def test_what_does_not_fit_to_the_beginning_is_never_mixed_with_it(fetch, does, body):
     fetch.begins()
-
     fetch.goes_on(does, body)
 
 
@@ -90,7 +84,6 @@ def test_what_does_not_fit_to_the_beginning_is_never_mixed_with_it(fetch, does, 
 )  # fmt: skip
 def test_a_cut_file_that_nothing_identifies_is_not_kept(fetch, leftover, headers):
     fetch.begins(**headers)
-
     assert list(leftover.parent.iterdir()) == []
 
 
@@ -108,18 +101,15 @@ def test_a_leftover_whose_note_cannot_be_trusted_is_started_anew(fetch, leftover
     before, after = note.read_text(), damaged(note.read_text())
     assert before != after
     note.unlink() if after is None else note.write_text(after)
-
     fetch.goes_on()
     assert fetch.asked_range() is None
 
 
 def test_a_leftover_that_a_frozen_runner_still_holds_is_left_alone(fetch, leftover):
     fetch.begins()
-
     with open(leftover, "rb") as frozen:
         fcntl.flock(frozen, fcntl.LOCK_EX)
         fetch.goes_on()
-
     assert fetch.asked_range() is None
     assert leftover.stat().st_size == 5000
 
@@ -127,12 +117,10 @@ def test_a_leftover_that_a_frozen_runner_still_holds_is_left_alone(fetch, leftov
 def test_a_part_that_somebody_else_is_writing_is_not_touched(fetch, media, part):
     part.parent.mkdir()
     part.write_bytes(b"theirs")
-
     with open(part, "rb") as theirs:
         fcntl.flock(theirs, fcntl.LOCK_EX)
         with pytest.raises(StaleState):
             fetch()
-
     assert part.read_bytes() == b"theirs"
     assert media.requests == []
 
@@ -155,8 +143,6 @@ def test_a_link_planted_as_a_part_is_not_written_through(fetch, part, tmp_path):
     victim.write_bytes(b"precious")
     part.parent.mkdir()
     part.symlink_to(victim)
-
     with pytest.raises(StorageFull):
         fetch()
-
     assert victim.read_bytes() == b"precious"

@@ -44,23 +44,19 @@ def secure(secure_media, authority, monkeypatch):
 
 def test_an_object_whose_line_breaks_is_trouble_and_never_the_end_of_the_file(secure):
     bucket = s3_client.Bucket("films", endpoint=secure.at("", breaks), access_key="k", secret_key="s")
-
     with S3Storage(bucket).open("a.mp4") as file, pytest.raises(StorageDown, match="can't be used"):
         file.read()
-
     assert [one.path for one in secure.requests] == ["/films/a.mp4"]
 
 
 def test_fals_answers_whose_line_breaks_are_asked_for_later(secure, monkeypatch):
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     fal = fal_at(secure.at("", breaks))
-
     for question in (fal.status, fal.result):
         with pytest.raises(ProviderBusy):
             question(REF)
     with pytest.raises(CatalogueUnavailable, match="could not be asked"):
         fal.fetch_catalogue(on_progress=str)
-
     assert len(secure.requests) == 2 + 1 + listing_pages.MAX_RETRIES
 
 
@@ -87,7 +83,6 @@ def test_a_provider_that_can_not_show_who_it_is_is_sent_nothing_by_any_call(
 
 def test_a_provider_that_shows_who_it_is_is_asked(secure):
     fal = fal_at(secure.at("", lambda exchange: exchange.answer("200 OK", b'{"request_id": "r-1"}')))
-
     assert fal.submit("a/model", {}, webhook_url=None).request_id == "r-1"
     assert fal.key_works()
 

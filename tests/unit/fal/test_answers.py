@@ -66,7 +66,6 @@ def test_the_video_is_found_wherever_a_model_puts_it(output):
 )  # fmt: skip
 def test_a_size_is_a_positive_whole_number_that_a_database_takes(size, told):
     value = answer_body.parse_json(f'{{"video": {{"url": "{LINK}", "file_size": {size}}}}}')
-
     assert answers.find_video(value) == (LINK, told)
 
 
@@ -94,7 +93,6 @@ NO_PATH = {"detail": "Path /text-to-video not found"}
 )  # fmt: skip
 def test_a_completed_request_without_a_video_failed_and_shows_what_came_instead(output):
     outcome = answers.parse_result(output, {})
-
     assert isinstance(outcome, Errored)
     assert (outcome.code, outcome.detail) == ("no_video", output)
     assert outcome.message.startswith("The model finished without a video")
@@ -119,9 +117,7 @@ def model_error(kind, message="no", **more):
 def test_a_model_error_is_told_in_plain_words_and_never_echoes_the_input():
     ctx = {"input": "SECRET", "field": "prompt"}
     body = model_error("content_policy_violation", input={"prompt": "SECRET PROMPT"}, ctx=ctx)
-
     failed = answers.model_failure(422, body)
-
     assert failed.message == answers.ERROR_MESSAGES["content_policy_violation"]
     assert "SECRET" not in json.dumps(failed.detail)
     assert failed.detail["detail"][0]["ctx"] == {"field": "prompt"}
@@ -146,7 +142,6 @@ STOPPED = {"detail": "Client cancelled the request", "error_type": "client_cance
 )  # fmt: skip
 def test_what_the_model_or_fal_said_is_the_failure_of_the_job_with_any_status(status, body, code, message):
     failed = answers.model_failure(status, body)
-
     assert (failed.code, failed.message, failed.cancelled) == (code, message, body is STOPPED)
     assert answers.webhook_failure(f"Invalid status code: {status}", body).cancelled == failed.cancelled
 
@@ -199,9 +194,7 @@ def test_the_words_of_an_error_of_any_shape(body, words):
 
 def test_an_error_is_kept_in_a_bounded_form_that_a_database_takes():
     body = {"detail": [{"msg": "x\0\ud800" * 5000, "type": "a\0b\udfff"}] * 500, "k\0\ud800": "v"}
-
     failed = answers.model_failure(422, body)
-
     assert failed.code == "ab?"
     assert len(failed.message) <= answer_body.EXCERPT_CHARS
     kept = json.dumps(failed.detail, ensure_ascii=False)

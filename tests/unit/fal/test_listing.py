@@ -73,9 +73,7 @@ def read_one(schema=INPUT, name="a/b", **about):
 
 def test_every_page_is_read_and_an_endpoint_that_comes_twice_counts_once():
     newer = {"models": [listed("a/two", display_name="Newer"), listed("a/three")], "next_cursor": None}
-
     found = Fal(page("a/one", "a/two", next_cursor="1", has_more=True), newer).read()
-
     assert sorted(found) == ["a/one", "a/three", "a/two"]
     assert found["a/two"].title == "Newer"
 
@@ -138,7 +136,6 @@ def deep(levels):
 )  # fmt: skip
 def test_an_odd_model_is_listed_as_unusable_and_spoils_no_other(item, why):
     found = Fal({"models": [listed("a/good"), item]}).read()
-
     assert found["a/good"].usable
     assert not found[item["endpoint_id"]].usable
     assert why in str(found[item["endpoint_id"]].reason)
@@ -147,7 +144,6 @@ def test_an_odd_model_is_listed_as_unusable_and_spoils_no_other(item, why):
 def test_titles_and_descriptions_are_one_line_of_a_sensible_length():
     odd = read_one(display_name=" \u202eA\n title\0 ", description="word " * 10_000, category=["x"])
     none = Fal({"models": [{**listed("a/none"), "metadata": "nothing"}]}).read()["a/none"]
-
     assert (odd.title, odd.category, none.title) == ("A title", "text-to-video", "a/none")
     assert len(odd.description) <= listing.ABOUT_CHARS
 
@@ -167,10 +163,8 @@ def test_titles_and_descriptions_are_one_line_of_a_sensible_length():
 )
 def test_models_of_one_name_get_titles_of_their_own(models):
     pages = {"models": [listed(name, display_name=title) for name, (title, _) in models.items()]}
-
     catalogue = Catalogue(Fal(pages).read().values())
     titles = {model.id: model.title for model in catalogue.search()}
-
     assert len({title.casefold() for title in titles.values()}) == len(models)
     for name, (_, title) in models.items():
         assert title is None or titles[name] == catalogue.get(name).title == title
@@ -180,9 +174,7 @@ def test_a_price_in_another_currency_or_shape_is_no_price_and_the_model_stays():
     good = {"unit_price": 1, "unit": "videos"}
     prices = {"a/euro": {**good, "currency": "EUR"}, "a/odd": {"unit_price": [], "unit": {}}, "a/good": good}
     told = [{"endpoint_id": name, **price} for name, price in prices.items()]
-
     found = Fal(page(*prices), prices=lambda names: {"prices": told}).read()
-
     assert all(model.usable for model in found.values())
     assert (found["a/euro"].price, found["a/odd"].price, found["a/good"].price.unit) == (None, None, "video")
 
@@ -190,7 +182,6 @@ def test_a_price_in_another_currency_or_shape_is_no_price_and_the_model_stays():
 def test_limits_as_openapi_3_0_writes_them_are_understood():
     number = {"minimum": 0, "exclusiveMinimum": True, "maximum": 9, "exclusiveMaximum": False}
     model = read_one({"properties": {"scale": {"type": "number", **number}}})
-
     assert model.usable, model.reason
     assert "params.scale" in check_params(model, {"scale": 0})
     assert check_params(model, {"scale": 9}) == {}
@@ -266,7 +257,6 @@ def test_one_name_whose_price_is_refused_costs_no_other_its_price():
 
 def test_a_refusal_of_the_whole_call_or_of_all_names_is_not_taken_for_one_of_its_names():
     Fal(page("a/one", "a/two"), prices=refusing(["a/one"], 403)).fails("answered 403")
-
     names = [f"a/m{n:03}" for n in range(400)]
     fal = Fal(page(*names), prices=refusing(names))
     fal.fails("answered 404")

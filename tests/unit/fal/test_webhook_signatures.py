@@ -148,7 +148,6 @@ def said(**value):
 
 def test_a_finished_request_gives_its_link_and_size():
     told = read_body(BODY)
-
     assert (told.request_id, told.gateway_request_id, told.status) == (REQUEST_ID, "gw-1", "OK")
     assert isinstance(told.outcome, Finished)
     assert (told.outcome.url, told.outcome.size_bytes) == (LINK, 4096)
@@ -164,7 +163,6 @@ FLAGGED = {"detail": [{"type": "content_policy_violation", "msg": "x", "loc": ["
 )
 def test_a_failed_request_gives_the_innermost_reason_and_the_outer_number_only_without_one(payload, message):
     outcome = said(status="ERROR", error="Invalid status code: 422", payload=payload).outcome
-
     assert isinstance(outcome, Errored)
     assert message in outcome.message
     assert ("422" in outcome.message) == ("422" in message)
@@ -183,7 +181,6 @@ def test_a_failed_request_gives_the_innermost_reason_and_the_outer_number_only_w
 )  # fmt: skip
 def test_what_says_neither_video_nor_failure_has_to_be_asked_for(value):
     told = said(**value)
-
     assert (told.request_id, told.outcome) == ("r-1", None)
 
 
@@ -194,7 +191,6 @@ def test_what_says_neither_video_nor_failure_has_to_be_asked_for(value):
 )
 def test_a_body_that_can_not_be_read_is_no_crash(body):
     told = read_body(body)
-
     assert (told.status, told.outcome) == ("unreadable", None)
 
 
