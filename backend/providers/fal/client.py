@@ -19,11 +19,7 @@ import httpx
 import requests
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import (
-    ProviderBusy,
-    ProviderForgot,
-    ProviderUnanswered,
-)
+from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderUnanswered
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (

@@ -68,11 +68,7 @@ def verify_delivery(
         account=signed.user_id,
         signed_at=signed.signed_at,
         stale=signed.is_stale(now),
-        headers={
-            "request_id": signed.request_id,
-            "user_id": signed.user_id,
-            "timestamp": signed.timestamp,
-        },
+        headers={"request_id": signed.request_id, "user_id": signed.user_id, "timestamp": signed.timestamp},
         body=body,
         content=read_body(body),
     )

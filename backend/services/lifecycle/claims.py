@@ -61,15 +61,9 @@ class Claim:
         with self.deps.store.begin() as session:
             if also is not None:
                 values |= also(session)
+            token = self.lease_token
             moved = jobs.advance(
-                session,
-                self.job.id,
-                event,
-                at=now,
-                by=self.by,
-                lease_token=self.lease_token,
-                note=note,
-                **values,
+                session, self.job.id, event, at=now, by=self.by, lease_token=token, note=note, **values
             )
         self.job = moved  # now that it is committed
         return moved
@@ -102,12 +96,11 @@ class Claim:
         Raises:
             StaleState: somebody else recorded an end first, or the claim is lost.
         """
-        now = self.deps.clock.now()
+        now, token = self.deps.clock.now(), self.lease_token
         with self.deps.store.begin() as session:
-            apply_result.apply_outcome(
-                session, self.job, result, at=now, by=self.by, lease_token=self.lease_token
+            ended = apply_result.apply_outcome(
+                session, self.job, result, at=now, by=self.by, lease_token=token
             )
-            ended = jobs.get(session, self.job.id)
         self.job = ended
         return ended
 

@@ -60,7 +60,7 @@ def _hold(deps: Deps, session: Session, job: Job, made_at: str | None) -> bool:
     provider = deps.providers.get(job.provider)
     blocking = provider is not None and provider.blocking
     try:
-        jobs.apply_transition(
+        jobs.advance(
             session,
             job.id,
             JobEvent.RESTORED,

@@ -67,10 +67,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
     """Everything that can be counted; of what there is a great deal of, see `totals.Totals`."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        swept, delivered = (
-            sweep.LAST_SWEEP.read(session),
-            deliveries.list_newest(session, limit=1),
-        )
+        swept, delivered = (sweep.LAST_SWEEP.read(session), deliveries.list_newest(session, limit=1))
         total, missing = totals.get_totals(session), videos.count_missing(session)
         due = claims.count_due(session, now=now)
     return StatusNumbers(

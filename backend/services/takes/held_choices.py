@@ -46,7 +46,7 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise StaleState(f"the job {held.id} is no longer held")
         next_step = f"It was sent again as {again.id}. Should its own video come too, it is kept."
         trouble = Trouble.of(held.error)
-        jobs.apply_transition(
+        jobs.advance(
             session,
             held.id,
             JobEvent.CANCELLED,

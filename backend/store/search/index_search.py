@@ -120,11 +120,7 @@ class _Search:
         return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")
 
     def _hits(
-        self,
-        states: Collection[str] | None,
-        *,
-        rare: bool = False,
-        bounds: tuple[str, str] | None = None,
+        self, states: Collection[str] | None, *, rare: bool = False, bounds: tuple[str, str] | None = None
     ) -> list[str]:
         keys, more = self._keys(), ""
         after, before = bounds or (self._after, self._before)
