@@ -70,13 +70,8 @@ def _begin(deps: Deps, claim: Claim, provider: Provider) -> Mapping[str, Any]:
 
     claim.submit_begun_at = deps.clock.now()
     try:
-        claim.record(
-            JobEvent.SUBMIT_BEGUN,
-            due_in_s=0,
-            at=claim.submit_begun_at,
-            also=take_slot,
-            attempts=claim.job.attempts,
-        )
+        begun_at, attempts = claim.submit_begun_at, claim.job.attempts
+        claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0, at=begun_at, also=take_slot, attempts=attempts)
     except StoreUnavailable as error:
         if not error.outcome_unknown:
             raise

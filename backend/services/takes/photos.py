@@ -1,11 +1,8 @@
 """Photos: taken in, kept once, and handed to the provider when a job needs them."""
 
-import contextlib
 import logging
-import shutil
-import tempfile
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +13,7 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import MediaError, NotFound, ProviderRefused, ProviderUnsent, StateConflict
 from backend.media.decode import inspect
 from backend.media.decode.clean_photo import clean_photo
-from backend.media.partial.partial_file import map_disk_errors
+from backend.media.partial.partial_file import own_folder
 from backend.models import Job, Upload
 from backend.providers.base import Provider
 from backend.services.access import Role, Viewer
@@ -31,6 +28,8 @@ log = logging.getLogger(__name__)
 LINK_REUSED_FOR = timedelta(days=5)
 #: Where a provider takes no uploads, a photo up to this size travels inside the request.
 INLINE_MAX_BYTES = 10 * 1024 * 1024
+#: What folders of photos on their way in are called; the sweep removes those that a killed process left.
+UPLOAD_PREFIX = "upload-"
 #: How long a file name may be to be remembered.
 FILE_NAME_MAX_CHARS = 120
 
@@ -43,7 +42,7 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
         PayloadTooLarge: more bytes than are taken.
         StorageFull: our storage will not take it now.
     """
-    with _own_folder(deps) as folder:
+    with own_folder(deps.settings.parts_dir, UPLOAD_PREFIX) as folder:
         photo = clean_photo(source, folder / "photo.part")
         key = f"uploads/{photo.sha256}.{photo.extension}"
         deps.storage.put_file(photo.path, key)
@@ -75,7 +74,7 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
     take = gallery.get_take(deps, viewer, job_id)
     if take.video is None or take.video.missing_at is not None:
         raise StateConflict("This take has no video to take a picture from.")
-    with _own_folder(deps) as folder:
+    with own_folder(deps.settings.parts_dir, UPLOAD_PREFIX) as folder:
         picture = folder / "frame.png"
         try:
             with local_file(deps, take.video.key) as source:
@@ -84,19 +83,6 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
             raise StateConflict("Its file is not here now; it is being fetched again.") from None
         name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
         return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
-
-
-@contextlib.contextmanager
-def _own_folder(deps: Deps) -> Iterator[Path]:
-    """A folder for one photo's way in; the sweep removes what a killed process left."""
-    parts = deps.settings.parts_dir
-    with map_disk_errors():
-        parts.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="upload-", dir=parts))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
