@@ -85,9 +85,8 @@ def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
         while chunk := source.read(CHUNK_BYTES):
             taken += len(chunk)
             if taken > max_bytes:
-                raise PayloadTooLarge(
-                    f"The photo is larger than {max_bytes / 1024**2:.0f} MiB; make it smaller."
-                )
+                limit = f"{max_bytes / 1024**2:.0f} MiB"
+                raise PayloadTooLarge(f"The photo is larger than {limit}; make it smaller.")
             file.write(chunk)
     if not taken:
         raise InvalidRequest({"file": "The file is empty; choose a JPEG, PNG or WebP photo."})

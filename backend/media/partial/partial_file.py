@@ -47,7 +47,7 @@ class ResumeInfo:
 class PartialFile:
     """A part, open and locked. Use it as a context; leaving it closes and unlocks, and keeps the file.
 
-    Attributes: `size_bytes` so far, `origin` when it can be resumed.
+    Attributes: `size_bytes` so far, `resume_info` when it can be resumed.
 
     Raises (all methods):
         StorageFull: our own disk will not take it.

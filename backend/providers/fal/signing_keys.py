@@ -74,9 +74,8 @@ class FalSigningKeys:
                 if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
                     self._refresh()
         if not self._keys:
-            raise KeysUnavailable(
-                "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
-            )
+            why = "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
+            raise KeysUnavailable(why)
         return self._keys
 
     def newer_than(self, seen: tuple[bytes, ...]) -> tuple[bytes, ...] | None:

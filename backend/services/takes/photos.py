@@ -124,10 +124,7 @@ def limits_text(model: VideoModel, field: str | None) -> str:
 
 @dataclass(frozen=True)
 class ProviderPayload:
-    """What is posted for a job. links: field -> the photo's link there; none for one that is inlined.
-
-    In a list of photos an inlined one stands as None.
-    """
+    """What is posted for a job. links: field -> the photo's link there; none, or None in a list: inlined."""
 
     payload: dict[str, Any]
     link: str | None
@@ -135,11 +132,7 @@ class ProviderPayload:
 
 
 def provider_payload(deps: Deps, provider: Provider, job: Job) -> ProviderPayload:
-    """What is posted for a job, its photos in the model's own fields.
-
-    Raises:
-        ProviderUnsent: a photo can't be handed over now.
-    """
+    """What is posted for a job, photos in the model's own fields. ProviderUnsent: not to be had now."""
     images, first = dict(job.images or {}), job.image_field if job.image else None
     if first:
         images[first] = job.image
@@ -173,8 +166,7 @@ def _fresh_link(deps: Deps, upload: Upload) -> str | None:
 def _hand_over(deps: Deps, provider: Provider, upload: Upload) -> str | None:
     """Upload the photo to the provider; None when it takes no uploads."""
     try:
-        content = _content(deps, upload)
-        link = provider.upload(content, upload.content_type, Path(upload.key).name)
+        link = provider.upload(_content(deps, upload), upload.content_type, Path(upload.key).name)
     except ProviderRefused as error:
         log.info("photo goes inside the request", extra={"upload": upload.id, "why": str(error)})
         return None
@@ -185,10 +177,8 @@ def _hand_over(deps: Deps, provider: Provider, upload: Upload) -> str | None:
 
 def _inlined(deps: Deps, upload: Upload) -> str:
     if upload.size_bytes > INLINE_MAX_BYTES:
-        raise ProviderUnsent(
-            "The provider takes no uploads now, and the photo is too large to travel inside the request.",
-            code="upload",
-        )
+        why = "The provider takes no uploads now, and the photo is too large to travel inside the request."
+        raise ProviderUnsent(why, code="upload")
     return f"data:{upload.content_type};base64,{b64encode(_content(deps, upload)).decode()}"
 
 
@@ -198,9 +188,8 @@ def _content(deps: Deps, upload: Upload) -> bytes:
             return file.read()
     except (OSError, MediaError) as error:  # not there, or our bucket is away: that may pass
         why = f": {error}" if isinstance(error, MediaError) else "."
-        raise ProviderUnsent(
-            f"The photo {upload.file_name!r} can't be read from our storage{why}", code="photo_missing"
-        ) from error
+        message = f"The photo {upload.file_name!r} can't be read from our storage{why}"
+        raise ProviderUnsent(message, code="photo_missing") from error
 
 
 def _shown_name(name: str) -> str:

@@ -31,11 +31,7 @@ _HEAD = columns(*(transitions.JOB_TABLE.c[name] for name in JobHead._fields))
 
 
 def get(session: Session, job_id: str) -> Job:
-    """The job, as it is now; in a transaction that writes, nobody else changes it before its end.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
+    """The job as it is now, which nobody else changes while this transaction writes. Raises NotFound."""
     return get_row(session, Job, job_id, NO_TAKE, with_for_update=row_lock(session))
 
 
@@ -99,12 +95,10 @@ def advance(
     """
     new = transitions.columns_of(event, values, at=at)
     line = transitions.history_values(event, at=at, by=by, note=note)
-    one_statement = needs_locks(session)
-    statement = _transition_statement(
-        event, frozenset(new), leased=lease_token is not None, with_history=one_statement
-    )
+    one_statement, leased = needs_locks(session), lease_token is not None
+    statement = _transition_statement(event, frozenset(new), leased=leased, with_history=one_statement)
     params = transitions.prefix_params("new", new) | {"old_id": job_id}
-    if lease_token is not None:
+    if leased:
         params["old_lease"] = lease_token
     if one_statement:
         params |= transitions.prefix_params("line", line)
@@ -149,11 +143,7 @@ def update_if_unchanged(
 
 
 def make_due(session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
-    """Make a job due at `at`, whatever a worker that has it in hand was about to decide.
-
-    Raises:
-        NotFound: there is no such job.
-    """
+    """Make a job due at `at`, whatever a worker that has it in hand was about to decide. Raises NotFound."""
     statement = update(Job).where(col(Job.id) == job_id)
     job = update_one(session, statement.values(**values, due_at=at, version=Job.version + 1))
     if job is None:
