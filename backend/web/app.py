@@ -56,7 +56,7 @@ def create_app(deps: Deps) -> Flask:
 
 
 def _guarded(inner: WSGIApplication) -> WSGIApplication:
-    """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
+    """Every answer has `SECURITY_HEADERS`, as far as it does not say otherwise itself."""
     added = [(name.lower(), name, value) for name, value in SECURITY_HEADERS.items()]
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

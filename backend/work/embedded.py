@@ -36,7 +36,7 @@ IDLE_S = 5.0
 
 @dataclass(frozen=True)
 class WorkPool:
-    """Looks that share a pool of threads. which: narrows the jobs, as `list_due` has it."""
+    """Looks that share a pool of threads. due_filter: narrows the jobs, as `list_due` has it."""
 
     threads: int
     states: frozenset[JobState]

@@ -64,7 +64,7 @@ class DownloadLimits:
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """A part that has every byte that was promised. Whether it is a video, `probe` says."""
+    """A part that has every byte that was promised. Whether it is a video, `inspect` says."""
 
     path: Path
     sha256: str

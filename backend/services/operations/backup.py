@@ -66,7 +66,7 @@ def restore_backup(deps: Deps, folder: Path, *, on_progress: OnProgress) -> Back
     """Put a backup in the place of nothing: files first, so that a restored database finds them.
 
     Afterwards the database is there, and the first process that opens it holds what may have been sent
-    since the backup (see `restored`).
+    since the backup (see `after_restore`).
 
     Raises:
         SettingsError: there is a database already, or no whole backup.

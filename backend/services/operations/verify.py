@@ -23,7 +23,7 @@ NOTHING_STORED_TEXT = (
 
 @dataclass
 class VerifyResult:
-    """What was found. bad: a line for each file that is missing, altered or can't be read."""
+    """What was found. problems: a line for each file that is missing, altered or can't be read."""
 
     checked: int = 0
     whole: int = 0
