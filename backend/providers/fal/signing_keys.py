@@ -62,11 +62,7 @@ class FalSigningKeys:
         self._loaded = False
 
     def current_keys(self) -> tuple[bytes, ...]:
-        """The keys to verify with, 32 bytes each.
-
-        Raises:
-            KeysUnavailable: there are none, and none can be had now.
-        """
+        """The keys to verify with, 32 bytes each. Raises KeysUnavailable: none, and none to be had now."""
         self._load()
         now = self._clock.now()
         if not self._keys or self._fetched_at is None or now - self._fetched_at > KEYS_TTL:

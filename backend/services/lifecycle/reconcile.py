@@ -80,11 +80,7 @@ def _is_photo(link: Any, given: Any) -> bool:
 
 
 def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> ProviderRecord:
-    """The one request that must be this job's.
-
-    Raises:
-        ProviderForgot: there is none, or more than one could be.
-    """
+    """The one request that must be this job's. Raises ProviderForgot: none is, or several could be."""
     ours = [
         item
         for item in listed

@@ -139,11 +139,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
 
 
 def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
-    """Use an earlier version again, as a new one.
-
-    Raises:
-        NotAllowed: only an admin may. NotFound: there is no such version.
-    """
+    """Use an earlier version again, as a new one. Raises NotAllowed: no admin; NotFound: no such version."""
     old = next((row for row in list_templates(deps) if row.version == version), None)
     if old is None:
         raise NotFound(f"There is no version {version} of the template.")
