@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +59,19 @@ def ask_for_needs(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(how_to_get(), pytrace=False)
     pytest.skip(how_to_get())  # here and in the same words for all of them: one line of the report
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so few bytes ("1m") in the place of this folder; skips who has no right to mount."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if os.geteuid() != 0 or not _ran(command):
+        pytest.skip("no right to mount a small disk here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def missing() -> list[str]:
