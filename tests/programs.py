@@ -80,8 +80,7 @@ def missing() -> list[str]:
 
 def how_to_get() -> str:
     """One line for everything that is missing."""
-    names = missing()
-    packages = " ".join(PACKAGES[name] for name in names)
+    names, packages = missing(), " ".join(PACKAGES[name] for name in missing())
     line = f"not on this machine: {', '.join(names)}; apt-get install {packages}"
     return f"{line}, or playwright install chromium" if "chromium" in names else line
 
