@@ -13,11 +13,12 @@ from backend.bootstrap import build_deps
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load_settings
+from backend.store.database import postgres
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
-from tests.waiting import hold_to_the_second
+from tests.waiting import PATIENCE_S, hold_to_the_second
 from tests.world import World
 
 HERE = Path(__file__).parent
@@ -34,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > SHARED_MEMORY_BYTES:
         os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+    # A test looks around with a transaction open, for as long as a busy machine makes it: it is not frozen.
+    postgres.IDLE_IN_TRANSACTION_TIMEOUT_MS = round(PATIENCE_S * 1000)
     if config.option.timed:
         hold_to_the_second()
 

@@ -1,25 +1,32 @@
 """An installation in the hands of a test: ask, look as a worker would, read what anybody could see."""
 
+import hashlib
+import io
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
+from PIL import Image
 from sqlalchemy import text
 
+from backend.domain.errors import InvalidRequest
 from backend.domain.states import JobEvent
-from backend.models import Job
+from backend.models import Job, Video
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle.claims import Claim, Claims
 from backend.services.lifecycle.dispatch import run_step
-from backend.services.operations import sweep
-from backend.services.takes import create
+from backend.services.operations import sweep, verify
+from backend.services.takes import create, photos
 from backend.services.takes.request import parse_request
 from backend.store.jobs import claims, jobs
+from backend.store.records import videos
 from tests.waiting import eventually
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
@@ -28,6 +35,13 @@ MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 BLOCKING = "blackboxai/google/veo-3-fast"
 ANA = Viewer("ana", Role.CREATOR)
 ADMIN = Viewer("root", Role.ADMIN)
+
+
+def jpeg(size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
+    """A photo."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "JPEG")
+    return file.getvalue()
 
 
 class World:
@@ -43,6 +57,23 @@ class World:
         return create.create_job(
             self.deps, viewer, parse_request({"model": MODEL, "prompt": prompt, **more}), idempotency_key=key
         )
+
+    def faults(self, *asked: Any, **more: Any) -> dict[str, str]:
+        """What is wrong with such a request, by field."""
+        with pytest.raises(InvalidRequest) as refused:
+            self.ask(*asked, **more)
+        return refused.value.fields
+
+    def photo(
+        self,
+        colour: str = "navy",
+        *,
+        size: tuple[int, int] = (640, 480),
+        viewer: Viewer = ANA,
+        name: str = "look.jpg",
+    ) -> str:
+        """The id of an upload."""
+        return photos.create_upload(self.deps, viewer, jpeg(size, colour), file_name=name).id
 
     def look(self, job: Job) -> Job:
         """One look at a job, if it is due; returns it as it is afterwards."""
@@ -93,6 +124,10 @@ class World:
         """Another worker of the same installation; its `Deps` may differ."""
         return World(replace(self.deps, **changed), self.sim)
 
+    def with_settings(self, **settings: Any) -> "World":
+        """The same with these settings."""
+        return self.another(settings=self.deps.settings.model_copy(update=settings))
+
     def history(self, job: Job) -> list[str]:
         """The states that a job went through."""
         with self.deps.store.read() as session:
@@ -106,6 +141,23 @@ class World:
                     session, getattr(job, "id", job), event, at=self.deps.clock.now(), by="test", **values
                 )
         return moved
+
+    def saved(self, job: Job | str, content: bytes) -> Video:
+        """The file of a take that is rendered is ours, and has these bytes."""
+        sha256, now = hashlib.sha256(content).hexdigest(), self.deps.clock.now()
+        for key in (f"{sha256}.mp4", f"posters/{sha256}.webp"):
+            part = self.deps.settings.data_dir / "made.part"
+            part.write_bytes(content)
+            self.deps.storage.put_file(part, key)
+        video = Video(
+            id=self.deps.clock.new_id(), sha256=sha256, key=f"{sha256}.mp4", content_type="video/mp4",
+            size_bytes=len(content), duration_s=2.0, width=640, height=360, fps=25.0,
+            poster_key=f"posters/{sha256}.webp", created_at=now,
+        )  # fmt: skip
+        with self.deps.store.begin() as session:
+            kept = videos.insert_or_restore(session, video)
+        self.advance(job, JobEvent.SAVED, video_id=kept.id)
+        return kept
 
     def take(self, job: Job) -> gallery.Take:
         return gallery.get_take(self.deps, ADMIN, job.id)
@@ -138,6 +190,14 @@ class World:
 
     def sweep(self) -> dict[str, Any]:
         return sweep.sweep_now(self.deps, on_progress=lambda line: None)
+
+    def verify(self, on_progress: Callable[[str], Any] = lambda line: None) -> verify.VerifyResult:
+        return verify.verify_all(self.deps, on_progress=on_progress)
+
+    @property
+    def media(self) -> Path:
+        """The folder of stored files."""
+        return Path(self.deps.settings.resolved_storage_url.removeprefix("file://"))
 
 
 def at_once(number: int, what: Callable[[int], Any]) -> list[Any]:

@@ -76,9 +76,8 @@ def set_success(
     wanted: another output that was asked for.
     """
     asked_s = inputs.duration_s(request.input, offer.default_of(request.endpoint, "duration"))
-    request.units = offer.billed_units(
-        request.endpoint, duration_s=asked_s, width=made["width"], height=made["height"]
-    )
+    size = {"width": made["width"], "height": made["height"]}
+    request.units = offer.billed_units(request.endpoint, duration_s=asked_s, **size)
     request.code, request.billed = 200, True
     video = {
         "url": f"{own_url}/media/{request.request_id}.mp4",
@@ -98,9 +97,8 @@ def set_success(
 def set_failure(request: Request, code: int) -> None:
     """The model failed with this code; nothing is billed."""
     kind, message = FAILURES.get(code, BREAKDOWN)
-    set_refusal(
-        request, code, {"loc": ["body", "prompt"] if code == 422 else ["body"], "msg": message, "type": kind}
-    )
+    where = ["body", "prompt"] if code == 422 else ["body"]
+    set_refusal(request, code, {"loc": where, "msg": message, "type": kind})
 
 
 def set_refusal(request: Request, code: int, detail: JSON) -> None:

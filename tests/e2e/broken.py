@@ -1,6 +1,6 @@
 """Builds that are broken on purpose, each in one place: a checker that doesn't catch them checks nothing.
 
-Applied by `crash` before anything runs. The names say what such a build does.
+`crash` calls the one that `BROKEN_BUILD` names before anything runs. The names say what such a build does.
 """
 
 import os
@@ -9,14 +9,31 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import fal_client
+import fal_client.client as fal_globals
+from sqlalchemy import update
+from sqlmodel import col
+
+from backend import bootstrap
+from backend.domain.states import TRANSITIONS, JobEvent, JobState
+from backend.media.decode import inspect as inspection
+from backend.media.storage.local import LocalStorage
+from backend.models import Job
+from backend.providers.base import Receipt
+from backend.providers.fal.client import FalProvider
+from backend.services.lifecycle import dispatch, fetch
+from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.receive_webhook import DeliveryResult
+from backend.services.operations import sweep
+from backend.store.jobs import claims, jobs
+from backend.store.queue.leader_lock import LeaderLock
+from backend.web import webhooks
+from backend.work import worker
+from backend.work.worker import Worker
+
 
 def submits_through_fal_client() -> None:
     """The obvious way: the client library, which sends again when an answer is lost."""
-    import fal_client
-    import fal_client.client as fal_globals
-
-    from backend.providers.base import Receipt
-    from backend.providers.fal.client import FalProvider
 
     def submit(self: Any, model: str, payload: Any, *, webhook_url: str | None) -> Receipt:
         fal_globals.MAX_ATTEMPTS = 10
@@ -28,9 +45,6 @@ def submits_through_fal_client() -> None:
 
 def sends_before_it_commits() -> None:
     """The POST leaves while the row still says `created`."""
-    from backend.domain.states import TRANSITIONS, JobEvent, JobState
-    from backend.services.lifecycle.claims import Claim
-
     record = Claim.record
 
     def skipping(claim: Claim, event: JobEvent, **values: Any) -> Any:
@@ -43,16 +57,9 @@ def sends_before_it_commits() -> None:
 
 def writes_without_a_fence() -> None:
     """Whoever held a job writes to it, whoever holds it now and wherever it is by now."""
-    from sqlalchemy import update
-    from sqlmodel import col
-
-    from backend.domain.states import TRANSITIONS, JobState
-    from backend.models import Job
-    from backend.store.jobs import jobs
-
     for event, (_, target) in list(TRANSITIONS.items()):
         TRANSITIONS[event] = (frozenset(JobState), target)
-    move = jobs.apply_transition
+    move = jobs.advance
     jobs._transition_statement.cache_clear()
 
     def unfenced(session: Any, job_id: str, event: Any, *, lease_token: Any = None, **values: Any) -> Any:
@@ -61,32 +68,22 @@ def writes_without_a_fence() -> None:
     def amend(session: Any, job: Any, *, lease_token: Any = None, **values: Any) -> Any:
         return jobs.update_one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
-    jobs.apply_transition, jobs.update_if_unchanged = unfenced, amend
+    jobs.advance, jobs.update_if_unchanged = unfenced, amend
 
 
 def claims_for_ever() -> None:
     """A claim has no end: what a dead worker held, nobody takes."""
-    from sqlmodel import col
-
-    from backend.models import Job
-    from backend.store.jobs import claims
-
     claims._free = lambda now: col(Job.claimed_by).is_(None)
 
 
 def trusts_the_webhook() -> None:
     """No polling: a take whose webhook never comes waits for ever."""
-    from backend.services.lifecycle import dispatch
-    from backend.services.operations import sweep
-
     dispatch.poll_job = lambda deps, claim: claim.defer(due_in_s=None) and None
     sweep._wake_forgotten = lambda deps: 0
 
 
 def acknowledges_first() -> None:
     """200, and then the database; it is killed between the two."""
-    from backend.services.lifecycle.receive_webhook import DeliveryResult
-    from backend.web import webhooks
 
     def hasty(deps: Any, job_id: str, token: str, **call: Any) -> DeliveryResult:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -97,7 +94,6 @@ def acknowledges_first() -> None:
 
 def keeps_what_comes() -> None:
     """No look into the file: its lengths agree, so it must be a video."""
-    from backend.media.decode import inspect as inspection
 
     def inspect(path: Path, **options: Any) -> inspection.VideoInfo:
         return inspection.VideoInfo("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
@@ -107,9 +103,6 @@ def keeps_what_comes() -> None:
 
 def writes_the_row_first() -> None:
     """`stored`, and then the file is moved into place; it is killed between the two."""
-    from backend.media.storage.local import LocalStorage
-    from backend.services.lifecycle import fetch
-
     save, place = fetch._save, LocalStorage.put_file
 
     def later(self: Any, part: Path, key: str) -> None:
@@ -125,14 +118,11 @@ def writes_the_row_first() -> None:
 
 def takes_a_copy_for_the_original() -> None:
     """A restored database is gone on with as if nothing had happened since it was copied."""
-    from backend import bootstrap
-
     bootstrap.settle_if_restored = lambda deps: None
 
 
 def everybody_sweeps() -> None:
     """No lock: each worker believes that keeping the time and sweeping is its duty."""
-    from backend.store.queue.leader_lock import LeaderLock
 
     def mine(self: Any) -> bool:
         self._mine = True
@@ -143,7 +133,6 @@ def everybody_sweeps() -> None:
 
 def never_ends() -> None:
     """A worker that hangs when it is told to leave."""
-    from backend.work.worker import Worker
 
     def hangs(self: Any) -> None:
         threading.Event().wait()
@@ -153,8 +142,6 @@ def never_ends() -> None:
 
 def never_ends_a_look() -> None:
     """Each look does its work, gives its claim up, and then hangs: a thread that nobody sees any more."""
-    from backend.services.lifecycle import dispatch
-
     whole = dispatch.run_step
 
     def hangs(*args: Any) -> bool:
@@ -166,10 +153,8 @@ def never_ends_a_look() -> None:
 
 def calls_the_watchdog_off() -> None:
     """The same, in a worker that believes to have left once it has finished."""
-    from backend.work import worker
-
     never_ends_a_look()
-    finish = worker.Worker.finish
+    finish = Worker.finish
 
     def hasty(self: Any) -> None:
         finish(self)
@@ -177,13 +162,11 @@ def calls_the_watchdog_off() -> None:
             if isinstance(thread, threading.Timer) and thread.function is worker._leave_anyhow:
                 thread.cancel()
 
-    worker.Worker.finish = hasty  # type: ignore[method-assign]
+    Worker.finish = hasty  # type: ignore[method-assign]
 
 
 def told_at_the_worst_moment() -> None:
     """Not broken, but unlucky: the signal comes while the main thread has the lock of what stops it."""
-    from backend.work.worker import Worker
-
     start = Worker.start
 
     def unlucky(self: Any) -> None:
@@ -196,8 +179,6 @@ def told_at_the_worst_moment() -> None:
 
 def stops_in_the_handler() -> None:
     """As unlucky, and the handler takes that lock itself."""
-    from backend.work.worker import Worker
-
     told_at_the_worst_moment()
 
     def run(self: Any) -> None:
@@ -207,25 +188,3 @@ def stops_in_the_handler() -> None:
         self.finish()
 
     Worker.run = run  # type: ignore[method-assign]
-
-
-BUILDS = {
-    build.__name__: build
-    for build in (
-        submits_through_fal_client,
-        sends_before_it_commits,
-        writes_without_a_fence,
-        claims_for_ever,
-        trusts_the_webhook,
-        acknowledges_first,
-        keeps_what_comes,
-        writes_the_row_first,
-        everybody_sweeps,
-        takes_a_copy_for_the_original,
-        never_ends,
-        never_ends_a_look,
-        calls_the_watchdog_off,
-        told_at_the_worst_moment,
-        stops_in_the_handler,
-    )
-}

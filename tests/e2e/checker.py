@@ -10,10 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from backend.services.lifecycle.webhook_target import job_token
-from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation
+from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation, http_call
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.
 RISES = {"rendered": 1, "stored": 2}
@@ -26,33 +24,26 @@ def ledger_of(fal_url: str, job_id: str) -> dict[str, Any]:
 
 def ledger_at(fal_url: str, match: str) -> dict[str, Any]:
     """What the provider knows of everything that holds this text, in its input or its webhook URL."""
-    with requests.Session() as session:
-        session.trust_env = False
-        answer: dict[str, Any] = session.get(
-            f"{fal_url}/sim/ledger", params={"match": match}, timeout=20
-        ).json()
+    answer: dict[str, Any] = http_call("GET", f"{fal_url}/sim/ledger", params={"match": match}).json()
     return answer
 
 
 def ledgers_by_job(fal_url: str) -> dict[str, dict[str, Any]]:
-    """Take -> what the provider knows of it, read at one moment; `ledger_of` for all at once."""
+    """Take -> what the provider knows of it, as `ledger_of` tells it; all of it read at one moment."""
     whole = ledger_at(fal_url, "/webhook/")
     owners = {request["request_id"]: _job_of(request) for request in whole["requests"]}
-    found: dict[str, dict[str, Any]] = defaultdict(_unknown)
+    found: dict[str, dict[str, Any]] = defaultdict(
+        lambda: {"posts": [], "requests": [], "deliveries": [], "accepted": 0, "billed": 0}
+    )
     for post in whole["posts"]:
         found[_job_of(post)]["posts"].append(post)
+        found[_job_of(post)]["accepted"] += post["accepted"]
     for request in whole["requests"]:
         found[_job_of(request)]["requests"].append(request)
+        found[_job_of(request)]["billed"] += request["billed"]
     for delivery in whole["deliveries"]:
         found[owners[delivery["request_id"]]]["deliveries"].append(delivery)
-    for known in found.values():
-        known["accepted"] = sum(post["accepted"] for post in known["posts"])
-        known["billed"] = sum(request["billed"] for request in known["requests"])
     return found
-
-
-def _unknown() -> dict[str, Any]:
-    return {"posts": [], "requests": [], "deliveries": [], "accepted": 0, "billed": 0}
 
 
 def _job_of(sent: dict[str, Any]) -> str:
@@ -81,16 +72,12 @@ def broken_promises(installation: Installation) -> list[str]:
 
 
 def _paid_once(job: Any, ledger: dict[str, Any]) -> list[str]:
-    found = []
-    if len(ledger["posts"]) > 1:
-        found.append(f"paid once: {job['id']} was posted {len(ledger['posts'])} times")
-    if ledger["accepted"] > 1 or ledger["billed"] > 1:
-        found.append(
-            f"paid once: {job['id']} was accepted {ledger['accepted']} times, billed {ledger['billed']}"
-        )
-    if job["state"] == "stored" and ledger["billed"] != 1:
-        found.append(f"paid once: {job['id']} is stored, and was billed {ledger['billed']} times")
-    return found
+    posts, accepted, billed = len(ledger["posts"]), ledger["accepted"], ledger["billed"]
+    if max(posts, accepted, billed) > 1 or (job["state"] == "stored" and billed != 1):
+        return [
+            f"paid once: {job['id']} is {job['state']}: {posts} posts, {accepted} accepted, {billed} billed"
+        ]
+    return []
 
 
 def never_lost(installation: Installation) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
+from tests import databases
 from tests.e2e import checker
 from tests.e2e.installation import Installation
 
@@ -25,6 +26,15 @@ def fal(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     checker.FAL_MEDIA["folder"] = config.data_dir / "media"
     with listening(config) as running:
         yield running
+
+
+@pytest.fixture
+def server() -> Iterator[databases.Server]:
+    """A database server of the test's own."""
+    made = databases.Server()
+    made.start()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 `python -m tests.e2e.crash worker|sidecar`. The file `armed` in the data folder holds the name of a
 signal and that of a point; the first call that reaches the point removes the file, and the process
 gets the signal. SIGKILL: no cleanup, no flush, no thread ends its work. SIGSTOP: frozen, until SIGCONT.
-`BROKEN_BUILD` names a build that is broken on purpose (see `broken`).
+`BROKEN_BUILD` names a build that is broken on purpose: a function of `broken`.
 
 The wiring is done from outside: the program itself has no switch for it.
 """
@@ -11,28 +11,20 @@ The wiring is done from outside: the program itself has no switch for it.
 import functools
 import importlib
 import os
+import pkgutil
 import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend import cli
+from backend.web import serve
 from tests.e2e import broken
 from tests.e2e.points import POINTS, Point
 
 ARMED = Path(os.environ.get("DATA_DIR", ".")) / "armed"
-
-
-def owner_of(target: str) -> tuple[Any, str]:
-    """(what holds the function, its name) for `module:function` or `module:Class.method`."""
-    module, _, path = target.partition(":")
-    holder: Any = importlib.import_module(module)
-    *outer, name = path.split(".")
-    for part in outer:
-        holder = getattr(holder, part)
-    return holder, name
 
 
 def between_transactions() -> None:
@@ -51,7 +43,9 @@ def between_transactions() -> None:
 
 def wire(point: Point) -> None:
     """Have the point's function look whether it is armed."""
-    holder, name = owner_of(point.target)
+    module, _, path = point.target.partition(":")
+    *outer, name = path.split(".")
+    holder = pkgutil.resolve_name(f"{module}:{'.'.join(outer)}")
     inner = getattr(holder, name)
 
     def reached(*args: Any, **options: Any) -> None:
@@ -77,33 +71,17 @@ def wire(point: Point) -> None:
     setattr(holder, name, wired)
 
 
-def worker() -> int:
-    from backend.cli import worker as run
-
-    run()
-    return 0
-
-
-def sidecar() -> int:
-    from backend.web.serve import main
-
-    return main()
-
-
-def main() -> int:
+def main(process: str) -> None:
     """Break, wire, run."""
-    process = sys.argv[1]
-    entry: Callable[[], int] = {"worker": worker, "sidecar": sidecar}[process]
-    workers = ("backend.work.embedded", "backend.work.distributed")
-    for module in workers if process == "worker" else ("backend.web.serve",):
-        importlib.import_module(module)
+    for module in ("backend.work.embedded", "backend.work.distributed"):
+        importlib.import_module(module)  # a name that is imported later would not be the wired one
     if build := os.environ.get("BROKEN_BUILD"):
-        broken.BUILDS[build]()
+        getattr(broken, build)()
     for point in POINTS:
         if point.process == process:
             wire(point)
-    return entry()
+    sys.exit({"worker": cli.worker, "sidecar": serve.main}[process]())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1])

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from sqlalchemy import NullPool, create_engine, text
 from backend.bootstrap import open_deps
 from backend.services import access
 from backend.services.access import Role
+from backend.services.deps import Deps
 from backend.settings import load_settings
 from tests import databases
 from tests.e2e import launcher
 from tests.ports import reserved_port
-from tests.waiting import PATIENCE_S, eventually
+from tests.waiting import PATIENCE_S, eventually, in_time
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
@@ -38,16 +40,8 @@ SECRET_KEY = "drill-signing-key-that-no-log-may-show"
 LEASE_S = 3.0
 #: What the contract promises besides the lease.
 GOES_ON_S = LEASE_S + 5.0
-
-
-def start(command: list[str], env: dict[str, str], cwd: Path, *, out: Path, err: Path) -> Any:
-    """Start a process; one of the program's own without the time that its imports take."""
-    if command[0] == sys.executable and launcher.can_start(command[1:], env):
-        return launcher.Forked(command[1:], env, cwd, out, err)
-    with out.open("ab") as output, err.open("ab") as errors:
-        return subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
-        )
+#: The contract: on SIGTERM work in hand is finished or handed back within this.
+LEAVES_S = 8.0
 
 
 class Process:
@@ -56,7 +50,7 @@ class Process:
     def __init__(self, name: str, command: list[str], env: dict[str, str], folder: Path, cwd: Path) -> None:
         self.name = name
         self.log = folder / f"{name}-{time.time_ns()}.log"
-        self.popen = start(command, env, cwd, out=self.log, err=self.log)
+        self.popen = launcher.start(command, env, cwd, out=self.log, err=self.log)
 
     @property
     def alive(self) -> bool:
@@ -69,11 +63,13 @@ class Process:
         """Its exit code (negative: the signal that ended it)."""
         return self.popen.wait(within_s)
 
-    def stop(self) -> tuple[int, float]:
-        """SIGTERM; its exit code, and the seconds that it took."""
+    def stop(self) -> int:
+        """SIGTERM; its exit code, which comes in time."""
         begun = time.monotonic()
         self.send(signal.SIGTERM)
-        return self.wait(), time.monotonic() - begun
+        code = self.wait()
+        assert in_time(time.monotonic() - begun, LEAVES_S), self.said()[-2000:]
+        return code
 
     def kill(self) -> None:
         if self.alive:
@@ -119,13 +115,9 @@ class Installation:
         } | settings
         if "DATABASE_URL" not in settings:
             self.settings["DATABASE_URL"] = self._ends.enter_context(databases.fresh_url())
+        self.address = str(self.settings["HOST"])
         self.processes: list[Process] = []
         self._token = ""
-
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        return str(self.settings["HOST"])
 
     @property
     def media(self) -> Path:
@@ -146,28 +138,20 @@ class Installation:
     def env(self) -> dict[str, str]:
         """The environment of its processes: its settings, and nothing of the shell's that could matter."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-        given = {name: str(value) for name, value in self.settings.items() if value is not None}
-        return {**kept, **given, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        return {**kept, **_texts(self.settings), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
     def run(self, name: str, *command: str | Path, cwd: Path | None = None, **env: Any) -> Process:
-        """Start a process of Python's."""
-        more = {key: str(value) for key, value in env.items()}
-        process = Process(
-            name,
-            [*self.before, sys.executable, *map(str, command)],
-            {**self.env, **more},
-            self.folder,
-            cwd or self.folder,
-        )
+        """Start a process of Python's. env: more settings."""
+        words = [*self.before, sys.executable, *map(str, command)]
+        process = Process(name, words, self.env | _texts(env), self.folder, cwd or self.folder)
         self.processes.append(process)
         return process
 
     def cli(self, *words: str, **env: Any) -> "subprocess.CompletedProcess[str]":
         """Run `python -m backend WORDS` to its end."""
-        more = {key: str(value) for key, value in env.items()}
         command = [sys.executable, "-m", "backend", *words]
         out, err = (self.folder / f"{words[0]}-{time.time_ns()}.{name}" for name in ("out", "err"))
-        code = start(command, {**self.env, **more}, self.folder, out=out, err=err).wait(PATIENCE_S)
+        code = launcher.start(command, self.env | _texts(env), self.folder, out=out, err=err).wait(PATIENCE_S)
         return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
 
     def sidecar(self, *command: str | Path, **env: Any) -> Process:
@@ -178,19 +162,32 @@ class Installation:
         return process
 
     def worker(self, *command: str | Path, **env: Any) -> Process:
-        """Start a worker; it is at work a second later."""
         return self.run("worker", *(command or ("-m", "backend", "worker")), **env)
+
+    def up(self) -> Process:
+        """Start a sidecar and a worker; returns the worker."""
+        self.sidecar()
+        return self.worker()
+
+    def at_work(self, *command: str | Path, **env: Any) -> Process:
+        """Start a worker and wait until it is at work."""
+        worker = self.worker(*command, **env)
+        eventually(lambda: "worker started" in worker.said(), process=worker)
+        return worker
 
     def dashboard(self, **env: Any) -> Process:
         """Start the dashboard and wait until it answers."""
-        place = (f"--server.address={self.address}", f"--server.port={self.dashboard_port}")
-        process = self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT, **env)
+        process = self.start_dashboard(**env)
         url = f"http://{self.address}:{self.dashboard_port}/_stcore/health"
         eventually(lambda: answers(url), process=process)
         return process
 
+    def start_dashboard(self, address: str | None = None, **env: Any) -> Process:
+        place = (f"--server.address={address or self.address}", f"--server.port={self.dashboard_port}")
+        return self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT, **env)
+
     def close_processes(self) -> None:
-        """Afterwards none of its processes is left; its rows and files are."""
+        """Afterwards none of its processes is left, but its rows and files."""
         for process in self.processes:
             process.kill()
 
@@ -199,16 +196,20 @@ class Installation:
         self.close_processes()
         self._ends.close()
 
+    @contextmanager
+    def deps(self) -> Iterator[Deps]:
+        """The program in this process, with these settings."""
+        given = {name.lower(): value for name, value in self.settings.items() if value is not None}
+        made = open_deps(load_settings(**given))
+        with closing(made.store):
+            yield made
+
     # -- as a client sees it ------------------------------------------------------------------
 
     def token(self, name: str = "drill", role: Role = Role.ADMIN) -> str:
         """A new API token."""
-        named = {name.lower(): value for name, value in self.settings.items() if value is not None}
-        deps = open_deps(load_settings(**named))
-        try:
+        with self.deps() as deps:
             return access.create_token(deps, name, role)
-        finally:
-            deps.store.close()
 
     def sign_in(self) -> None:
         """Make the database and the token that `call` uses."""
@@ -217,22 +218,18 @@ class Installation:
     def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:
         """One call of the HTTP API, with a token."""
         self.sign_in()
-        options = {"timeout": 20, **options}
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
-        url = f"http://{self.address}:{port or self.port}{path}"
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, url, headers=headers, **options)
+        return http_call(
+            method, f"http://{self.address}:{port or self.port}{path}", headers=headers, **options
+        )
 
     def ask(self, prompt: str, *, key: str | None = None, port: int | None = None, **more: Any) -> str:
         """Start a take; returns its id."""
-        answer = self.call(
-            "POST",
-            "/api/video/start",
-            port=port,
-            json={"model": MODEL, "prompt": prompt, **more},
-            headers={"Idempotency-Key": key or uuid.uuid4().hex},
+        body, headers = (
+            {"model": MODEL, "prompt": prompt, **more},
+            {"Idempotency-Key": key or uuid.uuid4().hex},
         )
+        answer = self.call("POST", "/api/video/start", port=port, json=body, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
@@ -245,18 +242,10 @@ class Installation:
 
     def until(self, job_id: str, *states: str) -> dict[str, Any]:
         """Wait until the take is in one of these states."""
-
-        def there() -> dict[str, Any] | None:
-            told = self.take(job_id)
-            return told if told["state"] in states else None
-
         try:
-            got: dict[str, Any] = eventually(there)
+            got: dict[str, Any] = eventually(lambda: (now := self.take(job_id))["state"] in states and now)
         except AssertionError:
-            told = self.take(job_id)
-            raise AssertionError(
-                f"{told['state']}, {told['error'] or told['trouble']}, {self.history(job_id)}\n{self.logs()}"
-            ) from None
+            raise AssertionError(f"{self.take(job_id)}, {self.history(job_id)}\n{self.logs()}") from None
         return got
 
     def until_swept(self, times: int = 1) -> None:
@@ -290,13 +279,13 @@ class Installation:
 
     def history(self, job_id: str) -> list[str]:
         """The states that a take went through."""
-        found = self.rows("SELECT state FROM history WHERE job_id = ? ORDER BY id", job_id)
-        return [row["state"] for row in found]
+        sql = "SELECT state FROM history WHERE job_id = ? ORDER BY id"
+        return [row["state"] for row in self.rows(sql, job_id)]
 
     def holder(self, job_id: str) -> str | None:
         """The owner token of the claim on a take, if it has one."""
-        token: str | None = self.rows("SELECT claimed_by FROM job WHERE id = ?", job_id)[0]["claimed_by"]
-        return token
+        (row,) = self.rows("SELECT claimed_by FROM job WHERE id = ?", job_id)
+        return row["claimed_by"]
 
     def parts(self) -> list[Path]:
         """What is on its way, or was left there."""
@@ -314,11 +303,19 @@ def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 
+def _texts(settings: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in settings.items() if value is not None}
+
+
+def http_call(method: str, url: str, **options: Any) -> requests.Response:
+    """One call over a connection of its own, past every proxy that the shell may name."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, **{"timeout": 20, **options})
+
+
 def answers(url: str) -> bool:
     """Does something answer 200 there?"""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(url, timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
+    with suppress(requests.RequestException):
+        return http_call("GET", url, timeout=5).status_code == 200
+    return False

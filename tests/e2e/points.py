@@ -13,29 +13,19 @@ from backend.domain.states import JobEvent
 Called = Callable[[tuple[Any, ...], Mapping[str, Any]], bool]
 
 
-def always(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
-    """Every call counts."""
-    return True
-
-
 def moved_by(event: JobEvent, at: int = 2) -> Called:
     """Calls whose argument number `at` is this event."""
     return lambda args, options: args[at] == event
 
 
-def named(ending: str, at: int) -> Called:
-    """Calls whose argument number `at` is a name with this ending."""
-    return lambda args, options: str(args[at]).endswith(ending)
+def named(ending: str) -> Called:
+    """Calls that place a file of this ending."""
+    return lambda args, options: str(args[2]).endswith(ending)
 
 
 def sent_part(first: bytes) -> Called:
     """Calls of `HTTPConnection.send` that send the head (`POST `) or the body (`{`) of a submit."""
     return lambda args, options: bytes(args[1][: len(first)]) == first
-
-
-def is_post(args: Any, options: Any) -> bool:
-    """Calls of `HttpCall.send` that ask for something, among the questions."""
-    return bool(args[1] == "POST")
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Point:
     process: str  #: "worker" or "sidecar": who dies
     target: str
     when: str  #: "before" or "after"
-    counts: Called = always
+    counts: Called = lambda args, options: True  #: which of its calls
     marker: str = ""  #: faults of the provider that belong to it
     ends: str = "stored"  #: where the take must come to rest
     cancels: bool = False  #: the take is cancelled once it is queued
@@ -61,16 +51,16 @@ class Point:
 E = JobEvent
 LIFECYCLE = "backend.services.lifecycle"
 FETCH, STEP = f"{LIFECYCLE}.fetch", f"{LIFECYCLE}.dispatch"
-ADVANCE, STORAGE = "backend.store.jobs.jobs:apply_transition", "backend.media.storage.local"
+ADVANCE, STORAGE = "backend.store.jobs.jobs:advance", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
 WRITE = "backend.media.partial.partial_file:PartialFile.write"
 ACCEPT = "backend.services.lifecycle.receive_webhook:accept_delivery"
+INSERT = "backend.store.jobs.deliveries:insert_delivery"
 RECEIVE = "backend.web.webhooks:receive_delivery"
 POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal.client:FalProvider"
 #: Whatever a sidecar's statements on its quick paths do has just been done; on a server it is committed.
 RUN = "backend.store.fast.compiled:_DialectSql.run"
-SLOW = "[sim:media-slow=40]"
 
 POINTS = (
     # 1 · the request becomes a row
@@ -80,38 +70,28 @@ POINTS = (
     Point("claim: written", "worker", "backend.store.jobs.claims:try_claim", "after"),
     Point("claim: committed", "worker", f"{STEP}:submit_job", "before"),
     Point("submitting: written", "worker", ADVANCE, "after", moved_by(E.SUBMIT_BEGUN)),
-    Point(
-        "submitting: committed, nothing sent",
-        "worker", f"{LIFECYCLE}.claims:Claim.record", "after", moved_by(E.SUBMIT_BEGUN, at=1), ends="held",
-    ),
+    Point("submitting: committed, nothing sent", "worker", f"{LIFECYCLE}.claims:Claim.record", "after",
+          moved_by(E.SUBMIT_BEGUN, at=1), ends="held"),
     # 3 · one POST
     Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
     Point("POST: head sent, body not", "worker", POST, "before", sent_part(b"{"), ends="held"),
     Point("POST: all sent, no answer read", "worker", POST, "after", sent_part(b"{")),
-    Point("POST: accepted, answer not read", "worker", "backend.http:HttpCall.send", "after", is_post),
-    Point(
-        "POST: all sent, no answer read, no webhook ever",
-        "worker", POST, "after", sent_part(b"{"), marker="[sim:never]",
-    ),
+    Point("POST: accepted, answer not read", "worker", "backend.http:HttpCall.send", "after",
+          lambda args, options: args[1] == "POST"),
+    Point("POST: all sent, no answer read, no webhook ever", "worker", POST, "after", sent_part(b"{"),
+          marker="[sim:never]"),
     Point("queued: answer read", "worker", f"{FAL}.submit", "after"),
     Point("queued: written", "worker", ADVANCE, "after", moved_by(E.ACCEPTED)),
-    Point(
-        "queued: written, no webhook ever",
-        "worker", ADVANCE, "after", moved_by(E.ACCEPTED), marker="[sim:never]",
-    ),
+    Point("queued: written, no webhook ever", "worker", ADVANCE, "after", moved_by(E.ACCEPTED),
+          marker="[sim:never]"),
     Point("queued: committed", "worker", f"{LIFECYCLE}.record_answer:_accepted", "after"),
     Point("claim: about to be given back", "worker", "backend.store.jobs.claims:release_claim", "before"),
     # 4 · the webhook
     Point("webhook: believed, nothing written", "sidecar", ACCEPT, "before"),
     Point("webhook: written", "sidecar", RUN, "after", lambda args, options: "old_status" in args[2]),
-    Point(
-        "webhook after a lost answer: nothing written",
-        "sidecar", "backend.store.jobs.deliveries:insert_delivery", "before", marker="[sim:lost-answer]",
-    ),
-    Point(
-        "webhook after a lost answer: written",
-        "sidecar", "backend.store.jobs.deliveries:insert_delivery", "after", marker="[sim:lost-answer]",
-    ),
+    Point("webhook after a lost answer: nothing written", "sidecar", INSERT, "before",
+          marker="[sim:lost-answer]"),
+    Point("webhook after a lost answer: written", "sidecar", INSERT, "after", marker="[sim:lost-answer]"),
     Point("webhook: committed, not acknowledged", "sidecar", RECEIVE, "after"),
     # 4' · the same by polling
     Point("poll: answer read", "worker", f"{FAL}.status", "after", marker="[sim:never]"),
@@ -121,27 +101,23 @@ POINTS = (
     # 5 · the file comes home
     Point("fetch: claimed", "worker", f"{STEP}:fetch_video", "before"),
     Point("fetch: part made, no byte in it", "worker", WRITE, "before"),
-    Point(
-        "fetch: in the middle",
-        "worker", WRITE, "after",
-        lambda args, options: args[0].size_bytes > 8_000, marker=SLOW,
-    ),
+    Point("fetch: in the middle", "worker", WRITE, "after",
+          lambda args, options: args[0].size_bytes > 8_000, marker="[sim:media-slow=40]"),
     Point("fetch: all bytes there", "worker", f"{FETCH}:download_file", "after"),
     Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect_video", "after"),
-    Point("place: before fsync", "worker", PLACE, "before", named(".mp4", 2)),
-    Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4", 2)),
-    Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4", 2)),
-    Point("place: done, no row", "worker", PLACE, "after", named(".mp4", 2)),
+    Point("place: before fsync", "worker", PLACE, "before", named(".mp4")),
+    Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4")),
+    Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4")),
+    Point("place: done, no row", "worker", PLACE, "after", named(".mp4")),
     Point("stored: written", "worker", ADVANCE, "after", moved_by(E.SAVED)),
     Point("stored: committed", "worker", f"{FETCH}:_save", "after"),
     # 6 · what is made besides
-    Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm", 2)),
-    Point("preview: placed, no row", "worker", PLACE, "after", named(".webm", 2)),
+    Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm")),
+    Point("preview: placed, no row", "worker", PLACE, "after", named(".webm")),
     Point("sweep: in the middle", "worker", "backend.services.operations.sweep:repair_all", "after",
           marker="[sim:slow=3]", later=True),
 )  # fmt: skip
 
 
 def point_called(name: str) -> Point:
-    """The point with this name."""
     return next(point for point in POINTS if point.name == name)

@@ -1,6 +1,5 @@
 """An installation with takes in every state, and the dashboard's pages over it, as a session runs them."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,48 +7,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 import streamlit as st
-from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
-from backend.models import Delivery, Job, Video
+from backend.models import Delivery, Job
 from backend.services.access import LOCAL_VIEWER, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from backend.services.takes import create
-from backend.services.takes.request import parse_request
 from backend.store.jobs import counts, deliveries, jobs
-from backend.store.records import videos
 from pages.ui import context
+from simulator.paint.render import render_video
 from tests import databases
+from tests.services.receiving import WAY, ok
+from tests.world import MODEL, World
 
 ROOT = Path(__file__).parents[2]
-#: A text-to-video model with a known price for each second.
-MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 #: One that starts from a photo, and needs it.
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One with seed, negative prompt and toggles.
 SEED_MODEL = "fal-ai/wan/v2.7/text-to-video"
 
-#: state -> the events that lead there
-PATHS = {
-    "created": [],
-    "submitting": ["submit_begun"],
-    "queued": ["submit_begun", "accepted"],
-    "running": ["submit_begun", "accepted", "started"],
-    "rendered": ["submit_begun", "accepted", "finished"],
-    "stored": ["submit_begun", "accepted", "finished", "saved"],
-    "held": ["submit_begun", "unanswered"],
-    "failed": ["submit_begun", "accepted", "errored"],
-    "cancelled": ["cancelled"],
-}
 ERROR = {
     "code": "content_policy_violation",
     "message": "The model's safety filter refused this.",
@@ -63,22 +45,10 @@ ERROR = {
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A real MP4 of one second."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12)
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        for number in range(12):
-            picture = np.full((180, 320, 3), number * 20, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
+    path, empty = tmp_path_factory.mktemp("clip") / "clip.mp4", dict.fromkeys(("first", "last"))
+    looks = {"prompt": "", "seed": 1, "duration_s": 1, "fps": 12, "width": 320, "height": 180}
+    render_video({"path": str(path), **looks, **empty})
     return path.read_bytes()
-
-
-def photo(size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
-    """A real JPEG."""
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "JPEG")
-    return file.getvalue()
 
 
 @pytest.fixture(autouse=True)
@@ -122,69 +92,52 @@ def deps(tmp_path: Path) -> Iterator[Deps]:
     made.store.close()
 
 
-class Desk:
+class Desk(World):
     """Puts takes of every kind into an installation, and reads what came of it."""
 
     def __init__(self, deps: Deps, clip: bytes) -> None:
-        self.deps, self.clip = deps, clip
+        super().__init__(deps, sim=None)
+        self.clip = clip
 
     def take(
         self, state: str, prompt: str = "A red dress", *, viewer: Viewer = LOCAL_VIEWER, **asked: Any
     ) -> Job:
         """A take in this state, moved there by the events that lead to it."""
-        job = create.create_job(self.deps, viewer, parse_request({"model": MODEL, "prompt": prompt, **asked}))
-        for name in PATHS[state]:
-            self.move(job.id, JobEvent(name))
-        return self.job(job.id)
+        job = self.ask(prompt, viewer=viewer, **asked)
+        for event in WAY[state]:
+            self.move(job.id, event)
+        return self.job(job)
 
     def move(self, job_id: str, event: JobEvent) -> None:
         now, values = self.deps.clock.now(), {}
+        if (
+            event == JobEvent.SAVED
+        ):  # each take's file is its own: a box that players pass over tells them apart
+            self.saved(job_id, self.clip + b"\0\0\0\x2cfree" + job_id.encode())
+            return
         if event == JobEvent.ACCEPTED:
             values = {"request_id": f"request-{job_id}", "submitted_at": now, "queue_position": 2}
         elif event == JobEvent.FINISHED:
             values = {"rendered_at": now, "fetched_bytes": 250_000, "fetch_total_bytes": 1_000_000}
-        elif event == JobEvent.SAVED:
-            values = {"video_id": self.video(job_id)}
         elif event in (JobEvent.ERRORED, JobEvent.UNANSWERED, JobEvent.CANCELLED):
             values = {"error": ERROR}
-        with self.deps.store.begin() as session:
-            jobs.advance(session, job_id, event, at=now, by="worker", **values)
-
-    def video(self, job_id: str) -> str:
-        """A stored video; each take's own, as its bytes differ in the end."""
-        now = self.deps.clock.now()
-        digest = f"{int(job_id.replace('-', ''), 16):064x}"
-        self.deps.settings.parts_dir.mkdir(parents=True, exist_ok=True)
-        part = self.deps.settings.parts_dir / digest
-        part.write_bytes(self.clip)
-        self.deps.storage.put_file(part, f"{digest}.mp4")
-        poster = self.deps.settings.parts_dir / f"{digest}.webp"
-        Image.new("RGB", (320, 180), "teal").save(poster)
-        self.deps.storage.put_file(poster, f"posters/{digest}.webp")
-        video = Video(
-            id=self.deps.clock.new_id(), sha256=digest, key=f"{digest}.mp4", content_type="video/mp4",
-            size_bytes=len(self.clip), duration_s=1.0, width=320, height=180, fps=12.0, codec="h264",
-            poster_key=f"posters/{digest}.webp", created_at=now, checked_at=now,
-        )  # fmt: skip
-        with self.deps.store.begin() as session:
-            return videos.insert_or_restore(session, video).id
+        self.advance(job_id, event, **values)
 
     def delivery(self, job: Job) -> Delivery:
         """A genuine delivery for a take, kept and not applied yet."""
         now = self.deps.clock.now()
-        body = {"request_id": job.request_id, "gateway_request_id": job.request_id, "status": "OK"}
-        body["payload"] = {"video": {"url": "https://v3.fal.media/files/a/b.mp4", "file_size": 1000}}
         kept = Delivery(
-            id=self.deps.clock.new_id(), job_id=job.id, request_id=job.request_id or "", status="OK",
-            verdict="stale", body=json.dumps(body).encode(), body_sha256="0" * 64, headers={"user_id": "u"},
+            id=self.deps.clock.new_id(), job_id=job.id, request_id=job.request_id, status="OK",
+            verdict="stale", body=ok(job.request_id), body_sha256="0" * 64, headers={"user_id": "u"},
             signed_at=now - timedelta(hours=1), received_at=now, last_at=now,
         )  # fmt: skip
         with self.deps.store.begin() as session:
             return deliveries.insert_delivery(session, kept)
 
-    def job(self, job_id: str) -> Job:
-        with self.deps.store.read() as session:
-            return jobs.get(session, job_id)
+    def change(self, job: Job, **values: Any) -> None:
+        """Write these columns of a take's row."""
+        with self.deps.store.begin() as session:
+            jobs.update_if_unchanged(session, self.job(job), **values)
 
     def count(self) -> int:
         with self.deps.store.read() as session:

@@ -10,7 +10,8 @@ from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
-from tests.pages.conftest import MODEL, PHOTO_MODEL, SEED_MODEL, filled, param, photo, words
+from tests.pages.conftest import PHOTO_MODEL, SEED_MODEL, filled, param, words
+from tests.world import MODEL, jpeg
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 SEVERAL_MODEL = "fal-ai/veo3.1/reference-to-video"
@@ -41,7 +42,7 @@ def test_a_provider_narrows_the_models(visit, monkeypatch):
 
 def test_a_preset_gives_the_whole_form_back(visit, desk):
     app = filled(visit, PHOTO_MODEL, "Walk on")
-    app.file_uploader[0].upload("sun.jpg", photo()).run()
+    app.file_uploader[0].upload("sun.jpg", jpeg()).run()
     app.selectbox(key="form:style:camera").set_value("Pan").run()
     param(app, "select_slider", "duration", PHOTO_MODEL).set_value("7").run()
     app.button(key="preset-save").click().run()
@@ -65,46 +66,48 @@ def test_a_preset_gives_the_whole_form_back(visit, desk):
 
 
 def test_first_and_last_photo_stand_beside_each_other_and_stay_as_models_change(visit, desk):
-    first, last = (
-        photos.create_upload(desk.deps, LOCAL_VIEWER, photo(), file_name="first.jpg"),
-        photos.create_upload(desk.deps, LOCAL_VIEWER, photo(colour="teal"), file_name="last.jpg"),
-    )
+    first, last = (desk.photo(colour, viewer=LOCAL_VIEWER) for colour in ("navy", "teal"))
     app = filled(visit, FRAMES_MODEL)
     assert not [key for key in app.text_input if "last_frame_url" in (key.key or "")]
-    app.button(key=f"use-photo-{first.id}").click().run()
+    app.button(key=f"use-photo-{first}").click().run()
     app.button(key="generate").click().run()
     assert ":red[:material/error: Last frame url" in words(app)
-    app.button(key=f"use-photo-{last.id}:end").click().run()
+    app.button(key=f"use-photo-{last}:end").click().run()
     job = desk.generate(app)
-    assert (job.image, job.images) == (first.id, {"last_frame_url": last.id})
+    assert (job.image, job.images) == (first, {"last_frame_url": last})
 
     app = visit(**{"from": job.id})
     again = desk.generate(app)
     assert again.id != job.id
-    assert (again.image, again.images) == (first.id, {"last_frame_url": last.id})
+    assert (again.image, again.images) == (first, {"last_frame_url": last})
     app.selectbox(key="form:model").set_value(TAIL_MODEL).run()
-    assert desk.generate(app).images == {"tail_image_url": last.id}, "by the name that this model gives it"
+    assert desk.generate(app).images == {"tail_image_url": last}, "by the name that this model gives it"
 
 
 def test_switching_models_keeps_what_both_have_and_says_what_was_left_out(visit, desk):
     app = filled(visit, SEED_MODEL)
     param(app, "text_area", "negative_prompt", SEED_MODEL).set_value("blur").run()
     param(app, "segmented_control", "aspect_ratio", SEED_MODEL).set_value("9:16").run()
-    param(app, "slider" if _slides(app) else "select_slider", "duration", SEED_MODEL).set_value(10).run()
+    param(app, "select_slider", "duration", SEED_MODEL).set_value(10).run()
     app.selectbox(key="form:model").set_value(MODEL).run()
     assert "Kept: aspect ratio 9:16, duration 10" in _said(app)
     assert "Left out: negative prompt blur" in _said(app)
     assert desk.generate(app).params == {"aspect_ratio": "9:16", "duration": "10"}
 
 
-def test_a_photo_can_be_taken_away_and_is_said_where_the_next_model_takes_none(visit, desk):
-    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo(), file_name="sun.jpg")
-    app = filled(visit, PHOTO_MODEL)
-    app.button(key=f"use-photo-{upload.id}").click().run()
-    assert "sun.jpg" in words(app)
+def test_a_photo_is_asked_for_only_where_the_model_takes_one_and_can_be_taken_away(visit, desk):
+    app = filled(visit)
+    assert not app.file_uploader
+    app.selectbox(key="form:model").set_value(PHOTO_MODEL).run()
+    app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run()
+    assert "This photo can't be used" in words(app)
+    app.file_uploader[0].upload("sun.jpg", jpeg()).run()
+    assert "sun.jpg\n640 × 480" in words(app)
     app.button(key="remove-photo").click().run()
     assert "sun.jpg" not in words(app)
+    (upload,) = photos.list_uploads(desk.deps, LOCAL_VIEWER)
     app.button(key=f"use-photo-{upload.id}").click().run()
+    assert desk.generate(app).image == upload.id
     app.selectbox(key="form:model").set_value(MODEL).run()
     assert "Left out: the photo" in _said(app)
     assert desk.generate(app).image is None
@@ -113,10 +116,9 @@ def test_a_photo_can_be_taken_away_and_is_said_where_the_next_model_takes_none(v
 def test_the_exact_payload_can_be_looked_at(visit, desk):
     app = filled(visit)
     app.selectbox(key="form:style:camera").set_value("Dolly in").run()
-    param(app, "select_slider", "duration", MODEL).set_value("10").run()
-    shown = app.json[0].value
-    app.button(key="generate").click().run()
-    assert json.loads(shown) == desk.newest().payload
+    param(app, "select_slider", "duration").set_value("10").run()
+    shown = json.loads(app.json[0].value)
+    assert desk.generate(app).payload == shown
     app.text_area(key="form:prompt").set_value(" ").run()
     app.selectbox(key="form:style:camera").set_value(None).run()
     assert "Nothing can be sent yet; see to prompt first" in words(app)
@@ -146,7 +148,7 @@ def test_a_duration_is_the_same_however_a_model_writes_it(given, options, found)
 def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(visit, desk):
     app = filled(visit, PHOTO_MODEL, "Walk on")
     assert "At least 300 × 300 px" in words(app)
-    app.file_uploader[0].upload("small.jpg", photo((200, 150))).run()
+    app.file_uploader[0].upload("small.jpg", jpeg((200, 150))).run()
     assert "Image is 200 × 150 px; " in words(app)
     assert "needs at least 300 × 300\\: take a larger one" in words(app)
     app.button(key="generate").click().run()
@@ -156,63 +158,45 @@ def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(v
 
 
 def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk):
-    earlier = photos.create_upload(desk.deps, LOCAL_VIEWER, photo(colour="gold"), file_name="picture.png")
+    earlier = desk.photo("gold", viewer=LOCAL_VIEWER)
     app = filled(visit, SEVERAL_MODEL, "They meet")
     app.button(key="generate").click().run()
     assert ":red[:material/error: Image urls is missing" in words(app)
-    for colour in ("navy", "teal"):
-        app.file_uploader[0].upload(f"{colour}.jpg", photo(colour=colour)).run()
+    for name, content in (("1.jpg", jpeg()), ("2.jpg", jpeg()[:200]), ("3.jpg", jpeg(colour="teal"))):
+        app.file_uploader[0].upload(name, content).run()
+        assert ("This photo can't be used" in words(app)) == (name == "2.jpg"), "the others are kept"
     slot = ":image_urls"
-    app.button(key=f"use-photo-{earlier.id}{slot}").click().run()
-    navy, teal = (one.id for one in reversed(photos.list_uploads(desk.deps, LOCAL_VIEWER)[:2]))
+    app.button(key=f"use-photo-{earlier}{slot}").click().run()
+    navy = photos.list_uploads(desk.deps, LOCAL_VIEWER)[1].id
     app.button(key=f"photo-forward{slot}-2").click().run()
     app.button(key=f"remove-photo{slot}-2").click().run()
     job = desk.generate(app)
-    assert job.images == {"image_urls": [navy, earlier.id]}
+    assert job.images == {"image_urls": [navy, earlier]}
 
     app = visit(**{"from": job.id})
     again = desk.generate(app)
-    assert again.id != job.id
-    assert again.images == {"image_urls": [navy, earlier.id]}
-    assert teal not in again.images["image_urls"]
+    assert (again.id != job.id, again.images) == (True, {"image_urls": [navy, earlier]})
     app.selectbox(key="form:model").set_value(MODEL).run()
     assert "Left out: the photos in images" in _said(app)
 
 
-def test_a_file_among_several_that_is_no_photo_is_said_and_the_others_are_kept(visit, desk):
-    app = filled(visit, SEVERAL_MODEL, "They meet")
-    app.file_uploader[0].upload("navy.jpg", photo()).run()
-    app.file_uploader[0].upload("broken.jpg", photo()[:200]).run()
-    assert app.error
-    app.button(key="generate").click().run()
-    assert len(desk.newest().images["image_urls"]) == 1
-
-
 def test_a_list_that_is_full_offers_no_more_room(visit, desk):
-    upload = photos.create_upload(desk.deps, LOCAL_VIEWER, photo(), file_name="look.jpg")
+    upload = desk.photo(viewer=LOCAL_VIEWER)
     app = filled(visit, COUNTED_MODEL, "They meet")
-    app.session_state["form:images:image_urls"] = [upload.id] * 8
+    app.session_state["form:images:image_urls"] = [upload] * 8
     app.run()
-    app.button(key=f"use-photo-{upload.id}:image_urls").click().run()
+    app.button(key=f"use-photo-{upload}:image_urls").click().run()
     assert "9 of 9" in words(app)
     assert not app.file_uploader
 
 
 @pytest.mark.parametrize(
     ("model", "label"),
-    [
-        (MODEL, "Prompt (or multi prompt)"),
-        (PHOTO_MODEL, "Prompt (may be left empty)"),
-        (SEED_MODEL, "Prompt"),
-        ("fal-ai/wan/v2.7/image-to-video", "Prompt (or a photo)"),
-    ],
-)
+    [(MODEL, "Prompt (or multi prompt)"), (PHOTO_MODEL, "Prompt (may be left empty)"), (SEED_MODEL, "Prompt"),
+     ("fal-ai/wan/v2.7/image-to-video", "Prompt (or a photo)")],
+)  # fmt: skip
 def test_the_prompts_label_says_what_may_stand_in_its_place(visit, model, label):
     assert filled(visit, model).text_area(key="form:prompt").label == label
-
-
-def _slides(app) -> bool:
-    return any(item.key == f"form:param:{SEED_MODEL}:duration" for item in app.slider)
 
 
 def _said(app) -> str:

@@ -10,7 +10,8 @@ from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.store.records import videos
 from pages.ui.shell import title_with_counts
-from tests.pages.conftest import ERROR, PATHS, link, shown, words
+from tests.pages.conftest import ERROR, PHOTO_MODEL, link, shown, words
+from tests.services.receiving import WAY
 
 MIRA = Viewer("mira", Role.CREATOR)
 GALLERY, TAKE = "library/gallery.py", "library/take.py"
@@ -26,12 +27,12 @@ def test_the_newest_take_stands_first_with_poster_length_and_model(visit, desk):
     app = visit(GALLERY)
     assert prompts(app) == ["second", "first"]
     card = shown(app, "gallery")[0]["takes"][0]
-    assert (card["length"], card["model"], card["overlay"]) == ("0:01", "Kling 3.0 Turbo Pro", False)
+    assert (card["length"], card["model"], card["overlay"]) == ("0:02", "Kling 3.0 Turbo Pro", False)
     assert re.fullmatch(r"/app/static/media/posters/[0-9a-f]{64}\.webp\?e=\d+&s=\S+", card["poster"])
     assert re.fullmatch(r"/app/static/media/[0-9a-f]{64}\.mp4\?e=\d+&s=\S+", card["preview"])
 
 
-@pytest.mark.parametrize("state", PATHS)
+@pytest.mark.parametrize("state", WAY)
 def test_every_state_has_its_card_and_its_page(visit, desk, state):
     job = desk.take(state, "A page of its own")
     (card,) = shown(visit(GALLERY), "gallery")[0]["takes"]
@@ -51,57 +52,43 @@ def test_every_state_has_its_card_and_its_page(visit, desk, state):
     assert (f"again-{job.id}" in keys) == (state == "held")
 
 
-def test_filters_come_from_the_url(visit, desk):
+def test_filters_come_from_the_url_are_bound_to_it_and_cleared_at_once(visit, desk):
     desk.take("failed", "red fox")
     desk.take("stored", "red dress")
     desk.take("stored", "blue dress", viewer=MIRA)
     assert prompts(visit(GALLERY, state="failed")) == ["red fox"]
     assert prompts(visit(GALLERY, person="mira")) == ["blue dress"]
-    assert prompts(visit(GALLERY, q="dress")) == ["blue dress", "red dress"]
     assert prompts(visit(GALLERY, q="dress", state="ready", person="studio")) == ["red dress"]
-    assert len(prompts(visit(GALLERY, state="nonsense", person="nobody"))) == 3
-
-
-def test_filters_are_bound_to_the_url_and_cleared_at_once(visit, desk):
-    desk.take("failed", "red fox")
-    desk.take("stored", "red dress")
-    app = visit(GALLERY)
+    app = visit(GALLERY, state="nonsense", person="nobody")
+    assert len(prompts(app)) == 3
     bound = [app.text_input(key="q"), app.pills(key="state")]
     bound += [app.selectbox(key="model"), app.selectbox(key="person")]
     assert [item.proto.query_param_key for item in bound] == ["q", "state", "model", "person"]
-    app.text_input(key="q").set_value("fox").run()
-    assert prompts(app) == ["red fox"]
+    app.text_input(key="q").set_value("dress").run()
+    assert prompts(app) == ["blue dress", "red dress"]
     app.button(key="clear-filters").click().run()
-    assert len(prompts(app)) == 2
+    assert len(prompts(app)) == 3
 
 
-def test_pages_go_back_and_forth_without_a_gap(visit, desk):
-    for number in range(gallery.PAGE_SIZE * 2 + 3):
-        desk.take("created", f"take {number}")
+def test_pages_go_back_and_forth_without_a_gap_and_new_takes_are_counted_and_move_none(visit, desk):
+    made = [f"take {number}" for number in range(gallery.PAGE_SIZE * 2 + 3)]
+    for prompt in made:
+        desk.take("created", prompt)
     app = visit(GALLERY)
-    seen = prompts(app)
-    app.button(key="older").click().run()
-    second = prompts(app)
-    app.button(key="older").click().run()
-    third = prompts(app)
-    assert [*seen, *second, *third] == [f"take {n}" for n in reversed(range(gallery.PAGE_SIZE * 2 + 3))]
+    seen = [prompts(app)]
+    for _ in range(2):
+        app.button(key="older").click().run()
+        seen.append(prompts(app))
+    assert [*seen[0], *seen[1], *seen[2]] == made[::-1]
     assert app.button(key="older").disabled
-    app.button(key="newer").click().run()
-    assert prompts(app) == second
-    app.button(key="newer").click().run()
-    assert prompts(app) == seen
+    for page in (seen[1], seen[0]):
+        app.button(key="newer").click().run()
+        assert prompts(app) == page
     assert "before" not in app.query_params
-
-
-def test_on_a_later_page_new_takes_are_counted_instead_of_moving_the_page(visit, desk):
-    for number in range(gallery.PAGE_SIZE + 2):
-        desk.take("created", f"take {number}")
-    app = visit(GALLERY)
     app.button(key="older").click().run()
-    before = prompts(app)
     desk.take("created", "new one")
     app.run()
-    assert prompts(app) == before
+    assert prompts(app) == seen[1]
     assert app.button(key="new-takes").label == "1 new"
     app.button(key="new-takes").click().run()
     assert prompts(app)[0] == "new one"
@@ -141,11 +128,8 @@ def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
     assert "Demo mode:" in words(visit())
 
 
-# -- one take -----------------------------------------------------------------------------------
-
-
-def test_the_record_holds_times_ids_hash_and_the_webhook_that_came(visit, desk):
-    job = desk.take("stored", style={"camera": "Orbit"}, params={"duration": "7"})
+def test_a_stored_take_has_its_record_a_download_under_a_name_and_pictures_to_start_from(visit, desk):
+    job = desk.take("stored", "Red, dress: take?", style={"camera": "Orbit"}, params={"duration": "7"})
     desk.delivery(job)
     app = visit(TAKE, take=job.id)
     rows = {row["label"]: row for facts in shown(app, "facts") for row in facts["rows"]}
@@ -153,45 +137,38 @@ def test_the_record_holds_times_ids_hash_and_the_webhook_that_came(visit, desk):
     assert re.fullmatch(r"[0-9a-f]{64}", rows["SHA-256"]["value"])
     assert rows["Rendered"]["at_ms"]
     assert (rows["Camera"]["value"], rows["Duration"]["value"]) == ("Orbit", "7")
-    assert rows["stale"]["value"] == "OK"
+    assert rows["stale"]["value"] == "OK", "the webhook that came"
 
+    assert re.match(r"/app/static/media/\S+name=red-dress-take-", link(app, "Download · "))
 
-def test_the_download_is_a_link_to_the_media_route_under_a_name(visit, desk):
-    app = visit(TAKE, take=desk.take("stored", "Red / dress: take?").id)
-    url = link(app, "Download · ")
-    assert url.startswith("/app/static/media/")
-    assert "name=red-dress-take-" in url
-
-
-def test_a_picture_of_a_take_joins_the_photos_that_the_next_one_can_start_from(visit, desk):
-    job = desk.take("stored")
-    app = visit(TAKE, take=job.id)
     app.button(key=f"picture-last-{job.id}").click().run()
     assert any("last picture" in toast.value for toast in app.toast)
     (photo,) = photos.list_uploads(desk.deps, LOCAL_VIEWER)
     assert photo.file_name.startswith("last picture")
 
 
-def test_a_failed_take_tells_what_happened_what_it_cost_and_what_comes_next(visit, desk):
-    app = visit(TAKE, take=desk.take("failed").id)
+def test_a_failed_take_says_what_it_cost_and_what_comes_next_and_fills_the_form_however_often(visit, desk):
+    photo = desk.photo(viewer=LOCAL_VIEWER)
+    job = desk.take(
+        "failed", "The sun breathes", model=PHOTO_MODEL, image=photo, params={"duration": "7"},
+        style={"camera": "Orbit", "aesthetic": "my own words"},
+    )  # fmt: skip
+    app = visit(TAKE, take=job.id)
     told = words(app).replace("\\", "")
     assert "safety filter refused" in told
     assert "may have been charged" in told
     assert "not sent again by itself" in told
-
-
-def test_use_again_opens_the_form_filled_with_the_take_however_often(visit, desk):
-    job = desk.take("failed", "The sun breathes", style={"camera": "Orbit"}, params={"duration": "7"})
-    app = visit(TAKE, take=job.id)
-
     for _ in range(2):  # the form was changed meanwhile, and is asked for anew
         app.switch_page(TAKE).run()
         app.button(key="use-again").click().run()
-
         assert not app.exception
         assert app.text_area(key="form:prompt").value == "The sun breathes"
         assert app.selectbox(key="form:style:camera").value == "Orbit"
         app.text_area(key="form:prompt").set_value("Something else").run()
+    again = desk.generate(visit(**{"from": job.id}))
+    assert again.id != job.id
+    for name in ("model", "prompt", "style", "params", "image"):
+        assert getattr(again, name) == getattr(job, name)
 
 
 def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
@@ -204,11 +181,13 @@ def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
     assert shown(visit(GALLERY), "gallery")[0]["takes"][0]["word"] == "File missing"
 
 
-def test_a_take_sent_again_names_the_other_both_ways(visit, desk):
+def test_send_again_makes_one_new_take_and_each_names_the_other(visit, desk):
     job = desk.take("held")
-    app = visit(TAKE, take=job.id)
+    app = visit("operate/activity.py")
+    assert app.button(key=f"again-{job.id}").label == "Send again · free (demo)"
     app.button(key=f"again-{job.id}").click().run()
     again = desk.newest()
+    assert (again.parent_id, desk.job(job).state, desk.count()) == (job.id, "cancelled", 2)
     assert link(visit(TAKE, take=job.id), "Sent again as: take …") == f"take?take={again.id}"
     app = visit(TAKE, take=again.id)
     assert link(app, "Sends again: take …") == f"take?take={job.id}"

@@ -9,9 +9,11 @@ from backend.models import CatalogueEntry
 from backend.services.catalogue import refresh_schedule
 from backend.services.catalogue.live_catalogue import NEWEST, NewestCatalogue
 from backend.services.catalogue.refresh_schedule import RefreshState
-from tests.pages.conftest import MODEL, words
+from tests.pages.conftest import words
+from tests.world import MODEL
 
 PAGE = "operate/models.py"
+BROKEN = parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}})
 
 
 def keys(app):
@@ -20,18 +22,14 @@ def keys(app):
 
 
 @pytest.fixture
-def store_models(deps):
-    """A function that stores a catalogue of these models."""
-
-    def store(*models):
-        now = deps.clock.now()
-        with deps.store.begin() as session:
-            for model in models:
-                session.add(CatalogueEntry(id=model.id, data=asdict(model), at=now))
-            NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), len(models)))
-        deps.catalogue.load_newest()
-
-    return store
+def with_broken(deps):
+    """The catalogue holds one good model, and one that can't be used."""
+    now = deps.clock.now()
+    with deps.store.begin() as session:
+        for model in (deps.catalogue.get(MODEL), BROKEN):
+            session.add(CatalogueEntry(id=model.id, data=asdict(model), at=now))
+        NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), 2))
+    deps.catalogue.load_newest()
 
 
 def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
@@ -45,15 +43,12 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
     assert ":material/timer: about 1:40" in words(app)
 
 
-def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, deps, store_models):
-    good = deps.catalogue.get(MODEL)
-    store_models(good, parse_model({"endpoint_id": "a/broken", "title": "Broken", "input": {}}))
+def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, with_broken):
     app = visit(PAGE)
     assert keys(app)[:1] == [MODEL]
     assert "a/broken" not in keys(app)
-    assert "**Broken**" in words(app)
-    assert "the schema lists no inputs" in words(app)
-    assert "can't be used" in words(app)
+    for told in ("**Broken**", "the schema lists no inputs", "can't be used"):
+        assert told in words(app)
 
 
 def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
@@ -85,17 +80,16 @@ def test_generate_opens_the_form_with_that_model_once(visit, deps):
     assert "model" not in app.query_params
 
 
-@pytest.mark.parametrize("model_id", ["a/none", "<b>x</b>", "x" * 5000])
-def test_an_address_with_a_model_that_is_not_there_says_so_and_the_form_works(visit, model_id):
+@pytest.mark.parametrize(
+    ("model_id", "why"),
+    [("<b>x</b>", "is not on offer"), ("x" * 5000, "is not on offer"), ("a/broken", "lists no inputs")],
+    ids=["markup", "endless", "broken"],
+)
+def test_an_address_with_a_model_that_cannot_be_used_says_so_and_the_form_works(
+    visit, with_broken, model_id, why
+):
     app = visit("studio/generate.py", model=model_id)
-    assert "is not on offer" in words(app)
-    assert app.selectbox("form:model").value
-
-
-def test_a_model_that_cannot_be_used_is_not_chosen_by_its_address(visit, deps, store_models):
-    store_models(deps.catalogue.get(MODEL), parse_model({"endpoint_id": "a/broken", "input": {}}))
-    app = visit("studio/generate.py", model="a/broken")
-    assert "lists no inputs" in words(app)
+    assert why in words(app)
     assert app.selectbox("form:model").value == MODEL
 
 
@@ -107,13 +101,8 @@ def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, d
     assert app.button(key="refresh-catalogue").disabled
     assert "waits for a worker" in words(app)
     refresh_schedule.record_status(deps, RefreshState.RUNNING, "prices: 50 of 1,500")
-    app.run()
-    assert "prices: 50 of 1,500" in words(app).replace("\\", "")
-
-
-def test_a_refresh_that_failed_says_why_and_that_the_list_stayed(visit, deps):
+    assert "prices: 50 of 1,500" in words(app.run()).replace("\\", "")
     refresh_schedule.record_status(deps, RefreshState.FAILED, "/v1/models answered 500")
-    app = visit(PAGE)
-    assert "answered 500" in words(app)
+    assert "answered 500" in words(app.run())
     assert "the list stayed as it was" in words(app)
     assert not app.button(key="refresh-catalogue").disabled

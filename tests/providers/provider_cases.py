@@ -19,39 +19,32 @@ KEY = "id-of-a-test:secret-that-must-not-be-told"
 
 @dataclass(frozen=True)
 class ProviderCase:
-    """A provider under test.
-
-    build: (its server's base URL, how long it may wait in seconds) -> the provider, with `KEY`.
-    accepts: the body of a 200 that accepts a request (or ends it, where it blocks).
-    error: (status, words) -> the body of its own error.
-    refusals: answers that are a definite no; later: that mean "not now"; all others leave it open.
-    own_5xx_is_unsent: does its own error with a 5xx prove that nothing was accepted?
-    keys: what its server publishes to verify deliveries by. deliver: (when, body) -> the headers of one.
-    done: the body of a delivery that brings a video. Nothing, where it sends none.
-    """
+    """A provider under test."""
 
     name: str
+    #: (its server's base URL, how long it may wait in seconds) -> the provider, with `KEY`.
     build: Callable[[str, float], Provider]
+    #: The body of a 200 that accepts a request (or ends it, where it blocks).
     accepts: bytes
+    #: (status, words) -> the body of its own error.
     error: Callable[[int, str], bytes]
-    refusals: frozenset[int]
-    later: frozenset[int]
+    #: Answers that are a definite no; that mean "not now". All others leave it open.
+    refusals: set[int]
+    later: set[int]
+    #: Does its own error with a 5xx prove that nothing was accepted?
     own_5xx_is_unsent: bool
+    #: What its server publishes to verify deliveries by; (when, body) -> the headers of one; one of a video.
     keys: bytes = b""
     deliver: Callable[[datetime, bytes], dict[str, str]] | None = None
     done: bytes = b""
 
 
-def _fal(url: str, patience_s: float) -> Provider:
+def fal_at(url: str, patience_s: float = 60.0) -> Provider:
+    """fal, whose servers are all at this one."""
     return FalProvider(
-        key=KEY,
-        queue_url=url,
-        rest_url=url,
-        api_url=url,
+        key=KEY, queue_url=url, rest_url=url, api_url=url, submit_s=patience_s, ask_s=patience_s / 3,
         signing_keys=FalSigningKeys(url, Path("/no/such/folder/keys.json"), Clock()),
-        submit_s=patience_s,
-        ask_s=patience_s / 3,
-    )
+    )  # fmt: skip
 
 
 def _blackbox(url: str, patience_s: float) -> Provider:
@@ -61,11 +54,11 @@ def _blackbox(url: str, patience_s: float) -> Provider:
 PROVIDER_CASES = [
     ProviderCase(
         name="fal",
-        build=_fal,
+        build=fal_at,
         accepts=json.dumps({"request_id": "r-1", "queue_position": 0}).encode(),
         error=lambda status, words: json.dumps({"detail": words}).encode(),
-        refusals=frozenset({400, 401, 403, 404, 413, 422}),
-        later=frozenset({429}),
+        refusals={400, 401, 403, 404, 413, 422},
+        later={429},
         own_5xx_is_unsent=True,
         keys=jwks(public(FIRST_KEY)),
         deliver=lambda at, body: signed(body, request_id="r-1", at=at),
@@ -78,8 +71,8 @@ PROVIDER_CASES = [
         build=_blackbox,
         accepts=json.dumps({"choices": [{"message": {"content": "https://a.example/v.mp4"}}]}).encode(),
         error=lambda status, words: json.dumps({"error": {"code": status, "message": words}}).encode(),
-        refusals=frozenset({400, 401, 402, 403, 429}),
-        later=frozenset(),
+        refusals={400, 401, 402, 403, 429},
+        later=set(),
         own_5xx_is_unsent=False,
     ),
 ]

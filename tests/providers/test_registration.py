@@ -1,27 +1,13 @@
 """A third provider: one class, one line, and its takes go the same way as everybody's."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
-
 import pytest
 
 from backend import bootstrap
 from backend.bootstrap import build_deps
-from backend.catalogue.models import VideoModel, parse_model
+from backend.catalogue.models import parse_model
 from backend.domain.errors import DeliveryRefused, ProviderRefused
 from backend.domain.output_files import OutputFile
-from backend.providers.base import (
-    Errored,
-    Finished,
-    ProviderRecord,
-    Receipt,
-    RequestRef,
-    RequestStatus,
-    VerifiedDelivery,
-    WebhookBody,
-    Working,
-)  # fmt: skip
+from backend.providers.base import Errored, Finished, Receipt, VerifiedDelivery, WebhookBody, Working
 from backend.services.lifecycle.webhook_target import job_token
 from backend.store.records import key_values
 from backend.web.app import create_app
@@ -38,46 +24,43 @@ class Third:
     key_setting = "THIRD_KEY"
     account, key_mark = "", ""
     blocking = False
-    max_concurrent_calls: int | None = None
+    max_concurrent_calls = None
 
-    def __init__(self) -> None:
-        self.sent: list[Mapping[str, Any]] = []
-        self.asked = 0
+    def __init__(self):
+        self.sent, self.asked = [], 0
 
-    def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
+    def submit(self, model, payload, *, webhook_url):
         self.sent.append(payload)
         return Receipt(f"third-{len(self.sent)}", "", "", "")
 
-    def status(self, ref: RequestRef) -> RequestStatus:
+    def status(self, ref):
         self.asked += 1
         return Working() if self.asked < 2 else Errored("out_of_film", "There is no film left.")
 
-    def result(self, ref: RequestRef) -> Finished | Errored:
+    def result(self, ref):
         return Errored("out_of_film", "There is no film left.")
 
-    def cancel(self, ref: RequestRef) -> bool:
+    def cancel(self, ref):
         return False
 
-    def upload(self, content: bytes, content_type: str, file_name: str) -> str:
+    def upload(self, content, content_type, file_name):
         raise ProviderRefused("It takes no uploads.", code="no_uploads")
 
-    def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
+    def list_requests(self, model, *, since):
         return []
 
-    def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
+    def fetch_catalogue(self, *, on_progress):
         return []
 
-    def unlisted_models(self) -> Sequence[VideoModel]:
+    def unlisted_models(self):
         schema = {"type": "object", "properties": THEIRS, "required": ["prompt"]}
         entry = {"endpoint_id": "third/film", "provider": "third", "category": "text-to-video"}
         return [parse_model({**entry, "title": "Film", "input": schema})]
 
-    def key_works(self) -> bool | None:
+    def key_works(self):
         return True
 
-    def verify_delivery(
-        self, headers: Sequence[tuple[str, str]], body: bytes, *, now: datetime
-    ) -> VerifiedDelivery | None:
+    def verify_delivery(self, headers, body, *, now):
         signed = dict(headers).get("X-Third-Signature")
         if signed is None:
             return None
@@ -86,20 +69,18 @@ class Third:
         content = self.read_delivery(body)
         return VerifiedDelivery("third", "third-1", "its customer", now, False, {}, body, content)
 
-    def read_delivery(self, body: bytes) -> WebhookBody:
+    def read_delivery(self, body):
         return WebhookBody("third-1", None, "done", Finished([OutputFile("video", body.decode())]))
 
-    def load_signing_keys(self) -> int:
+    def load_signing_keys(self):
         return 1
 
 
 @pytest.fixture
-def third(monkeypatch: pytest.MonkeyPatch) -> Third:
+def third(monkeypatch):
     """Registered by one line."""
-    made = Third()
-    monkeypatch.setattr(
-        bootstrap, "PROVIDER_FACTORIES", (*bootstrap.PROVIDER_FACTORIES, lambda settings, clock: made)
-    )
+    made, known = Third(), bootstrap.PROVIDER_FACTORIES
+    monkeypatch.setattr(bootstrap, "PROVIDER_FACTORIES", (*known, lambda settings, clock: made))
     return made
 
 
@@ -114,24 +95,20 @@ def test_a_third_provider_needs_one_line_and_its_takes_go_the_same_way(third, de
     assert world.ledger()["posts"] == []
 
 
-def test_a_third_providers_deliveries_are_believed_by_its_own_rules_and_counted_like_everybodys(
-    third, deps, sim
-):
+def test_a_third_providers_deliveries_are_believed_by_its_own_rules_and_counted_like_all(third, deps, sim):
     world = World(build_deps(deps.settings), sim)
     job = world.look(world.ask(model="third/film", provider="third"))
     token = job_token(deps.settings.secret_key.get_secret_value(), job.id)
     sidecar = create_app(world.deps).test_client()
 
-    def deliver(**headers: str) -> tuple[int, Any]:
-        path = f"/api/video/webhook/{job.id}/{token}"
-        told = sidecar.post(path, data=b"https://third.example/a.mp4", headers=headers)
+    def deliver(signature):
+        path, headers = f"/api/video/webhook/{job.id}/{token}", {"X-Third-Signature": signature}
+        told = sidecar.post(path, data=b"https://third.example/a.mp4", headers=headers if signature else {})
         return told.status_code, told.get_json().get("verdict")
 
-    assert deliver()[0] == 401
-    assert deliver(**{"X-Third-Signature": "from a stranger"})[0] == 401
+    assert [deliver(signature)[0] for signature in ("", "from a stranger")] == [401, 401]
     assert world.job(job).state == "queued"
-    assert deliver(**{"X-Third-Signature": "from the third"}) == (200, "applied")
-    assert deliver(**{"X-Third-Signature": "from the third"}) == (200, "duplicate")
+    assert [deliver("from the third") for _ in range(2)] == [(200, "applied"), (200, "duplicate")]
     assert world.job(job).state == "rendered"
     with world.deps.store.read() as session:
         assert key_values.get_value(session, "third_user_id") == {"user_id": "its customer"}

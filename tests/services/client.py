@@ -1,6 +1,5 @@
 """The sidecar in the hands of a test: clients of every role, and what their answers say."""
 
-import hashlib
 import io
 import json
 import re
@@ -16,7 +15,6 @@ from backend.models import Video
 from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
-from backend.store.records import videos
 from backend.web.app import create_app
 from tests.signing import FakeClock
 from tests.world import MODEL, World
@@ -88,22 +86,8 @@ class SidecarClient(World):
 
     def stored(self, job_id: str, content: bytes = b"0123456789" * 100) -> Video:
         """A take whose file is ours, of these bytes."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        keys = [f"{sha256}.mp4", f"{sha256}.webp"]
-        for key in keys:
-            part = self.deps.settings.data_dir / "made.part"
-            part.write_bytes(content)
-            self.deps.storage.put_file(part, key)
         self.advance(job_id, JobEvent.FINISHED)
-        video = Video(
-            id=self.deps.clock.new_id(), sha256=sha256, key=keys[0], content_type="video/mp4",
-            size_bytes=len(content), duration_s=2.0, width=640, height=360, fps=25.0,
-            poster_key=keys[1], created_at=self.clock.now(),
-        )  # fmt: skip
-        with self.deps.store.begin() as session:
-            kept = videos.insert_or_restore(session, video)
-        self.advance(job_id, JobEvent.SAVED, video_id=kept.id)
-        return kept
+        return self.saved(job_id, content)
 
 
 def said(answer: TestResponse, status: int) -> dict[str, Any]:

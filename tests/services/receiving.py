@@ -80,7 +80,7 @@ class Post(World):
         *,
         at: datetime | None = None,
         token: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Any = None,
         **who: Any,
     ) -> TestResponse:
         """POST a delivery for a job, signed as fal would sign it."""

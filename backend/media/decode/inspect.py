@@ -1,6 +1,5 @@
 """Is this file a whole video? Its length, size, poster and preview, found out in a child process."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from backend.domain.errors import MediaBroken
 from backend.domain.output_files import FileKind, OutputFile
 from backend.media.decode import file_types, sandbox
 from backend.media.decode.sandbox import NO_VIDEO
+from backend.media.partial.partial_file import remove_quietly
 
 #: Pictures that are decoded whole.
 STILLS = frozenset({"png", "jpg", "webp"})
@@ -139,8 +139,7 @@ def _run(function: str, module: str, made: list[Path], timeout_s: float, **argum
         return sandbox.run_task(f"{sandbox.CHILD_PACKAGE}.{module}:{function}", timeout_s, **arguments)
     except BaseException as error:
         for path in made:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            remove_quietly(path)
         if isinstance(error, sandbox.RejectedFile):
             raise MediaBroken(f"What arrived is no whole video: {error}.") from error
         raise

@@ -30,46 +30,39 @@ def apply_outcome(
     at: datetime,
     by: str,
     lease_token: str | None = None,
+    by_person: bool = False,
     **values: Unpack[JobColumns],
-) -> None:
-    """Record how a request ended. Raises StaleState: the job is past that already."""
-    given_up = job.state == JobState.CANCELLED and job.rendered_at is not None  # its files, by a person
-    if (
-        given_up or job.state not in TRANSITIONS[_event(job, outcome)][0]
-    ):  # before the ledger has a line of it
-        raise StaleState(f"the job {job.id} is past that")
-    if isinstance(outcome, Finished):
-        apply_finished(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
-    elif isinstance(outcome, Errored):
-        apply_errored(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
-    else:
-        apply_unclear(session, job, outcome, at=at, by=by, lease_token=lease_token, **values)
+) -> Job:
+    """Record how a request ended; returns the job as it is then.
 
+    by_person: somebody decided so, also against an earlier decision to do without its files.
 
-def apply_finished(
-    session: Session,
-    job: Job | JobHead,
-    finished: Finished,
-    *,
-    at: datetime,
-    by: str,
-    lease_token: str | None = None,
-    **values: Unpack[JobColumns],
-) -> None:
-    """There is a video: from now on the worker brings it home.
+    Where there is a video, the worker brings it home; a failure is not sent again.
 
     Raises:
-        StaleState: the job has its video already, or is about to.
+        StaleState: the job is past that already.
     """
-    changes: JobColumns = {
-        **rendered_values(finished, at=at),
-        **_revived(session, job, at),
-        **_billed(session, job, finished.billable_units, at),
-        **values,
-    }
-    jobs.apply_transition(
-        session, job.id, JobEvent.FINISHED, at=at, by=by, lease_token=lease_token, note=_late(job), **changes
-    )
+    event, note = _event(job, outcome), None
+    given_up = job.state == JobState.CANCELLED and job.rendered_at is not None
+    if (given_up and not by_person) or job.state not in TRANSITIONS[event][
+        0
+    ]:  # before a line of the ledger is written for it
+        raise StaleState(f"the job {job.id} is past that")
+    if isinstance(outcome, Finished):
+        changes = rendered_values(outcome, at=at)
+        if job.ended_at is not None:  # it counts again; one that had not ended never stopped counting
+            changes |= budgets.restore_reservation(session, job, at=at)
+        if job.ended_at or job.state == JobState.HELD:
+            note = f"it came although the take was {job.state}"
+    elif isinstance(outcome, Unclear):
+        changes = _unclear_values(outcome, at=at)
+    else:
+        has_id = bool(values.get("request_id") or job.request_id)
+        changes = _failed_values(outcome, has_id=has_id, at=at)
+    if outcome.billable_units is not None:  # where the answer says nothing, the bill is asked for later
+        changes |= budgets.settle_bill(session, job, outcome.billable_units, at=at)
+    changes |= values
+    return jobs.advance(session, job.id, event, at=at, by=by, lease_token=lease_token, note=note, **changes)
 
 
 def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
@@ -88,52 +81,21 @@ def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
     }
 
 
-def apply_errored(
-    session: Session,
-    job: Job | JobHead,
-    failed: Errored,
-    *,
-    at: datetime,
-    by: str,
-    lease_token: str | None = None,
-    **values: Unpack[JobColumns],
-) -> None:
-    """The provider tried and failed; it is not sent again. Raises StaleState: the job is past failing."""
-    cost, detail = was_charged(failed), failed.detail
-    trouble = Trouble(failed.code, failed.message, cost, NOT_SENT_AGAIN_TEXT, at, detail)
-    if cost == Charged.MAYBE and (values.get("request_id") or job.request_id):
-        values = {"due_at": at, "polls": 0, "attempts": 0, **values}  # the provider is asked what it billed
-    changes: JobColumns = {
-        "queue_position": None,
-        "error": trouble.as_json(),
-        **_billed(session, job, failed.billable_units, at),
-        **values,
-    }
-    event = _event(job, failed)
-    jobs.apply_transition(session, job.id, event, at=at, by=by, lease_token=lease_token, **changes)
+def _failed_values(failed: Errored, *, has_id: bool, at: datetime) -> JobColumns:
+    cost = was_charged(failed)
+    trouble = Trouble(failed.code, failed.message, cost, NOT_SENT_AGAIN_TEXT, at, failed.detail)
+    changes: JobColumns = {"queue_position": None, "error": trouble.as_json()}
+    if cost == Charged.MAYBE and has_id:  # the provider is asked what it billed
+        changes |= {"due_at": at, "polls": 0, "attempts": 0}
+    return changes
 
 
-def apply_unclear(
-    session: Session,
-    job: Job | JobHead,
-    unclear: Unclear,
-    *,
-    at: datetime,
-    by: str,
-    lease_token: str | None = None,
-    **values: Unpack[JobColumns],
-) -> None:
-    """The provider made something that nobody here can find: a person decides. Raises as `apply_errored`."""
+def _unclear_values(unclear: Unclear, *, at: datetime) -> JobColumns:
+    """The provider made something that nobody here can find: a person decides."""
     charged = Charged.YES if unclear.billable_units else Charged.MAYBE
     trouble = Trouble("unclear_result", unclear.message, charged, UNCLEAR_TEXT, at, unclear.detail)
-    changes: JobColumns = {
-        "queue_position": None,
-        "error": trouble.as_json(),
-        "due_at": at + timedelta(seconds=policy.RECONCILE_FIRST_S),
-        **_billed(session, job, unclear.billable_units, at),
-        **values,
-    }
-    jobs.apply_transition(session, job.id, JobEvent.UNCLEAR, at=at, by=by, lease_token=lease_token, **changes)
+    due_at = at + timedelta(seconds=policy.RECONCILE_FIRST_S)
+    return {"queue_position": None, "error": trouble.as_json(), "due_at": due_at}
 
 
 def _event(job: Job | JobHead, result: Outcome) -> JobEvent:
@@ -145,16 +107,6 @@ def _event(job: Job | JobHead, result: Outcome) -> JobEvent:
     return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
 
 
-def _revived(session: Session, job: Job | JobHead, at: datetime) -> JobColumns:
-    """A job that had ended counts again; one that had not never stopped counting."""
-    return budgets.restore_reservation(session, job, at=at) if job.ended_at is not None else {}
-
-
-def _billed(session: Session, job: Job | JobHead, units: float | None, at: datetime) -> JobColumns:
-    """What the answer itself says of the bill; where it says nothing, the bill is asked for later."""
-    return {} if units is None else budgets.settle_bill(session, job, units, at=at)
-
-
 def was_charged(failed: Errored) -> Charged:
     """Did this failure cost money? A provider's own fault doesn't; a refusal after GPU time may."""
     if failed.cancelled or failed.billable_units == 0:
@@ -162,8 +114,3 @@ def was_charged(failed: Errored) -> Charged:
     if failed.billable_units:
         return Charged.YES
     return Charged.NO if failed.own_fault else Charged.MAYBE
-
-
-def _late(job: Job | JobHead) -> str | None:
-    """A word for the history when the video came after the job had been given up."""
-    return f"it came although the take was {job.state}" if job.ended_at or job.state == "held" else None

@@ -1,6 +1,7 @@
 """What the tests of downloads share."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +16,60 @@ BODY = bytes(range(256)) * 4096 * 3  # 3 MiB
 ETAG = '"abc123"'
 
 
-def note(part: Path) -> Path:
-    """What a part is resumed by."""
-    return part.with_name(part.name + ".json")
+def whole(exchange):
+    """Answer as an object store does."""
+    exchange.offer(BODY, ETag=ETAG)
 
 
-def cut_at(url: str, path: Path, **options: Any) -> None:
-    """A try that is cut short."""
-    with pytest.raises(MediaUnreachable):
-        download_file(url, path, guard=HERE, **options)
-
-
-def assert_whole(got: DownloadedFile, part: Path, body: bytes = BODY) -> None:
-    """The file is there, and is what was told of it."""
-    assert part.read_bytes() == body
-    assert (got.path, got.size_bytes) == (part, len(body))
-    assert got.sha256 == hashlib.sha256(body).hexdigest()
-
-
-def cut_short(media: Any, path: Path, **validator: Any) -> None:
-    """A try of which 5,000 bytes came."""
-    cut_at(media.at("/v", lambda e: e.offer(BODY, upto=5000, **(validator or {"ETag": ETAG}))), path)
-
-
-def chunked(exchange: Any, body: bytes, *, size: int = 10**9) -> None:
-    """Answer with a file of unknown length, in chunks of so many bytes."""
+def chunked(exchange, body):
+    """Answer with a file of unknown length."""
     exchange.answer("200 OK", Content_Length=None, Transfer_Encoding="chunked")
-    for at in range(0, len(body), size):
-        piece = body[at : at + size]
+    for at in range(0, len(body), 100_000):
+        piece = body[at : at + 100_000]
         exchange.send(b"%x\r\n%s\r\n" % (len(piece), piece))
     exchange.send(b"0\r\n\r\n")
+
+
+@dataclass
+class Fetch:
+    """Downloads into `part` what the server in `media` answers; an earlier try of it went to `leftover`."""
+
+    media: Any
+    part: Path
+    leftover: Path
+
+    def __call__(self, does=whole, *, at="/v", to=None, **options) -> DownloadedFile:
+        return download_file(self.media.at(at, does), to or self.part, **{"guard": HERE, **options})
+
+    def succeeds(self, does=whole, body=BODY, **options) -> DownloadedFile:
+        """The file is there, and is what is told of it."""
+        got = self(does, **options)
+        assert self.part.read_bytes() == body
+        assert (got.path, got.size_bytes) == (self.part, len(body))
+        assert got.sha256 == hashlib.sha256(body).hexdigest()
+        return got
+
+    def goes_on(self, does=whole, body=BODY, **options) -> DownloadedFile:
+        """The same, with what the earlier try left."""
+        return self.succeeds(does, body, leftover=self.leftover, **options)
+
+    def fails(self, error, does=whole, why=None, **options):
+        """It ends with exactly this error, and leaves nothing."""
+        with pytest.raises(error, match=why) as caught:
+            self(does, **options)
+        assert type(caught.value) is error
+        assert list(self.part.parent.iterdir()) == []
+
+    def is_cut(self, does, why=None, **options):
+        """It is to be tried again later."""
+        with pytest.raises(MediaUnreachable, match=why):
+            self(does, **options)
+
+    def begins(self, to=None, **validator):
+        """An earlier try, of which 5,000 bytes came."""
+        offer = validator or {"ETag": ETAG}
+        self.is_cut(lambda e: e.offer(BODY, upto=5000, **offer), to=to or self.leftover)
+
+    def asked_range(self) -> Any:
+        """What part of the file the second request was about; None: all of it."""
+        return self.media.requests[1].header("Range")

@@ -1,36 +1,32 @@
-"""A link becomes a file: one plain request, watched all the way, bounded in size and time."""
+"""A link becomes a file: one plain request, watched all the way, bounded in time."""
 
 import contextlib
 import itertools
 import socket
 import stat
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from backend.domain.errors import Interrupted, MediaBroken, MediaUnreachable
-from backend.media.download.download import DownloadLimits, download_file
-from tests.adapters.download.downloads import BODY, ETAG, HERE, assert_whole, chunked, cut_at
+from backend.domain.errors import Interrupted
+from backend.media.download.download import DownloadLimits
+from tests.adapters.download.downloads import BODY, ETAG, chunked
 
 # -- the plain way -------------------------------------------------------------------------------
 
 
-def test_a_file_comes_home_whole_by_one_plain_request(
-    media: Any, part: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_file_comes_home_whole_by_one_plain_request(fetch, media, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for proxy in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
-    url = media.at("/v.mp4", lambda e: e.offer(BODY, ETag=ETAG, Content_Type="video/mp4", Set_Cookie="a=b"))
 
-    got = download_file(url, part, guard=HERE, promised_bytes=len(BODY))
+    got = fetch.succeeds(
+        lambda e: e.offer(BODY, Content_Type="video/mp4", Set_Cookie="a=b"), promised_bytes=len(BODY)
+    )
 
-    assert_whole(got, part)
     assert got.content_type == "video/mp4"
-    assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    assert stat.S_IMODE(got.path.stat().st_mode) == 0o600
     (request,) = media.requests
     assert request.method == "GET"
     assert set(request.headers) == {"host", "user-agent", "accept", "accept-encoding", "connection"}
@@ -38,167 +34,118 @@ def test_a_file_comes_home_whole_by_one_plain_request(
     assert request.header("Host") == f"127.0.0.1:{media.port}"
 
 
-def test_a_file_in_chunks_of_unknown_length_comes_home(media: Any, part: Path) -> None:
-    url = media.at("/v", lambda e: chunked(e, BODY, size=100_000))
-
-    assert_whole(download_file(url, part, guard=HERE), part)
+def test_a_file_in_chunks_of_unknown_length_comes_home(fetch):
+    fetch.succeeds(lambda e: chunked(e, BODY))
 
 
-def test_a_large_file_takes_no_memory(media: Any, part: Path) -> None:
+def test_a_large_file_takes_no_memory_and_its_progress_is_told_every_few_mebibytes(fetch, part):
     size, piece = 256 * 1024**2, bytes(1024**2)
 
-    def route(e: Any) -> None:
+    def does(e):
         e.answer("200 OK", Content_Length=size)
         for _ in range(size // len(piece)):
             e.send(piece)
 
-    url = media.at("/v", route)
-    before, most = psutil.Process().memory_info().rss, 0
+    memory = psutil.Process().memory_info
+    told, grown, before = [(0, None)], [], memory().rss
 
-    def progress(done: int, total: int | None) -> None:
-        nonlocal most
-        most = max(most, psutil.Process().memory_info().rss - before)
+    def progress(done, total):
+        told.append((done, total))
+        grown.append(memory().rss - before)
 
-    got = download_file(url, part, guard=HERE, on_progress=progress)
+    assert fetch(does, on_progress=progress).size_bytes == size
 
     part.unlink()
-    assert got.size_bytes == size
-    assert most < 16 * 1024**2
-
-
-def test_progress_is_told_every_few_mebibytes_and_at_the_end(media: Any, part: Path) -> None:
-    told: list[tuple[int, int | None]] = [(0, None)]
-    body = BODY * 10
-    url = media.at("/v", lambda e: e.offer(body))
-
-    download_file(url, part, guard=HERE, on_progress=lambda done, total: told.append((done, total)))
-
+    assert max(grown) < 16 * 1024**2
     assert all(0 <= after - before < 4 * 1024**2 for (before, _), (after, _) in itertools.pairwise(told))
-    assert told[-1] == (len(body), len(body))
+    assert told[-1] == (size, size)
 
 
 @pytest.mark.parametrize("came", [b"abc", b""], ids=["in the middle", "before the answer"])
-def test_a_stop_reaches_a_download_from_a_silent_server(media: Any, part: Path, came: bytes) -> None:
+def test_a_stop_reaches_a_download_from_a_silent_server(fetch, media, part, came):
     """A stopping worker has eight seconds; the server is silent for good."""
     calls = []
 
-    def progress(done: int, total: int | None) -> None:
+    def progress(done, total):
         calls.append(done)
         if len(calls) == 2 or not came:
             raise Interrupted("stopping")
 
-    def route(e: Any) -> None:
+    def does(e):
         if came:
             e.answer("200 OK", came, Content_Length=9, ETag=ETAG)
         media.closing.wait()
 
     with pytest.raises(Interrupted):
-        download_file(media.at("/v", route), part, guard=HERE, on_progress=progress)
+        fetch(does, on_progress=progress)
 
     assert not came or part.read_bytes() == came
 
 
-def test_an_interrupted_download_goes_on_later(media: Any, leftover: Path, part: Path) -> None:
-    def stop(done: int, total: int | None) -> None:
+def test_an_interrupted_download_goes_on_later(fetch, leftover):
+    def stop(done, total):
         if done > 0:
             raise Interrupted("stopping")
 
-    url = media.at("/v", lambda e: e.offer(BODY, ETag=ETAG))
     with pytest.raises(Interrupted):
-        download_file(url, leftover, guard=HERE, on_progress=stop)
+        fetch(to=leftover, on_progress=stop)
     have = leftover.stat().st_size
     assert 0 < have < len(BODY)
 
-    assert_whole(download_file(url, part, guard=HERE, leftover=leftover), part)
-    assert media.requests[1].header("Range") == f"bytes={have}-"
+    fetch.goes_on()
+    assert fetch.asked_range() == f"bytes={have}-"
 
 
-# -- sizes ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("how", ["a shorter file", "longer chunks"])
-def test_a_file_of_another_size_than_the_provider_says_is_refused(media: Any, part: Path, how: str) -> None:
-    """The shorter one before it is fetched: its length is told."""
-    routes = {
-        "a shorter file": lambda e: e.offer(BODY[:-9], ETag=ETAG),
-        "longer chunks": lambda e: chunked(e, BODY + b"x"),
-    }
-
-    with pytest.raises(MediaBroken, match=str(len(BODY))):
-        download_file(media.at("/v", routes[how]), part, guard=HERE, promised_bytes=len(BODY))
-
-    assert list(part.parent.iterdir()) == []
-
-
-def test_an_end_before_the_provider_says_is_tried_again(media: Any, part: Path) -> None:
+def test_an_end_before_the_provider_says_is_tried_again(fetch):
     """What ends with the connection has no other measure."""
-    cut_at(media.at("/v", lambda e: chunked(e, BODY[:-1])), part, promised_bytes=len(BODY))
-    url = media.at("/v", lambda e: e.answer("200 OK", BODY[:5000], Content_Length=None))
-    cut_at(url, part, promised_bytes=len(BODY))
-    assert download_file(url, part, guard=HERE).size_bytes == 5000
 
+    def ends(e):
+        e.answer("200 OK", BODY[:5000], Content_Length=None)
 
-@pytest.mark.parametrize("length", [None, 3_000_001])
-def test_a_file_over_the_cap_is_refused(media: Any, part: Path, length: int | None) -> None:
-    def route(e: Any) -> None:
-        e.answer("200 OK", Content_Length=length)
-        while not media.closing.is_set():
-            e.send(bytes(65536))
-
-    with pytest.raises(MediaBroken, match="3000000"):
-        download_file(media.at("/v", route), part, guard=HERE, limits=DownloadLimits(max_bytes=3_000_000))
-
-    assert list(part.parent.iterdir()) == []
+    fetch.is_cut(lambda e: chunked(e, BODY[:-1]), promised_bytes=len(BODY))
+    fetch.is_cut(ends, promised_bytes=len(BODY))
+    assert fetch(ends).size_bytes == 5000
 
 
 # -- time: none of these servers ever comes to an end ---------------------------------------------
 
-
-@pytest.mark.parametrize("came", [b"", b"abc"], ids=["from the start", "in the middle"])
-def test_a_silent_server_is_given_up(media: Any, part: Path, came: bytes) -> None:
-    def route(e: Any) -> None:
-        if came:
-            e.answer("200 OK", came, Content_Length=9, ETag=ETAG)
-        media.closing.wait()
-
-    cut_at(media.at("/v", route), part, limits=DownloadLimits(read_s=0.6))
-
-    assert not came or part.read_bytes() == came
+HEAD = b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: "abc123"\r\n\r\n'
 
 
 @pytest.mark.parametrize(
-    ("head", "limits", "why"),
+    ("sent", "drips", "limits", "why"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: %s\r\n\r\n", {"rate_window_s": 0.8}, "slow"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", {"deadline_s": 0.7}, "longer"),
-        (b"HTTP/1.1 200 OK\r\nX-Long: ", {"deadline_s": 0.7}, "longer"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50, {"deadline_s": 0.7}, "longer"),
+        (b"", False, {"read_s": 0.6}, None),
+        (HEAD + b"abc", False, {"read_s": 0.6}, None),
+        (HEAD, True, {"rate_window_s": 0.8}, "slow"),
+        (HEAD, True, {"deadline_s": 0.7}, "longer"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", True, {"deadline_s": 0.7}, "longer"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50, True, {"deadline_s": 0.7}, "longer"),
     ],
-    ids=["rate", "body", "head", "early hints"],
+    ids=["silent", "silent in the middle", "rate", "body", "head", "early hints"],
 )
-def test_a_dripping_server_is_given_up_for_its_rate_or_at_the_deadline(
-    media: Any, part: Path, head: bytes, limits: dict[str, float], why: str
-) -> None:
-    def route(e: Any) -> None:
-        e.send(head.replace(b"%s", ETAG.encode()))
-        media.drip(e.sock)
+def test_a_server_that_is_silent_or_drips_is_given_up_and_what_came_is_kept(
+    fetch, media, part, sent, drips, limits, why
+):
+    def does(e):
+        e.send(sent)
+        media.drip(e.sock) if drips else media.closing.wait()
 
-    with pytest.raises(MediaUnreachable, match=why):
-        download_file(media.at("/v", route), part, guard=HERE, limits=DownloadLimits(**limits))  # type: ignore[arg-type]
+    fetch.is_cut(does, why, limits=DownloadLimits(**limits))
 
-    assert why == "longer" or part.stat().st_size > 0
+    assert part.exists() == sent.startswith(HEAD)
+    assert drips or not sent or part.read_bytes() == b"abc"
 
 
-def test_an_address_that_does_not_answer_is_given_up(part: Path) -> None:
+def test_a_server_that_is_down_or_does_not_answer_is_given_up(fetch):
     with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
+        full, *waiting = [stack.enter_context(socket.socket()) for _ in range(5)]
         full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):  # a full queue drops what else would connect
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                waiting.connect(full.getsockname())
+        fetch.media.url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        fetch.is_cut(None)
 
-        url = f"http://127.0.0.1:{full.getsockname()[1]}/v"
-        cut_at(url, part, limits=DownloadLimits(connect_s=0.6))
+        full.listen(0)
+        for one in waiting:  # a full queue drops what else would connect
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        fetch.is_cut(None, limits=DownloadLimits(connect_s=0.6))

@@ -1,72 +1,43 @@
-"""What nearly every delivery does in one statement: when it does it, when nothing, and what it costs."""
+"""What nearly every delivery does in one statement: the same as the long way, and only where it may."""
 
+import hashlib
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from psycopg import _queries as driver
 from sqlalchemy import bindparam, true
-from sqlmodel import col
 
 from backend.domain.states import JobEvent
 from backend.models import Delivery, Job
-from backend.services.lifecycle import apply_result
-from backend.store.fast import compiled
+from backend.services.lifecycle import receive_webhook
 from backend.store.fast import delivery as fast_delivery
 from backend.store.fast.new_row import new_row
 from backend.store.jobs import deliveries, jobs, transitions
 from tests import databases
-from tests.services.receiving import LINK, body_of, ok, verdict
+from tests.services.receiving import LINK, Post, body_of, ok, verdict
 from tests.waiting import eventually
-from tests.world import run_sql
+from tests.world import run_sql, throw
 
 pytestmark = databases.BOTH
 
 
-def delivery_for(post: Any, job: Job, request_id: str | None = None, **values: Any) -> Delivery:
-    now = post.clock.now()
-    made: dict[str, Any] = {
-        "id": post.deps.clock.new_id(), "job_id": job.id, "request_id": request_id or job.request_id,
-        "status": "OK", "verdict": "applied", "body": b"{}", "body_sha256": "a" * 64, "headers": {},
-        "signed_at": now, "received_at": now, "last_at": now,
-    }  # fmt: skip
-    return new_row(Delivery, **{**made, **values})
+@pytest.fixture
+def post(post: Post) -> Post:
+    """It knows its account: the first delivery, which it is learnt from, goes the long way."""
+    assert verdict(post.deliver(post.made())) == "applied"
+    return post
 
 
-def taken_in(post: Any, delivery: Delivery) -> bool:
-    values = {"due_at": post.clock.now(), "result_url": LINK}
-    return fast_delivery.accept_delivery(
-        post.deps.store,
-        delivery,
-        at=post.clock.now(),
-        by="webhook",
-        build_tasks=post.deps.carrier.enqueue_clause,
-        **values,
-    )
+def break_build(monkeypatch: pytest.MonkeyPatch, name: str, part: Any) -> None:
+    """Break a part on purpose; its statements are made anew, and kept for nobody else."""
+    monkeypatch.setattr(fast_delivery, name, part)
+    for kept in ("_step", "_at_once"):
+        monkeypatch.setattr(fast_delivery, kept, getattr(fast_delivery, kept).__wrapped__)
 
 
-@contextmanager
-def broken_build(monkeypatch: pytest.MonkeyPatch, name: str, part: Any) -> Iterator[None]:
-    """With a part that is broken on purpose: its statements are made anew, and nobody else's."""
-    with ExitStack() as ends, monkeypatch.context() as patch:
-        for made in (fast_delivery._step, fast_delivery._at_once):
-            made.cache_clear()
-            ends.callback(made.cache_clear)
-        patch.setattr(fast_delivery, name, part)
-        yield
-
-
-def counted(post: Any) -> list[int]:
-    """How many jobs, lines of history, deliveries and tasks there are."""
-    tables = "(SELECT count(*) FROM job), (SELECT count(*) FROM history), (SELECT count(*) FROM delivery)"
-    tasks = "" if post.deps.store.embedded else ", (SELECT count(*) FROM procrastinate_jobs)"
-    return list(run_sql(post.deps, f"SELECT {tables}{tasks}")[0])
-
-
-def waits_for_a_fetch(post: Any, job: Job) -> bool:
+def waits_for_a_fetch(post: Post, job: Job) -> bool:
     """Is there a task of its own for the fetch? On a file the row is the message."""
     if post.deps.store.embedded:
         return bool(post.job(job).due_at <= post.clock.now())
@@ -77,36 +48,50 @@ def waits_for_a_fetch(post: Any, job: Job) -> bool:
     return len(run_sql(post.deps, asked, job=job.id)) == 1
 
 
+@pytest.mark.databases("postgres")  # a file is not asked over a wire
+def test_a_delivery_asks_the_server_once(post, tmp_path):
+    """The guarded move, its line, the inbox and the task are one statement, which is its own transaction."""
+    post.deliver(post.made())
+    job = post.made()
+    with databases.asked_of(post.deps.store, tmp_path) as questions:
+        assert verdict(post.deliver(job)) == "applied"
+    assert len(questions) == 1, questions
+
+
+@pytest.mark.databases("postgres")  # a file's driver has no such bound
+def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(post, monkeypatch):
+    """Above its bounds psycopg parses it anew at each run, which took longer than all the rest."""
+    anew = AssertionError("too long, or too many parameters")
+    monkeypatch.setattr(driver, "_query2pg_nocache", lambda *_: throw(anew))
+    assert verdict(post.deliver(post.made())) == "applied"
+
+
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_a_take_that_waits_for_just_this_is_moved_and_everything_is_kept(post, state):
-    job, before = post.made(state), counted(post)
+@pytest.mark.parametrize("video", [{"url": LINK, "file_size": 4096}, {"url": LINK}], ids=["size", "no size"])
+def test_both_ways_write_the_same(post, monkeypatch, state, video):
+    """The long way looks first; what it makes of a usual delivery is the measure of the short one."""
 
-    assert taken_in(post, delivery_for(post, job))
+    def written(without: str, instead: Any) -> tuple[Any, ...]:
+        job = post.made(state)
+        stale = {"attempts": 3, "error": {"code": "x"}, "queue_position": 4, "fetched_bytes": 1}
+        post.hurry(job, claimed_by="somebody", **stale)
+        body = body_of(job.request_id, status="OK", payload={"video": video})
+        with monkeypatch.context() as patch:
+            patch.setattr(receive_webhook, without, instead)
+            assert verdict(post.deliver(job, body)) == "applied"
+        assert waits_for_a_fetch(post, job)
+        with post.deps.store.read() as session:
+            lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.list_history(session, job.id)]
+        own = {"id", "job_id", "request_id", "gateway_request_id", "form_key", "created_at", "params",
+               "payload", "body", "body_sha256", "headers"}  # fmt: skip
+        kept = [one.model_dump(exclude=own) for one in post.kept() if one.job_id == job.id]
+        return post.job(job).model_dump(exclude=own), lines, kept
 
-    now = post.job(job)
-    assert (now.state, now.result_url, now.version) == ("rendered", LINK, job.version + 1)
-    assert post.history(job)[-1] == "rendered"
-    assert [kept.request_id for kept in post.kept()] == [job.request_id]
-    assert waits_for_a_fetch(post, job)
-    grown = [after - number for after, number in zip(counted(post), before, strict=True)]
-    assert grown == [0, 1, 1, 1][: len(grown)]
-
-
-@pytest.mark.parametrize(
-    "state", ["created", "submitting", "held", "failed", "cancelled", "rendered", "stored", "queued"]
-)
-def test_nothing_is_done_for_a_take_that_is_elsewhere_or_about_another_request(post, state):
-    job = post.made(state)
-    before = counted(post)
-    other = job.request_id if job.request_id and state != "queued" else "req-of-another"
-
-    assert not taken_in(post, delivery_for(post, job, other))
-    assert not taken_in(post, delivery_for(post, job, "req-of-another", job_id="not-here"))
-
-    assert (post.job(job), counted(post)) == (job, before)
+    short = written("_judge", lambda *_: throw(AssertionError("this is the long way")))
+    assert short == written("_accept_common", lambda *_: False)
 
 
-def earlier(post: Any) -> Job:
+def earlier(post: Post) -> Job:
     """A take that still waits, though a delivery came: too late to be applied as it stood."""
     job = post.made()
     late = ok(job.request_id, "https://x.example/first")
@@ -117,120 +102,51 @@ def earlier(post: Any) -> Job:
 
 def test_what_came_before_with_the_same_word_is_looked_at_first(post):
     job = earlier(post)
-    before = counted(post)
-
-    assert not taken_in(post, delivery_for(post, job))
-    assert counted(post) == before
-
-    assert verdict(post.deliver(job, ok(job.request_id))) == "conflict"
+    assert verdict(post.deliver(job)) == "conflict"
     assert post.job(job).state == "queued", "the provider is asked"
 
 
 def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
     def forgetful(fresh: Any) -> Any:
-        update = transitions.guarded_update(
-            JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=fast_delivery.AWAITING_RESULT
-        )
-        told = bindparam("old_request"), bindparam("old_status")
-        return update.where(transitions.JOB_TABLE.c.request_id == told[0], told[1] == told[1])
+        states = fast_delivery.AWAITING_RESULT
+        update = transitions.guarded_update(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=states)
+        return update.where(transitions.JOB_TABLE.c.request_id == bindparam("old_request"))
 
     job = earlier(post)
-    with broken_build(monkeypatch, "_guarded", forgetful):
-        assert verdict(post.deliver(job, ok(job.request_id))) == "applied"
+    break_build(monkeypatch, "_guarded", forgetful)
+    assert verdict(post.deliver(job)) == "applied"
 
 
-def taken_in_meanwhile(post: Any, job: Job, other: Delivery) -> bool:
-    """Was a delivery taken in that came while another one was being kept, and had to wait for its commit?"""
+def judged_meanwhile(post: Post, other: str) -> tuple[str, str]:
+    """(verdict, state of its take) of a delivery that came while another one, judged so, was being kept."""
+    job, now = post.made(), post.clock.now()
+    body = ok(job.request_id) if other == "applied" else b"{}"
+    row = new_row(
+        Delivery, id=post.deps.clock.new_id(), job_id=job.id, request_id=job.request_id, status="OK",
+        verdict=other, body=body, body_sha256=hashlib.sha256(body).hexdigest(), headers={},
+        signed_at=now, received_at=now, last_at=now,
+    )  # fmt: skip
     waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    done: list[bool] = []
-    second = threading.Thread(target=lambda: done.append(taken_in(post, delivery_for(post, job))))
+    done: list[str] = []
+    second = threading.Thread(target=lambda: done.append(verdict(post.deliver(job))))
     with post.deps.store.begin() as session:
-        deliveries.insert_delivery(session, other)
-        if other.verdict == "stale":
-            jobs.make_due(session, job.id, at=post.clock.now())
+        deliveries.insert_delivery(session, row)
+        if other == "stale":
+            jobs.make_due(session, job.id, at=now)
         second.start()
         eventually(lambda: run_sql(post.deps, waiting))
     second.join()
-    return done[0]
+    return done[0], post.job(job).state
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
-def test_the_same_delivery_at_the_same_moment_is_judged_by_whoever_comes_second(post):
-    """Its row is written but not committed: nothing can be read of it yet, and the index knows it already."""
-    job = post.made()
-
-    assert not taken_in_meanwhile(post, job, delivery_for(post, job))
-
-    assert post.job(job) == job
-    assert len(post.kept()) == 1
-
-
-def contradicted(post: Any) -> tuple[Job, bool]:
-    """(a take, was its delivery taken in) where one too late to be applied was being kept when it came."""
-    job = post.made()
-    other = delivery_for(post, job, verdict="stale", body_sha256="b" * 64)
-    return job, taken_in_meanwhile(post, job, other)
-
-
-@pytest.mark.databases("postgres")  # a file has one writer at a time
-def test_a_contradiction_that_was_being_kept_meanwhile_is_looked_at(post):
-    """Whoever waited for the row sees it as it is now, and everything else as it was before."""
-    job, taken = contradicted(post)
-
-    assert (taken, post.job(job).state) == (False, "queued")
-    assert [kept.verdict for kept in post.kept()] == ["stale"]
+def test_whoever_comes_second_at_the_same_moment_judges_by_what_the_first_one_wrote(post):
+    """Its row can't be read before its commit: the index knows the same one, the job's version any other."""
+    assert judged_meanwhile(post, "applied") == ("duplicate", "queued")
+    assert judged_meanwhile(post, "stale") == ("conflict", "queued")
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monkeypatch):
-    with broken_build(monkeypatch, "_as_seen", true):
-        assert contradicted(post)[1]
-
-
-@pytest.mark.parametrize("video", [{"url": LINK, "file_size": 4096}, {"url": LINK}])
-def test_both_ways_write_the_same(post, monkeypatch, video):
-    """The long way looks first; what it makes of a usual delivery is the measure of the short one."""
-
-    def of(job: Job) -> dict[str, Any]:
-        row = post.job(job).model_dump()
-        with post.deps.store.read() as session:
-            lines = [line.model_dump(exclude={"id", "job_id"}) for line in jobs.list_history(session, job.id)]
-        kept = [one.model_dump(exclude={"id"}) for one in post.kept() if one.job_id == job.id]
-        return {"job": row, "lines": lines, "kept": kept, "task": waits_for_a_fetch(post, job)}
-
-    def delivered() -> dict[str, Any]:
-        job = post.made("running")
-        stale = {"attempts": 3, "error": {"code": "x"}, "queue_position": 4, "fetched_bytes": 1}
-        post.hurry(job, claimed_by="somebody", **stale)
-        body = body_of(job.request_id, status="OK", payload={"video": video})
-        assert verdict(post.deliver(job, body)) == "applied"
-        told = of(job)
-        for own in ("id", "request_id", "form_key", "created_at", "params", "payload"):
-            told["job"].pop(own)
-        for kept in told["kept"]:
-            for own in ("job_id", "request_id", "gateway_request_id", "body", "body_sha256", "headers"):
-                kept.pop(own)
-        return told
-
-    delivered()  # the account is learnt
-    short = delivered()
-    monkeypatch.setattr("backend.services.lifecycle.receive_webhook._accept_common", lambda *_: False)
-    assert delivered() == short
-
-
-@pytest.mark.databases("postgres")  # a file's driver has no such bound
-def test_the_driver_keeps_the_statement_and_does_not_take_it_apart_each_time(post):
-    """Above either bound psycopg parses it anew at each run, which took longer than all the rest."""
-    finished: Any = type("Finished", (), {"url": LINK, "size_bytes": 1, "output": {}})
-    fresh = transitions.columns_of(
-        JobEvent.FINISHED, apply_result.rendered_values(finished, at=post.clock.now()), at=post.clock.now()
-    )
-    columns = fast_delivery._Columns(frozenset(fresh), frozenset())
-    statement = fast_delivery._at_once(
-        columns, frozenset(Delivery.model_fields), post.deps.carrier.enqueue_clause
-    )
-    made = compiled._DialectSql(statement, post.deps.store.engine.dialect, ())
-
-    assert len(made._sql) <= driver.MAX_CACHED_STATEMENT_LENGTH
-    assert len(made._params) <= driver.MAX_CACHED_STATEMENT_PARAMS
-    assert col(Job.state).name in made._sql
+    break_build(monkeypatch, "_as_seen", true)
+    assert judged_meanwhile(post, "stale") == ("applied", "rendered")

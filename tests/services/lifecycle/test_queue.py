@@ -3,10 +3,8 @@
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
 from backend.domain.errors import SettingsError, StoreUnavailable
@@ -18,7 +16,7 @@ from backend.store.queue import tasks as queue_tasks
 from backend.store.queue.leader_lock import LeaderLock
 from backend.work import distributed
 from tests.services.client import ACCEPTED
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.world import BLOCKING, World, at_once, run_sql
 
 #: SQLite has no queue: the row itself is the message.
@@ -44,25 +42,25 @@ def empty(world):
     sql(world, "DELETE FROM procrastinate_jobs")
 
 
+def wake(world, session, job):
+    world.deps.wake_job(session, job.id, at=world.deps.clock.now())
+
+
 def put_missing(world) -> int:
     with world.deps.store.begin() as session:
         return world.deps.carrier.enqueue_missing(session)
-
-
-class Undone(Exception):
-    """Rolls a transaction back."""
 
 
 def test_a_task_is_there_if_and_only_if_its_transaction_was_committed(world):
     job = world.ask()
     assert tasks(world) == [("submit", job.id)]
     empty(world)
-    with suppress(Undone), world.deps.store.begin() as session:
-        world.deps.wake_job(session, job.id, at=world.deps.clock.now())
-        raise Undone
+    with suppress(StoreUnavailable), world.deps.store.begin() as session:
+        wake(world, session, job)
+        raise StoreUnavailable("rolled back")
     assert tasks(world) == []
     with world.deps.store.begin() as session:
-        world.deps.wake_job(session, job.id, at=world.deps.clock.now())
+        wake(world, session, job)
         seen_outside = sql(world, "SELECT count(*) FROM procrastinate_jobs")
     assert seen_outside == [(0,)]
     assert tasks(world) == [("submit", job.id)]
@@ -87,7 +85,7 @@ def test_a_wake_while_the_job_is_in_hand_is_not_lost(world):
     job = world.ask()
     with world.claims.claim_job(job.id):
         with world.deps.store.begin() as session:
-            world.deps.wake_job(session, job.id, at=world.deps.clock.now())
+            wake(world, session, job)
         empty(world)  # the task came while the job was in hand, and so did nothing
         with world.another().claims.claim_job(job.id) as second:
             assert second is None
@@ -129,9 +127,6 @@ def test_a_task_whose_worker_died_is_forgotten_and_its_job_put_in_again_and_a_lo
     assert tasks(world) == [("submit", job.id)]
 
 
-# -- the queue's own schema -------------------------------------------------------------------
-
-
 def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeypatch, caplog):
     """One queue's trouble ends neither the worker nor the queue."""
     real, broken = distributed.DistributedWorker._once, []
@@ -149,36 +144,21 @@ def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeyp
     job = world.ask()
     eventually(lambda: world.job(job).state in ("queued", "running"))
     worker.stop()
-    serving.join(10)
+    serving.join(PATIENCE_S)
     assert not serving.is_alive()
     assert broken == ["submit"]
     assert "never heard of" in caplog.text
 
 
-def make_the_queue_as_of(world, version):
-    """The queue as an older version of the library would have left it."""
-    named = {
-        "TABLE": "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname",
-        "FUNCTION": "SELECT proname FROM pg_proc WHERE proname",
-        "TYPE": "SELECT typname FROM pg_type WHERE typcategory IN ('E', 'C') AND typname",
-    }
-    for what, query in named.items():
-        for (name,) in sql(world, f"{query} LIKE 'procrastinate%'"):
-            sql(world, f"DROP {what} IF EXISTS {name} CASCADE")
-    for file in sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql")):
-        if schema._parts(file.name) <= schema._parts(version):
-            with world.deps.store.begin() as session:
-                schema._run(session.connection(), file.read_text())
-
-
-def note_version(world, version):
-    with world.deps.store.begin() as session:
-        schema.record_version(session.connection(), version)
+# -- the queue's own schema -------------------------------------------------------------------
 
 
 def test_an_older_schema_is_brought_along_once_by_the_librarys_own_migrations(world):
-    make_the_queue_as_of(world, "3.3.0")
-    note_version(world, "3.3.0")
+    sql(world, "DROP SCHEMA public CASCADE")
+    for step in ("CREATE SCHEMA public", *schema._steps("0", "3.3.0")):
+        with world.deps.store.begin() as session:
+            schema._run(session.connection(), step)
+    sql(world, "COMMENT ON TABLE procrastinate_jobs IS '3.3.0'")
     newer = "SELECT 1 FROM pg_proc WHERE proname = 'procrastinate_retry_job_v2'"
     assert not sql(world, newer)
     for _ in range(2):
@@ -191,7 +171,7 @@ def test_an_older_schema_is_brought_along_once_by_the_librarys_own_migrations(wo
 
 
 def test_a_newer_schema_is_told_and_left_alone(world):
-    note_version(world, "99.0.0")
+    sql(world, "COMMENT ON TABLE procrastinate_jobs IS '99.0.0'")
     with pytest.raises(SettingsError, match="newer than this program"):
         migrate_schema(world.deps.store)
 
@@ -224,21 +204,16 @@ def test_a_duty_has_one_holder_and_moves_on_when_it_is_given_up(duties):
     assert not holder.try_acquire()
 
 
-def test_a_duty_ends_with_its_connection_and_its_holder_notices(world, duties):
-    first, second = duties(2)
-    assert first.try_acquire()
-    sql(world, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-               "AND pid <> pg_backend_pid()")  # fmt: skip
+@pytest.mark.parametrize("how", ["cut off", "silent"])
+def test_a_holder_whose_line_ends_or_that_falls_silent_loses_its_duty_and_notices(world, duties, how):
+    (first,), (second,) = duties(1, idle_timeout_s=0.5 if how == "silent" else PATIENCE_S), duties(1)
+    eventually(first.try_acquire)
+    if how == "cut off":
+        others = "FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        sql(world, f"SELECT pg_terminate_backend(pid) {others}")
     eventually(second.try_acquire)
     assert not first.try_acquire()
     assert not first.is_held
-
-
-def test_a_holder_that_falls_silent_loses_its_duty(duties):
-    (frozen,), (second,) = duties(1, idle_timeout_s=0.5), duties(1)
-    assert frozen.try_acquire()
-    eventually(second.try_acquire)
-    assert not frozen.try_acquire()
 
 
 @pytest.mark.parametrize(("lease_s", "silence_s"), [(3.0, 5.0), (5.0, 7.0), (30.0, 8.0)])

@@ -1,6 +1,6 @@
 """Sending once: every fault of the provider's answer, counted by the provider's own ledger."""
 
-from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -30,18 +30,13 @@ def set_up(world: World, **settings) -> World:
 
 
 def test_a_take_is_sent_with_one_post_that_holds_just_what_was_asked_for(world):
-    job = world.ask("A red dress", params={"duration": "5"}, style={"camera": "Dolly in"})
-    assert world.look(job).state == "queued"
-    (post,) = world.ledger()["posts"]
+    """And the URLs that the provider gave are kept as given."""
+    job = world.look(world.ask("A red dress", params={"duration": "5"}, style={"camera": "Dolly in"}))
+    ((post,), (request,)) = world.ledger()["posts"], world.ledger()["requests"]
     assert post["input"] == {"prompt": "A red dress. Camera: slow dolly in.", "duration": "5"}
     assert post["webhook"].startswith(f"http://127.0.0.1:1/api/video/webhook/{job.id}/")
-
-
-def test_the_urls_that_the_provider_gave_are_kept_as_given(world):
-    job = world.look(world.ask())
-    (request,) = world.ledger()["requests"]
     base = f"{world.sim.url}/fal-ai/kling-video/requests/{request['request_id']}"
-    assert job.request_id == request["request_id"]
+    assert (job.state, job.request_id) == ("queued", request["request_id"])
     assert (job.response_url, job.status_url, job.cancel_url) == (base, f"{base}/status", f"{base}/cancel")
 
 
@@ -58,11 +53,12 @@ def test_what_may_have_been_accepted_is_held_and_never_sent_again(world, model, 
     assert "submitting" in world.history(job)
 
 
-@pytest.mark.parametrize("status", [400, 413])
-@BOTH_PROVIDERS
+#: Whoever blocks has no other time to be asked at: too many at once is a refusal.
+REFUSALS = [(MODEL, 400), (MODEL, 413), (BLOCKING, 400), (BLOCKING, 429)]
+
+
+@pytest.mark.parametrize(("model", "status"), REFUSALS)
 def test_a_definite_refusal_fails_with_the_providers_reason_after_one_post(world, model, status):
-    if model == BLOCKING and status == 413:
-        status = 429  # whoever blocks has no other time to be asked at
     job = world.look(world.ask(f"[sim:http={status}]", model=model))
     assert (job.state, job.error["charged"]) == ("failed", "no")
     assert job.error["message"]
@@ -142,62 +138,48 @@ def test_four_workers_send_a_take_once(world):
     assert world.posts == 10
 
 
-class LostBeforeCommit(Exception):
-    """The line breaks before the server has the COMMIT."""
+def hold_by_another(world: World) -> None:
+    """The lease of the take in hand ends, and another worker finds that it may have been sent."""
+    (claim,) = world.claims.active_claims()
+    world.cut_off(claim)
+    assert world.another().look(claim.job).state == "held"
 
 
-class Silenced:
-    """A worker whose database is away from the moment its request has an answer, for longer than its lease.
+def lose_database_after_answer(world: World, monkeypatch, meanwhile=lambda: None) -> None:
+    """Once a request has its answer, the database is away for longer than a lease."""
+    provider, begin = world.deps.get_provider("fal"), world.deps.store.begin
+    submit = provider.submit
 
-    commit: instead, from the commit that says "about to send", which "arrived" unheard or was "lost".
-    meanwhile: what others do until it is back.
-    """
+    def answered(*args, **kwargs):
+        monkeypatch.setattr(provider, "submit", submit)
+        try:
+            return submit(*args, **kwargs)
+        finally:
+            monkeypatch.setattr(world.deps.store, "begin", away)
 
-    def __init__(self, world: World, monkeypatch, commit: str | None = None) -> None:
-        self.world, self.meanwhile, self.commit = world, [self.held_by_another], commit
-        self.away, self.real = False, world.deps.store.begin
-        provider = world.deps.get_provider("fal")
-        real_submit, real_record = provider.submit, Claim.record
+    def away(**how):
+        monkeypatch.setattr(world.deps.store, "begin", begin)
+        hold_by_another(world)
+        meanwhile()
+        raise StoreUnavailable("the server is starting up", outcome_unknown=False)
 
-        def submit(*args, **kwargs):
-            try:
-                return real_submit(*args, **kwargs)
-            finally:
-                self.away = self.commit is None
+    monkeypatch.setattr("backend.services.retry_write.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(provider, "submit", answered)
 
-        def record(claim, event, **values):
-            if event is JobEvent.SUBMIT_BEGUN and self.commit:
-                values["also"] = lambda session: session.info.update(begins=True) or {}
-            return real_record(claim, event, **values)
 
-        monkeypatch.setattr("backend.services.retry_write.FIRST_WAIT_S", 0.0)
-        monkeypatch.setattr(world.deps.store, "begin", self.begin)
-        monkeypatch.setattr(Claim, "record", record)
-        if commit is None:
-            monkeypatch.setattr(provider, "submit", submit)
+def lose_begin(world: World, monkeypatch, *, arrives: bool) -> None:
+    """The line breaks in the commit that says "about to send"; is it done? Another is faster than its end."""
+    real = Claim.record
 
-    @contextmanager
-    def begin(self, **how):
-        if self.away:
-            self.away = False
-            for what in self.meanwhile:
-                what()
-            raise StoreUnavailable("the server is starting up", outcome_unknown=False)
-        begins = False
-        with suppress(LostBeforeCommit), self.real(**how) as session:
-            yield session
-            begins = self.commit and bool(session.info.get("begins"))
-            if begins and self.commit == "lost":
-                raise LostBeforeCommit
-        if begins:
-            self.commit = ""
-            self.held_by_another()
-            raise StoreUnavailable("the connection was lost", outcome_unknown=True)
+    def record(claim, event, **values):
+        assert event is JobEvent.SUBMIT_BEGUN
+        monkeypatch.setattr(Claim, "record", real)
+        if arrives:
+            real(replace(claim), event, **values)
+        hold_by_another(world)
+        raise StoreUnavailable("the connection was lost", outcome_unknown=True)
 
-    def held_by_another(self) -> None:
-        (claim,) = self.world.claims.active_claims()
-        self.world.cut_off(claim)
-        assert self.world.another().look(claim.job).state == "held"
+    monkeypatch.setattr(Claim, "record", record)
 
 
 @databases.BOTH
@@ -205,7 +187,7 @@ class Silenced:
 def test_a_refusal_counts_though_another_held_the_take_while_the_database_was_away(
     world, monkeypatch, status, end
 ):
-    Silenced(world, monkeypatch)
+    lose_database_after_answer(world, monkeypatch)
     job = world.look(world.ask(f"[sim:http={status} times=1]"))
     assert world.history(job) == ["created", "submitting", "held", end]
     assert (job.error["charged"], world.posts, world.accepted) == ("no", 1, 0)
@@ -217,7 +199,7 @@ def test_a_refusal_counts_though_another_held_the_take_while_the_database_was_aw
 
 @databases.BOTH
 def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, monkeypatch):
-    Silenced(world, monkeypatch, commit="arrived")
+    lose_begin(world, monkeypatch, arrives=True)
     job = world.look(world.ask())
     assert world.history(job) == ["created", "submitting", "held", "created"]
     assert world.posts == 0
@@ -228,7 +210,7 @@ def test_a_begun_that_was_not_heard_is_taken_back_though_another_held_it(world, 
 @databases.BOTH
 def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(world, monkeypatch):
     """A's commit is lost on its way, B sends and nobody hears the answer; then A is back."""
-    Silenced(world, monkeypatch, commit="lost")
+    lose_begin(world, monkeypatch, arrives=False)
     world.looks(world.look(world.ask("A dress [sim:lost-answer never]")), 1)
     assert world.posts == 1
 
@@ -250,9 +232,8 @@ def test_a_begun_whose_commit_died_is_told_and_sent_later(world, caplog):
     ("choice", "state"), [(held_choices.send_again, "cancelled"), (held_choices.keep_waiting, "held")]
 )
 def test_what_a_person_decided_meanwhile_stays_decided(world, monkeypatch, choice, state):
-    silenced = Silenced(world, monkeypatch)
     job = world.ask("[sim:http=429 times=1]")
-    silenced.meanwhile.append(lambda: choice(world.deps, ANA, job.id))
+    lose_database_after_answer(world, monkeypatch, lambda: choice(world.deps, ANA, job.id))
     assert world.look(job).state == state
     assert world.posts == 1  # the one that was turned away
 

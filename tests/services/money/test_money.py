@@ -1,8 +1,5 @@
 """Money: every amount says where it comes from, and no limit is passed, however many start at once."""
 
-import threading
-from dataclasses import replace
-
 import pytest
 
 from backend.domain.errors import BudgetExceeded
@@ -10,7 +7,7 @@ from backend.services.money import budgets, prices
 from backend.services.takes.cancel import cancel_job
 from backend.store.money import ledger
 from tests import databases
-from tests.world import ANA, World
+from tests.world import ANA, World, at_once
 
 pytestmark = databases.BOTH
 
@@ -18,57 +15,48 @@ pytestmark = databases.BOTH
 UNPRICED = "fal-ai/veo3.1"
 
 
-def limited(world, **limits) -> World:
-    settings = world.deps.settings.model_copy(update=limits)
-    return World(replace(world.deps, settings=settings), world.sim)
-
-
-def lines(world, job) -> list[tuple[str, int, str]]:
-    with world.deps.store.read() as session:
-        return [(line.kind, line.micros, line.source) for line in ledger.of_job(session, job.id)]
+def today(world: World) -> float:
+    return budgets.spending_summary(world.deps).today_usd
 
 
 def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_place(world):
     job = world.ask(params={"duration": "5"})
-    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)
-    stored = world.until(job, "stored")
-    for _ in range(3):
-        world.hurry(job)
-        world.look(job)
-    billed = world.job(stored)
+    assert today(world) == pytest.approx(0.70)
+    world.until(job, "stored")
+    *_, billed = world.looks(job, 3)
     assert prices.cost_source(billed) == "billed"
     assert billed.billed_usd == pytest.approx(billed.billed_units * 0.14)
     assert billed.estimate_usd == pytest.approx(0.70)
-    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(billed.billed_usd)
+    assert today(world) == pytest.approx(billed.billed_usd)
+
+
+def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
+    monkeypatch.setattr("backend.providers.fal.answers.billable_units", lambda headers: None)
+    *_, job = world.looks(world.until(world.ask(), "stored"), 3)
+    assert prices.cost_source(job) == "estimate"
+    assert today(world) == pytest.approx(0.70)
 
 
 def test_a_take_that_failed_unbilled_gives_its_reservation_back(world):
-    job = world.until(world.ask("[sim:error=500]"), "failed")
-    world.hurry(job)
-    world.look(job)
-    assert budgets.spending_summary(world.deps).today_usd == 0
-    assert (prices.cost_source(world.job(job)), prices.billed_usd(world.job(job))) == ("billed", 0.0)
-
-
-def test_a_held_take_counts_and_is_shown_as_money_at_risk(world):
-    world.look(world.ask("[sim:proxy=502]"))
-    seen = budgets.spending_summary(world.deps)
-    assert seen.today_usd == pytest.approx(0.70)
-    assert seen.at_risk_usd == pytest.approx(0.70)
+    [job] = world.looks(world.until(world.ask("[sim:error=500]"), "failed"), 1)
+    assert today(world) == 0
+    assert (prices.cost_source(job), prices.billed_usd(job)) == ("billed", 0.0)
 
 
 def test_a_price_that_nobody_knows_is_never_guessed(world):
     job = world.ask(model=UNPRICED)
     assert job.estimate_usd is None
     assert prices.cost_source(job) == "unknown"
-    assert lines(world, job) == [("estimate", 0, "unknown")]
+    with world.deps.store.read() as session:
+        lines = [(line.kind, line.micros, line.source) for line in ledger.of_job(session, job.id)]
+    assert lines == [("estimate", 0, "unknown")]
     assert budgets.spending_summary(world.deps).unpriced == 1
     cancel_job(world.deps, ANA, job.id)
     assert budgets.spending_summary(world.deps).unpriced == 0
 
 
 def test_a_used_up_limit_refuses_even_what_has_no_price(world):
-    poor = limited(world, budget_day_usd=0.70)
+    poor = world.with_settings(budget_day_usd=0.70)
     poor.ask(model=UNPRICED)
     poor.ask()
     with pytest.raises(BudgetExceeded):
@@ -76,35 +64,19 @@ def test_a_used_up_limit_refuses_even_what_has_no_price(world):
 
 
 def test_thirty_starts_at_the_same_moment_can_not_overrun_a_limit_and_what_fits_is_accepted(world):
-    poor = limited(world, budget_day_usd=3.50)
-    made, refused = [], []
+    poor = world.with_settings(budget_day_usd=3.50)
 
-    def start(number: int) -> None:
+    def starts(number: int) -> bool:
         try:
-            made.append(poor.ask(f"Take {number}"))
-        except BudgetExceeded as error:
-            refused.append(error)
+            return bool(poor.ask(f"Take {number}"))
+        except BudgetExceeded:
+            return False
 
-    threads = [threading.Thread(target=start, args=(number,)) for number in range(30)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(made), len(refused)) == (5, 25)
-    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(3.50)
+    assert sorted(at_once(30, starts)) == [False] * 25 + [True] * 5
+    assert today(world) == pytest.approx(3.50)
 
 
 def test_a_retry_of_the_same_start_is_not_counted_twice(world):
-    poor = limited(world, budget_day_usd=1.0)
+    poor = world.with_settings(budget_day_usd=1.0)
     assert poor.ask(key="once").id == poor.ask(key="once").id
-    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)
-
-
-def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
-    monkeypatch.setattr("backend.providers.fal.answers.billable_units", lambda headers: None)
-    job = world.until(world.ask(), "stored")
-    for _ in range(3):
-        world.hurry(job)
-        world.look(job)
-    assert prices.cost_source(world.job(job)) == "estimate"
-    assert budgets.spending_summary(world.deps).today_usd == pytest.approx(0.70)
+    assert today(world) == pytest.approx(0.70)

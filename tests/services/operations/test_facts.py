@@ -10,18 +10,16 @@ from backend.store.records import key_values
 def test_rows_of_an_older_program_are_read_and_what_a_newer_one_adds_is_passed_over(world):
     now = world.deps.clock.now()
     until = now + timedelta(hours=1)
-    pause = {"reason": "No.", "code": "http_401", "refusals": 2, "until": until.isoformat()}
     with world.deps.store.begin() as session:
-        key_values.set_value(session, "worker:old:1", {"in_hand": 3}, at=now)
-        key_values.set_value(session, "worker:new:1", {"in_hand": 4, "mood": "fine"}, at=now)
-        key_values.set_value(session, "pause:fal", pause, at=now)
-        key_values.set_value(session, "sweep", {"did": {"looks": 2}, "took_s": 0.1}, at=now)
-    assert [
-        (sign.name, sign.in_hand, sign.key_fingerprint) for sign in heartbeat.list_workers(world.deps)
-    ] == [
-        ("new:1", 4, None),
-        ("old:1", 3, None),
-    ]
+        for name, value in {
+            "worker:old:1": {"in_hand": 3},
+            "worker:new:1": {"in_hand": 4, "mood": "fine"},
+            "pause:fal": {"reason": "No.", "code": "http_401", "refusals": 2, "until": until.isoformat()},
+            "sweep": {"did": {"looks": 2}, "took_s": 0.1},
+        }.items():
+            key_values.set_value(session, name, value, at=now)
+    signs = [(sign.name, sign.in_hand, sign.key_fingerprint) for sign in heartbeat.list_workers(world.deps)]
+    assert signs == [("new:1", 4, None), ("old:1", 3, None)]
     assert provider_pause.list_pauses(world.deps)["fal"].until == until
     swept = status.last_sweep(world.deps)
     assert (swept.at, swept.by, swept.did) == (now, "", {"looks": 2})

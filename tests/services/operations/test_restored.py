@@ -1,9 +1,10 @@
 """A restored database: nothing that may have been sent is sent again, and nothing else is touched."""
 
+from typing import Any
+
 import pytest
 
-from backend.domain.states import JobState
-from backend.services.operations import after_restore
+from backend.services.operations.after_restore import hold_unsent, settle_if_restored
 from backend.services.takes import held_choices
 from backend.store.database.schema import copies
 from backend.store.records import key_values
@@ -13,78 +14,69 @@ from tests.world import ANA, World
 pytestmark = databases.BOTH
 
 
+def mark(world: World, fact: str, **value: Any) -> None:
+    with world.deps.store.begin() as session:
+        key_values.set_value(session, fact, value, at=world.deps.clock.now())
+
+
 def made_a_copy(world: World) -> None:
     """As `backup` marks what it has copied."""
-    now = world.deps.clock.now()
-    with world.deps.store.begin() as session:
-        key_values.set_value(session, copies.COPY_FACT, {"at": now.isoformat()}, at=now)
+    mark(world, copies.COPY_FACT, at=world.deps.clock.now().isoformat())
 
 
-def test_what_the_copy_calls_unsent_is_held_and_everything_else_stays_as_it_is(world):
+def test_what_the_copy_calls_unsent_is_held_until_a_person_sends_it_and_all_else_stays_as_it_is(world):
     done = world.until(world.ask("Stored before"), "stored")
     under_way = world.until(world.ask("Sent before"), "queued", "running", "rendered")
     waiting = world.ask("Not sent when it was copied")
     made_a_copy(world)
 
-    assert after_restore.settle_if_restored(world.deps) == 1
+    assert settle_if_restored(world.deps) == 1
 
     held = world.job(waiting)
     assert (held.state, held.error["code"], held.error["charged"]) == ("held", "restored", "maybe")
     assert "was restored from a copy of 20" in held.error["message"]
     assert held.due_at is not None
     assert (world.job(done).state, world.job(under_way).state) == (done.state, under_way.state)
-    assert world.history(waiting) == ["created", "held"]
+    assert [job.state for job in world.looks(waiting, 3)] == ["held"] * 3
+    assert (world.history(waiting), world.posts) == (["created", "held"], 2)
+
+    again = held_choices.send_again(world.deps, ANA, waiting.id)
+
+    assert world.until(again, "stored").parent_id == waiting.id
+    assert world.posts == 3
 
 
 def test_a_copy_is_settled_once_and_new_takes_are_sent_as_ever(world):
     made_a_copy(world)
-    assert after_restore.settle_if_restored(world.deps) == 0
+    assert settle_if_restored(world.deps) == 0
     job = world.ask("Asked for after the restore")
 
-    assert after_restore.settle_if_restored(world.deps) is None
-    assert world.until(job, "stored").state == JobState.STORED
-    assert len(world.ledger()["posts"]) == 1
+    assert settle_if_restored(world.deps) is None
+    assert world.until(job, "stored")
+    assert world.posts == 1
 
 
 def test_a_database_that_is_no_copy_is_left_alone(world):
     job = world.ask("As on any other day")
 
-    assert after_restore.settle_if_restored(world.deps) is None
-    assert after_restore.settle_if_restored(world.deps) is None
+    assert [settle_if_restored(world.deps) for _ in range(2)] == [None, None]
     assert world.job(job).state == "created"
-
-
-def test_a_held_take_that_was_never_sent_is_sent_again_by_a_person_alone(world):
-    job = world.ask("Not sent at all")
-    made_a_copy(world)
-    after_restore.settle_if_restored(world.deps)
-    for _ in range(3):
-        world.hurry(job)
-        world.look(job)
-    assert (world.job(job).state, world.ledger()["posts"]) == ("held", [])
-
-    again = held_choices.send_again(world.deps, ANA, job.id)
-
-    assert world.until(again, "stored").parent_id == job.id
-    assert len(world.ledger()["posts"]) == 1
 
 
 def test_after_other_tools_everything_unsent_is_held_by_command(world):
     jobs = [world.ask(f"Not sent, {number}") for number in range(3)]
 
-    assert after_restore.hold_unsent(world.deps) == 3
+    assert hold_unsent(world.deps) == 3
     assert {world.job(job).state for job in jobs} == {"held"}
-    assert after_restore.hold_unsent(world.deps) == 0
+    assert hold_unsent(world.deps) == 0
 
 
 @pytest.mark.databases("postgres")  # a file has no name of its own; its copies say that they are copies
 def test_postgresql_knows_its_own_databases_from_a_restored_one(world):
-    after_restore.settle_if_restored(world.deps)
+    settle_if_restored(world.deps)
     job = world.ask("Sent after the dump")
-    now = world.deps.clock.now()
-    with world.deps.store.begin() as session:  # as the dump of another database says
-        key_values.set_value(session, copies.IDENTITY_FACT, {"database": "1/2"}, at=now)
+    mark(world, copies.IDENTITY_FACT, database="1/2")  # as the dump of another database says
 
-    assert after_restore.settle_if_restored(world.deps) == 1
+    assert settle_if_restored(world.deps) == 1
     assert world.job(job).state == "held"
-    assert after_restore.settle_if_restored(world.deps) is None
+    assert settle_if_restored(world.deps) is None

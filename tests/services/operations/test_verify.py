@@ -4,8 +4,6 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,37 +15,33 @@ from backend.domain.errors import StorageDown
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.services.operations import sweep, verify
-from backend.services.operations.verify import VerifyResult, verify_all
-from backend.services.storage import migrate, relocatable
+from backend.services.operations.verify import VerifyResult
+from backend.services.storage import migrate
+from backend.services.storage.relocatable import RelocatableStorage
 from backend.store.records import key_values
 from tests.signing import FakeClock
 from tests.world import World
 
 
-def media_of(world: World) -> Path:
-    return Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
-
-
 def stored(world: World, takes: int = 1) -> list[Job]:
     """Takes that are finished in every way, each with bytes of its own."""
     made = [world.until(world.ask(f"Take {number} [sim:never]"), "stored") for number in range(takes)]
-    for job in made:
-        world.look(job)
-    return [world.job(job) for job in made]
+    return [world.look(job) for job in made]
 
 
-def sweep_now(world: World) -> dict[str, Any]:
+def swept(world: World) -> dict[str, Any]:
     return sweep.run_sweep(world.deps, by="here", run_due=lambda: 0)
 
 
-def verified(world: World) -> VerifyResult:
-    return verify_all(world.deps, on_progress=lambda line: None)
+verified = World.verify
+#: Both who look for files.
+looks = pytest.mark.parametrize("look", [swept, verified], ids=["sweep", "verify"])
 
 
-def lost(world: World, looks: Callable[[World], Any]) -> int:
+def lost(world: World, look: Any) -> int:
     """How many files are called missing now; none where nobody may tell."""
     try:
-        found = looks(world)
+        found = look(world)
     except StorageDown:
         return 0
     return len(found.problems) if isinstance(found, VerifyResult) else found.get("missing_files", 0)
@@ -59,24 +53,30 @@ def standing(world: World, made: list[Job]) -> Any:
     return seen, world.ledger()
 
 
-def unmount(media: Path, left: str) -> None:
+def unmount(media: Path, *, left: bool = False) -> None:
+    """left: the folder itself is there, and empty."""
     media.rename(media.with_name("unmounted"))
-    if left == "an empty folder":
+    if left:
         media.mkdir()
 
 
-@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
-@pytest.mark.parametrize("looks", [sweep_now, verified])
-def test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
-    world: World, left: str, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    made = stored(world, takes=2)
-    before, media = standing(world, made), media_of(world)
-    unmount(media, left)
+def mount(media: Path) -> None:
+    if media.exists():
+        media.rmdir()
+    media.with_name("unmounted").rename(media)
 
-    assert lost(world, looks) == 0
-    if looks is verified:
+
+@pytest.mark.parametrize("left", [False, True], ids=["no folder", "an empty folder"])
+@looks
+def test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
+    world, left, look, monkeypatch, capsys
+):
+    made = stored(world, takes=2)
+    before = standing(world, made)
+    unmount(world.media, left=left)
+
+    assert lost(world, look) == 0
+    if look is verified:
         monkeypatch.setattr(sys, "argv", ["backend", "verify"])
         assert cli.main() == 1
         told = capsys.readouterr()
@@ -84,86 +84,56 @@ def test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
         assert re.match(r"(?s)Nothing was .*changed or charged\. .*holds nothing.*run", told.err)
     assert standing(world, made) == before
 
-    if left != "nothing":
-        media.rmdir()
-    media.with_name("unmounted").rename(media)
-    assert lost(world, looks) == 0
+    mount(world.media)
+    assert lost(world, look) == 0
     assert standing(world, made) == before
 
 
-@pytest.mark.parametrize("looks", [sweep_now, verified])
-def test_a_folder_that_stays_empty_is_believed_and_its_files_are_fetched_again(
-    world: World, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@looks
+def test_a_folder_that_stays_empty_is_believed_and_its_files_are_fetched_again(world, look, monkeypatch):
     [job] = stored(world)
-    unmount(media_of(world), "nothing")
-    assert lost(world, looks) == 0
+    unmount(world.media)
+    assert lost(world, look) == 0
 
     monkeypatch.setattr(sweep, "EMPTY_BELIEVED_AFTER", timedelta(0))
 
-    assert lost(world, looks) == 1
+    assert lost(world, look) == 1
     world.sweep()
-    assert world.take(job).video.missing_at is None
-    assert (media_of(world) / world.take(job).video.key).is_file()
+    video = world.take(job).video
+    assert (video.missing_at, (world.media / video.key).is_file()) == (None, True)
 
 
-def test_a_folder_that_goes_away_in_the_middle_makes_no_file_missing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = stored(world, takes=3)
-    media = media_of(world)
-
-    def told(line: str) -> None:
-        if line.startswith("1 files"):
-            unmount(media, "an empty folder")
+def test_a_folder_that_goes_away_in_the_middle_makes_no_file_missing(world):
+    made = stored(world, takes=2)
 
     with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. Of the others nothing"):
-        verify_all(world.deps, on_progress=told)
+        world.verify(lambda line: unmount(world.media, left=True))
 
-    assert [world.take(job).video.missing_at for job in made] == [None] * 3
-
-
-def test_one_missing_file_among_others_is_told_of_and_repaired(world: World) -> None:
-    made = stored(world, takes=3)
-    key = world.take(made[1]).video.key
-    (media_of(world) / key).unlink()
-
-    found = verified(world)
-
-    assert (found.checked, found.whole) == (3, 2)
-    assert found.problems == [f"{key} is missing; it is fetched again while the provider has it"]
-    world.sweep()
-    assert (verified(world).whole, world.take(made[1]).video.missing_at) == (3, None)
-    assert len(world.ledger()["posts"]) == 3
+    assert [world.take(job).video.missing_at for job in made] == [None, None]
 
 
-@pytest.mark.parametrize("seen_by", [verified, sweep_now])
-def test_two_short_absences_are_not_taken_for_a_long_one(
-    world: World, seen_by: Callable[[World], object]
-) -> None:
+@looks
+def test_two_short_absences_are_not_taken_for_a_long_one(world, look):
     """The folder was there again in between, and that was seen."""
-    [job] = stored(world)
-    media, clock = media_of(world), FakeClock()
+    [job], clock = stored(world), FakeClock()
     clock.at = world.deps.clock.now() + timedelta(hours=1)
-    an_hour_later = World(replace(world.deps, clock=clock), world.sim)
-    unmount(media, "nothing")
+    an_hour_later = world.another(clock=clock)
+    unmount(world.media)
     with pytest.raises(StorageDown):
-        verified(world)
-    media.with_name("unmounted").rename(media)
-    seen_by(world)
+        world.verify()
+    mount(world.media)
+    look(world)
 
-    unmount(media, "nothing")
+    unmount(world.media)
     with pytest.raises(StorageDown):
-        verified(an_hour_later)
+        an_hour_later.verify()
     assert "missing_files" not in an_hour_later.sweep()
 
     assert world.take(job).video.missing_at is None
 
 
 @pytest.mark.parametrize("what", ["open", "list_keys"])
-def test_a_folder_that_this_user_may_not_read_has_lost_no_file(
-    world: World, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
+def test_a_folder_that_this_user_may_not_read_has_lost_no_file(world, monkeypatch, what):
     """As another user, or where a server of files has gone: the system refuses the question."""
     made = stored(world)
     before = standing(world, made)
@@ -173,17 +143,14 @@ def test_a_folder_that_this_user_may_not_read_has_lost_no_file(
 
     monkeypatch.setattr(LocalStorage, what, refused)
     with pytest.raises(StorageDown, match=r"changed or charged\..*can't be read \(Permission denied\)"):
-        verified(world)
+        world.verify()
 
     assert standing(world, made) == before
 
 
-def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified(world, monkeypatch):
     made = stored(world, takes=2)
-    broken = world.take(made[0]).video.key
-    real = LocalStorage.open
+    broken, real = world.take(made[0]).video.key, LocalStorage.open
 
     def failing(storage: LocalStorage, key: str) -> Any:
         if key == broken:
@@ -191,77 +158,67 @@ def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified
         return real(storage, key)
 
     monkeypatch.setattr(LocalStorage, "open", failing)
-    found = verified(world)
+    found = world.verify()
 
     assert (found.checked, found.whole) == (2, 1)
     assert found.problems == [f"{broken} can't be read (Input/output error); it stays: see to its disk"]
-    assert (media_of(world) / broken).is_file()
+    assert (world.media / broken).is_file()
     assert world.take(made[0]).video.missing_at is None
 
 
-@pytest.mark.parametrize("looks", [sweep_now, verified])
-def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(
-    world: World, tmp_path: Path, looks: Callable[[World], Any]
-) -> None:
-    (job,) = stored(world)
-    old, new, key = media_of(world), tmp_path / "new", world.take(job).video.key
-    whole = (old / key).read_bytes()
+@looks
+def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, look):
+    [job] = stored(world)
+    new, key = tmp_path / "new", world.take(job).video.key
+    here, there = world.deps.settings.resolved_storage_url, f"file://{new}"
+    whole = (world.media / key).read_bytes()
     new.mkdir()
-    (new / key).write_bytes(b"cut" if looks is sweep_now else bytes(len(whole)))  # a sweep compares sizes
-    migrate._begin(world.deps, world.deps.settings.resolved_storage_url, f"file://{new}")
-    assert isinstance(world.deps.storage, relocatable.RelocatableStorage)
-    assert world.deps.storage.current_places(uncached=True).current == f"file://{new}"
+    (new / key).write_bytes(b"cut" if look is swept else bytes(len(whole)))  # a sweep compares sizes
+    migrate._begin(world.deps, here, there)
+    assert world.deps.storage.current_places(uncached=True).current == there
 
-    looks(world)
+    look(world)
 
-    assert (old / key).read_bytes() == whole
+    assert (world.media / key).read_bytes() == whole
     assert not (new / key).exists()
     assert world.take(job).video.missing_at is None
-    here = world.deps.settings.resolved_storage_url
-    moved = migrate.move_storage(world.deps, here, f"file://{new}", on_progress=lambda line: None)
-    assert moved.problems == []
+    assert migrate.move_storage(world.deps, here, there, on_progress=lambda line: None).problems == []
     assert (new / key).read_bytes() == whole
 
 
 # -- controls: broken builds that the tests above would not let through -------------------------------
 
 
-@pytest.mark.parametrize("looks", [sweep_now, verified])
-def test_control_a_build_that_removes_from_both_places_would_be_caught(
-    world: World, tmp_path: Path, looks: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def from_both(self: relocatable.RelocatableStorage, key: str) -> None:
+@looks
+def test_control_a_build_that_removes_from_both_places_would_be_caught(world, tmp_path, look, monkeypatch):
+    def from_both(self: RelocatableStorage, key: str) -> None:
         for storage in self._all():
             storage.remove(key)
 
-    monkeypatch.setattr(relocatable.RelocatableStorage, "remove", from_both)
+    monkeypatch.setattr(RelocatableStorage, "remove", from_both)
     with pytest.raises(FileNotFoundError):
-        test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, looks)
+        test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, look)
 
 
-def test_control_a_build_that_takes_away_for_gone_would_be_caught(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(verify, "storage_looks_unmounted", lambda deps: False)
+@pytest.mark.parametrize(
+    ("look", "where", "what", "broken"),
+    [
+        (verified, verify, "storage_looks_unmounted", lambda deps: False),
+        (swept, LocalStorage, "list_keys", lambda storage, prefix="": iter(["a.mp4"])),
+    ],
+    ids=["a verify that takes away for gone", "a sweep that believes an empty folder"],
+)
+def test_control_a_build_that_looks_for_no_mount_would_be_caught(
+    world, look, where, what, broken, monkeypatch, capsys
+):
+    monkeypatch.setattr(where, what, broken)
     with pytest.raises(AssertionError):
         test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
-            world, "nothing", verified, monkeypatch, capsys
+            world, False, look, monkeypatch, capsys
         )
 
 
-def test_control_a_sweep_that_believes_an_empty_folder_would_be_caught(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(LocalStorage, "list_keys", lambda storage, prefix="": iter(["a.mp4"]))
-    with pytest.raises(AssertionError):
-        test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
-            world, "nothing", sweep_now, monkeypatch, capsys
-        )
-
-
-def test_control_a_build_that_never_forgets_an_absence_would_be_caught(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_a_build_that_never_forgets_an_absence_would_be_caught(world, monkeypatch):
     monkeypatch.setattr(key_values, "delete_value", lambda session, name: None)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_two_short_absences_are_not_taken_for_a_long_one(world, verified)

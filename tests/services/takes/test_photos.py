@@ -1,24 +1,21 @@
 """Photos of a take: checked against the model's fields and limits, sent in its own fields, found again."""
 
-import io
-
 import pytest
-from PIL import Image
 
 from backend.catalogue.photo_limits import PhotoLimits
-from backend.domain.errors import InvalidRequest, ProviderRefused, StorageDown, StorageFull
+from backend.domain.errors import ProviderRefused, StorageDown, StorageFull
 from backend.providers.base import ProviderRecord, RequestRef
 from backend.providers.fal.client import FalProvider
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
-from backend.services.takes import photos, presets
+from backend.services.takes import presets
 from backend.services.takes.check_request import PHOTO_TO_COME, check_request
 from backend.services.takes.request import parse_request
 from backend.store.records import uploads
 from backend.web.api import model_json, take_json
 from tests.waiting import eventually
-from tests.world import ANA, MODEL
+from tests.world import ANA, MODEL, run_sql, throw
 
 LIMITED = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"
@@ -32,41 +29,20 @@ LINK = "https://example.org/look.jpg"
 FILE = "file:///etc/passwd"
 
 
-def photo(world, size=(640, 480), colour="teal", viewer=ANA) -> str:
-    raw = io.BytesIO()
-    Image.new("RGB", size, colour).save(raw, "JPEG")
-    return photos.create_upload(world.deps, viewer, raw.getvalue(), file_name="look.jpg").id
-
-
 def faults(world, model, **more) -> dict[str, str]:
-    with pytest.raises(InvalidRequest) as refused:
-        world.ask("Walk on", model=model, **more)
-    return refused.value.fields
-
-
-def heavy_photo(world) -> str:
-    """An upload as if it had 31 MB."""
-    upload_id = photo(world, colour="navy")
-    with world.deps.store.begin() as session:
-        uploads.get(session, upload_id).size_bytes = 31 * MB
-    return upload_id
-
-
-# -- on the way to the provider -------------------------------------------------------------------
+    return world.faults("Walk on", model=model, **more)
 
 
 def test_a_photo_goes_up_once_for_many_takes(world):
-    image = photo(world)
+    image = world.photo()
     links = {world.look(world.ask(f"Take {n}", model=LIMITED, image=image)).image_link for n in range(2)}
     assert len(links) == 1
 
 
 def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
-    def no_uploads(*_):
-        raise ProviderRefused("none here", code="no_uploads")
-
-    monkeypatch.setattr(FalProvider, "upload", no_uploads)
-    assert world.look(world.ask("x", model=LIMITED, image=photo(world))).state == "queued"
+    refusal = ProviderRefused("none here", code="no_uploads")
+    monkeypatch.setattr(FalProvider, "upload", lambda *_: throw(refusal))
+    assert world.look(world.ask("x", model=LIMITED, image=world.photo())).state == "queued"
     (post,) = world.ledger()["posts"]
     assert str(post["input"]).count("data:image/jpeg;base64,") == 1
 
@@ -75,12 +51,15 @@ def test_links_are_passed_on_as_they_are_in_params_or_images_alike(world):
     assert world.look(world.ask("x", model=LIMITED, image=LINK)).image_link == LINK
     for given in ({"params": {"last_frame_url": LINK}}, {"images": {"last_frame_url": LINK}}):
         world.look(world.ask("x", model=FRAMES, image=LINK, **given))
-    assert [post["input"].get("last_frame_url") for post in world.ledger()["posts"]] == [None, LINK, LINK]
+    world.look(world.ask("x", model=SEVERAL, images={"image_urls": [world.photo(), LINK]}))
+    sent = [post["input"] for post in world.ledger()["posts"]]
+    assert [inputs.get("last_frame_url") for inputs in sent] == [None, LINK, LINK, None]
+    assert sent[3]["image_urls"][1] == LINK
 
 
 def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_home(world):
-    last = photo(world, colour="navy")
-    job = world.ask(model=FRAMES, image=photo(world), images={"last_frame_url": last})
+    last = world.photo("teal")
+    job = world.ask(model=FRAMES, image=world.photo(), images={"last_frame_url": last})
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
     links = [post["input"][name] for name in ("first_frame_url", "last_frame_url")]
@@ -91,7 +70,7 @@ def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_hom
 
 
 def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_home(world):
-    chosen = [photo(world, colour=colour) for colour in ("red", "green", "navy")]
+    chosen = [world.photo(colour) for colour in ("red", "green", "navy")]
     job = world.ask("They meet", model=SEVERAL, images={"image_urls": chosen})
     world.until(job, "stored")
     (post,) = world.ledger()["posts"]
@@ -102,53 +81,45 @@ def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_ho
     assert take_json(world.deps, world.take(job))["images"] == {"image_urls": chosen}
 
 
-def test_a_list_may_hold_links_and_uploads_side_by_side(world):
-    given = {"model": SEVERAL, "prompt": "They meet", "images": {"image_urls": [photo(world), LINK]}}
-    checked = check_request(world.deps, ANA, parse_request(given))
-    assert checked.shown_payload()["image_urls"] == [PHOTO_TO_COME, LINK]
-    world.look(world.ask(**given))
-    (post,) = world.ledger()["posts"]
-    assert post["input"]["image_urls"][1] == LINK
-
-
 def test_the_payload_is_shown_with_a_place_for_each_photo(world):
-    given = {"image": photo(world), "images": {"last_frame_url": photo(world, colour="navy")}}
-    checked = check_request(world.deps, ANA, parse_request({"model": FRAMES, "prompt": "Walk on", **given}))
-    assert "last_frame_url" not in checked.payload
-    shown = checked.shown_payload()
-    assert shown["first_frame_url"] == shown["last_frame_url"] == PHOTO_TO_COME
+    first, last = world.photo(), world.photo("teal")
+    for model, given, shown in (
+        (FRAMES, {"image": first, "images": {"last_frame_url": last}},
+         {"first_frame_url": PHOTO_TO_COME, "last_frame_url": PHOTO_TO_COME}),
+        (SEVERAL, {"images": {"image_urls": [first, LINK]}}, {"image_urls": [PHOTO_TO_COME, LINK]}),
+    ):  # fmt: skip
+        request = parse_request({"model": model, "prompt": "Walk on", **given})
+        checked = check_request(world.deps, ANA, request)
+        assert not checked.payload.keys() & shown
+        assert checked.shown_payload().items() >= shown.items()
 
 
 @pytest.mark.parametrize("field", ["last_frame_url", "image_urls"])
 def test_a_record_with_another_photo_is_not_this_take(world, field):
-    ours = [photo(world, colour=colour) for colour in ("red", "navy")]
+    ours = [world.photo(colour) for colour in ("red", "navy")]
     several = field == "image_urls"
-    more = {} if several else {"image": ours[0]}
-    images = {field: ours if several else ours[1]}
-    job = world.look(world.ask("x", model=SEVERAL if several else FRAMES, images=images, **more))
+    given = {"model": SEVERAL} if several else {"model": FRAMES, "image": ours[0]}
+    job = world.look(world.ask("x", images={field: ours if several else ours[1]}, **given))
     (post,) = world.ledger()["posts"]
     sent = post["input"][field]
 
-    def matches(given) -> bool:
-        record = ProviderRecord(request_id="r", sent_at=job.submitted_at, input=given)
+    def matches(**other) -> bool:
+        record = ProviderRecord("r", sent_at=job.submitted_at, input={**post["input"], **other})
         return reconcile.matches_record(job, record)
 
-    assert matches(post["input"])
-    assert not matches({name: value for name, value in post["input"].items() if name != field})
-    for other in (sent[::-1], sent[:1], [*sent, *sent[1:]], sent[0], None) if several else (LINK,):
-        assert not matches({**post["input"], field: other}), other
-
-
-# -- refused before anything is sent --------------------------------------------------------------
+    assert matches()
+    for other in (None, sent[::-1], sent[:1], [*sent, *sent[1:]], sent[0]) if several else (None, LINK):
+        assert not matches(**{field: other}), other
 
 
 def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
-    ours, theirs = photo(world), photo(world, colour="navy", viewer=BEN)
-    heavy, title = heavy_photo(world), world.deps.catalogue.get(LIMITED).title
+    ours, theirs = world.photo(), world.photo("teal", viewer=BEN)
+    heavy, title = world.photo("red"), world.deps.catalogue.get(LIMITED).title
+    run_sql(world.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=31 * MB, id=heavy)
     first, end, many = {"image": ours}, "images.last_frame_url", "images.image_urls"
     links = ("javascript:alert(1)", "ftp://a/b", "http://[", "data:image/png;base64,xx")
     for model, given, name, why in (
-        (LIMITED, {"image": photo(world, (200, 150))}, "image",
+        (LIMITED, {"image": world.photo(size=(200, 150))}, "image",
          f"is 200 × 150 px; {title} needs at least 300 × 300: take a larger one"),
         *((LIMITED, {"image": link}, "image", "") for link in links),
         (MODEL, {"image": ours}, "image", ""),
@@ -183,12 +154,12 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
 
 
 def test_a_model_that_says_nothing_takes_any_photo_of_ours(world):
-    assert world.until(world.ask("Walk on", model=FREE, image=photo(world, (40, 30))), "stored")
+    assert world.until(world.ask("Walk on", model=FREE, image=world.photo(size=(40, 30))), "stored")
 
 
 def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
     monkeypatch.setattr(PhotoLimits, "find_fault", lambda *_, **__: None)  # the control: no check
-    job = world.ask("Walk on", model=LIMITED, image=photo(world, (200, 150)))
+    job = world.ask("Walk on", model=LIMITED, image=world.photo(size=(200, 150)))
     assert world.until(job, "failed").error["code"] == "image_too_small"
 
 
@@ -199,12 +170,10 @@ def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
      (["data:image/png;base64,QUJD"], "image_load_error")],
 )  # fmt: skip
 def test_the_simulated_fal_refuses_lists_that_fal_would_refuse(world, given, code):
-    answer = world.deps.get_provider("fal").submit(
-        COUNTED, {"prompt": "x", "image_urls": given}, webhook_url=None
-    )
+    fal = world.deps.get_provider("fal")
+    answer = fal.submit(COUNTED, {"prompt": "x", "image_urls": given}, webhook_url=None)
     ref = RequestRef(COUNTED, answer.request_id, answer.status_url, answer.response_url, answer.cancel_url)
-    status = world.deps.get_provider("fal").status
-    assert eventually(lambda: getattr(status(ref), "code", None)) == code
+    assert eventually(lambda: getattr(fal.status(ref), "code", None)) == code
 
 
 def test_what_is_known_of_the_photos_survives_a_refresh(world):
@@ -213,49 +182,39 @@ def test_what_is_known_of_the_photos_survives_a_refresh(world):
     model = world.deps.catalogue.get(LIMITED)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
-    assert "image" in faults(world, LIMITED, image=photo(world, (200, 150)))
+    assert "image" in faults(world, LIMITED, image=world.photo(size=(200, 150)))
     assert model_json(model)["photo_limits"] == model.photo_limits
 
 
-# -- kept in presets, and in our own storage ------------------------------------------------------
-
-
 @pytest.mark.parametrize(
-    ("model", "several"), [(SEVERAL, True), (OPTIONAL_END, False)], ids=["a list", "first and last"]
+    ("model", "field"), [(SEVERAL, "image_urls"), (OPTIONAL_END, "end_image_url")], ids=["a list", "two"]
 )
-def test_a_preset_keeps_the_photos_and_leaves_them_out_for_who_may_not_use_them(world, model, several):
-    ours = photo(world)
-    given = (
-        {"images": {"image_urls": [ours]}} if several else {"image": ours, "images": {"end_image_url": ours}}
-    )
+def test_a_preset_keeps_the_photos_and_leaves_them_out_for_who_may_not_use_them(world, model, field):
+    ours = world.photo()
+    given = {"images": {field: [ours]}} if model == SEVERAL else {"image": ours, "images": {field: ours}}
     form = parse_request({"model": model, "prompt": "x", **given})
     kept = presets.save_preset(world.deps, ANA, "With photos", form, shared=True)
     assert presets.apply_preset(world.deps, ANA, kept.id) == (form, [])
     for_ben, lost = presets.apply_preset(world.deps, BEN, kept.id)
-    assert (for_ben.image, for_ben.images, len(lost)) == (None, {}, 1 if several else 2)
-    assert ("image_urls" if several else "end_image_url") in " ".join(lost)
+    assert (for_ben.image, for_ben.images, len(lost)) == (None, {}, len(given))
+    assert field in " ".join(lost)
 
 
 @pytest.mark.parametrize("error", [StorageDown("The bucket answers SlowDown."), FileNotFoundError(2, "gone")])
 def test_a_take_says_why_it_waits_while_its_photo_cant_be_read(world, monkeypatch, error):
-    job = world.ask(model=FRAMES, image=photo(world), images={"last_frame_url": photo(world, colour="navy")})
-
-    def away(key):
-        raise error
-
+    job = world.ask(model=FRAMES, image=world.photo(), images={"last_frame_url": world.photo("teal")})
     with monkeypatch.context() as change:
-        change.setattr(world.deps.storage, "open", away)
+        change.setattr(world.deps.storage, "open", lambda _: throw(error))
         waiting = world.look(job)
-
     assert waiting.state == "created"
     assert (waiting.error["code"], waiting.error["charged"]) == ("photo_missing", "no")
     assert "can't be read from our storage" in waiting.error["message"]
     world.until(job, "stored")
-    assert len(world.ledger()["posts"]) == 1
+    assert world.posts == 1
 
 
 def test_a_photo_for_which_there_is_no_room_is_refused_as_such(world):
     world.deps.settings.parts_dir.parent.mkdir(exist_ok=True)
     world.deps.settings.parts_dir.write_text("no folder")  # what a wrong mount leaves
     with pytest.raises(StorageFull):
-        photo(world)
+        world.photo()

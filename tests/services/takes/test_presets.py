@@ -19,36 +19,31 @@ def names(world, viewer) -> list[str]:
     return [preset.name for preset in presets.list_presets(world.deps, viewer)]
 
 
-def test_a_form_comes_back_as_it_was_kept(world):
-    kept = presets.save_preset(world.deps, ANA, "  Golden   walk ", parse_request(FORM))
+def save(world, name, form=FORM, viewer=ANA, **more):
+    return presets.save_preset(world.deps, viewer, name, parse_request(form), **more)
+
+
+def test_a_form_comes_back_as_it_was_kept_and_the_same_name_again_replaces_it(world):
+    kept = save(world, "  Golden   walk ")
     request, lost = presets.apply_preset(world.deps, ANA, kept.id)
     assert ({name: getattr(request, name) for name in FORM}, lost) == (FORM, [])
     assert names(world, ANA) == ["Golden walk"]
-
-
-def test_the_same_name_again_replaces_what_was_kept(world):
-    presets.save_preset(world.deps, ANA, "Walk", parse_request(FORM))
-    again = presets.save_preset(world.deps, ANA, "WALK", parse_request({**FORM, "prompt": "Another"}))
-    assert names(world, ANA) == ["WALK"]
+    again = save(world, "GOLDEN walk", {**FORM, "prompt": "Another"})
+    assert names(world, ANA) == ["GOLDEN walk"]
     assert presets.apply_preset(world.deps, ANA, again.id)[0].prompt == "Another"
 
 
-def test_the_team_sees_what_is_shared_and_nothing_else(world):
-    mine = presets.save_preset(world.deps, ANA, "Mine", parse_request(FORM))
-    shared = presets.save_preset(world.deps, ANA, "Ours", parse_request(FORM), shared=True)
+def test_the_team_sees_what_is_shared_and_only_its_owner_or_an_admin_deletes_it(world):
+    mine, shared = save(world, "Mine"), save(world, "Ours", shared=True)
     assert names(world, BEN) == ["Ours"]
     assert presets.apply_preset(world.deps, BEN, shared.id)[0].prompt == "A coat"
     for act in (presets.apply_preset, presets.delete_preset):
         with pytest.raises(NotFound):
             act(world.deps, BEN, mine.id)
-
-
-def test_only_its_owner_or_an_admin_deletes_a_preset(world):
-    shared = presets.save_preset(world.deps, ANA, "Ours", parse_request(FORM), shared=True)
     with pytest.raises(NotAllowed):
         presets.delete_preset(world.deps, BEN, shared.id)
     presets.delete_preset(world.deps, ADMIN, shared.id)
-    assert names(world, ANA) == []
+    assert names(world, ANA) == ["Mine"]
 
 
 @pytest.mark.parametrize(
@@ -56,15 +51,13 @@ def test_only_its_owner_or_an_admin_deletes_a_preset(world):
     [(" ", FORM, "name"), ("x" * 61, FORM, "name"), ("a\u202eb", FORM, "name"), ("X", {"extra": 1}, "extra"),
      ("X", {"prompt": "x" * 200_000}, "form")],
 )  # fmt: skip
-def test_what_is_no_preset_is_refused_by_name(world, name, form, field):
+@pytest.mark.databases(None)
+def test_what_is_no_preset_is_refused_by_name_and_a_viewer_keeps_nothing(world, name, form, field):
     with pytest.raises(InvalidRequest) as refused:
-        presets.save_preset(world.deps, ANA, name, parse_request(form))
+        save(world, name, form)
     assert field in refused.value.fields
-
-
-def test_a_viewer_keeps_nothing(world):
     with pytest.raises(NotAllowed):
-        presets.save_preset(world.deps, Viewer("eve", Role.VIEWER), "X", parse_request(FORM))
+        save(world, "X", viewer=Viewer("eve", Role.VIEWER))
 
 
 def test_favourites_are_each_persons_own(world):

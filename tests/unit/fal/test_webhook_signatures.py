@@ -6,15 +6,12 @@ Webhooks 1.0.0), for fal's headers and Ed25519.
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.domain.errors import DeliveryRefused
-from backend.providers.base import Errored, Finished
-from backend.providers.fal import webhook
+from backend.domain.output_files import OutputFile
+from backend.providers.base import Errored, Finished, WebhookBody
 from backend.providers.fal.webhook import read_body, read_headers, verify
 from backend.services.lifecycle.webhook_target import job_token, token_matches
 from tests import signing
@@ -37,16 +34,14 @@ VECTOR = {
     "f3729fd302c64f581faa26e4c3ab40d3bce361fdd701fe40da091564e24ac301",
 }
 
-Headers = list[tuple[str, str]]
 
-
-def headers(**given: str) -> Headers:
+def headers(**given):
     """The four headers, signed as fal signs; `given` replaces values afterwards."""
     values = signing.signed(BODY, request_id=REQUEST_ID, user_id="acct", at=NOW)
     return list((values | {f"X-Fal-Webhook-{name}": value for name, value in given.items()}).items())
 
 
-def believed(lines: Headers, body: bytes = BODY, keys: tuple[bytes, ...] = (PUBLIC,)) -> bool:
+def believed(lines, body=BODY, keys=(PUBLIC,)):
     """Would this delivery be taken for fal's?"""
     try:
         return verify(read_headers(lines), body, keys=keys)
@@ -79,7 +74,7 @@ def test_a_fixed_delivery_verifies_for_ever():
 def test_a_header_that_is_missing_or_doubled_even_with_the_same_value_is_refused(name):
     lines = headers()
     (one,) = [line for line in lines if line[0].endswith(name)]
-    for wrong in ([line for line in lines if line != one], [*lines, (one[0].lower(), one[1])]):
+    for wrong in (set(lines) - {one}, [*lines, (one[0].lower(), one[1])]):
         with pytest.raises(DeliveryRefused, match=name):
             read_headers(wrong)
 
@@ -105,31 +100,22 @@ def test_a_header_that_is_malformed_is_refused_by_its_name(name, value):
 
 
 def test_what_was_not_signed_as_it_stands_is_not_believed():
+    lines = headers()
     rewritten = json.dumps(json.loads(BODY), indent=1).encode()
-
     assert not believed(headers(Signature="00" * 64)), "a well-formed signature of nobody"
-    assert not believed(headers(), rewritten), "the body written anew"
+    assert not believed(lines, rewritten), "the body written anew"
     # Were the parts joined without a mark, `ab` + `c` would sign for `a` + `bc`.
     assert not believed(headers(**{"Request-Id": REQUEST_ID + "a", "User-Id": "cct"}))
-
-
-def test_every_flipped_bit_of_the_body_is_noticed():
-    lines = headers()
-    for place in range(len(BODY)):
+    for place, byte in enumerate(BODY):
         for bit in (1, 0x80):
-            altered = bytearray(BODY)
-            altered[place] ^= bit
-            assert not believed(lines, bytes(altered)), place
-
-
-@pytest.mark.parametrize("at", range(4), ids=VECTOR)
-def test_every_altered_character_of_a_header_is_noticed(at):
-    lines = headers()
-    name, value = lines[at]
-    for place, char in enumerate(value):
-        for other in (chr(ord(char) ^ bit) for bit in (1, 2, 16)):
-            altered = [*lines[:at], (name, value[:place] + other + value[place + 1 :]), *lines[at + 1 :]]
-            assert other.lower() == char.lower() or not believed(altered), (name, place)
+            altered = bytes([*BODY[:place], byte ^ bit, *BODY[place + 1 :]])
+            assert not believed(lines, altered), place
+    for at, (name, value) in enumerate(lines):
+        for place, char in enumerate(value):
+            for other in (chr(ord(char) ^ bit) for bit in (1, 2, 16)):
+                altered = (name, value[:place] + other + value[place + 1 :])
+                same = other.lower() == char.lower()
+                assert same or not believed([*lines[:at], altered, *lines[at + 1 :]]), altered
 
 
 @pytest.mark.parametrize(
@@ -144,41 +130,30 @@ def test_any_one_of_several_keys_may_match_and_a_broken_one_disturbs_nothing(key
     assert believed(headers(), keys=keys) is fits
 
 
-# -- the time ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("off_s", "stale"), [(0, False), (299, False), (300, False), (301, True)])
-@pytest.mark.parametrize("sign", [1, -1], ids=["late", "early"])
-def test_a_delivery_more_than_300_seconds_off_is_stale_and_not_refused(off_s, stale, sign):
+def test_a_delivery_more_than_300_seconds_off_is_stale_and_not_refused():
     signed = read_headers(headers())
-
-    assert signed.is_stale(NOW + sign * timedelta(seconds=off_s)) is stale
     assert verify(signed, BODY, keys=(PUBLIC,))
-
-
-@pytest.mark.parametrize("stamp", ["0", "999999999999", "253402300800"])
-def test_a_time_of_another_age_is_stale_and_breaks_nothing(stamp):
-    assert read_headers(headers(Timestamp=stamp)).is_stale(NOW)
+    for off_s, stale in ((0, False), (299, False), (300, False), (301, True)):
+        for moment in (NOW + timedelta(seconds=off_s), NOW - timedelta(seconds=off_s)):
+            assert signed.is_stale(moment) is stale, moment
+    for another_age in ("0", "999999999999", "253402300800"):
+        assert read_headers(headers(Timestamp=another_age)).is_stale(NOW)
 
 
 # -- the body ---------------------------------------------------------------------------------
 
 
-def said(**value: Any) -> webhook.WebhookBody:
+def said(**value):
     return read_body(json.dumps({"request_id": "r-1", **value}).encode())
 
 
 def test_a_finished_request_gives_its_link_and_size():
-    told = read_body(BODY)
-
-    assert (told.request_id, told.gateway_request_id, told.status) == (REQUEST_ID, "gw-1", "OK")
-    assert isinstance(told.outcome, Finished)
-    assert (told.outcome.url, told.outcome.size_bytes) == (LINK, 4096)
+    assert read_body(BODY) == WebhookBody(
+        REQUEST_ID, "gw-1", "OK", Finished([OutputFile("video", LINK, 4096)], VIDEO)
+    )
 
 
-FLAGGED = {
-    "detail": [{"type": "content_policy_violation", "msg": "x", "loc": ["body", "prompt"], "input": "x"}]
-}
+FLAGGED = {"detail": [{"type": "content_policy_violation", "msg": "x", "loc": ["body", "prompt"]}]}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +163,6 @@ FLAGGED = {
 )
 def test_a_failed_request_gives_the_innermost_reason_and_the_outer_number_only_without_one(payload, message):
     outcome = said(status="ERROR", error="Invalid status code: 422", payload=payload).outcome
-
     assert isinstance(outcome, Errored)
     assert message in outcome.message
     assert ("422" in outcome.message) == ("422" in message)
@@ -207,57 +181,21 @@ def test_a_failed_request_gives_the_innermost_reason_and_the_outer_number_only_w
 )  # fmt: skip
 def test_what_says_neither_video_nor_failure_has_to_be_asked_for(value):
     told = said(**value)
-
     assert (told.request_id, told.outcome) == ("r-1", None)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"", b"{", b"null", b"[]", b'"x"', b"7", b"<html>", b"\xff\xfe", b"{}", b'{"request_id": 7}',
-        b'{"request_id": null, "status": "OK"}', b"[" * 100_000, b'{"a":' * 100_000, BODY[:-5], b"\0" * 50,
-        b'{"request_id": "x", "n": ' + b"9" * 5000 + b"}",
-    ],
-    ids=lambda body: ascii(body[:24]),
-)  # fmt: skip
-def test_a_body_that_can_not_be_read_is_no_crash(body):
-    told = read_body(body)
-
-    assert (told.status, told.outcome) == ("unreadable", None)
-
-
-@pytest.mark.parametrize("request_id", ["", "a b", "x\n", "x\0", "ü", "x" * 201, "\ud800"])
-def test_a_request_id_that_can_not_be_kept_counts_as_none(request_id):
-    assert said(request_id=request_id, status="OK").request_id is None
-
-
-def test_words_of_the_provider_can_be_kept_in_a_database():
+def test_what_can_not_be_kept_in_a_database_counts_as_none_or_is_left_out():
     """NUL and half characters are JSON, and no database takes them."""
+    for request_id in ("", "a b", "x\n", "x\0", "ü", "x" * 201, "\ud800"):
+        assert said(request_id=request_id, status="OK").request_id is None
     told = said(status="NE\0W\ud800" + "x" * 99, gateway_request_id="g\0\udfff" + "y" * 999)
-
     for words, most in ((told.status, 44), (told.gateway_request_id, 200)):
-        assert words is not None
         assert "\0" not in words
         assert len(words.encode()) <= most
 
 
 def test_the_last_of_two_values_counts_as_everywhere_in_json():
     assert read_body(b'{"request_id": "a", "request_id": "b", "status": "OK"}').request_id == "b"
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(
-    noise=st.binary(max_size=200), status=st.sampled_from(["OK", "ERROR", "NEW"]), payload=JSON, error=JSON
-)
-def test_neither_bytes_nor_json_of_any_kind_make_reading_fail(noise, status, payload, error):
-    assert read_body(noise).status
-    assert said(status=status, payload=payload, error=error).status == status
 
 
 # -- the token --------------------------------------------------------------------------------
@@ -271,8 +209,6 @@ def test_a_token_fits_its_own_job_and_secret_alone_and_fits_into_a_url():
     assert token_matches("s" * 32, "job-1", token)
     assert not token_matches("s" * 32, "job-2", token)
     assert not token_matches("t" * 32, "job-1", token)
-    for place, char in enumerate(token):
-        altered = token[:place] + ("A" if char != "A" else "B") + token[place + 1 :]
-        assert not token_matches("s" * 32, "job-1", altered)
-    for other in ("", "x", "ü", "\ud800", "\0", "x" * 5000):
+    altered = [token[:at] + ("B" if char == "A" else "A") + token[at + 1 :] for at, char in enumerate(token)]
+    for other in (*altered, "", "x", "ü", "\ud800", "\0", "x" * 5000):
         assert not token_matches("s" * 32, "job-1", other)

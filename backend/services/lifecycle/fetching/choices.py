@@ -97,7 +97,7 @@ def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
 
 def _finish(deps: Deps, session: Session, viewer: Viewer, job: Job, finished: Finished) -> None:
     now = deps.clock.now()
-    apply_result.apply_finished(session, job, finished, at=now, by=viewer.name)
+    apply_result.apply_outcome(session, job, finished, at=now, by=viewer.name, by_person=True)
     deps.wake_job(session, job.id, at=now)
 
 
