@@ -48,8 +48,8 @@ def test_a_fault_on_the_way_shows_on_the_take_and_is_tried_again_until_the_file_
     assert world.posts == 1
 
 
-@pytest.mark.parametrize("marker", ["media-short", "media-html"])
-def test_what_is_no_whole_video_is_never_stored(world, marker):
+@pytest.mark.parametrize("marker", ["media-big=1 media-cut", "media-html"])
+def test_what_did_not_come_whole_and_what_is_no_file_is_never_stored(world, marker):
     tried = world.looks(rendered(world, marker), 4)
     assert {job.state for job in tried} == {"rendered"}
     assert files(world) == []

@@ -13,6 +13,7 @@ from sqlalchemy import delete
 
 from backend.bootstrap import open_deps
 from backend.domain.errors import BudgetExceeded, NotFound, StaleState
+from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent as E
 from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
