@@ -40,9 +40,10 @@ _LINK = re.compile(r"https?://[^\s<>\"'`\\\])}]+")
 
 
 class BlackboxProvider:
-    """Blackbox behind the Provider protocol. url: its base, without a slash at the end.
+    """Blackbox behind the Provider protocol.
 
-    timeout_s, max_calls: how long a call may take, how many at once. model_ids: of its models.
+    url: its base, without a slash at the end. timeout_s, calls: how long a call may take, how many at
+    once. offers: the ids of its models.
     """
 
     name = "blackbox"
@@ -156,8 +157,9 @@ def _content(payload: Mapping[str, Any]) -> Any:
     if not photo:
         return text
     if len(photo) > PHOTO_MAX_CHARS:
-        why = "The photo is too large for Blackbox. Use one under 10 MB."
-        raise ProviderRefused(why, code="photo_too_large")
+        raise ProviderRefused(
+            "The photo is too large for Blackbox. Use one under 10 MB.", code="photo_too_large"
+        )
     return [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": photo}}]
 
 
@@ -167,18 +169,19 @@ def _outcome(status: int, body: bytes) -> Finished | Errored:
     error = fields.get("error")
     words = error.get("message") if isinstance(error, dict) else error or fields.get("detail")
     said = clean_text(words) if words and isinstance(words, str) else f"Blackbox answered {status}."
-    code, detail = f"http_{status}", excerpt_text(body)
     if status in REFUSAL_STATUSES:
-        raise ProviderRefused(said, code=code, detail=detail)
+        raise ProviderRefused(said, code=f"http_{status}", detail=excerpt_text(body))
     if status != 200 or answer is None:
         raise ProviderUnanswered(
-            f"Blackbox answered {status}, and not with a video.", code=code, detail=detail
+            f"Blackbox answered {status}, and not with a video.",
+            code=f"http_{status}",
+            detail=excerpt_text(body),
         )
     if error:
-        return Errored("provider_error", said, detail=detail)
+        return Errored("provider_error", said, detail=excerpt_text(body))
     link = find_video_link(answer)
     if link is None:
-        return Errored("no_video", "Blackbox finished without a link to a video.", detail=detail)
+        return Errored("no_video", "Blackbox finished without a link to a video.", detail=excerpt_text(body))
     return Finished(link, None, output=answer)
 
 

@@ -43,5 +43,6 @@ def routes(deps: Deps) -> Blueprint:
 
 
 def _later(why: str) -> ResponseReturnValue:
-    headers = {"Retry-After": "5"}
-    return answers.error_response(503, "unavailable", f"{why} Deliver it again.", headers=headers)
+    return answers.error_response(
+        503, "unavailable", f"{why} Deliver it again.", headers={"Retry-After": "5"}
+    )

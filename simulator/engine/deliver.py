@@ -55,7 +55,8 @@ class Deliverer(Loop):
         """Wait until every delivery of this request has been tried once."""
 
         def tried() -> bool:
-            return all(d.attempts for d in self._owed.values() if d.request_id == request_id)
+            mine = [d for d in self._owed.values() if d.request_id == request_id]
+            return all(d.attempts for d in mine)
 
         self.wait_until(tried, timeout_s)
 
@@ -93,8 +94,10 @@ class Deliverer(Loop):
         delivery.attempts.append({"at": sent_at, "status": status, "error": trouble})
         self._decide(delivery, status)
         self._ledger.save_delivery(delivery)
-        what = "event=simulator_delivered request=%s try=%d status=%s done=%s"
-        log.info(what, delivery.request_id, len(delivery.attempts), status or trouble, delivery.done)
+        log.info(
+            "event=simulator_delivered request=%s try=%d status=%s done=%s",
+            delivery.request_id, len(delivery.attempts), status or trouble, delivery.done,
+        )  # fmt: skip
 
     def _post(self, delivery: Delivery, body: bytes, now: int) -> tuple[int | None, str | None]:
         signed = self._signer.signed_headers(body, request_id=delivery.request_id, timestamp=now)

@@ -37,7 +37,11 @@ class Storage(Protocol):
         """
 
     def local_path(self, key: str) -> Path | None:
-        """A local path to serve from; None: it is remote. Raises FileNotFoundError: no regular file there."""
+        """A local path to serve from; None: the store is remote.
+
+        Raises:
+            FileNotFoundError: there is none, or what is there is no regular file.
+        """
 
     def open(self, key: str) -> BinaryIO:
         """The bytes; FileNotFoundError as for `local_path`."""

@@ -19,7 +19,11 @@ import httpx
 import requests
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderUnanswered
+from backend.domain.errors import (
+    ProviderBusy,
+    ProviderForgot,
+    ProviderUnanswered,
+)
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
@@ -59,6 +63,7 @@ class FalProvider:
     name = "fal"
     key_setting = "FAL_KEY"
     blocking = False
+
     max_concurrent_calls: int | None = None
 
     def __init__(
@@ -107,7 +112,8 @@ class FalProvider:
 
     def status(self, ref: RequestRef) -> RequestStatus:
         """See `Provider.status`. A failed request is a completed one with an error."""
-        standing = library.ask(self._handle(ref).status)
+        handle = self._handle(ref)
+        standing = library.ask(handle.status)
         if isinstance(standing, fal_client.Queued):
             return Waiting(_position(standing.position))
         if isinstance(standing, fal_client.InProgress):
@@ -129,8 +135,10 @@ class FalProvider:
             raise ProviderForgot("fal has no such request.", code="forgotten")
         failure = answers.model_failure(response.status_code, body)
         if failure is None:
-            status = response.status_code
-            raise ProviderBusy(f"fal answered {status} when asked for the result.", code=f"http_{status}")
+            raise ProviderBusy(
+                f"fal answered {response.status_code} when asked for the result.",
+                code=f"http_{response.status_code}",
+            )
         return replace(failure, billable_units=answers.billable_units(response.headers))
 
     def cancel(self, ref: RequestRef) -> bool:
@@ -150,15 +158,19 @@ class FalProvider:
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """See `Provider.list_requests`. Absence proves nothing: the listing lags, and may miss what waits."""
         found: list[ProviderRecord] = []
-        cursor, start = None, since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        query = {"endpoint_id": model, "start": start, "expand": "payloads", "limit": "100"}
+        cursor = None
         for _ in range(MAX_LISTING_PAGES):
-            if cursor:
-                query["cursor"] = cursor
-            response = self._get(f"{self._api_url}/v1/models/requests/by-endpoint", params=query)
-            page, status = parse_json(response.content), response.status_code
-            if status != 200 or not isinstance(page, dict):
-                raise ProviderBusy(f"fal's request listing answered {status}.", code=f"http_{status}")
+            query = {"endpoint_id": model, "start": _stamp(since), "expand": "payloads", "limit": "100"}
+            response = self._get(
+                f"{self._api_url}/v1/models/requests/by-endpoint",
+                params={**query, "cursor": cursor} if cursor else query,
+            )
+            page = parse_json(response.content)
+            if response.status_code != 200 or not isinstance(page, dict):
+                raise ProviderBusy(
+                    f"fal's request listing answered {response.status_code}.",
+                    code=f"http_{response.status_code}",
+                )
             found += answers.parse_request_page(page)
             cursor = page.get("next_cursor")
             if not cursor or page.get("has_more") is False:
@@ -167,8 +179,9 @@ class FalProvider:
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.fetch_catalogue`."""
-        fetch_page = listing_pages.page_fetcher(self._http, self._api_url)
-        return listing.read_catalogue(fetch_page, on_progress=on_progress)
+        return listing.read_catalogue(
+            listing_pages.page_fetcher(self._http, self._api_url), on_progress=on_progress
+        )
 
     def unlisted_models(self) -> Sequence[VideoModel]:
         """See `Provider.unlisted_models`. fal lists its own."""
@@ -209,12 +222,13 @@ class FalProvider:
             )
         assert isinstance(answer, dict)
         made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
+        position = answer.get("queue_position")
         return Receipt(
             request_id=request_id,
             status_url=_text(answer.get("status_url")) or made.status_url,
             response_url=_text(answer.get("response_url")) or made.response_url,
             cancel_url=_text(answer.get("cancel_url")) or made.cancel_url,
-            queue_position=_position(answer.get("queue_position")),
+            queue_position=_position(position),
         )
 
     def _handle(self, ref: RequestRef) -> fal_client.SyncRequestHandle:
@@ -242,8 +256,9 @@ class FalProvider:
         try:
             return self._http.get(url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = f"fal could not be asked ({type(error).__name__})."
-            raise ProviderBusy(why, code="unreachable") from error
+            raise ProviderBusy(
+                f"fal could not be asked ({type(error).__name__}).", code="unreachable"
+            ) from error
 
     def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
@@ -262,6 +277,10 @@ def _position(value: Any) -> int | None:
     """A place in the line that can be believed and kept."""
     fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     return value if fits else None
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(value: Any) -> str | None:

@@ -62,7 +62,11 @@ class FalSigningKeys:
         self._loaded = False
 
     def current_keys(self) -> tuple[bytes, ...]:
-        """The keys to verify with, 32 bytes each. Raises KeysUnavailable: none, and none to be had now."""
+        """The keys to verify with, 32 bytes each.
+
+        Raises:
+            KeysUnavailable: there are none, and none can be had now.
+        """
         self._load()
         now = self._clock.now()
         if not self._keys or self._fetched_at is None or now - self._fetched_at > KEYS_TTL:
@@ -70,8 +74,9 @@ class FalSigningKeys:
                 if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
                     self._refresh()
         if not self._keys:
-            why = "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
-            raise KeysUnavailable(why)
+            raise KeysUnavailable(
+                "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
+            )
         return self._keys
 
     def newer_than(self, seen: tuple[bytes, ...]) -> tuple[bytes, ...] | None:

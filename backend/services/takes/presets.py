@@ -37,7 +37,8 @@ def save_preset(
     """
     viewer.require_role(Role.CREATOR)
     name = " ".join(name.split())
-    if faults := _faults(name, request):
+    faults = _faults(name, request)
+    if faults:
         raise InvalidRequest(faults)
     preset = Preset(
         id=deps.clock.new_id(),
@@ -88,8 +89,9 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
     """
     preset = _get(deps, viewer, preset_id)
     if preset.owner != viewer.name and viewer.role != Role.ADMIN:
-        why = f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it."
-        raise NotAllowed(why, status=403)
+        raise NotAllowed(
+            f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it.", status=403
+        )
     with deps.store.begin() as session:
         presets.delete_preset(session, preset_id)
 

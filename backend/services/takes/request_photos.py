@@ -63,14 +63,20 @@ def _first_place_fault(model: VideoModel, image: str | None) -> str | None:
     """What is wrong with there being a photo that the video starts from, or none."""
     if image is None:
         return f"is missing; {model.title} starts from a photo" if model.image_required else None
-    useless = f"is of no use to {model.title}; choose a model that starts from a photo"
-    return None if model.image_field else useless
+    return (
+        None
+        if model.image_field
+        else f"is of no use to {model.title}; choose a model that starts from a photo"
+    )
 
 
 def _place_fault(model: VideoModel, request: TakeRequest, field: str) -> str | None:
     """What is wrong with there being such a photo, or so many, besides the first."""
-    image = request.images[field]
-    single, several = photos.further_fields(model), photos.multi_photo_fields(model)
+    image, single, several = (
+        request.images[field],
+        photos.further_fields(model),
+        photos.multi_photo_fields(model),
+    )
     if field not in (*single, *several):
         names = ", ".join((*single, *several))
         hint = f"there are {names}" if names else "it takes none besides `image`"

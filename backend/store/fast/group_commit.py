@@ -150,8 +150,9 @@ class _CommitGroup:
             return True
         try:
             if self.broken:
-                trouble = RuntimeError("another's trouble ended the transaction")
-                raise OperationalError("COMMIT", None, trouble)
+                raise OperationalError(
+                    "COMMIT", None, RuntimeError("another's trouble ended the transaction")
+                )
             self._transaction.commit()
         except SQLAlchemyError as error:
             self.trouble = error

@@ -82,8 +82,9 @@ def entry_of(row: Any) -> IndexEntry:
     found = words.index_terms(row.prompt, row.sent_prompt)
     marks = {key("o", row.owner), key("m", row.model), key("b", row.owner, row.model)}
     marks |= {key("w", row.owner, word) for word in found}
-    state = key("s", row.state) if row.state in RARE_STATES else None
-    return IndexEntry(row.id, frozenset(found | marks), state)
+    return IndexEntry(
+        row.id, frozenset(found | marks), key("s", row.state) if row.state in RARE_STATES else None
+    )
 
 
 def complete_prefix(session: Session, start: str) -> Sequence[str]:
