@@ -82,19 +82,16 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
     """Everything a process needs, from its settings. Nothing is opened, started or sent yet."""
     clock, store = clock or Clock(), Store(settings.resolved_database_url)
     providers = [make(settings, clock) for make in PROVIDER_FACTORIES]
-    open_storage = partial(make_storage, settings)
+    open_storage, url = partial(make_storage, settings), settings.resolved_storage_url
+    unlisted = [model for provider in providers for model in provider.unlisted_models()]
     return Deps(
         settings=settings,
         clock=clock,
         store=store,
-        storage=RelocatableStorage(
-            store, clock, settings.resolved_storage_url, open_storage, settings.parts_dir
-        ),
+        storage=RelocatableStorage(store, clock, url, open_storage, settings.parts_dir),
         guard=AddressGuard(settings.fetch_allow),
         limits=DownloadLimits(),
-        catalogue=LiveCatalogue(
-            store, clock, [model for provider in providers for model in provider.unlisted_models()]
-        ),
+        catalogue=LiveCatalogue(store, clock, unlisted),
         providers={provider.name: provider for provider in providers},
         open_storage=open_storage,
         carrier=_carrier(store, clock, providers),
@@ -110,10 +107,7 @@ def _carrier(store: Store, clock: Clock, providers: list[Provider]) -> Carrier:
 def open_deps(settings: Settings | None = None) -> Deps:
     """As `build_deps`, with settings from the environment and the database at its newest schema.
 
-    A database that is a restored copy is settled before anything is done with it.
-
-    Raises:
-        SettingsError: names what stops the start.
+    A restored copy is settled before anything is done with it. Raises SettingsError: what stops the start.
     """
     deps = build_deps(settings or load_settings())
     migrate_schema(deps.store)
@@ -127,9 +121,7 @@ def open_deps(settings: Settings | None = None) -> Deps:
 def _look_at(storage: Storage) -> None:
     """A bucket that refuses us stops the start (SettingsError); one that is down may come back."""
     try:
-        if (
-            storage.link_origins()
-        ):  # signed with the bucket's keys: what is wrong with them is said here already
+        if storage.link_origins():  # signed with the bucket's keys: what is wrong with them is said already
             storage.check_writable()
     except StorageMisconfigured as error:
         raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error

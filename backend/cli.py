@@ -104,18 +104,14 @@ def move_database(
 
     old, new = (Store(read_settings(database_url=url).resolved_database_url) for url in (source, target))
     try:
-        rows = move_to_postgres(
-            old, new, now=Clock().now, on_progress=lambda line: typer.echo(line, err=True)
-        )
+        rows = move_to_postgres(old, new, now=Clock().now, on_progress=_say)
     finally:
         old.close()
         new.close()
     typer.echo(f"Moved: {', '.join(f'{name} {number:,}' for name, number in rows.items())}; all compared.")
     typer.echo(
         f"Next: set DATABASE_URL to {new.redacted_url} (with its password) for every process, and start them."
-    )
-    typer.echo(
-        "The file stays as a backup of this moment; it takes no more writes. Media stay where they are."
+        "\nThe file stays as a backup of this moment; it takes no more writes. Media stay where they are."
     )
 
 
@@ -125,7 +121,7 @@ def sweep() -> None:
     logs.configure_logging("sweep")
     from backend.services.operations.sweep import sweep_now
 
-    did = sweep_now(open_deps(), on_progress=lambda line: typer.echo(line, err=True))
+    did = sweep_now(open_deps(), on_progress=_say)
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
 
 
@@ -153,11 +149,9 @@ def models_refresh() -> None:
     from backend.services.catalogue import refresh_schedule
 
     try:
-        brought = refresh_schedule.refresh_now(
-            open_deps(), on_progress=lambda line: typer.echo(line, err=True)
-        )
+        brought = refresh_schedule.refresh_now(open_deps(), on_progress=_say)
     except CatalogueUnavailable as error:
-        typer.echo(f"Not refreshed, the old catalogue stays: {error}.", err=True)
+        _say(f"Not refreshed, the old catalogue stays: {error}.")
         raise typer.Exit(1) from error
     typer.echo(
         f"The catalogue has {brought.endpoints} endpoints: {brought.usable} usable, {brought.priced} with a "
@@ -173,7 +167,7 @@ def move_storage(
     """Move every stored file, compared by hashes, while everything runs; goes on if killed."""
     from backend.services.storage.migrate import move_storage as move
 
-    done = move(open_deps(), source, target, on_progress=lambda line: typer.echo(line, err=True))
+    done = move(open_deps(), source, target, on_progress=_say)
     typer.echo(f"Moved: {done.files} files looked at, {done.copied} copied ({done.copied_bytes:,} bytes).")
     typer.echo(f"Every process uses {target} by now. Set STORAGE_URL to it when there is time.")
     _bad(done.problems)
@@ -196,10 +190,9 @@ def verify() -> None:
     """Hash every stored file again; what is missing or altered is fetched again."""
     from backend.services.operations.verify import verify_all
 
-    found = verify_all(open_deps(), on_progress=lambda line: typer.echo(line, err=True))
-    typer.echo(
-        f"Verified {found.checked} files: {found.whole} whole, {len(found.problems)} missing or altered."
-    )
+    found = verify_all(open_deps(), on_progress=_say)
+    bad = len(found.problems)
+    typer.echo(f"Verified {found.checked} files: {found.whole} whole, {bad} missing or altered.")
     for line in found.problems:
         typer.echo(f"  {line}")
 
@@ -211,7 +204,7 @@ def backup(
     """Copy database, files and secret into a folder, while everything runs."""
     from backend.services.operations.backup import back_up
 
-    done = back_up(open_deps(), folder, on_progress=lambda line: typer.echo(line, err=True))
+    done = back_up(open_deps(), folder, on_progress=_say)
     typer.echo(f"Backed up to {folder}: {done.files} files, {done.new_files} of them new.")
     if not done.has_secret:
         typer.echo("SECRET_KEY comes from the settings: keep it as safe as this backup.")
@@ -225,7 +218,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` 
     from backend.services.operations.backup import restore_backup as bring_back
 
     deps = build_deps(load_settings())
-    done = bring_back(deps, folder, on_progress=lambda line: typer.echo(line, err=True))
+    done = bring_back(deps, folder, on_progress=_say)
     upgrade(deps.store)
     relocatable.forget_move(deps)  # files were put where STORAGE_URL says
     held = settle_if_restored(deps) or 0
@@ -255,10 +248,14 @@ def restored() -> None:
     )
 
 
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
 def _bad(lines: list[str]) -> None:
     """Say what is missing, and fail."""
     for line in lines:
-        typer.echo(f"  {line}", err=True)
+        _say(f"  {line}")
     if lines:
         raise typer.Exit(1)
 
@@ -268,7 +265,7 @@ def main() -> int:
     try:
         app()
     except DailiesError as error:
-        typer.echo(str(error), err=True)
+        _say(str(error))
         return 1
     return 0
 
@@ -277,9 +274,8 @@ def _welcome(settings: Settings) -> list[str]:
     address = f"http://127.0.0.1:{settings.dashboard_port}"
     lines = ["", f"  Dailies:  {address}", f"  API:      http://{settings.host}:{settings.port}"]
     if settings.is_demo:
-        lines.append(
-            "  Demo mode: no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything."
-        )
+        demo = "no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything."
+        lines.append(f"  Demo mode: {demo}")
     elif not settings.webhooks_reach_us:
         lines.append("  No public https PUBLIC_URL is set: polling is at work instead of webhooks.")
     return [*lines, "  Ctrl-C stops everything.", ""]

@@ -45,21 +45,16 @@ class SecretFilesSource(PydanticBaseSettingsSource):
         path = self._find(f"{field_name}_file")
         if path is None or not allows_file(field_name, field):
             return None, field_name, False
+        name = field_name.upper()
         if self._find(field_name) is not None:
-            name = field_name.upper()
-            return (
-                UnreadableSecret(f"is given twice, as {name} and as {name}_FILE; remove one"),
-                field_name,
-                False,
-            )
-        return _secret_in(f"{field_name.upper()}_FILE", Path(path)), field_name, False
+            why = f"is given twice, as {name} and as {name}_FILE; remove one"
+            return UnreadableSecret(why), field_name, False
+        return _secret_in(f"{name}_FILE", Path(path)), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Setting -> its value, for those that are given by a file."""
-        values = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
+        fields = self.settings_cls.model_fields.items()
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields}
         return {name: value for name, value in values.items() if value is not None}
 
     def _find(self, name: str) -> str | None:
@@ -82,9 +77,8 @@ def _secret_in(name: str, path: Path) -> str | UnreadableSecret:
     except UnicodeDecodeError:
         return UnreadableSecret(f"{name} names {path}, which holds no text")
     if len(content) > SECRET_MAX_BYTES or len(text.splitlines()) > 1 or "\0" in text:
-        return UnreadableSecret(
-            f"{name} names {path}, which holds more than one line: it must hold the secret alone"
-        )
+        why = f"{name} names {path}, which holds more than one line: it must hold the secret alone"
+        return UnreadableSecret(why)
     return text or UnreadableSecret(f"{name} names {path}, which is empty")
 
 

@@ -230,9 +230,8 @@ def load_settings(**given: Any) -> Settings:
     settings = read_settings(**given)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = settings.secret_key.get_secret_value() or load_or_create_secret(
-            settings.data_dir / "secret_key"
-        )
+        key = settings.secret_key.get_secret_value()
+        key = key or load_or_create_secret(settings.data_dir / "secret_key")
     except OSError as error:
         raise SettingsError(
             f"These settings stop the start:\n  DATA_DIR: {settings.data_dir} can't be used "

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -47,12 +48,10 @@ def listening(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 0) -
         bound_host, bound_port = sock.getsockname()[:2]
         sim = Simulator(replace(config, public_url=config.public_url or f"http://{bound_host}:{bound_port}"))
         try:
-            server = make_server(
-                bound_host, bound_port, sim.app, threaded=True, request_handler=_Quiet, fd=sock.fileno()
-            )
-            thread = threading.Thread(
-                target=server.serve_forever, args=(0.05,), name="simulator-http", daemon=True
-            )
+            how: dict[str, Any] = {"threaded": True, "request_handler": _Quiet, "fd": sock.fileno()}
+            server = make_server(bound_host, bound_port, sim.app, **how)
+            run = partial(server.serve_forever, 0.05)
+            thread = threading.Thread(target=run, name="simulator-http", daemon=True)
             sim.start()
             thread.start()
             try:

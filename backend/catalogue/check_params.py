@@ -162,8 +162,7 @@ def _alternatives(
         forms.setdefault(int(inner.relative_schema_path[0]), []).append(inner)
     open_forms = [index for index in forms if _kind(said[index]) != "null"]
     chosen = _meant(forms, open_forms, ("type", "enum", "const"))
-    if chosen is None:
-        chosen = _meant(forms, open_forms, ("type",))
+    chosen = _meant(forms, open_forms, ("type",)) if chosen is None else chosen
     if chosen is None and len(open_forms) == 1:
         chosen = open_forms[0]
     if chosen is not None:
@@ -222,12 +221,9 @@ RULE_MESSAGES: dict[str, Callable[[Any, Any], str]] = {
 
 
 def _sentence(rule: str, value: Any, given: Any) -> str:
-    say = RULE_MESSAGES.get(rule)
-    return (
-        say(value, given)
-        if say
-        else f"does not fit the model's rule `{rule}`; you gave {format_value(given)}"
-    )
+    if say := RULE_MESSAGES.get(rule):
+        return say(value, given)
+    return f"does not fit the model's rule `{rule}`; you gave {format_value(given)}"
 
 
 def _path(parts: Iterable[str | int]) -> str:

@@ -81,10 +81,8 @@ class Catalogue:
         titles = disambiguate_titles({name: model.title for name, model in known.items()})
         self._models = known | {name: replace(known[name], title=title) for name, title in titles.items()}
         self._names = {m.id: f"{m.id} {m.title}".casefold() for m in self._models.values()}
-        self._texts = {
-            m.id: f"{self._names[m.id]} {m.category} {m.description}".casefold()
-            for m in self._models.values()
-        }
+        texts = {m.id: f"{m.category} {m.description}".casefold() for m in self._models.values()}
+        self._texts = {name: f"{self._names[name]} {text}" for name, text in texts.items()}
 
     def get(self, model_id: str) -> VideoModel:
         """The model with this endpoint id; KeyError: there is none."""

@@ -51,7 +51,7 @@ class PhotoLimits:
     def find_fault(
         self, model_title: str, *, width: int, height: int, size_bytes: int, content_type: str
     ) -> str | None:
-        """What is wrong with such a photo and what to do, with numbers; None when it fits. who: the model."""
+        """What is wrong with such a photo and what to do, with numbers; None when it fits."""
         faults = [
             self._pixels(model_title, width, height),
             self._shape(model_title, width, height),
@@ -90,10 +90,8 @@ class PhotoLimits:
         ratio = width / max(height, 1)
         if (self.min_ratio or 0) <= ratio <= (self.max_ratio or math.inf):
             return None
-        takes = _range(self.min_ratio, self.max_ratio)
-        return (
-            f"is {width} × {height} px, {ratio:.2f} times as wide as tall; {who} takes {takes} times: crop it"
-        )
+        is_now = f"is {width} × {height} px, {ratio:.2f} times as wide as tall"
+        return f"{is_now}; {who} takes {_range(self.min_ratio, self.max_ratio)} times: crop it"
 
     def _bytes(self, who: str, size_bytes: int) -> str | None:
         if self.max_bytes is None or size_bytes <= self.max_bytes:
@@ -123,7 +121,7 @@ def parse_limits(given: Any) -> PhotoLimits:
 def field_limits(properties: Mapping[str, Any], extra_limits: Any = None) -> dict[str, dict[str, Any]]:
     """field -> the limits of its photos, as data, for every field that has some.
 
-    noted: limits that we know of besides, in the same form; what the schema states goes over them.
+    extra_limits: those that we know of besides, in the same form; what the schema states goes over them.
     """
     notes = extra_limits if isinstance(extra_limits, Mapping) else {}
     found = {}
@@ -144,7 +142,7 @@ def merge_limits(below: Any, above: Any) -> dict[str, Any]:
 
 
 def single_photo_fields(properties: Mapping[str, Any], end_field: str | None) -> list[str]:
-    """The fields, besides the first photo's, that take one photo by its link; `end`: the last frame's."""
+    """The fields, besides the first photo's, that take one photo by its link; `end_field`: the last's."""
     return [
         name
         for name, prop in properties.items()

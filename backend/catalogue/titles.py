@@ -9,7 +9,7 @@ def disambiguate_titles(titles: Mapping[str, str]) -> dict[str, str]:
     titles: id -> title. A model that shares its title gets the part of its id that differs from the
     others' besides, in brackets.
 
-    >>> told_apart({"a/k/pro/text": "K", "a/k/lite/text": "K", "b/w": "W"})
+    >>> disambiguate_titles({"a/k/pro/text": "K", "a/k/lite/text": "K", "b/w": "W"})
     {'a/k/pro/text': 'K (pro)', 'a/k/lite/text': 'K (lite)'}
     """
     sharing: dict[str, list[str]] = {}

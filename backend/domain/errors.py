@@ -132,7 +132,7 @@ class ProviderUnsent(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """A definite no. `pauses`: the refusal is about the account, so nothing else should be sent now."""
+    """A definite no. pauses_provider: it is about the account, so nothing else should be sent now."""
 
     def __init__(self, message: str, *, code: str, detail: Any = None, pauses_provider: bool = False) -> None:
         super().__init__(message, code=code, detail=detail)

@@ -14,9 +14,8 @@ EXCERPT_CHARS = 2000
 def lost_call(whose: str, call: HttpCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
     """No answer to a submit came. Without a connection not a byte has left; with one, nobody can tell."""
     if not call.connected:
-        return ProviderUnsent(
-            f"{whose} could not be reached ({type(error).__name__}); nothing was sent.", code="unreachable"
-        )
+        why = f"{whose} could not be reached ({type(error).__name__}); nothing was sent."
+        return ProviderUnsent(why, code="unreachable")
     why = "did not answer in time" if call.timed_out else "closed the line without an answer"
     return ProviderUnanswered(f"{whose} {why}.", code="no_answer")
 

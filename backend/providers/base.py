@@ -162,11 +162,7 @@ class Provider(Protocol):
         """
 
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
-        """The requests for a model that the provider has on record since then.
-
-        Raises:
-            ProviderBusy: no usable answer; ask again later.
-        """
+        """The requests for a model that the provider has on record since then. Raises ProviderBusy."""
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """The models that the provider lists, as `catalogue.models.parse_model` reads them; [] for none.
@@ -179,11 +175,7 @@ class Provider(Protocol):
         """Models on offer that no listing tells of, with the reason where they can't be used."""
 
     def key_works(self) -> bool | None:
-        """Does the provider take our key at the moment? False when it says no; None: it can't be asked.
-
-        Raises:
-            ProviderBusy: no usable answer.
-        """
+        """Does it take our key now? False: it says no. None: it can't be asked. Raises ProviderBusy."""
 
     def verify_delivery(
         self, headers: Sequence[tuple[str, str]], body: bytes, *, now: datetime

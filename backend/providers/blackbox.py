@@ -40,10 +40,9 @@ _LINK = re.compile(r"https?://[^\s<>\"'`\\\])}]+")
 
 
 class BlackboxProvider:
-    """Blackbox behind the Provider protocol.
+    """Blackbox behind the Provider protocol. url: its base, without a slash at the end.
 
-    url: its base, without a slash at the end. timeout_s, calls: how long a call may take, how many at
-    once. offers: the ids of its models.
+    timeout_s, max_calls: how long a call may take, how many at once. model_ids: of its models.
     """
 
     name = "blackbox"
@@ -157,9 +156,8 @@ def _content(payload: Mapping[str, Any]) -> Any:
     if not photo:
         return text
     if len(photo) > PHOTO_MAX_CHARS:
-        raise ProviderRefused(
-            "The photo is too large for Blackbox. Use one under 10 MB.", code="photo_too_large"
-        )
+        why = "The photo is too large for Blackbox. Use one under 10 MB."
+        raise ProviderRefused(why, code="photo_too_large")
     return [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": photo}}]
 
 
@@ -169,19 +167,18 @@ def _outcome(status: int, body: bytes) -> Finished | Errored:
     error = fields.get("error")
     words = error.get("message") if isinstance(error, dict) else error or fields.get("detail")
     said = clean_text(words) if words and isinstance(words, str) else f"Blackbox answered {status}."
+    code, detail = f"http_{status}", excerpt_text(body)
     if status in REFUSAL_STATUSES:
-        raise ProviderRefused(said, code=f"http_{status}", detail=excerpt_text(body))
+        raise ProviderRefused(said, code=code, detail=detail)
     if status != 200 or answer is None:
         raise ProviderUnanswered(
-            f"Blackbox answered {status}, and not with a video.",
-            code=f"http_{status}",
-            detail=excerpt_text(body),
+            f"Blackbox answered {status}, and not with a video.", code=code, detail=detail
         )
     if error:
-        return Errored("provider_error", said, detail=excerpt_text(body))
+        return Errored("provider_error", said, detail=detail)
     link = find_video_link(answer)
     if link is None:
-        return Errored("no_video", "Blackbox finished without a link to a video.", detail=excerpt_text(body))
+        return Errored("no_video", "Blackbox finished without a link to a video.", detail=detail)
     return Finished(link, None, output=answer)
 
 

@@ -60,11 +60,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}")
 
 
 def create_token(deps: Deps, name: str, role: Role) -> str:
-    """Make a token and return it; this is the only time that its secret is known.
-
-    Raises:
-        InvalidRequest: the name is malformed or taken.
-    """
+    """Make a token; only now is its secret known. Raises InvalidRequest: the name is malformed or taken."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest({"name": "use 1 to 64 letters, digits, spaces and . _ @ -"})
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -73,9 +69,8 @@ def create_token(deps: Deps, name: str, role: Role) -> str:
         with deps.store.begin() as session:
             tokens.insert_token(session, row)
     except IntegrityError as error:
-        raise InvalidRequest(
-            {"name": f"there is a token called {name} already; choose another name"}
-        ) from error
+        fault = f"there is a token called {name} already; choose another name"
+        raise InvalidRequest({"name": fault}) from error
     return f"dailies_{token_id}_{secret}"
 
 

@@ -79,11 +79,7 @@ class Deps:
             raise NotFound(f"There is no provider called {name}.") from None
 
     def wake_job(self, session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
-        """Make a job due at `at` and have it looked at then, whatever its holder was about to decide.
-
-        Raises:
-            NotFound: there is no such job.
-        """
+        """Make a job due at `at` and have it looked at then, as `jobs.make_due` does. Raises NotFound."""
         job = jobs.make_due(session, job_id, at=at, **values)
         self.carrier.enqueue_job(session, job_id)
         return job

@@ -29,6 +29,8 @@ JSON_MAX_BYTES = 1024 * 1024
 UPLOAD_MAX_BYTES = 33 * 1024 * 1024
 #: Items on a page of the history, unless asked otherwise.
 HISTORY_PAGE_SIZE = 50
+#: What clients are told of when things happened to a take.
+MOMENTS = ("created_at", "submitted_at", "started_at", "rendered_at", "ended_at")
 
 
 class MalformedJson(RequestError):
@@ -108,11 +110,7 @@ def json_body() -> dict[str, Any]:
 
 
 def history_query() -> tuple[TakeFilter, int, str | None]:
-    """Which takes the history is to show, how many, and after which.
-
-    Raises:
-        InvalidRequest: names every one at fault.
-    """
+    """Which takes the history shows, how many, and after which. InvalidRequest names every one at fault."""
     faults: dict[str, str] = {}
     states = _states(request.args.get("status"), faults)
     limit = request.args.get("limit", str(HISTORY_PAGE_SIZE))
@@ -136,6 +134,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
     """A take as clients see it."""
     job = take.job
     processing, trouble = take.status == "processing", Trouble.of(job.error)
+    moments = {name: getattr(job, name) for name in MOMENTS}
     return {
         "id": job.id,
         "status": take.status,
@@ -167,16 +166,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
             "source": prices.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),
-        **{
-            name: moment.isoformat() if moment else None
-            for name, moment in (
-                ("created_at", job.created_at),
-                ("submitted_at", job.submitted_at),
-                ("started_at", job.started_at),
-                ("rendered_at", job.rendered_at),
-                ("ended_at", job.ended_at),
-            )
-        },
+        **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
     }
 
 

@@ -56,7 +56,7 @@ def create_app(deps: Deps) -> Flask:
 
 
 def _guarded(inner: WSGIApplication) -> WSGIApplication:
-    """Every answer has `HEADERS`, as far as it does not say otherwise itself."""
+    """Every answer has `SECURITY_HEADERS`, as far as it does not say otherwise itself."""
     added = [(name.lower(), name, value) for name, value in SECURITY_HEADERS.items()]
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -82,14 +82,12 @@ def _person_error(problem: RequestError) -> ResponseReturnValue:
 
 def _http_error(problem: HTTPException) -> ResponseReturnValue:
     status = problem.code or 500
-    code = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
-        status, "error"
-    )
+    codes = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     message = problem.description or problem.name
     if status == 413:
         message = "The body is larger than is taken here."
     headers = {name: value for name, value in problem.get_headers() if name in ("Allow", "Content-Range")}
-    return error_response(status, code, message, headers=headers)
+    return error_response(status, codes.get(status, "error"), message, headers=headers)
 
 
 def _storage_error(problem: MediaError) -> ResponseReturnValue:

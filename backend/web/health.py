@@ -54,9 +54,8 @@ class _Numbers(Collector):
         for state, count in seen.jobs.items():
             jobs.add_metric([state], count)
         yield jobs
-        deliveries = GaugeMetricFamily(
-            "dailies_deliveries", "Webhook deliveries by verdict", labels=["verdict"]
-        )
+        title = "Webhook deliveries by verdict"
+        deliveries = GaugeMetricFamily("dailies_deliveries", title, labels=["verdict"])
         for verdict, count in seen.deliveries.items():
             deliveries.add_metric([verdict], count)
         yield deliveries
@@ -77,15 +76,11 @@ class _Numbers(Collector):
 
     def _workers(self) -> Iterator[Metric]:
         now, swept = self._deps.clock.now(), status.last_sweep(self._deps)
-        age = GaugeMetricFamily(
-            "dailies_worker_heartbeat_age_seconds", "Seconds since a worker was heard of", labels=["worker"]
-        )
+        heard = "Seconds since a worker was heard of"
+        age = GaugeMetricFamily("dailies_worker_heartbeat_age_seconds", heard, labels=["worker"])
         in_hand = GaugeMetricFamily("dailies_worker_in_hand", "Jobs in a worker's hand", labels=["worker"])
-        clock = GaugeMetricFamily(
-            "dailies_worker_clock_off_seconds",
-            "Seconds that the clock of a worker's host is ahead of the database's",
-            labels=["worker"],
-        )
+        ahead = "Seconds that the clock of a worker's host is ahead of the database's"
+        clock = GaugeMetricFamily("dailies_worker_clock_off_seconds", ahead, labels=["worker"])
         for sign in heartbeat.list_workers(self._deps):
             clock.add_metric([sign.name], sign.clock_skew_s)
             age.add_metric([sign.name], max(0.0, (now - sign.last_seen_at).total_seconds()))
@@ -96,9 +91,8 @@ class _Numbers(Collector):
         yield from (age, in_hand, clock, sweeps)
 
     def _work(self) -> Iterator[Metric]:
-        work = GaugeMetricFamily(
-            "dailies_work_jobs", "Jobs that wait for a look or are looked at", labels=["kind", "is"]
-        )
+        waiting = "Jobs that wait for a look or are looked at"
+        work = GaugeMetricFamily("dailies_work_jobs", waiting, labels=["kind", "is"])
         tasks = GaugeMetricFamily("dailies_queue_tasks", "Tasks in PostgreSQL's queue", labels=["kind", "is"])
         kinds = backlog.list_work_kinds(self._deps)
         for kind in kinds:

@@ -24,7 +24,9 @@ def routes(deps: Deps) -> Blueprint:
             return _served(file)
         if request.method == "HEAD":
             return Response(headers=head_headers(file))
-        return _sent_on(file)
+        response = redirect(file.redirect or "", 302)
+        response.headers.update(media_headers(file))
+        return response
 
     return blueprint
 
@@ -49,12 +51,6 @@ def head_headers(file: MediaFile) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "ETag": f'"{file.etag}"',
     }
-
-
-def _sent_on(file: MediaFile) -> ResponseReturnValue:
-    response = redirect(file.redirect or "", 302)
-    response.headers.update(media_headers(file))
-    return response
 
 
 def _served(file: MediaFile) -> Response:

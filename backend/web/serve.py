@@ -22,8 +22,6 @@ CONNECTION_LIMIT = 2000
 CHANNEL_TIMEOUT_S = 20
 #: Requests are short; more threads only make writers wait for one another.
 THREADS = 16
-
-
 #: How long a thread may keep the interpreter while others wait. One that comes back from the disk holds
 #: the write lock: with Python's usual 5 ms everybody waits for it to get its turn.
 SWITCH_INTERVAL_S = 0.0005

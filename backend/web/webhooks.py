@@ -43,6 +43,5 @@ def routes(deps: Deps) -> Blueprint:
 
 
 def _later(why: str) -> ResponseReturnValue:
-    return answers.error_response(
-        503, "unavailable", f"{why} Deliver it again.", headers={"Retry-After": "5"}
-    )
+    headers = {"Retry-After": "5"}
+    return answers.error_response(503, "unavailable", f"{why} Deliver it again.", headers=headers)

@@ -36,7 +36,7 @@ IDLE_S = 5.0
 
 @dataclass(frozen=True)
 class WorkPool:
-    """Looks that share a pool of threads. which: narrows the jobs, as `list_due` has it."""
+    """Looks that share a pool of threads. due_filter: narrows the jobs, as `list_due` has it."""
 
     threads: int
     states: frozenset[JobState]
@@ -93,10 +93,8 @@ class EmbeddedWorker(worker.Worker):
                     in_hand = set(self._in_hand[name])
                 free = kind.threads - len(in_hand)
                 if free > 0:
-                    limit = kind.threads + len(in_hand)
-                    due = claims.list_due(
-                        session, now=now, states=kind.states, limit=limit, **kind.due_filter
-                    )
+                    options = {"limit": kind.threads + len(in_hand), **kind.due_filter}
+                    due = claims.list_due(session, now=now, states=kind.states, **options)
                     self._give([job_id for job_id in due if job_id not in in_hand][:free], name)
             next_at = claims.next_due_at(session, now=now)
         return IDLE_S if next_at is None else min(IDLE_S, (next_at - now).total_seconds())

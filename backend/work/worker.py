@@ -127,9 +127,9 @@ class Worker(ABC):
         if self._scheduler.running:
             self._scheduler.pause()
         deadline = self._deps.clock.monotonic() + FINISH_S
-        while (
-            self._claims.active_claims() or self._refreshing.is_set()
-        ) and self._deps.clock.monotonic() < deadline:
+        while self._deps.clock.monotonic() < deadline:
+            if not self._claims.active_claims() and not self._refreshing.is_set():
+                break
             threading.Event().wait(0.02)
         left = self._claims.active_claims()
         for claim in left:

@@ -55,8 +55,7 @@ class Deliverer(Loop):
         """Wait until every delivery of this request has been tried once."""
 
         def tried() -> bool:
-            mine = [d for d in self._owed.values() if d.request_id == request_id]
-            return all(d.attempts for d in mine)
+            return all(d.attempts for d in self._owed.values() if d.request_id == request_id)
 
         self.wait_until(tried, timeout_s)
 
@@ -94,10 +93,8 @@ class Deliverer(Loop):
         delivery.attempts.append({"at": sent_at, "status": status, "error": trouble})
         self._decide(delivery, status)
         self._ledger.save_delivery(delivery)
-        log.info(
-            "event=simulator_delivered request=%s try=%d status=%s done=%s",
-            delivery.request_id, len(delivery.attempts), status or trouble, delivery.done,
-        )  # fmt: skip
+        what = "event=simulator_delivered request=%s try=%d status=%s done=%s"
+        log.info(what, delivery.request_id, len(delivery.attempts), status or trouble, delivery.done)
 
     def _post(self, delivery: Delivery, body: bytes, now: int) -> tuple[int | None, str | None]:
         signed = self._signer.signed_headers(body, request_id=delivery.request_id, timestamp=now)

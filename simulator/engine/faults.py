@@ -78,11 +78,7 @@ def faults_in_prompt(prompt: object) -> Faults:
 
 
 def parse_faults(words: Iterable[object]) -> Faults:
-    """{name: value} of words like `http=429`.
-
-    Raises:
-        UnknownFault: naming the first word that makes no sense.
-    """
+    """{name: value} of words like `http=429`. Raises UnknownFault: names the first that makes no sense."""
     faults: Faults = {}
     for word in words:
         name, _, value = str(word).strip().partition("=")

@@ -70,9 +70,8 @@ def check_input(given: JSON, schema: JSON) -> None:
         if not isinstance(given["prompt"], str):
             raise BadInput("prompt", "string_type", "Input should be a valid string", given["prompt"])
         if not given["prompt"].strip():
-            raise BadInput(
-                "prompt", "string_too_short", "String should have at least 1 character", given["prompt"]
-            )
+            message = "String should have at least 1 character"
+            raise BadInput("prompt", "string_too_short", message, given["prompt"])
     for name, prop in schema.get("properties", {}).items():
         if prop.get("type") == "array" and given.get(name) is not None:
             _check_list(name, prop, given[name])
@@ -95,10 +94,9 @@ def _check_list(name: str, prop: JSON, value: Any) -> None:
 
 
 def check_picture(field: str, size: tuple[int, int], size_bytes: int, limits: JSON) -> None:
-    """Look at a picture's size as the model does. limits: the seed's `photo_limits` of the field.
+    """Look at a picture as the model does; BadInput: it is too small, too large, or has too many bytes.
 
-    Raises:
-        BadInput: it is too small, too large, or has too many bytes.
+    limits: the seed's `photo_limits` of the field.
     """
     width, height = size
     least = (limits.get("min_width", 0), limits.get("min_height", 0))
@@ -128,7 +126,11 @@ def load_pictures(given: JSON, fields: Iterable[str], *, own_url: str) -> dict[s
     for field in dict.fromkeys([*fields, *(name for name in given if name.endswith("image_urls"))]):
         value = given.get(field)
         links = value if isinstance(value, list) else [value]
-        bodies = [_bytes_of(field, link, own_url) for link in links if isinstance(link, str) and link]
+        bodies = [
+            _data_uri(field, link) if link.startswith("data:") else _fetched(field, link, own_url)
+            for link in links
+            if isinstance(link, str) and link
+        ]
         if bodies:
             found[field] = bodies
     return found
@@ -162,10 +164,6 @@ def video_shape(
     return Shape(seconds, _even(height * ratio), _even(height))
 
 
-def _bytes_of(field: str, value: str, own_url: str) -> bytes:
-    return _data_uri(field, value) if value.startswith("data:") else _fetched(field, value, own_url)
-
-
 def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
@@ -195,23 +193,18 @@ def _data_uri(field: str, value: str) -> bytes:
 
 
 def _fetched(field: str, url: str, own_url: str) -> bytes:
+    kind, failed = "file_download_error", "Failed to download the file"
     if not (_is_here(url) or url.startswith(own_url + "/")):
-        raise BadInput(
-            field, "file_download_error", "Failed to download the file: the simulator asks this machine only."
-        )
+        raise BadInput(field, kind, f"{failed}: the simulator asks this machine only.")
     try:
         with requests.Session() as session:
             session.trust_env = False
             with session.get(url, timeout=(3, 10), stream=True, allow_redirects=False) as answer:
                 if answer.status_code != 200:
-                    raise BadInput(
-                        field,
-                        "file_download_error",
-                        f"Failed to download the file: got {answer.status_code}.",
-                    )
+                    raise BadInput(field, kind, f"{failed}: got {answer.status_code}.")
                 body = answer.raw.read(PHOTO_MAX_BYTES + 1, decode_content=True)
     except requests.RequestException as error:
-        raise BadInput(field, "file_download_error", "Failed to download the file.") from error
+        raise BadInput(field, kind, f"{failed}.") from error
     if len(body) > PHOTO_MAX_BYTES:
         raise BadInput(field, "file_too_large", "The file is too large.")
     return bytes(body)

@@ -135,9 +135,7 @@ class Ledger:
 
     def save_post(self, post: Post) -> Post:
         """Write a POST down; a new one gets its number."""
-        with self._lock:
-            post.id = post.id or self._next_id("post")
-            self._run("INSERT OR REPLACE INTO post VALUES (?, ?)", post.id, _text(post))
+        self._save("post", post)
         return post
 
     def save_answer(self, post: Post, answer: str) -> None:
@@ -162,33 +160,23 @@ class Ledger:
         """A request is over, and these webhooks are owed: both or neither."""
         with self._lock, self._open():
             self._run("BEGIN")
-            self._run(
-                "UPDATE request SET active = 0, data = ? WHERE id = ?", _text(request), request.request_id
-            )
+            update = "UPDATE request SET active = 0, data = ? WHERE id = ?"
+            self._run(update, _text(request), request.request_id)
             for delivery in deliveries:
                 self.save_delivery(delivery)
 
     def save_delivery(self, delivery: Delivery) -> None:
         """Write a delivery down; a new one gets its number."""
-        with self._lock:
-            delivery.id = delivery.id or self._next_id("delivery")
-            self._run(
-                "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?)",
-                delivery.id, delivery.request_id, delivery.done, _text(delivery),
-            )  # fmt: skip
+        self._save("delivery", delivery, delivery.request_id, delivery.done)
 
     def save_download(self, request_id: str | None, fault: str, data: JSON) -> None:
         """Write down that a media file was asked for, and which fault was shown."""
-        self._run(
-            "INSERT INTO download (request_id, fault, data) VALUES (?, ?, ?)",
-            request_id, fault, json.dumps(data),
-        )  # fmt: skip
+        sql = "INSERT INTO download (request_id, fault, data) VALUES (?, ?, ?)"
+        self._run(sql, request_id, fault, json.dumps(data))
 
     def save_rule(self, rule: Rule) -> None:
         """Write a rule down; a new one gets its number."""
-        with self._lock:
-            rule.id = rule.id or self._next_id("rule")
-            self._run("INSERT OR REPLACE INTO rule VALUES (?, ?)", rule.id, _text(rule))
+        self._save("rule", rule)
 
     def clear_rules(self) -> None:
         """Afterwards there are no rules."""
@@ -252,9 +240,14 @@ class Ledger:
             raise Ended
         return self._db
 
-    def _next_id(self, table: str) -> int:
-        # table is one of three words above, never input
-        return int(self._run(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")[0][0])  # noqa: S608
+    def _save(self, table: str, record: Post | Delivery | Rule, *columns: Any) -> None:
+        """Write a record down, whole; a new one gets its number. table: a word above, never input."""
+        with self._lock:
+            newest = f"SELECT coalesce(max(id), 0) FROM {table}"  # noqa: S608
+            record.id = record.id or int(self._run(newest)[0][0]) + 1
+            values = (record.id, *columns, _text(record))
+            places = ", ".join("?" for _ in values)
+            self._run(f"INSERT OR REPLACE INTO {table} VALUES ({places})", *values)  # noqa: S608
 
     def _all(self, kind: type[R], sql: str, *values: Any) -> list[R]:
         """Records of this kind; what an earlier program wrote besides is passed over."""

@@ -70,9 +70,8 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON
 def set_success(request: Request, made: JSON, offer: Offer, own_url: str) -> None:
     """A video is there: the output says so, and it is billed; faults of the result apply."""
     asked_s = inputs.duration_s(request.input, offer.default_of(request.endpoint, "duration"))
-    request.units = offer.billed_units(
-        request.endpoint, duration_s=asked_s, width=made["width"], height=made["height"]
-    )
+    size = {"width": made["width"], "height": made["height"]}
+    request.units = offer.billed_units(request.endpoint, duration_s=asked_s, **size)
     request.code, request.billed = 200, True
     video = {
         "url": f"{own_url}/media/{request.request_id}.mp4",
@@ -81,17 +80,15 @@ def set_success(request: Request, made: JSON, offer: Offer, own_url: str) -> Non
         **made,
         "file_size": served_size(request.faults, made["file_size"]),
     }
-    request.output = {"video": video, "seed": request.seed}
-    if "no-video" in request.faults:
-        request.output = {"detail": "Path / not found"}
+    none = {"detail": "Path / not found"}
+    request.output = none if "no-video" in request.faults else {"video": video, "seed": request.seed}
 
 
 def set_failure(request: Request, code: int) -> None:
     """The model failed with this code; nothing is billed."""
     kind, message = FAILURES.get(code, BREAKDOWN)
-    set_refusal(
-        request, code, {"loc": ["body", "prompt"] if code == 422 else ["body"], "msg": message, "type": kind}
-    )
+    where = ["body", "prompt"] if code == 422 else ["body"]
+    set_refusal(request, code, {"loc": where, "msg": message, "type": kind})
 
 
 def set_refusal(request: Request, code: int, detail: JSON) -> None:

@@ -90,10 +90,8 @@ class RequestQueue(Loop):
     def queue_position(self, request: Request) -> int:
         """How many stand before it: others that are only said to be there, and real ones."""
         with self.changed:
-            ahead = sum(
-                other.status == "IN_QUEUE" and other.sent_at < request.sent_at
-                for other in self._active.values()
-            )
+            waiting = [other for other in self._active.values() if other.status == "IN_QUEUE"]
+            ahead = sum(other.sent_at < request.sent_at for other in waiting)
         left_s = request.start_at - time.time()
         share = min(1.0, max(0.0, left_s / request.queue_s)) if request.queue_s else 0.0
         return ahead + math.ceil(share * OTHERS)
@@ -183,10 +181,8 @@ class RequestQueue(Loop):
         """Have it rendered, and when that is done and its time has come, hand it out."""
         painting = self._paintings.get(request.request_id)
         if painting is None:
-            painting = self._painter.paint(
-                lambda: outcome.spec_for(request, offer=self._offer, config=self._config), self.wake_up
-            )
-            self._paintings[request.request_id] = painting
+            spec = partial(outcome.spec_for, request, offer=self._offer, config=self._config)
+            painting = self._paintings[request.request_id] = self._painter.paint(spec, self.wake_up)
         if not (finish and painting.done()):
             return
         del self._paintings[request.request_id]
@@ -215,9 +211,5 @@ class RequestQueue(Loop):
         with self.changed:
             del self._active[request.request_id]
         self.wake_up()
-        log.info(
-            "event=simulator_finished request=%s code=%d billed=%s",
-            request.request_id,
-            request.code,
-            request.billed,
-        )
+        what = "event=simulator_finished request=%s code=%d billed=%s"
+        log.info(what, request.request_id, request.code, request.billed)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, abort, jsonify, request
 
+from simulator.engine.faults import Faults, fault_number
 from simulator.engine.installation import Installation
 from simulator.engine.ledger import JSON, Request
 
@@ -55,12 +56,20 @@ def proxy_page(code: int) -> Response:
     return Response(page, code, content_type="text/html")
 
 
-def garbled_answer() -> Response:
-    """A 200 that says it is JSON, and isn't."""
-    return Response("OK \x00 {request_id:", 200, content_type="application/json")
+def spoil_answer(sim: Installation, faults: Faults, whole: Response) -> Response:
+    """The answer, or what its faults make of it: it comes late, not at all, by half, or isn't JSON."""
+    if "stall" in faults:
+        sim.pause(fault_number(faults, "stall"))
+    if "lost-answer" in faults:
+        hang_up(request.environ)
+    if "half-answer" in faults:
+        return _half_of(whole)
+    if "garbage" in faults:
+        return Response("OK \x00 {request_id:", 200, content_type="application/json")
+    return whole
 
 
-def half_answer(whole: Response) -> Response:
+def _half_of(whole: Response) -> Response:
     """The first half of an answer whose header promises all of it; then the connection closes."""
     body, environ = whole.get_data(), request.environ
 

@@ -10,20 +10,12 @@ Source: Blackbox documentation, "Video generation", "Errors".
 import time
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from simulator.engine.faults import Faults, fault_number
 from simulator.engine.installation import Current, Installation
 from simulator.engine.ledger import JSON, Post, Request
-from simulator.http.answers import (
-    garbled_answer,
-    half_answer,
-    hang_up,
-    has_key,
-    json_answer,
-    json_body,
-    proxy_page,
-)
+from simulator.http.answers import has_key, json_answer, json_body, proxy_page, spoil_answer
 
 #: The longest that a call is held open, in seconds.
 CALL_S = 900.0
@@ -66,13 +58,7 @@ def _completed(sim: Installation, post: Post, given: JSON, faults: Faults) -> Re
     sim.queue.wait_over(accepted.request_id, CALL_S)
     answer = json_answer(_answer(sim.ledger.find_request(accepted.request_id) or accepted))
     sim.ledger.save_answer(post, "200")
-    if "stall" in faults:
-        sim.pause(fault_number(faults, "stall"))
-    if "lost-answer" in faults:
-        hang_up(request.environ)
-    if "half-answer" in faults:
-        return half_answer(answer)
-    return garbled_answer() if "garbage" in faults else answer
+    return spoil_answer(sim, faults, answer)
 
 
 def _answer(over: Request) -> JSON:

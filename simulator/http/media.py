@@ -69,12 +69,8 @@ def _file(path: Path, faults: Faults, *, plain: bool) -> Response:
     stat = path.stat()
     size = served_size(faults, stat.st_size)
     padded = Padded(path.open("rb"), stat.st_size, size)
-    response = Response(
-        FileWrapper(cast(IO[bytes], padded), CHUNK_BYTES),
-        200,
-        content_type="video/mp4",
-        direct_passthrough=True,
-    )
+    body = FileWrapper(cast(IO[bytes], padded), CHUNK_BYTES)
+    response = Response(body, 200, content_type="video/mp4", direct_passthrough=True)
     response.call_on_close(padded.close)
     response.content_length = size
     if plain:
@@ -127,19 +123,16 @@ def _slowed(
 
 
 def _note(sim: Installation, request_id: str | None, fault: str, status: int) -> None:
-    sim.ledger.save_download(
-        request_id,
-        fault,
-        {
-            "at": time.time(),
-            "path": request.path,
-            "request_id": request_id,
-            "range": request.headers.get("Range"),
-            "status": status,
-            "fault": fault,
-            "authorization": "Authorization" in request.headers,
-        },
-    )
+    asked = {
+        "at": time.time(),
+        "path": request.path,
+        "request_id": request_id,
+        "range": request.headers.get("Range"),
+        "status": status,
+        "fault": fault,
+        "authorization": "Authorization" in request.headers,
+    }
+    sim.ledger.save_download(request_id, fault, asked)
 
 
 class Padded(io.RawIOBase):

@@ -36,12 +36,7 @@ def openapi_of(entry: JSON) -> JSON:
 
 
 def _schemas(name: str, given: Any) -> JSON:
-    file = {
-        "type": "object",
-        "title": "File",
-        "required": ["url"],
-        "properties": {"url": {"type": "string"}},
-    }
+    file = {"type": "object", "title": "File", "required": ["url"], "properties": {"url": {"type": "string"}}}
     output = {
         "type": "object",
         "title": f"{name}Output",

@@ -168,10 +168,6 @@ def _paged(name: str, items: list[Any]) -> JSON:
     cursor = request.args.get("cursor", "o0")
     if not 1 <= limit <= PAGE_MAX or not cursor[:1] == "o" or not cursor[1:].isdecimal():
         raise Refused(400, "validation_error", f"limit: 1 to {PAGE_MAX}; cursor: as given")
-    start = int(cursor[1:])
-    more = start + limit < len(items)
-    return {
-        name: items[start : start + limit],
-        "next_cursor": f"o{start + limit}" if more else None,
-        "has_more": more,
-    }
+    start, end = int(cursor[1:]), int(cursor[1:]) + limit
+    more = end < len(items)
+    return {name: items[start:end], "next_cursor": f"o{end}" if more else None, "has_more": more}

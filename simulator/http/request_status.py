@@ -43,9 +43,8 @@ def _found(sim: Installation, request_id: str) -> Request:
     """The request that is asked about; the call ends here when there is none to be had."""
     require_key()
     found = sim.ledger.find_request(request_id)
-    if found is None or (
-        found.ended_at is not None and time.time() > found.ended_at + sim.config.result_ttl_s
-    ):
+    over_at = float("inf") if found is None or found.ended_at is None else found.ended_at
+    if found is None or time.time() > over_at + sim.config.result_ttl_s:
         abort(json_answer({"status": "NOT_FOUND"}, 404))
     if "poll-500" in found.faults and still_happens(found.faults, "poll-500", sim.count_poll(request_id)):
         abort(json_answer({"detail": "Internal server error", "error_type": "internal_error"}, 500))
@@ -54,8 +53,8 @@ def _found(sim: Installation, request_id: str) -> Request:
 
 def _status_of(sim: Installation, found: Request) -> JSON:
     """What fal says of a request; a failed one is completed, with an error."""
-    body: JSON = {"status": found.status, "request_id": found.request_id, **request_urls(sim, found)}
-    body["logs"] = None
+    body: JSON = {"status": found.status, "request_id": found.request_id, "logs": None}
+    body |= request_urls(sim, found)
     if found.status == "IN_QUEUE":
         body["queue_position"] = sim.queue.queue_position(found)
     if found.status == "COMPLETED":

@@ -10,20 +10,13 @@ from simulator.engine.faults import Faults, fault_number
 from simulator.engine.installation import Current, Installation
 from simulator.engine.ledger import JSON, Post, Request
 from simulator.engine.stamps import new_id
-from simulator.http.answers import (
-    garbled_answer,
-    half_answer,
-    hang_up,
-    has_key,
-    json_answer,
-    proxy_page,
-    request_urls,
-)
+from simulator.http.answers import has_key, json_answer, proxy_page, request_urls, spoil_answer
 
 #: How long a submit with `early` waits for its video, and then for the webhook's acknowledgement.
 EARLY_VIDEO_S = 60.0
 EARLY_ACK_S = 2.0
-
+#: Of what may become of a receipt, the first that is asked for counts.
+LOST_ANSWERS = ("stall", "lost-answer", "half-answer", "garbage")
 #: fal's errors for a POST that it doesn't take.
 REFUSALS = {
     400: ("bad_request", "Bad request"),
@@ -81,17 +74,9 @@ def _accepted(sim: Installation, post: Post, given: JSON, faults: Faults) -> Res
     receipt = json_answer(_receipt(sim, accepted), headers={"x-fal-request-id": accepted.request_id})
     if "proxy" in faults:
         return _of_a_proxy(sim, post, faults)
-    lost = next(
-        (name for name in ("stall", "lost-answer", "half-answer", "garbage") if name in faults), "200"
-    )
+    lost = next((name for name in LOST_ANSWERS if name in faults), "200")
     sim.ledger.save_answer(post, lost)
-    if lost == "stall":
-        sim.pause(fault_number(faults, "stall"))
-    if lost == "lost-answer":
-        hang_up(request.environ)
-    if lost == "half-answer":
-        return half_answer(receipt)
-    return garbled_answer() if lost == "garbage" else receipt
+    return spoil_answer(sim, {name: value for name, value in faults.items() if name == lost}, receipt)
 
 
 def _receipt(sim: Installation, accepted: Request) -> JSON:
@@ -110,11 +95,8 @@ def _refused(sim: Installation, post: Post, code: int, retry_after: str | None =
     headers = {"x-fal-request-id": new_id()}  # of the gateway: nothing can be asked for by it
     if retry_after is not None:
         headers["Retry-After"] = retry_after
-    body: JSON = {"detail": message}
-    if code == 422:
-        body = {
-            "detail": [{"loc": ["body"], "msg": "Input should be a valid dictionary", "type": "dict_type"}]
-        }
+    no_object = {"loc": ["body"], "msg": "Input should be a valid dictionary", "type": "dict_type"}
+    body: JSON = {"detail": [no_object] if code == 422 else message}
     if code >= 500:
         body["error_type"] = headers["X-Fal-Error-Type"] = kind
     return json_answer(body, code, headers)

@@ -1,9 +1,7 @@
 """What the adapter tests share: a media server on loopback that can misbehave, and real small videos."""
 
-import os
 import socket
 import ssl
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import programs
 from tests.loopback import Loopback, Seen, read_request
 
 
@@ -97,13 +96,8 @@ def leftover(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one mebibyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small disk here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with programs.small_disk(tmp_path / "small", "1m") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """nginx with hosts behind it that end with their test; and whole installations, as the drill has them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +15,20 @@ __all__ = ["fal", "make_installation"]
 
 @pytest.fixture
 def host() -> Iterator[Callable[..., Host]]:
-    """A function that starts a host that writes down what it is asked."""
-    made: list[Host] = []
-
-    def make(*given: Any) -> Host:
-        made.append(Host(*given))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    """A function that starts a host that keeps what it is asked."""
+    with ExitStack() as ends:
+        yield lambda *given: ends.enter_context(closing(Host(*given)))
 
 
 @pytest.fixture
 def nginx(tmp_path: Path, host: Callable[..., Host]) -> Iterator[Callable[..., Front]]:
-    """A function that starts nginx with the shipped configuration in front of these."""
-    made: list[Front] = []
+    """A function that starts nginx with the shipped configuration in front of these, under both names."""
+    with ExitStack() as ends:
 
-    def make(*, dashboards: list[str] | None = None, sidecars: list[str] | None = None, **more: Any) -> Front:
-        who = host("who", login).place
-        made.append(
-            Front(
-                tmp_path / f"nginx-{len(made)}",
-                dashboards=dashboards or [who],
-                sidecars=sidecars or [who],
-                who=who,
-                **more,
-            )
-        )
-        return made[-1].start()
+        def make(*places: str, **more: Any) -> Front:
+            who = host("who", login).place
+            places = places or (who,)
+            front = Front(tmp_path / "nginx", dashboards=places, sidecars=places, who=who, **more)
+            return ends.enter_context(closing(front)).start()
 
-    yield make
-    for one in made:
-        one.close()
+        yield make

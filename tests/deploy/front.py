@@ -1,16 +1,15 @@
 """The shipped nginx configuration, run: only addresses, ports and paths are put in its place."""
 
 import contextlib
-import datetime
 import http.client
 import re
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from tests import programs
 from tests.e2e.installation import ROOT
+from tests.loopback import Behaviour, Peer, Seen, answer, raw, read_request
 from tests.ports import reserve_port
 from tests.waiting import eventually
 
@@ -47,10 +47,20 @@ http {{
 """
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back; names of headers are small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 class Front:
     """nginx in front of these dashboards and sidecars, each as `host:port`.
 
     address: where it listens; ports: for TLS, plain HTTP and whoever watches it; free ones, unless given.
+    change: texts of the configuration to replace.
     """
 
     def __init__(
@@ -60,45 +70,37 @@ class Front:
         dashboards: Sequence[str],
         sidecars: Sequence[str],
         who: str,
-        change: Any = (),
+        change: dict[str, str] | None = None,
         address: str = "127.0.0.1",
         ports: tuple[int, int, int] | None = None,
     ) -> None:
         self.folder, self.address = folder, address
         self.port, self.plain, self.watch = ports or (reserve_port(), reserve_port(), reserve_port())
         self._popen: subprocess.Popen[bytes] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(DEPLOY / "nginx" / "dailies", folder / "dailies")
-        certificate(folder)
-        self._put_in_place({"dashboards": dashboards, "sidecars": sidecars, "who": [who]}, dict(change))
+        shutil.copytree(DEPLOY / "nginx", folder, ignore=shutil.ignore_patterns("compose"))
+        self._put_in_place({"dashboards": dashboards, "sidecars": sidecars, "who": [who]}, change or {})
+        root = "user root;" if Path("/proc/self").stat().st_uid == 0 else ""
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=root))
+        _certify(folder)
 
     def _put_in_place(self, upstreams: dict[str, Sequence[str]], change: dict[str, str]) -> None:
-        text = (DEPLOY / "nginx" / "dailies.conf").read_text()
-        text = "\n".join(line for line in text.splitlines() if "listen [::]" not in line)
-        for old, new in {
+        here = {
             "listen 443 ": f"listen {self.address}:{self.port} ",
             "listen 80 ": f"listen {self.address}:{self.plain} ",
             "listen 127.0.0.1:8081": f"listen 127.0.0.1:{self.watch}",
-            "/var/log/nginx/dailies.log": f"{self.folder}/access.log",
-            "/var/log/nginx/dailies-error.log": f"{self.folder}/dailies-error.log",
-        }.items():
-            assert old in text, old
-            text = text.replace(old, new)
-        self._write("dailies.conf", text, change)
-        tls = (self.folder / "dailies/tls.conf").read_text().replace("/etc/ssl/dailies", str(self.folder))
-        self._write("dailies/tls.conf", tls, change)
-        servers = (self.folder / "dailies/upstreams.conf").read_text()
-        for name, places in upstreams.items():
-            servers = _servers(servers, name, places)
-        self._write("dailies/upstreams.conf", servers, change)
-        self._write("dailies/proxy.conf", (self.folder / "dailies/proxy.conf").read_text(), change)
-        root = "user root;" if Path("/proc/self").stat().st_uid == 0 else ""
-        self._write("nginx.conf", MAIN.format(folder=self.folder, user=root), {})
-
-    def _write(self, name: str, text: str, change: dict[str, str]) -> None:
-        for old, new in change.items():
-            text = text.replace(old, new)
-        (self.folder / name).write_text(text)
+            "/var/log/nginx": str(self.folder),
+            "/etc/ssl/dailies": str(self.folder),
+        }
+        files = {path: path.read_text() for path in self.folder.rglob("*.conf")}
+        for old in here:
+            assert any(old in text for text in files.values()), old
+        for path, text in files.items():
+            text = re.sub(r"\n *listen \[::\].*", "", text)
+            for name, places in upstreams.items() if path.name == "upstreams.conf" else ():
+                text = _with_servers(text, name, places)
+            for old, new in (here | change).items():
+                text = text.replace(old, new)
+            path.write_text(text)
 
     def check(self) -> "subprocess.CompletedProcess[str]":
         """`nginx -t`."""
@@ -106,15 +108,8 @@ class Front:
 
     @property
     def _command(self) -> list[str]:
-        return [
-            programs.path_of("nginx"),
-            "-p",
-            str(self.folder),
-            "-c",
-            str(self.folder / "nginx.conf"),
-            "-e",
-            "stderr",
-        ]
+        options = ("-p", self.folder, "-c", self.folder / "nginx.conf", "-e", "stderr")
+        return [programs.path_of("nginx"), *map(str, options)]
 
     def start(self) -> "Front":
         """Start it and wait until it listens."""
@@ -138,147 +133,86 @@ class Front:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        within_s: float = 60,
-    ) -> "Answer":
-        """One call to one of its names over TLS, whose certificate is checked.
+        **how: Any,
+    ) -> Answer:
+        """One call to one of its names. how: as for `connect`."""
+        with contextlib.closing(self.connect(name, **how)) as line:
+            # A body that is too large is answered before it is read.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                line.request(method, path, body=body, headers=headers or {})
+            got = line.getresponse()
+            return Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
+
+    def connect(self, name: str, *, tls: bool = True, within_s: float = 60) -> http.client.HTTPConnection:
+        """A connection to one of its names, whose certificate is checked.
 
         within_s: how long to wait for a sign of life.
         """
-        line = http.client.HTTPSConnection(self.address, self.port, timeout=within_s)
-        line.sock = self.shake(name, within_s)
-        try:
-            # A body that is too large is answered before it is read.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                line.request(method, path, body=body, headers={"Host": name, **(headers or {})})
-            answer = line.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
-        finally:
-            line.close()
-
-    def shake(self, name: str, within_s: float = 60) -> ssl.SSLSocket:
-        """A TLS connection to one of its names."""
+        line = http.client.HTTPConnection(name, timeout=within_s)
+        line.sock = socket.create_connection((self.address, self.port if tls else self.plain), within_s)
         context = ssl.create_default_context(cafile=str(self.folder / "certificate.pem"))
-        sock = socket.create_connection((self.address, self.port), timeout=within_s)
         try:
-            return context.wrap_socket(sock, server_hostname=name)
-        except BaseException:
-            sock.close()
+            line.sock = context.wrap_socket(line.sock, server_hostname=name) if tls else line.sock
+        except OSError:
+            line.close()
             raise
+        return line
 
     def log(self) -> str:
-        return (self.folder / "access.log").read_text()
+        return (self.folder / "dailies.log").read_text()
 
     def all_logs(self) -> str:
         """Whatever it wrote anywhere."""
         return "".join(path.read_text() for path in self.folder.glob("*.log"))
 
 
-class Answer:
-    """What came back."""
-
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.status, self.body = status, body
-        self.headers = {name.lower(): value for name, value in headers.items()}
-
-
-def _servers(text: str, name: str, places: Sequence[str]) -> str:
+def _with_servers(text: str, name: str, places: Sequence[str]) -> str:
     """The upstream of that name with these servers, and everything else of it as it is shipped."""
     block = re.search(rf"upstream dailies_{name} \{{.*?\n\}}", text, re.DOTALL)
     assert block, name
-    line = re.search(r"server \S+?( .*)?;", block[0])
-    assert line, name
-    servers = "\n".join(f"    server {place}{line[1] or ''};" for place in places)
-    bare = re.sub(r"\n    server [^\n]*;", "", block[0])
-    return text.replace(block[0], f"{bare.removesuffix('}')}{servers}\n}}")
+    first = re.search(r"\n    server \S+?( .*)?;", block[0])
+    assert first, name
+    bare = re.sub(r"\n    server .*;", "", block[0]).removesuffix("\n}")
+    servers = "".join(f"\n    server {place}{first[1] or ''};" for place in places)
+    return text.replace(block[0], f"{bare}{servers}\n}}")
 
 
-def certificate(folder: Path) -> None:
+def _certify(folder: Path) -> None:
     """A certificate for both names, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dailies test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(DASHBOARD), x509.DNSName(HOOKS)]), False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    names = x509.SubjectAlternativeName([x509.DNSName(DASHBOARD), x509.DNSName(HOOKS)])
+    draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    draft = draft.serial_number(x509.random_serial_number()).add_extension(names, critical=False)
+    draft = draft.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "certificate.pem").write_bytes(draft.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
 
 
-class Host:
-    """A host behind nginx that writes down what it is asked.
+class Host(Peer):
+    """A host behind nginx; `seen`: what it was asked. answers: how; by default 200 with the host's name."""
 
-    answers: what to do with a request: `(handler, body)`; by default 200 with the host's name. One that
-    answers nothing has died in mid-request.
-    """
+    def __init__(self, name: str, answers: Callable[[Seen], Behaviour] | None = None) -> None:
+        self.name, self._answers = name, answers or (lambda seen: answer(200, name.encode()))
+        super().__init__(raw(b""))
+        self.place = f"127.0.0.1:{self.port}"
 
-    def __init__(self, name: str, answers: Callable[[Any, bytes], None] | None = None) -> None:
-        self.name, self.asked = name, list[tuple[str, str, dict[str, str], int]]()
-        host = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # head and body are two writes
-
-            def handle_one(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                host.asked.append((self.command, self.path, dict(self.headers.items()), len(body)))
-                (answers or host.fine)(self, body)
-
-            do_GET = do_POST = do_PUT = do_HEAD = handle_one
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 512  # a page asks for a hundred files at once
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.place = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-
-    def fine(self, handler: Any, body: bytes) -> None:
-        say(handler, 200, self.name.encode())
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def connection(self, sock: socket.socket) -> None:
+        if seen := read_request(sock):
+            self.seen.append(seen)
+            self._answers(seen)(sock)
 
 
-def say(handler: Any, status: int, body: bytes = b"", **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", str(len(body)))
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has its answer already
-        handler.end_headers()
-        handler.wfile.write(body)
-
-
-def login(handler: Any, body: bytes) -> None:
+def login(seen: Seen) -> Behaviour:
     """As oauth2-proxy answers nginx: 202 and who it is, or 401."""
-    if handler.path == "/oauth2/auth":
-        known = "session=known" in (handler.headers.get("Cookie") or "")
-        say(handler, 202 if known else 401, **({"X_Auth_Request_Email": "ana@example.com"} if known else {}))
-    else:
-        say(handler, 200, b"who are you?")
+    if seen.path != "/oauth2/auth":
+        return answer(200, b"who are you?")
+    if "session=known" in seen.headers.get("cookie", ""):
+        return answer(202, X_Auth_Request_Email="ana@example.com")
+    return answer(401)
 
 
-def die(handler: Any, body: bytes) -> None:
+def die(seen: Seen) -> Behaviour:
     """The request was read, and its host is gone."""
-    handler.close_connection = True
-    handler.connection.shutdown(socket.SHUT_RDWR)
+    return raw(b"")

@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,15 +31,36 @@ def installation(make_installation: Make) -> Installation:
     return made
 
 
+@pytest.fixture
+def backup(installation, tmp_path):
+    """The folder of a backup, and a take that was sent after it, as a restored copy knows nothing of."""
+    waiting = installation.ask(f"Sent after the backup of {tmp_path.name}")  # the provider's only one like it
+    done = installation.cli("backup", str(tmp_path / "backup"))
+    assert done.returncode == 0, done.stderr
+    installation.worker()
+    installation.until(waiting, "stored")
+    installation.close_processes()  # killed: what is not folded into the database yet stays beside it
+    return tmp_path / "backup", waiting
+
+
 def posts(installation: Installation, job: str) -> int:
     return len(ledger_of(str(installation.settings["FAL_QUEUE_URL"]), job)["posts"])
+
+
+def assert_found_and_paid_once(installation: Installation, *jobs: str) -> None:
+    """Held because of the restore, found in the provider's records, and brought home."""
+    installation.sidecar()
+    installation.worker()
+    for job in jobs:
+        told = installation.until(job, "stored")
+        assert installation.history(job)[:3] == ["created", "held", "queued"], told
+        assert posts(installation, job) == 1
 
 
 def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     installation, make_installation, tmp_path
 ):
     before = [row["id"] for row in installation.rows("SELECT id FROM job")]
-    waiting = installation.ask("Waits while the backup is made, and is sent after it")
     asked, enough = list[str](), threading.Event()
 
     def ask() -> None:
@@ -58,8 +78,7 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     assert done.returncode == 0, done.stderr
 
     installation.worker()  # life goes on after the backup: what waited is sent and paid for
-    for job in (waiting, asked[0]):
-        installation.until(job, "stored")
+    installation.until(asked[0], "stored")
     link = urlsplit(installation.take(before[0])["video"]["url"])
     whole = installation.call("GET", f"{link.path}?{link.query}").content
     installation.close()
@@ -68,23 +87,31 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     restored = again.cli("restore", str(tmp_path / "backup"))
     assert restored.returncode == 0, restored.stderr
     kept = [row["id"] for row in again.rows("SELECT id FROM job WHERE id NOT IN (?, ?)", *before)]
-    assert {waiting, asked[0]} <= set(kept) <= {waiting, *asked}
+    assert asked[0] in kept
+    assert set(kept) <= set(asked)
     assert f"{len(kept)} takes are held" in restored.stdout
-    again._token = installation._token  # tokens of before still work
-    again.sidecar()
-    again.worker()
-
     assert again.cli("verify").stdout.startswith("Verified 2 files: 2 whole")
+    again._token = installation._token  # tokens of before still work
+    assert_found_and_paid_once(again, asked[0])
     assert again.call("GET", f"{link.path}?{link.query}").content == whole  # the links of before still open
-    for job in (waiting, asked[0]):  # found in the provider's records, and brought home
-        told = again.until(job, "stored")
-        assert again.history(job)[:3] == ["created", "held", "queued"], told
-        assert posts(again, job) == 1
     assert max(posts(again, job) for job in kept) == 1
 
 
-def test_a_copy_put_back_by_hand_is_known_for_one(installation, make_installation, tmp_path):
-    again, waiting = put_back_by_hand(installation, make_installation, tmp_path)
+@pytest.mark.parametrize("broken", [False, True], ids=["shipped", "control"])
+def test_a_copy_put_back_by_hand_is_known_for_one_and_nothing_is_paid_twice(
+    backup, make_installation, broken
+):
+    """The control is a build that takes a copy for the original."""
+    folder, waiting = backup
+    again = make_installation(SECRET_KEY=None)
+    again.data.mkdir()
+    for name in ("dailies.db", "secret_key"):
+        shutil.copy(folder / name, again.data)
+    shutil.copytree(folder / "media", again.data / "media")
+    if broken:
+        again.worker(*CRASH, BROKEN_BUILD="takes_a_copy_for_the_original")
+        eventually(lambda: posts(again, waiting) == 2)
+        return
     again.worker()
 
     eventually(lambda: again.history(waiting)[:2] == ["created", "held"])
@@ -92,32 +119,6 @@ def test_a_copy_put_back_by_hand_is_known_for_one(installation, make_installatio
     assert "was restored from a copy" in error
     assert posts(again, waiting) == 1
     assert again.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
-
-
-def test_the_control_a_build_that_takes_a_copy_for_the_original_pays_twice(
-    installation, make_installation, tmp_path
-):
-    again, waiting = put_back_by_hand(installation, make_installation, tmp_path)
-    again.worker(*CRASH, BROKEN_BUILD="takes_a_copy_for_the_original")
-
-    eventually(lambda: posts(again, waiting) == 2)
-
-
-def put_back_by_hand(
-    installation: Installation, make_installation: Make, tmp_path: Path
-) -> tuple[Installation, str]:
-    """A backup is made, what waited is sent, and then the copy is put into another data folder."""
-    waiting = installation.ask("Sent after the backup")
-    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
-    installation.worker()
-    installation.until(waiting, "stored")
-    installation.close()
-    again = make_installation(SECRET_KEY=None)
-    again.data.mkdir()
-    for name in ("dailies.db", "secret_key"):
-        shutil.copy(tmp_path / "backup" / name, again.data / name)
-    shutil.copytree(tmp_path / "backup/media", again.data / "media")
-    return again, waiting
 
 
 def test_a_second_backup_copies_only_what_is_new_and_no_file_that_is_altered(installation, tmp_path):
@@ -147,23 +148,40 @@ def test_a_second_backup_copies_only_what_is_new_and_no_file_that_is_altered(ins
 
 
 def test_what_cant_be_copied_or_put_back_is_refused_with_the_reason(make_installation, tmp_path):
-    installation = make_installation(SECRET_KEY=None)
+    installation, file, backup = make_installation(SECRET_KEY=None), tmp_path / "file", tmp_path / "backup"
     assert installation.cli("migrate").returncode == 0
-    (tmp_path / "file").write_text("no folder")
+    assert installation.cli("backup", str(backup)).returncode == 0
+    file.write_text("no folder")
     (tmp_path / "empty").mkdir()
-    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
 
-    for done, said in (
-        (installation.cli("backup", str(tmp_path / "file")), str(tmp_path / "file")),
-        (
-            installation.cli("restore", str(tmp_path / "backup")),
-            "is there already: stop everything, and move",
-        ),
-        (make_installation().cli("restore", str(tmp_path / "empty")), "holds no backup"),
+    for made, command, folder, said in (
+        (installation, "backup", file, str(file)),
+        (installation, "restore", backup, "is there already: stop everything, and move"),
+        (make_installation(), "restore", tmp_path / "empty", "holds no backup"),
     ):
+        done = made.cli(command, str(folder))
         assert done.returncode == 1
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_is_moved_too(
+    installation, backup, tmp_path
+):
+    """SQLite would replay that log into the copy: takes that were paid for since would look unsent."""
+    folder, waiting = backup
+    assert (installation.data / "dailies.db-wal").exists()
+    (installation.data / "dailies.db").rename(tmp_path / "moved-away.db")
+
+    refused = installation.cli("restore", str(folder))
+    assert refused.returncode != 0
+    assert "dailies.db-wal" in refused.stderr + refused.stdout
+
+    for name in ("dailies.db-wal", "dailies.db-shm"):
+        (installation.data / name).rename(tmp_path / name)
+    done = installation.cli("restore", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert_found_and_paid_once(installation, waiting)
 
 
 # -- PostgreSQL: its own tools copy, and the program knows a copy when it opens one ---------------
@@ -178,7 +196,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
     assert refused.returncode == 1
     assert "pg_dump" in refused.stderr
     url = databases.server().fresh(empty=True)
-    databases_copy(str(first.settings["DATABASE_URL"]), url)
+    put_dump(str(first.settings["DATABASE_URL"]), url)
     first.sidecar()
     first.worker()
     first.until(waiting, "stored")
@@ -187,45 +205,13 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
     again._token = first._token
     done = again.cli("restored")
     assert done.stdout.splitlines()[-1].startswith("1 takes are held")
-    again.sidecar()
-    again.worker()
-    again.until(waiting, "stored")
-    assert again.history(waiting)[:3] == ["created", "held", "queued"]
-    assert posts(again, waiting) == 1
+    assert_found_and_paid_once(again, waiting)
 
 
-def databases_copy(source: str, target: str) -> None:
+def put_dump(source: str, target: str) -> None:
     """As a dump that is restored: another database, with the same rows."""
-    names = [url.rsplit("/", 1)[1] for url in (source, target)]
+    old, new = (url.rsplit("/", 1)[1] for url in (source, target))
+    databases.server().drop(target)
     with databases.server().connect() as admin:
-        admin.execute(f"DROP DATABASE {names[1]}")
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (names[0],)
-        )
-        admin.execute(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]} STRATEGY file_copy")
-
-
-def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_is_moved_too(
-    installation, make_installation, tmp_path
-):
-    """SQLite would replay that log into the copy: takes that were paid for since would look unsent."""
-    waiting = installation.ask("Sent after the backup, and its end stands in the log alone")
-    assert installation.cli("backup", str(tmp_path / "backup")).returncode == 0
-    installation.worker()
-    installation.until(waiting, "stored")
-    installation.close_processes()  # killed: what is not folded into the database yet stays beside it
-    assert (installation.data / "dailies.db-wal").exists()
-    (installation.data / "dailies.db").rename(tmp_path / "moved-away.db")
-
-    refused = installation.cli("restore", str(tmp_path / "backup"))
-    assert refused.returncode != 0
-    assert "dailies.db-wal" in refused.stderr + refused.stdout
-
-    for name in ("dailies.db-wal", "dailies.db-shm"):
-        (installation.data / name).rename(tmp_path / name)
-    done = installation.cli("restore", str(tmp_path / "backup"))
-    assert done.returncode == 0, done.stderr
-    installation.sidecar()
-    installation.worker()
-    installation.until(waiting, "stored")  # held, and found in the provider's records
-    assert posts(installation, waiting) == 1
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (old,))
+        admin.execute(f"CREATE DATABASE {new} TEMPLATE {old} STRATEGY file_copy")

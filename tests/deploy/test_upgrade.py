@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ CONTRACT = 'op.drop_column("job", "bill_tries")'
 HARMFUL = 'op.execute("CREATE UNIQUE INDEX job_one_each ON job (owner)")'
 
 
-def revision(folder: Path, name: str, does: str, *, after: str, oldest: str | None = None) -> None:
+def revision(folder: Path, name: str, does: str, *, after: str, oldest: str | None) -> None:
     line = f"oldest_program = {oldest!r}" if oldest else ""
     text = REVISION.format(name=name, after=after, does=does, oldest=line)
     (folder / "versions" / f"{name}.py").write_text(text)
@@ -49,9 +50,8 @@ def newer(tmp_path: Path) -> Callable[..., Path]:
         revision(tree / "backend/store/database/migrations", "9001", does, after=str(HEAD), oldest=oldest)
         if does == EXPAND:
             models = tree / "backend/models/jobs.py"
-            column = "    owner: str  #: who asked"
-            assert models.read_text().count(column) == 1
-            models.write_text(models.read_text().replace(column, f'    mood: str | None = "new"\n{column}'))
+            before, column, after = models.read_text().partition("    owner: str  #: who asked")
+            models.write_text(f'{before}    mood: str | None = "new"\n{column}{after}')
         return tree
 
     return make
@@ -70,8 +70,8 @@ def test_old_and_new_program_work_side_by_side_on_an_expanded_schema(make_instal
     port = reserve_port()
     installation.sidecar(tree / "webhook_server.py", PORT=port, PYTHONPATH=tree)
     installation.worker(PYTHONPATH=tree)
-    takes += [installation.ask(f"By the old sidecar, {number}") for number in range(4)]
-    takes += [installation.ask(f"By the new sidecar, {number}", port=port) for number in range(4)]
+    for by in (installation.port, port):
+        takes += [installation.ask(f"By the sidecar at {by}, {number}", port=by) for number in range(4)]
     for take in takes:
         installation.until(take, "stored")
 
@@ -94,8 +94,8 @@ def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_insta
 
     for command in ("worker", "migrate", "doctor", "sweep"):
         refused = installation.cli(command)
-        said = refused.stdout + refused.stderr
         assert refused.returncode == 1
+        said = refused.stdout + refused.stderr
         assert "is newer than this program (its schema is 9001, " in said
         assert "start the newer program, or restore an older backup" in said
         assert "Traceback" not in said
@@ -104,11 +104,10 @@ def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_insta
 def test_the_control_a_revision_that_calls_itself_harmless_and_is_not_breaks_the_old_program(
     make_installation, newer
 ):
-    tree = newer(HARMFUL, oldest=HEAD)
     installation = make_installation()
     installation.sidecar()
     installation.ask("The first, which still fits")
-    assert installation.cli("migrate", PYTHONPATH=tree).returncode == 0
+    assert installation.cli("migrate", PYTHONPATH=newer(HARMFUL, oldest=HEAD)).returncode == 0
 
     with pytest.raises(AssertionError):
         installation.ask("The second, which does not")
@@ -125,34 +124,24 @@ def chain(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
-    script = ScriptDirectory(str(chain))
-
-    assert {name: oldest_program(script, name) for name in (HEAD, "9001", "9002", "9003")} == {
-        HEAD: "0001", "9001": HEAD, "9002": "9001", "9003": "9001",
-    }  # fmt: skip
-
-
 @databases.BOTH
 def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, database_kind):
-    with databases.fresh_url() as url:
-        store = Store(url or f"sqlite:///{tmp_path / 'x.db'}")
-        try:
-            assert migrate_schema(store) == HEAD
-            assert migrate_schema(store, migrations=chain) == "9003"
-            (chain / "versions/9003.py").unlink()
-            (chain / "versions/9002.py").unlink()
-            assert migrate_schema(store, migrations=chain) == "9003"  # the program of 9001 may run
-            (chain / "versions/9001.py").unlink()
-            with pytest.raises(Exception, match="is newer than this program"):
-                migrate_schema(store, migrations=chain)  # that of today may not
-        finally:
-            store.close()
+    with databases.fresh_url() as url, closing(Store(url or f"sqlite:///{tmp_path / 'x.db'}")) as store:
+        assert migrate_schema(store) == HEAD
+        assert migrate_schema(store, migrations=chain) == "9003"
+        for name in ("9003", "9002"):
+            (chain / f"versions/{name}.py").unlink()
+        assert migrate_schema(store, migrations=chain) == "9003"  # the program of 9001 may run
+        (chain / "versions/9001.py").unlink()
+        with pytest.raises(Exception, match="is newer than this program"):
+            migrate_schema(store, migrations=chain)  # that of today may not
 
 
-def test_every_shipped_revision_names_a_known_one_as_the_oldest_that_may_run():
-    script = ScriptDirectory(str(MIGRATIONS))
+def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
+    script = ScriptDirectory(str(chain))
     line = [step.revision for step in script.walk_revisions()][::-1]
+    oldest = {name: oldest_program(script, name) for name in line}
 
-    for name in line:
-        assert line.index(oldest_program(script, name)) <= line.index(name)
+    assert list(oldest.items())[-4:] == [(HEAD, "0001"), ("9001", HEAD), ("9002", "9001"), ("9003", "9001")]
+    for name in line:  # every shipped one names one that is known
+        assert line.index(oldest[name]) <= line.index(name)

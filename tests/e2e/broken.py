@@ -59,7 +59,7 @@ def writes_without_a_fence() -> None:
     """Whoever held a job writes to it, whoever holds it now and wherever it is by now."""
     for event, (_, target) in list(TRANSITIONS.items()):
         TRANSITIONS[event] = (frozenset(JobState), target)
-    move = jobs.apply_transition
+    move = jobs.advance
     jobs._transition_statement.cache_clear()
 
     def unfenced(session: Any, job_id: str, event: Any, *, lease_token: Any = None, **values: Any) -> Any:
@@ -68,7 +68,7 @@ def writes_without_a_fence() -> None:
     def amend(session: Any, job: Any, *, lease_token: Any = None, **values: Any) -> Any:
         return jobs.update_one(session, update(Job).where(col(Job.id) == job.id).values(**values))
 
-    jobs.apply_transition, jobs.update_if_unchanged = unfenced, amend
+    jobs.advance, jobs.update_if_unchanged = unfenced, amend
 
 
 def claims_for_ever() -> None:

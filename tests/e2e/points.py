@@ -51,7 +51,7 @@ class Point:
 E = JobEvent
 LIFECYCLE = "backend.services.lifecycle"
 FETCH, STEP = f"{LIFECYCLE}.fetch", f"{LIFECYCLE}.dispatch"
-ADVANCE, STORAGE = "backend.store.jobs.jobs:apply_transition", "backend.media.storage.local"
+ADVANCE, STORAGE = "backend.store.jobs.jobs:advance", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
 WRITE = "backend.media.partial.partial_file:PartialFile.write"
 ACCEPT = "backend.services.lifecycle.receive_webhook:accept_delivery"

@@ -312,7 +312,7 @@ def test_without_keys_a_delivery_can_not_be_judged(case, listen):
 
 
 def test_a_delivery_that_can_not_be_understood_has_no_outcome(case):
-    for body in (b"", b"\xff\0", b"[]", b"{}", b"[" * 200_000, b'{"request_id": 7}'):
+    for body in (b"", b"\xff\0", b"[]", b"{}", b"[" * 200_000, b'{"request_id": 7}', case.done[:-5]):
         assert case.build(NOBODY, 1).read_delivery(body).outcome is None
 
 

@@ -4,7 +4,6 @@ The picture is drawn anew from its pixels, so what else was in the file (where i
 which phone, a second picture, a script) is not in ours. A child process does it.
 """
 
-import contextlib
 import hashlib
 import io
 import os
@@ -14,7 +13,7 @@ from typing import IO
 
 from backend.domain.errors import InvalidRequest, PayloadTooLarge
 from backend.media.decode import sandbox
-from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors, remove_quietly
 
 #: A 40-megapixel JPEG of a good camera has 15 to 25 MiB.
 MAX_BYTES = 32 * 1024 * 1024
@@ -57,12 +56,12 @@ def clean_photo(
             _keep(io.BytesIO(source) if isinstance(source, bytes) else source, raw, max_bytes)
         return _redrawn(raw, part, max_pixels)
     except BaseException as error:
-        _remove(part)
+        remove_quietly(part)
         if isinstance(error, sandbox.RejectedFile):
             raise InvalidRequest({"file": f"This photo can't be used: {error}."}) from error
         raise
     finally:
-        _remove(raw)
+        remove_quietly(raw)
 
 
 def _redrawn(raw: Path, part: Path, max_pixels: int) -> CleanPhoto:
@@ -78,11 +77,6 @@ def _redrawn(raw: Path, part: Path, max_pixels: int) -> CleanPhoto:
         return CleanPhoto(path=part, sha256=sha256, size_bytes=file.tell(), **found)
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-
-
 def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
     """Copy the upload to a file, as long as it stays within the limit."""
     handle = os.open(raw, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -91,9 +85,8 @@ def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
         while chunk := source.read(CHUNK_BYTES):
             taken += len(chunk)
             if taken > max_bytes:
-                raise PayloadTooLarge(
-                    f"The photo is larger than {max_bytes / 1024**2:.0f} MiB; make it smaller."
-                )
+                limit = f"{max_bytes / 1024**2:.0f} MiB"
+                raise PayloadTooLarge(f"The photo is larger than {limit}; make it smaller.")
             file.write(chunk)
     if not taken:
         raise InvalidRequest({"file": "The file is empty; choose a JPEG, PNG or WebP photo."})

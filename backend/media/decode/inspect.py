@@ -1,12 +1,12 @@
 """Is this file a whole video? Its length, size, poster and preview, found out in a child process."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaBroken
 from backend.media.decode import sandbox
+from backend.media.partial.partial_file import remove_quietly
 
 #: Reading all packets of a 50 MB file takes 0.15 s, of a 4 GB one from a slow disk about 20 s.
 INSPECT_TIMEOUT_S = 30.0
@@ -63,8 +63,7 @@ def _run(function: str, module: str, made: list[Path], timeout_s: float, **argum
         return sandbox.run_task(f"{sandbox.CHILD_PACKAGE}.{module}:{function}", timeout_s, **arguments)
     except BaseException as error:
         for path in made:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            remove_quietly(path)
         if isinstance(error, sandbox.RejectedFile):
             raise MediaBroken(f"What arrived is no whole video: {error}.") from error
         raise

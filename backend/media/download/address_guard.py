@@ -120,7 +120,8 @@ class AddressGuard:
             MediaUnreachable: the host has no address, or nobody answers for it now.
         """
         parts = _split(url)
-        host = _canonical(parts.netloc.rpartition(":")[0] if _has_port(parts) else parts.netloc)
+        has_port = ":" in parts.netloc.rpartition("]")[2]
+        host = _canonical(parts.netloc.rpartition(":")[0] if has_port else parts.netloc)
         port = parts.port or DEFAULT_PORT[parts.scheme]
         named = bool({(host, port), (host, None)} & self._hosts)
         found = _look_up(host, port)
@@ -128,9 +129,8 @@ class AddressGuard:
             self._judge(address, host=host, named=named, plain=(parts.scheme, port) != ("https", 443))
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
         query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
-        return ResolvedTarget(
-            parts.scheme, host, port, tuple(str(ip) for ip in found), f"{path}?{query}" if query else path
-        )
+        path = f"{path}?{query}" if query else path
+        return ResolvedTarget(parts.scheme, host, port, tuple(str(ip) for ip in found), path)
 
     def _judge(self, address: Address, *, host: str, named: bool, plain: bool) -> None:
         """plain: not https on 443, which is fine only where it was allowed by name or address."""
@@ -175,10 +175,6 @@ def _split(url: str) -> SplitResult:
     if not parts.hostname or port == 0:
         _deny("it names no host or no port")
     return parts
-
-
-def _has_port(parts: SplitResult) -> bool:
-    return ":" in parts.netloc.rpartition("]")[2]
 
 
 def _canonical(host: str) -> str:

@@ -54,7 +54,9 @@ class PinnedConnection:
         last: OSError | None = None
         for ip in self._target.ips:
             try:
-                self._sock = _connect(self._target, ip, self._patience())
+                watch = self._patience()
+                sock = _tcp(ip, self._target.port, watch)
+                self._sock = _tls(sock, self._target.host, watch) if self._target.scheme == "https" else sock
                 return
             except OSError as error:
                 last = error
@@ -83,12 +85,6 @@ class PinnedConnection:
             conn.putheader(name, value)
         conn.endheaders()
         return conn.getresponse()
-
-
-def _connect(target: ResolvedTarget, ip: str, watch: WatchCallback) -> socket.socket:
-    """A socket to one address, under TLS where the target is https."""
-    sock = _tcp(ip, target.port, watch)
-    return _tls(sock, target.host, watch) if target.scheme == "https" else sock
 
 
 def _tcp(ip: str, port: int, watch: WatchCallback) -> socket.socket:

@@ -64,7 +64,7 @@ class DownloadLimits:
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """A part that has every byte that was promised. Whether it is a video, `probe` says."""
+    """A part that has every byte that was promised. Whether it is a video, `inspect` says."""
 
     path: Path
     sha256: str
@@ -84,11 +84,11 @@ def download_file(
 ) -> DownloadedFile:
     """Bring a file home, in one try.
 
-    part: where to; made with mode 0600 and locked while it is written. `leftover`: what an earlier
-    try of the same job left; it is gone on from when nobody writes it any more and the server says
-    that it still has the same file. size_bytes: what the provider says, if it does. progress: called
-    with (bytes so far, total or None) every MiB or two, and at least every second, silence included;
-    whatever it raises ends the download and is passed on, and the part stays.
+    part: where to; made with mode 0600 and locked while it is written. leftover: what an earlier try of the
+    same job left; resumed when nobody writes it any more and the server says that it still has the same
+    file. promised_bytes: the size that the provider states, if it does. on_progress: called with (bytes so
+    far, total or None) every MiB or two, and at least every second, silence included; whatever it raises
+    ends the download and is passed on, and the part stays.
 
     Raises:
         MediaUnreachable: slow, cut, refused for now; the part stays when it can be resumed.
@@ -114,23 +114,18 @@ class _Restart(Exception):
     """What the server offers does not go on from what we have."""
 
 
+@dataclass
 class _Fetch:
     """One download under way; also the watcher of its connection."""
 
-    def __init__(
-        self,
-        file: PartialFile,
-        guard: AddressGuard,
-        limits: DownloadLimits,
-        promised: int | None,
-        progress: ProgressCallback,
-    ) -> None:
-        self.file = file
-        self.guard = guard
-        self.limits = limits
-        self.promised = promised
-        self.progress = progress
-        self.total = promised
+    file: PartialFile
+    guard: AddressGuard
+    limits: DownloadLimits
+    promised: int | None
+    progress: ProgressCallback
+
+    def __post_init__(self) -> None:
+        self.total = self.promised
         self.began_at = self.heard_at = self.told_at = self.window_at = time.monotonic()
         self.window_bytes = self.told_bytes = 0
         self.connected = False
@@ -192,11 +187,8 @@ class _Fetch:
             raise MediaUnreachable(f"The server answered {answer.status} instead of the file.")
         self._check_total()
         self._pour(answer)
-        return (
-            self.file.resume_info.content_type
-            if self.file.resume_info
-            else single_header(answer, "Content-Type")
-        )
+        known = self.file.resume_info
+        return known.content_type if known else single_header(answer, "Content-Type")
 
     def _whole(self, answer: http.client.HTTPResponse) -> None:
         """A 200 starts at the first byte, whatever we have: note how to recognise the file later."""
@@ -237,10 +229,8 @@ class _Fetch:
             raise MediaBroken(f"The file has {self.total} bytes; at most {self.limits.max_bytes} are taken.")
         free = shutil.disk_usage(self.file.path.parent).free
         if free < self.total - self.file.size_bytes:
-            raise StorageFull(
-                f"Our own storage will not take the file: {self.total} bytes, and {free} are free; "
-                "free some space."
-            )
+            why = f"{self.total} bytes, and {free} are free; free some space."
+            raise StorageFull(f"Our own storage will not take the file: {why}")
 
     def _pour(self, answer: http.client.HTTPResponse) -> None:
         """Body to disk. Afterwards every byte that was promised is there, and none besides."""
@@ -255,9 +245,8 @@ class _Fetch:
         if not self.file.size_bytes:  # an empty file, or an answer that broke off within its head
             raise MediaUnreachable("The server gave nothing.")
         if self.total is not None and self.file.size_bytes < self.total:
-            raise MediaUnreachable(
-                f"The connection ended after {self.file.size_bytes} of {self.total} bytes."
-            )
+            came = f"{self.file.size_bytes} of {self.total} bytes"
+            raise MediaUnreachable(f"The connection ended after {came}.")
 
     def watch(self, got: int) -> None:
         """Called for whatever comes, and every `TICK_S` while nothing does."""
@@ -273,10 +262,9 @@ class _Fetch:
         if self.connected and now - self.heard_at > self.limits.read_s:
             raise MediaUnreachable(f"The server was silent for {now - self.heard_at:.0f} s.")
         if self.body and now - self.window_at >= self.limits.rate_window_s:
-            if self.window_bytes < self.limits.min_rate_bytes_s * (now - self.window_at):
-                raise MediaUnreachable(
-                    f"Too slow: {self.window_bytes} bytes in {now - self.window_at:.0f} s."
-                )
+            took_s = now - self.window_at
+            if self.window_bytes < self.limits.min_rate_bytes_s * took_s:
+                raise MediaUnreachable(f"Too slow: {self.window_bytes} bytes in {took_s:.0f} s.")
             self.window_at, self.window_bytes = now, 0
 
 

@@ -47,7 +47,7 @@ def remove_dead(
 ) -> list[str]:
     """Remove every part whose (job id, owner) is not live and whose lock nobody holds; return their names.
 
-    live: claims whose lease has not run out. older_than_s: since the file was last written to.
+    live_claims: those whose lease has not run out. older_than_s: since the file was last written to.
     """
     removed = []
     for path, job, owner in _parts(folder):

@@ -11,6 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +47,7 @@ class ResumeInfo:
 class PartialFile:
     """A part, open and locked. Use it as a context; leaving it closes and unlocks, and keeps the file.
 
-    Attributes: `size_bytes` so far, `origin` when it can be resumed.
+    Attributes: `size_bytes` so far, `resume_info` when it can be resumed.
 
     Raises (all methods):
         StorageFull: our own disk will not take it.
@@ -194,8 +196,12 @@ def _move(leftover: Path, path: Path) -> int | None:
 
 def remove_part(path: Path) -> None:
     """Remove a part and its note, if they are there."""
-    with contextlib.suppress(OSError):
-        note_path(path).unlink(missing_ok=True)
+    remove_quietly(note_path(path))
+    remove_quietly(path)
+
+
+def remove_quietly(path: Path) -> None:
+    """Remove a file, if it is there and can be."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
@@ -203,6 +209,22 @@ def remove_part(path: Path) -> None:
 def note_path(path: Path) -> Path:
     """Where the note of a part lies."""
     return path.with_name(f"{path.name}.json")
+
+
+@contextlib.contextmanager
+def own_folder(parts: Path, prefix: str) -> Iterator[Path]:
+    """A new folder among the parts, removed at the end; the sweep removes what a killed process left.
+
+    Raises:
+        StorageFull: our own disk will not take it.
+    """
+    with map_disk_errors():
+        parts.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parts))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -37,11 +37,7 @@ class Storage(Protocol):
         """
 
     def local_path(self, key: str) -> Path | None:
-        """A local path to serve from; None: the store is remote.
-
-        Raises:
-            FileNotFoundError: there is none, or what is there is no regular file.
-        """
+        """A local path to serve from; None: it is remote. Raises FileNotFoundError: no regular file there."""
 
     def open(self, key: str) -> BinaryIO:
         """The bytes; FileNotFoundError as for `local_path`."""

@@ -91,9 +91,8 @@ class S3Storage:
                 content = UploadSource(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
             named = PurePosixPath(key).stem == content.sha256
             if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
-                raise StorageFull(
-                    f"The file changed while it was on its way to the {self.bucket.display_name}."
-                )
+                where = self.bucket.display_name
+                raise StorageFull(f"The file changed while it was on its way to the {where}.")
             self._bring_in(content, name, named_by_content=named)
         finally:
             os.close(handle)
@@ -126,10 +125,8 @@ class S3Storage:
     def list_keys(self, prefix: str = "") -> Iterator[str]:
         """See `Storage`."""
         with map_bucket_errors(self.bucket):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket.name, Prefix=self._start + prefix
-            )
-            for page in pages:
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket.name, Prefix=self._start + prefix):
                 for found in page.get("Contents", []):
                     key = found["Key"].removeprefix(self._start)
                     if valid_key(key):
@@ -168,9 +165,8 @@ class S3Storage:
         """Abort uploads that a crash left unfinished; return how many. Those of other tools stay."""
         removed, now = 0, datetime.now(UTC)
         with map_bucket_errors(self.bucket):
-            pages = self._quick.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.bucket.name, Prefix=self._start
-            )
+            lister = self._quick.get_paginator("list_multipart_uploads")
+            pages = lister.paginate(Bucket=self.bucket.name, Prefix=self._start)
             for one in [one for page in pages for one in page.get("Uploads", [])]:
                 aged = (now - one["Initiated"]).total_seconds() >= older_than_s
                 if aged and self._is_ours(one["Key"]):
@@ -215,9 +211,8 @@ class S3Storage:
         with contextlib.suppress(FileNotFoundError), map_bucket_errors(self.bucket, for_object=True):
             found: dict[str, Any] = client.head_object(Bucket=self.bucket.name, Key=name)
             if "ContentLength" not in found:  # the line broke within the answer's head
-                raise StorageDown(
-                    f"The {self.bucket.display_name} gave half an answer; it is asked again later."
-                )
+                where = self.bucket.display_name
+                raise StorageDown(f"The {where} gave half an answer; it is asked again later.")
             return found
         return None
 
@@ -241,11 +236,9 @@ class S3Storage:
         found = self._head(name, self.client)
         if found is None:
             return False
-        if found["ContentLength"] == content.size_bytes:
-            if not named_by_content:
-                return True
-            if self._sha256(found, name) == content.sha256:
-                return True
+        same_size = found["ContentLength"] == content.size_bytes
+        if same_size and (not named_by_content or self._sha256(found, name) == content.sha256):
+            return True
         if named_by_content:
             raise StorageFull(
                 f"The {self.bucket.display_name} holds something else as {name} "

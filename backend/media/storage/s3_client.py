@@ -119,9 +119,8 @@ def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[N
     except ClientError as error:
         found = translate_error(bucket, error)
         if isinstance(found, FileNotFoundError) and not for_object:
-            found = StorageDown(
-                f"The {bucket.display_name} is not found at its address; it is tried again later."
-            )
+            where = bucket.display_name
+            found = StorageDown(f"The {where} is not found at its address; it is tried again later.")
         raise found from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StorageMisconfigured(

@@ -84,13 +84,8 @@ def _kept(content: UploadSource) -> dict[str, Any]:
 
 def _put(content: UploadSource, target: UploadTarget) -> None:
     body = _read(content.handle, 0, content.size_bytes)
-    target.client.put_object(
-        **target.object_args,
-        **target.write_condition,
-        **_kept(content),
-        Body=body,
-        ChecksumSHA256=_digest(body),
-    )
+    how = {**target.object_args, **target.write_condition, **_kept(content)}
+    target.client.put_object(**how, Body=body, ChecksumSHA256=_digest(body))
 
 
 def _put_parts(content: UploadSource, target: UploadTarget) -> None:
@@ -100,12 +95,8 @@ def _put_parts(content: UploadSource, target: UploadTarget) -> None:
     upload_id = begun["UploadId"]
     try:
         parts = _send_parts(content, target, upload_id)
-        target.client.complete_multipart_upload(
-            **target.object_args,
-            **target.write_condition,
-            UploadId=upload_id,
-            MultipartUpload={"Parts": parts},
-        )
+        how = {**target.object_args, **target.write_condition}
+        target.client.complete_multipart_upload(**how, UploadId=upload_id, MultipartUpload={"Parts": parts})
     except BaseException:
         # Had only the answer been lost, there is nothing left to abort, and this does no harm.
         with contextlib.suppress(BotoCoreError, ClientError):

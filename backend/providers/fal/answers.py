@@ -43,6 +43,7 @@ OWN_FAULTS = frozenset(
 )
 #: The same, by how they begin.
 OWN_FAULT_PREFIXES = ("runner_", "http_5")
+_STILL_WORKING = ("in progress", "in queue", "not completed")
 
 
 def parse_result(output: Any, headers: Mapping[str, str]) -> Finished | Errored:
@@ -81,23 +82,24 @@ def model_failure(status: int, body: Any) -> Errored | None:
     if status in (401, 403, 404, 408, 409, 410, 425, 429):
         if not (is_model_error(body) and status in (403, 404, 409)):
             return None
-    elif status < 400 or not (is_model_error(body) or _refuses(status, body)):
+    elif status < 400 or not (is_model_error(body) or (status < 500 and _refuses(body))):
         return None
     code = error_type(body) or f"http_{status}"
     message = ERROR_MESSAGES.get(code) or error_message(body) or f"The model failed ({status})."
     return make_errored(code, message, detail=_trimmed(body))
 
 
-def _refuses(status: int, body: Any) -> bool:
-    return status < 500 and is_fal_error(body) and not _still_working(body)
+def _refuses(body: Any) -> bool:
+    """Are these fal's own words, and other ones than that the request is still under way?"""
+    said = (error_message(body) or "").lower()
+    return is_fal_error(body) and not any(word in said for word in _STILL_WORKING)
 
 
 def webhook_failure(error: Any, payload: Any) -> Errored:
     """The failure that an ERROR webhook tells of: the innermost reason, not the outer "422"."""
     code = error_type(payload) or "model_error"
-    message = (
-        ERROR_MESSAGES.get(code) or error_message(payload) or clean_text(str(error or "The model failed."))
-    )
+    message = ERROR_MESSAGES.get(code) or error_message(payload)
+    message = message or clean_text(str(error or "The model failed."))
     return make_errored(code, message, detail=_trimmed(payload))
 
 
@@ -181,11 +183,6 @@ def _trimmed(value: Any) -> Any:
     if isinstance(value, list):
         return [_trimmed(item) for item in value[:20]]
     return clean_text(value) if isinstance(value, str) else value
-
-
-def _still_working(body: Any) -> bool:
-    said = (error_message(body) or "").lower()
-    return "in progress" in said or "in queue" in said or "not completed" in said
 
 
 def _is_link(value: Any) -> bool:

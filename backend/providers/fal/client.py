@@ -19,11 +19,7 @@ import httpx
 import requests
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import (
-    ProviderBusy,
-    ProviderForgot,
-    ProviderUnanswered,
-)
+from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderUnanswered
 from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
@@ -63,7 +59,6 @@ class FalProvider:
     name = "fal"
     key_setting = "FAL_KEY"
     blocking = False
-
     max_concurrent_calls: int | None = None
 
     def __init__(
@@ -112,8 +107,7 @@ class FalProvider:
 
     def status(self, ref: RequestRef) -> RequestStatus:
         """See `Provider.status`. A failed request is a completed one with an error."""
-        handle = self._handle(ref)
-        standing = library.ask(handle.status)
+        standing = library.ask(self._handle(ref).status)
         if isinstance(standing, fal_client.Queued):
             return Waiting(_position(standing.position))
         if isinstance(standing, fal_client.InProgress):
@@ -135,10 +129,8 @@ class FalProvider:
             raise ProviderForgot("fal has no such request.", code="forgotten")
         failure = answers.model_failure(response.status_code, body)
         if failure is None:
-            raise ProviderBusy(
-                f"fal answered {response.status_code} when asked for the result.",
-                code=f"http_{response.status_code}",
-            )
+            status = response.status_code
+            raise ProviderBusy(f"fal answered {status} when asked for the result.", code=f"http_{status}")
         return replace(failure, billable_units=answers.billable_units(response.headers))
 
     def cancel(self, ref: RequestRef) -> bool:
@@ -158,19 +150,15 @@ class FalProvider:
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """See `Provider.list_requests`. Absence proves nothing: the listing lags, and may miss what waits."""
         found: list[ProviderRecord] = []
-        cursor = None
+        cursor, start = None, since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        query = {"endpoint_id": model, "start": start, "expand": "payloads", "limit": "100"}
         for _ in range(MAX_LISTING_PAGES):
-            query = {"endpoint_id": model, "start": _stamp(since), "expand": "payloads", "limit": "100"}
-            response = self._get(
-                f"{self._api_url}/v1/models/requests/by-endpoint",
-                params={**query, "cursor": cursor} if cursor else query,
-            )
-            page = parse_json(response.content)
-            if response.status_code != 200 or not isinstance(page, dict):
-                raise ProviderBusy(
-                    f"fal's request listing answered {response.status_code}.",
-                    code=f"http_{response.status_code}",
-                )
+            if cursor:
+                query["cursor"] = cursor
+            response = self._get(f"{self._api_url}/v1/models/requests/by-endpoint", params=query)
+            page, status = parse_json(response.content), response.status_code
+            if status != 200 or not isinstance(page, dict):
+                raise ProviderBusy(f"fal's request listing answered {status}.", code=f"http_{status}")
             found += answers.parse_request_page(page)
             cursor = page.get("next_cursor")
             if not cursor or page.get("has_more") is False:
@@ -179,9 +167,8 @@ class FalProvider:
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.fetch_catalogue`."""
-        return listing.read_catalogue(
-            listing_pages.page_fetcher(self._http, self._api_url), on_progress=on_progress
-        )
+        fetch_page = listing_pages.page_fetcher(self._http, self._api_url)
+        return listing.read_catalogue(fetch_page, on_progress=on_progress)
 
     def unlisted_models(self) -> Sequence[VideoModel]:
         """See `Provider.unlisted_models`. fal lists its own."""
@@ -222,13 +209,12 @@ class FalProvider:
             )
         assert isinstance(answer, dict)
         made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
-        position = answer.get("queue_position")
         return Receipt(
             request_id=request_id,
             status_url=_text(answer.get("status_url")) or made.status_url,
             response_url=_text(answer.get("response_url")) or made.response_url,
             cancel_url=_text(answer.get("cancel_url")) or made.cancel_url,
-            queue_position=_position(position),
+            queue_position=_position(answer.get("queue_position")),
         )
 
     def _handle(self, ref: RequestRef) -> fal_client.SyncRequestHandle:
@@ -256,9 +242,8 @@ class FalProvider:
         try:
             return self._http.get(url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderBusy(
-                f"fal could not be asked ({type(error).__name__}).", code="unreachable"
-            ) from error
+            why = f"fal could not be asked ({type(error).__name__})."
+            raise ProviderBusy(why, code="unreachable") from error
 
     def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Errored | Finished:
         """Why it failed: the result's own words where there are any, else what the status says."""
@@ -277,10 +262,6 @@ def _position(value: Any) -> int | None:
     """A place in the line that can be believed and kept."""
     fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     return value if fits else None
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(value: Any) -> str | None:

@@ -53,9 +53,8 @@ def send_file(client: httpx.Client, rest_url: str, content: bytes, content_type:
             raise ProviderRefused(message, code="no_uploads") from error
         raise ProviderUnsent(message, code="upload") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, *UNREADABLE_ERRORS) as error:
-        raise ProviderUnsent(
-            f"The photo could not be handed to fal ({type(error).__name__}).", code="upload"
-        ) from error
+        why = f"The photo could not be handed to fal ({type(error).__name__})."
+        raise ProviderUnsent(why, code="upload") from error
 
 
 def _read(answer: httpx.Response) -> Any:

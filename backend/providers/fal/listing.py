@@ -32,7 +32,7 @@ def read_catalogue(
 ) -> list[dict[str, Any]]:
     """Every entry on offer, in the shape that `catalogue.models.parse_model` reads.
 
-    ask: makes one call to the platform API. told: is given a line of progress with every page and wait.
+    fetch_page: makes one call to the platform API. on_progress: is given a line with every page and wait.
 
     Raises:
         CatalogueUnavailable: a call failed or an answer can't be read; names which.
@@ -49,12 +49,9 @@ def read_catalogue(
     if not found:
         raise CatalogueUnavailable("/v1/models lists no video model at all")
     prices = _priced(pages, list(found), on_progress)
+    notes = dict.fromkeys(prices.refused, NO_PRICE_NOTE)
     return [
-        {
-            **entry,
-            "price": prices.found.get(name),
-            "price_note": NO_PRICE_NOTE if name in prices.refused else None,
-        }
+        {**entry, "price": prices.found.get(name), "price_note": notes.get(name)}
         for name, entry in sorted(found.items())
     ]
 
@@ -81,20 +78,15 @@ class _Prices:
         """Ask for these; a batch that is refused as a whole is asked for in halves."""
         query = [("endpoint_id", name) for name in names]
         try:
-            items = [
-                item
-                for page in self._pages.iter_pages(PRICING_PATH, query, ("prices", "items"))
-                for item in page
-            ]
+            pages = self._pages.iter_pages(PRICING_PATH, query, ("prices", "items"))
+            items = [item for page in pages for item in page]
         except PageRefused as error:
             self._in_halves(names, error)
             return
         for item in items:
             if str(item.get("currency", "USD")).upper() == "USD":
-                self.found[item["endpoint_id"]] = {
-                    "unit": item.get("unit"),
-                    "unit_usd": item.get("unit_price"),
-                }
+                price = {"unit": item.get("unit"), "unit_usd": item.get("unit_price")}
+                self.found[item["endpoint_id"]] = price
 
     def _in_halves(self, names: Sequence[str], error: PageRefused) -> None:
         if error.status not in UNKNOWN_NAME_STATUSES:

@@ -62,11 +62,7 @@ class FalSigningKeys:
         self._loaded = False
 
     def current_keys(self) -> tuple[bytes, ...]:
-        """The keys to verify with, 32 bytes each.
-
-        Raises:
-            KeysUnavailable: there are none, and none can be had now.
-        """
+        """The keys to verify with, 32 bytes each. Raises KeysUnavailable: none, and none to be had now."""
         self._load()
         now = self._clock.now()
         if not self._keys or self._fetched_at is None or now - self._fetched_at > KEYS_TTL:
@@ -74,9 +70,8 @@ class FalSigningKeys:
                 if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
                     self._refresh()
         if not self._keys:
-            raise KeysUnavailable(
-                "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
-            )
+            why = "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
+            raise KeysUnavailable(why)
         return self._keys
 
     def newer_than(self, seen: tuple[bytes, ...]) -> tuple[bytes, ...] | None:

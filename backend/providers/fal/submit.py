@@ -27,22 +27,15 @@ def response_error(response: HttpAnswer) -> Exception:
     detail = excerpt_text(response.body)
     if status == 429:
         wait = retry_after_s(response.headers.get("Retry-After"))
-        return ProviderUnsent(
-            f"fal takes no more requests just now: {reason}",
-            code="http_429",
-            detail=detail,
-            retry_after_s=wait,
-        )
+        busy = f"fal takes no more requests just now: {reason}"
+        return ProviderUnsent(busy, code="http_429", detail=detail, retry_after_s=wait)
     if status in REFUSAL_STATUSES:
         code = answers.error_type(answer) or f"http_{status}"
         return ProviderRefused(reason, code=code, detail=detail, pauses_provider=status in (401, 403))
     if status >= 500 and answers.is_fal_error(answer):
         return ProviderUnsent(reason, code=f"http_{status}", detail=detail, tries=policy.SERVER_ERROR_TRIES)
-    return ProviderUnanswered(
-        f"Something between here and fal answered {status}. The take may have been accepted.",
-        code=f"http_{status}",
-        detail=detail,
-    )
+    unknown = f"Something between here and fal answered {status}. The take may have been accepted."
+    return ProviderUnanswered(unknown, code=f"http_{status}", detail=detail)
 
 
 def retry_after_s(value: str | None) -> float | None:

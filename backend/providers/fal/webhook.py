@@ -26,7 +26,6 @@ from backend.providers.fal.signing_keys import FalSigningKeys
 
 #: A delivery further away from now than this is genuine but stale.
 TIMESTAMP_TOLERANCE = timedelta(seconds=300)
-
 #: The last second that a moment can hold (year 9999): a later stamp is as stale as this one.
 MAX_TIMESTAMP_S = 253_402_300_799
 
@@ -68,33 +67,24 @@ def verify_delivery(
         account=signed.user_id,
         signed_at=signed.signed_at,
         stale=signed.is_stale(now),
-        headers={
-            "request_id": signed.request_id,
-            "user_id": signed.user_id,
-            "timestamp": signed.timestamp,
-        },
+        headers={"request_id": signed.request_id, "user_id": signed.user_id, "timestamp": signed.timestamp},
         body=body,
         content=read_body(body),
     )
 
 
 def read_headers(values: Sequence[tuple[str, str]]) -> SignedHeaders:
-    """Check the syntax of the four headers.
-
-    values: all header lines as (name, value); a header that comes twice is refused.
+    """Check the syntax of the four headers. values: all header lines as (name, value).
 
     Raises:
         DeliveryRefused: a header is missing, doubled or malformed.
     """
-    request_id = _one(values, "Request-Id", _ID)
-    user_id = _one(values, "User-Id", _ID)
     timestamp = _one(values, "Timestamp", _TIMESTAMP)
-    signature = _one(values, "Signature", _SIGNATURE)
     return SignedHeaders(
-        request_id=request_id,
-        user_id=user_id,
+        request_id=_one(values, "Request-Id", _ID),
+        user_id=_one(values, "User-Id", _ID),
         timestamp=timestamp,
-        signature=bytes.fromhex(signature),
+        signature=bytes.fromhex(_one(values, "Signature", _SIGNATURE)),
         signed_at=datetime.fromtimestamp(min(int(timestamp), MAX_TIMESTAMP_S), UTC),
     )
 

@@ -119,19 +119,13 @@ def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> Refr
     Raises:
         CatalogueUnavailable: a call failed or an answer can't be read; the old catalogue stays.
     """
-    entries = [
-        entry
-        for provider in deps.providers.values()
-        for entry in provider.fetch_catalogue(on_progress=on_progress)
-    ]
+    fetched = (provider.fetch_catalogue(on_progress=on_progress) for provider in deps.providers.values())
+    entries = [entry for of_one in fetched for entry in of_one]
     on_progress(f"reading {len(entries):,} schemas")
     seed = {model.id: model for model in load_seed()}
     listed = {model.id: _enriched(model, seed) for model in map(parse_model, entries)}
-    gone = [
-        replace(model, usable=False, reason=RETIRED_REASON)
-        for model in _known(deps, seed).values()
-        if model.id not in listed
-    ]
+    unlisted = (model for model in _known(deps, seed).values() if model.id not in listed)
+    gone = [replace(model, usable=False, reason=RETIRED_REASON) for model in unlisted]
     now = deps.clock.now()
     rows = [(model.id, asdict(model)) for model in [*listed.values(), *gone]]
     with deps.store.begin() as session:
@@ -184,10 +178,8 @@ def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
 
 def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
     """What the photos must be: as the listing states it now, and what we know besides."""
-    fields = [*dict.fromkeys((*seed.photo_limits, *model.photo_limits))]
-    joined = {
-        name: merge_limits(seed.photo_limits.get(name), model.photo_limits.get(name)) for name in fields
-    }
+    ours, stated = seed.photo_limits, model.photo_limits
+    joined = {name: merge_limits(ours.get(name), stated.get(name)) for name in {**ours, **stated}}
     taken = {model.image_field, *model.schema["properties"]}
     return {name: known for name, known in joined.items() if known and name in taken}
 

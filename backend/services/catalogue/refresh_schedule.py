@@ -6,10 +6,12 @@ that any page can show it and no second worker begins the same.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
+from pydantic import Field
 from sqlmodel import Session
 
 from backend.domain.errors import CatalogueUnavailable, Interrupted
@@ -38,23 +40,11 @@ class RefreshState(StrEnum):
 
 
 @dataclass(frozen=True)
-class RefreshFact:
-    """What was last said of the newest refresh, as it is kept."""
-
-    going: RefreshState
-    says: str
-    at: datetime
-
-
-REFRESH = Fact(RefreshFact, "catalog_refresh")
-
-
-@dataclass(frozen=True)
 class RefreshStatus:
     """The newest refresh: how it goes, its last line, and when that was said."""
 
-    state: RefreshState
-    message: str
+    state: Annotated[RefreshState, Field(alias="going")]
+    message: Annotated[str, Field(alias="says")]
     at: datetime
 
     @property
@@ -63,12 +53,11 @@ class RefreshStatus:
         return self.state in (RefreshState.WANTED, RefreshState.RUNNING)
 
 
-def request_refresh(deps: Deps, viewer: Viewer) -> None:
-    """Have a worker refresh the catalogue as soon as it can; one that is under way will do.
+REFRESH = Fact(RefreshStatus, "catalog_refresh")
 
-    Raises:
-        NotAllowed: only an admin may.
-    """
+
+def request_refresh(deps: Deps, viewer: Viewer) -> None:
+    """Have a worker refresh the catalogue soon; one under way will do. Raises NotAllowed: not an admin."""
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
         status = _status(REFRESH.lock_and_read(session), deps.clock.now())
@@ -105,8 +94,8 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
     except Interrupted:
         record_status(deps, RefreshState.WANTED, "waits for the next worker")
         raise
-    message = f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable"
-    record_status(deps, RefreshState.DONE, message)
+    done = f"{brought.endpoints:,} endpoints, {brought.usable:,} of them usable"
+    record_status(deps, RefreshState.DONE, done)
     return brought
 
 
@@ -140,7 +129,7 @@ def _begin_if_due(deps: Deps, scheduled: bool) -> bool:
 
 
 def _is_due(
-    known: RefreshFact | None, newest: live_catalogue.NewestCatalogue | None, now: datetime, scheduled: bool
+    known: RefreshStatus | None, newest: live_catalogue.NewestCatalogue | None, now: datetime, scheduled: bool
 ) -> bool:
     last = _status(known, now)
     if last is not None and last.state == RefreshState.WANTED:
@@ -152,12 +141,11 @@ def _is_due(
     return newest is None or now - newest.at >= REFRESH_EVERY
 
 
-def _status(known: RefreshFact | None, now: datetime) -> RefreshStatus | None:
-    if known is None:
-        return None
-    if known.going == RefreshState.RUNNING and now - known.at > STALLED_AFTER:
-        return RefreshStatus(RefreshState.FAILED, "it broke off with its worker", known.at)
-    return RefreshStatus(known.going, known.says, known.at)
+def _status(known: RefreshStatus | None, now: datetime) -> RefreshStatus | None:
+    """What is true of it now: one that runs and has said nothing for long has died with its worker."""
+    if known is not None and known.state == RefreshState.RUNNING and now - known.at > STALLED_AFTER:
+        return replace(known, state=RefreshState.FAILED, message="it broke off with its worker")
+    return known
 
 
 def record_status(deps: Deps, state: RefreshState, message: str) -> None:
@@ -167,4 +155,4 @@ def record_status(deps: Deps, state: RefreshState, message: str) -> None:
 
 
 def _put_status(session: Session, deps: Deps, state: RefreshState, message: str) -> None:
-    REFRESH.put(session, RefreshFact(state, message[:300], deps.clock.now()))
+    REFRESH.put(session, RefreshStatus(state, message[:300], deps.clock.now()))

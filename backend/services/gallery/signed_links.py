@@ -70,13 +70,11 @@ def open_media(
     if not valid_key(key):
         raise NotFound("There is no such file.")
     now = deps.clock.now().timestamp()
-    fits = hmac.compare_digest(
-        _signature(deps, key, expires or "").encode(), (signature or "").encode("utf-8", "replace")
-    )
+    ours = _signature(deps, key, expires or "").encode()
+    fits = hmac.compare_digest(ours, (signature or "").encode("utf-8", "replace"))
     if not fits or not (expires or "").isdecimal() or int(expires or 0) < now:
-        raise NotAllowed(
-            "This link is altered or has expired; load the page again for a fresh one.", status=403
-        )
+        why = "This link is altered or has expired; load the page again for a fresh one."
+        raise NotAllowed(why, status=403)
     content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
     left_s = max(0, math.floor(int(expires or 0) - now))
     try:
@@ -94,10 +92,8 @@ def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) 
     size_bytes = deps.storage.size(key)
     if size_bytes is None:
         raise FileNotFoundError(key)
-    name = download_as[:120] if download_as else None
-    link = deps.storage.direct_link(
-        key, expires_s=STORAGE_LINK_LIFE_S, content_type=content_type, download_as=name
-    )
+    name, life_s = download_as[:120] if download_as else None, STORAGE_LINK_LIFE_S
+    link = deps.storage.direct_link(key, expires_s=life_s, content_type=content_type, download_as=name)
     return size_bytes, link
 
 

@@ -116,13 +116,11 @@ def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) ->
         return len(pages.find_ids(session, TakeQuery(_visible(viewer, wanted), 100, after=than)))
 
 
-def newer_cursor(
-    deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str, limit: int = PAGE_SIZE
-) -> str | None:
+def newer_cursor(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> str | None:
     """The cursor of the page just before the one that starts with that take; None: it is the first page."""
     with deps.store.read() as session:
-        ids = pages.find_ids(session, TakeQuery(_visible(viewer, wanted), limit + 1, after=than))
-    return ids[limit] if len(ids) > limit else None
+        ids = pages.find_ids(session, TakeQuery(_visible(viewer, wanted), PAGE_SIZE + 1, after=than))
+    return ids[PAGE_SIZE] if len(ids) > PAGE_SIZE else None
 
 
 def list_usable_models(deps: Deps) -> list[VideoModel]:

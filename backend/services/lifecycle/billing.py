@@ -39,7 +39,5 @@ def bill_job(deps: Deps, claim: Claim) -> None:
         return
     now = deps.clock.now()
     claim.defer(
-        due_in_s=0,
-        also=lambda session: budgets.settle_bill(session, job, units, at=now),
-        bill_tries=tries,
+        due_in_s=0, also=lambda session: budgets.settle_bill(session, job, units, at=now), bill_tries=tries
     )

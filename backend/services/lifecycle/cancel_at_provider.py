@@ -4,6 +4,7 @@ from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged
+from backend.models import JobColumns
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import poll_job, request_ref
@@ -39,14 +40,8 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
         if claim.job.state != JobState.HELD:
             return
         message = "The provider no longer knows of it"
-    trouble = stopped_by_person(
-        Charged.MAYBE, f"{message}; a video that comes anyway is kept.", at=deps.clock.now()
-    )
-    claim.record(
-        JobEvent.CANCELLED,
-        due_in_s=policy.poll_interval_s(0, first_s=deps.settings.first_poll_delay_s),
-        polls=0,
-        attempts=0,
-        queue_position=None,
-        error=trouble.as_json(),
-    )
+    message = f"{message}; a video that comes anyway is kept."
+    told = stopped_by_person(Charged.MAYBE, message, at=deps.clock.now()).as_json()
+    wait_s = policy.poll_interval_s(0, first_s=deps.settings.first_poll_delay_s)
+    values: JobColumns = {"polls": 0, "attempts": 0, "queue_position": None, "error": told}
+    claim.record(JobEvent.CANCELLED, due_in_s=wait_s, **values)

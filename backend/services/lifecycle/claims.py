@@ -61,15 +61,9 @@ class Claim:
         with self.deps.store.begin() as session:
             if also is not None:
                 values |= also(session)
+            token = self.lease_token
             moved = jobs.advance(
-                session,
-                self.job.id,
-                event,
-                at=now,
-                by=self.by,
-                lease_token=self.lease_token,
-                note=note,
-                **values,
+                session, self.job.id, event, at=now, by=self.by, lease_token=token, note=note, **values
             )
         self.job = moved  # now that it is committed
         return moved
@@ -84,11 +78,7 @@ class Claim:
         return self.update(also, **values)
 
     def update(self, also: Also | None = None, **values: Unpack[JobColumns]) -> Job:
-        """Write what was learnt; when the job wants its next look stays as it is.
-
-        Raises:
-            StaleState: as `defer`.
-        """
+        """Write what was learnt; when the job wants its next look stays as it is. Raises as `defer` does."""
         with self.deps.store.begin() as session:
             if also is not None:
                 values |= also(session)
@@ -97,17 +87,12 @@ class Claim:
         return updated
 
     def apply(self, result: Finished | Errored) -> Job:
-        """Record how the request ended.
-
-        Raises:
-            StaleState: somebody else recorded an end first, or the claim is lost.
-        """
-        now = self.deps.clock.now()
+        """Record how the request ended. Raises StaleState: it is recorded already, or the claim is lost."""
+        now, token = self.deps.clock.now(), self.lease_token
         with self.deps.store.begin() as session:
-            apply_result.apply_outcome(
-                session, self.job, result, at=now, by=self.by, lease_token=self.lease_token
+            ended = apply_result.apply_outcome(
+                session, self.job, result, at=now, by=self.by, lease_token=token
             )
-            ended = jobs.get(session, self.job.id)
         self.job = ended
         return ended
 
@@ -132,12 +117,10 @@ class Claims:
     @contextmanager
     def claim_job(self, job_id: str) -> Iterator[Claim | None]:
         """Hold a due job for the length of the block; None when it is not due or somebody has it."""
-        deps = self._deps
-        lease_token = deps.clock.new_id()
+        deps, lease_token = self._deps, self._deps.clock.new_id()
+        now, lease_s = deps.clock.now(), deps.settings.lease_s
         with deps.store.begin() as session:
-            job = claims.try_claim(
-                session, job_id, lease_token=lease_token, now=deps.clock.now(), lease_s=deps.settings.lease_s
-            )
+            job = claims.try_claim(session, job_id, lease_token=lease_token, now=now, lease_s=lease_s)
         if job is None:
             yield None
             return

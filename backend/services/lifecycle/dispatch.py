@@ -44,9 +44,8 @@ def run_step(deps: Deps, claims: Claims, job_id: str) -> bool:
         except StaleState as outrun:
             log.info("outrun", extra={"job": job_id, "why": str(outrun)})
         except StoreUnavailable as error:  # in a state of the stack that may hold what no log may show
-            log.error(
-                "a look failed", extra={"job": job_id, "state": claim.job.state, "why": error.why[:300]}
-            )
+            why = error.why[:300]
+            log.error("a look failed", extra={"job": job_id, "state": claim.job.state, "why": why})
             _put_off(claim)
         except Exception:
             log.exception("a look failed", extra={"job": job_id, "state": claim.job.state})

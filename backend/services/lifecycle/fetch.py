@@ -197,9 +197,8 @@ def _lost(deps: Deps, claim: Claim, error: MediaGone) -> None:
         at=deps.clock.now(),
     )
     log.error("lost", extra={"job": claim.job.id, "request": claim.job.request_id})
-    claim.record(
-        JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, error=trouble.as_json(), polls=0, attempts=0
-    )
+    values: JobColumns = {"error": trouble.as_json(), "polls": 0, "attempts": 0}
+    claim.record(JobEvent.LOST, due_in_s=policy.LATE_VIDEO_FIRST_S, **values)
 
 
 def warm_up_sandbox() -> None:

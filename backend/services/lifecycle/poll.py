@@ -16,17 +16,16 @@ log = logging.getLogger(__name__)
 
 ASKED_AGAIN_TEXT = "The take is asked about again by itself."
 FORGOTTEN_TEXT = (
-    "The provider's records and a late webhook are watched for it; you can keep waiting, "
-    "send it again or give up."
+    "The provider's records and a late webhook are watched for it; you can keep waiting, send it again or "
+    "give up."
 )
 
 
 def poll_job(deps: Deps, claim: Claim) -> None:
-    """Ask about one job that the provider has accepted, and record what it says.
+    """Ask about one job that the provider has accepted; afterwards it is where the provider says it is.
 
-    A job that was cancelled or failed is asked about for a while: a video may have come anyway.
-
-    Afterwards the job is where the provider says it is, and due again while that is not the end.
+    It is due again while that is not the end. One that was cancelled or failed is asked about for a while:
+    a video may have come anyway.
     """
     try:
         standing = deps.get_provider(claim.job.provider).status(request_ref(claim.job))

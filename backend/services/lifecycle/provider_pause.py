@@ -34,11 +34,7 @@ PAUSES = FactFamily(ProviderPause, "pause:")
 
 
 def check_not_paused(deps: Deps, provider: str) -> None:
-    """Afterwards the caller may send now; after a pause, as the one that tries.
-
-    Raises:
-        SubmitDeferred: it is paused.
-    """
+    """Afterwards the caller may send; after a pause, as the one that tries. Raises SubmitDeferred: paused."""
     fact = PAUSES.of(provider)
     with deps.store.read() as session:
         if fact.read(session) is None:
@@ -64,15 +60,9 @@ def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None
         before = fact.lock_and_read(session)
         refusals = 1 + (before.refusals if before else 0)
         wait_s = min(policy.PAUSE_CAP_S, policy.PAUSE_FIRST_S * 2 ** min(refusals - 1, 10))
-        pause = ProviderPause(
-            reason,
-            code,
-            refusals,
-            until=now + timedelta(seconds=wait_s),
-            at=before.at if before else now,
-            key=deps.get_provider(provider).key_mark,
-        )
-        fact.put(session, pause)
+        since, until = before.at if before else now, now + timedelta(seconds=wait_s)
+        key = deps.get_provider(provider).key_mark
+        fact.put(session, ProviderPause(reason, code, refusals, until, since, key))
 
 
 def resume_provider(deps: Deps, provider: str) -> None:

@@ -85,9 +85,8 @@ def replay_delivery(deps: Deps, viewer: Viewer, delivery_id: str) -> str:
         try:
             job = jobs.get(session, row.job_id)
         except NotFound:
-            raise StateConflict(
-                "Its take is not in this database, so there is nothing to apply it to."
-            ) from None
+            why = "Its take is not in this database, so there is nothing to apply it to."
+            raise StateConflict(why) from None
         content = deps.get_provider(job.provider).read_delivery(row.body)
         _apply(deps, session, job, content, row.request_id, by=f"replay by {viewer.name}")
         log.info("replayed", extra={"job": job.id, "delivery": delivery_id})
@@ -181,7 +180,7 @@ def _find_job(deps: Deps, session: Session, received: Received) -> JobHead | Non
     named, expected = received.verified.content.request_id, job.request_id
     if None not in (named, expected) and named != expected:
         raise DeliveryRefused("it names another request than this job's")
-    if named is not None and expected is None and jobs.is_known_request(session, job.provider, named):
+    if named is not None and expected is None and jobs.by_request(session, job.provider, named) is not None:
         raise DeliveryRefused("it names another job's request")
     return job
 
@@ -236,13 +235,13 @@ def _apply(
     if job.request_id is None:  # its webhook is faster than its answer, or all that is left of it
         adopted = {"request_id": request_id, "submitted_at": job.submitted_at or job.state_at}
     try:
-        apply_result.apply_outcome(session, job, content.outcome, at=deps.clock.now(), by=by, **adopted)
+        job = apply_result.apply_outcome(session, job, content.outcome, at=deps.clock.now(), by=by, **adopted)
     except StaleState:
         return Verdict.NO_EFFECT
     deps.carrier.enqueue_job(session, job.id)
     if isinstance(content.outcome, Errored) and deliveries.list_earlier(session, request_id, "OK"):
         # it was said before that this very request went well: a video may be there all the same
-        _ask(deps, session, jobs.get(session, job.id), content.request_id)
+        _ask(deps, session, job, content.request_id)
     return Verdict.APPLIED
 
 
@@ -251,21 +250,11 @@ def _ask(deps: Deps, session: Session, job: Job | JobHead, request_id: str | Non
     now = deps.clock.now()
     adopts = job.request_id is None and request_id is not None
     if adopts and job.state in TRANSITIONS[JobEvent.ACCEPTED][0]:
-        jobs.advance(
-            session,
-            job.id,
-            JobEvent.ACCEPTED,
-            at=now,
-            by="webhook",
-            due_at=now,
-            request_id=request_id,
-            submitted_at=job.submitted_at or job.state_at,
-            polls=0,
-        )
+        sent_at = job.submitted_at or job.state_at
+        values: JobColumns = {"request_id": request_id, "submitted_at": sent_at, "due_at": now, "polls": 0}
+        jobs.advance(session, job.id, JobEvent.ACCEPTED, at=now, by="webhook", **values)
+        deps.carrier.enqueue_job(session, job.id)
     elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (
         job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)
     ):
-        jobs.make_due(session, job.id, at=now, polls=0)
-    else:
-        return
-    deps.carrier.enqueue_job(session, job.id)
+        deps.wake_job(session, job.id, at=now, polls=0)

@@ -1,7 +1,7 @@
 """Look for a held job in the provider's own records. What is found is adopted; absence proves nothing."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -36,9 +36,8 @@ def reconcile_job(deps: Deps, claim: Claim) -> None:
         _ask_for_known(deps, claim)
         return
     try:
-        listed = deps.get_provider(job.provider).list_requests(
-            job.model, since=(job.submitted_at or job.state_at) - CLOCK_SKEW
-        )
+        since = (job.submitted_at or job.state_at) - CLOCK_SKEW
+        listed = deps.get_provider(job.provider).list_requests(job.model, since=since)
         claim.record(
             JobEvent.ACCEPTED,
             due_in_s=0,
@@ -54,10 +53,7 @@ def reconcile_job(deps: Deps, claim: Claim) -> None:
 
 
 def matches_record(job: Job, candidate: ProviderRecord) -> bool:
-    """Is this listed request what the job sent?
-
-    An inlined photo is not compared: the record may hold a link to it instead.
-    """
+    """Is this listed request what the job sent? An inlined photo may stand there as a link: not compared."""
     if candidate.input is None:
         return False
     sent_at = job.submitted_at or job.state_at
@@ -71,7 +67,8 @@ def matches_record(job: Job, candidate: ProviderRecord) -> bool:
         photo = given.pop(field, None)
         if photo is None or not _is_photo(link, photo):
             return False
-    return _same(job.payload, given)
+    # Everything that was sent stands there as it was sent; the record may show defaults besides.
+    return all(name in given and given[name] == value for name, value in job.payload.items())
 
 
 def _is_photo(link: Any, given: Any) -> bool:
@@ -83,11 +80,7 @@ def _is_photo(link: Any, given: Any) -> bool:
 
 
 def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> ProviderRecord:
-    """The one request that must be this job's.
-
-    Raises:
-        ProviderForgot: there is none, or more than one could be.
-    """
+    """The one request that must be this job's. Raises ProviderForgot: none is, or several could be."""
     ours = [
         item
         for item in listed
@@ -96,11 +89,6 @@ def _match(session: Session, job: Job, listed: Sequence[ProviderRecord]) -> Prov
     if len(ours) != 1 or any(matches_record(twin, ours[0]) for twin in jobs.lookalikes(session, job)):
         raise ProviderForgot("No request in the provider's records must be this take's.", code="not_listed")
     return ours[0]
-
-
-def _same(sent: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Everything that was sent stands in the record as it was sent; the record may show defaults besides."""
-    return all(name in given and given[name] == value for name, value in sent.items())
 
 
 def _ask_for_known(deps: Deps, claim: Claim) -> None:

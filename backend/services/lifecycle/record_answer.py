@@ -61,9 +61,8 @@ def _ended(deps: Deps, claim: Claim, result: Finished | Errored) -> None:
         sent_at = job.submitted_at or job.state_at
         if job.state == JobState.CREATED:  # the database has forgotten: see `_adopt`
             job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=claim.by)
-        apply_result.apply_outcome(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
-        updated = jobs.get(session, job.id)
-    claim.job = updated
+        job = apply_result.apply_outcome(session, job, result, at=now, by=claim.by, submitted_at=sent_at)
+    claim.job = job
     log.info("answered", extra={"job": claim.job.id, "state": claim.job.state})
 
 
@@ -80,23 +79,19 @@ def hold_job(deps: Deps, claim: Claim, error: ProviderUnanswered) -> None:
     log.warning("submission unknown", extra={"job": claim.job.id, "why": str(error)})
     blocking = deps.get_provider(claim.job.provider).blocking
     trouble = unknown_trouble(error, blocking=blocking, at=deps.clock.now())
-    webhook_asked = deps.settings.webhooks_reach_us and not blocking
-    known: JobColumns = {
-        "error": trouble.as_json(),
-        "submitted_at": claim.job.state_at,
-        "webhook_asked": webhook_asked,
-    }
+    asked = deps.settings.webhooks_reach_us and not blocking
+    sent_at = claim.job.state_at
+    known: JobColumns = {"error": trouble.as_json(), "submitted_at": sent_at, "webhook_asked": asked}
     try:
         claim.record(JobEvent.UNANSWERED, due_in_s=policy.RECONCILE_FIRST_S, **known)
     except StaleState:
-        due_at = deps.clock.now() + timedelta(seconds=policy.RECONCILE_FIRST_S)
+        now = deps.clock.now()
+        known["due_at"] = now + timedelta(seconds=policy.RECONCILE_FIRST_S)
         with deps.store.begin() as session:
             if claim.submit_begun_at is None or jobs.get(session, claim.job.id).state != JobState.CREATED:
                 raise
             # We have sent it, and the database has forgotten that: a standby that was behind took over.
-            event, now = JobEvent.RESTORED, deps.clock.now()
-            known["due_at"] = due_at
-            updated = jobs.advance(session, claim.job.id, event, at=now, by=claim.by, **known)
+            updated = jobs.advance(session, claim.job.id, JobEvent.RESTORED, at=now, by=claim.by, **known)
         claim.job = updated
 
 
@@ -209,10 +204,5 @@ def hold_interrupted(deps: Deps, claim: Claim) -> None:
 
     Whoever comes here holds the claim, so that worker's lease has run out.
     """
-    hold_job(
-        deps,
-        claim,
-        ProviderUnanswered(
-            "The program stopped while it was sending. The take may have been accepted.", code="interrupted"
-        ),
-    )
+    why = "The program stopped while it was sending. The take may have been accepted."
+    hold_job(deps, claim, ProviderUnanswered(why, code="interrupted"))

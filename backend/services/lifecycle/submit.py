@@ -23,7 +23,7 @@ from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.record_answer import SubmitAnswer, record_answer
 from backend.services.lifecycle.webhook_target import make_webhook_url
 from backend.services.retry_write import retry_write
-from backend.services.takes import photos
+from backend.services.takes.photo_payload import provider_payload
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.jobs import claims
 
@@ -58,7 +58,7 @@ def _begin(deps: Deps, claim: Claim, provider: Provider) -> Mapping[str, Any]:
         ProviderUnsent: a photo can't be handed over now; or the row may say that it was sent, and only
             this process knows that it was not.
     """
-    sent = photos.provider_payload(deps, provider, claim.job)
+    sent = provider_payload(deps, provider, claim.job)
 
     def take_slot(session: Session) -> JobColumns:
         if provider.max_concurrent_calls is not None:
@@ -70,13 +70,8 @@ def _begin(deps: Deps, claim: Claim, provider: Provider) -> Mapping[str, Any]:
 
     claim.submit_begun_at = deps.clock.now()
     try:
-        claim.record(
-            JobEvent.SUBMIT_BEGUN,
-            due_in_s=0,
-            at=claim.submit_begun_at,
-            also=take_slot,
-            attempts=claim.job.attempts,
-        )
+        begun_at, attempts = claim.submit_begun_at, claim.job.attempts
+        claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0, at=begun_at, also=take_slot, attempts=attempts)
     except StoreUnavailable as error:
         if not error.outcome_unknown:
             raise

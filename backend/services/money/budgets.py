@@ -69,17 +69,14 @@ def check_budget(deps: Deps, session: Session, job: Job) -> None:
     """Does a new job fit every limit? Asked in the transaction that makes it, which then counts it.
 
     Raises:
-        BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
+        BudgetExceeded: it does not; names the tightest limit and how much it has left.
     """
     if any(getattr(deps.settings, f"budget_{kind[0]}") is not None for kind in _KINDS):
-        acquire_advisory_lock(
-            session, ledger_sums.BUDGET_LOCK
-        )  # starts at the same moment are added up one after the other
+        acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
     tight = _tightest(_limits(deps, session, job.owner, job.created_at, hard=True))
     if tight and (tight.is_exhausted or ledger.to_micros(job.estimate_usd or 0.0) > tight.left_micros):
-        raise BudgetExceeded(
-            tight.left_usd, job.estimate_usd, limit=tight.setting, title=tight.title, until=tight.until
-        )
+        words = {"limit": tight.setting, "title": tight.title, "until": tight.until}
+        raise BudgetExceeded(tight.left_usd, job.estimate_usd, **words)
 
 
 def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datetime) -> JobColumns:
@@ -114,19 +111,20 @@ def spending_summary(deps: Deps, owner: str | None = None) -> SpendingSummary:
     day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}-01"
     with deps.store.read() as session:
         limits = _limits(deps, session, owner, now, hard=True)
+        warnings = _limits(deps, session, owner, now, hard=False)
         held, at_risk_usd = ledger.at_risk(session, owner)
+        today, whole_month = (
+            ledger_sums.spent_micros(session, first_day=first, last_day=day, owner=owner)
+            for first in (day, month)
+        )
         return SpendingSummary(
-            today_usd=ledger_sums.spent_micros(session, first_day=day, last_day=day, owner=owner)
-            / MICROS_PER_USD,
-            month_usd=ledger_sums.spent_micros(session, first_day=month, last_day=day, owner=owner)
-            / MICROS_PER_USD,
+            today_usd=today / MICROS_PER_USD,
+            month_usd=whole_month / MICROS_PER_USD,
             at_risk_usd=at_risk_usd,
             held=held,
             unpriced=ledger.count_unpriced(session, day=day, owner=owner),
             tightest_limit=_tightest(limits),
-            passed_warnings=[
-                one for one in _limits(deps, session, owner, now, hard=False) if one.is_exhausted
-            ],
+            passed_warnings=[one for one in warnings if one.is_exhausted],
         )
 
 
@@ -166,10 +164,8 @@ def _limits(
         limit_usd: float | None = getattr(deps.settings, setting)
         if limit_usd is None or (personal and owner is None):
             continue
-        first = month if monthly else day
-        spent = ledger_sums.spent_micros(
-            session, first_day=first, last_day=day, owner=owner if personal else None
-        )
+        first, whose = month if monthly else day, owner if personal else None
+        spent = ledger_sums.spent_micros(session, first_day=first, last_day=day, owner=whose)
         left = ledger.to_micros(limit_usd) - spent
         words = title if hard else title.replace("budget", "soft limit")
         found.append(BudgetLimit(setting.upper(), words, until, hard, limit_usd, left))

@@ -60,7 +60,7 @@ def _hold(deps: Deps, session: Session, job: Job, made_at: str | None) -> bool:
     provider = deps.providers.get(job.provider)
     blocking = provider is not None and provider.blocking
     try:
-        jobs.apply_transition(
+        jobs.advance(
             session,
             job.id,
             JobEvent.RESTORED,
@@ -82,6 +82,5 @@ def _hold(deps: Deps, session: Session, job: Job, made_at: str | None) -> bool:
 def _error(deps: Deps, made_at: str | None, *, blocking: bool) -> dict[str, Any]:
     when = f" of {made_at[:16].replace('T', ' ')} UTC" if made_at else ""
     why = f"The database was restored from a copy{when}; the take may have been sent after that."
-    return unknown_trouble(
-        ProviderUnanswered(why, code="restored"), blocking=blocking, at=deps.clock.now()
-    ).as_json()
+    error = ProviderUnanswered(why, code="restored")
+    return unknown_trouble(error, blocking=blocking, at=deps.clock.now()).as_json()

@@ -14,7 +14,7 @@ KIND_TITLES = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call
 class WorkKind:
     """One kind of work. waiting: jobs that are due and in nobody's hand; running: jobs in a worker's hand.
 
-    tasks: what the queue on PostgreSQL holds for it (waiting, taken); 0 on SQLite, which has no queue.
+    queued_tasks: what the queue on PostgreSQL holds for it (waiting, taken); 0 on SQLite, which has no queue.
     """
 
     name: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.domain.errors import SettingsError
+from backend.media.partial.partial_file import CHUNK_BYTES
 from backend.media.storage.base import Storage
 from backend.media.storage.local import LocalStorage
 from backend.services.deps import Deps
@@ -22,8 +23,6 @@ from backend.store.records import videos
 
 DATABASE = "dailies.db"
 KEY_FILE = "secret_key"
-#: Read in pieces of this size.
-CHUNK_BYTES = 1024 * 1024
 BATCH_SIZE = 500
 _VIDEO = re.compile(r"([0-9a-f]{64})\.[a-z0-9]+")
 
@@ -32,7 +31,7 @@ OnProgress = Callable[[str], None]
 
 @dataclass
 class BackupResult:
-    """What was done. bad: a line for each file that is missing or altered."""
+    """What was done. problems: a line for each file that is missing or altered."""
 
     files: int = 0
     new_files: int = 0
@@ -67,7 +66,7 @@ def restore_backup(deps: Deps, folder: Path, *, on_progress: OnProgress) -> Back
     """Put a backup in the place of nothing: files first, so that a restored database finds them.
 
     Afterwards the database is there, and the first process that opens it holds what may have been sent
-    since the backup (see `restored`).
+    since the backup (see `after_restore`).
 
     Raises:
         SettingsError: there is a database already, or no whole backup.
@@ -82,12 +81,8 @@ def restore_backup(deps: Deps, folder: Path, *, on_progress: OnProgress) -> Back
     if not (folder / DATABASE).is_file():
         raise SettingsError(f"{folder} holds no backup: there is no {DATABASE} in it.")
     try:
-        done = _copy_files(
-            LocalStorage(folder / "media"),
-            deps.open_storage(deps.settings.resolved_storage_url),
-            deps.settings.parts_dir,
-            on_progress,
-        )
+        storage = deps.open_storage(deps.settings.resolved_storage_url)
+        done = _copy_files(LocalStorage(folder / "media"), storage, deps.settings.parts_dir, on_progress)
         done.has_secret = _restore_secret(deps, folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(f".{target.name}.draft")

@@ -90,10 +90,8 @@ def check_secret_key(deps: Deps) -> None:
     Raises:
         SettingsError: it is another one; webhooks and media links of one host would be refused by the others.
     """
-    ours = _mark(deps)
-    others = [
-        sign.name for sign in list_workers(deps) if sign.alive and sign.key_fingerprint not in (None, ours)
-    ]
+    known, living = (None, _mark(deps)), (sign for sign in list_workers(deps) if sign.alive)
+    others = [sign.name for sign in living if sign.key_fingerprint not in known]
     if others:
         raise SettingsError(
             "These settings stop the start:\n"

@@ -23,7 +23,7 @@ HEALTHZ_BODY = {"status": "ok"}
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One thing that must be good. says: what is found, and what to do when it isn't good."""
+    """One thing that must be good. message: what is found, and what to do when it isn't good."""
 
     name: str
     good: bool
@@ -67,10 +67,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
     """Everything that can be counted; of what there is a great deal of, see `totals.Totals`."""
     now = deps.clock.now()
     with deps.store.read() as session:
-        swept, delivered = (
-            sweep.LAST_SWEEP.read(session),
-            deliveries.list_newest(session, limit=1),
-        )
+        swept, delivered = sweep.LAST_SWEEP.read(session), deliveries.list_newest(session, limit=1)
         total, missing = totals.get_totals(session), videos.count_missing(session)
         due = claims.count_due(session, now=now)
     return StatusNumbers(
@@ -130,24 +127,16 @@ def list_banners(deps: Deps) -> list[Banner]:
         if not check.good
     ]
     if not deps.settings.webhooks_reach_us:
-        found.append(
-            Banner(
-                "warning",
-                "No webhooks: polling is at work",
-                f"PUBLIC_URL is {deps.settings.public_url}, which providers can't reach, so takes are "
-                "asked about instead. Everything arrives, only later. Set PUBLIC_URL to a public https "
-                "address to be told at once.",
-            )
+        says = (
+            f"PUBLIC_URL is {deps.settings.public_url}, which providers can't reach, so takes are asked "
+            "about instead. Everything arrives, only later. Set PUBLIC_URL to a public https address to be "
+            "told at once."
         )
+        found.append(Banner("warning", "No webhooks: polling is at work", says))
     free = deps.storage.free_bytes()
     if free is not None and free < LOW_DISK_BYTES:
-        found.append(
-            Banner(
-                "warning",
-                "The disk is nearly full",
-                f"{free / 1024**3:.1f} GB are free. Make room, or takes wait.",
-            )
-        )
+        says = f"{free / 1024**3:.1f} GB are free. Make room, or takes wait."
+        found.append(Banner("warning", "The disk is nearly full", says))
     return found
 
 
@@ -156,9 +145,8 @@ def _database(deps: Deps) -> HealthCheck:
         with deps.store.read() as session:
             sweep.LAST_SWEEP.read(session)
     except (StoreUnavailable, SQLAlchemyError) as error:
-        return HealthCheck(
-            "database", False, f"It can't be read ({type(error).__name__}). See the log and `doctor`."
-        )
+        says = f"It can't be read ({type(error).__name__}). See the log and `doctor`."
+        return HealthCheck("database", False, says)
     return HealthCheck("database", True, "It answers.")
 
 

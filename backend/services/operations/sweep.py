@@ -20,6 +20,7 @@ from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import totals
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
+from backend.services.takes.photos import UPLOAD_PREFIX
 from backend.store.jobs import claims, jobs
 from backend.store.records import sweep_log, videos
 from backend.store.records.facts import Fact
@@ -88,8 +89,7 @@ EMPTY_STORAGE, TIDIED = Fact(EmptyStorage, "storage_empty"), Fact(StorageTidied,
 def run_sweep(deps: Deps, *, by: str, run_due: Callable[[], int]) -> dict[str, Any]:
     """Repair what is odd, then have everything due looked at; returns what was done.
 
-    by: whose sweep it is.
-    look: has due jobs looked at, here or elsewhere; returns how many.
+    by: whose sweep it is. run_due: has due jobs looked at, here or elsewhere; returns how many.
     """
     started_at, begun = deps.clock.now(), deps.clock.monotonic()
     index_new_takes(deps)
@@ -108,13 +108,15 @@ def run_sweep(deps: Deps, *, by: str, run_due: Callable[[], int]) -> dict[str, A
 
 def sweep_now(deps: Deps, *, on_progress: Callable[[str], None]) -> dict[str, Any]:
     """One full sweep in this process: every due job is looked at once, one after the other."""
-    claims = Claims(deps)
+    in_hand = Claims(deps)
 
     def look() -> int:
+        with deps.store.read() as session:
+            due = claims.list_due(session, now=deps.clock.now(), states=list(JobState), limit=100_000)
         done = 0
-        for job_id in _all_due(deps):
+        for job_id in due:
             on_progress(f"looking at {job_id}")
-            done += run_step(deps, claims, job_id)
+            done += run_step(deps, in_hand, job_id)
         return done
 
     return run_sweep(deps, by="a command", run_due=look)
@@ -142,11 +144,6 @@ def index_new_takes(deps: Deps) -> int:
         if number < INDEX_BATCH:
             break
     return total
-
-
-def _all_due(deps: Deps) -> list[str]:
-    with deps.store.read() as session:
-        return claims.list_due(session, now=deps.clock.now(), states=list(JobState), limit=100_000)
 
 
 def _wake_forgotten(deps: Deps) -> int:
@@ -268,11 +265,8 @@ def remove_leftovers(deps: Deps) -> int:
     # What a waiting job will go on with is as good as claimed.
     live |= {(job_id, owner) for job_id, owner in parts_folder.list_claims(folder) if job_id in wanted}
     removed = len(parts_folder.remove_dead(folder, live)) + _tidy_storage(deps)
-    for left in [
-        *folder.glob("upload-*"),
-        *folder.glob(f"{LOCAL_COPY_PREFIX}*"),
-        *folder.glob(f"{COPY_PREFIX}*"),
-    ]:
+    prefixes = (UPLOAD_PREFIX, LOCAL_COPY_PREFIX, COPY_PREFIX)
+    for left in [left for prefix in prefixes for left in folder.glob(f"{prefix}*")]:
         with suppress(FileNotFoundError):  # it went by itself meanwhile
             if time.time() - left.stat().st_mtime > UPLOAD_LIFE_S:
                 shutil.rmtree(left, ignore_errors=True)

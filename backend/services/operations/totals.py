@@ -32,7 +32,7 @@ COUNT_BATCH = 20_000
 
 @dataclass(frozen=True)
 class Totals:
-    """How much there is. states: those with more than `EXACT` takes may be ten minutes old."""
+    """How much there is. states: those with more than `EXACT_UP_TO` takes may be ten minutes old."""
 
     states: dict[str, int]
     deliveries: dict[str, int]

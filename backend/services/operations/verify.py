@@ -1,7 +1,7 @@
 """Hash stored files against the database; what is missing or altered is fetched again."""
 
+import contextlib
 import errno
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,10 +9,9 @@ from backend.domain.errors import MediaError, StorageDown
 from backend.models import Video
 from backend.services.deps import Deps
 from backend.services.operations.sweep import mark_missing, storage_looks_unmounted
+from backend.services.storage.copy_verified import file_sha256
 from backend.store.records import videos
 
-#: Read in pieces of this size.
-CHUNK_BYTES = 1024 * 1024
 BATCH_SIZE = 100
 #: What is said of storage without a single file, until that is believed.
 NOTHING_STORED_TEXT = (
@@ -24,7 +23,7 @@ NOTHING_STORED_TEXT = (
 
 @dataclass
 class VerifyResult:
-    """What was found. bad: a line for each file that is missing, altered or can't be read."""
+    """What was found. problems: a line for each file that is missing, altered or can't be read."""
 
     checked: int = 0
     whole: int = 0
@@ -99,14 +98,9 @@ def _not_away(deps: Deps) -> None:
 
 def _sha256(deps: Deps, key: str) -> str | None:
     """The hash of what lies there; None: nothing does."""
-    digest = hashlib.sha256()
-    try:
-        with deps.storage.open(key) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-    except FileNotFoundError:
-        return None
-    return digest.hexdigest()
+    with contextlib.suppress(FileNotFoundError):
+        return file_sha256(deps.storage, key)
+    return None
 
 
 def _stopped(why: MediaError | str, found: VerifyResult) -> str:

@@ -4,7 +4,7 @@ A template is checked before it is kept: known names, a few filters, loops over 
 calls and no arithmetic. So what it makes is bounded by what goes in, and rendering it takes microseconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
@@ -51,11 +51,7 @@ _SAID = {
 
 
 def check_template(text: str) -> None:
-    """Check that a template can be kept.
-
-    Raises:
-        InvalidRequest: names `template`, and says what is wrong with it and where.
-    """
+    """Can a template be kept? Raises InvalidRequest: names `template`, and says what is wrong and where."""
     if not text.strip():
         raise _fault("is empty; {{ prompt }} alone sends the prompt as it is")
     if len(text) > TEXT_MAX_CHARS:
@@ -71,9 +67,8 @@ def check_template(text: str) -> None:
     for prompt, parts in ((SAMPLE_PROMPT, SAMPLE_PARTS), (SAMPLE_PROMPT, ()), ("", SAMPLE_PARTS)):
         made = render_prompt(text, prompt, parts)
         if prompt and prompt not in made:
-            raise _fault(
-                "loses the person's own words: {{ prompt }} must stand in it unchanged, whatever the style"
-            )
+            why = "loses the person's own words: {{ prompt }} must stand in it unchanged, whatever the style"
+            raise _fault(why)
 
 
 def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
@@ -85,7 +80,7 @@ def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
     by_axis = dict.fromkeys(AXES, "") | {part.axis: part.words for part in parts}
     pieces, chars = [], 0
     try:
-        for piece in _pieces(text, prompt, parts, by_axis):
+        for piece in _compiled(text).generate(prompt=prompt, style=parts, **by_axis):
             chars += len(piece)
             if chars > OUTPUT_MAX_CHARS:
                 raise _fault(f"makes more than {OUTPUT_MAX_CHARS:,} characters")
@@ -93,10 +88,6 @@ def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
     except (TemplateError, TypeError, ValueError, RecursionError) as error:
         raise _fault(f"can't be used: {error}") from error
     return "".join(pieces).strip()
-
-
-def _pieces(text: str, prompt: str, parts: Sequence[StylePart], by_axis: dict[str, str]) -> Iterator[str]:
-    return _compiled(text).generate(prompt=prompt, style=parts, **by_axis)
 
 
 def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
@@ -111,9 +102,8 @@ def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
     elif isinstance(node, nodes.Name) and node.name not in names:
         raise _fault(f"names {node.name!r} {at}; there are {', '.join(sorted(names))}")
     elif isinstance(node, nodes.Getattr) and node.attr not in ALLOWED_ATTRIBUTES:
-        raise _fault(
-            f"reaches for the attribute {node.attr!r} {at}; there are {', '.join(sorted(ALLOWED_ATTRIBUTES))}"
-        )
+        allowed = ", ".join(sorted(ALLOWED_ATTRIBUTES))
+        raise _fault(f"reaches for the attribute {node.attr!r} {at}; there are {allowed}")
     elif isinstance(node, nodes.Getitem) and not _is_number(node.arg):
         raise _fault(f"reaches for an attribute by its name {at}; only a place, as in [0], can be asked for")
     elif isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:

@@ -136,11 +136,10 @@ def _seed(deps: Deps) -> None:
         with change_vocabulary(deps) as session:
             if vocabulary.newest_template(session) is not None:
                 return
-            now = deps.clock.now()
-            first = Template(
-                version=1, text=DEFAULT_TEMPLATE, note="comes with the program", at=now, by=PROGRAM_AUTHOR
+            now, note = deps.clock.now(), "comes with the program"
+            insert_row(
+                session, Template(version=1, text=DEFAULT_TEMPLATE, note=note, at=now, by=PROGRAM_AUTHOR)
             )
-            insert_row(session, first)
             for word in _seed_words(deps):
                 insert_row(session, word)
     except IntegrityError:

@@ -67,9 +67,8 @@ def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | No
             insert_row(session, word)
             return word
     except IntegrityError as error:
-        raise InvalidRequest(
-            {"label": f"{draft.label!r} is there already; change that one, or bring it back"}
-        ) from error
+        fault = f"{draft.label!r} is there already; change that one, or bring it back"
+        raise InvalidRequest({"label": fault}) from error
 
 
 def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = True) -> VocabularyEntry:
@@ -107,16 +106,10 @@ def list_templates(deps: Deps) -> Sequence[Template]:
 
 
 def preview_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
-    """What a template would make of this; nothing is kept.
-
-    Raises:
-        InvalidRequest: names `template`: it can't be kept like this.
-    """
+    """What a template would make of this; nothing is kept. Raises as `template.check_template` does."""
     template.check_template(text)
-    now = current_vocabulary(deps)
-    draft = Template(
-        version=now.template.version + 1, text=text, note="", at=deps.clock.now(), by="nobody yet"
-    )
+    now, at = current_vocabulary(deps), deps.clock.now()
+    draft = Template(version=now.template.version + 1, text=text, note="", at=at, by="nobody yet")
     return replace(now, template=draft).compose_prompt(prompt, style)
 
 
@@ -140,18 +133,13 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
             row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
             insert_row(session, row)
     except IntegrityError as error:
-        raise InvalidRequest(
-            {"template": "was changed by somebody else just now; look at theirs first"}
-        ) from error
+        fault = "was changed by somebody else just now; look at theirs first"
+        raise InvalidRequest({"template": fault}) from error
     return row
 
 
 def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
-    """Use an earlier version again, as a new one.
-
-    Raises:
-        NotAllowed: only an admin may. NotFound: there is no such version.
-    """
+    """Use an earlier version again, as a new one. Raises NotAllowed: no admin; NotFound: no such version."""
     old = next((row for row in list_templates(deps) if row.version == version), None)
     if old is None:
         raise NotFound(f"There is no version {version} of the template.")
@@ -163,10 +151,8 @@ def _check_word(deps: Deps, viewer: Viewer, draft: WordDraft) -> str | None:
     faults = {}
     if draft.axis not in AXES:
         faults["axis"] = f"is no part of a style; there are {', '.join(AXES)}"
-    for name, text, limit in (
-        ("label", draft.label, LABEL_MAX_CHARS),
-        ("words", draft.words, WORDS_MAX_CHARS),
-    ):
+    given = ("label", draft.label, LABEL_MAX_CHARS), ("words", draft.words, WORDS_MAX_CHARS)
+    for name, text, limit in given:
         if not text:
             faults[name] = "is empty"
         elif len(text) > limit:

@@ -1,12 +1,12 @@
 """One stored file from one store into another, read back there and compared."""
 
 import hashlib
+import io
 import re
-import shutil
-import tempfile
 from pathlib import Path, PurePosixPath
+from typing import cast
 
-from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
+from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors, own_folder
 from backend.media.storage.base import Storage
 
 #: What folders of copies on their way are called; the sweep removes those that a killed process left.
@@ -26,11 +26,8 @@ def file_sha256(storage: Storage, key: str) -> str:
         FileNotFoundError: it is not there.
         StorageFull: it can't be read now.
     """
-    digest = hashlib.sha256()
     with storage.open(key) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
 
 
 def copy_file(source: Storage, target: Storage, key: str, parts: Path) -> int:
@@ -39,7 +36,7 @@ def copy_file(source: Storage, target: Storage, key: str, parts: Path) -> int:
     What is there by that name and is something else is replaced: the source's is proven.
 
     Raises:
-        Altered: the source's file is not what its name says, or did not arrive as it was sent.
+        ChecksumMismatch: the source's file is not what its name says, or did not arrive as it was sent.
         FileNotFoundError: the source has none.
         StorageFull: the source can't be read, or the target will not take it, now.
     """
@@ -48,22 +45,14 @@ def copy_file(source: Storage, target: Storage, key: str, parts: Path) -> int:
         _prove(key, sha256)
         if file_sha256(target, key) == sha256:
             return 0
-    with map_disk_errors():
-        parts.mkdir(parents=True, exist_ok=True, mode=0o750)
-        folder = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=parts))
-    try:
-        return _bring(source, target, key, folder / PurePosixPath(key).name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _bring(source: Storage, target: Storage, key: str, copy: Path) -> int:
-    sha256 = _copy(source, key, copy)
-    _prove(key, sha256)
-    size_bytes = copy.stat().st_size
-    if target.size(key) is not None and file_sha256(target, key) != sha256:
-        target.remove(key)
-    target.put_file(copy, key)
+    with own_folder(parts, COPY_PREFIX) as folder:
+        copy = folder / PurePosixPath(key).name
+        sha256 = copy_bytes(source, key, copy)
+        _prove(key, sha256)
+        size_bytes = copy.stat().st_size
+        if target.size(key) is not None and file_sha256(target, key) != sha256:
+            target.remove(key)
+        target.put_file(copy, key)
     if file_sha256(target, key) != sha256:
         target.remove(key)
         raise ChecksumMismatch(f"{key} did not arrive as it was sent; it was taken away again")
@@ -78,8 +67,8 @@ def _prove(key: str, sha256: str) -> None:
         raise ChecksumMismatch(f"{key} is not what its name says")
 
 
-def _copy(storage: Storage, key: str, copy: Path) -> str:
-    """Write the bytes to a new file; returns their SHA-256."""
+def copy_bytes(storage: Storage, key: str, copy: Path) -> str:
+    """Write a stored file's bytes to a new local file; returns their SHA-256. Raises as `copy_file` does."""
     digest = hashlib.sha256()
     with storage.open(key) as source:
         with map_disk_errors():

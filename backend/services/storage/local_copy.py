@@ -1,13 +1,12 @@
 """Stored files as files of this machine, for work that can't do without one."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
+from backend.media.partial.partial_file import own_folder
 from backend.services.deps import Deps
+from backend.services.storage.copy_verified import copy_bytes
 
 #: What folders of such copies are called; the sweep removes those that a killed process left.
 LOCAL_COPY_PREFIX = "local-"
@@ -25,22 +24,7 @@ def local_file(deps: Deps, key: str) -> Iterator[Path]:
     if path is not None:
         yield path
         return
-    with map_disk_errors():
-        deps.settings.parts_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        folder = Path(tempfile.mkdtemp(prefix=LOCAL_COPY_PREFIX, dir=deps.settings.parts_dir))
-    try:
+    with own_folder(deps.settings.parts_dir, LOCAL_COPY_PREFIX) as folder:
         copy = folder / PurePosixPath(key).name
-        _bring(deps, key, copy)
+        copy_bytes(deps.storage, key, copy)
         yield copy
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _bring(deps: Deps, key: str, copy: Path) -> None:
-    with deps.storage.open(key) as source:
-        with map_disk_errors():
-            target = copy.open("xb", buffering=0)
-        with target:
-            while chunk := source.read(CHUNK_BYTES):
-                with map_disk_errors():
-                    target.write(chunk)

@@ -26,7 +26,7 @@ BATCH_SIZE = 64
 
 @dataclass
 class MoveResult:
-    """What was done. bad: a line for each file that was not what its name says, and stayed behind."""
+    """What was done. problems: a line for each file that was not what its name says, and stayed behind."""
 
     files: int = 0
     copied: int = 0

@@ -55,10 +55,10 @@ class RelocatableStorage:
         self._seen, self._seen_at = Places(configured_url), -PLACES_TTL_S
 
     def current_places(self, *, uncached: bool = False) -> Places:
-        """Where files lie. fresh: as the database says at this moment.
+        """Where files lie. uncached: as the database says at this moment.
 
         Raises:
-            StoreUnavailable, SQLAlchemyError: fresh, and it can't be read.
+            StoreUnavailable, SQLAlchemyError: uncached, and it can't be read.
         """
         now = self._clock.monotonic()
         if uncached or now - self._seen_at >= PLACES_TTL_S:
@@ -84,13 +84,10 @@ class RelocatableStorage:
         self._at(places.current).put_file(part, key)
         after = self.current_places(uncached=True)
         if after.current != places.current:
-            self._carry(places.current, after.current, key)
-
-    def _carry(self, source: str, target: str, key: str) -> None:
-        try:
-            copy_file(self._at(source), self._at(target), key, self._parts)
-        except ChecksumMismatch as error:
-            raise StorageDown(f"{error}; it is brought again later.") from error
+            try:
+                copy_file(self._at(places.current), self._at(after.current), key, self._parts)
+            except ChecksumMismatch as error:
+                raise StorageDown(f"{error}; it is brought again later.") from error
 
     def local_path(self, key: str) -> Path | None:
         """See `Storage`."""

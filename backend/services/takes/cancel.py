@@ -5,7 +5,7 @@ from datetime import datetime
 from backend.domain.errors import NotFound
 from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
-from backend.models import Job
+from backend.models import Job, JobColumns
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.store.jobs import jobs
@@ -34,15 +34,8 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise NotFound("There is no take with that id.")
         if job.state in ENDS_AT_ONCE:
             trouble = stopped_by_person(*ENDS_AT_ONCE[JobState(job.state)], at=now)
-            return jobs.advance(
-                session,
-                job_id,
-                JobEvent.CANCELLED,
-                at=now,
-                by=viewer.name,
-                cancel_requested_at=now,
-                error=trouble.as_json(),
-            )
+            values: JobColumns = {"cancel_requested_at": now, "error": trouble.as_json()}
+            return jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now

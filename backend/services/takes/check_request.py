@@ -16,6 +16,7 @@ from backend.services.takes.request_photos import check_photos
 
 #: What stands for an uploaded photo where the payload is shown.
 PHOTO_TO_COME = "(the photo's link, made when it is sent)"
+SYNC_MODE_FAULT = "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
 BLANK_PROMPT = "is empty; say what should be seen"
 
 
@@ -54,9 +55,7 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
         field = name.removeprefix("params.")  # a fault of the number of photos belongs where they were given
         faults[f"images.{field}" if field in links else name] = fault
     if request.params.get("sync_mode") is True:
-        faults["params.sync_mode"] = (
-            "must stay off: it puts the file into the answer, where it can't be resumed or asked for"
-        )
+        faults["params.sync_mode"] = SYNC_MODE_FAULT
     faults |= request.faults
     if faults:
         raise InvalidRequest(faults)
@@ -71,11 +70,8 @@ def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str,
     try:
         model = deps.catalogue.get(request.model)
     except KeyError:
-        faults["model"] = (
-            f"{request.model[:80]!r} is not on offer; GET /api/models lists what is"
-            if request.model
-            else "is missing; name one of the models on offer"
-        )
+        unknown = f"{request.model[:80]!r} is not on offer; GET /api/models lists what is"
+        faults["model"] = unknown if request.model else "is missing; name one of the models on offer"
         if not request.prompt:
             faults["prompt"] = BLANK_PROMPT
         faults |= request.faults

@@ -18,7 +18,6 @@ from backend.store.fast.new_row import new_row
 from backend.store.fast.take import insert_take
 from backend.store.jobs import jobs
 
-#: An idempotency key.
 IDEMPOTENCY_KEY_MAX_CHARS = 255
 
 
@@ -123,9 +122,6 @@ def _known_job(deps: Deps, viewer: Viewer, key: str | None, form_hash: str | Non
 
 
 def _check_key(key: str | None) -> None:
-    if key is not None and not (
-        0 < len(key) <= IDEMPOTENCY_KEY_MAX_CHARS and key.isascii() and key.isprintable()
-    ):
-        raise InvalidRequest(
-            {"Idempotency-Key": f"use 1 to {IDEMPOTENCY_KEY_MAX_CHARS} printable ASCII characters"}
-        )
+    most = IDEMPOTENCY_KEY_MAX_CHARS
+    if key is not None and not (0 < len(key) <= most and key.isascii() and key.isprintable()):
+        raise InvalidRequest({"Idempotency-Key": f"use 1 to {most} printable ASCII characters"})

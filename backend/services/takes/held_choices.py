@@ -45,25 +45,14 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         if jobs.head(session, held.id).state != JobState.HELD:
             raise StaleState(f"the job {held.id} is no longer held")
         next_step = f"It was sent again as {again.id}. Should its own video come too, it is kept."
-        trouble = Trouble.of(held.error)
-        jobs.apply_transition(
-            session,
-            held.id,
-            JobEvent.CANCELLED,
-            at=deps.clock.now(),
-            by=viewer.name,
-            note=f"sent again as {again.id}",
-            error=replace(trouble, next_step=next_step).as_json() if trouble else None,
-        )
+        trouble, note = Trouble.of(held.error), f"sent again as {again.id}"
+        error = replace(trouble, next_step=next_step).as_json() if trouble else None
+        now, by = deps.clock.now(), viewer.name
+        jobs.advance(session, held.id, JobEvent.CANCELLED, at=now, by=by, note=note, error=error)
 
+    key, replaced = jobs.again_key(held.id), create.ReplacedJob(held.id, end)
     try:
-        return create.create_job(
-            deps,
-            viewer,
-            repeat_request(held),
-            idempotency_key=jobs.again_key(held.id),
-            replaces=create.ReplacedJob(held.id, end),
-        )
+        return create.create_job(deps, viewer, repeat_request(held), idempotency_key=key, replaces=replaced)
     except StaleState:
         raise StateConflict("This take has moved on by itself; there is nothing to decide.") from None
 

@@ -37,8 +37,7 @@ def save_preset(
     """
     viewer.require_role(Role.CREATOR)
     name = " ".join(name.split())
-    faults = _faults(name, request)
-    if faults:
+    if faults := _faults(name, request):
         raise InvalidRequest(faults)
     preset = Preset(
         id=deps.clock.new_id(),
@@ -89,9 +88,8 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
     """
     preset = _get(deps, viewer, preset_id)
     if preset.owner != viewer.name and viewer.role != Role.ADMIN:
-        raise NotAllowed(
-            f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it.", status=403
-        )
+        why = f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it."
+        raise NotAllowed(why, status=403)
     with deps.store.begin() as session:
         presets.delete_preset(session, preset_id)
 

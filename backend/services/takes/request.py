@@ -101,9 +101,8 @@ def _fault(name: str, value: Any) -> str | None:
     if listed and isinstance(value, list):
         wrong = next((one for one in value if not isinstance(one, str) or not one), value)
         if wrong is not value:
-            return (
-                f"must be a list of texts; one of them is {'empty' if wrong == '' else describe_kind(wrong)}"
-            )
+            kind = "empty" if wrong == "" else describe_kind(wrong)
+            return f"must be a list of texts; one of them is {kind}"
         return next((fault for one in value if (fault := fault_in(one))), None)
     if not isinstance(value, str):
         return f"must be text{' or a list of texts' if listed else ''}, not {describe_kind(value)}"

@@ -63,20 +63,14 @@ def _first_place_fault(model: VideoModel, image: str | None) -> str | None:
     """What is wrong with there being a photo that the video starts from, or none."""
     if image is None:
         return f"is missing; {model.title} starts from a photo" if model.image_required else None
-    return (
-        None
-        if model.image_field
-        else f"is of no use to {model.title}; choose a model that starts from a photo"
-    )
+    useless = f"is of no use to {model.title}; choose a model that starts from a photo"
+    return None if model.image_field else useless
 
 
 def _place_fault(model: VideoModel, request: TakeRequest, field: str) -> str | None:
     """What is wrong with there being such a photo, or so many, besides the first."""
-    image, single, several = (
-        request.images[field],
-        photos.further_fields(model),
-        photos.multi_photo_fields(model),
-    )
+    image = request.images[field]
+    single, several = photos.further_fields(model), photos.multi_photo_fields(model)
     if field not in (*single, *several):
         names = ", ".join((*single, *several))
         hint = f"there are {names}" if names else "it takes none besides `image`"

@@ -2,15 +2,9 @@
 
 #: (a part of the driver's or server's message, what is wrong and what to do); the first that fits counts.
 REASONS = (
-    (
-        "password authentication failed",
-        "it refuses the user or the password: put DATABASE_URL right",
-    ),
+    ("password authentication failed", "it refuses the user or the password: put DATABASE_URL right"),
     ("no password supplied", "it wants a password: write user:password@ into DATABASE_URL"),
-    (
-        "no pg_hba.conf entry",
-        "its pg_hba.conf does not let this user in from this host: add a line",
-    ),
+    ("no pg_hba.conf entry", "its pg_hba.conf does not let this user in from this host: add a line"),
     ('role "', "it knows no such user, or one without rights: create it, or put DATABASE_URL right"),
     ("permission denied", "its user may not make or write tables there: grant the rights, or name its owner"),
     (

@@ -123,11 +123,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only looks: it never waits for a writer and never commits.
-
-        Raises:
-            StoreUnavailable: the database can't be used now.
-        """
+        """A transaction that only looks: waits for no writer, commits nothing. Raises StoreUnavailable."""
         try:
             with (
                 self._reader.connect() as connection,
@@ -143,12 +139,9 @@ class Store:
             raise
 
     def query(self, statement: Executable, values: Mapping[str, Any]) -> list[list[Any]]:
-        """The rows of one statement that only looks; for what every request asks.
+        """The rows of one statement that only looks, for what every request asks. Raises StoreUnavailable.
 
         statement: a constant, whose SQL is written once; values: of its parameters.
-
-        Raises:
-            StoreUnavailable: the database can't be used now.
         """
         return self._at_once(statement, values)
 
@@ -172,8 +165,7 @@ class Store:
         try:
             with self.database.driver_connection(self.engine) as driver:
                 sent = True
-                compiled = compiled_statement(statement)
-                return compiled.run_on_driver(driver, self.engine.dialect, values)
+                return compiled_statement(statement).run_on_driver(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
             self._judge(error, committing=committing and sent)
             raise
@@ -208,9 +200,8 @@ class Store:
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
         """Raise our own error when the database can't be used; an IntegrityError never says that."""
         if self.database.is_unavailable(error):
-            raise StoreUnavailable(
-                _why(error), outcome_unknown=committing and self._unheard(error)
-            ) from error
+            unknown = committing and self._unheard(error)
+            raise StoreUnavailable(_why(error), outcome_unknown=unknown) from error
 
     def _unheard(self, error: SQLAlchemyError) -> bool:
         """May a commit that ended like this have been done? With a file it is refused or done."""

@@ -50,11 +50,7 @@ def watch_commits(engine: Engine) -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def driver_connection(engine: Engine) -> Iterator[Any]:
-    """A connection of the driver's own, for one statement at a time.
-
-    Raises:
-        OperationalError: the file can't be opened, as every other way to it says.
-    """
+    """A connection of the driver's own, for one statement at a time. OperationalError: it can't be opened."""
     with _translated("connect"):
         connection = engine.raw_connection()
     try:

@@ -94,26 +94,21 @@ def _at_once(fresh: _Columns, kept: frozenset[str], build_tasks: TaskBuilder | N
     unmoved = _guarded(fresh).where(_as_seen())
     changed = unmoved.returning(job.id, job.state, job.provider).cte("changed")
     said = [name for name in transitions.HISTORY_COLUMNS if name != "note"]
-    line = transitions.insert_for_changed(transitions.HISTORY_TABLE, "line", said, changed, job_id="id").cte(
-        "line"
-    )
-    inbox = transitions.insert_for_changed(
-        DELIVERY_TABLE, "kept", sorted(kept - {"job_id"}), changed, job_id="id"
-    ).cte("inbox")
+    insert = transitions.insert_for_changed
+    line = insert(transitions.HISTORY_TABLE, "line", said, changed, job_id="id").cte("line")
+    inbox = insert(DELIVERY_TABLE, "kept", sorted(kept - {"job_id"}), changed, job_id="id").cte("inbox")
     moved = select(func.count()).select_from(changed).scalar_subquery()
     tasks = [] if build_tasks is None else [build_tasks(changed).scalar_subquery()]
     return select(moved, *tasks).add_cte(line, inbox)
 
 
 def _guarded(fresh: _Columns) -> Update:
-    job, inbox = transitions.JOB_TABLE.c, DELIVERY_TABLE.c
-    before = exists().where(
-        inbox.request_id == bindparam("old_request"), inbox.status == bindparam("old_status")
-    )
-    update = transitions.guarded_update(
-        JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=AWAITING_RESULT
-    )
-    return update.where(job.request_id == bindparam("old_request"), ~before)
+    inbox = DELIVERY_TABLE.c
+    request_id: Any = bindparam("old_request")
+    before = exists().where(inbox.request_id == request_id, inbox.status == bindparam("old_status"))
+    event, states = JobEvent.FINISHED, AWAITING_RESULT
+    update = transitions.guarded_update(event, fresh.new, nulls=fresh.nulls, states=states)
+    return update.where(transitions.JOB_TABLE.c.request_id == request_id, ~before)
 
 
 def _as_seen() -> Any:

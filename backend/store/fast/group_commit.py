@@ -150,9 +150,8 @@ class _CommitGroup:
             return True
         try:
             if self.broken:
-                raise OperationalError(
-                    "COMMIT", None, RuntimeError("another's trouble ended the transaction")
-                )
+                trouble = RuntimeError("another's trouble ended the transaction")
+                raise OperationalError("COMMIT", None, trouble)
             self._transaction.commit()
         except SQLAlchemyError as error:
             self.trouble = error

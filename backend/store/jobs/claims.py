@@ -40,11 +40,8 @@ def next_due_at(session: Session, *, now: datetime) -> datetime | None:
     What is due already counts as seen: it is claimed, or waits for a free thread.
     """
     waiting = session.exec(select(func.min(Job.due_at)).where(col(Job.due_at) > now)).one()
-    claimed = session.exec(
-        select(func.min(Job.claimed_until)).where(
-            col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now
-        )
-    ).one()
+    held = col(Job.claimed_by).is_not(None), col(Job.claimed_until) > now
+    claimed = session.exec(select(func.min(Job.claimed_until)).where(*held)).one()
     return min((at for at in (waiting, claimed) if at is not None), default=None)
 
 

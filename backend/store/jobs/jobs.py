@@ -31,20 +31,12 @@ _HEAD = columns(*(transitions.JOB_TABLE.c[name] for name in JobHead._fields))
 
 
 def get(session: Session, job_id: str) -> Job:
-    """The job, as it is now; in a transaction that writes, nobody else changes it before its end.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
+    """The job as it is now, which nobody else changes while this transaction writes. Raises NotFound."""
     return get_row(session, Job, job_id, NO_TAKE, with_for_update=row_lock(session))
 
 
 def head(session: Session, job_id: str) -> JobHead:
-    """As `get`, without the ORM: where a job stands, in a transaction that may share its commit.
-
-    Raises:
-        NotFound: there is none with that id.
-    """
+    """As `get`, without the ORM: where a job stands, in a transaction that may share its commit."""
     query = _HEAD.where(transitions.JOB_TABLE.c.id == job_id)
     if needs_locks(session):
         query = query.with_for_update(key_share=True)
@@ -77,12 +69,6 @@ def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()
 
 
-def is_known_request(session: Session, provider: str, request_id: str) -> bool:
-    """Has the provider given this request id to one of our jobs?"""
-    query = select(Job.id).where(Job.provider == provider, Job.request_id == request_id)
-    return session.exec(query).first() is not None
-
-
 def list_history(session: Session, job_id: str) -> Sequence[History]:
     """Every transition of a job, oldest first."""
     return session.exec(select(History).where(History.job_id == job_id).order_by(col(History.id))).all()
@@ -99,27 +85,7 @@ def advance(
     note: str | None = None,
     **values: Unpack[JobColumns],
 ) -> Job:
-    """As `apply_transition`; returns the job as it is afterwards.
-
-    Raises:
-        StaleState: the job is not in a state in which this may happen, or the claim is lost.
-    """
-    apply_transition(session, job_id, event, at=at, by=by, lease_token=lease_token, note=note, **values)
-    return get(session, job_id)
-
-
-def apply_transition(
-    session: Session,
-    job_id: str,
-    event: JobEvent,
-    *,
-    at: datetime,
-    by: str,
-    lease_token: str | None = None,
-    note: str | None = None,
-    **values: Unpack[JobColumns],
-) -> None:
-    """Move a job by an event: one guarded update and one line of history.
+    """Move a job by an event, by one guarded update and one line of history; returns it as it is then.
 
     lease_token: when given, the claim that must still be held.
     values: columns to set besides; `due_at` and `error` are cleared unless given.
@@ -129,12 +95,10 @@ def apply_transition(
     """
     new = transitions.columns_of(event, values, at=at)
     line = transitions.history_values(event, at=at, by=by, note=note)
-    one_statement = needs_locks(session)
-    statement = _transition_statement(
-        event, frozenset(new), leased=lease_token is not None, with_history=one_statement
-    )
+    one_statement, leased = needs_locks(session), lease_token is not None
+    statement = _transition_statement(event, frozenset(new), leased=leased, with_history=one_statement)
     params = transitions.prefix_params("new", new) | {"old_id": job_id}
-    if lease_token is not None:
+    if leased:
         params["old_lease"] = lease_token
     if one_statement:
         params |= transitions.prefix_params("line", line)
@@ -144,6 +108,7 @@ def apply_transition(
         session.connection().execute(insert(History), {"job_id": job_id, **line})
     if new["state"] in ENDED_WITHOUT_VIDEO and was_free(new["error"]):
         ledger.release_unbilled(session, head(session, job_id), at=at)
+    return get(session, job_id)
 
 
 @lru_cache(maxsize=512)
@@ -178,11 +143,7 @@ def update_if_unchanged(
 
 
 def make_due(session: Session, job_id: str, *, at: datetime, **values: Unpack[JobColumns]) -> Job:
-    """Make a job due at `at`, whatever a worker that has it in hand was about to decide.
-
-    Raises:
-        NotFound: there is no such job.
-    """
+    """Make a job due at `at`, whatever a worker that has it in hand was about to decide. Raises NotFound."""
     statement = update(Job).where(col(Job.id) == job_id)
     job = update_one(session, statement.values(**values, due_at=at, version=Job.version + 1))
     if job is None:

@@ -1,6 +1,6 @@
 """How a job makes a transition, as statements: one guarded update and one line of history.
 
-Nothing else writes a state: `jobs.apply_transition` runs them, and `fast.delivery` for most deliveries.
+Nothing else writes a state: `jobs.advance` runs them, and `fast.delivery` for most deliveries.
 
 Where what belongs together is one statement, a server is asked once. SQLite has no statement that changes
 two tables, and needs none: it is asked over no wire.
@@ -69,8 +69,7 @@ def with_history(statement: Update) -> Insert:
 def update_one(session: Session, statement: Update) -> Job | None:
     """Run an update of at most one job; returns it as it is afterwards, None when none was changed."""
     rows = session.scalars(
-        statement.returning(Job),
-        execution_options={"synchronize_session": False, "populate_existing": True},
+        statement.returning(Job), execution_options={"synchronize_session": False, "populate_existing": True}
     )
     return rows.one_or_none()
 

@@ -25,10 +25,8 @@ def to_micros(usd: float) -> int:
 
 def estimate_columns(job: Job) -> dict[str, Any]:
     """The first line of a new job: its estimate; an unknown one counts nothing, and says so."""
-    source = "unknown" if job.estimate_usd is None else "estimate"
-    return _columns(
-        job, EntryKind.ESTIMATE, to_micros(job.estimate_usd or 0.0), at=job.created_at, source=source
-    )
+    source, amount = "unknown" if job.estimate_usd is None else "estimate", to_micros(job.estimate_usd or 0.0)
+    return _columns(job, EntryKind.ESTIMATE, amount, at=job.created_at, source=source)
 
 
 def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
@@ -63,14 +61,9 @@ def counted_micros(session: Session, job_id: str) -> int:
 def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
     later = aliased(LedgerEntry)
-    told = (
-        select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE).exists()
-    )
-    query = (
-        select(func.count())
-        .select_from(LedgerEntry)
-        .where(LedgerEntry.day == day, LedgerEntry.source == "unknown", ~told)
-    )
+    after = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE)
+    unpriced = LedgerEntry.day == day, LedgerEntry.source == "unknown", ~after.exists()
+    query = select(func.count()).select_from(LedgerEntry).where(*unpriced)
     if owner is not None:
         query = query.where(LedgerEntry.owner == owner)
     return session.exec(query).one()
@@ -88,9 +81,8 @@ def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
 
 def of_job(session: Session, job_id: str) -> Sequence[LedgerEntry]:
     """Every line of a job, oldest first."""
-    return session.exec(
-        select(LedgerEntry).where(LedgerEntry.job_id == job_id).order_by(col(LedgerEntry.id))
-    ).all()
+    lines = select(LedgerEntry).where(LedgerEntry.job_id == job_id)
+    return session.exec(lines.order_by(col(LedgerEntry.id))).all()
 
 
 def _total() -> ColumnElement[int]:

@@ -30,11 +30,7 @@ def applied_version(connection: Connection) -> str | None:
 
 
 def apply_installed(connection: Connection) -> None:
-    """Bring the queue's schema to the installed version, in the transaction that is open.
-
-    Raises:
-        SettingsError: the schema is newer than the installed library.
-    """
+    """Bring the queue's schema to the installed version, in this transaction. SettingsError: it is newer."""
     now, then = installed_version(), applied_version(connection)
     if then == now:
         return

@@ -68,8 +68,7 @@ class TaskQueue:
         free = or_(col(Job.claimed_by).is_(None), col(Job.claimed_until) <= now)
         wanted = self._wanted(_JOB).where(due)
         self._one = _defer(wanted.where(col(Job.id) == bindparam("job_id", required=False)))
-        missing = wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH)
-        self._missing = _defer(missing)
+        self._missing = _defer(wanted.where(free, _UNCOVERED).order_by(col(Job.due_at)).limit(BATCH))
 
     def enqueue_job(self, session: Session, job_id: str) -> None:
         """Have a job looked at once this transaction is committed, if it is due."""
@@ -87,23 +86,16 @@ class TaskQueue:
     def _wanted(self, job: Any) -> Select[Any]:
         """A task's columns, from those of its job."""
         priority = case(*((job.state == state, number) for state, number in PRIORITIES.items()), else_=0)
-        return columns(
-            job.id.label("id"), kind_of(self._blocking, job).label("queue"), priority.label("priority")
-        )
+        kind = kind_of(self._blocking, job)
+        return columns(job.id.label("id"), kind.label("queue"), priority.label("priority"))
 
 
 def kind_of(blocking: Collection[str], job: Any = _JOB) -> Any:
     """The kind of work that a job waits for, as an expression over the columns of its row."""
-    state, provider = job.state, job.provider
-    return case(
-        (
-            (state == JobState.CREATED) & or_(false(), *(provider == name for name in sorted(blocking))),
-            "call",
-        ),
-        (state == JobState.CREATED, "submit"),
-        (or_(*(state == one for one in sorted(FETCH_STATES))), "fetch"),
-        else_="poll",
-    )
+    unsent = job.state == JobState.CREATED
+    calls = or_(false(), *(job.provider == name for name in sorted(blocking)))
+    files = or_(*(job.state == state for state in sorted(FETCH_STATES)))
+    return case((unsent & calls, "call"), (unsent, "submit"), (files, "fetch"), else_="poll")
 
 
 def forget_stalled(session: Session, *, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Facts as values: each is a frozen dataclass, kept under one name; its fields are the keys of the JSON."""
+"""Facts as values: each a frozen dataclass under one name; fields, or their aliases, are the JSON's keys."""
 
 from copy import copy
 from datetime import datetime
@@ -41,7 +41,7 @@ class Fact(Generic[T]):
 
     def put(self, session: Session, value: T) -> None:
         """Write it, over what was known before."""
-        kept = self._adapter.dump_python(value, mode="json")
+        kept = self._adapter.dump_python(value, mode="json", by_alias=True)
         key_values.set_value(session, self.name, kept, at=value.at)
 
     def forget(self, session: Session) -> None:

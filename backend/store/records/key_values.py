@@ -29,11 +29,7 @@ def get_value(session: Session, name: str) -> dict[str, Any] | None:
 
 
 def query_value(store: Store, name: str) -> dict[str, Any] | None:
-    """As `get_value`, in no transaction: for what never changes once it is known.
-
-    Raises:
-        StoreUnavailable: the database can't be used now.
-    """
+    """As `get_value`, in no transaction: for what never changes once it is known. Raises StoreUnavailable."""
     rows = store.query(_VALUE, {"name": name})
     return rows[0][0] if rows else None
 

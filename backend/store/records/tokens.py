@@ -1,6 +1,5 @@
 """API tokens; only hashes of their secrets are kept."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,11 +40,6 @@ def find_by_id(store: Store, token_id: str) -> TokenRecord | None:
 def by_name(session: Session, name: str) -> Token | None:
     """The token with this name, revoked or not."""
     return session.exec(select(Token).where(Token.name == name)).first()
-
-
-def list_all(session: Session) -> Sequence[Token]:
-    """Every token, by name."""
-    return session.exec(select(Token).order_by(Token.name)).all()
 
 
 def revoke_token(session: Session, token_id: str, *, at: datetime) -> None:

@@ -14,10 +14,8 @@ from backend.store.database.rows import get_row
 def get_or_insert(session: Session, upload: Upload) -> Upload:
     """The row for these bytes: the one that this owner has already, or this one."""
     acquire_advisory_lock(session, f"upload:{upload.owner}:{upload.sha256}")
-    known = session.exec(
-        select(Upload).where(Upload.owner == upload.owner, Upload.sha256 == upload.sha256)
-    ).first()
-    if known is not None:
+    same = select(Upload).where(Upload.owner == upload.owner, Upload.sha256 == upload.sha256)
+    if (known := session.exec(same).first()) is not None:
         return known
     session.add(upload)
     session.flush()
@@ -44,6 +42,5 @@ def list_newest(session: Session, owner: str | None, *, limit: int) -> Sequence[
 
 def set_provider_url(session: Session, upload_id: str, url: str, *, at: datetime) -> None:
     """Where the provider keeps its copy, and since when."""
-    session.exec(
-        update(Upload).where(col(Upload.id) == upload_id).values(provider_url=url, provider_url_at=at)
-    )
+    one = update(Upload).where(col(Upload.id) == upload_id)
+    session.exec(one.values(provider_url=url, provider_url_at=at))

@@ -34,16 +34,13 @@ class VideoColumns(TypedDict, total=False):
 def insert_or_restore(session: Session, video: Video) -> Video:
     """The row for these bytes: the one that is there already (no longer missing), or this one."""
     acquire_advisory_lock(session, f"video:{video.sha256}")
-    known = by_sha256(session, video.sha256)
+    known = session.exec(select(Video).where(Video.sha256 == video.sha256)).first()
     if known is None:
         insert_row(session, video)
         return video
+    poster_key = video.poster_key or known.poster_key
     return update_video(
-        session,
-        known.id,
-        missing_at=None,
-        checked_at=video.checked_at,
-        poster_key=video.poster_key or known.poster_key,
+        session, known.id, missing_at=None, checked_at=video.checked_at, poster_key=poster_key
     )
 
 
@@ -56,11 +53,6 @@ def update_video(session: Session, video_id: str, **values: Unpack[VideoColumns]
 def get(session: Session, video_id: str) -> Video:
     """The video; NotFound when there is none with that id."""
     return get_row(session, Video, video_id, "There is no video with that id.")
-
-
-def by_sha256(session: Session, sha256: str) -> Video | None:
-    """The video with these bytes, if we have it."""
-    return session.exec(select(Video).where(Video.sha256 == sha256)).first()
 
 
 def list_after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
@@ -82,9 +74,8 @@ def list_jobs(session: Session, video_id: str) -> Sequence[Job]:
 
 def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
     """This file is gone from storage, or altered."""
-    session.exec(
-        update(Video).where(col(Video.id) == video_id, col(Video.missing_at).is_(None)).values(missing_at=at)
-    )
+    present = col(Video.id) == video_id, col(Video.missing_at).is_(None)
+    session.exec(update(Video).where(*present).values(missing_at=at))
 
 
 def count_between(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:

@@ -10,6 +10,7 @@ looked at in its row; where that could go on for long, the search is led by the 
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import text
@@ -69,16 +70,10 @@ class _Search:
 
     def _unread(self) -> list[str]:
         """Among what the index has not read yet; this must be asked before the index is."""
-        found: list[str] = []
-        rows = text_index.pending_rows(
-            self._session, before=self._before, after=self._after, ascending=self._ascending
-        )
-        for row in rows:
-            if matches_filter(row, self._wanted, self._terms):
-                found.append(row.id)
-                if len(found) == self._limit:
-                    break
-        return found
+        within = {"before": self._before, "after": self._after}
+        rows = text_index.pending_rows(self._session, **within, ascending=self._ascending)
+        fitting = (row.id for row in rows if matches_filter(row, self._wanted, self._terms))
+        return list(islice(fitting, self._limit))
 
     def _moving(self, states: Collection[str]) -> list[str]:
         """The newest of each state are looked at; the index is asked when there are more, and too few fit."""
@@ -97,11 +92,8 @@ class _Search:
             return self._hits(states, bounds=bounds)
         known = max(full, default="")  # from here on every take in these states was seen
         seen = [job_id for ids in newest.values() for job_id in ids if job_id >= known]
-        found = [
-            row.id
-            for row in text_index.load_rows(self._session, seen)
-            if matches_filter(row, self._wanted, self._terms)
-        ]
+        rows = text_index.load_rows(self._session, seen)
+        found = [row.id for row in rows if matches_filter(row, self._wanted, self._terms)]
         if full and len(found) < self._limit:
             found += self._hits(states, bounds=bounds)
         return found
@@ -120,11 +112,7 @@ class _Search:
         return max(self._after, _just_before(oldest)), min(self._before, f"{newest}!")
 
     def _hits(
-        self,
-        states: Collection[str] | None,
-        *,
-        rare: bool = False,
-        bounds: tuple[str, str] | None = None,
+        self, states: Collection[str] | None, *, rare: bool = False, bounds: tuple[str, str] | None = None
     ) -> list[str]:
         keys, more = self._keys(), ""
         after, before = bounds or (self._after, self._before)

@@ -13,11 +13,13 @@ from backend.models import Job, Video
 from backend.store.search import index_search
 from backend.store.search.query import Page, TakeQuery
 
+_WITH_VIDEO = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
+
 
 def find_page(session: Session, query: TakeQuery) -> Page:
     """The page that the query asks for; `next_cursor` of a page in ascending order has no meaning."""
     more = replace(query, limit=query.limit + 1)  # the one too many tells that the page is not the last
-    statement = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
+    statement = _WITH_VIDEO
     if query.wanted.crosses_indexes:
         statement = statement.where(col(Job.id).in_(index_search.find_ids(session, more)))
     else:
@@ -37,9 +39,7 @@ def find_ids(session: Session, query: TakeQuery) -> list[str]:
 
 def get_with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
     """One job and its video; None when there is no such job."""
-    row = session.exec(
-        select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id)).where(Job.id == job_id)
-    ).first()
+    row = session.exec(_WITH_VIDEO.where(Job.id == job_id)).first()
     return None if row is None else (row[0], row[1])
 
 
@@ -62,15 +62,9 @@ def _by_index(query: TakeQuery) -> list[ColumnElement[bool]]:
         clauses.append(col(Job.id) > query.after)
     if wanted.states is None:
         return clauses
-    first_of_each = [
-        select(Job.id)
-        .where(col(Job.state) == state, *clauses)
-        .order_by(_order(query))
-        .limit(query.limit)
-        .subquery()
-        for state in sorted(wanted.states)
-    ]
-    each = [columns(one.c.id) for one in first_of_each]
+    first = select(Job.id).where(*clauses).order_by(_order(query)).limit(query.limit)
+    of_each = [first.where(col(Job.state) == state).subquery() for state in sorted(wanted.states)]
+    each = [columns(one.c.id) for one in of_each]
     if len(each) == 1:
         return [col(Job.id).in_(each[0])]
     return [col(Job.id).in_(union_all(*each) if each else [])]

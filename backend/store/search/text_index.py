@@ -82,9 +82,8 @@ def entry_of(row: Any) -> IndexEntry:
     found = words.index_terms(row.prompt, row.sent_prompt)
     marks = {key("o", row.owner), key("m", row.model), key("b", row.owner, row.model)}
     marks |= {key("w", row.owner, word) for word in found}
-    return IndexEntry(
-        row.id, frozenset(found | marks), key("s", row.state) if row.state in RARE_STATES else None
-    )
+    state = key("s", row.state) if row.state in RARE_STATES else None
+    return IndexEntry(row.id, frozenset(found | marks), state)
 
 
 def complete_prefix(session: Session, start: str) -> Sequence[str]:

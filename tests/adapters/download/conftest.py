@@ -1,13 +1,10 @@
 """What most tests of downloads need."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from tests.adapters.download.downloads import Fetch
 
 
 @pytest.fixture
-def fetch(media: Any, part: Path, leftover: Path) -> Fetch:
+def fetch(media, part, leftover):
     return Fetch(media, part, leftover)

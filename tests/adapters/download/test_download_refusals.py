@@ -81,13 +81,6 @@ def test_a_file_that_is_not_what_it_has_to_be_is_refused(fetch, what):
     fetch.fails(MediaBroken, does, why, **options)
 
 
-def test_a_server_that_is_down_is_tried_again_later(fetch):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        fetch.media.url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        fetch.is_cut(None)
-
-
 def test_a_connection_reset_in_the_middle_keeps_what_came(fetch, part):
     came = threading.Event()
 

@@ -13,20 +13,15 @@ CHANGED, SIZE = BODY[::-1], len(BODY)
 
 
 @pytest.mark.parametrize("validator", [{"ETag": ETAG}, {"Last_Modified": DATED, "Date": LATER}])
-def test_a_cut_file_goes_on_where_it_stopped(fetch, media, leftover, validator):
-    """By a link that was renewed, too."""
-    fetch.begins(**validator)
+@pytest.mark.parametrize("where", ["leftover", "part"])
+def test_a_cut_file_goes_on_where_it_stopped(fetch, media, leftover, where, validator):
+    """By a link that was renewed, too; in the part of an earlier try, or in the same one."""
+    fetch.begins(to=getattr(fetch, where), **validator)
     fetch.goes_on(lambda e: e.offer(BODY, **validator), at="/renewed-link")
     assert fetch.asked_range() == "bytes=5000-"
     assert media.requests[1].header("If-Range") == validator.get("ETag", DATED)
     assert not leftover.exists()
     assert not note_path(leftover).exists()
-
-
-def test_the_same_part_can_be_gone_on_with(fetch, part):
-    fetch.begins(to=part)
-    fetch.succeeds()
-    assert fetch.asked_range() == "bytes=5000-"
 
 
 def test_a_whole_leftover_is_not_sent_again(fetch, leftover):

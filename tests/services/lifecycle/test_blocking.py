@@ -1,6 +1,7 @@
 """The blocking provider: one call that stays open, apart from any request, and never made twice.
 
-What its refusals and lost answers do is asked in test_submit, of both providers.
+What its refusals and lost answers do is asked in test_submit, of both providers; how many calls may stay
+open, and who waits for them meanwhile, of whole processes (tests/e2e/stories/test_blocking.py).
 """
 
 import threading
@@ -11,7 +12,6 @@ from pydantic import SecretStr
 from backend.bootstrap import build_deps
 from backend.domain.errors import InvalidRequest
 from backend.providers.blackbox import find_video_link
-from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from tests.services.client import picture
 from tests.waiting import eventually
@@ -27,13 +27,6 @@ def ask(world, prompt="A calm sea", **more):
     return world.ask(prompt, model=BLOCKING, **more)
 
 
-def test_a_take_of_the_blocking_provider_comes_home_like_any_other(world):
-    job = world.until(ask(world), "stored")
-    assert world.history(job) == ["created", "submitting", "rendered", "stored"]
-    assert world.take(job).video.size_bytes > 0
-    assert world.posts == 1
-
-
 @pytest.mark.parametrize("marker", ["error=500", "no-video"])
 def test_an_error_in_a_200_or_an_answer_without_a_link_is_failed_with_what_came_instead(world, marker):
     job = world.look(ask(world, f"[sim:{marker}]"))
@@ -42,24 +35,11 @@ def test_an_error_in_a_200_or_an_answer_without_a_link_is_failed_with_what_came_
     assert world.posts == 1
 
 
-def test_calls_beyond_the_limit_wait_in_line_and_nothing_else_waits_for_them(world):
-    jobs = [ask(world, f"Take {number} [sim:slow=2]") for number in range(4)]
-    threads = [threading.Thread(target=world.another().look, args=(job,)) for job in jobs[:2]]
-    for thread in threads:
-        thread.start()
-    eventually(lambda: all(world.job(job).state == "submitting" for job in jobs[:2]))
-    assert world.look(jobs[2]).state == "created"
-    assert [gallery.queue_position(world.deps, world.job(job)) for job in jobs[2:]] == [0, 1]
-    world.until(world.ask("Not Blackbox [sim:never]"), "stored")
-    for thread in threads:
-        thread.join()
-    world.until(jobs[2], "stored")
-    assert world.posts == 4
-
-
-def test_a_photo_travels_inside_the_call(world):
+def test_a_take_comes_home_like_any_other_and_its_photo_travels_inside_the_call(world):
     upload = photos.create_upload(world.deps, ANA, picture(), file_name="x.jpg")
-    world.until(ask(world, image=upload.id), "stored")
+    job = world.until(ask(world, image=upload.id), "stored")
+    assert world.history(job) == ["created", "submitting", "rendered", "stored"]
+    assert world.take(job).video.size_bytes > 0
     (post,) = world.ledger()["posts"]
     text, photo = post["input"]["messages"][0]["content"]
     assert text == {"type": "text", "text": "A calm sea"}

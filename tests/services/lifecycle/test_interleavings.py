@@ -13,20 +13,15 @@ from backend.domain.errors import ProviderUnanswered, ProviderUnsent, StoreUnava
 from backend.domain.states import JobEvent
 from backend.models import Job, KeyValue
 from backend.providers.base import ProviderRecord, Receipt
-from backend.providers.fal.webhook import read_body
-from backend.services.lifecycle import receive_webhook, record_answer
+from backend.services.lifecycle import record_answer
 from backend.services.lifecycle.claims import Claim
-from backend.services.money import budgets
 from backend.services.operations import after_restore
 from backend.services.takes import cancel, held_choices
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
 from backend.store.fast.row_insert import insert_values
-from backend.store.jobs import jobs
-from backend.store.money import ledger
 from backend.store.records import key_values, tokens, videos
 from tests import databases
-from tests.services.receiving import ok
 from tests.world import ANA, World, run_sql, throw
 
 pytestmark = databases.BOTH
@@ -142,21 +137,6 @@ def test_a_copy_that_another_process_has_settled_is_left_alone(world, monkeypatc
     monkeypatch.setattr(world.deps.store, "begin", late)
     after_restore.settle_if_restored(world.deps)
     assert world.job(new[0]).state == "created"
-
-
-def test_a_delivery_that_comes_too_late_counts_nothing_again(world):
-    """Its take is stored and was free; the first delivery comes after the poll has won."""
-    job = world.until(world.ask(), "stored")
-    with world.deps.store.begin() as session:
-        settled = budgets.settle_bill(session, job, 0.0, at=world.deps.clock.now())
-        jobs.update_if_unchanged(session, job, **settled)
-    said = read_body(ok(job.request_id))
-    with world.deps.store.begin(shared=True) as session:
-        late = jobs.head(session, job.id)
-        verdict = receive_webhook._apply(world.deps, session, late, said, job.request_id, by="webhook")
-    assert verdict == "no_effect"
-    with world.deps.store.read() as session:
-        assert ledger.counted_micros(session, job.id) == 0
 
 
 def test_a_take_that_was_stopped_while_it_was_turned_away_is_not_sent_later(world, monkeypatch):

@@ -57,12 +57,9 @@ def test_a_request_that_the_provider_forgot_is_held_after_several_answers_in_a_r
 
 def test_polls_stretch_while_a_take_is_running(world):
     job = world.look(world.ask("[sim:stuck never]"))
-    gaps = []
-    for _ in range(6):
-        (asked,) = world.looks(job, 1)
-        gaps.append((asked.due_at - world.deps.clock.now()).total_seconds())
-    assert gaps[-1] > 2 * gaps[0]
-    assert max(gaps) <= 72
+    gaps = [world.looks(job, 1)[0].due_at - world.deps.clock.now() for _ in range(6)]
+    assert 2 * gaps[0] < gaps[-1]
+    assert max(gaps).total_seconds() <= 72
 
 
 def test_the_key_is_sent_to_fals_own_hosts_only(world):
@@ -72,14 +69,11 @@ def test_the_key_is_sent_to_fals_own_hosts_only(world):
     assert (handle.status_url, handle.response_url, handle.cancel_url) == (f"{ours}/status", ours, given[2])
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>It works!</html>", b"", b'{"video": {"url": "https://v3.fal.media/fi']
-)
-def test_a_result_that_cant_be_read_fails_no_take(world, monkeypatch, body):
-    job = world.look(world.ask("[sim:never]"))
-    fal = world.deps.get_provider("fal")
-    monkeypatch.setattr(fal, "_get", lambda url, **more: httpx.Response(200, content=body))
-    monkeypatch.setattr(fal, "status", lambda ref: fal.result(ref))
-    (asked,) = world.looks(job, 1)
-    assert (asked.state, asked.error["code"]) == ("queued", "unreadable_answer")
-    assert asked.due_at is not None
+def test_a_result_that_cant_be_read_fails_no_take(world, monkeypatch):
+    job, fal = world.look(world.ask("[sim:never]")), world.deps.get_provider("fal")
+    monkeypatch.setattr(fal, "status", fal.result)
+    for body in (b"<html>It works!</html>", b"", b'{"video": {"url": "https://v3.fal.media/fi'):
+        monkeypatch.setattr(fal, "_get", lambda url, body=body, **more: httpx.Response(200, content=body))
+        (asked,) = world.looks(job, 1)
+        assert (asked.state, asked.error["code"]) == ("queued", "unreadable_answer")
+        assert asked.due_at is not None

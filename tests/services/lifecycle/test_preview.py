@@ -1,30 +1,13 @@
 """The small moving picture of a take: made when there is room for it, however long that takes."""
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from backend.domain.errors import StorageDown
 from backend.services.lifecycle import preview
+from tests.programs import small_disk
 from tests.world import World
-
-
-@contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """A disk without a byte left, in the place of this folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small disk here")
-    try:
-        (folder / "other").write_bytes(bytes(64 * 1024))
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("where", ["on the way", "in storage"])
@@ -32,14 +15,13 @@ def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world: World, whe
     job = world.until(world.ask("A calm sea [sim:never]"), "stored")
     media = Path(world.deps.settings.resolved_storage_url.removeprefix("file://"))
     folder = world.deps.settings.parts_dir if where == "on the way" else media / "previews"
-    with full_disk(folder):
+    with small_disk(folder, "64k"):
+        (folder / "other").write_bytes(bytes(64 * 1024))
         waiting = world.looks(job, preview.PREVIEW_TRIES_MAX + 1)[-1]
         video = world.take(job).video
         assert (waiting.state, video.preview_key, video.preview_tries) == ("stored", None, 0)
-        assert waiting.due_at is not None
         assert waiting.due_at > world.deps.clock.now()
         assert [path.name for path in folder.iterdir()] == ["other"]
-
     world.looks(job, 1)
     assert world.take(job).video.preview_key is not None
 

@@ -165,17 +165,6 @@ def test_noise_on_the_way_is_no_failure_of_the_job(status, body):
 
 
 @pytest.mark.parametrize(
-    ("body", "own"),
-    [
-        ({"detail": "no capacity"}, True), ({"detail": []}, True), ({}, False), (None, False), ([], False),
-        ({"detail": "x", "request_id": "r"}, False), ({"message": "Service Unavailable"}, False),
-    ],
-)  # fmt: skip
-def test_fals_own_error_is_told_from_a_proxys_page_and_from_an_acceptance(body, own):
-    assert answers.is_fal_error(body) is own
-
-
-@pytest.mark.parametrize(
     ("body", "words"),
     [
         ("plain", "plain"), ("", None), (None, None), (7, None), ([], None), ({}, None),
@@ -249,8 +238,3 @@ def test_a_listing_tells_id_input_and_moment_of_each_request():
     ]
     for items in (None, 7, "text", {"a": 1}, [], [[]]):
         assert answers.parse_request_page({"items": items}) == []
-
-
-def test_the_beginning_of_any_answer_can_be_shown_and_kept():
-    assert answer_body.excerpt_text(b"<h1>502</h1>\0\xff") == "<h1>502</h1>\ufffd"
-    assert len(answer_body.excerpt_text("ü".encode() * 10_000)) == answer_body.EXCERPT_CHARS

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.domain.errors import DeliveryRefused
-from backend.providers.base import Errored, Finished
+from backend.providers.base import Errored, Finished, WebhookBody
 from backend.providers.fal.webhook import read_body, read_headers, verify
 from backend.services.lifecycle.webhook_target import job_token, token_matches
 from tests import signing
@@ -73,7 +73,7 @@ def test_a_fixed_delivery_verifies_for_ever():
 def test_a_header_that_is_missing_or_doubled_even_with_the_same_value_is_refused(name):
     lines = headers()
     (one,) = [line for line in lines if line[0].endswith(name)]
-    for wrong in ([line for line in lines if line != one], [*lines, (one[0].lower(), one[1])]):
+    for wrong in (set(lines) - {one}, [*lines, (one[0].lower(), one[1])]):
         with pytest.raises(DeliveryRefused, match=name):
             read_headers(wrong)
 
@@ -147,10 +147,7 @@ def said(**value):
 
 
 def test_a_finished_request_gives_its_link_and_size():
-    told = read_body(BODY)
-    assert (told.request_id, told.gateway_request_id, told.status) == (REQUEST_ID, "gw-1", "OK")
-    assert isinstance(told.outcome, Finished)
-    assert (told.outcome.url, told.outcome.size_bytes) == (LINK, 4096)
+    assert read_body(BODY) == WebhookBody(REQUEST_ID, "gw-1", "OK", Finished(LINK, 4096, output=VIDEO))
 
 
 FLAGGED = {"detail": [{"type": "content_policy_violation", "msg": "x", "loc": ["body", "prompt"]}]}
@@ -182,16 +179,6 @@ def test_a_failed_request_gives_the_innermost_reason_and_the_outer_number_only_w
 def test_what_says_neither_video_nor_failure_has_to_be_asked_for(value):
     told = said(**value)
     assert (told.request_id, told.outcome) == ("r-1", None)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"[]", b"{}", b"[" * 200_000, BODY[:-5], b'{"request_id": 7}', b'{"request_id": null}'],
-    ids=lambda body: ascii(body[:24]),
-)
-def test_a_body_that_can_not_be_read_is_no_crash(body):
-    told = read_body(body)
-    assert (told.status, told.outcome) == ("unreadable", None)
 
 
 def test_what_can_not_be_kept_in_a_database_counts_as_none_or_is_left_out():

@@ -126,14 +126,9 @@ def _walk_ebml(file: BinaryIO, size: int) -> None:
 
 def _element(file: BinaryIO) -> tuple[int, int | None]:
     """The id and length of the element that begins here; a length of None is unknown."""
-    return _vint(file, 4, keep_marker=True), (_sized(file))
-
-
-def _sized(file: BinaryIO) -> int | None:
-    start = file.tell()
-    value = _vint(file, 8, keep_marker=False)
-    width = file.tell() - start
-    return None if value == (1 << 7 * width) - 1 else value
+    kind, start = _vint(file, 4, keep_marker=True), file.tell()
+    length = _vint(file, 8, keep_marker=False)
+    return kind, None if length == (1 << 7 * (file.tell() - start)) - 1 else length
 
 
 def _vint(file: BinaryIO, width_max: int, *, keep_marker: bool) -> int:

@@ -4,11 +4,8 @@ from collections import deque
 from itertools import islice
 from pathlib import Path
 
-from av.error import FFmpegError
-
-from backend.media.decode.in_child.container import detect_container
 from backend.media.decode.in_child.picture import save_photo
-from backend.media.decode.in_child.video import open_container, open_regular, video_stream
+from backend.media.decode.in_child.video import open_video, video_stream
 from backend.media.decode.sandbox import RejectedFile
 
 #: The end of a video is looked for from this far before it, in seconds; keyframes seldom lie further apart.
@@ -17,17 +14,12 @@ TAIL_SEEK_S = 12.0
 
 def save_frame_png(path: str, photo: str, last: bool) -> None:
     """Write the first, or the last, picture of a video as a PNG; RejectedFile: none can be decoded."""
-    with open_regular(path) as file:
-        container = detect_container(file)
-        try:
-            with open_container(file, container) as reader:
-                stream = video_stream(reader)
-                if last and reader.duration:
-                    reader.seek(max(0, reader.duration - int(TAIL_SEEK_S * 1_000_000)))
-                pictures = reader.decode(stream)
-                found = deque(pictures if last else islice(pictures, 1), maxlen=1)
-        except FFmpegError as error:
-            raise RejectedFile(f"no picture of it can be read ({error.strerror})") from error
-        if not found:
-            raise RejectedFile("it holds not one picture")
-        save_photo(found[0], Path(photo))
+    with open_video(path, "no picture of it can be read") as (reader, _):
+        stream = video_stream(reader)
+        if last and reader.duration:
+            reader.seek(max(0, reader.duration - int(TAIL_SEEK_S * 1_000_000)))
+        pictures = reader.decode(stream)
+        found = deque(pictures if last else islice(pictures, 1), maxlen=1)
+    if not found:
+        raise RejectedFile("it holds not one picture")
+    save_photo(found[0], Path(photo))

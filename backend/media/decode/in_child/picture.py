@@ -82,14 +82,12 @@ def clean_upload(source: str, target: str, max_pixels: int) -> dict[str, Any]:
                 image = _upright_srgb(image)
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise RejectedFile("the picture is damaged or cut; save it again and upload that") from error
-    opaque = image.mode == "RGB"
-    content = (
-        _encoded(image, "JPEG", quality=JPEG_QUALITY, subsampling=0) if opaque else _encoded(image, "PNG")
-    )
+    if image.mode == "RGB":
+        content = _encoded(image, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        kind = {"extension": "jpg", "content_type": "image/jpeg"}
+    else:
+        content, kind = _encoded(image, "PNG"), {"extension": "png", "content_type": "image/png"}
     write_new(Path(target), content)
-    kind = {"extension": "jpg", "content_type": "image/jpeg"}
-    if not opaque:
-        kind = {"extension": "png", "content_type": "image/png"}
     return {**kind, "width": image.width, "height": image.height}
 
 

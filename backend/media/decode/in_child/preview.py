@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from backend.media.decode.in_child.container import detect_container
 from backend.media.decode.in_child.picture import fit_width
-from backend.media.decode.in_child.video import open_container, open_regular, video_stream
+from backend.media.decode.in_child.video import open_video, video_stream
 from backend.media.decode.sandbox import RejectedFile
 
 #: What a card shows while the pointer rests on it.
@@ -27,15 +25,10 @@ def draw_preview(path: str, preview: str) -> None:
     """Write the first seconds of a video as a small mute WebM (VP8); RejectedFile: nothing can be decoded."""
     target = Path(preview)
     target.unlink(missing_ok=True)
-    with open_regular(path) as file:
-        container = detect_container(file)
-        try:
-            with open_container(file, container) as reader:
-                handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-                with os.fdopen(handle, "w+b") as out:
-                    _draw(reader, out)
-        except FFmpegError as error:
-            raise RejectedFile(f"no preview can be made of it ({error.strerror})") from error
+    with open_video(path, "no preview can be made of it") as (reader, _):
+        handle = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w+b") as out:
+            _draw(reader, out)
 
 
 def _draw(reader: Any, out: Any) -> None:
@@ -76,8 +69,7 @@ def _encoder(writer: Any, frame: VideoFrame) -> Any:
 
 
 def _encode(writer: Any, encoder: Any, frame: VideoFrame, number: int) -> None:
-    small = frame.reformat(
-        width=encoder.width, height=encoder.height, format="yuv420p", interpolation="FAST_BILINEAR"
-    )
+    size = {"width": encoder.width, "height": encoder.height}
+    small = frame.reformat(**size, format="yuv420p", interpolation="FAST_BILINEAR")
     small.pts, small.time_base = number, Fraction(1, PREVIEW_FPS)
     writer.mux(encoder.encode(small))

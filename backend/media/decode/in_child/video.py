@@ -9,6 +9,7 @@ import os
 import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -65,16 +66,23 @@ class _Seen:
 
 def examine_video(path: str, poster: str | None) -> dict[str, Any]:
     """The fields of `inspect.VideoInfo`; writes a poster when asked. RejectedFile: it is no whole video."""
-    with open_regular(path) as file:
+    with open_video(path, "it can't be read") as (reader, container):
+        return _examine(reader, container, Path(poster) if poster else None)
+
+
+@contextmanager
+def open_video(path: str, trouble: str) -> Iterator[tuple[InputContainer, Container]]:
+    """A video, opened as what its content says it is. RejectedFile: it is none, or `trouble` comes of it."""
+    with _open_regular(path) as file:
         container = detect_container(file)
         try:
-            with open_container(file, container) as reader:
-                return _examine(reader, container, Path(poster) if poster else None)
+            with _open_container(file, container) as reader:
+                yield reader, container
         except FFmpegError as error:
-            raise RejectedFile(f"it can't be read ({error.strerror})") from error
+            raise RejectedFile(f"{trouble} ({error.strerror})") from error
 
 
-def open_regular(path: str) -> BinaryIO:
+def _open_regular(path: str) -> BinaryIO:
     """Open a file for reading, unless it is a link, a pipe or a device."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(handle, "rb", buffering=0)
@@ -84,7 +92,7 @@ def open_regular(path: str) -> BinaryIO:
     return file
 
 
-def open_container(file: BinaryIO, container: Container) -> InputContainer:
+def _open_container(file: BinaryIO, container: Container) -> InputContainer:
     """Open with the one reader that its content asked for, which can open nothing else."""
     file.seek(0)
     return av.open(
@@ -114,9 +122,8 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
         raise RejectedFile(f"its size of {context.width} x {context.height} pixels is not possible")
     seen = _read_all(reader, stream)
     if seen.first is None:
-        raise RejectedFile(
-            "it holds not one picture" if not seen.counts[stream.index] else "its pictures are damaged"
-        )
+        why = "its pictures are damaged" if seen.counts[stream.index] else "it holds not one picture"
+        raise RejectedFile(why)
     _check_counts(reader, stream, seen)
     _check_tail(reader, stream, seen)
     if poster is not None:
@@ -147,10 +154,8 @@ def _read_all(reader: InputContainer, stream: VideoStream) -> _Seen:
         seen.counts[packet.stream.index] += 1
         if packet.stream.index != stream.index:
             continue
-        if (
-            stream.codec_context.name in _NEVER_ZEROS
-            and bytes(memoryview(packet)[: len(ZERO_RUN)]) == ZERO_RUN
-        ):
+        begins = bytes(memoryview(packet)[: len(ZERO_RUN)])
+        if begins == ZERO_RUN and stream.codec_context.name in _NEVER_ZEROS:
             raise RejectedFile("it has a hole: a part of it was never written")
         if packet.is_keyframe or seen.keyframe is None:
             seen.keyframe = packet
@@ -191,9 +196,8 @@ def _shown(reader: InputContainer, stream: VideoStream, first: VideoFrame) -> Vi
     """The picture that shows most: the brightest of the beginning, as many videos fade in."""
     reader.seek(0)
     stream.codec_context.flush_buffers()
-    return max(
-        islice(reader.decode(stream), 0, FADE_IN_FRAMES, FADE_IN_STEP), key=mean_brightness, default=first
-    )
+    beginning = islice(reader.decode(stream), 0, FADE_IN_FRAMES, FADE_IN_STEP)
+    return max(beginning, key=mean_brightness, default=first)
 
 
 def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> None:

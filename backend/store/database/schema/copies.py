@@ -29,17 +29,12 @@ PAGES_PER_STEP = 1024
 
 
 def database_path(store: Store) -> Path:
-    """Where the embedded database lies.
-
-    Raises:
-        SettingsError: it is a server's, which has tools of its own.
-    """
+    """Where the embedded database lies. Raises SettingsError: it is a server's, which has its own tools."""
     if not store.embedded:
         raise SettingsError(
             f"The database {store.redacted_url} is backed up and restored with PostgreSQL's own tools "
             "(pg_dump, or a base backup with archived WAL); docs/operations.md says how. After restoring "
-            "it run: "
-            "python -m backend restored"
+            "it run: python -m backend restored"
         )
     return Path(make_url(store.url).database or "")
 

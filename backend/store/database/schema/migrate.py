@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 #: The facts that stand in a database that `move-database` has not filled yet, and in one that it has left.
 MOVING_FROM_FACT, MOVED_TO_FACT = "move:from", "move:to"
-
-
 #: Where the revisions are.
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 #: The fact that says which programs may run on the schema.

@@ -50,9 +50,7 @@ def move_to_postgres(
             _claim(target, source, now())
             rows = {table.name: _table(old, target, table, on_progress) for table in _tables()}
             # The index of words is no table of ours: the target's triggers have noted every take.
-            text_index.index_all_pending(
-                target, on_progress=lambda number: on_progress(f"index of words: {number:,}")
-            )
+            text_index.index_all_pending(target, on_progress=lambda n: on_progress(f"index of words: {n:,}"))
             _seal(old, target.redacted_url, now())
         with target.begin() as new:
             key_values.delete_value(new, MOVING_FROM_FACT)
@@ -84,9 +82,8 @@ def _fits(source: Store, target: Store) -> None:
 
 def _is_quiet(old: Session, now: datetime) -> None:
     """No worker has work in hand: what it is doing now would be known to nobody afterwards."""
-    alive = [
-        fact for fact in key_values.list_by_prefix(old, "worker:") if now - fact.at <= WORKER_ALIVE_WITHIN
-    ]
+    signs = key_values.list_by_prefix(old, "worker:")
+    alive = [sign for sign in signs if now - sign.at <= WORKER_ALIVE_WITHIN]
     held = old.execute(select(func.count()).select_from(Job).where(col(Job.claimed_until) > now)).scalar_one()
     if alive or held:
         names = ", ".join(fact.name.removeprefix("worker:") for fact in alive) or "one that was just killed"
@@ -102,23 +99,17 @@ def _claim(target: Store, source: Store, now: datetime) -> None:
         mark = key_values.get(new, MOVING_FROM_FACT)
         if mark is not None:
             if mark.value["source"] != source.url:
+                from_where = mark.value["source"]
                 raise SettingsError(
-                    f"{target.redacted_url} is half filled from {mark.value['source']}: "
-                    "finish that, or empty it"
+                    f"{target.redacted_url} is half filled from {from_where}: finish that, or empty it"
                 )
             return
         with source.read() as old:
             if key_values.get_value(old, MOVED_TO_FACT) is not None:
                 raise SettingsError(f"{source.redacted_url} was moved there already: there is nothing to do.")
-        full = [
-            table.name
-            for table in _tables()
-            if new.execute(_ours(select(1).select_from(table), table).limit(1)).first()
-        ]
-        if full:
-            raise SettingsError(
-                f"{target.redacted_url} is not empty ({', '.join(full)}): give an empty database"
-            )
+        rows = {table.name: _ours(select(1).select_from(table), table).limit(1) for table in _tables()}
+        if full := ", ".join(name for name, query in rows.items() if new.execute(query).first()):
+            raise SettingsError(f"{target.redacted_url} is not empty ({full}): give an empty database")
         key_values.set_value(new, MOVING_FROM_FACT, {"source": source.url}, at=now)
 
 
@@ -138,9 +129,8 @@ def _table(old: Session, target: Store, table: Table, on_progress: Callable[[str
         if attempt == "goes on":  # the source changed since the run that was killed
             with target.begin() as new:
                 new.execute(_ours(delete(table), table))
-    raise SettingsError(
-        f"{table.name} differs: {mine[0]:,} rows there, {theirs[0]:,} here, or what they hold"
-    )
+    counts = f"{mine[0]:,} rows there, {theirs[0]:,} here"
+    raise SettingsError(f"{table.name} differs: {counts}, or what they hold")
 
 
 def _copy(old: Session, target: Store, table: Table, total: int, on_progress: Callable[[str], None]) -> None:
