@@ -34,6 +34,7 @@ MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 #: One of the blocking provider's.
 BLOCKING = "blackboxai/google/veo-3-fast"
 ANA = Viewer("ana", Role.CREATOR)
+BEN = Viewer("ben", Role.CREATOR)
 ADMIN = Viewer("root", Role.ADMIN)
 
 
@@ -64,16 +65,9 @@ class World:
             self.ask(*asked, **more)
         return refused.value.fields
 
-    def photo(
-        self,
-        colour: str = "navy",
-        *,
-        size: tuple[int, int] = (640, 480),
-        viewer: Viewer = ANA,
-        name: str = "look.jpg",
-    ) -> str:
+    def photo(self, colour: str = "navy", *, viewer: Viewer = ANA, size: tuple[int, int] = (640, 480)) -> str:
         """The id of an upload."""
-        return photos.create_upload(self.deps, viewer, jpeg(size, colour), file_name=name).id
+        return photos.create_upload(self.deps, viewer, jpeg(size, colour), file_name="look.jpg").id
 
     def look(self, job: Job) -> Job:
         """One look at a job, if it is due; returns it as it is afterwards."""

@@ -41,7 +41,7 @@ def test_all_files_of_a_take_are_shown_each_with_its_download_and_counted_on_its
     assert ".mp4" in link(app, "videos\\.0")
     assert ".mp4" in link(app, "videos\\.1")
     assert "tried 4 times" in words(app)
-    assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["length"] .endswith(" +2")
+    assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["length"].endswith(" +2")
 
 
 def test_a_person_keeps_what_there_is_of_a_take_whose_files_do_not_all_come(desk, visit):

@@ -3,14 +3,12 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backend.services.access import Role, Viewer
 from backend.services.money import budgets
 from pages.ui import text
 from tests.pages.conftest import filled, shown, words
-from tests.world import MODEL
+from tests.world import BEN, MODEL
 
 ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
-MIRA = Viewer("mira", Role.CREATOR)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +31,7 @@ def bill(desk, job, units: float) -> None:
 @pytest.mark.parametrize("page", [ACTIVITY, OPERATIONS])
 def test_spent_left_and_at_risk_are_told(visit, desk, page):
     desk.take("held")
-    bill(desk, desk.take("stored", viewer=MIRA), 3)
+    bill(desk, desk.take("stored", viewer=BEN), 3)
     spent = {"Spent today": "$1.12", "This month": "$1.12", "Left": "$0.88", "At risk": "$0.70"}
     assert figures(visit(page)).items() >= spent.items()
 
@@ -61,12 +59,12 @@ def test_a_price_is_estimated_or_billed_and_a_takes_own_page_has_both_with_units
 
 def test_spending_is_drawn_by_day_model_and_person(visit, desk):
     bill(desk, desk.take("stored"), 1.30 / 0.14)
-    desk.take("queued", viewer=MIRA)
+    desk.take("queued", viewer=BEN)
     app = visit(OPERATIONS)
     day = shown(app, "bars")[1]["rows"]
     assert (len(day), day[-1]["shown"], day[0]["shown"]) == (14, "$2.00", "$0.00")
     title = desk.deps.catalogue.get(MODEL).title
-    for by, bars in (("Model", {title: "$2.00"}), ("Person", {"studio": "$1.30", "mira": "$0.70"})):
+    for by, bars in (("Model", {title: "$2.00"}), ("Person", {"studio": "$1.30", "ben": "$0.70"})):
         app.segmented_control(key="spent-by").set_value(by).run()
         assert {row["word"]: row["shown"] for row in shown(app, "bars")[1]["rows"]} == bars
 

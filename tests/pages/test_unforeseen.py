@@ -39,15 +39,6 @@ def press_cancel(visit, job):
     return visit(ACTIVITY).button(key=f"cancel-{job.id}").click().run()
 
 
-#: where something breaks -> what breaks, and how a person comes upon it
-PLACES = {
-    "page": (gallery, "get_history", lambda visit, job: visit("library/take.py", take=job.id)),
-    "part that refreshes itself": (gallery, "queue_position", lambda visit, job: visit(ACTIVITY)),
-    "frame": (gallery, "count_open", lambda visit, job: visit()),
-    "callback of a button": (actions, "cancel_job", press_cancel),
-}
-
-
 def assert_one_sentence(app, caplog):
     (said,) = [str(error.value) for error in app.error if "foresaw" in error.value]
     error_id = SENTENCE.fullmatch(said)[1]
@@ -58,7 +49,16 @@ def assert_one_sentence(app, caplog):
     assert "in broken" in caplog.handler.format(record)
 
 
-@pytest.mark.parametrize(("module", "name", "come_upon"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(
+    ("module", "name", "come_upon"),
+    [
+        (gallery, "get_history", lambda visit, job: visit("library/take.py", take=job.id)),
+        (gallery, "queue_position", lambda visit, job: visit(ACTIVITY)),
+        (gallery, "count_open", lambda visit, job: visit()),
+        (actions, "cancel_job", press_cancel),
+    ],
+    ids=["page", "part that refreshes itself", "frame", "callback of a button"],
+)
 def test_an_error_that_nobody_foresaw_is_one_sentence_with_an_id_that_stands_in_the_log(
     module, name, come_upon, handled, visit, desk, monkeypatch, caplog
 ):
@@ -76,16 +76,13 @@ def test_control_without_the_handler_there_is_no_sentence(visit, desk, monkeypat
 
 def test_a_page_that_ends_early_on_purpose_shows_no_error(handled, visit):
     app = visit("library/take.py", take="none")
-
     assert "foresaw" not in words(app)
     assert "There is no take with that id" in words(app).replace("\\", "")
 
 
 def test_a_route_of_the_dashboard_answers_likewise(caplog):
     handle = dashboard.exception_handlers()[Exception]
-
     answer = handle(Request({"type": "http"}), RuntimeError("canary"))
-
     (record,) = [record for record in caplog.records if record.exc_info]
     error_id = record.getMessage().split()[-1]
     assert answer.status_code == 500

@@ -24,8 +24,6 @@ MIB = 1024 * 1024
 BODY = {"model": MODEL, "prompt": "A red dress in the wind"}
 #: What may be asked without a token: deliveries have their own, media is signed, health tells no secret.
 OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
-
-
 PUBLIC = "https://studio.example"
 
 
@@ -36,12 +34,8 @@ class SidecarClient(World):
         super().__init__(deps, sim=None)
         self.clock = clock
         self.app: Flask = create_app(deps)
-        self.tokens = {
-            name: access.create_token(deps, name, role)
-            for name, role in (
-                ("ana", Role.CREATOR), ("ben", Role.CREATOR), ("eve", Role.VIEWER), ("root", Role.ADMIN),
-            )
-        }  # fmt: skip
+        roles = {"ana": Role.CREATOR, "ben": Role.CREATOR, "eve": Role.VIEWER, "root": Role.ADMIN}
+        self.tokens = {name: access.create_token(deps, name, role) for name, role in roles.items()}
 
     def call(self, who: str | None, method: str, path: str, **more: Any) -> TestResponse:
         """One request with somebody's token."""
@@ -55,12 +49,10 @@ class SidecarClient(World):
     def get(self, path: str, *, who: str | None = "ana", **more: Any) -> TestResponse:
         return self.call(who, "GET", path, **more)
 
-    def start(
-        self, body: Any = BODY, *, who: str | None = "ana", key: str | None = None, **more: Any
-    ) -> TestResponse:
+    def start(self, body: Any = BODY, *, who: str | None = "ana", key: str | None = None) -> TestResponse:
         headers = {"Idempotency-Key": key} if key is not None else {}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.call(who, "POST", "/api/video/start", data=data, headers=headers, **more)
+        return self.call(who, "POST", "/api/video/start", data=data, headers=headers)
 
     def cancel(self, job_id: str, *, who: str = "ana") -> TestResponse:
         return self.call(who, "POST", f"/api/video/cancel/{job_id}")

@@ -23,7 +23,6 @@ from tests.world import World
 SECRET = "a-secret-of-this-test-alone"
 FAL_KEY = "id:key-of-this-test"
 LINK = "https://v3b.fal.media/files/b/x/out.mp4"
-MIB = 1024 * 1024
 
 #: The events that bring a new job to each state.
 WAY: dict[str, tuple[JobEvent, ...]] = {
@@ -86,10 +85,9 @@ class Post(World):
         """POST a delivery for a job, signed as fal would sign it."""
         request_id = job.request_id or "req-new"
         body = ok(request_id) if body is None else body
-        lines = headers if headers is not None else signed(
-            body, request_id=request_id, at=at or self.clock.now(), **who
-        )  # fmt: skip
-        return self.client.post(self.path(job.id, token), data=body, headers=lines)
+        if headers is None:
+            headers = signed(body, request_id=request_id, at=at or self.clock.now(), **who)
+        return self.client.post(self.path(job.id, token), data=body, headers=headers)
 
 
 def body_of(request_id: str, **value: Any) -> bytes:
@@ -111,7 +109,7 @@ def verdict(answer: TestResponse) -> str:
     return said
 
 
-#: What may come for one request, by the names of this list, and `saved`: the worker brought the file home.
+#: What may come for one request.
 KINDS = {
     "ok": lambda request: ok(request),
     "other ok": lambda request: ok(request, LINK + "?again"),

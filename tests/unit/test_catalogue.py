@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -17,26 +18,23 @@ from backend.catalogue.models import Catalogue, Price, VideoModel
 from backend.catalogue.prices import estimate_usd, price_units
 from backend.catalogue.prompts import build_payload, check_prompt
 
-VEO = "fal-ai/veo3.1"
-KLING_TURBO = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
-KLING_PHOTO = "fal-ai/kling-video/v3/pro/image-to-video"
-KLING_TAIL = "fal-ai/kling-video/v2.5-turbo/pro/image-to-video"
-VEO_FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"
-HAILUO = "fal-ai/minimax/hailuo-2.3/pro/text-to-video"
-LTX_OPEN = "fal-ai/ltx-2.3-22b/text-to-video"
-SEEDANCE = "bytedance/seedance-2.0/fast/text-to-video"
+SEED = Catalogue(catalogue.load_seed())
+VEO = SEED.get("fal-ai/veo3.1")
+VEO_FRAMES = SEED.get("fal-ai/veo3.1/fast/first-last-frame-to-video")
+KLING_TURBO = SEED.get("fal-ai/kling-video/v3/turbo/pro/text-to-video")
+KLING_PHOTO = SEED.get("fal-ai/kling-video/v3/pro/image-to-video")
+KLING_TAIL = SEED.get("fal-ai/kling-video/v2.5-turbo/pro/image-to-video")
+HAILUO = SEED.get("fal-ai/minimax/hailuo-2.3/pro/text-to-video")
+LTX_OPEN = SEED.get("fal-ai/ltx-2.3-22b/text-to-video")
+SEEDANCE = SEED.get("bytedance/seedance-2.0/fast/text-to-video")
+PIXVERSE = SEED.get("fal-ai/pixverse/v6/text-to-video")
 PER_SECOND = Price("second", 0.1)
-
-
-@pytest.fixture(scope="module")
-def models() -> Catalogue:
-    return Catalogue(catalogue.load_seed())
+TEXT = {"type": "string"}
 
 
 def made(properties: dict[str, Any] | None = None, **entry: Any) -> VideoModel:
     """A model that takes a prompt and these properties."""
-    whole = {"prompt": {"type": "string"}, **(properties or {})}
-    schema = {"type": "object", "properties": whole, "required": ["prompt"]}
+    schema = {"properties": {"prompt": TEXT, **(properties or {})}, "required": ["prompt"]}
     return catalogue.parse_model({"endpoint_id": "house/model", "input": schema, **entry})
 
 
@@ -73,71 +71,57 @@ def test_the_seed_is_one_list_that_other_programs_can_read_whose_schemas_pass_th
 
 
 @pytest.mark.parametrize(
-    ("model_id", "first", "last", "required"),
+    ("model", "first", "last", "required"),
     [
         (KLING_PHOTO, "start_image_url", "end_image_url", True),
         (KLING_TAIL, "image_url", "tail_image_url", True),
         (VEO_FRAMES, "first_frame_url", "last_frame_url", True),
-        ("minimax/h3/image-to-video", "image_url", "end_image_url", False),
+        (SEED.get("minimax/h3/image-to-video"), "image_url", "end_image_url", False),
         (VEO, None, None, False),
     ],
 )
 def test_first_and_last_frames_are_found_under_each_name_and_a_last_one_stays_a_parameter(
-    models, model_id, first, last, required
+    model, first, last, required
 ):
-    model = models.get(model_id)
-
     assert (model.image_field, model.end_image_field, model.image_required) == (first, last, required)
-    missing = {"params.last_frame_url": "is missing; this model needs it"} if model_id == VEO_FRAMES else {}
+    missing = {"params.last_frame_url": "is missing; this model needs it"} if model == VEO_FRAMES else {}
     assert check_params(model, {}) == missing
     assert check_params(model, {last: "https://example.com/last.png"} if last else {}) == {}
 
 
-def test_search_finds_every_word_in_any_case_and_the_named_ones_first(models: Catalogue):
-    found = [model.id for model in models.search("KLING photo")]
-
-    assert KLING_PHOTO in found
-    assert VEO not in found
-    assert models.search() == list(catalogue.load_seed())
-    assert models.search("nothing is called like this") == models.search(provider="another") == []
+def test_search_finds_every_word_in_any_case_and_the_named_ones_first():
+    assert KLING_PHOTO in SEED.search("KLING photo")
+    assert VEO not in SEED.search("KLING photo")
+    assert SEED.search() == list(catalogue.load_seed())
+    assert SEED.search("nothing is called like this") == SEED.search(provider="another") == []
     named, told = made(title="Silk"), replace(made(), id="house/other", description="flows like silk")
     assert Catalogue([told, named]).search("silk") == [named, told]
     with pytest.raises(KeyError):
-        models.get("fal-ai/none")
-
-
-TEXT = {"type": "string"}
+        SEED.get("fal-ai/none")
 
 
 @pytest.mark.parametrize(
     ("schema", "why"),
     [
-        (None, "no schema"),
-        ("{}", "no schema"),
-        ({}, "lists no inputs"),
+        (None, "no schema"), ("{}", "no schema"), ({}, "lists no inputs"),
         ({"type": "array", "properties": {"prompt": TEXT}}, "lists no inputs"),
         ({"properties": ["prompt"]}, "not valid"),
         ({"properties": {"prompt": TEXT}, "required": ["picture"]}, "requires picture"),
         *(({"properties": {"prompt": prompt}}, why) for prompt, why in (
-            ({"type": "text"}, "not valid"),
-            ({"type": "integer"}, "not a text"),
+            ({"type": "text"}, "not valid"), ({"type": "integer"}, "not a text"),
             ({"type": "string", "pattern": "("}, "not valid"),
             ({"$ref": "#/components/schemas/Gone"}, "not there"),
             ({"$ref": "https://example.com/schema.json"}, "not there"),
-            ({"$ref": "#/properties/prompt"}, "refers to itself"),
-            ({"$dynamicRef": "#prompt"}, "dynamicRef"),
+            ({"$ref": "#/properties/prompt"}, "refers to itself"), ({"$dynamicRef": "#prompt"}, "dynamicRef"),
         )),
         *(({"properties": {"prompt": TEXT, "n": n}}, why) for n, why in (
-            (5, "not valid"),
-            (True, "does not describe n"),
+            (5, "not valid"), (True, "does not describe n"), ({"enum": []}, "no value for n"),
             ({"minimum": 5, "maximum": 1}, "no value for n"),
-            ({"enum": []}, "no value for n"),
         )),
     ],
 )  # fmt: skip
 def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(schema: Any, why: str):
     model = catalogue.parse_model({"endpoint_id": "house/broken", "title": "Broken", "input": schema})
-
     assert not model.usable
     assert why in str(model.reason)
     assert (model.id, model.title) == ("house/broken", "Broken")
@@ -146,10 +130,10 @@ def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(sche
 
 
 def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
-    deep: dict[str, Any] = {"type": "string"}
+    deep: dict[str, Any] = TEXT
     for _ in range(5_000):
         deep = {"anyOf": [deep]}
-    definitions: dict[str, Any] = {"D9": {"type": "string"}}
+    definitions: dict[str, Any] = {"D9": TEXT}
     definitions |= {f"D{n}": {"anyOf": [{"$ref": f"#/$defs/D{n + 1}"}] * 9} for n in range(9)}
     bomb = {"properties": {"prompt": {"$ref": "#/$defs/D0"}}, "$defs": definitions}
 
@@ -209,14 +193,9 @@ def test_a_price_that_cannot_be_read_is_no_price(price: Any):
 )  # fmt: skip
 def test_types_are_strict(prop: dict[str, Any], right: list[Any], wrong: list[Any]):
     model = made({"value": prop})
-
     assert [check_params(model, {"value": value}) for value in right] == [{}] * len(right)
     for value in wrong:
         assert set(check_params(model, {"value": value})) == {"params.value"}, value
-
-
-SHOTS = [{"prompt": "one", "duration": 5}, {"duration": "5"}, {"prompt": "three"}]
-ONE_OF = 'must be one of "4s", "6s", "8s"; you gave 8'
 
 
 @pytest.mark.parametrize(
@@ -225,15 +204,17 @@ ONE_OF = 'must be one of "4s", "6s", "8s"; you gave 8'
         (made({"n": {"enum": [5, 10]}}), {"n": "5"}, {"n": 'must be one of 5, 10; you gave "5"'}),
         (made({"n": {"enum": [5, 10]}}), {"n": 7}, {"n": "must be one of 5, 10; you gave 7"}),
         (VEO, {"duration": 8, "generate_audio": "yes", "seed": 1.5},
-         {"duration": ONE_OF, "generate_audio": 'must be true or false; you gave "yes"',
+         {"duration": 'must be one of "4s", "6s", "8s"; you gave 8',
+          "generate_audio": 'must be true or false; you gave "yes"',
           "seed": "must be a whole number; you gave 1.5"}),
-        ("fal-ai/pixverse/v6/text-to-video", {"duration": 16, "thinking_type": "on"},
+        (PIXVERSE, {"duration": 16, "thinking_type": "on"},
          {"duration": "must be at most 15; you gave 16",
           "thinking_type": 'must be one of "enabled", "disabled", "auto"; you gave "on"'}),
         (LTX_OPEN, {"video_size": {"width": 0}}, {"video_size.width": "must be more than 0; you gave 0"}),
         (LTX_OPEN, {"video_size": 5},
          {"video_size": "must be an object or text, as the model describes it; you gave 5"}),
-        (KLING_TURBO, {"multi_prompt": SHOTS, "aspect_ratio": "4:3"},
+        (KLING_TURBO,
+         {"multi_prompt": [{"prompt": "one", "duration": 5}, {"duration": "5"}], "aspect_ratio": "4:3"},
          {"multi_prompt[0].duration": ..., "multi_prompt[1].prompt": ..., "aspect_ratio": ...}),
         (KLING_PHOTO, {"durration": "5", "prompt": "x", "start_image_url": "y"},
          {"durration": "is not known to this model; leave it out; did you mean `duration`?",
@@ -241,9 +222,8 @@ ONE_OF = 'must be one of "4s", "6s", "8s"; you gave 8'
           "start_image_url": "belongs in `image`, not in `params`"}),
     ],
 )  # fmt: skip
-def test_every_fault_is_named_where_it_is_and_its_message_says_what_to_do(models, model, params, faults):
-    wrong = check_params(models.get(model) if isinstance(model, str) else model, params)
-
+def test_every_fault_is_named_where_it_is_and_its_message_says_what_to_do(model, params, faults):
+    wrong = check_params(model, params)
     assert set(wrong) == {f"params.{name}" for name in faults}
     for name, message in faults.items():
         assert message in (wrong[f"params.{name}"], ...)
@@ -263,7 +243,7 @@ def test_at_most_80_characters_of_what_was_given_are_repeated():
     }
 
 
-def test_what_no_json_can_carry_is_refused_at_any_depth_and_hides_no_other_fault(models: Catalogue):
+def test_what_no_json_can_carry_is_refused_at_any_depth_and_hides_no_other_fault():
     free = made({"free": {}})
     assert check_params(free, {"free": [{"inner": "fine"}]}) == {}
     for value in (math.nan, math.inf, 10**400, -(10**400), b"bytes", ("a",), object(), {5: 1}, {"a\0": 1}):
@@ -271,7 +251,7 @@ def test_what_no_json_can_carry_is_refused_at_any_depth_and_hides_no_other_fault
             assert list(check_params(free, {"free": nested})) == ["params.free"], nested
 
     params = {"seed": 10**400, "last_frame_url": "\0", "duration": "5", "sed": 1}
-    wrong = check_params(models.get(VEO_FRAMES), params)
+    wrong = check_params(VEO_FRAMES, params)
 
     assert set(wrong) == {f"params.{name}" for name in params}
     assert "is missing" not in wrong["params.last_frame_url"]
@@ -282,7 +262,6 @@ def test_params_nested_or_faulty_beyond_reason_or_no_object_at_all_get_an_answer
     for _ in range(5_000):
         deep = [deep]
     assert list(check_params(made({"free": {}}), {"free": deep}).values()) == ["is nested too deeply"]
-
     wrong = check_params(made(), {f"name{n}": n for n in range(20_000)})
     assert len(wrong) <= 101
     assert wrong["params"] == "has more faults than are named here"
@@ -343,19 +322,16 @@ OVER = "is 1 over the {} characters that this model takes; cut it"
         (SILENT, "", None), (SILENT, "a dune", "this model takes no prompt; leave it empty"),
     ],
 )  # fmt: skip
-def test_a_prompt_that_does_not_fit_its_model_is_refused_with_the_reason(models, model, prompt, fault):
-    assert check_prompt(models.get(model) if isinstance(model, str) else model, prompt) == fault
+def test_a_prompt_that_does_not_fit_its_model_is_refused_with_the_reason(model, prompt, fault):
+    assert check_prompt(model, prompt) == fault
 
 
-def test_the_payload_is_what_was_given_and_nothing_else(models: Catalogue):
+def test_the_payload_is_what_was_given_and_nothing_else():
     params = {"duration": "10", "cfg_scale": 1, "tail_image_url": "https://example.com/b.png"}
-    before = json.dumps(params)
-    sent = build_payload(models.get(KLING_PHOTO), "a dune", params)
-
-    assert json.dumps(sent) == json.dumps({**params, "prompt": "a dune"})
-    assert json.dumps(params) == before
-    assert build_payload(models.get(VEO), "a dune", {}) == {"prompt": "a dune"}
-    assert build_payload(models.get(KLING_TURBO), "", {"multi_prompt": []}) == {"multi_prompt": []}
+    sent = json.dumps(build_payload(KLING_PHOTO, "a dune", MappingProxyType(params)))
+    assert sent == json.dumps({**params, "prompt": "a dune"})
+    assert build_payload(VEO, "a dune", {}) == {"prompt": "a dune"}
+    assert build_payload(KLING_TURBO, "", {"multi_prompt": []}) == {"multi_prompt": []}
 
 
 CHOSEN = {"duration": {"enum": ["5", "10"], "default": "5"}}
@@ -380,11 +356,8 @@ SHOT_LIST, NUMBER = {**FIVE, "multi_prompt": {}}, {**FIVE, "num_videos": {"defau
         (NUMBER, {}, 5), (NUMBER, {"num_videos": 2}, None),
     ],
 )  # fmt: skip
-def test_seconds_are_read_in_every_form_and_never_guessed(
-    properties: dict[str, Any], params: dict[str, Any], seconds: float | None
-):
+def test_seconds_are_read_in_every_form_and_never_guessed(properties, params, seconds):
     model = replace(made(properties), price=PER_SECOND)
-
     assert price_units(model, params) == seconds
     assert estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
 
@@ -396,10 +369,7 @@ def test_seconds_are_read_in_every_form_and_never_guessed(
      (made(price={"unit": "Generations", "unit_usd": 0.2}), {}, 0.2),
      (made(price={"unit": "video", "unit_usd": 0}), {}, 0)],
 )  # fmt: skip
-def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(
-    models, model, params, price_usd
-):
-    assert estimate_usd(models.get(model) if isinstance(model, str) else model, params) == price_usd
-    assert models.get(SEEDANCE).price == Price("1k tokens", 0.0112)
-    assert models.get(VEO).price is None
-    assert "with sound" in str(models.get(VEO).price_note)
+def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(model, params, price_usd):
+    assert estimate_usd(model, params) == price_usd
+    assert SEEDANCE.price == Price("1k tokens", 0.0112)
+    assert (VEO.price, "with sound" in str(VEO.price_note)) == (None, True)

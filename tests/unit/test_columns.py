@@ -19,7 +19,6 @@ KEPT = {
 
 def test_what_may_be_written_of_a_job_is_every_column_that_may_change():
     columns = {name: field.annotation for name, field in Job.model_fields.items()}
-
     assert columns.keys() >= KEPT
     assert get_type_hints(JobColumns) == {name: kind for name, kind in columns.items() if name not in KEPT}
 
@@ -29,5 +28,4 @@ def test_what_may_be_written_of_a_job_is_every_column_that_may_change():
 )
 def test_a_part_of_a_row_has_the_types_of_its_columns(part, table):
     named = get_type_hints(part)
-
     assert named == {name: table.model_fields[name].annotation for name in named}

@@ -100,7 +100,6 @@ def drawn_by_pages() -> list[str | None]:
 
 def test_every_button_has_a_key_of_its_own_and_every_link_a_label():
     drawn = drawn_by_pages()
-
     assert None not in drawn, "a key or label that can be read from the code"
     assert [name for name, number in Counter(drawn).items() if number > 1] == []
 
@@ -108,7 +107,6 @@ def test_every_button_has_a_key_of_its_own_and_every_link_a_label():
 def test_every_button_and_link_of_every_page_is_pressed():
     drawn = set(drawn_by_pages())
     pressed = {name for path in TESTS for name in pressed_by(path.read_text())}
-
     assert len(drawn) > 40, "they are found"
     assert sorted(not_pressed(drawn, pressed)) == []
 
@@ -128,7 +126,6 @@ PAGE = 'st.button("Keep", key=f"keep-{take.id}")\nrow.button("Give away", key="k
 )
 def test_control_a_button_that_no_test_presses_is_found(test, left):
     drawn = set(drawn_by(PAGE))
-
     assert not_pressed(drawn, pressed_by(f"def test_x():\n    {test}\n    assert kept")) == left
     assert not_pressed(drawn, pressed_by(f"def test_x():\n    {test}")) == drawn, "nothing is looked at"
     assert not_pressed(drawn, pressed_by(f"def helper():\n    {test}\n    assert kept")) == drawn, "no test"

@@ -18,7 +18,6 @@ class Middle(random.Random):
 
 def test_the_pauses_after_faults_double_from_one_second_to_five_minutes_unless_others_are_asked_for():
     pauses = [policy.backoff_s(attempts, rng=Middle()) for attempts in range(1, 12)]
-
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert [policy.backoff_s(n, first_s=20, cap_s=25, rng=Middle()) for n in (1, 9)] == [20, 25]
 
@@ -37,7 +36,6 @@ def test_jobs_that_failed_together_do_not_return_together():
 
 def test_polls_start_small_where_webhooks_do_not_reach_us_and_stretch_to_a_minute():
     gaps = [policy.poll_interval_s(polls, first_s=0.2, rng=Middle()) for polls in range(25)]
-
     assert gaps[:3] == [0.5, 0.75, 1.125]
     assert gaps == sorted(gaps)
     assert gaps[-1] == policy.POLL_CAP_S
@@ -46,5 +44,4 @@ def test_polls_start_small_where_webhooks_do_not_reach_us_and_stretch_to_a_minut
 @pytest.mark.parametrize("name", [name for name in dir(policy) if name.endswith("_FIRST_S")])
 def test_no_series_of_pauses_starts_beyond_its_cap(name):
     cap = getattr(policy, name.replace("_FIRST_S", "_CAP_S"))
-
     assert 0 < getattr(policy, name) < cap

@@ -7,8 +7,6 @@ from backend.services.operations import heartbeat
 from tests.services.client import BODY, OPEN, PHOTO_MODEL, at_fault, every_route, ids, picture, said
 from tests.world import run_sql, throw
 
-# -- who may ----------------------------------------------------------------------------------
-
 #: What is no token of ours.
 WRONG = [
     "", "Bearer", "Bearer ", "Bearer x", "Bearer dailies_x_y", "Basic YTpi", "Bearer dailies__",
@@ -74,9 +72,6 @@ def test_somebody_elses_photo_is_no_photo(sidecar):
     assert sidecar.start(body, who="ana").status_code == 202
 
 
-# -- every answer -----------------------------------------------------------------------------
-
-
 def test_every_answer_of_every_route_carries_the_headers_that_guard_it(sidecar, link):
     calls = [(who, method, path) for method, _, path in every_route(sidecar.app) for who in (None, "ana")]
     calls += [(None, "GET", link), (None, "GET", "/no/such"), (None, "PUT", "/healthz"),
@@ -96,9 +91,6 @@ def test_what_is_not_there_and_a_method_that_a_route_does_not_have_are_told_in_j
     answer = sidecar.call("ana", "DELETE", "/api/video/history")
     said(answer, 405)
     assert "GET" in answer.headers["Allow"]
-
-
-# -- health -----------------------------------------------------------------------------------
 
 
 def test_alive_needs_nothing_and_ready_needs_a_worker(sidecar):

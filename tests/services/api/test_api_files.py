@@ -10,8 +10,6 @@ from werkzeug.test import TestResponse
 from backend.services.gallery import signed_links
 from tests.services.client import MIB, at_fault, picture, said
 
-# -- upload -----------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_photo_is_kept_once_and_can_be_looked_at(sidecar, kind):
@@ -47,9 +45,6 @@ def test_the_name_of_a_file_is_only_text_to_show(sidecar):
         assert not set("/\\\u202e") & set(told["file_name"]), name
         assert len(told["file_name"]) <= 120
     assert list(sidecar.deps.storage.list_keys()) == [f"uploads/{told['sha256']}.jpg"]
-
-
-# -- media ------------------------------------------------------------------------------------
 
 
 def test_a_file_comes_in_parts_and_what_the_client_has_is_not_sent_again(sidecar, link):

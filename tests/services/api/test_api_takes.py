@@ -8,14 +8,11 @@ import pytest
 from backend.domain.states import JobEvent
 from tests import databases
 from tests.services.client import ACCEPTED, BODY, CONTRACT, PUBLIC, at_fault, ids, said, status
-from tests.services.receiving import WAY
 from tests.world import MODEL
 
 pytestmark = databases.BOTH
 #: Where no statement decides.
 ONE = pytest.mark.databases(None)
-
-# -- status -----------------------------------------------------------------------------------
 
 
 def test_a_take_that_was_just_started_tells_what_is_known(sidecar):
@@ -31,16 +28,6 @@ def test_a_take_that_was_just_started_tells_what_is_known(sidecar):
     assert set(told["cost"]) == {"estimate_usd", "billed_usd", "source"}
     assert told["cost"]["source"] == ("unknown" if told["cost"]["estimate_usd"] is None else "estimate")
     assert told["cost"]["billed_usd"] is None
-
-
-@ONE
-def test_each_state_has_its_word(sidecar):
-    for state in set(WAY) - {"created", "stored"}:
-        job_id = sidecar.started()
-        sidecar.advance(job_id, *WAY[state])
-        told = status(sidecar, job_id)
-        word = state if state in ("held", "failed", "cancelled") else "processing"
-        assert (told["state"], told["status"], told["video"]) == (state, word, None)
 
 
 @ONE
@@ -79,9 +66,6 @@ def test_an_unknown_take_is_not_found(sidecar):
         said(sidecar.cancel(job_id), 404)
 
 
-# -- history ----------------------------------------------------------------------------------
-
-
 def test_the_history_is_paged_newest_first_and_new_takes_shift_nothing(sidecar):
     made = [sidecar.started(body={**BODY, "prompt": f"take {number}"}) for number in range(7)]
     first = sidecar.page("limit=3")
@@ -118,9 +102,6 @@ def test_a_page_that_can_not_be_given_is_refused_by_every_name_at_fault(sidecar)
             answer = sidecar.get(f"/api/video/history?{name}={value}")
             assert list(at_fault(answer)) == [name], value[:9]
     assert set(at_fault(sidecar.get("/api/video/history?status=x&limit=0&cursor=x"))) == set(faults)
-
-
-# -- models and stopping ----------------------------------------------------------------------
 
 
 @ONE

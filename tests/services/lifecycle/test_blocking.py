@@ -12,10 +12,9 @@ from pydantic import SecretStr
 from backend.bootstrap import build_deps
 from backend.domain.errors import InvalidRequest
 from backend.providers.blackbox import find_links
-from backend.services.takes import photos
-from tests.services.client import picture
+from backend.services.gallery import takes as gallery
 from tests.waiting import eventually
-from tests.world import ANA, BLOCKING, World
+from tests.world import BLOCKING, World
 
 
 @pytest.fixture
@@ -36,14 +35,21 @@ def test_an_error_in_a_200_or_an_answer_without_a_link_is_failed_with_what_came_
 
 
 def test_a_take_comes_home_like_any_other_and_its_photo_travels_inside_the_call(world):
-    upload = photos.create_upload(world.deps, ANA, picture(), file_name="x.jpg")
-    job = world.until(ask(world, image=upload.id), "stored")
+    job = world.until(ask(world, image=world.photo()), "stored")
     assert world.history(job) == ["created", "submitting", "rendered", "stored"]
     assert world.take(job).video.size_bytes > 0
     (post,) = world.ledger()["posts"]
     text, photo = post["input"]["messages"][0]["content"]
     assert text == {"type": "text", "text": "A calm sea"}
     assert photo["image_url"]["url"].startswith("data:image/jpeg;base64,")
+
+
+def test_takes_that_wait_for_a_call_know_their_place_in_line(world):
+    jobs = [ask(world, f"Take {number}") for number in range(3)]
+    world.ask("Not in that line")
+    assert [gallery.queue_position(world.deps, job) for job in jobs] == [0, 1, 2]
+    assert world.look(jobs[0]).state == "rendered"
+    assert [gallery.queue_position(world.deps, job) for job in jobs[1:]] == [0, 1]
 
 
 def test_without_a_key_its_models_are_shown_and_can_not_be_used(deps, sim):

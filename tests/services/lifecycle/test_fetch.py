@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import threading
 
 import pytest
 
@@ -11,7 +10,6 @@ from backend.domain.errors import StateConflict
 from backend.services.operations import sweep
 from backend.services.operations.verify import verify_all
 from backend.services.takes import photos
-from tests.waiting import eventually
 from tests.world import ANA, World
 
 
@@ -102,19 +100,6 @@ def test_two_takes_with_the_same_bytes_share_one_file(world):
     world.hurry(second, result_url=first.result_url, result_size_bytes=None)
     assert world.until(second, "stored").video_id == first.video_id
     assert sum(key.endswith(".mp4") for key in files(world)) == 1
-
-
-def test_a_runner_that_lost_its_lease_writes_nothing(world):
-    job, frozen = rendered(world, "media-slow=64"), world.another()
-    thread = threading.Thread(target=frozen.look, args=(job,))
-    thread.start()
-    claim = eventually(lambda: next(iter(frozen.claims.active_claims()), None))
-    world.cut_off(claim)
-    with world.claims.claim_job(job.id) as taken:
-        thread.join()
-        assert world.job(job).state == "rendered"
-        assert world.job(job).claimed_by == taken.lease_token
-    world.until(job, "stored")
 
 
 def test_leftovers_of_the_dead_are_swept_away_and_those_of_the_living_stay(world):

@@ -9,7 +9,8 @@ from backend.bootstrap import build_deps
 from backend.domain.errors import StoreUnavailable
 from backend.models import Job
 from backend.services.lifecycle.webhook_target import job_token
-from tests.services.receiving import MIB, SECRET, Post, ok, verdict
+from tests.services.client import MIB
+from tests.services.receiving import SECRET, Post, ok, verdict
 from tests.signing import SECOND_KEY, signed
 
 
@@ -52,9 +53,6 @@ def test_a_delivery_for_another_jobs_request_is_refused(post):
     assert [post.job(one) for one in (job, other, early)] == [job, other, early]
 
 
-# -- whose account ----------------------------------------------------------------------------
-
-
 def test_the_account_is_learnt_from_the_first_delivery_that_a_token_vouches_for(post):
     first, second = post.made(), post.made()
     assert refused(post.deliver(first, user_id="stranger", token="wrong"))
@@ -95,9 +93,6 @@ def test_a_set_account_is_the_only_one_from_the_start(post):
     assert pinned.untouched(job)
     assert verdict(pinned.deliver(job, user_id="ours")) == "applied"
     assert pinned.account() is None, "nothing needs to be learnt"
-
-
-# -- not read ---------------------------------------------------------------------------------
 
 
 def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(post):

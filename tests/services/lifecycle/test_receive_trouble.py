@@ -15,7 +15,8 @@ from backend.store.database import postgres, sqlite
 from backend.store.database.engine import Store
 from backend.store.jobs import jobs
 from tests import databases
-from tests.services.receiving import FAL_KEY, LINK, MIB, SECRET, body_of, failed, ok, verdict
+from tests.services.client import MIB
+from tests.services.receiving import FAL_KEY, LINK, SECRET, body_of, failed, ok, verdict
 from tests.signing import SECOND_KEY, signed
 from tests.world import ADMIN, ANA, run_sql
 
@@ -34,9 +35,6 @@ def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_c
     fal.status = 200
     post.clock.pass_s(5)
     assert verdict(post.deliver(job)) == "applied"
-
-
-# -- when it can not be kept ------------------------------------------------------------------
 
 
 def test_while_the_database_is_locked_fal_is_asked_to_come_again(post, monkeypatch):
@@ -95,9 +93,6 @@ def test_on_a_full_disk_fal_is_asked_to_come_again(post):
     assert verdict(post.deliver(job, ok("req-1"))) == "applied"
 
 
-# -- what is told -----------------------------------------------------------------------------
-
-
 def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
     caplog.set_level(logging.DEBUG)
     job = post.made()
@@ -117,9 +112,6 @@ def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
     token = job_token(SECRET, job.id)
     for secret in (token, "wrong-token-of-this-test", SECRET, FAL_KEY, LINK, "A red dress", signature):
         assert secret not in told
-
-
-# -- replay -----------------------------------------------------------------------------------
 
 
 def replay(post, kept):

@@ -13,7 +13,7 @@ from backend.services.lifecycle.claims import Claim
 from backend.services.takes import held_choices
 from backend.services.takes.cancel import cancel_job
 from tests import databases
-from tests.world import ADMIN, ANA, BLOCKING, MODEL, World, at_once, cut_line_in_commit, run_sql
+from tests.world import ADMIN, ANA, BLOCKING, MODEL, World, cut_line_in_commit, run_sql
 
 BOTH_PROVIDERS = pytest.mark.parametrize("model", [MODEL, BLOCKING], ids=["fal", "blackbox"])
 
@@ -127,15 +127,6 @@ def test_a_request_id_of_another_take_is_not_believed(world):
     world.look(world.ask("First"))
     second = world.look(world.ask("Second [sim:dup-id]"))
     assert (second.state, second.request_id) == ("held", None)
-
-
-@databases.BOTH
-def test_four_workers_send_a_take_once(world):
-    jobs = [world.ask(f"Take {number}") for number in range(10)]
-    workers = [world.another() for _ in range(4)]
-    at_once(4, lambda number: [workers[number].look(job) for job in jobs])
-    assert {world.job(job).state for job in jobs} <= {"queued", "running"}
-    assert world.posts == 10
 
 
 def hold_by_another(world: World) -> None:

@@ -246,18 +246,12 @@ class Oracle:
             case "fail_billed":
                 ended(self.world, job, Errored("content_policy_violation", "No.", billable_units=units))
                 return units * SECOND or self.off(job)
-            case "bill":
-                self.bill(job, units)
+            case "bill" if (job := self.world.job(job)).state == "rendered":
+                with self.world.deps.store.begin() as session:
+                    news = budgets.settle_bill(session, job, units, at=self.world.deps.clock.now())
+                    jobs.update_if_unchanged(session, job, **news)
                 return units * SECOND or self.off(job)
         return counts
-
-    def bill(self, job: Job, units: int) -> None:
-        with self.world.deps.store.begin() as session:
-            fresh = jobs.get(session, job.id)
-            if fresh.state != "rendered":
-                raise StaleState("not finished")
-            news = budgets.settle_bill(session, fresh, float(units), at=self.world.deps.clock.now())
-            jobs.update_if_unchanged(session, fresh, **news)
 
     def off(self, job: Job) -> int:
         self.written_off.add(job.id)

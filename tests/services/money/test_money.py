@@ -19,22 +19,17 @@ def today(world: World) -> float:
     return budgets.spending_summary(world.deps).today_usd
 
 
-def test_an_estimate_is_reserved_when_it_is_asked_for_and_the_bill_takes_its_place(world):
+@pytest.mark.parametrize("told", [True, False])
+def test_an_estimate_is_reserved_until_a_bill_takes_its_place_if_one_is_ever_told(world, monkeypatch, told):
+    if not told:
+        monkeypatch.setattr("backend.providers.fal.answers.billable_units", lambda headers: None)
     job = world.ask(params={"duration": "5"})
     assert today(world) == pytest.approx(0.70)
-    world.until(job, "stored")
-    *_, billed = world.looks(job, 3)
-    assert prices.cost_source(billed) == "billed"
-    assert billed.billed_usd == pytest.approx(billed.billed_units * 0.14)
-    assert billed.estimate_usd == pytest.approx(0.70)
-    assert today(world) == pytest.approx(billed.billed_usd)
-
-
-def test_a_bill_that_is_never_told_leaves_the_estimate(world, monkeypatch):
-    monkeypatch.setattr("backend.providers.fal.answers.billable_units", lambda headers: None)
-    *_, job = world.looks(world.until(world.ask(), "stored"), 3)
-    assert prices.cost_source(job) == "estimate"
-    assert today(world) == pytest.approx(0.70)
+    *_, job = world.looks(world.until(job, "stored"), 3)
+    assert job.estimate_usd == pytest.approx(0.70)
+    assert prices.cost_source(job) == ("billed" if told else "estimate")
+    assert job.billed_usd == (pytest.approx(job.billed_units * 0.14) if told else None)
+    assert today(world) == pytest.approx(job.billed_usd or 0.70)
 
 
 def test_a_take_that_failed_unbilled_gives_its_reservation_back(world):

@@ -22,7 +22,7 @@ from simulator.app import Simulator
 from tests import databases
 from tests.signing import FakeClock
 from tests.waiting import PATIENCE_S, eventually
-from tests.world import ADMIN, ANA, MODEL, at_once
+from tests.world import ADMIN, ANA, MODEL, World, at_once
 
 pytestmark = databases.BOTH
 
@@ -267,8 +267,11 @@ def test_of_two_workers_that_both_find_it_due_one_refreshes(deps, sim):
     assert asked(sim) == 1
 
 
-def test_a_wish_is_seen_by_a_worker_that_would_not_refresh_by_itself(worker, sim):
-    refresh_if_due(worker, scheduled=False)
+@pytest.mark.parametrize("demo", [False, True])
+def test_a_worker_that_would_not_refresh_by_itself_or_in_demo_mode_does_it_on_a_wish(worker, sim, demo):
+    if demo:
+        worker = World(worker, sim).with_settings(fal_key=SecretStr(DEMO_KEY)).deps
+    refresh_if_due(worker, scheduled=demo)
     assert asked(sim) == 0
 
     with pytest.raises(NotAllowed):
@@ -277,15 +280,6 @@ def test_a_wish_is_seen_by_a_worker_that_would_not_refresh_by_itself(worker, sim
         refresh_schedule.request_refresh(worker, ADMIN)
     assert last_refresh(worker).in_progress
     for _ in range(2):
-        refresh_if_due(worker, scheduled=False)
+        refresh_if_due(worker, scheduled=demo)
 
     assert (asked(sim), last_refresh(worker).state) == (1, RefreshState.DONE)
-
-
-def test_in_demo_mode_it_is_refreshed_on_a_wish_alone(deps, sim):
-    demo = replace(deps, settings=deps.settings.model_copy(update={"fal_key": SecretStr(DEMO_KEY)}))
-    refresh_if_due(demo, scheduled=True)
-    assert asked(sim) == 0
-    refresh_schedule.request_refresh(demo, ADMIN)
-    refresh_if_due(demo, scheduled=True)
-    assert asked(sim) == 1

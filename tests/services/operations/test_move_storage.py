@@ -1,7 +1,5 @@
 """Moving every file while everything runs: nothing is missing at any moment, nothing altered comes along."""
 
-import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -17,14 +15,14 @@ from backend.bootstrap import build_deps
 from backend.domain.errors import SettingsError, StorageDown, StorageFull, StorageMisconfigured
 from backend.media.storage.local import LocalStorage
 from backend.services.operations import sweep
-from backend.services.storage import migrate as storage_migration
-from backend.services.storage import relocatable
+from backend.services.storage import copy_verified, migrate, relocatable
 from backend.services.storage.migrate import MoveResult, move_storage
 from backend.services.storage.relocatable import Places, RelocatableStorage
 from backend.settings import load_settings
 from backend.store.database.schema.migrate import migrate_schema
 from tests import bucket
-from tests.waiting import PATIENCE_S, eventually
+from tests.adapters.storages import key_of, part
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 FILES = 90
@@ -60,11 +58,9 @@ def in_folder(here: str, key: str) -> Path:
 
 
 def put(deps: Any, content: bytes) -> str:
-    key = f"{hashlib.sha256(content).hexdigest()}.mp4"
-    deps.settings.parts_dir.mkdir(exist_ok=True)
-    part = deps.settings.parts_dir / f"made-{key[:12]}"
-    part.write_bytes(content)
-    deps.storage.put_file(part, key)
+    key, folder = key_of(content), deps.settings.parts_dir
+    folder.mkdir(exist_ok=True)
+    deps.storage.put_file(part(folder, content), key)
     return key
 
 
@@ -160,7 +156,6 @@ def test_a_move_that_is_killed_in_the_middle_goes_on(made, here, there):
     assert f"Every process uses {there} by now" in again.stdout
     assert int(again.stdout.split()[1]) <= len(keys) - 64  # what was compared is not compared again
     assert objects(there) == keys | {late}
-    assert not list(deps.settings.parts_dir.glob("made-*"))
 
 
 def test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, here, there):
@@ -217,36 +212,21 @@ def test_there_and_back_and_after_a_restore_with_settings_that_name_the_first_pl
 
 
 class Interleaved(RelocatableStorage):
-    """Whoever looks is met, when the answer is in, by a thread that began to look earlier and was slow."""
+    """Between somebody's look and its answer, a slow thread writes down what it saw earlier."""
 
-    slow: threading.Thread | None = None
-
-    def begin_slowly(self) -> None:
-        """Have a thread look; it has its answer, and goes on only when another one has its own."""
-        self.go, self.has_read = threading.Event(), threading.Event()
-        self.slow = threading.Thread(target=self.current_places, kwargs={"uncached": True})
-        self.slow.start()
-        assert self.has_read.wait(PATIENCE_S)
-
-    def _read(self) -> Places:
-        seen = super()._read()
-        if threading.current_thread() is self.slow:
-            self.has_read.set()
-            assert self.go.wait(PATIENCE_S)
-        return seen
+    earlier: Places | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name == "_seen_at" and self.slow and threading.current_thread() is not self.slow:
-            self.go.set()
-            self.slow.join()
+        if name == "_seen_at" and self.earlier:
+            self._seen = self.earlier
 
 
 def test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made, here, there):
     """Or a file would be put where a move has been already."""
     mover, other = made
     storage = Interleaved(other.store, other.clock, here, other.open_storage, other.settings.parts_dir)
-    storage.begin_slowly()
+    storage.earlier = storage.current_places(uncached=True)
     move(mover, here, there)
 
     assert storage.current_places(uncached=True) == Places(there)
@@ -340,7 +320,7 @@ def test_what_is_altered_stays_behind_and_is_told_of_again_by_the_run_that_ends_
         in_folder(here, key).write_bytes(b"ALTERED")
     # One lies at the new place already, of the same size: only reading it shows that it is altered, too.
     client.put_object(**name, Key=keys[1], Body=b"ALTERED")
-    monkeypatch.setattr(storage_migration, "BATCH_SIZE", 2)
+    monkeypatch.setattr(migrate, "BATCH_SIZE", 2)
 
     def killed(line: str) -> None:
         raise KeyboardInterrupt
@@ -383,16 +363,9 @@ def test_control_a_look_answered_with_what_was_seen_last_would_be_caught(made, h
 
 def test_control_a_move_that_compares_nothing_would_be_caught(made, here, there, monkeypatch):
     def sizes_alone(source: Any, target: Any, key: str, parts: Path) -> int:
-        with source.open(key) as file:
-            content = file.read()
-        if target.size(key) == len(content):
-            return 0
-        part = parts / f"made-{os.urandom(4).hex()}"
-        part.write_bytes(content)
-        target.remove(key)
-        target.put_file(part, key)
-        return len(content)
+        same = target.size(key) == source.size(key)
+        return 0 if same else copy_verified.copy_file(source, target, key, parts)
 
-    monkeypatch.setattr(storage_migration, "copy_file", sizes_alone)
+    monkeypatch.setattr(migrate, "copy_file", sizes_alone)
     with pytest.raises(AssertionError):
         test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, here, there)

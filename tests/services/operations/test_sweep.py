@@ -1,13 +1,12 @@
 """The promise: whatever was dropped, forgotten or killed is found, and one bad row stops nobody."""
 
 import contextlib
-from datetime import timedelta
 
 from backend.domain.errors import StaleState, StorageDown
 from backend.media.storage.local import LocalStorage
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import status, sweep
-from backend.store.jobs import claims, jobs
+from backend.store.jobs import jobs
 from tests import databases
 from tests.world import at_once, throw
 
@@ -28,13 +27,10 @@ def test_a_row_that_waits_for_nothing_is_woken_and_the_sweep_says_what_it_did(wo
 
 def test_the_job_of_a_dead_worker_is_taken_up_after_its_lease(world):
     job = world.ask()
-    with world.deps.store.begin() as session:
-        now = world.deps.clock.now()
-        assert claims.try_claim(session, job.id, lease_token="dead", now=now, lease_s=15)
-    assert world.look(job).state == "created"
-    with world.deps.store.begin() as session:
-        claims.renew_leases(session, ["dead"], until=now - timedelta(seconds=1))
-    assert world.look(job).state == "queued"
+    with world.another().claims.claim_job(job.id) as dead:
+        assert world.look(job).state == "created"
+        world.cut_off(dead)
+        assert world.look(job).state == "queued"
 
 
 def test_one_bad_row_never_stops_the_others(world):

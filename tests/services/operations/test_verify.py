@@ -20,7 +20,7 @@ from backend.services.storage import migrate
 from backend.services.storage.relocatable import RelocatableStorage
 from backend.store.records import key_values
 from tests.signing import FakeClock
-from tests.world import World
+from tests.world import World, throw
 
 
 def stored(world: World, takes: int = 1) -> list[Job]:
@@ -29,11 +29,7 @@ def stored(world: World, takes: int = 1) -> list[Job]:
     return [world.look(job) for job in made]
 
 
-def swept(world: World) -> dict[str, Any]:
-    return sweep.run_sweep(world.deps, by="here", run_due=lambda: 0)
-
-
-verified = World.verify
+swept, verified = World.sweep, World.verify
 #: Both who look for files.
 looks = pytest.mark.parametrize("look", [swept, verified], ids=["sweep", "verify"])
 
@@ -53,11 +49,14 @@ def standing(world: World, made: list[Job]) -> Any:
     return seen, world.ledger()
 
 
-def unmount(media: Path, *, left: bool = False) -> None:
-    """left: the folder itself is there, and empty."""
+def unmount(media: Path, *_: Any) -> None:
     media.rename(media.with_name("unmounted"))
-    if left:
-        media.mkdir()
+
+
+def empty(media: Path, *_: Any) -> None:
+    """The folder itself is there."""
+    unmount(media)
+    media.mkdir()
 
 
 def mount(media: Path) -> None:
@@ -66,25 +65,39 @@ def mount(media: Path) -> None:
     media.with_name("unmounted").rename(media)
 
 
-@pytest.mark.parametrize("left", [False, True], ids=["no folder", "an empty folder"])
+def refuse(what: str) -> Any:
+    """The folder is another user's, or a server of files has gone: the system refuses the question."""
+    refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return lambda media, change: change.setattr(LocalStorage, what, lambda *_: throw(refusal))
+
+
+NOTHING, DENIED = "holds nothing", r"can't be read \(Permission denied\)"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(unmount, NOTHING), (empty, NOTHING), (refuse("open"), DENIED), (refuse("list_keys"), DENIED)],
+)
 @looks
-def test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
-    world, left, look, monkeypatch, capsys
+def test_a_folder_that_is_away_or_not_ours_makes_no_file_missing_and_says_so(
+    world, trouble, why, look, monkeypatch, capsys
 ):
     made = stored(world, takes=2)
     before = standing(world, made)
-    unmount(world.media, left=left)
+    with monkeypatch.context() as change:
+        trouble(world.media, change)
 
-    assert lost(world, look) == 0
-    if look is verified:
-        monkeypatch.setattr(sys, "argv", ["backend", "verify"])
-        assert cli.main() == 1
-        told = capsys.readouterr()
-        assert (told.out, "Traceback" in told.err) == ("", False)
-        assert re.match(r"(?s)Nothing was .*changed or charged\. .*holds nothing.*run", told.err)
-    assert standing(world, made) == before
+        assert lost(world, look) == 0
+        if look is verified:
+            change.setattr(sys, "argv", ["backend", "verify"])
+            assert cli.main() == 1
+            told = capsys.readouterr()
+            assert (told.out, "Traceback" in told.err) == ("", False)
+            assert re.match(rf"(?s)Nothing was .*changed or charged\. .*{why}.*run", told.err)
+        assert standing(world, made) == before
 
-    mount(world.media)
+    if trouble in (unmount, empty):
+        mount(world.media)
     assert lost(world, look) == 0
     assert standing(world, made) == before
 
@@ -107,7 +120,7 @@ def test_a_folder_that_goes_away_in_the_middle_makes_no_file_missing(world):
     made = stored(world, takes=2)
 
     with pytest.raises(StorageDown, match=r"Stopped after 1 files: 1 whole, 0 bad\. Of the others nothing"):
-        world.verify(lambda line: unmount(world.media, left=True))
+        world.verify(lambda line: empty(world.media))
 
     assert [world.take(job).video.missing_at for job in made] == [None, None]
 
@@ -130,22 +143,6 @@ def test_two_short_absences_are_not_taken_for_a_long_one(world, look):
     assert "missing_files" not in an_hour_later.sweep()
 
     assert world.take(job).video.missing_at is None
-
-
-@pytest.mark.parametrize("what", ["open", "list_keys"])
-def test_a_folder_that_this_user_may_not_read_has_lost_no_file(world, monkeypatch, what):
-    """As another user, or where a server of files has gone: the system refuses the question."""
-    made = stored(world)
-    before = standing(world, made)
-
-    def refused(storage: LocalStorage, *_: str) -> Any:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(LocalStorage, what, refused)
-    with pytest.raises(StorageDown, match=r"changed or charged\..*can't be read \(Permission denied\)"):
-        world.verify()
-
-    assert standing(world, made) == before
 
 
 def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified(world, monkeypatch):
@@ -213,8 +210,8 @@ def test_control_a_build_that_looks_for_no_mount_would_be_caught(
 ):
     monkeypatch.setattr(where, what, broken)
     with pytest.raises(AssertionError):
-        test_a_folder_that_is_not_mounted_makes_no_file_missing_and_says_so(
-            world, False, look, monkeypatch, capsys
+        test_a_folder_that_is_away_or_not_ours_makes_no_file_missing_and_says_so(
+            world, unmount, NOTHING, look, monkeypatch, capsys
         )
 
 

@@ -6,7 +6,6 @@ from backend.catalogue.photo_limits import PhotoLimits
 from backend.domain.errors import ProviderRefused, StorageDown, StorageFull
 from backend.providers.base import ProviderRecord, RequestRef
 from backend.providers.fal.client import FalProvider
-from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
 from backend.services.takes import presets
@@ -15,7 +14,7 @@ from backend.services.takes.request import parse_request
 from backend.store.records import uploads
 from backend.web.api import model_json, take_json
 from tests.waiting import eventually
-from tests.world import ANA, MODEL, run_sql, throw
+from tests.world import ANA, BEN, MODEL, run_sql, throw
 
 LIMITED = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"
@@ -23,7 +22,6 @@ OPTIONAL_END = "bytedance/seedance-2.0/fast/image-to-video"
 FREE = "fal-ai/minimax/hailuo-2.3/standard/image-to-video"
 SEVERAL = "fal-ai/veo3.1/reference-to-video"
 COUNTED = "bytedance/seedance-2.0/fast/reference-to-video"
-BEN = Viewer("ben", Role.CREATOR)
 MB = 1024 * 1024
 LINK = "https://example.org/look.jpg"
 FILE = "file:///etc/passwd"
@@ -31,12 +29,6 @@ FILE = "file:///etc/passwd"
 
 def faults(world, model, **more) -> dict[str, str]:
     return world.faults("Walk on", model=model, **more)
-
-
-def test_a_photo_goes_up_once_for_many_takes(world):
-    image = world.photo()
-    links = {world.look(world.ask(f"Take {n}", model=LIMITED, image=image)).image_link for n in range(2)}
-    assert len(links) == 1
 
 
 def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
@@ -57,28 +49,19 @@ def test_links_are_passed_on_as_they_are_in_params_or_images_alike(world):
     assert sent[3]["image_urls"][1] == LINK
 
 
-def test_first_and_last_photo_reach_the_models_own_fields_and_the_take_comes_home(world):
-    last = world.photo("teal")
-    job = world.ask(model=FRAMES, image=world.photo(), images={"last_frame_url": last})
-    world.until(job, "stored")
-    (post,) = world.ledger()["posts"]
-    links = [post["input"][name] for name in ("first_frame_url", "last_frame_url")]
-    assert all(link.startswith(world.sim.url) for link in links)
-    assert len(set(links)) == 2
-    told = take_json(world.deps, world.take(job))
-    assert (told["images"], told["template_version"]) == ({"last_frame_url": last}, 1)
-
-
-def test_several_photos_reach_the_models_own_list_in_order_and_the_take_comes_home(world):
-    chosen = [world.photo(colour) for colour in ("red", "green", "navy")]
-    job = world.ask("They meet", model=SEVERAL, images={"image_urls": chosen})
-    world.until(job, "stored")
-    (post,) = world.ledger()["posts"]
-    links = post["input"]["image_urls"]
+def test_photos_go_up_once_reach_the_models_own_fields_in_order_and_the_takes_come_home(world):
+    first, last = chosen = [world.photo(colour) for colour in ("red", "green")]
+    two = world.ask(model=FRAMES, image=first, images={"last_frame_url": last})
+    several = world.ask("They meet", model=SEVERAL, images={"image_urls": chosen})
+    for job in (two, several):
+        world.until(job, "stored")
+        told = take_json(world.deps, world.take(job))
+        assert (told["images"], told["template_version"]) == (job.images, 1)
     with world.deps.store.read() as session:
-        assert links == [uploads.get(session, one).provider_url for one in chosen]
+        links = [uploads.get(session, one).provider_url for one in chosen]
     assert all(link.startswith(world.sim.url) for link in links)
-    assert take_json(world.deps, world.take(job))["images"] == {"image_urls": chosen}
+    one, other = (post["input"] for post in world.ledger()["posts"])
+    assert [one["first_frame_url"], one["last_frame_url"]] == other["image_urls"] == links
 
 
 def test_the_payload_is_shown_with_a_place_for_each_photo(world):

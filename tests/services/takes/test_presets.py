@@ -7,11 +7,10 @@ from backend.services.access import Role, Viewer
 from backend.services.takes import presets
 from backend.services.takes.request import parse_request
 from tests import databases
-from tests.world import ADMIN, ANA, MODEL
+from tests.world import ADMIN, ANA, BEN, MODEL
 
 pytestmark = databases.BOTH
 
-BEN = Viewer("ben", Role.CREATOR)
 FORM = {"model": MODEL, "prompt": "A coat", "style": {"camera": "Pan"}, "params": {"duration": "10"}}
 
 
@@ -60,18 +59,15 @@ def test_what_is_no_preset_is_refused_by_name_and_a_viewer_keeps_nothing(world, 
         save(world, "X", viewer=Viewer("eve", Role.VIEWER))
 
 
-def test_favourites_are_each_persons_own(world):
+def test_favourites_and_models_used_lately_are_each_persons_own(world):
     for _ in range(2):
         presets.set_favourite(world.deps, ANA, MODEL, wanted=True)
     assert presets.list_favourites(world.deps, ANA) == [MODEL]
     assert presets.list_favourites(world.deps, BEN) == []
     presets.set_favourite(world.deps, ANA, MODEL, wanted=False)
     assert presets.list_favourites(world.deps, ANA) == []
-
-
-def test_models_used_lately_come_newest_first_and_once(world):
     other = "fal-ai/wan/v2.7/text-to-video"
     for model in (MODEL, other, MODEL):
         world.ask(model=model)
-    assert presets.recent_models(world.deps, ANA) == [MODEL, other]
+    assert presets.recent_models(world.deps, ANA) == [MODEL, other], "newest first, and once"
     assert presets.recent_models(world.deps, BEN) == []

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
-from backend.services.access import LOCAL_VIEWER, Role, Viewer
+from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as library
 from backend.services.money import budgets
 from backend.services.operations import status, sweep, totals
@@ -23,13 +23,12 @@ from backend.store.search import pages, text_index, text_index_postgres, text_in
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.receiving import WAY
-from tests.world import ANA, run_sql, throw
+from tests.world import ANA, BEN, run_sql, throw
 
 pytestmark = databases.BOTH
 
 #: What it costs can't be known beforehand: it adds a line of nothing.
 UNPRICED = "fal-ai/veo3.1"
-BEN = Viewer("ben", Role.CREATOR)
 DAYS = {"first_day": "2025-11-01", "last_day": "2025-11-02"}
 INSERT = text(
     "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
@@ -64,24 +63,19 @@ def make(sidecar, number, prompt="Take {}"):
     return [sidecar.ask(prompt.format(n)).id for n in range(number)]
 
 
-@pytest.mark.parametrize("kept", [0, 7, 40, 1000])
-def test_sums_are_the_same_however_many_lines_are_added_up_already(sidecar, kept):
+def test_sums_are_the_same_however_many_lines_are_added_up_already_and_each_is_once(sidecar):
     owners, days = Counter(), Counter()
     for line in write_lines(sidecar, 40):
         owners[line["owner"]] += line["micros"]
         days[line["day"]] += line["micros"]
-    add_up(sidecar, most=kept) if kept else None
-    spent = {owner: read(sidecar, ledger_sums.spent_micros, owner=owner, **DAYS) for owner in owners}
-    assert spent == owners
-    assert dict(read(sidecar, ledger_sums.by_day, **DAYS)) == days
-    assert dict(read(sidecar, ledger_sums.by_owner, first_day=DAYS["first_day"])) == owners
-    assert dict(read(sidecar, ledger_sums.by_model, first_day=DAYS["first_day"])) == {UNPRICED: days.total()}
-
-
-def test_lines_are_added_up_once_and_not_for_a_few(sidecar):
-    write_lines(sidecar, 40)
-    assert add_up(sidecar, at_least=1000) == 0
-    assert [add_up(sidecar, most=30), add_up(sidecar, most=30), add_up(sidecar)] == [30, 11, 0]
+    first = {"first_day": DAYS["first_day"]}
+    assert add_up(sidecar, at_least=1000) == 0, "not for a few"
+    for most, added in ((0, 0), (7, 7), (30, 30), (30, 4), (1000, 0)):
+        assert most == 0 or add_up(sidecar, most=most) == added
+        spent = {owner: read(sidecar, ledger_sums.spent_micros, owner=owner, **DAYS) for owner in owners}
+        assert spent == dict(read(sidecar, ledger_sums.by_owner, **first)) == owners
+        assert dict(read(sidecar, ledger_sums.by_day, **DAYS)) == days
+        assert dict(read(sidecar, ledger_sums.by_model, **first)) == {UNPRICED: days.total()}
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
