@@ -209,7 +209,7 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
 @pytest.mark.databases("postgres")  # a file has no line to be cut
 def test_a_begun_whose_commit_died_is_told_and_sent_later(world, caplog):
     """The line is cut in the commit that says "about to send": nothing is sent, and it can be said why."""
-    cut_line_in_commit(world.deps, "NEW.event = 'submit_begun'")
+    cut_line_in_commit(world.deps.store, "history", "NEW.event = 'submit_begun'")
     with caplog.at_level("INFO"):
         job = world.look(world.ask())
     assert (job.state, job.claimed_by, world.posts) == ("created", None, 0)
