@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -28,7 +29,7 @@ class Server:
     """Moto over HTTP on loopback. It believes every key until `strict`."""
 
     def __init__(self) -> None:
-        self.port, self._clients = reserve_port(), dict[str, Any]()
+        self.port = reserve_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -36,13 +37,9 @@ class Server:
         self.process = subprocess.Popen(command, **quiet, env=env, start_new_session=True)
         eventually(self._answers)
 
+    @cache  # noqa: B019 - the one server of this run; a client takes long to make
     def client(self, service: str = "s3") -> Any:
-        """The library's own client, to look at the bucket from outside; made once, as that takes long."""
-        if service not in self._clients:
-            self._clients[service] = self._made(service)
-        return self._clients[service]
-
-    def _made(self, service: str) -> Any:
+        """The library's own client, to look at the bucket from outside."""
         config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
         return boto3.session.Session().client(
             service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=KEY,
@@ -90,17 +87,9 @@ class Server:
         return False
 
 
-_started: list[Server] = []
-
-
+@cache
 def server() -> Server:
     """The one server of this run, started when it is first asked for."""
-    if not _started:
-        _started.append(Server())
-        atexit.register(close)
-    return _started[0]
-
-
-def close() -> None:
-    while _started:
-        _started.pop().close()
+    started = Server()
+    atexit.register(started.close)
+    return started

@@ -124,9 +124,9 @@ def test_what_the_type_checker_is_told_to_pass_over_has_a_code_and_a_reason():
 # -- nothing on import ------------------------------------------------------------------------
 
 WATCHED_IMPORT = """
-import importlib, json, os, pkgutil, sys, threading
+import importlib, json, pkgutil, sys, threading
 
-did, read, importing = [], set(), ["?"]
+did, importing = [], ["?"]
 FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "sqlite3.connect", "subprocess.Popen",
              "os.system", "os.mkdir", "os.remove", "os.rename")
 
@@ -138,28 +138,16 @@ def watch(event, arguments):
 def no_thread(self):
     did.append((importing[0], "thread", self.name))
 
-whole_look = os._Environ.__getitem__
-
-def look(self, name):
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.endswith(("os.py", "_collections_abc.py", "<frozen os>", "abc>")):
-        frame = frame.f_back
-    if os.sep + "backend" + os.sep in frame.f_code.co_filename:
-        read.add(name)
-    return whole_look(self, name)
-
 import urllib3  # binds a socket once, to see whether there is IPv6
 import backend
 names = ["backend"] + [m.name for m in pkgutil.walk_packages(backend.__path__, "backend.")
                        if ".migrations." not in m.name]
 sys.addaudithook(watch)
 threading.Thread.start = no_thread
-os._Environ.__getitem__ = look
 for name in names:
     importing[0] = name
     importlib.import_module(name)
-os._Environ.__getitem__ = whole_look
-print(json.dumps({"names": len(names), "did": did, "read": sorted(read)}))
+print(json.dumps({"names": len(names), "did": did}))
 """
 
 
@@ -169,13 +157,13 @@ def run_python(code: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_importing_the_backend_opens_starts_and_reads_nothing():
+def test_importing_the_backend_opens_and_starts_nothing():
     done = run_python(WATCHED_IMPORT)
 
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["names"] > 60
-    assert (seen["did"], seen["read"]) == ([], [])
+    assert seen["did"] == []
 
 
 # -- what the pages are made of ---------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 #: How long anything is waited for, in seconds. It only ends what would hang: no promise is so slow.
 PATIENCE_S = 90.0
@@ -25,23 +25,11 @@ def in_time(took_s: float, promised_s: float) -> bool:
     return took_s < promised_s or not _Idle.machine
 
 
-class Running(Protocol):
-    """A process that may end while its deed is waited for."""
+def eventually(what: Callable[[], Any], *, process: Any = None, within_s: float = PATIENCE_S) -> Any:
+    """Wait until `what` gives something true, and return it; give up at once when `process` has ended.
 
-    name: str
-
-    @property
-    def alive(self) -> bool:
-        """Does it still run?"""
-
-    def said(self) -> str:
-        """Its log."""
-
-
-def eventually(
-    what: Callable[[], Any], *, process: Running | None = None, within_s: float = PATIENCE_S
-) -> Any:
-    """Wait until `what` gives something true, and return it; give up at once when `process` has ended."""
+    process: has a `name`, is `alive` or not, and `said()` what its log holds.
+    """
     deadline, pause_s = time.monotonic() + within_s, FIRST_S
     while not (got := what()):
         assert process is None or process.alive, f"{process.name} ended: {process.said()[-2000:]}"

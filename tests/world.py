@@ -25,6 +25,7 @@ from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import sweep, verify
 from backend.services.takes import create, photos
 from backend.services.takes.request import parse_request
+from backend.store.database.engine import Store
 from backend.store.jobs import claims, jobs
 from backend.store.records import videos
 from tests.waiting import eventually
@@ -222,12 +223,13 @@ def run_sql(deps: Deps, *statements: str, **values: Any) -> list[Any]:
         return list(found.all()) if found.returns_rows else []
 
 
-def cut_line_in_commit(deps: Deps, when: str) -> None:
-    """The server cuts the line to whoever commits such a `NEW` row of the history."""
-    run_sql(
-        deps,
-        f"CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF {when} THEN "
-        "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$ LANGUAGE plpgsql",
-        "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON history DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION die()",
-    )
+def cut_line_in_commit(store: Store, table: str, when: str = "true") -> None:
+    """The server cuts the line to whoever commits such a `NEW` row of the table."""
+    with store.begin() as session:
+        for statement in (
+            f"CREATE FUNCTION die() RETURNS trigger AS $$ BEGIN IF {when} THEN "
+            "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$ LANGUAGE plpgsql",
+            f"CREATE CONSTRAINT TRIGGER dies AFTER INSERT OR UPDATE ON {table} "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()",
+        ):
+            session.connection().execute(text(statement))

@@ -6,7 +6,6 @@ months, so they are read from `seed.json` or from the provider, never listed in 
 Works offline, on values alone: no network, no database, nothing on import.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 from backend.catalogue import input_schema, output_schema, photo_limits
 from backend.catalogue.titles import disambiguate_titles
+from backend.domain.shape import load_json
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
@@ -108,7 +108,7 @@ class Catalogue:
 def load_seed() -> tuple[VideoModel, ...]:
     """The models that come with the program, in the order of the file. Read once."""
     text = Path(__file__).with_name("seed.json").read_text("utf-8")
-    return tuple(parse_model(entry) for entry in json.loads(text)["models"])
+    return tuple(parse_model(entry) for entry in load_json(text)["models"])
 
 
 def parse_model(entry: Mapping[str, Any]) -> VideoModel:

@@ -17,6 +17,7 @@ from backend.media.decode.clean_photo import CleanPhoto, clean_photo
 
 #: Orientation 6 and a place on earth, as a phone writes them.
 ORIENTATION, GPS = 0x0112, 0x8825
+RED, BLUE = (220, 20, 20), (20, 20, 220)
 
 
 @pytest.fixture
@@ -24,15 +25,19 @@ def part(tmp_path: Path) -> Path:
     return tmp_path / "parts" / "upload.part"
 
 
-def photo(kind: str = "JPEG", mode: str = "RGB", size: tuple[int, int] = (64, 32), **options: Any) -> bytes:
-    """Left half red, right half blue."""
-    image = Image.new("RGB", size, (220, 20, 20))
-    image.paste((20, 20, 220), (size[0] // 2, 0, *size))
-    if mode in {"RGBA", "LA"}:
-        image.putalpha(options.pop("alpha", 128))
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     out = io.BytesIO()
-    image.convert(mode).save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
+
+
+def photo(kind: str = "JPEG", mode: str = "RGB", *, alpha: int = 128, **options: Any) -> bytes:
+    """Left half red, right half blue; 64 x 32."""
+    image = Image.new("RGB", (64, 32), RED)
+    image.paste(BLUE, (32, 0, 64, 32))
+    if mode in {"RGBA", "LA"}:
+        image.putalpha(alpha)
+    return saved(image.convert(mode), kind, **options)
 
 
 def opened(found: CleanPhoto) -> Image.Image:
@@ -41,8 +46,8 @@ def opened(found: CleanPhoto) -> Image.Image:
     return image
 
 
-def near(pixel: Any, wanted: tuple[int, ...], tolerance: int = 12) -> bool:
-    return all(abs(have - want) <= tolerance for have, want in zip(pixel, wanted, strict=False))
+def shows(found: CleanPhoto, at: tuple[int, int], wanted: tuple[int, int, int]) -> bool:
+    return opened(found).getpixel(at) == pytest.approx(wanted, abs=12)
 
 
 def refused(source: bytes, part: Path, why: str, **options: Any) -> None:
@@ -52,98 +57,68 @@ def refused(source: bytes, part: Path, why: str, **options: Any) -> None:
     assert list(part.parent.iterdir()) == []
 
 
-# -- taken --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_opaque_photo_becomes_a_jpeg(kind: str, part: Path) -> None:
-    found = clean_photo(photo(kind), part)
-
+def test_an_opaque_photo_becomes_a_jpeg(kind, part):
+    found = clean_photo(io.BytesIO(photo(kind)), part)
     assert (found.path, found.extension, found.content_type) == (part, "jpg", "image/jpeg")
     assert (found.width, found.height) == (64, 32)
     assert found.size_bytes == part.stat().st_size
     assert found.sha256 == hashlib.sha256(part.read_bytes()).hexdigest()
-    image = opened(found)
-    assert image.format == "JPEG"
-    assert near(image.getpixel((5, 5)), (220, 20, 20))
-    assert near(image.getpixel((60, 5)), (20, 20, 220))
+    assert opened(found).format == "JPEG"
+    assert shows(found, (5, 5), RED)
+    assert shows(found, (60, 5), BLUE)
     assert [path.name for path in part.parent.iterdir()] == [part.name]
     assert part.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_photo_may_come_as_a_stream(part: Path) -> None:
-    assert clean_photo(io.BytesIO(photo()), part).sha256 == clean_photo(photo(), part).sha256
-
-
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("WEBP", "RGBA"), ("PNG", "LA")])
-def test_a_see_through_photo_stays_see_through(kind: str, mode: str, part: Path) -> None:
+def test_a_see_through_photo_stays_see_through(kind, mode, part):
     found = clean_photo(photo(kind, mode), part)
-
     assert (found.extension, found.content_type) == ("png", "image/png")
-    assert opened(found).getpixel((5, 5))[3] == 128  # type: ignore[index]
+    assert opened(found).getpixel((5, 5))[3] == 128
 
 
-def test_a_palette_with_a_see_through_colour_stays_see_through(part: Path) -> None:
+def test_a_palette_with_a_see_through_colour_stays_see_through(part):
     image = Image.new("P", (8, 8), 0)
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.paste(1, (4, 0, 8, 8))
-    out = io.BytesIO()
-    image.save(out, "PNG", transparency=0)
-
-    found = clean_photo(out.getvalue(), part)
-
-    assert opened(found).convert("RGBA").getpixel((0, 0))[3] == 0  # type: ignore[index]
+    found = clean_photo(saved(image, transparency=0), part)
+    assert opened(found).convert("RGBA").getpixel((0, 0))[3] == 0
     assert opened(found).convert("RGBA").getpixel((7, 0)) == (0, 255, 0, 255)
 
 
 @pytest.mark.parametrize(
-    ("kind", "mode", "more"),
-    [
-        ("JPEG", "CMYK", {}),
-        ("JPEG", "L", {}),
-        ("PNG", "1", {}),
-        ("PNG", "P", {}),
-        ("PNG", "RGBA", {"alpha": 255}),
-    ],
+    ("kind", "mode"), [("JPEG", "CMYK"), ("JPEG", "L"), ("PNG", "1"), ("PNG", "P"), ("PNG", "RGBA")]
 )
-def test_other_colour_models_are_taken_and_an_alpha_channel_that_hides_nothing_is_left_out(
-    kind: str, mode: str, more: dict[str, int], part: Path
-) -> None:
-    found = clean_photo(photo(kind, mode, **more), part)
-
+def test_other_colour_models_are_taken_and_alpha_that_hides_nothing_is_left_out(kind, mode, part):
+    found = clean_photo(photo(kind, mode, alpha=255), part)
     assert (found.extension, opened(found).mode) == ("jpg", "RGB")
 
 
-def test_sixteen_bits_a_pixel_keep_their_greys(part: Path) -> None:
-    out = io.BytesIO()
-    Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(out, "PNG")
-
-    assert near(opened(clean_photo(out.getvalue(), part)).getpixel((4, 4)), (128, 128, 128))
+def test_sixteen_bits_a_pixel_keep_their_greys(part):
+    grey = Image.fromarray(np.full((8, 8), 0x8000, np.uint16))
+    assert shows(clean_photo(saved(grey), part), (4, 4), (128, 128, 128))
 
 
-def test_a_turned_photo_is_kept_upright(part: Path) -> None:
+def test_a_turned_photo_is_kept_upright(part):
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-
     found = clean_photo(photo(exif=exif), part)
-
     assert (found.width, found.height) == (32, 64)
-    assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
-    assert near(opened(found).getpixel((5, 60)), (20, 20, 220))
+    assert shows(found, (5, 5), RED)
+    assert shows(found, (5, 60), BLUE)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_where_and_with_what_it_was_taken_is_not_kept(kind: str, part: Path) -> None:
+def test_where_and_with_what_it_was_taken_is_not_kept(kind, part):
     exif = Image.Exif()
     exif[0x010F] = "SecretPhone"
     exif.get_ifd(GPS)[1] = "N"
     exif.get_ifd(GPS)[2] = (52.0, 31.0, 12.0)
-    options: dict[str, Any] = {"exif": exif, "comment": b"SecretComment", "xmp": b"<x>SecretXmp</x>"}
-    if kind == "PNG":
-        text = PngInfo()
-        text.add_text("Comment", "SecretComment")
-        options = {"exif": exif, "pnginfo": text}
-    source = photo(kind, "RGBA" if kind == "PNG" else "RGB", **options)
+    text = PngInfo()
+    text.add_text("Comment", "SecretComment")
+    said: dict[str, Any] = {"comment": b"SecretComment", "xmp": b"<x>SecretXmp</x>", "pnginfo": text}
+    source = photo(kind, "RGBA" if kind == "PNG" else "RGB", exif=exif, **said)
     assert b"Secret" in source
 
     found = clean_photo(source + b"<script>alert('Secret')</script>PK\x03\x04", part)
@@ -154,35 +129,20 @@ def test_where_and_with_what_it_was_taken_is_not_kept(kind: str, part: Path) -> 
     assert not {"exif", "comment", "xmp", "icc_profile", "Comment"} & set(image.info)
 
 
-def test_colours_of_another_space_are_converted(part: Path) -> None:
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-    for profile in (plain, lab, b"no profile at all"):
-        found = clean_photo(photo(icc_profile=profile), part)
-        assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
+def test_colours_of_another_space_are_converted(part):
+    spaces = [ImageCms.ImageCmsProfile(ImageCms.createProfile(name)) for name in ("LAB", "sRGB")]
+    for profile in (*(space.tobytes() for space in spaces), b"no profile at all"):
+        assert shows(clean_photo(photo(icc_profile=profile), part), (5, 5), RED)
 
 
-def test_a_phones_jpeg_of_two_pictures_is_taken(part: Path) -> None:
-    out = io.BytesIO()
-    second = Image.new("RGB", (64, 32), "green")
+def test_a_phones_jpeg_of_two_pictures_is_taken(part):
     with Image.open(io.BytesIO(photo())) as first:
-        first.save(out, "MPO", save_all=True, append_images=[second])
-
-    found = clean_photo(out.getvalue(), part)
-
-    assert near(opened(found).getpixel((5, 5)), (220, 20, 20))
+        both = saved(first, "MPO", save_all=True, append_images=[Image.new("RGB", (64, 32), "green")])
+    assert shows(clean_photo(both, part), (5, 5), RED)
 
 
-def test_a_photo_of_forty_megapixels_is_taken(part: Path) -> None:
-    image = Image.new("RGB", (8000, 5000), "teal")
-    out = io.BytesIO()
-    image.save(out, "JPEG")
-
-    assert clean_photo(out.getvalue(), part).width == 8000
-
-
-# -- refused ------------------------------------------------------------------------------------
+def test_a_photo_of_forty_megapixels_is_taken(part):
+    assert clean_photo(saved(Image.new("RGB", (8000, 5000), "teal"), "JPEG"), part).width == 8000
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -190,12 +150,11 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    rows = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (40_000_001, 1), (6325, 6325), (1, 30_001)])
-def test_too_many_pixels_are_refused(size: tuple[int, int], part: Path) -> None:
+def test_too_many_pixels_are_refused(size, part):
     """By what the file says of itself: there are no more pixels in it than a few."""
     refused(png_header(*size), part, f"{size[0]} x {size[1]}.*megapixels|megapixels.*{size[0]} x {size[1]}")
 
@@ -210,75 +169,60 @@ def test_too_many_pixels_are_refused(size: tuple[int, int], part: Path) -> None:
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", b"MZ" + bytes(100),
     ],
 )  # fmt: skip
-def test_what_is_no_jpeg_png_or_webp_is_refused_by_its_content(content: bytes, part: Path) -> None:
+def test_what_is_no_jpeg_png_or_webp_is_refused_by_its_content(content, part):
     refused(content, part, "JPEG, PNG or WebP")
 
 
 def noise(kind: str) -> bytes:
     """A photo with so much in it that every part of the file counts."""
     pixels = np.random.default_rng(3).integers(0, 255, (200, 300, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, kind)
-    return out.getvalue()
+    return saved(Image.fromarray(pixels), kind)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
-def test_a_cut_photo_is_refused(kind: str, share: float, part: Path) -> None:
+def test_a_cut_photo_is_refused(kind, share, part):
     content = noise(kind)
-
     refused(content[: int(len(content) * share)], part, "damaged|JPEG, PNG or WebP" if share else "empty")
 
 
-def test_a_png_with_a_flipped_bit_is_refused(part: Path) -> None:
+def test_a_png_with_a_flipped_bit_is_refused(part):
     content = bytearray(noise("PNG"))
     content[len(content) // 2] ^= 1
-
     refused(bytes(content), part, "damaged")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_a_moving_picture_is_refused(kind: str, part: Path) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "green")]
-    out = io.BytesIO()
-    frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=100)
-
-    refused(out.getvalue(), part, "moving")
+def test_a_moving_picture_is_refused(kind, part):
+    first, second = (Image.new("RGB", (16, 16), colour) for colour in ("red", "green"))
+    refused(saved(first, kind, save_all=True, append_images=[second], duration=100), part, "moving")
 
 
-def test_an_upload_over_the_limit_is_refused_without_reading_on(part: Path) -> None:
-    class Endless(io.RawIOBase):
-        given = 0
+class Endless(io.RawIOBase):
+    given = 0
 
-        def read(self, size: int = -1) -> bytes:
-            self.given += size
-            return bytes(size)
+    def read(self, size: int = -1) -> bytes:
+        self.given += size
+        return bytes(size)
 
-    source = Endless()
 
+def test_an_upload_over_the_limit_is_refused_without_reading_on(part):
+    source, content = Endless(), photo()
     with pytest.raises(PayloadTooLarge, match="4 MiB"):
-        clean_photo(source, part, max_bytes=4 * 1024**2)  # type: ignore[arg-type]
-
+        clean_photo(source, part, max_bytes=4 * 1024**2)
     assert source.given <= 6 * 1024**2
-    assert list(part.parent.iterdir()) == []
-
-
-def test_a_limit_is_met_exactly(part: Path) -> None:
-    content = photo()
-
-    assert clean_photo(content, part, max_bytes=len(content)).width == 64
     with pytest.raises(PayloadTooLarge):
         clean_photo(content, part, max_bytes=len(content) - 1)
+    assert list(part.parent.iterdir()) == []
+    assert clean_photo(content, part, max_bytes=len(content)).width == 64
 
 
-def test_links_planted_at_the_part_are_not_written_through(part: Path, tmp_path: Path) -> None:
+def test_links_planted_at_the_part_are_not_written_through(part, tmp_path):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     part.parent.mkdir()
     part.symlink_to(victim)
     part.with_name(part.name + ".raw").symlink_to(victim)
-
     clean_photo(photo(), part)
-
     assert victim.read_bytes() == b"precious"
     assert not part.is_symlink()

@@ -1,12 +1,11 @@
 """Is a file a whole video? Judged in a child process that can crash, hang or swell alone."""
 
-import io
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from PIL import Image
 from backend.domain.errors import MediaBroken, StorageFull
 from backend.media.decode import sandbox
 from backend.media.decode.inspect import inspect_video, make_preview
+from tests.adapters.storages import part
+from tests.services.client import picture
 from tests.waiting import PATIENCE_S, eventually
 
 FAST = {"movflags": "+faststart"}
@@ -32,32 +33,15 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Callable[[bytes], Path]:
-    """Bytes -> a file of them, whose name says nothing."""
-
-    def keep(content: bytes) -> Path:
-        path = tmp_path / "job.owner.part"
-        path.write_bytes(content)
-        return path
-
-    return keep
-
-
 def refused(path: Path, why: str | None = None) -> None:
     with pytest.raises(MediaBroken, match=why):
         inspect_video(path)
 
 
-# -- whole --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_whole_video_is_taken_and_described(kind: str, make_video: Any, kept: Any) -> None:
+def test_a_whole_video_is_taken_and_described(kind, make_video, tmp_path):
     made = KINDS[kind]
-
-    found = inspect_video(kept(make_video(**made)))
-
+    found = inspect_video(part(tmp_path, make_video(**made)))
     assert found.extension == made.get("extension", "mp4")
     assert found.content_type == {"mov": "video/quicktime"}.get(found.extension, f"video/{found.extension}")
     assert found.duration_s == pytest.approx(made.get("seconds", 1.0), abs=0.15)
@@ -67,29 +51,20 @@ def test_a_whole_video_is_taken_and_described(kind: str, make_video: Any, kept: 
     assert found.has_audio is made.get("audio", False)
 
 
-def test_a_video_padded_with_a_free_box_is_whole(make_video: Any, kept: Any) -> None:
+def test_a_video_padded_with_a_free_box_is_whole(make_video, tmp_path):
     free = (1_000_000).to_bytes(4) + b"free" + bytes(1_000_000 - 8)
+    assert inspect_video(part(tmp_path, make_video() + free)).duration_s == pytest.approx(1.0, abs=0.1)
 
-    assert inspect_video(kept(make_video() + free)).duration_s == pytest.approx(1.0, abs=0.1)
 
-
-def test_a_turned_video_is_described_and_drawn_as_it_is_shown(
-    make_video: Any, kept: Any, tmp_path: Path
-) -> None:
-    content = make_video()
-    upright = b"\0\1\0\0" + bytes(12) + b"\0\1\0\0" + bytes(12) + b"@\0\0\0"
-    quarter = bytes(4) + b"\0\1\0\0" + bytes(4) + b"\xff\xff\0\0" + bytes(16) + b"\0\0\0\0"
-    at = content.index(upright, content.index(b"tkhd"))
-    content = content[:at] + quarter[:32] + upright[32:] + content[at + 36 :]
-
-    found = inspect_video(kept(content), poster=tmp_path / "p.webp")
-
+def test_a_turned_video_is_described_and_drawn_as_it_is_shown(make_video, tmp_path):
+    one = b"\0\1\0\0"
+    upright = one + bytes(12) + one + bytes(12) + b"@\0\0\0"
+    quarter = bytes(4) + one + bytes(4) + b"\xff\xff\0\0" + bytes(16) + b"@\0\0\0"
+    before, _, after = make_video().rpartition(upright)  # the one of its track
+    found = inspect_video(part(tmp_path, before + quarter + after), poster=tmp_path / "p.webp")
     assert (found.width, found.height) == (180, 320)
     with Image.open(tmp_path / "p.webp") as poster:
         assert poster.size == (180, 320)
-
-
-# -- posters and previews -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -97,13 +72,10 @@ def test_a_turned_video_is_described_and_drawn_as_it_is_shown(
     [({"size": (1280, 720), "seconds": 0.25}, (640, 360)), ({"dark_first": True}, (320, 180))],
     ids=["large", "fades in"],
 )
-def test_a_poster_is_a_webp_of_at_most_640_pixels_across_that_shows_something(
-    make_video: Any, kept: Any, tmp_path: Path, made: dict[str, Any], size: tuple[int, int]
-) -> None:
+def test_a_poster_is_a_webp_of_at_most_640_pixels_that_shows_something(make_video, tmp_path, made, size):
     poster = tmp_path / "poster"
     for _ in range(2):  # the second finds the first one's
-        inspect_video(kept(make_video(**made)), poster=poster)
-
+        inspect_video(part(tmp_path, make_video(**made)), poster=poster)
     assert poster.stat().st_mode & 0o777 == 0o600
     with Image.open(poster) as image:
         assert (image.format, image.size) == ("WEBP", size)
@@ -111,13 +83,9 @@ def test_a_poster_is_a_webp_of_at_most_640_pixels_across_that_shows_something(
 
 
 @pytest.mark.parametrize(("extension", "seconds"), [("mp4", 4.0), ("webm", 0.25)])
-def test_a_preview_is_short_small_and_mute(
-    extension: str, seconds: float, make_video: Any, kept: Any, tmp_path: Path
-) -> None:
+def test_a_preview_is_short_small_and_mute(extension, seconds, make_video, tmp_path):
     preview = tmp_path / "preview"
-
-    make_preview(kept(make_video(extension, seconds=seconds, size=(640, 360), audio=True)), preview)
-
+    make_preview(part(tmp_path, make_video(extension, seconds=seconds, size=(640, 360), audio=True)), preview)
     found = inspect_video(preview)
     assert found.extension == "webm"
     assert found.duration_s == pytest.approx(min(seconds, 3.0), abs=0.1)
@@ -125,10 +93,9 @@ def test_a_preview_is_short_small_and_mute(
     assert preview.stat().st_size < 400_000
 
 
-def test_nothing_is_left_where_no_preview_can_be_made(kept: Any, tmp_path: Path) -> None:
+def test_nothing_is_left_where_no_preview_can_be_made(tmp_path):
     with pytest.raises(MediaBroken):
-        make_preview(kept(b"<html>"), tmp_path / "preview")
-
+        make_preview(part(tmp_path, b"<html>"), tmp_path / "preview")
     assert not (tmp_path / "preview").exists()
 
 
@@ -137,10 +104,9 @@ def test_nothing_is_left_where_no_preview_can_be_made(kept: Any, tmp_path: Path)
 
 @pytest.mark.parametrize("share", [0.5, 2 / 3, 0.99, 1.0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_video_is_refused(kind: str, share: float, make_video: Any, kept: Any) -> None:
+def test_a_cut_video_is_refused(kind, share, make_video, tmp_path):
     content = make_video(**KINDS[kind])
-
-    refused(kept(content[: min(int(len(content) * share), len(content) - 1)]))
+    refused(part(tmp_path, content[: min(int(len(content) * share), len(content) - 1)]))
 
 
 def _mended(content: bytes, at: int) -> bytes:
@@ -166,38 +132,23 @@ def _holed(content: bytes, at: int) -> bytes:
     ],
     ids=["cut between boxes", "an empty box", "fewer pictures than promised", "a hole", "noise at its end"],
 )
-def test_a_damaged_video_is_refused(damaged: Any, why: str | None, make_video: Any, kept: Any) -> None:
+def test_a_damaged_video_is_refused(damaged, why, make_video, tmp_path):
     content = make_video(seconds=2.0, **FAST)
+    refused(part(tmp_path, damaged(content, content.index(b"mdat") - 4)), why)
 
-    refused(kept(damaged(content, content.index(b"mdat") - 4)), why)
 
-
-def test_a_live_recording_that_is_shorter_than_it_says_is_refused(make_video: Any, kept: Any) -> None:
+def test_a_live_recording_that_is_shorter_than_it_says_is_refused(make_video, tmp_path):
     content = make_video("webm", seconds=4.0, size=(160, 90), cluster_time_limit="500")
     segment = content.index(bytes.fromhex("18538067")) + 4
     content = content[:segment] + b"\x01" + b"\xff" * 7 + content[segment + 8 :]
     clusters = [at for at in range(len(content)) if content.startswith(bytes.fromhex("1f43b675"), at)]
     assert len(clusters) > 4
-
-    refused(kept(content[: clusters[len(clusters) // 2]]), "it tells 4.* s and holds")
-
-
-@pytest.mark.parametrize(
-    ("made", "why"),
-    [({"seconds": 0}, None), ({"size": (0, 0), "audio": True}, "no video")],
-    ids=["no frame", "sound alone"],
-)
-def test_a_video_without_a_picture_is_refused(made: Any, why: str | None, make_video: Any, kept: Any) -> None:
-    refused(kept(make_video(**made)), why)
+    refused(part(tmp_path, content[: clusters[len(clusters) // 2]]), "it tells 4.* s and holds")
 
 
-# -- other things -------------------------------------------------------------------------------
-
-
-def picture(kind: str) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (64, 64), "teal").save(out, kind)
-    return out.getvalue()
+def test_a_video_without_a_picture_is_refused(make_video, tmp_path):
+    refused(part(tmp_path, make_video(seconds=0)))
+    refused(part(tmp_path, make_video(size=(0, 0), audio=True)), "no video")
 
 
 START = b"\0\0\0\x18ftypmp42" + bytes(12)
@@ -224,21 +175,20 @@ START = b"\0\0\0\x18ftypmp42" + bytes(12)
     ],
     ids=lambda one: ascii(one)[:40],
 )
-def test_what_is_no_video_is_refused_with_a_reason(content: bytes, why: str | None, kept: Any) -> None:
-    refused(kept(content), why)
+def test_what_is_no_video_is_refused_with_a_reason(content, why, tmp_path):
+    refused(part(tmp_path, content), why)
 
 
-def test_only_a_regular_file_is_looked_at(make_video: Any, kept: Any, tmp_path: Path) -> None:
+def test_only_a_regular_file_is_looked_at(make_video, tmp_path):
     link, pipe = tmp_path / "link", tmp_path / "pipe"
-    link.symlink_to(kept(make_video()))
+    link.symlink_to(part(tmp_path, make_video()))
     os.mkfifo(pipe)
-
     for path in (link, pipe, tmp_path):
         with pytest.raises(Exception, match=r"symbolic|regular|directory"):
             inspect_video(path, timeout_s=5)
 
 
-def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, kept: Any) -> None:
+def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video, tmp_path):
     content = bytearray(make_video(seconds=0.25))
     start = content.index(b"moov")
     for number in range(60):
@@ -246,7 +196,7 @@ def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video: Any, k
         for step in range(8):
             mutated[start + (number * 131 + step * 37) % (len(content) - start)] = (number * 17 + step) % 256
         try:
-            inspect_video(kept(bytes(mutated)), timeout_s=10)
+            inspect_video(part(tmp_path, bytes(mutated)), timeout_s=10)
         except MediaBroken:
             continue
 
@@ -271,45 +221,38 @@ def server() -> psutil.Process:
         ("threading:current_thread", {}, 5, None),  # a result that is none is not taken for one
     ],
 )
-def test_a_child_that_crashes_hangs_swells_or_says_odd_things_is_ended_and_the_next_one_is_served(
-    task: str, options: dict[str, int], limit_s: float, why: str | None
-) -> None:
+def test_a_child_that_crashes_hangs_swells_or_says_odd_things_is_ended_alone(task, options, limit_s, why):
     before = server()
     with pytest.raises(sandbox.RejectedFile, match=why):
         sandbox.run_task(task, limit_s, **options)
-
     assert sandbox.run_task("os:getppid", 5) == before.pid
 
 
-def test_a_child_cannot_write_without_end(tmp_path: Path) -> None:
+def test_a_child_cannot_write_without_end(tmp_path):
     (tmp_path / "f").touch()
     with pytest.raises(StorageFull, match="too large"):
         sandbox.run_task("os:truncate", 5, path=str(tmp_path / "f"), length=1024**3)
 
 
-def test_a_child_knows_no_secrets_and_a_server_that_was_killed_is_started_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_child_knows_no_secrets_and_a_server_that_was_killed_is_started_again(monkeypatch):
     monkeypatch.setenv("FAL_KEY", "secret")
     before = server()
     before.kill()
-
     assert sandbox.run_task("os:getenv", 5, key="FAL_KEY") is None
     assert sandbox.run_task("os:getppid", 5) not in {before.pid, None}
 
 
-def test_many_threads_are_served_and_nothing_of_it_remains(make_video: Any, kept: Any) -> None:
-    path, others = kept(make_video(seconds=0.25)), set(psutil.Process().children())
+def test_many_threads_are_served_and_nothing_of_it_remains(make_video, tmp_path):
+    path, others = part(tmp_path, make_video(seconds=0.25)), set(psutil.Process().children())
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: inspect_video(path).width, range(24)))
         assert sandbox.run_task("threading:active_count", 5) == 2, "threads of the caller live on"
-
     assert found == [320] * 24
     eventually(lambda: set(psutil.Process().children()) - others <= {server()})
     eventually(lambda: server().children(recursive=True) == [])
 
 
-def test_the_children_of_a_killed_worker_end_with_it() -> None:
+def test_the_children_of_a_killed_worker_end_with_it():
     program = "from backend.media.decode import sandbox; sandbox.run_task('signal:pause', 600)"
     with subprocess.Popen([sys.executable, "-c", program]) as worker:
 
@@ -320,18 +263,16 @@ def test_the_children_of_a_killed_worker_end_with_it() -> None:
 
         below = eventually(at_work)
         worker.kill()
-
     eventually(lambda: not any(alive(each) for each in below))
 
 
 def alive(process: psutil.Process) -> bool:
-    try:
+    with suppress(psutil.NoSuchProcess):
         return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return False
 
 
-def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work() -> None:
+def test_ctrl_c_in_the_terminal_stops_the_worker_and_not_its_work():
     """The terminal sends SIGINT to the whole foreground group; work in hand may be finished."""
     program = """
 import select, signal
@@ -348,7 +289,6 @@ print(sandbox.run_task("os:getppid", 5) == first)
 """
     command, pipe = [sys.executable, "-c", program], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as worker:
-        assert worker.stdout is not None
         assert worker.stdout.readline() == b"ready\n"
         os.killpg(worker.pid, signal.SIGHUP)
         os.killpg(worker.pid, signal.SIGINT)
@@ -358,9 +298,8 @@ print(sandbox.run_task("os:getppid", 5) == first)
     assert (out, err) == (b"True\n", b"")
 
 
-def test_checking_does_not_import_the_decoders_into_the_caller() -> None:
+def test_checking_does_not_import_the_decoders_into_the_caller():
     imports = "import sys; import backend.media.decode.inspect, backend.media.decode.clean_photo"
     program = f"{imports}; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-
     assert not {"av", "PIL", "numpy"} & set(out.stdout.split())

@@ -21,54 +21,48 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "media")
 
 
-# -- place --------------------------------------------------------------------------------------
-
-
-def test_a_placed_file_is_for_its_owner_and_group_and_placed_once(
-    storage: LocalStorage, tmp_path: Path
-) -> None:
+def test_a_placed_file_is_for_its_owner_and_group_and_placed_once(storage, tmp_path):
     storage.put_file(part(tmp_path), VIDEO)
     first = (storage.root / VIDEO).stat()
     assert stat.S_IMODE(first.st_mode) == 0o640
     assert stat.S_IMODE(storage.root.stat().st_mode) == 0o750
-
     storage.put_file(part(tmp_path), VIDEO)
-
     assert (storage.root / VIDEO).stat().st_ino == first.st_ino
     assert list(tmp_path.iterdir()) == [storage.root]
 
 
-def test_a_video_of_another_size_is_damaged_and_replaced(storage: LocalStorage, tmp_path: Path) -> None:
+def test_a_video_of_another_size_is_damaged_and_replaced(storage, tmp_path):
     storage.put_file(part(tmp_path, b"vid"), VIDEO)
-
     storage.put_file(part(tmp_path), VIDEO)
-
     assert storage.size(VIDEO) == len(CONTENT)
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_on(
-    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rename is durable only between two fsyncs; a crash of the machine shows it, a kill never."""
+@pytest.fixture
+def noted(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced and renamed from here on, in turn."""
+    storage.check_writable()
     done, sync, rename = list[str](), os.fsync, os.rename
 
     def noted_sync(handle: int) -> None:
         done.append("sync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "sync file")
         sync(handle)
 
-    def noted_rename(*args: Any, **options: Any) -> None:
-        done.append("rename")
-        rename(*args, **options)
+    def noted_rename(source: Any, *rest: Any, **options: Any) -> None:
+        rename(source, *rest, **options)
+        done.append("rename draft" if str(source).startswith(".") else "rename")
 
-    storage.check_writable()
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(os, "rename", noted_rename)
+    return done
 
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_we_go_on(storage, tmp_path, noted):
+    """Rename is durable only between two fsyncs; a crash of the machine shows it, a kill never."""
     storage.put_file(part(tmp_path), VIDEO)
-    assert done == ["sync file", "rename", "sync folder"]
-    done.clear()
+    assert noted == ["sync file", "rename", "sync folder"]
+    noted.clear()
     storage.put_file(part(tmp_path), POSTER)
-    assert done == ["sync folder", "sync file", "rename", "sync folder"]
+    assert noted == ["sync folder", "sync file", "rename", "sync folder"]
 
 
 @pytest.fixture
@@ -82,32 +76,16 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_part_on_another_file_system_is_brought_in_whole(
-    storage: LocalStorage, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage.check_writable()
-    content, seen, rename = os.urandom(3_000_000), list[str](), os.rename
-
-    def watched(source: Any, *rest: Any, **options: Any) -> None:
-        rename(source, *rest, **options)
-        seen.append(str(source))
-
-    monkeypatch.setattr(os, "rename", watched)
-
+def test_a_part_on_another_file_system_is_brought_in_whole(storage, elsewhere, noted):
+    content = os.urandom(3_000_000)
     storage.put_file(part(elsewhere, content), VIDEO)
-
     assert (storage.root / VIDEO).read_bytes() == content
     assert list(elsewhere.iterdir()) == []
     assert [path.name for path in storage.root.iterdir()] == [VIDEO]
-    assert [name.startswith(".") for name in seen] == [True]
+    assert noted == ["sync file", "sync file", "rename draft", "sync folder"]
 
 
-# -- faults of the disk -------------------------------------------------------------------------
-
-
-def test_a_full_disk_leaves_the_part_and_nothing_half_and_is_noticed_by_the_check(
-    small_disk: Path, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_the_part_and_nothing_half_and_is_noticed_by_the_check(small_disk, tmp_path):
     storage, source = LocalStorage(small_disk), part(tmp_path, bytes(1_200_000))
     storage.check_writable()
 
@@ -124,18 +102,16 @@ def test_a_full_disk_leaves_the_part_and_nothing_half_and_is_noticed_by_the_chec
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
-def test_a_read_only_disk_says_so(small_disk: Path, tmp_path: Path) -> None:
+def test_a_read_only_disk_says_so(small_disk, tmp_path):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-
     with pytest.raises(StorageFull, match="read-only"):
         LocalStorage(small_disk).check_writable()
     with pytest.raises(StorageFull, match="read-only"):
         LocalStorage(small_disk).put_file(part(tmp_path), VIDEO)
 
 
-def test_a_root_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_made_says_so(tmp_path):
     (tmp_path / "file").touch()
-
     with pytest.raises(StorageFull):
         LocalStorage(tmp_path / "file" / "media").check_writable()
 
@@ -151,59 +127,47 @@ def assert_not_there(storage: LocalStorage, key: str) -> None:
             use(key)
 
 
-def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(
-    storage: LocalStorage, tmp_path: Path
-) -> None:
+def test_a_link_at_a_key_is_not_there_and_is_replaced_not_followed(storage, tmp_path):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     storage.check_writable()
     (storage.root / VIDEO).symlink_to(victim)
-
     assert_not_there(storage, VIDEO)
     storage.put_file(part(tmp_path), VIDEO)
-
     assert victim.read_bytes() == b"precious"
     assert not (storage.root / VIDEO).is_symlink()
     assert storage.size(VIDEO) == len(CONTENT)
 
 
-def test_a_link_in_place_of_a_folder_is_never_entered(storage: LocalStorage, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_folder_is_never_entered(storage, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / f"{SHA}.webp").write_bytes(b"theirs")
     storage.check_writable()
     (storage.root / "posters").symlink_to(outside)
-
     assert_not_there(storage, POSTER)
     storage.remove(POSTER)
     with pytest.raises(StorageFull):
         storage.put_file(part(tmp_path), POSTER)
-
     assert [path.read_bytes() for path in outside.iterdir()] == [b"theirs"]
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_only_a_regular_file_is_a_file(make: Any, storage: LocalStorage) -> None:
+def test_only_a_regular_file_is_a_file(make, storage):
     storage.check_writable()
     make(storage.root / VIDEO)
-
     assert_not_there(storage, VIDEO)
 
 
-def test_a_link_given_as_a_part_is_not_taken(storage: LocalStorage, tmp_path: Path) -> None:
+def test_a_link_given_as_a_part_is_not_taken(storage, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "job.owner.part").symlink_to(tmp_path / "secret")
-
     with pytest.raises(StorageFull):
         storage.put_file(tmp_path / "job.owner.part", VIDEO)
-
     assert storage.size(VIDEO) is None
 
 
-# -- an empty one, and drafts -------------------------------------------------------------------------
-
-
-def test_an_empty_store_answers(storage: LocalStorage) -> None:
+def test_an_empty_store_answers(storage):
     assert list(storage.list_keys()) == []
     assert storage.size(VIDEO) is None
     assert storage.free_bytes() == 0
@@ -214,15 +178,12 @@ def test_an_empty_store_answers(storage: LocalStorage) -> None:
     assert list(storage.root.iterdir()) == []
 
 
-def test_drafts_that_a_crash_left_are_tidied_away_and_young_ones_are_not(
-    storage: LocalStorage, tmp_path: Path
-) -> None:
+def test_drafts_that_a_crash_left_are_tidied_away_and_young_ones_are_not(storage, tmp_path):
     storage.put_file(part(tmp_path), POSTER)
     for folder in (storage.root, storage.root / "posters"):
         (folder / ".draft-old").write_bytes(b"half")
         os.utime(folder / ".draft-old", (time.time() - 2 * 24 * 3600,) * 2)
         (folder / ".draft-young").write_bytes(b"half")
-
     assert storage.remove_unfinished() == 2
     assert sorted(path.name for path in storage.root.rglob(".draft-*")) == [".draft-young"] * 2
     assert storage.size(POSTER) == len(CONTENT)

@@ -42,31 +42,26 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.mark.parametrize("key", [VIDEO, POSTER])
-def test_a_placed_file_is_there_whole_and_the_part_is_gone(place: Place, tmp_path: Path, key: str) -> None:
+def test_a_placed_file_is_there_whole_and_the_part_is_gone(place, tmp_path, key):
     source = part(tmp_path)
-
     place.storage.put_file(source, key)
-
     assert not source.exists()
     assert place.storage.size(key) == len(CONTENT)
     with place.storage.open(key) as file:
         assert file.read() == CONTENT
     assert list(place.storage.list_keys()) == [key]
-
     place.storage.put_file(source, key)  # after a crash right behind the first time
     with pytest.raises(StorageFull):
         place.storage.put_file(source, PREVIEW)
 
 
-def test_a_poster_of_another_size_is_replaced(place: Place, tmp_path: Path) -> None:
+def test_a_poster_of_another_size_is_replaced(place, tmp_path):
     place.storage.put_file(part(tmp_path, b"vid"), POSTER)
-
     place.storage.put_file(part(tmp_path), POSTER)
-
     assert place.storage.size(POSTER) == len(CONTENT)
 
 
-def test_keys_are_listed_by_prefix_and_nothing_else_is(place: Place, tmp_path: Path) -> None:
+def test_keys_are_listed_by_prefix_and_nothing_else_is(place, tmp_path):
     for key in (VIDEO, POSTER, PREVIEW):
         place.storage.put_file(part(tmp_path), key)
     for foreign in (
@@ -88,23 +83,18 @@ def test_keys_are_listed_by_prefix_and_nothing_else_is(place: Place, tmp_path: P
     }  # fmt: skip
 
 
-def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(place: Place, tmp_path: Path) -> None:
+def test_a_removed_file_is_gone_and_removing_it_again_is_no_fault(place, tmp_path):
     place.storage.put_file(part(tmp_path), POSTER)
-
     for key in (POSTER, POSTER, VIDEO):
         place.storage.remove(key)
-
     assert place.storage.size(POSTER) is None
     assert list(place.storage.list_keys()) == []
     with pytest.raises(FileNotFoundError):
         place.storage.open(POSTER)
 
 
-# -- keys ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("key", [VIDEO, f"{SHA}.webm", POSTER, PREVIEW, f"uploads/{SHA}.jpg", "a.mp4"])
-def test_our_own_keys_are_keys(key: str) -> None:
+def test_our_own_keys_are_keys(key):
     assert valid_key(key)
 
 
@@ -117,7 +107,7 @@ def test_our_own_keys_are_keys(key: str) -> None:
         "x", "x.", "x.MP4", "x.tar.gz", "%2e%2e/x.mp4", "ü.mp4", "x" * 200 + ".mp4", "posters/" * 3 + "x.mp4",
     ],
 )  # fmt: skip
-def test_what_could_lead_elsewhere_is_no_key_and_never_asked_for(key: str, tmp_path: Path) -> None:
+def test_what_could_lead_elsewhere_is_no_key_and_never_asked_for(key, tmp_path):
     assert not valid_key(key)
     for storage in UNTOUCHED:
         for use in (

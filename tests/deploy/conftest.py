@@ -23,12 +23,16 @@ def host() -> Iterator[Callable[..., Host]]:
 @pytest.fixture
 def nginx(tmp_path: Path, host: Callable[..., Host]) -> Iterator[Callable[..., Front]]:
     """A function that starts nginx with the shipped configuration in front of these, under both names."""
+    started = list[Front]()
     with ExitStack() as ends:
 
         def make(*places: str, **more: Any) -> Front:
             who = host("who", login).place
             places = places or (who,)
-            front = Front(tmp_path / "nginx", dashboards=places, sidecars=places, who=who, **more)
-            return ends.enter_context(closing(front)).start()
+            front = Front(
+                tmp_path / f"nginx-{len(started)}", dashboards=places, sidecars=places, who=who, **more
+            )
+            started.append(ends.enter_context(closing(front)))
+            return front.start()
 
         yield make

@@ -195,8 +195,7 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
     refused = first.cli("backup", "anywhere")
     assert refused.returncode == 1
     assert "pg_dump" in refused.stderr
-    url = databases.server().fresh(empty=True)
-    put_dump(str(first.settings["DATABASE_URL"]), url)
+    url = put_dump(str(first.settings["DATABASE_URL"]))
     first.sidecar()
     first.worker()
     first.until(waiting, "stored")
@@ -208,10 +207,10 @@ def test_a_dump_of_postgresql_that_is_put_to_use_is_known_for_a_copy(make_instal
     assert_found_and_paid_once(again, waiting)
 
 
-def put_dump(source: str, target: str) -> None:
-    """As a dump that is restored: another database, with the same rows."""
-    old, new = (url.rsplit("/", 1)[1] for url in (source, target))
-    databases.server().drop(target)
-    with databases.server().connect() as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (old,))
-        admin.execute(f"CREATE DATABASE {new} TEMPLATE {old} STRATEGY file_copy")
+def put_dump(source: str) -> str:
+    """As a dump that is restored: another database, with the same rows. Returns its URL."""
+    server, name = databases.server(), source.rsplit("/", 1)[1]
+    with server.connect() as admin:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        admin.execute(f"CREATE DATABASE {name}_again TEMPLATE {name} STRATEGY file_copy")
+    return server.url(f"{name}_again")

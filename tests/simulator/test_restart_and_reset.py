@@ -20,65 +20,46 @@ from tests.waiting import eventually
 PRICED = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 
 
-@pytest.fixture
-def port():
-    with reserved_port() as found:
-        yield found
-
-
-# -- a restart
-
-
-def test_what_was_under_way_or_owed_goes_on_after_a_restart(tmp_path, receiver, port):
-    receiver.answers = [503]
-    with running(tmp_path, pace=0.06, port=port) as sim:
-        refused = sim.submit("[sim:early]", webhook=receiver.url)
-        waiting = sim.submit(webhook=receiver.url)
-        keys = sim.get("/.well-known/jwks.json").json()
-    with running(tmp_path, port=port) as sim:
-        result = sim.result(waiting)
-        calls = receiver.wait(3)
-        assert sim.get("/.well-known/jwks.json").json() == keys
-        for call in calls:
-            sim.verify(call)
-        assert sorted(told["request_id"] for told in receiver.bodies(3)) == sorted(
-            [refused["request_id"]] * 2 + [waiting["request_id"]]
-        )
-        assert sim.ledger()["accepted"] == 2
-        assert sim.get(result.json()["video"]["url"]).status_code == 200
-    assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
-
-
 #: A simulator as a process of its own, given a port and a folder.
 SERVE = (
     "import sys; from pathlib import Path; from simulator.config import SimulatorConfig;"
     "from simulator.server import serve;"
-    "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.02))"
+    "serve('127.0.0.1', int(sys.argv[1]), SimulatorConfig(Path(sys.argv[2]), small=True, pace=0.05))"
 )
 
 
-def test_a_killed_simulator_as_its_own_process_goes_on_where_it_was(tmp_path, port):
-    sim = SimulatorClient(SimpleNamespace(url=f"http://127.0.0.1:{port}"))
+def test_what_was_under_way_or_owed_goes_on_after_a_kill(tmp_path, receiver):
+    receiver.answers = [503]
+    with reserved_port() as port:
+        sim = SimulatorClient(SimpleNamespace(url=f"http://127.0.0.1:{port}"))
 
-    def answers():
-        with suppress(requests.ConnectionError):
-            return sim.get("/").ok
+        def answers():
+            with suppress(requests.ConnectionError):
+                return sim.get("/.well-known/jwks.json").json()
 
-    def started():
-        process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), tmp_path], cwd=ROOT)
-        eventually(answers)
-        return process
+        def started():
+            process = subprocess.Popen([sys.executable, "-c", SERVE, str(port), tmp_path], cwd=ROOT)
+            return process, eventually(answers)
 
-    first = started()
-    receipt = sim.submit("silk [sim:slow=0.3]")
-    first.kill()
-    first.wait()
-    second = started()
-    eventually(lambda: sim.status(receipt)["status"] == "COMPLETED")
-    video = sim.get(receipt["response_url"]).json()["video"]
-    assert len(sim.get(video["url"]).content) == video["file_size"]
-    second.terminate()
-    assert second.wait(20) == 0
+        first, keys = started()
+        refused = sim.submit("[sim:early]", webhook=receiver.url)
+        waiting = sim.submit("[sim:slow=0.3]", webhook=receiver.url)
+        first.kill()
+        first.wait()
+        second, keys_again = started()
+        told = receiver.bodies(3)
+        assert sorted(one["request_id"] for one in told) == sorted(
+            [refused["request_id"]] * 2 + [waiting["request_id"]]
+        )
+        assert keys_again == keys
+        for call in receiver.wait(3):
+            sim.verify(call)
+        video = sim.get(waiting["response_url"]).json()["video"]
+        assert len(sim.get(video["url"]).content) == video["file_size"]
+        assert sim.ledger()["accepted"] == 2
+        second.terminate()
+        assert second.wait(20) == 0
+    assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
 
 
 # -- a reset

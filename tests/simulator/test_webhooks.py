@@ -26,13 +26,6 @@ def test_a_webhook_is_signed_as_fal_signs_it(sim, receiver):
     assert (told["status"], told["payload"]) == ("OK", sim.result(receipt).json())
 
 
-def test_a_failure_is_told_by_webhook_with_its_detail(sim, receiver):
-    sim.submit("silk [sim:error=422]", webhook=receiver.url)
-    (told,) = receiver.bodies(1)
-    assert (told["status"], told["error"]) == ("ERROR", "Invalid status code: 422")
-    assert told["payload"]["detail"][0]["type"] == "content_policy_violation"
-
-
 @pytest.mark.parametrize("answers", [[503, 500, 204], [302]], ids=["acknowledged", "redirected"])
 def test_a_webhook_is_tried_until_it_is_acknowledged_or_redirected(sim, receiver, answers):
     receiver.answers = list(answers)

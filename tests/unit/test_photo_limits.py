@@ -18,8 +18,8 @@ def fault(limits, **photo):
     return limits.find_fault("Kling", **whole)
 
 
-def stated(description, **more):
-    found = photo_limits_in_prose.read_description({"type": "string", "description": description, **more})
+def stated(description):
+    found = photo_limits_in_prose.read_description({"type": "string", "description": description})
     return {name: value for name, value in found.items() if name != "source"}
 
 

@@ -138,12 +138,10 @@ def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, t
 
 @pytest.mark.parametrize(
     ("public_url", "reached"),
-    [
-        ("https://studio.example.com", True), ("https://8.8.8.8", True), ("http://studio.example.com", False),
-        ("https://127.0.0.1", False), ("https://localhost", False), ("https://192.168.1.5", False),
-        ("https://studio", False), ("https://studio.local", False), ("https://[::1]", False),
-        ("https://studio.internal", False), ("http://127.0.0.1:8787", False),
-    ],
+    [*((f"https://{host}", True) for host in ("studio.example.com", "8.8.8.8")),
+     *((f"https://{host}", False) for host in ("127.0.0.1", "localhost", "192.168.1.5", "[::1]", "studio",
+                                               "studio.local", "studio.internal")),
+     ("http://studio.example.com", False), ("http://127.0.0.1:8787", False)],
 )  # fmt: skip
 def test_fal_is_polled_early_where_it_refuses_our_webhook_address(monkeypatch, public_url, reached):
     settings = given(monkeypatch, FAL_KEY="id:secret", PUBLIC_URL=public_url)
@@ -178,11 +176,7 @@ def test_the_secret_is_made_on_the_first_start_and_kept_for_its_owner_alone(monk
 def test_a_secret_file_that_is_damaged_or_a_link_to_nothing_signs_nothing(tmp_path, kept):
     path = tmp_path / "data" / "secret_key"
     path.parent.mkdir()
-    if kept is None:
-        path.symlink_to(tmp_path / "not-mounted")
-    else:
-        path.write_bytes(kept)
-
+    path.symlink_to(tmp_path / "not-mounted") if kept is None else path.write_bytes(kept)
     said = "in it is a link to nothing" if kept is None else "holds no whole secret"
     with pytest.raises(SettingsError, match=f"secret_key {said}"):
         load_settings()

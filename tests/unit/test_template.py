@@ -45,54 +45,45 @@ def test_the_prompt_sent_begins_with_what_the_person_wrote(prompt, words):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [DEFAULT_TEMPLATE, "{{ prompt }}", "{{ prompt }}{% if camera %}, {{ camera|lower }}{% endif %}",
-     "{% for a in style %}{% for b in style %}{{ a.words }}{% endfor %}{% endfor %}{{ prompt }}",
-     "Style: {{ style[0].words if style else 'none' }}. {{ prompt }}",
-     "{{ prompt ~ '!' }}{{ 'x' if style|length > 2 and not fabric else '' }}"],
-)  # fmt: skip
-def test_what_ends_for_sure_can_be_kept(text):
-    template.check_template(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
+    ("said", "texts"),
     [
-        ("", "empty"),
-        ("{{ prompt", "no template"),
-        ("{% for part in style %}{{ prompt }}", "no template"),
-        ("{{ prompt }}{{ mood }}", "names 'mood'"),
-        ("{{ prompt }}{% for i in range(9) %}{% endfor %}", "loops over something else"),
-        ("{{ prompt }}{% for c in prompt %}{% for d in prompt %}{% endfor %}{% endfor %}", "loops over"),
-        ("{{ prompt }}{% for p in style recursive %}{% endfor %}", "loops over"),
-        ("{{ prompt }}" + "{% for a in style %}" * 3 + "{% endfor %}" * 3, "loops within loops"),
-        ("{{ prompt }}{{ prompt.__class__ }}", "attribute '__class__'"),
-        ("{{ prompt }}{{ prompt['__class__'] }}", "attribute by its name"),
-        ("{{ prompt }}{{ prompt|attr('__class__') }}", "filter 'attr'"),
-        ("{{ prompt }}{{ prompt.format(1) }}", "calls something"),
-        ("{{ prompt }}{{ 'x' * 1000000000 }}", "computes"),
-        ("{{ prompt }}{{ 10 ** 10 ** 10 }}", "computes"),
-        ("{{ prompt }}{% set x = prompt ~ prompt %}", "sets a name"),
-        ("{{ prompt }}{% macro m() %}{{ m() }}{% endmacro %}", "defines a macro"),
-        ("{{ prompt }}{% include '/etc/passwd' %}", "reads another file"),
-        ("{{ prompt }}{{ prompt|replace('', prompt) }}", "filter 'replace'"),
-        ("{{ prompt }}{{ cycler }}", "names 'cycler'"),
-        ("{{ prompt }}" + "x" * 4_000, "characters"),
-        ("{{ prompt }}\u202e", "direction"),
-        ("{% if style %}{{ prompt }}{% endif %}", "person's own words"),
-        ("{{ style[0].words }}{{ prompt }}", "can't be used"),
-        ("(" * 3_000, "own words"),
-        ("{{ " + "(" * 900 + "prompt" + ")" * 900 + " }}", "no template"),
+        ("empty", [""]), ("can't be used", ["{{ style[0].words }}{{ prompt }}"]),
+        ("own words", ["{% if style %}{{ prompt }}{% endif %}", "(" * 3_000]),
+        ("no template", ["{{ prompt", "{% for part in style %}{{ prompt }}",
+                         "{{ " + "(" * 900 + "prompt" + ")" * 900 + " }}"]),
+        *((said, ["{{ prompt }}" + text for text in texts]) for said, texts in (
+            ("names 'mood'", ["{{ mood }}"]), ("names 'cycler'", ["{{ cycler }}"]),
+            ("loops over", ["{% for i in range(9) %}{% endfor %}",
+                            "{% for p in style recursive %}{% endfor %}",
+                            "{% for c in prompt %}{% for d in prompt %}{% endfor %}{% endfor %}"]),
+            ("loops within loops", ["{% for a in style %}" * 3 + "{% endfor %}" * 3]),
+            ("attribute '__class__'", ["{{ prompt.__class__ }}"]),
+            ("attribute by its name", ["{{ prompt['__class__'] }}"]),
+            ("filter 'attr'", ["{{ prompt|attr('__class__') }}"]),
+            ("filter 'replace'", ["{{ prompt|replace('', prompt) }}"]),
+            ("calls something", ["{{ prompt.format(1) }}"]),
+            ("sets a name", ["{% set x = prompt ~ prompt %}"]),
+            ("computes", ["{{ 'x' * 1000000000 }}", "{{ 10 ** 10 ** 10 }}"]),
+            ("defines a macro", ["{% macro m() %}{{ m() }}{% endmacro %}"]),
+            ("reads another file", ["{% include '/etc/passwd' %}"]),
+            ("characters", ["x" * 4_000]), ("direction", ["\u202e"]),
+        )),
     ],
-)
-def test_a_template_that_runs_away_or_looks_around_is_refused_with_the_reason(text, said):
-    with pytest.raises(InvalidRequest) as refused:
+)  # fmt: skip
+def test_a_template_that_runs_away_or_looks_around_is_refused_with_the_reason(said, texts):
+    for text in texts:
+        with pytest.raises(InvalidRequest) as refused:
+            template.check_template(text)
+        assert said in refused.value.fields["template"], text
+
+
+def test_what_ends_for_sure_can_be_kept_and_what_it_makes_is_bounded():
+    twice = "{% for a in style %}{% for b in style %}{{ prompt }}{% endfor %}{% endfor %}{{ prompt }}"
+    for text in (
+        DEFAULT_TEMPLATE, "{{ prompt }}{% if camera %}, {{ camera|lower }}{% endif %}", twice,
+        "Style: {{ style[0].words if style else 'none' }}. {{ prompt }}",
+        "{{ prompt ~ '!' }}{{ 'x' if style|length > 2 and not fabric else '' }}",
+    ):  # fmt: skip
         template.check_template(text)
-    assert said in refused.value.fields["template"]
-
-
-def test_what_a_template_makes_is_bounded():
-    text = "{% for a in style %}{% for b in style %}{{ prompt }}{% endfor %}{% endfor %}{{ prompt }}"
-    template.check_template(text)
     with pytest.raises(InvalidRequest, match="makes more than"):
-        template.render_prompt(text, "x" * 20_000, [StylePart(axis, "w", None) for axis in AXES])
+        template.render_prompt(twice, "x" * 20_000, [StylePart(axis, "w", None) for axis in AXES])

@@ -206,7 +206,7 @@ def _child(control: socket.socket, handle: int) -> None:
     try:
         control.close()
         with socket.socket(fileno=handle) as channel:
-            request = json.loads(channel.makefile("rb").readline())
+            request = load_json(channel.makefile("rb").readline())
             _confine(float(request["timeout_s"]))
             channel.sendall(b"+")
             threading.Thread(target=_end_with_owner, args=(channel,), daemon=True).start()

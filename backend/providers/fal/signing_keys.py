@@ -114,7 +114,7 @@ class FalSigningKeys:
         with self._lock:
             self._loaded = True
             try:
-                kept = json.loads(self._path.read_bytes())
+                kept = load_json(self._path.read_bytes())
                 self._keys = tuple(bytes.fromhex(key) for key in kept["keys"])
                 self._fetched_at = datetime.fromisoformat(kept["fetched_at"]).astimezone(UTC)
             except (OSError, ValueError, KeyError, TypeError, AttributeError):

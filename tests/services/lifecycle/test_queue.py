@@ -150,9 +150,6 @@ def test_a_queue_that_breaks_in_an_unforeseen_way_is_served_again(world, monkeyp
     assert "never heard of" in caplog.text
 
 
-# -- the queue's own schema -------------------------------------------------------------------
-
-
 def test_an_older_schema_is_brought_along_once_by_the_librarys_own_migrations(world):
     sql(world, "DROP SCHEMA public CASCADE")
     for step in ("CREATE SCHEMA public", *schema._steps("0", "3.3.0")):
@@ -174,9 +171,6 @@ def test_a_newer_schema_is_told_and_left_alone(world):
     sql(world, "COMMENT ON TABLE procrastinate_jobs IS '99.0.0'")
     with pytest.raises(SettingsError, match="newer than this program"):
         migrate_schema(world.deps.store)
-
-
-# -- one host sweeps at a time ----------------------------------------------------------------
 
 
 @pytest.fixture

@@ -85,9 +85,6 @@ def test_a_stop_that_a_person_asked_for_ends_as_stopped_and_not_as_failed(post):
     assert post.job(job).state == "cancelled"
 
 
-# -- again and again --------------------------------------------------------------------------
-
-
 def test_a_delivery_that_comes_twenty_times_at_once_and_again_years_later_has_one_effect(post):
     job = post.made()
     body = ok(job.request_id)
@@ -158,9 +155,6 @@ def test_a_failure_after_a_word_of_success_is_asked_about_once_more(post, earlie
     assert (post.job(job).state, post.job(job).due_at) == ("failed", post.clock.now())
 
 
-# -- what can not be applied as it stands -----------------------------------------------------
-
-
 @ONE
 @pytest.mark.parametrize("off_s", [301, -301])
 def test_a_genuine_delivery_of_another_time_is_asked_about_now_and_applied_when_signed_anew(post, off_s):
@@ -192,14 +186,15 @@ def test_what_says_neither_video_nor_failure_is_kept_and_asked_about_now(post, s
 
 UNREADABLE = [b"", b"<html>", b"[]", b"\xff\xfe\x00", b"[" * 100_000]
 ODD = [
-    b'{"video": {"url": "https://x/\\ud800\\u0000"}}',
-    b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}",
-    b'{"detail": [{"type": ["x"], "loc": 5, "msg": {}}]}',
-    b'{"detail": "\\u0000\\ud800"}',
-    b'{"detail": [{"msg": "a"}], "seed": 1e999, "deep": ' + b'{"a":' * 500 + b"1" + b"}" * 501,
-]
-ODD = [
-    b'{"status": "%s", "error": "x\\u0000", "payload": %s}' % (w, p) for w in (b"OK", b"ERROR") for p in ODD
+    b'{"status": "%s", "error": "x\\u0000", "payload": %s}' % (status, payload)
+    for status in (b"OK", b"ERROR")
+    for payload in (
+        b'{"video": {"url": "https://x/\\ud800\\u0000"}}',
+        b'{"video": {"url": "https://x/y", "file_size": ' + b"9" * 4000 + b"}}",
+        b'{"detail": [{"type": ["x"], "loc": 5, "msg": {}}]}',
+        b'{"detail": "\\u0000\\ud800"}',
+        b'{"detail": [{"msg": "a"}], "seed": 1e999, "deep": ' + b'{"a":' * 500 + b"1" + b"}" * 501,
+    )
 ]
 
 

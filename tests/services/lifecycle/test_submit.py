@@ -87,19 +87,13 @@ def test_a_refused_key_fails_the_take_and_pauses_all_submitting_until_a_person_s
     assert world.looks(waiting, 1)[0].state == "queued"
 
 
-def test_a_pause_whose_time_is_over_lets_one_take_through_and_the_others_wait_for_its_answer(
-    world, monkeypatch
-):
+def test_a_pause_whose_time_is_over_lets_one_take_through_and_ends_with_another_key(world, monkeypatch):
     monkeypatch.setattr("backend.domain.policy.PAUSE_FIRST_S", 0.0)
     world.look(world.ask("[sim:http=401]"))
     provider_pause.check_not_paused(world.deps, "fal")  # the one that tries
-    with pytest.raises(SubmitDeferred):
+    with pytest.raises(SubmitDeferred):  # the others wait for its answer
         provider_pause.check_not_paused(world.deps, "fal")
     assert world.look(world.ask("Another")).state == "created"
-
-
-def test_a_pause_ends_with_another_key(world):
-    world.look(world.ask("[sim:http=401]"))
     again = set_up(world, fal_key=SecretStr("id:another"))
     provider_pause.check_not_paused(again.deps, "fal")
     assert provider_pause.list_pauses(world.deps) == {}
@@ -209,7 +203,7 @@ def test_a_begun_that_never_arrived_takes_nothing_back_from_another_who_sent(wor
 @pytest.mark.databases("postgres")  # a file has no line to be cut
 def test_a_begun_whose_commit_died_is_told_and_sent_later(world, caplog):
     """The line is cut in the commit that says "about to send": nothing is sent, and it can be said why."""
-    cut_line_in_commit(world.deps, "NEW.event = 'submit_begun'")
+    cut_line_in_commit(world.deps.store, "history", "NEW.event = 'submit_begun'")
     with caplog.at_level("INFO"):
         job = world.look(world.ask())
     assert (job.state, job.claimed_by, world.posts) == ("created", None, 0)

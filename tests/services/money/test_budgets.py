@@ -74,9 +74,6 @@ def spent(world: World, owner: str | None = None) -> budgets.SpendingSummary:
     return budgets.spending_summary(world.deps, owner)
 
 
-# -- limits -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("limit", "title", "until"),
     [
@@ -86,9 +83,10 @@ def spent(world: World, owner: str | None = None) -> budgets.SpendingSummary:
         ("budget_user_month_usd", "Your budget for this month", "next month"),
     ],
 )
-def test_a_start_beyond_a_limit_is_refused_and_names_it(world, limit, title, until):
-    poor = world.with_settings(**{limit: 1.0})
+def test_a_start_beyond_the_tightest_limit_is_refused_and_names_it(world, limit, title, until):
+    poor = world.with_settings(**{"budget_day_usd": 50.0, "budget_month_usd": 50.0, limit: 1.0})
     ask(poor)
+    assert spent(poor, "ana").tightest_limit.left_usd == pytest.approx(0.30)
     with pytest.raises(BudgetExceeded) as error:
         ask(poor)
     assert error.value.limit == limit.upper()
@@ -108,15 +106,6 @@ def test_the_api_says_which_limit_and_how_much_it_has_left(sidecar):
     told = answer.get_json()["error"]
     assert (told["code"], told["limit"], told["left_usd"]) == ("budget", "BUDGET_USER_MONTH_USD", 0.25)
     assert "$0.25" in told["message"]
-
-
-def test_the_tightest_of_several_limits_decides(world):
-    poor = world.with_settings(budget_day_usd=50.0, budget_month_usd=1.0)
-    ask(poor)
-    assert spent(poor).tightest_limit.left_usd == pytest.approx(0.30)
-    with pytest.raises(BudgetExceeded) as error:
-        ask(poor)
-    assert error.value.limit == "BUDGET_MONTH_USD"
 
 
 def test_a_months_limit_holds_over_its_days_and_starts_anew_with_the_next_one(world, clock):
@@ -144,9 +133,6 @@ def test_a_soft_limit_warns_and_refuses_nothing(world, soft):
 def test_what_is_left_is_never_rounded_up(world):
     with pytest.raises(BudgetExceeded, match=r"has \$0\.99 left"):
         ask(world.with_settings(budget_day_usd=0.999), seconds=10)
-
-
-# -- what counts --------------------------------------------------------------------------------
 
 
 def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(world):

@@ -63,9 +63,6 @@ def test_a_clock_that_is_a_little_off_is_no_news(sidecar, caplog):
     assert ASTRAY not in caplog.text
 
 
-# -- a worker's own ---------------------------------------------------------------------------
-
-
 @pytest.fixture
 def wall_clock(monkeypatch: pytest.MonkeyPatch) -> Settable:
     """Ours, and the scheduler's."""
@@ -90,9 +87,7 @@ def goes_on(world: World, clock: Settable, by: timedelta, within_s: float = PATI
         def _sweep(self) -> None:
             sweeps.append(clock.now())
 
-        def _beat(self) -> None: ...
-
-        def _refresh(self) -> None: ...
+        _beat = _refresh = lambda self: None
 
     world = world.with_settings(sweep_interval_s=0.2).another(clock=clock, stopping=threading.Event())
     running = Counting(world.deps)

@@ -52,11 +52,14 @@ def another(deps: Deps, clock: FakeClock | None = None) -> Deps:
     return build_deps(deps.settings, clock=clock)
 
 
-def test_what_fal_lists_is_offered_with_its_schemas_and_prices_and_told_meanwhile(deps, sim):
+def test_what_fal_lists_is_offered_beside_what_we_know_and_told_meanwhile(deps, sim):
     def offered() -> dict[str, Any]:
-        return {m.id: (m.schema, m.price) for m in deps.catalogue.search(provider="fal")}
+        models = deps.catalogue.search(provider="fal")
+        return {m.id: (m.schema, m.price, m.price_note, gallery.usual_duration(deps, m.id)) for m in models}
 
     seed, told = offered(), []
+    for entry in sim.offer.entries.values():  # that is what no listing says
+        entry.pop("typical_s", None)
 
     brought = refresh(deps, lambda line: told.append((line, last_refresh(deps))))
 
@@ -127,22 +130,6 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known_to_e
     for process in (deps, another(deps)):  # one that starts later never offers less than what is stored
         assert process.catalogue.get(MODEL).reason == live_catalogue.RETIRED_REASON
         assert unused not in ids(process)
-
-
-def test_what_the_listing_does_not_say_and_we_know_stays(deps, sim):
-    def known() -> Any:
-        return deps.catalogue.get(name).price_note, gallery.usual_duration(deps, name)
-
-    name = "fal-ai/wan/v2.7/text-to-video"
-    before = known()
-    del sim.offer.entries[name]["typical_s"]
-
-    refresh(deps)
-
-    assert known() == before
-
-
-# -- other processes --------------------------------------------------------------------------
 
 
 def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, clock, sim, monkeypatch):

@@ -1,5 +1,6 @@
 """Moving every file while everything runs: nothing is missing at any moment, nothing altered comes along."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -107,9 +108,7 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
 
     def live() -> None:
         """Another process: it goes on taking in and showing files."""
-        number = 0
-        while not stop.is_set():
-            number += 1
+        for number in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
             keys.append(put(other, f"late {number}".encode()))
             for key in (keys[0], keys[number % FILES], keys[-1]):
                 try:
@@ -331,9 +330,6 @@ def test_what_is_altered_stays_behind_and_is_told_of_again_by_the_run_that_ends_
 
     assert sorted(done.problems) == [f"{key} is not what its name says" for key in keys[:2]]
     assert objects(there) == set(keys[1:])
-
-
-# -- controls -------------------------------------------------------------------------------------------
 
 
 def test_control_without_the_second_look_a_slept_through_file_would_be_left_behind(

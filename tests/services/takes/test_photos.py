@@ -27,10 +27,6 @@ LINK = "https://example.org/look.jpg"
 FILE = "file:///etc/passwd"
 
 
-def faults(world, model, **more) -> dict[str, str]:
-    return world.faults("Walk on", model=model, **more)
-
-
 def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
     refusal = ProviderRefused("none here", code="no_uploads")
     monkeypatch.setattr(FalProvider, "upload", lambda *_: throw(refusal))
@@ -132,7 +128,7 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
         (COUNTED, {"images": {"image_urls": [ours] * 10}}, many,
          "must have at most 9 entries; it has 10"),
     ):  # fmt: skip
-        assert why in faults(world, model, **given)[name], given
+        assert why in world.faults("Walk on", model=model, **given)[name], given
     assert world.ledger()["posts"] == []
 
 
@@ -165,7 +161,7 @@ def test_what_is_known_of_the_photos_survives_a_refresh(world):
     model = world.deps.catalogue.get(LIMITED)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
-    assert "image" in faults(world, LIMITED, image=world.photo(size=(200, 150)))
+    assert "image" in world.faults("Walk on", model=LIMITED, image=world.photo(size=(200, 150)))
     assert model_json(model)["photo_limits"] == model.photo_limits
 
 
