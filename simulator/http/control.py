@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from simulator.engine.faults import FAULTS, Faults, UnknownFault, parse_faults
 from simulator.engine.installation import Current, Installation
-from simulator.engine.ledger import JSON, Output, Post, Request, Rule
+from simulator.engine.ledger import JSON, Post, Request, Rule
 from simulator.http.answers import json_answer, json_body
 
 #: What can be asked for, with what it does.
@@ -40,14 +40,6 @@ def routes(current: Current) -> Blueprint:
         rule = Rule(match, _chosen(body), times)
         current().ledger.save_rule(rule)
         return json_answer(asdict(rule), 201)
-
-    @blueprint.post("/sim/outputs")
-    def add_output() -> Response:
-        body = json_body()
-        if not isinstance(body.get("match"), str):
-            return json_answer({"error": "match: a text; output: what requests with it give"}, 400)
-        current().ledger.save_output(Output(body["match"], body.get("output")))
-        return json_answer(body, 201)
 
     @blueprint.delete("/sim/faults")
     def clear_faults() -> tuple[str, int]:
