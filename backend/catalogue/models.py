@@ -17,6 +17,7 @@ from typing import Any
 from backend.catalogue import input_schema, output_schema, photo_limits
 from backend.catalogue.titles import disambiguate_titles
 from backend.domain.shape import load_json
+from backend.domain.text import clean_text
 
 #: A prompt may be this long where the model states no limit of its own (characters).
 PROMPT_MAX_CHARS = 20_000
@@ -91,7 +92,7 @@ class Catalogue:
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
         """The models that hold every word of `q` (any case, anywhere), those named so first."""
-        words = q.casefold().split()
+        words = clean_text(q).casefold().split()
         found = [
             model
             for model in self._models.values()

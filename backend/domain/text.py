@@ -1,8 +1,36 @@
-"""Text that people give: what may be in it."""
+"""Text that people give: cleaned as it is pasted, then what may be in it.
+
+Web pages, word processors, chats and PDF files put characters between words that nobody sees and that mean
+nothing. They are taken out, and counted. What carries meaning stays: direction marks (U+200E, U+200F,
+U+061C), joiners (U+200C, U+200D) and variation selectors, with which Arabic, Persian and Indic scripts and
+emoji are written.
+
+Embeddings, overrides and isolates go, in right-to-left text too. They only turn the order in which a line is
+shown; what is kept and sent is in the order in which it was written, with them and without. Source: Unicode
+Standard Annex #9, section 2: "In all other respects they should be ignored".
+"""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+#: A region's flag is spelt with characters that mean nothing elsewhere: 🏴 and England's letters behind it.
+_FLAG = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
+#: NUL, soft hyphen, embeddings and overrides, word joiner and invisible operators, isolates and marks that
+#: are out of use, byte order mark, tags.
+_NOTHING = "[\\x00\u00ad\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+_NOTHING_OR_FLAG = re.compile(f"({_FLAG})|{_NOTHING}")
+#: Written without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer. Where writers part words there,
+#: they do it with a zero-width space.
+_UNSPACED = "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]"
+_ZERO_WIDTH_SPACES = re.compile(f"(?<={_UNSPACED})(\u200b)\u200b*(?={_UNSPACED})|\u200b+")
+#: Vertical tab, form feed, next line, line and paragraph separator. The first two also stand beside breaks.
+_BREAK = r"[\x0b\x0c\x85\u2028\u2029]"
+_LINE_END = r"[\r\n\x85\u2028\u2029]"
+_BREAKS = re.compile(rf"(?:(?<={_LINE_END})[\x0b\x0c]+|[\x0b\x0c]+(?={_LINE_END}))|({_BREAK})")
+#: Most texts hold none of all this.
+_ANY = re.compile(f"{_NOTHING}|\u200b|{_BREAK}")
 
 #: What no text may hold, by what is said of it. Of the control characters, lines and tabs belong in a
 #: prompt. A direction mark turns what follows it, so that a text reads unlike what is sent; right-to-left
@@ -11,6 +39,58 @@ _UNFIT = re.compile(
     r"(?P<turning>[\u202a-\u202e\u2066-\u2069])|(?P<half>[\ud800-\udfff])"
     r"|(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f])"
 )
+
+
+@dataclass
+class PastedText:
+    """Cleans what is pasted, and counts what it does to it."""
+
+    removed: int = 0  #: characters that were taken out
+    broken: int = 0  #: page and line separators that became line breaks
+
+    def clean(self, value: Any) -> Any:
+        """The value without what nobody sees: a text, or every text in objects and lists (names stay)."""
+        if isinstance(value, str):
+            return self._clean(value)
+        if isinstance(value, Mapping):
+            return {name: self.clean(one) for name, one in value.items()}
+        return [self.clean(one) for one in value] if isinstance(value, list) else value
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done, for a person; nothing when nothing was."""
+        said = []
+        if self.removed:
+            words = "character was" if self.removed == 1 else "characters were"
+            said.append(f"{self.removed:,} invisible {words} removed")
+        if self.broken:
+            words = "separator became a line break" if self.broken == 1 else "separators became line breaks"
+            said.append(f"{self.broken:,} page or line {words}")
+        return said
+
+    def _clean(self, text: str) -> str:
+        if _ANY.search(text) is None:
+            return text
+        visible = _ZERO_WIDTH_SPACES.sub(r"\1", _NOTHING_OR_FLAG.sub(r"\1", text))
+        cleaned = _BREAKS.sub(lambda found: "\n" if found[1] else "", visible)
+        self.removed += len(text) - len(cleaned)
+        self.broken += cleaned.count("\n") - visible.count("\n")
+        return cleaned
+
+
+def clean_text(text: str) -> str:
+    """The text without what nobody sees and what means nothing; breaks of every kind are line breaks.
+
+    Cleaning it again changes nothing.
+    """
+    return str(PastedText().clean(text))
+
+
+def cleaning_notes(*texts: str | None) -> list[str]:
+    """What cleaning does to these texts, for a person."""
+    pasted = PastedText()
+    pasted.clean(list(texts))
+    return pasted.notes
 
 
 def fault_in(text: str) -> str | None:

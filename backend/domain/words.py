@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from unicodedata import normalize
 
+from backend.domain.text import clean_text
+
 #: A longer word is cut, here as there; GIN takes no key above 2 KB.
 WORD_MAX_CHARS = 64
 #: A search looks at this many words of what was typed; a pasted page needs no more.
@@ -84,7 +86,8 @@ def query_terms(text: str) -> SearchTerms:
 
 
 def fold_text(text: str) -> str:
-    """The text without case, accents and width."""
+    """The text without case, accents, width and what nobody sees."""
+    text = clean_text(text)
     if text.isascii():
         return text.lower()
     bare = _ACCENT.sub("", normalize("NFKD", normalize("NFKD", text).casefold()))

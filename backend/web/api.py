@@ -52,8 +52,10 @@ def routes(deps: Deps) -> Blueprint:
     def start() -> ResponseReturnValue:
         current_viewer().require_role(Role.CREATOR)
         key = request.headers.get("Idempotency-Key")
-        job = create.create_job(deps, current_viewer(), parse_request(json_body()), idempotency_key=key)
-        return jsonify(started_json(deps, job)), 202
+        asked = parse_request(json_body())
+        job = create.create_job(deps, current_viewer(), asked, idempotency_key=key)
+        notes = {"notes": asked.notes} if asked.notes else {}
+        return jsonify({**started_json(deps, job), **notes}), 202
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:

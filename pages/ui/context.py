@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend.bootstrap import open_deps
 from backend.domain.errors import DailiesError, InvalidRequest
+from backend.domain.text import cleaning_notes
 from backend.models import Job
 from backend.services import access
 from backend.services.access import Viewer
@@ -31,6 +32,12 @@ def viewer() -> Viewer:
 def notify(message: str, icon: str = ":material/check:") -> None:
     """Have a message shown by the next run. Callbacks may not draw, so they leave it here."""
     st.session_state.setdefault(_NOTICES, []).append((message, icon))
+
+
+def notify_cleaned(*texts: str | None) -> None:
+    """Have it said what was taken out of texts that somebody pasted, if anything was."""
+    for note in cleaning_notes(*texts):
+        notify(f"{note}.", ":material/cleaning_services:")
 
 
 @contextmanager

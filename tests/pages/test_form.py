@@ -202,3 +202,32 @@ def test_the_prompts_label_says_what_may_stand_in_its_place(visit):
 
 def _said(app) -> str:
     return next((item.value.replace("\\", "") for item in app.caption if "swap_horiz" in item.value), "")
+
+
+def test_the_form_says_what_it_takes_out_of_a_pasted_text_and_use_again_gives_what_was_kept(visit, desk):
+    app = filled(visit, prompt="\ufeffA red\u200b dress", model=SEED_MODEL)
+    param(app, "text_area", "negative_prompt", SEED_MODEL).set_value("blur\u2060").run()
+    assert "3 invisible characters were removed" in words(app)
+    assert app.code[0].value == "A red dress", "what is sent is shown without them"
+    job = desk.generate(app)
+    assert (job.prompt, job.params["negative_prompt"]) == ("A red dress", "blur")
+    assert "3 invisible characters were removed" in words(app), "as long as the form holds them"
+    again = visit(**{"from": job.id})
+    assert again.text_area(key="form:prompt").value == "A red dress"
+    assert "invisible" not in words(again)
+    assert desk.generate(again).prompt == job.prompt
+
+
+def test_json_that_is_pasted_into_the_form_is_read_without_what_nobody_sees():
+    (field,) = fields.read_fields({"properties": {"shots": {"type": "array"}}})
+    assert field.sent_value('\ufeff[{"prompt":\u200b "a"}]\u2028') == [{"prompt": "a"}]
+    assert field.sent_value('["a\u2028b"]') == ["a\u2028b"], "JSON as it is goes on as it is"
+    assert field.sent_value("{broken\u200b") == "{broken\u200b"
+
+
+def test_a_pasted_name_of_a_preset_is_kept_without_what_nobody_sees_and_that_is_said(visit, desk):
+    app = filled(visit)
+    app.text_input(key="preset:name").set_value("Golden\u200b walk\ufeff").run()
+    app.button(key="preset-save").click().run()
+    assert "2 invisible characters were removed." in words(app)
+    assert [preset.name for preset in presets.list_presets(desk.deps, LOCAL_VIEWER)] == ["Golden walk"]

@@ -45,7 +45,7 @@ def test_how_many_takes_two_clicks_make(visit, desk, monkeypatch, apart_s, promp
 
 
 def test_every_fault_is_named_at_once_beside_its_field_and_nothing_is_made(visit, desk):
-    app = filled(visit, prompt="A hidden mark \u202e in it", model=PHOTO_MODEL)
+    app = filled(visit, prompt="A bell \x07 in it", model=PHOTO_MODEL)
     app.selectbox(key="form:style:fabric").set_value("x" * 501).run()
     param(app, "text_area", "multi_prompt", PHOTO_MODEL).set_value("{broken").run()
     app.button(key="generate").click().run()

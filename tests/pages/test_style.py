@@ -28,9 +28,10 @@ def test_a_new_word_is_offered_in_the_form_refused_a_second_time_and_changed_whe
     assert "is there already" in add("whip PAN")
     assert app.text_input(key="word-label-new-camera").value == "whip PAN"
     made = word(desk, "Whip pan").id
-    app.text_area(key=f"word-words-{made}").set_value("a faster one").run()
+    app.text_area(key=f"word-words-{made}").set_value("\ufeffa faster\u200b one").run()
     app.button(key=f"word-save-{made}").click().run()
     assert word(desk, "Whip pan").words == "a faster one"
+    assert "2 invisible characters were removed." in words(app)
 
 
 def test_a_word_is_moved_retired_and_brought_back(visit, desk):

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.prompt import AXES
-from backend.domain.text import fault_in
+from backend.domain.text import clean_text, fault_in
 from backend.models import Template, VocabularyEntry
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -45,7 +45,8 @@ def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | No
         InvalidRequest: names every field at fault.
     """
     viewer.require_role(Role.ADMIN)
-    draft = replace(draft, label=draft.label.strip(), words=draft.words.strip().rstrip("."))
+    label, words = clean_text(draft.label).strip(), clean_text(draft.words).strip().rstrip(".")
+    draft = replace(draft, label=label, words=words)
     current_vocabulary(deps)  # a new installation has its first words before any other
     changes = WordColumns(
         label=draft.label,
@@ -107,6 +108,7 @@ def list_templates(deps: Deps) -> Sequence[Template]:
 
 def preview_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
     """What a template would make of this; nothing is kept. Raises as `template.check_template` does."""
+    text = clean_text(text)
     template.check_template(text)
     now, at = current_vocabulary(deps), deps.clock.now()
     draft = Template(version=now.template.version + 1, text=text, note="", at=at, by="nobody yet")
@@ -121,8 +123,8 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
         InvalidRequest: names every field at fault; the old version stays.
     """
     viewer.require_role(Role.ADMIN)
+    text, note = clean_text(text), clean_text(note).strip()
     template.check_template(text)
-    note = note.strip()
     if len(note) > NOTE_MAX_CHARS or fault_in(note):
         raise InvalidRequest({"note": fault_in(note) or f"has more than {NOTE_MAX_CHARS} characters"})
     current_vocabulary(deps)
@@ -162,7 +164,7 @@ def _check_word(deps: Deps, viewer: Viewer, draft: WordDraft) -> str | None:
     poster_key = None
     if draft.example:
         try:
-            video = gallery.get_take(deps, viewer, draft.example.strip()).video
+            video = gallery.get_take(deps, viewer, clean_text(draft.example).strip()).video
         except NotFound:
             video = None
         poster_key = video.poster_key if video else None

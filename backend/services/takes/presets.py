@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
-from backend.domain.text import fault_in
+from backend.domain.text import clean_text, fault_in
 from backend.models import Favourite, Preset
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -36,7 +36,7 @@ def save_preset(
         InvalidRequest: names every field at fault.
     """
     viewer.require_role(Role.CREATOR)
-    name = " ".join(name.split())
+    name = " ".join(clean_text(name).split())
     if faults := _faults(name, request):
         raise InvalidRequest(faults)
     preset = Preset(

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.domain.prompt import AXES
-from backend.domain.text import describe_kind, fault_in
+from backend.domain.text import PastedText, describe_kind, fault_in
 from backend.models import Job
 
 #: No prompt is longer, whatever a model says; one axis of a style is a few words.
 TEXT_MAX_CHARS = {"prompt": 20_000, "style": 500}
+
+#: A take without the photo that was asked for costs as much.
+UNSEEN_PHOTO = "holds only characters that nobody sees; give an upload's id or a link, or leave it out"
 
 REQUEST_FIELDS = frozenset({"model", "prompt", "params", "style", "image", "images", "provider"})
 
@@ -23,7 +26,8 @@ Images = dict[str, str | list[str]]
 class TakeRequest:
     """What is asked for, made by `parse_request` alone. What can't be read is left out, and in `faults`."""
 
-    body: Mapping[str, Any] = field(compare=False)  #: as it was given
+    given: Mapping[str, Any] = field(compare=False)  #: the body as it came
+    body: Mapping[str, Any] = field(compare=False)  #: without invisible characters; all else is made of it
     model: str  #: the model's id; "": none is named
     prompt: str  #: without the blanks around it
     params: dict[str, Any]
@@ -32,16 +36,21 @@ class TakeRequest:
     images: Images  #: the photos beside it
     provider: str | None
     faults: Mapping[str, str]  #: field -> what is wrong with it by itself, whatever the model
+    notes: tuple[str, ...] = ()  #: what was done to the texts, for the person who pasted them
 
     def body_hash(self) -> str:
-        """The same for the same body, whatever the order of its fields."""
-        return hashlib.sha256(json.dumps(self.body, sort_keys=True, default=repr).encode()).hexdigest()
+        """The same for the same body as it came, whatever the order of its fields."""
+        return hashlib.sha256(json.dumps(self.given, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def parse_request(body: Mapping[str, Any]) -> TakeRequest:
+def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
     images?: {field: an upload's id or a link, or a list of them}, provider?}. Nothing is raised.
+
+    Every text in it is cleaned first: nothing of a take holds what nobody sees.
     """
+    pasted = PastedText()
+    body = pasted.clean(given)
     faults = {str(name)[:80]: "is no field of a take" for name in body if name not in REQUEST_FIELDS}
     model, provider = body.get("model"), body.get("provider")
     params = _read_object(body, "params", faults)
@@ -52,13 +61,15 @@ def parse_request(body: Mapping[str, Any]) -> TakeRequest:
         for axis in style
         if axis not in AXES
     }
-    given = {name: body.get(name) for name in ("prompt", "image")}
-    given |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
-    given |= {f"images.{field[:80]}": image for field, image in images.items()}
-    found = {name: value for name, value in given.items() if value not in (None, "", [])}
+    texts = {name: body.get(name) for name in ("prompt", "image")}
+    texts |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
+    texts |= {f"images.{field[:80]}": image for field, image in images.items()}
+    found = {name: value for name, value in texts.items() if value not in (None, "", [])}
     faults |= {name: fault for name, value in found.items() if (fault := _fault(name, value))}
+    faults |= {name: UNSEEN_PHOTO for name in texts.keys() - found if _is_unseen_photo(given, name)}
     read = {name: value for name, value in found.items() if name not in faults}
     return TakeRequest(
+        given=given,
         body=body,
         model=model if isinstance(model, str) else "",
         prompt=read.get("prompt", "").strip(),
@@ -68,6 +79,7 @@ def parse_request(body: Mapping[str, Any]) -> TakeRequest:
         images={f: read[f"images.{f[:80]}"] for f in images if f"images.{f[:80]}" in read},
         provider=None if provider is None else str(provider),
         faults=faults,
+        notes=tuple(pasted.notes),
     )
 
 
@@ -93,6 +105,14 @@ def _read_object(body: Mapping[str, Any], name: str, faults: dict[str, str]) -> 
     parts = f" with {', '.join(AXES)}" if name == "style" else ""
     faults[name] = f"must be an object{parts}, not {describe_kind(value)}"
     return {}
+
+
+def _is_unseen_photo(given: Mapping[str, Any], name: str) -> bool:
+    """Was there a text for this photo, before it was cleaned?"""
+    photos = {"image": given.get("image")}
+    if isinstance(given.get("images"), Mapping):
+        photos |= {f"images.{field[:80]}": image for field, image in given["images"].items()}
+    return bool(photos.get(name))
 
 
 def _fault(name: str, value: Any) -> str | None:

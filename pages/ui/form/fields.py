@@ -4,11 +4,13 @@ import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend.catalogue.input_schema import field_order
 from backend.domain.shape import load_json
+from backend.domain.text import clean_text
 
 #: Stand in front, in the model's own order; whatever else a model takes is folded under "Advanced".
 FRONT = frozenset(
@@ -236,7 +238,7 @@ def _number_in(value: Any) -> float | None:
 def _parsed(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         return None
-    try:
-        return load_json(value)
-    except ValueError:
-        return value
+    for text in (value, clean_text(value)):
+        with suppress(ValueError):
+            return load_json(text)
+    return value

@@ -153,7 +153,9 @@ class Form:
         prefill.remember_form(self.model, params)
 
     def draw_composed(self) -> None:
-        """The prompt as it is sent, and which words came from where."""
+        """The prompt as it is sent, which words came from where, and what was taken out of pasted texts."""
+        for note in self.request.notes:
+            st.caption(f":material/cleaning_services: {note}")
         try:
             made = current_vocabulary(self.deps).compose_prompt(self.request.prompt, self.request.style)
         except InvalidRequest as error:

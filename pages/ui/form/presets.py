@@ -57,9 +57,11 @@ def _apply(preset_id: str, name: str) -> None:
 def _save(request: TakeRequest) -> None:
     state = st.session_state
     with context.errors_as_notices():
+        name = state.get(_NAME) or ""
         preset = presets.save_preset(
-            context.deps(), context.viewer(), state.get(_NAME) or "", request, shared=bool(state.get(_SHARED))
+            context.deps(), context.viewer(), name, request, shared=bool(state.get(_SHARED))
         )
+        context.notify_cleaned(name)
         state[_NAME] = ""
         context.notify(f"Kept as {text.plain(preset.name)}.", ":material/bookmark_added:")
 

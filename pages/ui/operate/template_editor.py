@@ -76,9 +76,9 @@ def _versions(versions: Sequence[Template]) -> None:
 def _save() -> None:
     state = st.session_state
     with context.errors_as_notices():
-        row = vocabulary_admin.save_template(
-            context.deps(), context.viewer(), state[_TEXT], note=state[_NOTE] or ""
-        )
+        written, note = state[_TEXT], state[_NOTE] or ""
+        row = vocabulary_admin.save_template(context.deps(), context.viewer(), written, note=note)
+        context.notify_cleaned(written, note)
         state[_NOTE] = ""
         context.notify(f"Version {row.version} is used from now on.", ":material/save:")
 

@@ -85,11 +85,12 @@ def _editor(axis: str, word: VocabularyEntry | None) -> None:
 
 def _save(axis: str, word_id: str | None) -> None:
     own, state = word_id or f"new-{axis}", st.session_state
-    label = state[f"word-label-{own}"]
-    draft = WordDraft(axis, label, state[f"word-words-{own}"], state[f"word-example-{own}"] or None)
+    label, words = state[f"word-label-{own}"], state[f"word-words-{own}"]
+    draft = WordDraft(axis, label, words, state[f"word-example-{own}"] or None)
     with context.errors_as_notices():
         vocabulary_admin.save_word(context.deps(), context.viewer(), draft, word_id=word_id)
         context.notify(f"{text.plain(label)} is kept.")
+        context.notify_cleaned(label, words)
         if word_id is None:
             for name in ("label", "words", "example"):
                 state[f"word-{name}-{own}"] = ""

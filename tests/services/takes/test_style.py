@@ -114,7 +114,7 @@ def test_a_word_that_is_empty_too_long_or_there_already_is_refused(world):
         ({"label": "x" * 41, "words": "x" * 501}, {"label", "words"}),
         ({"axis": "smell"}, {"axis"}),
         ({"label": "PAN"}, {"label"}),
-        ({"words": "a\u202eb"}, {"words"}),
+        ({"words": "a\x07b"}, {"words"}),
         ({"example": "no-such-take"}, {"example"}),
     ):
         draft = WordDraft(**{"axis": "camera", "label": "X", "words": "y", **given})
