@@ -38,6 +38,7 @@ FAULTS: dict[str, tuple[str | None, str]] = {
     "never": (None, "not sent"),
     "duplicated": ("2", "sent N times, all at once"),
     # the result
+    "files": ("3", "the output names N files: the video, and GIFs of its own besides"),
     "no-video": (None, "completed with an output that holds no video"),
     "expired": (None, "asking for the result gets 404 (the status still answers)"),
     # the download

@@ -69,7 +69,7 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON
 
 
 def set_success(
-    request: Request, made: JSON, offer: Offer, own_url: str, *, wanted: Output | None = None
+    request: Request, made: JSON, offer: Offer, config: SimulatorConfig, *, wanted: Output | None = None
 ) -> None:
     """A video is there: the output says so, and it is billed; faults of the result apply.
 
@@ -80,18 +80,33 @@ def set_success(
     request.units = offer.billed_units(request.endpoint, duration_s=asked_s, **size)
     request.code, request.billed = 200, True
     video = {
-        "url": f"{own_url}/media/{request.request_id}.mp4",
+        "url": f"{config.public_url}/media/{request.request_id}.mp4",
         "content_type": "video/mp4",
         "file_name": "output.mp4",
         **made,
         "file_size": served_size(request.faults, made["file_size"]),
     }
     request.output = {"video": video, "seed": request.seed}
+    if "files" in request.faults:
+        request.output["others"] = [_made_gif(request, number, config) for number in _others(request)]
     if wanted is not None:
         text = json.dumps(wanted.output).replace("{video}", str(video["url"]))
-        request.output = json.loads(text.replace("{files}", f"{own_url}/files"))
+        request.output = json.loads(text.replace("{files}", f"{config.public_url}/files"))
     if "no-video" in request.faults:
         request.output = {"detail": "Path / not found"}
+
+
+def _others(request: Request) -> range:
+    return range(1, int(fault_number(request.faults, "files")))
+
+
+def _made_gif(request: Request, number: int, config: SimulatorConfig) -> JSON:
+    """A small animated picture, with a comment in it that makes it this request's own."""
+    name = f"{request.request_id}-{number}.gif"
+    first, second = (Image.new("P", (32, 18), colour) for colour in (0, 1))
+    comment = f"{request.request_id} {number}".encode()
+    first.save(config.files_dir / name, save_all=True, append_images=[second], comment=comment)
+    return {"url": f"{config.public_url}/files/{name}"}
 
 
 def set_failure(request: Request, code: int) -> None:

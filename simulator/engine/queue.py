@@ -197,7 +197,7 @@ class RequestQueue(Loop):
         else:
             wanted = self._ledger.find_output(str(request.input.get("prompt")))
             made = painting.result()
-            outcome.set_success(request, made, self._offer, self._config.public_url, wanted=wanted)
+            outcome.set_success(request, made, self._offer, self._config, wanted=wanted)
         self._over(request)
 
     def _throw_away(self, request_id: str, _: Future[JSON]) -> None:

@@ -69,6 +69,8 @@ def _save(path: Path) -> None:
 def _served(path: Path) -> Response:
     if not path.is_file():
         abort(404)
+    if not _about(path).is_file():  # the simulator's own
+        return send_file(path, conditional=True)
     about = json.loads(_about(path).read_text())
     kind = about["content_type"]
     if about["chunked"]:

@@ -15,14 +15,16 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from backend import bootstrap
+from backend.domain.output_files import FileKind
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.media.decode import inspect as inspection
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.providers.base import Receipt
 from backend.providers.fal.client import FalProvider
-from backend.services.lifecycle import dispatch, fetch
+from backend.services.lifecycle import dispatch
 from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.fetching import fetch
 from backend.services.lifecycle.receive_webhook import DeliveryResult
 from backend.services.operations import sweep
 from backend.store.jobs import claims, jobs
@@ -95,10 +97,10 @@ def acknowledges_first() -> None:
 def keeps_what_comes() -> None:
     """No look into the file: its lengths agree, so it must be a video."""
 
-    def inspect(path: Path, **options: Any) -> inspection.VideoInfo:
-        return inspection.VideoInfo("mp4", "video/mp4", 1.0, 320, 180, 24.0, "h264", False)
+    def inspect(path: Path, **options: Any) -> inspection.FileInfo:
+        return inspection.FileInfo(FileKind.VIDEO, True, None, "mp4", "video/mp4", 1.0, 320, 180)
 
-    inspection.inspect_video = inspect
+    inspection.inspect_file = inspect
 
 
 def writes_the_row_first() -> None:
@@ -109,8 +111,8 @@ def writes_the_row_first() -> None:
         if not key.endswith(".mp4"):
             place(self, part, key)
 
-    def hasty(claim: Any, video: Any) -> None:
-        save(claim, video)
+    def hasty(*args: Any, **options: Any) -> None:
+        save(*args, **options)
         os.kill(os.getpid(), signal.SIGKILL)
 
     fetch._save, LocalStorage.put_file = hasty, later  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ purpose, must get the sentence that names what it broke.
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -58,7 +59,9 @@ def broken_promises(installation: Installation) -> list[str]:
     ledgers = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
     kept = {row["request_id"] for row in installation.rows("SELECT request_id FROM delivery")}
     videos = {row["id"]: row for row in installation.rows("SELECT * FROM video")}
-    histories = defaultdict(list)
+    files, histories = defaultdict(list), defaultdict(list)
+    for row in installation.rows("SELECT job_id, role, position, video_id FROM file"):
+        files[row["job_id"]].append(row)
     for line in installation.rows("SELECT job_id, state FROM history ORDER BY id"):
         histories[line["job_id"]].append(line["state"])
     for job in jobs:
@@ -67,7 +70,12 @@ def broken_promises(installation: Installation) -> list[str]:
         found += _never_falls(job, histories[job["id"]])
         found += _acked_is_kept(kept, job, ledger)
         if job["state"] == "stored":
-            found += _whole(installation, job, videos.get(job["video_id"]), ledger)
+            found += _all_here(job, files[job["id"]])
+            found += _whole(installation, job, videos.get(job["video_id"]), _made_by_fal(ledger))
+            for file in files[job["id"]]:
+                if file["position"]:
+                    made = _named_by_fal(job, file["role"])
+                    found += _whole(installation, job, videos.get(file["video_id"]), made)
     return found + _no_stranger(installation) + no_secret_told(installation)
 
 
@@ -106,7 +114,14 @@ def _acked_is_kept(kept: set[str], job: Any, ledger: dict[str, Any]) -> list[str
     ]
 
 
-def _whole(installation: Installation, job: Any, video: Any, ledger: dict[str, Any]) -> list[str]:
+def _all_here(job: Any, files: list[Any]) -> list[str]:
+    """Every file that the output names has come."""
+    named = {file["role"] for file in json.loads(job["outputs"] or "[]")}
+    missing = named - {file["role"] for file in files if file["video_id"]}
+    return [f"all files: {job['id']} is stored without {', '.join(sorted(missing))}"] if missing else []
+
+
+def _whole(installation: Installation, job: Any, video: Any, made: bytes | None) -> list[str]:
     """The file is there, and has the very bytes that the provider made."""
     if video is None:
         return [f"whole files: {job['id']} is stored, and has no video"]
@@ -116,7 +131,6 @@ def _whole(installation: Installation, job: Any, video: Any, ledger: dict[str, A
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != video["sha256"] or len(content) != video["size_bytes"] or Path(video["key"]).stem != sha256:
         return [f"whole files: {job['id']}: the file is not the one that the row describes"]
-    made = _made_by_fal(ledger)
     if made is not None and content != made:
         return [f"whole files: {job['id']}: {len(content)} bytes are here, the provider made {len(made)}"]
     return []
@@ -128,6 +142,13 @@ def _made_by_fal(ledger: dict[str, Any]) -> bytes | None:
     if folder is None or not ledger["requests"]:
         return None
     return (folder / f"{ledger['requests'][0]['request_id']}.mp4").read_bytes()
+
+
+def _named_by_fal(job: Any, role: str) -> bytes | None:
+    """The provider's own file of another role than the main one's."""
+    folder = FAL_MEDIA.get("folder")
+    url = next(file["url"] for file in json.loads(job["outputs"]) if file["role"] == role)
+    return None if folder is None else (folder.parent / "files" / url.rsplit("/", 1)[-1]).read_bytes()
 
 
 #: Where the simulated fal keeps its files; set once by the fixture that starts it.

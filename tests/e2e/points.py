@@ -50,7 +50,7 @@ class Point:
 
 E = JobEvent
 LIFECYCLE = "backend.services.lifecycle"
-FETCH, STEP = f"{LIFECYCLE}.fetch", f"{LIFECYCLE}.dispatch"
+FETCH, STEP = f"{LIFECYCLE}.fetching", f"{LIFECYCLE}.dispatch"
 ADVANCE, STORAGE = "backend.store.jobs.jobs:advance", "backend.media.storage.local"
 PLACE, BRING_IN = f"{STORAGE}:LocalStorage.put_file", f"{STORAGE}:_bring_in"
 WRITE = "backend.media.partial.partial_file:PartialFile.write"
@@ -61,6 +61,8 @@ POST = "http.client:HTTPConnection.send"
 FAL = "backend.providers.fal.client:FalProvider"
 #: Whatever a sidecar's statements on its quick paths do has just been done; on a server it is committed.
 RUN = "backend.store.fast.compiled:_DialectSql.run"
+#: Two of its files are GIFs.
+THREE = "[sim:files=3]"
 
 POINTS = (
     # 1 · the request becomes a row
@@ -99,18 +101,29 @@ POINTS = (
     Point("cancel: told to the provider", "worker", f"{FAL}.cancel", "after", marker="[sim:slow=60]",
           ends="cancelled", cancels=True),
     # 5 · the file comes home
-    Point("fetch: claimed", "worker", f"{STEP}:fetch_video", "before"),
+    Point("fetch: claimed", "worker", f"{STEP}:fetch_files", "before"),
     Point("fetch: part made, no byte in it", "worker", WRITE, "before"),
     Point("fetch: in the middle", "worker", WRITE, "after",
           lambda args, options: args[0].size_bytes > 8_000, marker="[sim:media-slow=40]"),
-    Point("fetch: all bytes there", "worker", f"{FETCH}:download_file", "after"),
-    Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect_video", "after"),
+    Point("fetch: all bytes there", "worker", f"{FETCH}.one_file:download_file", "after"),
+    Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect_file", "after"),
     Point("place: before fsync", "worker", PLACE, "before", named(".mp4")),
     Point("place: synced, before rename", "worker", BRING_IN, "before", named(".mp4")),
     Point("place: renamed, folder not synced", "worker", BRING_IN, "after", named(".mp4")),
     Point("place: done, no row", "worker", PLACE, "after", named(".mp4")),
     Point("stored: written", "worker", ADVANCE, "after", moved_by(E.SAVED)),
-    Point("stored: committed", "worker", f"{FETCH}:_save", "after"),
+    Point("stored: committed", "worker", f"{FETCH}.fetch:_save", "after"),
+    # 5' · several files, of which some can't be checked: each comes twice, and is kept as it came
+    Point("files: one of three kept, written", "worker", "backend.store.records.take_files:put_rows", "after",
+          marker=THREE),
+    Point("files: one of three kept, committed", "worker", f"{FETCH}.fetch:_save", "after", marker=THREE),
+    Point("files: the second came, not kept yet, written", "worker",
+          "backend.store.records.take_files:put_rows", "after", lambda args, options: len(args[1]) == 2,
+          marker=THREE),
+    Point("files: the second came again, no row", "worker", PLACE, "after", named(".gif"), marker=THREE),
+    Point("files: all but the last kept", "worker", f"{FETCH}.fetch:_save", "after",
+          lambda args, options: args[2].row.position == 1, marker=THREE),
+    Point("files: the last written", "worker", ADVANCE, "after", moved_by(E.SAVED), marker=THREE),
     # 6 · what is made besides
     Point("preview: drawn, not placed", "worker", PLACE, "before", named(".webm")),
     Point("preview: placed, no row", "worker", PLACE, "after", named(".webm")),
