@@ -4,6 +4,12 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+#: What names end in that mean something within one network only. Sources: RFC 6761, 6762, 8375; ICANN on
+#: `.internal`, and its list of names that will never be given out.
+INNER_NAMES = (
+    ".local", ".localhost", ".localdomain", ".internal", ".intranet", ".private", ".lan", ".home", ".corp",
+    ".home.arpa", ".test",
+)  # fmt: skip
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
 
@@ -17,16 +23,21 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def is_inner_name(host: str) -> bool:
+    """Does this name, which is no address, mean something within one's own network only?"""
+    return "." not in host.strip(".") or host.rstrip(".").lower().endswith(INNER_NAMES)
+
+
 def is_public_https(url: str) -> bool:
     """Could fal deliver here? https, and neither this machine nor a private name or network."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "https" or is_loopback(host) or "." not in host.strip("."):
+    if parts.scheme != "https" or is_loopback(host):
         return False
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:
-        return not host.endswith((".local", ".internal", ".lan", ".home", ".test", ".localhost"))
+        return not is_inner_name(host)
 
 
 def check_allow_entry(part: str) -> None:

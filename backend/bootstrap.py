@@ -36,9 +36,13 @@ def _fal(given: Settings, clock: Clock) -> Provider:
         rest_url=given.fal_rest_url,
         api_url=given.fal_api_url,
         signing_keys=FalSigningKeys(
-            f"{given.fal_rest_url}/.well-known/jwks.json", given.data_dir / "fal_keys.json", clock
+            f"{given.fal_rest_url}/.well-known/jwks.json",
+            given.data_dir / "fal_keys.json",
+            clock,
+            given.outbound,
         ),
         account=given.fal_user_id,
+        outbound=given.outbound,
     )
 
 
@@ -49,6 +53,7 @@ def _blackbox(given: Settings, _: Clock) -> Provider:
         timeout_s=given.blackbox_timeout_s,
         max_calls=given.blackbox_calls,
         model_ids=given.blackbox_models,
+        outbound=given.outbound,
     )
 
 
@@ -70,6 +75,7 @@ def make_storage(given: Settings, url: str = "") -> Storage:
         secret_key=given.aws_secret_access_key.get_secret_value(),
         session_token=given.aws_session_token.get_secret_value(),
         public_endpoint=given.storage_public_url,
+        outbound=given.outbound,
     )
     return S3Storage(bucket)
 
@@ -89,7 +95,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         clock=clock,
         store=store,
         storage=RelocatableStorage(store, clock, url, open_storage, settings.parts_dir),
-        guard=AddressGuard(settings.fetch_allow),
+        guard=AddressGuard(settings.fetch_allow, settings.outbound),
         limits=DownloadLimits(),
         catalogue=LiveCatalogue(store, clock, unlisted),
         providers={provider.name: provider for provider in providers},

@@ -20,6 +20,7 @@ from backend.addresses import check_allow_entry, check_server_url, is_public_htt
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import normalize_storage_url
+from backend.http.outbound_settings import OutboundSettings
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
@@ -30,7 +31,7 @@ SECRET_MIN_CHARS = 16
 IN_MEMORY_MARKS = (":memory:", "mode=memory", "vfs=memdb")
 
 
-class Settings(BaseSettings):
+class Settings(OutboundSettings):
     """Everything that can be set, by its name in lower case."""
 
     model_config = SettingsConfigDict(

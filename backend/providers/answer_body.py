@@ -5,7 +5,7 @@ from typing import Any
 
 from backend.domain.errors import ProviderUnanswered, ProviderUnsent
 from backend.domain.shape import MAX_LEVELS, load_json
-from backend.http import HttpCall
+from backend.http.calls import HttpCall
 
 #: How much of an unexpected answer is kept for a person to read.
 EXCERPT_CHARS = 2000
@@ -14,7 +14,7 @@ EXCERPT_CHARS = 2000
 def lost_call(whose: str, call: HttpCall, error: Exception) -> ProviderUnsent | ProviderUnanswered:
     """No answer to a submit came. Without a connection not a byte has left; with one, nobody can tell."""
     if not call.connected:
-        why = f"{whose} could not be reached ({type(error).__name__}); nothing was sent."
+        why = f"{whose} could not be reached ({call.explain_error(error)}); nothing was sent."
         return ProviderUnsent(why, code="unreachable")
     why = "did not answer in time" if call.timed_out else "closed the line without an answer"
     return ProviderUnanswered(f"{whose} {why}.", code="no_answer")

@@ -17,7 +17,8 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered
 from backend.domain.links import normalize_link
 from backend.domain.output_files import FileKind, OutputFile, find_files
-from backend.http import HttpCall, redact_secret
+from backend.http.calls import HttpCall, redact_secret
+from backend.http.outbound import DIRECT, Outbound
 from backend.providers.answer_body import clean_text, excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     Errored,
@@ -51,16 +52,25 @@ class BlackboxProvider:
     blocking = True
 
     def __init__(
-        self, *, key: str, url: str, timeout_s: float, max_calls: int = 8, model_ids: Sequence[str] = ()
+        self,
+        *,
+        key: str,
+        url: str,
+        timeout_s: float,
+        max_calls: int = 8,
+        model_ids: Sequence[str] = (),
+        outbound: Outbound = DIRECT,
     ) -> None:
         self._key, self._url, self._timeout_s = key, url, timeout_s
-        self._offers = tuple(model_ids)
+        self._offers, self._outbound = tuple(model_ids), outbound
         self.max_concurrent_calls: int | None = max_calls
         self.account, self.key_mark = "", mark_key(key)
 
     def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Outcome:
         """See `Provider.submit`: one POST, held open until the video is made or the time is over."""
-        call = HttpCall(connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s)
+        call = HttpCall(
+            outbound=self._outbound, connect_s=CONNECT_S, read_s=self._timeout_s, deadline_s=self._timeout_s
+        )
         message = {"role": "user", "content": _content(payload)}
         try:
             answer = call.send(

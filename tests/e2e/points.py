@@ -78,7 +78,7 @@ POINTS = (
     Point("POST: connected, nothing sent", "worker", POST, "before", sent_part(b"POST "), ends="held"),
     Point("POST: head sent, body not", "worker", POST, "before", sent_part(b"{"), ends="held"),
     Point("POST: all sent, no answer read", "worker", POST, "after", sent_part(b"{")),
-    Point("POST: accepted, answer not read", "worker", "backend.http:HttpCall.send", "after",
+    Point("POST: accepted, answer not read", "worker", "backend.http.calls:HttpCall.send", "after",
           lambda args, options: args[1] == "POST"),
     Point("POST: all sent, no answer read, no webhook ever", "worker", POST, "after", sent_part(b"{"),
           marker="[sim:never]"),

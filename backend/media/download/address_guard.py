@@ -4,20 +4,26 @@ A link comes from outside, so it may point anywhere: at this machine, at the off
 cloud's metadata service. A name is looked up once, every address it has is judged, and the
 connection goes to a judged address; a second look-up could give another answer.
 
+A proxy looks names up by itself, and often it alone can. What goes through one is therefore judged by its
+name, or by the address that stands in the link.
+
 Source: the IANA special-purpose address registries for IPv4 and IPv6.
 """
 
 import ipaddress
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NoReturn
 from urllib.parse import SplitResult, quote, urlsplit
 
+from backend.addresses import is_inner_name
 from backend.domain.errors import MediaDenied, MediaUnreachable
+from backend.http.outbound import DEFAULT_PORT, DIRECT, Outbound, Proxy
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -26,8 +32,6 @@ Network = IPv4Network | IPv6Network
 LOOKUP_TIMEOUT_S = 5.0
 #: Longer links are no links: signed ones of the large object stores stay below 2 kB.
 URL_MAX_CHARS = 8192
-#: What a public link is served on, by scheme; only https is public.
-DEFAULT_PORT = {"https": 443, "http": 80}
 
 #: IPv4 that is not the public internet.
 NON_PUBLIC_IPV4 = tuple(
@@ -80,23 +84,36 @@ class ResolvedTarget:
     port: int
     ips: tuple[str, ...]  #: in the order of preference; at least one
     path: str  #: path and query, percent-encoded, starts with "/"
+    proxy: Proxy | None = None  #: whom to ask for the way there; `ips` are its own then
+
+    @property
+    def host_and_port(self) -> str:
+        """As it is written in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class AddressGuard:
     """Judges links.
 
     allow: what may be reached besides public https, over http too: "host" (any port), "host:port",
-    or a CIDR (any port of any address in it).
+    or a CIDR (any port of any address in it). outbound: which links go through a proxy; `trust_store`: whom
+    to believe.
 
     Raises:
         ValueError: an entry is none of these.
     """
 
-    def __init__(self, allow: Sequence[str] = ()) -> None:
+    def __init__(self, allow: Sequence[str] = (), outbound: Outbound = DIRECT) -> None:
+        self._outbound = outbound
         self._networks: list[Network] = []
         self._hosts: set[tuple[str, int | None]] = set()
         for entry in allow:
             self._add(entry.strip().lower())
+
+    @property
+    def trust_store(self) -> ssl.SSLContext:
+        """What the certificates of whoever is reached are checked with."""
+        return self._outbound.trust_store()
 
     def _add(self, entry: str) -> None:
         try:
@@ -124,13 +141,21 @@ class AddressGuard:
         host = _canonical(parts.netloc.rpartition(":")[0] if has_port else parts.netloc)
         port = parts.port or DEFAULT_PORT[parts.scheme]
         named = bool({(host, port), (host, None)} & self._hosts)
-        found = _look_up(host, port)
-        for address in found:
-            self._judge(address, host=host, named=named, plain=(parts.scheme, port) != ("https", 443))
+        plain = (parts.scheme, port) != ("https", 443)
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
         query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
         path = f"{path}?{query}" if query else path
-        return ResolvedTarget(parts.scheme, host, port, tuple(str(ip) for ip in found), path)
+        target = ResolvedTarget(parts.scheme, host, port, (), path)
+        proxy = self._outbound.proxy_for(f"{parts.scheme}://{target.host_and_port}")
+        found = _look_up(host, port) if proxy is None else _addresses_in(host)
+        for address in found:
+            self._judge(address, host=host, named=named, plain=plain)
+        if proxy is None:
+            return replace(target, ips=tuple(str(ip) for ip in found))
+        if not found and not named:
+            _judge_name(host, plain=plain)
+        found = _look_up(proxy.host, proxy.port)
+        return replace(target, ips=tuple(str(ip) for ip in found), proxy=proxy)
 
     def _judge(self, address: Address, *, host: str, named: bool, plain: bool) -> None:
         """plain: not https on 443, which is fine only where it was allowed by name or address."""
@@ -142,6 +167,14 @@ class AddressGuard:
             _deny(f"{host} is at {address}, which is not a public address")
         if plain:
             _deny(f"{host} may be reached by https on port 443 only")
+
+
+def _judge_name(host: str, *, plain: bool) -> None:
+    """Of what a proxy will look up."""
+    if is_inner_name(host):
+        _deny(f"{host} is a name of an inner network")
+    if plain:
+        _deny(f"{host} may be reached by https on port 443 only")
 
 
 def is_public(address: Address) -> bool:
@@ -203,13 +236,19 @@ def _canonical(host: str) -> str:
     return name
 
 
-def _look_up(host: str, port: int) -> list[Address]:
-    """Every address of a host, in the system's order of preference."""
+def _addresses_in(host: str) -> list[Address]:
+    """The address that a host is written as; none for a name."""
     try:
         return [ipaddress.ip_address(host)]
     except ValueError:
-        pass
-    found: list[Address] = []
+        return []
+
+
+def _look_up(host: str, port: int) -> list[Address]:
+    """Every address of a host, in the system's order of preference."""
+    found = _addresses_in(host)
+    if found:
+        return found
     errors: list[Exception] = []
 
     def ask() -> None:

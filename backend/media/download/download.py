@@ -23,7 +23,7 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
-from backend.media.download.address_guard import AddressGuard
+from backend.media.download.address_guard import AddressGuard, ResolvedTarget
 from backend.media.download.connection import TICK_S, PinnedConnection
 from backend.media.download.response_headers import (
     content_length,
@@ -146,7 +146,7 @@ class _Fetch:
             target = self.guard.resolve(url)
             self.connected = self.body = False
             try:
-                with PinnedConnection(target, self.watch, connect_s=self.limits.connect_s) as wire:
+                with self._connection(target) as wire:
                     wire.connect()
                     self.connected, self.heard_at = True, time.monotonic()
                     answer = wire.get(self._headers())
@@ -154,10 +154,15 @@ class _Fetch:
                         return self._receive(answer)
                     url = _led_to(url, answer)
             except ssl.SSLCertVerificationError as error:
-                raise MediaUnreachable(f"{target.host} has no valid certificate.") from error
+                hint = "SSL_CERT_FILE names authorities of one's own"
+                raise MediaUnreachable(f"{target.host} has no valid certificate ({hint}).") from error
             except (OSError, http.client.HTTPException) as error:
                 raise MediaUnreachable(f"The connection to {target.host} broke: {_short(error)}.") from error
         raise MediaUnreachable(f"The link led on more than {REDIRECTS_MAX} times.")
+
+    def _connection(self, target: ResolvedTarget) -> PinnedConnection:
+        trust, connect_s = self.guard.trust_store, self.limits.connect_s
+        return PinnedConnection(target, self.watch, trust=trust, connect_s=connect_s)
 
     def _headers(self) -> dict[str, str]:
         headers = {

@@ -18,7 +18,8 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from backend.domain.errors import StorageDown, StorageMisconfigured
-from backend.media.storage.s3_deadline import set_deadlines
+from backend.http.outbound import DIRECT, Outbound
+from backend.media.storage.s3_sending import take_over_sending
 
 #: A store that is there answers a connection at once; across an ocean in a fraction of a second.
 CONNECT_S = 5.0
@@ -52,6 +53,7 @@ class Bucket:
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
     public_endpoint: str = ""  #: where browsers reach it; empty: as we do
+    outbound: Outbound = DIRECT  #: whom its client trusts, and which way it goes
 
     @property
     def display_name(self) -> str:
@@ -77,13 +79,15 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
         client = _boto_client(bucket, timeout, tries=1 if quick else MAX_ATTEMPTS)
     except ValueError as error:  # the library's, for both
         raise StorageMisconfigured(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
-    set_deadlines(client, base_s=CHECK_CALL_S if quick else CALL_S)
+    take_over_sending(client, bucket.outbound, base_s=CHECK_CALL_S if quick else CALL_S)
     return client
 
 
 def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) -> Any:
-    return boto3.session.Session().client(
+    session = boto3.session.Session()
+    return session.client(
         "s3",
+        verify=session._session.get_config_variable("ca_bundle") or True,
         endpoint_url=bucket.endpoint or None,
         region_name=bucket.region or "us-east-1",
         aws_access_key_id=bucket.access_key or None,

@@ -20,7 +20,9 @@ import requests
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderUnanswered
-from backend.http import HEADERS, HttpCall, HttpxTransport, redact_secret
+from backend.http.calls import HEADERS, HttpCall, redact_secret
+from backend.http.httpx_transport import HttpxTransport, name_error
+from backend.http.outbound import DIRECT, Outbound
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     UNREADABLE,
@@ -72,18 +74,19 @@ class FalProvider:
         api_url: str,
         signing_keys: FalSigningKeys,
         account: str = "",
+        outbound: Outbound = DIRECT,
         submit_s: float = SUBMIT_DEADLINE_S,
         ask_s: float = ASK_S,
     ) -> None:
         self.account, self.key_mark = account, mark_key(key)
         self._key, self._submit_s = key, submit_s
-        self._signing_keys = signing_keys
+        self._signing_keys, self._outbound = signing_keys, outbound
         self._queue_url = queue_url
         self._api_url = api_url
         self._rest_url = rest_url
         library.point_library(queue_url)
         self._http = httpx.Client(
-            transport=HttpxTransport(connect_s=CONNECT_S, read_s=ask_s),
+            transport=HttpxTransport(outbound=outbound, connect_s=CONNECT_S, read_s=ask_s),
             headers={**HEADERS, "Authorization": f"Key {key}"},
         )
 
@@ -91,7 +94,9 @@ class FalProvider:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
         url = f"{self._queue_url}/{quote(model, safe='/-._~')}"
         read_s = min(SUBMIT_READ_S, self._submit_s)
-        call = HttpCall(connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s)
+        call = HttpCall(
+            outbound=self._outbound, connect_s=CONNECT_S, read_s=read_s, deadline_s=self._submit_s
+        )
         try:
             answer = call.send(
                 "POST",
@@ -245,7 +250,7 @@ class FalProvider:
         try:
             return self._http.get(url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = f"fal could not be asked ({type(error).__name__})."
+            why = f"fal could not be asked ({name_error(error)})."
             raise ProviderBusy(why, code="unreachable") from error
 
     def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Outcome:

@@ -12,6 +12,7 @@ import fal_client.client as fal_globals
 import httpx
 
 from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderRefused, ProviderUnsent
+from backend.http.httpx_transport import name_error
 
 Answer = TypeVar("Answer")
 
@@ -53,7 +54,7 @@ def send_file(client: httpx.Client, rest_url: str, content: bytes, content_type:
             raise ProviderRefused(message, code="no_uploads") from error
         raise ProviderUnsent(message, code="upload") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, *UNREADABLE_ERRORS) as error:
-        why = f"The photo could not be handed to fal ({type(error).__name__})."
+        why = f"The photo could not be handed to fal ({name_error(error)})."
         raise ProviderUnsent(why, code="upload") from error
 
 
@@ -76,6 +77,6 @@ def ask(question: Callable[[], Answer]) -> Answer:
             raise ProviderForgot("fal has no such request.", code="forgotten") from error
         raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
-        raise ProviderBusy(f"fal could not be asked ({type(error).__name__}).", code="unreachable") from error
+        raise ProviderBusy(f"fal could not be asked ({name_error(error)}).", code="unreachable") from error
     except UNREADABLE_ERRORS as error:
         raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error

@@ -17,7 +17,8 @@ import requests
 from backend.domain.clock import Clock
 from backend.domain.errors import KeysUnavailable
 from backend.domain.shape import load_json
-from backend.http import HttpCall
+from backend.http.calls import HttpCall
+from backend.http.outbound import DIRECT, Outbound
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ class FalSigningKeys:
     url: the JWKS; path: where the last good set is kept between runs.
     """
 
-    def __init__(self, url: str, path: Path, clock: Clock) -> None:
-        self._url, self._path, self._clock = url, path, clock
+    def __init__(self, url: str, path: Path, clock: Clock, outbound: Outbound = DIRECT) -> None:
+        self._url, self._path, self._clock, self._outbound = url, path, clock, outbound
         self._lock = threading.Lock()
         self._keys: tuple[bytes, ...] = ()
         self._fetched_at: datetime | None = None
@@ -97,11 +98,11 @@ class FalSigningKeys:
         return since is None or not timedelta(0) <= self._clock.now() - since < long_enough
 
     def _fetch(self) -> tuple[bytes, ...]:
+        call = HttpCall(outbound=self._outbound, connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S)
         try:
-            call = HttpCall(connect_s=FETCH_S, read_s=FETCH_S, deadline_s=FETCH_S)
             answer = call.send("GET", self._url)
         except (requests.RequestException, OSError, ValueError) as error:
-            log.warning("keys not fetched", extra={"why": type(error).__name__})
+            log.warning("keys not fetched", extra={"why": call.explain_error(error)})
             return ()
         if answer.status != 200:
             log.warning("keys not fetched", extra={"status": answer.status})

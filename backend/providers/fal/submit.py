@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent
-from backend.http import HttpAnswer
+from backend.http.calls import HttpAnswer
 from backend.providers.answer_body import excerpt_text, parse_json
 from backend.providers.fal import answers
 

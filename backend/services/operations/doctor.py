@@ -7,7 +7,7 @@ import requests
 
 from backend.domain.errors import KeysUnavailable, ProviderBusy, SettingsError
 from backend.domain.shape import load_json
-from backend.http import HttpCall
+from backend.http.calls import HttpCall
 from backend.providers.base import Provider
 from backend.services.deps import Deps
 from backend.services.operations.heartbeat import check_secret_key
@@ -22,6 +22,7 @@ PUBLIC_URL_TIMEOUT_S = 10.0
 def run_checks(deps: Deps) -> list[HealthCheck]:
     """Every check, in the order in which to put things right."""
     checks = [HealthCheck("settings", True, "demo mode" if deps.settings.is_demo else "read")]
+    checks += _ways_out(deps)
     try:
         migrate_schema(deps.store)
         check_database(deps.store, deps.clock.now)
@@ -36,6 +37,15 @@ def run_checks(deps: Deps) -> list[HealthCheck]:
     providers = deps.providers.values()
     checks += [*found, *(check for one in providers for check in [*_key(deps, one), *_signing_keys(one)])]
     return [*checks, _public_url(deps)]
+
+
+def _ways_out(deps: Deps) -> list[HealthCheck]:
+    """Through which proxies calls go, and whom they trust, where that is not the usual."""
+    outbound = deps.settings.outbound
+    ways = {"http": outbound.http_proxy, "https": outbound.https_proxy}
+    says = [f"{scheme} goes through {proxy.redacted_url}." for scheme, proxy in ways.items() if proxy]
+    says += [f"{path} is trusted, too." for path in outbound.authorities]
+    return [HealthCheck("outbound", True, " ".join(says))] if says else []
 
 
 def _named(deps: Deps, check: HealthCheck) -> HealthCheck:
@@ -79,13 +89,15 @@ def _signing_keys(provider: Provider) -> list[HealthCheck]:
 
 
 def _public_url(deps: Deps) -> HealthCheck:
-    url = deps.settings.public_url
+    url, wait_s = deps.settings.public_url, PUBLIC_URL_TIMEOUT_S
     if not deps.settings.webhooks_reach_us:
         return HealthCheck("public URL", True, f"{url} is private: polling is at work instead of webhooks.")
+    call = HttpCall(outbound=deps.settings.outbound, connect_s=wait_s, read_s=wait_s, deadline_s=wait_s)
     try:
-        status, sidecar = _asked(f"{url}/healthz")
+        status, sidecar = _asked(call, f"{url}/healthz")
     except requests.RequestException as error:
-        says = f"{url} can't be reached ({type(error).__name__}): start the sidecar, or put PUBLIC_URL right."
+        why = call.explain_error(error)
+        says = f"{url} can't be reached ({why}): start the sidecar, or put PUBLIC_URL right."
         return HealthCheck("public URL", False, says)
     says = (
         "The sidecar answers there."
@@ -95,10 +107,9 @@ def _public_url(deps: Deps) -> HealthCheck:
     return HealthCheck("public URL", sidecar, says)
 
 
-def _asked(url: str) -> tuple[int, bool]:
+def _asked(call: HttpCall, url: str) -> tuple[int, bool]:
     """The status, and is it our sidecar that answers?"""
-    wait_s = PUBLIC_URL_TIMEOUT_S
-    answer = HttpCall(connect_s=wait_s, read_s=wait_s, deadline_s=wait_s).send("GET", url)
+    answer = call.send("GET", url)
     with contextlib.suppress(ValueError):
         return answer.status, answer.status == 200 and load_json(answer.body) == HEALTHZ_BODY
     return answer.status, False

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from backend.domain.errors import MediaBroken, MediaDenied, MediaGone, MediaUnreachable, StorageFull
+from backend.http.outbound import Outbound
 from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import DownloadLimits
 from tests.adapters.download.downloads import BODY, ETAG, chunked, whole
@@ -154,11 +155,10 @@ def test_a_name_is_looked_up_once_and_a_dead_address_of_it_is_passed_over(fetch,
     ids=["the host's certificate", "another host's", "of an unknown authority"],
 )
 def test_https_works_with_a_trusted_certificate_for_the_host_alone(
-    fetch, secure_media, authority, monkeypatch, shown, trusted
+    fetch, secure_media, authority, shown, trusted
 ):
-    if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
-    fetch.media, guard = secure_media(shown), AddressGuard(["localhost"])
+    outbound = Outbound(authorities=(authority / "ca.pem",) if trusted else ())
+    fetch.media, guard = secure_media(shown), AddressGuard(["localhost"], outbound)
     if trusted and shown == "localhost":
         fetch.succeeds(guard=guard)
     else:
