@@ -164,6 +164,7 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "cancel_requested": job.cancel_requested_at is not None,
         "video": _video_json(deps, take),
         "files": [_file_json(deps, file) for file in take.files],
+        "files_zip_url": signed_links.api_link(deps, signed_links.zip_key(take)),
         "cost": {
             "estimate_usd": job.estimate_usd,
             "billed_usd": prices.billed_usd(job),

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,7 +22,7 @@ from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
-from backend.web.media import head_headers, media_headers
+from backend.web.media import archive_headers, head_headers, media_headers
 
 #: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
 PAGE_POLICY = (
@@ -89,6 +89,8 @@ def cookie_secret(secret_key: str) -> str:
 
 
 def _served(file: MediaFile, name: str | None) -> Response:
+    if file.archive is not None:
+        return StreamingResponse(file.archive.chunks, headers=archive_headers(file, file.archive))
     if file.path is None:
         return RedirectResponse(file.redirect or "", 302, media_headers(file))
     if not file.path.is_file():

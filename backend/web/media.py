@@ -1,15 +1,25 @@
-"""Files by signed, expiring links: bytes with Range and ETag, or one redirect to the store that has them."""
+"""Files by signed, expiring links: bytes with Range and ETag, a redirect to the store with them, or a ZIP."""
+
+import threading
+from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.typing import ResponseReturnValue
 
 from backend.services.deps import Deps
+from backend.services.gallery.downloads import Archive
 from backend.services.gallery.signed_links import MediaFile, open_media
+from backend.web.answers import error_response
+
+#: A ZIP keeps a thread of the sidecar for as long as its reader takes, and deliveries need theirs.
+ZIPS_AT_ONCE = 4
+ZIP_RETRY_S = 10
 
 
 def routes(deps: Deps) -> Blueprint:
     """GET /media/<key>."""
     blueprint = Blueprint("media", __name__)
+    free_zips = threading.BoundedSemaphore(ZIPS_AT_ONCE)
 
     @blueprint.get("/media/<path:key>")
     def media(key: str) -> ResponseReturnValue:
@@ -20,6 +30,8 @@ def routes(deps: Deps) -> Blueprint:
             signature=request.args.get("s"),
             download_as=request.args.get("name"),
         )
+        if file.archive is not None:
+            return _sent(file, file.archive, free_zips)
         if file.path is not None:
             return _served(file)
         if request.method == "HEAD":
@@ -42,8 +54,21 @@ def media_headers(file: MediaFile) -> dict[str, str]:
     }
 
 
+def archive_headers(file: MediaFile, archive: Archive) -> dict[str, str]:
+    """The headers of a ZIP: of known size, to be saved, made anew each time."""
+    return {
+        **media_headers(file),
+        "Content-Type": file.content_type,
+        "Content-Length": str(archive.size_bytes),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(archive.name, safe='')}",
+        "Cache-Control": "no-store",
+    }
+
+
 def head_headers(file: MediaFile) -> dict[str, str]:
-    """What HEAD tells of a file at a store: a presigned link is good for GET alone."""
+    """What HEAD tells of a ZIP, or of a file at a store: a presigned link is good for GET alone."""
+    if file.archive is not None:
+        return archive_headers(file, file.archive)
     return {
         **media_headers(file),
         "Content-Type": file.content_type,
@@ -51,6 +76,17 @@ def head_headers(file: MediaFile) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "ETag": f'"{file.etag}"',
     }
+
+
+def _sent(file: MediaFile, archive: Archive, free: threading.Semaphore) -> ResponseReturnValue:
+    if request.method == "HEAD":
+        return Response(headers=head_headers(file))
+    if not free.acquire(blocking=False):
+        why = f"{ZIPS_AT_ONCE} other downloads of whole takes are under way. Try again in a moment."
+        return error_response(503, "busy", why, headers={"Retry-After": str(ZIP_RETRY_S)})
+    response = Response(archive.chunks, headers=archive_headers(file, archive))
+    response.call_on_close(free.release)
+    return response
 
 
 def _served(file: MediaFile) -> Response:

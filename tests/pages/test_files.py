@@ -1,5 +1,7 @@
 """Files beside the main one, and files that don't come home: what people see of them and can do."""
 
+import re
+
 from backend.models import TakeFile
 from backend.store.jobs import jobs
 from backend.store.records import take_files
@@ -40,6 +42,7 @@ def test_all_files_of_a_take_are_shown_each_with_its_download_and_counted_on_its
     assert "Files · 2 of 3" in [item.value for item in app.subheader]
     assert ".mp4" in link(app, "videos\\.0")
     assert ".mp4" in link(app, "videos\\.1")
+    assert re.match(rf"/app/static/media/takes/{job.id}\.zip\?e=", link(app, "Download all · 2 files · "))
     assert "tried 4 times" in words(app)
     assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["length"].endswith(" +2")
 

@@ -1,13 +1,16 @@
 """The sidecar in the hands of a test: clients of every role, and what their answers say."""
 
+import asyncio
 import io
 import json
 import re
 from typing import Any
 
+import httpx
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
+from starlette.applications import Starlette
 from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
@@ -15,6 +18,7 @@ from backend.models import Video
 from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
+from backend.web import dashboard
 from backend.web.app import create_app
 from tests.signing import FakeClock
 from tests.world import MODEL, World
@@ -80,6 +84,17 @@ class SidecarClient(World):
         """A take whose file is ours, of these bytes."""
         self.advance(job_id, JobEvent.FINISHED)
         return self.saved(job_id, content)
+
+
+def ask_dashboard(deps: Deps, method: str, link: str) -> httpx.Response:
+    """What the dashboard's own routes answer."""
+    app = Starlette(routes=dashboard.routes(lambda: deps))
+
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as browser:
+            return await browser.request(method, link)
+
+    return asyncio.run(answer())
 
 
 def said(answer: TestResponse, status: int) -> dict[str, Any]:

@@ -62,6 +62,11 @@ _SOUND = FileType(A, "m4a", "audio/mp4", "an MPEG-4 sound")
 _PAGE = FileType(O, "html", OTHER_TYPE, "a web page or XML", page=True)
 _JSON = FileType(O, "json", OTHER_TYPE, "JSON", page=True)
 
+#: What files are served as, by the ending that their content gave them; any other is saved, not shown.
+SERVED_TYPES: dict[str, str] = {
+    found.extension: found.content_type for found in (*(found for _, _, found in _TYPES), _MP4, _SOUND)
+}
+
 
 def read_type(head: bytes, *, link: str | None = None, without_pictures: bool = False) -> FileType:
     """What begins like this. link: where it came from. without_pictures: a reader found no video in it."""

@@ -10,8 +10,11 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from backend.domain.errors import NotAllowed, NotFound
+from backend.media.decode.file_types import SERVED_TYPES
 from backend.media.storage.base import valid_key
 from backend.services.deps import Deps
+from backend.services.gallery.downloads import FILES_MIN, Archive, open_archive, whole_files
+from backend.services.gallery.takes import Take
 
 #: A link lives at least this long, and at most twice as long.
 LINK_LIFE_S = 12 * 3600
@@ -27,15 +30,15 @@ CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".webm": "video/webm",
     ".mov": "video/quicktime",
-    ".webp": "image/webp",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
+    **{f".{ending}": content_type for ending, content_type in SERVED_TYPES.items()},
 }
+#: Where a take's ZIP is asked for: no stored file lies in this folder.
+ZIP_FOLDER = "takes"
 
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A file to be served: its bytes lie at `path`, or a store serves them at `redirect`."""
+    """A file to be served: its bytes lie at `path`, or a store serves them at `redirect`, or it is a ZIP."""
 
     path: Path | None
     redirect: str | None
@@ -43,11 +46,17 @@ class MediaFile:
     size_bytes: int | None  #: where a store serves them
     etag: str
     max_age_s: int
+    archive: Archive | None = None
 
 
 def api_link(deps: Deps, key: str | None) -> str | None:
     """An absolute link for clients of the HTTP API; None for no file."""
     return key and _signed(deps, key, f"{deps.settings.public_url}/media")
+
+
+def zip_key(take: Take) -> str | None:
+    """By which key all files of a take are asked for at once; None while fewer than two are here."""
+    return f"{ZIP_FOLDER}/{take.job.id}.zip" if len(whole_files(take.files)) >= FILES_MIN else None
 
 
 def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = None) -> str | None:
@@ -75,6 +84,9 @@ def open_media(
     if not fits or not (expires or "").isdecimal() or int(expires or 0) < now:
         why = "This link is altered or has expired; load the page again for a fresh one."
         raise NotAllowed(why, status=403)
+    if key.startswith(f"{ZIP_FOLDER}/"):
+        archive = open_archive(deps, Path(key).stem)
+        return MediaFile(None, None, "application/zip", archive.size_bytes, "", 0, archive)
     content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
     left_s = max(0, math.floor(int(expires or 0) - now))
     try:

@@ -8,6 +8,7 @@ from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound, StateConflict
 from backend.media.decode import inspect
 from backend.media.decode.clean_photo import clean_photo
+from backend.media.file_names import readable_name
 from backend.media.partial.partial_file import own_folder
 from backend.models import Upload
 from backend.services.access import Role, Viewer
@@ -20,6 +21,8 @@ from backend.store.records import uploads
 UPLOAD_PREFIX = "upload-"
 #: How long a file name may be to be remembered.
 FILE_NAME_MAX_CHARS = 120
+#: How much of a prompt stands in the name of a picture that was kept of its take.
+PROMPT_MAX_BYTES = 80
 
 
 def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
@@ -69,7 +72,8 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
                 inspect.save_frame(source, picture, last=last)
         except FileNotFoundError:
             raise StateConflict("Its file is not here now; it is being fetched again.") from None
-        name = f"{'last' if last else 'first'} picture of {take.job.prompt[:60]}.png"
+        words = readable_name(take.job.prompt, PROMPT_MAX_BYTES) or "a take"
+        name = f"{'last' if last else 'first'} picture of {words}.png"
         return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
 
 

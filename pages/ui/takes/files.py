@@ -4,6 +4,8 @@ import streamlit as st
 
 from backend.domain.output_files import FileKind
 from backend.models import Job
+from backend.services.gallery.downloads import download_name, whole_files
+from backend.services.gallery.signed_links import zip_key
 from backend.services.gallery.take_files import FileOfTake
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, text
@@ -34,6 +36,7 @@ def draw_other_files(take: Take) -> None:
         return
     here = [file for file in take.files if file.video is not None]
     st.subheader(f"Files · {len(here)} of {len(take.files)}")
+    draw_download_all(take)
     for number, file in enumerate(take.files):
         with st.container(border=True, key=f"file-{number}"):
             if file.video is None:
@@ -50,14 +53,26 @@ def draw_download(job: Job, file: FileOfTake, *, key: str = "download", main: bo
     video = file.video
     if video is None or video.missing_at is not None:
         return
-    ending = video.key.rsplit(".", 1)[-1]
-    role = "" if file.row.position == 0 else f"-{_words(file.wanted.role)}"
-    name = f"{_words(job.prompt[:60]) or 'take'}{role}-{job.id[-6:]}.{ending}"
+    name = download_name(job, file, video)
     label = "Download" if main else text.plain(file.wanted.role)
     st.link_button(
         f"{label} · {text.plain(text.size(video.size_bytes))}",
         context.media_link(video.key, download_as=name) or "",
         key=key, icon=":material/download:", type="primary" if main else "secondary",
+    )  # fmt: skip
+
+
+def draw_download_all(take: Take) -> None:
+    """A link to all files that are here, in one ZIP; nothing while there are fewer than two."""
+    key = zip_key(take)
+    if key is None:
+        return
+    videos = [video for _, video in whole_files(take.files)]
+    total = text.size(sum(video.size_bytes for video in videos))
+    st.link_button(
+        f"Download all · {len(videos)} files · {text.plain(total)}",
+        context.media_link(key) or "",
+        key="download-all", icon=":material/folder_zip:",
     )  # fmt: skip
 
 
@@ -85,8 +100,3 @@ def _draw(job: Job, file: FileOfTake, *, key: str, compact: bool) -> None:
             f"{text.plain(video.problem)} All of its bytes are here: download it.",
             icon=f":material/{ICONS[file.kind]}:",
         )
-
-
-def _words(text_: str) -> str:
-    kept = "".join(char if char.isalnum() else "-" for char in text_.lower())
-    return "-".join(part for part in kept.split("-") if part)

@@ -2,13 +2,21 @@
 
 import hashlib
 import io
+import re
+import zipfile
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from werkzeug.test import TestResponse
 
+from backend.domain.errors import MediaBroken
+from backend.domain.states import JobEvent
+from backend.models import TakeFile
 from backend.services.gallery import signed_links
-from tests.services.client import MIB, at_fault, picture, said
+from backend.store.records import take_files
+from backend.web.media import ZIPS_AT_ONCE
+from tests.services.client import BODY, MIB, PUBLIC, ask_dashboard, at_fault, picture, said, status
+from tests.world import run_sql
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -109,3 +117,101 @@ def test_a_key_that_leads_out_of_the_storage_is_not_there_even_when_signed(sidec
 def test_a_file_that_is_missing_on_disk_is_not_found_and_says_what_happens_next(sidecar, link):
     sidecar.deps.storage.remove(urlsplit(link).path.removeprefix("/media/"))
     assert "fetched again" in said(sidecar.get(link, who=None), 404)["message"]
+
+
+#: What stands in prompts, and in no file name of Windows.
+HOSTILE = 'Red / dress: take? <1> "x" | * \\ é . '
+
+
+def several(sidecar, *contents: bytes) -> str:
+    """A stored take with these files, asked for with a hostile prompt."""
+    job_id = sidecar.started(body={**BODY, "prompt": HOSTILE})
+    videos = [sidecar.stored(sidecar.started(), content) for content in contents]
+    roles = ["video", "videos.1", "videos-1", "VIDEOS/1"]
+    outputs = [{"role": role, "url": f"https://x.example/{role}.mp4"} for role in roles[: len(contents)]]
+    rows = [
+        TakeFile(job_id=job_id, role=role, position=number, video_id=video.id)
+        for number, (role, video) in enumerate(zip(roles, videos, strict=False))
+    ]
+    with sidecar.deps.store.begin() as session:
+        take_files.put_rows(session, rows)
+    sidecar.advance(job_id, JobEvent.FINISHED, outputs=outputs, rendered_at=sidecar.clock.now())
+    sidecar.advance(job_id, JobEvent.SAVED, video_id=videos[0].id)
+    return job_id
+
+
+CONTENTS = [name * 1000 for name in (b"a", b"bb", b"ccc", b"dddd")]
+
+
+def test_all_files_of_a_take_come_as_one_zip_as_they_are_under_names_that_every_system_takes(sidecar):
+    link = status(sidecar, several(sidecar, *CONTENTS))["files_zip_url"]
+    answer = sidecar.get(link, who=None)
+    assert (answer.status_code, answer.content_type) == (200, "application/zip")
+    assert int(answer.headers["Content-Length"]) == len(answer.get_data())
+    assert "attachment" in answer.headers["Content-Disposition"]
+    packed = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    names = [entry.filename for entry in packed.infolist()]
+    assert [packed.read(name) for name in names] == CONTENTS
+    assert {entry.compress_type for entry in packed.infolist()} == {zipfile.ZIP_STORED}
+    assert len({name.casefold() for name in names}) == 4
+    for name in (*names, unquote(answer.headers["Content-Disposition"].rpartition("''")[2])):
+        assert re.fullmatch(r"red-dress-take-1-x(-é)?[a-z0-9-]*-[0-9a-f]{6}(-\d)?\.(mp4|zip)", name), name
+    head = sidecar.call(None, "HEAD", link)
+    assert (head.get_data(), head.headers["Content-Length"]) == (b"", answer.headers["Content-Length"])
+    said(sidecar.get(link.replace(".zip", "a.zip"), who=None), 403)
+
+
+def test_a_zip_holds_what_is_here_and_there_is_none_of_a_single_file(sidecar):
+    job_id = several(sidecar, *CONTENTS[:3])
+    told = status(sidecar, job_id)
+    gone = told["files"][2]["sha256"]
+    run_sql(sidecar.deps, "UPDATE video SET missing_at = created_at WHERE sha256 = :gone", gone=gone)
+    packed = zipfile.ZipFile(io.BytesIO(sidecar.get(told["files_zip_url"], who=None).get_data()))
+    assert [packed.read(name) for name in packed.namelist()] == CONTENTS[:2]
+    assert status(sidecar, several(sidecar, b"one"))["files_zip_url"] is None
+
+
+def test_a_zip_whose_file_is_away_is_no_zip_and_one_that_breaks_off_is_never_taken_for_whole(sidecar):
+    told = status(sidecar, several(sidecar, *CONTENTS[:2]))
+    first, second = (sidecar.media / f"{file['sha256']}.mp4" for file in told["files"])
+    second.chmod(0o600)
+    second.write_bytes(b"short")
+    with pytest.raises(MediaBroken, match="not as long as it should be"):
+        sidecar.get(told["files_zip_url"], who=None)
+    first.unlink()
+    assert "fetched again" in said(sidecar.get(told["files_zip_url"], who=None), 404)["message"]
+
+
+def test_slow_readers_of_zips_leave_threads_for_deliveries(sidecar):
+    link = status(sidecar, several(sidecar, *CONTENTS))["files_zip_url"].removeprefix(PUBLIC)
+    client = sidecar.app.test_client()
+    slow = [client.get(link) for _ in range(ZIPS_AT_ONCE)]
+    assert {answer.status_code for answer in slow} == {200}
+    assert said(client.get(link), 503)["code"] == "busy"
+    slow.pop().close()
+    assert client.get(link).status_code == 200
+
+
+def test_the_dashboard_gives_the_same_zip(sidecar):
+    key = signed_links.zip_key(sidecar.take(sidecar.job(several(sidecar, *CONTENTS))))
+    answer = ask_dashboard(sidecar.deps, "GET", str(signed_links.dashboard_link(sidecar.deps, key)))
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    packed = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert [packed.read(name) for name in packed.namelist()] == CONTENTS
+
+
+@pytest.mark.parametrize(
+    ("ending", "content_type"),
+    [
+        ("gif", "image/gif"), ("avi", "video/x-msvideo"), ("m4a", "audio/mp4"), ("mov", "video/quicktime"),
+        ("html", "application/octet-stream"), ("svg", "application/octet-stream"),
+    ],
+)  # fmt: skip
+def test_what_was_kept_as_it_came_is_served_as_what_it_is_and_a_page_only_ever_as_bytes(
+    sidecar, tmp_path, ending, content_type
+):
+    part, key = tmp_path / "x.part", f"{'0' * 64}.{ending}"
+    part.write_bytes(b"content")
+    sidecar.deps.storage.put_file(part, key)
+    answer = sidecar.get(str(signed_links.api_link(sidecar.deps, key)), who=None)
+    assert (answer.status_code, answer.content_type) == (200, content_type)

@@ -1,6 +1,5 @@
 """The same studio with a bucket: a take's whole way, and what people and sweeps see when it is away."""
 
-import asyncio
 import hashlib
 import io
 import re
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import SettingsError, StorageDown
@@ -29,7 +27,7 @@ from backend.web import dashboard
 from backend.web.app import create_app
 from tests import bucket
 from tests.proxy import Proxy
-from tests.services.client import PHOTO_MODEL, picture
+from tests.services.client import PHOTO_MODEL, ask_dashboard, picture
 from tests.world import ANA, World
 
 
@@ -82,17 +80,6 @@ def place(no_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pla
 def job(world: World) -> Job:
     """A take whose video is in the bucket."""
     return world.until(world.ask("A calm sea [sim:never]"), "stored")
-
-
-def visit(world: World, method: str, link: str) -> httpx.Response:
-    """What the dashboard's own routes answer."""
-    app = Starlette(routes=dashboard.routes(lambda: world.deps))
-
-    async def answer() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as browser:
-            return await browser.request(method, link)
-
-    return asyncio.run(answer())
 
 
 def test_a_take_of_a_photo_is_stored_shown_played_and_repaired_in_a_bucket(world, place):
@@ -221,18 +208,18 @@ def test_the_dashboard_sends_on_with_a_name_and_says_when_the_bucket_is_away(wor
     video = world.take(job).video
     link = signed_links.dashboard_link(world.deps, video.key, download_as='Mein "Film".mp4')
 
-    sent_on = visit(world, "GET", link)
+    sent_on = ask_dashboard(world.deps, "GET", link)
     assert sent_on.status_code == 302
     file = httpx.get(sent_on.headers["location"])
     assert file.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Mein%20%22Film%22.mp4"
-    head = visit(world, "HEAD", link)
+    head = ask_dashboard(world.deps, "HEAD", link)
     assert (head.status_code, head.headers["content-length"]) == (200, str(video.size_bytes))
 
     place.away()
-    assert visit(world, "GET", link).status_code == 503
+    assert ask_dashboard(world.deps, "GET", link).status_code == 503
     place.back()
     place.drop(video.key)
-    assert visit(world, "GET", link).status_code == 404
+    assert ask_dashboard(world.deps, "GET", link).status_code == 404
 
 
 @pytest.mark.parametrize("public", [None, "https://films.example"])
