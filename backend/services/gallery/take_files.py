@@ -81,8 +81,8 @@ def _join(
     files = []
     for position, wanted in enumerate(named):
         fresh = TakeFile(job_id=job.id, role=wanted.role, position=position)
-        # Before files had rows, a take had one, its video.
-        usual = (fresh, video if not known and position == 0 else None)
+        # Before files had rows, a take had its video alone.
+        usual = (fresh, video if position == 0 else None)
         files.append(FileOfTake(wanted, *known.get(wanted.role, usual)))
     return files
 

@@ -91,9 +91,12 @@ def _send(deps: Deps, claim: Claim) -> None:
 
 def _tend(deps: Deps, claim: Claim) -> None:
     """A stored job is due when a file has gone missing, its bill is not known, or it has no preview yet."""
-    missing = [file.video for file in missing_files(files_of(deps, claim.job)) if file.video]
-    if missing:
-        _bring_back(deps, claim, missing)
+    missing = missing_files(files_of(deps, claim.job))
+    gone = [file.video for file in missing if file.video]
+    if gone:
+        _bring_back(deps, claim, gone)
+    elif missing:  # a program of the schema before stored its main file alone
+        fetch_files(deps, claim)
     elif needs_bill(claim.job):
         bill_job(deps, claim)
     else:

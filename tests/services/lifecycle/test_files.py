@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 
 from backend.services.gallery.take_files import FileOfTake
-from tests.world import World
+from tests.world import World, run_sql
 
 
 def clip(shade: int = 40, *, codec: str = "libx264", container: str = "mp4", sound: bool = False) -> bytes:
@@ -153,3 +153,13 @@ def test_what_differs_each_time_is_not_kept_but_fetched_again(world):
     lay(world, "a.mp4", clip())
     stored = world.until(job, "stored")
     assert world.take(stored).files[0].video.checked
+
+
+def test_what_an_older_program_stored_without_its_other_files_is_completed(world):
+    for name in "ab":
+        lay(world, f"{name}.mp4", clip(ord(name)))
+    job = world.until(made(world, {"videos": ["{files}/a.mp4", "{files}/b.mp4"]}), "stored")
+    run_sql(world.deps, "DELETE FROM file WHERE job_id = :id", id=job.id)  # it knew of no such rows
+    assert [here for _, _, here in shown(world, job)] == [True, False]
+    world.looks(job, 1)
+    assert [here for _, _, here in shown(world, job)] == [True, True]
