@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 #: What names end in that mean something within one network only. Sources: RFC 6761, 6762, 8375; ICANN on
 #: `.internal`, and its list of names that will never be given out.
@@ -11,6 +11,11 @@ INNER_NAMES = (
     ".home.arpa", ".test",
 )  # fmt: skip
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+
+#: How a PostgreSQL server is named by those who rent one out, and by other programs.
+_SERVER = re.compile(r"postgres(?:ql)?(?:\+psycopg2?)?://", re.IGNORECASE)
+#: What makes SQLite keep a database in memory.
+_IN_MEMORY_MARKS = (":memory:", "mode=memory", "vfs=memdb")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -49,7 +54,26 @@ def check_allow_entry(part: str) -> None:
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
 
 
-def check_server_url(url: str) -> str:
+def read_database_url(url: str) -> str:
+    """A database's URL as SQLAlchemy reads it: `postgres://` means PostgreSQL by its one driver here.
+
+    ValueError says what is wrong, without the URL itself.
+    """
+    if _SERVER.match(url):
+        return _check_server_url(_SERVER.sub("postgresql+psycopg://", url, count=1))
+    path, _, query = url.partition("?")
+    if not url.startswith("sqlite:///"):
+        raise ValueError(
+            "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
+        )
+    if "/" in query:
+        raise ValueError("has a ? in its path: write that as %3F")
+    if path == "sqlite:///" or any(word in unquote(url) for word in _IN_MEMORY_MARKS):
+        raise ValueError("must name a file: a database in memory would lose every take")
+    return url
+
+
+def _check_server_url(url: str) -> str:
     """A URL that names a server's database; ValueError says what is wrong, without the URL itself."""
     try:
         parts = urlsplit(url)

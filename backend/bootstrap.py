@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from backend.domain.clock import Clock
 from backend.domain.errors import MediaError, SettingsError, StorageMisconfigured
-from backend.domain.place import split_bucket_url
+from backend.domain.place import path_of, split_bucket_url
 from backend.media.download.address_guard import AddressGuard
 from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
@@ -61,7 +60,7 @@ def make_storage(given: Settings, url: str = "") -> Storage:
     """A folder or a bucket, by its URL (that of the settings); a bucket's library is only loaded for one."""
     url = url or given.resolved_storage_url
     if url.startswith("file://"):
-        return LocalStorage(Path(url.removeprefix("file://")))
+        return LocalStorage(path_of(url))
     from backend.media.storage.s3 import S3Storage
     from backend.media.storage.s3_client import Bucket
 

@@ -1,5 +1,6 @@
 """The command line: `python -m backend …`. Each command is a few lines; the work is done elsewhere."""
 
+import io
 import os
 import shutil
 import sys
@@ -262,6 +263,8 @@ def _bad(lines: list[str]) -> None:
 
 def main() -> int:
     """Run a command; an error of ours is one message and exit code 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a folder may be no text
     try:
         app()
     except DailiesError as error:

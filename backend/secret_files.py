@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from backend.pasted_settings import unwrap_path
+
 #: Settings that may come from a file although they are no `SecretStr`: an address may hold a password,
 #: and half a pair of keys belongs beside its other half.
 ALSO_FROM_FILE = frozenset({"database_url", "aws_access_key_id"})
@@ -49,7 +51,7 @@ class SecretFilesSource(PydanticBaseSettingsSource):
         if self._find(field_name) is not None:
             why = f"is given twice, as {name} and as {name}_FILE; remove one"
             return UnreadableSecret(why), field_name, False
-        return _secret_in(f"{name}_FILE", Path(path)), field_name, False
+        return _secret_in(f"{name}_FILE", Path(unwrap_path(path))), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Setting -> its value, for those that are given by a file."""
@@ -71,7 +73,7 @@ def _secret_in(name: str, path: Path) -> str | UnreadableSecret:
     try:
         with path.open("rb") as file:
             content = file.read(SECRET_MAX_BYTES + 1)
-        text = content.decode().strip()
+        text = content.decode("utf-8-sig").strip()  # some editors put a mark of the encoding in front
     except OSError as error:
         return UnreadableSecret(f"{name} names {path}, which can't be read ({error.strerror or error})")
     except UnicodeDecodeError:

@@ -16,26 +16,30 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backend.addresses import check_allow_entry, check_server_url, is_public_https
+from backend.addresses import check_allow_entry, is_public_https, read_database_url
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
-from backend.domain.place import normalize_storage_url
+from backend.domain.place import file_url, normalize_storage_url, sqlite_url
 from backend.http.outbound_settings import OutboundSettings
+from backend.pasted_settings import KEYS, key_fault, unwrap_setting
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
-#: What makes SQLite keep a database in memory.
-IN_MEMORY_MARKS = (":memory:", "mode=memory", "vfs=memdb")
 
 
 class Settings(OutboundSettings):
     """Everything that can be set, by its name in lower case."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8-sig",  # some editors put a mark of the encoding in front
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Path("data")
@@ -99,6 +103,14 @@ class Settings(OutboundSettings):
             raise ValueError(value.why)
         return value
 
+    @field_validator(*KEYS)
+    @classmethod
+    def _key(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        secret = value if isinstance(value, str) else value.get_secret_value()
+        if fault := key_fault(info.field_name or "", secret):
+            raise ValueError(fault)
+        return value
+
     @field_validator("fetch_allow", "blackbox_models", mode="before")
     @classmethod
     def _split(cls, value: Any, info: ValidationInfo) -> Any:
@@ -122,7 +134,7 @@ class Settings(OutboundSettings):
     )
     @classmethod
     def _url(cls, value: str) -> str:
-        value = value.strip().rstrip("/")
+        value = value.rstrip("/")
         if value:
             parts = urlsplit(value)
             if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -144,16 +156,7 @@ class Settings(OutboundSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
-        value = value.strip()
-        if value.startswith("postgresql+psycopg://"):
-            return check_server_url(value)
-        if value and not value.startswith("sqlite:///"):
-            raise ValueError(
-                "must start with sqlite:/// and a path, or be postgresql+psycopg://user:password@host/name"
-            )
-        if value.partition("?")[0] == "sqlite:///" or any(word in value for word in IN_MEMORY_MARKS):
-            raise ValueError("must name a file: a database in memory would lose every take")
-        return value
+        return read_database_url(value) if value else value
 
     @field_validator("storage_url")
     @classmethod
@@ -162,16 +165,22 @@ class Settings(OutboundSettings):
 
     @model_validator(mode="before")
     @classmethod
+    def _pasted(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Without what was pasted around values; one of which nothing is left counts as not given."""
+        bare = {name: unwrap_setting(name, value) for name, value in values.items()}
+        return cls._demo({name: value for name, value in bare.items() if value != "" or not values[name]})
+
+    @classmethod
     def _demo(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Without a key, everything that would go to fal goes to the simulator instead."""
-        if str(values.get("fal_key") or "").strip():
+        if values.get("fal_key"):
             return values
         values = dict(values, fal_key=DEMO_KEY)
         usual = cls.model_fields["simulator_port"].default
         here = f"127.0.0.1:{_port_or(usual, values.get('simulator_port'))}"
         for name in ("fal_queue_url", "fal_rest_url", "fal_api_url"):
             values.setdefault(name, f"http://{here}")
-        if not str(values.get("blackbox_api_key") or "").strip():
+        if not values.get("blackbox_api_key"):
             values["blackbox_api_key"] = DEMO_KEY
             values.setdefault("blackbox_url", f"http://{here}/blackbox")
         allow = values.get("fetch_allow") or ""
@@ -192,12 +201,12 @@ class Settings(OutboundSettings):
     @property
     def resolved_database_url(self) -> str:
         """The database's URL, the embedded one made absolute."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'dailies.db'}"
+        return self.database_url or sqlite_url(self.data_dir.resolve() / "dailies.db")
 
     @property
     def resolved_storage_url(self) -> str:
         """Where whole files lie: `file:///folder` or `s3://bucket/prefix`."""
-        return self.storage_url or f"file://{self.data_dir.resolve() / 'media'}"
+        return self.storage_url or file_url(self.data_dir.resolve() / "media")
 
     @property
     def parts_dir(self) -> Path:

@@ -1,6 +1,8 @@
 """The store over a real server: what writers side by side may not do, and a server that goes and comes."""
 
 import json
+import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
@@ -14,10 +16,17 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.domain.place import sqlite_url
 from backend.models import KeyValue, Token
 from backend.store.database import pool_liveness, postgres
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import SCHEMA_FACT, check_database, migrate_schema
+from backend.store.database.schema.migrate import (
+    MIGRATIONS,
+    SCHEMA_FACT,
+    check_database,
+    current_revision,
+    migrate_schema,
+)
 from backend.store.records import catalogue, key_values, tokens
 from tests import databases
 from tests.databases import asked_of
@@ -299,6 +308,20 @@ def test_a_build_whose_rows_are_emptied_by_a_rollback_is_caught(dying, monkeypat
 def test_what_was_read_can_be_told_when_the_work_itself_failed(store):
     keep(store, "x", 1)
     assert read_and_fail(store, lambda: throw(LookupError()))[0].value == {"value": 1}
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("name", [b"100% %2F ?", "Früh".encode("latin-1")], ids=["odd", "no text"])
+def test_database_and_program_lie_in_folders_of_any_name(tmp_path, name):
+    folder = tmp_path / os.fsdecode(name)
+    shutil.copytree(MIGRATIONS, folder / "program", ignore=shutil.ignore_patterns("__pycache__"))
+    with closing(Store(sqlite_url(folder / "x.db"))) as made:
+        head = migrate_schema(made, migrations=folder / "program")
+        check_database(made, lambda: NOW)
+        assert current_revision(made) == head
+        assert made.redacted_url.encode().decode().endswith("/x.db"), "it can be said"
+    assert {path.name for path in folder.iterdir()} == {"program", "x.db", "x.db.migrate.lock"}
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 # -- what stops a start -----------------------------------------------------------------------

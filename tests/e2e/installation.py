@@ -21,6 +21,7 @@ import requests
 from sqlalchemy import NullPool, create_engine, text
 
 from backend.bootstrap import open_deps
+from backend.domain.place import sqlite_url
 from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
@@ -259,7 +260,7 @@ class Installation:
     @property
     def database_url(self) -> str:
         """Where its rows are."""
-        return str(self.settings["DATABASE_URL"] or f"sqlite:///{self.data / 'dailies.db'}")
+        return str(self.settings["DATABASE_URL"] or sqlite_url(self.data / "dailies.db"))
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Read its database, past the program. sql: with a ? for each value.

@@ -32,9 +32,9 @@ def refused() -> str:
 
 
 def test_every_secret_and_nothing_else_may_come_from_a_file_and_loses_the_end_of_its_line(kept):
-    kept("FAL_KEY", "id:of-the-file\n")
+    kept("FAL_KEY", "\ufeff'Key id:of-the-file'\r\n")
     kept("SECRET_KEY", "  signing-key-of-the-file \r\n\n")
-    kept("BLACKBOX_API_KEY", "sk-of-the-file")
+    kept("BLACKBOX_API_KEY", "Bearer sk-of-the-file\n")
     kept("DATABASE_URL", "sqlite:////srv/of-the-file.db\n")
 
     settings = load_settings()

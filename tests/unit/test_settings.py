@@ -5,10 +5,13 @@ import multiprocessing
 import re
 import stat
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from backend.domain.errors import SettingsError
+from backend.domain.place import file_url, normalize_storage_url, path_of
 from backend.settings import DEMO_KEY, Settings, is_loopback, load_settings
 
 #: name -> (a value that is refused, a word of what is said about it)
@@ -65,7 +68,8 @@ def test_one_message_names_every_setting_at_fault_and_what_is_wrong(monkeypatch)
         # These would forget everything.
         *(("DATABASE_URL", value)
           for value in ("sqlite:///", "sqlite:///:memory:", "sqlite:///?x=1", "sqlite://", "x",
-                        "sqlite:///file::memory:?uri=true", "sqlite:///file:dailies?mode=memory&uri=true")),
+                        "sqlite:///file::memory:?uri=true", "sqlite:///file:dailies?mode=memory&uri=true",
+                        "sqlite:///%3Amemory%3A", "sqlite:////srv/what?/x.db", "mysql+pymysql://h/n")),
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_is_refused_by_the_name_of_its_setting_alone(monkeypatch, name, value):
@@ -74,14 +78,98 @@ def test_what_can_not_be_used_is_refused_by_the_name_of_its_setting_alone(monkey
 
 @pytest.mark.parametrize(
     ("url", "says"),
-    [("://u:hunter2@host/x", r"postgresql\+psycopg://"),
-     ("+psycopg://u:hunter2@host", "must name a database"),
+    [("+psycopg://u:hunter2@host", "must name a database"), ("://u:hunter2@host", "must name a database"),
      ("+psycopg://u:hunter2@host:port/x", "is the port a number"),
      ("+psycopg://u:hunter2/more@host/x", "%40 and so on|%2F|is no URL"),
      ("+psycopg://u:hunter2@host/x#y", "%23"), ("+psycopg://u:first@hunter2@host/x", "%40")],
 )  # fmt: skip
 def test_a_malformed_url_of_a_server_is_told_without_its_password(monkeypatch, url, says):
     assert re.search(says, faults(monkeypatch, DATABASE_URL=f"postgresql{url}")["DATABASE_URL"])
+
+
+@pytest.mark.parametrize("name", ["FAL_KEY", "BLACKBOX_API_KEY"])
+@pytest.mark.parametrize(
+    "pasted",
+    ["{}", " {}\n", "\u00a0{}\u3000\r\n", '"{}"', "'{}'\n", "“{}”", "`{}`", "«{}»", '"{}', "{}'",
+     "Key {}", "Bearer {}", "bearer\t{}\n", '"Key {}"', "Key '{}'", "Authorization: Key {}\n", '" Key  {} "'],
+)  # fmt: skip
+def test_a_key_is_read_without_what_was_pasted_around_it(monkeypatch, name, pasted):
+    settings = given(monkeypatch, **{"FAL_KEY": "id:other", name: pasted.format("Key1d:s3cr'et/=")})
+    assert getattr(settings, name.lower()).get_secret_value() == "Key1d:s3cr'et/="
+    assert not settings.is_demo
+
+
+@pytest.mark.parametrize("nothing", [" ", '""', "''\n", '" "', "“”"])
+def test_a_key_of_which_nothing_is_left_is_none(monkeypatch, nothing):
+    settings = given(monkeypatch, FAL_KEY=nothing, PORT=nothing)
+    assert (settings.is_demo, settings.port) == (True, 8787)
+
+
+@pytest.mark.parametrize(
+    ("names", "pasted", "said"),
+    [(("FAL_KEY", "BLACKBOX_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"), f"hun{char}ter2", what)
+     for char, what in (
+        ("\u200b", "no header may hold (U+200B, zero width space, at character 4)"),
+        ("\ufeff", "no header may hold (U+FEFF, zero width no-break space, at character 4)"),
+        ("é", "no header may hold (U+00E9"), ("\n", "no header may hold (U+000A, a control character"),
+        ("\x7f", "no header may hold (U+007F"), ("🗝", "no header may hold (U+1F5DD"))]
+    + [(("AWS_SECRET_ACCESS_KEY",), "hun\u200bter2", "that nobody sees (U+200B")],
+)  # fmt: skip
+def test_a_key_that_no_header_can_hold_stops_the_start_by_its_name_alone(monkeypatch, names, pasted, said):
+    lines = faults(monkeypatch, **dict.fromkeys(names, pasted))
+    assert list(lines) == sorted(names, key=[name.upper() for name in Settings.model_fields].index)
+    for line in lines.values():
+        assert said in line
+        assert not {"hun", "ter2"} & set(re.findall(r"\w+", line))
+
+
+def test_every_other_setting_is_read_without_quotes_blanks_and_what_nobody_sees(monkeypatch, tmp_path):
+    settings = given(
+        monkeypatch, PORT='"9001"', PUBLIC_URL=" 'https://a.example/\u200b'\n", FAL_USER_ID="\ufeff“me”\n",
+        SECRET_KEY='"given-by-the-operator"\n', FETCH_ALLOW='"a.example, b.example"', LEASE_S="\t20\n",
+        DATA_DIR=f'"{tmp_path}/my films"\n', AWS_SECRET_ACCESS_KEY="'schön'", OPEN_DASHBOARD="'1'",
+    )  # fmt: skip
+    assert (settings.port, settings.public_url, settings.fal_user_id, settings.open_dashboard) == (
+        9001, "https://a.example", "me", True,
+    )  # fmt: skip
+    assert settings.secret_key.get_secret_value() == "given-by-the-operator"
+    assert (settings.fetch_allow[:2], settings.lease_s) == (("a.example", "b.example"), 20)
+    assert settings.data_dir == tmp_path / "my films"
+    assert settings.aws_secret_access_key.get_secret_value() == "schön"
+
+
+@pytest.mark.parametrize(
+    "scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "Postgres"]
+)
+def test_a_server_is_meant_by_every_name_that_people_have_for_it(monkeypatch, scheme):
+    settings = given(
+        monkeypatch, DATABASE_URL=f" '{scheme}://u:p%40w@db.example:5433/takes?sslmode=require'\n"
+    )
+    read = make_url(settings.resolved_database_url)
+    assert (read.drivername, read.username, read.password) == ("postgresql+psycopg", "u", "p@w")
+    assert (read.host, read.port, read.database) == ("db.example", 5433, "takes")
+    assert dict(read.query) == {"sslmode": "require"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a%2Fb", "a%20b", "two words ", "Früh", "what?x=1", "a#b", "100%", "+", "%", "a%3Fb", ":memory:", "x@y"],
+)
+def test_a_data_folder_may_have_any_name(monkeypatch, tmp_path, name):
+    settings = given(monkeypatch, DATA_DIR=str(tmp_path / name))
+    assert make_url(settings.resolved_database_url).database == str(tmp_path / name / "dailies.db")
+    assert path_of(settings.resolved_storage_url) == tmp_path / name / "media"
+    assert normalize_storage_url(f"{settings.resolved_storage_url}/ ") == settings.resolved_storage_url
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_storage_url_is_read_as_a_url_and_has_one_spelling(monkeypatch):
+    for given_url, folder in (
+        ("file:///srv/my films/", "/srv/my films"), ("file:///srv/my%20films", "/srv/my films"),
+        ("file:///srv/a%2525", "/srv/a%25"), ("'file:///srv/was%3F'", "/srv/was?"),
+    ):  # fmt: skip
+        url = given(monkeypatch, STORAGE_URL=given_url).resolved_storage_url
+        assert (path_of(url), file_url(path_of(url))) == (Path(folder), url)
 
 
 SIMULATED = dict.fromkeys(("fal_queue_url", "fal_rest_url", "fal_api_url"), "http://127.0.0.1:8788")
@@ -129,6 +217,11 @@ def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, t
     env_file.write_text("PORT=9001\nDASHBOARD_PORT=9002\nUNKNOWN=1\nFAL_KEY=\n")
     settings = given(monkeypatch, PORT="9003")
     assert (settings.port, settings.dashboard_port, settings.is_demo) == (9003, 9002, True)
+
+    env_file.write_text("\ufeffFAL_KEY=Key id:of-a-notepad\r\nPORT='9004'\r\n", "utf-8")
+    monkeypatch.delenv("PORT")
+    settings = load_settings()
+    assert (settings.fal_key.get_secret_value(), settings.port) == ("id:of-a-notepad", 9004)
 
     env_file.write_bytes("FAL_KEY=hunter2\xe9".encode("latin-1"))
     with pytest.raises(SettingsError, match=r"(?s)stop the start.*\.env: can't be read") as told:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.domain.errors import SettingsError
+from backend.domain.place import sqlite_url
 from backend.media.partial.partial_file import CHUNK_BYTES
 from backend.media.storage.base import Storage
 from backend.media.storage.local import LocalStorage
@@ -126,7 +127,7 @@ def _copy_one(source: Storage, key: str, part: Path) -> bool:
 
 def _unkept(database: Path, files: Storage) -> list[str]:
     """A line for each video that the copied database names and that was not to be had."""
-    store, last_id, bad = Store(f"sqlite:///{database}"), "", list[str]()
+    store, last_id, bad = Store(sqlite_url(database)), "", list[str]()
     try:
         while True:
             with store.read() as session:

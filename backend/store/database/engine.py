@@ -78,6 +78,8 @@ class Store:
     @property
     def redacted_url(self) -> str:
         """The URL as people may see it: without its password."""
+        if self.embedded:  # as it was written: the name of a folder may be no text that could be quoted
+            return self.url.partition("?")[0].encode(errors="backslashreplace").decode()
         return make_url(self.url).set(query={}).render_as_string(hide_password=True)
 
     @contextmanager

@@ -128,7 +128,7 @@ NO_FOLDER = {"DATA_DIR": "{file}/data"}
 #: A command that can't be done -> (its words, what is wrong in its environment, what it says).
 REFUSED = {
     "move from no URL": ((*MOVE, "dailies.db", "postgresql+psycopg://u:p@h/n"), {}, NO_URL),
-    "move to no URL": ((*MOVE, "sqlite:///x.db", "postgres://h/n"), {}, NO_URL),
+    "move to no URL": ((*MOVE, "sqlite:///x.db", "mysql://h/n"), {}, NO_URL),
     "nothing restored": ((*BACKEND, "restored"), {"DATABASE_URL": "sqlite:///{file}.db"}, "nothing was held"),
     "no database": ((*BACKEND, "doctor"), {"DATABASE_URL": "sqlite:///{file}/no.db"}, "BAD  database"),
     "no folder: worker": ((*BACKEND, "worker"), NO_FOLDER, "DATA_DIR"),
@@ -152,10 +152,14 @@ def test_a_command_that_cant_be_done_says_why_in_one_message(installation, taken
     assert TRACE not in refused.said()
 
 
-@pytest.mark.parametrize("command", [(*BACKEND, "worker"), SIDECAR, (*BACKEND, "simulator"), DASHBOARD],
+@pytest.mark.parametrize("command", [(*BACKEND, "worker"), SIDECAR, (*BACKEND, "simulator"), DASHBOARD,
+                                     (*BACKEND, "doctor")],
                          ids=lambda command: Path(command[-1]).stem)  # fmt: skip
 def test_malformed_settings_are_told_all_at_once_and_nothing_starts(installation, command):
-    wrong = {"PORT": "8x", "LEASE_S": "1", "PUBLIC_URL": "ftp://here", "DATABASE_URL": "mysql://there"}
+    wrong = {
+        "PORT": "8x", "LEASE_S": "1", "PUBLIC_URL": "ftp://here", "DATABASE_URL": "mysql://there",
+        "FAL_KEY": "id:\u200bpasted",
+    }  # fmt: skip
     started = installation.run("wrong", *command, cwd=ROOT, **wrong)
     assert started.wait() == 1
     said = started.said()

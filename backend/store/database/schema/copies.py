@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import SettingsError
+from backend.domain.place import sqlite_url
 from backend.domain.states import JobState
 from backend.models import Job, KeyValue
 from backend.store.database.engine import Store
@@ -51,7 +52,7 @@ def make_copy(store: Store, target: Path, *, at: datetime, on_progress: Callable
     source = database_path(store)
     target.unlink(missing_ok=True)
     _copy_pages(source, target, on_progress)
-    copy = Store(f"sqlite:///{target}")
+    copy = Store(sqlite_url(target))
     try:
         with copy.begin() as session:
             key_values.set_value(session, COPY_FACT, {"at": at.isoformat()}, at=at)

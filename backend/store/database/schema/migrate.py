@@ -166,7 +166,7 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
     if at is not None and at not in _revisions(script):
         return
     config = Config()
-    config.set_main_option("script_location", script.dir)
+    config.set_main_option("script_location", script.dir.replace("%", "%%"))  # it interpolates
     config.attributes["connection"] = connection
     config.attributes["remember"] = partial(_remember, script)
     command.upgrade(config, "head")
