@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
+from tests.certificates import make_certificates
+from tests.proxy import Proxy
 from tests.waiting import PATIENCE_S, hold_to_the_second
 from tests.world import World
 
@@ -28,8 +31,18 @@ LONGEST = ("hosts", "e2e", "deploy")
 SHARED_MEMORY_BYTES = 4 * 1024**3
 
 
+#: What the network around a developer asks of programs. Tests stay on this machine.
+OF_THE_NETWORK = (
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
+)  # fmt: skip
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Files of tests lie in memory, where there is enough: there nobody waits for a disk to have synced."""
+    for name in OF_THE_NETWORK:
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > SHARED_MEMORY_BYTES:
         os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
@@ -94,6 +107,19 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"{name}_FILE", raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as of `certificates.make_certificates`: nobody trusts `ca.pem` who is not told to."""
+    return make_certificates(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def forward_proxy() -> Iterator[Proxy]:
+    """A company's proxy: whatever name it is asked for, it goes to the port on this machine."""
+    with closing(Proxy()) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

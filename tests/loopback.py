@@ -110,9 +110,9 @@ Behaviour = Callable[[socket.socket], Any]
 class Peer(Loopback):
     """A server of HTTP that does the same to every request. `seen`: them; `does`: what it answers with."""
 
-    def __init__(self, does: Behaviour) -> None:
+    def __init__(self, does: Behaviour, context: ssl.SSLContext | None = None) -> None:
         self.does, self.seen = does, list[Seen]()
-        super().__init__()
+        super().__init__(context)
 
     @property
     def posts(self) -> list[Seen]:

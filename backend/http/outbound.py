@@ -23,7 +23,7 @@ from backend.addresses import is_loopback
 #: Where a proxy and a server listen unless a URL says otherwise, by scheme.
 DEFAULT_PORT = {"https": 443, "http": 80}
 
-_HOST_AND_PORT = re.compile(r"(.*):([0-9]{1,5})")
+_HOST_AND_PORT = re.compile(r"(\[.*\]|[^:]*):([0-9]{1,5})")
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,15 @@ _NO_PROXY_URL = (
 
 def _covers(entry: str, host: str, port: int) -> bool:
     """Is this host meant by this entry of NO_PROXY?"""
-    if entry == "*":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
     with_port = _HOST_AND_PORT.fullmatch(entry)
     name, its_port = (with_port[1], int(with_port[2])) if with_port else (entry, port)
-    name = name.strip("[]").removeprefix("*").strip(".")
-    return bool(name) and its_port == port and (host == name or host.endswith(f".{name}"))
+    if entry == "*" or its_port != port:
+        return entry == "*"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = name.removeprefix("*").strip(".")
+        return bool(name) and (host == name or host.endswith(f".{name}"))
+    with suppress(ValueError):
+        return address in ipaddress.ip_network(name.strip("[]"), strict=False)
+    return False

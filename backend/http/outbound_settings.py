@@ -1,7 +1,7 @@
 """The settings that say how calls leave the program, under the names that other programs know as well."""
 
 from pathlib import Path
-from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 from typing import Any
 
 from pydantic import SecretStr, ValidationInfo, field_validator
@@ -47,7 +47,7 @@ class OutboundSettings(BaseSettings):
         try:
             add_authorities(SSLContext(PROTOCOL_TLS_CLIENT), Path(value))
         except OSError as error:
-            why = "holds no certificate" if error.errno is None or not error.strerror else error.strerror
+            why = "it holds no certificate" if isinstance(error, SSLError) else error.strerror
             raise ValueError(f"names {value}, which is no file of authorities (PEM): {why}") from None
         return value
 

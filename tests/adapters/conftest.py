@@ -5,7 +5,6 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests import programs
+from tests.certificates import server_context
 from tests.loopback import Loopback, Seen, read_request
 
 
@@ -100,34 +96,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `localhost.pem` and `other.pem`, certificate and key of each; `ca.pem` trusts both."""
-    folder, trusted = tmp_path_factory.mktemp("authority"), b""
-    for stem, host in (("localhost", "localhost"), ("other", "other.example")):
-        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        draft = draft.serial_number(x509.random_serial_number())
-        draft = draft.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        shown = draft.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        kept = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        (folder / f"{stem}.pem").write_bytes(shown + key.private_bytes(serialization.Encoding.PEM, *kept))
-        trusted += shown
-    (folder / "ca.pem").write_bytes(trusted)
-    return folder
-
-
 @pytest.fixture
 def secure_media(authority: Path) -> Iterator[Callable[[str], MediaServer]]:
     """A function from the stem of a certificate to a server that shows it."""
     with ExitStack() as servers:
 
         def start(stem: str) -> MediaServer:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(authority / f"{stem}.pem")
-            return servers.enter_context(closing(MediaServer(context)))
+            return servers.enter_context(closing(MediaServer(server_context(authority, stem))))
 
         yield start
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backend.domain.clock import Clock
+from backend.http.outbound import DIRECT, Outbound
 from backend.providers.base import Provider
 from backend.providers.blackbox import BlackboxProvider
 from backend.providers.fal.client import FalProvider
@@ -22,8 +23,8 @@ class ProviderCase:
     """A provider under test."""
 
     name: str
-    #: (its server's base URL, how long it may wait in seconds) -> the provider, with `KEY`.
-    build: Callable[[str, float], Provider]
+    #: (its server's base URL, how long it may wait in seconds, its way there) -> the provider, with `KEY`.
+    build: Callable[..., Provider]
     #: The body of a 200 that accepts a request (or ends it, where it blocks).
     accepts: bytes
     #: (status, words) -> the body of its own error.
@@ -39,16 +40,19 @@ class ProviderCase:
     done: bytes = b""
 
 
-def fal_at(url: str, patience_s: float = 60.0) -> Provider:
+def fal_at(url: str, patience_s: float = 60.0, outbound: Outbound = DIRECT) -> Provider:
     """fal, whose servers are all at this one."""
     return FalProvider(
         key=KEY, queue_url=url, rest_url=url, api_url=url, submit_s=patience_s, ask_s=patience_s / 3,
-        signing_keys=FalSigningKeys(url, Path("/no/such/folder/keys.json"), Clock()),
+        signing_keys=FalSigningKeys(url, Path("/no/such/folder/keys.json"), Clock(), outbound),
+        outbound=outbound,
     )  # fmt: skip
 
 
-def _blackbox(url: str, patience_s: float) -> Provider:
-    return BlackboxProvider(key=KEY, url=url, timeout_s=patience_s, max_calls=4, model_ids=["a/model"])
+def _blackbox(url: str, patience_s: float, outbound: Outbound = DIRECT) -> Provider:
+    return BlackboxProvider(
+        key=KEY, url=url, timeout_s=patience_s, max_calls=4, model_ids=["a/model"], outbound=outbound
+    )
 
 
 PROVIDER_CASES = [

@@ -1,11 +1,18 @@
-"""What every provider promises (docs/providers.md), asked of each of them on a server that misbehaves."""
+"""What every provider promises (docs/providers.md), asked of each of them on a server that misbehaves.
+
+Each call goes each way: directly, to a server of an authority of one's own, and through a proxy.
+"""
 
 import contextlib
+import itertools
 import json
 import logging
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -23,8 +30,9 @@ from backend.domain.errors import (
 )  # fmt: skip
 from backend.providers.base import Errored, Finished, Receipt, RequestRef
 from backend.providers.fal import listing_pages
-from tests.loopback import Peer, answer, raw
+from tests.loopback import answer, raw
 from tests.providers.provider_cases import KEY, PROVIDER_CASES
+from tests.providers.ways import PROXY_PASSWORD, WAYS, open_way
 
 PAYLOAD = {"prompt": "A red dress"}
 WEBHOOK = "http://127.0.0.1:1/api/video/webhook/job/token-of-a-test"
@@ -33,23 +41,42 @@ SECRET = KEY.partition(":")[2]
 PATIENCE_S = 1.0
 #: The line closed without a word.
 hang_up = raw(b"")
-#: A server that is not there.
-NOBODY = "http://127.0.0.1:1"
+#: Where nobody listens.
+NOBODY_PORT = 1
 PAGE = b"<html><h1>502 Bad Gateway</h1><hr>nginx</html>"
 
 
 @pytest.fixture(params=PROVIDER_CASES, ids=lambda case: case.name)
-def case(request, monkeypatch):
+def any_way(request, monkeypatch):
     """Waits between two tries are told by the tests of the listing."""
     monkeypatch.setattr(listing_pages, "FIRST_WAIT_S", 0.01)
     return request.param
 
 
+@pytest.fixture(params=WAYS)
+def way(request, authority, forward_proxy):
+    with open_way(request.param, authority, forward_proxy) as opened:
+        yield opened
+
+
 @pytest.fixture
-def listen():
-    """Servers that are gone with the test."""
-    with contextlib.ExitStack() as peers:
-        yield lambda does: peers.enter_context(contextlib.closing(Peer(does)))
+def case(any_way, way):
+    """A provider that goes this way."""
+    return replace(any_way, build=partial(any_way.build, outbound=way.outbound))
+
+
+@pytest.fixture
+def listen(way):
+    """A function from what a server does to the server at the end of this way."""
+    return way.listen
+
+
+def each_way(what, values, some):
+    """All values directly, and some of them each other way: that an answer has its meaning there, too."""
+    others = [(way, value) for way in WAYS[1:] for value in some]
+    return pytest.mark.parametrize(
+        ("way", what), [*(("direct", value) for value in values), *others], indirect=["way"]
+    )
 
 
 def outcome(call, *allowed):
@@ -66,25 +93,27 @@ def submit(case, url, patience_s=5.0):
     return outcome(lambda: provider.submit("a/model", PAYLOAD, webhook_url=WEBHOOK), ProviderError)
 
 
-def questions(provider):
-    """What every question gave."""
-    ref = RequestRef("a/model", "r-1")
+def calls(provider):
+    """What goes to a provider besides a submit: questions, then a photo, and the question what it offers."""
+    ref, photo = RequestRef("a/model", "r-1"), (b"\xff\xd8\xff", "image/jpeg", "x.jpg")
     return [
-        *(outcome(lambda ask=ask: ask(ref), ProviderBusy, ProviderForgot)
+        *(partial(outcome, partial(ask, ref), ProviderBusy, ProviderForgot)
           for ask in (provider.status, provider.result, provider.cancel)),
-        outcome(lambda: provider.list_requests("a/model", since=datetime.now(UTC)), ProviderBusy),
-        outcome(provider.key_works, ProviderBusy),
+        partial(outcome, lambda: provider.list_requests("a/model", since=datetime.now(UTC)), ProviderBusy),
+        partial(outcome, provider.key_works, ProviderBusy),
+        partial(outcome, lambda: provider.upload(*photo), ProviderUnsent, ProviderRefused),
+        partial(outcome, lambda: provider.fetch_catalogue(on_progress=str), CatalogueUnavailable),
     ]  # fmt: skip
 
 
 def everything(provider):
-    """The same, with what else goes to a provider: a photo, and the question what it offers."""
-    photo = b"\xff\xd8\xff", "image/jpeg", "x.jpg"
-    return [
-        *questions(provider),
-        outcome(lambda: provider.upload(*photo), ProviderUnsent, ProviderRefused),
-        outcome(lambda: provider.fetch_catalogue(on_progress=str), CatalogueUnavailable),
-    ]
+    """What each of them gave."""
+    return [call() for call in calls(provider)]
+
+
+def questions(provider):
+    """The same, without the photo and the catalogue."""
+    return [call() for call in calls(provider)[:-2]]
 
 
 def kept(error):
@@ -125,7 +154,7 @@ USELESS = {
 }
 
 
-@pytest.mark.parametrize("what", USELESS)
+@each_way("what", USELESS, ["closed without an answer", "half an answer", "some proxy's 502"])
 def test_an_answer_that_leaves_it_open_is_unanswered_after_one_post_and_proves_nothing(case, listen, what):
     half = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + case.accepts)
     peer = listen(USELESS[what] or half)
@@ -137,12 +166,12 @@ def test_an_answer_that_leaves_it_open_is_unanswered_after_one_post_and_proves_n
     nothing_is_proved(case, peer.url, Errored, *([] if blocking else [ProviderForgot]))
 
 
-STATUSES = [400, 401, 402, 403, 404, 405, 408, 409, 413, 418, 422, 425, 429, 451, 500, 502, 503, 504]
+STATUSES = [400, 401, 402, 403, 404, 405, 407, 408, 409, 413, 418, 422, 425, 429, 451, 500, 502, 503, 504]
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@each_way("status", STATUSES, [407, 422, 429, 502])
 def test_a_definite_no_is_told_with_its_reason_and_nothing_else_counts_as_one(case, listen, status):
-    """A breakdown is never taken for a refusal."""
+    """A breakdown is never taken for a refusal, nor a 407 that comes through a proxy for the proxy's own."""
     peer = listen(answer(status, case.error(status, "Not like this, please.")))
     got = submit(case, peer.url)
     unsent = status in case.later or (status >= 500 and case.own_5xx_is_unsent)
@@ -168,9 +197,10 @@ def test_accepted_requests_are_one_post_each_with_a_receipt_or_with_their_end(ca
 
 
 @pytest.mark.parametrize("where", ["nobody is there", "no such name", "no TLS"])
-def test_a_server_that_can_not_be_spoken_to_got_nothing(case, listen, where):
-    peer = listen(answer(200, case.accepts))
-    urls = {"nobody is there": NOBODY, "no such name": "http://nobody.invalid",
+def test_a_server_that_can_not_be_spoken_to_got_nothing(case, way, where):
+    peer = way.listen(answer(200, case.accepts), tls=False)
+    scheme = way.origin.partition(":")[0]
+    urls = {"nobody is there": f"{way.origin}:{NOBODY_PORT}", "no such name": f"{scheme}://nobody.invalid:1",
             "no TLS": peer.url.replace("http://", "https://")}  # fmt: skip
     got = submit(case, urls[where])
     assert type(got) is ProviderUnsent
@@ -193,21 +223,32 @@ HEADS = {
 
 
 @pytest.mark.parametrize("what", HEADS)
-def test_a_call_ends_whatever_the_server_is_at_and_what_came_by_then_is_no_answer(case, listen, what):
-    """The server goes on for as long as the test."""
+def test_a_call_ends_whatever_the_server_is_at_and_what_came_by_then_is_no_answer(
+    any_way, what, authority, forward_proxy
+):
+    """The servers go on for as long as the test. All calls are made at once, as each takes its time."""
+    over = threading.Event()
 
     def does(connection):
         connection.sendall(HEADS[what])
-        peer.drip(connection, every_s=0.05) if HEADS[what] else peer.closing.wait()
+        while not over.wait(0.05):
+            connection.sendall(b" " if HEADS[what] else b"")
 
-    peer = listen(does)
-    assert type(submit(case, peer.url, PATIENCE_S * 2)) is ProviderUnanswered
-    assert len(peer.seen) == 1
-    got = everything(case.build(peer.url, PATIENCE_S / 2))
-    if not case.build(peer.url, 1).blocking:
+    with contextlib.ExitStack() as opened, ThreadPoolExecutor(32) as pool:
+        opened.callback(over.set)
+        ways = [opened.enter_context(open_way(name, authority, forward_proxy)) for name in WAYS]
+        peers = [way.listen(does) for way in ways]
+        cases = [replace(any_way, build=partial(any_way.build, outbound=way.outbound)) for way in ways]
+        sent = list(pool.map(lambda case, peer: submit(case, peer.url, PATIENCE_S * 2), cases, peers))
+        assert [type(one) for one in sent] == [ProviderUnanswered] * len(WAYS)
+        assert [len(peer.seen) for peer in peers] == [1] * len(WAYS)
+        asked = [calls(case.build(peer.url, PATIENCE_S / 2)) for case, peer in zip(cases, peers, strict=True)]
+        got = list(pool.map(lambda call: call(), itertools.chain(*asked)))
+    if not any_way.build("http://127.0.0.1", 1).blocking:
         assert all(isinstance(one, (ProviderBusy, ProviderUnsent, CatalogueUnavailable)) for one in got), got
 
 
+@pytest.mark.parametrize("way", ["direct"], indirect=True)
 def test_no_answer_is_read_without_a_bound(case, listen):
     taken = [0]  # megabytes
 
@@ -228,7 +269,7 @@ def test_no_answer_is_read_without_a_bound(case, listen):
 
 
 def test_the_key_stands_in_the_authorization_header_and_nowhere_else(case, listen, monkeypatch, tmp_path):
-    """Whatever a netrc file says, and proxies of the environment are not asked."""
+    """Whatever a netrc file says. Which proxies count, the settings say, and no library by itself."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login nobody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     trap, peer = listen(answer(200, case.accepts)), listen(answer(200, case.accepts))
@@ -243,21 +284,23 @@ def test_the_key_stands_in_the_authorization_header_and_nowhere_else(case, liste
     for seen in peer.seen:
         assert SECRET in seen.headers.pop("authorization", SECRET)
         assert SECRET not in repr(seen)
+        assert "proxy-authorization" not in seen.headers
     assert SECRET not in repr(case.build(peer.url, 1))
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 422, 500, 502, "hung up", "nobody there"])
-def test_neither_an_answer_that_repeats_the_key_nor_a_lost_one_spreads_it(case, listen, status, caplog):
-    """Nor the webhook's token; only the libraries' own lines for debugging hold that."""
+def test_neither_an_answer_that_repeats_the_key_nor_a_lost_one_spreads_it(case, way, status, caplog):
+    """Nor the proxy's password, nor the webhook's token; only lines of libraries for debugging hold that."""
     caplog.set_level(logging.DEBUG)
     words = f"Your key {KEY} ({SECRET}) is not good."
     does = hang_up if isinstance(status, str) else answer(status, case.error(status, words))
-    url = NOBODY if status == "nobody there" else listen(does).url
+    url = f"{way.origin}:{NOBODY_PORT}" if status == "nobody there" else way.listen(does).url
     got = submit(case, url)
     told = "".join(traceback.format_exception(got)) if isinstance(got, Exception) else ""
     asked = [repr(one) + repr(getattr(one, "__dict__", "")) for one in questions(case.build(url, PATIENCE_S))]
     for text in (told, repr(got), repr(getattr(got, "detail", "")), caplog.text, *asked):
         assert SECRET not in text
+        assert PROXY_PASSWORD not in text
     logged = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
     assert "token-of-a-test" not in f"{got} {getattr(got, 'detail', '')} {logged}"
 
@@ -280,7 +323,7 @@ def test_no_redirect_is_followed(case, listen, status):
 
 def test_a_call_that_claims_nothing_is_nobodys_delivery(case, listen):
     provider, now = case.build(listen(answer(200, case.keys)).url, PATIENCE_S), datetime.now(UTC)
-    others = [one.deliver(now, b"{}") for one in PROVIDER_CASES if one.deliver and one is not case]
+    others = [one.deliver(now, b"{}") for one in PROVIDER_CASES if one.deliver and one.name != case.name]
     for strangers in ({}, {"Content-Type": "text/html", "Authorization": "Bearer x"}, *others):
         assert provider.verify_delivery(list(strangers.items()), b"{}", now=now) is None
 
@@ -307,9 +350,9 @@ def test_a_delivery_is_believed_as_it_was_signed_and_not_otherwise_nor_without_k
         keyless.verify_delivery(lines, case.done, now=now)
 
 
-def test_a_delivery_that_can_not_be_understood_has_no_outcome(case):
-    for body in (b"", b"\xff\0", b"[]", b"{}", b"[" * 200_000, b'{"request_id": 7}', case.done[:-5]):
-        assert case.build(NOBODY, 1).read_delivery(body).outcome is None
+def test_a_delivery_that_can_not_be_understood_has_no_outcome(any_way):
+    for body in (b"", b"\xff\0", b"[]", b"{}", b"[" * 200_000, b'{"request_id": 7}', any_way.done[:-5]):
+        assert any_way.build("http://127.0.0.1:1", 1).read_delivery(body).outcome is None
 
 
 # -- itself -------------------------------------------------------------------------------------
