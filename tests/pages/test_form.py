@@ -109,14 +109,19 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one_and_can_be_taken_aw
     assert desk.generate(app).image is None
 
 
-def test_the_exact_payload_can_be_looked_at(visit, desk):
+def test_what_is_sent_is_shown_before_with_its_exact_payload_and_where_its_words_came_from(visit, desk):
     app = filled(visit)
-    app.selectbox(key="form:style:camera").set_value("Dolly in").run()
+    app.selectbox(key="form:style:fabric").set_value("Silk").run()
+    app.selectbox(key="form:style:camera").set_value("through wet glass").run()
     param(app, "select_slider", "duration").set_value("10").run()
-    shown = json.loads(app.json[0].value)
-    assert desk.generate(app).payload == shown
+    shown, prompt = json.loads(app.json[0].value), app.code[0].value
+    assert "liquid silk with soft, travelling highlights. Camera: through wet glass." in prompt
+    assert ":material/checkroom: Silk · :material/videocam: own words · template 1" in words(app)
+    job = desk.generate(app)
+    assert (job.payload, job.sent_prompt) == (shown, prompt)
     app.text_area(key="form:prompt").set_value(" ").run()
-    app.selectbox(key="form:style:camera").set_value(None).run()
+    for axis in ("fabric", "camera"):
+        app.selectbox(key=f"form:style:{axis}").set_value(None).run()
     assert "Nothing can be sent yet; see to prompt first" in words(app)
 
 

@@ -61,16 +61,6 @@ def test_every_fault_is_named_at_once_beside_its_field_and_nothing_is_made(visit
     assert "Not sent" not in words(app)
 
 
-def test_what_is_sent_and_where_its_words_came_from_is_shown_before(visit):
-    app = filled(visit, prompt="A red dress")
-    app.selectbox(key="form:style:fabric").set_value("Silk").run()
-    app.selectbox(key="form:style:camera").set_value("through wet glass").run()
-    assert app.code[0].value == (
-        "A red dress. Fabric: liquid silk with soft, travelling highlights. Camera: through wet glass."
-    )
-    assert ":material/checkroom: Silk · :material/videocam: own words · template 1" in words(app)
-
-
 def test_a_seed_is_shown_sent_and_drawn_anew(visit, desk):
     app = filled(visit, model=SEED_MODEL)
     seed = param(app, "number_input", "seed", SEED_MODEL).value

@@ -36,25 +36,22 @@ def test_spent_left_and_at_risk_are_told(visit, desk, page):
     assert figures(visit(page)).items() >= spent.items()
 
 
-def test_takes_of_unknown_price_are_counted_and_never_guessed(visit, desk):
-    desk.take("running", model="fal-ai/veo3.1")
+def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
+    desk.take("running", "unknown", model="fal-ai/veo3.1")
     app = visit(ACTIVITY)
     assert figures(app)["Spent today"] == "$0.00"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
     assert shown(app, "status")[0]["about"].endswith("· ?")
-
-
-def test_a_price_is_estimated_or_billed_and_a_takes_own_page_has_both_with_units_and_price(visit, desk):
     desk.take("running", "estimated")
     job = desk.take("stored", "billed")
     bill(desk, job, 4)
     (wall,) = shown(visit("library/gallery.py"), "gallery")
     costs = {take["alt"]: take["cost"] for take in wall["takes"]}
-    assert costs == {"estimated": "≈ $0.70", "billed": "$0.56"}
+    assert costs == {"unknown": "?", "estimated": "≈ $0.70", "billed": "$0.56"}
     facts = shown(visit(TAKE, take=job.id), "facts")
     (rows,) = [found["rows"] for found in facts if found["testid"] == "ledger"]
     ledger = [("Cost", "$0.56"), ("Estimated", "≈ $0.70"), ("Billed", "$0.56 = 4 × $0.14 a second")]
-    assert [(row["label"], row["value"]) for row in rows] == ledger
+    assert [(row["label"], row["value"]) for row in rows] == ledger, "on a take's own page, units and price"
 
 
 def test_spending_is_drawn_by_day_model_and_person(visit, desk):
