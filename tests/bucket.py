@@ -26,12 +26,12 @@ _numbers = itertools.count(1)
 
 
 class Server:
-    """Moto over HTTP on loopback. It believes every key until `strict`."""
+    """Moto over HTTP. It believes every key until `strict`. before: what starts it, as `setpriv` does."""
 
-    def __init__(self) -> None:
-        self.port = reserve_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+    def __init__(self, address: str = "127.0.0.1", port: int | None = None, *before: str) -> None:
+        self.port = port or reserve_port()
+        self.url = f"http://{address}:{self.port}"
+        command = [*before, sys.executable, "-m", "moto.server", "-H", address, "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = {**os.environ, "PYTHONWARNINGS": "ignore", "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
         self.process = subprocess.Popen(command, **quiet, env=env, start_new_session=True)
@@ -50,6 +50,11 @@ class Server:
         name = f"takes-{os.getpid()}-{next(_numbers)}"
         self.client().create_bucket(Bucket=name)
         return name
+
+    def env(self) -> dict[str, str]:
+        """How an installation reaches it."""
+        named = {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION}
+        return {**named, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 
     @contextmanager
     def strict(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """What whole processes need: one simulated fal for all of them, and studios that end with their test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,21 +32,16 @@ def fal(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def server() -> Iterator[databases.Server]:
     """A database server of the test's own."""
-    made = databases.Server()
-    made.start()
-    yield made
-    made.close()
+    with closing(databases.Server()) as made:
+        made.start()
+        yield made
 
 
 @pytest.fixture
 def make_installation(fal: Simulator, tmp_path: Path) -> Iterator[Callable[..., Installation]]:
     """A function that makes an installation; its processes end with the test."""
-    made: list[Installation] = []
-
-    def make(**settings: Any) -> Installation:
-        made.append(Installation(tmp_path / f"studio-{len(made)}", fal.url, **settings))
-        return made[-1]
-
-    yield make
-    for installation in made:
-        installation.close()
+    numbers = count()
+    with ExitStack() as ends:
+        yield lambda **settings: ends.enter_context(
+            closing(Installation(tmp_path / f"studio-{next(numbers)}", fal.url, **settings))
+        )

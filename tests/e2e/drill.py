@@ -3,6 +3,7 @@
 import signal
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -39,17 +40,19 @@ class Drill:
         """A new installation whose one process is a broken build."""
         drill = cls(make_installation(FIRST_POLL_S=2))
         for name in ("sidecar", "worker"):
-            start: Any = getattr(drill.installation, name)
-            broken = {"BROKEN_BUILD": build} if name == process else {}
-            drill.running[name] = start(*LAUNCHER, name, **broken)
+            drill.start(name, **({"BROKEN_BUILD": build} if name == process else {}))
         return drill
+
+    def start(self, name: str, **env: str) -> None:
+        """Start the sidecar or the worker of this installation."""
+        self.running[name] = getattr(self.installation, name)(*LAUNCHER, name, **env)
 
     def ready(self) -> None:
         """Both processes run, no take wants a look, no webhook is owed: who reaches a point next is ours."""
         self.armed.unlink(missing_ok=True)
-        for name, start in (("sidecar", self.installation.sidecar), ("worker", self.installation.worker)):
+        for name in ("sidecar", "worker"):
             if name not in self.running or not self.running[name].alive:
-                self.running[name] = start(*LAUNCHER, name)
+                self.start(name)
         busy = "SELECT id, state FROM job WHERE due_at IS NOT NULL OR claimed_by IS NOT NULL"
         eventually(lambda: not self.installation.rows(busy))
         eventually(lambda: not self._owed())
@@ -60,9 +63,8 @@ class Drill:
         A take may be stored by polling while its webhook, cut off by the last kill, waits to be tried again.
         It would reach a point that is armed for the next take, and be counted as that one's.
         """
-        ledger = ledger_at(
-            str(self.installation.settings["FAL_QUEUE_URL"]), f"{self.installation.settings['PUBLIC_URL']}/"
-        )
+        settings = self.installation.settings
+        ledger = ledger_at(str(settings["FAL_QUEUE_URL"]), f"{settings['PUBLIC_URL']}/")
         return [delivery for delivery in ledger["deliveries"] if not delivery["done"]]
 
     def arm(self, point: Point, number: signal.Signals = signal.SIGKILL) -> None:
@@ -76,7 +78,9 @@ class Drill:
         prompt, key = f"Killed. {point.name} {point.marker}", uuid.uuid4().hex
         if not point.later:
             self.arm(point)
-        job_id = self._asked(prompt, key)
+        job_id = None
+        with suppress(requests.ConnectionError):  # the sidecar dies over it
+            job_id = self.installation.ask(prompt, key=key)
         if (point.cancels or point.later) and job_id:
             self.installation.until(job_id, "queued", "running")
         if point.cancels and job_id:
@@ -85,7 +89,7 @@ class Drill:
             self.arm(point)
         assert self.running[point.process].wait() == -signal.SIGKILL
         dead_at = datetime.now(UTC)
-        self.running[point.process] = getattr(self.installation, point.process)(*LAUNCHER, point.process)
+        self.start(point.process)
         served_at = datetime.now(UTC)  # starting a sidecar waits until it serves
         return Killed(job_id or self.installation.ask(prompt, key=key), dead_at, served_at)
 
@@ -95,10 +99,3 @@ class Drill:
         job_id = self.installation.ask(f"Frozen. {point.name} {point.marker}")
         eventually(lambda: not self.armed.exists())
         return job_id
-
-    def _asked(self, prompt: str, key: str) -> str | None:
-        """The take's id; None when the sidecar died over it."""
-        try:
-            return self.installation.ask(prompt, key=key)
-        except requests.ConnectionError:
-            return None

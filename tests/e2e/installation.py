@@ -105,9 +105,7 @@ class Installation:
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "SECRET_KEY": SECRET_KEY,
             "FAL_KEY": FAL_KEY,
-            "FAL_QUEUE_URL": fal_url,
-            "FAL_REST_URL": fal_url,
-            "FAL_API_URL": fal_url,
+            **dict.fromkeys(("FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL"), fal_url),
             "FETCH_ALLOW": fal_url.removeprefix("http://"),
             "SWEEP_INTERVAL_S": 1,
             "LEASE_S": LEASE_S,
@@ -177,17 +175,15 @@ class Installation:
 
     def dashboard(self, **env: Any) -> Process:
         """Start the dashboard and wait until it answers."""
-        process = self.start_dashboard(**env)
-        url = f"http://{self.address}:{self.dashboard_port}/_stcore/health"
-        eventually(lambda: answers(url), process=process)
+        process, port = self.start_dashboard(**env), self.dashboard_port
+        eventually(lambda: answers(f"http://{self.address}:{port}/_stcore/health"), process=process)
         return process
 
-    def start_dashboard(self, address: str | None = None, **env: Any) -> Process:
-        place = (f"--server.address={address or self.address}", f"--server.port={self.dashboard_port}")
+    def start_dashboard(self, **env: Any) -> Process:
+        place = (f"--server.address={self.address}", f"--server.port={self.dashboard_port}")
         return self.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT, **env)
 
     def close_processes(self) -> None:
-        """Afterwards none of its processes is left, but its rows and files."""
         for process in self.processes:
             process.kill()
 
@@ -289,8 +285,7 @@ class Installation:
 
     def parts(self) -> list[Path]:
         """What is on its way, or was left there."""
-        folder = self.data / "parts"
-        return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+        return sorted(path for path in (self.data / "parts").rglob("*") if path.is_file())
 
     def logs(self, last: int = 1500) -> str:
         """The ends of all logs."""

@@ -5,35 +5,53 @@ by TLS and the public name.
 """
 
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from tests import databases
+from botocore.exceptions import ClientError
+
+from tests import bucket, databases
 from tests.deploy.front import HOOKS, Front, Host, login
-from tests.e2e.crash import __name__ as CRASH
+from tests.e2e.drill import LAUNCHER
 from tests.e2e.installation import ROOT, Installation, Process, answers
-from tests.hosts import bucket
 from tests.hosts.network import Network
 from tests.waiting import eventually
 
 #: The hosts that may die, and the last number of their addresses, as deploy/nginx has them.
 HOSTS = {"one": 11, "two": 12, "three": 13}
-DATABASE_PORT, FAL_PORT, SIDECAR_PORT, DASHBOARD_PORT = 5432, 8788, 8787, 8501
+DATABASE_PORT, BUCKET_PORT, FAL_PORT, SIDECAR_PORT, DASHBOARD_PORT = 5432, 9000, 8788, 8787, 8501
 #: Children die with the process of the tests, however that ends.
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+PREFIX = "installation"
+
+
+class BucketInstallation(Installation):
+    """An installation whose whole files are objects; they are looked at past the program."""
+
+    client: Any
+    bucket: str
+
+    def file(self, key: str) -> bytes | None:
+        with suppress(ClientError):
+            found = self.client.get_object(Bucket=self.bucket, Key=f"{PREFIX}/{key}")
+            content: bytes = found["Body"].read()
+            return content
+        return None
+
+    def file_names(self) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{PREFIX}/")
+        keys = [item["Key"].removeprefix(f"{PREFIX}/") for page in pages for item in page.get("Contents", ())]
+        return [key for key in keys if "/" not in key]
 
 
 class Cluster:
-    """All hosts, running. build: a broken build (see tests/e2e/broken.py) whose workers run instead."""
+    """All hosts, running; the calling thread is outside of them. build: a broken one for the workers."""
 
-    def __init__(self, folder: Path, network: Network, *, build: str | None = None) -> None:
-        self.network, self.folder = network, folder
-        self._build = build
+    def __init__(self, folder: Path, *, build: str | None = None) -> None:
+        self.folder, self._build = folder, build
+        self.hosts: dict[str, Installation] = {}
         self._ends = ExitStack()
-        self.addresses = {name: network.join(name, number) for name, number in HOSTS.items()}
-        self.fal_folder = folder / "fal"
         try:
             self._build_up()
         except BaseException:
@@ -42,33 +60,38 @@ class Cluster:
 
     def _build_up(self) -> None:
         self._ends.enter_context(databases.choose("sqlite"))  # the hosts' own server is the only one in reach
-        self.outside = self.network.join("outside", 2)
+        self.network = Network()
+        self._ends.callback(self.network.close)
+        self.addresses = {name: self.network.join(name, number) for name, number in HOSTS.items()}
+        self.network.join("outside", 2)
         self._ends.enter_context(self.network.inside("outside"))
         self.database = databases.Server(self.network.join("database", 20), DATABASE_PORT)
         self._ends.callback(self.database.close)
         self.start_database()
         self.front = self._make_front(self.network.join("front", 10))
-        self.fal = self._make_fal(self.network.join("fal", 30))
-        self._storage = self._make_storage()
-        url = self.database.fresh()
-        self.hosts = {name: self._make_host(name, url) for name in HOSTS}
-        for name in HOSTS:
-            self.start(name)
-        for name in HOSTS:
-            self.ready(name)
+        self._make_fal(self.network.join("fal", 30))
+        address = self.network.join("bucket", 40)
+        with self.network.inside("bucket"):
+            self._storage = bucket.Server(address, BUCKET_PORT, *DIES_WITH_US)
+        self._ends.callback(self._storage.close)
+        places = {"DATABASE_URL": self.database.fresh(), "BUCKET": self._storage.new_bucket()}
+        self.hosts = {name: self._make_host(name, **places) for name in HOSTS}
+        for step in (self.start, self.ready):
+            for name in HOSTS:
+                step(name)
 
     # -- hosts that may die ---------------------------------------------------------------------
 
     def start(self, name: str) -> None:
         """Start everything that runs on this host; see `ready`."""
         installation = self.hosts[name]
-        place = (f"--server.address={installation.address}", f"--server.port={DASHBOARD_PORT}")
-        worker = ("-m", CRASH, "worker") if self._build else ("-m", "backend", "worker")
-        broken = {"BROKEN_BUILD": self._build} if self._build else {}
         with self.network.inside(name):
             installation.run("sidecar", ROOT / "webhook_server.py")
-            installation.run("worker", *worker, **broken)
-            installation.run("dashboard", "-m", "streamlit", "run", ROOT / "app.py", *place, cwd=ROOT)
+            if self._build:
+                installation.worker(*LAUNCHER, "worker", BROKEN_BUILD=self._build)
+            else:
+                installation.worker()
+            installation.start_dashboard()
 
     def ready(self, name: str) -> None:
         """Wait until it answers again, and all of its processes live."""
@@ -85,8 +108,7 @@ class Cluster:
     def kill(self, name: str) -> None:
         """kill -9 of all that runs there."""
         self.network.send(name, signal.SIGKILL)
-        for process in self.hosts[name].processes:
-            process.popen.wait(10)
+        self.hosts[name].close_processes()
 
     def freeze(self, name: str) -> None:
         self.network.send(name, signal.SIGSTOP)
@@ -94,27 +116,25 @@ class Cluster:
     def thaw(self, name: str) -> None:
         self.network.send(name, signal.SIGCONT)
 
+    def kill_database(self) -> None:
+        """As if its power had failed."""
+        self.database.stop(signal.SIGQUIT)
+
     def start_database(self) -> None:
         with self.network.inside("database"):
             self.database.start()
 
     def close(self) -> None:
-        """Afterwards no process of it is left."""
-        for name in self.addresses:
+        """Afterwards no process of it is left, nor its network."""
+        for name, installation in self.hosts.items():
             self.network.send(name, signal.SIGKILL)
-        for installation in getattr(self, "hosts", {}).values():
             installation.close()
         self._ends.close()
-
-    # -- what witnesses tell --------------------------------------------------------------------
 
     @property
     def any_host(self) -> Installation:
         """One of the three: all of them see the same database and the same files."""
-        return next(iter(self.hosts.values()))
-
-    def logs(self) -> str:
-        return "\n".join(installation.logs() for installation in self.hosts.values())
+        return self.hosts["one"]
 
     # -- how they are made ----------------------------------------------------------------------
 
@@ -133,61 +153,34 @@ class Cluster:
         self._ends.callback(front.close)
         return front
 
-    def _make_fal(self, address: str) -> Process:
+    def _make_fal(self, address: str) -> None:
         """It resolves the public name by its own /etc/hosts, which is seen by nobody else."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         names = self.folder / "hosts"
         names.write_text(f"127.0.0.1 localhost\n{self.front.address} {HOOKS}\n")
-        installation = Installation(self.folder / "fal-host", "", HOST=address)
-        installation.before = (
-            *("unshare", "--mount", "--propagation", "private", "sh", "-c"),
-            f'mount --bind {names} /etc/hosts && exec "$@"',
-            "sh",
-            *DIES_WITH_US,
-        )
-        certificate = self.front.folder / "certificate.pem"
-        with self.network.inside("fal"):
-            fal = installation.run(
-                "fal", "-m", "tests.hosts.fal", self.fal_folder, address, str(FAL_PORT), certificate
-            )
-        self._ends.callback(installation.close)
-        self.fal_url = f"http://{address}:{FAL_PORT}"
-        eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), process=fal)
-        return fal
-
-    def _make_storage(self) -> dict[str, Any]:
-        """The settings that say where files lie."""
-        address = self.network.join("bucket", 40)
-        with self.network.inside("bucket"):
-            host, settings = bucket.start(self.folder / "bucket-host", address, DIES_WITH_US)
+        host = Installation(self.folder / "fal-host", "", HOST=address)
         self._ends.callback(host.close)
-        return settings
+        mount = f'mount --bind {names} /etc/hosts && exec "$@"'
+        private = ("unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh")
+        host.before = (*private, *DIES_WITH_US)
+        self.fal_folder, self.fal_url = self.folder / "fal", f"http://{address}:{FAL_PORT}"
+        words = (self.fal_folder, address, FAL_PORT, self.front.folder / "certificate.pem")
+        with self.network.inside("fal"):
+            fal: Process = host.run("fal", "-m", "tests.hosts.fal", *map(str, words))
+        eventually(lambda: answers(f"{self.fal_url}/sim/ledger"), process=fal)
 
-    def _make_host(self, name: str, database_url: str) -> Installation:
+    def _make_host(self, name: str, **places: str) -> Installation:
         settings: dict[str, Any] = {
-            "DATABASE_URL": database_url,
+            **self._storage.env(),
+            "DATABASE_URL": places["DATABASE_URL"],
+            "STORAGE_URL": f"s3://{places['BUCKET']}/{PREFIX}",
             "HOST": self.addresses[name],
             "PORT": SIDECAR_PORT,
             "DASHBOARD_PORT": DASHBOARD_PORT,
             "OPEN_DASHBOARD": 1,
             "PUBLIC_URL": f"https://{HOOKS}",
             "FIRST_POLL_S": 2,
-            **self._storage,
         }
-        installation = bucket.BucketInstallation(self.folder / name, self.fal_url, **settings)
+        installation = BucketInstallation(self.folder / name, self.fal_url, **settings)
         installation.before = DIES_WITH_US
+        installation.client, installation.bucket = self._storage.client(), places["BUCKET"]
         return installation
-
-
-@contextmanager
-def cluster(folder: Path, **options: Any) -> Iterator[Cluster]:
-    """A cluster, for as long as the block lasts; this thread is outside of its hosts meanwhile."""
-    network = Network()
-    try:
-        made = Cluster(folder, network, **options)
-        try:
-            yield made
-        finally:
-            made.close()
-    finally:
-        network.close()

@@ -10,27 +10,14 @@ from backend import logs
 from simulator.config import SimulatorConfig
 from simulator.server import serve
 
-#: Twenty times as fast as in the demo, as in all drills.
-PACE = 0.05
 #: A host that was cut off answers nothing: ask the next one soon.
 PATIENCE_S = 4.0
 
-
-def main() -> None:
+if __name__ == "__main__":
     folder, address, port, ca = sys.argv[1:]
     logs.configure_logging("simulator")
     config = SimulatorConfig(
-        data_dir=Path(folder),
-        public_url=f"http://{address}:{port}",
-        pace=PACE,
-        small=True,
-        seed=7,
-        at_once=16,
-        webhook_timeout_s=PATIENCE_S,
-        webhook_ca=Path(ca),
-    )
+        data_dir=Path(folder), public_url=f"http://{address}:{port}", pace=0.05, small=True, seed=7,
+        at_once=16, webhook_timeout_s=PATIENCE_S, webhook_ca=Path(ca),
+    )  # fmt: skip
     serve(address, int(port), config)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
-import psycopg
+from sqlalchemy.exc import OperationalError
 
 from tests.e2e.installation import LEASE_S
 from tests.hosts.cluster import HOSTS, Cluster
-from tests.hosts.load import Load
+from tests.hosts.load import Load, Wait
 from tests.waiting import eventually
 
 #: A fault begins when so many takes are in somebody's hands.
@@ -44,11 +44,9 @@ class Fault:
 
     def row(self) -> str:
         """A line of the table in docs/reliability.md."""
-        went_on, home = (_seconds(value) for value in (self.went_on_s, self.home_s))
-        return (
-            f"| {self.who} | {self.what} | {self.taken} | {went_on} | {home} "
-            f"| {self.start_s:.1f} s | {self.page_s:.1f} s |"
-        )
+        shown = ("–" if one is None else f"{one:.1f} s" for one in (self.went_on_s, self.home_s))
+        waits = f"{self.start_s:.1f} s | {self.page_s:.1f} s"
+        return f"| {self.who} | {self.what} | {self.taken} | {' | '.join(shown)} | {waits} |"
 
 
 class Faults:
@@ -56,62 +54,49 @@ class Faults:
 
     def __init__(self, cluster: Cluster, load: Load) -> None:
         self.cluster, self._load = cluster, load
-        self._line: psycopg.Connection[tuple[object, ...]] | None = None
         self.seen: list[Fault] = []
 
+    def all_of_them(self) -> None:
+        """Each host in each way, until others have gone on without it; then what all of them need."""
+        cluster, network = self.cluster, self.cluster.network
+        for make in (self.kill, self.freeze, self.cut):
+            for host in HOSTS:
+                make(host)
+        self._make_away("database", "killed", cluster.kill_database, cluster.start_database)
+        for who in ("database", "bucket"):
+            self._make_away(who, "cut off", partial(network.cut, who), partial(network.mend, who))
+
     def kill(self, host: str) -> None:
-        """All of its processes die at once; they are started again when others have gone on."""
-        cluster = self.cluster
-        self._make(Fault(host, "killed"), lambda: cluster.kill(host), lambda: cluster.start(host))
-        cluster.ready(host)
+        """All of its processes die at once, and are started again."""
+        self._make(host, "killed", self.cluster.kill, self.cluster.start)
 
     def freeze(self, host: str) -> None:
-        """All of its processes stand still until others have taken over; then they go on, knowing nothing."""
-        cluster = self.cluster
-        self._make(Fault(host, "frozen"), lambda: cluster.freeze(host), lambda: cluster.thaw(host))
+        """All of its processes stand still; then they go on, knowing nothing."""
+        self._make(host, "frozen", self.cluster.freeze, self.cluster.thaw)
 
     def cut(self, host: str) -> None:
-        """Its cable is pulled until others have taken over."""
-        network = self.cluster.network
-        self._make(Fault(host, "cut off"), lambda: network.cut(host), lambda: network.mend(host))
-
-    def kill_database(self, how: Callable[[], None]) -> None:
-        """The server dies, as if its power had failed, and comes back."""
-        self._make_away(Fault("database", "killed"), how, self.cluster.start_database)
-
-    def cut_database(self) -> None:
-        network = self.cluster.network
-        self._make_away(
-            Fault("database", "cut off"),
-            lambda: network.cut("database"),
-            lambda: network.mend("database"),
-        )
-
-    def cut_bucket(self) -> None:
-        """Nothing can be stored meanwhile."""
-        network = self.cluster.network
-        self._make_away(
-            Fault("bucket", "cut off"), lambda: network.cut("bucket"), lambda: network.mend("bucket")
-        )
+        """Its cable is pulled, and put back."""
+        self._make(host, "cut off", self.cluster.network.cut, self.cluster.network.mend)
 
     # -- one fault -----------------------------------------------------------------------------------
 
-    def _make(self, fault: Fault, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def _make(self, host: str, what: str, begin: Callable[[str], None], end: Callable[[str], None]) -> None:
         """Others go on while it lasts; seconds count from its beginning."""
-        stored = self._wait_for_work()
+        fault, stored = Fault(host, what), self._wait_for_work()
         began = time.monotonic()
-        begin()
+        begin(host)
         time.sleep(SETTLED_S)
         try:
             self._see(fault, self._held(), stored, began)
             time.sleep(max(0.0, began + LASTS_S - time.monotonic()))
         finally:
-            end()
+            end(host)
         self._write_down(fault, began)
+        self.cluster.ready(host)
 
-    def _make_away(self, fault: Fault, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def _make_away(self, who: str, what: str, begin: Callable[[], None], end: Callable[[], None]) -> None:
         """Nobody can go on while it lasts; seconds count from its end."""
-        stored = self._wait_for_work()
+        fault, stored = Fault(who, what), self._wait_for_work()
         held, asked = self._held(), time.monotonic()
         begin()
         time.sleep(AWAY_S)
@@ -123,7 +108,7 @@ class Faults:
         """Wait until all that the dead held is in other hands or done, and one more video is home."""
 
         def gone_on() -> bool:
-            with suppress(psycopg.OperationalError):
+            with suppress(OperationalError):
                 self._let_go(fault, held)
                 now = time.monotonic() - since
                 if fault.went_on_s is None and not held:
@@ -147,12 +132,12 @@ class Faults:
     def _write_down(self, fault: Fault, since: float) -> None:
         time.sleep(AFTERWARDS_S)
         now = time.monotonic()
-        asked = [
-            one for one in list(self._load.asked) if one.begun < now and (one.acknowledged or now) > since
-        ]
-        visits = [one for one in list(self._load.visits) if (one.answered or now) > since]
-        fault.start_s = max(((one.acknowledged or now) - one.begun for one in asked), default=0.0)
-        fault.page_s = max(((one.answered or now) - one.begun for one in visits), default=0.0)
+
+        def longest(waits: list[Wait]) -> float:
+            ends = [(one.begun, one.answered or now) for one in list(waits) if one.begun < now]
+            return max((end - begun for begun, end in ends if end > since), default=0.0)
+
+        fault.start_s, fault.page_s = longest(self._load.asked), longest(self._load.visits)
         self.seen.append(fault)
         print(fault.row(), flush=True)
 
@@ -160,7 +145,7 @@ class Faults:
         """Returns how many videos are stored when enough is in hand."""
 
         def enough() -> bool:
-            with suppress(psycopg.OperationalError):
+            with suppress(OperationalError):
                 return len(self._held()) >= IN_HAND
             return False
 
@@ -171,40 +156,15 @@ class Faults:
 
     def _held(self) -> Held:
         """Every claim on what wants a look. Previews come last by intent: nobody waits for them."""
-        found: Any = self._ask(
+        found = self.cluster.any_host.rows(
             "SELECT id, claimed_by, claimed_until FROM job "
             "WHERE claimed_by IS NOT NULL AND due_at <= now() AND state <> 'stored'"
         )
-        return {(job, owner): until for job, owner, until in found}
+        return {
+            (row["id"], row["claimed_by"]): datetime.fromisoformat(row["claimed_until"]).replace(tzinfo=UTC)
+            for row in found
+        }
 
     def _stored(self) -> int:
-        return int(str(self._ask("SELECT count(*) FROM job WHERE state = 'stored'")[0][0]))
-
-    def _ask(self, sql: str) -> list[tuple[object, ...]]:
-        try:
-            if self._line is None:
-                url = self.cluster.any_host.database_url.replace("+psycopg", "")
-                self._line = psycopg.connect(url, autocommit=True, connect_timeout=2)
-            return self._line.execute(sql).fetchall()
-        except psycopg.OperationalError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
-
-
-def all_of_them(faults: Faults, kill_database: Callable[[], None]) -> None:
-    """Each host in each way; then what all of them need."""
-    for make in (faults.kill, faults.freeze, faults.cut):
-        for host in HOSTS:
-            make(host)
-    faults.kill_database(kill_database)
-    faults.cut_database()
-    faults.cut_bucket()
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
+        (row,) = self.cluster.any_host.rows("SELECT count(*) AS n FROM job WHERE state = 'stored'")
+        return int(row["n"])

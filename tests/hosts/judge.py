@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tests.e2e.checker import broken_promises, ledgers_by_job, never_lost, no_secret_told
+from tests.e2e.checker import broken_promises, ledger_at, ledgers_by_job, never_lost, no_secret_told
 from tests.hosts.cluster import Cluster
 from tests.hosts.load import Asked
 
@@ -14,8 +14,7 @@ def at_rest(cluster: Cluster) -> bool:
     busy = "SELECT 1 FROM job WHERE due_at IS NOT NULL AND state <> 'held' LIMIT 1"
     if cluster.any_host.rows(busy):
         return False
-    ledgers = ledgers_by_job(cluster.fal_url).values()
-    return all(delivery["done"] for ledger in ledgers for delivery in ledger["deliveries"])
+    return all(delivery["done"] for delivery in ledger_at(cluster.fal_url, "/webhook/")["deliveries"])
 
 
 def verdict(cluster: Cluster, asked: Iterable[Asked]) -> list[str]:
@@ -29,9 +28,8 @@ def verdict(cluster: Cluster, asked: Iterable[Asked]) -> list[str]:
 
 def _told_is_kept(cluster: Cluster, asked: list[Asked]) -> list[str]:
     """Who was told that a take was saved finds it: his own, and one."""
-    jobs = {
-        row["form_key"]: row for row in cluster.any_host.rows("SELECT id, form_key, prompt, state FROM job")
-    }
+    rows = cluster.any_host.rows("SELECT id, form_key, prompt, state FROM job")
+    jobs = {row["form_key"]: row for row in rows}
     ledgers = ledgers_by_job(cluster.fal_url)
     found = []
     for one in asked:
@@ -59,21 +57,18 @@ def _nothing_of_nobody(cluster: Cluster) -> list[str]:
         for job, ledger in ledgers_by_job(cluster.fal_url).items()
         if job not in known and ledger["accepted"]
     ]
-    shared = Counter(row["video_id"] for row in cluster.any_host.rows("SELECT video_id FROM job")
-                     if row["video_id"])  # fmt: skip
+    sql = "SELECT video_id FROM job WHERE video_id IS NOT NULL"
+    shared = Counter(row["video_id"] for row in cluster.any_host.rows(sql))
     return found + [f"one file: video {video} is of {n} takes" for video, n in shared.items() if n > 1]
 
 
 def summary(cluster: Cluster, asked: list[Asked]) -> str:
     """The numbers of a run, in a line."""
     states = Counter(row["state"] for row in cluster.any_host.rows("SELECT state FROM job"))
-    ledgers = ledgers_by_job(cluster.fal_url).values()
-    again = sum(one.tries - 1 for one in asked)
-    tries = sum(len(delivery["attempts"]) for ledger in ledgers for delivery in ledger["deliveries"])
-    owed = sum(len(ledger["deliveries"]) for ledger in ledgers)
+    whole = ledger_at(cluster.fal_url, "/webhook/")
+    again, tries = sum(one.tries - 1 for one in asked), [one["attempts"] for one in whole["deliveries"]]
     return (
         f"{len(asked)} takes asked for ({again} times again), "
-        f"{sum(bool(one.ids) for one in asked)} acknowledged; {dict(states)}; "
-        f"{sum(len(ledger['posts']) for ledger in ledgers)} posts, "
-        f"{sum(ledger['billed'] for ledger in ledgers)} billed; {owed} webhooks, {tries} deliveries of them"
+        f"{sum(bool(one.ids) for one in asked)} acknowledged; {dict(states)}; {len(whole['posts'])} posts, "
+        f"{whole['billed']} billed; {len(tries)} webhooks, {sum(map(len, tries))} deliveries of them"
     )

@@ -28,24 +28,22 @@ MARKERS = ("[sim:media-slow=40]", "[sim:stall=1.5]", "[sim:media-slow=30]", "[si
 
 
 @dataclass
-class Asked:
-    """A take that a client asked for. Moments are monotonic, in seconds."""
-
-    key: str
-    prompt: str
-    begun: float
-    acknowledged: float | None = None
-    ids: set[str] = field(default_factory=set)  #: every id that it was told; more than one is wrong
-    tries: int = 0
-    refusals: list[str] = field(default_factory=list)  #: answers that a client could not make sense of
-
-
-@dataclass
-class Visit:
-    """A page that a browser asked for until it came."""
+class Wait:
+    """What somebody asked for until it came, as a page in a browser. Moments are monotonic, in seconds."""
 
     begun: float
     answered: float | None = None
+
+
+@dataclass
+class Asked(Wait):
+    """A take that a client asked for, until it was acknowledged."""
+
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    prompt: str = ""
+    ids: set[str] = field(default_factory=set)  #: every id that it was told; more than one is wrong
+    tries: int = 0
+    refusals: list[str] = field(default_factory=list)  #: answers that a client could not make sense of
 
 
 class Load:
@@ -53,7 +51,7 @@ class Load:
 
     def __init__(self, front: Front, token: str, *, clients: int) -> None:
         self.asked: list[Asked] = []
-        self.visits: list[Visit] = []
+        self.visits: list[Wait] = []
         self._front = front
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._numbers = count()
@@ -78,7 +76,7 @@ class Load:
         while not self._stopping.is_set():
             number = next(self._numbers)
             prompt = f"Three hosts, take {number} {MARKERS[number % len(MARKERS)]}"
-            asked = Asked(uuid.uuid4().hex, prompt, time.monotonic())
+            asked = Asked(time.monotonic(), prompt=prompt)
             self.asked.append(asked)
             self._ask(asked)
             if asked.ids:
@@ -96,7 +94,7 @@ class Load:
                 continue
             if answer.status == 202:
                 asked.ids.add(json.loads(answer.body)["id"])
-                asked.acknowledged = time.monotonic()
+                asked.answered = time.monotonic()
             else:
                 asked.refusals.append(f"{answer.status} {answer.body[:300]!r}")
             return
@@ -110,7 +108,7 @@ class Load:
 
     def _be_a_browser(self) -> None:
         while not self._stopping.wait(AGAIN_S):
-            visit = Visit(time.monotonic())
+            visit = Wait(time.monotonic())
             self.visits.append(visit)
             while visit.answered is None and not self._stopping.is_set():
                 answer = self._call(DASHBOARD, "GET", "/", None, KNOWN)

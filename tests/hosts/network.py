@@ -52,14 +52,12 @@ class Network:
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
         """Meanwhile this thread, and whatever it starts, is on that host."""
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        try:
-            with _opened(NAMES / (self._prefix + name)) as there:
-                _enter(there)
-            yield
-        finally:
-            _enter(before)
-            os.close(before)
+        with open("/proc/thread-self/ns/net") as before, (NAMES / (self._prefix + name)).open() as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(before.fileno())
 
     def send(self, name: str, number: signal.Signals) -> None:
         """A signal to every process of that host, children included."""
@@ -100,19 +98,9 @@ def why_not() -> str | None:
 def _remove_left_over() -> None:
     """The names that a killed test left; its processes died with it (see `cluster.DIES_WITH_US`)."""
     for path in NAMES.glob("dailies-*-*"):
-        pid = path.name.split("-")[1]
-        if not Path("/proc", pid).exists():
+        if not Path("/proc", path.name.split("-")[1]).exists():
             with suppress(OSError):
                 _run("ip", "netns", "delete", path.name)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _enter(namespace: int) -> None:

@@ -36,8 +36,7 @@ def swept_by(installation: Installation, worker: Process) -> bool:
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
 def test_sweeps_and_a_fetch_move_over_when_their_worker_dies_or_freezes(make_installation, fal, how):
     installation: Installation = make_installation(FIRST_POLL_S=1)
-    installation.sidecar()
-    first = installation.worker()
+    first = installation.up()
     job = installation.ask("A slow way home [sim:media-slow=1]")
     eventually(lambda: any(path.stat().st_size > 4000 for path in installation.parts()))
     eventually(lambda: swept_by(installation, first))

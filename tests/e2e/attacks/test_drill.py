@@ -8,9 +8,10 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -31,58 +32,34 @@ pytestmark = pytest.mark.drill
 GIVEN: Any = {"FIRST_POLL_S": 2, "FAL_USER_ID": USER_ID}
 
 
-class WentOn(NamedTuple):
-    """Seconds until a take's next line of history: from the death, and from when nothing could stop it."""
-
-    after_death_s: float
-    late_s: float
-
-
-class Surviving:
-    """One installation in which process after process is killed, each at another point."""
-
-    def __init__(self, drill: Drill) -> None:
-        self.drill = drill
-
-    def kill_at(self, point: Point) -> str:
-        """Kill at the point, start again, and see the take through; returns its id."""
-        self.drill.ready()
-        installation = self.drill.installation
-        killed = self.drill.killed_at(point)
-        job = killed.job_id
-        installation.until(job, point.ends)
-        ledger = ledger_of(installation.settings["FAL_QUEUE_URL"], job)
-        if point.ends == "stored":
-            eventually(lambda: installation.take(job)["video"]["preview_url"])
-            assert ledger["accepted"] == ledger["billed"] == 1
-        if point.ends == "held":
-            assert ledger["accepted"] == 0
-            installation.call("POST", f"/api/video/cancel/{job}")
-        assert broken_promises(installation) == []
-        went = went_on(installation, killed, point)
-        after = "–" if went is None else f"{went.after_death_s:.1f} s"
-        print(f"| {point.name} | {point.process} | {after} | {point.ends} |")  # a row of docs/reliability.md
-        assert went is None or in_time(went.late_s, GOES_ON_S - LEASE_S)
-        return job
-
-    def rest(self) -> None:
-        """Nothing is lost, and nothing lies about."""
-        self.drill.ready()
-        installation = self.drill.installation
-        for left in installation.parts():
-            os.utime(left, (time.time() - 120, time.time() - 120))  # as if it had lain there for two minutes
-        swept = installation.cli("sweep")
-        assert swept.returncode == 0, swept.stderr
-        assert installation.parts() == []
-        assert broken_promises(installation) == []
-        assert never_lost(installation) == []
+def kill_at(drill: Drill, point: Point) -> str:
+    """Kill at the point, start again, and see the take through; returns its id."""
+    drill.ready()
+    installation = drill.installation
+    killed = drill.killed_at(point)
+    job = killed.job_id
+    installation.until(job, point.ends)
+    ledger = ledger_of(installation.settings["FAL_QUEUE_URL"], job)
+    if point.ends == "stored":
+        eventually(lambda: installation.take(job)["video"]["preview_url"])
+        assert ledger["accepted"] == ledger["billed"] == 1
+    if point.ends == "held":
+        assert ledger["accepted"] == 0
+        installation.call("POST", f"/api/video/cancel/{job}")
+    assert broken_promises(installation) == []
+    after_death_s, late_s = went_on(installation, killed, point) or (None, 0.0)
+    after = "–" if after_death_s is None else f"{after_death_s:.1f} s"
+    print(f"| {point.name} | {point.process} | {after} | {point.ends} |")  # a row of docs/reliability.md
+    assert in_time(late_s, GOES_ON_S - LEASE_S)
+    return job
 
 
-def went_on(installation: Installation, killed: Killed, point: Point) -> WentOn | None:
-    """How long the next line of the take's history took; None: it had nowhere left to go.
+def went_on(installation: Installation, killed: Killed, point: Point) -> tuple[float, float] | None:
+    """Seconds until the take's next line of history: from the death, and from when nothing could stop it.
 
-    It may move once the lease of the dead has ended. What waits for a sidecar is asked again when one
-    serves: how long that takes to start is the machine's affair. A killed worker's start is counted.
+    None: it had nowhere left to go. It may move once the lease of the dead has ended. What waits for a
+    sidecar is asked again when one serves: how long that takes to start is the machine's affair. A killed
+    worker's start is counted.
     """
     lines = installation.rows("SELECT at FROM history WHERE job_id = ? ORDER BY id", killed.job_id)
     moments = [datetime.fromisoformat(line["at"]).replace(tzinfo=UTC) for line in lines]
@@ -92,20 +69,24 @@ def went_on(installation: Installation, killed: Killed, point: Point) -> WentOn 
     free = killed.dead_at + timedelta(seconds=LEASE_S)
     if point.process == "sidecar":
         free = max(free, killed.served_at)
-    return WentOn((moved - killed.dead_at).total_seconds(), (moved - free).total_seconds())
+    return (moved - killed.dead_at).total_seconds(), (moved - free).total_seconds()
 
 
 @pytest.fixture(scope="module")
-def surviving(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surviving]:
-    """An installation for all points that this worker tries. Afterwards nothing is lost."""
-    drill = Drill(Installation(tmp_path_factory.mktemp("drill"), fal.url, **GIVEN))
-    drill.installation.sign_in()
-    made = Surviving(drill)
-    try:
+def drill(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """An installation for all points that this worker tries. Afterwards nothing is lost or lies about."""
+    with closing(Installation(tmp_path_factory.mktemp("drill"), fal.url, **GIVEN)) as installation:
+        made = Drill(installation)
+        installation.sign_in()
         yield made
-        made.rest()
-    finally:
-        drill.installation.close()
+        made.ready()
+        for left in installation.parts():
+            os.utime(left, (time.time() - 120, time.time() - 120))  # as if it had lain there for two minutes
+        swept = installation.cli("sweep")
+        assert swept.returncode == 0, swept.stderr
+        assert installation.parts() == []
+        assert broken_promises(installation) == []
+        assert never_lost(installation) == []
 
 
 #: Points with a test of their own.
@@ -120,17 +101,17 @@ def points(*, about_rows: bool) -> Any:
 
 @databases.BOTH
 @points(about_rows=True)
-def test_a_take_survives_a_kill_while_its_rows_are_written(surviving: Surviving, point: Point) -> None:
-    surviving.kill_at(point)
+def test_a_take_survives_a_kill_while_its_rows_are_written(drill: Drill, point: Point) -> None:
+    kill_at(drill, point)
 
 
 @points(about_rows=False)
-def test_a_take_survives_a_kill_between_its_rows(surviving: Surviving, point: Point) -> None:
-    surviving.kill_at(point)
+def test_a_take_survives_a_kill_between_its_rows(drill: Drill, point: Point) -> None:
+    kill_at(drill, point)
 
 
-def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(surviving: Surviving, fal: Simulator) -> None:
-    job = surviving.kill_at(point_called(CUT))
+def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(drill: Drill, fal: Simulator) -> None:
+    job = kill_at(drill, point_called(CUT))
     asked = [download["range"] for download in ledger_of(fal.url, job)["downloads"]]
     assert asked[0] is None
     assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 8_000
@@ -138,13 +119,13 @@ def test_a_download_cut_by_a_kill_goes_on_where_it_stopped(surviving: Surviving,
 
 @databases.BOTH
 def test_a_webhook_that_was_kept_and_not_acknowledged_comes_again_and_is_counted(
-    surviving: Surviving, fal: Simulator
+    drill: Drill, fal: Simulator
 ) -> None:
-    job = surviving.kill_at(point_called(KEPT))
+    job = kill_at(drill, point_called(KEPT))
 
     def kept() -> dict[str, Any]:
         sql = "SELECT verdict, copies FROM delivery WHERE job_id = ?"
-        (row,) = surviving.drill.installation.rows(sql, job)
+        (row,) = drill.installation.rows(sql, job)
         return row
 
     def arrived() -> int:
@@ -164,16 +145,15 @@ def test_a_drill_begins_when_nothing_is_owed_to_the_one_before(tmp_path: Path) -
         data_dir=tmp_path / "fal", pace=0.05, small=True, seed=7, webhook_retries_s=(200.0,)
     )
     with listening(config) as slow_fal:
-        drill = Drill(Installation(tmp_path / "installation", slow_fal.url, **{**GIVEN, "FIRST_POLL_S": 1}))
-        try:
+        settings = {**GIVEN, "FIRST_POLL_S": 1}
+        with closing(Installation(tmp_path / "installation", slow_fal.url, **settings)) as installation:
+            drill = Drill(installation)
             drill.ready()
             drill.killed_at(point_called("webhook: written"))
             drill.ready()
             (owed,) = slow_fal.ledger.list_deliveries()
             assert owed.done
             assert [attempt["status"] for attempt in owed.attempts] == [None, 200]
-        finally:
-            drill.installation.close()
 
 
 # -- controls: the same checker, builds that break one promise each ------------------------------

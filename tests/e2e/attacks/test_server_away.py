@@ -36,7 +36,6 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(
     assert installation.call("GET", "/healthz").status_code == 200
     time.sleep(AWAY_S)
     server.start()
-    back = time.monotonic()
     eventually(lambda: installation.call("GET", "/readyz").status_code == 200)
 
     begun = time.monotonic()
@@ -44,7 +43,6 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(
     assert in_time(time.monotonic() - begun, 15)
     for job in jobs:
         installation.until(job, "stored")
-    print(f"server {how.name}: all takes home {time.monotonic() - back:.1f} s after it came back")
     begun = time.monotonic()
     last = installation.ask("At once again: the queues listen")
     eventually(lambda: installation.history(last)[1:])
@@ -60,8 +58,7 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(
 def test_a_receipt_that_came_while_the_server_was_away_is_written_when_it_is_back(make_installation, server):
     """The provider accepts, then the server dies: the take goes on by its request, and is never held."""
     installation = make_installation(DATABASE_URL=server.fresh(), FIRST_POLL_S=2, LEASE_S=30)
-    installation.sidecar()
-    installation.worker()
+    installation.up()
     job = installation.ask("Accepted, then nobody to tell [sim:stall=3 never]")
     installation.until(job, "submitting")
     server.stop(signal.SIGQUIT)

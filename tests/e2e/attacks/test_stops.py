@@ -35,8 +35,7 @@ def hurry(fal: Simulator, job_id: str) -> None:
 
 def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes_on(make_installation, fal):
     installation: Installation = make_installation()
-    installation.sidecar()
-    worker = installation.worker()
+    worker = installation.up()
     job = installation.ask("A slow way home [sim:media-slow=4]")
     eventually(lambda: any(path.stat().st_size > 4000 for path in installation.parts()))
     assert worker.stop() == 0
@@ -53,8 +52,7 @@ def test_a_worker_told_to_stop_while_it_waits_for_an_answer_leaves_in_time_and_p
     make_installation, fal
 ):
     installation: Installation = make_installation()
-    installation.sidecar()
-    worker = installation.worker()
+    worker = installation.up()
     job = installation.ask("No answer [sim:stall=60] [sim:late=7]")
     eventually(lambda: ledger_of(fal.url, job)["accepted"])
     assert worker.stop() == 0
@@ -111,8 +109,7 @@ def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_thaws(make_installa
     frozen = drill.running["worker"]
     frozen.send(signal.SIGCONT)
     installation.until(job, "stored")
-    later = installation.ask("After the thaw")
-    installation.until(later, "stored")
+    installation.until(installation.ask("After the thaw"), "stored")
     assert frozen.stop() == 0
     assert broken_promises(installation) == []
     assert len(ledger_of(fal.url, job)["posts"]) == 1
@@ -142,7 +139,6 @@ def test_two_workers_and_two_sidecars_on_one_folder_make_thirty_takes_once_each(
         installation.until(job, "stored")
     assert len(installation.file_names()) == 30
     assert all('"stored"' in worker.said() for worker in workers), "one does all the work"
-    print([worker.said().count('"stored"') for worker in workers])
     assert broken_promises(installation) == []
     assert never_lost(installation) == []
     assert [process.stop() for process in workers + sidecars] == [0, 0, 0, 0]

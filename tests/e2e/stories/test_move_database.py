@@ -1,15 +1,15 @@
 """From a file to a server: everything goes along, also when the move is killed half-way."""
 
 import shutil
-import signal
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Integer, LargeBinary, String, Table, insert, select, text
+from sqlalchemy import JSON, Boolean, Integer, LargeBinary, String, insert, select, text
 from sqlmodel import SQLModel
 
 from backend.domain.clock import Clock
@@ -39,17 +39,14 @@ pytestmark = pytest.mark.databases("postgres")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with every table full, and values that databases like to treat differently."""
     path = tmp_path_factory.mktemp("full") / "dailies.db"
-    store = Store(f"sqlite:///{path}")
-    migrate_schema(store)
-    with store.begin() as session:
-        for table in SQLModel.metadata.sorted_tables:
-            session.connection().execute(insert(table), [_row(table, number) for number in range(ROWS)])
-    store.close()
+    with closing(Store(f"sqlite:///{path}")) as store:
+        migrate_schema(store)
+        with store.begin() as session:
+            for table in SQLModel.metadata.sorted_tables:
+                columns = list(table.columns)
+                rows = [{one.name: _value(one, number) for one in columns} for number in range(ROWS)]
+                session.connection().execute(insert(table), rows)
     return path
-
-
-def _row(table: Table, number: int) -> dict[str, Any]:
-    return {column.name: _value(column, number) for column in table.columns}
 
 
 def _value(column: Any, number: int) -> Any:
@@ -72,17 +69,15 @@ def _value(column: Any, number: int) -> Any:
 def source(full: Path, tmp_path: Path) -> Iterator[Store]:
     path = tmp_path / "dailies.db"
     shutil.copy(full, path)
-    store = Store(f"sqlite:///{path}")
-    yield store
-    store.close()
+    with closing(Store(f"sqlite:///{path}")) as store:
+        yield store
 
 
 @pytest.fixture
 def target() -> Iterator[Store]:
     url = databases.server().fresh(empty=True)
-    store = Store(url)
-    yield store
-    store.close()
+    with closing(Store(url)) as store:
+        yield store
     databases.server().drop(url)
 
 
@@ -101,33 +96,23 @@ def everything(store: Store) -> dict[str, list]:
         }  # fmt: skip
 
 
-def test_every_row_of_every_table_goes_along_and_new_ids_follow_the_old(source, target):
+def test_everything_goes_along_once_and_the_file_that_was_left_refuses_every_write(source, target):
     before = everything(source)
     rows = moved(source, target)
 
     assert everything(target) == before
     assert set(rows.values()) == {ROWS}
+    check_database(target, Clock().now)
     with target.begin() as session:
-        job = session.execute(select(Job.id).limit(1)).scalar_one()
-        line = {"event": "x", "state": "created", "at": LONG_AGO, "by": "test"}
-        session.execute(insert(History).values(job_id=job, **line))
-        newest = session.execute(select(History.id).order_by(History.id.desc()).limit(1)).scalar_one()
-    assert newest == (ROWS - 1) * 3 + 2
-
-
-def test_the_index_of_words_holds_every_take_that_went_along(source, target):
-    moved(source, target)
-
-    with target.read() as session:
-        ask = session.connection().exec_driver_sql
-        assert ask("SELECT count(*) FROM unread").scalar() == 0
-        assert ask("SELECT count(*) FROM take_words").scalar() == ROWS
+        run = session.connection().exec_driver_sql
+        assert run("SELECT count(*) FROM unread").scalar() == 0, "the index of words is behind"
+        assert run("SELECT count(*) FROM take_words").scalar() == ROWS
         found = pages.find_page(session, TakeQuery(TakeFilter(text="prompt ä00017"), 5)).items
+        line = {"event": "x", "state": "created", "at": LONG_AGO, "by": "test"}
+        session.execute(insert(History).values(job_id=found[0][0].id, **line))
+        newest = session.execute(select(History.id).order_by(History.id.desc()).limit(1)).scalar_one()
     assert [job.prompt for job, _ in found] == ["prompt ä00017"]
-
-
-def test_the_file_that_was_left_refuses_every_write_and_says_where_its_rows_are(source, target):
-    moved(source, target)
+    assert newest == (ROWS - 1) * 3 + 2, "new ids follow the old"
 
     with sqlite3.connect(source.engine.url.database) as file:
         for sentence in ("UPDATE job SET state = 'x'", "DELETE FROM delivery", "DELETE FROM fact"):
@@ -137,79 +122,40 @@ def test_the_file_that_was_left_refuses_every_write_and_says_where_its_rows_are(
     with pytest.raises(SettingsError, match="it was moved to postgresql") as told:
         check_database(source, Clock().now)
     assert databases.PASSWORD not in str(told.value)
-    check_database(target, Clock().now)
 
-
-def test_a_full_database_is_not_written_into(source, target):
-    migrate_schema(target)
-    with target.begin() as session:
-        key_values.set_value(session, "mine", {}, at=LONG_AGO)
-
-    with pytest.raises(SettingsError, match="not empty"):
-        moved(source, target)
-    check_database(source, Clock().now)
-
-
-def test_a_file_that_was_moved_is_moved_nowhere_else(source, target):
-    """A second database of the same takes would send those that were unsent once more."""
-    moved(source, target)
+    # A second database of the same takes would send those that were unsent once more.
     with pytest.raises(SettingsError, match="moved there already"):
         moved(source, target)
     url = databases.server().fresh(empty=True)
-    other = Store(url)
-    with pytest.raises(SettingsError, match="only there"):
-        moved(source, other)
-    with other.read() as session:
-        assert session.execute(select(Job.id)).first() is None
-    other.close()
+    with closing(Store(url)) as other:
+        with pytest.raises(SettingsError, match="only there"):
+            moved(source, other)
+        with other.read() as session:
+            assert session.execute(select(Job.id)).first() is None
     databases.server().drop(url)
 
 
-def test_a_file_that_is_not_there_is_not_made(source, target, tmp_path):
-    wrong = Store(f"sqlite:///{tmp_path / 'dalies.db'}")
-    with pytest.raises(SettingsError, match="no such file"):
+def test_a_file_that_is_not_there_is_not_made(target, tmp_path):
+    path = tmp_path / "dalies.db"
+    with closing(Store(f"sqlite:///{path}")) as wrong, pytest.raises(SettingsError, match="no such file"):
         moved(wrong, target)
-    wrong.close()
-    assert not (tmp_path / "dalies.db").exists()
+    assert not path.exists()
 
 
-@pytest.mark.parametrize("sign", ["heartbeat", "claim"])
-def test_while_a_worker_is_at_work_nothing_is_moved(source, target, sign):
-    now = datetime.now(UTC)
-    with source.begin() as session:
-        if sign == "heartbeat":
-            key_values.set_value(session, "worker:host:1", {}, at=now)
-        else:
+@pytest.mark.parametrize("sign", ["heartbeat", "claim", "another's rows"])
+def test_while_somebody_works_with_the_file_or_the_server_nothing_is_moved(source, target, sign):
+    now, mine = datetime.now(UTC), source if sign != "another's rows" else target
+    migrate_schema(mine)
+    with mine.begin() as session:
+        if sign == "claim":
             first = session.execute(select(Job).limit(1)).scalar_one()
             first.claimed_until = now + timedelta(seconds=10)
+        else:
+            key_values.set_value(session, "worker:host:1", {}, at=now)
 
-    with pytest.raises(SettingsError, match="stop everything first"):
+    with pytest.raises(SettingsError, match="stop everything first" if mine is source else "not empty"):
         moved(source, target)
     check_database(source, Clock().now)
-
-
-def test_what_changed_in_the_file_after_a_move_was_killed_is_moved_as_it_is_now(source, target, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
-    monkeypatch.setattr(sqlite_to_postgres, "_seal", die)
-    with pytest.raises(Killed):
-        moved(source, target)
-    monkeypatch.undo()
-    with pytest.raises(SettingsError, match="half filled"):
-        check_database(target, Clock().now)
-    with source.begin() as session:
-        for table in (Job, Delivery):
-            first = session.execute(select(table).limit(1)).scalar_one()
-            session.delete(first)
-        session.add(KeyValue(name="new", value={}, at=LONG_AGO))
-
-    moved(source, target)
-
-    assert everything(target) == everything(source)
 
 
 def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, monkeypatch):
@@ -230,17 +176,25 @@ def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, 
 
 
 def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, make_installation):
+    """What has changed in the file meanwhile is moved as it is now."""
     installation: Installation = make_installation(DATABASE_URL=None)
     words = ("-m", "backend", "move-database", source.url, target.url)
     first = installation.run("move", *words)
     eventually(lambda: "history: 1,000" in first.said(), process=first)
-    first.send(signal.SIGKILL)
-    first.wait()
+    first.kill()
     assert "Moved" not in first.said()
+    with pytest.raises(SettingsError, match="half filled"):
+        check_database(target, Clock().now)
+    with source.begin() as session:
+        for table in (Job, Delivery):
+            session.delete(session.execute(select(table).limit(1)).scalar_one())
+        session.add(KeyValue(name="new", value={}, at=LONG_AGO))
+    with target.read() as session:
+        assert session.execute(select(Delivery.id)).first(), "nothing that has changed was there already"
 
     second = installation.run("move-again", *words)
 
-    assert second.wait(60) == 0, second.said()
+    assert second.wait() == 0, second.said()
     assert "all compared" in second.said()
     assert "Next: set DATABASE_URL" in second.said()
     assert databases.PASSWORD not in first.said() + second.said()

@@ -1,6 +1,5 @@
 """`make run` as a newcomer has it: everything at once, at its usual settings but for the ports."""
 
-import io
 import os
 import signal
 import subprocess
@@ -8,17 +7,11 @@ import sys
 from pathlib import Path
 
 import psutil
-from PIL import Image
 
 from tests.e2e.installation import MODEL, PHOTO_MODEL, ROOT, answers, http_call
 from tests.ports import reserve_port
+from tests.services.client import picture
 from tests.waiting import eventually
-
-
-def a_photo() -> bytes:
-    photo = io.BytesIO()
-    Image.linear_gradient("L").resize((640, 480)).convert("RGB").save(photo, "JPEG")
-    return photo.getvalue()
 
 
 def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_with_ctrl_c(tmp_path: Path):
@@ -39,7 +32,7 @@ def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_
         assert "Demo mode" in log.read_text()
         made = subprocess.check_output([*command, "token", "create", "ana"], cwd=ROOT, env=env, text=True)
         headers = {"Authorization": f"Bearer {made.split()[-1]}"}
-        files = {"file": ("a.jpg", a_photo())}
+        files = {"file": ("a.jpg", picture())}
         photo = http_call("POST", f"{api}/api/video/upload", headers=headers, files=files).json()["id"]
         bodies = [
             {"model": MODEL, "prompt": "A sunset"},
