@@ -5,7 +5,6 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests import programs
+from tests.adapters.download.downloads import Fetch
+from tests.certificates import certify
 from tests.loopback import Loopback, Seen, read_request
 
 
@@ -94,6 +91,11 @@ def leftover(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def fetch(media: MediaServer, part: Path, leftover: Path) -> Fetch:
+    return Fetch(media, part, leftover)
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one mebibyte."""
     with programs.small_disk(tmp_path / "small", "1m") as folder:
@@ -105,15 +107,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `localhost.pem` and `other.pem`, certificate and key of each; `ca.pem` trusts both."""
     folder, trusted = tmp_path_factory.mktemp("authority"), b""
     for stem, host in (("localhost", "localhost"), ("other", "other.example")):
-        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        draft = draft.serial_number(x509.random_serial_number())
-        draft = draft.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        shown = draft.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        kept = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        (folder / f"{stem}.pem").write_bytes(shown + key.private_bytes(serialization.Encoding.PEM, *kept))
+        shown, key = certify(host)
+        (folder / f"{stem}.pem").write_bytes(shown + key)
         trusted += shown
     (folder / "ca.pem").write_bytes(trusted)
     return folder

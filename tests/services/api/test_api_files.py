@@ -8,7 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from backend.services.gallery import signed_links
-from tests.services.client import MIB, at_fault, picture, said
+from tests.services.client import MIB, at_fault, said
+from tests.world import picture
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
