@@ -19,11 +19,10 @@ from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests.loopback import Peer, Seen, answer
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
 KEY = {"Authorization": "Key demo:simulator"}
-PATIENCE_S = 10.0
 
 
 class SimulatorClient:
