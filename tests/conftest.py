@@ -8,10 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
-from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.settings import load_settings
 from backend.store.database import postgres
@@ -21,6 +19,7 @@ from simulator.server import listening
 from tests import databases, programs
 from tests.certificates import make_certificates
 from tests.proxy import Proxy
+from tests.signing import FakeClock, Publisher
 from tests.waiting import PATIENCE_S, hold_to_the_second
 from tests.world import World
 
@@ -139,7 +138,7 @@ def sim(simulator: Simulator) -> Simulator:
 
 @pytest.fixture
 def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
-    """A migrated installation whose provider is the simulator."""
+    """A migrated installation whose providers are the simulator; the blocking one takes two calls at once."""
     settings = load_settings(
         data_dir=tmp_path / "data",
         fal_key="id:secret-of-this-test",
@@ -149,6 +148,9 @@ def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
         fetch_allow=(sim.url.removeprefix("http://"),),
         public_url="http://127.0.0.1:1",
         first_poll_s=0.2,
+        blackbox_api_key="sk-of-this-test",
+        blackbox_url=f"{sim.url}/blackbox",
+        blackbox_calls=2,
     )
     made = build_deps(settings)
     if made.store.embedded:
@@ -158,19 +160,18 @@ def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
 
 
 @pytest.fixture
-def blocking_deps(deps: Deps, sim: Simulator) -> Deps:
-    """The same with the blocking provider, two calls at once."""
-    key, url = SecretStr("sk-of-this-test"), f"{sim.url}/blackbox"
-    given = {"blackbox_api_key": key, "blackbox_url": url, "blackbox_calls": 2}
-    return build_deps(deps.settings.model_copy(update=given))
-
-
-@pytest.fixture
 def world(deps: Deps, sim: Simulator) -> World:
     """The installation in the hands of a test."""
     return World(deps, sim)
 
 
 @pytest.fixture
-def viewer() -> Viewer:
-    return Viewer("ana", Role.CREATOR)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def publisher() -> Iterator[Publisher]:
+    """fal's keys, published on loopback."""
+    with closing(Publisher()) as made:
+        yield made

@@ -108,10 +108,14 @@ Behaviour = Callable[[socket.socket], Any]
 
 
 class Peer(Loopback):
-    """A server of HTTP that does the same to every request. `seen`: them; `does`: what it answers with."""
+    """A server of HTTP that does the same to every request. `seen`: them; `does`: what it answers with.
+
+    While `go` is cleared it is silent.
+    """
 
     def __init__(self, does: Behaviour, context: ssl.SSLContext | None = None) -> None:
-        self.does, self.seen = does, list[Seen]()
+        self.does, self.seen, self.go = does, list[Seen](), threading.Event()
+        self.go.set()
         super().__init__(context)
 
     @property
@@ -121,7 +125,12 @@ class Peer(Loopback):
     def connection(self, sock: socket.socket) -> None:
         if seen := read_request(sock):
             self.seen.append(seen)
+            self.go.wait(PATIENCE_S)
             self.does(sock)
+
+    def close(self) -> None:
+        self.go.set()
+        super().close()
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Behaviour:

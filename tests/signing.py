@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import socket
-import threading
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backend.domain.clock import Clock
 from tests.loopback import Peer, answer
-from tests.waiting import PATIENCE_S
 
 FIRST_KEY, SECOND_KEY = (Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (1, 2))
 
@@ -46,27 +43,17 @@ class FakeClock(Clock):
 
 
 class Publisher(Peer):
-    """A server that publishes keys on loopback, or anything else; while `go` is cleared it is silent."""
+    """A server that publishes keys on loopback, or anything else."""
 
     def __init__(self) -> None:
         self.status, self.body, self.headers = 200, jwks(public(FIRST_KEY)), dict[str, str]()
-        self.go = threading.Event()
-        self.go.set()
-        super().__init__(self._publish)
+        super().__init__(lambda sock: answer(self.status, self.body, **self.headers)(sock))
         self.base, self.url = self.url, f"{self.url}/.well-known/jwks.json"
 
     @property
     def asked(self) -> list[str]:
         """The paths it was asked for."""
         return [one.path for one in self.seen]
-
-    def _publish(self, sock: socket.socket) -> None:
-        self.go.wait(PATIENCE_S)
-        answer(self.status, self.body, **self.headers)(sock)
-
-    def close(self) -> None:
-        self.go.set()
-        super().close()
 
 
 def signed(

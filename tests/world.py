@@ -32,6 +32,8 @@ from tests.waiting import eventually
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+#: One that starts from a photo, and needs it.
+PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One of the blocking provider's.
 BLOCKING = "blackboxai/google/veo-3-fast"
 ANA = Viewer("ana", Role.CREATOR)
@@ -39,10 +41,10 @@ BEN = Viewer("ben", Role.CREATOR)
 ADMIN = Viewer("root", Role.ADMIN)
 
 
-def jpeg(size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
-    """A photo."""
+def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
+    """A photo of one colour."""
     file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "JPEG")
+    Image.new("RGB", size, colour).save(file, kind)
     return file.getvalue()
 
 
@@ -66,9 +68,10 @@ class World:
             self.ask(*asked, **more)
         return refused.value.fields
 
-    def photo(self, colour: str = "navy", *, viewer: Viewer = ANA, size: tuple[int, int] = (640, 480)) -> str:
+    def photo(self, colour: str = "navy", *, viewer: Viewer = ANA, **looks: Any) -> str:
         """The id of an upload."""
-        return photos.create_upload(self.deps, viewer, jpeg(size, colour), file_name="look.jpg").id
+        content = picture(colour=colour, **looks)
+        return photos.create_upload(self.deps, viewer, content, file_name="look.jpg").id
 
     def look(self, job: Job) -> Job:
         """One look at a job, if it is due; returns it as it is afterwards."""

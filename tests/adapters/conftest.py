@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests import programs
+from tests.adapters.download.downloads import Fetch
 from tests.certificates import server_context
 from tests.loopback import Loopback, Seen, read_request
 
@@ -87,6 +88,11 @@ def part(tmp_path: Path) -> Path:
 def leftover(tmp_path: Path) -> Path:
     """Where an earlier try of it went."""
     return tmp_path / "parts" / "job.one.part"
+
+
+@pytest.fixture
+def fetch(media: MediaServer, part: Path, leftover: Path) -> Fetch:
+    return Fetch(media, part, leftover)
 
 
 @pytest.fixture

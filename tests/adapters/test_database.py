@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, bindparam, func, literal, select, text, update
+from sqlalchemy import Integer, bindparam, func, literal, select, update
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
@@ -22,7 +22,6 @@ from backend.store.database import pool_liveness, postgres
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import (
     MIGRATIONS,
-    SCHEMA_FACT,
     check_database,
     current_revision,
     migrate_schema,
@@ -351,16 +350,6 @@ def test_a_server_or_a_database_that_can_not_be_used_is_told_with_what_to_do(ser
     owner = f"{databases.USER}:{databases.PASSWORD}"
     assert "grant the rights" in refusal(empty.replace(owner, "guest:guest"))
     assert "LATIN1" in refusal(server.url("old"))
-
-
-def test_a_database_that_is_newer_than_the_program_is_left_alone(store, url):
-    newer = {"revision": "9999", "oldest_program": "9999"}
-    with store.begin() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        key_values.set_value(session, SCHEMA_FACT, newer, at=NOW)
-    told = refusal(url)
-    assert "newer than this program" in told
-    assert "9999" in told
 
 
 @pytest.mark.databases("postgres")

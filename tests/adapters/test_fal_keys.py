@@ -2,8 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,6 @@ from tests.waiting import eventually
 from tests.world import at_once
 
 FIRST, SECOND = public(FIRST_KEY), public(SECOND_KEY)
-
-
-@pytest.fixture
-def publisher() -> Iterator[Publisher]:
-    with closing(Publisher()) as made:
-        yield made
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

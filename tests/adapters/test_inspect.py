@@ -17,8 +17,8 @@ from backend.domain.errors import MediaBroken, StorageFull
 from backend.media.decode import sandbox
 from backend.media.decode.inspect import inspect_video, make_preview
 from tests.adapters.storages import part
-from tests.services.client import picture
 from tests.waiting import PATIENCE_S, eventually
+from tests.world import picture
 
 FAST = {"movflags": "+faststart"}
 #: name -> how the video is made

@@ -33,6 +33,13 @@ REQUESTS = {
 }
 
 
+def said(status: int, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+
+
+BUSY = said(503, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Error>")
+
+
 class Line:
     """A storage whose line to the bucket can be broken, and the bucket seen from outside."""
 
@@ -117,11 +124,11 @@ def test_links_to_aws_itself_lead_to_the_buckets_own_region(name, host):
 # -- a line that breaks ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["reset", "stall", "lost", "half"])
+@pytest.mark.parametrize("kind", ["reset", "stall", "lost", "half", "say"])
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_one_fault_of_the_line_costs_no_upload(line, tmp_path, kind, request_):
+def test_one_fault_of_the_line_or_a_busy_server_costs_no_upload(line, tmp_path, kind, request_):
     content, *words = REQUESTS[request_]
-    fault = line.proxy.fault(kind, *words)
+    fault = line.proxy.fault(kind, *words, answer=BUSY)
     line.storage.put_file(part(tmp_path, content), key_of(content))
     assert fault.done == 1
     line.assert_whole(content)
@@ -189,14 +196,6 @@ def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line, t
         file.read()
 
 
-def test_a_server_that_says_it_is_busy_is_asked_again(line, tmp_path):
-    busy = said(503, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Error>")
-    fault = line.proxy.fault("say", "PUT ", answer=busy)
-    line.storage.put_file(part(tmp_path), key_of(SMALL))
-    assert fault.done == 1
-    line.assert_whole(SMALL)
-
-
 @pytest.mark.parametrize(
     "head", [b"", b"HTTP/1.1 404 Not Found\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"],
     ids=["in the first line", "behind it", "in the body"],
@@ -239,10 +238,6 @@ def test_a_key_without_the_rights_and_a_wrong_one_are_told_before_anything_is_be
         if wrong:
             line.open(line.server.url, access_key=key, secret_key=secret).check_writable()
     assert secret not in str(told.value)
-
-
-def said(status: int, body: bytes = b"") -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
 
 
 def test_an_address_where_nobody_or_something_else_answers_is_trouble_that_may_pass(line):

@@ -1,24 +1,17 @@
 """The shipped nginx configuration, run: only addresses, ports and paths are put in its place."""
 
-import contextlib
-import http.client
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import urllib3
 
 from tests import programs
+from tests.certificates import certify
 from tests.e2e.installation import ROOT
 from tests.loopback import Behaviour, Peer, Seen, answer, raw, read_request
 from tests.ports import reserve_port
@@ -47,15 +40,6 @@ http {{
 """
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back; names of headers are small letters."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 class Front:
     """nginx in front of these dashboards and sidecars, each as `host:port`.
 
@@ -81,7 +65,8 @@ class Front:
         self._put_in_place({"dashboards": dashboards, "sidecars": sidecars, "who": [who]}, change or {})
         root = "user root;" if Path("/proc/self").stat().st_uid == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=root))
-        _certify(folder)
+        for name, content in zip(("certificate.pem", "key.pem"), certify(DASHBOARD, HOOKS), strict=True):
+            (folder / name).write_bytes(content)
 
     def _put_in_place(self, upstreams: dict[str, Sequence[str]], change: dict[str, str]) -> None:
         here = {
@@ -127,36 +112,26 @@ class Front:
             self._popen.wait(10)
 
     def call(
-        self,
-        name: str,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-        **how: Any,
-    ) -> Answer:
-        """One call to one of its names. how: as for `connect`."""
-        with contextlib.closing(self.connect(name, **how)) as line:
-            # A body that is too large is answered before it is read.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                line.request(method, path, body=body, headers=headers or {})
-            got = line.getresponse()
-            return Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
+        self, name: str, method: str, path: str, body: Any = None, headers: Any = None, **how: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """One call to one of its names, with its whole answer. how: as for `connect`."""
+        with self.connect(name, **how) as line:
+            return line.request(
+                method, path, body=body, headers={"Host": name, **(headers or {})}, redirect=False
+            )
 
-    def connect(self, name: str, *, tls: bool = True, within_s: float = 60) -> http.client.HTTPConnection:
+    def connect(
+        self, name: str, *, tls: bool = True, within_s: float = 60
+    ) -> urllib3.connectionpool.HTTPConnectionPool:
         """A connection to one of its names, whose certificate is checked.
 
         within_s: how long to wait for a sign of life.
         """
-        line = http.client.HTTPConnection(name, timeout=within_s)
-        line.sock = socket.create_connection((self.address, self.port if tls else self.plain), within_s)
-        context = ssl.create_default_context(cafile=str(self.folder / "certificate.pem"))
-        try:
-            line.sock = context.wrap_socket(line.sock, server_hostname=name) if tls else line.sock
-        except OSError:
-            line.close()
-            raise
-        return line
+        kept: dict[str, Any] = {"timeout": within_s, "retries": False, "headers": {"Host": name}}
+        if not tls:
+            return urllib3.HTTPConnectionPool(self.address, self.plain, **kept)
+        kept |= {"ca_certs": str(self.folder / "certificate.pem"), "server_hostname": name}
+        return urllib3.HTTPSConnectionPool(self.address, self.port, **kept, assert_hostname=name)
 
     def log(self) -> str:
         return (self.folder / "dailies.log").read_text()
@@ -175,19 +150,6 @@ def _with_servers(text: str, name: str, places: Sequence[str]) -> str:
     bare = re.sub(r"\n    server .*;", "", block[0]).removesuffix("\n}")
     servers = "".join(f"\n    server {place}{first[1] or ''};" for place in places)
     return text.replace(block[0], f"{bare}{servers}\n}}")
-
-
-def _certify(folder: Path) -> None:
-    """A certificate for both names, and its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dailies test")])
-    names = x509.SubjectAlternativeName([x509.DNSName(DASHBOARD), x509.DNSName(HOOKS)])
-    draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    draft = draft.serial_number(x509.random_serial_number()).add_extension(names, critical=False)
-    draft = draft.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "certificate.pem").write_bytes(draft.sign(key, hashes.SHA256()).public_bytes(pem))
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
 
 
 class Host(Peer):

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from backend.settings import Settings
-from backend.web.app import BODY_MAX_BYTES
 from tests.e2e.installation import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -191,14 +190,3 @@ def test_units_differ_in_what_they_run_alone_and_the_target_starts_them():
     assert len(UNITS) == 3
     assert ["TimeoutStopSec=15" in lines for lines in common] == [True]
     assert {re.sub(r"@\d", "@", name) for name in wanted[1].split()} == set(UNITS)
-
-
-# -- limits agree -----------------------------------------------------------------------------
-
-
-def test_the_limits_of_nginx_are_those_of_the_program():
-    text = (DEPLOY / "nginx/dailies.conf").read_text()
-    sizes = {int(size) for size in re.findall(r"client_max_body_size (\d+)m;", text)}
-
-    assert sizes == {1, 34}
-    assert BODY_MAX_BYTES < 34 * 1024 * 1024

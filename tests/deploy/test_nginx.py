@@ -1,12 +1,14 @@
 """The shipped nginx configuration in front of hosts that keep what reaches them."""
 
 import re
-import ssl
 from collections import Counter
-from contextlib import closing
 
 import pytest
+from urllib3.exceptions import SSLError
 
+from backend.web import webhooks
+from backend.web.api import JSON_MAX_BYTES
+from backend.web.app import BODY_MAX_BYTES
 from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, die
 from tests.loopback import answer
 from tests.ports import reserve_port
@@ -82,7 +84,7 @@ def test_who_takes_no_connection_is_passed_over_and_a_question_also_goes_past_wh
     assert len(behind.seen) == 6
 
     front = nginx(dying.place, behind.place)
-    assert {front.call(HOOKS, "GET", "/api/video/history").body for _ in range(3)} == {b"behind"}
+    assert {front.call(HOOKS, "GET", "/api/video/history").data for _ in range(3)} == {b"behind"}
     assert dying.seen
 
 
@@ -92,9 +94,9 @@ def test_who_takes_no_connection_is_passed_over_and_a_question_also_goes_past_wh
 @pytest.mark.parametrize(
     ("name", "path", "passes", "refused"),
     [
-        (HOOKS, WEBHOOK, MIB, 2 * MIB),
-        (HOOKS, "/api/video/start", MIB, 2 * MIB),
-        (HOOKS, "/api/video/upload", 33 * MIB, 40 * MIB),
+        (HOOKS, WEBHOOK, webhooks.BODY_MAX_BYTES, 2 * MIB),
+        (HOOKS, "/api/video/start", JSON_MAX_BYTES, 2 * MIB),
+        (HOOKS, "/api/video/upload", BODY_MAX_BYTES, 40 * MIB),
         (DASHBOARD, "/_stcore/upload_file/session/file", 33 * MIB, 40 * MIB),
         (DASHBOARD, "/", MIB, 2 * MIB),
     ],
@@ -109,14 +111,8 @@ def test_what_is_too_large_is_refused_before_it_reaches_a_host(front, behind, na
 def test_scripts_are_slowed_down_and_deliveries_have_room_of_their_own(front):
     def ask(method: str, path: str) -> Counter[int]:
         """400 calls over one connection: without a handshake each, they come faster than any limit."""
-        statuses = Counter[int]()
-        with closing(front.connect(HOOKS)) as line:
-            for _ in range(400):
-                line.request(method, path)
-                answer = line.getresponse()
-                answer.read()
-                statuses[answer.status] += 1
-        return statuses
+        with front.connect(HOOKS) as line:
+            return Counter(line.request(method, path).status for _ in range(400))
 
     scripts, deliveries = ask("GET", "/api/models"), ask("POST", WEBHOOK)
     assert set(scripts) == {200, 429}
@@ -136,7 +132,7 @@ def test_nothing_of_the_dashboard_is_answered_before_it_is_known_who_asks(front,
 
     assert (stranger.status, len(behind.seen)) == (302, 1)
     assert stranger.headers["location"].endswith(f"/oauth2/start?rd={path}")
-    assert (known.status, known.body) == (200, b"behind")
+    assert (known.status, known.data) == (200, b"behind")
 
 
 def test_without_the_login_nobody_gets_in(nginx, behind):
@@ -170,7 +166,7 @@ def test_one_browser_stays_with_one_dashboard_many_are_spread_and_who_loses_it_f
         """Who answers, and the cookie that comes with it."""
         headers = {"Cookie": f"{KNOWN['Cookie']}; {cookie}"}
         answer = front.call(DASHBOARD, "GET", "/", headers=headers)
-        return answer.body, answer.headers.get("set-cookie", "")
+        return answer.data, answer.headers.get("set-cookie", "")
 
     while served != homes.keys():
         first, given = visit()
@@ -187,8 +183,8 @@ def test_one_browser_stays_with_one_dashboard_many_are_spread_and_who_loses_it_f
 
 
 def test_only_our_names_only_by_tls_and_only_what_a_host_serves_is_answered(front, behind):
-    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized name"):
-        front.connect("elsewhere.example.com")
+    with pytest.raises(SSLError, match=r"(?i)unrecognized name"):
+        front.call("elsewhere.example.com", "GET", "/")
 
     plain = front.call(DASHBOARD, "GET", "/app?x=1", tls=False)
     assert (plain.status, plain.headers["location"]) == (308, f"https://{DASHBOARD}/app?x=1")
@@ -222,5 +218,5 @@ def test_the_hosts_own_answer_comes_through_with_its_parts(nginx, host):
 
     for name, path in ((HOOKS, "/media/a.mp4"), (DASHBOARD, "/app/static/media/a.mp4")):
         got = front.call(name, "GET", path, headers={**KNOWN, "Range": "bytes=2-4"})
-        assert (got.status, got.headers["content-range"], got.body) == (206, "bytes 2-4/10", b"cde")
+        assert (got.status, got.headers["content-range"], got.data) == (206, "bytes 2-4/10", b"cde")
         assert behind.seen[-1].headers["range"] == "bytes=2-4"

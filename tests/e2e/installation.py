@@ -30,10 +30,9 @@ from tests import databases
 from tests.e2e import launcher
 from tests.ports import reserved_port
 from tests.waiting import PATIENCE_S, eventually, in_time
+from tests.world import MODEL
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
-PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: Secrets of every studio here; no log may show one.
 FAL_KEY = "drill-id:drill-secret-that-no-log-may-show"
 SECRET_KEY = "drill-signing-key-that-no-log-may-show"

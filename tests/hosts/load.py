@@ -1,6 +1,5 @@
 """Load as good clients make it: a take is asked for with a key, until it is acknowledged."""
 
-import http.client
 import json
 import threading
 import time
@@ -9,8 +8,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Answer, Front
-from tests.e2e.installation import MODEL
+from urllib3.exceptions import HTTPError
+
+from tests.deploy.front import DASHBOARD, HOOKS, KNOWN, Front
+from tests.world import MODEL
 
 #: How long a client waits for a sign of life, in seconds, before it asks again.
 PATIENCE_S = 4.0
@@ -93,17 +94,17 @@ class Load:
                 time.sleep(AGAIN_S)
                 continue
             if answer.status == 202:
-                asked.ids.add(json.loads(answer.body)["id"])
+                asked.ids.add(answer.json()["id"])
                 asked.answered = time.monotonic()
             else:
-                asked.refusals.append(f"{answer.status} {answer.body[:300]!r}")
+                asked.refusals.append(f"{answer.status} {answer.data[:300]!r}")
             return
 
     def _follow(self, job_id: str) -> None:
         until = time.monotonic() + FOLLOW_S
         while time.monotonic() < until and not self._stopping.wait(FOLLOW_EVERY_S):
             answer = self._call(HOOKS, "GET", f"/api/video/status/{job_id}", None, self._headers)
-            if answer is not None and answer.status == 200 and json.loads(answer.body)["state"] in ENDS:
+            if answer is not None and answer.status == 200 and answer.json()["state"] in ENDS:
                 return
 
     def _be_a_browser(self) -> None:
@@ -117,9 +118,9 @@ class Load:
                 else:
                     time.sleep(AGAIN_S)
 
-    def _call(self, name: str, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer | None:
+    def _call(self, name: str, method: str, path: str, body: Any, headers: Any) -> Any:
         """None: no answer came, or none that is whole."""
         try:
             return self._front.call(name, method, path, body, headers, within_s=PATIENCE_S)
-        except (OSError, http.client.HTTPException):
+        except HTTPError:
             return None

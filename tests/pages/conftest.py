@@ -27,8 +27,6 @@ from tests.services.receiving import WAY, ok
 from tests.world import MODEL, World
 
 ROOT = Path(__file__).parents[2]
-#: One that starts from a photo, and needs it.
-PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One with seed, negative prompt and toggles.
 SEED_MODEL = "fal-ai/wan/v2.7/text-to-video"
 

@@ -10,8 +10,8 @@ from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
-from tests.pages.conftest import PHOTO_MODEL, SEED_MODEL, filled, param, words
-from tests.world import MODEL, jpeg
+from tests.pages.conftest import SEED_MODEL, filled, param, words
+from tests.world import MODEL, PHOTO_MODEL, picture
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 SEVERAL_MODEL = "fal-ai/veo3.1/reference-to-video"
@@ -42,7 +42,7 @@ def test_a_provider_narrows_the_models(visit, monkeypatch):
 
 def test_a_preset_gives_the_whole_form_back(visit, desk):
     app = filled(visit, PHOTO_MODEL, "Walk on")
-    app.file_uploader[0].upload("sun.jpg", jpeg()).run()
+    app.file_uploader[0].upload("sun.jpg", picture()).run()
     app.selectbox(key="form:style:camera").set_value("Pan").run()
     param(app, "select_slider", "duration", PHOTO_MODEL).set_value("7").run()
     app.button(key="preset-save").click().run()
@@ -97,7 +97,7 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one_and_can_be_taken_aw
     app.selectbox(key="form:model").set_value(PHOTO_MODEL).run()
     app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run()
     assert "This photo can't be used" in words(app)
-    app.file_uploader[0].upload("sun.jpg", jpeg()).run()
+    app.file_uploader[0].upload("sun.jpg", picture()).run()
     assert "sun.jpg\n640 × 480" in words(app)
     app.button(key="remove-photo").click().run()
     assert "sun.jpg" not in words(app)
@@ -149,7 +149,7 @@ def test_a_duration_is_the_same_however_a_model_writes_it(given, options, found)
 def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(visit, desk):
     app = filled(visit, PHOTO_MODEL, "Walk on")
     assert "At least 300 × 300 px" in words(app)
-    app.file_uploader[0].upload("small.jpg", jpeg((200, 150))).run()
+    app.file_uploader[0].upload("small.jpg", picture(size=(200, 150))).run()
     assert "Image is 200 × 150 px; " in words(app)
     assert "needs at least 300 × 300\\: take a larger one" in words(app)
     app.button(key="generate").click().run()
@@ -163,7 +163,8 @@ def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk):
     app = filled(visit, SEVERAL_MODEL, "They meet")
     app.button(key="generate").click().run()
     assert ":red[:material/error: Image urls is missing" in words(app)
-    for name, content in (("1.jpg", jpeg()), ("2.jpg", jpeg()[:200]), ("3.jpg", jpeg(colour="teal"))):
+    broken, other = picture()[:200], picture(colour="teal")
+    for name, content in (("1.jpg", picture()), ("2.jpg", broken), ("3.jpg", other)):
         app.file_uploader[0].upload(name, content).run()
         assert ("This photo can't be used" in words(app)) == (name == "2.jpg"), "the others are kept"
     slot = ":image_urls"

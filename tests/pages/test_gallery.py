@@ -9,9 +9,9 @@ from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.store.records import videos
 from pages.ui.shell import title_with_counts
-from tests.pages.conftest import ERROR, PHOTO_MODEL, link, shown, words
+from tests.pages.conftest import ERROR, link, shown, words
 from tests.services.receiving import WAY
-from tests.world import BEN
+from tests.world import BEN, PHOTO_MODEL
 
 GALLERY, TAKE = "library/gallery.py", "library/take.py"
 

@@ -8,8 +8,8 @@ import streamlit as st
 from backend.services.gallery import takes as gallery
 from pages.ui.form import form
 from pages.ui.form.fields import read_fields
-from tests.pages.conftest import PHOTO_MODEL, SEED_MODEL, filled, param, shown, words
-from tests.world import MODEL, run_sql
+from tests.pages.conftest import SEED_MODEL, filled, param, shown, words
+from tests.world import MODEL, PHOTO_MODEL, run_sql
 
 
 def test_a_click_saves_one_take_that_stands_beside_the_form_which_stays_filled(visit, desk):

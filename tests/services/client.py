@@ -1,7 +1,6 @@
 """The sidecar in the hands of a test: clients of every role, and what their answers say."""
 
 import asyncio
-import io
 import json
 import re
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import httpx
 from flask import Flask
 from flask.testing import FlaskClient
-from PIL import Image
 from starlette.applications import Starlette
 from werkzeug.test import TestResponse
 
@@ -23,7 +21,6 @@ from backend.web.app import create_app
 from tests.signing import FakeClock
 from tests.world import MODEL, World
 
-PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 MIB = 1024 * 1024
 BODY = {"model": MODEL, "prompt": "A red dress in the wind"}
 #: What may be asked without a token: deliveries have their own, media is signed, health tells no secret.
@@ -138,9 +135,3 @@ def status(sidecar: SidecarClient, job_id: str) -> dict[str, Any]:
 
 def ids(page: dict[str, Any]) -> list[str]:
     return [item["id"] for item in page["items"]]
-
-
-def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), **more: Any) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, (200, 40, 40)).save(out, kind, **more)
-    return out.getvalue()

@@ -37,23 +37,12 @@ def installed(folder: Path, clock: FakeClock, **given: Any) -> Iterator[Deps]:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def fal() -> Iterator[Publisher]:
-    """fal's keys, published on loopback."""
-    made = Publisher()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def post(fal: Publisher, clock: FakeClock, tmp_path: Path) -> Iterator[Post]:
+def post(publisher: Publisher, clock: FakeClock, tmp_path: Path) -> Iterator[Post]:
     """The receiving side of an installation whose fal only publishes keys."""
     queue = "http://127.0.0.1:1"
-    with installed(tmp_path, clock, secret_key=SECRET, fal_queue_url=queue, fal_rest_url=fal.base) as deps:
+    with installed(
+        tmp_path, clock, secret_key=SECRET, fal_queue_url=queue, fal_rest_url=publisher.base
+    ) as deps:
         yield Post(deps, clock)
 
 

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +19,10 @@ from simulator.app import Simulator
 from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests.loopback import Peer, Seen, answer
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 APP = "fal-ai/kling-video/v2.5-turbo/pro/text-to-video"
 KEY = {"Authorization": "Key demo:simulator"}
-PATIENCE_S = 10.0
 
 
 class SimulatorClient:
@@ -98,16 +96,14 @@ def running(folder: Path, *, port: int = 0, **more: Any) -> Iterator[SimulatorCl
 
 
 class Receiver(Peer):
-    """An address for webhooks: keeps every call; answers with `answers`, then with 200, while `go` is set."""
+    """An address for webhooks: keeps every call; answers with `answers`, then with 200."""
 
     def __init__(self) -> None:
-        self.answers, self.go = list[int](), threading.Event()
-        self.go.set()
+        self.answers = list[int]()
         super().__init__(self._answer)
         self.url += "/webhook"
 
     def _answer(self, connection: socket.socket) -> None:
-        self.go.wait(PATIENCE_S)
         answer(self.answers.pop(0) if self.answers else 200, b"", Location=self.url)(connection)
 
     def wait(self, count: int) -> list[Seen]:

@@ -64,38 +64,6 @@ def test_faults_are_asked_for_by_a_marker_or_from_outside_for_some_posts_or_unti
     assert (nonsense.status_code, nonsense.json()["error"]) == (400, "there is no fault 'explode'")
 
 
-# -- the run and the result
-
-
-@pytest.mark.parametrize(
-    ("fault", "code", "says", "error", "billed"),
-    [
-        ("error=422", 422, "content_policy_violation", "Invalid status code: 422", 0),
-        ("error=500", 500, "internal_server_error", "Invalid status code: 500", 0),
-        ("expired", 404, "not found or expired", None, 1),
-        ("no-video", 200, "Path / not found", None, 1),
-    ],
-)
-def test_a_request_can_end_without_a_video(sim, fault, code, says, error, billed):
-    receipt = sim.submit(f"silk [sim:{fault}]")
-    result, status = sim.result(receipt), sim.status(receipt)
-    assert (result.status_code, status["status"], status.get("error")) == (code, "COMPLETED", error)
-    assert says in result.text
-    assert "media" not in result.text
-    assert sim.ledger()["billed"] == billed
-
-
-def test_a_slow_run_is_slow_and_a_stuck_one_never_ends_until_its_faults_are_changed(sim):
-    stuck, slow = (sim.submit(f"silk [sim:{fault}]") for fault in ("stuck", "slow=0.5"))
-    sim.result(slow)
-    of_slow = sim.ledger()["requests"][1]
-    assert of_slow["ended_at"] - of_slow["started_at"] >= 0.5
-    assert sim.status(stuck)["status"] == "IN_PROGRESS"
-
-    sim.call("POST", f"/sim/requests/{stuck['request_id']}/faults", json={"faults": ["no-video"]})
-    assert sim.result(stuck).json() == {"detail": "Path / not found"}
-
-
 # -- the download
 
 

@@ -1,7 +1,8 @@
-"""A request's way as fal has it, from submit to bill."""
+"""A request's way as fal has it, from submit to bill, and how its end is told."""
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from types import SimpleNamespace
 
@@ -11,8 +12,9 @@ import fal_client.client as fal_globals
 import pytest
 
 from simulator.engine import loop, queue
+from simulator.http import submit
 from tests.simulator.client import APP, running
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -50,17 +52,6 @@ def test_what_fals_client_uploads_can_be_had_as_it_was(sim, fal, repository):
     link = fal.upload(b"as it is", "text/plain", file_name="a photo.txt", repository=repository)
     answer = sim.get(link, headers={})
     assert (answer.content, answer.headers["Content-Type"].split(";")[0]) == (b"as it is", "text/plain")
-
-
-def test_a_submit_is_answered_with_five_fields_and_urls_of_the_app_alone(sim):
-    answer = sim.post()
-    receipt = answer.json()
-    base = f"{sim.url}/fal-ai/kling-video/requests/{receipt['request_id']}"
-
-    assert (answer.status_code, receipt["status"], receipt["request_id"][14]) == (200, "IN_QUEUE", "7")
-    urls = {name: receipt[name] for name in receipt if name.endswith("_url")}
-    assert urls == {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
-    assert isinstance(receipt["queue_position"], int)
 
 
 def test_positions_fall_then_it_runs_goes_back_into_the_line_once_and_is_over(tmp_path, monkeypatch):
@@ -146,3 +137,28 @@ def test_a_cancel_in_the_queue_takes_it_out_and_time_takes_the_result(tmp_path):
         receipt = sim.submit()
         assert sim.result(receipt).status_code == 404
         assert sim.status(receipt) == {"status": "NOT_FOUND"}
+
+
+# -- webhooks
+
+
+@pytest.mark.parametrize("answers", [[503, 500, 204], [302]], ids=["acknowledged", "redirected"])
+def test_a_webhook_is_tried_until_it_is_acknowledged_or_redirected(sim, receiver, answers):
+    receiver.answers = list(answers)
+    receipt = sim.submit(webhook=receiver.url)
+    (owed,) = eventually(lambda: [d for d in sim.ledger()["deliveries"] if d["done"]])
+    assert [attempt["status"] for attempt in owed["attempts"]] == answers
+    assert owed["request_id"] == receipt["request_id"]
+
+
+def test_an_early_webhook_is_acknowledged_before_the_submit_is_answered(sim, receiver, monkeypatch):
+    monkeypatch.setattr(submit, "EARLY_ACK_S", PATIENCE_S)
+    receiver.go.clear()
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(sim.submit, "silk [sim:early]", webhook=receiver.url)
+        (told,) = receiver.bodies(1)
+        sim.made()  # the control: meanwhile another one is answered, and over
+        assert not submitting.done()
+        receiver.go.set()
+        assert told["request_id"] == submitting.result()["request_id"]
+    assert [delivery["done"] for delivery in sim.ledger()["deliveries"]] == [True]

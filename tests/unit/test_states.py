@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from backend.domain.states import ACTIVE_STATES, API_STATUS, ENDED_STATES, TRANSITIONS, JobEvent, JobState
 
 S, E = JobState, JobEvent
+#: Its files are ours; or the provider has lost them; or a person does without.
+LEAVE_RENDERED = {E.SAVED, E.LOST, E.CANCELLED}
 
 
 def moved(state: JobState, event: JobEvent) -> JobState:
@@ -30,7 +32,7 @@ def test_a_finished_video_wins_from_anywhere_and_is_called_stored_when_a_file_wa
     assert TRANSITIONS[E.FINISHED] == (set(JobState) - {S.RENDERED, S.STORED}, S.RENDERED)
     assert [event for event, (_, target) in TRANSITIONS.items() if target == S.STORED] == [E.SAVED]
     assert TRANSITIONS[E.SAVED][0] == {S.RENDERED}
-    assert {event for event in TRANSITIONS if S.RENDERED in TRANSITIONS[event][0]} == {E.SAVED, E.LOST}
+    assert {event for event in TRANSITIONS if S.RENDERED in TRANSITIONS[event][0]} == LEAVE_RENDERED
 
 
 def test_what_may_have_left_is_never_sent_again():
@@ -59,6 +61,7 @@ def test_no_order_of_events_ever_leaves_stored_or_turns_a_video_into_a_failure(e
         was, state = state, moved(state, event)
         if was == S.STORED:
             assert state == S.STORED
-        had_video = (had_video or state == S.RENDERED) and (was, event) != (S.RENDERED, E.LOST)
+        left = was == S.RENDERED and event in (E.LOST, E.CANCELLED)
+        had_video = (had_video or state == S.RENDERED) and not left
         if had_video:
             assert state in (S.RENDERED, S.STORED)

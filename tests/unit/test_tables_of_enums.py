@@ -1,4 +1,7 @@
-"""Every table that is keyed by an enum, or by the names of a closed list, has an entry for each of them."""
+"""Every table that is keyed by an enum, or by the names of a closed list, has an entry for each of them.
+
+And what is written of a row, or read of it in short, has the columns' own names and types.
+"""
 
 import ast
 import importlib
@@ -7,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from itertools import chain
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -15,10 +19,14 @@ import pages.ui
 import simulator
 from backend.domain import prompt
 from backend.domain.kinds import Verdict
+from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
+from backend.models import Job, JobColumns, JobHead, Video, VocabularyEntry
 from backend.services.money import budgets
 from backend.services.operations import backlog
 from backend.store.queue import tasks
+from backend.store.records.videos import VideoColumns
+from backend.store.records.vocabulary import WordColumns
 from backend.work import distributed
 from pages.ui import money
 from pages.ui.form import style_picker
@@ -33,7 +41,9 @@ PARTIAL = {
     # A copy is counted in the row of the delivery that it repeats.
     "pages.ui.operate.deliveries.VERDICTS": set(Verdict) - {Verdict.DUPLICATE},
     # In all other states the provider has to be asked, or nothing is left to stop.
-    "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD},
+    "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD, JobState.RENDERED},
+    # Anything else ends as it likes.
+    "backend.domain.output_files.ENDINGS": set(FileKind) - {FileKind.OTHER},
     # All others wait in their queue as they come.
     "backend.store.queue.tasks.PRIORITIES": {JobState.CREATED, JobState.RENDERED, JobState.STORED},
 }
@@ -99,3 +109,28 @@ def test_no_table_of_an_enum_hides_in_a_function():
 )
 def test_a_table_has_an_entry_for_every_name(keys, names):
     assert sorted(keys) == sorted(names)
+
+
+# -- columns -----------------------------------------------------------------------------------
+
+#: What was asked for, and for what price, never changes; the last line is what transitions alone write.
+KEPT = {
+    "id", "owner", "form_key", "form_hash", "parent_id", "provider", "model", "prompt", "sent_prompt",
+    "template_version", "style", "params", "image", "payload", "image_field", "images", "estimate_usd",
+    "price", "created_at",
+    "state", "state_at", "version", "ended_at",
+}  # fmt: skip
+
+
+def test_what_may_be_written_of_a_job_is_every_column_that_may_change():
+    columns = {name: field.annotation for name, field in Job.model_fields.items()}
+    assert columns.keys() >= KEPT
+    assert get_type_hints(JobColumns) == {name: kind for name, kind in columns.items() if name not in KEPT}
+
+
+@pytest.mark.parametrize(
+    ("part", "table"), [(JobHead, Job), (VideoColumns, Video), (WordColumns, VocabularyEntry)]
+)
+def test_a_part_of_a_row_has_the_types_of_its_columns(part, table):
+    named = get_type_hints(part)
+    assert named == {name: table.model_fields[name].annotation for name in named}

@@ -53,18 +53,3 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(
     assert (sidecar.alive, worker.alive) == (True, True), "nobody had to be started again"
     assert worker.stop() == 0
     assert not any(databases.PASSWORD in process.said() for process in installation.processes)
-
-
-def test_a_receipt_that_came_while_the_server_was_away_is_written_when_it_is_back(make_installation, server):
-    """The provider accepts, then the server dies: the take goes on by its request, and is never held."""
-    installation = make_installation(DATABASE_URL=server.fresh(), FIRST_POLL_S=2, LEASE_S=30)
-    installation.up()
-    job = installation.ask("Accepted, then nobody to tell [sim:stall=3 never]")
-    installation.until(job, "submitting")
-    server.stop(signal.SIGQUIT)
-    time.sleep(AWAY_S)
-    server.start()
-
-    installation.until(job, "stored")
-    assert "held" not in installation.history(job)
-    assert broken_promises(installation) == []

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from backend.services.access import LOCAL_VIEWER
+from backend.services.catalogue import refresh_schedule
+from simulator.app import Simulator
+from simulator.config import SimulatorConfig
+from simulator.server import listening
 from tests.e2e.checker import broken_promises
-from tests.e2e.installation import ROOT, Installation, answers
+from tests.e2e.installation import ROOT, Installation, http_call
 from tests.loopback import Peer, answer
 from tests.ports import reserve_port
 from tests.waiting import eventually
+from tests.world import MODEL
 
 #: What a message to a person never holds.
 TRACE = "Traceback (most recent call last)"
@@ -57,8 +63,6 @@ def test_a_new_token_stands_on_the_last_line_and_is_good_until_it_is_revoked(ins
     assert re.fullmatch(r"dailies_\w+_[\w-]{40,}", token)
     auth = {"Authorization": f"Bearer {token}"}
     assert installation.call("GET", "/api/video/history", headers=auth).status_code == 200
-    started = installation.call("POST", "/api/video/start", headers=auth, json={"model": "x", "prompt": "y"})
-    assert started.status_code == 403
     twice = installation.cli("token", "create", "ana")
     assert (twice.returncode, "ana" in twice.stderr, TRACE in twice.stderr) == (1, True, False)
     assert installation.cli("token", "revoke", "ana").returncode == 0
@@ -168,15 +172,86 @@ def test_malformed_settings_are_told_all_at_once_and_nothing_starts(installation
     assert said.count("These settings stop the start:") == 1
 
 
-def test_the_simulator_says_where_it_is_and_leaves_when_told(installation):
-    port = reserve_port()
-    started = installation.run("simulator", *BACKEND, "simulator", SIMULATOR_PORT=port)
-    eventually(lambda: answers(f"http://127.0.0.1:{port}/sim/ledger"), process=started)
-    assert started.stop() == 0
-
-
 def test_help_names_every_command(installation):
     told = installation.cli("--help")
     assert told.returncode == 0
     for name in ("worker", "simulator", "migrate", "sweep", "token", "doctor", "verify"):
         assert re.search(rf"\b{name}\b", told.stdout)
+
+
+# -- `models refresh`, whole or not at all; and a worker that does it on a wish -------------------------
+
+
+@pytest.fixture
+def own_fal(tmp_path: Path) -> Iterator[Simulator]:
+    """A fal whose catalogue a test may change: some models in pages."""
+    config = SimulatorConfig(data_dir=tmp_path / "fal", pace=0.05, small=True, synthetic=70)
+    with listening(config) as running:
+        yield running
+
+
+@pytest.fixture
+def offering(make_installation: Callable[..., Installation], own_fal: Simulator) -> Installation:
+    names = ("FAL_QUEUE_URL", "FAL_REST_URL", "FAL_API_URL")
+    host = own_fal.url.removeprefix("http://")
+    return make_installation(**dict.fromkeys(names, own_fal.url), FETCH_ALLOW=host)
+
+
+def stored(offering: Installation) -> dict[str, str]:
+    return {row["id"]: row["data"] for row in offering.rows("SELECT id, data FROM offer")}
+
+
+def fault(fal: Simulator, **rule: object) -> None:
+    assert http_call("POST", f"{fal.url}/sim/faults", json=rule).status_code == 201
+
+
+def test_what_was_refreshed_is_offered_by_a_running_sidecar_and_a_failure_changes_nothing(offering, own_fal):
+    offering.sidecar()
+    del own_fal.offer.entries[MODEL]
+    count = len(own_fal.offer.entries)
+
+    done = offering.cli("models", "refresh")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"The catalogue has {count} endpoints")
+    assert f"prices: 50 of {count}" in done.stderr
+    before = stored(offering)
+    assert set(before) == set(own_fal.offer.entries)
+
+    def offered() -> set[str]:
+        items = offering.call("GET", "/api/models?provider=fal").json()["items"]
+        return {item["id"] for item in items if item["usable"]}
+
+    eventually(lambda: offered() == set(before))
+    answer = offering.call("POST", "/api/video/start", json={"model": MODEL, "prompt": "A red dress"})
+    assert (answer.status_code, "model" in answer.text) == (422, True)
+
+    own_fal.offer.entries |= {f"new/{n}": {"endpoint_id": f"new/{n}", "input": {}} for n in range(60)}
+    fault(own_fal, faults=["catalog-garbage"], match="pricing", times=4)
+    nobody = {"FAL_API_URL": f"http://127.0.0.1:{reserve_port()}"}
+    for env, reason in (({}, "the old catalogue stays"), (nobody, "could not be asked (ConnectError)")):
+        failed = offering.cli("models", "refresh", **env)
+        assert (failed.returncode, "Traceback" in failed.stderr) == (1, False)
+        assert "/v1/models" in failed.stderr
+        assert reason in failed.stderr
+    assert stored(offering) == before
+
+
+@pytest.mark.drill
+def test_a_worker_refreshes_on_a_wish_alone_and_leaves_in_the_middle_of_it_in_time(offering, own_fal):
+    worker = offering.up()
+    offering.until(offering.ask("The first take of the day"), "stored")
+    assert stored(offering) == {}
+
+    with offering.deps() as deps:
+        refresh_schedule.request_refresh(deps, LOCAL_VIEWER)
+        eventually(lambda: set(stored(offering)) == set(own_fal.offer.entries), process=worker)
+        eventually(lambda: not refresh_schedule.last_refresh(deps).in_progress, process=worker)
+        before = stored(offering)
+        own_fal.offer.entries.clear()
+        fault(own_fal, faults=["catalog-stall=15"])
+        refresh_schedule.request_refresh(deps, LOCAL_VIEWER)
+        running = refresh_schedule.RefreshState.RUNNING
+        eventually(lambda: refresh_schedule.last_refresh(deps).state == running, process=worker)
+    assert worker.stop() == 0
+    assert stored(offering) == before

@@ -9,8 +9,9 @@ import requests
 
 from tests import databases
 from tests.e2e.checker import broken_promises, ledger_of, never_lost
-from tests.e2e.installation import PHOTO_MODEL, Installation
+from tests.e2e.installation import Installation
 from tests.waiting import eventually
+from tests.world import PHOTO_MODEL
 
 pytestmark = databases.BOTH
 

@@ -1,17 +1,23 @@
 """`make run` as a newcomer has it: everything at once, at its usual settings but for the ports."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
-from tests.e2e.installation import MODEL, PHOTO_MODEL, ROOT, answers, http_call
+from tests.e2e.installation import ROOT, answers, http_call
 from tests.ports import reserve_port
-from tests.services.client import picture
 from tests.waiting import eventually
+from tests.world import MODEL, PHOTO_MODEL, picture
+
+USUAL = 8501
+COMMAND = ("-m", "streamlit", "run", "app.py")
 
 
 def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_with_ctrl_c(tmp_path: Path):
@@ -59,3 +65,17 @@ def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_
     finally:
         if up.poll() is None:
             os.killpg(up.pid, signal.SIGKILL)
+
+
+@pytest.mark.xdist_group("usual port")  # two that take it would meet
+def test_the_dashboard_listens_where_it_is_told_or_nowhere_while_the_usual_port_is_taken(make_installation):
+    installation = make_installation()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # somebody else's is as good
+            stack.enter_context(socket.create_server(("127.0.0.1", USUAL)))
+        told = installation.run("told", *COMMAND, cwd=ROOT)
+        eventually(lambda: answers(f"http://127.0.0.1:{installation.dashboard_port}/"), process=told)
+        installation.settings["DASHBOARD_PORT"] = None
+        never_moves = installation.run("untold", *COMMAND, cwd=ROOT)
+        assert never_moves.wait() != 0
+    assert f"Port {USUAL} is not available" in never_moves.said()

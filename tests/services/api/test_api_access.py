@@ -4,8 +4,8 @@ import json
 
 from backend.services import access
 from backend.services.operations import heartbeat
-from tests.services.client import BODY, OPEN, PHOTO_MODEL, at_fault, every_route, ids, picture, said
-from tests.world import run_sql, throw
+from tests.services.client import BODY, OPEN, at_fault, every_route, ids, said
+from tests.world import PHOTO_MODEL, picture, run_sql, throw
 
 #: What is no token of ours.
 WRONG = [

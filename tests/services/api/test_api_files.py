@@ -15,8 +15,8 @@ from backend.models import TakeFile
 from backend.services.gallery import signed_links
 from backend.store.records import take_files
 from backend.web.media import ZIPS_AT_ONCE
-from tests.services.client import BODY, MIB, PUBLIC, ask_dashboard, at_fault, picture, said, status
-from tests.world import run_sql
+from tests.services.client import BODY, MIB, PUBLIC, ask_dashboard, at_fault, said, status
+from tests.world import picture, run_sql
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])

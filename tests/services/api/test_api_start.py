@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from tests import databases
-from tests.services.client import BODY, MIB, PHOTO_MODEL, PUBLIC, at_fault, said, status
-from tests.world import MODEL, at_once
+from tests.services.client import BODY, MIB, PUBLIC, at_fault, said, status
+from tests.world import MODEL, PHOTO_MODEL, at_once
 
 
 def test_a_start_is_answered_after_one_commit_with_where_to_look(sidecar):
@@ -85,6 +85,8 @@ FAULTS: list[tuple[Any, str]] = [
     ({**BODY, "image": "https://x/y.jpg"}, "image"),
     ({**BODY, "params": {"prompt": "another"}}, "params.prompt"),
     ({**BODY, "params": {"seed\0": 1}}, "params.seed\ufffd"),
+    # Nothing is paid for a file that would come inside the answer.
+    ({**BODY, "model": "minimax/h3/image-to-video", "params": {"sync_mode": True}}, "params.sync_mode"),
     ({**BODY, "style": {"camera": "a\x1bb"}}, "style.camera"),
 ]
 

@@ -17,11 +17,6 @@ from tests.waiting import eventually
 from tests.world import BLOCKING, World
 
 
-@pytest.fixture
-def world(blocking_deps, sim):
-    return World(blocking_deps, sim)
-
-
 def ask(world, prompt="A calm sea", **more):
     return world.ask(prompt, model=BLOCKING, **more)
 

@@ -6,10 +6,11 @@ import os
 import pytest
 
 from backend.domain import policy
-from backend.domain.errors import StateConflict
+from backend.domain.errors import StateConflict, StorageDown
+from backend.services.lifecycle.fetching import preview
 from backend.services.operations import sweep
-from backend.services.operations.verify import verify_all
 from backend.services.takes import photos
+from tests.programs import small_disk
 from tests.world import ANA, World
 
 
@@ -80,20 +81,6 @@ def test_a_dead_link_is_asked_for_again_while_the_provider_has_the_result(world)
     world.until(job, "stored")
 
 
-def test_a_stored_file_that_is_altered_is_found_and_fetched_again(world):
-    job = world.until(rendered(world), "stored")
-    path = world.deps.storage.local_path(world.take(job).video.key)
-    path.chmod(0o640)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
-    found = verify_all(world.deps, on_progress=str)
-    assert (found.checked, found.whole, len(found.problems)) == (1, 0, 1)
-    world.sweep()
-    assert verify_all(world.deps, on_progress=str).whole == 1
-    assert (world.take(job).video.missing_at, world.job(job).state) == (None, "stored")
-
-
 def test_two_takes_with_the_same_bytes_share_one_file(world):
     first = world.until(world.ask("Twins [sim:never]"), "stored")
     second = rendered(world)
@@ -123,3 +110,27 @@ def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world):
     assert uploads[0].sha256 != uploads[1].sha256
     with pytest.raises(StateConflict):
         photos.upload_from_take(world.deps, ANA, world.ask().id, last=True)
+
+
+# -- the small moving picture: made when there is room for it, however long that takes ------------------
+
+
+@pytest.mark.parametrize("where", ["on the way", "in storage"])
+def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world, where):
+    job = world.until(world.ask("A calm sea [sim:never]"), "stored")
+    folder = world.deps.settings.parts_dir if where == "on the way" else world.media / "previews"
+    with small_disk(folder, "64k"):
+        (folder / "other").write_bytes(bytes(64 * 1024))
+        waiting = world.looks(job, preview.PREVIEW_TRIES_MAX + 1)[-1]
+        video = world.take(job).video
+        assert (waiting.state, video.preview_key, video.preview_tries) == ("stored", None, 0)
+        assert waiting.due_at > world.deps.clock.now()
+        assert [path.name for path in folder.iterdir()] == ["other"]
+    world.looks(job, 1)
+    assert world.take(job).video.preview_key is not None
+
+
+def test_control_a_build_that_counts_a_full_disk_as_a_failure_would_be_caught(world, monkeypatch):
+    monkeypatch.setattr(preview, "StorageFull", StorageDown)
+    with pytest.raises(AssertionError):
+        test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world, "in storage")

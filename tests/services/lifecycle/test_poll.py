@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from backend.catalogue.models import Catalogue
 from backend.providers.base import RequestRef
 from tests import databases
 
@@ -14,6 +15,11 @@ def test_without_any_webhook_a_take_goes_from_the_form_to_a_stored_video(world):
     video = world.take(job).video
     assert video.size_bytes == world.deps.storage.size(video.key)
     assert world.posts == 1
+
+
+def test_an_old_job_goes_on_when_its_model_is_gone(world):
+    job = world.ask()
+    world.another(catalogue=Catalogue(())).until(job, "stored")
 
 
 @pytest.mark.parametrize(

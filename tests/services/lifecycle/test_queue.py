@@ -17,15 +17,10 @@ from backend.store.queue.leader_lock import LeaderLock
 from backend.work import distributed
 from tests.services.client import ACCEPTED
 from tests.waiting import PATIENCE_S, eventually
-from tests.world import BLOCKING, World, at_once, run_sql
+from tests.world import BLOCKING, at_once, run_sql
 
 #: SQLite has no queue: the row itself is the message.
 pytestmark = pytest.mark.databases("postgres")
-
-
-@pytest.fixture
-def world(blocking_deps, sim):
-    return World(blocking_deps, sim)
 
 
 def sql(world, statement):

@@ -27,12 +27,12 @@ def is_put_off(answer: TestResponse) -> bool:
     return answer.status_code == 503 and answer.headers["Retry-After"].isdigit()
 
 
-def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_counts(post, fal):
+def test_without_any_key_fal_is_asked_to_come_again_and_with_keys_the_delivery_counts(post, publisher):
     job = post.made()
-    fal.status = 500
+    publisher.status = 500
     assert is_put_off(post.deliver(job))
     assert post.untouched(job)
-    fal.status = 200
+    publisher.status = 200
     post.clock.pass_s(5)
     assert verdict(post.deliver(job)) == "applied"
 
@@ -93,7 +93,7 @@ def test_on_a_full_disk_fal_is_asked_to_come_again(post):
     assert verdict(post.deliver(job, ok("req-1"))) == "applied"
 
 
-def test_no_log_line_holds_a_token_a_key_or_a_payload(post, fal, caplog):
+def test_no_log_line_holds_a_token_a_key_or_a_payload(post, caplog):
     caplog.set_level(logging.DEBUG)
     job = post.made()
     post.deliver(job)

@@ -31,11 +31,10 @@ from tests.services.conftest import installed
 from tests.services.receiving import LINK
 from tests.signing import FakeClock
 from tests.waiting import PATIENCE_S
-from tests.world import ANA, MODEL, World
+from tests.world import ANA, BEN, World
 
 pytestmark = databases.BOTH
 
-BEN = Viewer("ben", Role.CREATOR)
 #: What a second of `MODEL` costs, in millionths of a dollar.
 SECOND = 140_000
 DAY_S = 86_400.0
@@ -146,21 +145,6 @@ def test_a_video_that_comes_after_all_counts_again_and_its_bill_is_asked_for(wor
     assert kinds == ["estimate", "release", "restore"]
     with pytest.raises(NotFound):  # it is nobody else's to read
         takes.ledger_entries(world.deps, BEN, job.id)
-
-
-def test_sums_by_day_model_and_person_agree(world, clock):
-    ask(world)
-    clock.pass_s(DAY_S)
-    ask(world, BEN, seconds=10)
-    world.advance(ask(world), *REFUSED, error={"charged": "no"})
-    deps, days = world.deps, ["2026-11-01", "2026-11-02", "2026-11-03"]
-    assert [day.usd for day in budgets.spending_by_day(deps, days=days)] == pytest.approx([0.70, 1.40, 0])
-    mine = budgets.spending_by_day(deps, days=days, owner="ana")
-    assert [day.usd for day in mine] == pytest.approx([0.70, 0, 0])
-    people = [(one.name, round(one.usd, 6)) for one in budgets.spending_by_person(deps, first_day=days[0])]
-    assert people == [("ben", 1.40), ("ana", 0.70)]
-    (model,) = budgets.spending_by_model(deps, first_day=days[0])
-    assert (model.name, model.usd) == (MODEL, pytest.approx(2.10))
 
 
 # -- whatever happens, in any order -------------------------------------------------------------

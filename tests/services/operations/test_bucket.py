@@ -27,8 +27,8 @@ from backend.web import dashboard
 from backend.web.app import create_app
 from tests import bucket
 from tests.proxy import Proxy
-from tests.services.client import PHOTO_MODEL, ask_dashboard, picture
-from tests.world import ANA, World
+from tests.services.client import ask_dashboard
+from tests.world import ANA, PHOTO_MODEL, World, picture
 
 
 class Place:
@@ -67,10 +67,9 @@ class Place:
 @pytest.fixture(autouse=True)
 def place(no_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     made = Place(bucket.server())
-    monkeypatch.setenv("STORAGE_URL", f"s3://{made.name}/films")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", made.proxy.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.SECRET)
+    env = {"STORAGE_URL": f"s3://{made.name}/films", "AWS_ENDPOINT_URL": made.proxy.url}
+    for name, value in (bucket.server().env() | env).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(s3_client, "READ_S", 3.0)
     yield made
     made.proxy.close()

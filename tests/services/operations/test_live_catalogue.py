@@ -70,15 +70,6 @@ def test_what_fal_lists_is_offered_beside_what_we_know_and_told_meanwhile(deps, 
     assert any("prices" in line for line, _ in told)
 
 
-def test_the_simulator_lists_differently_shaped_models_with_references(sim):
-    query = {"expand": "openapi-3.0", "limit": "100"}
-    page = requests.get(f"{sim.url}/v1/models", params=query, timeout=10).json()
-    texts = {str(model["openapi"]["components"]) for model in page["models"]}
-
-    assert sum("$ref" in text for text in texts) >= 12
-    assert any("multi_prompt" in text and "anyOf" in text for text in texts)
-
-
 @pytest.mark.parametrize("match", ["cursor=", "image-to-video", "pricing"])
 @pytest.mark.parametrize("name", ["catalog-http=500", "catalog-http=429", "catalog-garbage"])
 def test_a_refresh_that_fails_half_way_changes_nothing(deps, sim, match, name):

@@ -33,9 +33,8 @@ FILES = 90
 def there(no_environment: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """A bucket that is known to every process, and used by none yet."""
     server = bucket.server()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.SECRET)
+    for name, value in server.env().items():
+        monkeypatch.setenv(name, value)
     return f"s3://{server.new_bucket()}"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from backend.catalogue.photo_limits import PhotoLimits
 from backend.domain.errors import ProviderRefused, StorageDown, StorageFull
-from backend.providers.base import ProviderRecord, RequestRef
+from backend.providers.base import ProviderRecord
 from backend.providers.fal.client import FalProvider
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
@@ -13,10 +13,8 @@ from backend.services.takes.check_request import PHOTO_TO_COME, check_request
 from backend.services.takes.request import parse_request
 from backend.store.records import uploads
 from backend.web.api import model_json, take_json
-from tests.waiting import eventually
-from tests.world import ANA, BEN, MODEL, run_sql, throw
+from tests.world import ANA, BEN, MODEL, PHOTO_MODEL, run_sql, throw
 
-LIMITED = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 OPTIONAL_END = "bytedance/seedance-2.0/fast/image-to-video"
 FREE = "fal-ai/minimax/hailuo-2.3/standard/image-to-video"
@@ -30,13 +28,13 @@ FILE = "file:///etc/passwd"
 def test_where_the_provider_takes_no_uploads_the_photo_travels_inside_the_request(world, monkeypatch):
     refusal = ProviderRefused("none here", code="no_uploads")
     monkeypatch.setattr(FalProvider, "upload", lambda *_: throw(refusal))
-    assert world.look(world.ask("x", model=LIMITED, image=world.photo())).state == "queued"
+    assert world.look(world.ask("x", model=PHOTO_MODEL, image=world.photo())).state == "queued"
     (post,) = world.ledger()["posts"]
     assert str(post["input"]).count("data:image/jpeg;base64,") == 1
 
 
 def test_links_are_passed_on_as_they_are_in_params_or_images_alike(world):
-    assert world.look(world.ask("x", model=LIMITED, image=LINK)).image_link == LINK
+    assert world.look(world.ask("x", model=PHOTO_MODEL, image=LINK)).image_link == LINK
     for given in ({"params": {"last_frame_url": LINK}}, {"images": {"last_frame_url": LINK}}):
         world.look(world.ask("x", model=FRAMES, image=LINK, **given))
     world.look(world.ask("x", model=SEVERAL, images={"image_urls": [world.photo(), LINK]}))
@@ -93,14 +91,14 @@ def test_a_record_with_another_photo_is_not_this_take(world, field):
 
 def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
     ours, theirs = world.photo(), world.photo("teal", viewer=BEN)
-    heavy, title = world.photo("red"), world.deps.catalogue.get(LIMITED).title
+    heavy, title = world.photo("red"), world.deps.catalogue.get(PHOTO_MODEL).title
     run_sql(world.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=31 * MB, id=heavy)
     first, end, many = {"image": ours}, "images.last_frame_url", "images.image_urls"
     links = ("javascript:alert(1)", "ftp://a/b", "http://[", "data:image/png;base64,xx")
     for model, given, name, why in (
-        (LIMITED, {"image": world.photo(size=(200, 150))}, "image",
+        (PHOTO_MODEL, {"image": world.photo(size=(200, 150))}, "image",
          f"is 200 × 150 px; {title} needs at least 300 × 300: take a larger one"),
-        *((LIMITED, {"image": link}, "image", "") for link in links),
+        *((PHOTO_MODEL, {"image": link}, "image", "") for link in links),
         (MODEL, {"image": ours}, "image", ""),
         (MODEL, {"images": {"end_image_url": LINK}}, "images.end_image_url", ""),
         (FRAMES, first, "params.last_frame_url", ""),
@@ -138,30 +136,17 @@ def test_a_model_that_says_nothing_takes_any_photo_of_ours(world):
 
 def test_the_simulated_fal_refuses_what_our_check_refuses(world, monkeypatch):
     monkeypatch.setattr(PhotoLimits, "find_fault", lambda *_, **__: None)  # the control: no check
-    job = world.ask("Walk on", model=LIMITED, image=world.photo(size=(200, 150)))
+    job = world.ask("Walk on", model=PHOTO_MODEL, image=world.photo(size=(200, 150)))
     assert world.until(job, "failed").error["code"] == "image_too_small"
 
 
-@pytest.mark.parametrize(
-    ("given", "code"),
-    [([], "sequence_too_short"), ("x", "list_type"), ([5], "string_type"),
-     (["https://a.example/b.jpg"] * 10, "sequence_too_long"),
-     (["data:image/png;base64,QUJD"], "image_load_error")],
-)  # fmt: skip
-def test_the_simulated_fal_refuses_lists_that_fal_would_refuse(world, given, code):
-    fal = world.deps.get_provider("fal")
-    answer = fal.submit(COUNTED, {"prompt": "x", "image_urls": given}, webhook_url=None)
-    ref = RequestRef(COUNTED, answer.request_id, answer.status_url, answer.response_url, answer.cancel_url)
-    assert eventually(lambda: getattr(fal.status(ref), "code", None)) == code
-
-
 def test_what_is_known_of_the_photos_survives_a_refresh(world):
-    before = world.deps.catalogue.get(LIMITED).photo_limits
+    before = world.deps.catalogue.get(PHOTO_MODEL).photo_limits
     live_catalogue.refresh_catalogue(world.deps, on_progress=lambda line: None)
-    model = world.deps.catalogue.get(LIMITED)
+    model = world.deps.catalogue.get(PHOTO_MODEL)
     assert model.photo_limits["image_url"]["min_width"] == before["image_url"]["min_width"] == 300
     assert model.photo_limits["image_url"]["types"] == before["image_url"]["types"]
-    assert "image" in world.faults("Walk on", model=LIMITED, image=world.photo(size=(200, 150)))
+    assert "image" in world.faults("Walk on", model=PHOTO_MODEL, image=world.photo(size=(200, 150)))
     assert model_json(model)["photo_limits"] == model.photo_limits
 
 
