@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import httpx
+import pillow_heif
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -22,6 +23,8 @@ from backend.web import dashboard
 from backend.web.app import create_app
 from tests.signing import FakeClock
 from tests.world import MODEL, World
+
+pillow_heif.register_heif_opener()
 
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 MIB = 1024 * 1024

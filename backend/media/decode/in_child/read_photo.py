@@ -104,7 +104,7 @@ class _Watched(io.FileIO):
 def _opened(file: io.FileIO, max_pixels: int) -> Image.Image:
     """The picture with its header read and its pixels not yet decoded."""
     try:
-        image = Image.open(file, formats=FORMATS)
+        image: Image.Image = Image.open(file, formats=FORMATS)
     except FAULTS as error:
         file.seek(0)
         content = file.read()
@@ -165,7 +165,7 @@ def _without_end(content: bytes) -> Image.Image:
 def _without_exif(content: bytes) -> Image.Image:
     """An AVIF whose EXIF its reader takes offence at: the item is called what it passes over.
 
-    Which way up it is does not stand in there: the file's own `irot` and `imir` say it. Source: ISO/IEC 23008-12.
+    Which way up it is does not stand in there, but in the file's `irot` and `imir`. Source: ISO/IEC 23008-12.
     """
     try:
         return Image.open(io.BytesIO(content.replace(b"Exif", b"free", 1)), formats=("AVIF",))
