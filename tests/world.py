@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 import requests
 from PIL import Image
@@ -30,6 +31,8 @@ from backend.store.jobs import claims, jobs
 from backend.store.records import videos
 from tests.waiting import eventually
 
+pillow_heif.register_heif_opener()
+
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
 #: One that starts from a photo, and needs it.
@@ -41,10 +44,12 @@ BEN = Viewer("ben", Role.CREATOR)
 ADMIN = Viewer("root", Role.ADMIN)
 
 
-def picture(kind: str = "JPEG", size: tuple[int, int] = (640, 480), colour: str = "navy") -> bytes:
+def picture(
+    kind: str = "JPEG", size: tuple[int, int] = (640, 480), colour: str = "navy", **more: Any
+) -> bytes:
     """A photo of one colour."""
     file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, kind)
+    Image.new("RGB", size, colour).save(file, kind, **more)
     return file.getvalue()
 
 

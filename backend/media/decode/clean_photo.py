@@ -6,26 +6,41 @@ which phone, a second picture, a script) is not in ours. A child process does it
 
 import hashlib
 import io
+import math
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from backend.domain.errors import InvalidRequest, PayloadTooLarge
 from backend.media.decode import sandbox
 from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors, remove_quietly
 
-#: A 40-megapixel JPEG of a good camera has 15 to 25 MiB.
+#: A 100-megapixel JPEG of a good camera has 20 to 30 MiB.
 MAX_BYTES = 32 * 1024 * 1024
-#: Phones make up to 50 with effort and 12 by default; models look at 1 to 4.
-MAX_PIXELS = 40_000_000
-#: The largest photo takes about four seconds on one busy core.
-CLEAN_TIMEOUT_S = 30.0
+#: Phones make 12 by default and up to 50 with effort, cameras up to 102; models look at 1 to 4.
+MAX_PIXELS = 150_000_000
+#: A photo of more pixels is kept as one of so many.
+KEPT_PIXELS = 40_000_000
+#: The largest photo takes about five seconds of one core; more is for machines that do much else.
+CLEAN_TIMEOUT_S = 90.0
+#: Each may take up to 2 GiB of memory while it is drawn; others wait.
+PHOTOS_AT_ONCE = 2
+#: What a person can do about a photo that is too large.
+SAVE_SMALLER = "Save it smaller, for example as a JPEG at half its width and height, and choose that."
+
+_turnstile = threading.BoundedSemaphore(PHOTOS_AT_ONCE)
 
 
 @dataclass(frozen=True)
 class CleanPhoto:
-    """A photo of ours. `path` is the part that it was given."""
+    """A photo of ours. `path` is the part that it was given.
+
+    scaled_from: the width and height that it had, when it was larger than what is kept.
+    notes: what was done to it that one would want to know, for people.
+    """
 
     path: Path
     sha256: str
@@ -34,14 +49,24 @@ class CleanPhoto:
     size_bytes: int
     width: int
     height: int
+    scaled_from: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def clean_photo(
-    source: IO[bytes] | bytes, part: Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    source: IO[bytes] | bytes,
+    part: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    kept_pixels: int = KEPT_PIXELS,
+    on_progress: Callable[[float], None] | None = None,
 ) -> CleanPhoto:
     """Draw an uploaded photo anew into `part` (mode 0600, replaced when it is there).
 
-    source: JPEG, PNG or WebP, told by content. The result is upright, in sRGB, without metadata.
+    source: JPEG, PNG, WebP, HEIC, AVIF or GIF, told by content; of a moving one the first picture. The
+    result is upright, in sRGB, without metadata, and has at most `kept_pixels`.
+    on_progress: is called with the share of the work that is done.
 
     Raises:
         PayloadTooLarge: more than `max_bytes`.
@@ -54,7 +79,10 @@ def clean_photo(
             part.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             raw.unlink(missing_ok=True)
             _keep(io.BytesIO(source) if isinstance(source, bytes) else source, raw, max_bytes)
-        return _redrawn(raw, part, max_pixels)
+        found = _drawn(
+            "clean_upload", raw, part, max_pixels=max_pixels, kept_pixels=kept_pixels, on_progress=on_progress
+        )
+        return _described(part, found)
     except BaseException as error:
         remove_quietly(part)
         if isinstance(error, sandbox.RejectedFile):
@@ -64,17 +92,53 @@ def clean_photo(
         remove_quietly(raw)
 
 
-def _redrawn(raw: Path, part: Path, max_pixels: int) -> CleanPhoto:
-    found = sandbox.run_task(
-        f"{sandbox.CHILD_PACKAGE}.picture:clean_upload",
-        CLEAN_TIMEOUT_S,
-        source=str(raw),
-        target=str(part),
-        max_pixels=max_pixels,
-    )
+def _drawn(function: str, source: Path, part: Path, **arguments: Any) -> dict[str, Any]:
+    """What a child process made of a picture; others may have to be through first."""
+    with _turnstile:
+        found: dict[str, Any] = sandbox.run_task(
+            f"{sandbox.CHILD_PACKAGE}.photo:{function}",
+            CLEAN_TIMEOUT_S,
+            source=str(source),
+            target=str(part),
+            **arguments,
+        )
+    return found
+
+
+def _described(part: Path, found: dict[str, Any]) -> CleanPhoto:
+    width, height = found["width"], found["height"]
+    was_wide, was_tall = found["found_size"]
+    scaled_from = (was_wide, was_tall) if (was_wide, was_tall) != (width, height) else None
+    notes = []
+    if scaled_from:
+        notes.append(
+            f"Scaled from {was_wide} × {was_tall} px ({was_wide * was_tall / 1e6:.0f} megapixels) to "
+            f"{width} × {height} px: at most {KEPT_PIXELS / 1e6:.0f} megapixels are kept."
+        )
+    if found["moving"]:
+        notes.append("It is a moving picture; its first frame was taken.")
     with map_disk_errors(), open(part, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return CleanPhoto(path=part, sha256=sha256, size_bytes=file.tell(), **found)
+        return CleanPhoto(
+            path=part,
+            sha256=sha256,
+            extension=found["extension"],
+            content_type=found["content_type"],
+            size_bytes=file.tell(),
+            width=width,
+            height=height,
+            scaled_from=scaled_from,
+            notes=tuple(notes),
+        )
+
+
+def too_many_bytes(size_bytes: int | None, max_bytes: int = MAX_BYTES) -> PayloadTooLarge:
+    """The refusal of an upload of so many bytes; None: nobody knows how many."""
+    most = f"{max_bytes / 1024**2:.0f} MiB"
+    if size_bytes is None:
+        return PayloadTooLarge(f"The photo is larger than {most}, the most that is taken. {SAVE_SMALLER}")
+    has = math.ceil(size_bytes / 1024**2 * 10) / 10
+    return PayloadTooLarge(f"The photo has {has:g} MiB; at most {most} are taken. {SAVE_SMALLER}")
 
 
 def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
@@ -85,8 +149,7 @@ def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:
         while chunk := source.read(CHUNK_BYTES):
             taken += len(chunk)
             if taken > max_bytes:
-                limit = f"{max_bytes / 1024**2:.0f} MiB"
-                raise PayloadTooLarge(f"The photo is larger than {limit}; make it smaller.")
+                raise too_many_bytes(source.seek(0, os.SEEK_END) if source.seekable() else None, max_bytes)
             file.write(chunk)
     if not taken:
-        raise InvalidRequest({"file": "The file is empty; choose a JPEG, PNG or WebP photo."})
+        raise InvalidRequest({"file": "The file is empty; choose a photo."})

@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from backend.domain.shape import load_json
 #: Where the modules are that run in a child.
 CHILD_PACKAGE = "backend.media.decode.in_child"
 #: What children work with, imported once in the server.
-PRELOAD = tuple(f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "picture", "frames"))
+PRELOAD = tuple(f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "picture", "photo", "frames"))
 #: Address space of a child: decoding 4K takes about 0.5 GB, a 40-megapixel photo with alpha less.
 MEMORY_MAX_BYTES = 2 * 1024**3
 #: No poster, preview or photo is larger; a child that writes more has gone mad.
@@ -51,10 +52,13 @@ class RejectedFile(Exception):
     """The file is not what it should be; the text says why, for a person."""
 
 
-def run_task(task: str, timeout_s: float, **arguments: Any) -> Any:
+def run_task(
+    task: str, timeout_s: float, *, on_progress: Callable[[float], None] | None = None, **arguments: Any
+) -> Any:
     """Call `module:function` with JSON arguments in a child, and return its JSON result.
 
     timeout_s: wall clock, and the child's CPU time as well; then the child is killed.
+    on_progress: is called with the share of the work that is done, as the function reports it.
 
     Raises:
         RejectedFile: the function said so; or the child crashed, took too long, or needed too much memory.
@@ -64,7 +68,7 @@ def run_task(task: str, timeout_s: float, **arguments: Any) -> Any:
     request = json.dumps({"task": task, "arguments": arguments, "timeout_s": timeout_s}).encode()
     for _ in range(2):
         with _server.call() as channel:
-            answer = _exchange(channel, request, timeout_s)
+            answer = _exchange(channel, request, timeout_s, on_progress)
         if answer is not None:
             return _outcome(answer)
         _server.close()  # it died between two calls; the next one starts another
@@ -80,7 +84,9 @@ def do_nothing() -> None:
     """What `warm_up` calls."""
 
 
-def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[str, Any] | None:
+def _exchange(
+    channel: socket.socket, request: bytes, timeout_s: float, on_progress: Callable[[float], None] | None
+) -> dict[str, Any] | None:
     """Send the request, and wait for the answer; None: there is no server to ask."""
     channel.settimeout(START_TIMEOUT_S)
     try:
@@ -89,20 +95,30 @@ def _exchange(channel: socket.socket, request: bytes, timeout_s: float) -> dict[
             return None
     except OSError:
         return None
-    text = b""
     until = time.monotonic() + timeout_s + 1
-    try:
-        while len(text) <= ANSWER_MAX_BYTES and not text.endswith(b"\n"):
-            channel.settimeout(max(0.001, until - time.monotonic()))
-            chunk = channel.recv(ANSWER_MAX_BYTES)
-            if not chunk:
-                break
-            text += chunk
-        answer = load_json(text)
-    except (OSError, ValueError):
-        late = time.monotonic() >= until - 1.05
-        return {"unfit": "checking it took too long" if late else "it crashes the program that reads it"}
-    return answer if isinstance(answer, dict) else {}
+    lines = _lines(channel, until)
+    while True:
+        try:
+            answer = next(lines)
+        except (OSError, ValueError, StopIteration):
+            late = time.monotonic() >= until - 1.05
+            return {"unfit": "checking it took too long" if late else "it crashes the program that reads it"}
+        if not (isinstance(answer, dict) and "progress" in answer):
+            return answer if isinstance(answer, dict) else {}
+        if on_progress is not None and isinstance(share := answer["progress"], int | float):
+            on_progress(min(1.0, max(0.0, share)))
+
+
+def _lines(channel: socket.socket, until: float) -> Iterator[Any]:
+    """What a child says, line by line. OSError, ValueError: it says nothing that can be read."""
+    text = b""
+    while len(text) <= ANSWER_MAX_BYTES:
+        channel.settimeout(max(0.001, until - time.monotonic()))
+        chunk = channel.recv(ANSWER_MAX_BYTES)
+        if not chunk:
+            return
+        *whole, text = (text + chunk).split(b"\n")
+        yield from map(load_json, whole)
 
 
 def _outcome(answer: dict[str, Any]) -> Any:
@@ -177,6 +193,22 @@ _server = _Server()
 atexit.register(_server.close)
 
 
+# -- in a child ---------------------------------------------------------------------------------
+
+#: The least step of a progress that is told.
+PROGRESS_STEP = 0.02
+_to_owner: socket.socket | None = None
+_reported = 0.0
+
+
+def report_progress(share: float) -> None:
+    """Tell the owner which share of the work is done, from 0 to 1; outside a child nobody hears it."""
+    global _reported
+    if _to_owner is not None and share >= _reported + PROGRESS_STEP:
+        _reported = share
+        _to_owner.sendall(json.dumps({"progress": share}).encode() + b"\n")
+
+
 # -- in the server process ----------------------------------------------------------------------
 
 
@@ -203,11 +235,13 @@ def serve() -> None:
 
 def _child(control: socket.socket, handle: int) -> None:
     """Do one request, and end, whatever happens."""
+    global _to_owner
     try:
         control.close()
         with socket.socket(fileno=handle) as channel:
             request = load_json(channel.makefile("rb").readline())
             _confine(float(request["timeout_s"]))
+            _to_owner = channel
             channel.sendall(b"+")
             threading.Thread(target=_end_with_owner, args=(channel,), daemon=True).start()
             channel.sendall(json.dumps(_do(request)).encode() + b"\n")

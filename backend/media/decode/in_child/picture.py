@@ -1,4 +1,4 @@
-"""Pictures, drawn and re-drawn in a child process: posters of videos, photos that people upload.
+"""Pictures, drawn in a child process: posters of videos, and of pictures that were made.
 
 Nothing here runs outside `child`.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from av.video.frame import VideoFrame
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from backend.media.decode.sandbox import RejectedFile
 
@@ -18,12 +18,9 @@ from backend.media.decode.sandbox import RejectedFile
 POSTER_WIDTH_PX = 640
 #: Pictures larger than this on a side are refused before anything else: no camera makes them.
 SIDE_MAX_PX = 30_000
-#: Visibly the same as the original, at a third of its bytes.
-JPEG_QUALITY = 92
 
 #: The readers that may be tried, by Pillow's names; a JPEG of several pictures calls itself MPO.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP")
-_PROFILE_TO = ImageCms.createProfile("sRGB")
 Image.MAX_IMAGE_PIXELS = None  # judged here, before decoding
 
 
@@ -85,67 +82,6 @@ def examine_still(path: str, poster: str) -> dict[str, Any]:
         raise RejectedFile("it is cut or damaged") from error
     write_new(Path(poster), _encoded(small, "WEBP", quality=80, method=3))
     return size
-
-
-def clean_upload(source: str, target: str, max_pixels: int) -> dict[str, Any]:
-    """Re-draw an uploaded photo without anything but its pixels; RejectedFile: it can't be used."""
-    with open(source, "rb") as file:
-        image = _opened(file, max_pixels)
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                image.load()
-                image = _upright_srgb(image)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise RejectedFile("the picture is damaged or cut; save it again and upload that") from error
-    if image.mode == "RGB":
-        content = _encoded(image, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        kind = {"extension": "jpg", "content_type": "image/jpeg"}
-    else:
-        content, kind = _encoded(image, "PNG"), {"extension": "png", "content_type": "image/png"}
-    write_new(Path(target), content)
-    return {**kind, "width": image.width, "height": image.height}
-
-
-def _opened(file: Any, max_pixels: int) -> Image.Image:
-    """The picture with its header read and its pixels not yet decoded."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            image = Image.open(file, formats=PILLOW_FORMATS)
-    except UnidentifiedImageError as error:
-        raise RejectedFile("it is no JPEG, PNG or WebP picture; save it as one of these") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise RejectedFile("the picture is damaged or cut; save it again and upload that") from error
-    if image.width * image.height > max_pixels or max(image.size) > SIDE_MAX_PX:
-        size = f"{image.width} x {image.height}"
-        raise RejectedFile(f"{size} pixels are too many; at most {max_pixels / 1e6:.0f} megapixels are taken")
-    if image.format in {"PNG", "WEBP"} and getattr(image, "is_animated", False):
-        raise RejectedFile("it is a moving picture; upload a still one")
-    return image
-
-
-def _upright_srgb(image: Image.Image) -> Image.Image:
-    """The pixels as they are meant to be seen: turned upright, in sRGB, `RGB` or (see-through) `RGBA`."""
-    profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        image = image.point(lambda value: value / 256).convert("L")
-    see_through = "A" in image.getbands() or "transparency" in image.info
-    if profile and image.mode in {"RGB", "RGBA", "CMYK", "L"}:
-        image = _in_srgb(image, profile)
-    image = image.convert("RGBA" if see_through else "RGB")
-    if see_through and image.getchannel("A").getextrema() == (255, 255):
-        image = image.convert("RGB")
-    return image
-
-
-def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours converted; a profile that can't be used is passed over, as viewers do."""
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, source, _PROFILE_TO, outputMode=mode) or image
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
 
 
 def _encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
