@@ -34,6 +34,7 @@ class Server:
         command = [*before, sys.executable, "-m", "moto.server", "-H", address, "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = {**os.environ, "PYTHONWARNINGS": "ignore", "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+        env["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"  # whatever name it is reached by
         self.process = subprocess.Popen(command, **quiet, env=env, start_new_session=True)
         eventually(self._answers)
 

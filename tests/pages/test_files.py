@@ -74,7 +74,7 @@ def test_a_person_names_the_link_of_a_held_take(desk, visit):
     app.text_input(key=f"link-{job.id}").set_value("not a link")
     app.button(key=f"name-link-{job.id}").click().run()
     assert "is no link" in words(app)
-    app.text_input(key=f"link-{job.id}").set_value("https://v3.fal.media/files/found.mp4")
+    app.text_input(key=f"link-{job.id}").set_value("\ufeffhttps://v3.fal.media/files/found.mp4\u200b")
     app.button(key=f"name-link-{job.id}").click().run()
     assert (desk.job(job.id).state, desk.job(job.id).result_url) == (
         "rendered", "https://v3.fal.media/files/found.mp4",

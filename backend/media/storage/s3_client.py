@@ -14,10 +14,12 @@ from botocore.exceptions import (
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProxyConnectionError,
 )
 from urllib3.exceptions import HTTPError
 
 from backend.domain.errors import StorageDown, StorageMisconfigured
+from backend.http.calls import PROXY_WANTS_NAME
 from backend.http.outbound import DIRECT, Outbound
 from backend.media.storage.s3_sending import take_over_sending
 
@@ -130,6 +132,8 @@ def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[N
         raise StorageMisconfigured(
             f"There is no key for the {bucket.display_name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
+    except ProxyConnectionError as error:
+        raise _proxy_trouble(bucket) from error
     except (HTTPClientError, ConnectionError) as error:
         raise StorageDown(
             f"The {bucket.display_name} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL "
@@ -137,6 +141,13 @@ def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[N
         ) from error
     except (BotoCoreError, HTTPError, ValueError) as error:  # HTTPError: TLS that breaks in mid-body
         raise StorageDown(f"The {bucket.display_name} can't be used ({type(error).__name__}).") from error
+
+
+def _proxy_trouble(bucket: Bucket) -> StorageDown:
+    return StorageDown(
+        f"The {bucket.display_name} can't be reached through the proxy that OUTBOUND_PROXY or HTTPS_PROXY "
+        "names: put its address, name and password right, or wait until it is back."
+    )
 
 
 def error_code(error: ClientError) -> str:
@@ -162,6 +173,8 @@ def translate_error(bucket: Bucket, error: ClientError) -> Exception:
         )
     elif code in _WRONG_REGION:
         says = f"The {name} lies in another region: put AWS_REGION right."
+    elif code == str(PROXY_WANTS_NAME):
+        return _proxy_trouble(bucket)
     elif code == "RequestTimeTooSkewed":
         says = f"The {name} says that our clock is wrong: set this machine's clock."
     else:

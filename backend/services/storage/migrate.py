@@ -15,7 +15,7 @@ from backend.domain.place import normalize_storage_url
 from backend.media.storage.base import Storage
 from backend.services.deps import Deps
 from backend.services.storage.copy_verified import ChecksumMismatch, copy_file
-from backend.services.storage.relocatable import MOVE_KEY
+from backend.services.storage.relocatable import MOVE_KEY, read_move
 from backend.store.records import key_values
 
 #: Files at once: most are small, and wait for the bucket's answer.
@@ -117,7 +117,7 @@ def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
     if f"{source}/".startswith(f"{target}/") or f"{target}/".startswith(f"{source}/"):
         raise SettingsError("FROM and TO lie within each other: name places that can be removed one by one.")
     with deps.store.read() as session:
-        before = key_values.get_value(session, MOVE_KEY)
+        before = read_move(session)
     if before is not None and (before["from"], before["to"]) == (source, target) and not before["done"]:
         fact = {"bad": [], **before}
     else:
@@ -128,7 +128,7 @@ def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
     except MediaError as error:
         raise SettingsError(f"TO can't be used: {error}") from error
     with deps.store.begin() as session:
-        if key_values.get_value_for_update(session, MOVE_KEY) != before:
+        if read_move(session, for_update=True) != before:
             raise SettingsError("Another move has just begun. Nothing was changed here: see what it does.")
         key_values.set_value(session, MOVE_KEY, fact, at=deps.clock.now())
     return fact
@@ -151,7 +151,7 @@ def _checked(deps: Deps, source: str, target: str, before: dict[str, Any] | None
 def _keep(deps: Deps, fact: dict[str, Any]) -> None:
     """Write down how far the move has come; SettingsError if it is no longer on."""
     with deps.store.begin() as session:
-        now = key_values.get_value_for_update(session, MOVE_KEY)
+        now = read_move(session, for_update=True)
         if now is None or now["done"] or (now["from"], now["to"]) != (fact["from"], fact["to"]):
             raise SettingsError("This move was ended meanwhile, by another run of the same command or so.")
         key_values.set_value(session, MOVE_KEY, fact, at=deps.clock.now())

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain.clock import Clock
 from backend.domain.errors import StorageDown, StoreUnavailable
+from backend.domain.place import normalize_storage_url
 from backend.media.storage.base import Storage
 from backend.services.deps import Deps
 from backend.services.storage.copy_verified import ChecksumMismatch, copy_file
@@ -140,7 +142,7 @@ class RelocatableStorage:
 
     def _read(self) -> Places:
         with self._store.read() as session:
-            move = key_values.get_value(session, MOVE_KEY)
+            move = read_move(session)
         if move is None or self._usual not in (move["from"], move["to"], *move["was"]):
             return Places(self._usual)
         return Places(move["to"], None if move["done"] else move["from"])
@@ -171,6 +173,16 @@ class RelocatableStorage:
             if url not in self._opened:
                 self._opened[url] = self._open_storage(url)
             return self._opened[url]
+
+
+def read_move(session: Session, *, for_update: bool = False) -> dict[str, Any] | None:
+    """The fact of the last move, if there is one; its places in their one spelling, however it has them."""
+    read = key_values.get_value_for_update if for_update else key_values.get_value
+    move = read(session, MOVE_KEY)
+    if move is None:
+        return None
+    source, target, *was = map(normalize_storage_url, [move["from"], move["to"], *move["was"]])
+    return {**move, "from": source, "to": target, "was": was}
 
 
 def forget_move(deps: Deps) -> None:

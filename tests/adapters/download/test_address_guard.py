@@ -1,10 +1,12 @@
 """What a download may reach."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from backend.domain.errors import MediaDenied, MediaUnreachable
+from backend.http.outbound import DIRECT, Outbound, Proxy
 from backend.media.download.address_guard import AddressGuard
 
 #: Whose address is nobody's to fetch from.
@@ -40,10 +42,53 @@ DENIED = [
 ]  # fmt: skip
 
 
+#: Through a proxy, which looks names up by itself.
+VIA = Outbound(http_proxy=Proxy("http://192.0.2.7:3128"), https_proxy=Proxy("http://192.0.2.7:3128"))
+
+
+@pytest.mark.parametrize("outbound", [DIRECT, VIA], ids=["directly", "through a proxy"])
 @pytest.mark.parametrize("url", DENIED)
-def test_a_link_into_private_or_odd_places_is_denied(url):
+def test_a_link_into_private_or_odd_places_is_denied(url, outbound):
     with pytest.raises(MediaDenied):
-        AddressGuard().resolve(url)
+        AddressGuard((), outbound).resolve(url)
+
+
+INNER = """
+    intranet db.internal metadata.google.internal nas.local NAS.Local printer.lan box.home x.home.arpa
+    a.localhost b.localdomain c.corp d.intranet e.private f.test
+"""
+
+
+def test_what_goes_through_a_proxy_is_judged_by_its_name_and_is_not_looked_up_here(names):
+    """`names` is empty: nobody here knows any. The proxy's own address is nothing that a link can choose."""
+    target = AddressGuard((), VIA).resolve("https://v3b.fal.media/a.mp4")
+    assert (target.host, target.ips, target.proxy) == ("v3b.fal.media", ("192.0.2.7",), VIA.https_proxy)
+    assert AddressGuard((), VIA).resolve("https://8.8.8.8/").proxy
+    for host in INNER.split():
+        with pytest.raises(MediaDenied, match="inner network"):
+            AddressGuard((), VIA).resolve(f"https://{host}/a.mp4")
+    for plain in ("http://v3b.fal.media/a.mp4", "https://v3b.fal.media:8443/a.mp4"):
+        with pytest.raises(MediaDenied, match="port 443"):
+            AddressGuard((), VIA).resolve(plain)
+
+
+def test_an_exception_opens_what_goes_through_a_proxy_by_its_name_or_address(names):
+    guard = AddressGuard(["media.corp:8080", "nas", "10.0.0.0/8"], VIA)
+    for opened in ("http://media.corp:8080/", "https://nas/", "http://10.1.2.3:81/"):
+        assert guard.resolve(opened).proxy
+    for closed in ("http://media.corp:81/", "https://other.corp/", "https://192.168.0.1/"):
+        with pytest.raises(MediaDenied):
+            guard.resolve(closed)
+
+
+def test_what_the_proxy_is_not_asked_for_is_looked_up_and_judged_as_ever(names):
+    names |= {"media.example": ["10.0.0.1"], "open.example": ["151.101.1.1"], "localhost": ["127.0.0.1"]}
+    guard = AddressGuard((), replace(VIA, no_proxy="example"))
+    target = guard.resolve("https://open.example/")
+    assert (target.ips, target.proxy) == (("151.101.1.1",), None)
+    for closed in ("https://media.example/", "https://localhost/"):
+        with pytest.raises(MediaDenied, match="not a public address"):
+            guard.resolve(closed)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S
 
 GONE = ["403 Forbidden", "404 Not Found", "410 Gone"]
 UNWELL = [
-    "401 Unauthorized", "408 Request Timeout", "416 Range Not Satisfiable", "418 Teapot",
+    "401 Unauthorized", "407 Who Are You", "408 Request Timeout", "416 Range Not Satisfiable", "418 Teapot",
     "429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable", "204 No Content",
     "206 Partial Content", "304 Not Modified", "banana",
 ]  # fmt: skip

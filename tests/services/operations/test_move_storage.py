@@ -14,6 +14,7 @@ import pytest
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import SettingsError, StorageDown, StorageFull, StorageMisconfigured
+from backend.domain.place import file_url
 from backend.media.storage.local import LocalStorage
 from backend.services.operations import sweep
 from backend.services.storage import copy_verified, migrate, relocatable
@@ -21,6 +22,7 @@ from backend.services.storage.migrate import MoveResult, move_storage
 from backend.services.storage.relocatable import Places, RelocatableStorage
 from backend.settings import load_settings
 from backend.store.database.schema.migrate import migrate_schema
+from backend.store.records import key_values
 from tests import bucket
 from tests.adapters.storages import key_of, part
 from tests.waiting import eventually
@@ -228,6 +230,20 @@ def test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made,
     move(mover, here, there)
 
     assert storage.current_places(uncached=True) == Places(there)
+
+
+def test_a_move_that_was_written_down_with_its_places_spelt_otherwise_is_still_known(tmp_path):
+    """As by an earlier program: the folder's name as it is, and not as in a URL."""
+    folder = tmp_path / "films #1 100%"
+    deps = build_deps(load_settings(data_dir=folder))
+    migrate_schema(deps.store)
+    fact = {"from": f"file://{folder}/media", "to": f"file://{folder}/new", "was": [], "done": True}
+    with deps.store.begin() as session:
+        key_values.set_value(session, relocatable.MOVE_KEY, fact, at=deps.clock.now())
+    assert place_of(deps) == Places(file_url(folder / "new"))
+    move(deps, f"file://{folder}/new", f"file://{folder}/newer")
+    assert place_of(deps) == Places(file_url(folder / "newer"))
+    deps.store.close()
 
 
 def test_wrong_places_change_nothing(made, here, there):

@@ -8,6 +8,7 @@ from backend.domain.errors import InvalidRequest, NotFound, StateConflict
 from backend.domain.links import normalize_link
 from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent, JobState
+from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
@@ -85,7 +86,7 @@ def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
         StateConflict: the take is not held (any more).
         InvalidRequest: `link` is none.
     """
-    url = normalize_link(link)
+    url = normalize_link(clean_text(link))
     if url is None:
         raise InvalidRequest({"link": "is no link: it begins with https:// and names a file"})
     with deps.store.begin() as session:
