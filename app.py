@@ -60,8 +60,10 @@ if (
 
 app = st.App(
     "pages/frame.py",
-    routes=dashboard.routes(_deps),
-    middleware=dashboard.middleware(settings.media_url, *_origins(settings)),
+    routes=dashboard.routes(_deps, base_path=st.get_option("server.baseUrlPath")),
+    middleware=dashboard.middleware(
+        settings.media_url, *_origins(settings), frame_ancestors=settings.frame_ancestors
+    ),
     exception_handlers=dashboard.exception_handlers(),
     on_script_error=unforeseen.show_error,
 )

@@ -12,6 +12,7 @@ INNER_NAMES = (
 )  # fmt: skip
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
+_FRAME_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?")
 #: How a PostgreSQL server is named by those who rent one out, and by other programs.
 _SERVER = re.compile(r"postgres(?:ql)?(?:\+psycopg2?)?://", re.IGNORECASE)
 #: What makes SQLite keep a database in memory.
@@ -52,6 +53,23 @@ def check_allow_entry(part: str) -> None:
     except ValueError:
         if "/" in part or not _HOST_PORT.fullmatch(part):
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
+
+
+def frame_source(text: str) -> str:
+    """One of FRAME_ANCESTORS as a browser's policy has it; ValueError: it is none.
+
+    Source: https://www.w3.org/TR/CSP3/#directive-frame-ancestors
+    """
+    word = text.strip("'\"").lower()
+    if word in ("self", "none"):
+        return f"'{word}'"
+    scheme, _, rest = word.rpartition("://")
+    host = rest.partition("/")[0]
+    if scheme not in ("", "http", "https") or not _FRAME_HOST.fullmatch(host):
+        raise ValueError(
+            f"{text[:80]!r} is neither 'self', 'none' nor an origin like https://intranet.example.com"
+        )
+    return f"{scheme}://{host}" if scheme else host
 
 
 def read_database_url(url: str) -> str:

@@ -6,6 +6,8 @@ Source: Microsoft, "Naming Files, Paths, and Namespaces"; 255 bytes are what ext
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import PurePosixPath
+from urllib.parse import quote
 
 #: A name and its ending together stay well below 255 bytes, also with "(2)" put behind them by a browser.
 NAME_MAX_BYTES = 180
@@ -53,5 +55,24 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return made
 
 
+def saved_name(wanted: str, key: str) -> str:
+    """The name that is wanted, short enough, with the ending of the file itself.
+
+    >>> saved_name("setup.exe", "ab12.mp4")
+    'setup.exe.mp4'
+    """
+    ending = PurePosixPath(key).suffix
+    return _cut(wanted.removesuffix(ending), NAME_MAX_BYTES - len(ending)) + ending
+
+
+def content_disposition(name: str) -> str:
+    """The header that has a browser save an answer under this name, whatever the name holds.
+
+    Source: RFC 6266, appendix D: a plain name for old programs first, the real one as RFC 8187 writes it.
+    """
+    plain = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
+
+
 def _cut(text: str, max_bytes: int) -> str:
-    return text.encode()[:max_bytes].decode(errors="ignore")
+    return text.encode(errors="replace")[:max_bytes].decode(errors="ignore")

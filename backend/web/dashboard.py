@@ -6,8 +6,9 @@ everything from one origin, and no file ever passes through Streamlit's memory.
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -23,17 +24,23 @@ from backend.services.deps import Deps
 from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
 from backend.web.media import archive_headers, head_headers, media_headers
+from backend.web.page_script import PageScript
 
 #: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
 PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline' blob:; "
     "img-src 'self' data: blob: {media}; font-src 'self' data:; media-src 'self' blob: {media}; "
-    "connect-src 'self' ws: wss:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'"
+    "connect-src 'self' ws: wss:; frame-ancestors {frames}; object-src 'none'; base-uri 'self'"
 )
 
+#: The same in the older header. It can name nobody else, and is left out then: all browsers of today go by
+#: the policy.
+_FRAMING: dict[tuple[str, ...], str] = {("'self'",): "SAMEORIGIN", ("'none'",): "DENY"}
 
-def routes(deps: Callable[[], Deps]) -> list[Route]:
-    """Media, from this origin. deps: called at the first request, not before."""
+
+def routes(deps: Callable[[], Deps], *, base_path: str = "") -> list[Route]:
+    """Media, from this origin. deps: called at the first request, not before. base_path: of all pages."""
+    root = f"/{base_path.strip('/')}".rstrip("/")
 
     async def media(request: Request) -> Response:
         try:
@@ -51,9 +58,9 @@ def routes(deps: Callable[[], Deps]) -> list[Route]:
             return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, 503)
         if file.path is None and request.method == "HEAD":
             return Response(headers=head_headers(file))
-        return _served(file, request.query_params.get("name"))
+        return _served(file)
 
-    return [Route(f"{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
+    return [Route(f"{root}{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
 
 
 def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception], Response]]:
@@ -66,9 +73,17 @@ def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception],
     return {Exception: answer}
 
 
-def middleware(*origins: str) -> list[Middleware]:
-    """Headers on every answer of the dashboard. origins: others that serve media; empty ones don't count."""
-    return [Middleware(_Headers, policy=PAGE_POLICY.format(media=" ".join(filter(None, origins))))]
+def middleware(*media: str, frame_ancestors: Sequence[str] = ("'self'",)) -> list[Middleware]:
+    """Headers on every answer of the dashboard, and a script in every page.
+
+    media: URLs of others that serve media; empty ones don't count. frame_ancestors: who may frame the pages.
+    """
+    origins = (f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, filter(None, media)))
+    policy = PAGE_POLICY.format(media=" ".join(origins), frames=" ".join(frame_ancestors))
+    return [
+        Middleware(_Headers, policy=policy, framing=_FRAMING.get(tuple(frame_ancestors))),
+        Middleware(PageScript),
+    ]
 
 
 def listen_refusal(address: str | None, *, open_dashboard: bool) -> str | None:
@@ -88,7 +103,7 @@ def cookie_secret(secret_key: str) -> str:
     return hmac.new(secret_key.encode(), b"dailies dashboard cookies", hashlib.sha256).hexdigest()
 
 
-def _served(file: MediaFile, name: str | None) -> Response:
+def _served(file: MediaFile) -> Response:
     if file.archive is not None:
         return StreamingResponse(file.archive.chunks, headers=archive_headers(file, file.archive))
     if file.path is None:
@@ -96,26 +111,21 @@ def _served(file: MediaFile, name: str | None) -> Response:
     if not file.path.is_file():
         return JSONResponse({"error": {"code": "not_found", "message": "This file is not there."}}, 404)
     headers = {**media_headers(file), "ETag": f'"{file.etag}"'}
-    return FileResponse(
-        file.path,
-        media_type=file.content_type,
-        headers=headers,
-        filename=name[:120] if name else None,
-        content_disposition_type="attachment" if name else "inline",
-    )
+    return FileResponse(file.path, media_type=file.content_type, headers=headers)
 
 
 class _Headers:
     """Adds what every answer carries, unless it says otherwise itself."""
 
-    def __init__(self, app: ASGIApp, policy: str) -> None:
+    def __init__(self, app: ASGIApp, policy: str, framing: str | None) -> None:
         self._app = app
         self._headers = {
             "Content-Security-Policy": policy,
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
-            "X-Frame-Options": "SAMEORIGIN",
         }
+        if framing is not None:
+            self._headers["X-Frame-Options"] = framing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] != "http":

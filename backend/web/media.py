@@ -1,7 +1,6 @@
 """Files by signed, expiring links: bytes with Range and ETag, a redirect to the store with them, or a ZIP."""
 
 import threading
-from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.typing import ResponseReturnValue
@@ -45,7 +44,9 @@ def routes(deps: Deps) -> Blueprint:
 
 def media_headers(file: MediaFile) -> dict[str, str]:
     """The headers of a file, whoever serves it: it is only ever what we say that it is."""
+    named = {"Content-Disposition": file.disposition} if file.disposition else {}
     return {
+        **named,
         "Cache-Control": f"private, max-age={file.max_age_s}, immutable",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -60,7 +61,6 @@ def archive_headers(file: MediaFile, archive: Archive) -> dict[str, str]:
         **media_headers(file),
         "Content-Type": file.content_type,
         "Content-Length": str(archive.size_bytes),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(archive.name, safe='')}",
         "Cache-Control": "no-store",
     }
 

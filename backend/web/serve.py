@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import waitress
 
@@ -64,6 +65,8 @@ def create_server(deps: Deps) -> Any:
             max_request_body_size=BODY_MAX_BYTES + 65536,
             ident=None,
             clear_untrusted_proxy_headers=True,
+            # The path of PUBLIC_URL, as WSGI spells it: a proxy may send it along or take it off.
+            url_prefix=unquote_to_bytes(urlsplit(settings.public_url).path).decode("latin-1"),
         )
     except OSError as error:
         raise SettingsError(

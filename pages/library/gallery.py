@@ -15,7 +15,8 @@ page = gallery.list_takes(deps, viewer, take_filter, cursor=before)
 def draw_wall() -> None:
     now = deps.clock.now()
     takes = gallery.list_takes(deps, viewer, take_filter, cursor=before).items
-    opened = components.draw_gallery([cards.card_data(take, now) for take in takes], key="gallery")
+    shown = [cards.card_data(take, now) for take in takes]
+    opened = components.draw_gallery(shown, at=(take_filter, before), key="gallery")
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})
 

@@ -4,7 +4,7 @@ Each is a `.js` and a `.css` in `frontend/`, registered once, when this module i
 What they show comes as data and becomes text, never markup.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Required, TypedDict
 
@@ -62,9 +62,13 @@ _HISTORY = _register("history")
 _BARS = _register("bars")
 
 
-def draw_gallery(takes: Sequence[Mapping[str, object]], *, key: str) -> str | None:
-    """A wall of takes (see `cards.card_data`); returns the id of the one that was just opened, if any."""
-    opened = _GALLERY(data={"takes": list(takes)}, key=key, on_open_change=lambda: None).open
+def draw_gallery(takes: Sequence[Mapping[str, object]], *, at: Hashable, key: str) -> str | None:
+    """A wall of takes (see `cards.card_data`); returns the id of the one that was just opened, if any.
+
+    at: which page of which takes it is. Another one begins at its top, or where the browser's Back left it.
+    """
+    data = {"takes": list(takes), "at": str(hash(at))}
+    opened = _GALLERY(data=data, key=key, on_open_change=lambda: None).open
     return str(opened) if opened else None
 
 

@@ -67,8 +67,17 @@ def model_title(model_id: str) -> str:
 
 
 def media_link(key: str | None, *, download_as: str | None = None) -> str | None:
-    """Where the browser finds one of our files; None for no file."""
-    return dashboard_link(deps(), key, download_as=download_as)
+    """Where the browser finds one of our files, for a link or a component; None for no file.
+
+    Relative to the page's own folder, which is the root of all pages, whatever path they are served under.
+    """
+    link = dashboard_link(deps(), key, download_as=download_as)
+    return link and link.removeprefix("/")
+
+
+def kit_media_link(key: str | None) -> str:
+    """The same for `st.image` and its like, which put the pages' root before what begins with a slash."""
+    return dashboard_link(deps(), key) or ""
 
 
 def price_words(job: Job) -> str:

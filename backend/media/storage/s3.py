@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.domain.errors import MediaError, StorageDown, StorageFull
+from backend.media.file_names import content_disposition
 from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
 from backend.media.storage import s3_upload
 from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_FLAGS, regular_size, valid_key
@@ -136,13 +137,11 @@ class S3Storage:
         self, key: str, *, expires_s: int, content_type: str | None = None, download_as: str | None = None
     ) -> str | None:
         """See `Storage`: a presigned link, which answers Range as well."""
-        how = "attachment" if download_as else "inline"
-        named = f"; filename*=UTF-8''{quote(download_as, safe='')}" if download_as else ""
         wanted = {
             "Bucket": self.bucket.name,
             "Key": self._name(key),
             "ResponseContentType": content_type or _type_of(key),
-            "ResponseContentDisposition": how + named,
+            "ResponseContentDisposition": content_disposition(download_as) if download_as else "inline",
             "ResponseCacheControl": f"private, max-age={expires_s}, immutable",
         }
         with map_bucket_errors(self.bucket):

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from backend.domain.errors import NotAllowed, NotFound
 from backend.media.decode.file_types import SERVED_TYPES
+from backend.media.file_names import content_disposition, saved_name
 from backend.media.storage.base import valid_key
 from backend.services.deps import Deps
 from backend.services.gallery.downloads import FILES_MIN, Archive, open_archive, whole_files
@@ -47,6 +48,7 @@ class MediaFile:
     etag: str
     max_age_s: int
     archive: Archive | None = None
+    disposition: str | None = None  #: has a browser save it under a name, instead of showing it
 
 
 def api_link(deps: Deps, key: str | None) -> str | None:
@@ -60,7 +62,7 @@ def zip_key(take: Take) -> str | None:
 
 
 def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = None) -> str | None:
-    """A link for the dashboard: relative to its own origin, unless something else serves media."""
+    """A link for the dashboard: a path below the root of its pages, unless something else serves media."""
     base = f"{deps.settings.media_url}/media" if deps.settings.media_url else DASHBOARD_BASE
     link = key and _signed(deps, key, base)
     return f"{link}&{urlencode({'name': download_as})}" if link and download_as else link
@@ -69,7 +71,7 @@ def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = Non
 def open_media(
     deps: Deps, key: str, *, expires: str | None, signature: str | None, download_as: str | None = None
 ) -> MediaFile:
-    """The file that a link gives access to. download_as: under which name a store has browsers save it.
+    """The file that a link gives access to. download_as: the name under which browsers are to save it.
 
     Raises:
         MediaError: the store can't be asked now.
@@ -86,17 +88,20 @@ def open_media(
         raise NotAllowed(why, status=403)
     if key.startswith(f"{ZIP_FOLDER}/"):
         archive = open_archive(deps, Path(key).stem)
-        return MediaFile(None, None, "application/zip", archive.size_bytes, "", 0, archive)
+        named = content_disposition(archive.name)
+        return MediaFile(None, None, "application/zip", archive.size_bytes, "", 0, archive, named)
     content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
     left_s = max(0, math.floor(int(expires or 0) - now))
+    name = saved_name(download_as, key) if download_as else None
     try:
         path, size_bytes, redirect = deps.storage.local_path(key), None, None
         if path is None:
-            size_bytes, redirect = _at_store(deps, key, content_type, download_as)
+            size_bytes, redirect = _at_store(deps, key, content_type, name)
             left_s = min(left_s, REDIRECT_LIFE_S)
     except FileNotFoundError:
         raise NotFound("This file is not there. If it is a take's, it is being fetched again.") from None
-    return MediaFile(path, redirect, content_type, size_bytes, etag=Path(key).stem, max_age_s=left_s)
+    etag, disposition = Path(key).stem, content_disposition(name) if name else None
+    return MediaFile(path, redirect, content_type, size_bytes, etag, left_s, disposition=disposition)
 
 
 def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) -> tuple[int, str | None]:
@@ -104,8 +109,9 @@ def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) 
     size_bytes = deps.storage.size(key)
     if size_bytes is None:
         raise FileNotFoundError(key)
-    name, life_s = download_as[:120] if download_as else None, STORAGE_LINK_LIFE_S
-    link = deps.storage.direct_link(key, expires_s=life_s, content_type=content_type, download_as=name)
+    link = deps.storage.direct_link(
+        key, expires_s=STORAGE_LINK_LIFE_S, content_type=content_type, download_as=download_as
+    )
     return size_bytes, link
 
 

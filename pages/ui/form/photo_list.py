@@ -86,7 +86,7 @@ def _chosen(deps: Deps, image: str, slot: str, number: int) -> None:
             st.text(f"{number + 1} · {text.shorten(image, 40)}")
         else:
             st.image(
-                context.media_link(upload.key) or "",
+                context.kit_media_link(upload.key),
                 alt=f"Photo {number + 1}: {upload.file_name}",
                 width=WIDE,
             )

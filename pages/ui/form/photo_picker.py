@@ -109,7 +109,7 @@ def offer_earlier_photos(deps: Deps, slot: str, use: Callable[[str, str], None])
         row = st.container(key=f"earlier-row{slot}", horizontal=True, gap="small")
         for upload in uploads:
             with row.container(key=f"earlier-{upload.id}{slot}", width=120, gap="xxsmall"):
-                st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=120)
+                st.image(context.kit_media_link(upload.key), alt=upload.file_name, width=120)
                 st.button(
                     "Use", key=f"use-photo-{upload.id}{slot}", on_click=use, args=(upload.id, slot),
                     width="stretch",
@@ -127,7 +127,7 @@ def _preview(deps: Deps, chosen: str, label: str, slot: str) -> None:
             except NotFound:
                 set_photo(None, slot)
                 st.rerun()
-            st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=150)
+            st.image(context.kit_media_link(upload.key), alt=upload.file_name, width=150)
             st.text(f"{upload.file_name}\n{upload.width} × {upload.height} · {text.size(upload.size_bytes)}")
         st.button(
             "Remove", key=f"remove-photo{slot}", icon=":material/close:", type="tertiary", on_click=set_photo,

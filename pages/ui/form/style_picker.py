@@ -37,7 +37,7 @@ def _example(vocabulary: Vocabulary, axis: str, words: str | None) -> None:
     """The example of the word that is chosen, if it has one."""
     chosen = vocabulary.find_word(axis, words) if words else None
     if chosen is not None and chosen.poster_key:
-        st.image(context.media_link(chosen.poster_key) or "", alt=f"Example of {chosen.label}", width=WIDE)
+        st.image(context.kit_media_link(chosen.poster_key), alt=f"Example of {chosen.label}", width=WIDE)
 
 
 def _examples(axis: str, shown: Sequence[VocabularyEntry]) -> None:
@@ -46,9 +46,7 @@ def _examples(axis: str, shown: Sequence[VocabularyEntry]) -> None:
         row = st.container(key=f"examples-of-{axis}", horizontal=True, gap="small")
         for word in shown:
             with row.container(key=f"example-{word.id}", width=WIDE, gap="xxsmall"):
-                st.image(
-                    context.media_link(word.poster_key) or "", alt=f"Example of {word.label}", width=WIDE
-                )
+                st.image(context.kit_media_link(word.poster_key), alt=f"Example of {word.label}", width=WIDE)
                 st.button(
                     text.plain(word.label), key=f"use-word-{word.id}", on_click=_use, args=(axis, word.label),
                     width="stretch",

@@ -1,5 +1,7 @@
 // A wall of posters. A card is a real link, so that it opens in a new tab too; hovering plays the preview.
 const HOVER_MS = 150
+const SAVED_MS = 150
+const RESTORED_MS = 800
 const still = matchMedia("(prefers-reduced-motion: reduce)")
 
 const makeCard = (id, place) => {
@@ -53,6 +55,7 @@ const makeCard = (id, place) => {
   card.onclick = event => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button) return
     event.preventDefault()
+    remember(place)
     place.open(id)
   }
   return parts
@@ -93,6 +96,36 @@ const tick = parts => {
   setText(parts.when, ago(created_ms))
 }
 
+// Where a person is in the wall belongs to the entry of the browser's history, so that Back finds it again.
+const remember = place => {
+  if (place.wanted === null && place.grid.isConnected) {
+    history.replaceState({ ...history.state, wall: Math.round(place.scroller.scrollTop) }, "")
+  }
+}
+
+const watch = place => {
+  if (place.watching) return
+  place.watching = new AbortController()
+  const { signal } = place.watching
+  place.scroller = (place.grid.getRootNode().host ?? place.grid).closest('[data-testid="stMain"]')
+  place.scroller.addEventListener("scroll", () => {
+    clearTimeout(place.saving)
+    place.saving = setTimeout(remember, SAVED_MS, place)
+  }, { signal, passive: true })
+  for (const own of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    addEventListener(own, () => { place.wanted = null }, { signal, passive: true, capture: true })
+  }
+  addEventListener("popstate", event => { place.next = event.state?.wall ?? 0 }, { signal })
+}
+
+// The page grows while it is drawn: it is tried until the place is there, or the person goes on by hand.
+const restore = (place, until = performance.now() + RESTORED_MS) => {
+  if (place.wanted === null) return
+  place.scroller.scrollTop = place.wanted
+  if (performance.now() < until) requestAnimationFrame(() => restore(place, until))
+  else place.wanted = null
+}
+
 const arrows = (event, grid) => {
   const cards = [...grid.children]
   const here = cards.indexOf(event.target.closest(".card"))
@@ -110,9 +143,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.dataset.testid = "take-grid"
     grid.onkeydown = event => arrows(event, grid)
     parent.append(grid)
-    return { grid, cards: new Map() }
+    return { grid, cards: new Map(), at: null, wanted: null, next: history.state?.wall ?? 0 }
   })
   place.open = id => setTriggerValue("open", id)
+  watch(place)
   const wanted = new Set(data.takes.map(take => take.id))
   for (const [id, parts] of place.cards) {
     if (wanted.has(id)) continue
@@ -128,5 +162,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (JSON.stringify(parts.data) !== JSON.stringify(take)) fill(parts, take)
   })
   startClock(place, () => place.cards.forEach(tick))
-  return () => stopClock(place)
+  if (place.at !== data.at) {
+    place.at = data.at
+    place.wanted = place.next
+    place.next = 0
+    restore(place)
+  }
+  return () => {
+    stopClock(place)
+    place.watching?.abort()
+    place.watching = null
+  }
 }

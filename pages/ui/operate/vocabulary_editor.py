@@ -29,7 +29,7 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
         horizontal=True, vertical_alignment="center", border=True, gap="small", key=f"word-{word.id}"
     ):
         if word.poster_key:
-            st.image(context.media_link(word.poster_key) or "", alt=f"Example of {word.label}", width=96)
+            st.image(context.kit_media_link(word.poster_key), alt=f"Example of {word.label}", width=96)
         with st.container(gap=None):
             st.markdown(f"**{text.plain(word.label)}**")
             st.caption(text.plain(word.words))

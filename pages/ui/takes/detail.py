@@ -113,7 +113,7 @@ def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
     except NotFound as error:
         st.caption(text.plain(error))
     else:
-        st.image(context.media_link(upload.key) or "", alt=upload.file_name, width=200)
+        st.image(context.kit_media_link(upload.key), alt=upload.file_name, width=200)
 
 
 def _estimate(deps: Deps, job: Job) -> str:

@@ -83,15 +83,14 @@ def _draw(job: Job, file: FileOfTake, *, key: str, compact: bool) -> None:
     if video.missing_at is not None:
         st.warning(MISSING, icon=":material/file_download_off:")
         return
-    link = context.media_link(video.key) or ""
     alt = text.shorten(job.prompt, ALT_CHARS) or file.wanted.role
     if file.kind == FileKind.IMAGE:
-        st.image(link, alt=alt)
+        st.image(context.kit_media_link(video.key), alt=alt)
     elif file.kind == FileKind.AUDIO:
-        st.audio(link)
+        st.audio(context.kit_media_link(video.key))
     elif file.kind == FileKind.VIDEO and video.checked:
         about: dict[str, object] = {
-            "src": link, "poster": context.media_link(video.poster_key), "alt": alt,
+            "src": context.media_link(video.key), "poster": context.media_link(video.poster_key), "alt": alt,
             "width": video.width, "height": video.height, "fps": video.fps, "compact": compact,
         }  # fmt: skip
         components.draw_player(about, key=key)

@@ -28,8 +28,6 @@ FLAGS = (
     "--disable-sync",
 )
 READY = '[data-testid=stApp][data-test-script-state="notRunning"]'
-#: What Streamlit's own front end asks for below a deep link before it knows where its root is.
-EXPECTED_404 = re.compile(r"/\w+/_stcore/(health|host-config)$")
 #: A prompt that would do something if it were ever taken for HTML, Markdown or TeX.
 HOSTILE = '<img src=x onerror="document.title=1">**b** $x$ :red[r] [l](http://127.0.0.1:1/)'
 
@@ -108,9 +106,8 @@ class Visit:
         assert self.complaints == []
 
     def _console(self, message: Any) -> None:
-        where = message.location.get("url", "")
-        if message.type == "error" and not EXPECTED_404.search(where):
-            self.complaints.append(f"{message.text} ({where})")
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
 
 @pytest.fixture

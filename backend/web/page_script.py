@@ -1,0 +1,73 @@
+"""What the one HTML page of the UI kit is told before the kit's own scripts run.
+
+By itself the kit looks for its server below the address that a page was opened at, then one level up: a page
+that is opened directly begins with calls that answer 404. And on its way from one page to another it makes
+two entries in the browser's history, the first with the old page's path and the new one's query.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: All that a page loads is named relative to its own folder, so that is the root, whatever stands in front.
+#: `window.__streamlit` is read by Streamlit 1.67; a version that doesn't read it would look around as before.
+#: What follows from one thing that a person does is one entry in the history: Back undoes just that.
+SCRIPT = b"""<script>
+window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href};
+(() => {
+  const push = history.pushState.bind(history);
+  let entered = true;
+  const acted = () => { entered = false };
+  for (const act of ["pointerdown", "click", "keydown"]) addEventListener(act, acted, true);
+  history.pushState = (...entry) => {
+    entered ? history.replaceState(...entry) : push(...entry);
+    entered = true;
+  };
+})();
+</script>"""
+_HEAD = b"<head>"
+
+
+class PageScript:
+    """Puts `SCRIPT` into every HTML page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI. Only who asks for a page is given one, and then as plain text: nginx compresses it."""
+        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+            await self._app(scope, receive, send)
+            return
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self._app({**scope, "headers": plain}, receive, _Told(send))
+
+
+class _Told:
+    """Sends an answer on: a page with the script in it, all others as they are."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_page(message):
+            self._start = message
+        elif self._start is None:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._send_page(self._start, self._body.replace(_HEAD, _HEAD + SCRIPT, 1))
+
+    async def _send_page(self, start: Message, body: bytes) -> None:
+        headers = MutableHeaders(scope=start)
+        for of_the_file in ("etag", "last-modified", "content-length"):
+            del headers[of_the_file]
+        headers["content-length"] = str(len(body))
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_page(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
