@@ -17,6 +17,7 @@ from backend.providers.fal.client import FalProvider
 from backend.providers.fal.signing_keys import FalSigningKeys
 from backend.services.catalogue.live_catalogue import LiveCatalogue
 from backend.services.deps import Carrier, Deps, RowCarrier
+from backend.services.operations import readiness
 from backend.services.operations.after_restore import settle_if_restored
 from backend.services.operations.heartbeat import check_secret_key
 from backend.services.storage.relocatable import RelocatableStorage
@@ -119,16 +120,21 @@ def open_deps(settings: Settings | None = None) -> Deps:
     check_database(deps.store, deps.clock.now)
     check_secret_key(deps)
     settle_if_restored(deps)
-    _look_at(deps.storage)
+    _try_everything(deps)
     return deps
 
 
-def _look_at(storage: Storage) -> None:
-    """A bucket that refuses us stops the start (SettingsError); one that is down may come back."""
+def _try_everything(deps: Deps) -> None:
+    """A bucket that refuses our key stops the start (SettingsError); other trouble is said, and may pass."""
     try:
-        if storage.link_origins():  # signed with the bucket's keys: what is wrong with them is said already
-            storage.check_writable()
+        if (
+            deps.storage.link_origins()
+        ):  # signed with the bucket's keys: what is wrong with them is said already
+            deps.storage.check_writable()
     except StorageMisconfigured as error:
         raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
-    except MediaError as error:
-        log.error("storage trouble", extra={"why": str(error)})
+    except MediaError:
+        pass  # told below
+    for check in readiness.check_readiness(deps):
+        if not check.good and check.name != "worker":
+            log.error("not in order", extra={"what": check.name, "why": check.message})

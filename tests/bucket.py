@@ -1,6 +1,8 @@
 """A bucket server for tests: moto as a process of its own, one for a run; a bucket for each test."""
 
 import atexit
+import base64
+import hashlib
 import itertools
 import json
 import os
@@ -16,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from tests.ports import reserve_port
+from tests.proxy import Proxy
 from tests.waiting import eventually
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show"
@@ -91,6 +94,38 @@ class Server:
         with suppress(OSError), urlopen(f"{self.url}/moto-api/", timeout=2):
             return True
         return False
+
+
+def refusal(status: int, code: str, message: str) -> bytes:
+    """A no, as stores say it."""
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    return b"HTTP/1.1 %d No\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+
+
+class Store(Proxy):
+    """The server as one of the stores that speak S3, each of which knows more or less of it.
+
+    It compares bytes with the checksum that goes along, which moto does not. refuses: how headers begin that
+    it does not take, and what it says then; ignores: how headers begin that it takes no notice of; mangles:
+    it keeps other bytes than it was sent.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.refuses, self.ignores, self.mangles = dict[str, bytes](), tuple[str, ...](), False
+        super().__init__(port)
+
+    def passed_on(self, line: bytes, headers: list[bytes], body: bytes) -> tuple[list[bytes], bytes] | bytes:
+        headers = [one for one in headers if not one.decode("latin-1").lower().startswith(self.ignores)]
+        given = dict(one.decode("latin-1").lower().partition(": ")[::2] for one in headers)
+        for start, says in self.refuses.items():
+            if any(name.startswith(start) for name in given):
+                return says
+        told = next(
+            (one.split(b": ")[1] for one in headers if one.startswith(b"x-amz-checksum-sha256")), None
+        )
+        if told not in (None, base64.b64encode(hashlib.sha256(body).digest())):
+            return refusal(400, "BadDigest", "The SHA256 you specified did not match what we received.")
+        return headers, body[:-1] + b"?" if self.mangles and line.startswith(b"PUT ") else body
 
 
 @cache

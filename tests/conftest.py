@@ -11,6 +11,7 @@ import pytest
 
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
+from backend.services.operations import readiness
 from backend.settings import load_settings
 from backend.store.database import postgres
 from simulator.app import Simulator
@@ -47,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
     # A test looks around with a transaction open, for as long as a busy machine makes it: it is not frozen.
     postgres.IDLE_IN_TRANSACTION_TIMEOUT_MS = round(PATIENCE_S * 1000)
+    # Nor does anything hang because the machine has too much to do.
+    readiness.WAIT_S = PATIENCE_S
     if config.option.timed:
         hold_to_the_second()
 

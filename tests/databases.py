@@ -96,7 +96,7 @@ class Server:
         try:
             self._process.wait(STOPS_S)
         except subprocess.TimeoutExpired:
-            family = psutil.Process(self._process.pid).children(recursive=True)
+            family = self.family()[1:]
             self._process.kill()
             self._process.wait(10)
             for child in family:
@@ -104,6 +104,12 @@ class Server:
                     child.kill()
             psutil.wait_procs(family, timeout=10)
         self._process = None
+
+    def family(self) -> list[psutil.Process]:
+        """The server's process and all of its children, one for each connection."""
+        assert self._process is not None
+        parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)

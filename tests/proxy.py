@@ -74,6 +74,10 @@ class Proxy(Loopback):
             return client.sendall(fault.answer)
         if fault and fault.kind == "drip":
             return self.drip(client, fault.answer, every_s=0.05)
+        seen = self.passed_on(line, headers, body)
+        if isinstance(seen, bytes):
+            return client.sendall(seen)
+        headers, body = seen
         kept = [one for one in headers if not one.lower().startswith(_OURS)]
         named, kind = _NAMED.match(line), fault.kind if fault else ""
         to = ("127.0.0.1", int(named[1]) if named else self._upstream)
@@ -87,6 +91,10 @@ class Proxy(Loopback):
             line = re.sub(rb" http://[^ /]+", b" ", line, count=1)
             head = b"\r\n".join([line, *kept, b"Connection: close", b"", b""])
             self._pass_on(client, server, head, body, kind)
+
+    def passed_on(self, line: bytes, headers: list[bytes], body: bytes) -> tuple[list[bytes], bytes] | bytes:
+        """What the server gets to see of a request; or what is answered in its stead."""
+        return headers, body
 
     def _hold_line(self, client: socket.socket, server: socket.socket) -> None:
         """Whatever comes on one side goes out on the other, until one of them ends."""

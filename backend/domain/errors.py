@@ -196,6 +196,12 @@ class StorageDown(StorageFull):
     code = "storage_down"
 
 
+class StorageRefused(StorageFull):
+    """Our own bucket refuses what we write, for a reason that does not pass by itself."""
+
+    code = "storage_refused"
+
+
 class StorageMisconfigured(StorageFull):
     """Our own bucket refuses us as we are set up: no such bucket, no right, a wrong key."""
 

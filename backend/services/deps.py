@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, Unpack
+from typing import Any, Protocol, Unpack
 
 from sqlmodel import Session
 
@@ -16,6 +16,7 @@ from backend.media.download.download import DownloadLimits
 from backend.media.storage.base import Storage
 from backend.models import Job, JobColumns
 from backend.providers.base import Provider
+from backend.services.patient_look import PatientLook
 from backend.settings import Settings
 from backend.store.database.engine import Store
 from backend.store.fast.delivery import TaskBuilder
@@ -70,6 +71,8 @@ class Deps:
     open_storage: Callable[[str], Storage]  #: another place, by its URL
     carrier: Carrier = field(default_factory=RowCarrier)
     stopping: threading.Event = field(default_factory=threading.Event)
+    #: What is looked at again and again, and may hang: one look each for the whole process.
+    looks: dict[str, PatientLook[Any]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def get_provider(self, name: str) -> Provider:
         """The provider with this name; NotFound: this installation doesn't know it (any more)."""

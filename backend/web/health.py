@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from backend.services.deps import Deps
-from backend.services.operations import backlog, heartbeat, status
+from backend.services.operations import backlog, heartbeat, readiness, status
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -25,7 +25,7 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/readyz")
     def readyz() -> ResponseReturnValue:
-        checks = status.check_readiness(deps)
+        checks = readiness.check_readiness(deps)
         ready = all(check.good for check in checks)
         said = {check.name: {"good": check.good, "says": check.message} for check in checks}
         return jsonify(status="ready" if ready else "not ready", checks=said), 200 if ready else 503

@@ -1,5 +1,6 @@
 """What every page is given: the backend's use cases, who is looking, and notices that outlive a rerun."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,15 +14,33 @@ from backend.services import access
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import dashboard_link
+from backend.services.operations import readiness
+from backend.services.patient_look import NoAnswer, PatientLook
 from pages.ui import text
 
 _NOTICES = "notices"
 
 
+class StillOpening(DailiesError):
+    """What every page needs is on its way, and a page is not to wait for it."""
+
+
 @st.cache_resource(show_spinner=False)
+def _opening() -> PatientLook[Deps]:
+    return PatientLook(open_deps, believed_s=math.inf)
+
+
 def deps() -> Deps:
-    """The one set of dependencies of this process, shared by every session."""
-    return open_deps()
+    """The one set of dependencies of this process, shared by every session.
+
+    Raises:
+        StillOpening: it is not there yet; ask again.
+        SettingsError: what stops the start.
+    """
+    try:
+        return _opening().outcome(within_s=readiness.WAIT_S)
+    except NoAnswer as error:
+        raise StillOpening("Dailies is starting.") from error
 
 
 def viewer() -> Viewer:

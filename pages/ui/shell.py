@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from backend.domain.errors import SettingsError
 from backend.services.operations import heartbeat, status
 from pages.ui import context, text
 
@@ -52,6 +53,22 @@ def draw_warnings() -> None:
     for banner in _banners():
         if banner.level == "warning":
             st.warning(text.plain(banner.message), title=text.plain(banner.title), icon=":material/warning:")
+
+
+def draw_starting() -> None:
+    """In the place of a page, until there is anything to show it from; then the page comes by itself."""
+
+    def _look_again() -> None:
+        try:
+            context.deps()
+        except context.StillOpening:
+            return
+        except SettingsError:
+            pass  # the page tells it
+        st.rerun()
+
+    st.info("It waits for its database. This page comes by itself.", title="Dailies is starting")
+    st.fragment(_look_again, run_every=1.0)()
 
 
 def draw_database_away(says: str = "") -> None:

@@ -5,6 +5,7 @@ The server is moto, over HTTP; bad lines are a proxy before it.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -12,14 +13,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured
+from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured, StorageRefused
 from backend.media.storage import s3_client, s3_upload
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
 from tests import bucket
 from tests.adapters.storages import POSTER, bucket_storage, key_of, part
 from tests.loopback import Peer
-from tests.proxy import Proxy
 
 #: Travels in one request, and in three parts.
 SMALL, LARGE = b"video", os.urandom(16 * 1024**2 + 1000)
@@ -43,7 +43,7 @@ BUSY = said(503, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Err
 class Line:
     """A storage whose line to the bucket can be broken, and the bucket seen from outside."""
 
-    def __init__(self, server: bucket.Server, proxy: Proxy) -> None:
+    def __init__(self, server: bucket.Server, proxy: bucket.Store) -> None:
         self.server, self.proxy, self.name = server, proxy, server.new_bucket()
         self.outside = server.client()
         self.storage = self.open(proxy.url)
@@ -75,7 +75,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     monkeypatch.setattr(s3_client, "READ_S", 0.7)
     monkeypatch.setattr(s3_client, "CONNECT_S", 1.0)
     server = bucket.server()
-    with closing(Proxy(server.port)) as proxy:
+    with closing(bucket.Store(server.port)) as proxy:
         yield Line(server, proxy)
 
 
@@ -182,10 +182,14 @@ def test_uploads_that_a_killed_process_left_are_tidied_away_and_those_of_other_t
     theirs = ["Reports 2026.pdf", "nightly/dump-of-another-tool.tar"]
     for name in (*ours, *theirs):
         line.outside.create_multipart_upload(Bucket=line.name, Key=name)
+    checks = [f"{prefix}/.check-{'0' * 16}".lstrip("/"), ".check-list.pdf"]
+    for name in checks:
+        line.outside.put_object(Bucket=line.name, Key=name, Body=b"")
     storage = line.open(line.server.url, prefix=prefix)
-    assert storage.remove_unfinished(older_than_s=1e12) == 0
-    assert storage.remove_unfinished(older_than_s=-3600) == len(ours)
+    assert storage.remove_unfinished(older_than_s=1e9) == 0
+    assert storage.remove_unfinished(older_than_s=-3600) == len(ours) + 1
     assert sorted(line.unfinished()) == theirs
+    assert line.objects() == checks[1:]
 
 
 def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line, tmp_path):
@@ -267,13 +271,97 @@ def test_a_balancer_without_a_store_behind_it_is_trouble_that_may_pass(line, tmp
         line.storage.open(POSTER)
 
 
-def test_a_check_leaves_nothing_and_is_believed_for_a_while(line):
+def test_a_check_leaves_nothing_and_writes_again_only_when_a_write_of_the_work_failed(line, tmp_path):
+    def writes() -> int:
+        line.proxy.asked.clear()
+        line.storage.check_writable()
+        assert (line.objects(), line.unfinished()) == ([], [])
+        return sum(asked.startswith("PUT ") for asked in line.proxy.asked)
+
+    assert writes() > 0
+    assert writes() == 0
+    line.proxy.fault("reset", "PUT ", times=99)
+    with pytest.raises(StorageDown):
+        line.storage.put_file(part(tmp_path), key_of(SMALL))
+    with pytest.raises(StorageDown):
+        line.storage.check_writable()
+    line.proxy.faults.clear()
+    assert writes() > 0
+
+
+# -- stores that know less of S3 ---------------------------------------------------------------------
+
+
+NO_CHECKSUM = bucket.refusal(400, "InvalidArgument", "Unsupported header 'x-amz-checksum-sha256' received.")
+NO_CONDITION = bucket.refusal(
+    501, "NotImplemented", "A header implies functionality that is not implemented."
+)
+#: What a store refuses or takes no notice of, and what is said of it. Each is one that people have.
+LESSER = {
+    "all known": ({}, (), None),
+    "checksums refused": ({"x-amz-checksum": NO_CHECKSUM}, (), "no checksums.*Unsupported header"),
+    "checksums refused in parts": ({"x-amz-checksum-algorithm": NO_CONDITION}, (), "no checksums"),
+    "conditions refused": ({"if-none-match": NO_CONDITION}, (), "no conditional writes.*NotImplemented"),
+    "both refused": (
+        {"if-none-match": NO_CONDITION, "x-amz-checksum": NO_CHECKSUM}, (), "no checksums.*no conditional",
+    ),
+    "checksums ignored": ({}, ("x-amz-checksum",), "no checksums.*no notice"),
+    "conditions ignored": ({}, ("if-none-match",), "no conditional writes.*no notice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lesser", "checked_before"),
+    [*((lesser, True) for lesser in LESSER), ("all known", False), ("checksums refused", False)],
+)
+def test_a_store_that_knows_less_is_served_and_what_it_lacks_is_said_once(
+    line, tmp_path, caplog, lesser, checked_before
+):
+    line.proxy.refuses, line.proxy.ignores, said = LESSER[lesser]
+    if checked_before:
+        line.storage.check_writable()
+
+    for content in (SMALL, LARGE):
+        line.storage.put_file(part(tmp_path, content), key_of(content))
+        line.assert_whole(content)
+    remark = line.storage.check_writable()
+    assert re.search(said or "^$", remark), remark
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("backend")]
+    assert sorted(told) == sorted(set(told)), "said once"
+    assert [line for line in told if line.split(": ", 1)[1] not in remark] == []
+    assert bool(told) == (said is not None)
+    assert line.objects() == sorted(f"films/{key_of(content)}" for content in (SMALL, LARGE))
+
+
+@pytest.mark.parametrize("lesser", ["checksums refused", "checksums ignored"])
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+def test_bytes_that_such_a_store_changed_are_not_taken_for_ours(line, tmp_path, lesser, content):
+    line.proxy.refuses, line.proxy.ignores, _ = LESSER[lesser]
     line.storage.check_writable()
-    asked = len(line.proxy.asked)
-    line.storage.check_writable()
-    assert len(line.proxy.asked) == asked
+    line.proxy.mangles = True
+    source = part(tmp_path, content)
+    for use in (lambda: line.storage.put_file(source, key_of(content)), line.storage.check_writable):
+        with pytest.raises(StorageDown, match="other bytes than were written"):
+            use()
+    assert source.read_bytes() == content
     assert line.objects() == []
-    assert line.unfinished() == []
+    line.proxy.mangles = False
+    line.storage.put_file(source, key_of(content))
+    line.assert_whole(content)
+
+
+@pytest.mark.parametrize("request_", ["put", "begin"])
+def test_a_refusal_that_stays_is_told_in_the_stores_own_words_and_not_as_passing(line, tmp_path, request_):
+    content, *words = REQUESTS[request_]
+    says = bucket.refusal(400, "InvalidStorageClass", "The storage class you specified is not valid.")
+    line.proxy.fault("say", *words, times=99, answer=says)
+    for use in (
+        lambda: line.storage.put_file(part(tmp_path, content), key_of(content)),
+        line.storage.check_writable,
+    ):
+        with pytest.raises(StorageRefused, match="The storage class you specified is not valid") as told:
+            use()
+        assert "later" not in str(told.value)
 
 
 # -- controls: broken builds that the tests above would not let through ------------------------------

@@ -123,7 +123,7 @@ def open_part(path: Path, leftover: Path | None = None) -> PartialFile:
         StaleState: somebody else is writing this very part.
         StorageFull: our own disk will not take it.
     """
-    with map_disk_errors():
+    with map_disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         old = open_locked(path)
         if old is None and leftover is not None and leftover != path:
@@ -218,7 +218,7 @@ def own_folder(parts: Path, prefix: str) -> Iterator[Path]:
     Raises:
         StorageFull: our own disk will not take it.
     """
-    with map_disk_errors():
+    with map_disk_errors(parts):
         parts.mkdir(parents=True, exist_ok=True, mode=0o750)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parts))
     try:
@@ -228,15 +228,17 @@ def own_folder(parts: Path, prefix: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def map_disk_errors() -> Iterator[None]:
-    """Whatever the operating system says in here, it says about our own disk."""
+def map_disk_errors(where: Path | None = None) -> Iterator[None]:
+    """Whatever the operating system says in here, it says about our own disk. where: a folder on it."""
     try:
         yield
     except OSError as error:
-        raise StorageFull(f"Our own storage will not take the file: {_reason(error)}.") from error
+        raise StorageFull(f"Our own storage will not take the file: {_reason(error, where)}.") from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, where: Path | None) -> str:
+    if error.errno == errno.ENOSPC and where is not None and _has_no_inode(where):
+        return "the disk has room, and no inode left for one more file; remove files, however small"
     known = {
         errno.ENOSPC: "the disk is full; free some space",
         errno.EDQUOT: "the disk quota is used up; raise it or free some space",
@@ -245,6 +247,15 @@ def _reason(error: OSError) -> str:
         errno.EFBIG: "the file is larger than this process may write",
     }
     return known.get(error.errno or 0, error.strerror or str(error))
+
+
+def _has_no_inode(folder: Path) -> bool:
+    """Is it the number of files that is used up? A file system that doesn't count them has none at all."""
+    there = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
+    with contextlib.suppress(OSError):
+        found = os.statvfs(there)
+        return found.f_files > 0 and found.f_favail == 0
+    return False
 
 
 def boot_id() -> str:

@@ -68,8 +68,15 @@ class Storage(Protocol):
     def remove_unfinished(self) -> int:
         """Remove what killed processes left half-placed; return how many."""
 
-    def check_writable(self) -> None:
-        """Can it be written to now? Raises StorageFull: no; the message says what to do."""
+    def check_answers(self) -> None:
+        """Is it there now? Asked more often than the next. Raises StorageFull: no; says what to do."""
+
+    def check_writable(self) -> str:
+        """Can it be written to now, as the work does it? What else a person should know of it, or nothing.
+
+        Raises:
+            StorageFull: no; the message says what to do.
+        """
 
 
 def valid_key(key: str) -> bool:

@@ -36,7 +36,7 @@ class LocalStorage:
     def put_file(self, part: Path, key: str) -> None:
         """See `Storage`. A part on another file system is copied under a hidden name first."""
         folder, name = _split(key)
-        with map_disk_errors(), self._folder(folder, make=True) as where:
+        with map_disk_errors(self.root), self._folder(folder, make=True) as where:
             try:
                 handle = os.open(part, READ_FLAGS)
             except FileNotFoundError:
@@ -112,9 +112,13 @@ class LocalStorage:
         except OSError:
             return 0
 
-    def check_writable(self) -> None:
+    def check_answers(self) -> None:
+        """See `Storage`."""
+        self.check_writable()
+
+    def check_writable(self) -> str:
         """See `Storage`: writes a small hidden file, and removes it."""
-        with map_disk_errors(), self._folder("", make=True) as where:
+        with map_disk_errors(self.root), self._folder("", make=True) as where:
             name = f"{_DRAFT}{secrets.token_hex(8)}"
             handle = os.open(name, _DRAFT_FLAGS, 0o600, dir_fd=where)
             try:
@@ -123,6 +127,7 @@ class LocalStorage:
             finally:
                 os.close(handle)
                 os.unlink(name, dir_fd=where)
+        return ""
 
     def remove_unfinished(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
         """Remove drafts that a crash left behind; return how many."""

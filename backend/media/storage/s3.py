@@ -6,7 +6,6 @@ bucket is asked what is there before anything is called a failure.
 
 import contextlib
 import hashlib
-import io
 import mimetypes
 import os
 import re
@@ -14,10 +13,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,13 +26,20 @@ from backend.media.file_names import content_disposition
 from backend.media.partial.partial_file import CHUNK_BYTES, map_disk_errors
 from backend.media.storage import s3_upload
 from backend.media.storage.base import DRAFT_MAX_AGE_S, READ_FLAGS, regular_size, valid_key
-from backend.media.storage.s3_client import Bucket, check_access, make_client, map_bucket_errors
-from backend.media.storage.s3_upload import UploadSource, UploadTarget
+from backend.media.storage.s3_check import (
+    CHECK_NAME,
+    CHECK_START,
+    check_answers,
+    check_writes,
+    new_check_name,
+)
+from backend.media.storage.s3_client import Bucket, make_client, map_bucket_errors
+from backend.media.storage.s3_upload import UploadSource
+from backend.media.storage.s3_writer import BucketWriter, hash_object, open_object
 
-#: How long a good check is believed, and a bad one: each is three calls, and every page asks.
-CHECK_OK_TTL_S, CHECK_FAILED_TTL_S = 30.0, 5.0
-#: What a check begins to upload and gives up again; no key looks like this.
-_CHECK_NAME = ".check"
+#: How long it is believed that the bucket can be written to, in seconds: trying it costs a dozen requests,
+#: and leaves old versions in a bucket that keeps them. A write of the work that fails ends it.
+WRITES_TTL_S = 300.0
 #: How everything is named that we keep.
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: What is named by its own content; posters and previews are named by their video.
@@ -52,7 +58,9 @@ class S3Storage:
         self.bucket = bucket
         self._start = f"{bucket.prefix}/" if bucket.prefix else ""
         self._lock = threading.Lock()
-        self._checked: tuple[float, MediaError | None] | None = None
+        self._writer = BucketWriter(bucket)
+        self._check_name = self._start + new_check_name()
+        self._writes_known_until: float | None = None
 
     @cached_property
     def client(self) -> Any:
@@ -89,12 +97,16 @@ class S3Storage:
                 return  # placed before, by a call that was cut short after it
         try:
             with map_disk_errors():
-                content = UploadSource(handle, regular_size(handle), _sha256_of(handle), _type_of(key))
+                read, size = partial(s3_upload.read_at, handle), regular_size(handle)
+                content = UploadSource(read, size, _sha256_of(handle), _type_of(key))
             named = PurePosixPath(key).stem == content.sha256
             if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
                 where = self.bucket.display_name
                 raise StorageFull(f"The file changed while it was on its way to the {where}.")
             self._bring_in(content, name, named_by_content=named)
+        except MediaError:
+            self._writes_known_until = None  # the next check writes, whatever was known
+            raise
         finally:
             os.close(handle)
         with map_disk_errors():
@@ -109,8 +121,7 @@ class S3Storage:
         """See `Storage`: the bytes as they come."""
         name = self._name(key)
         with map_bucket_errors(self.bucket, for_object=True):
-            answer = self.client.get_object(Bucket=self.bucket.name, Key=name)
-        return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], self.bucket), CHUNK_BYTES))
+            return open_object(self.client, self.bucket, name)
 
     def size(self, key: str) -> int | None:
         """See `Storage`. Asked once, quickly: pages and sweeps ask, and can ask again."""
@@ -161,44 +172,47 @@ class S3Storage:
         return None
 
     def remove_unfinished(self, *, older_than_s: float = DRAFT_MAX_AGE_S) -> int:
-        """Abort uploads that a crash left unfinished; return how many. Those of other tools stay."""
-        removed, now = 0, datetime.now(UTC)
+        """Abort uploads that a crash left unfinished, and remove what a check left; return how many.
+
+        Those of other tools stay.
+        """
+        removed, before = 0, datetime.now(UTC) - timedelta(seconds=older_than_s)
         with map_bucket_errors(self.bucket):
-            lister = self._quick.get_paginator("list_multipart_uploads")
-            pages = lister.paginate(Bucket=self.bucket.name, Prefix=self._start)
-            for one in [one for page in pages for one in page.get("Uploads", [])]:
-                aged = (now - one["Initiated"]).total_seconds() >= older_than_s
-                if aged and self._is_ours(one["Key"]):
+            for one in self._pages("list_multipart_uploads", "Uploads", self._start):
+                if one["Initiated"] <= before and self._is_ours(one["Key"]):
                     where = {"Bucket": self.bucket.name, "Key": one["Key"], "UploadId": one["UploadId"]}
                     self._quick.abort_multipart_upload(**where)
                     removed += 1
+            for one in self._pages("list_objects_v2", "Contents", f"{self._start}{CHECK_START}"):
+                if one["LastModified"] <= before and self._is_ours(one["Key"]):
+                    self._quick.delete_object(Bucket=self.bucket.name, Key=one["Key"])
+                    removed += 1
         return removed
+
+    def _pages(self, call: str, what: str, prefix: str) -> list[dict[str, Any]]:
+        """Everything that this way of listing gives."""
+        pages = self._quick.get_paginator(call).paginate(Bucket=self.bucket.name, Prefix=prefix)
+        return [one for page in pages for one in page.get(what, [])]
 
     def _is_ours(self, name: str) -> bool:
         """Do we upload under such a name? Without a prefix other tools have theirs beside ours."""
         key = name.removeprefix(self._start)
         named = _SHA256.fullmatch(PurePosixPath(key).stem)
-        return key == _CHECK_NAME or (valid_key(key) and named is not None)
+        return CHECK_NAME.fullmatch(key) is not None or (valid_key(key) and named is not None)
 
-    def check_writable(self) -> None:
-        """See `Storage`: begins an upload and gives it up, which proves the right to write.
+    def check_answers(self) -> None:
+        """See `Storage`."""
+        with map_bucket_errors(self.bucket):
+            check_answers(self._quick, self.bucket, self._check_name)
 
-        What was found is believed for a while.
-        """
-        with self._lock:
-            known = self._checked
-            if known is None or time.monotonic() >= known[0]:
-                known = self._checked = self._look()
-        if known[1] is not None:
-            raise known[1]
-
-    def _look(self) -> tuple[float, MediaError | None]:
-        try:
-            with map_bucket_errors(self.bucket):
-                check_access(self._quick, self.bucket.name, self._start + _CHECK_NAME)
-        except MediaError as error:
-            return time.monotonic() + CHECK_FAILED_TTL_S, error
-        return time.monotonic() + CHECK_OK_TTL_S, None
+    def check_writable(self) -> str:
+        """See `Storage`: does it take and give back what we write? A yes is believed until a write fails."""
+        with self._lock, map_bucket_errors(self.bucket):
+            until = self._writes_known_until
+            if until is None or time.monotonic() >= until:
+                check_writes(self._quick, self.bucket, self._writer, self._check_name)
+                self._writes_known_until = time.monotonic() + WRITES_TTL_S
+        return self._writer.remarks
 
     def _name(self, key: str) -> str:
         if not valid_key(key):
@@ -219,24 +233,29 @@ class S3Storage:
         """Have the object there. One that a name of its content can't mean is never written over."""
         if self._is_there(content, name, named_by_content):
             return
-        target = UploadTarget(self.client, self.bucket.name, name, only_new=named_by_content)
+        in_parts = content.size_bytes > s3_upload.PART_BYTES
+        how = {"only_new": named_by_content, "in_parts": in_parts}
         with map_bucket_errors(self.bucket):
             try:
-                s3_upload.upload_object(content, target)
+                self._writer.write(self.client, content, name, **how)
             except (ClientError, BotoCoreError):
                 # The answer may be all that was lost, or another host was first.
                 if not self._is_there(content, name, named_by_content):
                     raise
-        if content.size_bytes > s3_upload.PART_BYTES:
+        if in_parts:
             s3_upload.abort_uploads(self.client, self.bucket.name, name)
+        if not self._writer.knows(in_parts=in_parts):  # it was away when this process began
+            with contextlib.suppress(MediaError):
+                self.check_writable()
 
     def _is_there(self, content: UploadSource, name: str, named_by_content: bool) -> bool:
         """Is this file there already? Posters and previews are named by their video: the first one stays."""
         found = self._head(name, self.client)
         if found is None:
             return False
+        in_parts = content.size_bytes > s3_upload.PART_BYTES
         same_size = found["ContentLength"] == content.size_bytes
-        if same_size and (not named_by_content or self._sha256(found, name) == content.sha256):
+        if same_size and (not named_by_content or self._sha256(found, name, in_parts) == content.sha256):
             return True
         if named_by_content:
             raise StorageFull(
@@ -246,33 +265,13 @@ class S3Storage:
             )
         return False
 
-    def _sha256(self, found: dict[str, Any], name: str) -> str:
-        """As kept beside the object; one that another tool brought is read."""
+    def _sha256(self, found: dict[str, Any], name: str, in_parts: bool) -> str:
+        """As kept beside the object, where the store vouches for it; else it is read."""
         kept = found.get("Metadata", {}).get("sha256")
-        if kept:
+        if kept and self._writer.vouches(in_parts=in_parts):
             return str(kept)
-        with self.open(name.removeprefix(self._start)) as body:
-            return hashlib.file_digest(cast(io.BufferedReader, body), "sha256").hexdigest()
-
-
-class _Body(io.RawIOBase):
-    """An object's bytes as they come; a line that breaks is our bucket's trouble, never the file's end."""
-
-    def __init__(self, body: Any, bucket: Bucket) -> None:
-        self._body, self._bucket = body, bucket
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        with map_bucket_errors(self._bucket):
-            chunk = self._body.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def close(self) -> None:
-        self._body.close()
-        super().close()
+        with map_bucket_errors(self.bucket):
+            return hash_object(self.client, self.bucket, name)
 
 
 def _sha256_of(handle: int) -> str:

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from backend.domain.errors import StorageDown, StorageMisconfigured
+from backend.domain.errors import StorageDown, StorageMisconfigured, StorageRefused
 from backend.http.calls import PROXY_WANTS_NAME
 from backend.http.outbound import DIRECT, Outbound
 from backend.media.storage.s3_sending import take_over_sending
@@ -41,6 +41,10 @@ _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 _NO_RIGHT = frozenset({"403", "AccessDenied", "Forbidden", "AllAccessDisabled"})
 _WRONG_REGION = frozenset({"301", "PermanentRedirect", "AuthorizationHeaderMalformed"})
+_CLOCK_WRONG = "RequestTimeTooSkewed"
+#: Answers that are about this moment, or about what is there already, though their status is one of refusals.
+_PASSING_STATUS = frozenset({404, PROXY_WANTS_NAME, 408, 409, 412, 425, 429})
+_PASSING = frozenset({"RequestTimeout", "RequestTimeoutException", "SlowDown", "NoSuchUpload"})
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[N
     Raises:
         FileNotFoundError: there is no such object (`for_object` alone).
         StorageMisconfigured: settings or rights are wrong; a person has to put that right.
+        StorageRefused: it says no to what we ask for, and will again.
         StorageDown: the bucket doesn't answer as it should now.
     """
     try:
@@ -155,44 +160,53 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def error_sentence(error: ClientError) -> str:
+    """What the store itself says: its word, and its sentence if it gave one."""
+    message = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())[:300].rstrip(".")
+    return f"{error_code(error) or 'an error'}: {message}" if message else error_code(error) or "an error"
+
+
+def is_missing(error: ClientError) -> bool:
+    """Is it that there is no such object?"""
+    return error_code(error) in _MISSING
+
+
+def is_refusal(error: ClientError) -> bool:
+    """Is it a no that the same request would get again, and not by what a person has set wrong?"""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    says_no = (400 <= status < 500 and status not in _PASSING_STATUS) or status == 501
+    code = error_code(error)
+    return says_no and code not in _PASSING and _misconfigured(code, "") is None
+
+
 def translate_error(bucket: Bucket, error: ClientError) -> Exception:
     """Our error for a store's."""
-    code = error_code(error)
+    code, name = error_code(error), bucket.display_name
     if code in _MISSING:
         return FileNotFoundError(2, "no such object in the bucket")
-    name = bucket.display_name
+    if code == str(PROXY_WANTS_NAME):
+        return _proxy_trouble(bucket)
+    if wrong := _misconfigured(code, name):
+        return StorageMisconfigured(wrong)
+    if is_refusal(error):
+        return StorageRefused(f"The {name} refuses this and will again, as it says: {error_sentence(error)}.")
+    return StorageDown(f"The {name} answers {error_sentence(error)}; it is tried again later.")
+
+
+def _misconfigured(code: str, name: str) -> str | None:
+    """What a person has to put right, by the store's word for it; None: it is nothing of ours."""
     if code == "NoSuchBucket":
-        says = f"There is no {name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
-    elif code in _KEY_REFUSED:
-        says = f"The {name} refuses our key ({code}): put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
-    elif code in _NO_RIGHT:
-        says = (
+        return f"There is no {name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+    if code in _KEY_REFUSED:
+        return f"The {name} refuses our key ({code}): put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
+    if code in _NO_RIGHT:
+        return (
             f"Our key may not use the {name} ({code}): it needs s3:ListBucket, "
             "s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and "
             "s3:AbortMultipartUpload there."
         )
-    elif code in _WRONG_REGION:
-        says = f"The {name} lies in another region: put AWS_REGION right."
-    elif code == str(PROXY_WANTS_NAME):
-        return _proxy_trouble(bucket)
-    elif code == "RequestTimeTooSkewed":
-        says = f"The {name} says that our clock is wrong: set this machine's clock."
-    else:
-        return StorageDown(f"The {name} answers {code or 'with an error'}; it is tried again later.")
-    return StorageMisconfigured(says)
-
-
-def check_access(client: Any, bucket: str, name: str) -> None:
-    """List, ask for an object that isn't there, and begin an upload that is given up at once.
-
-    Raises:
-        ClientError: one of them is refused; without the right to read, so is the second.
-    """
-    client.list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1)
-    try:
-        client.head_object(Bucket=bucket, Key=name)
-    except ClientError as error:
-        if error_code(error) not in _MISSING:
-            raise
-    begun = client.create_multipart_upload(Bucket=bucket, Key=name)
-    client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=begun["UploadId"])
+    if code in _WRONG_REGION:
+        return f"The {name} lies in another region: put AWS_REGION right."
+    if code == _CLOCK_WRONG:
+        return f"The {name} says that our clock is wrong: set this machine's clock."
+    return None

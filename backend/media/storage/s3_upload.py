@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,22 +30,35 @@ PARALLEL_PARTS = 4
 
 @dataclass(frozen=True)
 class UploadSource:
-    """A local file that is open for reading. sha256: hex; it is kept beside the object."""
+    """What is brought. read: so many bytes from there on; sha256: hex, which is kept beside the object."""
 
-    handle: int
+    read: Callable[[int, int], bytes]
     size_bytes: int
     sha256: str
     content_type: str
 
 
 @dataclass(frozen=True)
+class WriteMode:
+    """Which of S3's guards an upload asks for; not every store that speaks S3 knows them.
+
+    checksums: the store compares every byte with a SHA-256 that goes along. conditions: whatever is there
+    already stays, and the store answers 412.
+    """
+
+    checksums: bool = True
+    conditions: bool = True
+
+
+@dataclass(frozen=True)
 class UploadTarget:
-    """Where it goes. only_new: whatever is there already stays, and the store answers 412."""
+    """Where it goes, and with which guards. only_new: for an object that must not be there yet."""
 
     client: Any
     bucket: str
     name: str
     only_new: bool
+    mode: WriteMode = WriteMode()
 
     @property
     def object_args(self) -> dict[str, Any]:
@@ -52,21 +66,27 @@ class UploadTarget:
 
     @property
     def write_condition(self) -> dict[str, str]:
-        return {"IfNoneMatch": "*"} if self.only_new else {}
+        return {"IfNoneMatch": "*"} if self.only_new and self.mode.conditions else {}
+
+    def checksum(self, body: bytes) -> dict[str, str]:
+        """What goes along with these bytes."""
+        return {"ChecksumSHA256": _digest(body)} if self.mode.checksums else {}
 
 
-def upload_object(content: UploadSource, target: UploadTarget) -> None:
-    """Afterwards the object is there, whole; every byte was checked by the store against a SHA-256.
+def upload_object(content: UploadSource, target: UploadTarget, *, in_parts: bool) -> None:
+    """Afterwards the object is there, as the store says.
+
+    in_parts: what is larger than `PART_BYTES` has to be.
 
     Raises:
         ClientError, BotoCoreError: it is not, or nobody can tell; no part of it is left, if the store
             could still be told.
-        StorageFull: the file itself can't be read.
+        StorageFull: the source itself can't be read.
     """
-    if content.size_bytes <= PART_BYTES:
-        _put(content, target)
-    else:
+    if in_parts:
         _put_parts(content, target)
+    else:
+        _put(content, target)
 
 
 def abort_uploads(client: Any, bucket: str, name: str) -> None:
@@ -83,15 +103,14 @@ def _kept(content: UploadSource) -> dict[str, Any]:
 
 
 def _put(content: UploadSource, target: UploadTarget) -> None:
-    body = _read(content.handle, 0, content.size_bytes)
-    how = {**target.object_args, **target.write_condition, **_kept(content)}
-    target.client.put_object(**how, Body=body, ChecksumSHA256=_digest(body))
+    body = content.read(0, content.size_bytes)
+    how = {**target.object_args, **target.write_condition, **target.checksum(body), **_kept(content)}
+    target.client.put_object(**how, Body=body)
 
 
 def _put_parts(content: UploadSource, target: UploadTarget) -> None:
-    begun = target.client.create_multipart_upload(
-        **target.object_args, **_kept(content), ChecksumAlgorithm="SHA256"
-    )
+    algorithm = {"ChecksumAlgorithm": "SHA256"} if target.mode.checksums else {}
+    begun = target.client.create_multipart_upload(**target.object_args, **_kept(content), **algorithm)
     upload_id = begun["UploadId"]
     try:
         parts = _send_parts(content, target, upload_id)
@@ -108,12 +127,12 @@ def _send_parts(content: UploadSource, target: UploadTarget, upload_id: str) -> 
     step = max(PART_BYTES, -(-content.size_bytes // MAX_PARTS))
 
     def send(number: int) -> dict[str, Any]:
-        body = _read(content.handle, number * step, step)
-        digest = _digest(body)
+        body = content.read(number * step, step)
+        checksum = target.checksum(body)
         answer = target.client.upload_part(
-            **target.object_args, UploadId=upload_id, PartNumber=number + 1, Body=body, ChecksumSHA256=digest
+            **target.object_args, **checksum, UploadId=upload_id, PartNumber=number + 1, Body=body
         )
-        return {"PartNumber": number + 1, "ETag": answer["ETag"], "ChecksumSHA256": digest}
+        return {"PartNumber": number + 1, "ETag": answer["ETag"], **checksum}
 
     pool = ThreadPoolExecutor(PARALLEL_PARTS, thread_name_prefix="upload")
     try:
@@ -122,8 +141,8 @@ def _send_parts(content: UploadSource, target: UploadTarget, upload_id: str) -> 
         pool.shutdown(cancel_futures=True)
 
 
-def _read(handle: int, start: int, size: int) -> bytes:
-    """So many bytes from there on, or up to the end."""
+def read_at(handle: int, start: int, size: int) -> bytes:
+    """So many bytes of an open file from there on, or up to its end. Raises StorageFull: it can't be read."""
     pieces, left = [], size
     with map_disk_errors():
         while left and (piece := os.pread(handle, left, start + size - left)):

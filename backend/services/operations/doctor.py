@@ -11,12 +11,15 @@ from backend.http.calls import HttpCall
 from backend.providers.base import Provider
 from backend.services.deps import Deps
 from backend.services.operations.heartbeat import check_secret_key
-from backend.services.operations.status import HEALTHZ_BODY, HealthCheck, check_readiness
+from backend.services.operations.readiness import HealthCheck, check_readiness
+from backend.services.operations.status import HEALTHZ_BODY
 from backend.services.storage.relocatable import RelocatableStorage
 from backend.store.database.schema.migrate import check_database, migrate_schema
 
 #: How long to wait for our own public address.
 PUBLIC_URL_TIMEOUT_S = 10.0
+#: How long to wait for what doesn't answer: each question has its own end before that.
+PATIENCE_S = 90.0
 
 
 def run_checks(deps: Deps) -> list[HealthCheck]:
@@ -33,7 +36,9 @@ def run_checks(deps: Deps) -> list[HealthCheck]:
     except SettingsError as error:
         says = str(error).split("SECRET_KEY: ")[-1]
         checks.append(HealthCheck("secret key", False, " ".join(says.split())))
-    found = [_named(deps, check) for check in check_readiness(deps) if check.name != "worker"]
+    found = [
+        _named(deps, check) for check in check_readiness(deps, within_s=PATIENCE_S) if check.name != "worker"
+    ]
     providers = deps.providers.values()
     checks += [*found, *(check for one in providers for check in [*_key(deps, one), *_signing_keys(one)])]
     return [*checks, _public_url(deps)]
@@ -50,14 +55,17 @@ def _ways_out(deps: Deps) -> list[HealthCheck]:
 
 def _named(deps: Deps, check: HealthCheck) -> HealthCheck:
     """Says which database and which storage it is that is good."""
-    if check.good and check.name == "database":
-        return replace(check, message=f"{deps.store.redacted_url} answers.")
-    if check.good and check.name == "storage":
-        storage, place = deps.storage, deps.settings.resolved_storage_url
-        if isinstance(storage, RelocatableStorage):  # it may have been moved since the settings were written
-            place = storage.current_places(uncached=True).current
-        return replace(check, message=f"{place} can be written to.")
-    return check
+    if not check.good:
+        return check
+    places = {
+        "database": deps.store.redacted_url,
+        "data folder": str(deps.settings.data_dir.resolve()),
+        "storage": deps.settings.resolved_storage_url,
+    }
+    if check.name == "storage" and isinstance(deps.storage, RelocatableStorage):
+        # It may have been moved since the settings were written.
+        places["storage"] = deps.storage.current_places(uncached=True).current
+    return replace(check, message=check.message.replace("It ", f"{places[check.name]} ", 1))
 
 
 def _key(deps: Deps, provider: Provider) -> list[HealthCheck]:

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from backend.domain.errors import MediaError, StoreUnavailable
 from backend.models import Delivery, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
-from backend.services.operations import heartbeat, sweep, totals
+from backend.services.operations import heartbeat, readiness, sweep, totals
 from backend.services.operations.sweep import LastSweep
 from backend.store.jobs import claims, deliveries
 from backend.store.records import sweep_log, videos
@@ -19,15 +16,6 @@ from backend.store.records import sweep_log, videos
 LOW_DISK_BYTES = 2 * 1024**3
 #: What the sidecar says at /healthz: whoever asks knows by it that it is ours.
 HEALTHZ_BODY = {"status": "ok"}
-
-
-@dataclass(frozen=True)
-class HealthCheck:
-    """One thing that must be good. message: what is found, and what to do when it isn't good."""
-
-    name: str
-    good: bool
-    message: str
 
 
 @dataclass(frozen=True)
@@ -55,14 +43,6 @@ class Banner:
     message: str
 
 
-def check_readiness(deps: Deps) -> list[HealthCheck]:
-    """Database, storage and a worker's heartbeat."""
-    checks = [_database(deps), _storage(deps)]
-    if checks[0].good:
-        checks.append(_worker(deps))
-    return checks
-
-
 def collect_numbers(deps: Deps) -> StatusNumbers:
     """Everything that can be counted; of what there is a great deal of, see `totals.Totals`."""
     now = deps.clock.now()
@@ -80,7 +60,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
         due=due,
         sweep_age_s=_since_s(swept.at, now) if swept else None,
         delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
-        free_bytes=deps.storage.free_bytes(),
+        free_bytes=readiness.free_bytes(deps),
     )
 
 
@@ -123,7 +103,7 @@ def list_banners(deps: Deps) -> list[Banner]:
     ]
     found += [
         Banner("error", f"{check.name.capitalize()} trouble", check.message)
-        for check in check_readiness(deps)
+        for check in readiness.check_readiness(deps)
         if not check.good
     ]
     if not deps.settings.webhooks_reach_us:
@@ -133,39 +113,11 @@ def list_banners(deps: Deps) -> list[Banner]:
             "told at once."
         )
         found.append(Banner("warning", "No webhooks: polling is at work", says))
-    free = deps.storage.free_bytes()
+    free = readiness.free_bytes(deps)
     if free is not None and free < LOW_DISK_BYTES:
         says = f"{free / 1024**3:.1f} GB are free. Make room, or takes wait."
         found.append(Banner("warning", "The disk is nearly full", says))
     return found
-
-
-def _database(deps: Deps) -> HealthCheck:
-    try:
-        with deps.store.read() as session:
-            sweep.LAST_SWEEP.read(session)
-    except (StoreUnavailable, SQLAlchemyError) as error:
-        says = f"It can't be read ({type(error).__name__}). See the log and `doctor`."
-        return HealthCheck("database", False, says)
-    return HealthCheck("database", True, "It answers.")
-
-
-def _storage(deps: Deps) -> HealthCheck:
-    try:
-        deps.storage.check_writable()
-    except MediaError as error:
-        return HealthCheck("storage", False, str(error))
-    return HealthCheck("storage", True, "It can be written to.")
-
-
-def _worker(deps: Deps) -> HealthCheck:
-    signs = heartbeat.list_workers(deps)
-    living = sum(sign.alive for sign in signs)
-    if living:
-        return HealthCheck("worker", True, f"{living} at work.")
-    since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
-    says = f"No worker was heard of{since}: takes are kept and wait. Start one: python -m backend worker"
-    return HealthCheck("worker", False, says)
 
 
 def _since_s(at: datetime, now: datetime) -> float:

@@ -13,11 +13,12 @@ from typing import Any
 from backend.domain.errors import MediaError
 from backend.domain.states import JobState
 from backend.media.partial import folder as parts_folder
+from backend.media.storage.local import LocalStorage
 from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
-from backend.services.operations import totals
+from backend.services.operations import readiness, totals
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
 from backend.services.takes.photos import UPLOAD_PREFIX
@@ -265,6 +266,7 @@ def remove_leftovers(deps: Deps) -> int:
     # What a waiting job will go on with is as good as claimed.
     live |= {(job_id, owner) for job_id, owner in parts_folder.list_claims(folder) if job_id in wanted}
     removed = len(parts_folder.remove_dead(folder, live)) + _tidy_storage(deps)
+    removed += sum(LocalStorage(each).remove_unfinished() for each in readiness.data_folders(deps))
     prefixes = (UPLOAD_PREFIX, LOCAL_COPY_PREFIX, COPY_PREFIX)
     for left in [left for prefix in prefixes for left in folder.glob(f"{prefix}*")]:
         with suppress(FileNotFoundError):  # it went by itself meanwhile

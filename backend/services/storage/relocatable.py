@@ -136,9 +136,13 @@ class RelocatableStorage:
         """See `Storage`."""
         return sum(storage.remove_unfinished() for storage in self._all())
 
-    def check_writable(self) -> None:
+    def check_answers(self) -> None:
         """See `Storage`."""
-        self._at(self.current_places().current).check_writable()
+        self._at(self.current_places().current).check_answers()
+
+    def check_writable(self) -> str:
+        """See `Storage`."""
+        return self._at(self.current_places().current).check_writable()
 
     def _read(self) -> Places:
         with self._store.read() as session:

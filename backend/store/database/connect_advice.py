@@ -15,6 +15,13 @@ REASONS = (
     ("resolve host", "there is no host of that name: put the host of DATABASE_URL right"),
     ("translate host", "there is no host of that name: put the host of DATABASE_URL right"),
     ("timeout", "it doesn't answer: is the host right, is a firewall between, is the server overloaded?"),
+    (
+        "readonly database",
+        "its file or folder can only be read: let this user write there, or mount it to write",
+    ),
+    ("disk is full", "the disk that it lies on is full: free some space"),
+    ("No space left", "the disk that it lies on is full: free some space"),
+    ("disk I/O error", "the disk that it lies on fails: look into the system's log"),
     ("read-only", "it only reads, as a standby does: name the server that takes writes"),
     ("too many", "it has no connection free: raise max_connections, or run fewer processes"),
     (

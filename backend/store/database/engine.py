@@ -8,7 +8,7 @@ import json
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -48,6 +48,9 @@ class Database(Protocol):
 
     def clock_skew_s(self, connection: Connection, now: Callable[[], datetime]) -> float:
         """How far this host's clock is ahead of the database's, in seconds."""
+
+    def write_refusal(self, connection: Connection) -> str | None:
+        """Why the transaction of this connection can't write, where that is known beforehand."""
 
     def is_unavailable(self, error: Exception) -> bool:
         """Is it the database that can't be used, and not the statement that is wrong?"""
@@ -176,6 +179,19 @@ class Store:
         """How far this host's clock is certainly ahead of the database's, in seconds; negative: behind."""
         return self.database.clock_skew_s(session.connection(), now)
 
+    def try_write(self, write: Callable[[Session], object]) -> None:
+        """Do this in a transaction that is rolled back: can it be done?
+
+        Raises:
+            StoreUnavailable: no.
+        """
+        with suppress(_RolledBackError), self.begin() as session:
+            # A write that is refused would have the pool let go of what can still be read from.
+            if refusal := self.database.write_refusal(session.connection()):
+                raise StoreUnavailable(refusal)
+            write(session)
+            raise _RolledBackError
+
     @contextmanager
     def watch_commits(self) -> Iterator[Callable[[], object]]:
         """A question to ask often: its answer changes when somebody else has committed.
@@ -209,6 +225,10 @@ class Store:
         """May a commit that ended like this have been done? With a file it is refused or done."""
         state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
         return not self.embedded and (not state or state.startswith(("08", "57P")))
+
+
+class _RolledBackError(Exception):
+    """Nothing of it is kept."""
 
 
 @contextmanager

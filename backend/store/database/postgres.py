@@ -173,6 +173,18 @@ def clock_skew_s(connection: Connection, now: Callable[[], datetime]) -> float:
     return float(((before if at < before else after) - at).total_seconds())
 
 
+def write_refusal(connection: Connection) -> str | None:
+    """Why its server can't be written to: it only reads, as a standby does, or is told to.
+
+    A default that says so counts where no BEGIN says otherwise: a statement by itself is refused.
+    """
+    names = "transaction_read_only", "default_transaction_read_only"
+    asked = ", ".join(f"current_setting('{name}')" for name in names)
+    if "on" in connection.execute(text(f"SELECT {asked}")).one():
+        return "the server takes read-only transactions alone"
+    return None
+
+
 def driver_conninfo(url: str) -> tuple[str, dict[str, Any]]:
     """The URL and the connection parameters as psycopg takes them: for connections past SQLAlchemy."""
     plain = make_url(url).set(drivername="postgresql")

@@ -14,6 +14,8 @@ from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
+from backend.store.database import sqlite_frozen
+
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT_MS = 30_000
 #: The log is folded into the database after this many pages (16 MiB): the pages at the end of each index
@@ -26,6 +28,7 @@ MIGRATION_WAIT_S = 120.0
 def make_engine(url: str, **common: Any) -> Engine:
     """An engine for a database file. Opens nothing."""
     engine = create_engine(url, connect_args={"check_same_thread": False}, **common)
+    sqlite_frozen.listen_to(engine)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
@@ -76,6 +79,11 @@ def compatibility_error(connection: Connection, now: Callable[[], datetime]) -> 
 def clock_skew_s(connection: Connection, now: Callable[[], datetime]) -> float:
     """None that could differ from its host's."""
     return 0.0
+
+
+def write_refusal(connection: Connection) -> str | None:
+    """None: a file tells it at the write."""
+    return None
 
 
 def is_unavailable(error: Exception) -> bool:

@@ -99,7 +99,7 @@ def test_alive_needs_nothing_and_ready_needs_a_worker(sidecar):
     assert answer.status_code == 503
     checks = answer.get_json()["checks"]
     good = {name: check["good"] for name, check in checks.items()}
-    assert good == {"database": True, "storage": True, "worker": False}
+    assert good == {"database": True, "data folder": True, "storage": True, "worker": False}
     assert "python -m backend worker" in checks["worker"]["says"]
 
     heartbeat.record_heartbeat(sidecar.deps, "host:1", in_hand=0)

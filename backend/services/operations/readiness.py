@@ -1,0 +1,168 @@
+"""Can it do its work now? Each part is tried by what the work does with it: written to, read back, undone.
+
+Whatever is asked may hang, so each part has a look of its own in the background, and nobody waits longer
+than `WAIT_S` for all of them.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.domain.errors import MediaError, StorageFull, StoreUnavailable
+from backend.media.storage.local import LocalStorage
+from backend.services.deps import Deps
+from backend.services.operations import heartbeat
+from backend.services.patient_look import NoAnswer, PatientLook
+from backend.store.database.connect_advice import explain_failure
+from backend.store.records import key_values
+
+#: How long anybody waits for what hangs, in seconds: with what else a page does that stays under two.
+WAIT_S = 1.5
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """One thing that must be good. message: what is found, and what to do when it isn't good."""
+
+    name: str
+    good: bool
+    message: str
+
+
+def check_readiness(deps: Deps, *, within_s: float | None = None) -> list[HealthCheck]:
+    """Database, data folder and storage; and a worker's heartbeat, when the database can tell of it.
+
+    within_s: how long to wait for what doesn't answer; `WAIT_S` unless told otherwise.
+    """
+    until = time.monotonic() + (WAIT_S if within_s is None else within_s)
+    looks = [(part.name, _look(deps, part)) for part in _PARTS]
+    for _, look in looks:
+        look.begin()
+    found: dict[str, HealthCheck] = {}
+    for name, look in looks:
+        seen = _outcome(name, look, within_s=until - time.monotonic())
+        if name not in found or found[name].good:
+            found[name] = seen
+    if not found["database"].good:
+        del found["worker"]
+    return list(found.values())
+
+
+def database_answers(deps: Deps) -> bool:
+    """Can the database be read? Asked before a page begins, which would hang with it."""
+    return _outcome("database", _look(deps, _PARTS[0]), within_s=WAIT_S).good
+
+
+def free_bytes(deps: Deps) -> int | None:
+    """How much more fits into storage; None: nobody can tell."""
+    look = PatientLook(lambda: deps.storage.free_bytes(), believed_s=0.0, silent_s=60.0)
+    try:
+        found: int | None = deps.looks.setdefault("free bytes", look).outcome(within_s=WAIT_S)
+    except NoAnswer:
+        return None
+    return found
+
+
+def data_folders(deps: Deps) -> set[Path]:
+    """Where the work writes on this host's own disk, besides storage."""
+    folders = {deps.settings.data_dir.resolve(), deps.settings.parts_dir}
+    if deps.store.embedded and (file := make_url(deps.store.url).database):
+        folders.add(Path(file).resolve().parent)
+    return folders
+
+
+class _NoWorkerError(Exception):
+    """Nobody works."""
+
+
+def _read_database(deps: Deps) -> str:
+    with deps.store.read() as session:
+        key_values.get_value(session, "check")
+    return "It answers."
+
+
+def _write_row(deps: Deps) -> str:
+    name, now = f"check:{deps.clock.new_id()}", deps.clock.now()
+    deps.store.try_write(lambda session: key_values.set_value(session, name, {}, at=now))
+    return "It can be read and written."
+
+
+def _write_folders(deps: Deps) -> str:
+    for folder in sorted(data_folders(deps)):
+        try:
+            LocalStorage(folder).check_writable()
+        except MediaError as error:
+            raise StorageFull(f"{folder}: {error}") from error
+    return "It can be written to."
+
+
+def _ask_storage(deps: Deps) -> str:
+    deps.storage.check_answers()
+    return "It answers."
+
+
+def _write_storage(deps: Deps) -> str:
+    remarks = deps.storage.check_writable()
+    return f"It can be written to. {remarks}".strip()
+
+
+def _hear_worker(deps: Deps) -> str:
+    signs = heartbeat.list_workers(deps)
+    if living := sum(sign.alive for sign in signs):
+        return f"{living} at work."
+    since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
+    raise _NoWorkerError(
+        f"No worker was heard of{since}: takes are kept and wait. Start one: python -m backend worker"
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One thing to try. believed_s, silent_s: as `PatientLook` has them."""
+
+    name: str
+    attempt: Callable[[Deps], str]
+    believed_s: float
+    silent_s: float
+
+
+#: What is tried; of several by one name the first that is bad counts. A bucket that went away is found within
+#: ten seconds. Rows and files wait their turn behind the work's own, and a bucket takes a dozen requests.
+_PARTS = (
+    _Part("database", _read_database, 0.0, 5.0),
+    _Part("database", _write_row, 10.0, 20.0),
+    _Part("data folder", _write_folders, 5.0, 20.0),
+    _Part("storage", _ask_storage, 5.0, 3.0),
+    _Part("storage", _write_storage, 5.0, 60.0),
+    _Part("worker", _hear_worker, 0.0, 5.0),
+)
+
+
+def _look(deps: Deps, part: _Part) -> PatientLook[HealthCheck]:
+    """The one look of this process at this part."""
+    look = PatientLook(partial(_tried, deps, part), believed_s=part.believed_s, silent_s=part.silent_s)
+    return deps.looks.setdefault(part.attempt.__name__, look)
+
+
+def _tried(deps: Deps, part: _Part) -> HealthCheck:
+    try:
+        return HealthCheck(part.name, True, part.attempt(deps))
+    except (MediaError, _NoWorkerError) as error:
+        return HealthCheck(part.name, False, str(error))
+    except (StoreUnavailable, SQLAlchemyError) as error:
+        what = "written" if part.attempt is _write_row else "read"
+        why = explain_failure(error.why) if isinstance(error, StoreUnavailable) else type(error).__name__
+        return HealthCheck(part.name, False, f"It can't be {what}: {' '.join(why.split())}")
+
+
+def _outcome(name: str, look: PatientLook[HealthCheck], *, within_s: float) -> HealthCheck:
+    try:
+        return look.outcome(within_s=within_s)
+    except NoAnswer as error:
+        says = f"It has not answered for {error.after_s:.0f} s: it hangs, or has too much to do."
+        return HealthCheck(name, False, says)
