@@ -76,7 +76,7 @@ class World:
     def photo(self, colour: str = "navy", *, viewer: Viewer = ANA, **looks: Any) -> str:
         """The id of an upload."""
         content = picture(colour=colour, **looks)
-        return photos.create_upload(self.deps, viewer, content, file_name="look.jpg").id
+        return photos.create_upload(self.deps, viewer, content, file_name="look.jpg").upload.id
 
     def look(self, job: Job) -> Job:
         """One look at a job, if it is due; returns it as it is afterwards."""

@@ -1,6 +1,7 @@
 """The photos that a model takes: in which fields, one or several, and of what size, shape and kind.
 
-A field without known limits takes anything: what the provider would accept is never refused here.
+A field without known limits takes anything: what the provider would accept is never refused here. What is
+only too large is made smaller when it is sent.
 """
 
 import math
@@ -48,27 +49,49 @@ class PhotoLimits:
     types: tuple[str, ...] = ()
     source: str = ""
 
-    def find_fault(
-        self, model_title: str, *, width: int, height: int, size_bytes: int, content_type: str
-    ) -> str | None:
-        """What is wrong with such a photo and what to do, with numbers; None when it fits."""
+    def find_fault(self, model_title: str, *, width: int, height: int, content_type: str) -> str | None:
+        """What is wrong with such a photo and what to do, with numbers; None: it fits or can be made to."""
         faults = [
             self._pixels(model_title, width, height),
             self._shape(model_title, width, height),
-            self._bytes(model_title, size_bytes),
             self._type(model_title, content_type),
         ]
         return "; ".join(fault for fault in faults if fault) or None
 
+    def scaled_size(self, width: int, height: int, share: float = 1.0) -> tuple[int, int]:
+        """In which size such a photo is sent: its own, or the largest of the same shape that fits.
+
+        share: a smaller one still, by this share of each side.
+        """
+        most_wide, most_tall = self.max_width or width, self.max_height or height
+        fits = min(1.0, most_wide / width, most_tall / height) * share
+        wide, tall = max(1, round(width * fits)), max(1, round(height * fits))
+        ratio = width / height
+        if self.max_ratio is not None and ratio <= self.max_ratio < wide / tall:  # by rounding alone
+            wide = max(1, int(tall * self.max_ratio))
+        if self.min_ratio is not None and ratio >= self.min_ratio > wide / tall:
+            tall = max(1, int(wide / self.min_ratio))
+        return wide, tall
+
+    def scaling_note(self, model_title: str, *, width: int, height: int, size_bytes: int) -> str | None:
+        """What is done to such a photo when it is sent, for people; None when it is sent as it is."""
+        size = self.scaled_size(width, height)
+        if size != (width, height):
+            return f"is sent to {model_title} as {size[0]} × {size[1]} px, scaled from {width} × {height}"
+        if self.max_bytes is not None and size_bytes > self.max_bytes:
+            has, most = _mb(size_bytes), _mb(self.max_bytes)
+            return f"has {has} MB; it is sent to {model_title} scaled to at most {most} MB"
+        return None
+
     def as_text(self) -> str:
-        """The limits in a line: "At least 300 × 300 px · up to 10 MB"; "" when there are none."""
-        least, most = _area(self.min_width, self.min_height), _area(self.max_width, self.max_height)
+        """What a photo must be, in a line: "At least 300 × 300 px · 0.4 to 2.5 times as wide as tall".
+
+        "" when it may be anything. What we see to ourselves, by making it smaller, is not in there.
+        """
+        least = _area(self.min_width, self.min_height)
         parts = [
             f"at least {least} px" if least else "",
-            f"at most {most} px" if most else "",
             f"{_range(self.min_ratio, self.max_ratio)} times as wide as tall" if self._shaped else "",
-            f"up to {_mb(self.max_bytes)} MB" if self.max_bytes else "",
-            _kinds(self.types),
         ]
         line = " · ".join(part for part in parts if part)
         return line[:1].upper() + line[1:]
@@ -78,13 +101,14 @@ class PhotoLimits:
         return self.min_ratio is not None or self.max_ratio is not None
 
     def _pixels(self, who: str, width: int, height: int) -> str | None:
-        if width < (self.min_width or 0) or height < (self.min_height or 0):
-            least = _area(self.min_width, self.min_height)
-            return f"is {width} × {height} px; {who} needs at least {least}: take a larger one"
-        if width > (self.max_width or math.inf) or height > (self.max_height or math.inf):
-            most = _area(self.max_width, self.max_height)
-            return f"is {width} × {height} px; {who} takes at most {most}: take a smaller one"
-        return None
+        sent_wide, sent_tall = self.scaled_size(width, height)
+        if sent_wide >= (self.min_width or 0) and sent_tall >= (self.min_height or 0):
+            return None
+        least = f"needs at least {_area(self.min_width, self.min_height)}"
+        if (sent_wide, sent_tall) == (width, height):
+            return f"is {width} × {height} px; {who} {least}: take a larger one"
+        most = _area(self.max_width, self.max_height)
+        return f"is {width} × {height} px; {who} takes at most {most} and {least}: crop it"
 
     def _shape(self, who: str, width: int, height: int) -> str | None:
         ratio = width / max(height, 1)
@@ -92,12 +116,6 @@ class PhotoLimits:
             return None
         is_now = f"is {width} × {height} px, {ratio:.2f} times as wide as tall"
         return f"{is_now}; {who} takes {_range(self.min_ratio, self.max_ratio)} times: crop it"
-
-    def _bytes(self, who: str, size_bytes: int) -> str | None:
-        if self.max_bytes is None or size_bytes <= self.max_bytes:
-            return None
-        has = math.ceil(size_bytes / MB * 10) / 10
-        return f"has {has:g} MB; {who} takes at most {_mb(self.max_bytes)} MB: save it smaller"
 
     def _type(self, who: str, content_type: str) -> str | None:
         if not self.types or content_type in self.types:
@@ -201,7 +219,7 @@ def _range(low: float | None, high: float | None) -> str:
 
 
 def _mb(size_bytes: int) -> str:
-    return f"{size_bytes / MB:g}" if size_bytes % MB == 0 else f"{size_bytes / MB:.1f}"
+    return f"{size_bytes / MB:g}" if size_bytes % MB == 0 else f"{math.ceil(size_bytes / MB * 10) / 10:g}"
 
 
 def _kinds(types: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from backend.domain.shape import load_json
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.domain.trouble import Trouble
-from backend.models import Job, Upload
+from backend.models import Job
 from backend.services import access
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -21,13 +21,13 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import FileOfTake
 from backend.services.gallery.takes import Take
 from backend.services.money import prices
-from backend.services.takes import cancel, create, photos
+from backend.services.takes import cancel, create, photos, request_photos
+from backend.services.takes.photos import NewUpload
 from backend.services.takes.request import parse_request
+from backend.web.photo_part import photo_part
 
 #: JSON bodies are small.
 JSON_MAX_BYTES = 1024 * 1024
-#: A photo of 32 MiB and its multipart frame.
-UPLOAD_MAX_BYTES = 33 * 1024 * 1024
 #: Items on a page of the history, unless asked otherwise.
 HISTORY_PAGE_SIZE = 50
 #: What clients are told of when things happened to a take.
@@ -54,8 +54,8 @@ def routes(deps: Deps) -> Blueprint:
         key = request.headers.get("Idempotency-Key")
         asked = parse_request(json_body())
         job = create.create_job(deps, current_viewer(), asked, idempotency_key=key)
-        notes = {"notes": asked.notes} if asked.notes else {}
-        return jsonify({**started_json(deps, job), **notes}), 202
+        notes = [*asked.notes, *request_photos.photo_notes_of(deps, current_viewer(), job)]
+        return jsonify({**started_json(deps, job), **({"notes": notes} if notes else {})}), 202
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
@@ -80,12 +80,9 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/video/upload")
     def upload() -> ResponseReturnValue:
         current_viewer().require_role(Role.CREATOR)
-        request.max_content_length = UPLOAD_MAX_BYTES
-        file = request.files.get("file")
-        if file is None:
-            raise InvalidRequest({"file": "is missing; send the photo as the multipart field `file`"})
-        kept = photos.create_upload(deps, current_viewer(), file.stream, file_name=file.filename or "photo")
-        return jsonify(upload_json(deps, kept)), 201
+        with photo_part("file") as (content, name):
+            new = photos.create_upload(deps, current_viewer(), content, file_name=name)
+        return jsonify(upload_json(deps, new)), 201
 
     return blueprint
 
@@ -193,13 +190,16 @@ def model_json(model: VideoModel) -> dict[str, Any]:
     }
 
 
-def upload_json(deps: Deps, upload: Upload) -> dict[str, Any]:
-    """An upload as clients see it."""
+def upload_json(deps: Deps, new: NewUpload) -> dict[str, Any]:
+    """An upload as clients see it; `notes`: what was done to the photo, for people."""
+    upload, size = new.upload, new.scaled_from
     return {
         "id": upload.id,
         "sha256": upload.sha256,
         "width": upload.width,
         "height": upload.height,
+        "scaled_from": {"width": size[0], "height": size[1]} if size else None,
+        "notes": new.notes,
         "size_bytes": upload.size_bytes,
         "content_type": upload.content_type,
         "file_name": upload.file_name,

@@ -20,13 +20,13 @@ from backend.domain.errors import (
 )
 from backend.logs import log_unforeseen
 from backend.services.deps import Deps
-from backend.web import api, health, media, webhooks
+from backend.web import api, health, media, photo_part, webhooks
 from backend.web.answers import error_response
 
 log = logging.getLogger(__name__)
 
-#: The largest body of any route (a photo and its multipart frame); each route has its own limit below.
-BODY_MAX_BYTES = 33 * 1024 * 1024
+#: The largest body of any route, that of a photo; each route has its own limit below.
+BODY_MAX_BYTES = photo_part.BODY_MAX_BYTES
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",

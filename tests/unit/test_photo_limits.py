@@ -14,7 +14,7 @@ KLING = (
 
 
 def fault(limits, **photo):
-    whole = {"width": 800, "height": 600, "size_bytes": 1000, "content_type": "image/jpeg", **photo}
+    whole = {"width": 800, "height": 600, "content_type": "image/jpeg", **photo}
     return limits.find_fault("Kling", **whole)
 
 
@@ -68,7 +68,7 @@ def test_where_nothing_is_said_that_makes_sense_there_are_no_limits():
     assert parse_model({"endpoint_id": "a/b", "input": schema}).photo_limits == {}
     for nonsense in (None, 5, [], {"min_width": "300"}, {"min_width": -1}, {"max_bytes": True}):
         assert parse_limits(nonsense) == PhotoLimits(), nonsense
-    assert fault(PhotoLimits(), width=1, height=9000, size_bytes=99 * MB, content_type="image/bmp") is None
+    assert fault(PhotoLimits(), width=1, height=9000, content_type="image/bmp") is None
     assert PhotoLimits().as_text() == ""
 
 
@@ -78,14 +78,13 @@ def test_where_nothing_is_said_that_makes_sense_there_are_no_limits():
         ({"min_width": 300, "min_height": 300}, {"width": 299, "height": 4000},
          "is 299 × 4000 px; Kling needs at least 300 × 300: take a larger one"),
         ({"min_width": 300, "min_height": 300}, {"width": 300, "height": 300}, None),
-        ({"max_width": 4000, "max_height": 3000}, {"width": 4001},
-         "is 4001 × 600 px; Kling takes at most 4000 × 3000: take a smaller one"),
+        ({"max_width": 4000, "max_height": 3000}, {"width": 4001}, None),
+        ({"max_width": 4000, "min_height": 300}, {"width": 9000},
+         "is 9000 × 600 px; Kling takes at most 4000 wide and needs at least 300 tall: crop it"),
         ({"min_ratio": 0.4, "max_ratio": 2.5}, {"width": 1900},
          "is 1900 × 600 px, 3.17 times as wide as tall; Kling takes 0.4 to 2.5 times: crop it"),
         ({"min_ratio": 0.4, "max_ratio": 2.5}, {"width": 200},
          "is 200 × 600 px, 0.33 times as wide as tall; Kling takes 0.4 to 2.5 times: crop it"),
-        ({"max_bytes": 10 * MB}, {"size_bytes": 12 * MB + 1},
-         "has 12.1 MB; Kling takes at most 10 MB: save it smaller"),
         ({"types": ["image/jpeg"]}, {"content_type": "image/png"},
          "is a PNG; Kling takes JPEG: save it as that"),
     ],
@@ -96,9 +95,38 @@ def test_every_limit_is_said_with_what_was_given_and_what_to_do(limits, photo, s
 
 def test_the_limits_are_a_line_for_people():
     limits = parse_limits({**stated(KLING), "types": ["image/jpeg", "image/png", "image/webp"]})
-    assert limits.as_text() == (
-        "At least 300 × 300 px · 0.4 to 2.5 times as wide as tall · up to 10 MB · JPEG, PNG or WebP"
-    )
+    assert limits.as_text() == "At least 300 × 300 px · 0.4 to 2.5 times as wide as tall"
+
+
+@pytest.mark.parametrize(
+    ("limits", "photo", "size", "said"),
+    [
+        ({"max_width": 4096, "max_height": 4096}, (8064, 6048), (4096, 3072),
+         "is sent to Kling as 4096 × 3072 px, scaled from 8064 × 6048"),
+        ({"max_height": 1080}, (4000, 3000), (1440, 1080),
+         "is sent to Kling as 1440 × 1080 px, scaled from 4000 × 3000"),
+        ({"max_width": 10}, (4000, 3), (10, 1), "is sent to Kling as 10 × 1 px, scaled from 4000 × 3"),
+        ({"max_bytes": 10 * MB}, (800, 600), (800, 600),
+         "has 12.1 MB; it is sent to Kling scaled to at most 10 MB"),
+        ({"max_width": 800, "max_height": 600, "max_bytes": 13 * MB}, (800, 600), (800, 600), None),
+        ({}, (40_000, 30_000), (40_000, 30_000), None),
+    ],
+)  # fmt: skip
+def test_what_is_only_too_large_is_no_fault_but_is_sent_smaller_and_that_is_said(limits, photo, size, said):
+    known, (width, height) = parse_limits(limits), photo
+    assert known.scaled_size(width, height) == size
+    assert fault(known, width=width, height=height) is None
+    note = known.scaling_note("Kling", width=width, height=height, size_bytes=12 * MB + 1)
+    assert note == said
+
+
+def test_a_photo_of_just_the_shape_that_fits_has_it_still_when_it_is_scaled():
+    limits = parse_limits({"max_width": 4097, "min_ratio": 0.4, "max_ratio": 2.5})
+    for size in ((5000, 2000), (2000, 5000), (9999, 4000), (2002, 5005)):
+        for share in (1.0, 0.37, 0.0501):
+            width, height = limits.scaled_size(*size, share)
+            assert 0.4 <= width / height <= 2.5, (size, share)
+            assert width / height == pytest.approx(size[0] / size[1], rel=0.03)
 
 
 def test_fields_that_take_several_photos_are_told_from_those_that_take_one_or_none():

@@ -79,10 +79,10 @@ def clean_photo(
             part.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             raw.unlink(missing_ok=True)
             _keep(io.BytesIO(source) if isinstance(source, bytes) else source, raw, max_bytes)
-        found = _drawn(
+        found = _run(
             "clean_upload", raw, part, max_pixels=max_pixels, kept_pixels=kept_pixels, on_progress=on_progress
         )
-        return _described(part, found)
+        return _described(part, found, *_what_was_done(found))
     except BaseException as error:
         remove_quietly(part)
         if isinstance(error, sandbox.RejectedFile):
@@ -92,31 +92,47 @@ def clean_photo(
         remove_quietly(raw)
 
 
-def _drawn(function: str, source: Path, part: Path, **arguments: Any) -> dict[str, Any]:
+def draw_smaller(source: Path, part: Path, width: int, height: int) -> CleanPhoto:
+    """Draw a photo of ours anew into `part`, in a smaller size.
+
+    Raises:
+        RejectedFile: it is not what was kept. StorageFull, MediaUnreachable: not now.
+    """
+    return _described(part, _run("draw_smaller", source, part, width=width, height=height))
+
+
+def _run(function: str, source: Path, part: Path, **arguments: Any) -> dict[str, Any]:
     """What a child process made of a picture; others may have to be through first."""
+    task = f"{sandbox.CHILD_PACKAGE}.photo:{function}"
     with _turnstile:
         found: dict[str, Any] = sandbox.run_task(
-            f"{sandbox.CHILD_PACKAGE}.photo:{function}",
-            CLEAN_TIMEOUT_S,
-            source=str(source),
-            target=str(part),
-            **arguments,
+            task, CLEAN_TIMEOUT_S, source=str(source), target=str(part), **arguments
         )
     return found
 
 
-def _described(part: Path, found: dict[str, Any]) -> CleanPhoto:
-    width, height = found["width"], found["height"]
+def _what_was_done(found: dict[str, Any]) -> tuple[tuple[int, int] | None, tuple[str, ...]]:
+    """From which size it was scaled, and what people are told."""
     was_wide, was_tall = found["found_size"]
-    scaled_from = (was_wide, was_tall) if (was_wide, was_tall) != (width, height) else None
+    width, height = found["width"], found["height"]
+    scaled = (was_wide, was_tall) != (width, height)
     notes = []
-    if scaled_from:
+    if scaled:
         notes.append(
             f"Scaled from {was_wide} × {was_tall} px ({was_wide * was_tall / 1e6:.0f} megapixels) to "
             f"{width} × {height} px: at most {KEPT_PIXELS / 1e6:.0f} megapixels are kept."
         )
     if found["moving"]:
         notes.append("It is a moving picture; its first frame was taken.")
+    return (was_wide, was_tall) if scaled else None, tuple(notes)
+
+
+def _described(
+    part: Path,
+    found: dict[str, Any],
+    scaled_from: tuple[int, int] | None = None,
+    notes: tuple[str, ...] = (),
+) -> CleanPhoto:
     with map_disk_errors(), open(part, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return CleanPhoto(
@@ -125,10 +141,10 @@ def _described(part: Path, found: dict[str, Any]) -> CleanPhoto:
             extension=found["extension"],
             content_type=found["content_type"],
             size_bytes=file.tell(),
-            width=width,
-            height=height,
+            width=found["width"],
+            height=found["height"],
             scaled_from=scaled_from,
-            notes=tuple(notes),
+            notes=notes,
         )
 
 

@@ -2,22 +2,25 @@
 
 import logging
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from backend.catalogue.photo_limits import PhotoLimits, parse_limits
 from backend.domain.errors import MediaError, ProviderRefused, ProviderUnsent
 from backend.models import Job, Upload
 from backend.providers.base import Provider
 from backend.services.deps import Deps
+from backend.services.takes.fitted_photos import fitted_photo
 from backend.store.records import uploads
 
 log = logging.getLogger(__name__)
 
 #: A link at the provider is used again while it is younger than this; then the photo goes up anew.
 LINK_REUSED_FOR = timedelta(days=5)
-#: Where a provider takes no uploads, a photo up to this size travels inside the request.
+#: Where a provider takes no uploads, a photo travels inside the request, no larger than this.
 INLINE_MAX_BYTES = 10 * 1024 * 1024
 
 
@@ -31,14 +34,20 @@ class ProviderPayload:
 
 
 def provider_payload(deps: Deps, provider: Provider, job: Job) -> ProviderPayload:
-    """What is posted for a job, photos in the model's own fields. ProviderUnsent: not to be had now."""
+    """What is posted for a job, photos in the model's own fields, made smaller where it takes no larger.
+
+    Raises:
+        ProviderUnsent: a photo is not to be had now. ProviderRefused: one can't be made to fit.
+    """
+    known = _photo_limits(deps, job.model)
     images, first = dict(job.images or {}), job.image_field if job.image else None
     if first:
         images[first] = job.image
     payload, links = dict(job.payload), dict[str, Any]()
     for field, image in images.items():
         several = isinstance(image, list)
-        pairs = [_sendable(deps, provider, one) for one in (image if several else [image])]
+        limits = parse_limits(known.get(field))
+        pairs = [_sendable(deps, provider, limits, one) for one in (image if several else [image])]
         sent, handed = [value for value, _ in pairs], [link for _, link in pairs]
         payload[field] = sent if several else sent[0]
         if several or handed[0] is not None:
@@ -46,14 +55,26 @@ def provider_payload(deps: Deps, provider: Provider, job: Job) -> ProviderPayloa
     return ProviderPayload(payload, links.pop(first, None) if first else None, links)
 
 
-def _sendable(deps: Deps, provider: Provider, image: str) -> tuple[str, str | None]:
+def _photo_limits(deps: Deps, model_id: str) -> Mapping[str, Any]:
+    """What is known of the fields of a model; nothing of one that has gone from the catalogue."""
+    try:
+        return deps.catalogue.get(model_id).photo_limits
+    except KeyError:
+        return {}
+
+
+def _sendable(deps: Deps, provider: Provider, limits: PhotoLimits, image: str) -> tuple[str, str | None]:
     """What stands for a photo in a request, and its link (None when it is inlined)."""
     if image.startswith(("https://", "http://")):
         return image, image
     with deps.store.read() as session:
-        upload = uploads.get(session, image)
+        given = uploads.get(session, image)
+    upload = fitted_photo(deps, given, limits)
     link = _fresh_link(deps, upload) or _hand_over(deps, provider, upload)
-    return (_inlined(deps, upload), None) if link is None else (link, link)
+    if link is not None:
+        return link, link
+    inside = replace(limits, max_bytes=min(limits.max_bytes or INLINE_MAX_BYTES, INLINE_MAX_BYTES))
+    return _inlined(deps, fitted_photo(deps, given, inside)), None
 
 
 def _fresh_link(deps: Deps, upload: Upload) -> str | None:
@@ -75,9 +96,6 @@ def _hand_over(deps: Deps, provider: Provider, upload: Upload) -> str | None:
 
 
 def _inlined(deps: Deps, upload: Upload) -> str:
-    if upload.size_bytes > INLINE_MAX_BYTES:
-        why = "The provider takes no uploads now, and the photo is too large to travel inside the request."
-        raise ProviderUnsent(why, code="upload")
     return f"data:{upload.content_type};base64,{b64encode(_content(deps, upload)).decode()}"
 
 

@@ -1,13 +1,13 @@
 """Photos that people give: taken in, kept once; and in which fields a model takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import IO
 
 from backend.catalogue import photo_limits
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import NotFound, StateConflict
-from backend.media.decode import inspect
-from backend.media.decode.clean_photo import clean_photo
+from backend.domain.errors import NotFound, PayloadTooLarge, StateConflict
+from backend.media.decode import clean_photo, inspect
 from backend.media.file_names import readable_name
 from backend.media.partial.partial_file import own_folder
 from backend.models import Upload
@@ -19,14 +19,38 @@ from backend.store.records import uploads
 
 #: What folders of photos on their way in are called; the sweep removes those that a killed process left.
 UPLOAD_PREFIX = "upload-"
+#: A picture of a take is a PNG, larger than what people send: one of 8K takes up to 100 MB.
+FRAME_MAX_BYTES = 256 * 1024 * 1024
 #: How long a file name may be to be remembered.
 FILE_NAME_MAX_CHARS = 120
 #: How much of a prompt stands in the name of a picture that was kept of its take.
 PROMPT_MAX_BYTES = 80
 
 
-def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file_name: str) -> Upload:
-    """Take a photo in: checked, turned upright, stripped of metadata, kept once per owner.
+@dataclass(frozen=True)
+class NewUpload:
+    """A photo that was taken in, and what was done to it.
+
+    scaled_from: its width and height before, when it was larger than what is kept. notes: for people.
+    """
+
+    upload: Upload
+    scaled_from: tuple[int, int] | None
+    notes: tuple[str, ...]
+
+
+def create_upload(
+    deps: Deps,
+    viewer: Viewer,
+    source: IO[bytes] | bytes,
+    *,
+    file_name: str,
+    max_bytes: int = clean_photo.MAX_BYTES,
+    on_progress: Callable[[float], None] | None = None,
+) -> NewUpload:
+    """Take a photo in: checked, scaled, turned upright, stripped of metadata, kept once per owner.
+
+    on_progress: is called with the share of the work that is done.
 
     Raises:
         InvalidRequest: it is no photo, or one that can't be used; says why.
@@ -34,7 +58,9 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
         StorageFull: our storage will not take it now.
     """
     with own_folder(deps.settings.parts_dir, UPLOAD_PREFIX) as folder:
-        photo = clean_photo(source, folder / "photo.part")
+        photo = clean_photo.clean_photo(
+            source, folder / "photo.part", max_bytes=max_bytes, on_progress=on_progress
+        )
         key = f"uploads/{photo.sha256}.{photo.extension}"
         deps.storage.put_file(photo.path, key)
     upload = Upload(
@@ -50,7 +76,13 @@ def create_upload(deps: Deps, viewer: Viewer, source: IO[bytes] | bytes, *, file
         created_at=deps.clock.now(),
     )
     with deps.store.begin() as session:
-        return uploads.get_or_insert(session, upload)
+        kept = uploads.get_or_insert(session, upload)
+    return NewUpload(kept, photo.scaled_from, photo.notes)
+
+
+def too_large(size_bytes: int | None) -> PayloadTooLarge:
+    """The refusal of a photo of so many bytes, with the limit and the way out. None: not known."""
+    return clean_photo.too_many_bytes(size_bytes)
 
 
 def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> Upload:
@@ -74,7 +106,8 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
             raise StateConflict("Its file is not here now; it is being fetched again.") from None
         words = readable_name(take.job.prompt, PROMPT_MAX_BYTES) or "a take"
         name = f"{'last' if last else 'first'} picture of {words}.png"
-        return create_upload(deps, viewer, picture.read_bytes(), file_name=name)
+        with picture.open("rb") as content:
+            return create_upload(deps, viewer, content, file_name=name, max_bytes=FRAME_MAX_BYTES).upload
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:

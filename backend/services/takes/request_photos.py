@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from backend.catalogue import photo_limits
 from backend.catalogue.models import VideoModel
-from backend.models import Upload
+from backend.models import Job, Upload
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.takes import photos
@@ -57,6 +57,35 @@ def photo_faults(deps: Deps, viewer: Viewer, model: VideoModel, images: Images) 
         if fault:
             faults[field] = fault
     return faults
+
+
+def photo_notes(deps: Deps, viewer: Viewer, model: VideoModel, images: Images) -> list[str]:
+    """What is done to the photos for the fields of a model when they are sent, in sentences for people."""
+    known = _find_uploads(deps, viewer, images)
+    notes = []
+    for field, image in images.items():
+        limits = photo_limits.parse_limits(model.photo_limits.get(field))
+        for number, one in enumerate(image if isinstance(image, list) else [image], 1):
+            if (upload := known.get(one)) is None:
+                continue
+            note = limits.scaling_note(
+                model.title, width=upload.width, height=upload.height, size_bytes=upload.size_bytes
+            )
+            name = f"Photo {number} of {field}" if isinstance(image, list) else f"The photo of {field}"
+            if note:
+                notes.append(f"{name} {note}.")
+    return notes
+
+
+def photo_notes_of(deps: Deps, viewer: Viewer, job: Job) -> list[str]:
+    """What is done to the photos of a take when they are sent; nothing when its model has gone since."""
+    images: Images = dict(job.images or {})
+    if job.image and job.image_field:
+        images[job.image_field] = job.image
+    try:
+        return photo_notes(deps, viewer, deps.catalogue.get(job.model), images) if images else []
+    except KeyError:
+        return []
 
 
 def _first_place_fault(model: VideoModel, image: str | None) -> str | None:
@@ -114,7 +143,6 @@ def _photo_fault(known: Mapping[str, Upload], model: VideoModel, field: str, ima
         model.title,
         width=upload.width,
         height=upload.height,
-        size_bytes=upload.size_bytes,
         content_type=upload.content_type,
     )
 

@@ -1,4 +1,4 @@
-"""Uploads: photos, kept once per owner and content."""
+"""Uploads: photos, kept once per owner and content; smaller ones of them for models that take no larger."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -9,6 +9,9 @@ from sqlmodel import Session, col, select
 from backend.models import Upload
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.database.rows import get_row
+
+#: Where storage keeps photos that were made smaller for a model; nobody chooses from these.
+FITTED_FOLDER = "fitted"
 
 
 def get_or_insert(session: Session, upload: Upload) -> Upload:
@@ -32,9 +35,14 @@ def list_by_ids(session: Session, ids: Collection[str]) -> Sequence[Upload]:
     return session.exec(select(Upload).where(col(Upload.id).in_(ids))).all()
 
 
+def find_by_key(session: Session, owner: str, key: str) -> Upload | None:
+    """What this owner has by that name in storage, if anything."""
+    return session.exec(select(Upload).where(Upload.owner == owner, Upload.key == key)).first()
+
+
 def list_newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:
-    """The newest uploads, of one owner or of all."""
-    query = select(Upload)
+    """The newest uploads, of one owner or of all, as they were given."""
+    query = select(Upload).where(~col(Upload.key).startswith(f"{FITTED_FOLDER}/"))
     if owner is not None:
         query = query.where(Upload.owner == owner)
     return session.exec(query.order_by(col(Upload.id).desc()).limit(limit)).all()

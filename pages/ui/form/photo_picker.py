@@ -85,7 +85,7 @@ def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
         return None
     st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
     try:
-        return photos.create_upload(deps, context.viewer(), file, file_name=file.name).id
+        return photos.create_upload(deps, context.viewer(), file, file_name=file.name).upload.id
     except DailiesError as error:
         st.session_state.setdefault(_REFUSED, {})[file.file_id] = str(error)
         return None

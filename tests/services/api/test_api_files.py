@@ -16,7 +16,9 @@ from backend.services.gallery import signed_links
 from backend.store.records import take_files
 from backend.web.media import ZIPS_AT_ONCE
 from tests.services.client import BODY, MIB, PUBLIC, ask_dashboard, at_fault, said, status
-from tests.world import picture, run_sql
+from tests.world import PHOTO_MODEL, picture, run_sql
+
+EDGE = "multipart/form-data; boundary=edge"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF"])
@@ -37,14 +39,55 @@ def test_what_is_no_photo_or_no_file_is_refused_by_its_field_and_leaves_nothing(
     for data in ({}, {"photo": (io.BytesIO(b"x"), "x.jpg")}, {"file": "text"}, b"raw"):
         answer = sidecar.call("ana", "POST", "/api/video/upload", data=data)
         assert list(at_fault(answer)) == ["file"], data
+    for body in (b"", b"--edge", b"--edge\r\n\r\nno name\r\n--edge--", part(picture())[:-20], b"--edge--"):
+        answer = sidecar.call("ana", "POST", "/api/video/upload", data=body, content_type=EDGE)
+        assert list(at_fault(answer)) == ["file"], body[-40:]
     assert list(sidecar.deps.storage.list_keys()) == []
     assert list(sidecar.deps.settings.parts_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("extra", [1, 2 * MIB])
-def test_a_photo_over_32_mebibytes_is_too_large(sidecar, extra):
+def part(content: bytes, named: str = '; name="file"') -> bytes:
+    """A multipart body of one part without a file name."""
+    head = f"--edge\r\nContent-Disposition: form-data{named}\r\n\r\n"
+    return head.encode() + content + b"\r\n--edge--\r\n"
+
+
+def test_a_part_without_a_file_name_is_a_photo_too_and_others_are_passed_over(sidecar):
+    photo = picture("PNG", (1600, 1200), compress_level=0)
+    assert len(photo) > 5 * MIB
+    other = b'--edge\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + b"x" * 700_000 + b"\r\n"
+    for body in (
+        part(photo),
+        other + part(photo),
+        part(photo).replace(b"--edge--\r\n", other + b"--edge--\r\n"),
+    ):
+        answer = sidecar.call("ana", "POST", "/api/video/upload", data=body, content_type=EDGE)
+        assert answer.status_code == 201, answer.get_data(as_text=True)
+        told = answer.get_json()
+        assert (told["width"], told["height"], told["file_name"]) == (1600, 1200, "photo")
+        assert (told["scaled_from"], told["notes"]) == (None, [])
+
+
+def test_a_photo_of_48_megapixels_is_scaled_and_the_answer_says_so(sidecar):
+    told = sidecar.upload(picture(size=(8064, 6048))).get_json()
+    assert 39_900_000 < told["width"] * told["height"] <= 40_000_000
+    assert told["scaled_from"] == {"width": 8064, "height": 6048}
+    assert told["notes"][0].startswith("Scaled from 8064 × 6048 px (49 megapixels) to ")
+
+
+def test_a_start_says_that_a_photo_is_sent_smaller(sidecar):
+    photo = sidecar.upload(picture()).get_json()["id"]
+    run_sql(sidecar.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=51 * MIB, id=photo)
+    body = {"model": PHOTO_MODEL, "prompt": "Walk on", "image": photo}
+    assert "has 51 MB; it is sent to " in sidecar.start(body).get_json()["notes"][0]
+
+
+@pytest.mark.parametrize(("extra", "size"), [(1, "32.1"), (2 * MIB, "34.1")])
+def test_a_photo_over_32_mebibytes_is_refused_with_its_size_the_limit_and_the_way_out(sidecar, extra, size):
     content = picture() + b"\0" * (32 * MIB + extra)
-    assert said(sidecar.upload(content), 413)["code"] == "too_large"
+    refusal = said(sidecar.upload(content), 413)
+    assert refusal["code"] == "too_large"
+    assert f"has {size} MiB; at most 32 MiB are taken. Save it smaller" in refusal["message"]
 
 
 def test_the_name_of_a_file_is_only_text_to_show(sidecar):

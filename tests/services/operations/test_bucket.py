@@ -82,7 +82,7 @@ def job(world: World) -> Job:
 
 
 def test_a_take_of_a_photo_is_stored_shown_played_and_repaired_in_a_bucket(world, place):
-    photo = photos.create_upload(world.deps, ANA, io.BytesIO(picture()), file_name="a.jpg")
+    photo = photos.create_upload(world.deps, ANA, io.BytesIO(picture()), file_name="a.jpg").upload
     assert place.objects() == {photo.key}
     job = world.ask("A calm sea [sim:never]", model=PHOTO_MODEL, image=photo.id)
     world.look(world.until(job, "stored"))

@@ -1,19 +1,31 @@
 """Photos of a take: checked against the model's fields and limits, sent in its own fields, found again."""
 
+import io
+import math
+import re
+from base64 import b64decode
+
+import numpy as np
 import pytest
+from PIL import Image
+from sqlmodel import select
 
 from backend.catalogue.photo_limits import PhotoLimits
-from backend.domain.errors import ProviderRefused, StorageDown, StorageFull
+from backend.domain.errors import ProviderRefused, ProviderUnsent, StorageDown, StorageFull
+from backend.models import Upload
 from backend.providers.base import ProviderRecord
 from backend.providers.fal.client import FalProvider
 from backend.services.catalogue import live_catalogue
 from backend.services.lifecycle import reconcile
-from backend.services.takes import presets
+from backend.services.takes import photos, presets
 from backend.services.takes.check_request import PHOTO_TO_COME, check_request
+from backend.services.takes.fitted_photos import fitted_photo
+from backend.services.takes.photo_payload import INLINE_MAX_BYTES
 from backend.services.takes.request import parse_request
+from backend.services.takes.request_photos import photo_notes
 from backend.store.records import uploads
 from backend.web.api import model_json, take_json
-from tests.world import ANA, BEN, MODEL, PHOTO_MODEL, run_sql, throw
+from tests.world import ANA, BEN, MODEL, PHOTO_MODEL, throw
 
 FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 OPTIONAL_END = "bytedance/seedance-2.0/fast/image-to-video"
@@ -91,8 +103,7 @@ def test_a_record_with_another_photo_is_not_this_take(world, field):
 
 def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
     ours, theirs = world.photo(), world.photo("teal", viewer=BEN)
-    heavy, title = world.photo("red"), world.deps.catalogue.get(PHOTO_MODEL).title
-    run_sql(world.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=31 * MB, id=heavy)
+    title = world.deps.catalogue.get(PHOTO_MODEL).title
     first, end, many = {"image": ours}, "images.last_frame_url", "images.image_urls"
     links = ("javascript:alert(1)", "ftp://a/b", "http://[", "data:image/png;base64,xx")
     for model, given, name, why in (
@@ -110,8 +121,6 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
         (FRAMES, {**first, "images": "x"}, "images", ""),
         (OPTIONAL_END, {**first, "images": {"end_image_url": [ours]}}, "images.end_image_url",
          "takes one photo"),
-        (OPTIONAL_END, {**first, "images": {"end_image_url": heavy}}, "images.end_image_url",
-         "has 31 MB; "),
         (SEVERAL, {}, "params.image_urls", ""),
         (SEVERAL, {"images": {"image_urls": []}}, "params.image_urls", ""),
         (SEVERAL, {"images": {"image_urls": ours}}, many, "takes a list of photos"),
@@ -122,12 +131,72 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
         (SEVERAL, {"images": {"image_urls": [ours, FILE]}}, many, "photo 2 is neither"),
         (SEVERAL, {"images": {"image_urls": [ours] * 51}}, many, "at most 50"),
         (SEVERAL, {"images": {"image_urls": [ours]}, "params": {"image_urls": [LINK]}}, many, ""),
-        (SEVERAL, {"images": {"image_urls": [ours, heavy]}}, many, "photo 2 has 31 MB; "),
         (COUNTED, {"images": {"image_urls": [ours] * 10}}, many,
          "must have at most 9 entries; it has 10"),
     ):  # fmt: skip
         assert why in world.faults("Walk on", model=model, **given)[name], given
     assert world.ledger()["posts"] == []
+
+
+def noisy(megapixels: float) -> bytes:
+    """A JPEG whose every pixel counts: some 2.4 MB a megapixel as we keep it."""
+    height = round((megapixels * 1e6 / 1.5) ** 0.5)
+    pixels = np.random.default_rng(5).integers(0, 255, (height, height * 3 // 2, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=92, subsampling=0)
+    return file.getvalue()
+
+
+def test_a_photo_larger_than_the_model_takes_is_sent_smaller_once_and_the_original_stays(world):
+    given = photos.create_upload(world.deps, ANA, noisy(6), file_name="sun.jpg").upload
+    assert given.size_bytes > 8 * MB
+    model = world.deps.catalogue.get(SEVERAL)
+    asked = {"model": SEVERAL, "images": {"image_urls": [given.id, world.photo()]}}
+    (note,) = photo_notes(world.deps, ANA, model, asked["images"])
+    has = math.ceil(given.size_bytes / MB * 10) / 10
+    assert note == (
+        f"Photo 1 of image_urls has {has} MB; it is sent to {model.title} scaled to at most 8 MB."
+    )
+    for _ in range(2):
+        assert world.until(world.ask("They meet", **asked), "stored").images == asked["images"]
+    (first, *_), (again, *_) = (post["input"]["image_urls"] for post in world.ledger()["posts"])
+    assert first == again, "it went up once"
+    with world.deps.store.read() as session:
+        (sent,) = session.exec(select(Upload).where(Upload.provider_url == first)).all()
+    assert 0.8 * 8 * MB < sent.size_bytes <= 8 * MB
+    assert sent.width / sent.height == pytest.approx(given.width / given.height, rel=1e-2)
+    assert [photo.id for photo in photos.list_uploads(world.deps, ANA)][1:] == [given.id], "and is no choice"
+    assert world.deps.storage.size(given.key) == given.size_bytes
+
+
+def test_where_it_travels_inside_the_request_it_is_made_as_small_as_that_takes(world, monkeypatch):
+    refusal = ProviderRefused("none here", code="no_uploads")
+    monkeypatch.setattr(FalProvider, "upload", lambda *_: throw(refusal))
+    given = photos.create_upload(world.deps, ANA, noisy(6), file_name="sun.jpg").upload
+    assert given.size_bytes > INLINE_MAX_BYTES
+    assert world.look(world.ask("x", model=PHOTO_MODEL, image=given.id)).state == "queued"
+    (post,) = world.ledger()["posts"]
+    inside = re.search(r"data:image/jpeg;base64,([\w+/=]+)", str(post["input"]))
+    assert len(b64decode(inside[1])) <= INLINE_MAX_BYTES
+
+
+def test_a_photo_is_made_to_fit_sides_and_bytes_and_where_nothing_fits_the_take_is_refused(world):
+    given = photos.create_upload(world.deps, ANA, noisy(1), file_name="sun.jpg").upload
+    assert fitted_photo(world.deps, given, PhotoLimits(min_width=300, max_bytes=31 * MB)) == given
+    sides = fitted_photo(world.deps, given, PhotoLimits(max_width=600, max_height=600))
+    assert (sides.width, sides.height) == (600, 400)
+    both = fitted_photo(world.deps, given, PhotoLimits(max_width=600, max_bytes=100_000))
+    assert both.width < 600
+    assert both.size_bytes <= 100_000
+    with pytest.raises(ProviderRefused, match=r"can't be made to fit.*needs at least 300"):
+        fitted_photo(world.deps, given, PhotoLimits(min_width=300, max_bytes=1000))
+
+
+def test_a_photo_that_is_away_now_is_made_smaller_when_it_is_there_again(world):
+    given = photos.create_upload(world.deps, ANA, noisy(1), file_name="sun.jpg").upload
+    world.deps.storage.remove(given.key)
+    with pytest.raises(ProviderUnsent, match="made smaller for the model now"):
+        fitted_photo(world.deps, given, PhotoLimits(max_width=600))
 
 
 def test_a_model_that_says_nothing_takes_any_photo_of_ours(world):

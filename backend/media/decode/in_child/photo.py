@@ -37,6 +37,17 @@ def clean_upload(source: str, target: str, max_pixels: int, kept_pixels: int) ->
     return {**_written(image, target), **about}
 
 
+def draw_smaller(source: str, target: str, width: int, height: int) -> dict[str, Any]:
+    """Draw a photo of ours anew in a smaller size. RejectedFile: it is not what was kept."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=("JPEG", "PNG")) as image:
+            image.draft("RGB", (width, height))
+            small = _scaled(_plain(image), (width, height))
+    except FAULTS as error:
+        raise RejectedFile(DAMAGED) from error
+    return _written(small, target)
+
+
 def _drawn(read: ReadPhoto, kept_pixels: int) -> Image.Image:
     """The pixels as they are meant to be seen. Each step frees what it was given: a large photo takes most
     of the memory that there is. Scaled first, so that the other steps have less to do."""
