@@ -1,17 +1,22 @@
 """The form around its parameters: models found quickly, presets, photos beside the first, another model."""
 
+import io
 import json
+import re
 
 import pytest
 import streamlit as st
+from PIL import Image
+from streamlit.runtime.scriptrunner import StopException
 
 from backend.services.access import LOCAL_VIEWER, Role, Viewer
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos, presets
 from pages.ui.form import fields
+from tests.adapters.test_clean_photo import png_header
 from tests.pages.conftest import SEED_MODEL, filled, param, words
-from tests.world import MODEL, PHOTO_MODEL, picture
+from tests.world import MODEL, PHOTO_MODEL, picture, run_sql
 
 FRAMES_MODEL = "fal-ai/veo3.1/fast/first-last-frame-to-video"
 SEVERAL_MODEL = "fal-ai/veo3.1/reference-to-video"
@@ -156,6 +161,63 @@ def test_a_photo_that_is_too_small_is_marked_at_once_and_the_form_stays_filled(v
     assert desk.count() == 0
     assert app.text_area(key="form:prompt").value == "Walk on"
     assert app.session_state["form:image"] == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
+
+
+def test_a_photo_is_prepared_in_view_and_what_was_done_to_it_is_said(visit, desk, monkeypatch):
+    """A moving GIF; the first try ends early, because somebody goes on with the form meanwhile."""
+    shown: list[tuple[float, str]] = []
+    draw, take_in, tries = st.progress, photos.create_upload, []
+
+    def progress(share, text):
+        shown.append((share, text))
+        bar = draw(share, text)
+        monkeypatch.setattr(bar, "progress", lambda share, text: shown.append((share, text)))
+        return bar
+
+    def interrupted_once(*asked, **more):
+        tries.append(more["file_name"])
+        if len(tries) == 1:
+            raise StopException
+        return take_in(*asked, **more)
+
+    monkeypatch.setattr(st, "progress", progress)
+    monkeypatch.setattr(photos, "create_upload", interrupted_once)
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ("red", "navy")]
+    content = io.BytesIO()
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:])
+    app = filled(visit, PHOTO_MODEL, "Walk on")
+    app.file_uploader[0].upload("dance.gif", content.getvalue()).run()
+    assert "dance.gif" not in words(app)
+    app.run()
+    assert tries == ["dance.gif"] * 2
+    shares = [share for share, _ in shown]
+    assert all("Preparing dance\\.gif …" in text for _, text in shown)
+    assert len(shares) > 3
+    assert max(shares) > 0.5, "it goes on"
+    assert "dance.gif\n400 × 300" in words(app)
+    assert "It is a moving picture; its first frame was taken" in words(app)
+    assert "Preparing" not in words(app)
+    assert len(photos.list_uploads(desk.deps, LOCAL_VIEWER)) == 1
+
+
+def test_there_is_one_number_for_how_large_a_photo_may_be_and_a_refusal_has_it_in_words(visit, monkeypatch):
+    app = filled(visit, PHOTO_MODEL, "Walk on")
+    (most,) = {photos.MAX_MEGABYTES, app.file_uploader[0].proto.max_upload_size_mb}
+    assert st.config.get_option("server.maxUploadSize") == most == 32
+    assert set(re.findall(r"(\d+) ?M[Bi]", words(app))) == {"32"}
+    app.file_uploader[0].upload("vast.png", png_header(16_320, 12_240)).run()
+    said = "16320 × 12240 pixels, 199\\.8 megapixels, and at most 150 megapixels are taken; save it smaller"
+    assert "**vast\\.png was not taken.** This photo" in words(app)
+    assert said in words(app)
+
+
+def test_that_a_photo_is_sent_smaller_stands_beside_it(visit, desk):
+    photo = desk.photo(viewer=LOCAL_VIEWER)
+    run_sql(desk.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=51 * 1024**2, id=photo)
+    app = filled(visit, PHOTO_MODEL, "Walk on")
+    app.button(key=f"use-photo-{photo}").click().run()
+    assert "has 51 MB; it is sent to " in words(app)
+    assert desk.generate(app).image == photo
 
 
 def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk):

@@ -19,6 +19,13 @@ from backend.store.records import uploads
 
 #: What folders of photos on their way in are called; the sweep removes those that a killed process left.
 UPLOAD_PREFIX = "upload-"
+#: The largest photo that is taken, in MiB.
+MAX_MEGABYTES = clean_photo.MAX_BYTES // 1024**2
+#: What is taken and what is done to it, for people who are about to choose one.
+TAKEN_TEXT = (
+    f"Up to {clean_photo.MAX_PIXELS / 1e6:.0f} megapixels; what is larger than needed is scaled. "
+    f"Over {MAX_MEGABYTES} MB? Save it as a smaller JPEG first."
+)
 #: A picture of a take is a PNG, larger than what people send: one of 8K takes up to 100 MB.
 FRAME_MAX_BYTES = 256 * 1024 * 1024
 #: How long a file name may be to be remembered.

@@ -17,7 +17,7 @@ from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import create, photos
 from backend.services.takes.check_request import check_request
 from backend.services.takes.request import TakeRequest, parse_request
-from backend.services.takes.request_photos import photo_faults
+from backend.services.takes.request_photos import photo_faults, photo_notes
 from pages.ui import context, text
 from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker, widgets
 from pages.ui.form.fields import Field
@@ -102,7 +102,7 @@ class Form:
         )
         self._keep_fault_place(name)
         if image and field:
-            self._show_photo_faults(name, field, image)
+            self._judge_photos(name, field, image)
         return image
 
     def _several_photos(self, field: str) -> list[str]:
@@ -116,13 +116,16 @@ class Form:
             about=photos.limits_text(self.model, field),
         )
         self._keep_fault_place(name)
-        self._show_photo_faults(name, field, chosen)
+        self._judge_photos(name, field, chosen)
         return chosen
 
-    def _show_photo_faults(self, name: str, field: str, image: str | list[str]) -> None:
-        """What is wrong with a photo, or with any of several, beside it."""
-        for fault in photo_faults(self.deps, context.viewer(), self.model, {field: image}).values():
+    def _judge_photos(self, name: str, field: str, image: str | list[str]) -> None:
+        """What is wrong with a photo, or with any of several, beside it; and what is done to them."""
+        asked = self.deps, context.viewer(), self.model, {field: image}
+        for fault in photo_faults(*asked).values():
             self._show_fault(name, fault)
+        for note in photo_notes(*asked):
+            st.caption(f":material/photo_size_select_large: {text.plain(note)}")
 
     def draw_style(self) -> None:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""

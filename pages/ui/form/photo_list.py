@@ -62,15 +62,15 @@ def _forward(slot: str, number: int) -> None:
 def _more(deps: Deps, slot: str, label: str, about: str) -> None:
     """Room for further photos; files that are taken in leave the room empty again."""
     turn = f"form:images:round{slot}"
-    files = st.file_uploader(
-        label, type=["jpg", "jpeg", "png", "webp"], accept_multiple_files=True, label_visibility="collapsed",
-        key=f"form:files:{slot}{st.session_state.get(turn, 0)}",
+    files = photo_picker.draw_room(
+        label, about, f"form:files:{slot}{st.session_state.get(turn, 0)}",
+        accept_multiple_files=True, label_visibility="collapsed",
     )  # fmt: skip
-    if about:
-        st.caption(about)
-    kept = [image for file in files if (image := photo_picker.keep_upload(deps, file))]
-    for image in kept:
-        _add(image, slot)
+    kept = False
+    for file in files:
+        if image := photo_picker.keep_upload(deps, file):
+            _add(image, slot)
+            kept = True
     refused = photo_picker.show_refusals(files)
     if kept and not refused:  # a file that is no photo stays, with the reason below it
         st.session_state[turn] = st.session_state.get(turn, 0) + 1
@@ -91,6 +91,7 @@ def _chosen(deps: Deps, image: str, slot: str, number: int) -> None:
                 width=WIDE,
             )
             st.caption(f"{number + 1} · {upload.width} × {upload.height}")
+            photo_picker.show_notes(upload.id)
         with st.container(key=f"chosen-acts{slot}-{number}", horizontal=True, gap="xxsmall"):
             st.button(
                 ":material/arrow_back:", key=f"photo-forward{slot}-{number}", type="tertiary",

@@ -1,12 +1,13 @@
 """The photos of a take, its first above all: a new one, or one that was used before."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from backend.catalogue.models import VideoModel
-from backend.domain.errors import DailiesError, NotFound
+from backend.domain.errors import DailiesError, InvalidRequest, NotFound
 from backend.services.deps import Deps
 from backend.services.takes import photos
 from pages.ui import context, text
@@ -15,7 +16,9 @@ from pages.ui import context, text
 EARLIER = 12
 #: How many files are remembered as taken in: more than one drops at once.
 TAKEN_MAX = 60
-_TAKEN, _REFUSED = "form:image:taken", "form:image:refused"
+#: What files of photos are called; whether one is a photo is told by its content.
+KINDS = ("jpg", "jpeg", "jfif", "png", "webp", "heic", "heif", "hif", "avif", "gif")
+_TAKEN, _REFUSED, _NOTES = "form:image:taken", "form:image:refused", "form:image:notes"
 
 
 def pick_photo(deps: Deps, *, label: str, slot: str = "", about: str = "") -> str | None:
@@ -28,17 +31,13 @@ def pick_photo(deps: Deps, *, label: str, slot: str = "", about: str = "") -> st
         _preview(deps, chosen, label, slot)
         return chosen_photo(slot)
     with st.container(key=f"photo{slot}", gap="xsmall"):
-        file = st.file_uploader(
-            label, type=["jpg", "jpeg", "png", "webp"],
-            key=f"form:file:{slot}{st.session_state.get(f'form:image:round{slot}', 0)}",
-        )  # fmt: skip
-        if about:
-            st.caption(about)
-        if file is not None:
+        turn = st.session_state.get(f"form:image:round{slot}", 0)
+        files = draw_room(label, about, f"form:file:{slot}{turn}")
+        for file in files:
             if upload_id := keep_upload(deps, file):
                 set_photo(upload_id, slot)
                 st.rerun()
-            show_refusals([file])
+        show_refusals(files)
         offer_earlier_photos(deps, slot, set_photo)
     return None
 
@@ -78,26 +77,53 @@ def field_words(field: str) -> str:
     return words.removesuffix(" url")
 
 
+def draw_room(label: str, about: str, key: str, **looks: Any) -> list[UploadedFile]:
+    """Room for photos, with what they may be; returns the files that lie in it."""
+    found = st.file_uploader(label, type=KINDS, max_upload_size=photos.MAX_MEGABYTES, key=key, **looks)
+    st.caption(" · ".join(part for part in (about, photos.TAKEN_TEXT) if part))
+    return found if isinstance(found, list) else [found] if found else []
+
+
 def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
-    """Keep an uploaded file, once; its upload's id, or None: it was taken in before, or is refused."""
+    """Keep an uploaded file, once; its upload's id, or None: it was taken in before, or is refused.
+
+    A run that ends in between, as somebody went on with the form, took nothing in: the next one tries anew.
+    """
     taken = st.session_state.get(_TAKEN, ())
     if file.file_id in taken:
         return None
-    st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
+    name = text.plain(text.shorten(file.name, 40))
+    bar = st.progress(0.0, text=f":material/hourglass_top: Preparing {name} …")
+
+    def show(share: float) -> None:
+        bar.progress(share, text=f":material/hourglass_top: Preparing {name} … {share:.0%}")
+
+    found = None
     try:
-        return photos.create_upload(deps, context.viewer(), file, file_name=file.name).upload.id
+        found = photos.create_upload(deps, context.viewer(), file, file_name=file.name, on_progress=show)
+        st.session_state.setdefault(_NOTES, {})[found.upload.id] = found.notes
     except DailiesError as error:
-        st.session_state.setdefault(_REFUSED, {})[file.file_id] = str(error)
-        return None
+        why = error.fields.get("file") if isinstance(error, InvalidRequest) else None
+        st.session_state.setdefault(_REFUSED, {})[file.file_id] = why or str(error)
+    bar.empty()
+    st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
+    return found.upload.id if found else None
 
 
 def show_refusals(files: Sequence[UploadedFile]) -> bool:
     """Say of each of these files why it was refused, for as long as it lies there; is there any?"""
     known = st.session_state.get(_REFUSED, {})
-    reasons = [known[file.file_id] for file in files if file.file_id in known]
-    for reason in reasons:
-        st.error(text.plain(reason), icon=":material/broken_image:")
-    return bool(reasons)
+    refused = [file for file in files if file.file_id in known]
+    for file in refused:
+        name, why = text.plain(file.name), text.plain(known[file.file_id])
+        st.error(f"**{name} was not taken.** {why}", icon=":material/broken_image:")
+    return bool(refused)
+
+
+def show_notes(upload_id: str) -> None:
+    """Say what was done to a photo when it was taken in, if there is something to say."""
+    for note in st.session_state.get(_NOTES, {}).get(upload_id, ()):
+        st.caption(f":material/info: {text.plain(note)}")
 
 
 def offer_earlier_photos(deps: Deps, slot: str, use: Callable[[str, str], None]) -> None:
@@ -128,7 +154,10 @@ def _preview(deps: Deps, chosen: str, label: str, slot: str) -> None:
                 set_photo(None, slot)
                 st.rerun()
             st.image(context.kit_media_link(upload.key), alt=upload.file_name, width=150)
-            st.text(f"{upload.file_name}\n{upload.width} × {upload.height} · {text.size(upload.size_bytes)}")
+            with st.container(gap="xxsmall"):
+                size = text.size(upload.size_bytes)
+                st.text(f"{upload.file_name}\n{upload.width} × {upload.height} · {size}")
+                show_notes(upload.id)
         st.button(
             "Remove", key=f"remove-photo{slot}", icon=":material/close:", type="tertiary", on_click=set_photo,
             args=(None, slot),
