@@ -1,11 +1,12 @@
-"""One take: the video, what was asked for, what happened, and what can be done with it."""
+"""One take: its files, what was asked for, what happened, and what can be done with it."""
 
 import streamlit as st
 
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
-from backend.services.gallery.takes import Take
+from backend.services.gallery.take_files import missing_files
+from backend.services.takes.ways_out import ways_out
 from pages.ui import components, context, live, money, text
 from pages.ui.takes import actions, cards, detail, files
 
@@ -23,47 +24,47 @@ except NotFound as error:
 
 
 def draw_screen() -> None:
-    """The video, or where it stands."""
+    """The files, or where it stands; and what went wrong."""
     context.show_notices()
-    fresh: Take = gallery.get_take(deps, viewer, take_id)
-    cards.draw_status(fresh, deps.clock.now(), prompt=False)
-    files.draw_main_file(fresh)
-    if fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}:
+    fresh, now = gallery.get_take(deps, viewer, take_id), deps.clock.now()
+    told = fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}
+    cards.draw_status(fresh, now, prompt=False, note=not told)
+    files.draw_files(fresh)
+    if told:
         cards.draw_trouble(fresh.job)
-    if fresh.job.state == JobState.RENDERED and fresh.job.error:
-        st.caption(cards.next_try_words(fresh.job, deps.clock.now()))
+        cards.draw_output(fresh.job)
+    if missing_files(fresh.files) and fresh.job.error:
+        st.caption(cards.next_try_words(fresh.job, now))
 
 
 def take_state() -> tuple[object, ...]:
+    """What the rest of the page depends on."""
     fresh = gallery.get_take(deps, viewer, take_id)
-    here = sum(file.video is not None for file in fresh.files)
-    return fresh.job.state, fresh.job.cancel_requested_at, here, fresh.job.error is None
+    here = sum(file.here for file in fresh.files)
+    return fresh.job.state, fresh.job.cancel_requested_at, here, *ways_out(fresh, deps.clock.now())
 
 
 left, right = st.columns([3, 2], gap="large")
 with left:
     live.draw_live(draw_screen, watch=take_state, moving=take.job.state in ACTIVE_STATES)
+    with st.container(horizontal=True, key="take-decisions"):
+        actions.draw_decisions(take)
+    if take.job.state == JobState.HELD:
+        st.caption(actions.TWICE)
+        actions.draw_link_field(take.job)
     with st.container(horizontal=True, key="take-actions"):
-        if take.video is not None and take.video.missing_at is None:
-            files.draw_download(take.job, take.files[0], main=True)
-            if take.video.checked and take.video.kind == "video":
-                actions.draw_picture_menu(take.job)
+        files.draw_downloads(take)
+        if (
+            take.video is not None
+            and take.files[0].here
+            and take.video.checked
+            and take.video.kind == "video"
+        ):
+            actions.draw_picture_menu(take.job)
         if st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
             detail.use_again(take.job)
-        if take.job.state in ACTIVE_STATES - {JobState.RENDERED}:
-            actions.draw_cancel_button(take.job)
-        elif take.job.state == JobState.HELD:
-            actions.draw_held_choices(take.job)
-        elif take.job.state == JobState.RENDERED and take.job.error:
-            actions.draw_file_choices(take.job)
-        elif take.job.state == JobState.CANCELLED and take.job.outputs:
-            actions.draw_fetch_button(take.job)
-    if take.job.state == JobState.HELD:
-        st.caption(actions.TWICE)
-        actions.draw_link_field(take.job)
-    files.draw_other_files(take)
     detail.draw_lineage(deps, take.job)
 
 with right:

@@ -23,10 +23,7 @@ def draw_take(take: Take) -> None:
         if job.state == JobState.HELD:
             cards.draw_trouble(job)
         with st.container(horizontal=True, key=f"do-{job.id}"):
-            if job.state == JobState.HELD:
-                actions.draw_held_choices(job)
-            elif job.state != JobState.RENDERED:
-                actions.draw_cancel_button(job)
+            actions.draw_decisions(take)
             if st.button("Open", key=f"open-{job.id}", icon=":material/open_in_full:", type="tertiary"):
                 st.switch_page(cards.DETAIL, query_params={"take": job.id})
         if job.state == JobState.HELD:

@@ -4,7 +4,7 @@ Each is a `.js` and a `.css` in `frontend/`, registered once, when this module i
 What they show comes as data and becomes text, never markup.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Required, TypedDict
 
@@ -56,6 +56,7 @@ def _register(name: str) -> ComponentRenderer:
 
 _GALLERY = _register("gallery")
 _PLAYER = _register("player")
+_FILES = _register("files")
 _STATUS = _register("status")
 _FACTS = _register("facts")
 _HISTORY = _register("history")
@@ -73,8 +74,23 @@ def draw_gallery(takes: Sequence[Mapping[str, object]], *, at: Hashable, key: st
 
 
 def draw_player(about: Mapping[str, object], *, key: str) -> None:
-    """A video (see `cards.player_data`)."""
+    """A file on its stage: a video, a picture, a sound, or why there is nothing to see (see `files`)."""
     _PLAYER(data=dict(about), key=key)
+
+
+def draw_files(
+    files: Sequence[Mapping[str, object]],
+    *,
+    chosen: str,
+    key: str,
+    on_choose: Callable[..., None],
+    args: tuple[object, ...],
+) -> None:
+    """Posters of a take's files, of which one is chosen, by its role.
+
+    on_choose: called with `args` once another is pressed; `st.session_state[key]["choose"]` is its role.
+    """
+    _FILES(data={"files": list(files), "chosen": chosen}, key=key, on_choose_change=lambda: on_choose(*args))
 
 
 def draw_status(about: Mapping[str, object], *, key: str) -> None:

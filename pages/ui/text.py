@@ -92,7 +92,7 @@ LOOKS: dict[JobState, Look] = {
     ),
     JobState.RUNNING: Look("Rendering", "movie_edit", "blue", "The provider is at work on it."),
     JobState.RENDERED: Look("Fetching", "downloading", "blue", "Rendered; the file is being brought home."),
-    JobState.STORED: Look("Ready", "check_circle", "green", "The whole file is here, checked and playable."),
+    JobState.STORED: Look("Ready", "check_circle", "green", "All that it made is here, whole."),
     JobState.HELD: Look("Held", "pan_tool", "orange", "Nobody can tell what became of it; it waits for you."),
     JobState.FAILED: Look("Failed", "error", "red", "The provider refused it, or failed."),
     JobState.CANCELLED: Look("Stopped", "block", "gray", "Stopped by a person."),

@@ -2,10 +2,16 @@
 
 import re
 
+import pytest
+
 from backend.models import TakeFile
+from backend.providers.base import Unclear
+from backend.services.lifecycle import apply_result
+from backend.services.takes.cancel import ANSWER_WAIT
 from backend.store.jobs import jobs
-from backend.store.records import take_files
+from backend.store.records import take_files, videos
 from tests.pages.conftest import link, shown, words
+from tests.world import run_sql
 
 
 def several(desk, *, home: int):
@@ -39,9 +45,12 @@ def several(desk, *, home: int):
 def test_all_files_of_a_take_are_shown_each_with_its_download_and_counted_on_its_card(desk, visit):
     job = several(desk, home=2)
     app = visit("library/take.py", take=job.id)
-    assert "Files · 2 of 3" in [item.value for item in app.subheader]
-    assert ".mp4" in link(app, "videos\\.0")
-    assert ".mp4" in link(app, "videos\\.1")
+    (strip,) = shown(app, "files")
+    assert [tile["role"] for tile in strip["files"]] == ["videos.0", "videos.1", "videos.2"]
+    assert [".mp4" in tile.get("href", "") for tile in strip["files"]] == [True, True, False]
+    assert all("/posters/" in tile["poster"] for tile in strip["files"][:2])
+    assert (strip["files"][2]["word"], strip["chosen"]) == ("On its way", "videos.0")
+    assert "2 of 3 files are here" in words(app)
     assert re.match(rf"app/static/media/takes/{job.id}\.zip\?e=", link(app, "Download all · 2 files · "))
     assert "tried 4 times" in words(app)
     assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["length"].endswith(" +2")
@@ -54,13 +63,16 @@ def test_a_person_keeps_what_there_is_of_a_take_whose_files_do_not_all_come(desk
     assert "tried now" in words(app)
     app.button(key=f"keep-what-there-is-{job.id}").click().run()
     assert desk.job(job.id).state == "stored"
-    assert "Files · 2 of 3" in [item.value for item in app.subheader]
+    assert shown(app, "files")[0]["files"][2]["word"] == "Not fetched"
+    app.button(key=f"fetch-{job.id}").click().run()
+    assert desk.job(job.id).due_at is not None
+    assert shown(app, "files")[0]["files"][2]["word"] == "On its way"
 
 
 def test_a_person_gives_up_the_files_of_a_paid_take_and_has_them_fetched_later(desk, visit):
     job = several(desk, home=0)
     app = visit("library/take.py", take=job.id)
-    app.button(key=f"cancel-take-{job.id}").click().run()
+    app.button(key=f"give-up-files-{job.id}").click().run()
     given_up = desk.job(job.id)
     assert (given_up.state, given_up.error["charged"]) == ("cancelled", "yes")
     app.button(key=f"fetch-{job.id}").click().run()
@@ -79,3 +91,65 @@ def test_a_person_names_the_link_of_a_held_take(desk, visit):
     assert (desk.job(job.id).state, desk.job(job.id).result_url) == (
         "rendered", "https://v3.fal.media/files/found.mp4",
     )  # fmt: skip
+
+
+def test_a_take_whose_stop_the_provider_never_answers_is_ended_by_a_person_after_a_minute(desk, visit):
+    job = desk.take("running")
+    app = visit("library/take.py", take=job.id)
+    app.button(key=f"cancel-{job.id}").click().run()
+    assert app.button(key=f"cancel-{job.id}").disabled
+    desk.change(job, cancel_requested_at=desk.deps.clock.now() - ANSWER_WAIT)
+    app = visit("library/take.py", take=job.id)
+    app.button(key=f"stop-waiting-{job.id}").click().run()
+    ended = desk.job(job)
+    assert (ended.state, ended.error["charged"], ended.due_at is not None) == ("cancelled", "maybe", True)
+
+
+def test_a_stored_take_whose_file_is_lost_is_looked_for_until_a_person_does_without_it(desk, visit):
+    job = desk.take("stored")
+    with desk.deps.store.begin() as session:
+        videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
+    app = visit("library/take.py", take=job.id)
+    app.button(key=f"try-now-{job.id}").click().run()
+    app.button(key=f"give-up-files-{job.id}").click().run()
+    assert shown(app, "player")[0]["title"] == "Not fetched"
+    app.button(key=f"fetch-{job.id}").click().run()
+    assert shown(app, "player")[0]["title"] == "Missing"
+
+
+def test_what_came_of_a_take_that_nobody_understands_is_there_to_be_read(desk, visit):
+    job = desk.take("running")
+    unclear = Unclear("It names a file by something that is no link.", {"video": "gs://studio/final.mp4"})
+    with desk.deps.store.begin() as session:
+        apply_result.apply_outcome(session, job, unclear, at=desk.deps.clock.now(), by="test")
+    app = visit("library/take.py", take=job.id)
+    assert "gs://studio/final.mp4" in app.json[0].value
+    assert desk.job(job).state == "held"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "checked", "stage"),
+    [
+        ("image", "gif", False, "image"), ("image", "png", True, "image"), ("image", "heic", False, "none"),
+        ("audio", "m4a", False, "audio"), ("video", "avi", False, "none"), ("other", "m3u8", False, "none"),
+        ("video", "mp4", True, "video"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_file_is_shown_as_what_browsers_can_do_with_it(
+    desk, visit, kind, ending, checked, stage
+):
+    job = desk.take("stored")
+    told = None if checked else "It is kept as it came."
+    run_sql(
+        desk.deps,
+        "UPDATE video SET kind = :kind, checked = :checked, problem = :told, poster_key = NULL,"
+        " key = replace(key, '.mp4', :ending), duration_s = 0",
+        kind=kind, checked=checked, told=told, ending=f".{ending}",
+    )  # fmt: skip
+    (player,) = shown(visit("library/take.py", take=job.id), "player")
+    (card,) = shown(visit("library/gallery.py"), "gallery")[0]["takes"]
+    assert (player["kind"], bool(player["src"])) == (stage, stage != "none")
+    assert ("download it" in player["note"]) == (stage == "none")
+    assert bool(card["poster"]) == (stage == "image")
+    assert card["length"] == ending.upper()
+    assert bool(card["preview"]) == (stage == "video")

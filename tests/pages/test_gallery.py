@@ -7,6 +7,7 @@ import streamlit as st
 from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
+from backend.services.takes.ways_out import WayOut, ways_out
 from backend.store.records import videos
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, link, shown, words
@@ -43,9 +44,12 @@ def test_every_state_has_its_card_and_its_page(visit, desk):
         assert job.prompt in [code.value for code in app.code]
         assert shown(app, "history")[0]["rows"][0]["word"] == "Saved"
         assert bool(shown(app, "player")) == (state == "stored")
-        keys = {button.key for button in app.button}
-        assert (f"cancel-{job.id}" in keys) == (state in ("created", "submitting", "queued", "running"))
-        assert (f"again-{job.id}" in keys) == (state == "held")
+        ways = ways_out(gallery.get_take(desk.deps, LOCAL_VIEWER, job.id), desk.deps.clock.now())
+        assert (WayOut.CANCEL in ways) == (state in ("created", "submitting", "queued", "running"))
+        assert (WayOut.SEND_AGAIN in ways) == (state == "held")
+        assert {f"{way}-{job.id}" for way in ways} == {
+            button.key for button in app.button if button.key.endswith(job.id) and "picture" not in button.key
+        }
 
 
 def test_filters_come_from_the_url_are_bound_to_it_and_cleared_at_once(visit, desk):
@@ -168,8 +172,9 @@ def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
     with desk.deps.store.begin() as session:
         videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
     app = visit(TAKE, take=job.id)
-    assert "missing from our storage" in words(app)
-    assert not shown(app, "player")
+    (stage,) = shown(app, "player")
+    assert (stage["kind"], stage["src"], stage["title"]) == ("none", None, "Missing")
+    assert "missing from our storage" in stage["note"]
     assert shown(visit(GALLERY), "gallery")[0]["takes"][0]["word"] == "File missing"
 
 

@@ -13,6 +13,8 @@ from backend.store.records import take_files
 from backend.store.records.take_files import FileRow
 
 NOT_YET_TEXT = "It is on its way."
+MISSING_TEXT = "It is missing from our storage, or altered. It is fetched again by itself."
+DONE_WITHOUT_TEXT = "It is not here, and is not fetched any more: a person does without it."
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,20 @@ class FileOfTake:
     video: Video | None
 
     @property
+    def here(self) -> bool:
+        """Is it whole, and ours?"""
+        return self.video is not None and self.video.missing_at is None
+
+    @property
+    def came(self) -> bool:
+        """Did bytes of it come that are not believed yet, and that a person can have kept?"""
+        broken = self.trouble is not None and self.trouble.code == "media_broken"
+        return not self.here and (self.row.seen_sha256 is not None or broken)
+
+    @property
     def settled(self) -> bool:
         """Is there nothing left to fetch: whole and ours, or done without?"""
-        whole = self.video is not None and self.video.missing_at is None
-        return whole or (self.video is None and self.row.given_up_at is not None)
+        return self.here or self.row.given_up_at is not None
 
     @property
     def kind(self) -> FileKind:
@@ -42,9 +54,12 @@ class FileOfTake:
     @property
     def problem(self) -> str | None:
         """What a person should know: why it is not here, or why it was not checked; None: nothing."""
-        if self.video is not None:
-            return self.video.problem
-        return self.trouble.message if self.trouble else NOT_YET_TEXT
+        if self.here:
+            return self.video.problem if self.video else None
+        if self.row.given_up_at is not None:
+            return DONE_WITHOUT_TEXT
+        usual = NOT_YET_TEXT if self.video is None else MISSING_TEXT
+        return self.trouble.message if self.trouble else usual
 
 
 def named_files(job: Job, main_role: str | None) -> list[OutputFile]:
@@ -80,10 +95,11 @@ def _join(
     known = {row.role: (row, stored) for row, stored in rows}
     files = []
     for position, wanted in enumerate(named):
-        fresh = TakeFile(job_id=job.id, role=wanted.role, position=position)
-        # Before files had rows, a take had its video alone.
-        usual = (fresh, video if position == 0 else None)
-        files.append(FileOfTake(wanted, *known.get(wanted.role, usual)))
+        usual = video if position == 0 else None  # before files had rows, a take had its video alone
+        fresh = TakeFile(
+            job_id=job.id, role=wanted.role, position=position, video_id=usual.id if usual else None
+        )
+        files.append(FileOfTake(wanted, *known.get(wanted.role, (fresh, usual))))
     return files
 
 

@@ -1,6 +1,6 @@
 """A person stops a take. What was paid for and comes anyway is kept."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backend.domain.errors import NotFound
 from backend.domain.states import JobEvent, JobState
@@ -18,6 +18,14 @@ FILES_GIVEN_UP = (
     "It was rendered, and is paid; its files are not fetched. Their links are kept: they can be fetched "
     "later, while the provider has them.",
 )
+UNANSWERED = (
+    Charged.MAYBE,
+    "The provider has not said that it stops, and may bill; a video that comes anyway is kept.",
+)
+#: So long the provider is asked to stop before a person can end the take without its word.
+ANSWER_WAIT = timedelta(seconds=60)
+#: What the provider is told, or was told, about.
+TOLD_STATES = frozenset({JobState.QUEUED, JobState.RUNNING})
 #: Where nobody has to be asked.
 ENDS_AT_ONCE = {
     JobState.CREATED: NOTHING_SENT,
@@ -29,8 +37,9 @@ ENDS_AT_ONCE = {
 def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """Ask for a job to be stopped; returns it as it is then.
 
-    Nothing sent yet: cancelled at once. Accepted: the worker asks the provider. Rendered: its files are given
-    up, their links kept. Ended: unchanged.
+    Nothing sent yet: cancelled at once. Accepted: the worker asks the provider; asked once more after a
+    minute without the provider's word, it ends here, and a late video is watched for. Rendered: its files are
+    given up, their links kept. Ended: unchanged.
 
     Raises:
         NotAllowed: the viewer may not cancel.
@@ -42,15 +51,24 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         job = jobs.get(session, job_id)
         if not viewer.may_see(job.owner):
             raise NotFound("There is no take with that id.")
-        if job.state in ENDS_AT_ONCE:
-            trouble = stopped_by_person(*ENDS_AT_ONCE[JobState(job.state)], at=now)
+        unanswered = may_end_unanswered(job, now)
+        if job.state in ENDS_AT_ONCE or unanswered:
+            reason = UNANSWERED if unanswered else ENDS_AT_ONCE[JobState(job.state)]
+            trouble = stopped_by_person(*reason, at=now)
             values: JobColumns = {"cancel_requested_at": now, "error": trouble.as_json()}
-            return jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
+            ended = jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
+            return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if unanswered else ended
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now
         requested_at = job.cancel_requested_at or now
         return deps.wake_job(session, job_id, at=due_at, cancel_requested_at=requested_at)
+
+
+def may_end_unanswered(job: Job, now: datetime) -> bool:
+    """Was the provider asked to stop this, and has not said for too long what became of it?"""
+    asked_at = job.cancel_requested_at
+    return job.state in TOLD_STATES and asked_at is not None and now - asked_at >= ANSWER_WAIT
 
 
 def stopped_by_person(charged: Charged, message: str, *, at: datetime) -> Trouble:

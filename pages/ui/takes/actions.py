@@ -2,21 +2,30 @@
 
 import streamlit as st
 
-from backend.domain.states import JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.models import Job
+from backend.services.gallery.takes import Take
 from backend.services.lifecycle import provider_pause, receive_webhook
 from backend.services.lifecycle.fetching import choices
 from backend.services.takes import held_choices, photos
 from backend.services.takes.cancel import cancel_job
+from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import context, text
 
 CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a video that comes anyway is kept."
 AGAIN_HELP = "Makes a new take of the same request. If the provider accepted the first too, both are paid."
 WAIT_HELP = "Goes on waiting, and looks for it at the provider right now. Costs nothing."
 TWICE = "Sent again, it may be paid twice: the first one may have been accepted."
+FETCH_HELP = "It was rendered, and is paid. Works while the provider has its files. Costs nothing."
+#: In these a take can be stopped; one that is being stopped shows so.
+STOPPABLE = ACTIVE_STATES - {JobState.RENDERED}
 TRY_HELP = "Fetches what is missing right now. Costs nothing."
 KEEP_HELP = "Keeps the files that are here, and what can't be checked as it comes. The rest is done without."
+NOTHING_CAME_HELP = "Nothing of it has come yet, so there is nothing to keep."
 GIVE_UP_FILES_HELP = "Stops fetching. It is paid; the links are kept, so it can be fetched later."
+STOP_WAITING_HELP = (
+    "Ends it here, whatever the provider says. It may still be billed; a video that comes anyway is kept."
+)
 GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyway is kept and shown."
 
 
@@ -61,6 +70,13 @@ def keep_what_there_is(job_id: str) -> None:
         job = choices.keep_what_there_is(context.deps(), context.viewer(), job_id)
         done = job.state == JobState.STORED
         context.notify("Kept as it is." if done else "It is fetched once more, and kept as it comes.")
+
+
+def give_up_files(job_id: str) -> None:
+    """Fetch no more of a take."""
+    with context.errors_as_notices():
+        choices.give_up_files(context.deps(), context.viewer(), job_id)
+        context.notify("Nothing more of it is fetched.", ":material/block:")
 
 
 def fetch_after_all(job_id: str) -> None:
@@ -116,38 +132,54 @@ def draw_picture_menu(job: Job) -> None:
             )
 
 
-def draw_cancel_button(job: Job) -> None:
-    """A button that stops a take, with what that means."""
-    st.button(
-        "Cancel", key=f"cancel-{job.id}", icon=":material/block:", help=CANCEL_HELP,
-        on_click=cancel_take, args=(job.id,), disabled=job.cancel_requested_at is not None,
-    )  # fmt: skip
-
-
-def draw_file_choices(job: Job) -> None:
-    """The three choices for a take whose files don't all come home."""
-    for label, icon, hint, act in (
-        ("Try now", "refresh", TRY_HELP, try_now),
-        ("Keep what there is", "inventory_2", KEEP_HELP, keep_what_there_is),
-        ("Give up", "block", GIVE_UP_FILES_HELP, cancel_take),
-    ):
+def draw_decisions(take: Take) -> None:
+    """A button for each way out of where this take stands, its link's field aside (`draw_link_field`)."""
+    job, ways = take.job, ways_out(take, context.deps().clock.now())
+    if WayOut.STOP_WAITING in ways:
         st.button(
-            label, key=f"{act.__name__.replace('_', '-')}-{job.id}", icon=f":material/{icon}:", help=hint,
-            on_click=act, args=(job.id,),
+            "Stop waiting", key=f"stop-waiting-{job.id}", icon=":material/block:", help=STOP_WAITING_HELP,
+            on_click=cancel_take, args=(job.id,),
         )  # fmt: skip
+    elif job.state in STOPPABLE:
+        st.button(
+            "Cancel", key=f"cancel-{job.id}", icon=":material/block:", help=CANCEL_HELP,
+            on_click=cancel_take, args=(job.id,), disabled=WayOut.CANCEL not in ways,
+        )  # fmt: skip
+    if WayOut.TRY_NOW in ways:
+        _draw_file_choices(job, something=WayOut.KEEP in ways)
+    if WayOut.GIVE_UP_FILES in ways:
+        st.button(
+            "Give up", key=f"give-up-files-{job.id}", icon=":material/block:", help=GIVE_UP_FILES_HELP,
+            on_click=give_up_files, args=(job.id,),
+        )  # fmt: skip
+    if WayOut.FETCH in ways:
+        st.button(
+            "Fetch what is missing", key=f"fetch-{job.id}", icon=":material/download:", help=FETCH_HELP,
+            on_click=fetch_after_all, args=(job.id,),
+        )  # fmt: skip
+    if WayOut.KEEP_WAITING in ways:
+        draw_held_choices(job)
 
 
-def draw_fetch_button(job: Job) -> None:
-    """A button that fetches the files of a take that was given up once it was rendered."""
+def _draw_file_choices(job: Job, *, something: bool) -> None:
+    """Try now, or go without. something: has anything come that can be kept?"""
     st.button(
-        "Fetch its files", key=f"fetch-{job.id}", icon=":material/download:", on_click=fetch_after_all,
-        args=(job.id,), help="It was rendered, and is paid. Works while the provider has its files.",
+        "Try now", key=f"try-now-{job.id}", icon=":material/refresh:", type="primary", help=TRY_HELP,
+        on_click=try_now, args=(job.id,),
+    )  # fmt: skip
+    st.button(
+        "Keep what there is", key=f"keep-what-there-is-{job.id}", icon=":material/inventory_2:",
+        help=KEEP_HELP if something else NOTHING_CAME_HELP, disabled=not something,
+        on_click=keep_what_there_is, args=(job.id,),
     )  # fmt: skip
 
 
 def draw_link_field(job: Job) -> None:
     """A field for the link of a held take's file, where a person has found it."""
-    with st.form(key=f"link-form-{job.id}", border=False, enter_to_submit=True):
+    with (
+        st.form(key=f"link-form-{job.id}", border=False, enter_to_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         link = st.text_input(
             "Link of its file", key=f"link-{job.id}", placeholder="https://…",
             help="If you find it in what came, or in the provider's own pages, it is fetched like any other.",

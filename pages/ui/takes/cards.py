@@ -13,9 +13,12 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, money, text
 from pages.ui.components import FactRow, HistoryRow
+from pages.ui.takes import files
 
 #: A prompt on a card is cut after this many characters; the detail page has all of it.
 CARD_CHARS = 160
+#: The trouble of a take that ended, and nobody here can find its file.
+UNCLEAR = "unclear_result"
 #: What stands in for a prompt where a model takes none.
 NO_PROMPT = "(no prompt)"
 #: Where the pages lie, as the kit finds them: beside the frame.
@@ -31,9 +34,8 @@ def is_moving(job: Job) -> bool:
 
 def fetched_share(job: Job) -> float | None:
     """How much of the file is here, 0 to 1; None while nothing is being fetched."""
-    if job.state != JobState.RENDERED or not job.fetch_total_bytes:
-        return None
-    return min(1.0, (job.fetched_bytes or 0) / job.fetch_total_bytes)
+    done, total = job.fetched_bytes or 0, job.fetch_total_bytes
+    return done / total if job.state == JobState.RENDERED and total and done < total else None
 
 
 def card_data(take: Take, now: datetime) -> dict[str, object]:
@@ -43,11 +45,11 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
     return {
         "id": job.id,
         "href": f"take?take={job.id}",
-        "poster": context.media_link(video.poster_key) if video else None,
+        "poster": files.poster_link(video) if video else None,
         "preview": _preview(video) if video and not missing else None,
         "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
         "word": "File missing" if missing else shown.word,
-        "icon": "file_download_off" if missing else shown.icon,
+        "icon": "file_download_off" if missing else _icon(take) or shown.icon,
         "tone": "orange" if missing else shown.tone,
         "overlay": missing or job.state != JobState.STORED,
         "why": _why(job),
@@ -62,8 +64,8 @@ def card_data(take: Take, now: datetime) -> dict[str, object]:
     }
 
 
-def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, object]:
-    """What `components.draw_status` draws of a take."""
+def status_data(take: Take, now: datetime, *, prompt: bool = True, note: bool = True) -> dict[str, object]:
+    """What `components.draw_status` draws of a take. note: with its last trouble."""
     job, shown = take.job, text.state_look(take.job)
     usual = gallery.usual_duration(context.deps(), job.model) if is_moving(job) else None
     return {
@@ -82,7 +84,7 @@ def status_data(take: Take, now: datetime, *, prompt: bool = True) -> dict[str, 
         "extra": _extra(job),
         "prompt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS) if prompt else "",
         "about": f"{context.model_title(job.model)} · {job.owner} · {money.cost_words(job)}",
-        "note": _note(job),
+        "note": _note(job) if note else "",
     }
 
 
@@ -92,9 +94,9 @@ def usual_words(usual: gallery.UsualDuration) -> str:
     return words if usual.learnt else f"about {words}"
 
 
-def draw_status(take: Take, now: datetime, *, prompt: bool = True) -> None:
+def draw_status(take: Take, now: datetime, *, prompt: bool = True, note: bool = True) -> None:
     """Draw where a take stands."""
-    components.draw_status(status_data(take, now, prompt=prompt), key=f"status-{take.job.id}")
+    components.draw_status(status_data(take, now, prompt=prompt, note=note), key=f"status-{take.job.id}")
 
 
 def draw_trouble(job: Job) -> None:
@@ -114,10 +116,20 @@ def draw_trouble(job: Job) -> None:
             st.info(message, icon=":material/block:")
         case _:
             st.warning(message, icon=":material/build:")
-    if trouble.detail is not None:
+    if trouble.detail is not None and trouble.code != UNCLEAR:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
             kept = trouble.as_json()
             st.json({name: kept[name] for name in ("code", "at", "detail")})
+
+
+def draw_output(job: Job) -> None:
+    """What came of a take whose end could not be understood, for a person to read; nothing for any other."""
+    trouble = Trouble.of(job.error)
+    if trouble is None or trouble.code != UNCLEAR or trouble.detail is None:
+        return
+    with st.container(border=True, key="output", gap="small"):
+        st.markdown(":material/data_object: **What came**")
+        st.json(trouble.detail, expanded=3)
 
 
 def _preview(video: Video) -> str | None:
@@ -126,9 +138,16 @@ def _preview(video: Video) -> str | None:
     return context.media_link(playable)
 
 
+def _icon(take: Take) -> str | None:
+    """What stands in for the poster of a stored take without one: what kind of file it is."""
+    return (
+        files.ICONS[FileKind(take.video.kind)] if take.video and take.job.state == JobState.STORED else None
+    )
+
+
 def _length(take: Take) -> str:
     """How long the main file is, and how many there are besides."""
-    length = text.clock(take.video.duration_s) if take.video and take.video.duration_s else ""
+    length = files.length_words(take.video)
     others = len(take.files) - 1
     return f"{length} +{others}".strip() if others > 0 else length
 
@@ -154,7 +173,7 @@ def _extra(job: Job) -> str:
     position = gallery.queue_position(context.deps(), job)
     if job.state in (JobState.CREATED, JobState.QUEUED) and position is not None:
         return f"{position} ahead in line" if position else "next in line"
-    if job.state == JobState.RENDERED and job.fetched_bytes:
+    if fetched_share(job) and job.fetched_bytes:
         return f"{text.size(job.fetched_bytes)} of {text.size(job.fetch_total_bytes)}"
     return ""
 

@@ -1,9 +1,12 @@
-"""A take's files as people look at them: the main one large, the others below, each with its download."""
+"""A take's files as people look at them: one large, the others as posters below, each with its download."""
+
+from collections.abc import Mapping
 
 import streamlit as st
 
 from backend.domain.output_files import FileKind
-from backend.models import Job
+from backend.domain.states import JobState
+from backend.models import Job, Video
 from backend.services.gallery.downloads import download_name, whole_files
 from backend.services.gallery.signed_links import zip_key
 from backend.services.gallery.take_files import FileOfTake
@@ -17,85 +20,159 @@ ICONS: dict[FileKind, str] = {
     FileKind.AUDIO: "graphic_eq",
     FileKind.OTHER: "draft",
 }
+#: Pictures that browsers draw, by their ending, though nothing here has decoded them.
+DRAWN_ENDINGS = frozenset({"gif", "png", "jpg", "webp", "avif"})
 #: A prompt is cut after this many characters where it stands for a picture.
 ALT_CHARS = 160
-MISSING = "The file is missing from our storage, or altered. It is fetched again by itself."
+
+
+def draw_files(take: Take) -> None:
+    """The file that is looked at, ready to play; where there are several, the others below it to choose from.
+
+    Nothing is drawn before the first file is here.
+    """
+    if not any(file.video for file in take.files):
+        return
+    chosen = _chosen(take)
+    draw_file(take.job, chosen)
+    if len(take.files) > 1:
+        here = sum(file.here for file in take.files)
+        st.caption(
+            f"{here} of {len(take.files)} files are here" if here < len(take.files) else f"{here} files"
+        )
+        components.draw_files(
+            [_tile(take.job, file) for file in take.files],
+            chosen=chosen.wanted.role, key=_strip_key(take), on_choose=_choose, args=(take,),
+        )  # fmt: skip
+
+
+def draw_file(job: Job, file: FileOfTake, *, compact: bool = False) -> None:
+    """One file on its stage: played, shown, or why it can't be."""
+    components.draw_player({**_stage(job, file), "compact": compact}, key=f"player-{job.id}")
 
 
 def draw_main_file(take: Take, *, compact: bool = False) -> None:
-    """A take's main file, ready to play; says so where it is missing or can't be played."""
+    """A take's main file on its stage, and how many there are besides."""
     if take.video is None or not take.files:
         return
-    main = next((file for file in take.files if file.video and file.video.id == take.video.id), take.files[0])
-    _draw(take.job, main, key=f"player-{take.job.id}", compact=compact)
+    draw_file(take.job, take.files[0], compact=compact)
+    if len(take.files) > 1:
+        st.caption(f"and {len(take.files) - 1} more")
 
 
-def draw_other_files(take: Take) -> None:
-    """The files beside the main one, and those that are not here yet; nothing where there are none."""
-    if len(take.files) < 2:
+def draw_downloads(take: Take) -> None:
+    """Links to the main file and, where several are here, to all of them in one ZIP."""
+    if not take.files:
         return
-    here = [file for file in take.files if file.video is not None]
-    st.subheader(f"Files · {len(here)} of {len(take.files)}")
-    draw_download_all(take)
-    for number, file in enumerate(take.files):
-        with st.container(border=True, key=f"file-{number}"):
-            if file.video is None:
-                st.markdown(f":material/{ICONS[file.kind]}: **{text.plain(file.wanted.role)}**")
-                st.caption(text.plain(file.problem or ""))
-                continue
-            if file.video.id != (take.video.id if take.video else None):
-                _draw(take.job, file, key=f"player-{take.job.id}-{number}", compact=True)
-            draw_download(take.job, file, key=f"download-{number}")
-
-
-def draw_download(job: Job, file: FileOfTake, *, key: str = "download", main: bool = False) -> None:
-    """A link to the file itself, under a name that says what it is; it never passes through memory here."""
-    video = file.video
-    if video is None or video.missing_at is not None:
-        return
-    name = download_name(job, file, video)
-    label = "Download" if main else text.plain(file.wanted.role)
-    st.link_button(
-        f"{label} · {text.plain(text.size(video.size_bytes))}",
-        context.media_link(video.key, download_as=name) or "",
-        key=key, icon=":material/download:", type="primary" if main else "secondary",
-    )  # fmt: skip
-
-
-def draw_download_all(take: Take) -> None:
-    """A link to all files that are here, in one ZIP; nothing while there are fewer than two."""
+    main = take.files[0]
+    if main.video is not None and main.here:
+        st.link_button(
+            f"Download · {text.plain(text.size(main.video.size_bytes))}",
+            _download_link(take.job, main, main.video),
+            key="download", icon=":material/download:",
+            type="primary" if take.job.state == JobState.STORED else "secondary",
+        )  # fmt: skip
     key = zip_key(take)
-    if key is None:
-        return
-    videos = [video for _, video in whole_files(take.files)]
-    total = text.size(sum(video.size_bytes for video in videos))
-    st.link_button(
-        f"Download all · {len(videos)} files · {text.plain(total)}",
-        context.media_link(key) or "",
-        key="download-all", icon=":material/folder_zip:",
-    )  # fmt: skip
+    if key is not None:
+        videos = [video for _, video in whole_files(take.files)]
+        total = text.size(sum(video.size_bytes for video in videos))
+        st.link_button(
+            f"Download all · {len(videos)} files · {text.plain(total)}",
+            context.media_link(key) or "",
+            key="download-all", icon=":material/folder_zip:",
+        )  # fmt: skip
 
 
-def _draw(job: Job, file: FileOfTake, *, key: str, compact: bool) -> None:
-    video = file.video
+def poster_link(video: Video) -> str | None:
+    """A picture of a stored file: its poster, or itself where it is one that browsers draw."""
+    drawn = video.kind == FileKind.IMAGE and _ending(video) in DRAWN_ENDINGS
+    return context.media_link(video.poster_key or (video.key if drawn else None))
+
+
+def length_words(video: Video | None) -> str:
+    """How long a file plays, or in which kind of file a still picture or anything else comes."""
     if video is None:
-        return
-    if video.missing_at is not None:
-        st.warning(MISSING, icon=":material/file_download_off:")
-        return
-    alt = text.shorten(job.prompt, ALT_CHARS) or file.wanted.role
-    if file.kind == FileKind.IMAGE:
-        st.image(context.kit_media_link(video.key), alt=alt)
-    elif file.kind == FileKind.AUDIO:
-        st.audio(context.kit_media_link(video.key))
-    elif file.kind == FileKind.VIDEO and video.checked:
-        about: dict[str, object] = {
-            "src": context.media_link(video.key), "poster": context.media_link(video.poster_key), "alt": alt,
-            "width": video.width, "height": video.height, "fps": video.fps, "compact": compact,
+        return ""
+    return text.clock(video.duration_s) if video.duration_s else _ending(video).upper()
+
+
+def _chosen(take: Take) -> FileOfTake:
+    """Which file is looked at: the one that was pressed, else the main one, else the first that is here."""
+    role = st.session_state.get(f"file-of-{take.job.id}")
+    pressed = [file for file in take.files if file.wanted.role == role]
+    here = [file for file in take.files if file.video]
+    return (pressed or ([take.files[0]] if take.video else here))[0]
+
+
+def _strip_key(take: Take) -> str:
+    return f"files-{take.job.id}"
+
+
+def _choose(take: Take) -> None:
+    role = st.session_state[_strip_key(take)].get("choose")
+    if role:
+        st.session_state[f"file-of-{take.job.id}"] = role
+
+
+def _stage(job: Job, file: FileOfTake) -> Mapping[str, object]:
+    """What `components.draw_player` shows of a file."""
+    video, alt = file.video, text.shorten(job.prompt, ALT_CHARS) or file.wanted.role
+    if video is None or not file.here:
+        given_up = file.row.given_up_at is not None
+        return {
+            "kind": "none", "src": None, "alt": alt, "icon": "file_download_off", "tone": "orange",
+            "title": "Not fetched" if given_up else "Not here yet" if video is None else "Missing",
+            "note": file.problem,
         }  # fmt: skip
-        components.draw_player(about, key=key)
-    if video.problem:
-        st.info(
-            f"{text.plain(video.problem)} All of its bytes are here: download it.",
-            icon=f":material/{ICONS[file.kind]}:",
-        )
+    shown = _shown_as(file, video)
+    saved = " All of its bytes are here: download it." if shown == "none" else ""
+    return {
+        "kind": shown, "src": context.media_link(video.key) if shown != "none" else None,
+        "poster": context.media_link(video.poster_key), "alt": alt,
+        "width": video.width, "height": video.height, "fps": video.fps,
+        "icon": ICONS[file.kind], "tone": "blue",
+        "title": "" if shown in ("video", "image") else f"{_ending(video).upper()} · {_about(video)}",
+        "note": f"{video.problem}{saved}" if video.problem else "",
+    }  # fmt: skip
+
+
+def _shown_as(file: FileOfTake, video: Video) -> str:
+    """video, image or audio where browsers play it; none where it can only be saved."""
+    if file.kind == FileKind.VIDEO and video.checked:
+        return "video"
+    if file.kind == FileKind.IMAGE and _ending(video) in DRAWN_ENDINGS:
+        return "image"
+    return "audio" if file.kind == FileKind.AUDIO else "none"
+
+
+def _tile(job: Job, file: FileOfTake) -> Mapping[str, object]:
+    """What `components.draw_files` shows of a file."""
+    video, tile = file.video, {"role": file.wanted.role, "icon": ICONS[file.kind], "tone": "blue"}
+    if video is None or not file.here:
+        given_up = file.row.given_up_at is not None
+        if given_up or file.trouble is not None or video is not None:
+            tile |= {"tone": "gray" if given_up else "orange", "why": file.problem or ""}
+            tile |= {"icon": "file_download_off", "word_icon": "file_download_off"}
+            tile |= {"word": "Not fetched" if given_up else "Missing"}
+        else:
+            tile |= {"word": "On its way", "word_icon": "downloading"}
+        return tile | {"meta": text.size(file.wanted.size_bytes) if file.wanted.size_bytes else ""}
+    return tile | {
+        "poster": poster_link(video), "length": length_words(video), "meta": _about(video),
+        "href": _download_link(job, file, video), "why": video.problem or "",
+    }  # fmt: skip
+
+
+def _about(video: Video) -> str:
+    """Its size, in pixels where it has any, and in bytes."""
+    shape = f"{video.width} × {video.height} · " if video.width else ""
+    return f"{shape}{text.size(video.size_bytes)}"
+
+
+def _download_link(job: Job, file: FileOfTake, video: Video) -> str:
+    """It never passes through memory here."""
+    return context.media_link(video.key, download_as=download_name(job, file, video)) or ""
+
+
+def _ending(video: Video) -> str:
+    return video.key.rsplit(".", 1)[-1]

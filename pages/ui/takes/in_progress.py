@@ -75,10 +75,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
             with st.container(horizontal=True, key=f"do-{take.job.id}"):
                 if st.button("Open", key=f"open-made-{take.job.id}", icon=":material/open_in_full:"):
                     st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
-                if take.job.state in ACTIVE_STATES - {JobState.RENDERED}:
-                    actions.draw_cancel_button(take.job)
-                elif take.job.state == JobState.HELD:
-                    actions.draw_held_choices(take.job)
+                actions.draw_decisions(take)
             if take.job.state == JobState.HELD:
                 st.caption(actions.TWICE)
 

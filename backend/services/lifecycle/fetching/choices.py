@@ -1,25 +1,31 @@
 """What a person decides about files that don't come home: try now, keep what there is, fetch after all."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound, StateConflict
 from backend.domain.links import normalize_link
 from backend.domain.output_files import OutputFile
-from backend.domain.states import JobEvent, JobState
+from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.gallery.take_files import FileOfTake, load_files
+from backend.services.gallery.take_files import FileOfTake, load_files, missing_files
 from backend.services.lifecycle import apply_result
+from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
 from backend.store.records import take_files, videos
 
 #: What a file is called whose link a person found.
 NAMED_ROLE = "named by hand"
+NOTHING_MISSING = "Nothing of this take is missing."
+
+
+#: A take in these states may lack files.
+WITH_FILES = frozenset({JobState.RENDERED, JobState.STORED})
 
 
 def try_now(deps: Deps, viewer: Viewer, job_id: str) -> Job:
@@ -30,7 +36,9 @@ def try_now(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         StateConflict: nothing of it is missing (any more).
     """
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, JobState.RENDERED)
+        job = _job(session, viewer, job_id, WITH_FILES)
+        if not missing_files(_files(deps, session, job)):
+            raise StateConflict(NOTHING_MISSING)
         return deps.wake_job(session, job.id, at=deps.clock.now())
 
 
@@ -44,11 +52,12 @@ def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         StateConflict: nothing of it has come, or nothing is missing.
     """
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, JobState.RENDERED)
+        job = _job(session, viewer, job_id, WITH_FILES)
         files = _files(deps, session, job)
-        missing = [file for file in files if not file.settled]
-        came = [file for file in missing if file.row.seen_sha256 or _came_broken(file)]
-        home = [file for file in files if file.video is not None]
+        missing, home = missing_files(files), [file for file in files if file.here]
+        came = [file for file in missing if file.came]
+        if not missing and job.state == JobState.STORED:
+            raise StateConflict(NOTHING_MISSING)
         if not came and not home:
             raise StateConflict("Nothing of this take has come yet, so there is nothing to keep.")
         now = deps.clock.now()
@@ -57,22 +66,52 @@ def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         take_files.put_rows(session, rows)
         if came:
             return deps.wake_job(session, job.id, at=now)
+        if job.state == JobState.STORED:
+            return deps.wake_job(session, job.id, at=now, error=None, attempts=0)
         values: JobColumns = {"due_at": now, "video_id": home[0].row.video_id}
         note = f"without {', '.join(file.wanted.role for file in missing)}" if missing else None
         return jobs.advance(session, job.id, JobEvent.SAVED, at=now, by=viewer.name, note=note, **values)
 
 
-def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
-    """Fetch the files of a take that was cancelled once it was rendered: their links were kept.
+def give_up_files(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Fetch no more: a rendered take ends as one that was cancelled, a stored one goes without what it lacks.
+
+    What it was paid for can be fetched later (`fetch_after_all`), while the provider has it.
 
     Raises:
         NotFound, NotAllowed: as `try_now`.
-        StateConflict: it was not cancelled, or had no files by then.
+        StateConflict: nothing is being fetched (any more).
     """
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, JobState.CANCELLED)
+        job = _job(session, viewer, job_id, WITH_FILES)
+        if job.state == JobState.STORED:
+            missing = missing_files(_files(deps, session, job))
+            if not missing:
+                raise StateConflict(NOTHING_MISSING)
+            now = deps.clock.now()
+            take_files.put_rows(session, [_changed(file, given_up_at=now) for file in missing])
+            return deps.wake_job(session, job.id, at=now, error=None, attempts=0)
+    return cancel_job(deps, viewer, job_id)
+
+
+def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
+    """Fetch the files that were given up: all of a take that has ended without, or those a stored one lacks.
+
+    Raises:
+        NotFound, NotAllowed: as `try_now`.
+        StateConflict: it goes on by itself, or has no files that could be fetched.
+    """
+    with deps.store.begin() as session:
+        job = _job(session, viewer, job_id, ENDED_STATES)
+        now = deps.clock.now()
+        if job.state == JobState.STORED:
+            given_up = [file for file in _files(deps, session, job) if not file.here and file.settled]
+            if not given_up:
+                raise StateConflict(NOTHING_MISSING)
+            take_files.put_rows(session, [_changed(file, given_up_at=None, attempts=0) for file in given_up])
+            return deps.wake_job(session, job.id, at=now, attempts=0)
         if not job.outputs:
-            raise StateConflict("This take was stopped before it had any file.")
+            raise StateConflict("This take ended before it had any file.")
         files = [OutputFile.of(kept) for kept in job.outputs]
         _finish(deps, session, viewer, job, Finished(files, job.result or {}))
         return jobs.get(session, job.id)
@@ -90,7 +129,7 @@ def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
     if url is None:
         raise InvalidRequest({"link": "is no link: it begins with https:// and names a file"})
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, JobState.HELD)
+        job = _job(session, viewer, job_id, {JobState.HELD})
         finished = Finished([OutputFile(NAMED_ROLE, url)], job.result or {})
         _finish(deps, session, viewer, job, finished)
         return jobs.get(session, job.id)
@@ -102,12 +141,12 @@ def _finish(deps: Deps, session: Session, viewer: Viewer, job: Job, finished: Fi
     deps.wake_job(session, job.id, at=now)
 
 
-def _job(session: Session, viewer: Viewer, job_id: str, state: JobState) -> Job:
+def _job(session: Session, viewer: Viewer, job_id: str, states: Collection[JobState]) -> Job:
     viewer.require_role(Role.CREATOR)
     job = jobs.get(session, job_id)
     if not viewer.may_see(job.owner):
         raise NotFound("There is no take with that id.")
-    if job.state != state:
+    if job.state not in states:
         raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
     return job
 
@@ -115,10 +154,6 @@ def _job(session: Session, viewer: Viewer, job_id: str, state: JobState) -> Job:
 def _files(deps: Deps, session: Session, job: Job) -> Sequence[FileOfTake]:
     video = videos.get(session, job.video_id) if job.video_id else None
     return load_files(deps, session, [(job, video)])[0]
-
-
-def _came_broken(file: FileOfTake) -> bool:
-    return file.trouble is not None and file.trouble.code == "media_broken"
 
 
 def _changed(file: FileOfTake, **values: object) -> TakeFile:
