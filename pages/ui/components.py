@@ -47,17 +47,18 @@ class BarRow(TypedDict):
     shown: str
 
 
-def _register(name: str) -> ComponentRenderer:
+def _register(name: str, folder: str = "") -> ComponentRenderer:
     def _read(ending: str) -> str:
-        return "\n".join((_FRONTEND / f"{part}.{ending}").read_text("utf-8") for part in ("common", name))
+        parts = (_FRONTEND / "common", _FRONTEND / folder / name)
+        return "\n".join(part.with_suffix(f".{ending}").read_text("utf-8") for part in parts)
 
     return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
 
 
-_GALLERY = _register("gallery")
-_PLAYER = _register("player")
-_FILES = _register("files")
-_STATUS = _register("status")
+_GALLERY = _register("gallery", "takes")
+_PLAYER = _register("player", "takes")
+_FILES = _register("files", "takes")
+_STATUS = _register("status", "takes")
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
