@@ -30,6 +30,7 @@ class VideoInfo:
     fps: float | None
     codec: str
     has_audio: bool
+    see_through: bool  #: as far as its poster shows; False without one
 
 
 def inspect_video(
@@ -105,7 +106,7 @@ def inspect_file(
 def _inspect_still(path: Path, kind: file_types.FileType, poster: Path, timeout_s: float) -> FileInfo:
     """A picture: decoded whole, its poster drawn; one that can't be is kept as it came."""
     try:
-        found = _run("examine_still", "picture", [poster], timeout_s, path=str(path), poster=str(poster))
+        found = _run("examine_still", "photo", [poster], timeout_s, path=str(path), poster=str(poster))
     except MediaBroken as error:
         problem = f"It is {kind.what} that can't be read: {error.__cause__}."
         return FileInfo(kind.kind, False, problem, kind.extension, kind.content_type)

@@ -1,4 +1,4 @@
-"""Photos that people give, drawn anew in a child process: nothing of the file is left but its pixels.
+"""Photos that people give and pictures that models make, drawn anew in a child process from their pixels.
 
 Nothing here runs outside `child`.
 """
@@ -9,14 +9,18 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageCms
 
-from backend.media.decode.in_child.picture import write_new
+from backend.media.decode.in_child.colour import on_checkerboard
+from backend.media.decode.in_child.picture import POSTER, POSTER_WIDTH_PX, encoded, write_new
 from backend.media.decode.in_child.read_photo import DAMAGED, FAULTS, READING_SHARE, ReadPhoto, read_photo
 from backend.media.decode.sandbox import RejectedFile, report_progress
 
 #: Visibly the same as the original, at a third of its bytes.
 JPEG_QUALITY = 92
+#: More megapixels than models make; a child's memory holds them.
+STILL_MAX_PIXELS = 150_000_000
 #: How the work after reading goes on, for the progress that is shown: scaled, then in its colours.
 SCALED_SHARE, DRAWN_SHARE = READING_SHARE + 0.2, READING_SHARE + 0.3
 _SRGB = ImageCms.createProfile("sRGB")
@@ -35,6 +39,20 @@ def clean_upload(source: str, target: str, max_pixels: int, kept_pixels: int) ->
             raise RejectedFile(DAMAGED) from error
     about = {"found_size": read.size, "pictures": read.pictures, "moving": read.moving}
     return {**_written(image, target), **about}
+
+
+def examine_still(path: str, poster: str) -> dict[str, Any]:
+    """Decode a picture that was made, and draw its poster; returns its size. RejectedFile: not whole."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            read = read_photo(path, STILL_MAX_PIXELS)
+            width, height = read.size
+            image = _drawn(read, POSTER_WIDTH_PX * POSTER_WIDTH_PX * height // width)
+    except (RejectedFile, *FAULTS) as error:
+        raise RejectedFile("it is cut, damaged, or has more than 150 megapixels") from error
+    shown = Image.fromarray(on_checkerboard(np.asarray(image)))
+    write_new(Path(poster), encoded(shown, "WEBP", **POSTER))
+    return {"width": width, "height": height}
 
 
 def draw_smaller(source: str, target: str, width: int, height: int) -> dict[str, Any]:

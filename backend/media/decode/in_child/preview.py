@@ -9,8 +9,9 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
+from backend.media.decode.in_child.colour import BT601, redraw
 from backend.media.decode.in_child.picture import fit_width
-from backend.media.decode.in_child.video import open_video, video_stream
+from backend.media.decode.in_child.video import codec_name, open_video, pictures, video_stream
 from backend.media.decode.sandbox import RejectedFile
 
 #: What a card shows while the pointer rests on it.
@@ -38,7 +39,8 @@ def _draw(reader: Any, out: Any) -> None:
     writer: Any = None
     encoder: Any = None
     begun, last = None, -1
-    for frame in reader.decode(stream):
+    codec = codec_name(stream.codec_context)
+    for frame in pictures(reader, stream):
         at = float(frame.time or 0)
         begun = at if begun is None else begun
         number = math.floor((at - begun) * PREVIEW_FPS + 0.001)
@@ -47,10 +49,12 @@ def _draw(reader: Any, out: Any) -> None:
         if number <= last:
             continue
         last = number
+        small = redraw(frame, codec, *fit_width(frame.width, frame.height, PREVIEW_WIDTH_PX), matrix=BT601)
         if writer is None:
             writer = av.open(out, "w", format="webm")
-            encoder = _encoder(writer, frame)
-        _encode(writer, encoder, frame, number)
+            encoder = _encoder(writer, small)
+        small.pts, small.time_base = number, Fraction(1, PREVIEW_FPS)
+        writer.mux(encoder.encode(small))
     if writer is None:
         raise RejectedFile("not one of its pictures can be decoded")
     writer.mux(encoder.encode(None))
@@ -59,7 +63,8 @@ def _draw(reader: Any, out: Any) -> None:
 
 def _encoder(writer: Any, frame: VideoFrame) -> Any:
     encoder = writer.add_stream("libvpx", rate=PREVIEW_FPS)
-    encoder.width, encoder.height = fit_width(frame.width, frame.height, PREVIEW_WIDTH_PX)
+    encoder.width, encoder.height = frame.width, frame.height
+    tell_colours(encoder.codec_context, frame)
     encoder.pix_fmt = "yuv420p"
     encoder.bit_rate = PREVIEW_BITS_S
     encoder.codec_context.thread_count = 1
@@ -68,8 +73,7 @@ def _encoder(writer: Any, frame: VideoFrame) -> Any:
     return encoder
 
 
-def _encode(writer: Any, encoder: Any, frame: VideoFrame, number: int) -> None:
-    size = {"width": encoder.width, "height": encoder.height}
-    small = frame.reformat(**size, format="yuv420p", interpolation="FAST_BILINEAR")
-    small.pts, small.time_base = number, Fraction(1, PREVIEW_FPS)
-    writer.mux(encoder.encode(small))
+def tell_colours(context: Any, frame: VideoFrame) -> None:
+    """Write down with a video how its colours are meant."""
+    for name in ("colorspace", "color_primaries", "color_trc", "color_range"):
+        setattr(context, name, getattr(frame, name))

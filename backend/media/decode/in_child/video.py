@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import av.logging
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -45,6 +46,8 @@ FADE_IN_STEP = 8
 SLACK_S = 1.0
 #: Where a packet that begins with this many zeros is a hole in the file, not a picture.
 ZERO_RUN = bytes(64)
+#: Formats of WebM, and the decoders that see their alpha.
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _NEVER_ZEROS = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
 
 # PyAV is silent by itself. Any log level would give FFmpeg's threads a callback into Python, which
@@ -114,6 +117,23 @@ def video_stream(reader: InputContainer) -> VideoStream:
     raise RejectedFile(NO_VIDEO)
 
 
+def codec_name(context: CodecContext) -> str:
+    """What a stream is coded with, by FFmpeg's name of the format; decoders of it have other names."""
+    return context.codec.canonical_name
+
+
+def pictures(reader: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode from where the reader is; see-through where the video is.
+
+    FFmpeg's own decoders of VP8 and VP9 leave the alpha of WebM out, which is a second picture.
+    """
+    coder: Any = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and codec_name(coder) in _WITH_ALPHA:
+        coder = CodecContext.create(_WITH_ALPHA[codec_name(coder)], "r")
+    for packet in reader.demux(stream):
+        yield from coder.decode(packet)
+
+
 def _examine(reader: InputContainer, container: Container, poster: Path | None) -> dict[str, Any]:
     stream = video_stream(reader)
     context = stream.codec_context
@@ -126,8 +146,9 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
         raise RejectedFile(why)
     _check_counts(reader, stream, seen)
     _check_tail(reader, stream, seen)
-    if poster is not None:
-        save_poster(_shown(reader, stream, seen.first), poster)
+    see_through = poster is not None and save_poster(
+        _shown(reader, stream, seen.first), codec_name(context), poster
+    )
     turned = seen.first.rotation % 180 == 90
     width, height = seen.first.width, seen.first.height
     return {
@@ -137,8 +158,9 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
         "width": height if turned else width,
         "height": width if turned else height,
         "fps": float(stream.average_rate) if stream.average_rate else None,
-        "codec": context.name,
+        "codec": codec_name(context),
         "has_audio": bool(reader.streams.audio),
+        "see_through": see_through,
     }
 
 
@@ -155,7 +177,7 @@ def _read_all(reader: InputContainer, stream: VideoStream) -> _Seen:
         if packet.stream.index != stream.index:
             continue
         begins = bytes(memoryview(packet)[: len(ZERO_RUN)])
-        if begins == ZERO_RUN and stream.codec_context.name in _NEVER_ZEROS:
+        if begins == ZERO_RUN and codec_name(stream.codec_context) in _NEVER_ZEROS:
             raise RejectedFile("it has a hole: a part of it was never written")
         if packet.is_keyframe or seen.keyframe is None:
             seen.keyframe = packet
@@ -196,8 +218,9 @@ def _shown(reader: InputContainer, stream: VideoStream, first: VideoFrame) -> Vi
     """The picture that shows most: the brightest of the beginning, as many videos fade in."""
     reader.seek(0)
     stream.codec_context.flush_buffers()
-    beginning = islice(reader.decode(stream), 0, FADE_IN_FRAMES, FADE_IN_STEP)
-    return max(beginning, key=mean_brightness, default=first)
+    codec = codec_name(stream.codec_context)
+    beginning = islice(pictures(reader, stream), 0, FADE_IN_FRAMES, FADE_IN_STEP)
+    return max(beginning, key=lambda frame: mean_brightness(frame, codec), default=first)
 
 
 def _check_tail(reader: InputContainer, stream: VideoStream, seen: _Seen) -> None:
