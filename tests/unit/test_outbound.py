@@ -82,6 +82,13 @@ def test_a_proxy_is_told_the_name_and_the_password_of_its_url_alone():
     assert "p%40ss" not in repr(Outbound(https_proxy=with_name))
 
 
+def test_a_proxy_with_a_password_may_come_from_a_file(monkeypatch, tmp_path):
+    (tmp_path / "proxy").write_text("http://u:hunter2@c.corp:1\n")
+    made = ways(monkeypatch, **ENVIRONMENT, OUTBOUND_PROXY_FILE=str(tmp_path / "proxy"))
+    assert made == ("http://u:hunter2@c.corp:1", "http://u:hunter2@c.corp:1", "corp")
+    assert "hunter2" not in repr(load_settings())
+
+
 WRONG_PROXIES = [
     "socks5://u:hunter2@x:1", "ftp://x", "http://", "http://u:hunter2@", "http://u:hunter2@x:port",
     "http://x:99999",
