@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from backend.domain.states import JobEvent
+from backend.services.lifecycle.fetching import choices
 from tests import databases
 from tests.services.client import ACCEPTED, BODY, CONTRACT, PUBLIC, at_fault, ids, said, status
-from tests.world import MODEL
+from tests.world import ADMIN, MODEL
 
 pytestmark = databases.BOTH
 #: Where no statement decides.
@@ -140,3 +141,20 @@ def test_what_was_accepted_goes_on_until_the_provider_was_asked_and_what_is_stor
         told = answer.get_json()
         assert (answer.status_code, told["state"]) == (202, state)
         assert told["cancel_requested"] is (state == "queued")
+
+
+@ONE
+def test_a_rendered_take_gives_up_its_files_says_that_it_is_paid_and_keeps_their_links(sidecar):
+    job_id = sidecar.started()
+    outputs = [{"role": "video", "url": "https://v3.fal.media/files/a.mp4"}]
+    sidecar.advance(job_id, *ACCEPTED)
+    sidecar.advance(job_id, JobEvent.FINISHED, outputs=outputs, rendered_at=sidecar.clock.now())
+    answer = sidecar.cancel(job_id)
+    told = answer.get_json()
+    assert (answer.status_code, told["status"], told["error"]["charged"]) == (202, "cancelled", "yes")
+    assert "can be fetched later" in told["error"]["message"]
+    assert [(file["role"], file["url"]) for file in told["files"]] == [("video", None)]
+    assert sidecar.job(job_id).outputs == outputs
+    assert choices.fetch_after_all(sidecar.deps, ADMIN, job_id).state == "rendered"
+    said(sidecar.cancel(job_id, who="eve"), 403)
+    said(sidecar.cancel("none"), 404)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from backend.domain import policy
 from backend.domain.errors import (
     ProviderBusy,
     ProviderForgot,
@@ -25,7 +26,7 @@ from backend.domain.errors import (
     StoreUnavailable,
 )
 from backend.domain.output_files import OutputFile
-from backend.domain.states import ACTIVE_STATES, JobEvent
+from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent
 from backend.media.download.address_guard import AddressGuard
 from backend.models import Job, TakeFile
 from backend.providers.base import UNREADABLE, Errored, Finished, Receipt, Unclear, Working
@@ -35,12 +36,11 @@ from backend.services.takes.cancel import ANSWER_WAIT, cancel_job
 from backend.services.takes.ways_out import WayOut, ways_out
 from backend.store.jobs import claims, jobs
 from backend.store.records import take_files, videos
-from tests.services.client import picture
 from tests.services.receiving import WAY
-from tests.world import ANA, World, run_sql, throw
+from tests.world import ANA, World, picture, run_sql, throw
 
-#: Longer than any count of answers in a row that decides something.
-LOOKS = 8
+#: One more than any number of answers in a row that decides something.
+LOOKS = 1 + max(policy.FORGOTTEN_AFTER, policy.LOST_AFTER)
 GONE, BUSY = ProviderForgot("No such request.", code="forgotten"), ProviderBusy("503", code="http_503")
 AWAY = StoreUnavailable("The server is starting up.")
 #: What the provider says to a POST, and to every question, by the name of the fault.
@@ -58,8 +58,6 @@ PROVIDER: dict[str, tuple[Any, Any]] = {
 #: What is laid at the link, as what, and whatever else is wrong.
 FILES: dict[str, dict[str, Any]] = {
     "gone": {},
-    "gone for good": {"provider": GONE},
-    "gone and the provider is away": {"provider": BUSY},
     "a page": {"content": b"<html>It works!</html>"},
     "nobody answers": {"url": "http://127.0.0.1:1/wanted.bin", "guard": AddressGuard(("127.0.0.1",))},
     "no video": {"content": b"#EXTM3U\n"},
@@ -117,6 +115,10 @@ class Walk(World):
         self.deps.storage.remove(f"{self.take(job).files[0].video.sha256}.mp4")
         return self.job(job)
 
+    def ended(self, event: JobEvent, url: str = "") -> Job:
+        """A take that has ended like this once it was rendered."""
+        return self.advance(self.made("rendered", url=url), event)
+
     def under(self, *, provider: Any = BUSY, submit: Any = PROVIDER["busy"][0], **broken: Any) -> "Walk":
         """The same installation, whose provider says this, and in which this is broken."""
         real, deps = self.deps.get_provider("fal"), self.deps
@@ -153,7 +155,7 @@ class Walk(World):
                 if way in acts:
                     acts[way](self.deps, ANA, job.id)
                     break
-            self.looks(job, 2)
+            self.looks(job, 1)
             if self.job(job).cancel_requested_at and self.job(job).state in ACTIVE_STATES:
                 self.hurry(job, cancel_requested_at=self.deps.clock.now() - ANSWER_WAIT)  # a minute later
         return str(self.take(job).status)
@@ -211,6 +213,9 @@ def walked(walk: Walk, job: Job, first: Walk, then: Walk) -> str:
         )
         if why := walk.waits_for_nothing(job):
             return f"after {number + 1} looks: {why}"
+        now = walk.job(job)
+        if now.state in ENDED_STATES and now.due_at is None:
+            break
     status = then.end(job)
     return "" if status in ("completed", "failed", "cancelled") else f"can't be ended: {walk.job(job).state}"
 
@@ -235,12 +240,17 @@ def complaints(walk: Walk, make: Callable[[str], Job], *, files: bool) -> dict[s
     return {name: why for name, why in found.items() if why}
 
 
-@pytest.mark.parametrize("state", WAY)
-def test_no_take_waits_for_ever_whatever_goes_wrong_in_its_state(walk, state):
-    files = state in ("rendered", "stored")
-    make = walk.lacking if state == "stored" else lambda url: walk.made(state, url=url)
-    assert complaints(walk, make, files=files) == {}
+#: How a take comes to stand where it stands, given its file's link.
+STANDS: dict[str, Callable[[Walk, str], Job]] = {
+    **{state: lambda walk, url, state=state: walk.made(state, url=url) for state in WAY},
+    "rendered, one of two files here": lambda walk, url: walk.made("rendered", home=1, url=url),
+    "stored, and its file is missing": Walk.lacking,
+    "given up once it was rendered": lambda walk, url: walk.ended(JobEvent.CANCELLED, url),
+    "lost at the provider": lambda walk, url: walk.ended(JobEvent.LOST, url),
+}
 
 
-def test_no_take_of_which_some_files_are_here_waits_for_ever(walk):
-    assert complaints(walk, lambda url: walk.made("rendered", home=1, url=url), files=True) == {}
+@pytest.mark.parametrize("stands", STANDS)
+def test_no_take_waits_for_ever_whatever_goes_wrong_where_it_stands(walk, stands):
+    files = stands.startswith(("rendered", "stored,"))
+    assert complaints(walk, lambda url: STANDS[stands](walk, url), files=files) == {}
