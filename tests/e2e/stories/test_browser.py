@@ -1,12 +1,14 @@
 """A real browser and the real dashboard: ask, close the tab, come back, watch it."""
 
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from sqlalchemy import NullPool, create_engine, text
@@ -15,6 +17,7 @@ from tests import bucket, databases, programs
 from tests.e2e.checker import ledger_of
 from tests.e2e.installation import Installation
 from tests.waiting import PATIENCE_S, eventually
+from tests.world import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
 
@@ -224,6 +227,46 @@ def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
     row = page.get_by_test_id("facts").locator("dt", has_text="Take").locator("+ dd")
     row.get_by_role("button", name="Copy").click()
     page.wait_for_function("job => navigator.clipboard.readText().then(text => text === job)", arg=job)
+    window.close()
+
+
+#: Has the picture, or the first picture of the video, come?
+SEEN = (
+    """shown => shown.tagName === "IMG" ? shown.complete && shown.naturalWidth > 0 : shown.readyState >= 2"""
+)
+
+
+@SHARED
+def test_a_person_looks_at_each_file_of_a_take_and_saves_one_and_all_of_them(installation, visit, fal):
+    loop = picture("GIF", (96, 54))
+    laid = requests.put(
+        f"{fal.url}/sim/files/loop.gif", data=loop, headers={"Content-Type": "image/gif"}, timeout=10
+    )
+    laid.raise_for_status()
+    output = {
+        "match": "Of two files",
+        "output": {"video": {"url": "{video}"}, "loop": {"url": "{files}/loop.gif"}},
+    }
+    requests.post(f"{fal.url}/sim/outputs", json=output, timeout=10).raise_for_status()
+    job = installation.ask("Of two files")
+    installation.until(job, "stored")
+    window = visit(installation)
+    page = window.open(f"/take?take={job}")
+    player, tiles = page.get_by_test_id("player"), page.get_by_test_id("take-file")
+    expect(tiles).to_have_count(2)
+    window.until(player.locator("video"), SEEN)
+    tiles.nth(1).get_by_role("button", name=re.compile("^Show loop")).click()
+    window.until(player.locator("img"), SEEN)
+    expect(player.locator("video")).to_be_hidden()
+    with page.expect_download() as saved:
+        tiles.nth(1).get_by_role("link", name=re.compile("^Download loop")).click()
+    assert saved.value.path().read_bytes() == loop
+    assert re.fullmatch(r"of-two-files-loop-\w{6}\.gif", saved.value.suggested_filename)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=re.compile("Download all · 2 files")).click()
+    with zipfile.ZipFile(saved.value.path()) as packed:
+        assert [name.rpartition(".")[2] for name in packed.namelist()] == ["mp4", "gif"]
+        assert packed.read(packed.namelist()[1]) == loop
     window.close()
 
 
