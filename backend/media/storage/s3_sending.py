@@ -66,7 +66,11 @@ class _Session(URLLib3Session):  # type: ignore[misc]  # botocore has no types
         named = (Path(usual._verify),) if isinstance(usual._verify, str) else ()
         self._trust = outbound.trust_store(*named)
         timeout = (config.connect_timeout, config.read_timeout)
-        super().__init__(timeout=timeout, max_pool_connections=config.max_pool_connections)
+        super().__init__(
+            timeout=timeout,
+            max_pool_connections=config.max_pool_connections,
+            socket_options=usual._socket_options,
+        )
         self._proxy_config = _Ways(outbound)
         self._pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
         self._manager.pool_classes_by_scheme = self._pool_classes_by_scheme
