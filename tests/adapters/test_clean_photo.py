@@ -186,6 +186,37 @@ def test_a_phones_wide_colours_are_those_that_its_screen_shows(kind, part):
     assert shows(clean_photo(wide, part), (5, 5), (193, 83, 51), within=4)
 
 
+def named_by_numbers(kind: str, colour: tuple[int, int, int], primaries: int, transfer: int) -> bytes:
+    """A picture of one colour in a space that it names by its code points (ITU-T H.273)."""
+    image = Image.new("RGB", (64, 32), colour)
+    if kind == "HEIF":
+        return saved(image, kind, color_primaries=primaries, transfer_characteristics=transfer)
+    content = saved(image, kind)
+    if kind == "AVIF":
+        at = content.index(b"colrnclx") + 8
+        return content[:at] + struct.pack(">HH", primaries, transfer) + content[at + 4 :]
+    chunk = b"cICP" + bytes((primaries, transfer, 0, 1))
+    return content[:33] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "PNG"])
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "given", "wanted"),
+    [
+        (1, 13, (180, 90, 60), (180, 90, 60)),
+        (12, 13, (180, 90, 60), (193, 83, 51)),  # Display P3
+        (9, 16, (148, 148, 148), (191, 191, 191)),  # PQ: a white of 203 nits, toned down as browsers do it
+        (9, 18, (191, 191, 191), (191, 191, 191)),  # HLG: the same white
+        (2, 13, (180, 90, 60), (180, 90, 60)),  # not said
+    ],
+)
+def test_colours_that_are_named_by_numbers_are_seen_as_they_are_meant(
+    kind, primaries, transfer, given, wanted, part
+):
+    found = clean_photo(named_by_numbers(kind, given, primaries, transfer), part)
+    assert shows(found, (5, 5), wanted, within=5)
+
+
 def test_colours_of_another_space_are_converted(part):
     spaces = [ImageCms.ImageCmsProfile(ImageCms.createProfile(name)) for name in ("LAB", "sRGB")]
     for profile in (*(space.tobytes() for space in spaces), b"no profile at all"):

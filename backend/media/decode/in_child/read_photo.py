@@ -13,6 +13,7 @@ from pathlib import Path
 import pillow_heif
 from PIL import ExifTags, Image
 
+from backend.media.decode.in_child.colour_profile import make_profile
 from backend.media.decode.sandbox import RejectedFile, report_progress
 
 #: Pictures larger than this on a side are refused before anything else: no camera makes them.
@@ -34,6 +35,8 @@ READING_SHARE = 0.5
 _OTHER_BITS = b"\x5a\xa5\x33\xcc" * 64
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _STRIP_ROWS = 512
+#: Where a file says of which colours it is.
+_BEGINNING_BYTES = 64 * 1024
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -82,10 +85,9 @@ def read_photo(path: str, max_pixels: int) -> ReadPhoto:
             if image.format not in {"JPEG", "MPO"}:
                 raise RejectedFile(DAMAGED) from error
             image = _without_end(Path(path).read_bytes())
-    turn, icc_profile = _turn(image), image.info.get("icc_profile")
+    turn = _turn(image)
     size = image.size[::-1] if turn in _SIDEWAYS else image.size
-    profile = icc_profile if isinstance(icc_profile, bytes) else None
-    return ReadPhoto(size, turn, profile, pictures, moving, [image])
+    return ReadPhoto(size, turn, _profile(image, path), pictures, moving, [image])
 
 
 class _Watched(io.FileIO):
@@ -147,6 +149,23 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except FAULTS:
         return None
+
+
+def _profile(image: Image.Image, path: str) -> bytes | None:
+    """The profile of its colours: its own, or that of the space that it names by numbers; None: sRGB."""
+    own = image.info.get("icc_profile")
+    if isinstance(own, bytes) and own:
+        return own
+    numbers = image.info.get("nclx_profile")  # of HEIF
+    if isinstance(numbers, dict):
+        return make_profile(int(numbers["color_primaries"]), int(numbers["transfer_characteristics"]))
+    with open(path, "rb") as file:
+        beginning = file.read(_BEGINNING_BYTES)
+    for kind, mark, form in (("AVIF", b"colrnclx", ">HH"), ("PNG", b"cICP", ">BB")):
+        at = beginning.find(mark) + len(mark)
+        if image.format == kind and len(mark) <= at <= len(beginning) - struct.calcsize(form):
+            return make_profile(*struct.unpack_from(form, beginning, at))
+    return None
 
 
 def _without_end(content: bytes) -> Image.Image:
