@@ -5,14 +5,11 @@ import streamlit as st
 from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.gallery import takes as gallery
-from backend.services.operations import readiness
 from pages.ui import context, shell
 
 st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
 try:
-    if not readiness.database_answers(context.deps()):
-        raise StoreUnavailable("it does not answer")
     counts = gallery.count_open(context.deps())
 except context.StillOpening:
     shell.draw_brand()

@@ -96,7 +96,7 @@ class Server:
         try:
             self._process.wait(STOPS_S)
         except subprocess.TimeoutExpired:
-            family = self.family()[1:]
+            family = self._family()[1:]
             self._process.kill()
             self._process.wait(10)
             for child in family:
@@ -105,11 +105,23 @@ class Server:
             psutil.wait_procs(family, timeout=10)
         self._process = None
 
-    def family(self) -> list[psutil.Process]:
+    def _family(self) -> list[psutil.Process]:
         """The server's process and all of its children, one for each connection."""
         assert self._process is not None
         parent = psutil.Process(self._process.pid)
         return [parent, *parent.children(recursive=True)]
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile it takes connections and requests, and says nothing."""
+        family = self._family()
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)

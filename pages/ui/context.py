@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from backend.bootstrap import open_deps
-from backend.domain.errors import DailiesError, InvalidRequest
+from backend.domain.errors import DailiesError, InvalidRequest, StoreUnavailable
 from backend.domain.text import cleaning_notes
 from backend.models import Job
 from backend.services import access
@@ -15,6 +15,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import dashboard_link
 from backend.services.operations import readiness
+from backend.services.operations.hang_guard import HangGuard
 from backend.services.patient_look import NoAnswer, PatientLook
 from pages.ui import text
 
@@ -26,8 +27,13 @@ class StillOpening(DailiesError):
 
 
 @st.cache_resource(show_spinner=False)
-def _opening() -> PatientLook[Deps]:
-    return PatientLook(open_deps, believed_s=math.inf)
+def _opening() -> PatientLook[tuple[Deps, HangGuard]]:
+    return PatientLook(_open, believed_s=math.inf)
+
+
+def _open() -> tuple[Deps, HangGuard]:
+    opened = open_deps()
+    return opened, HangGuard(opened)
 
 
 def deps() -> Deps:
@@ -35,12 +41,17 @@ def deps() -> Deps:
 
     Raises:
         StillOpening: it is not there yet; ask again.
+        StoreUnavailable: its database hangs, and so would whoever asked it anything.
         SettingsError: what stops the start.
     """
     try:
-        return _opening().outcome(within_s=readiness.WAIT_S)
+        opened, guard = _opening().outcome(within_s=readiness.WAIT_S)
     except NoAnswer as error:
         raise StillOpening("Dailies is starting.") from error
+    guard.keep_watch()
+    if readiness.database_hangs(opened):
+        raise StoreUnavailable("it does not answer")
+    return opened
 
 
 def viewer() -> Viewer:

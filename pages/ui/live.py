@@ -8,7 +8,7 @@ from backend.domain.errors import StoreUnavailable
 from backend.domain.states import ACTIVE_STATES
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from pages.ui import shell
+from pages.ui import context, shell
 
 #: Seconds between two looks while something moves; the running clocks need none.
 TICK_S = 2.0
@@ -24,6 +24,7 @@ def draw_live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving
 
     def _redraw() -> None:
         try:
+            context.deps()  # there, and its database answers
             if watch() != before:
                 st.rerun()
             draw()

@@ -67,7 +67,7 @@ def draw_starting() -> None:
             pass  # the page tells it
         st.rerun()
 
-    st.info("It waits for its database. This page comes by itself.", title="Dailies is starting")
+    st.info("It waits for its database and storage. This page comes by itself.", title="Dailies is starting")
     st.fragment(_look_again, run_every=1.0)()
 
 

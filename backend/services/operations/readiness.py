@@ -23,6 +23,8 @@ from backend.store.records import key_values
 
 #: How long anybody waits for what hangs, in seconds: with what else a page does that stays under two.
 WAIT_S = 1.5
+#: Of that, after how much a database counts as hanging: those who wait for it are to hear of it in time.
+_HANGS_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def check_readiness(deps: Deps, *, within_s: float | None = None) -> list[Health
     """
     until = time.monotonic() + (WAIT_S if within_s is None else within_s)
     looks = [(part.name, _look(deps, part)) for part in _PARTS]
+    _free_bytes(deps).begin()
     for _, look in looks:
         look.begin()
     found: dict[str, HealthCheck] = {}
@@ -53,19 +56,22 @@ def check_readiness(deps: Deps, *, within_s: float | None = None) -> list[Health
     return list(found.values())
 
 
-def database_answers(deps: Deps) -> bool:
-    """Can the database be read? Asked before a page begins, which would hang with it."""
-    return _outcome("database", _look(deps, _PARTS[0]), within_s=WAIT_S).good
+def database_hangs(deps: Deps) -> bool:
+    """Does the database say nothing at all? Errors it says itself, to whoever asks it."""
+    look = PatientLook(partial(_tried, deps, _PARTS[0]), believed_s=0.4)
+    try:
+        deps.looks.setdefault("database hangs", look).outcome(within_s=_HANGS_SHARE * WAIT_S)
+    except NoAnswer:
+        return True
+    return False
 
 
 def free_bytes(deps: Deps) -> int | None:
     """How much more fits into storage; None: nobody can tell."""
-    look = PatientLook(lambda: deps.storage.free_bytes(), believed_s=0.0, silent_s=60.0)
     try:
-        found: int | None = deps.looks.setdefault("free bytes", look).outcome(within_s=WAIT_S)
+        return _free_bytes(deps).outcome(within_s=WAIT_S)
     except NoAnswer:
         return None
-    return found
 
 
 def data_folders(deps: Deps) -> set[Path]:
@@ -134,13 +140,18 @@ class _Part:
 #: What is tried; of several by one name the first that is bad counts. A bucket that went away is found within
 #: ten seconds. Rows and files wait their turn behind the work's own, and a bucket takes a dozen requests.
 _PARTS = (
-    _Part("database", _read_database, 0.0, 5.0),
+    _Part("database", _read_database, 0.0, 3.0),
     _Part("database", _write_row, 10.0, 20.0),
     _Part("data folder", _write_folders, 5.0, 20.0),
     _Part("storage", _ask_storage, 5.0, 3.0),
     _Part("storage", _write_storage, 5.0, 60.0),
-    _Part("worker", _hear_worker, 0.0, 5.0),
+    _Part("worker", _hear_worker, 0.0, 3.0),
 )
+
+
+def _free_bytes(deps: Deps) -> PatientLook[int | None]:
+    look = PatientLook(lambda: deps.storage.free_bytes(), believed_s=0.0, silent_s=60.0)
+    return deps.looks.setdefault("free bytes", look)
 
 
 def _look(deps: Deps, part: _Part) -> PatientLook[HealthCheck]:

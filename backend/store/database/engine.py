@@ -4,8 +4,6 @@ What SQLite and PostgreSQL do differently is in `sqlite.py` and `postgres.py`; e
 Store, and one error for a database that can't be used now.
 """
 
-import json
-import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +16,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
 from backend.store.database import postgres, sqlite
+from backend.store.database.json_text import encode_json
 from backend.store.fast.compiled import compiled_statement
 from backend.store.fast.group_commit import GroupCommit
 
@@ -52,6 +51,9 @@ class Database(Protocol):
     def write_refusal(self, connection: Connection) -> str | None:
         """Why the transaction of this connection can't write, where that is known beforehand."""
 
+    def cut_waiting(self, engine: Engine) -> int:
+        """Break every connection that is in use; returns how many that were."""
+
     def is_unavailable(self, error: Exception) -> bool:
         """Is it the database that can't be used, and not the statement that is wrong?"""
 
@@ -69,7 +71,7 @@ class Store:
             max_overflow=56,
             pool_timeout=20,
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
-            json_serializer=_as_json,
+            json_serializer=encode_json,
         )
         weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; the threads of one
@@ -192,6 +194,13 @@ class Store:
             write(session)
             raise _RolledBackError
 
+    def cut_waiting(self) -> int:
+        """Break off whatever waits for the database, as when it hangs; returns how much that was.
+
+        Each of those gets StoreUnavailable. A file has no line to be cut.
+        """
+        return self.database.cut_waiting(self.engine)
+
     @contextmanager
     def watch_commits(self) -> Iterator[Callable[[], object]]:
         """A question to ask often: its answer changes when somebody else has committed.
@@ -274,25 +283,3 @@ def _shared_session(connection: Connection) -> Session:
 def _why(error: SQLAlchemyError) -> str:
     """The driver's own words; SQLAlchemy would add the statement."""
     return str(getattr(error, "orig", None) or error).strip()[:500]
-
-
-#: `json.dumps` makes one anew for each value when it is given options.
-_WRITER = json.JSONEncoder(allow_nan=False)
-
-
-def _as_json(value: Any) -> str:
-    """JSON as both databases take it: the numbers that JSON does not have become words."""
-    try:
-        return _WRITER.encode(value)
-    except ValueError:
-        return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return value

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from backend.store.database import pool_liveness
+from backend.store.database import connections_in_use, pool_liveness
 
 #: Longer than any statement of ours takes with a million jobs; a stuck one must not hold a page for ever.
 STATEMENT_TIMEOUT_MS = 30_000
@@ -76,6 +76,7 @@ def make_engine(url: str, **common: Any) -> Engine:
     )
     event.listen(engine, "connect", _configure)
     pool_liveness.check_on_checkout(engine)
+    connections_in_use.track(engine)
     event.listen(engine, "handle_error", _judge)
     return engine
 
@@ -183,6 +184,11 @@ def write_refusal(connection: Connection) -> str | None:
     if "on" in connection.execute(text(f"SELECT {asked}")).one():
         return "the server takes read-only transactions alone"
     return None
+
+
+def cut_waiting(engine: Engine) -> int:
+    """Break every connection that is in use; returns how many that were."""
+    return connections_in_use.cut_all(engine)
 
 
 def driver_conninfo(url: str) -> tuple[str, dict[str, Any]]:

@@ -86,6 +86,11 @@ def write_refusal(connection: Connection) -> str | None:
     return None
 
 
+def cut_waiting(engine: Engine) -> int:
+    """None: there is no line."""
+    return 0
+
+
 def is_unavailable(error: Exception) -> bool:
     """Locked, unreadable, full: not the statement's fault."""
     return isinstance(error, OperationalError)
