@@ -154,6 +154,46 @@ def test_who_it_is_is_said_by_the_login_and_never_by_the_browser(front, behind):
         assert {told[name] for told in (pages, script)} == {"127.0.0.1"}
 
 
+#: Dailies below two paths of a name that serves other things too.
+BELOW_PATHS = {
+    "server_name hooks.example.com;": "server_name hooks.example.com;\ninclude dailies/below-paths.conf;"
+}
+
+
+def test_below_two_paths_of_a_name_pages_ask_who_comes_scripts_do_not_and_no_path_is_changed(nginx, behind):
+    front = nginx(behind.place, change=BELOW_PATHS)
+    bare = front.call(HOOKS, "GET", "/dailies?model=x")
+    assert (bare.status, bare.headers["location"]) == (308, "/dailies/?model=x")
+
+    pages = [
+        f"/dailies/{path}"
+        for path in (
+            "gallery",
+            "_stcore/stream",
+            "app/static/media/x.mp4",
+            "static/x.js",
+            "_stcore/upload_file/a/b",
+        )
+    ]
+    strangers = [front.call(HOOKS, "GET", path).headers.get("location", "") for path in pages]
+    assert [place.partition("rd=")[2] for place in strangers] == pages
+    assert behind.seen == []
+
+    scripts = [
+        f"/dailies-api{path}" for path in ("/api/models", WEBHOOK, "/media/a.mp4", "/healthz", "/metrics")
+    ]
+    for path in pages:
+        assert front.call(HOOKS, "GET", path, headers=KNOWN).status == 200
+    for path in scripts:
+        assert front.call(HOOKS, "GET", path).status == 200
+    for path in ("/dailies/_stcore/upload_file/a/b", "/dailies-api/api/video/upload"):
+        statuses = [front.call(HOOKS, "PUT", path, bytes(size * MIB), KNOWN).status for size in (33, 40)]
+        assert statuses == [200, 413]
+    assert [seen.path for seen in behind.seen if not seen.body] == pages + scripts
+    assert "token-that-no-log-may-show" not in front.all_logs()
+    assert "/dailies-api/api/video/webhook/0190-a-job/-" in front.log()
+
+
 # -- one browser, one dashboard ---------------------------------------------------------------------------
 
 

@@ -49,17 +49,21 @@ def browser() -> Iterator[Browser]:
 class Visit:
     """One browser window of its own, and all that it asked for and complained about."""
 
-    def __init__(self, browser: Browser, installation: Installation) -> None:
+    def __init__(
+        self, browser: Browser, installation: Installation, origin: str | None = None, **how: Any
+    ) -> None:
         #: From where pages may load: the dashboard's own host, and a bucket's where there is one.
         self.allowed: set[str] = set()
         self._installation = installation
-        self.origin = f"http://127.0.0.1:{installation.dashboard_port}"
-        self.context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self.origin = origin or f"http://127.0.0.1:{installation.dashboard_port}"
+        self.context: BrowserContext = browser.new_context(
+            **{"viewport": {"width": 1400, "height": 1000}, **how}
+        )
         self.context.set_default_timeout(PATIENCE_S * 1000)
         self.complaints: list[str] = []
         self.answers: list[Any] = []
-        self.hosts: set[str] = set()
-        self.context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        self.asked: list[str] = []
+        self.context.on("request", lambda request: self.asked.append(request.url))
         self.context.on("response", lambda response: self.answers.append(response))
         self.context.on("console", self._console)
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
@@ -105,7 +109,8 @@ class Visit:
     def close(self) -> None:
         """The person is gone. Nothing was fetched from elsewhere, and nothing went wrong on the page."""
         self.context.close()
-        assert self.hosts - {""} <= {urlsplit(self.origin).netloc, *self.allowed}
+        hosts = {urlsplit(url).netloc for url in self.asked} - {""}
+        assert hosts <= {urlsplit(self.origin).netloc, *self.allowed}
         assert self.complaints == []
 
     def _console(self, message: Any) -> None:
@@ -176,7 +181,16 @@ def test_every_deep_link_shows_its_page_within_the_frame_and_a_prompt_full_of_ma
     job = window.ask(HOSTILE)
     installation.until(job, "stored")
     shown = ("/gallery", f"/take?take={job}")
-    for path in ("/", *shown, "/gallery?state=failed", "/take?take=none", "/activity", "/operations"):
+    for path in (
+        "/",
+        *shown,
+        "/gallery?state=failed",
+        "/take?take=none",
+        "/activity",
+        "/operations",
+        "/style",
+        "/models",
+    ):
         window.open(path)
         for name in ("Generate", "Gallery", "Operations"):
             expect(page.get_by_role("link", name=re.compile(name)).first).to_be_visible()

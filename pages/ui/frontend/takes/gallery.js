@@ -122,8 +122,9 @@ const watch = place => {
 const restore = (place, until = performance.now() + RESTORED_MS) => {
   if (place.wanted === null) return
   place.scroller.scrollTop = place.wanted
-  if (performance.now() < until) requestAnimationFrame(() => restore(place, until))
-  else place.wanted = null
+  const there = Math.abs(place.scroller.scrollTop - place.wanted) < 1
+  if (there || performance.now() > until) place.wanted = null
+  else requestAnimationFrame(() => restore(place, until))
 }
 
 const arrows = (event, grid) => {
