@@ -53,6 +53,8 @@ refused = dashboard.listen_refusal(st.get_option("server.address"), open_dashboa
 if refused:
     sys.exit(refused)
 _on_the_right_port(settings.dashboard_port)
+if config.get_where_defined("server.baseUrlPath") == "<default>":  # it may stand in .env alone
+    config.set_option("server.baseUrlPath", settings.streamlit_server_base_url_path)
 if (
     config.get_where_defined("server.cookieSecret") == "<default>"
 ):  # by itself every process makes one of its own

@@ -12,6 +12,7 @@ INNER_NAMES = (
 )  # fmt: skip
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 
+_PATH = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 _FRAME_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?")
 #: How a PostgreSQL server is named by those who rent one out, and by other programs.
 _SERVER = re.compile(r"postgres(?:ql)?(?:\+psycopg2?)?://", re.IGNORECASE)
@@ -55,11 +56,27 @@ def check_allow_entry(part: str) -> None:
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
 
 
-def frame_source(text: str) -> str:
-    """One of FRAME_ANCESTORS as a browser's policy has it; ValueError: it is none.
+def base_path(path: str) -> str:
+    """The path that pages lie below, without slashes around it; ValueError: it is none."""
+    path = path.strip().strip("/")
+    if path and not _PATH.fullmatch(path):
+        raise ValueError("must be a path like dailies, of letters, digits and . _ ~ -")
+    return path
+
+
+def frame_sources(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Who may frame a page, as a browser's policy names them; ValueError: one is no such source.
 
     Source: https://www.w3.org/TR/CSP3/#directive-frame-ancestors
     """
+    parts = text.replace(",", " ").split() if isinstance(text, str) else text
+    sources = tuple(dict.fromkeys(map(_frame_source, parts)))
+    if not sources or ("'none'" in sources and len(sources) > 1):
+        raise ValueError("must be 'none' alone, or name who may frame the dashboard, like 'self'")
+    return sources
+
+
+def _frame_source(text: str) -> str:
     word = text.strip("'\"").lower()
     if word in ("self", "none"):
         return f"'{word}'"

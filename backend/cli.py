@@ -274,7 +274,8 @@ def main() -> int:
 
 
 def _welcome(settings: Settings) -> list[str]:
-    address = f"http://127.0.0.1:{settings.dashboard_port}"
+    path = settings.streamlit_server_base_url_path
+    address = f"http://127.0.0.1:{settings.dashboard_port}" + (f"/{path}/" if path else "")
     lines = ["", f"  Dailies:  {address}", f"  API:      http://{settings.host}:{settings.port}"]
     if settings.is_demo:
         demo = "no FAL_KEY is set, so the built-in simulator renders. Nothing costs anything."

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -16,7 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backend.addresses import check_allow_entry, frame_source, is_public_https, read_database_url
+from backend.addresses import base_path, check_allow_entry, frame_sources, is_public_https, read_database_url
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
@@ -58,9 +67,10 @@ class Settings(OutboundSettings):
     dashboard_port: int = Field(8501, ge=1, le=65535)
     simulator_port: int = Field(8788, ge=1, le=65535)
     open_dashboard: bool = False
-    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = (
-        "'self'",
-    )  #: who may show the dashboard in a frame
+    #: the path that the dashboard's pages lie below
+    streamlit_server_base_url_path: Annotated[str, AfterValidator(base_path)] = ""
+    #: who may show the dashboard in a frame
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode, BeforeValidator(frame_sources)] = ("'self'",)
     secret_key: SecretStr = SecretStr("")
     fal_key: SecretStr = SecretStr("")
     fal_queue_url: str = "https://queue.fal.run"
@@ -124,15 +134,6 @@ class Settings(OutboundSettings):
         for part in value if info.field_name == "fetch_allow" else ():
             check_allow_entry(part)
         return value
-
-    @field_validator("frame_ancestors", mode="before")
-    @classmethod
-    def _framed(cls, value: Any) -> Any:
-        parts = value.replace(",", " ").split() if isinstance(value, str) else value
-        sources = tuple(dict.fromkeys(frame_source(part) for part in parts))
-        if not sources or ("'none'" in sources and len(sources) > 1):
-            raise ValueError("must be 'none' alone, or name who may frame the dashboard, like 'self'")
-        return sources
 
     @field_validator(
         "public_url",

@@ -63,6 +63,7 @@ def test_one_message_names_every_setting_at_fault_and_what_is_wrong(monkeypatch)
           for value in ("http://[::1", "http://x:99999", "http://x:port", "//x", "http:///x")),
         *(("FETCH_ALLOW", f"good.example,{value}")
           for value in ("a/b", "10.0.0.0/99", "host:port", "-x", "x:123456", "http://x", "a b")),
+        *(("STREAMLIT_SERVER_BASE_URL_PATH", value) for value in ("https://x", "a b", "a//b", "ä", "a?b")),
         *(("FRAME_ANCESTORS", value)
           for value in ("none self", "https://a.example;script-src", "javascript:", "*", "a b://c", ",")),
         ("DATA_DIR", "/dev/null/data"),
@@ -186,6 +187,8 @@ DEMO = {**SIMULATED, "is_demo": True, "first_poll_delay_s": 60.0, "fetch_allow":
         ({"PUBLIC_URL": " https://studio.example/dailies/ "}, {"public_url": "https://studio.example/dailies"}),
         ({"FAL_KEY": "id:key", "FETCH_ALLOW": " cdn.example , 10.0.0.0/8,[::1]:9000, 127.0.0.1:80,"},
          {"fetch_allow": ("cdn.example", "10.0.0.0/8", "[::1]:9000", "127.0.0.1:80")}),
+        ({"STREAMLIT_SERVER_BASE_URL_PATH": " /studio/dailies/ "},
+         {"streamlit_server_base_url_path": "studio/dailies"}),
         ({}, {"frame_ancestors": ("'self'",)}),
         ({"FRAME_ANCESTORS": "none"}, {"frame_ancestors": ("'none'",)}),
         ({"FRAME_ANCESTORS": " 'self', https://Intranet.example/home *.example.org:8443 self "},
