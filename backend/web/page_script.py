@@ -64,7 +64,8 @@ class _Told:
         headers = MutableHeaders(scope=start)
         for of_the_file in ("etag", "last-modified", "content-length"):
             del headers[of_the_file]
-        headers["content-length"] = str(len(body))
+        if body:  # HEAD has none
+            headers["content-length"] = str(len(body))
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
 
