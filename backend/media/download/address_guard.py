@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NoReturn
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from backend.addresses import is_inner_name
 from backend.domain.errors import MediaDenied, MediaUnreachable
+from backend.domain.links import LINK_MAX_CHARS, normalize_link
 from backend.http.outbound import DEFAULT_PORT, DIRECT, Outbound, Proxy
 
 Address = IPv4Address | IPv6Address
@@ -30,8 +31,6 @@ Network = IPv4Network | IPv6Network
 
 #: A look-up that takes longer is given up: it can't be interrupted, and a stopping worker has 8 s.
 LOOKUP_TIMEOUT_S = 5.0
-#: Longer links are no links: signed ones of the large object stores stay below 2 kB.
-URL_MAX_CHARS = 8192
 
 #: IPv4 that is not the public internet.
 NON_PUBLIC_IPV4 = tuple(
@@ -142,9 +141,7 @@ class AddressGuard:
         port = parts.port or DEFAULT_PORT[parts.scheme]
         named = bool({(host, port), (host, None)} & self._hosts)
         plain = (parts.scheme, port) != ("https", 443)
-        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
-        query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
-        path = f"{path}?{query}" if query else path
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         target = ResolvedTarget(parts.scheme, host, port, (), path)
         proxy = self._outbound.proxy_for(f"{parts.scheme}://{target.host_and_port}")
         found = _look_up(host, port) if proxy is None else _addresses_in(host)
@@ -191,18 +188,22 @@ def _deny(why: str) -> NoReturn:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a link, once nothing in it can be read in two ways."""
-    if len(url) > URL_MAX_CHARS:
+    """The parts of a link, read as browsers do, once nothing in it can be read in two ways."""
+    if len(url) > LINK_MAX_CHARS:
         _deny("it is too long")
-    if any(ord(char) <= 0x20 or ord(char) == 0x7F or char == "\\" for char in url):
-        _deny("it holds spaces, control characters or backslashes")
+    if "\\" in url:
+        _deny("it holds backslashes")
+    link = normalize_link(url)
+    if link is None:
+        scheme = url.strip().partition(":")[0]
+        _deny(
+            f"{scheme[:20] or 'no scheme'} is not https" if scheme not in DEFAULT_PORT else "it can't be read"
+        )
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(link)
         port = parts.port
     except ValueError:
         _deny("its address can't be read")
-    if parts.scheme not in DEFAULT_PORT:
-        _deny(f"{parts.scheme[:20] or 'no scheme'} is not https")
     if "@" in parts.netloc:
         _deny("it holds a user name")
     if not parts.hostname or port == 0:

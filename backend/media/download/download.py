@@ -10,7 +10,8 @@ import http.client
 import shutil
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -23,12 +24,13 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
+from backend.domain.links import normalize_link
 from backend.media.download.address_guard import AddressGuard, ResolvedTarget
 from backend.media.download.connection import TICK_S, PinnedConnection
+from backend.media.download.content_coding import MiscodedBody, find_coding, undo_coding
 from backend.media.download.response_headers import (
     content_length,
     content_range,
-    refuse_encoding,
     resume_info,
     single_header,
     total_of_416,
@@ -93,7 +95,7 @@ def download_file(
     Raises:
         MediaUnreachable: slow, cut, refused for now; the part stays when it can be resumed.
         MediaGone: 403, 404 or 410. MediaDenied: the link, or where it leads, is out of bounds.
-        MediaBroken: too large, coded, or not the size that was promised; the part is removed.
+        MediaBroken: too large, or not the size that was promised; the part is removed.
         StorageFull: our own disk will not take it; the part is removed.
         StaleState: somebody else is writing this very part.
     """
@@ -128,21 +130,29 @@ class _Fetch:
         self.total = self.promised
         self.began_at = self.heard_at = self.told_at = self.window_at = time.monotonic()
         self.window_bytes = self.told_bytes = 0
-        self.connected = False
-        self.body = False
+        self.connected = self.body = False
+        self.coding: str | None = None  #: what the server says, where it could be undone
+        self.undo = True
 
     def run(self, url: str) -> DownloadedFile:
-        try:
-            content_type = self._attempt(url)
-        except _Restart:
-            self.file.start_over()
-            content_type = self._attempt(url)
+        while True:
+            try:
+                content_type = self._attempt(url)
+                break
+            except _Restart:  # of what was resumed; a beginning has no other
+                self.file.start_over()
+            except MiscodedBody:
+                self.undo = False
+                self.file.start_over()
+        if self.coding is not None and self.promised not in {None, self.file.size_bytes}:
+            raise MediaBroken(f"The provider promised {self.promised} bytes, {self.file.size_bytes} came.")
         self.progress(self.file.size_bytes, self.total)
         return DownloadedFile(self.file.path, self.file.sha256, self.file.size_bytes, content_type)
 
     def _attempt(self, url: str) -> str | None:
         """Follow redirects, each judged anew, until a server gives the file; return its type."""
         for _ in range(REDIRECTS_MAX + 1):
+            url = normalize_link(url) or url
             target = self.guard.resolve(url)
             self.connected = self.body = False
             try:
@@ -165,12 +175,8 @@ class _Fetch:
         return PinnedConnection(target, self.watch, trust=trust, connect_s=connect_s)
 
     def _headers(self) -> dict[str, str]:
-        headers = {
-            "User-Agent": "dailies",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-        }
+        headers = {"User-Agent": "dailies", "Accept": "*/*", "Accept-Encoding": "identity"}
+        headers["Connection"] = "close"
         origin = self.file.resume_info
         if self.file.size_bytes and origin and origin.if_range_value:
             headers["Range"] = f"bytes={self.file.size_bytes}-"
@@ -197,17 +203,16 @@ class _Fetch:
 
     def _whole(self, answer: http.client.HTTPResponse) -> None:
         """A 200 starts at the first byte, whatever we have: note how to recognise the file later."""
-        refuse_encoding(answer)
         self.file.start_over()
+        self.coding = find_coding(answer.headers.get_all("Content-Encoding")) if self.undo else None
         size = content_length(answer)
-        self.total = self.promised if size is None else size
+        self.total = self.promised if size is None and self.coding is None else size
         found = resume_info(answer)
-        if found:
+        if found and self.coding is None:  # whether it is coded shows in its first bytes
             self.file.save_resume_info(found)
 
     def _rest(self, answer: http.client.HTTPResponse) -> int:
         """A 206 must go on exactly where the part ends, in the same file; return the file's size."""
-        refuse_encoding(answer)
         rest, known, etag = content_range(answer), self.file.resume_info, single_header(answer, "ETag")
         if not rest or not known or rest.first != self.file.size_bytes:
             raise _Restart
@@ -228,7 +233,7 @@ class _Fetch:
         """Before the body: is the size, as far as it is known, one that we take?"""
         if self.total is None:
             return
-        if self.promised is not None and self.total != self.promised:
+        if self.coding is None and self.promised is not None and self.total != self.promised:
             raise MediaBroken(f"The provider promised {self.promised} bytes, the server offers {self.total}.")
         if self.total > self.limits.max_bytes:
             raise MediaBroken(f"The file has {self.total} bytes; at most {self.limits.max_bytes} are taken.")
@@ -241,17 +246,24 @@ class _Fetch:
         """Body to disk. Afterwards every byte that was promised is there, and none besides."""
         self.body = True
         self.window_at, self.window_bytes = time.monotonic(), 0
-        while chunk := answer.read1(CHUNK_BYTES):
-            self.file.write(chunk)
+        came = self.file.size_bytes
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal came
+            while chunk := answer.read1(CHUNK_BYTES):
+                came += len(chunk)
+                if came > (self.total or came):
+                    raise MediaBroken(f"More bytes came than the {self.total} that were promised.")
+                yield chunk
+
+        for piece in undo_coding(self.coding, chunks()):
+            self.file.write(piece)
             if self.file.size_bytes > self.limits.max_bytes:
                 raise MediaBroken(f"The file goes on past {self.limits.max_bytes} bytes.")
-            if self.total is not None and self.file.size_bytes > self.total:
-                raise MediaBroken(f"More bytes came than the {self.total} that were promised.")
-        if not self.file.size_bytes:  # an empty file, or an answer that broke off within its head
+        if not came:  # an empty file, or an answer that broke off within its head
             raise MediaUnreachable("The server gave nothing.")
-        if self.total is not None and self.file.size_bytes < self.total:
-            came = f"{self.file.size_bytes} of {self.total} bytes"
-            raise MediaUnreachable(f"The connection ended after {came}.")
+        if self.total is not None and came < self.total:
+            raise MediaUnreachable(f"The connection ended after {came} of {self.total} bytes.")
 
     def watch(self, got: int) -> None:
         """Called for whatever comes, and every `TICK_S` while nothing does."""
@@ -274,9 +286,12 @@ class _Fetch:
 
 
 def _led_to(url: str, answer: http.client.HTTPResponse) -> str:
-    """Where a redirect leads; the guard judges it next."""
+    """Where a redirect leads; the guard judges it next. Its bytes are UTF-8, or else Latin-1 as ever."""
+    place = single_header(answer, "Location") or "no-location:"
+    with suppress(UnicodeError):
+        place = place.encode("latin-1").decode()
     try:
-        return urljoin(url, single_header(answer, "Location") or "no-location:")
+        return urljoin(url, place.strip())
     except ValueError as error:
         raise MediaDenied("This link leads to something that is no link.") from error
 

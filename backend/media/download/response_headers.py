@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 
-from backend.domain.errors import MediaBroken, MediaUnreachable
+from backend.domain.errors import MediaUnreachable
 from backend.media.partial.partial_file import ResumeInfo, boot_id
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
@@ -44,13 +44,6 @@ def content_length(answer: HTTPResponse) -> int | None:
     if not re.fullmatch(_NUMBER, text):
         raise MediaUnreachable("The server gave a length that is no number.")
     return int(text)
-
-
-def refuse_encoding(answer: HTTPResponse) -> None:
-    """Raise MediaBroken where the body is coded: its bytes would be other than the file's."""
-    coding = single_header(answer, "Content-Encoding")
-    if coding and coding.lower() != "identity":
-        raise MediaBroken(f"The server sent the file coded ({coding[:40]}), which was not asked for.")
 
 
 def content_range(answer: HTTPResponse) -> ByteRange | None:

@@ -35,10 +35,10 @@ DENIED_HOSTS = {
 }  # fmt: skip
 DENIED = [
     *[f"https://{host}/v.mp4" for hosts in DENIED_HOSTS.values() for host in hosts.split()],
-    "https://exa\tmple.com/v.mp4", "https://8.8.8.8/v .mp4", "https://8.8.8.8/\r\nHost: 127.0.0.1",
+    "https://127.0.\t0.1/v.mp4", " //127.0.0.1/v .mp4", "https://127.0.0.1/#", "https://8.8.8.8 /v.mp4",
     "https:///v.mp4", "https://", "https:8.8.8.8/v.mp4", "http://8.8.8.8/v.mp4", "http://8.8.8.8:443/v.mp4",
     "file:///etc/passwd", "gopher://8.8.8.8:443/_x", "ftp://8.8.8.8/v.mp4", "data:video/mp4;base64,AAAA",
-    "//8.8.8.8/v.mp4", "/etc/passwd", "", "https://8.8.8.8/" + "a" * 9000,
+    "https://8.8.8.8\\v.mp4", "/etc/passwd", "", "https://8.8.8.8/" + "a" * 9000,
 ]  # fmt: skip
 
 
@@ -118,6 +118,24 @@ def test_a_name_is_looked_up_in_ascii_and_unreachable_for_now_while_it_has_no_ad
         AddressGuard().resolve("https://bücher.example/ü.mp4")
     names["xn--bcher-kva.example"] = ["151.101.1.1"]
     assert AddressGuard().resolve("https://bücher.example/ü.mp4").path == "/%C3%BC.mp4"
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("https://8.8.8.8/a take.mp4", "/a%20take.mp4"),
+        ("  https://8.8.8.8/a.mp4\n", "/a.mp4"),
+        ("https://8.8.8.8/a\tb.mp4", "/ab.mp4"),
+        ("//8.8.8.8//a.mp4", "//a.mp4"),
+        ("https://8.8.8.8/夕焼け.mp4?q=ü x", "/%E5%A4%95%E7%84%BC%E3%81%91.mp4?q=%C3%BC%20x"),
+        ("https://8.8.8.8/a%20b.mp4#t=3", "/a%20b.mp4"),
+        ("https://8.8.8.8/\r\nHost: 127.0.0.1", "/Host:%20127.0.0.1"),
+        ("https://8.8.8.8?a[]=1", "/?a[]=1"),
+    ],
+)
+def test_a_link_is_read_as_browsers_read_it_before_it_is_judged(written, path):
+    target = AddressGuard().resolve(written)
+    assert (target.scheme, target.ips, target.path) == ("https", ("8.8.8.8",), path)
 
 
 #: Exception -> links that it allows, with the address, and links that stay denied. "": none.

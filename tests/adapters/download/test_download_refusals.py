@@ -1,6 +1,5 @@
 """What a download does not take: answers that are no file, links out of bounds, a disk that is full."""
 
-import gzip
 import resource
 import signal
 import socket
@@ -72,7 +71,6 @@ REFUSED = {
     "over the cap by its length": (endless(3_000_001), "3000000", CAP),
     "shorter than promised": (lambda e: e.offer(BODY[:-9], ETag=ETAG), str(len(BODY)), PROMISED),
     "longer than promised": (lambda e: chunked(e, BODY + b"x"), str(len(BODY)), PROMISED),
-    "coded": (lambda e: e.answer("200 OK", gzip.compress(b"x"), Content_Encoding="gzip"), "gzip", {}),
 }
 
 

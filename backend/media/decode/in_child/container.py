@@ -1,7 +1,8 @@
 """The outside of a video file: which container its first bytes say it is, and whether it is all there.
 
 A header promises things that the rest of the file may lack: a file cut to two thirds still tells its
-full length. So the outermost boxes are walked, and must end exactly where the file ends.
+full length. So the outermost boxes are walked, and what belongs to the video must lie within the file.
+What somebody hung on behind it (a line break, zeros, tags, a phone's trailer) is passed over, as players do.
 
 Sources: ISO/IEC 14496-12, 4.2 (boxes); RFC 8794 (EBML); RFC 9559 (Matroska).
 """
@@ -13,12 +14,23 @@ from typing import BinaryIO
 from backend.media.decode.sandbox import RejectedFile
 
 #: Boxes that may come first in a file of this family; old QuickTime files have no `ftyp`.
-_FIRST_BOXES = {b"ftyp": None, b"moov": "mov", b"mdat": "mov", b"wide": "mov", b"free": "mov", b"skip": "mov"}
+_FIRST_BOXES = {
+    b"ftyp": None, b"styp": None, b"moov": "mov", b"mdat": "mov", b"wide": "mov", b"free": "mov",
+    b"skip": "mov", b"pnot": "mov",
+}  # fmt: skip
+#: Boxes of the video itself: one that goes on behind the end of the file was cut.
+_OWN_BOXES = frozenset(
+    {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"ssix", b"prft", b"emsg", b"mfra"}
+)
 #: More top-level boxes than this are no video: an hour of fragments, one a second, has 7,200.
 BOXES_MAX = 200_000
 
 _EBML = b"\x1a\x45\xdf\xa3"
-_SEGMENT = 0x18538067
+_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+#: Elements of a segment: its head, tracks, clusters, index, chapters, tags, attached files.
+_OWN_ELEMENTS = frozenset(
+    {0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469}
+)
 
 #: How other things begin that servers send in place of a video -> what they are, for a person.
 _OTHERS = (
@@ -33,7 +45,7 @@ _OTHERS = (
 
 @dataclass(frozen=True)
 class Container:
-    """extension: mp4, mov or webm. demuxer: the one reader that may open it, by FFmpeg's name."""
+    """extension: mp4, mov, webm or mkv. demuxer: the one reader that may open it, by FFmpeg's name."""
 
     extension: str
     content_type: str
@@ -43,6 +55,7 @@ class Container:
 _MP4 = Container("mp4", "video/mp4", "mov")
 _MOV = Container("mov", "video/quicktime", "mov")
 _WEBM = Container("webm", "video/webm", "matroska")
+_MKV = Container("mkv", "video/x-matroska", "matroska")
 
 
 def detect_container(file: BinaryIO) -> Container:
@@ -52,14 +65,20 @@ def detect_container(file: BinaryIO) -> Container:
     if not head:
         raise RejectedFile("the file is empty")
     if head.startswith(_EBML):
-        _walk_ebml(file, size)
-        return _WEBM
-    kind = head[4:8]
-    if kind not in _FIRST_BOXES:
+        return _walk_ebml(file, size)
+    at = 0 if head[4:8] in _FIRST_BOXES else _skip_unknown(file, head)
+    file.seek(at)
+    first = file.read(12)
+    if first[4:8] not in _FIRST_BOXES:
         raise RejectedFile(f"it is {_other(head)}, not a video")
     _walk_boxes(file, size)
-    quicktime = _FIRST_BOXES[kind] == "mov" or head[8:12] == b"qt  "
+    quicktime = _FIRST_BOXES[first[4:8]] == "mov" or first[8:12] == b"qt  "
     return _MOV if quicktime else _MP4
+
+
+def _skip_unknown(file: BinaryIO, head: bytes) -> int:
+    """Where the second box begins, if the first is one that nobody knows."""
+    return int.from_bytes(head[:4]) if head[4:8].isalnum() else 0
 
 
 def _other(head: bytes) -> str:
@@ -73,8 +92,8 @@ def _other(head: bytes) -> str:
 
 
 def _walk_boxes(file: BinaryIO, size: int) -> None:
-    """Every top-level box lies within the file, the last one ends with it, and none is missing."""
-    at, seen = 0, set()
+    """Every box of the video lies within the file, and none is missing."""
+    at, seen = 0, set[bytes]()
     for _ in range(BOXES_MAX):
         if at == size:
             break
@@ -85,10 +104,9 @@ def _walk_boxes(file: BinaryIO, size: int) -> None:
             length, skip = int.from_bytes(head[8:16]), 16
         elif length == 0:  # up to the end of the file
             length = size - at
-        if len(head) < skip or length < skip:
-            raise RejectedFile("its structure is damaged")
-        if at + length > size:
-            raise RejectedFile(f"it is cut: {at + length - size} bytes are missing at its end")
+        if len(head) < skip or length < skip or at + length > size:
+            _judge_rest(head, at + length - size, seen)
+            break
         seen.add(kind)
         at += length
     else:
@@ -99,8 +117,17 @@ def _walk_boxes(file: BinaryIO, size: int) -> None:
         raise RejectedFile("it is cut: its pictures are missing")
 
 
-def _walk_ebml(file: BinaryIO, size: int) -> None:
-    """The segment ends with the file, and so does every known element directly within it."""
+def _judge_rest(head: bytes, missing: int, seen: set[bytes]) -> None:
+    """What can't be a box is something that was hung on, unless the video itself was cut there."""
+    if missing > 0 and (head[4:8] in _OWN_BOXES or b"moov" not in seen):
+        raise RejectedFile(f"it is cut: {missing} bytes are missing at its end")
+    begun = len(head) < 8 and head[:1] == b"\0" and any(head)
+    if begun and b"moof" in seen:
+        raise RejectedFile("it is cut: a part of it has just begun at its end")
+
+
+def _walk_ebml(file: BinaryIO, size: int) -> Container:
+    """The segment lies within the file, and so does every element of the video directly within it."""
     file.seek(0)
     _, length = _element(file)
     header = file.read(min(length or 0, 4096))
@@ -112,14 +139,29 @@ def _walk_ebml(file: BinaryIO, size: int) -> None:
     end = size if length is None else file.tell() + length
     if end > size:
         raise RejectedFile(f"it is cut: {end - size} bytes are missing at its end")
+    _walk_segment(file, end, size, open_ended=length is None)
+    return _WEBM if b"webm" in header else _MKV
+
+
+def _walk_segment(file: BinaryIO, end: int, size: int, *, open_ended: bool) -> None:
+    """open_ended: a live recording, behind which anything may have been hung on."""
+    pictures = False
     for _ in range(BOXES_MAX):
         if file.tell() >= end:
             return
-        _, length = _element(file)
+        try:
+            kind, length = _element(file)
+        except RejectedFile:
+            if open_ended and pictures:
+                return
+            raise
         if length is None:  # a live recording: the reader finds its way
             return
         if file.tell() + length > size:
+            if open_ended and pictures and kind not in _OWN_ELEMENTS:
+                return
             raise RejectedFile("it is cut: its last part is missing")
+        pictures = pictures or kind == _CLUSTER
         file.seek(length, os.SEEK_CUR)
     raise RejectedFile("its structure is damaged")
 

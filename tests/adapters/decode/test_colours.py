@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from backend.media.decode.inspect import inspect_video, make_preview, save_frame
 from tests import programs
-from tests.adapters.bars import (
+from tests.adapters.decode.bars import (
     BT601,
     BT601_FULL,
     BT709,
