@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -213,12 +214,15 @@ def test_the_dashboard_sends_on_with_a_name_and_says_when_the_bucket_is_away(wor
     assert file.headers["Content-Disposition"].endswith("; filename*=UTF-8''Mein%20%22Film%22.mp4")
     head = ask_dashboard(world.deps, "HEAD", link)
     assert (head.status_code, head.headers["content-length"]) == (200, str(video.size_bytes))
+    whole = signed_links.dashboard_link(world.deps, f"{signed_links.ZIP_FOLDER}/{job.id}.zip")
+    with zipfile.ZipFile(io.BytesIO(ask_dashboard(world.deps, "GET", whole).content)) as packed:
+        assert packed.read(packed.namelist()[0]) == file.content
 
     place.away()
-    assert ask_dashboard(world.deps, "GET", link).status_code == 503
+    assert {ask_dashboard(world.deps, "GET", one).status_code for one in (link, whole)} == {503}
     place.back()
     place.drop(video.key)
-    assert ask_dashboard(world.deps, "GET", link).status_code == 404
+    assert {ask_dashboard(world.deps, "GET", one).status_code for one in (link, whole)} == {404}
 
 
 @pytest.mark.parametrize("public", [None, "https://films.example"])
