@@ -9,8 +9,9 @@ Source: fal documentation, "File", `sync_mode`; RFC 2397 (data URIs).
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -36,8 +37,8 @@ _NO_FILES = re.compile(
     r"logs?|dashboard)(_ur[il]|_link)?",
     re.IGNORECASE,
 )
-_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}\s*")
+_DATA_URI = re.compile(r"\s*data:([^,]{0,300}),", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}")
 #: A reference to a file that nobody here can ask for: another scheme, or a path without its server.
 _UNREACHABLE = re.compile(
     r"(gs|s3|r2|ipfs|ftp|azure|blob)://\S+|/?[\w./-]+\.(mp4|webm|mov|gif|m4v|mkv)", re.I
@@ -66,7 +67,8 @@ ENDINGS: dict[FileKind, frozenset[str]] = {
 #: How data in base64 begins, if it is a file: (offset, bytes).
 _BEGINNINGS = (
     (4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (0, b"GIF8"), (0, b"RIFF"),
-    (0, b"OggS"), (0, b"ID3"), (0, b"fLaC"),
+    (0, b"OggS"), (0, b"ID3"), (0, b"fLaC"), (0, b"\xff\xfb"), (0, b"\xff\xf3"), (0, b"\xff\xf1"),
+    (0, b"glTF"),
 )  # fmt: skip
 
 
@@ -115,16 +117,30 @@ class OutputFile:
 
 
 def find_files(output: Any) -> list[OutputFile]:
-    """Every file that an output names, in its order; the same link twice is one file.
+    """Every file that an output names, in its order; the same link twice is one file, and no role is twice.
 
-    output: JSON, as deep as `domain.shape` lets pass.
+    output: JSON, as deep as `domain.shape` lets pass. Of more than `FILES_MAX` the main one and the first.
     """
-    found: dict[str, OutputFile] = {}
-    for file in _walk(output, ()):
-        found.setdefault(file.url or file.role, file)
-        if len(found) == FILES_MAX:
-            break
-    return list(found.values())
+    files = [file for file, _ in _named(output)]
+    if len(files) <= FILES_MAX:
+        return files
+    main = main_first(files)[0]
+    kept = {id(main), *(id(file) for file in files[: FILES_MAX - 1])}
+    return [file for file in files if id(file) in kept]
+
+
+def _named(output: Any) -> Iterator[tuple[OutputFile, str]]:
+    """Each file once, with the text that it was found in."""
+    links: set[str] = set()
+    roles: Counter[str] = Counter()
+    for file, text in _walk_with_text(output, ()):
+        if file.url in links:
+            continue
+        if file.url is not None:
+            links.add(file.url)
+        roles[file.role] += 1
+        number = roles[file.role]
+        yield (file if number == 1 else replace(file, role=f"{file.role}~{number}")), text
 
 
 def main_first(files: Sequence[OutputFile], main_role: str | None = None) -> list[OutputFile]:
@@ -148,7 +164,7 @@ def main_first(files: Sequence[OutputFile], main_role: str | None = None) -> lis
 
 def read_inline(output: Any, role: str) -> bytes:
     """The bytes of a file that stands in the output itself; b"" when there is none under this role."""
-    for file, text in _walk_with_text(output, ()):
+    for file, text in _named(output):
         if file.role == role and file.url is None:
             return _decode(text) or b""
     return b""
@@ -174,10 +190,6 @@ def has_unreachable(output: Any) -> bool:
     return isinstance(output, str) and _UNREACHABLE.fullmatch(output.strip()) is not None
 
 
-def _walk(value: Any, path: tuple[str, ...]) -> Iterator[OutputFile]:
-    return (file for file, _ in _walk_with_text(value, path))
-
-
 def _walk_with_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[OutputFile, str]]:
     """Each file with the text that it was found in."""
     if isinstance(value, dict):
@@ -195,8 +207,9 @@ def _walk_with_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[OutputF
         for number, part in enumerate(value):
             yield from _walk_with_text(part, (*path, str(number)))
     elif isinstance(value, str):
-        url = normalize_link(value)
-        if url is not None or _is_inline(value, path[-1] if path else ""):
+        inline = _is_inline(value, path[-1] if path else "")  # sound in base64 may begin like a link: "//uQ…"
+        url = None if inline else normalize_link(value)
+        if inline or url is not None:
             yield OutputFile(_role(path), url), value
 
 
@@ -228,7 +241,7 @@ def _is_inline(text: str, name: str) -> bool:
     if _DATA_URI.match(text):
         return True
     at_least = 16 if name in DATA_NAMES else INLINE_MIN_CHARS
-    if len(text) < at_least or not _BASE64.fullmatch(text):
+    if len(text) < at_least or not _BASE64.fullmatch(text.rstrip()):
         return False
     head = _decode(re.sub(r"\s", "", text[:120])[:64]) or b""
     return any(head[at : at + len(start)] == start for at, start in _BEGINNINGS)
@@ -238,7 +251,7 @@ def _decode(text: str) -> bytes | None:
     """The bytes of a data URI, or of base64 in either alphabet; None when they can't be read."""
     uri = _DATA_URI.match(text)
     body = text[uri.end() :] if uri else text
-    if uri and not uri[3]:
+    if uri and "base64" not in [part.strip().lower() for part in uri[1].split(";")]:
         return unquote_to_bytes(body)
     plain = re.sub(r"\s", "", unquote_to_bytes(body).decode("ascii", "replace")).translate({45: "+", 95: "/"})
     plain = plain.rstrip("=")

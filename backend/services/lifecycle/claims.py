@@ -60,6 +60,7 @@ class Claim:
             values["due_at"] = now + timedelta(seconds=due_in_s)
         with self.deps.store.begin() as session:
             if also is not None:
+                jobs.get(session, self.job.id)  # the job before its files, as a person's decision locks them
                 values |= also(session)
             token = self.lease_token
             moved = jobs.advance(
@@ -81,6 +82,7 @@ class Claim:
         """Write what was learnt; when the job wants its next look stays as it is. Raises as `defer` does."""
         with self.deps.store.begin() as session:
             if also is not None:
+                jobs.get(session, self.job.id)  # the job before its files, as a person's decision locks them
                 values |= also(session)
             updated = jobs.update_if_unchanged(session, self.job, lease_token=self.lease_token, **values)
         self.job = updated

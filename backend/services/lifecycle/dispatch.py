@@ -95,10 +95,10 @@ def _tend(deps: Deps, claim: Claim) -> None:
     gone = [file.video for file in missing if file.video]
     if gone:
         _bring_back(deps, claim, gone)
-    elif missing:  # a program of the schema before stored its main file alone
-        fetch_files(deps, claim)
     elif needs_bill(claim.job):
         bill_job(deps, claim)
+    elif missing:  # a program of the schema before stored its main file alone
+        fetch_files(deps, claim)
     else:
         make_preview(deps, claim)
 

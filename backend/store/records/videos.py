@@ -24,6 +24,16 @@ class StoredFile(NamedTuple):
 class VideoColumns(TypedDict, total=False):
     """What may change of a video."""
 
+    key: str
+    content_type: str
+    kind: str
+    checked: bool
+    problem: str | None
+    duration_s: float
+    width: int
+    height: int
+    fps: float | None
+    codec: str | None
     poster_key: str | None
     preview_key: str | None
     preview_tries: int
@@ -38,10 +48,14 @@ def insert_or_restore(session: Session, video: Video) -> Video:
     if known is None:
         insert_row(session, video)
         return video
-    poster_key = video.poster_key or known.poster_key
-    return update_video(
-        session, known.id, missing_at=None, checked_at=video.checked_at, poster_key=poster_key
-    )
+    values: VideoColumns = {"missing_at": None, "checked_at": video.checked_at, "key": video.key}
+    values |= {"content_type": video.content_type, "poster_key": video.poster_key or known.poster_key}
+    if video.checked and not known.checked:  # it could not be checked then, and can be now
+        values |= {
+            "kind": video.kind, "checked": True, "problem": video.problem, "duration_s": video.duration_s,
+            "width": video.width, "height": video.height, "fps": video.fps, "codec": video.codec,
+        }  # fmt: skip
+    return update_video(session, known.id, **values)
 
 
 def update_video(session: Session, video_id: str, **values: Unpack[VideoColumns]) -> Video:

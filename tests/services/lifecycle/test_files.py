@@ -12,7 +12,9 @@ import requests
 from PIL import Image
 
 from backend.services.gallery.take_files import FileOfTake
-from tests.world import World, run_sql
+from backend.services.lifecycle.fetching import choices
+from backend.services.takes import cancel
+from tests.world import ANA, World, run_sql
 
 
 def clip(shade: int = 40, *, codec: str = "libx264", container: str = "mp4", sound: bool = False) -> bytes:
@@ -163,3 +165,29 @@ def test_what_an_older_program_stored_without_its_other_files_is_completed(world
     assert [here for _, _, here in shown(world, job)] == [True, False]
     world.looks(job, 1)
     assert [here for _, _, here in shown(world, job)] == [True, True]
+
+
+def test_a_take_whose_main_file_is_done_without_has_the_next_one_as_its_video(world):
+    lay(world, "b.mp4", clip(90))
+    lay(world, "c.gif", picture("GIF"), "image/gif")
+    job = made(world, {"videos": [f"{{files}}/{name}" for name in ("gone.mp4", "b.mp4", "c.gif")]})
+    world.looks(job, 1)  # c came once, and is not believed yet
+    choices.keep_what_there_is(world.deps, ANA, job.id)
+    stored = world.until(job, "stored")
+    assert stored.video_id == world.take(stored).files[1].video.id
+
+
+def test_files_that_are_given_up_once_rendered_are_not_asked_for_again(world):
+    job = made(world, {"video": "{files}/gone.mp4"})
+    cancel.cancel_job(world.deps, ANA, job.id)
+    looked = world.looks(job, 1)[0]  # a second webhook made it due, or a sweep
+    assert (looked.state, looked.due_at) == ("cancelled", None)
+
+
+def test_a_file_that_could_not_be_checked_then_and_can_be_now_is_a_checked_one(world):
+    lay(world, "a.mp4", clip(60))
+    job = world.until(made(world, {"video": "{files}/a.mp4"}), "stored")
+    run_sql(world.deps, "UPDATE video SET checked = false, kind = 'other', missing_at = created_at")
+    world.deps.storage.remove(world.take(job).video.key)
+    video = (world.looks(job, 2), world.take(job))[1].video
+    assert (video.checked, video.kind, video.missing_at) == (True, "video", None)

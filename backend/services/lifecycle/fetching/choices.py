@@ -55,7 +55,7 @@ def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         job = _job(session, viewer, job_id, WITH_FILES)
         files = _files(deps, session, job)
         missing, home = missing_files(files), [file for file in files if file.here]
-        came = [file for file in missing if file.came]
+        came = [file for file in missing if file.came and not file.row.keep_unchecked]
         if not missing and job.state == JobState.STORED:
             raise StateConflict(NOTHING_MISSING)
         if not came and not home:
@@ -68,7 +68,7 @@ def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             return deps.wake_job(session, job.id, at=now)
         if job.state == JobState.STORED:
             return deps.wake_job(session, job.id, at=now, error=None, attempts=0)
-        values: JobColumns = {"due_at": now, "video_id": home[0].row.video_id}
+        values: JobColumns = {"due_at": now, "video_id": home[0].video.id if home[0].video else None}
         note = f"without {', '.join(file.wanted.role for file in missing)}" if missing else None
         return jobs.advance(session, job.id, JobEvent.SAVED, at=now, by=viewer.name, note=note, **values)
 

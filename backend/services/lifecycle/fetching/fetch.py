@@ -1,6 +1,7 @@
 """Bring every file of a finished take home: one after the other, each kept as soon as it is whole."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
@@ -44,6 +45,7 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
     after a back-off, with the reason on the row; or `failed` when the provider has lost what it made.
     """
     plan = files_of(deps, claim.job)
+    ours = {file.row.position: file.video.id for file in plan if file.video is not None}
     left, failed = missing_files(plan), []
     try:
         for file in list(left):
@@ -56,7 +58,7 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
                 failed.append(_Failure(file, error))
             else:
                 left.remove(file)
-                _save(deps, claim, file, video, last=not left)
+                _save(deps, claim, file, video, ours, last=not left)
     except Interrupted:
         claim.defer(due_in_s=0)
         return
@@ -65,7 +67,7 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
     elif not plan:
         _try_later(deps, claim, [_no_link(claim)], home=0)
     elif claim.job.state == JobState.RENDERED:  # what was missing is done without
-        claim.record(JobEvent.SAVED, due_in_s=0)
+        claim.record(JobEvent.SAVED, due_in_s=0, video_id=ours[min(ours)] if ours else None)
 
 
 def files_of(deps: Deps, job: Job) -> list[FileOfTake]:
@@ -107,8 +109,14 @@ def _no_link(claim: Claim) -> _Failure:
     return _Failure(FileOfTake(wanted, row, None), MediaGone("There is no link to the file."))
 
 
-def _save(deps: Deps, claim: Claim, file: FileOfTake, video: Video, *, last: bool) -> None:
-    """Write down that a file is ours; with the last one the take is complete."""
+def _save(
+    deps: Deps, claim: Claim, file: FileOfTake, video: Video, ours: dict[int, str], *, last: bool
+) -> None:
+    """Write down that a file is ours; with the last one the take is complete.
+
+    ours: position -> id of those that were ours before; this one is among them afterwards. The first of them
+    is the take's video: the main file, or where a person does without it the next.
+    """
     values: JobColumns = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
 
     def keep(session: Session) -> JobColumns:
@@ -117,7 +125,8 @@ def _save(deps: Deps, claim: Claim, file: FileOfTake, video: Video, *, last: boo
             "video_id": kept.id, "attempts": 0, "error": None, "seen_sha256": None, "given_up_at": None,
         }  # fmt: skip
         take_files.put_rows(session, [TakeFile(**row)])
-        return {"video_id": kept.id} if file.row.position == 0 else {}
+        ours[file.row.position] = kept.id
+        return {"video_id": ours[min(ours)]} if last or file.row.position == 0 else {}
 
     if last and claim.job.outputs and any(kept.get("url") is None for kept in claim.job.outputs):
         values["result"] = without_inline(claim.job.result)  # all of its data are files now
@@ -194,13 +203,22 @@ def _fresh_links(deps: Deps, claim: Claim) -> JobColumns | None:
         return None
     if not isinstance(result, Finished):
         return None
-    main = main_first(result.files)[0]
+    files = _renewed(claim.job, result.files)
+    main = main_first(files)[0]
     return {
         "result_url": main.url,
         "result_size_bytes": main.size_bytes,
         "result": result.output,
-        "outputs": [file.as_json() for file in result.files],
+        "outputs": [file.as_json() for file in files],
     }
+
+
+def _renewed(job: Job, fresh: Sequence[OutputFile]) -> list[OutputFile]:
+    """What was named before, with its new links, and what is named now besides: nothing paid is forgotten."""
+    links = {file.role: file for file in fresh}
+    before = [OutputFile.of(kept) for kept in job.outputs or []]
+    known = {file.role for file in before}
+    return [links.get(file.role, file) for file in before] + [one for one in fresh if one.role not in known]
 
 
 def _lost(deps: Deps, claim: Claim, error: MediaError) -> None:
