@@ -79,8 +79,7 @@ class PhotoLimits:
         if size != (width, height):
             return f"is sent to {model_title} as {size[0]} × {size[1]} px, scaled from {width} × {height}"
         if self.max_bytes is not None and size_bytes > self.max_bytes:
-            has, most = _mb(size_bytes), _mb(self.max_bytes)
-            return f"has {has} MB; it is sent to {model_title} scaled to at most {most} MB"
+            return f"is sent to {model_title} scaled to at most {_mb(self.max_bytes)} MB"
         return None
 
     def as_text(self) -> str:

@@ -26,8 +26,11 @@ MAX_PIXELS = 150_000_000
 KEPT_PIXELS = 40_000_000
 #: The largest photo takes about five seconds of one core; more is for machines that do much else.
 CLEAN_TIMEOUT_S = 90.0
-#: Each may take up to 2 GiB of memory while it is drawn; others wait.
-PHOTOS_AT_ONCE = 2
+#: Address space for a photo. Of 150 megapixels a JPEG takes 1.3 GiB (progressive 1.7), a PNG with alpha 1.9,
+#: a HEIC 1.4, an AVIF 1.6, a WebP 2.5 (with alpha 3.1); of 48 megapixels a JPEG takes 0.8.
+MEMORY_MAX_BYTES = 3328 * 1024**2
+#: While one is drawn the others wait: two of the largest would not fit on a small machine.
+PHOTOS_AT_ONCE = 1
 #: What a person can do about a photo that is too large.
 SAVE_SMALLER = "Save it smaller, for example as a JPEG at half its width and height, and choose that."
 
@@ -106,7 +109,12 @@ def _run(function: str, source: Path, part: Path, **arguments: Any) -> dict[str,
     task = f"{sandbox.CHILD_PACKAGE}.photo:{function}"
     with _turnstile:
         found: dict[str, Any] = sandbox.run_task(
-            task, CLEAN_TIMEOUT_S, source=str(source), target=str(part), **arguments
+            task,
+            CLEAN_TIMEOUT_S,
+            memory_bytes=MEMORY_MAX_BYTES,
+            source=str(source),
+            target=str(part),
+            **arguments,
         )
     return found
 

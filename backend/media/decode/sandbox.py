@@ -32,7 +32,7 @@ from backend.domain.shape import load_json
 CHILD_PACKAGE = "backend.media.decode.in_child"
 #: What children work with, imported once in the server.
 PRELOAD = tuple(f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "picture", "photo", "frames"))
-#: Address space of a child: decoding 4K takes about 0.5 GB, a 40-megapixel photo with alpha less.
+#: Address space of a child: decoding 4K takes about 0.5 GB.
 MEMORY_MAX_BYTES = 2 * 1024**3
 #: No poster, preview or photo is larger; a child that writes more has gone mad.
 FILE_MAX_BYTES = 256 * 1024**2
@@ -53,11 +53,17 @@ class RejectedFile(Exception):
 
 
 def run_task(
-    task: str, timeout_s: float, *, on_progress: Callable[[float], None] | None = None, **arguments: Any
+    task: str,
+    timeout_s: float,
+    *,
+    memory_bytes: int = MEMORY_MAX_BYTES,
+    on_progress: Callable[[float], None] | None = None,
+    **arguments: Any,
 ) -> Any:
     """Call `module:function` with JSON arguments in a child, and return its JSON result.
 
     timeout_s: wall clock, and the child's CPU time as well; then the child is killed.
+    memory_bytes: how much address space it may take.
     on_progress: is called with the share of the work that is done, as the function reports it.
 
     Raises:
@@ -65,7 +71,8 @@ def run_task(
         StorageFull: the child could not write what it made.
         MediaUnreachable: no child could be started here now.
     """
-    request = json.dumps({"task": task, "arguments": arguments, "timeout_s": timeout_s}).encode()
+    limits = {"timeout_s": timeout_s, "memory_bytes": memory_bytes}
+    request = json.dumps({"task": task, "arguments": arguments, **limits}).encode()
     for _ in range(2):
         with _server.call() as channel:
             answer = _exchange(channel, request, timeout_s, on_progress)
@@ -240,7 +247,7 @@ def _child(control: socket.socket, handle: int) -> None:
         control.close()
         with socket.socket(fileno=handle) as channel:
             request = load_json(channel.makefile("rb").readline())
-            _confine(float(request["timeout_s"]))
+            _confine(float(request["timeout_s"]), int(request["memory_bytes"]))
             _to_owner = channel
             channel.sendall(b"+")
             threading.Thread(target=_end_with_owner, args=(channel,), daemon=True).start()
@@ -263,14 +270,14 @@ def _do(request: dict[str, Any]) -> dict[str, Any]:
         return {"errno": error.errno or 5}
 
 
-def _confine(timeout_s: float) -> None:
+def _confine(timeout_s: float, memory_bytes: int) -> None:
     """Limits that the kernel keeps, whatever the code in here is brought to do."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, timeout_s)
     seconds = 2 * int(timeout_s) + 1  # of all threads together
     for limit, value in (
-        (resource.RLIMIT_AS, MEMORY_MAX_BYTES),
+        (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, FILE_MAX_BYTES),
         (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),

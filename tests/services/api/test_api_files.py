@@ -79,7 +79,9 @@ def test_a_start_says_that_a_photo_is_sent_smaller(sidecar):
     photo = sidecar.upload(picture()).get_json()["id"]
     run_sql(sidecar.deps, "UPDATE upload SET size_bytes = :size WHERE id = :id", size=51 * MIB, id=photo)
     body = {"model": PHOTO_MODEL, "prompt": "Walk on", "image": photo}
-    assert "has 51 MB; it is sent to " in sidecar.start(body).get_json()["notes"][0]
+    (note,) = sidecar.start(body).get_json()["notes"]
+    assert note.startswith("The photo of image_url is sent to ")
+    assert note.endswith(" scaled to at most 50 MB.")
 
 
 @pytest.mark.parametrize(("extra", "size"), [(1, "32.1"), (2 * MIB, "34.1")])
