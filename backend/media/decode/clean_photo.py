@@ -89,7 +89,8 @@ def clean_photo(
     except BaseException as error:
         remove_quietly(part)
         if isinstance(error, sandbox.RejectedFile):
-            raise InvalidRequest({"file": f"This photo can't be used: {error}."}) from error
+            way_out = f" {SAVE_SMALLER}" if str(error) in (sandbox.TOO_LONG, sandbox.TOO_MUCH_MEMORY) else ""
+            raise InvalidRequest({"file": f"This photo can't be used: {error}.{way_out}"}) from error
         raise
     finally:
         remove_quietly(raw)

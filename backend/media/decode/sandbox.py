@@ -46,6 +46,8 @@ START_TIMEOUT_S = 30.0
 
 #: What is said of a container without a video in it.
 NO_VIDEO = "it holds no video"
+#: What is said of a file whose reading was stopped.
+TOO_LONG, TOO_MUCH_MEMORY = "checking it took too long", "reading it takes more memory than a file is given"
 
 
 class RejectedFile(Exception):
@@ -109,7 +111,7 @@ def _exchange(
             answer = next(lines)
         except (OSError, ValueError, StopIteration):
             late = time.monotonic() >= until - 1.05
-            return {"unfit": "checking it took too long" if late else "it crashes the program that reads it"}
+            return {"unfit": TOO_LONG if late else "it crashes the program that reads it"}
         if not (isinstance(answer, dict) and "progress" in answer):
             return answer if isinstance(answer, dict) else {}
         if on_progress is not None and isinstance(share := answer["progress"], int | float):
@@ -265,7 +267,7 @@ def _do(request: dict[str, Any]) -> dict[str, Any]:
     except RejectedFile as error:
         return {"unfit": str(error)}
     except MemoryError:
-        return {"unfit": "reading it takes more memory than a file is given"}
+        return {"unfit": TOO_MUCH_MEMORY}
     except OSError as error:
         return {"errno": error.errno or 5}
 

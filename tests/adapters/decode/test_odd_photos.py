@@ -12,6 +12,7 @@ from backend.domain.errors import InvalidRequest
 from backend.media.decode import clean_photo as module
 from backend.media.decode.clean_photo import clean_photo
 from tests.adapters.decode.test_clean_photo import BLUE, RED, noise, opened, photo, saved, shows
+from tests.world import throw
 
 JPEG_END = b"\xff\xd9"
 
@@ -141,6 +142,18 @@ def test_a_heic_of_several_pictures_is_its_main_one(part):
     found = clean_photo(content, part)
     assert shows(found, (5, 5), RED)
     assert found.notes == ()
+
+
+def test_a_photo_that_takes_too_much_of_the_machine_is_refused_with_the_way_out(part, monkeypatch):
+    monkeypatch.setattr(module, "MEMORY_MAX_BYTES", 400 * 1024**2)
+    with pytest.raises(
+        InvalidRequest, match=r"more memory than a file is given\. Save it smaller, for example"
+    ):
+        clean_photo(saved(Image.new("RGB", (8000, 5000)), "JPEG"), part)
+    late = module.sandbox.RejectedFile(module.sandbox.TOO_LONG)
+    monkeypatch.setattr(module.sandbox, "run_task", lambda *_, **__: throw(late))
+    with pytest.raises(InvalidRequest, match=r"took too long\. Save it smaller, for example"):
+        clean_photo(photo(), part)
 
 
 def test_a_photo_waits_while_as_many_are_drawn_as_the_memory_is_for(part, monkeypatch):
