@@ -18,7 +18,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
-from backend.services.gallery.take_files import FileOfTake
+from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
 from backend.services.money import prices
 from backend.services.takes import cancel, create, photos, request_photos
@@ -216,6 +216,7 @@ def _video_json(deps: Deps, take: Take) -> dict[str, Any] | None:
         "url": signed_links.api_link(deps, video.key),
         "poster_url": signed_links.api_link(deps, video.poster_key),
         "preview_url": signed_links.api_link(deps, video.preview_key),
+        "player_url": signed_links.api_link(deps, playing_key(video)),
         "sha256": video.sha256,
         "size_bytes": video.size_bytes,
         "duration_s": video.duration_s or None,
@@ -235,6 +236,7 @@ def _file_json(deps: Deps, file: FileOfTake) -> dict[str, Any]:
         "kind": file.kind,
         "url": signed_links.api_link(deps, whole.key) if whole else None,
         "poster_url": signed_links.api_link(deps, whole.poster_key) if whole else None,
+        "player_url": signed_links.api_link(deps, playing_key(whole)) if whole else None,
         "sha256": stored.sha256 if stored else None,
         "size_bytes": stored.size_bytes if stored else file.wanted.size_bytes,
         "content_type": stored.content_type if stored else file.wanted.content_type,

@@ -153,3 +153,29 @@ def test_each_kind_of_file_is_shown_as_what_browsers_can_do_with_it(
     assert bool(card["poster"]) == (stage == "image")
     assert card["length"] == ending.upper()
     assert bool(card["preview"]) == (stage == "video")
+
+
+@pytest.mark.parametrize(
+    ("copied", "tries", "stage", "says"),
+    [
+        (True, 0, "video", "What plays here is a preview; the download is the original."),
+        (False, 0, "image", "A preview that plays is being made; the download is the original."),
+        (False, 3, "image", "No preview could be made of it; the download is the original."),
+    ],
+    ids=["with its copy", "before it", "without one"],
+)
+def test_a_video_that_browsers_cannot_play_plays_as_a_copy_and_downloads_as_it_is(
+    desk, visit, copied, tries, stage, says
+):
+    job, why = desk.take("stored"), "Browsers can't play it: it is HEVC."
+    run_sql(
+        desk.deps, "UPDATE video SET problem = :why, preview_tries = :tries, player_key = :copy",
+        why=why, tries=tries, copy=f"previews/{'ab' * 32}.mp4" if copied else None,
+    )  # fmt: skip
+    app = visit("library/take.py", take=job.id)
+    (player,) = shown(app, "player")
+    (video,) = run_sql(desk.deps, "SELECT key, poster_key FROM video")
+    assert (player["kind"], player["note"]) == (stage, f"{why} {says}")
+    assert (f"previews/{'ab' * 32}.mp4" in player["src"]) == copied
+    assert copied or video.poster_key in player["src"]
+    assert video.key in app.get("link_button")[0].proto.url

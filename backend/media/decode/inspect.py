@@ -14,6 +14,8 @@ from backend.media.partial.partial_file import remove_quietly
 STILLS = frozenset({"png", "jpg", "webp"})
 #: Reading all packets of a 50 MB file takes 0.15 s, of a 4 GB one from a slow disk about 20 s.
 INSPECT_TIMEOUT_S = 30.0
+#: It ends by itself after 140 s; what a machine that does other things needs to end it comes on top.
+PLAYABLE_TIMEOUT_S = 180.0
 #: Three seconds of 4K decode in about five on one busy core.
 PREVIEW_TIMEOUT_S = 20.0
 
@@ -22,7 +24,7 @@ PREVIEW_TIMEOUT_S = 20.0
 class VideoInfo:
     """A whole video. Pixels are as they are shown, a turned phone's video included."""
 
-    extension: str  #: mp4, webm or mov, by content
+    extension: str  #: mp4, webm, mkv or mov, by content
     content_type: str
     duration_s: float
     width: int
@@ -31,6 +33,7 @@ class VideoInfo:
     codec: str
     has_audio: bool
     see_through: bool  #: as far as its poster shows; False without one
+    unplayable: str | None  #: why browsers can't play it, in a sentence
 
 
 def inspect_video(
@@ -56,8 +59,9 @@ def inspect_video(
 class FileInfo:
     """What came home, whatever it is. Sizes and lengths are None where a file has none, or nobody knows.
 
-    checked: decoded to its end (a still picture, too); else `problem` says why not. in_place_of_a_file: it
-    is a page or the like, where something else was to come.
+    checked: decoded to its end (a still picture, too); else `problem` says why not. A checked video with a
+    problem is one that browsers can't play. in_place_of_a_file: it is a page or the like, where something
+    else was to come.
     """
 
     kind: FileKind
@@ -70,6 +74,7 @@ class FileInfo:
     height: int | None = None
     fps: float | None = None
     codec: str | None = None
+    see_through: bool = False
     in_place_of_a_file: bool = False
 
 
@@ -98,8 +103,8 @@ def inspect_file(
     except MediaBroken as error:
         return _unchecked(head, str(error.__cause__ or error), expected, source)
     return FileInfo(
-        FileKind.VIDEO, True, None, video.extension, video.content_type, video.duration_s, video.width,
-        video.height, video.fps, video.codec,
+        FileKind.VIDEO, True, video.unplayable, video.extension, video.content_type, video.duration_s,
+        video.width, video.height, video.fps, video.codec, video.see_through,
     )  # fmt: skip
 
 
@@ -127,6 +132,12 @@ def _unchecked(head: bytes, why: str, expected: FileKind, source: str | None) ->
 def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:
     """Draw the first three seconds as a small mute WebM, over what is there. Raises as `inspect_video`."""
     _run("draw_preview", "preview", [preview], timeout_s, path=str(path), preview=str(preview))
+
+
+def make_playable(path: Path, playable: Path, *, timeout_s: float = PLAYABLE_TIMEOUT_S) -> None:
+    """Write a video that no browser plays as H.264 in MP4, over what is there: at most two minutes of it,
+    and as many pixels as HD has. Raises as `inspect_video` does."""
+    _run("draw_playable", "playable", [playable], timeout_s, path=str(path), target=str(playable))
 
 
 def save_frame(path: Path, photo: Path, *, last: bool, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:

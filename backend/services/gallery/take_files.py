@@ -103,6 +103,23 @@ def _join(
     return files
 
 
+def has_pictures(video: Video) -> bool:
+    """Can previews be made of it? Only of a video that was decoded to its end."""
+    return video.kind == FileKind.VIDEO and video.checked
+
+
+def needs_copy(video: Video) -> bool:
+    """Is it a whole video that browsers can't play?"""
+    return has_pictures(video) and video.problem is not None
+
+
+def playing_key(video: Video) -> str | None:
+    """What a browser's player is given: the video itself, or its copy; None: nothing that plays (yet)."""
+    if needs_copy(video):
+        return video.player_key
+    return video.key if has_pictures(video) else None
+
+
 def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:
     """Those that are still to be fetched."""
     return [file for file in files if not file.settled]

@@ -91,7 +91,8 @@ def _send(deps: Deps, claim: Claim) -> None:
 
 def _tend(deps: Deps, claim: Claim) -> None:
     """A stored job is due when a file has gone missing, its bill is not known, or it has no preview yet."""
-    missing = missing_files(files_of(deps, claim.job))
+    files = files_of(deps, claim.job)
+    missing = missing_files(files)
     gone = [file.video for file in missing if file.video]
     if gone:
         _bring_back(deps, claim, gone)
@@ -100,7 +101,7 @@ def _tend(deps: Deps, claim: Claim) -> None:
     elif missing:  # a program of the schema before stored its main file alone
         fetch_files(deps, claim)
     else:
-        make_preview(deps, claim)
+        make_preview(deps, claim, files)
 
 
 def _bring_back(deps: Deps, claim: Claim, missing: list[Video]) -> None:

@@ -34,8 +34,10 @@ class VideoColumns(TypedDict, total=False):
     height: int
     fps: float | None
     codec: str | None
+    see_through: bool
     poster_key: str | None
     preview_key: str | None
+    player_key: str | None
     preview_tries: int
     missing_at: datetime | None
     checked_at: datetime | None
@@ -50,10 +52,11 @@ def insert_or_restore(session: Session, video: Video) -> Video:
         return video
     values: VideoColumns = {"missing_at": None, "checked_at": video.checked_at, "key": video.key}
     values |= {"content_type": video.content_type, "poster_key": video.poster_key or known.poster_key}
-    if video.checked and not known.checked:  # it could not be checked then, and can be now
+    if video.checked:  # perhaps it could not be then, or less was known of such files
         values |= {
             "kind": video.kind, "checked": True, "problem": video.problem, "duration_s": video.duration_s,
             "width": video.width, "height": video.height, "fps": video.fps, "codec": video.codec,
+            "see_through": video.see_through,
         }  # fmt: skip
     return update_video(session, known.id, **values)
 

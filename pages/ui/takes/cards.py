@@ -10,6 +10,7 @@ from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobStat
 from backend.domain.trouble import Trouble
 from backend.models import History, Job, Video
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.take_files import playing_key
 from backend.services.gallery.takes import Take
 from pages.ui import components, context, money, text
 from pages.ui.components import FactRow, HistoryRow
@@ -134,8 +135,7 @@ def draw_output(job: Job) -> None:
 
 def _preview(video: Video) -> str | None:
     """What plays when a pointer rests on a card: nothing of a file that was never decoded."""
-    playable = video.preview_key or (video.key if video.kind == FileKind.VIDEO and video.checked else None)
-    return context.media_link(playable)
+    return context.media_link(video.preview_key or playing_key(video))
 
 
 def _icon(take: Take) -> str | None:

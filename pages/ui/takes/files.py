@@ -9,8 +9,9 @@ from backend.domain.states import JobState
 from backend.models import Job, Video
 from backend.services.gallery.downloads import download_name, whole_files
 from backend.services.gallery.signed_links import zip_key
-from backend.services.gallery.take_files import FileOfTake
+from backend.services.gallery.take_files import FileOfTake, needs_copy, playing_key
 from backend.services.gallery.takes import Take
+from backend.services.lifecycle.fetching.preview import PREVIEW_TRIES_MAX
 from pages.ui import components, context, text
 
 #: kind -> its icon
@@ -124,25 +125,39 @@ def _stage(job: Job, file: FileOfTake) -> Mapping[str, object]:
             "title": "Not fetched" if given_up else "Not here yet" if video is None else "Missing",
             "note": file.problem,
         }  # fmt: skip
-    shown = _shown_as(file, video)
-    saved = " All of its bytes are here: download it." if shown == "none" else ""
+    shown, key = _shown_as(file, video)
     return {
-        "kind": shown, "src": context.media_link(video.key) if shown != "none" else None,
+        "kind": shown, "src": context.media_link(key),
         "poster": context.media_link(video.poster_key), "alt": alt,
         "width": video.width, "height": video.height, "fps": video.fps,
         "icon": ICONS[file.kind], "tone": "blue",
         "title": "" if shown in ("video", "image") else f"{_ending(video).upper()} · {_about(video)}",
-        "note": f"{video.problem}{saved}" if video.problem else "",
+        "see_through": video.see_through and key == video.key,
+        "note": f"{video.problem} {_way_out(video, shown)}" if video.problem else "",
     }  # fmt: skip
 
 
-def _shown_as(file: FileOfTake, video: Video) -> str:
-    """video, image or audio where browsers play it; none where it can only be saved."""
-    if file.kind == FileKind.VIDEO and video.checked:
-        return "video"
+def _shown_as(file: FileOfTake, video: Video) -> tuple[str, str | None]:
+    """video, image or audio where browsers play it, none where it can only be saved; and the key of what."""
+    playing = playing_key(video)
+    if playing is not None:
+        return "video", playing
+    if needs_copy(video) and video.poster_key is not None:
+        return "image", video.poster_key
     if file.kind == FileKind.IMAGE and _ending(video) in DRAWN_ENDINGS:
-        return "image"
-    return "audio" if file.kind == FileKind.AUDIO else "none"
+        return "image", video.key
+    return ("audio", video.key) if file.kind == FileKind.AUDIO else ("none", None)
+
+
+def _way_out(video: Video, shown: str) -> str:
+    """What people have of a file that can't be shown as it is."""
+    if not needs_copy(video):
+        return "All of its bytes are here: download it." if shown == "none" else ""
+    if video.player_key is not None:
+        return "What plays here is a preview; the download is the original."
+    if video.preview_tries < PREVIEW_TRIES_MAX:
+        return "A preview that plays is being made; the download is the original."
+    return "No preview could be made of it; the download is the original."
 
 
 def _tile(job: Job, file: FileOfTake) -> Mapping[str, object]:

@@ -25,6 +25,8 @@ TOLD_709, TOLD_601, TOLD_PQ, TOLD_HLG, TOLD_WIDE = (1, 1, 1), (6, 6, 6), (9, 16,
 _OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "ultrafast", "qp": "1"},
     "libx265": {"preset": "ultrafast", "crf": "2", "x265-params": "log-level=none"},
+    "mpeg4": {},
+    "prores": {},
     "libvpx": {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0"},
     "prores_ks": {"profile": "4", "alpha_bits": "16"},
@@ -41,18 +43,19 @@ def bars(
     told: tuple[int, ...] = (),
     full: bool = False,
     seconds: float = 0.25,
-    sound: bool = False,
+    sound: str | None = None,
 ) -> bytes:
     """A video of bars with these numbers.
 
-    kind: FFmpeg's pixel format; where it has alpha, the lower half is see-through.
+    kind: FFmpeg's pixel format; where it has alpha, the lower half is see-through. sound: the codec of its
+    silence.
     """
     with tempfile.NamedTemporaryFile(suffix=f".{container}") as out:
         with av.open(out.name, "w") as writer:
             stream = writer.add_stream(codec, rate=24, options=_OPTIONS[codec], bit_rate=4_000_000)
             stream.width, stream.height = size
             stream.pix_fmt = kind
-            speech = writer.add_stream("aac", rate=48000) if sound else None
+            speech = writer.add_stream(sound, rate=48000) if sound else None
             if full:
                 stream.codec_context.color_range = 2
             for name, number in zip(("color_primaries", "color_trc", "colorspace"), told, strict=False):
@@ -62,7 +65,7 @@ def bars(
                 frame.pts = number
                 writer.mux(stream.encode(frame))
             for number in range(round(47 * seconds) if speech else 0):
-                beat = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+                beat = av.AudioFrame.from_ndarray(np.zeros((1, 2048), np.int16), "s16", "stereo")
                 beat.sample_rate, beat.pts = 48000, 1024 * number
                 writer.mux(speech.encode(beat))
             for ended in writer.streams:

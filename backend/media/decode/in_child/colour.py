@@ -61,8 +61,9 @@ DIM_STEPS, LIGHT_STEPS = 4096, 16384
 #: How many pixels are worked on at a time: some 30 MB, whatever the size of the picture.
 BAND_PIXELS = 500_000
 
-#: The squares on which a page shows what is see-through, as in `player.css`: their side, and two greys.
-CHECK_PX, CHECK_GREYS = 8, (102, 153)
+#: The board on which a page shows what is see-through, as in `player.css`: the side of its squares, and two
+#: colours.
+SQUARE_PX, BOARD = 10, np.array([(0x17, 0x19, 0x1C), (0x1F, 0x22, 0x26)], np.int32)
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,11 @@ def on_checkerboard(pixels: Pixels) -> Pixels:
     """What is see-through, laid on the squares of a page; what is not, as it is."""
     if pixels.shape[2] == 3:
         return pixels
-    rows, columns = (np.arange(length) // CHECK_PX for length in pixels.shape[:2])
-    squares = np.where((rows[:, None] + columns) % 2, *CHECK_GREYS)[..., None]
+    rows, columns = (np.arange(length) // SQUARE_PX for length in pixels.shape[:2])
+    squares = BOARD[(rows[:, None] + columns) % 2]
     covered = pixels[:, :, 3:].astype(np.int32)
-    return ((pixels[:, :, :3] * covered + squares * (255 - covered) + 127) // 255).astype(np.uint8)
+    shown: Plane = (pixels[:, :, :3] * covered + squares * (255 - covered) + 127) // 255
+    return shown.astype(np.uint8)
 
 
 def redraw(frame: VideoFrame, codec: str, width: int, height: int, *, matrix: int) -> VideoFrame:

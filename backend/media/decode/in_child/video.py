@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 
 from backend.media.decode.in_child.container import Container, detect_container
 from backend.media.decode.in_child.picture import mean_brightness, save_poster
+from backend.media.decode.in_child.players import why_unplayable
 from backend.media.decode.sandbox import NO_VIDEO, RejectedFile
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -161,6 +162,13 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
         "codec": codec_name(context),
         "has_audio": bool(reader.streams.audio),
         "see_through": see_through,
+        "unplayable": why_unplayable(
+            container.extension,
+            codec_name(context),
+            seen.first.format.name,
+            max(part.bits for part in seen.first.format.components),
+            [codec_name(sound.codec_context) for sound in reader.streams.audio],
+        ),
     }
 
 

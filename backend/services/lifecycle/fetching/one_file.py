@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backend.domain.errors import Interrupted, MediaBroken, MediaGone, StorageFull, StoreUnavailable
-from backend.domain.output_files import FileKind, read_inline
+from backend.domain.output_files import read_inline
 from backend.media.decode import inspect
 from backend.media.decode.inspect import FileInfo
 from backend.media.download.download import DownloadedFile, download_file
@@ -148,9 +148,5 @@ def _place(deps: Deps, got: DownloadedFile, found: FileInfo, part: Path, poster:
         kind=found.kind,
         checked=found.checked,
         problem=found.problem,
+        see_through=found.see_through,
     )
-
-
-def has_pictures(video: Video) -> bool:
-    """Can a preview be made of it? Only of a video that was decoded to its end."""
-    return video.kind == FileKind.VIDEO and video.checked

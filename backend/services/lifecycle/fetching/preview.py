@@ -1,40 +1,83 @@
-"""A small muted preview of a stored video, made once, after the video is safe."""
+"""What shows a stored video before and instead of it: made once each, after the video is safe."""
 
 import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 from backend.domain import policy
 from backend.domain.errors import MediaError, StorageFull
 from backend.media.decode import inspect
 from backend.media.partial import folder
+from backend.models import Video
 from backend.services.deps import Deps
+from backend.services.gallery.take_files import FileOfTake, has_pictures, needs_copy
 from backend.services.lifecycle.claims import Claim
-from backend.services.lifecycle.fetching.one_file import has_pictures
 from backend.services.storage.local_copy import local_file
 from backend.store.records import videos
+from backend.store.records.videos import VideoColumns
 
 log = logging.getLogger(__name__)
 
-#: After this many failures a video goes without a preview; its poster is shown instead.
+#: After this many failures a video goes without; its poster is shown instead.
 PREVIEW_TRIES_MAX = 3
 #: A bucket that is down or a disk that is full is no failure of the video: looked for again after this.
 STORAGE_RETRY_S = 60.0
+#: Copies are made one at a time, since one takes two cores for seconds; the next one asks again after this.
+COPY_RETRY_S = 5.0
+_copying = threading.Lock()
 
 
-def make_preview(deps: Deps, claim: Claim) -> None:
-    """Make the preview of a stored job's video; without one the take is just as safe."""
-    if claim.job.video_id is None:
+@dataclass(frozen=True)
+class _Drawing:
+    """Something that is made of a video. long: it takes seconds of all cores."""
+
+    ending: str
+    make: Callable[[Path, Path], None]
+    note: Callable[[str], VideoColumns]
+    long: bool = False
+
+
+_SMALL = _Drawing("webm", inspect.make_preview, lambda key: {"preview_key": key})
+_COPY = _Drawing("mp4", inspect.make_playable, lambda key: {"player_key": key}, long=True)
+
+
+def make_preview(deps: Deps, claim: Claim, files: Sequence[FileOfTake]) -> None:
+    """Make the next of what a stored job's files lack; without it the take is just as safe.
+
+    Its main video gets a small, mute preview; and each that browsers can't play a copy that they can.
+    """
+    video, drawing = next(_lacking(claim, files), (None, _SMALL))
+    if video is None:
         claim.defer(due_in_s=None)
         return
-    with deps.store.read() as session:
-        video = videos.get(session, claim.job.video_id)
-    if not has_pictures(video) or video.preview_key is not None or video.preview_tries >= PREVIEW_TRIES_MAX:
-        claim.defer(due_in_s=None)
-        return
+    with ExitStack() as stack:
+        if drawing.long:
+            if not _copying.acquire(blocking=False):
+                claim.defer(due_in_s=COPY_RETRY_S)
+                return
+            stack.callback(_copying.release)
+        _make(deps, claim, video, drawing)
+
+
+def _lacking(claim: Claim, files: Sequence[FileOfTake]) -> Iterator[tuple[Video, _Drawing]]:
+    for video in (file.video for file in files if file.here):
+        if video is None or not has_pictures(video) or video.preview_tries >= PREVIEW_TRIES_MAX:
+            continue
+        if video.id == claim.job.video_id and video.preview_key is None:
+            yield video, _SMALL
+        if needs_copy(video) and video.player_key is None:
+            yield video, _COPY
+
+
+def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing) -> None:
     part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}--preview", claim.lease_token)
-    key = f"previews/{video.sha256}.webm"
+    key = f"previews/{video.sha256}.{drawing.ending}"
     try:
         with local_file(deps, video.key) as source:
-            inspect.make_preview(source, part)
+            drawing.make(source, part)
         deps.storage.put_file(part, key)
     except FileNotFoundError:  # the sweep will find that, too
         claim.defer(due_in_s=None)
@@ -46,10 +89,10 @@ def make_preview(deps: Deps, claim: Claim) -> None:
         tries = video.preview_tries + 1
         with deps.store.begin() as session:
             videos.update_video(session, video.id, preview_tries=tries)
-        claim.defer(due_in_s=policy.backoff_s(tries) if tries < PREVIEW_TRIES_MAX else None)
+        claim.defer(due_in_s=policy.backoff_s(tries))
     else:
         with deps.store.begin() as session:
-            videos.update_video(session, video.id, preview_key=key)
-        claim.defer(due_in_s=None)
+            videos.update_video(session, video.id, **drawing.note(key))
+        claim.defer(due_in_s=0)
     finally:
         part.unlink(missing_ok=True)

@@ -94,7 +94,7 @@ export default function ({ data, parentElement }) {
   place.bar.hidden = Boolean(data.compact) || !is("video")
   place.root.classList.toggle("compact", Boolean(data.compact))
   place.root.dataset.kind = data.kind
-  place.stage.classList.toggle("board", is("image"))
+  place.stage.classList.toggle("board", is("image") || Boolean(data.see_through))
   place.blank.hidden = is("video") || is("image")
   setTone(place.blank, data.tone)
   setText(place.blankIcon, data.icon)
