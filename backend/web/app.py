@@ -16,6 +16,8 @@ from backend.domain.errors import (
     MediaError,
     RequestError,
     StorageFull,
+    StorageMisconfigured,
+    StorageRefused,
     StoreUnavailable,
 )
 from backend.logs import log_unforeseen
@@ -93,7 +95,9 @@ def _http_error(problem: HTTPException) -> ResponseReturnValue:
 def _storage_error(problem: MediaError) -> ResponseReturnValue:
     log.error("storage trouble", extra={"why": str(problem)})
     status = 507 if isinstance(problem, StorageFull) else 503
-    return error_response(status, problem.code, f"{problem} Nothing was sent or charged; try again later.")
+    stays = isinstance(problem, StorageMisconfigured | StorageRefused)
+    again = "when that is put right" if stays else "later"
+    return error_response(status, problem.code, f"{problem} Nothing was sent or charged; try again {again}.")
 
 
 def _database_error(problem: StoreUnavailable | SQLAlchemyError) -> ResponseReturnValue:

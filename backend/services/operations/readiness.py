@@ -166,7 +166,7 @@ def _tried(deps: Deps, part: _Part) -> HealthCheck:
     except (MediaError, _NoWorkerError) as error:
         return HealthCheck(part.name, False, str(error))
     except (StoreUnavailable, SQLAlchemyError) as error:
-        what = "written" if part.attempt is _write_row else "read"
+        what = "written to" if part.attempt is _write_row else "used"
         why = explain_failure(error.why) if isinstance(error, StoreUnavailable) else type(error).__name__
         return HealthCheck(part.name, False, f"It can't be {what}: {' '.join(why.split())}")
 

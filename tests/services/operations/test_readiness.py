@@ -108,17 +108,21 @@ def read_only() -> Iterator[None]:
 
 
 @pytest.mark.databases("postgres")
-def test_a_server_that_can_be_read_and_not_written_is_not_ready_and_says_so(sidecar, worker, request):
-    sidecar.started()
+def test_a_server_that_takes_no_writes_is_not_ready_and_doctor_says_it(sidecar, worker, request):
     request.getfixturevalue("read_only")
 
-    status, bad = eventually(lambda: readyz(sidecar) if readyz(sidecar)[1] else None)
+    def told() -> bool:
+        with sidecar.deps.store.read() as session:
+            return session.connection().exec_driver_sql("SHOW default_transaction_read_only").scalar() == "on"
+
+    eventually(told)
+    status, bad = readyz(sidecar)
     assert (status, list(bad)) == (503, ["database"])
     assert "only reads" in bad["database"]
     another = build_deps(load_settings())
-    told = {check.name: check for check in doctor.run_checks(another)}
+    said = {check.name: check for check in doctor.run_checks(another)}
     another.store.close()
-    assert (told["database"].good, "only reads" in told["database"].message) == (False, True)
+    assert (said["database"].good, "only reads" in said["database"].message) == (False, True)
 
 
 def test_the_row_that_is_tried_is_not_kept(sidecar, worker):
