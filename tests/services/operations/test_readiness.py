@@ -4,7 +4,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,9 @@ def test_a_disk_that_takes_nothing_is_named_and_what_is_kept_can_be_read(
 # -- the database ---------------------------------------------------------------------------------------
 
 
+READS = "SHOW default_transaction_read_only"
+
+
 @pytest.fixture
 def read_only() -> Iterator[None]:
     """The server takes no writes from now on, as an administrator's switch has it."""
@@ -109,16 +112,17 @@ def read_only() -> Iterator[None]:
 
 @pytest.mark.databases("postgres")
 def test_a_server_that_takes_no_writes_is_not_ready_and_doctor_says_it(sidecar, worker, request):
-    request.getfixturevalue("read_only")
+    job_id, deps = sidecar.started(), sidecar.deps
+    with ExitStack() as many:  # a busy process has some at hand; no new one is to be had
+        lines = [many.enter_context(deps.store.read()).connection() for _ in range(8)]
+        request.getfixturevalue("read_only")
+        for line in lines:
+            eventually(lambda line=line: line.exec_driver_sql(READS).scalar() == "on")
 
-    def told() -> bool:
-        with sidecar.deps.store.read() as session:
-            return session.connection().exec_driver_sql("SHOW default_transaction_read_only").scalar() == "on"
-
-    eventually(told)
     status, bad = readyz(sidecar)
     assert (status, list(bad)) == (503, ["database"])
-    assert "only reads" in bad["database"]
+    assert "can't be written to: it only reads" in bad["database"]
+    assert sidecar.get(f"/api/video/status/{job_id}").status_code == 200
     another = build_deps(load_settings())
     said = {check.name: check for check in doctor.run_checks(another)}
     another.store.close()
