@@ -13,8 +13,9 @@ LABELS = ["aws-chunked", "utf-8", "identity", "gzip", "x-gzip", "deflate", "br",
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_label_over_plain_bytes_changes_nothing(fetch, label):
+def test_a_label_over_plain_bytes_changes_nothing(fetch, media, label):
     fetch.succeeds(lambda e: e.offer(BODY, Content_Encoding=label), promised_bytes=len(BODY))
+    assert len(media.requests) == 1
 
 
 @pytest.mark.parametrize("kind", ["text/html", "video/quicktime; codecs=x", "nonsense", "", None])

@@ -20,7 +20,7 @@ from backend.media.decode.sandbox import RejectedFile, report_progress
 #: Visibly the same as the original, at a third of its bytes.
 JPEG_QUALITY = 92
 #: More megapixels than models make; a child's memory holds them.
-STILL_MAX_PIXELS = 150_000_000
+STILL_MAX_PIXELS = 100_000_000
 #: How the work after reading goes on, for the progress that is shown: scaled, then in its colours.
 SCALED_SHARE, DRAWN_SHARE = READING_SHARE + 0.2, READING_SHARE + 0.3
 _SRGB = ImageCms.createProfile("sRGB")
@@ -49,7 +49,7 @@ def examine_still(path: str, poster: str) -> dict[str, Any]:
             width, height = read.size
             image = _drawn(read, POSTER_WIDTH_PX * POSTER_WIDTH_PX * height // width)
     except (RejectedFile, *FAULTS) as error:
-        raise RejectedFile("it is cut, damaged, or has more than 150 megapixels") from error
+        raise RejectedFile("it is cut, damaged, or has more than 100 megapixels") from error
     shown = Image.fromarray(on_checkerboard(np.asarray(image)))
     write_new(Path(poster), encoded(shown, "WEBP", **POSTER))
     return {"width": width, "height": height}

@@ -47,7 +47,7 @@ def save_poster(frame: VideoFrame, codec: str, path: Path) -> bool:
 def save_photo(frame: VideoFrame, codec: str, path: Path) -> None:
     """Draw one picture of a video as PNG, in its own size and the right way up; it stays see-through."""
     image = Image.fromarray(draw(frame, codec, frame.width, frame.height))
-    write_new(path, encoded(image.rotate(frame.rotation % 360, expand=True), "PNG"))
+    write_new(path, encoded(image.rotate(frame.rotation % 360, expand=True), "PNG", compress_level=1))
 
 
 def write_new(path: Path, content: bytes) -> None:
