@@ -41,12 +41,14 @@ def take_state() -> tuple[object, ...]:
     """What the rest of the page depends on."""
     fresh = gallery.get_take(deps, viewer, take_id)
     here = sum(file.here for file in fresh.files)
-    return fresh.job.state, fresh.job.cancel_requested_at, here, *ways_out(fresh, deps.clock.now())
+    moving = fresh.job.cancel_requested_at, here, files.awaits_copy(fresh)
+    return fresh.job.state, *moving, *ways_out(fresh, deps.clock.now())
 
 
 left, right = st.columns([3, 2], gap="large")
 with left:
-    live.draw_live(draw_screen, watch=take_state, moving=take.job.state in ACTIVE_STATES)
+    moves = take.job.state in ACTIVE_STATES or files.awaits_copy(take)
+    live.draw_live(draw_screen, watch=take_state, moving=moves)
     with st.container(horizontal=True, key="take-decisions"):
         actions.draw_decisions(take)
     if take.job.state == JobState.HELD:

@@ -61,6 +61,11 @@ def draw_main_file(take: Take, *, compact: bool = False) -> None:
         st.caption(f"and {len(take.files) - 1} more")
 
 
+def awaits_copy(take: Take) -> bool:
+    """Is a copy that browsers play of one of its files still being made?"""
+    return any(file.video is not None and file.here and _copy_comes(file.video) for file in take.files)
+
+
 def draw_downloads(take: Take) -> None:
     """Links to the main file and, where several are here, to all of them in one ZIP."""
     if not take.files:
@@ -155,9 +160,13 @@ def _way_out(video: Video, shown: str) -> str:
         return "All of its bytes are here: download it." if shown == "none" else ""
     if video.player_key is not None:
         return "What plays here is a preview; the download is the original."
-    if video.preview_tries < PREVIEW_TRIES_MAX:
+    if _copy_comes(video):
         return "A preview that plays is being made; the download is the original."
     return "No preview could be made of it; the download is the original."
+
+
+def _copy_comes(video: Video) -> bool:
+    return needs_copy(video) and video.player_key is None and video.preview_tries < PREVIEW_TRIES_MAX
 
 
 def _tile(job: Job, file: FileOfTake) -> Mapping[str, object]:
