@@ -49,17 +49,18 @@ def make_preview(deps: Deps, claim: Claim, files: Sequence[FileOfTake]) -> None:
 
     Its main video gets a small, mute preview; and each that browsers can't play a copy that they can.
     """
-    video, drawing = next(_lacking(claim, files), (None, _SMALL))
-    if video is None:
+    lacking = list(_lacking(claim, files))
+    if not lacking:
         claim.defer(due_in_s=None)
         return
+    (video, drawing), more = lacking[0], len(lacking) > 1
     with ExitStack() as stack:
         if drawing.long:
             if not _copying.acquire(blocking=False):
                 claim.defer(due_in_s=COPY_RETRY_S)
                 return
             stack.callback(_copying.release)
-        _make(deps, claim, video, drawing)
+        _make(deps, claim, video, drawing, more=more)
 
 
 def _lacking(claim: Claim, files: Sequence[FileOfTake]) -> Iterator[tuple[Video, _Drawing]]:
@@ -72,7 +73,7 @@ def _lacking(claim: Claim, files: Sequence[FileOfTake]) -> Iterator[tuple[Video,
             yield video, _COPY
 
 
-def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing) -> None:
+def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing, *, more: bool) -> None:
     part = deps.settings.parts_dir / folder.part_name(f"{claim.job.id}--preview", claim.lease_token)
     key = f"previews/{video.sha256}.{drawing.ending}"
     try:
@@ -89,10 +90,10 @@ def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing) -> None:
         tries = video.preview_tries + 1
         with deps.store.begin() as session:
             videos.update_video(session, video.id, preview_tries=tries)
-        claim.defer(due_in_s=policy.backoff_s(tries))
+        claim.defer(due_in_s=policy.backoff_s(tries) if more or tries < PREVIEW_TRIES_MAX else None)
     else:
         with deps.store.begin() as session:
             videos.update_video(session, video.id, **drawing.note(key))
-        claim.defer(due_in_s=0)
+        claim.defer(due_in_s=0 if more else None)
     finally:
         part.unlink(missing_ok=True)
