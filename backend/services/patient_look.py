@@ -36,7 +36,7 @@ class PatientLook(Generic[T]):
             if self._running is not None or self._is_young(0.0):
                 return
             running = self._running = (time.monotonic(), Future())
-        self._run(*running)
+        threading.Thread(target=self._run, args=running, daemon=True, name="look").start()
 
     def outcome(self, *, within_s: float) -> T:
         """What is seen. A look that began so long ago is not waited for any more.
