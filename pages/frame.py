@@ -9,16 +9,11 @@ from pages.ui import context, shell
 
 st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
+trouble: Exception | None = None
 try:
     counts = gallery.count_open(context.deps())
-except context.StillOpening:
-    shell.draw_brand()
-    shell.draw_starting()
-    st.stop()
-except (StoreUnavailable, SettingsError) as trouble:
-    shell.draw_brand()
-    shell.draw_database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
-    st.stop()
+except (context.StillOpening, StoreUnavailable, SettingsError) as error:
+    counts, trouble = {}, error
 moving = sum(number for state, number in counts.items() if state in ACTIVE_STATES)
 held = counts.get(JobState.HELD, 0)
 
@@ -53,10 +48,13 @@ page = st.navigation(
 )
 
 shell.draw_brand()
+if trouble is not None:  # the ways to other pages stay, else the browser would forget which one it is on
+    shell.draw_trouble(trouble)
+    st.stop()
 try:
     shell.draw_banners()
     context.show_notices()
     page.run()
     shell.draw_footer()
-except StoreUnavailable:
-    shell.draw_database_away()
+except StoreUnavailable as error:
+    shell.draw_trouble(error)

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.services.gallery import takes as gallery
 from backend.services.operations import heartbeat, status
 from pages.ui import context, text
 
 #: Banners are looked up this often at the most, in seconds: one of the checks writes to the disk.
 BANNERS_EVERY_S = 5
+#: While there is nothing to show a page from, it is looked for so often, in seconds.
+LOOK_AGAIN_S = 1.0
 #: The mark, a file of our own so that nothing is fetched; its ink changes with the light.
 _MARK = Path(__file__).with_name("mark.svg")
 
@@ -55,28 +58,30 @@ def draw_warnings() -> None:
             st.warning(text.plain(banner.message), title=text.plain(banner.title), icon=":material/warning:")
 
 
-def draw_starting() -> None:
+def draw_trouble(trouble: Exception) -> None:
     """In the place of a page, until there is anything to show it from; then the page comes by itself."""
 
     def _look_again() -> None:
         try:
-            context.deps()
-        except context.StillOpening:
+            gallery.count_open(context.deps())
+        except (context.StillOpening, StoreUnavailable, SettingsError):
             return
-        except SettingsError:
-            pass  # the page tells it
         st.rerun()
 
-    st.info("It waits for its database and storage. This page comes by itself.", title="Dailies is starting")
-    st.fragment(_look_again, run_every=1.0)()
+    if isinstance(trouble, context.StillOpening):
+        says = "It waits for its database and storage. This page comes by itself."
+        st.info(says, title="Dailies is starting")
+    else:
+        draw_database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
+    st.fragment(_look_again, run_every=LOOK_AGAIN_S)()
 
 
 def draw_database_away(says: str = "") -> None:
-    """In the place of a page, while there is nothing to show it from. says: what stops the start."""
+    """In the place of what can't be shown without it. says: what stops the start."""
     st.error(
         text.plain(says)
         or "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
-        "Reload this page in a moment; if it stays like this, run `python -m backend doctor`.",
+        "So does this page. If it stays like this, run `python -m backend doctor`.",
         title="The database can't be used just now",
         icon=":material/cloud_off:",
     )
