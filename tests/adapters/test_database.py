@@ -112,6 +112,15 @@ def test_a_reader_sees_one_moment_from_begin_to_end(store):
     assert before == after == {"value": 1}
 
 
+def test_what_is_in_use_when_a_store_closes_is_closed_when_it_is_given_back(store):
+    with store.read() as session:
+        in_use = session.connection().connection.driver_connection
+        store.close()
+        assert session.connection().exec_driver_sql("SELECT 1").scalar() == 1
+    with pytest.raises(Exception, match="closed"):
+        in_use.execute("SELECT 1")
+
+
 @pytest.mark.databases("postgres")  # a reader of a file is never committed; there is nothing to refuse
 def test_a_reader_can_not_write(store):
     with pytest.raises(StoreUnavailable), store.read() as session:

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Executable, make_url
+from sqlalchemy import Connection, Engine, Executable, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from backend.domain.errors import StoreUnavailable
@@ -219,9 +220,10 @@ class Store:
             yield answer
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and those in use as soon as they are given back."""
         if self._group_commit is not None:
             self._group_commit.close()
+        event.listen(self.engine, "checkin", _close_returned)
         self.engine.dispose()
 
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
@@ -278,6 +280,11 @@ def _shared_session(connection: Connection) -> Session:
     if session is None or session.bind is not connection:
         session = connection.info["shared"] = _session(connection, autoflush=False)
     return session
+
+
+def _close_returned(_connection: Any, record: ConnectionPoolEntry) -> None:
+    """The pool of a closed store keeps nothing: whatever comes back to it would never be closed."""
+    record.close()
 
 
 def _why(error: SQLAlchemyError) -> str:
