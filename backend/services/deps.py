@@ -24,10 +24,13 @@ from backend.store.jobs import jobs
 
 
 class ModelCatalogue(Protocol):
-    """The models on offer now."""
+    """The models on offer now: a refresh that has ended, wherever, is seen by the next question."""
 
     def get(self, model_id: str) -> VideoModel:
         """The model with this id; KeyError: there is none."""
+
+    def recall(self, model_id: str) -> VideoModel:
+        """The same, from memory, at most a second old: for titles and the like, asked for by the dozen."""
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
         """Models whose id, title, category or description hold every word of `q`."""

@@ -91,7 +91,7 @@ def show_notices() -> None:
 def model_title(model_id: str) -> str:
     """A model's title; its id when it is no longer on offer."""
     try:
-        return deps().catalogue.get(model_id).title
+        return deps().catalogue.recall(model_id).title
     except KeyError:
         return model_id
 

@@ -7,23 +7,19 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session
-
 from backend.catalogue.models import Catalogue, Price, VideoModel, load_seed, parse_model
 from backend.catalogue.photo_limits import merge_limits
 from backend.domain.clock import Clock
-from backend.domain.errors import StoreUnavailable
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
 from backend.store.jobs import counts
-from backend.store.records import catalogue
+from backend.store.records import catalogue, key_values
 from backend.store.records.facts import Fact
 
 log = logging.getLogger(__name__)
 
-#: A newer catalogue is looked for at most this often, in seconds.
-CHECK_EVERY_S = 1.0
+#: How long titles and the like are read from memory before a newer catalogue is looked for, in seconds.
+RECALLED_FOR_S = 1.0
 #: Why a model that was listed once can't be used.
 RETIRED_REASON = "its provider no longer offers it"
 
@@ -53,13 +49,14 @@ class RefreshResult:
 class LiveCatalogue:
     """The newest catalogue that any process has stored; the seed until there is one.
 
-    Asked again and again: it looks for a newer one once a second, and loads it beside the requests, which
-    go on with the one they know. fixed: models that come from settings, not from a listing.
+    Who asks is answered with the newest one that was there when they asked: one indexed read says which
+    that is, and the first to find a newer one loads it while the others wait. fixed: models that come from
+    settings, not from a listing.
     """
 
     def __init__(self, store: Store, clock: Clock, fixed: Iterable[VideoModel]) -> None:
         self._store, self._clock, self._fixed = store, clock, tuple(fixed)
-        self._turn, self._loading = threading.Lock(), threading.Lock()
+        self._loading = threading.Lock()
         self._seen: str | None = None
         self._ready = False
         self._catalogue = Catalogue([*load_seed(), *self._fixed])
@@ -67,47 +64,34 @@ class LiveCatalogue:
 
     def get(self, model_id: str) -> VideoModel:
         """See `ModelCatalogue`."""
-        return self._current().get(model_id)
+        return self._newest().get(model_id)
+
+    def recall(self, model_id: str) -> VideoModel:
+        """See `ModelCatalogue`."""
+        looked_lately = self._clock.monotonic() - self._looked_s < RECALLED_FOR_S
+        return (self._catalogue if self._ready and looked_lately else self._newest()).get(model_id)
 
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
         """Models whose id, title, category or description hold every word of `q`."""
-        return self._current().search(q, provider)
+        return self._newest().search(q, provider)
 
     def load_newest(self) -> None:
         """Offer the newest stored catalogue, from now on."""
-        with self._loading:
-            with self._store.read() as session:
-                revision = _revision(session)
-                if revision == self._seen:
-                    self._ready = True
-                    return
+        with self._loading, self._store.read() as session:
+            newest = NEWEST.read(session)
+            revision = newest.revision if newest else None
+            if revision != self._seen:
                 rows = catalogue.list_all(session)
-            self._catalogue = Catalogue([*(read_stored_model(row.data) for row in rows), *self._fixed])
+                stored = [read_stored_model(row.data) for row in rows]
+                self._catalogue = Catalogue([*stored, *self._fixed])
             self._seen, self._ready = revision, True
 
-    def _current(self) -> Catalogue:
-        if not self._ready:  # a start must not work with less than what is stored
+    def _newest(self) -> Catalogue:
+        self._looked_s = self._clock.monotonic()
+        known = key_values.query_value(self._store, NEWEST.name)
+        if not self._ready or self._seen != (known["revision"] if known else None):
             self.load_newest()
-        elif self._is_turn() and not self._loading.locked():
-            with self._store.read() as session:
-                newer = _revision(session) != self._seen
-            if newer:
-                threading.Thread(target=self._load_beside, name="catalogue", daemon=True).start()
         return self._catalogue
-
-    def _is_turn(self) -> bool:
-        """Is it this caller who looks for a newer one? True for one caller a second."""
-        with self._turn:
-            if self._clock.monotonic() - self._looked_s < CHECK_EVERY_S:
-                return False
-            self._looked_s = self._clock.monotonic()
-            return True
-
-    def _load_beside(self) -> None:
-        try:
-            self.load_newest()
-        except (StoreUnavailable, SQLAlchemyError) as error:
-            log.warning("a newer catalogue can't be read now", extra={"why": type(error).__name__})
 
 
 def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> RefreshResult:
@@ -155,11 +139,6 @@ def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
         used = [seed[name] for name in counts.list_models(session) if name in seed]
         listed = [read_stored_model(row.data) for row in catalogue.list_all(session)]
     return {model.id: model for model in [*used, *listed]}
-
-
-def _revision(session: Session) -> str | None:
-    newest = NEWEST.read(session)
-    return newest.revision if newest else None
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:

@@ -127,6 +127,6 @@ def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:
 
 def _main_role(deps: Deps, model_id: str) -> str | None:
     try:
-        return deps.catalogue.get(model_id).main_output
+        return deps.catalogue.recall(model_id).main_output
     except KeyError:
         return None

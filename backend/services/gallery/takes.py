@@ -167,7 +167,7 @@ def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
         tenths = quantiles(seen, n=10, method="inclusive")
         return UsualDuration(tenths[4], tenths[8], learnt=True)
     try:
-        guess = deps.catalogue.get(model_id).typical_s
+        guess = deps.catalogue.recall(model_id).typical_s
     except KeyError:
         return None
     return UsualDuration(guess, guess * 1.5, learnt=False) if guess else None

@@ -21,7 +21,7 @@ from backend.settings import DEMO_KEY
 from simulator.app import Simulator
 from tests import databases
 from tests.signing import FakeClock
-from tests.waiting import PATIENCE_S, eventually
+from tests.waiting import PATIENCE_S
 from tests.world import ADMIN, ANA, MODEL, World, at_once
 
 pytestmark = databases.BOTH
@@ -123,38 +123,75 @@ def test_of_the_models_that_came_with_the_program_only_used_ones_stay_known_to_e
         assert unused not in ids(process)
 
 
-def test_a_newer_catalogue_is_loaded_beside_the_requests(deps, clock, sim, monkeypatch):
-    reader, read = another(deps, clock), live_catalogue.catalogue.list_all
-    before, loading, go_on = ids(reader), threading.Event(), threading.Event()
+def raised(sim: Simulator, gone: str) -> None:
+    """fal asks three times as much for a second of `MODEL`, and offers the other model no longer."""
+    sim.offer.entries[MODEL] = {**sim.offer.entries[MODEL], "price": {"unit": "seconds", "unit_usd": 0.42}}
+    del sim.offer.entries[gone]
 
-    def slow(session: Any) -> Any:
-        if threading.current_thread().name == "catalogue":
-            loading.set()
-            assert go_on.wait(PATIENCE_S)
+
+def test_the_first_question_after_a_refresh_is_answered_with_it_in_every_process(deps, clock, sim):
+    gone, processes = "fal-ai/veo3.1", [another(deps, clock) for _ in range(4)]
+    raised(sim, gone)
+    for process in processes:
+        assert process.catalogue.get(MODEL).price.unit_usd == 0.14
+        assert gone in ids(process)
+    refresh(deps)
+
+    assert processes[0].catalogue.get(MODEL).price.unit_usd == 0.42
+    assert gone not in ids(processes[1])
+    assert World(processes[2], sim).ask().price["unit_usd"] == 0.42
+    with pytest.raises(InvalidRequest) as refused:
+        World(processes[3], sim).ask(model=gone)
+    assert "not on offer" in refused.value.fields["model"]
+
+
+def test_a_title_is_recalled_for_a_second_and_no_longer(deps, clock, sim, monkeypatch):
+    reader, gone, at_s = another(deps, clock), "fal-ai/veo3.1", [5.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at_s[0])
+    reader.catalogue.recall(gone)
+    del sim.offer.entries[gone]
+    refresh(deps)
+
+    at_s[0] += 0.9
+    assert reader.catalogue.recall(gone).title
+    at_s[0] += 0.1
+    with pytest.raises(KeyError):
+        reader.catalogue.recall(gone)
+
+
+def test_who_asks_while_a_newer_catalogue_is_loaded_waits_for_it_and_one_loads_it(
+    deps, clock, sim, monkeypatch
+):
+    reader, read, loads = another(deps, clock), live_catalogue.catalogue.list_all, []
+    ids(reader)
+
+    def counted(session: Any) -> Any:
+        loads.append(1)
         return read(session)
 
-    monkeypatch.setattr(live_catalogue.catalogue, "list_all", slow)
     del sim.offer.entries[MODEL]
     refresh(deps)
-    clock.pass_s(2)
+    monkeypatch.setattr(live_catalogue.catalogue, "list_all", counted)
 
-    assert ids(reader) == before  # and starts to load
-    assert loading.wait(PATIENCE_S)
-    assert ids(reader) == before
-    go_on.set()
-    eventually(lambda: MODEL not in ids(reader))
+    found = at_once(8, lambda _: MODEL in ids(reader))
+
+    assert (found, len(loads)) == ([False] * 8, 1)
 
 
-def test_a_start_asks_the_database_for_a_newer_catalogue_once_a_second_at_most(deps, clock):
+def test_a_question_costs_one_read_of_one_row(deps, clock, monkeypatch):
     reader, looks = another(deps, clock), []
+    monkeypatch.setattr(clock, "monotonic", lambda: 5.0)
     reader.catalogue.get(MODEL)
-    read = reader.store.read
-    reader.store.read = lambda: looks.append(1) or read()
+    query = reader.store.query
+    reader.store.query = lambda *asked: looks.append(asked) or query(*asked)
+    reader.store.read = reader.store.begin = None
 
     for _ in range(200):
         reader.catalogue.get(MODEL)
-
-    assert len(looks) <= 1
+    assert len(looks) == 200
+    for _ in range(200):
+        reader.catalogue.recall(MODEL)
+    assert len(looks) == 200
 
 
 def test_a_model_that_another_version_stored_is_still_read(deps):
