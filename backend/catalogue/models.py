@@ -65,6 +65,7 @@ class VideoModel:
     reason: str | None  #: why it is not usable
     prompt_min_chars: int = 0
     main_output: str | None = None  #: the output's field that holds the main file; None: not known
+    file_outputs: tuple[str, ...] = ()  #: the output's fields that hold files, as far as known
     price_note: str | None = None  #: what a person should know about the price
     #: image field -> the limits of its photos, as `photo_limits.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
@@ -131,6 +132,7 @@ def parse_model(entry: Mapping[str, Any]) -> VideoModel:
         "description": str(entry.get("description") or ""),
         "price": _price(entry.get("price")),
         "main_output": output_schema.main_field(entry.get("output"), entry.get("components")),
+        "file_outputs": output_schema.file_fields(entry.get("output"), entry.get("components")),
         "price_note": str(entry.get("price_note") or "") or None,
         "typical_s": _number(entry.get("typical_s")) or DEFAULT_TYPICAL_S,
     }

@@ -1,4 +1,4 @@
-"""Reading a model's output schema: which of its fields holds the main file. Pure."""
+"""Reading a model's output schema: which of its fields hold files, and which the main one. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,21 +8,41 @@ MAX_STEPS = 8
 _REF_PREFIX = "#/components/schemas/"
 
 
-def main_field(output: Any, components: Any = None) -> str | None:
-    """The field of an output that holds its main file: the first video, else the first file; None: no word.
+#: What models call the file that they are asked for, the surest first.
+MAIN_NAMES = ("video", "videos", "output", "outputs", "result", "results")
+#: Words of fields that hold something beside it.
+_BESIDE = frozenset(
+    {"cover", "thumbnail", "thumb", "poster", "preview", "frame", "keyframe", "mask", "depth", "alpha"}
+    | {"input", "source", "first", "last", "image", "audio"}
+)
 
-    output: the output's JSON Schema, or the name of the field itself. components: what its `$ref`s point to.
+
+def main_field(output: Any, components: Any = None) -> str | None:
+    """The field of an output that holds its main file; None: no word.
+
+    It is one of `MAIN_NAMES`, else the first that names a video, else the first file; what names something
+    beside a video comes last. output, components: as `file_fields`.
+    """
+    files = file_fields(output, components)
+    usual = [name for known in MAIN_NAMES for name in files if name.lower() == known]
+    plain = [name for name in files if not _BESIDE & {word.rstrip("s") for word in name.lower().split("_")}]
+    videos = [name for name in plain if "video" in name.lower()]
+    return next(iter(usual or videos or plain or files), None)
+
+
+def file_fields(output: Any, components: Any = None) -> tuple[str, ...]:
+    """The fields of an output that hold files.
+
+    output: the output's JSON Schema, or the name of the one field. components: what its `$ref`s point to.
     """
     if isinstance(output, str):
-        return output or None
+        return (output,) if output else ()
     schemas = components.get("schemas") if isinstance(components, Mapping) else None
     schemas = schemas if isinstance(schemas, Mapping) else {}
     properties = _resolve(output, schemas).get("properties")
     if not isinstance(properties, Mapping):
-        return None
-    files = [str(name) for name, field in properties.items() if _is_file(field, schemas)]
-    videos = [name for name in files if "video" in name.lower()]
-    return next(iter(videos or files), None)
+        return ()
+    return tuple(str(name) for name, field in properties.items() if _is_file(field, schemas))
 
 
 def _is_file(field: Any, schemas: Mapping[str, Any]) -> bool:

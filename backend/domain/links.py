@@ -4,12 +4,22 @@ Source: WHATWG URL standard, "basic URL parser" (white space, `//`, percent-enco
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 #: Longer links are no links: signed ones of the large object stores stay below 2 kB.
 LINK_MAX_CHARS = 8192
 #: What stands in a path or a query as it is; all else is percent-encoded.
 _PATH, _QUERY = "/%:@!$&'()*+,;=-._~", "/%:@!$&'()*+,;=-._~?[]"
+#: What a signature adds to a link. Source: signed links of S3, Google, Azure, Aliyun, Tencent, CloudFront.
+_SIGNED = re.compile(
+    r"(^|&)(x-(amz|goog|oss|cos|tos)-[\w-]+|(x-oss-|q-)?signature|sig|q-sign-[\w-]+|expires|key-pair-id|token)=",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"[a-z0-9]{2,5}")
+#: Endings of programs: which file one of them gives, its query says.
+_PROGRAMS = frozenset({"php", "asp", "aspx", "jsp", "cgi", "do"})
 _STRAY = re.compile(r"[\t\n\r]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -35,6 +45,30 @@ def normalize_link(text: str) -> str | None:
     except (ValueError, UnicodeError):  # half characters, brackets without an end, names that DNS can't have
         return None
     return urlunsplit((parts.scheme, host, path, query, ""))
+
+
+def link_ending(link: str) -> str:
+    """How the path of a link ends, without the dot and in small letters: "mp4"; "" for none."""
+    _, dot, ending = urlsplit(link).path.rpartition("/")[2].rpartition(".")
+    return ending.lower() if dot else ""
+
+
+def file_identity(link: str) -> str:
+    """What a link names, however it is signed: where it leads, and the query where that tells files apart."""
+    parts, ending = urlsplit(link), link_ending(link)
+    is_file = _ENDING.fullmatch(ending) and ending not in _PROGRAMS
+    query = "" if is_file or _SIGNED.search(parts.query) else parts.query
+    return f"{parts.netloc.lower()}{parts.path}?{query}"
+
+
+def find_identities(value: Any) -> set[str]:
+    """The `file_identity` of every link in JSON; of texts that are links, not of links within texts."""
+    if isinstance(value, Mapping):
+        return set().union(*map(find_identities, value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*map(find_identities, value))
+    link = normalize_link(value) if isinstance(value, str) else None
+    return {file_identity(link)} if link else set()
 
 
 def _ascii_host(netloc: str) -> str:

@@ -8,15 +8,16 @@ Source: fal documentation, "File", `sync_mode`; RFC 2397 (data URIs).
 
 import base64
 import binascii
+import mimetypes
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
-from backend.domain.links import normalize_link
+from backend.domain.links import file_identity, link_ending, normalize_link
 
 #: More files than these in one output are no takes; what comes behind stays in the output to be read.
 FILES_MAX = 100
@@ -38,6 +39,8 @@ _NO_FILES = re.compile(
     re.IGNORECASE,
 )
 _DATA_URI = re.compile(r"\s*data:([^,]{0,300}),", re.IGNORECASE)
+#: What stands before the comma of one: a type, or that it is base64; else it is a text that begins so.
+_DATA_HEAD = re.compile(r"\s*([\w.+-]+/[\w.+-]+\s*(;[^;]*)*|(;[^;]*)*;\s*base64\s*(;[^;]*)*)", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]+={0,2}")
 #: A reference to a file that nobody here can ask for: another scheme, or a path without its server.
 _UNREACHABLE = re.compile(
@@ -64,6 +67,13 @@ ENDINGS: dict[FileKind, frozenset[str]] = {
     ),
     FileKind.AUDIO: frozenset({"mp3", "wav", "m4a", "aac", "ogg", "oga", "opus", "flac"}),
 }
+#: Links that end so lead to files that are none of these kinds.
+DATA_ENDINGS = frozenset(
+    {"zip", "tar", "gz", "7z", "glb", "gltf", "obj", "fbx", "usdz", "ply", "stl", "safetensors", "npy", "npz"}
+    | {"json", "jsonl", "txt", "csv", "srt", "vtt", "xml", "svg", "pdf", "psd", "m3u8"}
+)
+#: Words of a field that holds a picture of a video.
+_PICTURE_WORDS = frozenset({"cover", "thumbnail", "thumb", "poster", "frame", "keyframe"})
 #: How data in base64 begins, if it is a file: (offset, bytes).
 _BEGINNINGS = (
     (4, b"ftyp"), (0, b"\x1a\x45\xdf\xa3"), (0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (0, b"GIF8"), (0, b"RIFF"),
@@ -88,18 +98,23 @@ class OutputFile:
     @property
     def kind_hint(self) -> FileKind:
         """What it should be, as far as link, type and role tell; what it is, its bytes say."""
-        ending = urlsplit(self.url).path.rpartition(".")[2].lower() if self.url else ""
+        ending = link_ending(self.url) if self.url else ""
         for kind, endings in ENDINGS.items():
             if ending in endings:
                 return kind
         said = (self.content_type or "").partition("/")[0].lower()
         if said in ("video", "image", "audio"):
             return FileKind(said)
-        named = re.split(r"[._]", self.role.lower())
-        for kind in (FileKind.VIDEO, FileKind.IMAGE, FileKind.AUDIO):
-            if any(word.rstrip("s") == kind for word in named):
-                return kind
-        return FileKind.OTHER
+        named = {word.rstrip("s") for word in re.split(r"[._]", self.role.lower())}
+        if named & _PICTURE_WORDS:
+            return FileKind.IMAGE
+        return next((kind for kind in FileKind if kind in named), FileKind.OTHER)
+
+    @property
+    def says_file(self) -> bool:
+        """Does the output say in some way that it is a file? Else it may lead anywhere: a page, an API."""
+        told = self.size_bytes is not None or self.content_type is not None or self.url is None
+        return told or self.kind_hint != FileKind.OTHER or link_ending(self.url or "") in DATA_ENDINGS
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept on a job's row."""
@@ -146,20 +161,32 @@ def _named(output: Any) -> Iterator[tuple[OutputFile, str]]:
 def main_first(files: Sequence[OutputFile], main_role: str | None = None) -> list[OutputFile]:
     """The files with the main one first, the others in the output's order.
 
-    main_role: the field that the model's output schema declares for it; where none fits, the main one is
-    the first video, else the first image, else the first.
+    main_role: the field that the model's output schema declares for it; where none fits, or it holds a
+    picture beside a video, the main one is the first video, else the first image, else the first.
     """
+    a_video = any(file.kind_hint == FileKind.VIDEO for file in files)
 
     def rank(file: OutputFile) -> int:
         declared = main_role is not None and re.fullmatch(rf"{re.escape(main_role)}(\..*)?", file.role)
         order = (FileKind.VIDEO, FileKind.IMAGE)
         hint = file.kind_hint
-        return 0 if declared else 1 + (order.index(hint) if hint in order else len(order))
+        if declared and not (a_video and hint == FileKind.IMAGE):
+            return 0
+        return 1 + (order.index(hint) if hint in order else len(order))
 
     if not files:
         return []
     main = min(files, key=rank)
     return [main, *(file for file in files if file is not main)]
+
+
+def without_echoes(files: Sequence[OutputFile], sent: Set[str]) -> list[OutputFile]:
+    """The files without those that the request had given; all of them where nothing else would be left.
+
+    sent: `file_identity` of each link of the request.
+    """
+    made = [file for file in files if file.url is None or file_identity(file.url) not in sent]
+    return made or list(files)
 
 
 def read_inline(output: Any, role: str) -> bytes:
@@ -180,14 +207,16 @@ def without_inline(output: Any, name: str = "") -> Any:
 
 
 def has_unreachable(output: Any) -> bool:
-    """Does an output refer to a file by something that is no link: `gs://…`, a path, a name of a video?"""
+    """Does an output refer to a file by what is no link: `gs://…`, a path, data that can't be read?"""
     if isinstance(output, dict):
         return any(
             has_unreachable(value) for name, value in output.items() if str(name).lower() not in _ECHOES
         )
     if isinstance(output, list):
         return any(has_unreachable(value) for value in output)
-    return isinstance(output, str) and _UNREACHABLE.fullmatch(output.strip()) is not None
+    return isinstance(output, str) and (
+        _UNREACHABLE.fullmatch(output.strip()) is not None or _data_uri(output) is not None
+    )
 
 
 def _walk_with_text(value: Any, path: tuple[str, ...]) -> Iterator[tuple[OutputFile, str]]:
@@ -217,8 +246,10 @@ def _file_object(value: dict[Any, Any], path: tuple[str, ...]) -> tuple[OutputFi
     """An object that is a file: it has a link, or the data themselves under a name for them."""
     size = value.get("file_size")
     exact = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_INT64
-    said = value.get("content_type")
-    about = (size if exact else None, said[:100] if isinstance(said, str) else None)
+    said, name = value.get("content_type"), value.get("file_name")
+    if not isinstance(said, str):
+        said = mimetypes.guess_type(name)[0] if isinstance(name, str) else None
+    about = (size if exact else None, said[:100] if said else None)
     link = value.get("url")
     if isinstance(link, str):
         url = normalize_link(link)
@@ -238,18 +269,24 @@ def _role(path: tuple[str, ...]) -> str:
 
 
 def _is_inline(text: str, name: str) -> bool:
-    if _DATA_URI.match(text):
-        return True
+    """Does this text hold the bytes of a file, all of which can be read?"""
+    if _data_uri(text):
+        return bool(_decode(text))
     at_least = 16 if name in DATA_NAMES else INLINE_MIN_CHARS
     if len(text) < at_least or not _BASE64.fullmatch(text.rstrip()):
         return False
     head = _decode(re.sub(r"\s", "", text[:120])[:64]) or b""
-    return any(head[at : at + len(start)] == start for at, start in _BEGINNINGS)
+    return any(head[at : at + len(start)] == start for at, start in _BEGINNINGS) and bool(_decode(text))
+
+
+def _data_uri(text: str) -> re.Match[str] | None:
+    uri = _DATA_URI.match(text)
+    return uri if uri and _DATA_HEAD.fullmatch(uri[1]) else None
 
 
 def _decode(text: str) -> bytes | None:
     """The bytes of a data URI, or of base64 in either alphabet; None when they can't be read."""
-    uri = _DATA_URI.match(text)
+    uri = _data_uri(text)
     body = text[uri.end() :] if uri else text
     if uri and "base64" not in [part.strip().lower() for part in uri[1].split(";")]:
         return unquote_to_bytes(body)

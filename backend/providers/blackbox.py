@@ -16,7 +16,7 @@ import requests
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderForgot, ProviderRefused, ProviderUnanswered
 from backend.domain.links import normalize_link
-from backend.domain.output_files import FileKind, OutputFile, find_files
+from backend.domain.output_files import FileKind, OutputFile, find_files, has_unreachable
 from backend.http.calls import HttpCall, redact_secret
 from backend.http.outbound import DIRECT, Outbound
 from backend.providers.answer_body import clean_text, excerpt_text, lost_call, parse_json
@@ -27,6 +27,7 @@ from backend.providers.base import (
     ProviderRecord,
     RequestRef,
     RequestStatus,
+    Unclear,
     WebhookBody,
     mark_key,
 )
@@ -190,6 +191,8 @@ def _outcome(status: int, body: bytes) -> Outcome:
     if error:
         return Errored("provider_error", said, detail=detail)
     files = find_links(answer)
+    if not files and has_unreachable(answer):
+        return Unclear("Blackbox finished, and its answer names a file by something that is no link.", detail)
     if not files:
         return Errored("no_video", "Blackbox finished without a link to a video.", detail=detail)
     return Finished(files, answer)

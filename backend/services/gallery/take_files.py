@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from backend.domain.output_files import FileKind, OutputFile, main_first
+from backend.domain.links import find_identities
+from backend.domain.output_files import FileKind, OutputFile, main_first, without_echoes
 from backend.domain.trouble import Trouble
 from backend.models import Job, TakeFile, Video
 from backend.services.deps import Deps
@@ -65,6 +66,7 @@ class FileOfTake:
 def named_files(job: Job, main_role: str | None) -> list[OutputFile]:
     """What the output of a finished job names, the main file first; [] where it has not finished.
 
+    What the request itself had linked to is no result: a photo or a video that the answer repeats.
     main_role: the output field that its model declares for the main file.
     """
     if job.outputs is None:
@@ -74,7 +76,9 @@ def named_files(job: Job, main_role: str | None) -> list[OutputFile]:
     usual = main_first(named)[0]
     # The column of its link is the newer one: a program of the schema before renews no other.
     fresh = replace(usual, url=job.result_url or usual.url, size_bytes=job.result_size_bytes)
-    return main_first([fresh if file is usual else file for file in named], main_role)
+    sent = find_identities([job.payload, job.image, job.image_link, job.images, job.image_links])
+    made = without_echoes([fresh if file is usual else file for file in named], sent)
+    return main_first(made, main_role)
 
 
 def load_files(

@@ -4,6 +4,7 @@ What its refusals and lost answers do is asked in test_submit, of both providers
 open, and who waits for them meanwhile, of whole processes (tests/e2e/stories/test_blocking.py).
 """
 
+import json
 import threading
 
 import pytest
@@ -11,6 +12,8 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import InvalidRequest
+from backend.providers import blackbox
+from backend.providers.base import Unclear
 from backend.providers.blackbox import find_links
 from backend.services.gallery import takes as gallery
 from tests.waiting import eventually
@@ -81,6 +84,11 @@ LINK = "https://a.example/v.mp4"
 )
 def test_the_links_are_read_from_every_documented_place(answer, link):
     assert " ".join(file.url for file in find_links(answer)) == link
+
+
+def test_data_that_cannot_be_read_are_a_persons_to_judge_and_no_failure():
+    answer = json.dumps(says("data:video/mp4;base64,@@@@")).encode()
+    assert isinstance(blackbox._outcome(200, answer), Unclear)
 
 
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
