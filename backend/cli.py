@@ -187,8 +187,19 @@ def doctor() -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(
+    money: Annotated[
+        bool, typer.Option("--money", help="Not files: every sum from its lines, every line from its take.")
+    ] = False,
+) -> None:
     """Hash every stored file again; what is missing or altered is fetched again."""
+    if money:
+        from backend.services.operations.verify_money import verify_money
+
+        told = verify_money(open_deps(), on_progress=_say)
+        typer.echo(told.words)
+        _bad(told.differences)
+        return
     from backend.services.operations.verify import verify_all
 
     found = verify_all(open_deps(), on_progress=_say)

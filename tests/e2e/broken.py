@@ -15,11 +15,12 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from backend import bootstrap
+from backend.domain.kinds import EntryKind
 from backend.domain.output_files import FileKind
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.media.decode import inspect as inspection
 from backend.media.storage.local import LocalStorage
-from backend.models import Job
+from backend.models import Job, LedgerEntry
 from backend.providers.base import Receipt
 from backend.providers.fal.client import FalProvider
 from backend.services.lifecycle import dispatch
@@ -27,7 +28,10 @@ from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching import fetch
 from backend.services.lifecycle.receive_webhook import DeliveryResult
 from backend.services.operations import sweep
+from backend.services.takes import create
+from backend.store.fast import take
 from backend.store.jobs import claims, jobs
+from backend.store.money import ledger
 from backend.store.queue.leader_lock import LeaderLock
 from backend.web import webhooks
 from backend.work import worker
@@ -190,3 +194,35 @@ def stops_in_the_handler() -> None:
         self.finish()
 
     Worker.run = run  # type: ignore[method-assign]
+
+
+def forgets_a_release() -> None:
+    """What a take that cost nothing was reserved for is never given back."""
+    ledger.release_unbilled = lambda session, job, *, at: None
+
+
+def doubles_a_bill() -> None:
+    """The bill comes on top of what was reserved, instead of in its place."""
+
+    def record(session: Any, job: Any, *, units: float, usd: float, at: Any) -> None:
+        ledger._write(
+            session, job, EntryKind.BILL, ledger.to_micros(usd), at=at, source="billed", units=units
+        )
+
+    ledger.record_bill = record
+
+
+def reserves_after_the_commit() -> None:
+    """The take is committed first, and its line of the ledger a moment later, if the program still runs."""
+    insert, insert_values = take.insert_take, take.insert_values
+
+    def without_its_line(session: Any, job: Any, *, by: str) -> Any:
+        take.insert_values = lambda at, table, values: (
+            None if table is LedgerEntry else insert_values(at, table, values)
+        )
+        try:
+            return insert(session, job, by=by)
+        finally:
+            take.insert_values = insert_values
+
+    create.insert_take = without_its_line

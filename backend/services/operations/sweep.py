@@ -19,6 +19,7 @@ from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import readiness, totals
+from backend.services.operations.verify_money import check_money
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
 from backend.services.takes.photos import UPLOAD_PREFIX
@@ -129,6 +130,7 @@ def repair_all(deps: Deps) -> dict[str, int]:
         "woken": _wake_forgotten(deps),
         "missing_files": _find_missing(deps),
         "leftovers_removed": remove_leftovers(deps),
+        "money_differences": check_money(deps),
     }
 
 

@@ -39,12 +39,12 @@ _ADD = text(
 
 def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
     """Add the next lines to the kept sums, at most `limit`; returns how many, 0 when fewer are new."""
-    if _newest(session) - _last(session) < at_least:
+    if _newest(session) - summed_line(session) < at_least:
         return 0
     acquire_advisory_lock(session, BUDGET_LOCK)
     if not _all_written(session):
         return 0
-    last, newest = _last(session), _newest(session)
+    last, newest = summed_line(session), _newest(session)
     upto = min(newest, last + limit)
     session.connection().execute(_ADD, {"last": last, "upto": upto})
     key_values.set_value(session, SUMMED_FACT, {"line": upto}, at=at)
@@ -101,7 +101,7 @@ def _amounts(
     since = columns(
         col(LedgerEntry.day), col(LedgerEntry.owner),
         func.coalesce(col(Job.model), "") if models else literal(""), col(LedgerEntry.micros),
-    ).where(col(LedgerEntry.id) > _last(session))  # fmt: skip
+    ).where(col(LedgerEntry.id) > summed_line(session))  # fmt: skip
     if models:
         since = since.outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
     for table, query in ((DaySum, kept), (LedgerEntry, since)):
@@ -114,7 +114,7 @@ def _amounts(
     return union_all(kept, since).subquery()
 
 
-def _last(session: Session) -> int:
+def summed_line(session: Session) -> int:
     """The last line that the kept sums hold."""
     said = key_values.get_value(session, SUMMED_FACT)
     return int(said["line"]) if said else 0
