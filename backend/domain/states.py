@@ -30,7 +30,7 @@ class JobEvent(StrEnum):
     CREATED = "created"  #: the form became a row
     SUBMIT_BEGUN = "submit_begun"  #: about to send
     UNSENT = "unsent"  #: provably not sent, or turned away for now: send later
-    UNANSWERED = "unanswered"  #: may have been accepted, and nobody can tell
+    UNANSWERED = "unanswered"  #: no answer that could be understood: accepted or not, finished or how
     ACCEPTED = "accepted"  #: the provider gave a request id
     REFUSED = "refused"  #: the provider said no, definitely
     STARTED = "started"  #: the provider says that it is working
@@ -38,7 +38,6 @@ class JobEvent(StrEnum):
     FORGOTTEN = "forgotten"  #: the provider no longer knows the request
     FINISHED = "finished"  #: the provider has files for it
     ERRORED = "errored"  #: the provider tried and failed
-    UNCLEAR = "unclear"  #: the provider finished, and what it gave can't be understood
     SAVED = "saved"  #: its files are whole and ours
     RESTORED = "restored"  #: the database is an older copy: it may have been sent since
     LOST = "lost"  #: the provider finished, and no longer has what it made
@@ -51,7 +50,7 @@ S, E = JobState, JobEvent
 TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.SUBMIT_BEGUN: (frozenset({S.CREATED}), S.SUBMITTING),
     E.UNSENT: (frozenset({S.SUBMITTING, S.HELD}), S.CREATED),
-    E.UNANSWERED: (frozenset({S.SUBMITTING}), S.HELD),
+    E.UNANSWERED: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING}), S.HELD),
     E.ACCEPTED: (frozenset({S.SUBMITTING, S.HELD}), S.QUEUED),
     E.REFUSED: (frozenset({S.SUBMITTING, S.HELD}), S.FAILED),
     E.STARTED: (frozenset({S.QUEUED}), S.RUNNING),
@@ -60,7 +59,6 @@ TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.RESTORED: (frozenset({S.CREATED}), S.HELD),
     E.FINISHED: (frozenset(S) - {S.RENDERED, S.STORED}, S.RENDERED),
     E.ERRORED: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING, S.HELD}), S.FAILED),
-    E.UNCLEAR: (frozenset({S.SUBMITTING, S.QUEUED, S.RUNNING}), S.HELD),
     E.SAVED: (frozenset({S.RENDERED}), S.STORED),
     E.LOST: (frozenset({S.RENDERED}), S.FAILED),
     E.CANCELLED: (frozenset({S.CREATED, S.QUEUED, S.RUNNING, S.HELD, S.RENDERED}), S.CANCELLED),

@@ -37,7 +37,8 @@ class Video(SQLModel, table=True):
     kind: str = Field(default="video", sa_column_kwargs={"server_default": "video"})  #: a `FileKind`
     #: decoded to its end; else it is kept as it came, and `problem` says why
     checked: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
-    problem: str | None = Field(default=None, sa_type=Text)  #: of a checked video: browsers can't play it
+    #: of a checked video: why browsers can't play it; None: an older program's, and nobody has asked yet
+    problem: str | None = Field(default="", sa_type=Text)
     player_key: str | None = None  #: a copy of it that they can
     see_through: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 

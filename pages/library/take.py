@@ -6,6 +6,7 @@ from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import missing_files
+from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import ways_out
 from pages.ui import components, context, live, money, text
 from pages.ui.takes import actions, cards, detail, files
@@ -21,6 +22,7 @@ try:
 except NotFound as error:
     st.info(text.plain(error), icon=":material/search_off:")
     st.stop()
+complete_take(deps, take)
 
 
 def draw_screen() -> None:

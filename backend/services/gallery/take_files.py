@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.links import find_identities
-from backend.domain.output_files import FileKind, OutputFile, main_first, without_echoes
+from backend.domain.links import find_identities, normalize_link
+from backend.domain.output_files import FileKind, OutputFile, find_files, main_first, without_echoes
 from backend.domain.trouble import Trouble
 from backend.models import Job, TakeFile, Video
 from backend.services.deps import Deps
 from backend.store.records import take_files
 from backend.store.records.take_files import FileRow
 
+#: The code of what the provider has no more.
+LOST = "lost"
+#: The code of an output that names no file.
+NO_VIDEO = "no_video"
 NOT_YET_TEXT = "It is on its way."
 MISSING_TEXT = "It is missing from our storage, or altered. It is fetched again by itself."
 DONE_WITHOUT_TEXT = "It is not here, and is not fetched any more: a person does without it."
@@ -56,9 +61,10 @@ class FileOfTake:
     def problem(self) -> str | None:
         """What a person should know: why it is not here, or why it was not checked; None: nothing."""
         if self.here:
-            return self.video.problem if self.video else None
+            return (self.video.problem or None) if self.video else None
         if self.row.given_up_at is not None:
-            return DONE_WITHOUT_TEXT
+            lost = self.trouble is not None and self.trouble.code == LOST
+            return self.trouble.message if self.trouble and lost else DONE_WITHOUT_TEXT
         usual = NOT_YET_TEXT if self.video is None else MISSING_TEXT
         return self.trouble.message if self.trouble else usual
 
@@ -69,16 +75,48 @@ def named_files(job: Job, main_role: str | None) -> list[OutputFile]:
     What the request itself had linked to is no result: a photo or a video that the answer repeats.
     main_role: the output field that its model declares for the main file.
     """
-    if job.outputs is None:
-        usual = OutputFile("video", job.result_url, job.result_size_bytes)
-        return [usual] if job.result_url or job.video_id else []
+    if not job.outputs:
+        return _named_in_result(job) if job.result_url or job.video_id else []
     named = [OutputFile.of(kept) for kept in job.outputs]
-    usual = main_first(named)[0]
-    # The column of its link is the newer one: a program of the schema before renews no other.
+    fresh = _with_fresh_link(job, named, main_first(named)[0])
+    return main_first(_without_echoes(job, fresh), main_role)
+
+
+def files_to_fetch(job: Job) -> list[OutputFile]:
+    """What can be fetched of a job that has ended without its files; [] where nobody knows of any."""
+    return named_files(job, None) or find_files(kept_output(job))
+
+
+def kept_output(job: Job) -> Any:
+    """The model's output, as far as the row has it; {} where it has none.
+
+    A program of the schema before called one without a video of the usual shape a failure.
+    """
+    trouble = Trouble.of(job.error)
+    refused = trouble.detail if trouble is not None and trouble.code == NO_VIDEO else None
+    return job.result or refused or {}
+
+
+def _named_in_result(job: Job) -> list[OutputFile]:
+    """What is named by an output that a program of the schema before understood; its choice comes first."""
+    named, link = find_files(job.result), normalize_link(job.result_url or "")
+    if not named:
+        return [OutputFile("video", job.result_url, job.result_size_bytes)]
+    chosen = next((file for file in named if file.url == link), main_first(named, "video")[0])
+    others = [file for file in _without_echoes(job, named) if file is not chosen]
+    return _with_fresh_link(job, [chosen, *others], chosen)
+
+
+def _with_fresh_link(job: Job, named: Sequence[OutputFile], usual: OutputFile) -> list[OutputFile]:
+    """The column of its link is the newer one: a program of the schema before renews no other."""
     fresh = replace(usual, url=job.result_url or usual.url, size_bytes=job.result_size_bytes)
-    sent = find_identities([job.payload, job.image, job.image_link, job.images, job.image_links])
-    made = without_echoes([fresh if file is usual else file for file in named], sent)
-    return main_first(made, main_role)
+    return [fresh if file is usual else file for file in named]
+
+
+def _without_echoes(job: Job, named: Sequence[OutputFile]) -> list[OutputFile]:
+    return without_echoes(
+        named, find_identities([job.payload, job.image, job.image_link, job.images, job.image_links])
+    )
 
 
 def load_files(
@@ -98,8 +136,10 @@ def _join(
 ) -> list[FileOfTake]:
     known = {row.role: (row, stored) for row, stored in rows}
     files = []
+    # Before files had rows, a take had its video alone: what its one link led to.
+    alone = next((file for file in named if file.url == job.result_url), named[0] if named else None)
     for position, wanted in enumerate(named):
-        usual = video if position == 0 else None  # before files had rows, a take had its video alone
+        usual = video if wanted is alone else None
         fresh = TakeFile(
             job_id=job.id, role=wanted.role, position=position, video_id=usual.id if usual else None
         )
@@ -114,7 +154,12 @@ def has_pictures(video: Video) -> bool:
 
 def needs_copy(video: Video) -> bool:
     """Is it a whole video that browsers can't play?"""
-    return has_pictures(video) and video.problem is not None
+    return has_pictures(video) and bool(video.problem)
+
+
+def never_judged(video: Video) -> bool:
+    """Is it a whole video of which nobody has asked yet whether browsers play it? An older program's."""
+    return has_pictures(video) and video.problem is None
 
 
 def playing_key(video: Video) -> str | None:

@@ -55,7 +55,7 @@ def apply_outcome(
         if job.ended_at or job.state == JobState.HELD:
             note = f"it came although the take was {job.state}"
     elif isinstance(outcome, Unclear):
-        changes = _unclear_values(outcome, at=at)
+        changes, note = _unclear_values(outcome, at=at), "finished, and not understood"
     else:
         has_id = bool(values.get("request_id") or job.request_id)
         changes = _failed_values(outcome, has_id=has_id, at=at)
@@ -102,7 +102,7 @@ def _event(job: Job | JobHead, result: Outcome) -> JobEvent:
     if isinstance(result, Finished):
         return JobEvent.FINISHED
     if isinstance(result, Unclear):
-        return JobEvent.UNCLEAR
+        return JobEvent.UNANSWERED  # a word that older programs know, too
     stopped = result.cancelled and job.cancel_requested_at is not None
     return JobEvent.CANCELLED if stopped else JobEvent.ERRORED
 

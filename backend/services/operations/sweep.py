@@ -18,7 +18,7 @@ from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
-from backend.services.operations import readiness, totals
+from backend.services.operations import older_takes, readiness, totals
 from backend.services.operations.verify_money import check_money
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
@@ -129,6 +129,7 @@ def repair_all(deps: Deps) -> dict[str, int]:
     return {
         "woken": _wake_forgotten(deps),
         "missing_files": _find_missing(deps),
+        "older_takes": older_takes.wake_older(deps),
         "leftovers_removed": remove_leftovers(deps),
         "money_differences": check_money(deps),
     }

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.states import JobState
-from backend.services.gallery.take_files import missing_files
+from backend.services.gallery.take_files import files_to_fetch, missing_files
 from backend.services.gallery.takes import Take
 from backend.services.takes.cancel import may_end_unanswered
 
@@ -45,7 +45,7 @@ def ways_out(take: Take, now: datetime) -> list[WayOut]:
         case JobState.HELD:
             return [W.KEEP_WAITING, W.SEND_AGAIN, W.GIVE_UP, W.NAME_LINK]
         case _:
-            return [W.FETCH] if job.outputs else []
+            return [W.FETCH] if files_to_fetch(job) else []
 
 
 def _while_it_moves(take: Take, now: datetime) -> list[WayOut]:

@@ -50,6 +50,12 @@ def count_due(session: Session, *, now: datetime) -> int:
     return session.exec(select(func.count()).select_from(Job).where(col(Job.due_at) <= now, _free(now))).one()
 
 
+def count_stored_at_work(session: Session, *, now: datetime) -> int:
+    """How many stored jobs are due by now: files, bills and previews that are being seen to."""
+    due = col(Job.due_at) <= now, Job.state == JobState.STORED
+    return session.exec(select(func.count()).select_from(Job).where(*due)).one()
+
+
 def stranded(session: Session, *, limit: int) -> list[str]:
     """Ids of jobs that should be moving and are due at no time: nothing would ever look at them."""
     return list(session.exec(select(Job.id).where(STRANDED).limit(limit)).all())

@@ -200,8 +200,13 @@ def history_rows(history: Sequence[History]) -> list[HistoryRow]:
 def _history_row(event: History, look: text.Look) -> HistoryRow:
     return {
         "at_ms": _ms(event.at), "word": look.word, "icon": look.icon, "tone": look.tone,
-        "what": EVENTS[JobEvent(event.event)], "who": event.by, "note": event.note or "",
+        "what": _event_words(event.event), "who": event.by, "note": event.note or "",
     }  # fmt: skip
+
+
+def _event_words(event: str) -> str:
+    """What happened; one that only a newer program knows stands there as it is."""
+    return EVENTS[JobEvent(event)] if event in frozenset(JobEvent) else event.replace("_", " ")
 
 
 def moment_row(label: str, moment: datetime | None, value: str = "") -> FactRow:
@@ -226,7 +231,6 @@ EVENTS: Mapping[JobEvent, str] = {
     JobEvent.FORGOTTEN: "the provider no longer knows it",
     JobEvent.FINISHED: "rendered",
     JobEvent.ERRORED: "the provider failed",
-    JobEvent.UNCLEAR: "finished, and not understood",
     JobEvent.SAVED: "all of its files are ours",
     JobEvent.RESTORED: "found in a restored database: may have been sent since",
     JobEvent.LOST: "lost at the provider",

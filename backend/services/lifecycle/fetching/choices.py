@@ -13,7 +13,13 @@ from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.gallery.take_files import FileOfTake, load_files, missing_files
+from backend.services.gallery.take_files import (
+    FileOfTake,
+    files_to_fetch,
+    kept_output,
+    load_files,
+    missing_files,
+)
 from backend.services.lifecycle import apply_result
 from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
@@ -110,10 +116,10 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
                 raise StateConflict(NOTHING_MISSING)
             take_files.put_rows(session, [_changed(file, given_up_at=None, attempts=0) for file in given_up])
             return deps.wake_job(session, job.id, at=now, attempts=0)
-        if not job.outputs:
+        files = files_to_fetch(job)
+        if not files:
             raise StateConflict("This take ended before it had any file.")
-        files = [OutputFile.of(kept) for kept in job.outputs]
-        _finish(deps, session, viewer, job, Finished(files, job.result or {}))
+        _finish(deps, session, viewer, job, Finished(files, kept_output(job)))
         return jobs.get(session, job.id)
 
 

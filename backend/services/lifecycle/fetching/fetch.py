@@ -23,7 +23,7 @@ from backend.media.decode import sandbox
 from backend.models import Job, JobColumns, TakeFile, Video
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.gallery.take_files import FileOfTake, load_files, missing_files
+from backend.services.gallery.take_files import LOST, FileOfTake, load_files, missing_files
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching.one_file import NotBelievedYet, bring_home
 from backend.services.lifecycle.poll import request_ref
@@ -63,7 +63,8 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
         claim.defer(due_in_s=0)
         return
     if failed:
-        _try_later(deps, claim, failed, home=len(plan) - len(left))
+        known = [file.row for file in plan if file.here]
+        _try_later(deps, claim, failed, home=len(plan) - len(left), known=known)
     elif not plan:
         _try_later(deps, claim, [_no_link(claim)], home=0)
     elif claim.job.state == JobState.RENDERED:  # what was missing is done without
@@ -146,11 +147,14 @@ def _save(
     log.info("stored", extra={"job": claim.job.id, "role": file.wanted.role, "size_bytes": video.size_bytes})
 
 
-def _try_later(deps: Deps, claim: Claim, failed: list[_Failure], *, home: int) -> None:
+def _try_later(
+    deps: Deps, claim: Claim, failed: list[_Failure], *, home: int, known: Sequence[TakeFile] = ()
+) -> None:
     """Try again later, without a limit; now and then ask the provider for fresh links first.
 
     A file whose link is dead, and whose result is dead, too, is lost as far as anybody can tell. A take
     that has nothing else says so; one that has other files waits for a person, or for the link's return.
+    What a program of the schema before had left at the provider is then done without.
     """
     gone = [each for each in failed if isinstance(each.error, MediaGone)]
     doubted = gone or any(
@@ -162,12 +166,15 @@ def _try_later(deps: Deps, claim: Claim, failed: list[_Failure], *, home: int) -
     if links is None and all_lost and not home and claim.job.state == JobState.RENDERED:
         _lost(deps, claim, gone[0].error)
         return
+    if links is None and all_lost and _was_left(claim.job, failed):
+        _do_without(deps, claim, failed)
+        return
     troubles = [_trouble(claim, each) for each in failed]
     rows = [each.as_row(trouble) for each, trouble in zip(failed, troubles, strict=True)]
     soonest = min(rows, key=lambda row: row.attempts)
 
     def keep(session: Session) -> JobColumns:
-        take_files.put_rows(session, rows)
+        take_files.put_rows(session, [*rows, *known])  # an older program's have none, and links may change
         return links or {}
 
     shown = _of_several(troubles[0], failed, home) if home or len(failed) > 1 else troubles[0]
@@ -177,6 +184,30 @@ def _try_later(deps: Deps, claim: Claim, failed: list[_Failure], *, home: int) -
         attempts=rows[0].attempts,
         error=shown.as_json(),
     )
+
+
+def _was_left(job: Job, failed: Sequence[_Failure]) -> bool:
+    """Did a program that knew of one file a take leave these?"""
+    return (
+        job.state == JobState.STORED
+        and job.outputs is None
+        and all(each.file.video is None for each in failed)
+    )
+
+
+def _do_without(deps: Deps, claim: Claim, failed: Sequence[_Failure]) -> None:
+    """It was stored without these, and nobody has them any more; a person can ask for them again."""
+    now = deps.clock.now()
+    message = "The provider has it no more; an older version of Dailies fetched the main file alone."
+    trouble = Trouble(LOST, message, Charged.YES, "The take goes without it.", now)
+    rows = [TakeFile(**(each.as_row(trouble).model_dump() | {"given_up_at": now})) for each in failed]
+
+    def keep(session: Session) -> JobColumns:
+        take_files.put_rows(session, rows)
+        return {}
+
+    claim.defer(due_in_s=0, also=keep, attempts=0, error=None)
+    log.warning("done without", extra={"job": claim.job.id, "files": len(rows)})
 
 
 def _trouble(claim: Claim, failure: _Failure) -> Trouble:
@@ -223,7 +254,7 @@ def _renewed(job: Job, fresh: Sequence[OutputFile]) -> list[OutputFile]:
 
 def _lost(deps: Deps, claim: Claim, error: MediaError) -> None:
     trouble = Trouble(
-        code="lost",
+        code=LOST,
         message="The video was made, and is lost: the provider has neither the file nor the result any more. "
         f"{error}",
         charged=Charged.YES,

@@ -147,6 +147,6 @@ def _place(deps: Deps, got: DownloadedFile, found: FileInfo, part: Path, poster:
         checked_at=now,
         kind=found.kind,
         checked=found.checked,
-        problem=found.problem,
+        problem=found.problem or "",
         see_through=found.see_through,
     )

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import MediaError, StorageFull
 from backend.media.decode import inspect
 from backend.media.partial import folder
-from backend.models import Video
+from backend.models import Job, Video
 from backend.services.deps import Deps
-from backend.services.gallery.take_files import FileOfTake, has_pictures, needs_copy
+from backend.services.gallery.take_files import FileOfTake, has_pictures, needs_copy, never_judged
 from backend.services.lifecycle.claims import Claim
 from backend.services.storage.local_copy import local_file
 from backend.store.records import videos
@@ -32,24 +33,33 @@ _copying = threading.Lock()
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Something that is made of a video. long: it takes seconds of all cores."""
+    """Something that is made or found out of a video. long: it takes seconds of all cores.
+
+    ending: of what is kept; "": nothing but what `note` says, which is told the key and what `make` returned.
+    """
 
     ending: str
-    make: Callable[[Path, Path], None]
-    note: Callable[[str], VideoColumns]
+    make: Callable[[Path, Path], Any]
+    note: Callable[[str, Any], VideoColumns]
     long: bool = False
 
 
-_SMALL = _Drawing("webm", inspect.make_preview, lambda key: {"preview_key": key})
-_COPY = _Drawing("mp4", inspect.make_playable, lambda key: {"player_key": key}, long=True)
+_SMALL = _Drawing("webm", inspect.make_preview, lambda key, _: {"preview_key": key})
+_COPY = _Drawing("mp4", inspect.make_playable, lambda key, _: {"player_key": key}, long=True)
+_JUDGED = _Drawing(
+    "",
+    lambda source, poster: inspect.inspect_video(source, poster=poster),
+    lambda _, found: {"problem": found.unplayable or "", "see_through": found.see_through},
+)
 
 
 def make_preview(deps: Deps, claim: Claim, files: Sequence[FileOfTake]) -> None:
     """Make the next of what a stored job's files lack; without it the take is just as safe.
 
-    Its main video gets a small, mute preview; and each that browsers can't play a copy that they can.
+    Its main video gets a small, mute preview; and each that browsers can't play a copy that they can. Of an
+    older program's it is found out first whether they can.
     """
-    lacking = list(_lacking(claim, files))
+    lacking = list(_lacking(claim.job, files))
     if not lacking:
         claim.defer(due_in_s=None)
         return
@@ -63,12 +73,19 @@ def make_preview(deps: Deps, claim: Claim, files: Sequence[FileOfTake]) -> None:
         _make(deps, claim, video, drawing, more=more)
 
 
-def _lacking(claim: Claim, files: Sequence[FileOfTake]) -> Iterator[tuple[Video, _Drawing]]:
+def lacks_pictures(job: Job, files: Sequence[FileOfTake]) -> bool:
+    """Is there something that `make_preview` would make?"""
+    return any(True for _ in _lacking(job, files))
+
+
+def _lacking(job: Job, files: Sequence[FileOfTake]) -> Iterator[tuple[Video, _Drawing]]:
     for video in (file.video for file in files if file.here):
         if video is None or not has_pictures(video) or video.preview_tries >= PREVIEW_TRIES_MAX:
             continue
-        if video.id == claim.job.video_id and video.preview_key is None:
+        if video.id == job.video_id and video.preview_key is None:
             yield video, _SMALL
+        if never_judged(video):
+            yield video, _JUDGED
         if needs_copy(video) and video.player_key is None:
             yield video, _COPY
 
@@ -78,8 +95,9 @@ def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing, *, more: bo
     key = f"previews/{video.sha256}.{drawing.ending}"
     try:
         with local_file(deps, video.key) as source:
-            drawing.make(source, part)
-        deps.storage.put_file(part, key)
+            made = drawing.make(source, part)
+        if drawing.ending:
+            deps.storage.put_file(part, key)
     except FileNotFoundError:  # the sweep will find that, too
         claim.defer(due_in_s=None)
     except StorageFull as error:
@@ -93,7 +111,7 @@ def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing, *, more: bo
         claim.defer(due_in_s=policy.backoff_s(tries) if more or tries < PREVIEW_TRIES_MAX else None)
     else:
         with deps.store.begin() as session:
-            videos.update_video(session, video.id, **drawing.note(key))
-        claim.defer(due_in_s=0 if more else None)
+            videos.update_video(session, video.id, **drawing.note(key, made))
+        claim.defer(due_in_s=0 if more or drawing is _JUDGED else None)
     finally:
         part.unlink(missing_ok=True)
