@@ -6,7 +6,6 @@ months, so they are read from `seed.json` or from the provider, never listed in 
 Works offline, on values alone: no network, no database, nothing on import.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.catalogue import input_schema, output_schema, photo_limits
+from backend.catalogue.pricing.bill import Price, read_amount, read_price
+from backend.catalogue.pricing.quote import PriceRange, price_range
+from backend.catalogue.pricing.rules import PriceRule, load_seed_rules
 from backend.catalogue.titles import disambiguate_titles
 from backend.domain.shape import load_json
 from backend.domain.text import clean_text
@@ -23,20 +25,10 @@ from backend.domain.text import clean_text
 PROMPT_MAX_CHARS = 20_000
 #: A rendering is expected to take this long until anything better is known (seconds).
 DEFAULT_TYPICAL_S = 120.0
-#: No duration, frame count or price is larger; beyond it something is broken.
-MAX_AMOUNT = 1e12
 #: What can stand in the address of a request as it is: names between slashes, none of them only dots.
 ENDPOINT_PATTERN = re.compile(r"(?=.{1,256}\Z)[\w~-][\w.~-]*(?:/[\w~-][\w.~-]*)*", re.ASCII)
 
 _NO_PARAMS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
-
-
-@dataclass(frozen=True)
-class Price:
-    """What one unit costs. unit: the provider's word, singular ("second", "video", "1k tokens")."""
-
-    unit: str
-    unit_usd: float
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class VideoModel:
     image_field: str | None
     image_required: bool
     end_image_field: str | None
-    price: Price | None  #: None: not known, or not a single number
+    price: Price | None  #: what one billable unit costs, by the provider's list; None: not known
     typical_s: float  #: how long a rendering usually takes: a first guess
     usable: bool
     reason: str | None  #: why it is not usable
@@ -74,6 +66,21 @@ class VideoModel:
     def validator(self) -> Any:
         """`schema` as `check_params` needs it, made at the first check."""
         return input_schema.build_validator(self.schema)
+
+    @property
+    def rule(self) -> PriceRule | None:
+        """How its takes are priced, as the program knows it; None: nobody wrote a rule for it."""
+        return load_seed_rules().get(self.id) if self.provider == "fal" else None
+
+    @cached_property
+    def price_range(self) -> PriceRange | None:
+        """From where to where its takes go by its rule; None: nobody knows."""
+        return price_range(self.rule, self.schema, self.sure_photo) if self.rule else None
+
+    @property
+    def sure_photo(self) -> dict[str, str]:
+        """The field of the photo that each of its takes has, filled; {} where it needs none."""
+        return {self.image_field: "(a photo)"} if self.image_field and self.image_required else {}
 
 
 class Catalogue:
@@ -110,7 +117,13 @@ class Catalogue:
 def load_seed() -> tuple[VideoModel, ...]:
     """The models that come with the program, in the order of the file. Read once."""
     text = Path(__file__).with_name("seed.json").read_text("utf-8")
-    return tuple(parse_model(entry) for entry in load_json(text)["models"])
+    return tuple(_seed_model(entry) for entry in load_json(text)["models"])
+
+
+def _seed_model(entry: Mapping[str, Any]) -> VideoModel:
+    """A model of the seed, with the list price that its rule remembers."""
+    model = parse_model(entry)
+    return replace(model, price=model.rule.bill_price) if model.rule else model
 
 
 def parse_model(entry: Mapping[str, Any]) -> VideoModel:
@@ -130,11 +143,11 @@ def parse_model(entry: Mapping[str, Any]) -> VideoModel:
         "title": str(entry.get("title") or model_id),
         "category": str(entry.get("category") or ""),
         "description": str(entry.get("description") or ""),
-        "price": _price(entry.get("price")),
+        "price": read_price(entry.get("price")),
         "main_output": output_schema.main_field(entry.get("output"), entry.get("components")),
         "file_outputs": output_schema.file_fields(entry.get("output"), entry.get("components")),
         "price_note": str(entry.get("price_note") or "") or None,
-        "typical_s": _number(entry.get("typical_s")) or DEFAULT_TYPICAL_S,
+        "typical_s": read_amount(entry.get("typical_s")) or DEFAULT_TYPICAL_S,
     }
     try:
         schema = input_schema.resolve_refs(entry.get("input"), entry.get("components"))
@@ -174,23 +187,3 @@ def _gone(model_id: str, status: Any) -> str | None:
     if status not in (None, "active"):
         return f"the provider lists this model as {str(status)[:80]}"
     return None
-
-
-def _price(value: Any) -> Price | None:
-    """A price that can be read, or None: a wrong price is worse than none."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("unit"), str):
-        return None
-    usd, unit = _number(value.get("unit_usd")), value["unit"].strip().casefold()
-    return None if usd is None or not unit else Price(unit=_singular(unit), unit_usd=usd)
-
-
-def _singular(unit: str) -> str:
-    """ "seconds" is "second"; "1k tokens" stays, as its plural is its name."""
-    return unit[:-1] if unit.endswith("s") and " " not in unit else unit
-
-
-def _number(value: Any) -> float | None:
-    """A finite number that is not negative, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 <= value <= MAX_AMOUNT and math.isfinite(value) else None

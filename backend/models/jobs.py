@@ -54,7 +54,8 @@ class Job(SQLModel, table=True):
     images: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     image_links: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  #: what was sent in those fields
     estimate_usd: float | None = None
-    price: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {unit, unit_usd} at creation
+    #: at creation: {unit?, unit_usd?} of a billable unit; at_most_usd, source, basis, as_of of the estimate
+    price: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
     billed_units: float | None = None  #: what the provider counted; 0: nothing; None: not known (yet)
     billed_usd: float | None = None

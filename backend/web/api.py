@@ -165,6 +165,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "cost": {
             "estimate_usd": job.estimate_usd,
             "billed_usd": prices.billed_usd(job),
+            "at_most_usd": (job.price or {}).get("at_most_usd", job.estimate_usd),
+            "basis": (job.price or {}).get("basis"),
             "source": prices.cost_source(job),
         },
         "status_url": _status_url(deps, job.id),

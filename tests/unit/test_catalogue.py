@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from backend.catalogue import models as catalogue
 from backend.catalogue.check_params import check_params
-from backend.catalogue.models import Catalogue, Price, VideoModel
-from backend.catalogue.prices import estimate_usd, price_units
+from backend.catalogue.models import Catalogue, VideoModel
 from backend.catalogue.prompts import build_payload, check_prompt
 
 SEED = Catalogue(catalogue.load_seed())
@@ -28,7 +27,6 @@ HAILUO = SEED.get("fal-ai/minimax/hailuo-2.3/pro/text-to-video")
 LTX_OPEN = SEED.get("fal-ai/ltx-2.3-22b/text-to-video")
 SEEDANCE = SEED.get("bytedance/seedance-2.0/fast/text-to-video")
 PIXVERSE = SEED.get("fal-ai/pixverse/v6/text-to-video")
-PER_SECOND = Price("second", 0.1)
 TEXT = {"type": "string"}
 
 
@@ -126,7 +124,6 @@ def test_a_schema_that_makes_no_sense_is_listed_as_unusable_with_the_reason(sche
     assert why in str(model.reason)
     assert (model.id, model.title) == ("house/broken", "Broken")
     assert check_params(model, {}) == {}
-    assert estimate_usd(model, {}) is None
 
 
 def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
@@ -294,15 +291,13 @@ json_values = st.recursive(
 
 @given(data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_any_value_gets_a_verdict_and_an_estimate_without_an_exception(data: st.DataObject):
-    model = replace(data.draw(st.sampled_from(catalogue.load_seed())), price=PER_SECOND)
+def test_any_value_gets_a_verdict_without_an_exception(data: st.DataObject):
+    model = data.draw(st.sampled_from(catalogue.load_seed()))
     names = st.sampled_from(list(model.schema["properties"]) or ["any"])
     params = data.draw(st.dictionaries(names | st.text(max_size=8), json_values, max_size=4))
 
     wrong = check_params(model, params)
     assert all(isinstance(message, str) and message for message in wrong.values())
-    estimate = estimate_usd(model, params)
-    assert estimate is None or (estimate >= 0 and math.isfinite(estimate))
     if not wrong:
         json.dumps(params, allow_nan=False).encode()
 
@@ -332,44 +327,3 @@ def test_the_payload_is_what_was_given_and_nothing_else():
     assert sent == json.dumps({**params, "prompt": "a dune"})
     assert build_payload(VEO, "a dune", {}) == {"prompt": "a dune"}
     assert build_payload(KLING_TURBO, "", {"multi_prompt": []}) == {"multi_prompt": []}
-
-
-CHOSEN = {"duration": {"enum": ["5", "10"], "default": "5"}}
-AUTO = {"duration": {"enum": ["auto", "5"], "default": "auto"}}
-FRAMES, FIVE = {"num_frames": {"default": 121}}, {"duration": {"default": "5"}}
-SHOT_LIST, NUMBER = {**FIVE, "multi_prompt": {}}, {**FIVE, "num_videos": {"default": 1}}
-
-
-@pytest.mark.parametrize(
-    ("properties", "params", "seconds"),
-    [
-        (CHOSEN, {}, 5), (CHOSEN, {"duration": "10"}, 10),
-        ({"duration": {"enum": ["4s", "8s"], "default": "8s"}}, {}, 8),
-        ({"duration": {"type": "number", "default": 6}}, {"duration": 7.5}, 7.5),
-        ({"duration": {"type": "integer"}}, {}, None), (AUTO, {}, None), (AUTO, {"duration": "5"}, 5),
-        ({"duration": {"default": None}, "num_frames": {"default": 48}, "fps": {"default": 24}}, {}, None),
-        ({**FRAMES, "fps": {"default": 24}}, {"num_frames": 48}, 2),
-        ({"num_frames": {"default": 81}, "frames_per_second": {"default": 16}}, {}, 5.0625),
-        (FRAMES, {}, None), ({**FRAMES, "fps": {"default": 0}}, {}, None), ({}, {}, None),
-        *((FIVE, {"duration": value}, None) for value in (True, "-5", "\u0665", math.nan)),
-        (SHOT_LIST, {"multi_prompt": [{"prompt": "a"}]}, None), (SHOT_LIST, {"multi_prompt": None}, 5),
-        (NUMBER, {}, 5), (NUMBER, {"num_videos": 2}, None),
-    ],
-)  # fmt: skip
-def test_seconds_are_read_in_every_form_and_never_guessed(properties, params, seconds):
-    model = replace(made(properties), price=PER_SECOND)
-    assert price_units(model, params) == seconds
-    assert estimate_usd(model, params) == (None if seconds is None else round(seconds * 0.1, 6))
-
-
-@pytest.mark.parametrize(
-    ("model", "params", "price_usd"),
-    [(HAILUO, {}, 0.49), (KLING_TURBO, {}, 0.7), (KLING_TURBO, {"duration": "15"}, 2.1),
-     (SEEDANCE, {"duration": "5"}, None), (LTX_OPEN, {}, None), (VEO, {}, None),
-     (made(price={"unit": "Generations", "unit_usd": 0.2}), {}, 0.2),
-     (made(price={"unit": "video", "unit_usd": 0}), {}, 0)],
-)  # fmt: skip
-def test_an_estimate_is_unit_price_times_units_and_unknown_where_they_are_not_told(model, params, price_usd):
-    assert estimate_usd(model, params) == price_usd
-    assert SEEDANCE.price == Price("1k tokens", 0.0112)
-    assert (VEO.price, "with sound" in str(VEO.price_note)) == (None, True)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from backend.catalogue.models import Catalogue, Price, VideoModel, load_seed, parse_model
+from backend.catalogue.models import Catalogue, VideoModel, load_seed, parse_model
 from backend.catalogue.photo_limits import merge_limits
+from backend.catalogue.pricing.bill import Price
 from backend.domain.clock import Clock
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
@@ -142,7 +143,7 @@ def _known(deps: Deps, seed: Mapping[str, VideoModel]) -> dict[str, VideoModel]:
 
 
 def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
-    """What a listing doesn't say and we know: how long it takes, what its photos must be, its price."""
+    """What a listing doesn't say and we know: how long it takes and what its photos must be."""
     seed = known.get(model.id)
     if seed is None:
         return model
@@ -150,7 +151,6 @@ def _enriched(model: VideoModel, known: Mapping[str, VideoModel]) -> VideoModel:
         model,
         typical_s=seed.typical_s,
         description=model.description or seed.description,
-        price_note=" ".join(note for note in (seed.price_note, model.price_note) if note) or None,
         photo_limits=_limits(model, seed),
     )
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from backend.catalogue.check_params import check_params
 from backend.catalogue.models import VideoModel
-from backend.catalogue.prices import estimate_usd
+from backend.catalogue.pricing.quote import Quote
 from backend.catalogue.prompts import build_payload, check_prompt, may_be_blank
 from backend.domain.errors import InvalidRequest
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.money.quotes import quote_take
 from backend.services.prompting.vocabulary import ComposedPrompt, current_vocabulary
 from backend.services.takes.request import TakeRequest
 from backend.services.takes.request_photos import check_photos
@@ -28,13 +29,11 @@ class CheckedRequest:
     model: VideoModel
     composed: ComposedPrompt
     payload: dict[str, Any]  #: what is posted, the photos aside
-    estimate_usd: float | None
+    quote: Quote
 
     def shown_payload(self) -> dict[str, Any]:
         """Exactly what is posted; an uploaded photo gets its link only when it is."""
-        photos_of: dict[str, str | list[str]] = dict(self.request.images)
-        if self.request.image and self.model.image_field:
-            photos_of[self.model.image_field] = self.request.image
+        photos_of = self.request.photos_by_field(self.model.image_field)
         return {**self.payload, **{field: _shown(given) for field, given in photos_of.items()}}
 
 
@@ -59,7 +58,8 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
     faults |= request.faults
     if faults:
         raise InvalidRequest(faults)
-    return CheckedRequest(request, model, composed, payload, estimate_usd(model, request.params))
+    quote = quote_take(deps, model, request.params, photos=request.photos_by_field(model.image_field))
+    return CheckedRequest(request, model, composed, payload, quote)
 
 
 def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str, str]]:

@@ -12,6 +12,7 @@ from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.money import budgets
+from backend.services.money.quotes import price_columns
 from backend.services.takes.check_request import CheckedRequest, check_request
 from backend.services.takes.request import TakeRequest
 from backend.store.fast.new_row import new_row
@@ -101,8 +102,8 @@ def _row(
         payload=checked.payload,
         image_field=model.image_field if request.image else None,
         images=request.images,
-        estimate_usd=checked.estimate_usd,
-        price={"unit": model.price.unit, "unit_usd": model.price.unit_usd} if model.price else None,
+        estimate_usd=checked.quote.usd,
+        price=price_columns(model, checked.quote),
         state=JobState.CREATED,
         state_at=now,
         created_at=now,

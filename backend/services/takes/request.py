@@ -42,6 +42,10 @@ class TakeRequest:
         """The same for the same body as it came, whatever the order of its fields."""
         return hashlib.sha256(json.dumps(self.given, sort_keys=True, default=repr).encode()).hexdigest()
 
+    def photos_by_field(self, image_field: str | None) -> Images:
+        """Every photo by the field that it goes to; image_field: the model's own for the first."""
+        return {**self.images, **({image_field: self.image} if self.image and image_field else {})}
+
 
 def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from backend.catalogue.models import Price, VideoModel
+from backend.catalogue.models import VideoModel
+from backend.catalogue.pricing.bill import Price
 from backend.services.access import Role, Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState

@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from backend.catalogue import prices
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
@@ -15,6 +14,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
+from backend.services.money.quotes import quote_take
 from pages.ui import context, text
 from pages.ui.form import prefill
 from pages.ui.takes import actions, cards, files
@@ -28,7 +28,7 @@ def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str
     """What a click will cost, for the button's label (markdown)."""
     if deps.settings.is_demo:
         return "free (demo)"
-    usd = prices.estimate_usd(model, params)
+    usd = quote_take(deps, model, params).usd
     return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
 
 

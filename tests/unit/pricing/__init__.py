@@ -1,0 +1,1 @@
+"""What takes cost before they are paid: rules, their examples, and what is no rule."""
