@@ -35,6 +35,11 @@ pillow_heif.register_heif_opener()
 
 #: A text-to-video model of the catalogue with an enum of strings as duration.
 MODEL = "fal-ai/kling-video/v3/turbo/pro/text-to-video"
+#: A take whose price can't be known before: it goes on from a clip, whose length the request doesn't say.
+UNPRICED: dict[str, Any] = {
+    "model": "fal-ai/wan/v2.7/image-to-video",
+    "params": {"video_url": "https://example.com/clip.mp4"},
+}
 #: One that starts from a photo, and needs it.
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One of the blocking provider's.

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded, DailiesError
-from pages.ui import context, live, money, text
+from pages.ui import context, live, money, prices, text
 from pages.ui.form import model_from_url, presets
 from pages.ui.form.form import Form
 from pages.ui.takes import in_progress
@@ -25,10 +25,12 @@ with left:
 
 with right:
     with st.container(border=True, key="send", gap="small"):
+        quote = form.quote()
         sent = st.button(
-            f"Generate · {in_progress.price_words(deps, form.model, form.request.params)}",
+            f"Generate · {prices.button_words(deps, quote)}", help=prices.basis_words(quote),
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
+        st.caption(f":material/payments: {prices.basis_words(quote)}")
         form.show_faults()
         money.draw_budget(deps, viewer)
         in_progress.draw_expected_time(deps, form.model)

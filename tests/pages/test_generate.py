@@ -88,16 +88,23 @@ def test_a_take_whose_model_is_gone_still_gives_its_words(visit, desk):
     assert "no longer on offer" in words(app)
 
 
-def test_the_price_stands_on_the_button(visit, monkeypatch):
-    assert filled(visit).button(key="generate").label == "Generate · free (demo)"
+def price_on_button(app):
+    return app.button(key="generate").label.replace("\\", "").removeprefix("Generate · ")
+
+
+def test_the_price_stands_on_the_button_and_follows_every_field(visit, monkeypatch):
+    assert price_on_button(filled(visit)) == "$0.70 (demo: free)"
     monkeypatch.setenv("FAL_KEY", "id:secret-of-a-test")
     st.cache_resource.clear()
     app = filled(visit)
-    assert app.button(key="generate").label == r"Generate · ≈ \$0.70"
+    assert price_on_button(app) == "$0.70"
     param(app, "select_slider", "duration").set_value("10").run()
-    assert app.button(key="generate").label == r"Generate · ≈ \$1.40"
-    app.selectbox(key="form:model").set_value(SEED_MODEL).run()
-    assert app.button(key="generate").label == "Generate · price unknown"
+    assert price_on_button(app) == "$1.40"
+    assert "10 s × $0.14 · price of 2026-07-28" in words(app).replace("\\", "")
+    app.selectbox(key="form:model").set_value("fal-ai/veo3.1").run()
+    assert price_on_button(app) == "$3.20"
+    app.selectbox(key="form:model").set_value("bytedance/seedance-2.0/fast/text-to-video").run()
+    assert price_on_button(app) == "up to $3.66"
 
 
 HOSTILE = "<script>alert(1)</script> **bold** $a$ and $b$ [x](http://y) :red[z]"

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from backend.services.money import budgets
 from pages.ui import text
 from tests.pages.conftest import filled, shown, words
-from tests.world import BEN, MODEL
+from tests.world import BEN, MODEL, UNPRICED
 
 ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
 
@@ -37,7 +37,7 @@ def test_spent_left_and_at_risk_are_told(visit, desk, page):
 
 
 def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
-    desk.take("running", "unknown", model="fal-ai/veo3.1")
+    desk.take("running", "unknown", **UNPRICED)
     app = visit(ACTIVITY)
     assert figures(app)["Spent today"] == "$0.00"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)

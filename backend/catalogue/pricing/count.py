@@ -133,13 +133,12 @@ def _size(size: Any, count: Megapixels) -> tuple[int, int]:
     if isinstance(size, str) and size in count.sizes:
         width, height = count.sizes[size]
         return width, height
-    if isinstance(size, Mapping):
-        width, height = size.get("width"), size.get("height")
-        if all(
-            isinstance(side, int) and not isinstance(side, bool) and 0 < side < 1e6
-            for side in (width, height)
-        ):
-            return width, height  # type: ignore[return-value]
+    sides = [size.get("width"), size.get("height")] if isinstance(size, Mapping) else []
+    known = [
+        side for side in sides if isinstance(side, int) and not isinstance(side, bool) and 0 < side < 1e6
+    ]
+    if len(known) == 2:
+        return known[0], known[1]
     raise Uncountable(_why(count.size, size))
 
 

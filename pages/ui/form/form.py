@@ -9,10 +9,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backend.catalogue import prompts
 from backend.catalogue.models import VideoModel
+from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Job
 from backend.services.deps import Deps
+from backend.services.money.quotes import quote_take
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import create, photos
 from backend.services.takes.check_request import check_request
@@ -53,6 +55,12 @@ class Form:
     def request(self) -> TakeRequest:
         """What is asked for with what was drawn so far."""
         return parse_request(self._body)
+
+    def quote(self) -> Quote:
+        """What the take will cost, by what was drawn so far."""
+        request = self.request
+        photos = request.photos_by_field(self.model.image_field)
+        return quote_take(self.deps, self.model, request.params, photos=photos)
 
     def draw_about(self) -> None:
         """What the model is good at; after another one was chosen, what became of the form."""

@@ -1,7 +1,6 @@
 """Beside the form: what to expect, and the takes that are on their way or were just made."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -14,7 +13,6 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
-from backend.services.money.quotes import quote_take
 from pages.ui import context, text
 from pages.ui.form import prefill
 from pages.ui.takes import actions, cards, files
@@ -22,14 +20,6 @@ from pages.ui.takes import actions, cards, files
 #: At most so many takes stand beside the form; the gallery has them all.
 SHOWN = 6
 _MADE = "made"
-
-
-def price_words(deps: Deps, model: VideoModel, params: Mapping[str, Any]) -> str:
-    """What a click will cost, for the button's label (markdown)."""
-    if deps.settings.is_demo:
-        return "free (demo)"
-    usd = quote_take(deps, model, params).usd
-    return "price unknown" if usd is None else f"≈ \\{text.dollars(usd)}"
 
 
 def draw_expected_time(deps: Deps, model: VideoModel) -> None:

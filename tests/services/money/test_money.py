@@ -10,12 +10,9 @@ from backend.services.money import budgets, prices
 from backend.services.takes.cancel import cancel_job
 from backend.store.money import ledger
 from tests import databases
-from tests.world import ANA, World, at_once
+from tests.world import ANA, UNPRICED, World, at_once
 
 pytestmark = databases.BOTH
-
-#: A model without a price that can be known beforehand.
-UNPRICED = "fal-ai/veo3.1"
 
 
 def today(world: World) -> float:
@@ -42,7 +39,7 @@ def test_a_take_that_failed_unbilled_gives_its_reservation_back(world):
 
 
 def test_a_price_that_nobody_knows_is_never_guessed(world):
-    job = world.ask(model=UNPRICED)
+    job = world.ask(**UNPRICED)
     assert job.estimate_usd is None
     assert prices.cost_source(job) == "unknown"
     with world.deps.store.read() as session:
@@ -55,10 +52,10 @@ def test_a_price_that_nobody_knows_is_never_guessed(world):
 
 def test_a_used_up_limit_refuses_even_what_has_no_price(world):
     poor = world.with_settings(budget_day_usd=0.70)
-    poor.ask(model=UNPRICED)
+    poor.ask(**UNPRICED)
     poor.ask()
     with pytest.raises(BudgetExceeded):
-        poor.ask(model=UNPRICED)
+        poor.ask(**UNPRICED)
 
 
 def test_thirty_starts_at_the_same_moment_can_not_overrun_a_limit_and_what_fits_is_accepted(world):

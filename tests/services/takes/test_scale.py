@@ -23,12 +23,10 @@ from backend.store.search import pages, text_index, text_index_postgres, text_in
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.receiving import WAY
-from tests.world import ANA, BEN, run_sql, throw
+from tests.world import ANA, BEN, UNPRICED, run_sql, throw
 
 pytestmark = databases.BOTH
 
-#: What it costs can't be known beforehand: it adds a line of nothing.
-UNPRICED = "fal-ai/veo3.1"
 DAYS = {"first_day": "2025-11-01", "last_day": "2025-11-02"}
 INSERT = text(
     "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
@@ -38,7 +36,7 @@ INSERT = text(
 
 def write_lines(sidecar, number, seed=0):
     """Lines for days and people as they come; returns them."""
-    rng, job_id = random.Random(seed), sidecar.ask(model=UNPRICED).id
+    rng, job_id = random.Random(seed), sidecar.ask(**UNPRICED).id
     lines = [
         {"job_id": job_id, "owner": rng.choice(("ana", "ben")), "day": rng.choice([*DAYS.values()]),
          "micros": rng.randrange(-500, 1000)}
@@ -75,7 +73,7 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already_and_each_is_o
         spent = {owner: read(sidecar, ledger_sums.spent_micros, owner=owner, **DAYS) for owner in owners}
         assert spent == dict(read(sidecar, ledger_sums.by_owner, **first)) == owners
         assert dict(read(sidecar, ledger_sums.by_day, **DAYS)) == days
-        assert dict(read(sidecar, ledger_sums.by_model, **first)) == {UNPRICED: days.total()}
+        assert dict(read(sidecar, ledger_sums.by_model, **first)) == {UNPRICED["model"]: days.total()}
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
