@@ -10,6 +10,8 @@ from backend.models.columns import Json, moment, partial_index
 
 #: What may have been charged is added up on every page that shows money.
 HELD = text("state = 'held'")
+#: Paid for, and nothing came of it.
+WASTED = text("billed_usd > 0 AND state IN ('failed', 'cancelled')")
 #: Not ended, and due at no time: there should be none, and the index of them says so at once.
 STRANDED = text("due_at IS NULL AND state NOT IN ('stored', 'failed', 'cancelled')")
 
@@ -29,6 +31,7 @@ class Job(SQLModel, table=True):
         partial_index("job_request", "provider", "request_id", unique=True),
         partial_index("job_video", "video_id"),
         Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
+        Index("job_wasted", "id", sqlite_where=WASTED, postgresql_where=WASTED),
         Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
     )
 

@@ -41,3 +41,35 @@ class DaySum(SQLModel, table=True):
     owner: str = Field(primary_key=True)
     model: str = Field(primary_key=True)
     micros: int = Field(sa_type=BigInteger)
+
+
+class SpendSum(SQLModel, table=True):
+    """What one person's takes of one day, model and template come to, up to a line (`spend_sums`)."""
+
+    __tablename__ = "spend_sum"
+
+    day: str = Field(primary_key=True)  #: that of a take's first line
+    owner: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    template: int = Field(primary_key=True)  #: the version of the prompt template; 0: none
+    takes: int
+    priced: int  #: takes with an estimate
+    unpriced: int  #: takes with neither an estimate nor a bill, which may cost something
+    estimated_micros: int  #: what was estimated when they were asked for, in millionths of a dollar
+    billed_micros: int
+    open_micros: int  #: reserved, and not billed yet
+    compared: int  #: takes with an estimate and a bill: how many, and what both come to
+    compared_estimated_micros: int
+    compared_billed_micros: int
+
+
+class MonthStatement(SQLModel, table=True):
+    """A month that was closed: what was known of it then, as bytes that never change."""
+
+    __tablename__ = "month_statement"
+
+    month: str = Field(primary_key=True)  #: "2026-10"
+    closed_at: datetime = moment()
+    closed_by: str
+    content: str  #: JSON, as it is downloaded
+    sha256: str  #: of the content in UTF-8

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from backend.domain.clock import id_lower_bound
 from backend.services.deps import Deps
 from backend.store.jobs import counts, deliveries
-from backend.store.money import ledger_sums
+from backend.store.money import ledger_sums, spend_sums
 from backend.store.records import videos
 from backend.store.records.facts import Fact
 
@@ -90,10 +90,11 @@ def update_totals(deps: Deps) -> None:
 
 
 def _add_up(deps: Deps) -> None:
-    while not deps.stopping.is_set():
-        with deps.store.begin() as session:
-            if ledger_sums.roll_up(session, at=deps.clock.now(), limit=COUNT_BATCH) < COUNT_BATCH:
-                return
+    for roll_up in (ledger_sums.roll_up, spend_sums.roll_up):
+        more = True
+        while more and not deps.stopping.is_set():
+            with deps.store.begin() as session:
+                more = roll_up(session, at=deps.clock.now(), limit=COUNT_BATCH) == COUNT_BATCH
 
 
 def _count_on(session: Session, last: _Tally, *, before: str) -> tuple[_Tally, bool]:

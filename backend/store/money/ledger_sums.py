@@ -39,12 +39,12 @@ _ADD = text(
 
 def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
     """Add the next lines to the kept sums, at most `limit`; returns how many, 0 when fewer are new."""
-    if _newest(session) - summed_line(session) < at_least:
+    if newest_line(session) - summed_line(session) < at_least:
         return 0
     acquire_advisory_lock(session, BUDGET_LOCK)
-    if not _all_written(session):
+    if not are_lines_written(session):
         return 0
-    last, newest = summed_line(session), _newest(session)
+    last, newest = summed_line(session), newest_line(session)
     upto = min(newest, last + limit)
     session.connection().execute(_ADD, {"last": last, "upto": upto})
     key_values.set_value(session, SUMMED_FACT, {"line": upto}, at=at)
@@ -120,11 +120,12 @@ def summed_line(session: Session) -> int:
     return int(said["line"]) if said else 0
 
 
-def _newest(session: Session) -> int:
+def newest_line(session: Session) -> int:
+    """The id of the last line; 0: there is none."""
     return session.connection().execute(columns(func.max(col(LedgerEntry.id)))).scalar_one() or 0
 
 
-def _all_written(session: Session) -> bool:
+def are_lines_written(session: Session) -> bool:
     """Is no line being written now, until this transaction ends? False: somebody is, and takes long."""
     if not needs_locks(session):  # SQLite: whoever writes is alone
         return True

@@ -94,7 +94,7 @@ def test_a_line_that_is_committed_late_is_not_forgotten(sidecar):
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_control_without_the_wait_a_late_line_is_lost(sidecar, monkeypatch):
-    monkeypatch.setattr(ledger_sums, "_all_written", lambda session: True)
+    monkeypatch.setattr(ledger_sums, "are_lines_written", lambda session: True)
     with pytest.raises(AssertionError):
         test_a_line_that_is_committed_late_is_not_forgotten(sidecar)
 

@@ -1,0 +1,165 @@
+"""What was spent: estimated, billed, open and wasted, by day, person, model and more, two of them crossed.
+
+Open is what is reserved and not billed yet; wasted what was billed for takes that failed or were stopped.
+What nobody knows is told as a number of unpriced takes, never as $0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
+from backend.store.money import spend_sums
+from backend.store.money.ledger import MICROS_PER_USD
+
+#: dimension -> what the store calls it
+_COLUMNS = {
+    Dimension.DAY: "day",
+    Dimension.MONTH: "month",
+    Dimension.PERSON: "owner",
+    Dimension.MODEL: "model",
+    Dimension.TEMPLATE: "template",
+}
+#: These go by time, the others by money.
+_IN_ORDER = frozenset({Dimension.DAY, Dimension.MONTH})
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What some takes come to, in millionths of a dollar.
+
+    compared: takes with an estimate and a bill, and what both come to; priced: those with an estimate.
+    """
+
+    takes: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    estimated_micros: int = 0
+    billed_micros: int = 0
+    open_micros: int = 0
+    wasted_micros: int = 0
+    compared: int = 0
+    compared_estimated_micros: int = 0
+    compared_billed_micros: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        mine, theirs = asdict(self), asdict(other)
+        return Spent(**{name: mine[name] + theirs[name] for name in mine})
+
+    @property
+    def counted_micros(self) -> int:
+        """What they count for: bills, and what is reserved where there is none yet."""
+        return self.billed_micros + self.open_micros
+
+    @property
+    def drift(self) -> float | None:
+        """Bills over estimates, of the takes that have both; None: there are none."""
+        estimated = self.compared_estimated_micros
+        return self.compared_billed_micros / estimated if estimated > 0 else None
+
+    @property
+    def estimated_usd(self) -> float | None:
+        """Dollars; None where no take has an estimate."""
+        return None if self.takes and not self.priced else self.estimated_micros / MICROS_PER_USD
+
+    @property
+    def billed_usd(self) -> float | None:
+        """Dollars; None where nobody knows the price of any take."""
+        unknown = self.takes > 0 and self.unpriced == self.takes and not self.billed_micros
+        return None if unknown else self.billed_micros / MICROS_PER_USD
+
+    def as_json(self) -> dict[str, float | int | None]:
+        """As clients see it."""
+        return {
+            "takes": self.takes,
+            "estimated_usd": self.estimated_usd,
+            "billed_usd": self.billed_usd,
+            "open_usd": self.open_micros / MICROS_PER_USD,
+            "wasted_usd": self.wasted_micros / MICROS_PER_USD,
+            "unpriced": self.unpriced,
+        }
+
+
+@dataclass(frozen=True)
+class SpendGroup:
+    """What the takes of one group come to. names: dimension -> its value, such as a model's id."""
+
+    names: Mapping[Dimension, str]
+    spent: Spent
+
+    def as_json(self) -> dict[str, Any]:
+        """As clients see it."""
+        return {**{str(name): value for name, value in self.names.items()}, **self.spent.as_json()}
+
+
+@dataclass(frozen=True)
+class SpendReport:
+    """Every group that has takes, and all of them together."""
+
+    query: SpendQuery
+    groups: Sequence[SpendGroup]
+    total: Spent
+
+
+def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery) -> SpendReport:
+    """What was spent, as far as this viewer may know: of everybody, or their own.
+
+    Days and months come in order, other groups the dearest first.
+    """
+    with deps.store.read() as session:
+        groups = spend_groups(session, query, owner=None if viewer.sees_all else viewer.name)
+    return SpendReport(query, groups, sum((group.spent for group in groups), Spent()))
+
+
+def spend_groups(session: Session, query: SpendQuery, *, owner: str | None = None) -> list[SpendGroup]:
+    """The groups of a query, of one person or of all."""
+    fitting: dict[str, Any] = {}
+    for dimension, value in query.fitting.items():
+        if dimension in NOT_YET:
+            if value != NONE:
+                return []
+            continue
+        fitting[_COLUMNS[dimension]] = _stored(dimension, value)
+    if owner is not None:
+        if fitting.get("owner", owner) != owner:
+            return []
+        fitting["owner"] = owner
+    names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
+    asked = {"since": query.since, "until": query.until, "fitting": fitting}
+    found = {
+        tuple(row[: len(names)]): Spent(**{name: int(row._mapping[name]) for name in spend_sums.SUMS})
+        for row in spend_sums.sum_by(session, names, **asked)
+    }
+    for *group, wasted in spend_sums.wasted_by(session, names, **asked):
+        known = found.get(tuple(group), Spent())
+        found[tuple(group)] = replace(known, wasted_micros=int(wasted))
+    groups = [SpendGroup(_names(query, group), spent) for group, spent in found.items() if spent != Spent()]
+    return sorted(groups, key=lambda group: _order(query, group))
+
+
+def _names(query: SpendQuery, found: tuple[Any, ...]) -> dict[Dimension, str]:
+    values = iter(found)
+    return {
+        dimension: NONE if dimension in NOT_YET else _shown(dimension, next(values))
+        for dimension in query.dimensions
+    }
+
+
+def _shown(dimension: Dimension, value: Any) -> str:
+    return NONE if dimension is Dimension.TEMPLATE and not value else str(value)
+
+
+def _stored(dimension: Dimension, value: str) -> Any:
+    """A value as the store has it; what is no number fits no template."""
+    if dimension is not Dimension.TEMPLATE:
+        return value
+    return 0 if value == NONE else int(value) if value.isdecimal() and len(value) < 10 else -1
+
+
+def _order(query: SpendQuery, group: SpendGroup) -> tuple[Any, ...]:
+    in_time = [group.names[one] for one in query.dimensions if one in _IN_ORDER]
+    return (*in_time, -group.spent.counted_micros, *group.names.values())

@@ -1,0 +1,176 @@
+"""What takes cost, by day, person, model and template: sums that are kept, and what happened since.
+
+As in `ledger_sums`: a sweep adds lines to `spend_sum`, oldest first, and a fact says up to which; whoever
+asks adds what came since, so that a sum is always exact and never reads the whole ledger. A line moves money
+from open (reserved, no bill yet) to billed, or away, so what is added of a take is what it counts for after
+the new lines, less what it counted for before. A take's day is that of its first line.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Row, String, Subquery, cast, column, func, text, union_all
+from sqlalchemy import select as columns
+from sqlmodel import Session, col
+
+from backend.domain.clock import id_lower_bound
+from backend.models import WASTED, Job, LedgerEntry, SpendSum
+from backend.store.database.locks import acquire_advisory_lock
+from backend.store.money.ledger_sums import MIN_NEW_ENTRIES, are_lines_written, newest_line
+from backend.store.records import key_values
+
+#: The fact that says up to which line sums are kept, and the lock of whoever moves it on.
+SUMMED_FACT, SPEND_LOCK = "spend_summed", "spend"
+#: What is told apart, and what is added up, by the names of the columns.
+KEYS = ("day", "owner", "model", "template")
+SUMS = (
+    "takes", "priced", "unpriced", "estimated_micros", "billed_micros", "open_micros",
+    "compared", "compared_estimated_micros", "compared_billed_micros",
+)  # fmt: skip
+
+#: Reserved: nobody has billed it, or only the estimate could be put in the bill's place.
+_OPEN = "({0}.kind IN ('estimate', 'restore') OR {0}.source = 'estimate')"
+_ESTIMATE = "CAST(ROUND(j.estimate_usd * 1000000) AS BIGINT)"
+
+
+def _moved(amount: str) -> str:
+    """What an amount of a take is now, less what it was. {0}: its last line; {1}: what it counts for."""
+    now, was = amount.format("n", "m.now_micros"), amount.format("w", "m.was_micros")
+    return f"COALESCE({now}, 0) - (CASE WHEN m.was_id IS NULL THEN 0 ELSE COALESCE({was}, 0) END)"
+
+
+def _first(amount: str) -> str:
+    """What is added once, with a take's first line."""
+    return f"(CASE WHEN m.was_id IS NULL THEN COALESCE({amount}, 0) ELSE 0 END)"
+
+
+_SETTLED = f"(CASE WHEN {{1}} > 0 AND NOT {_OPEN} AND j.estimate_usd IS NOT NULL"
+_CHANGES = {
+    "takes": _first("1"),
+    "priced": _first("CASE WHEN j.estimate_usd IS NOT NULL THEN 1 END"),
+    "unpriced": _moved("(CASE WHEN {0}.source = 'unknown' THEN 1 ELSE 0 END)"),
+    "estimated_micros": _first(_ESTIMATE),
+    "billed_micros": _moved(f"(CASE WHEN {_OPEN} THEN 0 ELSE {{1}} END)"),
+    "open_micros": _moved(f"(CASE WHEN {_OPEN} THEN {{1}} ELSE 0 END)"),
+    "compared": _moved(f"{_SETTLED} THEN 1 ELSE 0 END)"),
+    "compared_estimated_micros": _moved(f"{_SETTLED} THEN {_ESTIMATE} ELSE 0 END)"),
+    "compared_billed_micros": _moved(f"{_SETTLED} THEN {{1}} ELSE 0 END)"),
+}
+#: The takes that lines after `last` up to `upto` are of: what each adds to every sum.
+_NEWS = (
+    "WITH moved AS (SELECT l.job_id, MIN(l.id) AS first_id, MAX(l.id) AS now_id,"  # noqa: S608 — texts above alone
+    " MAX(CASE WHEN l.id <= :last THEN l.id END) AS was_id, CAST(SUM(l.micros) AS BIGINT) AS now_micros,"
+    " CAST(COALESCE(SUM(CASE WHEN l.id <= :last THEN l.micros END), 0) AS BIGINT) AS was_micros"
+    " FROM line l WHERE l.id <= :upto"
+    " AND l.job_id IN (SELECT job_id FROM line WHERE id > :last AND id <= :upto) GROUP BY l.job_id)"
+    " SELECT f.day AS day, f.owner AS owner, COALESCE(j.model, '') AS model,"
+    " COALESCE(j.template_version, 0) AS template, "
+    + ", ".join(f"CAST({_CHANGES[name]} AS BIGINT) AS {name}" for name in SUMS)
+    + " FROM moved m JOIN line f ON f.id = m.first_id JOIN line n ON n.id = m.now_id"
+    " LEFT JOIN line w ON w.id = m.was_id LEFT JOIN job j ON j.id = m.job_id"
+)
+_ADD = text(
+    f"INSERT INTO spend_sum ({', '.join(KEYS + SUMS)}) SELECT {', '.join(KEYS)},"  # noqa: S608 — names above alone
+    f" {', '.join(f'CAST(SUM({name}) AS BIGINT)' for name in SUMS)} FROM ({_NEWS}) AS news WHERE true"
+    f" GROUP BY {', '.join(KEYS)} ON CONFLICT ({', '.join(KEYS)}) DO UPDATE SET "
+    + ", ".join(f"{name} = spend_sum.{name} + excluded.{name}" for name in SUMS)
+)
+
+
+def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
+    """Add the next lines to the kept sums, at most `limit`; returns how many, 0 when fewer are new."""
+    if newest_line(session) - _last(session) < at_least:
+        return 0
+    acquire_advisory_lock(session, SPEND_LOCK)
+    if not are_lines_written(session):
+        return 0
+    last = _last(session)
+    upto = min(newest_line(session), last + limit)
+    session.connection().execute(_ADD, {"last": last, "upto": upto})
+    key_values.set_value(session, SUMMED_FACT, {"line": upto}, at=at)
+    return max(0, upto - last)
+
+
+def sum_by(
+    session: Session,
+    names: Sequence[str],
+    *,
+    since: str | None,
+    until: str | None,
+    fitting: Mapping[str, Any],
+) -> Sequence[Row[Any]]:
+    """A row of `SUMS` for every value of `names`, each of `KEYS` or "month", of the takes of these days.
+
+    since, until: the first and the last day, "2026-11-21". fitting: further values, by their names. In a
+    transaction that writes, the caller holds `SPEND_LOCK`.
+    """
+    kept = columns(*(col(getattr(SpendSum, name)) for name in KEYS + SUMS))
+    since_then = _news(session)
+    news = columns(*(since_then.c[name] for name in KEYS + SUMS))
+    both = union_all(_within(kept, since, until, fitting), _within(news, since, until, fitting)).subquery()
+    of = [_named(both, name) for name in names]
+    sums = [cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name) for name in SUMS]
+    query = columns(*(one.label(name) for one, name in zip(of, names, strict=True)), *sums).group_by(*of)
+    return session.connection().execute(query).all()
+
+
+def wasted_by(
+    session: Session,
+    names: Sequence[str],
+    *,
+    since: str | None,
+    until: str | None,
+    fitting: Mapping[str, Any],
+) -> Sequence[Row[Any]]:
+    """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
+    first = columns(LedgerEntry.day).where(col(LedgerEntry.job_id) == col(Job.id))
+    found = columns(
+        first.order_by(col(LedgerEntry.id)).limit(1).scalar_subquery().label("day"),
+        col(Job.owner), col(Job.model), func.coalesce(col(Job.template_version), 0).label("template"),
+        cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger).label("micros"),
+    ).where(WASTED)  # fmt: skip
+    # Ids sort by age, and no zone's days are further from those of UTC.
+    if since is not None:
+        found = found.where(col(Job.id) >= id_lower_bound(_midnight(since) - timedelta(days=2)))
+    if until is not None:
+        found = found.where(col(Job.id) < id_lower_bound(_midnight(until) + timedelta(days=3)))
+    every = found.subquery()
+    fit = _within(columns(*(every.c[name] for name in (*KEYS, "micros"))), since, until, fitting).subquery()
+    of = [_named(fit, name) for name in names]
+    total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
+    query = columns(*(one.label(name) for one, name in zip(of, names, strict=True)), total).group_by(*of)
+    return session.connection().execute(query).all()
+
+
+def _news(session: Session) -> Subquery:
+    """What came since the kept sums, a row a take."""
+    said = [column(name, String if name in KEYS[:3] else BigInteger) for name in KEYS + SUMS]
+    given = {"last": _last(session), "upto": newest_line(session)}
+    return text(_NEWS).bindparams(**given).columns(*said).subquery()
+
+
+def _within(query: Any, since: str | None, until: str | None, fitting: Mapping[str, Any]) -> Any:
+    """Only of these days, and where these values are."""
+    of = {one.name: one for one in query.selected_columns}
+    if since is not None:
+        query = query.where(of["day"] >= since)
+    if until is not None:
+        query = query.where(of["day"] <= until)
+    for name, value in fitting.items():
+        query = query.where(func.substr(of["day"], 1, 7) == value if name == "month" else of[name] == value)
+    return query
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+def _named(rows: Subquery, name: str) -> ColumnElement[Any]:
+    return func.substr(rows.c.day, 1, 7) if name == "month" else rows.c[name]
+
+
+def _last(session: Session) -> int:
+    """The last line that the kept sums hold."""
+    said = key_values.get_value(session, SUMMED_FACT)
+    return int(said["line"]) if said else 0
