@@ -24,6 +24,7 @@ from backend.services.money import prices
 from backend.services.takes import cancel, create, photos, request_photos
 from backend.services.takes.photos import NewUpload
 from backend.services.takes.request import parse_request
+from backend.web import spend
 from backend.web.photo_part import photo_part
 
 #: JSON bodies are small.
@@ -84,6 +85,7 @@ def routes(deps: Deps) -> Blueprint:
             new = photos.create_upload(deps, current_viewer(), content, file_name=name)
         return jsonify(upload_json(deps, new)), 201
 
+    blueprint.register_blueprint(spend.routes(deps))
     return blueprint
 
 

@@ -54,7 +54,7 @@ def parse_query(asked: Mapping[str, str], *, zone: tzinfo) -> SpendQuery:
     faults = {name: "is not known here" for name in asked if name not in ("by", "and", "since", "until")}
     by = _dimension(asked, "by", faults) or Dimension.DAY
     crossed = _dimension(asked, "and", faults)
-    if crossed is by:
+    if crossed is by and "by" not in faults:
         faults["and"] = f"must be another than by, which is {by}"
     since, until = (_day(asked, name, zone, faults) for name in ("since", "until"))
     if since and until and since > until:

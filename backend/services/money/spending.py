@@ -6,6 +6,7 @@ What nobody knows is told as a number of unpriced takes, never as $0.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, tzinfo
 from typing import Any
 
 from sqlmodel import Session
@@ -103,6 +104,16 @@ class SpendReport:
     query: SpendQuery
     groups: Sequence[SpendGroup]
     total: Spent
+
+
+def time_zone(deps: Deps) -> tzinfo:
+    """Whose days and months spending goes by."""
+    return UTC
+
+
+def today(deps: Deps) -> date:
+    """The day that it is for the team."""
+    return deps.clock.now().astimezone(time_zone(deps)).date()
 
 
 def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery) -> SpendReport:
