@@ -78,14 +78,15 @@ def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[
         state = rng.choice(("created", "queued", "running")) if on else rng.choices(states, parts)[0]
         said = [word for word, share in WORDS if owner != ELSEWHERE and rng.random() < share]
         said += [SELDOM_WORD] if number % seldom == seldom // 3 else []
-        yield _row(rng, at, owner, rng.choices(models, weights)[0], state, " ".join(said))
+        yield row(rng, at, owner, rng.choices(models, weights)[0], state, " ".join(said))
 
 
 def _columns(shares: Sequence[tuple[str, float]]) -> tuple[list[str], list[float]]:
     return [name for name, _ in shares], [share for _, share in shares]
 
 
-def _row(rng: random.Random, at: datetime, owner: str, model: str, state: str, said: str) -> dict[str, Any]:
+def row(rng: random.Random, at: datetime, owner: str, model: str, state: str, said: str) -> dict[str, Any]:
+    """A take; its prompt holds what is `said`."""
     job_id = _id(rng, at)
     prompt = f"{' '.join(rng.sample(_FILLING, 14))}, {said}, number{rng.randrange(20_000)}"
     return {

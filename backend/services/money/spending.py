@@ -140,7 +140,7 @@ def spend_groups(session: Session, query: SpendQuery, *, owner: str | None = Non
             return []
         fitting["owner"] = owner
     names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
-    asked = {"since": query.since, "until": query.until, "fitting": fitting}
+    asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
     found = {
         tuple(row[: len(names)]): Spent(**{name: int(row._mapping[name]) for name in spend_sums.SUMS})
         for row in spend_sums.sum_by(session, names, **asked)

@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, String, Subquery, cast, column, func, text, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    Subquery,
+    cast,
+    column,
+    func,
+    text,
+    union_all,
+)
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
@@ -99,19 +110,19 @@ def sum_by(
     since: str | None,
     until: str | None,
     fitting: Mapping[str, Any],
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """A row of `SUMS` for every value of `names`, each of `KEYS` or "month", of the takes of these days.
 
     since, until: the first and the last day, "2026-11-21". fitting: further values, by their names. In a
     transaction that writes, the caller holds `SPEND_LOCK`.
     """
-    kept = columns(*(col(getattr(SpendSum, name)) for name in KEYS + SUMS))
     since_then = _news(session)
-    news = columns(*(since_then.c[name] for name in KEYS + SUMS))
+    kept = _select([col(getattr(SpendSum, name)) for name in KEYS + SUMS])
+    news = _select([since_then.c[name] for name in KEYS + SUMS])
     both = union_all(_within(kept, since, until, fitting), _within(news, since, until, fitting)).subquery()
     of = [_named(both, name) for name in names]
     sums = [cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name) for name in SUMS]
-    query = columns(*(one.label(name) for one, name in zip(of, names, strict=True)), *sums).group_by(*of)
+    query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), *sums]).group_by(*of)
     return session.connection().execute(query).all()
 
 
@@ -122,7 +133,7 @@ def wasted_by(
     since: str | None,
     until: str | None,
     fitting: Mapping[str, Any],
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
     first = columns(LedgerEntry.day).where(col(LedgerEntry.job_id) == col(Job.id))
     found = columns(
@@ -136,11 +147,16 @@ def wasted_by(
     if until is not None:
         found = found.where(col(Job.id) < id_lower_bound(_midnight(until) + timedelta(days=3)))
     every = found.subquery()
-    fit = _within(columns(*(every.c[name] for name in (*KEYS, "micros"))), since, until, fitting).subquery()
+    fit = _within(_select([every.c[name] for name in (*KEYS, "micros")]), since, until, fitting).subquery()
     of = [_named(fit, name) for name in names]
     total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
-    query = columns(*(one.label(name) for one, name in zip(of, names, strict=True)), total).group_by(*of)
+    query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), total]).group_by(*of)
     return session.connection().execute(query).all()
+
+
+def _select(found: Sequence[Any]) -> Select[Any]:
+    """A query of columns that are known only when it runs."""
+    return columns(*found)
 
 
 def _news(session: Session) -> Subquery:
