@@ -135,12 +135,19 @@ def wasted_by(
     fitting: Mapping[str, Any],
 ) -> Sequence[Any]:
     """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
-    first = columns(LedgerEntry.day).where(col(LedgerEntry.job_id) == col(Job.id))
-    found = columns(
-        first.order_by(col(LedgerEntry.id)).limit(1).scalar_subquery().label("day"),
-        col(Job.owner), col(Job.model), func.coalesce(col(Job.template_version), 0).label("template"),
-        cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger).label("micros"),
-    ).where(WASTED)  # fmt: skip
+    # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
+    lines = columns(LedgerEntry.day).where(col(LedgerEntry.job_id) == col(Job.id))
+    first = lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery()
+    template = func.coalesce(col(Job.template_version), 0)
+    micros = cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger)
+    said = (
+        first.label("day"),
+        col(Job.owner),
+        col(Job.model),
+        template.label("template"),
+        micros.label("micros"),
+    )
+    found = _select(said).where(WASTED)
     # Ids sort by age, and no zone's days are further from those of UTC.
     if since is not None:
         found = found.where(col(Job.id) >= id_lower_bound(_midnight(since) - timedelta(days=2)))
