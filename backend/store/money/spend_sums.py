@@ -136,7 +136,7 @@ def wasted_by(
 ) -> Sequence[Any]:
     """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
     # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
-    lines = columns(LedgerEntry.day).where(col(LedgerEntry.job_id) == col(Job.id))
+    lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
     first = lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery()
     template = func.coalesce(col(Job.template_version), 0)
     micros = cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger)
