@@ -11,14 +11,11 @@ import shutil
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
 
 from backend.domain.errors import (
     MediaBroken,
-    MediaDenied,
     MediaError,
     MediaGone,
     MediaUnreachable,
@@ -27,10 +24,11 @@ from backend.domain.errors import (
 from backend.domain.links import normalize_link
 from backend.media.download.address_guard import AddressGuard, ResolvedTarget
 from backend.media.download.connection import TICK_S, PinnedConnection
-from backend.media.download.content_coding import MiscodedBody, find_coding, undo_coding
+from backend.media.download.content_coding import CutBody, MiscodedBody, find_codings, undo_codings
 from backend.media.download.response_headers import (
     content_length,
     content_range,
+    redirect_target,
     resume_info,
     single_header,
     total_of_416,
@@ -131,7 +129,7 @@ class _Fetch:
         self.began_at = self.heard_at = self.told_at = self.window_at = time.monotonic()
         self.window_bytes = self.told_bytes = 0
         self.connected = self.body = False
-        self.coding: str | None = None  #: what the server says, where it could be undone
+        self.codings: tuple[str, ...] = ()  #: what the server says, where it could be undone
         self.undo = True
 
     def run(self, url: str) -> DownloadedFile:
@@ -144,7 +142,7 @@ class _Fetch:
             except MiscodedBody:
                 self.undo = False
                 self.file.start_over()
-        if self.coding is not None and self.promised not in {None, self.file.size_bytes}:
+        if self.codings and self.promised not in {None, self.file.size_bytes}:
             raise MediaBroken(f"The provider promised {self.promised} bytes, {self.file.size_bytes} came.")
         self.progress(self.file.size_bytes, self.total)
         return DownloadedFile(self.file.path, self.file.sha256, self.file.size_bytes, content_type)
@@ -162,7 +160,7 @@ class _Fetch:
                     answer = wire.get(self._headers())
                     if answer.status not in REDIRECT_STATUSES:
                         return self._receive(answer)
-                    url = _led_to(url, answer)
+                    url = redirect_target(url, answer)
             except ssl.SSLCertVerificationError as error:
                 hint = "SSL_CERT_FILE names authorities of one's own"
                 raise MediaUnreachable(f"{target.host} has no valid certificate ({hint}).") from error
@@ -204,11 +202,11 @@ class _Fetch:
     def _whole(self, answer: http.client.HTTPResponse) -> None:
         """A 200 starts at the first byte, whatever we have: note how to recognise the file later."""
         self.file.start_over()
-        self.coding = find_coding(answer.headers.get_all("Content-Encoding")) if self.undo else None
+        self.codings = find_codings(answer.headers.get_all("Content-Encoding")) if self.undo else ()
         size = content_length(answer)
-        self.total = self.promised if size is None and self.coding is None else size
+        self.total = self.promised if size is None and not self.codings else size
         found = resume_info(answer)
-        if found and self.coding is None:  # whether it is coded shows in its first bytes
+        if found and not self.codings:  # whether it is coded shows in its first bytes
             self.file.save_resume_info(found)
 
     def _rest(self, answer: http.client.HTTPResponse) -> int:
@@ -233,7 +231,7 @@ class _Fetch:
         """Before the body: is the size, as far as it is known, one that we take?"""
         if self.total is None:
             return
-        if self.coding is None and self.promised is not None and self.total != self.promised:
+        if not self.codings and self.promised is not None and self.total != self.promised:
             raise MediaBroken(f"The provider promised {self.promised} bytes, the server offers {self.total}.")
         if self.total > self.limits.max_bytes:
             raise MediaBroken(f"The file has {self.total} bytes; at most {self.limits.max_bytes} are taken.")
@@ -256,10 +254,15 @@ class _Fetch:
                     raise MediaBroken(f"More bytes came than the {self.total} that were promised.")
                 yield chunk
 
-        for piece in undo_coding(self.coding, chunks()):
-            self.file.write(piece)
-            if self.file.size_bytes > self.limits.max_bytes:
-                raise MediaBroken(f"The file goes on past {self.limits.max_bytes} bytes.")
+        try:
+            for piece in undo_codings(self.codings, chunks()):
+                self.file.write(piece)
+                if self.file.size_bytes > self.limits.max_bytes:
+                    raise MediaBroken(f"The file goes on past {self.limits.max_bytes} bytes.")
+        except CutBody as error:
+            if came == self.total or answer.chunked:  # so it lies there: all of it came
+                raise
+            raise MediaUnreachable("The connection ended before the file did.") from error
         if not came:  # an empty file, or an answer that broke off within its head
             raise MediaUnreachable("The server gave nothing.")
         if self.total is not None and came < self.total:
@@ -283,17 +286,6 @@ class _Fetch:
             if self.window_bytes < self.limits.min_rate_bytes_s * took_s:
                 raise MediaUnreachable(f"Too slow: {self.window_bytes} bytes in {took_s:.0f} s.")
             self.window_at, self.window_bytes = now, 0
-
-
-def _led_to(url: str, answer: http.client.HTTPResponse) -> str:
-    """Where a redirect leads; the guard judges it next. Its bytes are UTF-8, or else Latin-1 as ever."""
-    place = single_header(answer, "Location") or "no-location:"
-    with suppress(UnicodeError):
-        place = place.encode("latin-1").decode()
-    try:
-        return urljoin(url, place.strip())
-    except ValueError as error:
-        raise MediaDenied("This link leads to something that is no link.") from error
 
 
 def _short(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What a media server's answer says about the file: its length, its identity, which part of it comes.
+"""What a media server's answer says about the file: its length, its identity, which part comes, where it is.
 
 Headers are read strictly: one that is given twice, with different values, says nothing.
 
@@ -6,11 +6,13 @@ Source: RFC 9110, sections 8.6 (length), 8.8 (validators), 14.4 (Content-Range).
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
+from urllib.parse import urljoin
 
-from backend.domain.errors import MediaUnreachable
+from backend.domain.errors import MediaDenied, MediaUnreachable
 from backend.media.partial.partial_file import ResumeInfo, boot_id
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
@@ -85,3 +87,17 @@ def _strong_date(answer: HTTPResponse) -> str | None:
     except (ValueError, TypeError):
         return None
     return modified if age.total_seconds() >= 1 else None
+
+
+def redirect_target(url: str, answer: HTTPResponse) -> str:
+    """Where a redirect leads; the guard judges it next. Its bytes are UTF-8, or else Latin-1 as ever.
+
+    Raises MediaDenied: to something that is no link.
+    """
+    place = single_header(answer, "Location") or "no-location:"
+    with suppress(UnicodeError):
+        place = place.encode("latin-1").decode()
+    try:
+        return urljoin(url, place.strip())
+    except ValueError as error:
+        raise MediaDenied("This link leads to something that is no link.") from error

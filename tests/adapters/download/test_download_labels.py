@@ -1,15 +1,29 @@
 """What servers say of a file besides its bytes: wrong labels, codings nobody asked for, odd places."""
 
 import gzip
+import random
 import zlib
 
+import brotli
 import pytest
+from backports import zstd
 
 from backend.domain.errors import MediaBroken, MediaUnreachable
 from backend.media.download.download import DownloadLimits
-from tests.adapters.download.downloads import BODY, ETAG
+from tests.adapters.download.downloads import BODY, ETAG, chunked
 
-LABELS = ["aws-chunked", "utf-8", "identity", "gzip", "x-gzip", "deflate", "br", "aws-chunked,gzip", ""]
+LABELS = [
+    "aws-chunked",
+    "utf-8",
+    "identity",
+    "gzip",
+    "x-gzip",
+    "deflate",
+    "br",
+    "zstd",
+    "aws-chunked,gzip",
+    "",
+]
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -33,6 +47,9 @@ CODED = {
     "gzip": gzip.compress(BODY),
     "X-GZIP": gzip.compress(BODY[:1_000_000]) + gzip.compress(BODY[1_000_000:]),
     "deflate": zlib.compress(BODY),
+    "br": brotli.compress(BODY, quality=5),
+    "zstd": zstd.compress(BODY[:1_000_000]) + zstd.compress(BODY[1_000_000:]) + bytes(100),
+    "br, gzip": gzip.compress(brotli.compress(BODY, quality=5)),
     "aws-chunked, gzip": gzip.compress(BODY) + bytes(100),
 }
 
@@ -48,25 +65,47 @@ def test_what_is_coded_and_no_longer_than_promised_is_refused(fetch):
     fetch.fails(MediaBroken, does, "promised", promised_bytes=len(BODY) + 1)
 
 
-def test_a_small_body_that_swells_without_end_is_refused_at_the_limit(fetch):
-    bomb = gzip.compress(bytes(50_000_000))
+BOMBS = {"gzip": gzip.compress, "br": lambda data: brotli.compress(data, quality=5), "zstd": zstd.compress}
+
+
+@pytest.mark.parametrize("label", BOMBS)
+def test_a_small_body_that_swells_without_end_is_refused_at_the_limit(fetch, label):
+    bomb = BOMBS[label](bytes(50_000_000))
     fetch.fails(
-        MediaBroken, lambda e: e.answer("200 OK", bomb, Content_Encoding="gzip"), "3000000",
+        MediaBroken, lambda e: e.answer("200 OK", bomb, Content_Encoding=label), "3000000",
         limits=DownloadLimits(max_bytes=3_000_000),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("length", [None, 0])
-def test_a_coded_body_that_is_cut_is_tried_again_and_nothing_of_it_stays(fetch, length):
-    cut, whole = CODED["gzip"][:-2000], len(CODED["gzip"]) if length == 0 else None
-    does = lambda e: e.answer("200 OK", cut, Content_Encoding="gzip", Content_Length=whole, ETag=ETAG)  # noqa: E731
+@pytest.mark.parametrize("label", ["gzip", "br", "zstd"])
+def test_a_coded_body_that_is_cut_is_tried_again_and_nothing_of_it_stays(fetch, label, length):
+    cut, whole = CODED[label][:-200], len(CODED[label]) if length == 0 else None
+    does = lambda e: e.answer("200 OK", cut, Content_Encoding=label, Content_Length=whole, ETag=ETAG)  # noqa: E731
     fetch.fails(MediaUnreachable, does)
 
 
-def test_what_begins_as_gzip_and_is_none_is_kept_as_it_came(fetch, media):
-    body = b"\x1f\x8b\x08" + BODY
-    fetch.succeeds(lambda e: e.offer(body, Content_Encoding="gzip", ETag=ETAG), body)
+NOISE = random.Random(1).randbytes(300_000)
+
+
+@pytest.mark.parametrize("label", BOMBS)
+def test_what_begins_as_its_label_says_and_does_not_go_on_so_is_kept_as_it_came(fetch, media, label):
+    body = BOMBS[label](NOISE)[:200_000] + BODY
+    fetch.succeeds(lambda e: e.offer(body, Content_Encoding=label, ETag=ETAG), body)
     assert len(media.requests) == 2
+
+
+@pytest.mark.parametrize("label", BOMBS)
+@pytest.mark.parametrize("sends", [lambda e, body: e.offer(body), chunked], ids=["length", "chunks"])
+def test_what_lies_there_cut_is_kept_as_it_came(fetch, monkeypatch, label, sends):
+    body = BOMBS[label](NOISE)[:200_000]
+
+    def does(exchange):
+        say = exchange.answer
+        monkeypatch.setattr(exchange, "answer", lambda *a, **b: say(*a, Content_Encoding=label, **b))
+        sends(exchange, body)
+
+    fetch.succeeds(does, body)
 
 
 @pytest.mark.parametrize(
