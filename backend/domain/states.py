@@ -64,6 +64,10 @@ TRANSITIONS: dict[JobEvent, tuple[frozenset[JobState], JobState]] = {
     E.CANCELLED: (frozenset({S.CREATED, S.QUEUED, S.RUNNING, S.HELD, S.RENDERED}), S.CANCELLED),
 }
 
+#: `unanswered` also takes back from here: no file is at the link that a person named, so the take is held as
+#: before. Only who has seen that says so; to whoever asks the provider, what is rendered stays so.
+NAMED_IN_VAIN = frozenset({S.RENDERED})
+
 #: states in which the program has something to do or to wait for
 ACTIVE_STATES = frozenset({S.CREATED, S.SUBMITTING, S.QUEUED, S.RUNNING, S.RENDERED})
 

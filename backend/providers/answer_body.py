@@ -28,14 +28,14 @@ def parse_json(body: bytes | str, *, levels: int = MAX_LEVELS) -> Any:
         return None
 
 
-def excerpt_text(body: bytes) -> str:
+def excerpt_text(body: bytes, *, max_chars: int = EXCERPT_CHARS) -> str:
     """The beginning of an answer, as text that is safe to keep and to show."""
-    return clean_text(body[: EXCERPT_CHARS * 4].decode("utf-8", "replace"))
+    return clean_text(body[: max_chars * 4].decode("utf-8", "replace"), max_chars=max_chars)
 
 
-def clean_text(text: str) -> str:
-    """Text without NUL and lone surrogates, which databases refuse, and of bounded length."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:EXCERPT_CHARS]
+def clean_text(text: str, *, max_chars: int | None = EXCERPT_CHARS) -> str:
+    """Text without NUL and lone surrogates, which databases refuse, and of bounded length (None: any)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:max_chars]
 
 
 def _finite(digits: str) -> float | None:

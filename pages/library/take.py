@@ -7,7 +7,7 @@ from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import missing_files
 from backend.services.operations.older_takes import complete_take
-from backend.services.takes.ways_out import ways_out
+from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, text
 from pages.ui.takes import actions, cards, detail, files
 
@@ -55,6 +55,7 @@ with left:
         actions.draw_decisions(take)
     if take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
+    if WayOut.NAME_LINK in ways_out(take, deps.clock.now()):
         actions.draw_link_field(take.job)
     with st.container(horizontal=True, key="take-actions"):
         files.draw_downloads(take)

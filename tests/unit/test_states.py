@@ -61,7 +61,7 @@ def test_no_order_of_events_ever_leaves_stored_or_turns_a_video_into_a_failure(e
         was, state = state, moved(state, event)
         if was == S.STORED:
             assert state == S.STORED
-        left = was == S.RENDERED and event in (E.LOST, E.CANCELLED)
+        left = was == S.RENDERED and event in LEAVE_RENDERED - {E.SAVED}
         had_video = (had_video or state == S.RENDERED) and not left
         if had_video:
             assert state in (S.RENDERED, S.STORED)

@@ -57,7 +57,7 @@ def parse_result(output: Any, headers: Mapping[str, str]) -> Outcome:
     if files:  # a list, or a bare link
         return Finished(files, {"output": output}, units)
     if has_unreachable(output) and units != 0:
-        return Unclear(NO_LINK_TEXT, _trimmed(output), units)
+        return Unclear(NO_LINK_TEXT, _whole(output), units)
     said = error_message(output)
     message = "The model finished without a video" + (f": {said}" if said else ".")
     return Errored("no_video", message, detail=_trimmed(output), billable_units=units)
@@ -173,6 +173,19 @@ def _trimmed(value: Any) -> Any:
     if isinstance(value, list):
         return [_trimmed(item) for item in value[:20]]
     return clean_text(value) if isinstance(value, str) else value
+
+
+def _whole(value: Any) -> Any:
+    """An output without the echoed input, and nothing of it cut: a link to be named may stand anywhere."""
+    if isinstance(value, dict):
+        return {
+            clean_text(str(key), max_chars=None): _whole(item)
+            for key, item in value.items()
+            if key != "input"
+        }
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return clean_text(value, max_chars=None) if isinstance(value, str) else value
 
 
 def _payload(value: Any) -> Mapping[str, Any] | None:

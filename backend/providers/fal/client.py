@@ -53,6 +53,8 @@ SUBMIT_DEADLINE_S = 60.0
 ASK_S = 20.0
 #: How many pages of the request listing are read in one search.
 MAX_LISTING_PAGES = 5
+#: A result that can't be read is kept this far: a person looks in it for the link of what was paid.
+RESULT_EXCERPT_CHARS = 64 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,200}")
 
@@ -131,7 +133,8 @@ class FalProvider:
         if response.status_code == 200 and body is not None:
             return answers.parse_result(body, response.headers)
         if response.status_code == 200:  # some proxy's page, or half an answer: nothing of the model's
-            says = excerpt_text(redact_secret(response.content, self._key))
+            content = redact_secret(response.content, self._key)
+            says = excerpt_text(content, max_chars=RESULT_EXCERPT_CHARS)
             raise ProviderBusy("fal's result can't be read.", code=UNREADABLE, detail=says)
         if response.status_code in (404, 410) and not answers.is_model_error(body):
             raise ProviderForgot("fal has no such request.", code="forgotten")

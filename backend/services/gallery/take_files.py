@@ -7,7 +7,14 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain.links import find_identities, normalize_link
-from backend.domain.output_files import FileKind, OutputFile, find_files, main_first, without_echoes
+from backend.domain.output_files import (
+    NAMED_ROLE,
+    FileKind,
+    OutputFile,
+    find_files,
+    main_first,
+    without_echoes,
+)
 from backend.domain.trouble import Trouble
 from backend.models import Job, TakeFile, Video
 from backend.services.deps import Deps
@@ -123,7 +130,7 @@ def load_files(
     deps: Deps, session: Session, pairs: Sequence[tuple[Job, Video | None]]
 ) -> list[list[FileOfTake]]:
     """The files of each of these jobs, given with their main videos; each list has its main file first."""
-    finished = [job.id for job, _ in pairs if job.rendered_at is not None or job.video_id is not None]
+    finished = [job.id for job, _ in pairs if job.rendered_at or job.video_id or job.outputs]
     rows = take_files.of_jobs(session, finished) if finished else {}
     return [
         _join(job, video, named_files(job, _main_role(deps, job.model)), rows.get(job.id, []))
@@ -135,15 +142,19 @@ def _join(
     job: Job, video: Video | None, named: Sequence[OutputFile], rows: Sequence[FileRow]
 ) -> list[FileOfTake]:
     known = {row.role: (row, stored) for row, stored in rows}
+    told = any(row.video_id == job.video_id for row, _ in rows)
     files = []
     # Before files had rows, a take had its video alone: what its one link led to.
     alone = next((file for file in named if file.url == job.result_url), named[0] if named else None)
     for position, wanted in enumerate(named):
-        usual = video if wanted is alone else None
+        usual = video if wanted is alone and not told else None
         fresh = TakeFile(
             job_id=job.id, role=wanted.role, position=position, video_id=usual.id if usual else None
         )
-        files.append(FileOfTake(wanted, *known.get(wanted.role, (fresh, usual))))
+        row, stored = known.get(wanted.role, (fresh, usual))
+        if row.position != position:  # what an output names now may stand before what it named then
+            row = TakeFile(**row.model_dump() | {"position": position})
+        files.append(FileOfTake(wanted, row, stored))
     return files
 
 
@@ -167,6 +178,11 @@ def playing_key(video: Video) -> str | None:
     if needs_copy(video):
         return video.player_key
     return video.key if has_pictures(video) else None
+
+
+def named_by_hand(job: Job) -> bool:
+    """Is its one file a link that a person named, while the provider has not said what it made?"""
+    return job.rendered_at is None and [kept["role"] for kept in job.outputs or ()] == [NAMED_ROLE]
 
 
 def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:

@@ -1,24 +1,29 @@
 """What a provider says of a finished request, applied to its job; webhooks, polls and searches meet here."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import Any, Unpack
 
 from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import StaleState
-from backend.domain.output_files import main_first
+from backend.domain.output_files import NAMED_ROLE, OutputFile, main_first
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, Outcome, Unclear
+from backend.services.gallery.take_files import named_by_hand
 from backend.services.money import budgets
 from backend.store.jobs import jobs
+from backend.store.records import take_files
 
 UNCLEAR_TEXT = (
     "The provider is asked for its result now and then. What came stands below: if you find the file's link "
     "in it, name it and the file is fetched; or send it again, or give up."
 )
+#: What the history says where a person named the link of a held take.
+NAMED_NOTE = "a person named its link"
 NOT_SENT_AGAIN_TEXT = "It is not sent again by itself. You can use it again."
 
 
@@ -37,11 +42,16 @@ def apply_outcome(
 
     by_person: somebody decided so, also against an earlier decision to do without its files.
 
-    Where there is a video, the worker brings it home; a failure is not sent again.
+    Where there is a video, the worker brings it home; a failure is not sent again. Where a person has named
+    a link meanwhile, what the provider made comes beside that file, or in place of a link without one.
 
     Raises:
         StaleState: the job is past that already.
     """
+    if isinstance(outcome, Finished) and awaits_provider(session, job):
+        named = jobs.get(session, job.id)
+        changes = replacing_named(session, named, outcome, at=at)
+        return jobs.make_due(session, job.id, at=at, **(changes | values))
     event, note = _event(job, outcome), None
     given_up = job.state == JobState.CANCELLED and job.rendered_at is not None
     if (given_up and not by_person) or job.state not in TRANSITIONS[event][
@@ -53,7 +63,7 @@ def apply_outcome(
         if job.ended_at is not None:  # it counts again; one that had not ended never stopped counting
             changes |= budgets.restore_reservation(session, job, at=at)
         if job.ended_at or job.state == JobState.HELD:
-            note = f"it came although the take was {job.state}"
+            note = f"it came although the take was {job.state}" if "rendered_at" in changes else NAMED_NOTE
     elif isinstance(outcome, Unclear):
         changes, note = _unclear_values(outcome, at=at), "finished, and not understood"
     else:
@@ -65,12 +75,38 @@ def apply_outcome(
     return jobs.advance(session, job.id, event, at=at, by=by, lease_token=lease_token, note=note, **changes)
 
 
+def awaits_provider(session: Session, job: Job | JobHead) -> bool:
+    """Is there a file only by a link that a person named, and the provider's own word still to come?"""
+    if job.state not in (JobState.RENDERED, JobState.STORED) or job.rendered_at is not None:
+        return False
+    return named_by_hand(jobs.get(session, job.id))
+
+
+def replacing_named(session: Session, job: Job, finished: Finished, *, at: datetime) -> JobColumns:
+    """What a job says whose link a person named, once the provider says what it made.
+
+    A file that came by that link stays one of the take's; a link by which none came is forgotten.
+    """
+    rows = take_files.of_jobs(session, [job.id]).get(job.id, [])
+    if any(row.role == NAMED_ROLE and row.video_id is not None for row, _ in rows):
+        named = OutputFile.of((job.outputs or [])[0])
+        others = [file for file in finished.files if file.url != named.url]
+        finished = replace(finished, files=[*others, named])
+    changes = rendered_values(finished, at=at) | {"rendered_at": at, "error": None, "attempts": 0}
+    del changes["due_at"]
+    if finished.billable_units is not None:
+        changes |= budgets.settle_bill(session, job, finished.billable_units, at=at)
+    return changes
+
+
 def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
-    """What a job says of files that the provider has for it, whatever the job was before."""
+    """What a job says of files that there are for it, whatever the job was before.
+
+    A link that a person named is not the provider's word that it has rendered anything.
+    """
     main = main_first(finished.files)[0]
-    return {
+    values: JobColumns = {
         "due_at": at,
-        "rendered_at": at,
         "queue_position": None,
         "result_url": main.url,
         "result_size_bytes": main.size_bytes,
@@ -79,6 +115,7 @@ def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
         "fetched_bytes": None,
         "fetch_total_bytes": None,
     }
+    return values if main.role == NAMED_ROLE else {**values, "rendered_at": at}
 
 
 def _failed_values(failed: Errored, *, has_id: bool, at: datetime) -> JobColumns:
@@ -95,7 +132,12 @@ def _unclear_values(unclear: Unclear, *, at: datetime) -> JobColumns:
     charged = Charged.YES if unclear.billable_units else Charged.MAYBE
     trouble = Trouble("unclear_result", unclear.message, charged, UNCLEAR_TEXT, at, unclear.detail)
     due_at = at + timedelta(seconds=policy.RECONCILE_FIRST_S)
-    return {"queue_position": None, "error": trouble.as_json(), "due_at": due_at}
+    came = _as_object(unclear.detail)  # stays, whatever becomes of the trouble
+    return {"queue_position": None, "error": trouble.as_json(), "due_at": due_at, "result": came}
+
+
+def _as_object(output: Any) -> dict[str, Any] | None:
+    return output if isinstance(output, dict) or output is None else {"output": output}
 
 
 def _event(job: Job | JobHead, result: Outcome) -> JobEvent:

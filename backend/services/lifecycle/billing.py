@@ -1,10 +1,15 @@
-"""What a stored take cost: the provider's own count, asked for once the file is safe."""
+"""What a take cost: the provider's own count, asked for once its files are safe, or done without."""
+
+from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
-from backend.models import Job
-from backend.providers.base import Finished
+from backend.domain.states import JobState
+from backend.models import Job, JobColumns
+from backend.providers.base import Finished, Unclear
 from backend.services.deps import Deps
+from backend.services.gallery.take_files import named_by_hand
+from backend.services.lifecycle import apply_result
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
 from backend.services.money import budgets
@@ -14,30 +19,41 @@ BILL_TRIES_MAX = 10
 
 
 def needs_bill(job: Job) -> bool:
-    """Is it still unknown what the provider counted, and worth asking?"""
-    return job.request_id is not None and job.billed_units is None and job.bill_tries < BILL_TRIES_MAX
+    """Is it still unknown what the provider counted or, beside a link that a person named, made?
+
+    And is it worth asking?
+    """
+    unknown = job.billed_units is None or named_by_hand(job)
+    return job.request_id is not None and unknown and job.bill_tries < BILL_TRIES_MAX
 
 
 def bill_job(deps: Deps, claim: Claim) -> None:
-    """Ask the provider once what it counted for a stored job, and write it into the ledger.
+    """Ask the provider once what it counted for a job that is stored, or whose files are given up.
 
-    Afterwards the bill stands beside the estimate; or it is asked for again later; or, when the
-    provider doesn't tell, the estimate stays.
+    Afterwards the bill stands in the ledger beside the estimate; or it is asked for again later; or, when the
+    provider doesn't tell, the estimate stays. The answer also tells what was made, should the take have
+    nothing but a file whose link a person named.
     """
     job, tries = claim.job, claim.job.bill_tries + 1
+    next_s = 0.0 if job.state == JobState.STORED else None  # its preview is made then
     try:
         result = deps.get_provider(job.provider).result(request_ref(job))
     except ProviderBusy:
         claim.defer(due_in_s=policy.backoff_s(tries), bill_tries=tries)
         return
     except ProviderForgot:
-        claim.defer(due_in_s=0, bill_tries=BILL_TRIES_MAX)
+        claim.defer(due_in_s=next_s, bill_tries=BILL_TRIES_MAX)
         return
-    units = result.billable_units if isinstance(result, Finished) else None
-    if units is None:
-        claim.defer(due_in_s=0, bill_tries=BILL_TRIES_MAX)
-        return
+    units = result.billable_units if isinstance(result, Finished | Unclear) else None
     now = deps.clock.now()
+
+    def learnt(session: Session) -> JobColumns:
+        if isinstance(result, Finished) and apply_result.awaits_provider(session, job):
+            return apply_result.replacing_named(session, job, result, at=now)
+        return {} if units is None else budgets.settle_bill(session, job, units, at=now)
+
     claim.defer(
-        due_in_s=0, also=lambda session: budgets.settle_bill(session, job, units, at=now), bill_tries=tries
+        due_in_s=next_s,
+        also=learnt,
+        bill_tries=tries if isinstance(result, Finished) and units is not None else BILL_TRIES_MAX,
     )

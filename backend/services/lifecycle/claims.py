@@ -1,7 +1,7 @@
 """Claims: a job in a worker's hand, the moves that only its holder may make, and its heartbeat."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Unpack
 
 from sqlmodel import Session
 
-from backend.domain.states import JobEvent
+from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
 from backend.providers.base import Outcome
@@ -48,9 +48,12 @@ class Claim:
         at: datetime | None = None,
         also: Also | None = None,
         note: str | None = None,
+        states: Collection[JobState] = (),
         **values: Unpack[JobColumns],
     ) -> Job:
         """Make a transition. due_in_s: when the job wants its next look; None: not by itself.
+
+        states: from these, not from the event's own.
 
         Raises:
             StaleState: somebody else moved the job, or the claim is lost.
@@ -64,8 +67,9 @@ class Claim:
                 values |= also(session)
             token = self.lease_token
             moved = jobs.advance(
-                session, self.job.id, event, at=now, by=self.by, lease_token=token, note=note, **values
-            )
+                session, self.job.id, event, at=now, by=self.by, lease_token=token, note=note, states=states,
+                **values,
+            )  # fmt: skip
         self.job = moved  # now that it is committed
         return moved
 

@@ -74,6 +74,8 @@ def _look(claim: Claim) -> Callable[[Deps, Claim], None]:
             return fetch_files
         case JobState.STORED:
             return _tend
+        case JobState.CANCELLED if job.rendered_at is not None:  # a person does without its files
+            return bill_job if needs_bill(job) else _nothing
         case JobState.CANCELLED | JobState.FAILED if job.request_id is not None:
             return poll_job
         case _:

@@ -51,13 +51,13 @@ def request_ref(job: Job) -> RequestRef:
 
 def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     job = claim.job
-    if isinstance(standing, Finished) and job.state == JobState.CANCELLED and job.rendered_at is not None:
-        claim.defer(due_in_s=None)  # a person does without its files
-    elif isinstance(standing, Finished):
+    if isinstance(standing, Finished):
         claim.apply(standing)
     elif isinstance(standing, Errored | Unclear):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             claim.apply(standing)
+        elif isinstance(standing, Unclear) and standing.billable_units is None:
+            claim.defer(due_in_s=None)  # it may have been billed: the estimate stays
         else:  # it had ended already, and no video came of it
             _close(deps, claim, standing.billable_units)
     else:

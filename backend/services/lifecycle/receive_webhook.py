@@ -237,6 +237,8 @@ def _apply(
     try:
         job = apply_result.apply_outcome(session, job, content.outcome, at=deps.clock.now(), by=by, **adopted)
     except StaleState:
+        if adopted:
+            _ask(deps, session, job, request_id)
         return Verdict.NO_EFFECT
     deps.carrier.enqueue_job(session, job.id)
     if isinstance(content.outcome, Errored) and deliveries.list_earlier(session, request_id, "OK"):
@@ -254,6 +256,11 @@ def _ask(deps: Deps, session: Session, job: Job | JobHead, request_id: str | Non
         values: JobColumns = {"request_id": request_id, "submitted_at": sent_at, "due_at": now, "polls": 0}
         jobs.advance(session, job.id, JobEvent.ACCEPTED, at=now, by="webhook", **values)
         deps.carrier.enqueue_job(session, job.id)
+    elif apply_result.awaits_provider(session, job):  # a person has named its link meanwhile
+        asked: JobColumns = {"bill_tries": 0}
+        if adopts:
+            asked |= {"request_id": request_id, "submitted_at": job.submitted_at or job.state_at}
+        deps.wake_job(session, job.id, at=now, **asked)
     elif job.state in (JobState.QUEUED, JobState.RUNNING, JobState.HELD) or (
         job.request_id is not None and job.state in (JobState.FAILED, JobState.CANCELLED)
     ):

@@ -127,7 +127,8 @@ def _adopt(deps: Deps, session: Session, job: Job, receipt: Receipt, *, now: dat
         job = jobs.advance(session, job.id, JobEvent.RESTORED, at=now, by=by)
     if job.state not in TRANSITIONS[JobEvent.ACCEPTED][0]:
         # Its webhook was faster than its answer, or a person gave it up: only the names are news.
-        if job.state in ENDED_WITHOUT_VIDEO and job.request_id is None:  # a video may come: ask for a while
+        watched = {*ENDED_WITHOUT_VIDEO, JobState.STORED}  # stored: by a link that a person named
+        if job.state in watched and job.request_id is None:  # a video may come: ask for a while
             first_look_at = now + timedelta(seconds=deps.settings.first_poll_delay_s)
             changes |= {"due_at": first_look_at, "polls": 0, "attempts": 0}
         return jobs.update_if_unchanged(session, job, **changes)

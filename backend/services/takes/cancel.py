@@ -8,11 +8,16 @@ from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.gallery.take_files import named_by_hand
 from backend.store.jobs import jobs
 
 #: Was it charged, and what a person reads.
 NOTHING_SENT = (Charged.NO, "Nothing was sent.")
 MAYBE_ACCEPTED = (Charged.MAYBE, "It may have been accepted; a video that comes anyway is kept.")
+LINK_GIVEN_UP = (
+    Charged.MAYBE,
+    "A link that a person named is not fetched; a video that comes anyway is kept.",
+)
 FILES_GIVEN_UP = (
     Charged.YES,
     "It was rendered, and is paid; its files are not fetched. Their links are kept: they can be fetched "
@@ -39,7 +44,7 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     Nothing sent yet: cancelled at once. Accepted: the worker asks the provider; asked once more after a
     minute without the provider's word, it ends here, and a late video is watched for. Rendered: its files are
-    given up, their links kept. Ended: unchanged.
+    given up, their links kept, and what it cost is asked for. Ended: unchanged.
 
     Raises:
         NotAllowed: the viewer may not cancel.
@@ -54,10 +59,12 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         unanswered = may_end_unanswered(job, now)
         if job.state in ENDS_AT_ONCE or unanswered:
             reason = UNANSWERED if unanswered else ENDS_AT_ONCE[JobState(job.state)]
+            reason = LINK_GIVEN_UP if job.state == JobState.RENDERED and named_by_hand(job) else reason
             trouble = stopped_by_person(*reason, at=now)
             values: JobColumns = {"cancel_requested_at": now, "error": trouble.as_json()}
             ended = jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
-            return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if unanswered else ended
+            looked_at = unanswered or job.state == JobState.RENDERED  # a late video, or its bill
+            return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if looked_at else ended
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now

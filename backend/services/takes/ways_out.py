@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.states import JobState
-from backend.services.gallery.take_files import files_to_fetch, missing_files
+from backend.services.gallery.take_files import files_to_fetch, missing_files, named_by_hand
 from backend.services.gallery.takes import Take
 from backend.services.takes.cancel import may_end_unanswered
 
@@ -58,5 +58,6 @@ def _about_files(take: Take) -> list[WayOut]:
     """What can be decided once a file has not come; before that it is on its way."""
     if take.job.error is None and take.job.state == JobState.RENDERED:
         return []
+    again = [W.NAME_LINK] if named_by_hand(take.job) and take.job.state == JobState.RENDERED else []
     something = any(file.came or (file.here and take.job.state == JobState.RENDERED) for file in take.files)
-    return [W.TRY_NOW, W.KEEP] if something else [W.TRY_NOW]
+    return [W.TRY_NOW, W.KEEP, *again] if something else [W.TRY_NOW, *again]

@@ -3,7 +3,7 @@
 Every function takes the session first and never commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Unpack
@@ -83,11 +83,12 @@ def advance(
     by: str,
     lease_token: str | None = None,
     note: str | None = None,
+    states: Collection[JobState] = (),
     **values: Unpack[JobColumns],
 ) -> Job:
     """Move a job by an event, by one guarded update and one line of history; returns it as it is then.
 
-    lease_token: when given, the claim that must still be held.
+    lease_token: when given, the claim that must still be held. states: from these, not from the event's own.
     values: columns to set besides; `due_at` and `error` are cleared unless given.
 
     Raises:
@@ -96,7 +97,9 @@ def advance(
     new = transitions.columns_of(event, values, at=at)
     line = transitions.history_values(event, at=at, by=by, note=note)
     one_statement, leased = needs_locks(session), lease_token is not None
-    statement = _transition_statement(event, frozenset(new), leased=leased, with_history=one_statement)
+    statement = _transition_statement(
+        event, frozenset(new), frozenset(states), leased=leased, with_history=one_statement
+    )
     params = transitions.prefix_params("new", new) | {"old_id": job_id}
     if leased:
         params["old_lease"] = lease_token
@@ -113,13 +116,13 @@ def advance(
 
 @lru_cache(maxsize=512)
 def _transition_statement(
-    event: JobEvent, names: frozenset[str], *, leased: bool, with_history: bool
+    event: JobEvent, names: frozenset[str], states: frozenset[JobState], *, leased: bool, with_history: bool
 ) -> Update | Insert:
     """The guarded update of an event that sets these columns.
 
     with_history: and inserts its line, which saves a question to a server; SQLite has no such statement.
     """
-    statement = transitions.guarded_update(event, names, leased=leased)
+    statement = transitions.guarded_update(event, names, states=states, leased=leased)
     if not with_history:
         return statement
     return transitions.with_history(statement).execution_options(preserve_rowcount=True)

@@ -50,7 +50,8 @@ def guarded_update(
 ) -> Update:
     """The update of the job `old_id` to `new_…`, if it is where the event may happen.
 
-    nulls: columns that become NULL. states: only these of the event's. leased: only under claim `old_lease`.
+    nulls: columns that become NULL. states: from these, not from the event's own. leased: only under claim
+    `old_lease`.
     """
     fits = or_(*(JOB_TABLE.c.state == state for state in sorted(states or TRANSITIONS[event][0])))
     statement = update(JOB_TABLE).where(JOB_TABLE.c.id == bindparam("old_id"), fits)

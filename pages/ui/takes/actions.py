@@ -175,7 +175,7 @@ def _draw_file_choices(job: Job, *, something: bool) -> None:
 
 
 def draw_link_field(job: Job) -> None:
-    """A field for the link of a held take's file, where a person has found it."""
+    """A field for the link of a take's file, where a person has found it."""
     with (
         st.form(key=f"link-form-{job.id}", border=False, enter_to_submit=True),
         st.container(horizontal=True, vertical_alignment="bottom"),

@@ -18,8 +18,8 @@ from pages.ui.takes import files
 
 #: A prompt on a card is cut after this many characters; the detail page has all of it.
 CARD_CHARS = 160
-#: The trouble of a take that ended, and nobody here can find its file.
-UNCLEAR = "unclear_result"
+#: Troubles whose detail is the model's output, which is drawn by itself.
+OF_OUTPUTS = frozenset({"unclear_result", "link_leads_nowhere"})
 #: What stands in for a prompt where a model takes none.
 NO_PROMPT = "(no prompt)"
 #: Where the pages lie, as the kit finds them: beside the frame.
@@ -117,7 +117,7 @@ def draw_trouble(job: Job) -> None:
             st.info(message, icon=":material/block:")
         case _:
             st.warning(message, icon=":material/build:")
-    if trouble.detail is not None and trouble.code != UNCLEAR:
+    if trouble.detail is not None and trouble.code not in OF_OUTPUTS:
         with st.expander("Technical detail", icon=":material/terminal:", key=f"detail-{job.id}"):
             kept = trouble.as_json()
             st.json({name: kept[name] for name in ("code", "at", "detail")})
@@ -125,12 +125,11 @@ def draw_trouble(job: Job) -> None:
 
 def draw_output(job: Job) -> None:
     """What came of a take whose end could not be understood, for a person to read; nothing for any other."""
-    trouble = Trouble.of(job.error)
-    if trouble is None or trouble.code != UNCLEAR or trouble.detail is None:
+    if job.state != JobState.HELD or not job.result:
         return
     with st.container(border=True, key="output", gap="small"):
         st.markdown(":material/data_object: **What came**")
-        st.json(trouble.detail, expanded=3)
+        st.json(job.result, expanded=3)
 
 
 def _preview(video: Video) -> str | None:

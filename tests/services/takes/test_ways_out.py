@@ -115,6 +115,11 @@ class Walk(World):
         self.deps.storage.remove(f"{self.take(job).files[0].video.sha256}.mp4")
         return self.job(job)
 
+    def named(self, url: str = "") -> Job:
+        """A held take of which a person has named a link."""
+        job = self.made("held")
+        return choices.name_link(self.deps, ANA, job.id, url or f"{self.sim.url}/files/wanted.bin")
+
     def ended(self, event: JobEvent, url: str = "") -> Job:
         """A take that has ended like this once it was rendered."""
         return self.advance(self.made("rendered", url=url), event)
@@ -246,11 +251,12 @@ STANDS: dict[str, Callable[[Walk, str], Job]] = {
     "rendered, one of two files here": lambda walk, url: walk.made("rendered", home=1, url=url),
     "stored, and its file is missing": Walk.lacking,
     "given up once it was rendered": lambda walk, url: walk.ended(JobEvent.CANCELLED, url),
+    "held, and a link was named": lambda walk, url: walk.named(url),
     "lost at the provider": lambda walk, url: walk.ended(JobEvent.LOST, url),
 }
 
 
 @pytest.mark.parametrize("stands", STANDS)
 def test_no_take_waits_for_ever_whatever_goes_wrong_where_it_stands(walk, stands):
-    files = stands.startswith(("rendered", "stored,"))
+    files = stands.startswith(("rendered", "stored,", "held,"))
     assert complaints(walk, lambda url: STANDS[stands](walk, url), files=files) == {}

@@ -93,6 +93,15 @@ def test_a_reference_that_nobody_can_ask_for_is_left_to_a_person_unless_it_was_f
     assert isinstance(free, Errored)
 
 
+def test_an_output_in_which_a_person_looks_for_a_link_is_shown_uncut():
+    """The link may be the longest text, the last of many, or in the midst of an answer in prose."""
+    signed = f"r2://studio/out/{'k' * 3000}.mp4"
+    prose = f"{'It was a long way. ' * 200}It lies at https://v3.fal.media/files/a.mp4 now."
+    output = {"parts": [f"{n}.mp4" for n in range(50)], "videos": [signed], "said": prose}
+    outcome = answers.parse_result(output | {"input": {"prompt": "A red dress"}, "nul": "a\0b"}, {})
+    assert outcome == Unclear(answers.NO_LINK_TEXT, output | {"nul": "ab"})
+
+
 NO_PATH = {"detail": "Path /text-to-video not found"}
 
 

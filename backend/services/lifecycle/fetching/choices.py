@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound, StateConflict
 from backend.domain.links import normalize_link
-from backend.domain.output_files import OutputFile
+from backend.domain.output_files import NAMED_ROLE, OutputFile
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
@@ -19,14 +19,13 @@ from backend.services.gallery.take_files import (
     kept_output,
     load_files,
     missing_files,
+    named_by_hand,
 )
 from backend.services.lifecycle import apply_result
 from backend.services.takes.cancel import cancel_job
 from backend.store.jobs import jobs
 from backend.store.records import take_files, videos
 
-#: What a file is called whose link a person found.
-NAMED_ROLE = "named by hand"
 NOTHING_MISSING = "Nothing of this take is missing."
 
 
@@ -119,6 +118,8 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         files = files_to_fetch(job)
         if not files:
             raise StateConflict("This take ended before it had any file.")
+        again = [file for file in _files(deps, session, job) if not file.here]
+        take_files.put_rows(session, [_changed(file, given_up_at=None, attempts=0) for file in again])
         _finish(deps, session, viewer, job, Finished(files, kept_output(job)))
         return jobs.get(session, job.id)
 
@@ -126,18 +127,29 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
     """Take this link for the file of a held take; it is fetched like any other.
 
+    One that leads nowhere costs nothing: the take is held again, or before that another link is named.
+
     Raises:
         NotFound, NotAllowed: as `try_now`.
-        StateConflict: the take is not held (any more).
+        StateConflict: the take is not held (any more), and the link that was named last has led to its file.
         InvalidRequest: `link` is none.
     """
     url = normalize_link(clean_text(link))
     if url is None:
         raise InvalidRequest({"link": "is no link: it begins with https:// and names a file"})
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, {JobState.HELD})
+        job = _job(session, viewer, job_id, {JobState.HELD, JobState.RENDERED})
+        if job.state == JobState.RENDERED and not named_by_hand(job):
+            raise StateConflict("This take is rendered now; there is nothing to decide.")
         finished = Finished([OutputFile(NAMED_ROLE, url)], job.result or {})
-        _finish(deps, session, viewer, job, finished)
+        take_files.put_rows(session, [TakeFile(job_id=job.id, role=NAMED_ROLE, position=0)])
+        if job.state == JobState.HELD:
+            _finish(deps, session, viewer, job, finished)
+        else:
+            now = deps.clock.now()
+            values = apply_result.rendered_values(finished, at=now) | {"error": None, "attempts": 0}
+            del values["due_at"]
+            deps.wake_job(session, job.id, at=now, **values)
         return jobs.get(session, job.id)
 
 
