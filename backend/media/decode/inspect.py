@@ -16,6 +16,8 @@ STILLS = frozenset({"png", "jpg", "webp"})
 INSPECT_TIMEOUT_S = 30.0
 #: It ends by itself after 140 s; what a machine that does other things needs to end it comes on top.
 PLAYABLE_TIMEOUT_S = 180.0
+#: As many seconds of a copy as no model makes.
+PLAYABLE_LONGEST_S = 120.0
 #: Three seconds of 4K decode in about five on one busy core.
 PREVIEW_TIMEOUT_S = 20.0
 
@@ -134,10 +136,22 @@ def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_TIMEOU
     _run("draw_preview", "preview", [preview], timeout_s, path=str(path), preview=str(preview))
 
 
-def make_playable(path: Path, playable: Path, *, timeout_s: float = PLAYABLE_TIMEOUT_S) -> None:
-    """Write a video that no browser plays as H.264 in MP4, over what is there: at most two minutes of it,
-    and as many pixels as HD has. Raises as `inspect_video` does."""
-    _run("draw_playable", "playable", [playable], timeout_s, path=str(path), target=str(playable))
+def make_playable(
+    path: Path,
+    playable: Path,
+    *,
+    longest_s: float = PLAYABLE_LONGEST_S,
+    timeout_s: float = PLAYABLE_TIMEOUT_S,
+) -> float | None:
+    """Write a video that no browser plays as H.264 in MP4, over what is there, with HD's pixels at the most.
+
+    Returns where the copy ends, in seconds, if that is before the video does. Raises as `inspect_video`.
+    """
+    ends_at: float | None = _run(
+        "draw_playable", "playable", [playable], timeout_s,
+        path=str(path), target=str(playable), longest_s=longest_s,
+    )  # fmt: skip
+    return ends_at
 
 
 def save_frame(path: Path, photo: Path, *, last: bool, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:

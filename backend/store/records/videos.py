@@ -54,9 +54,10 @@ def insert_or_restore(session: Session, video: Video) -> Video:
     values |= {"content_type": video.content_type, "poster_key": video.poster_key or known.poster_key}
     if video.checked:  # perhaps it could not be then, or less was known of such files
         values |= {
-            "kind": video.kind, "checked": True, "problem": video.problem, "duration_s": video.duration_s,
+            "kind": video.kind, "checked": True, "duration_s": video.duration_s,
             "width": video.width, "height": video.height, "fps": video.fps, "codec": video.codec,
             "see_through": video.see_through,
+            "problem": known.problem if known.player_key else video.problem,  # it tells of its copy, too
         }  # fmt: skip
     return update_video(session, known.id, **values)
 

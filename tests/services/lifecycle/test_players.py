@@ -1,6 +1,8 @@
 """Whole videos that browsers can't play say so and play as a copy; the download is the original."""
 
 import io
+from dataclasses import replace
+from functools import partial
 
 import av
 import pytest
@@ -12,7 +14,7 @@ from backend.services.gallery.take_files import playing_key
 from backend.services.lifecycle.fetching import preview
 from tests.adapters.decode.bars import BT601, bars
 from tests.services.lifecycle.test_files import content_of, lay, made
-from tests.world import World
+from tests.world import World, run_sql
 
 HEVC = bars("libx265", BT601, seconds=1.0)
 DEEP = bars("libx264", [tuple(4 * part for part in code) for code in BT601], kind="yuv420p10le")
@@ -60,6 +62,21 @@ def test_one_copy_is_made_at_a_time_and_the_next_one_waits(world):
         assert world.look(job).due_at > world.deps.clock.now()
     look_until_nothing_is_due(world, job)
     assert world.take(job).video.player_key is not None
+
+
+def test_a_copy_that_ends_before_its_video_says_so_on_the_page_and_in_the_api(world, monkeypatch):
+    short = partial(inspect.make_playable, longest_s=1.0)
+    monkeypatch.setattr(preview, "_COPY", replace(preview._COPY, make=short))
+    lay(world, "a.mp4", bars("libx265", BT601, seconds=2.0))
+    job = world.until(made(world, {"video": {"url": "{files}/a.mp4"}}), "stored")
+    look_until_nothing_is_due(world, job)
+    file = world.take(job).files[0]
+    assert file.problem.endswith("What plays is a copy of its first 1 of 2 seconds.")
+    assert played(world, file.video)[2] == pytest.approx(1.0, abs=0.1)
+    world.deps.storage.remove(file.video.key)
+    run_sql(world.deps, "UPDATE video SET missing_at = created_at")
+    world.looks(job, 2)
+    assert (world.take(job).files[0].here, world.take(job).files[0].problem) == (True, file.problem)
 
 
 def test_a_video_of_which_no_copy_can_be_made_is_left_alone_after_a_few_tries(world, monkeypatch):

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -18,8 +19,8 @@ from backend.media.decode.sandbox import RejectedFile
 
 #: As many pixels as HD has, in whatever shape: a page's player is not larger.
 PIXELS_MAX = 1280 * 720
-#: As many seconds as no model makes, and as many pictures in each of them as screens show.
-LENGTH_MAX_S, FPS_MAX = 120.0, 60
+#: As many pictures in each second as screens show.
+FPS_MAX = 60
 #: It ends where it is after this: a shorter one is better than none.
 WORK_S = 140.0
 #: Looks like the original at a player's size; moving noise takes no more than 6 Mbit a second.
@@ -29,11 +30,12 @@ TICKS = 90_000
 SOUND_HZ, SOUND_BITS_S = 48_000, 128_000
 
 
-def draw_playable(path: str, target: str) -> None:
+def draw_playable(path: str, target: str, longest_s: float) -> float | None:
     """Write a video anew as H.264 in an MP4 that begins to play at once, sound included.
 
-    It has 8 bits a colour, SDR, and lies on squares where it is see-through. RejectedFile: nothing can be
-    decoded.
+    It has 8 bits a colour, SDR, and lies on squares where it is see-through. Returns where it ends, in
+    seconds, if that is before the video does: after `longest_s`, or when the time for it is over.
+    RejectedFile: nothing can be decoded.
     """
     until = time.monotonic() + WORK_S
     write_new(Path(target), b"")
@@ -55,10 +57,11 @@ def draw_playable(path: str, target: str) -> None:
             raise RejectedFile("not one of its pictures can be decoded")
         size, begun = _size(first), float(first.time or 0)
         encoder: Any = None
-        last = -math.inf
+        last, ends_at, sound = -math.inf, None, deque[Any]()
         for frame in chain([first], shown):
             at = float(frame.time or 0) - begun
-            if at >= LENGTH_MAX_S or time.monotonic() > until:
+            if at >= longest_s or time.monotonic() > until:
+                ends_at = at
                 break
             if at - last < 0.99 / FPS_MAX:
                 continue
@@ -66,11 +69,19 @@ def draw_playable(path: str, target: str) -> None:
             made = redraw(frame, codec, *size, matrix=BT709)
             if encoder is None:
                 encoder = _encoder(out, made, stream.average_rate)
-                for packet in _sound(again, out, begun):
-                    out.mux(packet)
+                sound = deque(_sound(again, out, begun, longest_s))
+            while sound and _starts_s(sound[0]) <= at:
+                out.mux(sound.popleft())
             made.pts, made.time_base = round(at * TICKS), Fraction(1, TICKS)
             out.mux(encoder.encode(made))
         out.mux(encoder.encode(None))
+        if ends_at is None:
+            out.mux(list(sound))
+        return ends_at
+
+
+def _starts_s(packet: Any) -> float:
+    return float((packet.pts or 0) * packet.time_base)
 
 
 def _size(frame: VideoFrame) -> tuple[int, int]:
@@ -88,7 +99,7 @@ def _encoder(out: Any, frame: VideoFrame, rate: Fraction | None) -> Any:
     return encoder
 
 
-def _sound(reader: Any, out: Any, begun: float) -> list[Any]:
+def _sound(reader: Any, out: Any, begun: float, longest_s: float) -> list[Any]:
     """All of its sound, coded: small beside the pictures. begun: when the first of those is shown."""
     if not reader.streams.audio:
         return []
@@ -96,7 +107,7 @@ def _sound(reader: Any, out: Any, begun: float) -> list[Any]:
     mixer = av.AudioResampler("fltp", "stereo", SOUND_HZ, frame_size=1024)
     made: list[Any] = []
     for frame in reader.decode(reader.streams.audio[0]):
-        if float(frame.time or 0) - begun >= LENGTH_MAX_S:
+        if float(frame.time or 0) - begun >= longest_s:
             break
         for piece in mixer.resample(frame):
             made += encoder.encode(_moved(piece, begun))

@@ -35,21 +35,29 @@ _copying = threading.Lock()
 class _Drawing:
     """Something that is made or found out of a video. long: it takes seconds of all cores.
 
-    ending: of what is kept; "": nothing but what `note` says, which is told the key and what `make` returned.
+    ending: of what is kept; "" where nothing is. note: what the row says then, of the video, the key and
+    what `make` returned.
     """
 
     ending: str
     make: Callable[[Path, Path], Any]
-    note: Callable[[str, Any], VideoColumns]
+    note: Callable[[Video, str, Any], VideoColumns]
     long: bool = False
 
 
-_SMALL = _Drawing("webm", inspect.make_preview, lambda key, _: {"preview_key": key})
-_COPY = _Drawing("mp4", inspect.make_playable, lambda key, _: {"player_key": key}, long=True)
+def _note_copy(video: Video, key: str, ends_at_s: float | None) -> VideoColumns:
+    if ends_at_s is None:
+        return {"player_key": key}
+    seconds = f"its first {ends_at_s:.0f} of {video.duration_s:.0f} seconds"
+    return {"player_key": key, "problem": f"{video.problem} What plays is a copy of {seconds}."}
+
+
+_SMALL = _Drawing("webm", inspect.make_preview, lambda _, key, __: {"preview_key": key})
+_COPY = _Drawing("mp4", inspect.make_playable, _note_copy, long=True)
 _JUDGED = _Drawing(
     "",
     lambda source, poster: inspect.inspect_video(source, poster=poster),
-    lambda _, found: {"problem": found.unplayable or "", "see_through": found.see_through},
+    lambda _, __, found: {"problem": found.unplayable or "", "see_through": found.see_through},
 )
 
 
@@ -111,7 +119,7 @@ def _make(deps: Deps, claim: Claim, video: Video, drawing: _Drawing, *, more: bo
         claim.defer(due_in_s=policy.backoff_s(tries) if more or tries < PREVIEW_TRIES_MAX else None)
     else:
         with deps.store.begin() as session:
-            videos.update_video(session, video.id, **drawing.note(key, made))
+            videos.update_video(session, video.id, **drawing.note(video, key, made))
         claim.defer(due_in_s=0 if more or drawing is _JUDGED else None)
     finally:
         part.unlink(missing_ok=True)
