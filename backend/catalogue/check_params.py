@@ -35,11 +35,12 @@ TYPE_NAMES = {
 }
 
 
-def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]:
+def check_params(model: VideoModel, params: Mapping[str, Any], *, partial: bool = False) -> dict[str, str]:
     """What is wrong with `params`, by field: {"params.duration": "must be one of 5, 10; you gave 7"}.
 
     Every fault is named, unknown names too, with what to do; {} when all is well. Types are strict:
     "5" is not 5, and true is not 1. At most 80 characters of what was given are repeated.
+    partial: more is to come, and what is missing is no fault.
     """
     if not isinstance(params, Mapping):
         return {"params": f"must be an object of names and values; you gave {format_value(params)}"}
@@ -49,7 +50,7 @@ def check_params(model: VideoModel, params: Mapping[str, Any]) -> dict[str, str]
     said: dict[str, list[tuple[str, str]]] = {path: [("json", why)] for path, why in unsound.items()}
     for error in model.validator.iter_errors(sound):
         for path, rule, message in _sentences(error, elsewhere):
-            if rule == "required" and path in unsound:
+            if rule == "required" and (partial or path in unsound):
                 continue
             said.setdefault(path, []).append((rule, message))
             if len(said) > MAX_FAULTS:

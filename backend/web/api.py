@@ -1,12 +1,14 @@
 """The HTTP API: start, status, history, models, cancel, upload. JSON in and out, bearer tokens."""
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.catalogue.models import VideoModel
+from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.domain.shape import load_json
 from backend.domain.states import API_STATUS, JobState
@@ -21,7 +23,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
 from backend.services.money import prices
-from backend.services.takes import cancel, create, photos, request_photos
+from backend.services.takes import cancel, check_request, create, photos, request_photos
 from backend.services.takes.photos import NewUpload
 from backend.services.takes.request import parse_request
 from backend.web import spend
@@ -57,6 +59,11 @@ def routes(deps: Deps) -> Blueprint:
         job = create.create_job(deps, current_viewer(), asked, idempotency_key=key)
         notes = [*asked.notes, *request_photos.photo_notes_of(deps, current_viewer(), job)]
         return jsonify({**started_json(deps, job), **({"notes": notes} if notes else {})}), 202
+
+    @blueprint.post("/video/estimate")
+    def estimate() -> ResponseReturnValue:
+        asked = parse_request(json_body())
+        return jsonify(quote_json(check_request.estimate_request(deps, current_viewer(), asked)))
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
@@ -176,6 +183,17 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
     }
 
 
+def quote_json(quote: Quote) -> dict[str, Any]:
+    """What a take would cost, as clients see it; null where nobody knows."""
+    return {
+        "estimate_usd": quote.usd,
+        "at_most_usd": quote.at_most_usd,
+        "source": quote.source.value,
+        "basis": quote.basis,
+        "as_of": quote.as_of,
+    }
+
+
 def model_json(model: VideoModel) -> dict[str, Any]:
     """A model as clients see it."""
     return {
@@ -189,6 +207,7 @@ def model_json(model: VideoModel) -> dict[str, Any]:
         "photo_limits": model.photo_limits,
         "prompt_max_chars": model.prompt_max_chars,
         "price": {"unit": model.price.unit, "unit_usd": model.price.unit_usd} if model.price else None,
+        "price_range": asdict(model.price_range) if model.price_range else None,
         "usable": model.usable,
         "reason": model.reason,
     }

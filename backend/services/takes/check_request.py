@@ -48,21 +48,51 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
     elif fault := check_prompt(model, composed.text):
         faults["prompt"] = fault
     payload = build_payload(model, composed.text, request.params)
-    links, photo_faults = check_photos(deps, viewer, model, request)
-    faults |= photo_faults
-    for name, fault in check_params(model, {**links, **request.params}).items():
+    faults |= _field_faults(deps, viewer, model, request)
+    if faults:
+        raise InvalidRequest(faults)
+    return CheckedRequest(request, model, composed, payload, _quote(deps, model, request))
+
+
+def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
+    """What a take would cost, as far as it is described; nothing is written.
+
+    Raises InvalidRequest: names every field at fault. What is missing, but for the model, is no fault.
+    """
+    model, faults = _find_model(deps, request, partial=True)
+    vocabulary = current_vocabulary(deps)
+    faults |= vocabulary.style_faults(request.style)
+    sent = vocabulary.compose_prompt(request.prompt, request.style).text
+    if request.prompt and (fault := check_prompt(model, sent)):
+        faults["prompt"] = fault
+    faults |= _field_faults(deps, viewer, model, request, partial=True)
+    if faults:
+        raise InvalidRequest(faults)
+    return _quote(deps, model, request)
+
+
+def _quote(deps: Deps, model: VideoModel, request: TakeRequest) -> Quote:
+    return quote_take(deps, model, request.params, photos=request.photos_by_field(model.image_field))
+
+
+def _field_faults(
+    deps: Deps, viewer: Viewer, model: VideoModel, request: TakeRequest, *, partial: bool = False
+) -> dict[str, str]:
+    """What is wrong with photos and parameters, and with what could not be read at all."""
+    links, faults = check_photos(deps, viewer, model, request)
+    if partial and request.image is None:
+        faults.pop("image", None)
+    for name, fault in check_params(model, {**links, **request.params}, partial=partial).items():
         field = name.removeprefix("params.")  # a fault of the number of photos belongs where they were given
         faults[f"images.{field}" if field in links else name] = fault
     if request.params.get("sync_mode") is True:
         faults["params.sync_mode"] = SYNC_MODE_FAULT
-    faults |= request.faults
-    if faults:
-        raise InvalidRequest(faults)
-    quote = quote_take(deps, model, request.params, photos=request.photos_by_field(model.image_field))
-    return CheckedRequest(request, model, composed, payload, quote)
+    return {**faults, **request.faults}
 
 
-def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str, str]]:
+def _find_model(
+    deps: Deps, request: TakeRequest, *, partial: bool = False
+) -> tuple[VideoModel, dict[str, str]]:
     """The model, and what stands against it. Without one, InvalidRequest names what else can be known."""
     faults: dict[str, str] = {}
     if request.provider is not None and request.provider not in deps.providers:
@@ -72,7 +102,7 @@ def _find_model(deps: Deps, request: TakeRequest) -> tuple[VideoModel, dict[str,
     except KeyError:
         unknown = f"{request.model[:80]!r} is not on offer; GET /api/models lists what is"
         faults["model"] = unknown if request.model else "is missing; name one of the models on offer"
-        if not request.prompt:
+        if not (request.prompt or partial):
             faults["prompt"] = BLANK_PROMPT
         faults |= request.faults
         raise InvalidRequest(faults) from None
