@@ -54,16 +54,15 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/video/start")
     def start() -> ResponseReturnValue:
         current_viewer().require_role(Role.CREATOR)
-        key = request.headers.get("Idempotency-Key")
-        asked = parse_request(json_body())
+        key, asked = request.headers.get("Idempotency-Key"), parse_request(json_body())
         job = create.create_job(deps, current_viewer(), asked, idempotency_key=key)
         notes = [*asked.notes, *request_photos.photo_notes_of(deps, current_viewer(), job)]
         return jsonify({**started_json(deps, job), **({"notes": notes} if notes else {})}), 202
 
     @blueprint.post("/video/estimate")
     def estimate() -> ResponseReturnValue:
-        asked = parse_request(json_body())
-        return jsonify(quote_json(check_request.estimate_request(deps, current_viewer(), asked)))
+        quote = check_request.estimate_request(deps, current_viewer(), parse_request(json_body()))
+        return jsonify(quote_json(quote))
 
     @blueprint.get("/video/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
@@ -77,8 +76,8 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/models")
     def models() -> ResponseReturnValue:
-        found = deps.catalogue.search(request.args.get("q", ""), request.args.get("provider"))
-        return jsonify(items=[model_json(model) for model in found])
+        q, provider = request.args.get("q", ""), request.args.get("provider")
+        return jsonify(items=list(map(model_json, deps.catalogue.search(q, provider))))
 
     @blueprint.post("/video/cancel/<job_id>")
     def cancel_take(job_id: str) -> ResponseReturnValue:
