@@ -35,6 +35,7 @@ page = st.navigation(
                 icon=":material/pan_tool:" if held else ":material/timelapse:",
                 url_path="activity",
             ),
+            st.Page("operate/spend.py", title="Spend", icon=":material/payments:", url_path="spend"),
             st.Page("operate/style.py", title="Style", icon=":material/palette:", url_path="style"),
             st.Page("operate/models.py", title="Models", icon=":material/movie:", url_path="models"),
             st.Page(

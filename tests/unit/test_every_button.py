@@ -67,7 +67,7 @@ def pressed_by(source: str) -> set[str]:
                 target = argument(call, "label", 1)
             elif name == "click" and isinstance(call.func, ast.Attribute):
                 inner = dict(calls(call.func.value))
-                button, role = inner.get("button"), inner.get("get_by_role")
+                button, role = inner.get("button") or inner.get("download_button"), inner.get("get_by_role")
                 target = argument(button, "key") if button else argument(role, "name") if role else None
             else:
                 continue

@@ -57,6 +57,11 @@ class Spent:
         return self.billed_micros + self.open_micros
 
     @property
+    def compared_usd(self) -> tuple[float, float]:
+        """Dollars that were estimated and that were billed, of the takes that have both."""
+        return self.compared_estimated_micros / MICROS_PER_USD, self.compared_billed_micros / MICROS_PER_USD
+
+    @property
     def drift(self) -> float | None:
         """Bills over estimates, of the takes that have both; None: there are none."""
         estimated = self.compared_estimated_micros
@@ -73,14 +78,34 @@ class Spent:
         unknown = self.takes > 0 and self.unpriced == self.takes and not self.billed_micros
         return None if unknown else self.billed_micros / MICROS_PER_USD
 
+    @property
+    def open_usd(self) -> float:
+        """Dollars that are reserved without a bill."""
+        return self.open_micros / MICROS_PER_USD
+
+    @property
+    def wasted_usd(self) -> float:
+        """Dollars that were billed for takes that failed or were stopped."""
+        return self.wasted_micros / MICROS_PER_USD
+
+    @property
+    def useful_usd(self) -> float:
+        """Dollars that were billed for what was not wasted."""
+        return max(0, self.billed_micros - self.wasted_micros) / MICROS_PER_USD
+
+    @property
+    def counted_usd(self) -> float:
+        """Dollars that they count for."""
+        return self.counted_micros / MICROS_PER_USD
+
     def as_json(self) -> dict[str, float | int | None]:
         """As clients see it."""
         return {
             "takes": self.takes,
             "estimated_usd": self.estimated_usd,
             "billed_usd": self.billed_usd,
-            "open_usd": self.open_micros / MICROS_PER_USD,
-            "wasted_usd": self.wasted_micros / MICROS_PER_USD,
+            "open_usd": self.open_usd,
+            "wasted_usd": self.wasted_usd,
             "unpriced": self.unpriced,
         }
 

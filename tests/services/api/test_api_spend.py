@@ -10,9 +10,7 @@ from pyarrow import parquet
 from backend.services.access import Role, Viewer
 from backend.services.money import spend_files
 from tests.services.client import at_fault, said
-from tests.world import ANA, BEN, MODEL
-
-UNPRICED = "fal-ai/veo3.1"
+from tests.world import ANA, BEN, MODEL, make_unpriced
 
 
 def test_spending_is_told_by_model_and_person_with_its_total(sidecar):
@@ -57,7 +55,7 @@ def test_every_parameter_at_fault_is_named(sidecar, query, faults):
 def test_as_csv_no_name_is_taken_for_a_formula_and_what_nobody_knows_is_empty(sidecar):
     evil = Viewer('=HYPERLINK("http://x")', Role.CREATOR)
     sidecar.ask(viewer=evil)
-    sidecar.ask(model=UNPRICED)
+    make_unpriced(sidecar.deps, sidecar.ask())
     answer = sidecar.get("/api/spend?by=person&format=csv", who="root")
 
     assert answer.content_type == "text/csv; charset=utf-8"
@@ -70,7 +68,7 @@ def test_as_csv_no_name_is_taken_for_a_formula_and_what_nobody_knows_is_empty(si
 
 def test_as_parquet_amounts_are_numbers_and_what_nobody_knows_is_null(sidecar):
     sidecar.ask(viewer=BEN)
-    sidecar.ask(model=UNPRICED)
+    make_unpriced(sidecar.deps, sidecar.ask())
     query = "by=person&since=2026-01-01&until=2027-01-01&format=parquet"
     answer = sidecar.get(f"/api/spend?{query}", who="root")
 

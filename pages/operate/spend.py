@@ -1,0 +1,51 @@
+"""Spend: what takes cost, on any days, by day, person, model and more; what was wasted; how bills drift."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from backend.services.money import spending
+from backend.services.money.spend_query import Dimension
+from pages.ui import context
+from pages.ui.spend import charts, choices, tables
+from pages.ui.takes import cards
+
+deps, viewer = context.deps(), context.viewer()
+
+
+def draw_nothing() -> None:
+    with st.container(border=True, key="empty", horizontal_alignment="center"):
+        st.space("small")
+        st.markdown("#### Nothing was spent in these days", text_alignment="center")
+        if st.button(
+            "Generate a take", key="spend-first", type="primary", icon=":material/auto_awesome_motion:"
+        ):
+            st.switch_page(cards.GENERATE)
+        st.space("small")
+
+
+def draw_report() -> None:
+    query, only = choices.draw_choices(spending.today(deps)), choices.filters()
+    choices.draw_filters()
+    report = spending.spend_report(deps, viewer, replace(query, fitting=only))
+    if not report.total.takes and not only:
+        draw_nothing()
+        return
+    tables.draw_figures(report.total)
+    # The bar that was chosen stays among its like.
+    around = {one: value for one, value in only.items() if one not in query.dimensions}
+    with st.container(border=True, key="spend-bars"):
+        st.markdown(f"##### Spent by {' and '.join(query.dimensions)}")
+        charts.draw_chart(spending.spend_report(deps, viewer, replace(query, fitting=around)), only)
+    tables.draw_table(report)
+    with st.container(border=True, key="spend-drift"):
+        st.markdown("##### Bills against estimates")
+        by_model = replace(query, by=Dimension.MODEL, crossed=None, fitting=only)
+        tables.draw_drift(spending.spend_report(deps, viewer, by_model))
+
+
+draw_report()
+if deps.settings.is_demo:
+    st.caption("Demo: these are the real prices, and nothing of it is paid.")
+zone = spending.time_zone(deps)
+st.caption(f"Days are those of {zone}. Waste is what was billed for takes that failed or were stopped.")

@@ -1,0 +1,147 @@
+"""Bars of what was spent: billed, wasted and open, or crossed with what else takes are told apart by."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from backend.services.money.spend_query import Dimension, SpendQuery
+from backend.services.money.spending import SpendGroup, SpendReport, Spent
+from pages.ui import text
+from pages.ui.spend import choices
+
+#: So many bars across, and so many colours; what is left is one more.
+BARS_MAX, COLOURS_MAX = 15, 7
+#: Longer ranges have no bar for a day without takes.
+DAYS_MAX = 400
+OTHERS = "others"
+#: What a bar is made of, from its foot, and the colours of each in either light.
+_PARTS = ("Billed", "Wasted", "Open")
+_PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#B4BFC0"), "dark": ("#4FB3C2", "#E5685C", "#566064")}
+#: Told apart also where somebody sees no red or green. Source: Okabe and Ito, "Color Universal Design".
+_COLOURS = {
+    "light": ("#0B6B7A", "#E69F00", "#56A5D8", "#A3489B", "#009E73", "#C8501E", "#5B6BBF", "#A8A8A0"),
+    "dark": ("#4FB3C2", "#F0B84A", "#8CC7EC", "#D08AC8", "#4CC49C", "#EE8558", "#9BA8EE", "#77797C"),
+}
+_IN_TIME = {Dimension.DAY: "%-d %b", Dimension.MONTH: "%b %Y"}
+
+
+def draw_chart(report: SpendReport, only: Mapping[Dimension, str]) -> None:
+    """Bars, of which each can be pressed to see it alone. only: what is filtered for now."""
+    query, rows = report.query, bar_rows(report, only)
+    if not any(row["usd"] > 0 for row in rows):
+        st.caption("Nothing of it has a price that is known, or cost anything.")
+        return
+    key = f"spend-chart:{query.by}:{query.crossed}:{query.since}:{query.until}:{sorted(only.items())}"
+    st.altair_chart(
+        _chart(query, rows), key=key, on_select=lambda: _pick(key, query), selection_mode="pick",
+        alt=f"What was spent by {' and '.join(query.dimensions)}; the table below has the numbers",
+    )  # fmt: skip
+
+
+def bar_rows(report: SpendReport, only: Mapping[Dimension, str]) -> list[dict[str, Any]]:
+    """A row for each piece of a bar; what can't be seen apart any more is together as `OTHERS`."""
+    query = report.query
+    bars = None if query.by in _IN_TIME else _dearest(report.groups, query.by, BARS_MAX)
+    parts = _dearest(report.groups, query.crossed, COLOURS_MAX) if query.crossed else None
+    sums: dict[tuple[str, str], Spent] = defaultdict(Spent)
+    for day in _days(query) if report.groups else ():
+        sums[day, parts[0] if parts else ""] = Spent()
+    for group in report.groups:
+        of, part = group.names[query.by], group.names[query.crossed] if query.crossed else ""
+        of = of if bars is None or of in bars else OTHERS
+        sums[of, part if parts is None or part in parts else OTHERS] += group.spent
+    rows = []
+    for (of, part), spent in sums.items():
+        names = {query.by: of, **({query.crossed: part} if query.crossed else {})}
+        lit = all(only.get(one, name) == name for one, name in names.items())
+        pieces = [(_shown(query.crossed, part), spent.counted_usd)] if query.crossed else _pieces(spent)
+        rows += [
+            {"of": of, "part": part, "shown": _shown(query.by, of), "series": series, "usd": usd, "lit": lit,
+             "money": text.dollars(usd)}
+            for series, usd in pieces
+        ]  # fmt: skip
+    return rows
+
+
+def _pick(key: str, query: SpendQuery) -> None:
+    """A bar was pressed: it alone is shown; once more: everything again."""
+    for point in (st.session_state[key]["selection"].get("pick") or [])[:1]:
+        said = zip(query.dimensions, (point.get("of"), point.get("part")), strict=False)
+        chosen = {one: str(value) for one, value in said if value not in (None, "", OTHERS)}
+        if chosen:
+            choices.toggle_filters(chosen)
+
+
+def _pieces(spent: Spent) -> list[tuple[str, float]]:
+    return list(zip(_PARTS, (spent.useful_usd, spent.wasted_usd, spent.open_usd), strict=True))
+
+
+def _shown(dimension: Dimension, name: str) -> str:
+    return name if name == OTHERS else choices.shown_as(dimension, name)
+
+
+def _dearest(groups: Sequence[SpendGroup], dimension: Dimension, limit: int) -> list[str]:
+    sums: dict[str, Spent] = defaultdict(Spent)
+    for group in groups:
+        sums[group.names[dimension]] += group.spent
+    return sorted(sums, key=lambda name: (-sums[name].counted_micros, name))[:limit]
+
+
+def _days(query: SpendQuery) -> list[str]:
+    """Every day of the range, so that those without takes are seen, too."""
+    if query.by is not Dimension.DAY or query.since is None or query.until is None:
+        return []
+    first = date.fromisoformat(query.since)
+    number = (date.fromisoformat(query.until) - first).days + 1
+    return [(first + timedelta(days=day)).isoformat() for day in range(number if number <= DAYS_MAX else 0)]
+
+
+def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
+    series = list(dict.fromkeys(row["series"] for row in rows))
+    light = "dark" if st.context.theme.type == "dark" else "light"
+    colours = (_COLOURS if query.crossed else _PART_COLOURS)[light][: len(series)]
+    chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(cursor="pointer")
+    money = alt.Axis(format="$,.2~f", title=None, tickCount=5)
+    along, height = _axis_of_groups(query, rows)
+    amount = (alt.Y if query.by in _IN_TIME else alt.X)("usd:Q", axis=money, stack="zero")
+    made: alt.Chart = (
+        chart.add_params(alt.selection_point(name="pick", fields=["of", "part"], on="click", clear=False))
+        .encode(
+            along,
+            amount,
+            color=alt.Color(
+                "series:N",
+                scale=alt.Scale(domain=series, range=list(colours)),
+                legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=130),
+            ),
+            opacity=alt.condition("datum.lit", alt.value(1), alt.value(0.25)),
+            order=alt.Order("place:Q"),
+            tooltip=[
+                alt.Tooltip("shown:N", title=query.by.capitalize()),
+                alt.Tooltip("series:N", title=query.crossed.capitalize() if query.crossed else "What"),
+                alt.Tooltip("money:N", title="Amount"),
+            ],
+        )
+        .transform_calculate(place=f"indexof({series!r}, datum.series)")
+        .properties(height=height)
+    )
+    return made
+
+
+def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.X | alt.Y, int]:
+    """(the axis along which the bars stand, the chart's height): days from left to right, others as lines."""
+    if query.by in _IN_TIME:
+        axis = alt.Axis(
+            title=None,
+            labelAngle=0,
+            labelOverlap=True,
+            labelExpr=f"utcFormat(toDate(datum.value), '{_IN_TIME[query.by]}')",
+        )
+        return alt.X("of:O", sort=sorted({row["of"] for row in rows}), axis=axis), 280
+    names = list(dict.fromkeys(row["shown"] for row in rows if row["of"] != OTHERS))
+    axis = alt.Axis(title=None, labelLimit=150)
+    return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), 70 + 30 * len({row["of"] for row in rows})

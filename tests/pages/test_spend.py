@@ -1,0 +1,92 @@
+"""The Spend page: any days, by what and crossed with what, from the URL; figures, bars, table and files."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.services.access import LOCAL_VIEWER
+from backend.services.money import budgets, spending
+from backend.services.money.spend_query import Dimension, SpendQuery
+from pages.ui.spend import charts
+from tests.pages.conftest import words
+from tests.world import BEN, MODEL, make_unpriced
+
+SPEND = "operate/spend.py"
+OTHER = "fal-ai/veo3.1"
+
+
+def bill(desk, job, units: float) -> None:
+    with desk.deps.store.begin() as session:
+        news = budgets.settle_bill(session, desk.job(job), units, at=desk.deps.clock.now())
+    desk.change(job, **news)
+
+
+def figures(app: AppTest) -> dict[str, tuple[str, str]]:
+    return {one.label: (one.value.replace("\\", ""), one.delta.replace("\\", "")) for one in app.metric}
+
+
+def table(app: AppTest, column: str) -> list[dict[str, object]]:
+    (found,) = [item for item in app.dataframe if column in item.value.columns]
+    return list(found.value.astype(object).where(found.value.notna(), None).to_dict("records"))
+
+
+@pytest.fixture
+def spent(desk):
+    """Two takes that are billed, of which one failed; one without a bill; one without a price."""
+    bill(desk, desk.take("stored"), 10)
+    bill(desk, desk.take("failed", viewer=BEN), 5)
+    desk.take("queued", viewer=BEN)
+    make_unpriced(desk.deps, desk.take("queued", model=OTHER))
+    return desk
+
+
+def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent):
+    app = visit(SPEND, by="model")
+    told = figures(app)
+    assert told["Estimated"] == ("$2.10", "4 takes, +1 unpriced")
+    assert told["Billed"] == ("$2.10", "+1 unpriced")
+    assert told["Wasted"] == ("$0.70", "33% of what was billed")
+    (known, unknown) = table(app, "Wasted")
+    title = spent.deps.catalogue.get(MODEL).title
+    assert (known["Model"], known["Takes"], known["Billed"], known["Wasted"]) == (title, 3, 2.1, 0.7)
+    assert (unknown["Estimated"], unknown["Billed"], unknown["Unknown"]) == (None, None, "+1 unpriced")
+    (drift,) = table(app, "Billed/estimated")
+    assert (drift["Takes"], drift["Billed/estimated"]) == (2, "×1.50 ▲ dearer")
+
+
+def test_the_query_stands_in_the_url_and_a_filter_goes_by_a_press(visit, spent):
+    app = visit(SPEND, by="person", range="30 days", only="person:ben", **{"and": "model"})
+    (row,) = table(app, "Wasted")
+    assert (row["Person"], row["Takes"]) == ("ben", 2)
+    assert figures(app)["Estimated"][0] == "$1.40"
+    app.button(key="spend-only-person").click().run()
+    assert {row["Person"] for row in table(app, "Wasted")} == {"ben", "studio"}
+    assert app.query_params.get("only") in (None, [])
+
+
+@pytest.mark.parametrize("only", ["colour:red", "person", "template:x", "day:soon"])
+def test_a_url_that_says_it_wrongly_shows_a_page(visit, spent, only):
+    assert not visit(SPEND, only=only, by="shoe", range="never", since="tomorrow").exception
+
+
+def test_a_bar_for_each_group_and_what_can_not_be_seen_apart_is_one(spent, monkeypatch):
+    monkeypatch.setattr(charts, "BARS_MAX", 1)
+    by_person = SpendQuery(Dimension.PERSON, Dimension.TEMPLATE, "2020-01-01", "2099-01-01")
+    report = spending.spend_report(spent.deps, LOCAL_VIEWER, by_person)
+    rows = charts.bar_rows(report, {Dimension.PERSON: "ben"})
+    lit = {row["of"]: row["lit"] for row in rows}
+    assert lit == {"ben": True, "others": False}
+    assert sum(row["usd"] for row in rows) == pytest.approx(report.total.counted_usd)
+
+
+def test_the_files_have_what_the_table_shows(visit, spent):
+    app = visit(SPEND, by="model")
+    assert not app.download_button(key="spend-csv").click().run().exception
+    assert not app.download_button(key="spend-parquet").click().run().exception
+    assert len(table(app, "Wasted")) == 2
+
+
+def test_days_without_anything_say_so_and_lead_to_the_form(visit, desk):
+    app = visit(SPEND)
+    assert "Nothing was spent in these days" in words(app)
+    app.button(key="spend-first").click().run()
+    assert app.text_area(key="form:prompt") is not None
