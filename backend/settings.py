@@ -27,9 +27,9 @@ from pydantic_settings import (
 
 from backend.addresses import base_path, check_allow_entry, frame_sources, is_public_https, read_database_url
 from backend.addresses import is_loopback as is_loopback
+from backend.budget_settings import BudgetSettings
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
-from backend.http.outbound_settings import OutboundSettings
 from backend.pasted_settings import KEYS, key_fault, unwrap_setting
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 
@@ -39,7 +39,7 @@ DEMO_KEY = "demo:simulator"
 SECRET_MIN_CHARS = 16
 
 
-class Settings(OutboundSettings):
+class Settings(BudgetSettings):
     """Everything that can be set, by its name in lower case."""
 
     model_config = SettingsConfigDict(
@@ -77,14 +77,6 @@ class Settings(OutboundSettings):
     fal_rest_url: str = "https://rest.fal.ai"
     fal_api_url: str = "https://api.fal.ai"
     fal_user_id: str = ""
-    budget_day_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_user_day_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_month_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_user_month_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_warn_day_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_warn_user_day_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_warn_month_usd: float | None = Field(None, ge=0, le=1e9)
-    budget_warn_user_month_usd: float | None = Field(None, ge=0, le=1e9)
     blackbox_api_key: SecretStr = SecretStr("")
     blackbox_url: str = "https://api.blackbox.ai"
     blackbox_models: Annotated[tuple[str, ...], NoDecode] = ("blackboxai/google/veo-3-fast",)

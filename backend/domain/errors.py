@@ -1,6 +1,8 @@
 """Every error of Dailies; its class says what to do next. What else is raised is a bug."""
 
 import math
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 
@@ -72,7 +74,9 @@ class StateConflict(RequestError):
 class BudgetExceeded(RequestError):
     """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit.
 
-    limit: the setting that holds the limit. title, until: the limit, and when it starts anew, in words.
+    counts_usd: what the take counts for: its ceiling, or what an unknown price counts for. limit: the setting
+    that holds the limit, or the id of one that an admin set. title, renews: the limit, and when it starts
+    anew, in words.
     """
 
     status = 402
@@ -81,19 +85,32 @@ class BudgetExceeded(RequestError):
     def __init__(
         self,
         left_usd: float,
-        wanted_usd: float | None,
+        counts_usd: float,
         *,
-        limit: str = "BUDGET_DAY_USD",
-        title: str = "today's budget",
-        until: str = "tomorrow",
+        price_known: bool,
+        limit: str,
+        title: str,
+        renews: str,
+        renews_at: datetime,
     ) -> None:
         self.left_usd, self.limit = max(0.0, left_usd), limit
-        wanted = f" It needs about ${wanted_usd:.2f}." if wanted_usd else ""
-        whole_cents = math.floor(self.left_usd * 100 + 1e-6) / 100  # never more than there is
+        self.counts_usd, self.renews_at = counts_usd, renews_at
+        wanted = f" It may cost up to ${_cents(counts_usd, math.ceil)}." if counts_usd else ""
+        if not price_known:
+            wanted = (
+                f" Nobody knows yet what this take costs; it counts for ${_cents(counts_usd, math.ceil)} "
+                "until its bill comes."
+            )
         super().__init__(
-            f"{title[0].upper()}{title[1:]} has ${whole_cents:.2f} left.{wanted} Nothing was sent; "
-            f"ask for less, wait until {until} (UTC), or have the limit raised."
+            f"{title[0].upper()}{title[1:]} has ${_cents(self.left_usd, math.floor)} left.{wanted} "
+            f"Nothing was sent; ask for less, wait until it renews on {renews}, or have the limit raised."
         )
+
+
+def _cents(usd: float, rounded: Callable[[float], int]) -> str:
+    """Whole cents; what is left is never shown as more than it is, and what is needed never as less."""
+    slack = 1e-6 if rounded is math.floor else -1e-6
+    return f"{rounded(usd * 100 + slack) / 100:,.2f}"
 
 
 # -- the provider -----------------------------------------------------------------------------

@@ -23,3 +23,18 @@ class EntryKind(StrEnum):
     BILL = "bill"  #: what the provider billed, in place of the estimate
     RELEASE = "release"  #: nothing was billed: it counts for nothing
     RESTORE = "restore"  #: it counts again, for its estimate
+
+
+class BudgetScope(StrEnum):
+    """Whose takes a limit adds up."""
+
+    ALL = "all"  #: everybody's
+    PERSON = "person"  #: one person's, or each person's alone
+    MODEL = "model"  #: one model's, or each model's alone
+
+
+class BudgetPeriod(StrEnum):
+    """How long a limit adds takes up, until it renews."""
+
+    DAY = "day"
+    MONTH = "month"

@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 from backend.models.columns import moment
 
 _UNKNOWN = text("source = 'unknown'")
+_IN_FORCE = text("ended_at IS NULL")
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -22,7 +23,7 @@ class LedgerEntry(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     job_id: str
     owner: str
-    day: str  #: the UTC day on which the take was asked for, "2026-11-21"
+    day: str  #: the day on which the take was asked for, in the team's time zone, "2026-11-21"
     kind: str  #: an `EntryKind`
     micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
     source: str  #: estimate, billed, unbilled, unknown
@@ -73,3 +74,26 @@ class MonthStatement(SQLModel, table=True):
     closed_by: str
     content: str  #: JSON, as it is downloaded
     sha256: str  #: of the content in UTF-8
+
+
+class Budget(SQLModel, table=True):
+    """A limit that an admin set. Never changed: another amount ends it, and is a row of its own."""
+
+    __tablename__ = "budget"
+    __table_args__ = (
+        Index(
+            "budget_once", "scope", "name", "period", "hard",
+            unique=True, sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE,
+        ),
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True)
+    scope: str  #: whom it limits, a `BudgetScope`
+    name: str = ""  #: the person or model that it is for; "": for each of them alone
+    period: str  #: a `BudgetPeriod`
+    hard: bool  #: a start may not pass it; a soft one only warns
+    micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
+    set_at: datetime = moment()
+    set_by: str
+    ended_at: datetime | None = moment(default=None)
+    ended_by: str | None = None

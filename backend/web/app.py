@@ -77,7 +77,10 @@ def _person_error(problem: RequestError) -> ResponseReturnValue:
     if isinstance(problem, InvalidRequest):
         more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
     if isinstance(problem, BudgetExceeded):
-        more |= {"left_usd": round(problem.left_usd, 6), "limit": problem.limit}
+        more |= {
+            "left_usd": round(problem.left_usd, 6), "counts_usd": round(problem.counts_usd, 6),
+            "limit": problem.limit, "renews_at": problem.renews_at.isoformat(),
+        }  # fmt: skip
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
     return error_response(problem.status, problem.code, str(problem), headers=headers, **more)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
 from pages.ui import components, context, money, shell, text
-from pages.ui.operate import deliveries, health
+from pages.ui.operate import deliveries, health, limits_editor
 
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
@@ -29,6 +29,7 @@ with right:
         st.markdown("##### Sweeps that found something to do")
         health.draw_sweeps(status.list_sweeps(deps))
     money.draw_spending(deps)
+    limits_editor.draw_limits(deps, context.viewer())
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")

@@ -32,7 +32,7 @@ with right:
         )  # fmt: skip
         st.caption(f":material/payments: {prices.basis_words(quote)}")
         form.show_faults()
-        money.draw_budget(deps, viewer)
+        money.draw_budget(deps, viewer, form.model.id, unpriced=quote.usd is None)
         in_progress.draw_expected_time(deps, form.model)
         st.markdown("###### This is what is sent")
         form.draw_composed()

@@ -1,7 +1,5 @@
 """Money on the pages: what a take costs, what was spent, what is left, and what may have been charged."""
 
-from datetime import timedelta
-
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded
@@ -10,20 +8,14 @@ from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
-from backend.services.money import budgets, prices
+from backend.services.money import budgets, prices, team_days
+from backend.services.money.limits import BudgetLimit
 from pages.ui import components, context, text
 from pages.ui.components import BarRow, FactRow
 
 #: Days on the chart.
 CHART_DAYS = 14
 _REFUSED = "money:refused"
-#: setting -> what "$38.00 left" is left of
-_LEFT = {
-    "BUDGET_DAY_USD": "left today",
-    "BUDGET_USER_DAY_USD": "left today for you",
-    "BUDGET_MONTH_USD": "left this month",
-    "BUDGET_USER_MONTH_USD": "left this month for you",
-}
 #: kind of a line in the ledger -> what it says
 _ENTRIES: dict[EntryKind, str] = {
     EntryKind.ESTIMATE: "Estimated",
@@ -48,16 +40,34 @@ def keep_refusal(error: BudgetExceeded) -> None:
     st.session_state[_REFUSED] = str(error)
 
 
-def draw_budget(deps: Deps, viewer: Viewer) -> None:
-    """Beside the button: what is left of the tightest limit, soft limits that are passed, and a refusal."""
+def draw_budget(deps: Deps, viewer: Viewer, model: str | None = None, *, unpriced: bool = False) -> None:
+    """Beside the button: what is left of the tightest limit, those that are near, and a refusal.
+
+    model: the one that is chosen, whose own limits count as well. unpriced: nobody knows what the take costs.
+    """
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
         st.error(text.plain(refused), icon=":material/money_off:")
-    spent = budgets.spending_summary(deps, viewer.name)
+    spent = budgets.spending_summary(deps, viewer.name, model=model)
     if spent.tightest_limit is not None:
-        left = f"of {text.dollars(spent.tightest_limit.left_usd)} {_LEFT[spent.tightest_limit.setting]}"
+        left = f"of {text.dollars(spent.tightest_limit.left_usd)} {spent.tightest_limit.left_words}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
+    if unpriced and spent.unknown_usd is not None:
+        counts = (
+            f"Nobody knows its price yet: it counts for {text.dollars(spent.unknown_usd)} until its bill."
+        )
+        st.caption(f":material/help: {text.plain(counts)}")
+    for limit in spent.near:
+        st.warning(text.plain(_near_words(limit)), icon=":material/account_balance_wallet:")
     draw_warnings(spent)
+
+
+def _near_words(limit: BudgetLimit) -> str:
+    """That little or nothing is left of a limit, and until when."""
+    title = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)}"
+    if limit.is_exhausted:
+        return f"{title} is used up; it renews on {limit.renews}."
+    return f"{title} has {text.dollars(limit.left_usd)} left; it renews on {limit.renews}."
 
 
 def draw_warnings(spent: budgets.SpendingSummary) -> None:
@@ -76,7 +86,7 @@ def draw_figures(deps: Deps, viewer: Viewer) -> None:
         _figure("This month", text.dollars(spent.month_usd), "estimates and bills")
         if spent.tightest_limit is not None:
             limit = spent.tightest_limit
-            _figure("Left", text.dollars(limit.left_usd), _LEFT[limit.setting], bad=limit.is_exhausted)
+            _figure("Left", text.dollars(limit.left_usd), limit.left_words, bad=limit.is_near)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
         _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
     draw_warnings(spent)
@@ -111,17 +121,16 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
 
 
 def _rows(deps: Deps, by: str) -> list[BarRow]:
-    now = deps.clock.now()
+    now, zone = deps.clock.now(), deps.settings.zone
+    month = team_days.month_start(now, zone)
     if by == "Day":
-        days = [f"{now - timedelta(days=back):%Y-%m-%d}" for back in range(CHART_DAYS - 1, -1, -1)]
+        days = team_days.last_days(now, zone, CHART_DAYS)
         found = [(share.name[5:], share) for share in budgets.spending_by_day(deps, days=days)]
     elif by == "Model":
-        shares = budgets.spending_by_model(deps, first_day=f"{now:%Y-%m}-01")
+        shares = budgets.spending_by_model(deps, first_day=month)
         found = [(context.model_title(share.name), share) for share in shares]
     else:
-        found = [
-            (share.name, share) for share in budgets.spending_by_person(deps, first_day=f"{now:%Y-%m}-01")
-        ]
+        found = [(share.name, share) for share in budgets.spending_by_person(deps, first_day=month)]
     symbol = {"Day": "calendar_today", "Model": "movie", "Person": "person"}[by]
     return [
         {

@@ -216,12 +216,12 @@ def reserves_after_the_commit() -> None:
     """The take is committed first, and its line of the ledger a moment later, if the program still runs."""
     insert, insert_values = take.insert_take, take.insert_values
 
-    def without_its_line(session: Any, job: Any, *, by: str) -> Any:
+    def without_its_line(session: Any, job: Any, **said: Any) -> Any:
         take.insert_values = lambda at, table, values: (
             None if table is LedgerEntry else insert_values(at, table, values)
         )
         try:
-            return insert(session, job, by=by)
+            return insert(session, job, **said)
         finally:
             take.insert_values = insert_values
 

@@ -3,7 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backend.services.money import budgets
+from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.services.money import budgets, limits, limits_admin
 from pages.ui import text
 from tests.pages.conftest import filled, shown, words
 from tests.world import BEN, MODEL, UNPRICED
@@ -12,10 +13,11 @@ ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "li
 
 
 @pytest.fixture(autouse=True)
-def limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def set_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of everybody, set before the installation is made."""
     monkeypatch.setenv("BUDGET_DAY_USD", "2")
     monkeypatch.setenv("BUDGET_WARN_MONTH_USD", "1")
+    monkeypatch.setenv("BUDGET_UNKNOWN_USD", "0.50")
 
 
 def figures(app: AppTest) -> dict[str, str]:
@@ -39,7 +41,7 @@ def test_spent_left_and_at_risk_are_told(visit, desk, page):
 def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
     desk.take("running", "unknown", **UNPRICED)
     app = visit(ACTIVITY)
-    assert figures(app)["Spent today"] == "$0.00"
+    assert figures(app)["Spent today"] == "$0.50", "what it counts for"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
     assert shown(app, "status")[0]["about"].endswith("· ?")
     desk.take("running", "estimated")
@@ -79,3 +81,30 @@ def test_a_soft_limit_warns_and_a_start_beyond_a_hard_one_says_so_and_the_form_s
     assert error.startswith(text.plain("Today's budget has $0.60 left."))
     assert app.text_area(key="form:prompt").value == "A dress that is too dear"
     assert desk.count() == 2
+
+
+def test_who_is_near_a_limit_is_told_beside_the_button_and_when_it_renews(visit, desk):
+    assert "renews" not in words(filled(visit))
+    desk.take("queued", params={"duration": "12"})
+    message = words(filled(visit)).replace("\\", "")
+    renews = limits.renewal(desk.deps, BudgetPeriod.DAY, desk.deps.clock.now())[1]
+    assert f"Today's budget of $2.00 has $0.32 left; it renews on {renews}." in message
+
+
+def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_ends_it(visit, desk):
+    desk.take("queued")
+    app = visit(OPERATIONS)
+    app.selectbox(key="limit:scope").set_value(BudgetScope.MODEL).run()
+    app.text_input(key="limit:name").set_value(MODEL).run()
+    app.number_input(key="limit:usd").set_value(1.5).run()
+    app.button(key="limit-set").click().run()
+    assert not app.exception
+    shown = words(app).replace("\\", "")
+    assert f"$1.50 a day for {MODEL}" in shown
+    assert "$0.80 left until" in shown
+    assert "set by studio, just now" in shown
+    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps) if one.rule.set_by]
+    app.button(key=f"limit-end-{kept.source}").click().run()
+    assert not app.exception
+    assert "ended by studio" in words(app)
+    assert [one.rule.set_by for one in limits_admin.list_limits(desk.deps)] == [None, None]

@@ -31,6 +31,8 @@ WRONG = {
     "SWEEP_INTERVAL_S": ("0", "greater than 0"),
     "LEASE_S": ("2", "greater than or equal to 3"),
     "FIRST_POLL_S": ("-1", "greater than 0"),
+    "BUDGET_UNKNOWN_USD": ("-1", "greater than or equal to 0"),
+    "TIME_ZONE": ("Europe/Berlyn", "IANA name"),
 }
 
 

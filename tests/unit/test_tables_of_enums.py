@@ -22,13 +22,11 @@ from backend.domain.kinds import Verdict
 from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job, JobColumns, JobHead, Video, VocabularyEntry
-from backend.services.money import budgets
 from backend.services.operations import backlog
 from backend.store.queue import tasks
 from backend.store.records.videos import VideoColumns
 from backend.store.records.vocabulary import WordColumns
 from backend.work import distributed
-from pages.ui import money
 from pages.ui.form import style_picker
 from pages.ui.takes import filters
 
@@ -103,9 +101,8 @@ def test_no_table_of_an_enum_hides_in_a_function():
         (style_picker.ICONS, prompt.AXES),
         (backlog.KIND_TITLES, tasks.WORK_KINDS),
         ([*distributed.THREADS, "call"], tasks.WORK_KINDS),  # calls have as many as the provider allows
-        (money._LEFT, [f"BUDGET_{kind[0]}".upper() for kind in budgets._KINDS]),
     ],
-    ids=["words to filter by", "icons of axes", "words of work", "threads of work", "words of limits"],
+    ids=["words to filter by", "icons of axes", "words of work", "threads of work"],
 )
 def test_a_table_has_an_entry_for_every_name(keys, names):
     assert sorted(keys) == sorted(names)

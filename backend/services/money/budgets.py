@@ -9,39 +9,11 @@ from sqlmodel import Session
 from backend.domain.errors import BudgetExceeded
 from backend.models import Job, JobColumns, JobHead
 from backend.services.deps import Deps
+from backend.services.money import limits, team_days
+from backend.services.money.limits import BudgetLimit, LimitRule
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money import ledger, ledger_sums
-from backend.store.money.ledger import MICROS_PER_USD
-
-#: (end of the setting's name, whole month, one person's, title, when it starts anew)
-_KINDS = (
-    ("day_usd", False, False, "today's budget", "tomorrow"),
-    ("user_day_usd", False, True, "your budget for today", "tomorrow"),
-    ("month_usd", True, False, "this month's budget", "next month"),
-    ("user_month_usd", True, True, "your budget for this month", "next month"),
-)
-
-
-@dataclass(frozen=True)
-class BudgetLimit:
-    """One limit and what counts against it. hard: a start may not pass it; a soft one only warns."""
-
-    setting: str  #: the name of the setting that holds it
-    title: str
-    until: str
-    hard: bool
-    limit_usd: float
-    left_micros: int  #: millionths of a dollar; below zero when bills went beyond it
-
-    @property
-    def left_usd(self) -> float:
-        """What is left, never less than nothing."""
-        return max(0, self.left_micros) / MICROS_PER_USD
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Is nothing left?"""
-        return self.left_micros <= 0
+from backend.store.money.ledger import MICROS_PER_USD, Reservation
 
 
 @dataclass(frozen=True)
@@ -55,6 +27,8 @@ class SpendingSummary:
     unpriced: int  #: takes of today whose price nobody knows
     tightest_limit: BudgetLimit | None  #: the hard limit with the least left
     passed_warnings: Sequence[BudgetLimit]  #: soft limits that are passed
+    near: Sequence[BudgetLimit]  #: hard limits of which little is left
+    unknown_usd: float | None  #: what a take without a price counts for; None: no hard limit concerns it
 
 
 @dataclass(frozen=True)
@@ -65,18 +39,37 @@ class SpendingShare:
     usd: float
 
 
-def check_budget(deps: Deps, session: Session, job: Job) -> None:
-    """Does a new job fit every limit? Asked in the transaction that makes it, which then counts it.
+def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRule]) -> Reservation:
+    """What a new job counts for until its bill: its ceiling, if that fits every limit.
+
+    Asked in the transaction that makes the job, which writes what is returned into the ledger. rules: as
+    `limits.all_rules` has them. A job without a price counts for `BUDGET_UNKNOWN_USD` while a hard limit
+    concerns it.
 
     Raises:
-        BudgetExceeded: it does not; names the tightest limit and how much it has left.
+        BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
-    if any(getattr(deps.settings, f"budget_{kind[0]}") is not None for kind in _KINDS):
+    hard = [rule for rule in rules if rule.hard and rule.concerns(job.owner, job.model)]
+    if hard:
         acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
-    tight = _tightest(_limits(deps, session, job.owner, job.created_at, hard=True))
-    if tight and (tight.is_exhausted or ledger.to_micros(job.estimate_usd or 0.0) > tight.left_micros):
-        words = {"limit": tight.setting, "title": tight.title, "until": tight.until}
-        raise BudgetExceeded(tight.left_usd, job.estimate_usd, **words)
+    ceiling_usd = ceiling(job)
+    counts_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
+    reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
+    measured = limits.measure(deps, session, hard, owner=job.owner, model=job.model, at=job.created_at)
+    tight = limits.tightest(measured)
+    if tight and (tight.is_exhausted or reserved.micros > tight.left_micros):
+        raise BudgetExceeded(
+            tight.left_usd, counts_usd, price_known=ceiling_usd is not None, limit=tight.setting,
+            title=tight.title, renews=tight.renews, renews_at=tight.renews_at,
+        )  # fmt: skip
+    return reserved
+
+
+def ceiling(job: Job) -> float | None:
+    """What a job costs at most (USD), as far as its price tells; None: nobody knows."""
+    at_most: float | None = (job.price or {}).get("at_most_usd")
+    known = [usd for usd in (at_most, job.estimate_usd) if usd is not None]
+    return max(known, default=None)
 
 
 def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datetime) -> JobColumns:
@@ -100,36 +93,40 @@ def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -
 
     Whoever makes a video bills it, so "nothing was billed" is no longer believed, and is asked anew.
     """
-    if job.estimate_usd is not None and ledger.was_released(session, job.id):
-        ledger.restore_estimate(session, job, at=at)
+    if ledger.was_released(session, job.id):
+        ledger.restore_reservation(session, job, at=at)
     return {"billed_units": None, "billed_usd": None, "bill_tries": 0} if job.billed_units == 0 else {}
 
 
-def spending_summary(deps: Deps, owner: str | None = None) -> SpendingSummary:
-    """What was spent, by one person or by all."""
-    now = deps.clock.now()
-    day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}-01"
+def spending_summary(deps: Deps, owner: str | None = None, *, model: str | None = None) -> SpendingSummary:
+    """What was spent, by one person or by all; and the limits, those of a model among them if it is named."""
+    now, zone = deps.clock.now(), deps.settings.zone
+    day, month = team_days.day_of(now, zone), team_days.month_start(now, zone)
+    rules = limits.all_rules(deps)
     with deps.store.read() as session:
-        limits = _limits(deps, session, owner, now, hard=True)
-        warnings = _limits(deps, session, owner, now, hard=False)
+        measured = limits.measure(deps, session, rules, owner=owner, model=model, at=now)
         held, at_risk_usd = ledger.at_risk(session, owner)
         today, whole_month = (
             ledger_sums.spent_micros(session, first_day=first, last_day=day, owner=owner)
             for first in (day, month)
         )
-        return SpendingSummary(
-            today_usd=today / MICROS_PER_USD,
-            month_usd=whole_month / MICROS_PER_USD,
-            at_risk_usd=at_risk_usd,
-            held=held,
-            unpriced=ledger.count_unpriced(session, day=day, owner=owner),
-            tightest_limit=_tightest(limits),
-            passed_warnings=[one for one in warnings if one.is_exhausted],
-        )
+        unpriced = ledger.count_unpriced(session, day=day, owner=owner)
+    hard = [one for one in measured if one.hard]
+    return SpendingSummary(
+        today_usd=today / MICROS_PER_USD,
+        month_usd=whole_month / MICROS_PER_USD,
+        at_risk_usd=at_risk_usd,
+        held=held,
+        unpriced=unpriced,
+        tightest_limit=limits.tightest(hard),
+        passed_warnings=[one for one in measured if not one.hard and one.is_exhausted],
+        near=[one for one in hard if one.is_near],
+        unknown_usd=deps.settings.budget_unknown_usd if hard else None,
+    )
 
 
 def spending_by_day(deps: Deps, *, days: Sequence[str], owner: str | None = None) -> Sequence[SpendingShare]:
-    """What each of these days (UTC, "2026-11-21", in order) counts for, also those without any take."""
+    """What each of these days (the team's, "2026-11-21", in order) counts for, also those without a take."""
     with deps.store.read() as session:
         found = dict(ledger_sums.by_day(session, first_day=days[0], last_day=days[-1], owner=owner))
     return [SpendingShare(day, found.get(day, 0) / MICROS_PER_USD) for day in days]
@@ -147,26 +144,3 @@ def spending_by_person(deps: Deps, *, first_day: str) -> Sequence[SpendingShare]
     with deps.store.read() as session:
         found = ledger_sums.by_owner(session, first_day=first_day)
     return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]
-
-
-def _tightest(limits: Sequence[BudgetLimit]) -> BudgetLimit | None:
-    return min(limits, key=lambda limit: limit.left_micros, default=None)
-
-
-def _limits(
-    deps: Deps, session: Session, owner: str | None, now: datetime, *, hard: bool
-) -> list[BudgetLimit]:
-    """Every limit that is set, with what is left of it; a person's own only for a person."""
-    day, month = f"{now:%Y-%m-%d}", f"{now:%Y-%m}-01"
-    found = []
-    for ending, monthly, personal, title, until in _KINDS:
-        setting = f"budget_{'' if hard else 'warn_'}{ending}"
-        limit_usd: float | None = getattr(deps.settings, setting)
-        if limit_usd is None or (personal and owner is None):
-            continue
-        first, whose = month if monthly else day, owner if personal else None
-        spent = ledger_sums.spent_micros(session, first_day=first, last_day=day, owner=whose)
-        left = ledger.to_micros(limit_usd) - spent
-        words = title if hard else title.replace("budget", "soft limit")
-        found.append(BudgetLimit(setting.upper(), words, until, hard, limit_usd, left))
-    return found

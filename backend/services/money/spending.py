@@ -6,7 +6,7 @@ What nobody knows is told as a number of unpriced takes, never as $0.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, tzinfo
+from datetime import date, tzinfo
 from typing import Any
 
 from sqlmodel import Session
@@ -133,7 +133,7 @@ class SpendReport:
 
 def time_zone(deps: Deps) -> tzinfo:
     """Whose days and months spending goes by."""
-    return UTC
+    return deps.settings.zone
 
 
 def today(deps: Deps) -> date:

@@ -11,7 +11,7 @@ from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.money import budgets
+from backend.services.money import budgets, limits
 from backend.services.money.quotes import price_columns
 from backend.services.takes.check_request import CheckedRequest, check_request
 from backend.services.takes.request import TakeRequest
@@ -58,10 +58,11 @@ def create_job(
         return known
     checked = check_request(deps, viewer, request)
     job = _row(deps, viewer, checked, form_key=idempotency_key, form_hash=form_hash, replaces=replaces)
+    rules = limits.all_rules(deps)
     try:
         with deps.store.begin(shared=True) as session:
-            budgets.check_budget(deps, session, job)
-            insert_take(session, job, by=viewer.name)
+            reserved = budgets.check_budget(deps, session, job, rules)
+            insert_take(session, job, by=viewer.name, reserved=reserved)
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)

@@ -1,4 +1,4 @@
-"""A take that somebody asked for: its row, the first line of its history, its estimate in the ledger."""
+"""A take that somebody asked for: its row, the first line of its history, what it reserves in the ledger."""
 
 from sqlmodel import Session
 
@@ -8,7 +8,7 @@ from backend.store.fast.row_insert import insert_values, non_null_columns
 from backend.store.money import ledger
 
 
-def insert_take(session: Session, job: Job, *, by: str) -> Job:
+def insert_take(session: Session, job: Job, *, by: str, reserved: ledger.Reservation) -> Job:
     """Put a new job in, with the first line of its history and of the ledger; its `state` is where it starts.
 
     Afterwards the job is a plain value, unknown to the session: the transaction may share its commit.
@@ -19,5 +19,5 @@ def insert_take(session: Session, job: Job, *, by: str) -> Job:
     insert_values(session, Job, non_null_columns(job))
     created = {"event": JobEvent.CREATED, "state": job.state, "at": job.created_at, "by": by}
     insert_values(session, History, {"job_id": job.id, **created})
-    insert_values(session, LedgerEntry, ledger.estimate_columns(job))
+    insert_values(session, LedgerEntry, ledger.reservation_columns(job, reserved))
     return job

@@ -5,12 +5,14 @@ back by the line that bills it, or that gives it up.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, insert
+from sqlalchemy import BigInteger, ColumnElement, cast, func, insert, literal
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.domain.kinds import EntryKind
 from backend.models import HELD, Job, JobHead, LedgerEntry
@@ -23,10 +25,19 @@ def to_micros(usd: float) -> int:
     return round(usd * MICROS_PER_USD)
 
 
-def estimate_columns(job: Job) -> dict[str, Any]:
-    """The first line of a new job: its estimate; an unknown one counts nothing, and says so."""
-    source, amount = "unknown" if job.estimate_usd is None else "estimate", to_micros(job.estimate_usd or 0.0)
-    return _columns(job, EntryKind.ESTIMATE, amount, at=job.created_at, source=source)
+@dataclass(frozen=True)
+class Reservation:
+    """What a new take counts for until its bill, in millionths of a dollar, and on which day (the team's)."""
+
+    day: str
+    micros: int
+
+
+def reservation_columns(job: Job, reserved: Reservation) -> dict[str, Any]:
+    """The first line of a new job: what it reserves; source `unknown`: nobody knows its price."""
+    source = "unknown" if job.estimate_usd is None else "estimate"
+    line = _columns(job, EntryKind.ESTIMATE, reserved.micros, at=job.created_at, source=source)
+    return {**line, "day": reserved.day}
 
 
 def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
@@ -42,9 +53,11 @@ def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime) -> N
         _write(session, job, EntryKind.RELEASE, -left, at=at, source="unbilled")
 
 
-def restore_estimate(session: Session, job: Job | JobHead, *, at: datetime) -> None:
-    """A job that was given up counts again for its estimate."""
-    _write(session, job, EntryKind.RESTORE, to_micros(job.estimate_usd or 0.0), at=at, source="estimate")
+def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -> None:
+    """A job that was given up counts again for what it reserved; no line where that was nothing."""
+    first = session.exec(_first_line(job.id)).first()
+    if first is not None and first.micros:
+        _write(session, job, EntryKind.RESTORE, first.micros, at=at, source=first.source)
 
 
 def was_released(session: Session, job_id: str) -> bool:
@@ -90,8 +103,16 @@ def _total() -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(LedgerEntry.micros), 0), BigInteger)
 
 
+def _first_line(job_id: str) -> SelectOfScalar[LedgerEntry]:
+    return select(LedgerEntry).where(LedgerEntry.job_id == job_id).order_by(col(LedgerEntry.id)).limit(1)
+
+
 def _write(session: Session, job: Job | JobHead, kind: EntryKind, amount: int, **said: Any) -> None:
-    session.connection().execute(insert(LedgerEntry), _columns(job, kind, amount, **said))
+    """A further line of a job, on the day of its first one, whatever the time zone is by now."""
+    line = _columns(job, kind, amount, **said)
+    first_day = _first_line(job.id).with_only_columns(col(LedgerEntry.day)).scalar_subquery()
+    line["day"] = func.coalesce(first_day, literal(line["day"]))
+    session.connection().execute(insert(LedgerEntry).values(line))
 
 
 def _columns(

@@ -51,13 +51,18 @@ def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_N
     return max(0, upto - last)
 
 
-def spent_micros(session: Session, *, first_day: str, last_day: str, owner: str | None = None) -> int:
-    """What the takes of these days (UTC, "2026-11-21") count for, of one person or of all.
+def spent_micros(
+    session: Session, *, first_day: str, last_day: str, owner: str | None = None, model: str | None = None
+) -> int:
+    """What the takes of these days (the team's, "2026-11-21") count for: of one person or model, or of all.
 
     Who decides by it in a transaction that writes must hold `BUDGET_LOCK` before.
     """
-    amounts = _amounts(session, first_day, last_day, owner)
-    return int(session.connection().execute(columns(_total(amounts))).scalar_one())
+    amounts = _amounts(session, first_day, last_day, owner, models=model is not None)
+    query = columns(_total(amounts))
+    if model is not None:
+        query = query.where(amounts.c.model == model)
+    return int(session.connection().execute(query).scalar_one())
 
 
 def by_day(

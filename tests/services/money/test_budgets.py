@@ -74,15 +74,15 @@ def spent(world: World, owner: str | None = None) -> budgets.SpendingSummary:
 
 
 @pytest.mark.parametrize(
-    ("limit", "title", "until"),
+    ("limit", "title", "renews"),
     [
-        ("budget_day_usd", "Today's budget", "tomorrow"),
-        ("budget_user_day_usd", "Your budget for today", "tomorrow"),
-        ("budget_month_usd", "This month's budget", "next month"),
-        ("budget_user_month_usd", "Your budget for this month", "next month"),
+        ("budget_day_usd", "Today's budget", "Mon 2 Nov, 00:00 (UTC)"),
+        ("budget_user_day_usd", "Your budget for today", "Mon 2 Nov, 00:00 (UTC)"),
+        ("budget_month_usd", "This month's budget", "Tue 1 Dec, 00:00 (UTC)"),
+        ("budget_user_month_usd", "Your budget for this month", "Tue 1 Dec, 00:00 (UTC)"),
     ],
 )
-def test_a_start_beyond_the_tightest_limit_is_refused_and_names_it(world, limit, title, until):
+def test_a_start_beyond_the_tightest_limit_is_refused_and_names_it(world, limit, title, renews):
     poor = world.with_settings(**{"budget_day_usd": 50.0, "budget_month_usd": 50.0, limit: 1.0})
     ask(poor)
     assert spent(poor, "ana").tightest_limit.left_usd == pytest.approx(0.30)
@@ -90,8 +90,8 @@ def test_a_start_beyond_the_tightest_limit_is_refused_and_names_it(world, limit,
         ask(poor)
     assert error.value.limit == limit.upper()
     assert error.value.left_usd == pytest.approx(0.30)
-    assert str(error.value).startswith(f"{title} has $0.30 left. It needs about $0.70.")
-    assert f"until {until} (UTC)" in str(error.value)
+    assert str(error.value).startswith(f"{title} has $0.30 left. It may cost up to $0.70.")
+    assert f"wait until it renews on {renews}" in str(error.value)
     assert spent(poor).today_usd == pytest.approx(0.70)
     with nullcontext() if "user" in limit else pytest.raises(BudgetExceeded):
         ask(poor, BEN)  # a person's limit stops nobody else

@@ -51,7 +51,7 @@ def test_a_price_that_nobody_knows_is_never_guessed(world):
 
 
 def test_a_used_up_limit_refuses_even_what_has_no_price(world):
-    poor = world.with_settings(budget_day_usd=0.70)
+    poor = world.with_settings(budget_day_usd=0.70, budget_unknown_usd=0.0)
     poor.ask(**UNPRICED)
     poor.ask()
     with pytest.raises(BudgetExceeded):

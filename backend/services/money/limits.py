@@ -1,0 +1,181 @@
+"""Limits of money: those of the settings and those that admins set, and what each has left.
+
+A limit adds up what the takes of a day or a month count for: everybody's, a person's or a model's. A hard one
+is never passed by a start; a soft one only warns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.models import Budget
+from backend.services.deps import Deps
+from backend.services.money import team_days
+from backend.store.money import ledger_sums
+from backend.store.money.ledger import MICROS_PER_USD, to_micros
+from backend.store.records import budgets as kept_limits
+
+#: A limit of which so much is used is told of before something is sent.
+NEAR_SHARE = 0.8
+
+#: (end of the setting's name, scope, period); each of them hard as BUDGET_…, and soft as BUDGET_WARN_…
+_SETTINGS = (
+    ("day_usd", BudgetScope.ALL, BudgetPeriod.DAY),
+    ("user_day_usd", BudgetScope.PERSON, BudgetPeriod.DAY),
+    ("month_usd", BudgetScope.ALL, BudgetPeriod.MONTH),
+    ("user_month_usd", BudgetScope.PERSON, BudgetPeriod.MONTH),
+)
+
+
+@dataclass(frozen=True)
+class LimitRule:
+    """What is limited, by how much. source: the setting's name, or the id of one that an admin set.
+
+    name: the person or model; "": each of them alone. set_by: who set it, None: a setting does.
+    """
+
+    source: str
+    scope: BudgetScope
+    name: str
+    period: BudgetPeriod
+    hard: bool
+    limit_micros: int
+    set_by: str | None = None
+    set_at: datetime | None = None
+
+    def concerns(self, owner: str | None, model: str | None) -> bool:
+        """Do the takes of this person with this model count? None: nobody's, or no model's, in particular."""
+        match self.scope:
+            case BudgetScope.PERSON:
+                return owner is not None and self.name in ("", owner)
+            case BudgetScope.MODEL:
+                return model is not None and self.name in ("", model)
+        return True
+
+    @property
+    def limit_usd(self) -> float:
+        """What it allows, in dollars."""
+        return self.limit_micros / MICROS_PER_USD
+
+
+@dataclass(frozen=True)
+class BudgetLimit:
+    """One limit and what counts against it now. hard: a start may not pass it; a soft one only warns."""
+
+    setting: str  #: the name of the setting that holds it, or the id of one that an admin set
+    title: str  #: "today's budget"
+    left_words: str  #: what "$38.00 left" is left of: "left today"
+    renews: str  #: "Mon 2 Nov, 00:00 (Europe/Berlin)"
+    renews_at: datetime
+    hard: bool
+    limit_usd: float
+    left_micros: int  #: millionths of a dollar; below zero when bills went beyond it
+
+    @property
+    def left_usd(self) -> float:
+        """What is left, never less than nothing."""
+        return max(0, self.left_micros) / MICROS_PER_USD
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Is nothing left?"""
+        return self.left_micros <= 0
+
+    @property
+    def is_near(self) -> bool:
+        """Is so much used that the next takes may not fit?"""
+        return self.left_micros <= to_micros(self.limit_usd * (1 - NEAR_SHARE))
+
+
+def all_rules(deps: Deps) -> list[LimitRule]:
+    """Every limit in force: those of the settings first. Raises StoreUnavailable."""
+    return [*_of_settings(deps), *map(rule_of, kept_limits.query_in_force(deps.store))]
+
+
+def measure(
+    deps: Deps,
+    session: Session,
+    rules: Sequence[LimitRule],
+    *,
+    owner: str | None,
+    model: str | None,
+    at: datetime,
+) -> list[BudgetLimit]:
+    """What is left of each limit that concerns a person and a model, at this moment.
+
+    Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
+    """
+    zone, today = deps.settings.zone, team_days.day_of(at, deps.settings.zone)
+    month, known = team_days.month_start(at, zone), dict[tuple[str, str | None, str | None], int]()
+    found = []
+    for rule in rules:
+        if not rule.concerns(owner, model):
+            continue
+        asked = (
+            month if rule.period == BudgetPeriod.MONTH else today,
+            owner if rule.scope == BudgetScope.PERSON else None,
+            model if rule.scope == BudgetScope.MODEL else None,
+        )
+        if asked not in known:
+            known[asked] = ledger_sums.spent_micros(
+                session, first_day=asked[0], last_day=today, owner=asked[1], model=asked[2]
+            )
+        found.append(_limit(deps, rule, model, at, left_micros=rule.limit_micros - known[asked]))
+    return found
+
+
+def tightest(limits: Sequence[BudgetLimit]) -> BudgetLimit | None:
+    """The one with the least left."""
+    return min(limits, key=lambda limit: limit.left_micros, default=None)
+
+
+def renewal(deps: Deps, period: BudgetPeriod, at: datetime) -> tuple[datetime, str]:
+    """When limits of this period renew next, and that in words of the team's time zone."""
+    ends = team_days.next_day_at if period == BudgetPeriod.DAY else team_days.next_month_at
+    renews_at = ends(at, deps.settings.zone)
+    there = renews_at.astimezone(deps.settings.zone)
+    return renews_at, f"{there:%a} {there.day} {there:%b}, {there:%H:%M} ({deps.settings.time_zone})"
+
+
+def _limit(deps: Deps, rule: LimitRule, model: str | None, at: datetime, *, left_micros: int) -> BudgetLimit:
+    renews_at, renews = renewal(deps, rule.period, at)
+    a_day = rule.period == BudgetPeriod.DAY
+    personal = rule.scope == BudgetScope.PERSON
+    kind = "budget" if rule.hard else "soft limit"
+    if personal:
+        title = f"your {kind} for {'today' if a_day else 'this month'}"
+    else:
+        title = f"{'today' if a_day else 'this month'}'s {kind}"
+    left = f"left {'today' if a_day else 'this month'}"
+    if rule.scope == BudgetScope.MODEL:
+        title, left = f"{title} for {model}", f"{left} for this model"
+    return BudgetLimit(
+        setting=rule.source,
+        title=title,
+        left_words=f"{left} for you" if personal else left,
+        renews=renews,
+        renews_at=renews_at,
+        hard=rule.hard,
+        limit_usd=rule.limit_usd,
+        left_micros=left_micros,
+    )
+
+
+def _of_settings(deps: Deps) -> Iterator[LimitRule]:
+    for hard in (True, False):
+        for ending, scope, period in _SETTINGS:
+            name = f"budget_{'' if hard else 'warn_'}{ending}"
+            usd: float | None = getattr(deps.settings, name)
+            if usd is not None:
+                yield LimitRule(name.upper(), scope, "", period, hard, to_micros(usd))
+
+
+def rule_of(row: Budget) -> LimitRule:
+    """A limit as an admin set it."""
+    return LimitRule(
+        row.id, BudgetScope(row.scope), row.name, BudgetPeriod(row.period), row.hard, row.micros,
+        row.set_by, row.set_at,
+    )  # fmt: skip

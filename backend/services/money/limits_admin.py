@@ -1,0 +1,100 @@
+"""Limits as admins set them: kept in the database, with who and when, beside those of the settings."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.domain.errors import InvalidRequest
+from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.models import Budget
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.money import limits
+from backend.services.money.limits import BudgetLimit, LimitRule
+from backend.store.money.ledger import to_micros
+from backend.store.records import budgets as kept_limits
+
+#: More than any team spends a month; what is beyond it is a slip of the hand.
+MAX_USD = 1e9
+#: So many limits that have ended are shown.
+ENDED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class LimitStatus:
+    """A limit in force, and what it has left now; None where it is for each person or model alone."""
+
+    rule: LimitRule
+    measured: BudgetLimit | None
+
+
+def set_limit(
+    deps: Deps,
+    viewer: Viewer,
+    *,
+    scope: BudgetScope,
+    name: str = "",
+    period: BudgetPeriod,
+    hard: bool = True,
+    usd: float,
+) -> None:
+    """From now on this limit holds, in the place of one for the same takes and period, in every process.
+
+    name: the person or model; "": each of them alone. hard: starts beyond it are refused; else it warns.
+
+    Raises:
+        NotAllowed: the viewer is no admin.
+        InvalidRequest: names every field at fault.
+    """
+    viewer.require_role(Role.ADMIN)
+    name, faults = name.strip(), {}
+    if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
+        faults["usd"] = f"is no amount between $0 and ${MAX_USD:,.0f}"
+    if name and scope == BudgetScope.ALL:
+        faults["name"] = "has no place in a limit for everybody"
+    if name and scope == BudgetScope.MODEL and not _is_known(deps, name):
+        faults["name"] = f"{name[:80]!r} is no model that is known here"
+    if faults:
+        raise InvalidRequest(faults)
+    row = Budget(
+        id=deps.clock.new_id(), scope=scope, name=name, period=period, hard=hard, micros=to_micros(usd),
+        set_at=deps.clock.now(), set_by=viewer.name,
+    )  # fmt: skip
+    with deps.store.begin() as session:
+        kept_limits.replace(session, row)
+
+
+def end_limit(deps: Deps, viewer: Viewer, limit_id: str) -> None:
+    """From now on this limit holds no longer. Raises NotAllowed: the viewer is no admin; NotFound."""
+    viewer.require_role(Role.ADMIN)
+    with deps.store.begin() as session:
+        kept_limits.end(session, limit_id, at=deps.clock.now(), by=viewer.name)
+
+
+def list_limits(deps: Deps) -> list[LimitStatus]:
+    """Every limit in force, those of the settings first."""
+    now, found = deps.clock.now(), list[LimitStatus]()
+    rules = limits.all_rules(deps)
+    with deps.store.read() as session:
+        for rule in rules:
+            measured = limits.measure(
+                deps, session, [rule], at=now,
+                owner=(rule.name or None) if rule.scope == BudgetScope.PERSON else None,
+                model=(rule.name or None) if rule.scope == BudgetScope.MODEL else None,
+            )  # fmt: skip
+            found.append(LimitStatus(rule, measured[0] if measured else None))
+    return found
+
+
+def list_ended(deps: Deps) -> Sequence[Budget]:
+    """The limits that ended last, with who set them and who ended them."""
+    with deps.store.read() as session:
+        return kept_limits.list_ended(session, limit=ENDED_SHOWN)
+
+
+def _is_known(deps: Deps, model_id: str) -> bool:
+    try:
+        deps.catalogue.get(model_id)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,282 @@
+"""Limits hold: what is reserved is the most that a take can cost, and an unknown price counts as well."""
+
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backend.catalogue.models import load_seed
+from backend.domain.errors import BudgetExceeded, InvalidRequest, NotAllowed, NotFound
+from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.models import Job
+from backend.services.catalogue import live_catalogue
+from backend.services.money import budgets, limits_admin
+from backend.store.money import ledger
+from backend.store.records import catalogue
+from tests import databases
+from tests.services.client import BODY
+from tests.world import ADMIN, ANA, BEN, MODEL, World, at_once
+
+pytestmark = databases.BOTH
+
+#: A model of which nobody knows the price.
+UNPRICED = "new/unpriced"
+DAY, MONTH = BudgetPeriod.DAY, BudgetPeriod.MONTH
+ALL, PERSON, OF_MODEL = BudgetScope
+
+
+@pytest.fixture
+def world(sidecar) -> World:
+    """An installation without a worker, which also offers a model without a price."""
+    seed = {model.id: model for model in load_seed()}
+    models = [*seed.values(), replace(seed[MODEL], id=UNPRICED, price=None)]
+    with sidecar.deps.store.begin() as session:
+        now = sidecar.deps.clock.now()
+        catalogue.replace_all(session, [(model.id, asdict(model)) for model in models], at=now)
+        newest = live_catalogue.NewestCatalogue(now, "with-an-unpriced-one", len(models))
+        live_catalogue.NEWEST.put(session, newest)
+    return World(sidecar.deps, sim=None)
+
+
+def today(world: World) -> float:
+    return budgets.spending_summary(world.deps).today_usd
+
+
+def lines(world: World, job: Job) -> list[tuple[str, int, str, str]]:
+    with world.deps.store.read() as session:
+        return [(line.kind, line.micros, line.source, line.day) for line in ledger.of_job(session, job.id)]
+
+
+def settle(world: World, job: Job, units: float, **changes: Any) -> None:
+    with world.deps.store.begin() as session:
+        fresh = world.job(job)
+        for name, value in changes.items():
+            setattr(fresh, name, value)
+        budgets.settle_bill(session, fresh, units, at=world.deps.clock.now())
+
+
+# -- what is reserved ---------------------------------------------------------------------------
+
+
+def test_a_take_without_a_price_counts_for_five_dollars_while_a_hard_limit_is_set(world):
+    capped = world.with_settings(budget_day_usd=9.0)
+    job = capped.ask(model=UNPRICED)
+    assert lines(world, job) == [("estimate", 5_000_000, "unknown", "2026-11-01")]
+    assert job.estimate_usd is None, "and its price is still nobody's guess"
+
+    with pytest.raises(BudgetExceeded) as refused:
+        capped.ask(model=UNPRICED)
+    assert (refused.value.left_usd, refused.value.counts_usd) == (4.0, 5.0)
+    assert str(refused.value).startswith(
+        "Today's budget has $4.00 left. Nobody knows yet what this take costs; it counts for $5.00 until its "
+        "bill comes. Nothing was sent;"
+    )
+    capped.ask()
+    assert today(world) == pytest.approx(5.70)
+
+
+@pytest.mark.parametrize("given", [{}, {"budget_warn_day_usd": 1.0}])
+def test_without_a_hard_limit_it_counts_for_nothing(world, given):
+    job = world.with_settings(**given).ask(model=UNPRICED)
+    assert [line[:3] for line in lines(world, job)] == [("estimate", 0, "unknown")]
+
+
+def test_a_limit_of_another_person_or_model_is_none_of_its_business(world):
+    limits_admin.set_limit(world.deps, ADMIN, scope=PERSON, name="ben", period=DAY, usd=1)
+    limits_admin.set_limit(world.deps, ADMIN, scope=OF_MODEL, name=MODEL, period=DAY, usd=1)
+    assert [line[1] for line in lines(world, world.ask(model=UNPRICED, viewer=ANA))] == [0]
+    with pytest.raises(BudgetExceeded):
+        world.ask(model=UNPRICED, viewer=BEN)
+
+
+def test_when_its_bill_comes_the_difference_is_given_back_or_taken(world):
+    capped = world.with_settings(budget_day_usd=20.0)
+    cheap, dear = capped.ask(model=UNPRICED), capped.ask(model=UNPRICED)
+    settle(world, cheap, 4, price={"unit": "units", "unit_usd": 0.2})
+    settle(world, dear, 40, price={"unit": "units", "unit_usd": 0.2})
+    assert [line[1] for line in lines(world, cheap)] == [5_000_000, 800_000 - 5_000_000]
+    assert [line[1] for line in lines(world, dear)] == [5_000_000, 8_000_000 - 5_000_000]
+    assert today(world) == pytest.approx(8.80)
+
+
+def test_what_is_given_up_gives_back_what_it_reserved_and_takes_it_again_when_it_counts_again(world):
+    capped = world.with_settings(budget_day_usd=20.0, budget_unknown_usd=3.0)
+    job = capped.ask(model=UNPRICED)
+    with world.deps.store.begin() as session:
+        ledger.release_unbilled(session, job, at=world.deps.clock.now())
+    assert today(world) == 0
+    with world.deps.store.begin() as session:
+        budgets.restore_reservation(session, job, at=world.deps.clock.now())
+    assert [line[:3] for line in lines(world, job)] == [
+        ("estimate", 3_000_000, "unknown"),
+        ("release", -3_000_000, "unbilled"),
+        ("restore", 3_000_000, "unknown"),
+    ]
+
+
+def ceiling_job(world: World, at_most: float | None, estimate: float | None) -> Job:
+    job = world.ask()
+    price = {"unit": "second", "unit_usd": 0.14, "at_most_usd": at_most}
+    return job.model_copy(update={"estimate_usd": estimate, "price": price})
+
+
+@pytest.mark.parametrize(
+    ("at_most", "estimate", "counts"),
+    [(3.66, 1.22, 3.66), (None, 0.70, 0.70), (0.50, 0.70, 0.70), (None, None, None), (0.0, 0.0, 0.0)],
+)
+def test_a_take_counts_for_the_most_that_it_can_cost(world, at_most, estimate, counts):
+    assert budgets.ceiling(ceiling_job(world, at_most, estimate)) == counts
+
+
+# -- at the same moment -------------------------------------------------------------------------
+
+
+def test_a_hundred_starts_at_once_never_pass_a_limit_and_nothing_is_refused_that_fits(world):
+    """Known prices of $0.42 to $1.40 and unknown ones that count for $2 against $10."""
+    capped = world.with_settings(budget_day_usd=10.0, budget_unknown_usd=2.0)
+    wanted = [
+        (UNPRICED, 5, 2_000_000) if number % 5 == 0 else (MODEL, 3 + number % 8, (3 + number % 8) * 140_000)
+        for number in range(100)
+    ]
+
+    def start(number: int) -> tuple[int, bool]:
+        model, seconds, micros = wanted[number]
+        with suppress(BudgetExceeded):
+            capped.ask(f"Take {number}", model=model, params={"duration": str(seconds)})
+            return micros, True
+        return micros, False
+
+    asked = at_once(100, start)
+
+    taken = sum(micros for micros, fitted in asked if fitted)
+    assert today(world) == pytest.approx(taken / 1e6)
+    assert taken <= 10_000_000
+    refused = [micros for micros, fitted in asked if not fitted]
+    assert min(refused) > 10_000_000 - taken, "what was refused would not fit even now"
+
+
+# -- limits that admins set ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "title"),
+    [
+        (ALL, "", "Today's budget has $0.30"),
+        (PERSON, "ana", "Your budget for today has $0.30"),
+        (PERSON, "", "Your budget for today has $0.30"),
+        (OF_MODEL, MODEL, f"Today's budget for {MODEL} has $0.30"),
+        (OF_MODEL, "", f"Today's budget for {MODEL} has $0.30"),
+    ],
+)
+def test_a_limit_that_an_admin_sets_holds_at_once_in_every_process(world, scope, name, title):
+    limits_admin.set_limit(world.deps, ADMIN, scope=scope, name=name, period=DAY, usd=1)
+    elsewhere = world.another()
+    elsewhere.ask()
+    with pytest.raises(BudgetExceeded) as refused:
+        world.ask()
+    assert str(refused.value).startswith(title)
+    (status,) = limits_admin.list_limits(world.deps)
+    assert (status.rule.source, status.rule.set_by) == (refused.value.limit, "root")
+    limits_admin.end_limit(world.deps, ADMIN, refused.value.limit)
+    assert elsewhere.ask().state == "created"
+    (ended,) = limits_admin.list_ended(world.deps)
+    assert (ended.set_by, ended.ended_by) == ("root", "root")
+
+
+def test_another_amount_takes_the_place_of_the_first_and_settings_go_on_beside_it(world):
+    strict = world.with_settings(budget_month_usd=1.0)
+    for usd in (5, 8):
+        limits_admin.set_limit(strict.deps, ADMIN, scope=ALL, period=DAY, usd=usd)
+    limits_admin.set_limit(strict.deps, ADMIN, scope=ALL, period=DAY, usd=2, hard=False)
+    found = [(status.rule.limit_usd, status.rule.hard) for status in limits_admin.list_limits(strict.deps)]
+    assert found == [(1.0, True), (8.0, True), (2.0, False)]
+    assert [row.micros for row in limits_admin.list_ended(strict.deps)] == [5_000_000]
+    strict.ask()
+    with pytest.raises(BudgetExceeded, match="This month's budget"):
+        strict.ask()
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"scope": ALL, "usd": -1}, "usd"),
+        ({"scope": ALL, "usd": float("nan")}, "usd"),
+        ({"scope": ALL, "usd": 1e12}, "usd"),
+        ({"scope": ALL, "usd": 1, "name": "ana"}, "name"),
+        ({"scope": OF_MODEL, "usd": 1, "name": "no/such-model"}, "name"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused_by_the_name_of_its_field(world, given, field):
+    with pytest.raises(InvalidRequest) as refused:
+        limits_admin.set_limit(world.deps, ADMIN, period=DAY, **given)
+    assert set(refused.value.fields) == {field}
+    assert limits_admin.list_limits(world.deps) == []
+
+
+def test_only_an_admin_sets_and_ends_limits(world):
+    limits_admin.set_limit(world.deps, ADMIN, scope=ALL, period=DAY, usd=1)
+    (status,) = limits_admin.list_limits(world.deps)
+    with pytest.raises(NotAllowed):
+        limits_admin.set_limit(world.deps, ANA, scope=ALL, period=DAY, usd=100)
+    with pytest.raises(NotAllowed):
+        limits_admin.end_limit(world.deps, ANA, status.rule.source)
+    with pytest.raises(NotFound):
+        limits_admin.end_limit(world.deps, ADMIN, "no-such-limit")
+    assert limits_admin.list_limits(world.deps) == [status]
+
+
+@pytest.mark.parametrize(("seconds", "near"), [(7, False), (8, True), (10, True)])
+def test_who_is_near_a_limit_is_told_before_sending(world, seconds, near):
+    limits_admin.set_limit(world.deps, ADMIN, scope=OF_MODEL, name=MODEL, period=MONTH, usd=1.40)
+    world.ask(params={"duration": str(seconds)})
+    assert bool(budgets.spending_summary(world.deps, "ana", model=MODEL).near) == near
+    assert budgets.spending_summary(world.deps, "ana", model=UNPRICED).near == []
+
+
+# -- the team's days ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "then", "fits"),
+    [
+        ("UTC", "2026-11-30T23:30", "2026-12-01T00:30", True),
+        ("Europe/Berlin", "2026-11-30T23:30", "2026-12-01T00:30", False),
+        ("Europe/Berlin", "2026-11-30T22:30", "2026-11-30T23:30", True),
+        ("America/New_York", "2026-12-01T00:30", "2026-12-01T04:59", False),
+        ("America/New_York", "2026-12-01T04:59", "2026-12-01T05:00", True),
+        # 25 hours: what was asked for in the first is of the same day as what is asked for in the last
+        ("Europe/Berlin", "2026-10-24T22:10", "2026-10-25T22:50", False),
+        ("Europe/Berlin", "2026-10-24T22:10", "2026-10-25T23:00", True),
+        # 23 hours
+        ("Europe/Berlin", "2026-03-28T23:10", "2026-03-29T21:59", False),
+        ("Europe/Berlin", "2026-03-28T23:10", "2026-03-29T22:00", True),
+    ],
+)
+def test_days_of_limits_and_of_the_ledger_are_those_of_the_teams_zone(world, clock, zone, first, then, fits):
+    there = world.with_settings(time_zone=zone, budget_day_usd=1.0)
+    clock.at = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    job = there.ask()
+    assert lines(world, job)[0][3] == clock.at.astimezone(there.deps.settings.zone).date().isoformat()
+    clock.at = datetime.fromisoformat(then).replace(tzinfo=UTC)
+    if fits:
+        there.ask()
+    else:
+        with pytest.raises(BudgetExceeded, match=rf"renews on .*\({zone}\)"):
+            there.ask()
+
+
+def test_a_bill_stays_on_the_day_of_its_take_when_the_zone_is_changed(world, clock):
+    clock.at = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
+    job = world.with_settings(time_zone="Asia/Tokyo").ask()
+    settle(world, job, 4)
+    assert {line[3] for line in lines(world, job)} == {"2026-11-02"}
+
+
+def test_the_api_says_what_the_take_counts_for_and_when_the_limit_renews(sidecar, world):
+    limits_admin.set_limit(world.deps, ADMIN, scope=ALL, period=MONTH, usd=4)
+    answer = sidecar.start({**BODY, "model": UNPRICED})
+    told = answer.get_json()["error"]
+    assert (answer.status_code, told["left_usd"], told["counts_usd"]) == (402, 4.0, 5.0)
+    assert told["renews_at"] == "2026-12-01T00:00:00+00:00"
