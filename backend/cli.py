@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backend import logs
+from backend import logs, money_commands
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
 from backend.services import access
@@ -28,6 +28,7 @@ tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 models = typer.Typer(help="The models on offer.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.command()(money_commands.statement)
 
 ROOT = Path(__file__).resolve().parent.parent
 

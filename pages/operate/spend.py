@@ -7,7 +7,7 @@ import streamlit as st
 from backend.services.money import spending
 from backend.services.money.spend_query import Dimension
 from pages.ui import context
-from pages.ui.spend import charts, choices, tables
+from pages.ui.spend import charts, choices, statements, tables
 from pages.ui.takes import cards
 
 deps, viewer = context.deps(), context.viewer()
@@ -45,6 +45,10 @@ def draw_report() -> None:
 
 
 draw_report()
+if viewer.sees_all:
+    with st.container(border=True, key="statements"):
+        st.markdown("##### Closed months")
+        statements.draw_statements(deps, viewer)
 if deps.settings.is_demo:
     st.caption("Demo: these are the real prices, and nothing of it is paid.")
 zone = spending.time_zone(deps)

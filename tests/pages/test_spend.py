@@ -8,7 +8,7 @@ from backend.services.money import budgets, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from pages.ui.spend import charts
 from tests.pages.conftest import words
-from tests.world import BEN, MODEL, make_unpriced
+from tests.world import BEN, MODEL, make_unpriced, run_sql
 
 SPEND = "operate/spend.py"
 OTHER = "fal-ai/veo3.1"
@@ -90,3 +90,18 @@ def test_days_without_anything_say_so_and_lead_to_the_form(visit, desk):
     assert "Nothing was spent in these days" in words(app)
     app.button(key="spend-first").click().run()
     assert app.text_area(key="form:prompt") is not None
+
+
+def test_a_month_that_has_ended_is_closed_by_a_press_and_its_statement_stays(visit, spent):
+    run_sql(
+        spent.deps,
+        "UPDATE line SET day = '2026-01-15'",
+        "UPDATE job SET created_at = '2026-01-15 10:00:00+00:00'",
+    )
+    app = visit(SPEND)
+    app.button(key="close-month").click().run()
+    assert "January 2026 is closed" in words(app)
+    assert "**January 2026** · billed $2.10" in words(app).replace("\\", "")
+    assert not app.download_button(key="statement-json-2026-01").click().run().exception
+    assert not app.download_button(key="statement-csv-2026-01").click().run().exception
+    assert [button.key for button in app.button if button.key == "close-month"] == []
