@@ -19,7 +19,8 @@ def draw_statements(deps: Deps, viewer: Viewer) -> None:
     if waiting is not None:
         name = choices.shown_as(Dimension.MONTH, waiting)
         st.button(
-            f"Close {name}", key="close-month", icon=":material/lock:", on_click=_close, args=(deps, viewer, waiting),
+            f"Close {name}", key="close-month", icon=":material/lock:", on_click=_close,
+            args=(deps, viewer, waiting),
             help="For good: later bills don't change it, and come as corrections in the next one.",
         )  # fmt: skip
     for statement in found:
