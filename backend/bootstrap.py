@@ -57,8 +57,11 @@ def _blackbox(given: Settings, _: Clock) -> Provider:
     )
 
 
-def make_storage(given: Settings, url: str = "") -> Storage:
-    """A folder or a bucket, by its URL (that of the settings); a bucket's library is only loaded for one."""
+def make_storage(given: Settings, url: str = "", *, patient: bool = False) -> Storage:
+    """A folder or a bucket, by its URL (that of the settings); a bucket's library is only loaded for one.
+
+    patient: for commands, see `S3Storage`.
+    """
     url = url or given.resolved_storage_url
     if url.startswith("file://"):
         return LocalStorage(path_of(url))
@@ -77,7 +80,7 @@ def make_storage(given: Settings, url: str = "") -> Storage:
         public_endpoint=given.storage_public_url,
         outbound=given.outbound,
     )
-    return S3Storage(bucket)
+    return S3Storage(bucket, patient=patient)
 
 
 #: Whom takes can be sent to. A further provider is one file and one more name here; see docs/providers.md.
@@ -99,7 +102,7 @@ def build_deps(settings: Settings, *, clock: Clock | None = None) -> Deps:
         limits=DownloadLimits(),
         catalogue=LiveCatalogue(store, clock, unlisted),
         providers={provider.name: provider for provider in providers},
-        open_storage=open_storage,
+        open_storage=partial(open_storage, patient=True),
         carrier=_carrier(store, clock, providers),
     )
 

@@ -71,7 +71,7 @@ class Deps:
     limits: DownloadLimits
     catalogue: ModelCatalogue
     providers: Mapping[str, Provider]
-    open_storage: Callable[[str], Storage]  #: another place, by its URL
+    open_storage: Callable[[str], Storage]  #: another place, by its URL, for a command
     carrier: Carrier = field(default_factory=RowCarrier)
     stopping: threading.Event = field(default_factory=threading.Event)
     #: What is looked at again and again, and may hang: one look each for the whole process.

@@ -49,13 +49,16 @@ _OF_CONTENT = re.compile(r"(uploads/)?[0-9a-f]{64}\.\w+")
 class S3Storage:
     """A prefix of a bucket. Objects that are no keys of ours are left alone. Nothing is asked on creation.
 
+    patient: no page and no sweep waits for it; so questions, too, wait long and are asked again, and no
+    slow moment of the bucket's ends a command that runs for hours.
+
     Raises (all methods, besides what `Storage` says):
         StorageMisconfigured: settings or rights are wrong.
         StorageDown: the bucket doesn't answer as it should now.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
+    def __init__(self, bucket: Bucket, *, patient: bool = False) -> None:
+        self.bucket, self._patient = bucket, patient
         self._start = f"{bucket.prefix}/" if bucket.prefix else ""
         self._lock = threading.Lock()
         self._writer = BucketWriter(bucket)
@@ -72,7 +75,7 @@ class S3Storage:
     def _quick(self) -> Any:
         """A client for what people and sweeps wait for: one try, and short time-outs."""
         with map_bucket_errors(self.bucket):
-            return make_client(self.bucket, quick=True)
+            return make_client(self.bucket, quick=not self._patient)
 
     @cached_property
     def _links(self) -> Any:

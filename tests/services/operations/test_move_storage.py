@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from backend.bootstrap import build_deps
 from backend.domain.errors import SettingsError, StorageDown, StorageFull, StorageMisconfigured
 from backend.domain.place import file_url
+from backend.media.storage import s3_client
 from backend.media.storage.local import LocalStorage
 from backend.services.operations import sweep
 from backend.services.storage import copy_verified, migrate, relocatable
@@ -25,7 +26,8 @@ from backend.store.database.schema.migrate import migrate_schema
 from backend.store.records import key_values
 from tests import bucket
 from tests.adapters.storages import key_of, part
-from tests.waiting import eventually
+from tests.proxy import Proxy
+from tests.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[3]
 FILES = 90
@@ -135,15 +137,19 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
         assert deps.storage.link_origins() == (bucket.server().url,)
 
 
-def test_a_move_that_is_killed_in_the_middle_goes_on(made, here, there):
+def test_a_move_that_is_killed_in_the_middle_goes_on(made, here, there, monkeypatch):
     deps, other = made
-    keys = {put(deps, f"film {number}".encode() * 1000) for number in range(2 * FILES)}
+    keys = sorted(put(deps, f"film {number}".encode() * 1000) for number in range(2 * FILES))
     command = [sys.executable, "-m", "backend", "move-storage", here, there]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as running:
-        assert any(line.startswith("64 of ") for line in running.stderr)
-        running.send_signal(signal.SIGKILL)
+    with closing(Proxy(bucket.server().port)) as line, monkeypatch.context() as change:
+        change.setenv("AWS_ENDPOINT_URL", line.url)
+        line.fault("stall", "PUT ", keys[100], times=99)  # so far it comes before it is killed
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as running:
+            said = list(itertools.takewhile(lambda line: not line.startswith("64 of "), running.stderr))
+            running.send_signal(signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL, said
     assert 64 <= len(objects(there)) < len(keys)
 
     # -- between the two runs everything is to be had, and new files go to the new place
@@ -151,11 +157,29 @@ def test_a_move_that_is_killed_in_the_middle_goes_on(made, here, there):
     late = put(other, b"late")
     assert late in objects(there)
 
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=2 * PATIENCE_S)
 
+    assert again.returncode == 0, again.stderr
     assert f"Every process uses {there} by now" in again.stdout
     assert int(again.stdout.split()[1]) <= len(keys) - 64  # what was compared is not compared again
-    assert objects(there) == keys | {late}
+    assert objects(there) == {*keys, late}
+
+
+def test_a_bucket_that_is_slow_to_answer_a_question_ends_no_move(made, here, monkeypatch):
+    """A page would not wait for it: the control."""
+    monkeypatch.setattr(s3_client, "READ_S", 5.0)
+    keys = {put(made[0], f"film {number}".encode()) for number in range(3)}
+    with closing(Proxy(bucket.server().port)) as line:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", line.url)
+        mover, there = build_deps(load_settings()), f"s3://{bucket.server().new_bucket()}"
+        slow = line.fault("stall", "HEAD ", ".mp4", times=2)
+        assert move(mover, here, there).copied == len(keys)
+        assert (slow.done, objects(there)) == (2, keys)
+        slow.times = 3
+        monkeypatch.setattr(s3_client, "CHECK_READ_S", 0.2)
+        with pytest.raises(StorageDown):
+            mover.storage.size(min(keys))
+        mover.store.close()
 
 
 def test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, here, there):
