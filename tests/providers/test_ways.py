@@ -61,7 +61,7 @@ def test_what_a_proxy_answers_by_itself_has_reached_nobody_and_nothing_is_paid(c
     peer = way.listen(answer(200, case.accepts))
 
     with pytest.raises(ProviderUnsent) as told:
-        send(case.build(peer.url, 1.0, way.outbound))
+        send(case.build(peer.url, 5.0, way.outbound))
 
     if what.isdecimal():
         assert f"the proxy itself answers {what}: OUTBOUND_PROXY or HTTPS_PROXY names it" in str(told.value)

@@ -37,6 +37,7 @@ def test_what_hangs_is_asked_once_and_its_answer_counts_when_it_comes(thing: Thi
     for _ in range(3):
         with pytest.raises(NoAnswer):
             look.outcome(within_s=0.01)
+    eventually(lambda: thing.looks)
     assert thing.looks == 1
 
     thing.hangs.clear()
@@ -60,6 +61,7 @@ def test_what_was_seen_is_given_out_while_the_next_look_is_slow_but_not_for_ever
             return None
 
     assert ask() == (1 if believed else None)
+    eventually(lambda: thing.looks > 1)
     assert thing.looks == 2
 
 

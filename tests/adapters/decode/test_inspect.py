@@ -1,6 +1,7 @@
 """Is a file a whole video? Judged in a child process that can crash, hang or swell alone."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.waiting import PATIENCE_S, eventually
 from tests.world import picture
 
 FAST = {"movflags": "+faststart"}
+NOISE = random.Random(5).randbytes(50_000)
 #: name -> how the video is made
 KINDS: dict[str, dict[str, Any]] = {
     "mp4": {},
@@ -128,7 +130,7 @@ def _holed(content: bytes, at: int) -> bytes:
         (lambda content, at: content[:at] + b"\0\0\0\x08mdat", None),
         (_mended, "cut"),
         (_holed, "hole|damaged|read"),
-        (lambda content, at: content[:-20_000] + os.urandom(20_000), None),
+        (lambda content, at: content[:-20_000] + NOISE[:20_000], None),
     ],
     ids=["cut between boxes", "an empty box", "fewer pictures than promised", "a hole", "noise at its end"],
 )
@@ -169,7 +171,7 @@ START = b"\0\0\0\x18ftypmp42" + bytes(12)
         (START + b"<html>", "cut|damaged"),
         (START + b"\0\0\0\1mdat" + b"\xff" * 8, "cut"),
         (START + b"\0\0\0\x08moov" + b"\0\0\0\x08mdat", None),
-        (START + (50_008).to_bytes(4) + b"moov" + os.urandom(50_000), None),
+        (START + (50_008).to_bytes(4) + b"moov" + NOISE, None),
         *[(picture(kind), "picture") for kind in ("PNG", "JPEG", "WEBP", "GIF")],
         (b"%PDF-1.7 ...", "PDF"),
     ],
@@ -185,7 +187,7 @@ def test_only_a_regular_file_is_looked_at(make_video, tmp_path):
     os.mkfifo(pipe)
     for path in (link, pipe, tmp_path):
         with pytest.raises(Exception, match=r"symbolic|regular|directory"):
-            inspect_video(path, timeout_s=5)
+            inspect_video(path, timeout_s=PATIENCE_S)
 
 
 def test_a_mutated_video_is_judged_and_never_hurts_the_caller(make_video, tmp_path):
@@ -214,39 +216,39 @@ def server() -> psutil.Process:
 @pytest.mark.parametrize(
     ("task", "options", "limit_s", "why"),
     [
-        ("os:abort", {}, 5, "crashes"),
+        ("os:abort", {}, PATIENCE_S, "crashes"),
         ("signal:pause", {}, 0.3, "too long"),
         ("builtins:pow", {"base": 3, "exp": 10**9}, 0.3, "too long"),  # deep in its work: by the kernel
-        ("builtins:bytearray", {"source": 3 * 1024**3}, 5, "memory"),
-        ("threading:current_thread", {}, 5, None),  # a result that is none is not taken for one
+        ("builtins:bytearray", {"source": 3 * 1024**3}, PATIENCE_S, "memory"),
+        ("threading:current_thread", {}, PATIENCE_S, None),  # a result that is none is not taken for one
     ],
 )
 def test_a_child_that_crashes_hangs_swells_or_says_odd_things_is_ended_alone(task, options, limit_s, why):
     before = server()
     with pytest.raises(sandbox.RejectedFile, match=why):
         sandbox.run_task(task, limit_s, **options)
-    assert sandbox.run_task("os:getppid", 5) == before.pid
+    assert sandbox.run_task("os:getppid", PATIENCE_S) == before.pid
 
 
 def test_a_child_cannot_write_without_end(tmp_path):
     (tmp_path / "f").touch()
     with pytest.raises(StorageFull, match="too large"):
-        sandbox.run_task("os:truncate", 5, path=str(tmp_path / "f"), length=1024**3)
+        sandbox.run_task("os:truncate", PATIENCE_S, path=str(tmp_path / "f"), length=1024**3)
 
 
 def test_a_child_knows_no_secrets_and_a_server_that_was_killed_is_started_again(monkeypatch):
     monkeypatch.setenv("FAL_KEY", "secret")
     before = server()
     before.kill()
-    assert sandbox.run_task("os:getenv", 5, key="FAL_KEY") is None
-    assert sandbox.run_task("os:getppid", 5) not in {before.pid, None}
+    assert sandbox.run_task("os:getenv", PATIENCE_S, key="FAL_KEY") is None
+    assert sandbox.run_task("os:getppid", PATIENCE_S) not in {before.pid, None}
 
 
 def test_many_threads_are_served_and_nothing_of_it_remains(make_video, tmp_path):
     path, others = part(tmp_path, make_video(seconds=0.25)), set(psutil.Process().children())
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: inspect_video(path).width, range(24)))
-        assert sandbox.run_task("threading:active_count", 5) == 2, "threads of the caller live on"
+        assert sandbox.run_task("threading:active_count", PATIENCE_S) == 2, "threads of the caller live on"
     assert found == [320] * 24
     eventually(lambda: set(psutil.Process().children()) - others <= {server()})
     eventually(lambda: server().children(recursive=True) == [])
@@ -285,7 +287,7 @@ print("ready", flush=True)
 # A read that begins just after the signal would keep the handler waiting for ever.
 while not select.select([0], [], [], 0.05)[0]:
     pass
-print(sandbox.run_task("os:getppid", 5) == first)
+print(sandbox.run_task("os:getppid", 30) == first)
 """
     command, pipe = [sys.executable, "-c", program], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as worker:

@@ -212,7 +212,7 @@ def test_a_bucket_that_hangs_is_not_waited_for(store, sidecar, worker, monkeypat
 
     status, bad = readyz(sidecar)
 
-    assert (status, list(bad)) == (503, ["storage"])
+    assert status == 503
     assert "has not answered" in bad["storage"]
     assert eventually(lambda: hanging.done) <= 2, "it is asked once, however often we are"
 
