@@ -11,10 +11,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured, StorageRefused
-from backend.media.storage import s3_client, s3_upload
+from backend.domain.errors import StorageDown, StorageFull, StorageMisconfigured, StorageRefused
+from backend.media.storage import s3_client
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
 from tests import bucket
@@ -51,6 +50,15 @@ class Line:
     def open(self, url: str, **more: Any) -> S3Storage:
         return bucket_storage(url, self.name, **more)
 
+    def impatient(self, tries: int = s3_client.MAX_ATTEMPTS) -> S3Storage:
+        """One to which a short silence is a broken line, after so many of them."""
+        with pytest.MonkeyPatch.context() as change:
+            change.setattr(s3_client, "READ_S", 0.7)
+            change.setattr(s3_client, "MAX_ATTEMPTS", tries)
+            made = self.open(self.proxy.url)
+            assert made.client
+        return made
+
     def objects(self) -> list[str]:
         return [one["Key"] for one in self.outside.list_objects_v2(Bucket=self.name).get("Contents", [])]
 
@@ -70,10 +78,7 @@ class Line:
 
 
 @pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    """Time-outs are short here; nothing else differs."""
-    monkeypatch.setattr(s3_client, "READ_S", 0.7)
-    monkeypatch.setattr(s3_client, "CONNECT_S", 1.0)
+def line() -> Iterator[Line]:
     server = bucket.server()
     with closing(bucket.Store(server.port)) as proxy:
         yield Line(server, proxy)
@@ -129,7 +134,8 @@ def test_links_to_aws_itself_lead_to_the_buckets_own_region(name, host):
 def test_one_fault_of_the_line_or_a_busy_server_costs_no_upload(line, tmp_path, kind, request_):
     content, *words = REQUESTS[request_]
     fault = line.proxy.fault(kind, *words, answer=BUSY)
-    line.storage.put_file(part(tmp_path, content), key_of(content))
+    storage = line.impatient(tries=20) if kind == "stall" else line.storage  # others may be slow as well
+    storage.put_file(part(tmp_path, content), key_of(content))
     assert fault.done == 1
     line.assert_whole(content)
     assert list(tmp_path.iterdir()) == []
@@ -143,7 +149,7 @@ def test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(line, tmp_path
     source = part(tmp_path, content)
 
     with pytest.raises(StorageDown, match="can't be reached"):
-        line.storage.put_file(source, key_of(content))
+        line.impatient().put_file(source, key_of(content))
 
     assert fault.done == s3_client.MAX_ATTEMPTS
     assert line.objects() == []
@@ -362,31 +368,3 @@ def test_a_refusal_that_stays_is_told_in_the_stores_own_words_and_not_as_passing
         with pytest.raises(StorageRefused, match="The storage class you specified is not valid") as told:
             use()
         assert "later" not in str(told.value)
-
-
-# -- controls: broken builds that the tests above would not let through ------------------------------
-
-
-def test_control_without_looking_after_a_lost_acknowledgement_an_upload_would_fail(
-    line, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
-    with pytest.raises((ClientError, MediaError)):
-        test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(line, tmp_path, "complete")
-
-
-def test_control_without_an_abort_parts_would_be_left(line, tmp_path, monkeypatch):
-    def forgetful(content: s3_upload.UploadSource, target: s3_upload.UploadTarget) -> None:
-        begun = target.client.create_multipart_upload(**target.object_args)
-        s3_upload._send_parts(content, target, begun["UploadId"])
-
-    monkeypatch.setattr(s3_upload, "_put_parts", forgetful)
-    with pytest.raises(AssertionError):
-        test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(line, tmp_path, "reset", "part")
-
-
-def test_control_without_a_condition_another_object_would_be_written_over(line, tmp_path, monkeypatch):
-    monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
-    monkeypatch.setattr(s3_upload.UploadTarget, "write_condition", property(lambda _: {}))
-    with pytest.raises(pytest.fail.Exception):
-        test_another_object_under_the_name_of_this_content_is_an_error_and_stays(line, tmp_path, b"other")
