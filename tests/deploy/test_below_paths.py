@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests import programs
-from tests.deploy.front import HOOKS, KNOWN, Front, Host, login
+from tests.deploy.behind_nginx import behind_nginx, window_to
+from tests.deploy.front import HOOKS, KNOWN
 from tests.deploy.test_nginx import BELOW_PATHS
 from tests.e2e.installation import MODEL, Installation, answers
-from tests.e2e.stories.test_browser import FLAGS, Visit
-from tests.loopback import Behaviour, Seen, answer
-from tests.waiting import PATIENCE_S, eventually
+from tests.e2e.stories.test_browser import Visit
+from tests.waiting import eventually
 from tests.world import PHOTO_MODEL, picture
 
 pytestmark = [pytest.mark.needs("nginx"), pytest.mark.xdist_group("below paths")]
@@ -26,26 +24,8 @@ DRAWN = "async image => { await image.decode(); return image.naturalWidth > 50 }
 
 @pytest.fixture(scope="module")
 def below(fal: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Its `front` is nginx; fal's deliveries come in by TLS and the public name."""
-
-    def deliver(seen: Seen) -> Behaviour:
-        headers = {name: value for name, value in seen.headers.items() if name != "host"}
-        got = made.front.call(HOOKS, seen.method, seen.path, seen.body, headers)
-        return answer(got.status, got.data)
-
     folder = tmp_path_factory.mktemp("below-paths")
-    with ExitStack() as ends:
-        who, internet = (
-            ends.enter_context(closing(host)) for host in (Host("who", login), Host("internet", deliver))
-        )
-        made: Any = Installation(folder, fal.url, PUBLIC_URL=f"http://{internet.place}/dailies-api")
-        ends.enter_context(closing(made))
-        dashboards, sidecars = ([f"127.0.0.1:{port}"] for port in (made.dashboard_port, made.port))
-        made.front = Front(
-            folder / "nginx", dashboards=dashboards, sidecars=sidecars, who=who.place, change=BELOW_PATHS
-        )
-        ends.enter_context(closing(made.front)).start()
-        made.up()
+    with behind_nginx(folder, fal.url, path="/dailies-api", change=BELOW_PATHS) as made:
         yield made
 
 
@@ -81,25 +61,13 @@ def test_below_a_path_posters_videos_downloads_uploads_and_live_parts_work_and_b
     for job in jobs:
         below.until(job, "stored")
     eventually(lambda: answers(f"http://127.0.0.1:{below.dashboard_port}/dailies/_stcore/health"))
-    rules = f"--host-resolver-rules=MAP {HOOKS}:443 127.0.0.1:{below.front.port}"
-    expect.set_options(timeout=PATIENCE_S * 1000)
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=programs.path_of("chromium"), args=[*FLAGS, rules])
-        how: Any = {"ignore_https_errors": True, "color_scheme": "dark"}
-        size = {"width": 1000, "height": 600}
-        window = Visit(browser, below, f"https://{HOOKS}/dailies", viewport=size, **how)
-        name, _, value = KNOWN["Cookie"].partition("=")
-        window.context.add_cookies([{"name": name, "value": value, "url": window.origin}])
-        sockets: list[str] = []
-        window.page.on("websocket", lambda socket: sockets.append(socket.url))
-
+    looks: Any = {"color_scheme": "dark", "viewport": {"width": 1000, "height": 600}}
+    with window_to(below, HOOKS, "/dailies", **looks) as (window, sockets):
         watch_and_come_back(window, below, newest=jobs[-1])
         upload_and_see_it_move(window, below)
 
         assert {urlsplit(url).path[:9] for url in window.asked if url.startswith("http")} == {"/dailies/"}
         assert set(sockets) == {f"wss://{HOOKS}/dailies/_stcore/stream"}
-        window.close()
-        browser.close()
 
 
 def watch_and_come_back(window: Visit, below: Any, *, newest: str) -> None:
