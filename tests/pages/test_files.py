@@ -98,6 +98,7 @@ def test_a_take_whose_stop_the_provider_never_answers_is_ended_by_a_person_after
     app = visit("library/take.py", take=job.id)
     app.button(key=f"cancel-{job.id}").click().run()
     assert app.button(key=f"cancel-{job.id}").disabled
+    assert shown(visit("operate/activity.py"), "status")[0]["word"] == "Stopping"
     desk.change(job, cancel_requested_at=desk.deps.clock.now() - ANSWER_WAIT)
     app = visit("library/take.py", take=job.id)
     app.button(key=f"stop-waiting-{job.id}").click().run()
@@ -109,7 +110,11 @@ def test_a_stored_take_whose_file_is_lost_is_looked_for_until_a_person_does_with
     job = desk.take("stored")
     with desk.deps.store.begin() as session:
         videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
+    assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["word"] == "File missing"
     app = visit("library/take.py", take=job.id)
+    (stage,) = shown(app, "player")
+    assert (stage["kind"], stage["src"], stage["title"]) == ("none", None, "Missing"), "no player pretends"
+    assert "missing from our storage" in stage["note"]
     app.button(key=f"try-now-{job.id}").click().run()
     app.button(key=f"give-up-files-{job.id}").click().run()
     assert shown(app, "player")[0]["title"] == "Not fetched"

@@ -8,7 +8,6 @@ from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.services.takes.ways_out import WayOut, ways_out
-from backend.store.records import videos
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, link, shown, words
 from tests.services.receiving import WAY
@@ -165,17 +164,6 @@ def test_a_failed_take_says_what_it_cost_and_what_comes_next_and_fills_the_form_
     assert again.id != job.id
     for name in ("model", "prompt", "style", "params", "image"):
         assert getattr(again, name) == getattr(job, name)
-
-
-def test_a_missing_file_is_said_and_no_player_pretends(visit, desk):
-    job = desk.take("stored")
-    with desk.deps.store.begin() as session:
-        videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
-    app = visit(TAKE, take=job.id)
-    (stage,) = shown(app, "player")
-    assert (stage["kind"], stage["src"], stage["title"]) == ("none", None, "Missing")
-    assert "missing from our storage" in stage["note"]
-    assert shown(visit(GALLERY), "gallery")[0]["takes"][0]["word"] == "File missing"
 
 
 def test_send_again_makes_one_new_take_and_each_names_the_other(visit, desk):

@@ -49,15 +49,6 @@ def test_a_choice_that_comes_too_late_is_said_and_changes_nothing(visit, desk):
     assert desk.job(job.id).state == "rendered"
 
 
-def test_a_take_that_is_being_stopped_says_so_and_is_not_stopped_twice(visit, desk):
-    job = desk.take("running")
-    app = visit(ACTIVITY)
-    app.button(key=f"cancel-{job.id}").click().run()
-    assert desk.job(job.id).cancel_requested_at is not None
-    assert shown(app, "status")[0]["word"] == "Stopping"
-    assert app.button(key=f"cancel-{job.id}").disabled
-
-
 def test_when_nothing_moves_the_page_says_so_and_leads_to_the_form(visit):
     app = visit(ACTIVITY)
     assert "Nothing moves, nothing waits" in words(app)

@@ -83,15 +83,19 @@ class SidecarClient(World):
         return self.saved(job_id, content)
 
 
-def ask_dashboard(deps: Deps, method: str, link: str) -> httpx.Response:
-    """What the dashboard's own routes answer."""
-    app = Starlette(routes=dashboard.routes(lambda: deps))
+def visit(app: Starlette, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    """What a browser gets there."""
 
     async def answer() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as browser:
-            return await browser.request(method, link)
+            return await browser.request(method, path, headers={"Accept": "text/html,*/*", **headers})
 
     return asyncio.run(answer())
+
+
+def ask_dashboard(deps: Deps, method: str, link: str) -> httpx.Response:
+    """What the dashboard's own routes answer."""
+    return visit(Starlette(routes=dashboard.routes(lambda: deps)), link, method)
 
 
 def said(answer: TestResponse, status: int) -> dict[str, Any]:

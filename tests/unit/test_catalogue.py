@@ -139,13 +139,6 @@ def test_a_schema_as_deep_or_as_large_as_a_trap_is_unusable():
         assert (model.usable, model.reason) == (False, "the schema is too large")
 
 
-def test_what_the_provider_no_longer_offers_is_unusable():
-    model = made(status="deprecated")
-    assert (model.usable, model.reason) == (False, "the provider lists this model as deprecated")
-    assert made(status="active").usable
-    assert not catalogue.parse_model({"input": {"properties": {"prompt": TEXT}}}).usable, "without an id"
-
-
 def test_references_into_the_provider_s_document_are_put_in_place():
     size = {"type": "object", "properties": {"width": {"type": "integer"}}}
     properties = {

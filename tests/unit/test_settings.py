@@ -1,11 +1,11 @@
 """Settings: read together, refused together, with a demo for who has no key and a secret made once."""
 
-import contextlib
-import multiprocessing
+import os
 import re
 import stat
-from concurrent.futures import ProcessPoolExecutor
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -13,6 +13,8 @@ from sqlalchemy import make_url
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, path_of
 from backend.settings import DEMO_KEY, Settings, is_loopback, load_settings
+from tests.waiting import PATIENCE_S
+from tests.world import at_once
 
 #: name -> (a value that is refused, a word of what is said about it)
 WRONG = {
@@ -160,10 +162,13 @@ def test_a_server_is_meant_by_every_name_that_people_have_for_it(monkeypatch, sc
     "name",
     ["a%2Fb", "a%20b", "two words ", "Früh", "what?x=1", "a#b", "100%", "+", "%", "a%3Fb", ":memory:", "x@y"],
 )
-def test_a_data_folder_may_have_any_name(monkeypatch, tmp_path, name):
+def test_a_data_folder_may_have_any_name_and_holds_all_that_nobody_puts_elsewhere(
+    monkeypatch, tmp_path, name
+):
     settings = given(monkeypatch, DATA_DIR=str(tmp_path / name))
     assert make_url(settings.resolved_database_url).database == str(tmp_path / name / "dailies.db")
     assert path_of(settings.resolved_storage_url) == tmp_path / name / "media"
+    assert settings.parts_dir == tmp_path / name / "parts"
     assert normalize_storage_url(f"{settings.resolved_storage_url}/ ") == settings.resolved_storage_url
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -187,6 +192,8 @@ DEMO = {**SIMULATED, "is_demo": True, "first_poll_delay_s": 60.0, "fetch_allow":
         (dict.fromkeys(("PORT", "FETCH_ALLOW", "FAL_KEY", "PUBLIC_URL", "LEASE_S"), ""),
          {"port": 8787, "public_url": "http://127.0.0.1:8787", "lease_s": 15.0, **DEMO}),
         ({"PUBLIC_URL": " https://studio.example/dailies/ "}, {"public_url": "https://studio.example/dailies"}),
+        ({"DATABASE_URL": "sqlite:////srv/x.db", "STORAGE_URL": "file:///srv/films"},
+         {"resolved_database_url": "sqlite:////srv/x.db", "resolved_storage_url": "file:///srv/films"}),
         ({"FAL_KEY": "id:key", "FETCH_ALLOW": " cdn.example , 10.0.0.0/8,[::1]:9000, 127.0.0.1:80,"},
          {"fetch_allow": ("cdn.example", "10.0.0.0/8", "[::1]:9000", "127.0.0.1:80")}),
         ({"STREAMLIT_SERVER_BASE_URL_PATH": " /studio/dailies/ "},
@@ -210,16 +217,6 @@ def test_settings_are_what_the_environment_says(monkeypatch, variables, read):
     settings = given(monkeypatch, **variables)
     assert {name: getattr(settings, name) for name in read} == read
     assert (settings.fal_key.get_secret_value() == DEMO_KEY) is settings.is_demo
-
-
-def test_database_files_and_parts_lie_in_the_data_folder_unless_said_otherwise(monkeypatch, tmp_path):
-    settings = given(monkeypatch, DATA_DIR=str(tmp_path / "here"))
-    assert settings.resolved_database_url == f"sqlite:///{tmp_path}/here/dailies.db"
-    assert settings.resolved_storage_url == f"file://{tmp_path}/here/media"
-    assert settings.parts_dir == tmp_path / "here" / "parts"
-    moved = given(monkeypatch, DATABASE_URL="sqlite:////srv/x.db", STORAGE_URL="file:///srv/films")
-    assert moved.resolved_database_url == "sqlite:////srv/x.db"
-    assert moved.resolved_storage_url == "file:///srv/films"
 
 
 def test_settings_come_from_the_env_file_and_the_environment_wins(monkeypatch, tmp_path):
@@ -286,13 +283,19 @@ def test_a_secret_file_that_is_damaged_or_a_link_to_nothing_signs_nothing(tmp_pa
         load_settings()
 
 
-def test_eight_processes_that_start_at_once_agree_on_one_secret(tmp_path):
-    """Each is a copy of one that has read the program; ten first starts, as one may go well by luck."""
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["backend.settings"])
-    with contextlib.ExitStack() as stack:
-        pools = [stack.enter_context(ProcessPoolExecutor(1, forks)) for _ in range(8)]
-        for data in (tmp_path / str(number) for number in range(10)):
-            loading = [pool.submit(load_settings, data_dir=data) for pool in pools]
-            said = {one.result().secret_key.get_secret_value() for one in loading}
-            assert said == {(data / "secret_key").read_text()}
+def test_eight_that_start_at_once_agree_on_one_secret(tmp_path, monkeypatch):
+    """Each has found none before any of them makes one; then they do, one after the other."""
+    all_here, alone, real = threading.Barrier(8), threading.Lock(), os.open
+
+    def open_alone(*asked: Any) -> int:
+        all_here.wait(PATIENCE_S)
+        alone.acquire()
+        return real(*asked)
+
+    def start(_: int) -> str:
+        secret = load_settings(data_dir=tmp_path).secret_key.get_secret_value()
+        alone.release()
+        return secret
+
+    monkeypatch.setattr(os, "open", open_alone)
+    assert at_once(8, start) == [(tmp_path / "secret_key").read_text()] * 8

@@ -27,17 +27,11 @@ def test_what_a_person_writes_is_sent_as_it_was_and_never_a_template():
     assert rendered(hostile, StylePart("camera", axis, None)) == f"{hostile}. Camera: {axis}."
 
 
-@pytest.mark.parametrize(
-    ("prompt", "sent"),
-    [("A red dress", "A red dress. "), ("", ""), *((f"Walk{end}", f"Walk{end} ") for end in ".!?…:;,")],
+@given(
+    st.text(max_size=60).map(str.strip) | st.sampled_from([f"Walk{end}" for end in ".!?…:;,"]),
+    st.lists(st.text(max_size=30), max_size=4),
 )
-def test_each_part_adds_one_sentence_and_a_prompt_that_ends_one_gets_no_second_full_stop(prompt, sent):
-    parts = StylePart("movement", "a slow full turn", "Turn"), StylePart("camera", "slow dolly in", None)
-    assert rendered(prompt, *parts) == f"{sent}Movement: a slow full turn. Camera: slow dolly in."
-
-
-@given(st.text(max_size=60).map(str.strip), st.lists(st.text(max_size=30), max_size=4))
-def test_the_prompt_sent_begins_with_what_the_person_wrote(prompt, words):
+def test_the_prompt_sent_begins_with_what_the_person_wrote_and_each_part_adds_one_sentence(prompt, words):
     parts = [StylePart(axis, said, None) for axis, said in zip(AXES, words, strict=False)]
     own = prompt + "." if prompt and parts and prompt[-1] not in ".!?…:;," else prompt
     sentences = [f"{part.axis.capitalize()}: {part.words}." for part in parts]

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
+
 from backend.services import access
 from backend.services.operations import heartbeat
-from tests.services.client import BODY, OPEN, at_fault, every_route, ids, said
-from tests.world import PHOTO_MODEL, picture, run_sql, throw
+from tests.services.client import BODY, OPEN, every_route, ids, said
+from tests.world import picture, run_sql, throw
 
 #: What is no token of ours.
 WRONG = [
@@ -63,13 +65,6 @@ def test_to_a_creator_somebody_elses_take_is_not_there_on_any_route(sidecar):
         assert answer.get_data() == nowhere.get_data(), "not even its existence is told"
     assert sidecar.page(who="ben") == {"items": [], "next_cursor": None}
     assert sidecar.get(f"/api/video/status/{job_id}").get_json()["state"] == "created"
-
-
-def test_somebody_elses_photo_is_no_photo(sidecar):
-    upload_id = sidecar.upload(picture()).get_json()["id"]
-    body = {"model": PHOTO_MODEL, "prompt": "x", "image": upload_id}
-    assert "no upload" in at_fault(sidecar.start(body, who="ben"))["image"]
-    assert sidecar.start(body, who="ana").status_code == 202
 
 
 def test_every_answer_of_every_route_carries_the_headers_that_guard_it(sidecar, link):
@@ -133,8 +128,9 @@ def test_without_its_database_the_api_says_that_it_can_not_now_and_is_alive(side
     assert sidecar.get(link, who=None).status_code == 200, "a signed link needs no database"
 
 
-def test_on_a_full_storage_an_upload_is_put_off_and_nothing_is_charged(sidecar):
-    (sidecar.deps.settings.data_dir / "media").write_text("a file where the folder should be")
+@pytest.mark.parametrize("folder", ["media", "parts"])
+def test_without_room_for_it_an_upload_is_put_off_and_nothing_is_charged(sidecar, folder):
+    (sidecar.deps.settings.data_dir / folder).write_text("a file where the folder should be")
     assert "try again" in said(sidecar.upload(picture()), 507)["message"]
 
 

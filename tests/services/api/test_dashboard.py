@@ -1,10 +1,8 @@
 """What the dashboard's own server answers: files under a name, headers, the one HTML page."""
 
-import asyncio
 from dataclasses import replace
 from urllib.parse import quote
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,18 +13,9 @@ from starlette.routing import Route
 from backend.services.gallery import signed_links
 from backend.web import dashboard
 from backend.web.page_script import SCRIPT
+from tests.services.client import ask_dashboard, visit
 
 PAGE = "<!DOCTYPE html><html><head><title>Streamlit</title></head><body></body></html>"
-
-
-def visit(app: Starlette, path: str, **headers: str) -> httpx.Response:
-    """What a browser gets there."""
-
-    async def answer() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as browser:
-            return await browser.get(path, headers={"Accept": "text/html,*/*", **headers})
-
-    return asyncio.run(answer())
 
 
 def page_app(*media: str, **more: tuple[str, ...]) -> Starlette:
@@ -50,7 +39,7 @@ def test_a_download_has_its_name_whoever_serves_the_file(sidecar, link, name, me
     if media_url:
         answer = sidecar.get(made.removeprefix(media_url), who=None)
     else:
-        answer = visit(Starlette(routes=dashboard.routes(lambda: sidecar.deps)), made)
+        answer = ask_dashboard(sidecar.deps, "GET", made)
 
     assert answer.status_code == 200
     told = answer.headers["Content-Disposition"]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import re
 
 from backend.bootstrap import build_deps
 from backend.domain.errors import StoreUnavailable
@@ -36,8 +37,11 @@ def test_a_forged_or_altered_delivery_is_refused_and_nothing_is_stored(post):
 
 def test_a_wrong_token_is_refused_although_fal_signed(post):
     job, nobody = post.made(), Job(id="no-such-job", request_id="req-9")
-    others = job_token(SECRET, post.made().id), job_token("another-secret", job.id)
-    for token in ("x", "A" * 43, "%00", "ü", "%F0%9F%92%A9", "..%2f", "x" * 5000, *others):
+    right = job_token(SECRET, job.id)
+    assert re.fullmatch(r"[\w-]{43}", right, re.ASCII), "256 bits, as they fit into a URL"
+    others = [right[:at] + ("B" if char == "A" else "A") + right[at + 1 :] for at, char in enumerate(right)]
+    others += [job_token(SECRET, post.made().id), job_token("another-secret", job.id)]
+    for token in ("x", "%00", "ü", "%F0%9F%92%A9", "..%2f", "x" * 5000, *others):
         assert refused(post.deliver(job, token=token)), token
     assert refused(post.deliver(nobody, token="wrong"))
     assert post.untouched(job)

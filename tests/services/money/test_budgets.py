@@ -31,7 +31,7 @@ from tests.services.conftest import installed
 from tests.services.receiving import LINK
 from tests.signing import FakeClock
 from tests.waiting import PATIENCE_S
-from tests.world import ANA, BEN, World
+from tests.world import ANA, BEN, World, at_once
 
 pytestmark = databases.BOTH
 
@@ -252,14 +252,16 @@ def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it
 
 
 def start_all_that_fit(name: str, ready: Any, made: Any) -> None:
-    """In a process of its own."""
-    world, fitted = World(open_deps(), sim=None), 0
-    ready.wait(PATIENCE_S)
-    for _ in range(25):
+    """In a process of its own, from 25 threads."""
+    world = World(open_deps(), sim=None)
+
+    def start(number: int) -> bool:
         with suppress(BudgetExceeded):
-            ask(world, Viewer(name, Role.CREATOR))
-            fitted += 1
-    made.put(fitted)
+            return bool(ask(world, Viewer(name, Role.CREATOR)))
+        return False
+
+    ready.wait(PATIENCE_S)
+    made.put(sum(at_once(25, start)))
 
 
 def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(deps, monkeypatch):

@@ -1,16 +1,13 @@
-"""Money: every amount says where it comes from, and no limit is passed, however many start at once."""
-
-from contextlib import suppress
+"""Money: every amount says where it comes from, and a limit counts what has no price, and no retry twice."""
 
 import pytest
 
 from backend.domain.errors import BudgetExceeded
-from backend.models import Job
 from backend.services.money import budgets, prices
 from backend.services.takes.cancel import cancel_job
 from backend.store.money import ledger
 from tests import databases
-from tests.world import ANA, UNPRICED, World, at_once
+from tests.world import ANA, UNPRICED, World
 
 pytestmark = databases.BOTH
 
@@ -56,17 +53,6 @@ def test_a_used_up_limit_refuses_even_what_has_no_price(world):
     poor.ask()
     with pytest.raises(BudgetExceeded):
         poor.ask(**UNPRICED)
-
-
-def test_thirty_starts_at_the_same_moment_can_not_overrun_a_limit_and_what_fits_is_accepted(world):
-    poor = world.with_settings(budget_day_usd=3.50)
-
-    def start(number: int) -> Job | None:
-        with suppress(BudgetExceeded):
-            return poor.ask(f"Take {number}")
-
-    assert sum(made is not None for made in at_once(30, start)) == 5
-    assert today(world) == pytest.approx(3.50)
 
 
 def test_a_retry_of_the_same_start_is_not_counted_twice(world):

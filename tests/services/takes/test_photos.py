@@ -10,7 +10,7 @@ from PIL import Image
 from sqlmodel import select
 
 from backend.catalogue.photo_limits import PhotoLimits
-from backend.domain.errors import ProviderRefused, ProviderUnsent, StorageDown, StorageFull
+from backend.domain.errors import ProviderRefused, ProviderUnsent, StorageDown
 from backend.models import Upload
 from backend.providers.base import ProviderRecord
 from backend.providers.fal.client import FalProvider
@@ -109,6 +109,7 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
         (PHOTO_MODEL, {"image": world.photo(size=(200, 150))}, "image",
          f"is 200 × 150 px; {title} needs at least 300 × 300: take a larger one"),
         *((PHOTO_MODEL, {"image": link}, "image", "") for link in links),
+        (PHOTO_MODEL, {"image": theirs}, "image", "no upload"),
         (MODEL, {"image": ours}, "image", ""),
         (MODEL, {"images": {"end_image_url": LINK}}, "images.end_image_url", ""),
         (FRAMES, first, "params.last_frame_url", ""),
@@ -126,6 +127,7 @@ def test_a_photo_that_does_not_fit_is_refused_by_its_field(world):
         (SEVERAL, {"images": {"image_urls": [ours, 5]}}, many, "one of them is a number"),
         (SEVERAL, {"images": {"image_urls": [ours, ""]}}, many, "one of them is empty"),
         (SEVERAL, {"images": {"image_urls": [ours, None]}}, many, "one of them is nothing"),
+        (SEVERAL, {"images": {"image_urls": [ours, "\ud800"]}}, many, ""),
         (SEVERAL, {"images": {"image_urls": [ours, theirs]}}, many, "photo 2 there is no upload"),
         (SEVERAL, {"images": {"image_urls": [ours, FILE]}}, many, "photo 2 is neither"),
         (SEVERAL, {"images": {"image_urls": [ours] * 51}}, many, "at most 50"),
@@ -240,10 +242,3 @@ def test_a_take_says_why_it_waits_while_its_photo_cant_be_read(world, monkeypatc
     assert "can't be read from our storage" in waiting.error["message"]
     world.until(job, "stored")
     assert world.posts == 1
-
-
-def test_a_photo_for_which_there_is_no_room_is_refused_as_such(world):
-    world.deps.settings.parts_dir.parent.mkdir(exist_ok=True)
-    world.deps.settings.parts_dir.write_text("no folder")  # what a wrong mount leaves
-    with pytest.raises(StorageFull):
-        world.photo()
