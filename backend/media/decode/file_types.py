@@ -4,7 +4,7 @@ Source: the registries of each format; IANA media types.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from backend.domain.output_files import FileKind
@@ -19,7 +19,7 @@ OTHER_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True)
 class FileType:
-    """kind: what people can do with it. what: its name for a person. page: it is text that servers send."""
+    """kind: what people can do with it. what: its name for a person. page: servers send it for a file."""
 
     kind: FileKind
     extension: str
@@ -62,10 +62,21 @@ _SOUND = FileType(A, "m4a", "audio/mp4", "an MPEG-4 sound")
 _PAGE = FileType(O, "html", OTHER_TYPE, "a web page or XML", page=True)
 _JSON = FileType(O, "json", OTHER_TYPE, "JSON", page=True)
 
+#: Links that end so lead to text, which may begin as pages and answers of servers do.
+TEXT_ENDINGS = frozenset(
+    {"json", "jsonl", "geojson", "gltf", "xml", "svg", "txt", "csv", "srt", "vtt", "ass"}
+)
+_TEXT_TYPE = re.compile(r"text/|.*(json|xml)", re.IGNORECASE)
+
 #: What files are served as, by the ending that their content gave them; any other is saved, not shown.
 SERVED_TYPES: dict[str, str] = {
     found.extension: found.content_type for found in (*(found for _, _, found in _TYPES), _MP4, _SOUND)
 }
+
+
+def is_text_type(content_type: str | None) -> bool:
+    """Is a file of this type text: is what looks like a page or JSON the file itself?"""
+    return content_type is not None and _TEXT_TYPE.match(content_type) is not None
 
 
 def read_type(head: bytes, *, link: str | None = None, without_pictures: bool = False) -> FileType:
@@ -79,9 +90,8 @@ def read_type(head: bytes, *, link: str | None = None, without_pictures: bool = 
     ending = urlsplit(link).path.rpartition(".")[2].lower() if link else ""
     if text.startswith(b"#EXTM3U"):
         return FileType(O, "m3u8", OTHER_TYPE, "a playlist")
-    if text.startswith(b"<"):
-        return _PAGE
-    if text.startswith((b"{", b"[")):
-        return _JSON
+    if text.startswith((b"<", b"{", b"[")):
+        page = _PAGE if text.startswith(b"<") else _JSON
+        return replace(page, extension=ending, page=False) if ending in TEXT_ENDINGS else page
     extension = ending if _PLAIN_ENDING.fullmatch(ending) else "bin"
     return FileType(O, extension, OTHER_TYPE, "a file of a kind that is not known here")

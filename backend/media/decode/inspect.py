@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaBroken
-from backend.domain.output_files import FileKind, OutputFile
+from backend.domain.output_files import FileKind
 from backend.media.decode import file_types, sandbox
 from backend.media.decode.sandbox import NO_VIDEO
 from backend.media.partial.partial_file import remove_quietly
@@ -84,13 +84,13 @@ def inspect_file(
     path: Path,
     *,
     poster: Path,
-    expected: FileKind = FileKind.VIDEO,
     source: str | None = None,
+    said: str | None = None,
     timeout_s: float = INSPECT_TIMEOUT_S,
 ) -> FileInfo:
     """Find out what came home; a whole video gets a poster as by `inspect_video`.
 
-    expected: what it should be. source: the link that it came from.
+    source: the link that it came from. said: the content type that the output states for it.
 
     Raises:
         StorageFull, MediaUnreachable: as `inspect_video`.
@@ -103,7 +103,7 @@ def inspect_file(
     try:
         video = inspect_video(path, poster=poster, timeout_s=timeout_s)
     except MediaBroken as error:
-        return _unchecked(head, str(error.__cause__ or error), expected, source)
+        return _unchecked(head, str(error.__cause__ or error), source, said)
     return FileInfo(
         FileKind.VIDEO, True, video.unplayable, video.extension, video.content_type, video.duration_s,
         video.width, video.height, video.fps, video.codec, video.see_through,
@@ -120,15 +120,11 @@ def _inspect_still(path: Path, kind: file_types.FileType, poster: Path, timeout_
     return FileInfo(kind.kind, True, None, kind.extension, kind.content_type, **found)
 
 
-def _unchecked(head: bytes, why: str, expected: FileKind, source: str | None) -> FileInfo:
+def _unchecked(head: bytes, why: str, source: str | None, said: str | None) -> FileInfo:
     found = file_types.read_type(head, link=source, without_pictures=why == NO_VIDEO)
-    named = OutputFile("", source).kind_hint if source else FileKind.OTHER
     problem = f"It is {found.what}, kept as it came: {why}."
-    promised = expected != FileKind.OTHER or named != FileKind.OTHER
-    return FileInfo(
-        found.kind, False, problem, found.extension, found.content_type,
-        in_place_of_a_file=found.page and promised,
-    )  # fmt: skip
+    page = found.page and not file_types.is_text_type(said)
+    return FileInfo(found.kind, False, problem, found.extension, found.content_type, in_place_of_a_file=page)
 
 
 def make_preview(path: Path, preview: Path, *, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:

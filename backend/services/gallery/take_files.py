@@ -1,6 +1,6 @@
 """Which files a take has: what its output names, joined with what we have of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from backend.store.records.take_files import FileRow
 
 #: The code of what the provider has no more.
 LOST = "lost"
+#: The code of a link that was given up by itself, because it leads to no file.
+NO_MEDIA = "no_media"
 #: The code of an output that names no file.
 NO_VIDEO = "no_video"
 NOT_YET_TEXT = "It is on its way."
@@ -32,11 +34,20 @@ DONE_WITHOUT_TEXT = "It is not here, and is not fetched any more: a person does 
 
 @dataclass(frozen=True)
 class FileOfTake:
-    """One file of a take. row: what is known of its way home. video: the stored file, once it is ours."""
+    """One file of a take. row: what is known of its way home. video: the stored file, once it is ours.
+
+    declared: the model's output schema calls it a file.
+    """
 
     wanted: OutputFile
     row: TakeFile
     video: Video | None
+    declared: bool = False
+
+    @property
+    def says_file(self) -> bool:
+        """Does anything call it a file? Else it is a link that may lead anywhere."""
+        return self.declared or self.wanted.says_file
 
     @property
     def here(self) -> bool:
@@ -70,8 +81,8 @@ class FileOfTake:
         if self.here:
             return (self.video.problem or None) if self.video else None
         if self.row.given_up_at is not None:
-            lost = self.trouble is not None and self.trouble.code == LOST
-            return self.trouble.message if self.trouble and lost else DONE_WITHOUT_TEXT
+            by_itself = self.trouble is not None and self.trouble.code in (LOST, NO_MEDIA)
+            return self.trouble.message if self.trouble and by_itself else DONE_WITHOUT_TEXT
         usual = NOT_YET_TEXT if self.video is None else MISSING_TEXT
         return self.trouble.message if self.trouble else usual
 
@@ -132,15 +143,12 @@ def load_files(
     """The files of each of these jobs, given with their main videos; each list has its main file first."""
     finished = [job.id for job, _ in pairs if job.rendered_at or job.video_id or job.outputs]
     rows = take_files.of_jobs(session, finished) if finished else {}
-    return [
-        _join(job, video, named_files(job, _main_role(deps, job.model)), rows.get(job.id, []))
-        for job, video in pairs
-    ]
+    return [_join(deps, job, video, rows.get(job.id, [])) for job, video in pairs]
 
 
-def _join(
-    job: Job, video: Video | None, named: Sequence[OutputFile], rows: Sequence[FileRow]
-) -> list[FileOfTake]:
+def _join(deps: Deps, job: Job, video: Video | None, rows: Sequence[FileRow]) -> list[FileOfTake]:
+    main_role, declared = _declared(deps, job.model)
+    named = named_files(job, main_role)
     known = {row.role: (row, stored) for row, stored in rows}
     told = any(row.video_id == job.video_id for row, _ in rows)
     files = []
@@ -154,7 +162,7 @@ def _join(
         row, stored = known.get(wanted.role, (fresh, usual))
         if row.position != position:  # what an output names now may stand before what it named then
             row = TakeFile(**row.model_dump() | {"position": position})
-        files.append(FileOfTake(wanted, row, stored))
+        files.append(FileOfTake(wanted, row, stored, wanted.role.partition(".")[0] in declared))
     return files
 
 
@@ -190,8 +198,10 @@ def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:
     return [file for file in files if not file.settled]
 
 
-def _main_role(deps: Deps, model_id: str) -> str | None:
+def _declared(deps: Deps, model_id: str) -> tuple[str | None, Collection[str]]:
+    """The field of a model's output that holds the main file, and all that hold files."""
     try:
-        return deps.catalogue.recall(model_id).main_output
+        model = deps.catalogue.recall(model_id)
     except KeyError:
-        return None
+        return None, ()
+    return model.main_output, model.file_outputs

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import json
 from functools import cache
 from typing import Any
 
@@ -194,32 +193,3 @@ def test_a_file_that_could_not_be_checked_then_and_can_be_now_is_a_checked_one(w
     world.deps.storage.remove(world.take(job).video.key)
     video = (world.looks(job, 2), world.take(job))[1].video
     assert (video.checked, video.kind, video.missing_at) == (True, "video", None)
-
-
-# -- links that are no files of the take ----------------------------------------------------------------
-
-
-def test_a_photo_and_a_video_that_the_answer_repeats_are_no_files_of_the_take(world):
-    lay(world, "in.mp4", clip(50))
-    lay(world, "out", clip(90))
-    run = made(world, {"video_url": "{files}/in.mp4?Signature=2&Expires=1", "output": {"url": "{files}/out"}})
-    run_sql(
-        world.deps, "UPDATE job SET payload = :sent, image_link = :photo WHERE id = :id",
-        sent=json.dumps({"prompt": "x", "video_url": f"{world.sim.url}/files/in.mp4?Signature=1"}),
-        photo=f"{world.sim.url}/files/in.png", id=run.id,
-    )  # fmt: skip
-    job = world.until(run, "stored")
-    assert shown(world, job) == [("output", "video", True)]
-    assert content_of(world, world.take(job).files[0]) == clip(90)
-
-
-def test_an_output_of_data_that_cannot_be_read_is_held_to_be_judged_by_a_person(world):
-    held = made(world, {"video": {"url": "data:video/mp4;base64,@@@@"}})
-    assert (held.state, held.error["code"]) == ("held", "unclear_result")
-
-
-def test_empty_data_beside_a_video_keep_nobody_waiting(world):
-    lay(world, "a.mp4", clip(50))
-    job = made(world, {"video": "{files}/a.mp4", "audio": {"url": "data:audio/mpeg;base64,"}})
-    assert world.looks(job, 1)[0].state == "stored"
-    assert shown(world, job) == [("video", "video", True)]

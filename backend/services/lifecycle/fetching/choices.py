@@ -113,13 +113,13 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             given_up = [file for file in _files(deps, session, job) if not file.here and file.settled]
             if not given_up:
                 raise StateConflict(NOTHING_MISSING)
-            take_files.put_rows(session, [_changed(file, given_up_at=None, attempts=0) for file in given_up])
+            take_files.put_rows(session, [_anew(file) for file in given_up])
             return deps.wake_job(session, job.id, at=now, attempts=0)
         files = files_to_fetch(job)
         if not files:
             raise StateConflict("This take ended before it had any file.")
         again = [file for file in _files(deps, session, job) if not file.here]
-        take_files.put_rows(session, [_changed(file, given_up_at=None, attempts=0) for file in again])
+        take_files.put_rows(session, [_anew(file) for file in again])
         _finish(deps, session, viewer, job, Finished(files, kept_output(job)))
         return jobs.get(session, job.id)
 
@@ -172,6 +172,11 @@ def _job(session: Session, viewer: Viewer, job_id: str, states: Collection[JobSt
 def _files(deps: Deps, session: Session, job: Job) -> Sequence[FileOfTake]:
     video = videos.get(session, job.video_id) if job.video_id else None
     return load_files(deps, session, [(job, video)])[0]
+
+
+def _anew(file: FileOfTake) -> TakeFile:
+    """Its row, as if it had not been tried yet."""
+    return _changed(file, given_up_at=None, attempts=0, error=None)
 
 
 def _changed(file: FileOfTake, **values: object) -> TakeFile:

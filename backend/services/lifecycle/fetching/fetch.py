@@ -1,6 +1,7 @@
 """Bring every file of a finished take home: one after the other, each kept as soon as it is whole."""
 
 import logging
+from collections.abc import Sequence
 
 from sqlmodel import Session
 
@@ -12,6 +13,7 @@ from backend.models import Job, JobColumns, TakeFile, Video
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import FileOfTake, load_files, missing_files
 from backend.services.lifecycle.claims import Claim
+from backend.services.lifecycle.fetching import no_media
 from backend.services.lifecycle.fetching.one_file import bring_home
 from backend.services.lifecycle.fetching.try_later import Failure, check_meant, no_link, try_later
 from backend.services.retry_write import retry_write
@@ -29,11 +31,12 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
 
     Afterwards the job is `stored` with all of its files; or as before with those that came, due again
     after a back-off, with the reason on the row; or `failed` when the provider has lost what it made.
+    Links beside a main file that is ours are given up by themselves when they lead to no file.
     """
     plan, begun_s = files_of(deps, claim.job), deps.clock.monotonic()
     ours = {file.row.position: file.video.id for file in plan if file.video is not None}
     left = sorted(missing_files(plan), key=lambda file: file.row.attempts)  # no slow one keeps others back
-    home, failed = sum(file.here for file in plan), list[Failure]()
+    at_home, failed = {file.wanted.role for file in plan if file.here}, list[Failure]()
     try:
         for file in list(left):
             if deps.stopping.is_set():
@@ -49,20 +52,28 @@ def fetch_files(deps: Deps, claim: Claim) -> None:
                 failed.append(Failure(file, error))
             else:
                 left.remove(file)
-                home += 1
-                _save(deps, claim, file, video, ours, last=not left)
+                at_home.add(file.wanted.role)
+                _save(deps, claim, file, video, ours, left)
     except Interrupted:
         claim.defer(due_in_s=0)
         return
+    nothing = [each for each in failed if no_media.is_no_media(each) and ours and plan[0] not in left]
+    if nothing:
+        no_media.give_up(claim, nothing)
+        failed = [each for each in failed if each not in nothing]
+        left = [file for file in left if file not in [each.file for each in nothing]]
     if failed:
         known = [file.row for file in plan if file.here]
-        try_later(deps, claim, failed, home=home, known=known, untried=len(left) - len(failed))
+        try_later(deps, claim, failed, at_home=at_home, known=known, untried=len(left) - len(failed))
     elif not plan:
-        try_later(deps, claim, [no_link(claim)], home=0)
+        try_later(deps, claim, [no_link(claim)], at_home=set())
     elif left:
         claim.defer(due_in_s=0)
     elif claim.job.state == JobState.RENDERED:  # what was missing is done without
-        claim.record(JobEvent.SAVED, due_in_s=0, video_id=ours[min(ours)] if ours else None)
+        note, main = no_media.note(nothing), ours[min(ours)] if ours else None
+        claim.record(JobEvent.SAVED, due_in_s=0, note=note, video_id=main)
+    elif nothing:
+        claim.defer(due_in_s=0, attempts=0)
 
 
 def files_of(deps: Deps, job: Job) -> list[FileOfTake]:
@@ -73,13 +84,19 @@ def files_of(deps: Deps, job: Job) -> list[FileOfTake]:
 
 
 def _save(
-    deps: Deps, claim: Claim, file: FileOfTake, video: Video, ours: dict[int, str], *, last: bool
+    deps: Deps,
+    claim: Claim,
+    file: FileOfTake,
+    video: Video,
+    ours: dict[int, str],
+    left: Sequence[FileOfTake],
 ) -> None:
-    """Write down that a file is ours; with the last one the take is complete.
+    """Write down that a file is ours; with the last one the take is complete. left: those that are not yet.
 
     ours: position -> id of those that were ours before; this one is among them afterwards. The first of them
     is the take's video: the main file, or where a person does without it the next.
     """
+    last = not left
     values: JobColumns = {"fetched_bytes": video.size_bytes, "fetch_total_bytes": video.size_bytes}
 
     def keep(session: Session) -> JobColumns:
@@ -92,7 +109,7 @@ def _save(
         ours[file.row.position] = kept.id
         return {"video_id": ours[min(ours)]} if last or file.row.position == 0 else {}
 
-    if last and claim.job.outputs and any(kept.get("url") is None for kept in claim.job.outputs):
+    if file.wanted.url is None and all(other.wanted.url is not None for other in left):
         values["result"] = without_inline(claim.job.result)  # all of its data are files now
 
     def write() -> None:

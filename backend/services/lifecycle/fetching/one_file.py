@@ -51,7 +51,7 @@ def bring_home(deps: Deps, claim: Claim, file: FileOfTake) -> Video:
     try:
         got = _download(deps, claim, file, name, part)
         found = inspect.inspect_file(
-            part, poster=poster, expected=file.wanted.kind_hint, source=file.wanted.url
+            part, poster=poster, source=file.wanted.url, said=file.wanted.content_type
         )
         _believe(file, got, found)
         video = _place(deps, got, found, part, poster)

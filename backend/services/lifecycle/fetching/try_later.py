@@ -1,7 +1,7 @@
 """What is done about files that did not come: try later, by fresh links; say what is lost, or was a slip."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
@@ -17,7 +17,7 @@ from backend.domain.errors import (
     ProviderForgot,
     StaleState,
 )
-from backend.domain.output_files import OutputFile, main_first
+from backend.domain.output_files import OutputFile, main_first, without_inline
 from backend.domain.states import NAMED_IN_VAIN, JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, TakeFile
@@ -94,7 +94,7 @@ def try_later(
     claim: Claim,
     failed: list[Failure],
     *,
-    home: int,
+    at_home: Set[str],
     known: Sequence[TakeFile] = (),
     untried: int = 0,
 ) -> None:
@@ -105,19 +105,20 @@ def try_later(
     What a program of the schema before had left at the provider is then done without. Where a person named
     the link, that person was mistaken, and nothing is lost.
 
-    home, known: how many files are ours, and their rows. untried: how many files this look had no time for.
+    at_home: the roles of the files that are ours; known: the rows of those that were before this look.
+    untried: how many files it had no time for.
     """
     gone = [each for each in failed if isinstance(each.error, MediaGone)]
     doubted = gone or any(
         isinstance(each.error, MediaBroken | MediaDenied) or each.attempts % NEW_LINK_EVERY == 0
         for each in failed
     )
-    links = _fresh_links(deps, claim) if doubted else {}
+    links = _fresh_links(deps, claim, at_home) if doubted else {}
     all_lost = len(gone) == len(failed) and all(each.in_a_row >= policy.LOST_AFTER for each in gone)
     if not links and _leads_nowhere(claim, failed):
         _hold_again(claim, failed[0].error)
         return
-    if links is None and all_lost and not home and claim.job.state == JobState.RENDERED:
+    if links is None and all_lost and not at_home and claim.job.state == JobState.RENDERED:
         _lost(deps, claim, gone[0].error)
         return
     if links is None and all_lost and _was_left(claim.job, failed):
@@ -131,7 +132,8 @@ def try_later(
         take_files.put_rows(session, [*rows, *known])  # an older program's have none, and links may change
         return links or {}
 
-    shown = _of_several(troubles[0], failed, home) if home or len(failed) > 1 else troubles[0]
+    several = at_home or len(failed) > 1
+    shown = _of_several(troubles[0], failed, len(at_home)) if several else troubles[0]
     claim.defer(
         due_in_s=0 if untried else policy.backoff_s(soonest.attempts),
         also=keep,
@@ -215,8 +217,11 @@ def _of_several(trouble: Trouble, failed: list[Failure], home: int) -> Trouble:
     return replace(trouble, message=first)
 
 
-def _fresh_links(deps: Deps, claim: Claim) -> JobColumns | None:
-    """The result as the provider gives it now; {} when it can't be asked, None when it has none any more."""
+def _fresh_links(deps: Deps, claim: Claim, at_home: Set[str]) -> JobColumns | None:
+    """The result as the provider gives it now; {} when it can't be asked, None when it has none any more.
+
+    at_home: the roles of the files that are ours: their data are not wanted again.
+    """
     if claim.job.request_id is None:
         return None
     try:
@@ -234,10 +239,11 @@ def _fresh_links(deps: Deps, claim: Claim) -> JobColumns | None:
             return apply_result.replacing_named(session, claim.job, unbilled, at=now) | {"due_at": now}
     files = _renewed(claim.job, result.files)
     main = main_first(files)[0]
+    wanted = any(file.url is None and file.role not in at_home for file in files)
     return {
         "result_url": main.url,
         "result_size_bytes": main.size_bytes,
-        "result": result.output,
+        "result": result.output if wanted else without_inline(result.output),
         "outputs": [file.as_json() for file in files],
     }
 
