@@ -60,7 +60,7 @@ class TakeFile(SQLModel, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: why it is not here, as of a job
     seen_sha256: str | None = None  #: what came last, whole, and is no file that can be checked
     keep_unchecked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    given_up_at: datetime | None = moment(default=None)  #: a person does without it
+    given_up_at: datetime | None = moment(default=None)  #: done without: a person said so, or no media
 
 
 class Upload(SQLModel, table=True):

@@ -66,6 +66,12 @@ class Failure:
         """Faults in a row, of whatever kind: they set the pause until the next try."""
         return self.file.row.attempts + 1
 
+    @property
+    def doubts_link(self) -> bool:
+        """Is it the link that may be wrong, so that the provider is asked for the result again?"""
+        wrong = isinstance(self.error, MediaGone | MediaBroken | MediaDenied)
+        return wrong or self.attempts % NEW_LINK_EVERY == 0
+
     def as_row(self, trouble: Trouble) -> TakeFile:
         """The row that says so."""
         values = self.file.row.model_dump() | {"attempts": self.attempts, "error": trouble.as_json()}
@@ -109,11 +115,7 @@ def try_later(
     untried: how many files it had no time for.
     """
     gone = [each for each in failed if isinstance(each.error, MediaGone)]
-    doubted = gone or any(
-        isinstance(each.error, MediaBroken | MediaDenied) or each.attempts % NEW_LINK_EVERY == 0
-        for each in failed
-    )
-    links = _fresh_links(deps, claim, at_home) if doubted else {}
+    links = _fresh_links(deps, claim, at_home) if any(each.doubts_link for each in failed) else {}
     all_lost = len(gone) == len(failed) and all(each.in_a_row >= policy.LOST_AFTER for each in gone)
     if not links and _leads_nowhere(claim, failed):
         _hold_again(claim, failed[0].error)

@@ -89,7 +89,7 @@ def test_what_was_given_up_as_no_media_is_fetched_when_a_person_says_so(world):
 )  # fmt: skip
 def test_what_anything_calls_a_file_was_paid_for_and_is_never_given_up(world, beside, monkeypatch):
     model = replace(world.deps.catalogue.get(MODEL), file_outputs=("declared",))
-    monkeypatch.setattr(world.deps.catalogue, "get", lambda _: model)
+    monkeypatch.setattr(world.deps.catalogue, "recall", lambda _: model)
     lay(world, "a.mp4", clip(50))
     job = made(world, {"video": {"url": "{files}/a.mp4"}, **beside})
     assert {looked.state for looked in world.looks(job, NO_MEDIA_AFTER + 2)} == {"rendered"}
