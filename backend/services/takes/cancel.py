@@ -58,13 +58,14 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise NotFound("There is no take with that id.")
         unanswered = may_end_unanswered(job, now)
         if job.state in ENDS_AT_ONCE or unanswered:
+            rendered = job.state == JobState.RENDERED
             reason = UNANSWERED if unanswered else ENDS_AT_ONCE[JobState(job.state)]
-            reason = LINK_GIVEN_UP if job.state == JobState.RENDERED and named_by_hand(job) else reason
+            reason = LINK_GIVEN_UP if rendered and named_by_hand(job) else reason
             trouble = stopped_by_person(*reason, at=now)
             values: JobColumns = {"cancel_requested_at": now, "error": trouble.as_json()}
             ended = jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
-            looked_at = unanswered or job.state == JobState.RENDERED  # a late video, or its bill
-            return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if looked_at else ended
+            asked = unanswered or rendered  # for a late video, or its bill
+            return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if asked else ended
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now

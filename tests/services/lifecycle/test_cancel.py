@@ -126,3 +126,14 @@ def test_a_cancel_that_crosses_the_submit_is_carried_out_after_it(world):
         record_answer.record_answer(world.deps, claim, receipt)
     assert world.job(job).due_at <= world.deps.clock.now()
     assert world.look(job).state == "cancelled"
+
+
+def test_a_take_whose_files_are_given_up_once_it_is_rendered_has_its_bill(world):
+    job = world.until(world.ask("[sim:never media-404]"), "rendered")
+    world.hurry(job, billed_units=None, billed_usd=None)  # a webhook told of it, and those have no bill
+    cancel_job(world.deps, ANA, job.id)
+    billed_job = world.look(job)
+    assert (billed_job.state, billed_job.due_at) == ("cancelled", None)
+    (request,) = world.ledger()["requests"]
+    assert (billed_job.billed_units, request["billed"]) == (request["units"], True)
+    assert world.looks(job, 2)[-1] == world.job(job), "nothing more is asked"

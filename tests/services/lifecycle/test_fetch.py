@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import timedelta
 
 import pytest
 
@@ -72,6 +73,18 @@ def test_faults_of_another_kind_do_not_count_towards_a_loss(world):
     trouble = {"code": "media_unreachable", "message": "No route.", "charged": "yes", "next": ""}
     world.hurry(job, attempts=9, error=trouble)
     assert world.look(job).state == "rendered"
+
+
+def test_a_link_that_flaps_between_two_faults_is_asked_for_ever_more_seldom_and_is_not_lost(world):
+    job = rendered(world)
+    for number in range(8):
+        world.set_faults(job, ("media-404", "media-500")[number % 2], "expired")
+        now = world.looks(job, 1)[0]
+    assert (now.state, now.attempts) == ("rendered", 8)
+    assert now.due_at - world.deps.clock.now() > timedelta(seconds=60)
+    world.set_faults(job, "media-404", "expired")
+    states = [look.state for look in world.looks(job, policy.LOST_AFTER)]
+    assert states == ["rendered"] * (policy.LOST_AFTER - 1) + ["failed"]
 
 
 def test_a_dead_link_is_asked_for_again_while_the_provider_has_the_result(world):

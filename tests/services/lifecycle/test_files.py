@@ -13,7 +13,8 @@ import requests
 from PIL import Image
 
 from backend.services.gallery.take_files import FileOfTake
-from backend.services.lifecycle.fetching import choices
+from backend.services.lifecycle.claims import STEP_MAX_S
+from backend.services.lifecycle.fetching import choices, fetch
 from backend.services.takes import cancel
 from tests.world import ANA, World, run_sql
 
@@ -177,6 +178,57 @@ def test_a_take_whose_main_file_is_done_without_has_the_next_one_as_its_video(wo
     choices.keep_what_there_is(world.deps, ANA, job.id)
     stored = world.until(job, "stored")
     assert stored.video_id == world.take(stored).files[1].video.id
+
+
+def test_what_a_person_does_without_is_not_counted_as_here(world):
+    lay(world, "cut.mp4", clip()[:-200])
+    job = world.looks(made(world, {"videos": ["{files}/gone.mp4", "{files}/cut.mp4"]}), 1)[0]
+    choices.keep_what_there_is(world.deps, ANA, job.id)
+    requests.delete(f"{world.sim.url}/sim/files/cut.mp4", timeout=10).raise_for_status()
+    (tried,) = world.looks(job, 1)
+    assert tried.state == "rendered"
+    assert "files are here" not in tried.error["message"]
+
+
+class Slow:
+    """Something of ours; each call of one of its methods takes longer than a look may."""
+
+    def __init__(self, whole: Any, name: str, clock: "Hours") -> None:
+        self._whole, self._name, self._clock = whole, name, clock
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            self._clock.gone_s += fetch.LOOK_MAX_S + 1
+        return getattr(self._whole, name)
+
+
+class Hours:
+    """A clock that somebody puts forward."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock, self.gone_s = clock, 0.0
+
+    def monotonic(self) -> float:
+        return float(self._clock.monotonic()) + self.gone_s
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clock, name)
+
+
+def test_many_slow_files_take_many_looks_none_of_which_outlasts_its_claim_or_waits_for_a_dead_link(world):
+    for name in "bc":
+        lay(world, f"{name}.mp4", clip(ord(name)))
+    job = made(world, {"videos": [f"{{files}}/{name}.mp4" for name in "abc"]})  # there is no a
+    clock: Any = Hours(world.deps.clock)
+    slow = world.another(clock=clock, guard=Slow(world.deps.guard, "resolve", clock))
+    here = []
+    for _ in range(4):
+        slow.look(job)
+        here.append([here for _, _, here in shown(world, job)])
+        due_at = world.job(job).due_at
+    assert here == [[False] * 3, [False, True, False], [False, True, True], [False, True, True]]
+    assert due_at > world.deps.clock.now(), "the dead link was tried again, and waits"
+    assert fetch.LOOK_MAX_S + world.deps.limits.deadline_s <= STEP_MAX_S
 
 
 def test_files_that_are_given_up_once_rendered_are_not_asked_for_again(world):

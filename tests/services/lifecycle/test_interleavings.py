@@ -1,17 +1,21 @@
 """Two things in the order that hurts: a host cut off between two lines, a person between two looks."""
 
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import ProviderUnanswered, ProviderUnsent, StoreUnavailable
+from backend.domain.errors import ProviderUnanswered, ProviderUnsent, StaleState, StoreUnavailable
 from backend.domain.states import JobEvent
-from backend.models import Job, KeyValue
+from backend.models import Job, KeyValue, TakeFile
 from backend.providers.base import ProviderRecord, Receipt
 from backend.services.lifecycle import record_answer
 from backend.services.lifecycle.claims import Claim
@@ -20,8 +24,11 @@ from backend.services.takes import cancel, held_choices
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
 from backend.store.fast.row_insert import insert_values
-from backend.store.records import key_values, tokens, videos
+from backend.store.jobs import jobs
+from backend.store.records import key_values, take_files, tokens, videos
 from tests import databases
+from tests.services.lifecycle.test_files import clip, lay, made
+from tests.waiting import eventually
 from tests.world import ANA, World, run_sql, throw
 
 pytestmark = databases.BOTH
@@ -204,3 +211,83 @@ def test_a_file_that_can_not_be_opened_is_our_error_wherever_it_is_asked(tmp_pat
         tokens.find_by_id(nowhere, "abc")
     with pytest.raises(SQLAlchemyError), nowhere.watch_commits():
         pass
+
+
+# -- a take's files: the job is locked before them, by everybody ------------------------------------------
+
+
+def waits_for_a_lock(world: World) -> bool:
+    """Does anybody wait for what another transaction holds?"""
+    (row,) = run_sql(
+        world.deps,
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    return bool(row[0])
+
+
+def two_files(world: World) -> Job:
+    """A take of which one file is there, and the other one isn't."""
+    lay(world, "a.mp4", clip(50))
+    return made(world, {"videos": ["{files}/a.mp4", "{files}/dead.mp4"]})
+
+
+def held_open(world: World, monkeypatch: pytest.MonkeyPatch, until: Callable[[], object]) -> list[Any]:
+    """From now on the worker's rows of files are written, and its transaction is held until this is so."""
+    real, written = take_files.put_rows, list[Any]()
+
+    def put_rows(session: Session, rows: Sequence[TakeFile]) -> None:
+        real(session, rows)
+        if threading.current_thread().name == "worker":
+            written.append([row.role for row in rows])
+            if len(written) == 1:
+                eventually(until)
+
+    monkeypatch.setattr(take_files, "put_rows", put_rows)
+    return written
+
+
+def beside(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    return thread
+
+
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_a_person_and_a_worker_who_decide_about_the_same_files_never_wait_for_each_other(world, monkeypatch):
+    job = two_files(world)
+    world.looks(job, 1)
+    requests.delete(f"{world.sim.url}/sim/files/a.mp4", timeout=10).raise_for_status()
+    run_sql(world.deps, "DELETE FROM file")  # both are fetched again
+    run_sql(world.deps, "UPDATE job SET video_id = NULL, attempts = 0")
+    has_the_job = threading.Event()
+    met = lambda: has_the_job.is_set() or waits_for_a_lock(world)  # noqa: E731
+    written = held_open(world, monkeypatch, met)
+    world.hurry(job)
+    worker = beside(lambda: world.look(job))
+    eventually(lambda: written)
+    with world.deps.store.begin() as session:
+        jobs.get(session, job.id)
+        has_the_job.set()
+        take_files.put_rows(session, [TakeFile(job_id=job.id, role="videos.0", position=0, attempts=7)])
+    worker.join()
+    person_s, worker_s = world.take(job).files
+    assert (person_s.row.attempts, worker_s.row.attempts) == (7, 1), "what both wrote is kept"
+    assert len(written) == 1, "nothing had to be tried again"
+
+
+@pytest.mark.databases("postgres")
+def test_a_worker_that_was_frozen_and_the_next_one_write_the_same_file_s_first_row_and_one_of_them_counts(
+    world, monkeypatch
+):
+    job = two_files(world)
+    with world.claims.claim_job(job.id) as frozen:
+        world.cut_off(frozen)
+        written = held_open(world, monkeypatch, lambda: waits_for_a_lock(world))
+        worker = beside(lambda: world.another().look(job))
+        eventually(lambda: written)
+        row = TakeFile(job_id=job.id, role="videos.0", position=0, attempts=7)
+        with pytest.raises(StaleState):
+            frozen.update(lambda session: take_files.put_rows(session, [row]) or {}, attempts=7)
+        worker.join()
+    assert [(file.here, file.row.attempts) for file in world.take(job).files] == [(True, 0), (False, 1)]
