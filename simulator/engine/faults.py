@@ -32,6 +32,11 @@ FAULTS: dict[str, tuple[str | None, str]] = {
     "stuck": (None, "stays IN_PROGRESS for ever"),
     "cancel-ignored": (None, "a cancel is answered 202, and the video comes (and is billed) anyway"),
     "poll-500": ("", "the first N questions for status or result get 500 (all, without N)"),
+    # the bill
+    "charged": (None, "it is charged though it fails or is stopped, and no header says so"),
+    "no-units": (None, "no header says what was counted"),
+    "odd-units": (None, "the header holds a text that is no number"),
+    "units": ("0", "N billable units are counted, whatever it is"),
     # the webhook
     "early": (None, "sent before the submit is answered, which waits up to 2 s for its receipt"),
     "late": ("5", "sent S seconds after completion"),
@@ -88,7 +93,7 @@ def parse_faults(words: Iterable[object]) -> Faults:
         default = FAULTS[name][0]
         if value and default is None:
             raise UnknownFault(f"{name} takes no value")
-        if value and not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value):
+        if value and not re.fullmatch(r"\d{1,10}(\.\d{1,3})?", value):
             raise UnknownFault(f"{word!r}: the value must be a number")
         faults[name] = value or default or ""
     return faults

@@ -75,6 +75,8 @@ class Request:
     error_type: str | None = None
     units: float | None = None
     billed: bool = False
+    unit_usd: float | None = None  #: what a unit was charged at
+    charged_usd: float = 0.0  #: what it really cost, told by a header or not
 
 
 @dataclass

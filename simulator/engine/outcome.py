@@ -75,10 +75,8 @@ def set_success(
 
     wanted: another output that was asked for.
     """
-    asked_s = inputs.duration_s(request.input, offer.default_of(request.endpoint, "duration"))
-    size = {"width": made["width"], "height": made["height"]}
-    request.units = offer.billed_units(request.endpoint, duration_s=asked_s, **size)
-    request.code, request.billed = 200, True
+    request.code = 200
+    _charge(request, offer, width=made["width"], height=made["height"])
     video = {
         "url": f"{config.public_url}/media/{request.request_id}.mp4",
         "content_type": "video/mp4",
@@ -96,6 +94,21 @@ def set_success(
         request.output = {"detail": "Path / not found"}
 
 
+def _charge(request: Request, offer: Offer, *, width: int = 0, height: int = 0) -> None:
+    """Into the cashbook: so many units, at the price of a unit as it is now."""
+    request.units = offer.billed_units(request.endpoint, request.input, width=width, height=height)
+    if "units" in request.faults:
+        request.units = fault_number(request.faults, "units")
+    request.billed, request.unit_usd = request.units > 0, offer.unit_usd(request.endpoint)
+    request.charged_usd = round(request.units * request.unit_usd, 6)
+
+
+def charge_for_nothing(request: Request, offer: Offer) -> None:
+    """It ended without a video; with the fault `charged` it costs what a video would have."""
+    if "charged" in request.faults:
+        _charge(request, offer)
+
+
 def _others(request: Request) -> range:
     return range(1, int(fault_number(request.faults, "files")))
 
@@ -110,14 +123,14 @@ def _made_gif(request: Request, number: int, config: SimulatorConfig) -> JSON:
 
 
 def set_failure(request: Request, code: int) -> None:
-    """The model failed with this code; nothing is billed."""
+    """The model failed with this code."""
     kind, message = FAILURES.get(code, BREAKDOWN)
     where = ["body", "prompt"] if code == 422 else ["body"]
     set_refusal(request, code, {"loc": where, "msg": message, "type": kind})
 
 
 def set_refusal(request: Request, code: int, detail: JSON) -> None:
-    """The model answered with an error's `detail`; nothing is billed."""
+    """The model answered with an error's `detail`."""
     full = {"url": f"https://docs.fal.ai/errors#{detail.get('type')}", "input": request.input, **detail}
     request.code, request.output = code, {"detail": [full]}
     request.error = f"Invalid status code: {code}"
@@ -125,7 +138,7 @@ def set_refusal(request: Request, code: int, detail: JSON) -> None:
 
 
 def set_cancelled(request: Request) -> None:
-    """It was stopped; nothing is billed."""
+    """It was stopped."""
     message = "Request was cancelled by the client"
     request.code, request.error, request.error_type = 499, message, "client_cancelled"
     request.output = {"detail": message, "error_type": "client_cancelled"}

@@ -206,6 +206,8 @@ class RequestQueue(Loop):
     def _over(self, request: Request) -> None:
         """It is over: in the ledger with the webhooks that are owed for it, which then go out."""
         request.status, request.ended_at = "COMPLETED", time.time()
+        if request.code != 200:
+            outcome.charge_for_nothing(request, self._offer)
         deliveries = owed_for(request, self._config)
         self._ledger.complete_request(request, deliveries)
         self._deliverer.take_over(deliveries)

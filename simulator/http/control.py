@@ -26,6 +26,10 @@ def routes(current: Current) -> Blueprint:
     def show_ledger() -> Response:
         return json_answer(_ledger_of(current(), request.args.get("match")))
 
+    @blueprint.get("/sim/cashbook")
+    def show_cashbook() -> Response:
+        return json_answer(_cashbook_of(current(), request.args.get("match")))
+
     @blueprint.get("/sim/faults")
     def list_faults() -> Response:
         rules = [asdict(rule) for rule in current().ledger.list_rules()]
@@ -78,6 +82,14 @@ def _ledger_of(sim: Installation, match: str | None = None) -> JSON:
         "deliveries": deliveries,
         "downloads": downloads,
     }
+
+
+def _cashbook_of(sim: Installation, match: str | None = None) -> JSON:
+    """What each request that is over really cost, told to the client or not; `match` as for the ledger."""
+    names = ("request_id", "endpoint", "webhook", "units", "unit_usd", "charged_usd", "ended_at")
+    made = [one for one in sim.ledger.list_requests() if one.status == "COMPLETED" and _holds(match, one)]
+    entries = [{name: getattr(one, name) for name in names} for one in made]
+    return {"entries": entries, "total_usd": round(sum(one.charged_usd for one in made), 6)}
 
 
 def _holds(match: str | None, sent: Post | Request) -> bool:

@@ -21,6 +21,9 @@ PAGE, PAGE_MAX, ENDPOINTS_MAX = 50, 100, 50
 KINDS = {404: "not_found", 429: "rate_limited"}
 #: How far the listing of requests reaches back without a `start`, in seconds.
 DAY_S = 86_400.0
+#: Billing events: so many a page, over so many days, at the most.
+EVENTS_PAGE_MAX = 10_000
+DAYS_MAX = 90
 
 
 class Refused(Exception):
@@ -60,6 +63,26 @@ def routes(current: Current) -> Blueprint:
             if (price := sim.offer.price_of(name))
         ]
         return json_answer(_paged("prices", prices))
+
+    @blueprint.get("/models/billing-events")
+    def list_billing_events() -> Response:
+        _require_admin_key()
+        sim = current()
+        if trouble := _trouble(sim):
+            return trouble
+        since, until = _start(), _moment("end", time.time())
+        if until - since > DAYS_MAX * DAY_S:
+            raise Refused(400, "validation_error", f"start, end: at most {DAYS_MAX} days")
+        named, ids = set(_endpoints(required=False)), _listed("request_id")
+        found = [
+            _event(made)
+            for made in sim.ledger.list_requests()
+            if made.charged_usd
+            and since <= (made.ended_at or 0.0) < until
+            and (not named or made.endpoint in named)
+            and (not ids or made.request_id in ids)
+        ]
+        return json_answer(_paged("billing_events", found, most=EVENTS_PAGE_MAX))
 
     @blueprint.get("/models/requests/by-endpoint")
     def list_requests() -> Response:
@@ -137,6 +160,30 @@ def _past(found: Request, with_payloads: bool) -> JSON:
     return item
 
 
+def _event(made: Request) -> JSON:
+    """What a request was charged, as fal's billing tells it."""
+    cost_usd = made.charged_usd
+    return {
+        "request_id": made.request_id,
+        "endpoint_id": made.endpoint,
+        "timestamp": iso_of(made.ended_at or 0.0),
+        "output_units": made.units,
+        "unit_price": made.unit_usd,
+        "percent_discount": None,
+        "cost_subtotal": cost_usd,
+        "cost_discount": 0.0,
+        "cost_total": cost_usd,
+        "cost_estimate_nano_usd": round(cost_usd * 1e9),
+    }
+
+
+def _require_admin_key() -> None:
+    """A key with "admin" in it is one; any other is let in elsewhere, and refused here."""
+    _require_key()
+    if "admin" not in request.headers.get("Authorization", ""):
+        raise Refused(403, "authorization_error", "Admin API key required")
+
+
 def _require_key() -> None:
     if not has_key():
         raise Refused(401, "authorization_error", "Invalid or missing API key")
@@ -154,20 +201,28 @@ def _expand() -> set[str]:
     return {part.strip() for value in request.args.getlist("expand") for part in value.split(",")}
 
 
+def _listed(name: str) -> set[str]:
+    return {part.strip() for value in request.args.getlist(name) for part in value.split(",") if part}
+
+
 def _start() -> float:
-    text = request.args.get("start")
+    return _moment("start", time.time() - DAY_S)
+
+
+def _moment(name: str, default: float) -> float:
+    text = request.args.get(name)
     try:
-        return moment_of(text.replace(" ", "+")) if text else time.time() - DAY_S
+        return moment_of(text.replace(" ", "+")) if text else default
     except ValueError as error:
-        raise Refused(400, "validation_error", "start: not an ISO 8601 moment") from error
+        raise Refused(400, "validation_error", f"{name}: not an ISO 8601 moment") from error
 
 
-def _paged(name: str, items: list[Any]) -> JSON:
+def _paged(name: str, items: list[Any], *, most: int = PAGE_MAX) -> JSON:
     """One page, by `limit` and an opaque `cursor`."""
     limit = request.args.get("limit", PAGE, type=int)
     cursor = request.args.get("cursor", "o0")
-    if not 1 <= limit <= PAGE_MAX or not cursor[:1] == "o" or not cursor[1:].isdecimal():
-        raise Refused(400, "validation_error", f"limit: 1 to {PAGE_MAX}; cursor: as given")
+    if not 1 <= limit <= most or not cursor[:1] == "o" or not cursor[1:].isdecimal():
+        raise Refused(400, "validation_error", f"limit: 1 to {most}; cursor: as given")
     start, end = int(cursor[1:]), int(cursor[1:]) + limit
     more = end < len(items)
     return {name: items[start:end], "next_cursor": f"o{end}" if more else None, "has_more": more}

@@ -71,6 +71,7 @@ def _result(found: Request) -> Response:
     if "expired" in found.faults:
         return json_answer({"detail": "Request not found or expired"}, 404)
     headers = {"x-fal-request-id": found.request_id}
-    if found.units is not None:
-        headers["x-fal-billable-units"] = f"{found.units:g}"
+    if found.units is not None and not {"no-units", "charged"} & set(found.faults):
+        words = "a few" if "odd-units" in found.faults else f"{found.units:.10g}"
+        headers["x-fal-billable-units"] = words
     return json_answer(found.output, found.code, headers)
