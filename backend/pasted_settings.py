@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"(?:authorization\s*:\s*)?(?:key|bearer)\s+", re.IGNORECAS
 _NO_HEADER = re.compile(r"[^ -~]")
 
 #: Keys that are sent as they are, behind the scheme of their header.
-_API_KEYS = frozenset({"fal_key", "blackbox_api_key"})
+_API_KEYS = frozenset({"fal_key", "fal_admin_key", "blackbox_api_key"})
 #: Keys that a header holds.
 _HEADER_KEYS = _API_KEYS | {"aws_access_key_id", "aws_session_token"}
 #: Settings that are checked by `key_fault`.

@@ -73,6 +73,7 @@ class Settings(BudgetSettings):
     frame_ancestors: Annotated[tuple[str, ...], NoDecode, BeforeValidator(frame_sources)] = ("'self'",)
     secret_key: SecretStr = SecretStr("")
     fal_key: SecretStr = SecretStr("")
+    fal_admin_key: SecretStr = SecretStr("")
     fal_queue_url: str = "https://queue.fal.run"
     fal_rest_url: str = "https://rest.fal.ai"
     fal_api_url: str = "https://api.fal.ai"
@@ -202,6 +203,11 @@ class Settings(BudgetSettings):
     def is_demo(self) -> bool:
         """No FAL_KEY was given: the simulator stands in for fal."""
         return self.fal_key.get_secret_value() == DEMO_KEY
+
+    @property
+    def reads_bills(self) -> bool:
+        """Are the provider's billing events read? They tell what no header does."""
+        return bool(self.fal_admin_key.get_secret_value())
 
     @property
     def resolved_database_url(self) -> str:

@@ -63,6 +63,8 @@ class Job(SQLModel, table=True):
     billed_units: float | None = None  #: what the provider counted; 0: nothing; None: not known (yet)
     billed_usd: float | None = None
     bill_tries: int = 0
+    #: what decided its bill besides units and their price, as `charges.Decision.as_json`; None: nothing did
+    charge: dict[str, Any] | None = Field(default=None, sa_type=Json)
 
     # where it stands
     state: str
@@ -112,6 +114,7 @@ class JobColumns(TypedDict, total=False):
     billed_units: float | None
     billed_usd: float | None
     bill_tries: int
+    charge: dict[str, Any] | None
     error: dict[str, Any] | None
     cancel_requested_at: datetime | None
     due_at: datetime | None

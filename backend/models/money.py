@@ -26,7 +26,7 @@ class LedgerEntry(SQLModel, table=True):
     day: str  #: the day on which the take was asked for, in the team's time zone, "2026-11-21"
     kind: str  #: an `EntryKind`
     micros: int = Field(sa_type=BigInteger)  #: millionths of a dollar
-    source: str  #: estimate, billed, unbilled, unknown
+    source: str  #: estimate, billed, events, unbilled, written_off, unknown
     units: float | None = None
     unit: str | None = None
     unit_usd: float | None = None

@@ -13,7 +13,6 @@ from backend.domain.errors import InvalidRequest, RequestError
 from backend.domain.shape import load_json
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
-from backend.domain.trouble import Trouble
 from backend.models import Job
 from backend.services import access
 from backend.services.access import Role, Viewer
@@ -22,7 +21,7 @@ from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
-from backend.services.money import prices
+from backend.services.money.charges import charge_of, told_trouble
 from backend.services.takes import cancel, check_request, create, photos, request_photos
 from backend.services.takes.photos import NewUpload
 from backend.services.takes.request import parse_request
@@ -141,7 +140,8 @@ def started_json(deps: Deps, job: Job) -> dict[str, Any]:
 def take_json(deps: Deps, take: Take) -> dict[str, Any]:
     """A take as clients see it."""
     job = take.job
-    processing, trouble = take.status == "processing", Trouble.of(job.error)
+    charge = charge_of(job, reads_events=deps.settings.reads_bills)
+    processing, trouble = take.status == "processing", told_trouble(job, charge)
     moments = {name: getattr(job, name) for name in MOMENTS}
     return {
         "id": job.id,
@@ -172,10 +172,13 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "files_zip_url": signed_links.api_link(deps, signed_links.zip_key(take)),
         "cost": {
             "estimate_usd": job.estimate_usd,
-            "billed_usd": prices.billed_usd(job),
+            "billed_usd": charge.billed_usd,
             "at_most_usd": (job.price or {}).get("at_most_usd", job.estimate_usd),
             "basis": (job.price or {}).get("basis"),
-            "source": prices.cost_source(job),
+            "source": charge.source,
+            "state": charge.state,
+            "words": charge.words,
+            "asked_until": charge.asked_until.isoformat() if charge.asked_until else None,
         },
         "status_url": _status_url(deps, job.id),
         **{name: moment.isoformat() if moment else None for name, moment in moments.items()},

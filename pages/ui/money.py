@@ -5,13 +5,15 @@ import streamlit as st
 from backend.domain.errors import BudgetExceeded
 from backend.domain.kinds import EntryKind
 from backend.models import Job, LedgerEntry
-from backend.services.access import Viewer
+from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
-from backend.services.money import budgets, prices, team_days
+from backend.services.money import budgets, team_days
+from backend.services.money.charges import Charge, ChargeState, charge_of
 from backend.services.money.limits import BudgetLimit
 from pages.ui import components, context, text
 from pages.ui.components import BarRow, FactRow
+from pages.ui.takes import charge_choices
 
 #: Days on the chart.
 CHART_DAYS = 14
@@ -25,14 +27,28 @@ _ENTRIES: dict[EntryKind, str] = {
 }
 
 
+def charge(job: Job) -> Charge:
+    """What became of a take's charge."""
+    return charge_of(job, reads_events=context.deps().settings.reads_bills)
+
+
 def cost_words(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
-    match prices.cost_source(job):
-        case "billed":
-            return text.dollars(prices.billed_usd(job) or 0.0)
-        case "estimate":
-            return f"≈ {text.dollars(job.estimate_usd or 0.0)}"
-    return "?"
+    found = charge(job)
+    known = "?" if found.usd is None else f"≈ {text.dollars(found.usd)}"
+    if found.decision.is_suspicious:
+        return f"{known} · suspicious bill"
+    match found.state:
+        case ChargeState.BILLED:
+            return text.dollars(found.usd or 0.0)
+        case ChargeState.NOT_CHARGED:
+            return "not charged"
+        case ChargeState.WRITTEN_OFF:
+            return "written off"
+        case ChargeState.MAY_BE_CHARGED:
+            return f"{known} · may be charged"
+        case ChargeState.RESERVED | ChargeState.ESTIMATED:
+            return known
 
 
 def keep_refusal(error: BudgetExceeded) -> None:
@@ -107,7 +123,7 @@ def draw_spending(deps: Deps) -> None:
 
 
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
-    """A take's cost: the estimate, the bill beside it, and every line of the ledger."""
+    """A take's cost: what became of its charge, every line of the ledger, and what an admin may decide."""
     lines = takes.ledger_entries(deps, viewer, job.id)
     rows: list[FactRow] = [{"label": "Cost", "value": cost_words(job)}]
     rows += [
@@ -116,6 +132,9 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
         for line in lines
     ]  # fmt: skip
     components.draw_facts(rows, key="ledger")
+    st.caption(text.plain(charge(job).words))
+    if viewer.role == Role.ADMIN:
+        charge_choices.draw_choices(job, charge(job))
     if deps.settings.is_demo:
         st.caption("Demo: nothing of it is paid.")
 
@@ -143,9 +162,13 @@ def _rows(deps: Deps, by: str) -> list[BarRow]:
 
 def _line_words(line: LedgerEntry, job: Job) -> str:
     """What a line of the ledger says, with units × unit price where they are known."""
+    if line.kind == EntryKind.BILL and line.source == "estimate":
+        return f"≈ {text.dollars(job.estimate_usd or 0.0)}, as no bill is known"
+    if line.kind == EntryKind.RELEASE and line.source == "written_off":
+        return f"written off: −{text.dollars(abs(line.micros) / 1e6)}"
     if line.kind == EntryKind.BILL:
         amount = text.dollars(job.billed_usd or 0.0)
-        if line.units is None or line.unit_usd is None:
+        if line.source != "billed" or line.units is None or line.unit_usd is None:
             return amount
         return f"{amount} = {line.units:g} × {text.dollars(line.unit_usd)} a {line.unit}"
     if line.source == "unknown":

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backend.domain.states import JobState
-from backend.domain.trouble import Charged
 from backend.models import Job
 
 #: Everything that means something to markdown, or to the kit's own marks (`:red[…]`, `$…$`).
@@ -96,13 +95,6 @@ LOOKS: dict[JobState, Look] = {
     JobState.HELD: Look("Held", "pan_tool", "orange", "Nobody can tell what became of it; it waits for you."),
     JobState.FAILED: Look("Failed", "error", "red", "The provider refused it, or failed."),
     JobState.CANCELLED: Look("Stopped", "block", "gray", "Stopped by a person."),
-}
-
-#: Whether a trouble cost money, as a sentence.
-CHARGED: dict[Charged, str] = {
-    Charged.NO: "Nothing was charged.",
-    Charged.YES: "The provider charged for it.",
-    Charged.MAYBE: "It may have been charged; the provider's billing page knows.",
 }
 
 

@@ -52,7 +52,7 @@ def billed_units(rule: JSON, given: JSON, *, default_of: Value, auto_s: float) -
     number = _COUNTS[rule["count"]["kind"]](rule["count"], value, auto_s)
     if number is None:
         return None
-    usd = number * case["unit_usd"] + sum(_surcharge(extra, value) for extra in rule.get("add", []))
+    usd: float = number * case["unit_usd"] + sum(_surcharge(extra, value) for extra in rule.get("add", []))
     return round(usd / ((list_price(rule) or {}).get("unit_usd") or CENT_USD), 4)
 
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.domain.kinds import BudgetPeriod, BudgetScope
-from backend.services.money import budgets, limits, limits_admin
+from backend.services.money import limits, limits_admin, settling
 from pages.ui import text
 from tests.pages.conftest import filled, shown, words
 from tests.world import BEN, MODEL, UNPRICED
@@ -26,7 +26,7 @@ def figures(app: AppTest) -> dict[str, str]:
 
 def bill(desk, job, units: float) -> None:
     with desk.deps.store.begin() as session:
-        news = budgets.settle_bill(session, desk.job(job), units, at=desk.deps.clock.now())
+        news = settling.settle_bill(session, desk.job(job), units, at=desk.deps.clock.now())
     desk.change(job, **news)
 
 

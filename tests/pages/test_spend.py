@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.services.access import LOCAL_VIEWER
-from backend.services.money import budgets, spending
+from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from pages.ui.spend import charts
 from tests.pages.conftest import words
@@ -16,7 +16,7 @@ OTHER = "fal-ai/veo3.1"
 
 def bill(desk, job, units: float) -> None:
     with desk.deps.store.begin() as session:
-        news = budgets.settle_bill(session, desk.job(job), units, at=desk.deps.clock.now())
+        news = settling.settle_bill(session, desk.job(job), units, at=desk.deps.clock.now())
     desk.change(job, **news)
 
 

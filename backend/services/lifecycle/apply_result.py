@@ -14,7 +14,7 @@ from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, Outcome, Unclear
 from backend.services.gallery.take_files import named_by_hand
-from backend.services.money import budgets
+from backend.services.money import budgets, settling
 from backend.store.jobs import jobs
 from backend.store.records import take_files
 
@@ -70,7 +70,7 @@ def apply_outcome(
         has_id = bool(values.get("request_id") or job.request_id)
         changes = _failed_values(outcome, has_id=has_id, at=at)
     if outcome.billable_units is not None:  # where the answer says nothing, the bill is asked for later
-        changes |= budgets.settle_bill(session, job, outcome.billable_units, at=at)
+        changes |= settling.settle_bill(session, job, outcome.billable_units, at=at)
     changes |= values
     return jobs.advance(session, job.id, event, at=at, by=by, lease_token=lease_token, note=note, **changes)
 
@@ -95,7 +95,7 @@ def replacing_named(session: Session, job: Job, finished: Finished, *, at: datet
     changes = rendered_values(finished, at=at) | {"rendered_at": at, "error": None, "attempts": 0}
     del changes["due_at"]
     if finished.billable_units is not None:
-        changes |= budgets.settle_bill(session, job, finished.billable_units, at=at)
+        changes |= settling.settle_bill(session, job, finished.billable_units, at=at)
     return changes
 
 

@@ -31,7 +31,7 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
     except ProviderBusy as error:
         row_error = claim.trouble(error, Charged.MAYBE, "Stopping it is tried again by itself.").as_json()
     if stopping:
-        message = "The provider was told to stop. It may still bill what it had begun"
+        message = "The provider was told to stop"
     else:
         poll_job(deps, claim)
         if claim.job.state in (JobState.QUEUED, JobState.RUNNING):  # the two answers disagree: ask again

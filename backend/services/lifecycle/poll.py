@@ -10,7 +10,7 @@ from backend.models import Job, JobColumns
 from backend.providers.base import UNREADABLE, Errored, Finished, RequestRef, RequestStatus, Unclear, Waiting
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
-from backend.services.money import budgets
+from backend.services.money import settling
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
 
 
 def _close(deps: Deps, claim: Claim, units: float | None) -> None:
-    """Nothing more will come of this job: bill what the provider counted, or give the reservation back."""
+    """Nothing more will come of this job, says its provider: bill what it counted, or give all back."""
     job, now = claim.job, deps.clock.now()
-    claim.defer(due_in_s=None, also=lambda session: budgets.settle_bill(session, job, units or 0.0, at=now))
+    claim.defer(due_in_s=None, also=lambda session: settling.settle_bill(session, job, units or 0.0, at=now))
 
 
 def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
@@ -122,8 +122,10 @@ def _forgotten(deps: Deps, claim: Claim, error: ProviderForgot) -> None:
     if job.state in ENDED_STATES:
         if job.attempts + 1 < policy.FORGOTTEN_AFTER or job.rendered_at is not None:  # it was made, and paid
             _watch(claim, attempts=job.attempts + 1)
-        else:
+        elif job.state == JobState.CANCELLED:  # it was told to stop, and knows of nothing
             _close(deps, claim, None)
+        else:  # nobody says any more what it cost: the charge stays open
+            claim.defer(due_in_s=None)
         return
     seen = claim.faults_in_a_row(error.code)
     if seen < policy.FORGOTTEN_AFTER:

@@ -72,30 +72,18 @@ def ceiling(job: Job) -> float | None:
     return max(known, default=None)
 
 
-def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datetime) -> JobColumns:
-    """Bill a job by what the provider counted; returns the columns that say so.
-
-    units: the provider's billable units; 0: nothing was billed, and the reservation is given back.
-    """
-    if units == 0:
-        ledger.release_unbilled(session, job, at=at)
-        return {"billed_units": 0.0, "billed_usd": 0.0}
-    price = (job.price or {}).get("unit_usd")
-    if price is None:
-        return {"billed_units": units}
-    usd = round(units * price, 6)
-    ledger.record_bill(session, job, units=units, usd=usd, at=at)
-    return {"billed_units": units, "billed_usd": usd}
-
-
 def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -> JobColumns:
     """A video came of a job that had been written off: it counts again; returns the columns that say so.
 
     Whoever makes a video bills it, so "nothing was billed" is no longer believed, and is asked anew.
     """
+    changes: JobColumns = {}
     if ledger.was_released(session, job.id):
+        changes = {"charge": None, "bill_tries": 0}
         ledger.restore_reservation(session, job, at=at)
-    return {"billed_units": None, "billed_usd": None, "bill_tries": 0} if job.billed_units == 0 else {}
+    if job.billed_units == 0:
+        changes |= {"billed_units": None, "billed_usd": None, "bill_tries": 0}
+    return changes
 
 
 def spending_summary(deps: Deps, owner: str | None = None, *, model: str | None = None) -> SpendingSummary:

@@ -63,6 +63,8 @@ def _after(line: LedgerEntry, take: TakeMoney) -> int | None:
             return 0
         case EntryKind.BILL if line.source == "billed" and None not in (line.units, line.unit_usd):
             return to_micros((line.units or 0.0) * (line.unit_usd or 0.0))
+        case EntryKind.BILL if line.source == "estimate":
+            return to_micros(take.estimate_usd or 0.0)
     return None
 
 
@@ -89,7 +91,7 @@ def _reserved(take: TakeMoney) -> int:
     if first.source == "unknown":
         return first.micros
     at_most = (take.price or {}).get("at_most_usd")
-    return to_micros(at_most if at_most is not None else take.estimate_usd or 0.0)
+    return to_micros(max(at_most or 0.0, take.estimate_usd or 0.0))
 
 
 def _usd(micros: int) -> str:

@@ -20,12 +20,12 @@ LINK_GIVEN_UP = (
 )
 FILES_GIVEN_UP = (
     Charged.YES,
-    "It was rendered, and is paid; its files are not fetched. Their links are kept: they can be fetched "
-    "later, while the provider has them.",
+    "It was rendered; its files are not fetched. Their links are kept: they can be fetched later, while the "
+    "provider has them.",
 )
 UNANSWERED = (
     Charged.MAYBE,
-    "The provider has not said that it stops, and may bill; a video that comes anyway is kept.",
+    "The provider has not said that it stops; a video that comes anyway is kept.",
 )
 #: So long the provider is asked to stop before a person can end the take without its word.
 ANSWER_WAIT = timedelta(seconds=60)

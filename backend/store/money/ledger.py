@@ -40,17 +40,28 @@ def reservation_columns(job: Job, reserved: Reservation) -> dict[str, Any]:
     return {**line, "day": reserved.day}
 
 
-def record_bill(session: Session, job: Job | JobHead, *, units: float, usd: float, at: datetime) -> None:
-    """The provider billed this; it takes the place of whatever the job counted for."""
+def record_bill(
+    session: Session,
+    job: Job | JobHead,
+    *,
+    units: float | None,
+    usd: float,
+    at: datetime,
+    source: str = "billed",
+) -> None:
+    """The provider billed this; it takes the place of whatever the job counted for.
+
+    source: "events": so say its billing events; "estimate": nothing is told, and the estimate stands in.
+    """
     amount = to_micros(usd) - counted_micros(session, job.id)
-    _write(session, job, EntryKind.BILL, amount, at=at, source="billed", units=units)
+    _write(session, job, EntryKind.BILL, amount, at=at, source=source, units=units)
 
 
-def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime) -> None:
-    """Nothing was billed: the job counts for nothing from now on."""
+def release_unbilled(session: Session, job: Job | JobHead, *, at: datetime, source: str = "unbilled") -> None:
+    """Nothing was billed: the job counts for nothing from now on. source: "written_off": a person says so."""
     left = counted_micros(session, job.id)
     if left or not was_released(session, job.id):
-        _write(session, job, EntryKind.RELEASE, -left, at=at, source="unbilled")
+        _write(session, job, EntryKind.RELEASE, -left, at=at, source=source)
 
 
 def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -> None:

@@ -12,6 +12,7 @@ from backend.models import History, Job, Video
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import playing_key
 from backend.services.gallery.takes import Take
+from backend.services.money.charges import told_trouble
 from pages.ui import components, context, money, text
 from pages.ui.components import FactRow, HistoryRow
 from pages.ui.takes import files
@@ -102,10 +103,11 @@ def draw_status(take: Take, now: datetime, *, prompt: bool = True, note: bool = 
 
 def draw_trouble(job: Job) -> None:
     """What went wrong, whether it cost money, what the system does next, what a person can do."""
-    trouble = Trouble.of(job.error)
+    charge = money.charge(job)
+    trouble = told_trouble(job, charge)
     if trouble is None:
         return
-    sentences = (text.CHARGED[trouble.charged], trouble.next_step)
+    sentences = (charge.words, trouble.next_step)
     rest = " ".join(text.plain(sentence) for sentence in sentences if sentence)
     message = f"**{text.plain(trouble.message or 'No reason was given.')}**  \n{rest}"
     match job.state:

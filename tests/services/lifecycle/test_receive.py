@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backend.domain.errors import StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.services.money import budgets
+from backend.services.money import settling
 from backend.store.money import ledger
 from tests import databases
 from tests.services.receiving import KINDS, LINK, body_of, failed, ok, verdict
@@ -57,7 +57,7 @@ def test_what_comes_after_the_video_has_no_effect(post, state):
 def test_a_delivery_after_a_video_that_was_free_counts_nothing_again(post):
     job = post.made("stored")
     with post.deps.store.begin() as session:
-        budgets.settle_bill(session, job, 0.0, at=post.clock.now())
+        settling.settle_bill(session, job, 0.0, at=post.clock.now())
     assert verdict(post.deliver(job)) == "no_effect"
     with post.deps.store.read() as session:
         assert ledger.counted_micros(session, job.id) == 0

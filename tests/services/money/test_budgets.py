@@ -21,7 +21,7 @@ from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
 from backend.services.lifecycle import apply_result
-from backend.services.money import budgets
+from backend.services.money import budgets, settling
 from backend.services.takes import cancel
 from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
@@ -218,7 +218,7 @@ class Oracle:
                 return units * SECOND or self.off(job)
             case "bill" if (job := self.world.job(job)).state == "rendered":
                 with self.world.deps.store.begin() as session:
-                    news = budgets.settle_bill(session, job, units, at=self.world.deps.clock.now())
+                    news = settling.settle_bill(session, job, units, at=self.world.deps.clock.now())
                     jobs.update_if_unchanged(session, job, **news)
                 return units * SECOND or self.off(job)
         return counts

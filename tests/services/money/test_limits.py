@@ -12,7 +12,7 @@ from backend.domain.errors import BudgetExceeded, InvalidRequest, NotAllowed, No
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Job
 from backend.services.catalogue import live_catalogue
-from backend.services.money import budgets, limits_admin
+from backend.services.money import budgets, limits_admin, settling
 from backend.store.money import ledger
 from backend.store.records import catalogue
 from tests import databases
@@ -54,7 +54,7 @@ def settle(world: World, job: Job, units: float, **changes: Any) -> None:
         fresh = world.job(job)
         for name, value in changes.items():
             setattr(fresh, name, value)
-        budgets.settle_bill(session, fresh, units, at=world.deps.clock.now())
+        settling.settle_bill(session, fresh, units, at=world.deps.clock.now())
 
 
 # -- what is reserved ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from backend.domain.errors import BudgetExceeded
-from backend.services.money import budgets, prices
+from backend.services.money import budgets, charges
 from backend.services.takes.cancel import cancel_job
 from backend.store.money import ledger
 from tests import databases
@@ -24,7 +24,7 @@ def test_an_estimate_is_reserved_until_a_bill_takes_its_place_if_one_is_ever_tol
     assert today(world) == pytest.approx(0.70)
     *_, job = world.looks(world.until(job, "stored"), 3)
     assert job.estimate_usd == pytest.approx(0.70)
-    assert prices.cost_source(job) == ("billed" if told else "estimate")
+    assert charges.charge_of(job).source == ("billed" if told else "estimate")
     assert job.billed_usd == (pytest.approx(job.billed_units * 0.14) if told else None)
     assert today(world) == pytest.approx(job.billed_usd or 0.70)
 
@@ -32,13 +32,13 @@ def test_an_estimate_is_reserved_until_a_bill_takes_its_place_if_one_is_ever_tol
 def test_a_take_that_failed_unbilled_gives_its_reservation_back(world):
     [job] = world.looks(world.until(world.ask("[sim:error=500]"), "failed"), 1)
     assert today(world) == 0
-    assert (prices.cost_source(job), prices.billed_usd(job)) == ("billed", 0.0)
+    assert (charges.charge_of(job).source, charges.charge_of(job).billed_usd) == ("billed", 0.0)
 
 
 def test_a_price_that_nobody_knows_is_never_guessed(world):
     job = world.ask(**UNPRICED)
     assert job.estimate_usd is None
-    assert prices.cost_source(job) == "unknown"
+    assert charges.charge_of(job).source == "unknown"
     with world.deps.store.read() as session:
         lines = [(line.kind, line.micros, line.source) for line in ledger.of_job(session, job.id)]
     assert lines == [("estimate", 0, "unknown")]

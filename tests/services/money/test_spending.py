@@ -8,7 +8,7 @@ import pytest
 from backend.domain.errors import InvalidRequest
 from backend.domain.states import JobEvent as E
 from backend.services.access import LOCAL_VIEWER
-from backend.services.money import budgets, spending
+from backend.services.money import budgets, settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery, parse_query
 from backend.store.jobs import jobs
 from backend.store.money import spend_sums
@@ -27,7 +27,7 @@ def bill(sidecar, job, units, *events):
     sidecar.advance(job, E.SUBMIT_BEGUN, E.ACCEPTED, *events)
     with sidecar.deps.store.begin() as session:
         row = jobs.get(session, job.id)
-        news = budgets.settle_bill(session, row, units, at=sidecar.clock.now())
+        news = settling.settle_bill(session, row, units, at=sidecar.clock.now())
         jobs.update_if_unchanged(session, row, **news)
 
 
@@ -110,7 +110,7 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already(sidecar):
         with sidecar.deps.store.begin() as session:
             row = jobs.get(session, job.id)
             budgets.restore_reservation(session, row, at=sidecar.clock.now())
-            budgets.settle_bill(session, row, 2, at=sidecar.clock.now())
+            settling.settle_bill(session, row, 2, at=sidecar.clock.now())
     before = [spent(sidecar, by=one).groups for one in Dimension]
     assert add_up(sidecar) > 0
     assert [spent(sidecar, by=one).groups for one in Dimension] == before
