@@ -60,7 +60,8 @@ def apply_outcome(
         raise StaleState(f"the job {job.id} is past that")
     if isinstance(outcome, Finished):
         changes = rendered_values(outcome, at=at)
-        if job.ended_at is not None:  # it counts again; one that had not ended never stopped counting
+        # It counts again; one that had not ended stopped counting only if a person wrote it off.
+        if job.ended_at is not None or job.state == JobState.HELD:
             changes |= budgets.restore_reservation(session, job, at=at)
         if job.ended_at or job.state == JobState.HELD:
             note = f"it came although the take was {job.state}" if "rendered_at" in changes else NAMED_NOTE

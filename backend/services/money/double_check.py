@@ -78,7 +78,7 @@ def _of_end(take: TakeMoney) -> Iterator[str]:
 def _expected(take: TakeMoney) -> tuple[int | None, str]:
     if take.billed_usd is not None:
         return to_micros(take.billed_usd), "the take says that it was billed"
-    if take.state in ENDED_WITHOUT_VIDEO and was_free(take.error):
+    if take.state in ENDED_WITHOUT_VIDEO and was_free(take.error) and take.billed_units is None:
         return 0, "nothing was charged for it"
     if take.lines[-1].kind in (EntryKind.ESTIMATE, EntryKind.RESTORE):
         return _after(take.lines[-1], take), "it is reserved for"
