@@ -70,19 +70,7 @@ def routes(current: Current) -> Blueprint:
         sim = current()
         if trouble := _trouble(sim):
             return trouble
-        since, until = _start(), _moment("end", time.time())
-        if until - since > DAYS_MAX * DAY_S:
-            raise Refused(400, "validation_error", f"start, end: at most {DAYS_MAX} days")
-        named, ids = set(_endpoints(required=False)), _listed("request_id")
-        found = [
-            _event(made)
-            for made in sim.ledger.list_requests()
-            if made.charged_usd
-            and since <= (made.ended_at or 0.0) < until
-            and (not named or made.endpoint in named)
-            and (not ids or made.request_id in ids)
-        ]
-        return json_answer(_paged("billing_events", found, most=EVENTS_PAGE_MAX))
+        return json_answer(_paged("billing_events", _charged(sim), most=EVENTS_PAGE_MAX))
 
     @blueprint.get("/models/requests/by-endpoint")
     def list_requests() -> Response:
@@ -158,6 +146,22 @@ def _past(found: Request, with_payloads: bool) -> JSON:
     if with_payloads:
         item |= {"json_input": found.input, "json_output": found.output}
     return item
+
+
+def _charged(sim: Installation) -> list[JSON]:
+    """What was charged for the requests that the query asks for."""
+    since, until = _start(), _moment("end", time.time())
+    if until - since > DAYS_MAX * DAY_S:
+        raise Refused(400, "validation_error", f"start, end: at most {DAYS_MAX} days")
+    named, ids = set(_endpoints(required=False)), _listed("request_id")
+    return [
+        _event(made)
+        for made in sim.ledger.list_requests()
+        if made.charged_usd
+        and since <= (made.ended_at or 0.0) < until
+        and (not named or made.endpoint in named)
+        and (not ids or made.request_id in ids)
+    ]
 
 
 def _event(made: Request) -> JSON:
