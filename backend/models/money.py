@@ -1,11 +1,12 @@
 """What takes cost: the ledger, and the sums of it that are kept."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from backend.models.columns import moment
+from backend.models.columns import Json, moment
 
 _UNKNOWN = text("source = 'unknown'")
 _IN_FORCE = text("ended_at IS NULL")
@@ -97,3 +98,17 @@ class Budget(SQLModel, table=True):
     set_by: str
     ended_at: datetime | None = moment(default=None)
     ended_by: str | None = None
+
+
+class TeamPriceRule(SQLModel, table=True):
+    """How a team has a model's takes priced, from `set_at` on. Append only: a model's newest one holds."""
+
+    __tablename__ = "price_rule"
+    __table_args__ = (Index("price_rule_endpoint", "endpoint", "id"),)
+
+    id: str = Field(primary_key=True)
+    endpoint: str  #: the model's id
+    rule: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: None: the program's own holds again
+    note: str = Field(default="", sa_type=Text)
+    set_at: datetime = moment()
+    set_by: str

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import context, live
-from pages.ui.operate import models_table
+from pages.ui.operate import models_table, price_editor
 
 deps, viewer = context.deps(), context.viewer()
 
@@ -12,6 +12,7 @@ live.draw_live(
     watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),
 )
+price_editor.draw_editor(deps, viewer)
 model_filter = models_table.draw_filters(deps)
 found = models_table.find_models(deps, model_filter)
 if found:

@@ -1,7 +1,7 @@
 """What a take will cost: the one place that decides what its price rests on.
 
-In this order: the model's rule; the provider's list row, where it is plainly a second's or a video's and no
-rule says otherwise; else nobody knows, and nobody guesses.
+In this order: the team's rule; the program's; the provider's list row, where it is plainly a second's or a
+video's and no rule says otherwise; else nobody knows, and nobody guesses.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.by_list import quote_by_list
 from backend.catalogue.pricing.quote import Quote, quote_by_rule
 from backend.services.deps import Deps
+from backend.services.money import price_rules
 
 
 def quote_take(
@@ -22,8 +23,9 @@ def quote_take(
     case.
     """
     given = {**model.sure_photo, **(photos or {}), **params}
-    if model.rule is not None:
-        return quote_by_rule(model.rule, model.schema, given, today=deps.clock.now().date())
+    rule = price_rules.rule_of(deps, model)
+    if rule is not None:
+        return quote_by_rule(rule, model.schema, given, today=deps.clock.now().date())
     return quote_by_list(model.price, model.schema, given)
 
 

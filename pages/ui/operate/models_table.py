@@ -13,6 +13,7 @@ from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from pages.ui import context, text
+from pages.ui.operate import price_editor
 from pages.ui.takes import cards
 
 #: Rows that are drawn before somebody asks for more.
@@ -184,6 +185,7 @@ def _row(deps: Deps, model: VideoModel) -> None:
         about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
         about.markdown(_about(model))
         price.markdown(f":material/payments: {price_words(model.price)}")
+        price_editor.draw_way(model, price)
         if known:
             usual.markdown(f":material/timer: {cards.usual_words(known)}")
         if not model.usable:

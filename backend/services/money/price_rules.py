@@ -1,0 +1,137 @@
+"""Rules that price takes as a team writes them: they stand before the program's own and survive a refresh.
+
+Every change is kept, with who and when. An estimate asks which is the newest: none is stale in any process.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from backend.catalogue.models import VideoModel
+from backend.catalogue.pricing.rules import PriceRule, PriceRuleError, parse_rule
+from backend.domain.errors import InvalidRequest
+from backend.domain.shape import load_json
+from backend.models import TeamPriceRule
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.store.records import price_rules
+
+#: The longest rule, in characters; those that come with the program have up to 7,000.
+RULE_MAX_CHARS = 50_000
+NOTE_MAX_CHARS = 500
+#: So many changes of a model's rule are shown.
+HISTORY_SHOWN = 50
+
+
+def rule_of(deps: Deps, model: VideoModel) -> PriceRule | None:
+    """How a model's takes are priced now: the team's rule, else the program's; None: nobody wrote one."""
+    newest = price_rules.query_newest(deps.store, model.id)
+    if newest is None or newest[1] is None:
+        return model.rule
+    return _parsed(newest[0], json.dumps(newest[1])) or model.rule
+
+
+def set_rule(
+    deps: Deps, viewer: Viewer, model_id: str, text: str, *, note: str = "", dear_is_meant: bool = False
+) -> PriceRule:
+    """From now on this model's takes are priced by this rule (JSON, see `pricing.rules`), in every process.
+
+    What a rule says of itself may be left out: endpoint_id, source, as_of and confidence.
+    dear_is_meant: somebody said that a unit over $100 is no slip.
+
+    Raises:
+        NotAllowed: the viewer is no admin.
+        InvalidRequest: names every field at fault.
+    """
+    viewer.require_role(Role.ADMIN)
+    model = _model(deps, model_id)
+    faults = {"note": f"has more than {NOTE_MAX_CHARS} characters"} if len(note) > NOTE_MAX_CHARS else {}
+    try:
+        entry = {**_of_itself(deps, viewer, model_id), **_read(text)}
+        rule = parse_rule(entry, dear_is_meant=dear_is_meant)
+    except PriceRuleError as error:
+        raise InvalidRequest({**error.faults, **faults}) from error
+    faults |= _unfitting(rule, model)
+    if faults:
+        raise InvalidRequest(faults)
+    _insert(deps, viewer, model_id, entry, note)
+    return rule
+
+
+def withdraw_rule(deps: Deps, viewer: Viewer, model_id: str, *, note: str = "") -> None:
+    """From now on the program's own rule prices this model's takes again. Raises as `set_rule`."""
+    viewer.require_role(Role.ADMIN)
+    _insert(deps, viewer, _model(deps, model_id).id, None, note[:NOTE_MAX_CHARS])
+
+
+def list_history(deps: Deps, model_id: str) -> Sequence[TeamPriceRule]:
+    """What a team wrote for a model, the newest first."""
+    with deps.store.read() as session:
+        return price_rules.list_of(session, model_id, limit=HISTORY_SHOWN)
+
+
+def rule_text(rule: PriceRule) -> str:
+    """A rule as people edit it."""
+    said = rule.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps({**said, "count": rule.count.model_dump(mode="json", exclude_defaults=True)
+                       | {"kind": rule.count.kind}}, indent=2, ensure_ascii=False)  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def _parsed(row_id: str, entry: str) -> PriceRule | None:
+    """A kept rule, read once a process; None where a newer program wrote what this one can't read."""
+    try:
+        return parse_rule(load_json(entry), dear_is_meant=True)
+    except PriceRuleError:
+        return None
+
+
+def _model(deps: Deps, model_id: str) -> VideoModel:
+    try:
+        return deps.catalogue.get(model_id)
+    except KeyError:
+        raise InvalidRequest({"model": f"{model_id[:80]!r} is no model that is known here"}) from None
+
+
+def _read(text: str) -> dict[str, Any]:
+    if len(text) > RULE_MAX_CHARS:
+        raise PriceRuleError({"rule": f"has more than {RULE_MAX_CHARS:,} characters"})
+    try:
+        entry = load_json(text)
+    except ValueError as error:
+        raise PriceRuleError({"rule": f"is no JSON ({str(error)[:120]})"}) from error
+    if not isinstance(entry, dict):
+        raise PriceRuleError({"rule": "must be a JSON object"})
+    return entry
+
+
+def _of_itself(deps: Deps, viewer: Viewer, model_id: str) -> dict[str, Any]:
+    """What a rule says of itself, where a team leaves it out."""
+    return {
+        "endpoint_id": model_id,
+        "source": [{"name": f"written by {viewer.name}"}],
+        "as_of": f"{deps.clock.now():%Y-%m-%d}",
+        "confidence": "high",
+    }
+
+
+def _unfitting(rule: PriceRule, model: VideoModel) -> dict[str, str]:
+    """What doesn't fit this model. A field of which is only asked whether it is given may be missing."""
+    known = model.schema.get("properties", {})
+    said = [name for case in rule.rules for name, values in case.when.items() if values != "*"]
+    faults = {
+        name: "is no parameter of this model" for name in (*said, *rule.count.fields) if name not in known
+    }
+    if rule.endpoint_id != model.id:
+        faults["endpoint_id"] = f"must be {model.id}"
+    return faults
+
+
+def _insert(deps: Deps, viewer: Viewer, model_id: str, entry: dict[str, Any] | None, note: str) -> None:
+    row = TeamPriceRule(
+        id=deps.clock.new_id(), endpoint=model_id, rule=entry, note=note.strip(), set_at=deps.clock.now(),
+        set_by=viewer.name,
+    )  # fmt: skip
+    with deps.store.begin() as session:
+        price_rules.insert_rule(session, row)

@@ -1,0 +1,36 @@
+"""Rules that price takes, as a team writes them. Append only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, select
+
+from backend.models import TeamPriceRule
+from backend.store.database.engine import Store
+from backend.store.database.rows import insert_row
+
+_NEWEST = (
+    columns(col(TeamPriceRule.id), col(TeamPriceRule.rule))
+    .where(col(TeamPriceRule.endpoint) == bindparam("endpoint"))
+    .order_by(col(TeamPriceRule.id).desc())
+    .limit(1)
+)
+
+
+def query_newest(store: Store, endpoint: str) -> tuple[str, dict[str, Any] | None] | None:
+    """(id, rule) of a model's newest row, by one statement: every estimate asks. Raises StoreUnavailable."""
+    rows = store.query(_NEWEST, {"endpoint": endpoint})
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def insert_rule(session: Session, row: TeamPriceRule) -> None:
+    """Put a rule in force."""
+    insert_row(session, row)
+
+
+def list_of(session: Session, endpoint: str, *, limit: int) -> Sequence[TeamPriceRule]:
+    """A model's rules, the newest first."""
+    rows = select(TeamPriceRule).where(col(TeamPriceRule.endpoint) == endpoint)
+    return session.exec(rows.order_by(col(TeamPriceRule.id).desc()).limit(limit)).all()
