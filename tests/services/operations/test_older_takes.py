@@ -133,7 +133,13 @@ def test_few_are_at_work_at_a_time_and_the_next_sweep_goes_on(world, monkeypatch
     assert [older_takes.wake_older(world.deps) for _ in range(2)] == [1, 0]
 
 
-def test_a_result_that_an_older_program_called_no_video_can_be_fetched_after_all(world):
+def by_a_person(world: World, job: Any) -> None:
+    assert ways_out(world.take(job), world.deps.clock.now()) == [WayOut.FETCH]
+    choices.fetch_after_all(world.deps, ANA, job.id)
+
+
+@pytest.mark.parametrize("brought", [by_a_person, lambda world, _: world.sweep()], ids=["person", "sweep"])
+def test_a_result_that_an_older_program_called_no_video_is_fetched_after_all(world, brought):
     lay(world, "a.mp4", clip(40))
     job = made(world, {"video": [{"url": "{files}/a.mp4"}]})
     trouble = Trouble(
@@ -145,9 +151,10 @@ def test_a_result_that_an_older_program_called_no_video_can_be_fetched_after_all
         "ended_at = rendered_at, rendered_at = NULL, due_at = NULL, error = :error",
         error=json.dumps(trouble.as_json()),
     )
-    assert ways_out(world.take(job), world.deps.clock.now()) == [WayOut.FETCH]
-    choices.fetch_after_all(world.deps, ANA, job.id)
+    brought(world, job)
+    assert world.job(job).state in ("rendered", "stored")
     assert shown(world, world.until(job, "stored")) == [("video.0", "video", True)]
+    assert sweep_again(world) == 0
 
 
 def test_no_program_writes_an_event_that_older_ones_cannot_draw(world):
