@@ -52,6 +52,17 @@ def test_no_page_stands_where_it_would_answer_without_the_frame():
     assert [path.name for path in (ROOT / "pages").glob("*.py")] == ["frame.py"]
 
 
+def test_migrations_follow_one_another_in_the_order_of_their_names():
+    steps = [
+        module for module in ALL if module.path.parent.name == "versions" and module.path.stem != "__init__"
+    ]
+    said = [
+        re.findall(r'^(?:down_)?revision = (?:"(.*)"|None)$', module.text, re.MULTILINE) for module in steps
+    ]
+    assert [after for _, after in said] == ["", *[name for name, _ in said[:-1]]]
+    assert [name[:4] for name, _ in said] == [module.path.stem[:4] for module in steps]
+
+
 # -- size -------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from alembic import op
 from backend.models import BigInt, PortableText, UtcDateTime
 
 revision = "0007_limits"
-down_revision = "0008_spend"
+down_revision = "0006_spend"
 branch_labels = None
 depends_on = None
 

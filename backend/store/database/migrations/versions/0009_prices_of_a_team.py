@@ -8,8 +8,8 @@ from alembic import op
 
 from backend.models import Json, PortableText, UtcDateTime
 
-revision = "0006_price_rules"
-down_revision = "0007_limits"
+revision = "0009_price_rules"
+down_revision = "0008_charges"
 branch_labels = None
 depends_on = None
 

@@ -8,7 +8,7 @@ from alembic import op
 
 from backend.models import Json
 
-revision = "0009_charges"
+revision = "0008_charges"
 down_revision = "0007_limits"
 branch_labels = None
 depends_on = None

@@ -9,7 +9,7 @@ from alembic import op
 
 from backend.models import BigInt, PortableText, UtcDateTime
 
-revision = "0008_spend"
+revision = "0006_spend"
 down_revision = "0005_players"
 branch_labels = None
 depends_on = None
