@@ -1,7 +1,8 @@
 """What a take will cost: the one place that decides what its price rests on.
 
-In this order: the team's rule; the program's; the provider's list row, where it is plainly a second's or a
-video's and no rule says otherwise; else nobody knows, and nobody guesses.
+In this order: the team's rule; the program's; what takes with the same settings were billed; the provider's
+list row, where it is plainly a second's or a video's and no rule says otherwise; else nobody knows, and
+nobody guesses.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from backend.catalogue.pricing.by_list import quote_by_list
 from backend.catalogue.pricing.quote import Quote, quote_by_rule
 from backend.services.deps import Deps
 from backend.services.money import price_rules
+from backend.services.money.learnt_prices import quote_learnt
 
 
 def quote_take(
@@ -23,10 +25,13 @@ def quote_take(
     case.
     """
     given = {**model.sure_photo, **(photos or {}), **params}
-    rule = price_rules.rule_of(deps, model)
+    known, rule = None, price_rules.rule_of(deps, model)
     if rule is not None:
-        return quote_by_rule(rule, model.schema, given, today=deps.clock.now().date())
-    return quote_by_list(model.price, model.schema, given)
+        known = quote_by_rule(rule, model.schema, given, today=deps.clock.now().date())
+        if known.usd is not None:
+            return known
+    learnt = quote_learnt(deps, model, params, {**model.sure_photo, **(photos or {})})
+    return learnt or known or quote_by_list(model.price, model.schema, given)
 
 
 def price_columns(model: VideoModel, quote: Quote) -> dict[str, Any]:

@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 
+from backend.bootstrap import build_deps
 from backend.catalogue.models import load_seed
+from backend.catalogue.pricing.bill import Price
+from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import BudgetExceeded, InvalidRequest, NotAllowed, NotFound
 from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.domain.states import JobEvent as E
 from backend.models import Job
 from backend.services.catalogue import live_catalogue
+from backend.services.deps import Deps
 from backend.services.money import budgets, limits_admin, settling
-from backend.store.money import ledger
+from backend.services.money.quotes import quote_take
+from backend.store.jobs import jobs
+from backend.store.money import ledger, ledger_sums
 from backend.store.records import catalogue
 from tests import databases
 from tests.services.client import BODY
@@ -21,27 +28,46 @@ from tests.world import ADMIN, ANA, BEN, MODEL, World, at_once
 
 pytestmark = databases.BOTH
 
-#: A model of which nobody knows the price.
-UNPRICED = "new/unpriced"
+#: Models of which nobody wrote a rule; what a unit of the second costs is known from the list.
+UNPRICED, LEARNT = "new/unpriced", "new/learnt"
 DAY, MONTH = BudgetPeriod.DAY, BudgetPeriod.MONTH
 ALL, PERSON, OF_MODEL = BudgetScope
 
 
 @pytest.fixture
 def world(sidecar) -> World:
-    """An installation without a worker, which also offers a model without a price."""
-    seed = {model.id: model for model in load_seed()}
-    models = [*seed.values(), replace(seed[MODEL], id=UNPRICED, price=None)]
-    with sidecar.deps.store.begin() as session:
-        now = sidecar.deps.clock.now()
-        catalogue.replace_all(session, [(model.id, asdict(model)) for model in models], at=now)
-        newest = live_catalogue.NewestCatalogue(now, "with-an-unpriced-one", len(models))
-        live_catalogue.NEWEST.put(session, newest)
+    """An installation without a worker, which also offers models without a rule."""
+    offer(sidecar.deps, unit_usd=0.01)
     return World(sidecar.deps, sim=None)
+
+
+def offer(deps: Deps, *, unit_usd: float) -> None:
+    seed = {model.id: model for model in load_seed()}
+    learnt = replace(seed[MODEL], id=LEARNT, price=Price("unit", unit_usd))
+    models = [*seed.values(), replace(seed[MODEL], id=UNPRICED, price=None), learnt]
+    with deps.store.begin() as session:
+        now = deps.clock.now()
+        catalogue.replace_all(session, [(model.id, asdict(model)) for model in models], at=now)
+        newest = live_catalogue.NewestCatalogue(now, deps.clock.new_id(), len(models))
+        live_catalogue.NEWEST.put(session, newest)
+
+
+def billed(world: World, *units: float, seconds: int = 5, **asked: Any) -> None:
+    """Takes of the model that is learnt, finished, each billed for so many units."""
+    for number in units:
+        job = world.ask(model=LEARNT, params={"duration": str(seconds), **asked})
+        world.advance(job, E.SUBMIT_BEGUN, E.ACCEPTED, E.FINISHED, request_id=job.id)
+        settle(world, job, number)
+        world.advance(job, E.SAVED)
 
 
 def today(world: World) -> float:
     return budgets.spending_summary(world.deps).today_usd
+
+
+def micros_of(world: World) -> int:
+    with world.deps.store.read() as session:
+        return ledger_sums.spent_micros(session, first_day="2026-11-01", last_day="2026-11-01")
 
 
 def lines(world: World, job: Job) -> list[tuple[str, int, str, str]]:
@@ -50,11 +76,17 @@ def lines(world: World, job: Job) -> list[tuple[str, int, str, str]]:
 
 
 def settle(world: World, job: Job, units: float, **changes: Any) -> None:
+    fresh = world.job(job)
+    for name, value in changes.items():
+        setattr(fresh, name, value)
     with world.deps.store.begin() as session:
-        fresh = world.job(job)
-        for name, value in changes.items():
-            setattr(fresh, name, value)
-        settling.settle_bill(session, fresh, units, at=world.deps.clock.now())
+        news = settling.settle_bill(session, fresh, units, at=world.deps.clock.now())
+        jobs.update_if_unchanged(session, fresh, **news)
+
+
+def anew(world: World) -> World:
+    """As another process has it."""
+    return World(build_deps(world.deps.settings, clock=world.deps.clock), sim=None)
 
 
 # -- what is reserved ---------------------------------------------------------------------------
@@ -134,12 +166,16 @@ def test_a_take_counts_for_the_most_that_it_can_cost(world, at_most, estimate, c
 
 
 def test_a_hundred_starts_at_once_never_pass_a_limit_and_nothing_is_refused_that_fits(world):
-    """Known prices of $0.42 to $1.40 and unknown ones that count for $2 against $10."""
-    capped = world.with_settings(budget_day_usd=10.0, budget_unknown_usd=2.0)
+    """Of $10: known prices up to $1.40, learnt ones of at most $0.95, unknown ones that count for $2."""
+    billed(world, 80, 95, 85)
+    before = micros_of(world)
+    capped = anew(world).with_settings(budget_day_usd=10.0 + before / 1e6, budget_unknown_usd=2.0)
     wanted = [
-        (UNPRICED, 5, 2_000_000) if number % 5 == 0 else (MODEL, 3 + number % 8, (3 + number % 8) * 140_000)
+        (UNPRICED, 5, 2_000_000) if number % 5 == 0
+        else (LEARNT, 5, 950_000) if number % 5 == 1
+        else (MODEL, 3 + number % 8, (3 + number % 8) * 140_000)
         for number in range(100)
-    ]
+    ]  # fmt: skip
 
     def start(number: int) -> tuple[int, bool]:
         model, seconds, micros = wanted[number]
@@ -151,7 +187,7 @@ def test_a_hundred_starts_at_once_never_pass_a_limit_and_nothing_is_refused_that
     asked = at_once(100, start)
 
     taken = sum(micros for micros, fitted in asked if fitted)
-    assert today(world) == pytest.approx(taken / 1e6)
+    assert micros_of(world) == before + taken
     assert taken <= 10_000_000
     refused = [micros for micros, fitted in asked if not fitted]
     assert min(refused) > 10_000_000 - taken, "what was refused would not fit even now"
@@ -172,7 +208,7 @@ def test_a_hundred_starts_at_once_never_pass_a_limit_and_nothing_is_refused_that
 )
 def test_a_limit_that_an_admin_sets_holds_at_once_in_every_process(world, scope, name, title):
     limits_admin.set_limit(world.deps, ADMIN, scope=scope, name=name, period=DAY, usd=1)
-    elsewhere = world.another()
+    elsewhere = anew(world)
     elsewhere.ask()
     with pytest.raises(BudgetExceeded) as refused:
         world.ask()
@@ -233,6 +269,54 @@ def test_who_is_near_a_limit_is_told_before_sending(world, seconds, near):
     world.ask(params={"duration": str(seconds)})
     assert bool(budgets.spending_summary(world.deps, "ana", model=MODEL).near) == near
     assert budgets.spending_summary(world.deps, "ana", model=UNPRICED).near == []
+
+
+# -- what bills teach ---------------------------------------------------------------------------
+
+
+def quoted(world: World, *, seconds: int = 5, model: str = LEARNT, **asked: Any) -> Quote:
+    found = world.deps.catalogue.get(model)
+    return quote_take(world.deps, found, {"duration": str(seconds), **asked})
+
+
+def test_after_three_bills_with_the_same_settings_the_price_is_what_they_cost(world):
+    billed(world, 80, 95)
+    assert quoted(anew(world)).source == "unknown"
+    billed(world, 85)
+    quote = quoted(anew(world))
+    assert (quote.usd, quote.at_most_usd, quote.source) == (0.85, 0.95, "bills")
+    assert quote.basis == "from 3 bills of takes with these settings: $0.80 to $0.95"
+    assert quote.as_of == "2026-11-01"
+    assert quoted(anew(world), seconds=10).source == "unknown", "other settings may cost something else"
+    job = anew(world).with_settings(budget_day_usd=50.0).ask(model=LEARNT, params={"duration": "5"})
+    assert (job.estimate_usd, job.price["source"]) == (0.85, "bills")
+    assert [line[:3] for line in lines(world, job)] == [("estimate", 950_000, "estimate")]
+
+
+def test_what_is_learnt_follows_the_price_of_a_unit_after_a_refresh_at_once(world):
+    billed(world, 80, 80, 80)
+    process = anew(world)
+    assert quoted(process).usd == 0.80
+    offer(world.deps, unit_usd=0.03)
+    assert quoted(process).usd == 2.40
+
+
+def test_a_bill_of_another_process_is_learnt_from_within_a_second_and_asked_for_no_more_often(
+    world, clock, monkeypatch
+):
+    at_s, reads = [5.0], []
+    monkeypatch.setattr(clock, "monotonic", lambda: at_s[0])
+    model, query = world.deps.catalogue.get(LEARNT), world.deps.store.query
+    billed(world, 80, 80)
+    at_s[0] += 1.0
+    monkeypatch.setattr(world.deps.store, "query", lambda *asked: reads.append(asked[1]) or query(*asked))
+    for _ in range(100):
+        assert quote_take(world.deps, model, {"duration": "5"}).usd is None
+    assert reads.count({"model": LEARNT}) <= 2, "one look whether there are others, and one to read them"
+    monkeypatch.setattr(world.deps.store, "query", query)
+    billed(anew(world), 80)
+    at_s[0] += 1.0
+    assert quote_take(world.deps, model, {"duration": "5"}).usd == 0.80
 
 
 # -- the team's days ----------------------------------------------------------------------------
