@@ -28,7 +28,7 @@ with right:
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
         health.draw_sweeps(status.list_sweeps(deps))
-    money.draw_spending(deps)
+    st.page_link("operate/spend.py", label="What was spent, by what", icon=":material/payments:")
     limits_editor.draw_limits(deps, context.viewer())
 
 with st.container(key="inbox"):

@@ -8,15 +8,13 @@ from backend.models import Job, LedgerEntry
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
-from backend.services.money import budgets, team_days
+from backend.services.money import budgets
 from backend.services.money.charges import Charge, ChargeState, charge_of
 from backend.services.money.limits import BudgetLimit
 from pages.ui import components, context, text
-from pages.ui.components import BarRow, FactRow
+from pages.ui.components import FactRow
 from pages.ui.takes import charge_choices
 
-#: Days on the chart.
-CHART_DAYS = 14
 _REFUSED = "money:refused"
 #: kind of a line in the ledger -> what it says
 _ENTRIES: dict[EntryKind, str] = {
@@ -108,20 +106,6 @@ def draw_figures(deps: Deps, viewer: Viewer) -> None:
     draw_warnings(spent)
 
 
-def draw_spending(deps: Deps) -> None:
-    """What was spent: by day, by model, by person."""
-    with st.container(border=True, key="spending"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("##### Spent")
-            by = st.segmented_control(
-                "Spent by", ["Day", "Model", "Person"], default="Day", required=True,
-                key="spent-by", label_visibility="collapsed",
-            )  # fmt: skip
-        components.draw_bars(_rows(deps, str(by)), key="spent-bars")
-        if deps.settings.is_demo:
-            st.caption("Demo: these are the real prices, and nothing of it is paid.")
-
-
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     """A take's cost: what became of its charge, every line of the ledger, and what an admin may decide."""
     lines = takes.ledger_entries(deps, viewer, job.id)
@@ -137,27 +121,6 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
         charge_choices.draw_choices(job, charge(job))
     if deps.settings.is_demo:
         st.caption("Demo: nothing of it is paid.")
-
-
-def _rows(deps: Deps, by: str) -> list[BarRow]:
-    now, zone = deps.clock.now(), deps.settings.zone
-    month = team_days.month_start(now, zone)
-    if by == "Day":
-        days = team_days.last_days(now, zone, CHART_DAYS)
-        found = [(share.name[5:], share) for share in budgets.spending_by_day(deps, days=days)]
-    elif by == "Model":
-        shares = budgets.spending_by_model(deps, first_day=month)
-        found = [(context.model_title(share.name), share) for share in shares]
-    else:
-        found = [(share.name, share) for share in budgets.spending_by_person(deps, first_day=month)]
-    symbol = {"Day": "calendar_today", "Model": "movie", "Person": "person"}[by]
-    return [
-        {
-            "word": word, "icon": symbol, "tone": "blue", "means": share.name,
-            "count": round(share.usd, 6), "shown": text.dollars(share.usd),
-        }
-        for word, share in found
-    ]  # fmt: skip
 
 
 def _line_words(line: LedgerEntry, job: Job) -> str:

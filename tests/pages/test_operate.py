@@ -71,7 +71,7 @@ def test_a_delivery_is_read_and_applied_again(visit, desk):
 
 def test_takes_are_counted_by_state_as_of_the_last_refresh_and_up_to_a_number(visit, desk, monkeypatch):
     def counted():
-        bars, _ = shown(app, "bars")  # the other one tells of money
+        (bars,) = shown(app, "bars")
         return {row["word"]: row["shown"] for row in bars["rows"] if row["count"]}
 
     monkeypatch.setattr("backend.services.operations.totals.EXACT_UP_TO", 2)  # no sweep has counted further

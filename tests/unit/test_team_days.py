@@ -49,8 +49,3 @@ def test_days_and_months_begin_and_end_as_the_zones_calendar_has_them(
         assert renews == at(expected)
         assert of(renews, there) != of(at(moment), there), "from then on it is another one"
         assert of(renews - timedelta(seconds=1), there) == of(at(moment), there), "until then it is this one"
-
-
-def test_the_last_days_are_as_many_as_were_asked_for_over_a_change_of_clocks():
-    days = team_days.last_days(at("2026-03-30T22:30:00"), ZoneInfo("Europe/Berlin"), 3)
-    assert days == ["2026-03-29", "2026-03-30", "2026-03-31"]

@@ -31,14 +31,6 @@ class SpendingSummary:
     unknown_usd: float | None  #: what a take without a price counts for; None: no hard limit concerns it
 
 
-@dataclass(frozen=True)
-class SpendingShare:
-    """What one day, person or model counts for."""
-
-    name: str
-    usd: float
-
-
 def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRule]) -> Reservation:
     """What a new job counts for until its bill: its ceiling, if that fits every limit.
 
@@ -111,24 +103,3 @@ def spending_summary(deps: Deps, owner: str | None = None, *, model: str | None 
         near=[one for one in hard if one.is_near],
         unknown_usd=deps.settings.budget_unknown_usd if hard else None,
     )
-
-
-def spending_by_day(deps: Deps, *, days: Sequence[str], owner: str | None = None) -> Sequence[SpendingShare]:
-    """What each of these days (the team's, "2026-11-21", in order) counts for, also those without a take."""
-    with deps.store.read() as session:
-        found = dict(ledger_sums.by_day(session, first_day=days[0], last_day=days[-1], owner=owner))
-    return [SpendingShare(day, found.get(day, 0) / MICROS_PER_USD) for day in days]
-
-
-def spending_by_model(deps: Deps, *, first_day: str, owner: str | None = None) -> Sequence[SpendingShare]:
-    """What each model's takes since that day count for, the dearest first."""
-    with deps.store.read() as session:
-        found = ledger_sums.by_model(session, first_day=first_day, owner=owner)
-    return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]
-
-
-def spending_by_person(deps: Deps, *, first_day: str) -> Sequence[SpendingShare]:
-    """What each person's takes since that day count for, the dearest first."""
-    with deps.store.read() as session:
-        found = ledger_sums.by_owner(session, first_day=first_day)
-    return [SpendingShare(name, amount / MICROS_PER_USD) for name, amount in found]

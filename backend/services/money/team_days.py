@@ -1,6 +1,5 @@
 """Whose days and months money follows: those of the team's time zone, as its calendar has them."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,12 +12,6 @@ def day_of(at: datetime, zone: ZoneInfo) -> str:
 def month_start(at: datetime, zone: ZoneInfo) -> str:
     """The first day of the month in which a moment falls there: "2026-11-01"."""
     return at.astimezone(zone).date().replace(day=1).isoformat()
-
-
-def last_days(at: datetime, zone: ZoneInfo, number: int) -> Sequence[str]:
-    """So many days there up to the one of this moment, in order."""
-    today = at.astimezone(zone).date()
-    return [(today - timedelta(days=back)).isoformat() for back in range(number - 1, -1, -1)]
 
 
 def next_day_at(at: datetime, zone: ZoneInfo) -> datetime:

@@ -5,11 +5,9 @@ came since, so that a sum is always exact and never reads the whole ledger. Noth
 a line is, and so no row is fought for.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, cast, func, literal, text, union_all
+from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, literal, text, union_all
 from sqlalchemy import select as columns
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
@@ -65,41 +63,13 @@ def spent_micros(
     return int(session.connection().execute(query).scalar_one())
 
 
-def by_day(
-    session: Session, *, first_day: str, last_day: str, owner: str | None = None
-) -> Sequence[tuple[str, int]]:
-    """(day, what its takes count for), in order; only days that have any."""
-    amounts = _amounts(session, first_day, last_day, owner)
-    query = columns(amounts.c.day, _total(amounts)).group_by(amounts.c.day).order_by(amounts.c.day)
-    return _pairs(session, query)
-
-
-def by_owner(session: Session, *, first_day: str) -> Sequence[tuple[str, int]]:
-    """(owner, what their takes since that day count for), the dearest first."""
-    return _dearest(session, _amounts(session, first_day, None, None), "owner")
-
-
-def by_model(session: Session, *, first_day: str, owner: str | None = None) -> Sequence[tuple[str, int]]:
-    """(model, what its takes since that day count for), the dearest first."""
-    return _dearest(session, _amounts(session, first_day, None, owner, models=True), "model")
-
-
-def _dearest(session: Session, amounts: Subquery, name: str) -> Sequence[tuple[str, int]]:
-    of, total = amounts.c[name], _total(amounts)
-    return _pairs(session, columns(of, total).group_by(of).order_by(total.desc(), of))
-
-
-def _pairs(session: Session, query: Select[Any]) -> Sequence[tuple[str, int]]:
-    return [(name, int(amount)) for name, amount in session.connection().execute(query)]
-
-
 def _total(amounts: Subquery) -> ColumnElement[int]:
     """The sum, as a whole number on every database."""
     return cast(func.coalesce(func.sum(amounts.c.micros), 0), BigInteger)
 
 
 def _amounts(
-    session: Session, first_day: str, last_day: str | None, owner: str | None, *, models: bool = False
+    session: Session, first_day: str, last_day: str, owner: str | None, *, models: bool = False
 ) -> Subquery:
     """Rows of day, owner, model and micros: those that are kept, and the lines since."""
     kept = columns(col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros))
@@ -110,9 +80,7 @@ def _amounts(
     if models:
         since = since.outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
     for table, query in ((DaySum, kept), (LedgerEntry, since)):
-        query = query.where(col(table.day) >= first_day)
-        if last_day is not None:
-            query = query.where(col(table.day) <= last_day)
+        query = query.where(col(table.day) >= first_day, col(table.day) <= last_day)
         if owner is not None:
             query = query.where(col(table.owner) == owner)
         kept, since = (query, since) if table is DaySum else (kept, query)
