@@ -3,8 +3,9 @@
 Source: WHATWG URL standard, "basic URL parser" (white space, `//`, percent-encoding), RFC 3987 (names).
 """
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -20,6 +21,8 @@ _SIGNED = re.compile(
 _ENDING = re.compile(r"[a-z0-9]{2,5}")
 #: Endings of programs: which file one of them gives, its query says.
 _PROGRAMS = frozenset({"php", "asp", "aspx", "jsp", "cgi", "do"})
+#: What a file is called whose link a person found: the provider has not said that it made it.
+NAMED_ROLE = "named by hand"
 _STRAY = re.compile(r"[\t\n\r]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -69,6 +72,17 @@ def find_identities(value: Any) -> set[str]:
         return set().union(*map(find_identities, value))
     link = normalize_link(value) if isinstance(value, str) else None
     return {file_identity(link)} if link else set()
+
+
+def named_role(taken: Collection[str]) -> str:
+    """What the next file is called whose link a person names, where others are called as `taken` says."""
+    further = (f"{NAMED_ROLE} {number}" for number in itertools.count(2))
+    return next(role for role in itertools.chain([NAMED_ROLE], further) if role not in taken)
+
+
+def is_named(role: str) -> bool:
+    """Is a file called so because a person named its link?"""
+    return role.startswith(NAMED_ROLE)
 
 
 def _ascii_host(netloc: str) -> str:

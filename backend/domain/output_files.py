@@ -27,8 +27,6 @@ MAX_INT64 = 2**63 - 1
 INLINE_MIN_CHARS = 200
 DATA_NAMES = frozenset({"file_data", "b64_json", "base64", "data"})
 ROLE_MAX_CHARS = 200
-#: What a file is called whose link a person found: the provider has not said that it made it.
-NAMED_ROLE = "named by hand"
 #: What stands in an output in place of data that became a file.
 INLINE_NOTE = "(kept as a file)"
 

@@ -184,3 +184,19 @@ def test_a_video_that_browsers_cannot_play_plays_as_a_copy_and_downloads_as_it_i
     assert (f"previews/{'ab' * 32}.mp4" in player["src"]) == copied
     assert copied or video.poster_key in player["src"]
     assert video.key in app.get("link_button")[0].proto.url
+
+
+def test_a_slip_in_a_named_link_is_put_right_on_the_page_with_what_came_in_view(desk, visit):
+    job = desk.take("running")
+    unclear = Unclear("It names a file by something that is no link.", {"video": "gs://studio/final.mp4"})
+    with desk.deps.store.begin() as session:
+        apply_result.apply_outcome(session, job, unclear, at=desk.deps.clock.now(), by="test")
+    app = visit("library/take.py", take=job.id)
+    app.text_input(key=f"link-{job.id}").set_value("https://v3.fal.media/files/finall.mp4")
+    app.button(key=f"name-link-{job.id}").click().run()
+    desk.change(job, error={"code": "media_gone", "message": "404", "charged": "yes", "next": ""})
+    app = visit("library/take.py", take=job.id)
+    assert "gs://studio/final.mp4" in app.json[0].value
+    app.text_input(key=f"link-{job.id}").set_value("https://v3.fal.media/files/final.mp4")
+    app.button(key=f"name-link-{job.id}").click().run()
+    assert desk.job(job).result_url == "https://v3.fal.media/files/final.mp4"

@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.links import find_identities, normalize_link
+from backend.domain.links import find_identities, is_named, normalize_link
 from backend.domain.output_files import (
-    NAMED_ROLE,
     FileKind,
     OutputFile,
     find_files,
@@ -189,8 +188,9 @@ def playing_key(video: Video) -> str | None:
 
 
 def named_by_hand(job: Job) -> bool:
-    """Is its one file a link that a person named, while the provider has not said what it made?"""
-    return job.rendered_at is None and [kept["role"] for kept in job.outputs or ()] == [NAMED_ROLE]
+    """Has it files by links that a person named, while the provider has not said what it made?"""
+    named = job.outputs or []
+    return job.rendered_at is None and bool(named) and all(is_named(kept["role"]) for kept in named)
 
 
 def missing_files(files: Sequence[FileOfTake]) -> list[FileOfTake]:

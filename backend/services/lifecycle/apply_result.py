@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import StaleState
-from backend.domain.output_files import NAMED_ROLE, OutputFile, main_first
+from backend.domain.links import is_named
+from backend.domain.output_files import OutputFile, main_first
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, JobHead
@@ -88,16 +89,23 @@ def replacing_named(session: Session, job: Job, finished: Finished, *, at: datet
 
     A file that came by that link stays one of the take's; a link by which none came is forgotten.
     """
-    rows = take_files.of_jobs(session, [job.id]).get(job.id, [])
-    if any(row.role == NAMED_ROLE and row.video_id is not None for row, _ in rows):
-        named = OutputFile.of((job.outputs or [])[0])
-        others = [file for file in finished.files if file.url != named.url]
-        finished = replace(finished, files=[*others, named])
+    named = named_and_ours(session, job)
+    links = {file.url for file in named}
+    others = [file for file in finished.files if file.url not in links]
+    finished = replace(finished, files=[*others, *named])
     changes = rendered_values(finished, at=at) | {"rendered_at": at, "error": None, "attempts": 0}
     del changes["due_at"]
     if finished.billable_units is not None:
         changes |= settling.settle_bill(session, job, finished.billable_units, at=at)
     return changes
+
+
+def named_and_ours(session: Session, job: Job) -> list[OutputFile]:
+    """The files of a job that came by links that a person named."""
+    rows = take_files.of_jobs(session, [job.id]).get(job.id, [])
+    ours = {row.role for row, _ in rows if row.video_id is not None}
+    named = [OutputFile.of(kept) for kept in job.outputs or ()]
+    return [file for file in named if is_named(file.role) and file.role in ours]
 
 
 def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
@@ -116,7 +124,7 @@ def rendered_values(finished: Finished, *, at: datetime) -> JobColumns:
         "fetched_bytes": None,
         "fetch_total_bytes": None,
     }
-    return values if main.role == NAMED_ROLE else {**values, "rendered_at": at}
+    return values if is_named(main.role) else {**values, "rendered_at": at}
 
 
 def _failed_values(failed: Errored, *, has_id: bool, at: datetime) -> JobColumns:

@@ -41,7 +41,8 @@ def ways_out(take: Take, now: datetime) -> list[WayOut]:
         case JobState.STORED if missing_files(take.files):
             return [*_about_files(take), W.GIVE_UP_FILES]
         case JobState.STORED:
-            return [W.FETCH] if any(not file.here for file in take.files) else []
+            another = [W.NAME_LINK] if named_by_hand(job) else []  # it may be another file than was meant
+            return [W.FETCH, *another] if any(not file.here for file in take.files) else another
         case JobState.HELD:
             return [W.KEEP_WAITING, W.SEND_AGAIN, W.GIVE_UP, W.NAME_LINK]
         case _:
@@ -58,6 +59,6 @@ def _about_files(take: Take) -> list[WayOut]:
     """What can be decided once a file has not come; before that it is on its way."""
     if take.job.error is None and take.job.state == JobState.RENDERED:
         return []
-    again = [W.NAME_LINK] if named_by_hand(take.job) and take.job.state == JobState.RENDERED else []
+    again = [W.NAME_LINK] if named_by_hand(take.job) else []
     something = any(file.came or (file.here and take.job.state == JobState.RENDERED) for file in take.files)
     return [W.TRY_NOW, W.KEEP, *again] if something else [W.TRY_NOW, *again]

@@ -10,7 +10,7 @@ from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobStat
 from backend.domain.trouble import Trouble
 from backend.models import History, Job, Video
 from backend.services.gallery import takes as gallery
-from backend.services.gallery.take_files import playing_key
+from backend.services.gallery.take_files import named_by_hand, playing_key
 from backend.services.gallery.takes import Take
 from backend.services.money.charges import told_trouble
 from pages.ui import components, context, money, text
@@ -127,7 +127,7 @@ def draw_trouble(job: Job) -> None:
 
 def draw_output(job: Job) -> None:
     """What came of a take whose end could not be understood, for a person to read; nothing for any other."""
-    if job.state != JobState.HELD or not job.result:
+    if not job.result or not (job.state == JobState.HELD or named_by_hand(job)):
         return
     with st.container(border=True, key="output", gap="small"):
         st.markdown(":material/data_object: **What came**")

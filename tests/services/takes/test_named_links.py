@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from backend.domain import policy
-from backend.domain.errors import StateConflict
-from backend.domain.output_files import NAMED_ROLE
+from backend.domain.errors import InvalidRequest, StateConflict
+from backend.domain.links import NAMED_ROLE
 from backend.models import Job, TakeFile, Video
 from backend.services.lifecycle.fetching import choices
 from backend.services.takes import cancel, held_choices
@@ -64,8 +64,25 @@ def test_another_link_can_be_named_as_soon_as_the_first_has_not_come(world):
     again = name(world, job, "good.mp4")
     assert (again.state, again.attempts, again.error) == ("rendered", 0, None)
     assert world.looks(job, 1)[0].state == "stored"
-    with pytest.raises(StateConflict):
-        name(world, job, "another.mp4")
+
+
+def test_a_link_to_another_file_than_was_meant_is_followed_by_the_right_one(world):
+    lay(world, "other.mp4", clip(90))
+    lay(world, "good.mp4", clip(50))
+    job = world.until(name(world, made(world, CAME), "other.mp4"), "stored")
+    other = world.job(job).video_id
+    assert ways_out(world.take(job), world.deps.clock.now()) == [WayOut.NAME_LINK]
+    with pytest.raises(InvalidRequest):
+        name(world, job, "other.mp4")
+    for slip in ("typo.mp4", "good.mp4"):
+        assert WayOut.NAME_LINK in ways_out(world.take(job), world.deps.clock.now())
+        name(world, job, slip)
+        world.looks(job, 1)
+    now = world.job(job)
+    assert shown(world, job) == [(f"{NAMED_ROLE} 2", "video", True), (NAMED_ROLE, "video", True)]
+    assert (now.state, now.result, now.error) == ("stored", CAME, None)
+    good, before = world.take(job).files
+    assert (now.video_id, before.video.id) == (good.video.id, other)
 
 
 def test_a_link_named_while_a_worker_fetches_the_one_before_is_what_is_fetched(world):

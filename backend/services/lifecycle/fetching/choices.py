@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound, StateConflict
-from backend.domain.links import normalize_link
-from backend.domain.output_files import NAMED_ROLE, OutputFile
+from backend.domain.links import named_role, normalize_link
+from backend.domain.output_files import OutputFile
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
@@ -127,22 +127,28 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
     """Take this link for the file of a held take; it is fetched like any other.
 
-    One that leads nowhere costs nothing: the take is held again, or before that another link is named.
+    One that leads nowhere costs nothing: the take is held again, or before that another link is named. Where
+    one led to another file than was meant, the next one's comes before it, until the provider itself has said
+    what it made.
 
     Raises:
         NotFound, NotAllowed: as `try_now`.
-        StateConflict: the take is not held (any more), and the link that was named last has led to its file.
-        InvalidRequest: `link` is none.
+        StateConflict: the take is not held (any more), and has files that the provider named.
+        InvalidRequest: `link` is none, or its file is here.
     """
     url = normalize_link(clean_text(link))
     if url is None:
         raise InvalidRequest({"link": "is no link: it begins with https:// and names a file"})
     with deps.store.begin() as session:
-        job = _job(session, viewer, job_id, {JobState.HELD, JobState.RENDERED})
-        if job.state == JobState.RENDERED and not named_by_hand(job):
-            raise StateConflict("This take is rendered now; there is nothing to decide.")
-        finished = Finished([OutputFile(NAMED_ROLE, url)], job.result or {})
-        take_files.put_rows(session, [TakeFile(job_id=job.id, role=NAMED_ROLE, position=0)])
+        job = _job(session, viewer, job_id, {JobState.HELD, JobState.RENDERED, JobState.STORED})
+        if job.state != JobState.HELD and not named_by_hand(job):
+            raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
+        ours = apply_result.named_and_ours(session, job)
+        if any(file.url == url for file in ours):
+            raise InvalidRequest({"link": "is the one whose file is here"})
+        role = named_role({file.role for file in ours})
+        finished = Finished([OutputFile(role, url), *ours], job.result or {})
+        take_files.put_rows(session, [TakeFile(job_id=job.id, role=role, position=0)])
         if job.state == JobState.HELD:
             _finish(deps, session, viewer, job, finished)
         else:
