@@ -42,6 +42,7 @@ def _fal(given: Settings, clock: Clock) -> Provider:
             given.outbound,
         ),
         account=given.fal_user_id,
+        admin_key=given.fal_admin_key.get_secret_value(),
         outbound=given.outbound,
     )
 

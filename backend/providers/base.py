@@ -125,6 +125,16 @@ class ProviderRecord:
     sent_at: datetime | None
 
 
+@dataclass(frozen=True)
+class BillEvent:
+    """A charge for one request (USD), as the provider's billing tells it. units: None: it doesn't say."""
+
+    request_id: str
+    model: str
+    units: float | None
+    usd: float
+
+
 def mark_key(key: str) -> str:
     """Tells one key from another without holding it."""
     return sha256(b"pause|" + key.encode()).hexdigest()[:16]
@@ -178,6 +188,13 @@ class Provider(Protocol):
 
     def list_requests(self, model: str, *, since: datetime) -> Sequence[ProviderRecord]:
         """The requests for a model that the provider has on record since then. Raises ProviderBusy."""
+
+    def list_bills(self, *, since: datetime, until: datetime) -> Sequence[BillEvent] | None:
+        """What was charged from `since` until `until` (exclusive), every charge; None: it can't be asked.
+
+        Raises:
+            ProviderBusy: no usable answer, or the key for it is refused.
+        """
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """The models that the provider lists, as `catalogue.models.parse_model` reads them; [] for none.

@@ -104,6 +104,9 @@ class BlackboxProvider:
         """There are no records to look into."""
         return []
 
+    def list_bills(self, *, since: datetime, until: datetime) -> None:
+        """See `Provider.list_bills`. It tells of none."""
+
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """Blackbox lists nothing; its models are named in the settings."""
         return []

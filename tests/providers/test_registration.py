@@ -49,6 +49,9 @@ class Third:
     def list_requests(self, model, *, since):
         return []
 
+    def list_bills(self, *, since, until):
+        return None
+
     def fetch_catalogue(self, *, on_progress):
         return []
 

@@ -8,6 +8,7 @@ Source: fal documentation, "Queue API", "Error handling", platform OpenAPI; fal-
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from backend.http.outbound import DIRECT, Outbound
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
     UNREADABLE,
+    BillEvent,
     Errored,
     Outcome,
     ProviderRecord,
@@ -39,7 +41,7 @@ from backend.providers.base import (
     Working,
     mark_key,
 )
-from backend.providers.fal import answers, library, listing, listing_pages, webhook
+from backend.providers.fal import answers, bills, library, listing, listing_pages, webhook
 from backend.providers.fal import submit as fal_submit
 from backend.providers.fal.signing_keys import FalSigningKeys
 
@@ -76,12 +78,13 @@ class FalProvider:
         api_url: str,
         signing_keys: FalSigningKeys,
         account: str = "",
+        admin_key: str = "",
         outbound: Outbound = DIRECT,
         submit_s: float = SUBMIT_DEADLINE_S,
         ask_s: float = ASK_S,
     ) -> None:
         self.account, self.key_mark = account, mark_key(key)
-        self._key, self._submit_s = key, submit_s
+        self._key, self._admin_key, self._submit_s = key, admin_key, submit_s
         self._signing_keys, self._outbound = signing_keys, outbound
         self._queue_url = queue_url
         self._api_url = api_url
@@ -175,6 +178,17 @@ class FalProvider:
             if not cursor or page.get("has_more") is False:
                 break
         return found
+
+    def list_bills(self, *, since: datetime, until: datetime) -> Sequence[BillEvent] | None:
+        """See `Provider.list_bills`. Only an ADMIN key reads them, and it is sent nowhere else."""
+        if not self._admin_key:
+            return None
+        with httpx.Client(
+            transport=HttpxTransport(outbound=self._outbound, connect_s=CONNECT_S, read_s=ASK_S),
+            headers={**HEADERS, "Authorization": f"Key {self._admin_key}"},
+        ) as client:
+            fetch_page = listing_pages.page_fetcher(client, self._api_url)
+            return bills.read_bills(fetch_page, since=since, until=until, sleep=time.sleep)
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.fetch_catalogue`."""

@@ -2,6 +2,8 @@
 
 import logging
 
+from sqlmodel import Session
+
 from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
@@ -11,6 +13,7 @@ from backend.providers.base import UNREADABLE, Errored, Finished, RequestRef, Re
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claim
 from backend.services.money import settling
+from backend.store.jobs import jobs
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +69,15 @@ def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
 
 def _close(deps: Deps, claim: Claim, units: float | None) -> None:
     """Nothing more will come of this job, says its provider: bill what it counted, or give all back."""
-    job, now = claim.job, deps.clock.now()
-    claim.defer(due_in_s=None, also=lambda session: settling.settle_bill(session, job, units or 0.0, at=now))
+    now = deps.clock.now()
+
+    def settle(session: Session) -> JobColumns:
+        job = jobs.get(session, claim.job.id)
+        if units is None and job.billed_usd is not None:  # its billing events were read meanwhile
+            return {}
+        return settling.settle_bill(session, job, units or 0.0, at=now)
+
+    claim.defer(due_in_s=None, also=settle)
 
 
 def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:

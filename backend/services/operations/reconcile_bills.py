@@ -1,0 +1,192 @@
+"""Bills held against the provider's own billing events, once a day over days that overlap.
+
+Events settle what no header tells: takes that failed, were stopped or lost. A take of which days of events
+say nothing was not charged. Requests that no take knows are counted, and linked to none.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backend.domain.errors import ProviderBusy, StaleState
+from backend.models import Job
+from backend.providers.base import BillEvent
+from backend.services.deps import Deps
+from backend.services.money import settling
+from backend.services.money.charges import EVENTS_FOR, ChargeState, charge_of
+from backend.store.jobs import jobs, open_charges
+from backend.store.records.facts import Fact
+
+log = logging.getLogger(__name__)
+
+#: How often, and how far each reading reaches back behind the one before: events lag, and takes end late.
+EVERY, OVERLAP = timedelta(days=1), EVENTS_FOR + timedelta(days=2)
+#: The first reading; the provider tells no more than 90 days at once.
+FIRST, LONGEST = timedelta(days=30), timedelta(days=89)
+#: After a refusal or a broken answer it is tried again.
+RETRY_AFTER = timedelta(hours=1)
+#: Differences up to this are the rounding of units and prices (USD).
+ROUNDING_USD = 0.0005
+#: So many differences are kept by name.
+NAMED_MAX = 50
+#: Request ids looked up at a time.
+BATCH_SIZE = 200
+
+
+@dataclass(frozen=True)
+class BillDifference:
+    """A take whose bill the events correct (USD). was_usd: what was known; None: nothing."""
+
+    job_id: str
+    was_usd: float | None
+    is_usd: float
+
+
+@dataclass(frozen=True)
+class BillReport:
+    """What a reading came to. at: when. until: read up to here. problem: why it could not be read.
+
+    agreed: takes billed as the events say. settled: open ones that they settled; unseen: open ones that they
+    say nothing of, so not charged. untold: takes with a bill of which they say nothing. strangers: requests
+    that no take knows.
+    """
+
+    at: datetime
+    since: datetime
+    until: datetime
+    agreed: int = 0
+    settled: int = 0
+    unseen: int = 0
+    untold: int = 0
+    strangers: int = 0
+    strangers_usd: float = 0.0
+    differences: list[BillDifference] = field(default_factory=list)
+    problem: str | None = None
+
+
+REPORT = Fact(BillReport, "bill_report")
+
+
+def last_report(deps: Deps) -> BillReport | None:
+    """The last reading; None: there was none."""
+    with deps.store.read() as session:
+        return REPORT.read(session)
+
+
+def reconcile_if_due(deps: Deps) -> None:
+    """Read the provider's billing events if a day has passed since, and if a key allows."""
+    if not deps.settings.reads_bills:
+        return
+    now = deps.clock.now()
+    with deps.store.read() as session:
+        last = REPORT.read(session)
+    wait = RETRY_AFTER if last is not None and last.problem else EVERY
+    if last is None or now - last.at >= wait or now < last.at:
+        reconcile_bills(deps)
+
+
+def reconcile_bills(deps: Deps) -> BillReport | None:
+    """Read the events now; afterwards every bill is as they say. None: nobody can be asked.
+
+    What can't be read changes nothing, and the report says why.
+    """
+    now, last = deps.clock.now(), last_report(deps)
+    since = now - FIRST if last is None else last.until - OVERLAP
+    since = max(since, now - LONGEST)
+    report: BillReport | None = None
+    for name, provider in deps.providers.items():
+        try:
+            events = provider.list_bills(since=since, until=now)
+        except ProviderBusy as error:
+            log.warning("bills not read", extra={"why": str(error)[:300]})
+            until = last.until if last else since
+            report = BillReport(now, since, until, problem=str(error)[:300])
+            break
+        if events is not None:
+            report = _apply(deps, name, _by_request(events), since=since, until=now)
+    if report is not None:
+        with deps.store.begin() as session:
+            REPORT.put(session, report)
+    return report
+
+
+def _by_request(events: Iterable[BillEvent]) -> dict[str, BillEvent]:
+    """Request id -> all that it was charged, in however many events."""
+    found: dict[str, BillEvent] = {}
+    for event in events:
+        known = found.get(event.request_id)
+        if known is not None:
+            units = None if None in (known.units, event.units) else (known.units or 0) + (event.units or 0)
+            event = BillEvent(event.request_id, event.model, units, round(known.usd + event.usd, 6))
+        found[event.request_id] = event
+    return found
+
+
+def _apply(
+    deps: Deps, provider: str, events: dict[str, BillEvent], *, since: datetime, until: datetime
+) -> BillReport:
+    agreed, settled, strangers, differences = 0, 0, [], []
+    names = list(events)
+    for start in range(0, len(names), BATCH_SIZE):
+        batch = names[start : start + BATCH_SIZE]
+        with deps.store.read() as session:
+            known = open_charges.by_requests(session, provider, batch)
+        strangers += [events[name] for name in batch if name not in known]
+        for name, job in known.items():
+            was_usd, found = job.billed_usd, _hold_against(deps, job, events[name])
+            agreed, settled = agreed + (found == "agreed"), settled + (found == "settled")
+            if found == "corrected":
+                differences.append(BillDifference(job.id, was_usd, events[name].usd))
+    unseen, untold = _without_events(deps, provider, set(events), since=since, until=until)
+    return BillReport(
+        until, since, until, agreed, settled, unseen, untold, len(strangers),
+        round(sum(one.usd for one in strangers), 6), differences[:NAMED_MAX],
+    )  # fmt: skip
+
+
+def _hold_against(deps: Deps, job: Job, event: BillEvent) -> str:
+    """What the events made of a take: "agreed", "settled", "corrected"; "": it goes on, and is read again."""
+    state = charge_of(job).state
+    if state == ChargeState.RESERVED:
+        return ""
+    if job.billed_usd is not None and abs(job.billed_usd - event.usd) <= ROUNDING_USD:
+        return "agreed"
+    known = job.billed_usd is not None or state == ChargeState.NOT_CHARGED
+    return ("corrected" if known else "settled") if _settle(deps, job.id, event) else ""
+
+
+def _settle(deps: Deps, job_id: str, event: BillEvent) -> bool:
+    now = deps.clock.now()
+    try:
+        with deps.store.begin() as session:
+            job = jobs.get(session, job_id)
+            news = settling.settle_by_events(session, job, units=event.units, usd=event.usd, at=now)
+            jobs.update_if_unchanged(session, job, **news)
+    except StaleState:  # it moved meanwhile, and is read again
+        return False
+    return True
+
+
+def _without_events(
+    deps: Deps, provider: str, seen: set[str], *, since: datetime, until: datetime
+) -> tuple[int, int]:
+    """(open takes that are not charged, as no event tells of them; billed ones of which none tells)."""
+    with deps.store.read() as session:
+        ended = open_charges.asked_between(session, provider, since=since, until=until - EVENTS_FOR)
+    unseen = untold = 0
+    for job in ended:
+        over_at = job.ended_at or job.state_at
+        if job.request_id in seen or over_at > until - EVENTS_FOR:
+            continue
+        if charge_of(job).state == ChargeState.MAY_BE_CHARGED:
+            unseen += _settle(deps, job.id, BillEvent(job.request_id or "", job.model, 0.0, 0.0))
+        untold += bool(job.billed_usd)
+    return unseen, untold
+
+
+def list_open(deps: Deps, *, limit: int = 20) -> Sequence[Job]:
+    """The newest takes that may have been charged, and nobody can tell."""
+    with deps.store.read() as session:
+        found = open_charges.newest_undecided(session)
+    return [job for job in found if charge_of(job).state == ChargeState.MAY_BE_CHARGED][:limit]
