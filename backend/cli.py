@@ -159,6 +159,8 @@ def models_refresh() -> None:
         f"The catalogue has {brought.endpoints} endpoints: {brought.usable} usable, {brought.priced} with a "
         f"price; {brought.retired} more are no longer offered."
     )
+    for remark in brought.price_remarks():
+        _say(remark)
 
 
 @app.command("move-storage")

@@ -15,7 +15,8 @@ from typing import Any
 
 from backend.catalogue import input_schema, output_schema, photo_limits
 from backend.catalogue.pricing.bill import Price, read_amount, read_price
-from backend.catalogue.pricing.quote import PriceRange, price_range
+from backend.catalogue.pricing.drift import PriceDrift, find_drift
+from backend.catalogue.pricing.quote import PriceRange, price_range, usual_price
 from backend.catalogue.pricing.rules import PriceRule, load_seed_rules
 from backend.catalogue.titles import disambiguate_titles
 from backend.domain.shape import load_json
@@ -59,6 +60,8 @@ class VideoModel:
     main_output: str | None = None  #: the output's field that holds the main file; None: not known
     file_outputs: tuple[str, ...] = ()  #: the output's fields that hold files, as far as known
     price_note: str | None = None  #: what a person should know about the price
+    price_before: Price | None = None  #: what a unit cost before the list changed it last
+    price_since: str | None = None  #: since when (ISO) it costs `price`; None: ever since it is known
     #: image field -> the limits of its photos, as `photo_limits.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
@@ -76,6 +79,16 @@ class VideoModel:
     def price_range(self) -> PriceRange | None:
         """From where to where its takes go by its rule; None: nobody knows."""
         return price_range(self.rule, self.schema, self.sure_photo) if self.rule else None
+
+    @cached_property
+    def usual_price(self) -> Price | None:
+        """What a unit costs by its rule at its defaults; without a rule, by the list; None: nobody knows."""
+        return usual_price(self.rule, self.schema) if self.rule else self.price
+
+    @cached_property
+    def price_drift(self) -> PriceDrift | None:
+        """Where the list and its rule no longer agree; None: they do, or there is only one of them."""
+        return find_drift(self.rule, self.price, self.schema) if self.rule and self.price else None
 
     @property
     def sure_photo(self) -> dict[str, str]:

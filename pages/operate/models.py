@@ -8,7 +8,7 @@ from pages.ui.operate import models_table, price_editor
 deps, viewer = context.deps(), context.viewer()
 
 live.draw_live(
-    lambda: models_table.draw_status(deps, viewer),
+    lambda: models_table.draw_head(deps, viewer),
     watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),
 )
@@ -20,6 +20,6 @@ if found:
 else:
     models_table.draw_empty()
 st.caption(
-    "Prices are the provider's own, a unit each; what a take comes to stands beside its button. How long a "
-    "model takes is learnt from your own takes of the last 30 days."
+    "Prices are those of the provider's pages and list, from a model's cheapest take to its dearest; what a "
+    "take comes to stands on its button. How long a one takes is learnt from your takes of the last 30 days."
 )

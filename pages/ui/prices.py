@@ -1,6 +1,7 @@
 """Prices before they are paid: on buttons, in the list of models, and what they are made of."""
 
-from backend.catalogue.pricing.quote import Quote
+from backend.catalogue.models import VideoModel
+from backend.catalogue.pricing.quote import Quote, field_words
 from backend.services.deps import Deps
 from pages.ui import text
 
@@ -13,6 +14,29 @@ def quote_words(quote: Quote) -> str:
         return f"up to {text.dollars(quote.at_most_usd)}"
     usd, most = text.dollars(quote.usd), text.dollars(quote.at_most_usd)
     return usd if usd == most else f"{usd}, up to {most}"
+
+
+def range_words(model: VideoModel) -> str:
+    """From where to where the takes of a model go; of one without a rule, what the list says a unit costs."""
+    found = model.price_range
+    if found is None:
+        price = model.price
+        return "price unknown" if price is None else f"{text.dollars(price.unit_usd)} a {price.unit}"
+    low, high = text.dollars(found.from_usd), text.dollars(found.to_usd)
+    return f"{low} a take" if low == high else f"{low} – {high} a take"
+
+
+def moved_by_words(model: VideoModel) -> str:
+    """What moves the price of a model between the two: "by resolution, sound, duration"; "" for nothing."""
+    found = model.price_range
+    return f"by {', '.join(map(field_words, found.moved_by))}" if found and found.moved_by else ""
+
+
+def note_words(model: VideoModel) -> str:
+    """What a person should know of a model's price: that it drifted, where it is doubtful; "" for nothing."""
+    drift = f"Price drifted: {model.price_drift.words}." if model.price_drift else None
+    doubt = "The price is not confirmed." if model.rule and model.rule.confidence != "high" else None
+    return " ".join(filter(None, (drift, model.price_note, doubt, model.rule.note if model.rule else None)))
 
 
 def button_words(deps: Deps, quote: Quote) -> str:

@@ -57,11 +57,7 @@ def routes(current: Current) -> Blueprint:
         _require_key()
         if trouble := _trouble(sim):
             return trouble
-        prices = [
-            {"endpoint_id": name, "unit_price": price["unit_usd"], "unit": price["unit"], "currency": "USD"}
-            for name in _endpoints()
-            if (price := sim.offer.price_of(name))
-        ]
+        prices = [_price(name, price) for name in _endpoints() if (price := sim.offer.price_of(name))]
         return json_answer(_paged("prices", prices))
 
     @blueprint.get("/models/billing-events")
@@ -84,6 +80,12 @@ def routes(current: Current) -> Blueprint:
         return json_answer(_paged("items", [_past(r, with_payloads) for r in found]))
 
     return blueprint
+
+
+def _price(name: str, price: JSON) -> JSON:
+    """A row of the price list; a test may have put another currency into it."""
+    row = {"endpoint_id": name, "unit_price": price["unit_usd"], "unit": price["unit"]}
+    return {**row, "currency": price.get("currency", "USD")}
 
 
 def _trouble(sim: Installation) -> Response | None:

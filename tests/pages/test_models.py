@@ -1,10 +1,11 @@
 """The Models page: all that is on offer, what can't be used and why, and the way to a take."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from backend.catalogue.models import parse_model
+from backend.catalogue.pricing.bill import Price
 from backend.models import CatalogueEntry
 from backend.services.catalogue import refresh_schedule
 from backend.services.catalogue.live_catalogue import NEWEST, NewestCatalogue
@@ -38,8 +39,30 @@ def test_every_model_stands_there_with_price_and_usual_time(visit, deps):
     assert f"**{len(deps.catalogue.search()):,} models**" in words(app)
     app.button(key="more-models").click().run()
     assert set(keys(app)) == {model.id for model in deps.catalogue.search() if model.usable}
-    assert "\\$0\\.14 a second" in words(app)
+    shown = words(app).replace("\\", "")
+    assert "$0.42 – $2.10 a take" in shown
+    assert "by resolution, sound, duration" in shown
+    assert "$0.49 a take" in shown
     assert ":material/timer: about 1:40" in words(app)
+
+
+@pytest.fixture
+def with_drift(deps):
+    """fal's list says three times as much for a second of a model as its rule was written with."""
+    now, veo = deps.clock.now(), deps.catalogue.get("fal-ai/veo3.1")
+    dearer = replace(veo, price=Price("second", 1.2), price_before=veo.price, price_since=now.isoformat())
+    with deps.store.begin() as session:
+        session.add(CatalogueEntry(id=veo.id, data=asdict(dearer), at=now))
+        NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), 1))
+    deps.catalogue.load_newest()
+
+
+def test_a_price_that_drifted_or_rose_steeply_is_told_with_both_figures(visit, with_drift):
+    told = words(visit(PAGE)).replace("\\", "")
+    both = "list says $1.20 a second, the price rule was written at $0.40 a second"
+    assert told.count(both) == 2, "in the warning and in the row"
+    assert "price drifted" in told
+    assert "$0.40 → $1.20 a second" in told
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, with_broken):
@@ -60,7 +83,7 @@ def test_filters_narrow_the_list_and_can_be_cleared(visit, deps):
     assert "No model fits" in words(app)
     app.button(key="clear-models-empty").click().run()
     app.selectbox("price").set_value("Up to $0.25 a second").run()
-    prices = [deps.catalogue.get(key).price for key in keys(app)]
+    prices = [deps.catalogue.get(key).usual_price for key in keys(app)]
     assert prices
     assert all(price.unit == "second" and price.unit_usd <= 0.25 for price in prices)
     app.button(key="clear-models").click().run()

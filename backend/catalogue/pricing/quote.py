@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.catalogue import input_schema
+from backend.catalogue.pricing.bill import Price
 from backend.catalogue.pricing.count import GetValue, Uncountable, Units, count_units, show_value
 from backend.catalogue.pricing.rules import PriceCase, PriceRule
 
@@ -73,8 +74,7 @@ def quote_by_rule(
     day = today.isoformat() if today else ""
     if rule.until and day > rule.until:
         return unknown_quote(f"its price held until {rule.until}")
-    cases = (case for case in rule.rules if not (case.until and day > case.until))
-    case = next((case for case in cases if _fits(case, value)), None)
+    case = _first_case(rule, value, day)
     if case is None:
         return unknown_quote(f"no price is known for {_named(rule, value)}")
     if case.unit_usd is None:
@@ -120,6 +120,12 @@ def price_range(
     )
 
 
+def usual_price(rule: PriceRule, schema: Mapping[str, Any]) -> Price | None:
+    """What a unit costs where every parameter has its default; None: nobody knows."""
+    case = _first_case(rule, _getter(rule, schema, {}), "")
+    return None if case is None or case.unit_usd is None else Price(rule.unit, case.unit_usd)
+
+
 def dollars(usd: float) -> str:
     """ "$0.40", "$0.0112": all the decimals of a price, at least two."""
     whole, _, rest = f"{usd:,.6f}".partition(".")
@@ -142,6 +148,11 @@ def _getter(rule: PriceRule, schema: Mapping[str, Any], params: Mapping[str, Any
         return rule.defaults.get(name)
 
     return value
+
+
+def _first_case(rule: PriceRule, value: GetValue, day: str) -> PriceCase | None:
+    cases = (case for case in rule.rules if not (case.until and day > case.until))
+    return next((case for case in cases if _fits(case, value)), None)
 
 
 def _fits(case: PriceCase, value: GetValue) -> bool:
@@ -183,7 +194,7 @@ def _added(rule: PriceRule, value: GetValue) -> tuple[float, str]:
         paid = max(0, items - surcharge.free)
         if paid:
             total += paid * surcharge.usd
-            words += f" + {paid} × {dollars(surcharge.usd)} ({_field_words(surcharge.per)})"
+            words += f" + {paid} × {dollars(surcharge.usd)} ({field_words(surcharge.per)})"
     return total, words
 
 
@@ -197,22 +208,22 @@ def _case_words(case: PriceCase, value: GetValue) -> Iterable[str]:
     """What a case turned on, as the take has it: "1080p", "with sound", "10 s"."""
     for name, wanted in case.when.items():
         if wanted == "*":
-            yield f"with {_field_words(name)}"
+            yield f"with {field_words(name)}"
         else:
             yield _value_words(name, value(name))
 
 
 def _value_words(name: str, given: Any) -> str:
     if isinstance(given, bool):
-        return f"{'with' if given else 'without'} {_field_words(name)}"
+        return f"{'with' if given else 'without'} {field_words(name)}"
     if isinstance(given, str):
         return show_value(given)
     if name == "duration" and isinstance(given, int | float):
         return f"{show_value(given)} s"
-    return f"{_field_words(name)} {show_value(given)}"
+    return f"{field_words(name)} {show_value(given)}"
 
 
-def _field_words(name: str) -> str:
+def field_words(name: str) -> str:
     """ "generate_audio_switch" is "sound"."""
     if "audio" in name and "url" not in name:
         return "sound"

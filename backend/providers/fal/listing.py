@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from backend.catalogue.pricing.bill import read_price
 from backend.domain.errors import CatalogueUnavailable
 from backend.providers.fal.listing_pages import FetchPage, PageReader, PageRefused
 
@@ -49,7 +50,7 @@ def read_catalogue(
     if not found:
         raise CatalogueUnavailable("/v1/models lists no video model at all")
     prices = _priced(pages, list(found), on_progress)
-    notes = dict.fromkeys(prices.refused, NO_PRICE_NOTE)
+    notes = {**dict.fromkeys(prices.refused, NO_PRICE_NOTE), **prices.unreadable}
     return [
         {**entry, "price": prices.found.get(name), "price_note": notes.get(name)}
         for name, entry in sorted(found.items())
@@ -73,6 +74,7 @@ class _Prices:
         self._halves = 0
         self.found: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
+        self.unreadable: dict[str, str] = {}
 
     def ask_for(self, names: Sequence[str]) -> None:
         """Ask for these; a batch that is refused as a whole is asked for in halves."""
@@ -84,9 +86,11 @@ class _Prices:
             self._in_halves(names, error)
             return
         for item in items:
-            if str(item.get("currency", "USD")).upper() == "USD":
-                price = {"unit": item.get("unit"), "unit_usd": item.get("unit_price")}
-                self.found[item["endpoint_id"]] = price
+            name, price = item["endpoint_id"], {"unit": item.get("unit"), "unit_usd": item.get("unit_price")}
+            if fault := _price_fault(item, price):
+                self.unreadable[name] = f"fal's newest price for it was refused: {fault}."
+            else:
+                self.found[name] = price
 
     def _in_halves(self, names: Sequence[str], error: PageRefused) -> None:
         if error.status not in UNKNOWN_NAME_STATUSES:
@@ -100,6 +104,14 @@ class _Prices:
         middle = len(names) // 2
         self.ask_for(names[:middle])
         self.ask_for(names[middle:])
+
+
+def _price_fault(item: Mapping[str, Any], price: Mapping[str, Any]) -> str | None:
+    """Why a row of the price list is no price in dollars, or None."""
+    currency = item.get("currency", "USD")
+    if not isinstance(currency, str) or currency.upper() != "USD":
+        return f"it is in {_line(currency, 10) or 'an unknown currency'}, not in dollars"
+    return "its unit or its amount can't be read" if read_price(price) is None else None
 
 
 def _entry(item: Mapping[str, Any], category: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from backend.catalogue.models import Catalogue, VideoModel, load_seed, parse_mod
 from backend.catalogue.photo_limits import merge_limits
 from backend.catalogue.pricing.bill import Price
 from backend.domain.clock import Clock
+from backend.services.catalogue import list_prices
 from backend.services.deps import Deps
 from backend.store.database.engine import Store
 from backend.store.jobs import counts
@@ -43,8 +44,16 @@ class RefreshResult:
 
     endpoints: int
     usable: int
-    priced: int
+    priced: int  #: by a rule or by the list
     retired: int
+    kept_prices: int  #: the list had no price that can be read, and the one of before stays
+    drifted: int  #: the list and the rule no longer agree
+
+    def price_remarks(self) -> list[str]:
+        """What a person should know of the prices that came."""
+        kept = f"{self.kept_prices} prices can't be read: those of before stay; the Models page says why."
+        drifted = f"{self.drifted} list prices no longer agree with their rules: the dearer ones are held."
+        return [*([kept] if self.kept_prices else []), *([drifted] if self.drifted else [])]
 
 
 class LiveCatalogue:
@@ -108,10 +117,14 @@ def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> Refr
     entries = [entry for of_one in fetched for entry in of_one]
     on_progress(f"reading {len(entries):,} schemas")
     seed = {model.id: model for model in load_seed()}
-    listed = {model.id: _enriched(model, seed) for model in map(parse_model, entries)}
-    unlisted = (model for model in _known(deps, seed).values() if model.id not in listed)
+    now, known = deps.clock.now(), _known(deps, seed)
+    read = {model.id: _enriched(model, seed) for model in map(parse_model, entries)}
+    listed = {
+        name: list_prices.carry_price(model, known.get(name) or seed.get(name), at=now)
+        for name, model in read.items()
+    }
+    unlisted = (model for model in known.values() if model.id not in listed)
     gone = [replace(model, usable=False, reason=RETIRED_REASON) for model in unlisted]
-    now = deps.clock.now()
     rows = [(model.id, asdict(model)) for model in [*listed.values(), *gone]]
     with deps.store.begin() as session:
         catalogue.replace_all(session, rows, at=now)
@@ -122,8 +135,10 @@ def refresh_catalogue(deps: Deps, *, on_progress: Callable[[str], None]) -> Refr
     return RefreshResult(
         endpoints=len(listed),
         usable=sum(model.usable for model in listed.values()),
-        priced=sum(model.price is not None for model in listed.values()),
+        priced=sum(model.price is not None or model.rule is not None for model in listed.values()),
         retired=len(gone),
+        kept_prices=list_prices.count_kept(listed.values(), read),
+        drifted=sum(model.price_drift is not None for model in listed.values()),
     )
 
 
@@ -165,9 +180,9 @@ def _limits(model: VideoModel, seed: VideoModel) -> dict[str, dict[str, Any]]:
 
 def read_stored_model(data: Mapping[str, Any]) -> VideoModel:
     """A stored model; also one that another version of the program stored."""
-    price = data.get("price")
     known = {name: value for name, value in data.items() if name in _FIELDS}
-    return VideoModel(**{**known, "price": Price(**price) if price else None})
+    prices = {name: Price(**data[name]) if data.get(name) else None for name in ("price", "price_before")}
+    return VideoModel(**{**known, **prices})
 
 
 _FIELDS = frozenset(field.name for field in fields(VideoModel))

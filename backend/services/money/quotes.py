@@ -6,11 +6,14 @@ nobody guesses.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.by_list import quote_by_list
-from backend.catalogue.pricing.quote import Quote, quote_by_rule
+from backend.catalogue.pricing.drift import PriceDrift, find_drift
+from backend.catalogue.pricing.quote import Quote, dollars, quote_by_rule
+from backend.catalogue.pricing.rules import PriceRule
 from backend.services.deps import Deps
 from backend.services.money import price_rules
 from backend.services.money.learnt_prices import quote_learnt
@@ -29,9 +32,24 @@ def quote_take(
     if rule is not None:
         known = quote_by_rule(rule, model.schema, given, today=deps.clock.now().date())
         if known.usd is not None:
-            return known
+            return _held_dearer(known, _drift(model, rule))
     learnt = quote_learnt(deps, model, params, {**model.sure_photo, **(photos or {})})
     return learnt or known or quote_by_list(model.price, model.schema, given)
+
+
+def _drift(model: VideoModel, rule: PriceRule) -> PriceDrift | None:
+    if rule is model.rule:
+        return model.price_drift
+    return find_drift(rule, model.price, model.schema) if model.price else None
+
+
+def _held_dearer(quote: Quote, drift: PriceDrift | None) -> Quote:
+    """After a drift, the dearer of rule and list is what a take may cost."""
+    if drift is None or quote.at_most_usd is None:
+        return quote
+    at_most = round(quote.at_most_usd * max(1.0, drift.factor), 6)
+    dearer = f", so that up to {dollars(at_most)} is held" if at_most > quote.at_most_usd else ""
+    return replace(quote, at_most_usd=at_most, basis=f"{quote.basis}; {drift.words}{dearer}")
 
 
 def price_columns(model: VideoModel, quote: Quote) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from backend.services.takes import create, photos
 from backend.services.takes.check_request import check_request
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.services.takes.request_photos import photo_faults, photo_notes
-from pages.ui import context, text
+from pages.ui import context, prices, text
 from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker, widgets
 from pages.ui.form.fields import Field
 
@@ -64,8 +64,7 @@ class Form:
 
     def draw_about(self) -> None:
         """What the model is good at; after another one was chosen, what became of the form."""
-        note = f" {self.model.price_note}" if self.model.price_note else ""
-        st.caption(text.plain(self.model.description + note))
+        st.caption(text.plain(f"{self.model.description} {prices.note_words(self.model)}"))
         if self._switched:
             st.caption(f":material/swap_horiz: {text.plain(self._switched)}")
 

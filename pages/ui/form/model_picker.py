@@ -11,7 +11,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.takes import presets
-from pages.ui import context, text
+from pages.ui import context, prices
 from pages.ui.form.prefill import MODEL
 
 _PROVIDER = "form:provider"
@@ -63,8 +63,8 @@ def _in_order(models: Mapping[str, VideoModel], favourites: list[str], recent: l
 
 
 def _shown(model: VideoModel, starred: bool) -> str:
-    price = f"{text.dollars(model.price.unit_usd)} a {model.price.unit}" if model.price else "price unknown"
-    return f"{'★ ' if starred else ''}{model.title} · {model.category.replace('-', ' ')} · {price}"
+    kind = model.category.replace("-", " ")
+    return f"{'★ ' if starred else ''}{model.title} · {kind} · {prices.range_words(model)}"
 
 
 def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, VideoModel]) -> str:
@@ -72,4 +72,4 @@ def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, VideoModel]) -
     newest = gallery.list_takes(deps, viewer, TakeFilter(owner=context.viewer().name), limit=1).items
     if newest and newest[0].job.model in models:
         return newest[0].job.model
-    return next((model.id for model in models.values() if model.price), next(iter(models)))
+    return next((model.id for model in models.values() if model.usual_price), next(iter(models)))

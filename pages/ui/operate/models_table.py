@@ -7,12 +7,13 @@ import streamlit as st
 
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.bill import Price
+from backend.catalogue.pricing.quote import dollars
 from backend.services.access import Role, Viewer
-from backend.services.catalogue import live_catalogue, refresh_schedule
+from backend.services.catalogue import list_prices, live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from pages.ui import context, text
+from pages.ui import context, prices, text
 from pages.ui.operate import price_editor
 from pages.ui.takes import cards
 
@@ -20,6 +21,8 @@ from pages.ui.takes import cards
 SHOWN = 24
 #: Of a description, so much stands in a row (characters).
 ABOUT_CHARS = 160
+#: So many models are named in a warning.
+NAMED = 5
 _SHOWN = "models:shown"
 _KEYS = ("find", "kind", "provider", "price")
 
@@ -55,6 +58,12 @@ class ModelFilter:
 # -- where it stands --------------------------------------------------------------------------
 
 
+def draw_head(deps: Deps, viewer: Viewer) -> None:
+    """Where the list stands, and whose prices want a look."""
+    draw_status(deps, viewer)
+    draw_price_news(deps)
+
+
 def draw_status(deps: Deps, viewer: Viewer) -> None:
     """How many models there are, how old the list is, and the way to a newer one."""
     context.show_notices()
@@ -83,6 +92,36 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
             f"was: {text.plain(last.message)}. A worker tries again within the hour.",
             icon=":material/sync_problem:",
         )
+
+
+def draw_price_news(deps: Deps) -> None:
+    """Say whose prices want a look, and that nothing under way is touched by them."""
+    news = list_prices.price_news(deps)
+    if news.risen:
+        st.warning(
+            f"**Far dearer by the newest list:** {_named(news.risen, _rise)}. It holds for new takes only.",
+            icon=":material/trending_up:",
+        )
+    if news.drifted:
+        st.warning(
+            f"**Price drifted:** {_named(news.drifted, _drift)}. Budgets hold the dearer one.",
+            icon=":material/price_change:",
+        )
+
+
+def _named(models: Sequence[VideoModel], say: Callable[[VideoModel], str]) -> str:
+    """The first of these models, each with what is to say of it, and how many more there are (markdown)."""
+    more = f", and {len(models) - NAMED} more" if len(models) > NAMED else ""
+    return text.plain("; ".join(f"{model.title}: {say(model)}" for model in models[:NAMED]) + more)
+
+
+def _rise(model: VideoModel) -> str:
+    old, new = model.price_before, model.price
+    return f"{dollars(old.unit_usd)} → {dollars(new.unit_usd)} a {new.unit}" if old and new else ""
+
+
+def _drift(model: VideoModel) -> str:
+    return model.price_drift.words if model.price_drift else ""
 
 
 def last_change(deps: Deps) -> Hashable:
@@ -139,7 +178,7 @@ def find_models(deps: Deps, model_filter: ModelFilter) -> list[VideoModel]:
     found = [
         model
         for model in deps.catalogue.search(model_filter.words, model_filter.provider)
-        if (model_filter.kind is None or model.category == model_filter.kind) and fits(model.price)
+        if (model_filter.kind is None or model.category == model_filter.kind) and fits(model.usual_price)
     ]
     return found if model_filter.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))
 
@@ -184,7 +223,7 @@ def _row(deps: Deps, model: VideoModel) -> None:
     with st.container(border=True, key=f"model-{model.id}"):
         about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
         about.markdown(_about(model))
-        price.markdown(f":material/payments: {price_words(model.price)}")
+        price.markdown(_price(model))
         price_editor.draw_way(model, price)
         if known:
             usual.markdown(f":material/timer: {cards.usual_words(known)}")
@@ -196,15 +235,18 @@ def _row(deps: Deps, model: VideoModel) -> None:
 
 def _about(model: VideoModel) -> str:
     """Its title, kind and id; why it can't be used, or else what it is and what to know about its price."""
-    words = text.shorten(" ".join(filter(None, (model.description, model.price_note))), ABOUT_CHARS)
+    words = text.shorten(" ".join(filter(None, (model.description, prices.note_words(model)))), ABOUT_CHARS)
     below = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
     title = f"**{text.plain(model.title)}** · {text.plain(_spaced(model.category))}"
     return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{below}" if below else "")
 
 
-def price_words(price: Price | None) -> str:
-    """What one unit costs, for a label (markdown): "$0.14 a second"."""
-    return f"{text.plain(text.dollars(price.unit_usd))} a {text.plain(price.unit)}" if price else "not known"
+def _price(model: VideoModel) -> str:
+    """From where to where its takes go, what moves that, and whether list and rule still agree (markdown)."""
+    moved_by, drifted = prices.moved_by_words(model), ":orange-badge[:material/warning: price drifted]"
+    words = f":material/payments: {text.plain(prices.range_words(model))}"
+    below = f"  \n:small[:gray[{text.plain(moved_by)}]]" if moved_by else ""
+    return f"{words}{f' {drifted}' if model.price_drift else ''}{below}"
 
 
 def _spaced(category: str) -> str:

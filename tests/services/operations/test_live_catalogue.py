@@ -11,9 +11,10 @@ import requests
 from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
+from backend.catalogue.models import VideoModel
 from backend.domain.errors import CatalogueUnavailable, Interrupted, InvalidRequest, NotAllowed
 from backend.providers.fal import listing_pages
-from backend.services.catalogue import live_catalogue, refresh_schedule
+from backend.services.catalogue import list_prices, live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState, last_refresh, refresh_if_due
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -198,6 +199,80 @@ def test_a_model_that_another_version_stored_is_still_read(deps):
     model = deps.catalogue.get(MODEL)
 
     assert live_catalogue.read_stored_model({**asdict(model), "a_field_of_tomorrow": 1}) == model
+
+
+# -- prices -----------------------------------------------------------------------------------
+
+VEO, VEO_TAKE = "fal-ai/veo3.1", {"model": "fal-ai/veo3.1", "params": {"generate_audio": False}}
+
+
+def lists(sim: Simulator, model_id: str, unit_usd: Any, **more: Any) -> None:
+    """fal's list says this from now on."""
+    row = {"unit": "seconds", "unit_usd": unit_usd, **more}
+    sim.offer.entries[model_id] = {**sim.offer.entries[model_id], "price": row}
+
+
+def test_a_list_price_that_is_a_known_multiple_is_no_drift(deps, sim):
+    assert refresh(deps).drifted == 0
+    for model in deps.catalogue.search():
+        assert model.price_drift is None, model.id
+    lists(sim, "fal-ai/pixverse/v6/text-to-video", 0.045)  # the price of a second itself, without credits
+    assert refresh(deps).drifted == 0
+
+
+@pytest.mark.parametrize(("listed", "at_most"), [(1.2, 4.8), (0.8, 3.2), (0.1, 1.6)])
+def test_where_list_and_rule_part_the_model_is_marked_and_the_dearer_price_is_held(
+    world, deps, sim, listed, at_most
+):
+    lists(sim, VEO, listed)
+    assert refresh(deps).drifted == 1
+
+    drift, job = deps.catalogue.get(VEO).price_drift, world.ask(**VEO_TAKE)
+    assert (drift.known.unit_usd, drift.listed.unit_usd) == (0.4, listed)
+    assert job.estimate_usd == 1.6, "the rule still says what it costs"
+    assert job.price["at_most_usd"] == at_most
+    assert job.price["unit_usd"] == listed, "a bill is worked out by the list"
+    assert f"${listed:.2f} a second" in job.price["basis"]
+    assert [model.id for model in list_prices.price_news(deps).drifted] == [VEO]
+
+
+def test_a_steep_rise_is_told_for_a_week_and_takes_under_way_keep_their_price(world, deps, sim, clock):
+    refresh(deps)
+    job, unruled = world.ask(), "sim/unruled"
+    sim.offer.entries[unruled] = {**sim.offer.entries[MODEL], "endpoint_id": unruled}
+    for usd in (0.1, 0.31):
+        lists(sim, unruled, usd)
+        refresh(deps)
+    lists(sim, MODEL, 0.42)
+    refresh(deps)
+
+    risen = {model.id: (model.price_before.unit_usd, model.price.unit_usd) for model in risen_now(deps)}
+    assert risen == {MODEL: (0.14, 0.42), unruled: (0.1, 0.31)}
+    assert world.job(job).price["unit_usd"] == 0.14
+    assert world.ask().price["unit_usd"] == 0.42
+    refresh(deps)
+    assert len(risen_now(deps)) == 2, "another refresh that changes nothing does not hide it"
+    clock.at = deps.clock.now() + timedelta(days=8)
+    assert risen_now(another(deps, clock)) == []
+
+
+def risen_now(deps: Deps) -> list[VideoModel]:
+    return list(list_prices.price_news(deps).risen)
+
+
+def test_a_list_without_a_price_that_can_be_read_leaves_the_old_one_and_says_so(deps, sim):
+    refresh(deps)
+    lists(sim, MODEL, "0.28")
+    lists(sim, VEO, 0.01, currency="EUR")
+    del sim.offer.entries["fal-ai/veo3.1/lite"]["price"]
+
+    brought = refresh(deps)
+
+    assert brought.kept_prices == 3
+    for model_id, usd in ((MODEL, 0.14), (VEO, 0.4), ("fal-ai/veo3.1/lite", 0.05)):
+        model = another(deps).catalogue.get(model_id)
+        assert model.price.unit_usd == usd
+        assert "The price of before stays" in model.price_note
 
 
 # -- when -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """fal's listing in every odd shape: what spoils one model, and what spoils the whole catalogue."""
 
 import json
+import math
 from itertools import count
 
 import httpx
@@ -164,13 +165,18 @@ def test_models_of_one_name_get_titles_of_their_own():
     assert {name: catalogue.get(name).title for name in found} == found
 
 
-def test_a_price_in_another_currency_or_shape_is_no_price_and_the_model_stays():
+def test_a_price_in_another_currency_or_shape_is_no_price_and_the_model_stays_and_says_why():
     good = {"unit_price": 1, "unit": "videos"}
     prices = {"a/euro": {**good, "currency": "EUR"}, "a/odd": {"unit_price": [], "unit": {}}, "a/good": good}
+    prices |= {"a/text": {**good, "unit_price": "1"}, "a/nan": {**good, "unit_price": math.nan}}
     told = [{"endpoint_id": name, **price} for name, price in prices.items()]
     found = Fal(page(*prices), prices=lambda names: {"prices": told}).read()
     assert all(model.usable for model in found.values())
-    assert (found["a/euro"].price, found["a/odd"].price, found["a/good"].price.unit) == (None, None, "video")
+    assert {name for name, model in found.items() if model.price} == {"a/good"}
+    assert found["a/euro"].price_note.endswith("refused: it is in EUR, not in dollars.")
+    for name in ("a/odd", "a/text", "a/nan"):
+        assert "its unit or its amount can't be read" in found[name].price_note
+    assert found["a/good"].price_note is None
 
 
 def test_limits_as_openapi_3_0_writes_them_are_understood():
