@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend.domain.errors import BudgetExceeded, DailiesError
+from backend.services.money import budgets
 from pages.ui import context, live, money, prices, text
 from pages.ui.form import model_from_url, presets
 from pages.ui.form.form import Form
@@ -25,14 +26,15 @@ with left:
 
 with right:
     with st.container(border=True, key="send", gap="small"):
-        quote = form.quote()
+        quote, spent = form.quote(), budgets.spending_summary(deps, viewer.name, model=form.model.id)
+        price = prices.button_words(deps, quote, unknown_usd=spent.unknown_usd)
         sent = st.button(
-            f"Generate · {prices.button_words(deps, quote)}", help=prices.basis_words(quote),
+            f"Generate · {price}", help=prices.basis_words(quote),
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         st.caption(f":material/payments: {prices.basis_words(quote)}")
         form.show_faults()
-        money.draw_budget(deps, viewer, form.model.id, unpriced=quote.usd is None)
+        money.draw_budget(spent, quote)
         in_progress.draw_expected_time(deps, form.model)
         st.markdown("###### This is what is sent")
         form.draw_composed()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import BudgetExceeded
 from backend.domain.kinds import EntryKind
 from backend.models import Job, LedgerEntry
@@ -54,25 +55,28 @@ def keep_refusal(error: BudgetExceeded) -> None:
     st.session_state[_REFUSED] = str(error)
 
 
-def draw_budget(deps: Deps, viewer: Viewer, model: str | None = None, *, unpriced: bool = False) -> None:
+def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
     """Beside the button: what is left of the tightest limit, those that are near, and a refusal.
 
-    model: the one that is chosen, whose own limits count as well. unpriced: nobody knows what the take costs.
+    quote: of the take that the form asks for; if it fits no more, that is said before it is sent.
     """
     refused = st.session_state.pop(_REFUSED, None)
     if refused:
         st.error(text.plain(refused), icon=":material/money_off:")
-    spent = budgets.spending_summary(deps, viewer.name, model=model)
-    if spent.tightest_limit is not None:
-        left = f"of {text.dollars(spent.tightest_limit.left_usd)} {spent.tightest_limit.left_words}"
+    tight, counts_usd = spent.tightest_limit, quote.at_most_usd
+    if tight is not None:
+        left = f"of {text.dollars(tight.left_usd)} {tight.left_words}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
-    if unpriced and spent.unknown_usd is not None:
-        counts = (
-            f"Nobody knows its price yet: it counts for {text.dollars(spent.unknown_usd)} until its bill."
-        )
+    if quote.usd is None and spent.unknown_usd is not None:
+        counts_usd = spent.unknown_usd
+        counts = f"Nobody knows its price yet: it counts for {text.dollars(counts_usd)} until its bill comes."
         st.caption(f":material/help: {text.plain(counts)}")
-    for limit in spent.near:
-        st.warning(text.plain(_near_words(limit)), icon=":material/account_balance_wallet:")
+    too_dear = tight is not None and (counts_usd or 0.0) > tight.left_usd
+    told = [tight] if tight is not None and too_dear and tight not in spent.near else []
+    for limit in [*spent.near, *told]:
+        refusal = f" This take counts for {text.dollars(counts_usd or 0.0)} and would be refused."
+        message = _near_words(limit) + (refusal if too_dear and limit == tight else "")
+        st.warning(text.plain(message), icon=":material/account_balance_wallet:")
     draw_warnings(spent)
 
 

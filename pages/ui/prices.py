@@ -39,11 +39,16 @@ def note_words(model: VideoModel) -> str:
     return " ".join(filter(None, (drift, model.price_note, doubt, model.rule.note if model.rule else None)))
 
 
-def button_words(deps: Deps, quote: Quote) -> str:
-    """The price for the label of a button (markdown); in demo mode the real one, and that nothing is paid."""
+def button_words(deps: Deps, quote: Quote, *, unknown_usd: float | None = None) -> str:
+    """The price for the label of a button (markdown); in demo mode the real one, and that nothing is paid.
+
+    unknown_usd: what a take without a price counts for against the limits; None: none concerns it.
+    """
     words = quote_words(quote)
     if deps.settings.is_demo:
         words = "free (demo)" if quote.usd is None else f"{words} (demo: free)"
+    if quote.usd is None and unknown_usd is not None:
+        words += f", counts for {text.dollars(unknown_usd)}"
     return text.plain(words)
 
 

@@ -1,10 +1,14 @@
 """Money on the pages: what was spent, what is left, what a take costs, and a limit that says no."""
 
+from dataclasses import asdict, replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.services.catalogue import live_catalogue
 from backend.services.money import limits, limits_admin, settling
+from backend.store.records import catalogue
 from pages.ui import text
 from tests.pages.conftest import filled, link, shown, words
 from tests.world import BEN, MODEL, UNPRICED
@@ -100,3 +104,19 @@ def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_
     assert not app.exception
     assert "ended by studio" in words(app)
     assert [one.rule.set_by for one in limits_admin.list_limits(desk.deps)] == [None, None]
+
+
+def test_a_take_without_a_price_says_on_its_button_what_it_counts_for_and_when_that_fits_no_more(visit, desk):
+    unpriced = replace(desk.deps.catalogue.get(MODEL), id="new/unpriced", price=None)
+    with desk.deps.store.begin() as session:
+        now, offered = desk.deps.clock.now(), [*desk.deps.catalogue.search(provider="fal"), unpriced]
+        catalogue.replace_all(session, [(model.id, asdict(model)) for model in offered], at=now)
+        live_catalogue.NEWEST.put(session, live_catalogue.NewestCatalogue(now, "another", len(offered)))
+    app = filled(visit, model=unpriced.id)
+    assert app.button(key="generate").label.replace("\\", "").endswith(", counts for $0.50")
+    assert "it counts for $0.50 until its bill comes" in words(app).replace("\\", "")
+    assert "would be refused" not in words(app)
+    desk.take("queued", params={"duration": "11"})
+    told = words(filled(visit, model=unpriced.id)).replace("\\", "")
+    assert "Today's budget of $2.00 has $0.46 left" in told
+    assert "This take counts for $0.50 and would be refused." in told
