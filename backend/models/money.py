@@ -46,11 +46,11 @@ class DaySum(SQLModel, table=True):
 
 
 class SpendSum(SQLModel, table=True):
-    """What one person's takes of one day, model and template come to, up to a line (`spend_sums`)."""
+    """What one person's takes of a day or month, model and template come to, up to a line (`spend_sums`)."""
 
     __tablename__ = "spend_sum"
 
-    day: str = Field(primary_key=True)  #: that of a take's first line
+    day: str = Field(primary_key=True)  #: that of a take's first line; "2026-11" adds up that month's days
     owner: str = Field(primary_key=True)
     model: str = Field(primary_key=True)
     template: int = Field(primary_key=True)  #: the version of the prompt template; 0: none

@@ -159,15 +159,15 @@ def _next_piece(deps: Deps, check: MoneyCheck, now: datetime) -> MoneyCheck:
 
 def _sum_faults(session: Session, check: MoneyCheck) -> list[str]:
     """Do all kept sums together come to what their lines do?"""
-    line, kept = audit.sums_total(session)
-    behind = audit.lines_total(session, after=min(line, check.line), upto=max(line, check.line))
-    lines = check.total + (behind if line > check.line else -behind)
-    if kept == lines:
-        return []
-    return [sum_words(each) for each in audit.sum_differences(session)] or [
-        f"All sums that are kept come to {kept} millionths of a dollar, their lines came to {lines}: "
-        "a line that was looked at has changed since."
-    ]
+    for line, kept in audit.sums_totals(session):
+        behind = audit.lines_total(session, after=min(line, check.line), upto=max(line, check.line))
+        lines = check.total + (behind if line > check.line else -behind)
+        if kept != lines:
+            return [sum_words(each) for each in audit.sum_differences(session)] or [
+                f"All sums that are kept come to {kept} millionths of a dollar, their lines came to {lines}: "
+                "a line that was looked at has changed since."
+            ]
+    return []
 
 
 def _certain_faults(deps: Deps, batch: Iterable[TakeMoney]) -> list[str]:

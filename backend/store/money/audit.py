@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, cast, func, literal, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.models import DaySum, Job, LedgerEntry
-from backend.store.money import ledger_sums
+from backend.models import DaySum, Job, LedgerEntry, SpendSum
+from backend.store.money import ledger_sums, spend_sums
 
 
 class TakeMoney(NamedTuple):
@@ -82,22 +82,44 @@ def lines_total(session: Session, *, after: int, upto: int) -> int:
     return int(session.connection().execute(within).scalar_one())
 
 
-def sums_total(session: Session) -> tuple[int, int]:
-    """(the line up to which sums are kept, what all of them come to)."""
-    total = cast(func.coalesce(func.sum(DaySum.micros), 0), BigInteger)
-    return ledger_sums.summed_line(session), int(session.connection().execute(columns(total)).scalar_one())
+def sums_totals(session: Session) -> Sequence[tuple[int, int]]:
+    """(the line up to which sums are kept, what all of them come to), of each kind of sums."""
+    spent, upto = col(SpendSum.billed_micros) + col(SpendSum.open_micros), spend_sums.summed_line(session)
+    chars = func.length(col(SpendSum.day))
+    kinds = [(ledger_sums.summed_line(session), columns(_sum(col(DaySum.micros))))]
+    kinds += [
+        (upto, columns(_sum(spent)).where(chars == each))
+        for each in (spend_sums.DAY_CHARS, spend_sums.MONTH_CHARS)
+    ]
+    return [(line, int(session.connection().execute(total).scalar_one())) for line, total in kinds]
+
+
+def _sum(micros: Any) -> Any:
+    return cast(func.coalesce(func.sum(micros), 0), BigInteger)
 
 
 def sum_differences(session: Session) -> Sequence[SumDifference]:
-    """Every kept sum that isn't what its lines come to. Reads the whole ledger."""
+    """Every kept sum, for budgets or spending, that isn't what its lines come to. Reads the whole ledger."""
+    counted, upto = col(SpendSum.billed_micros) + col(SpendSum.open_micros), spend_sums.summed_line(session)
+    return [
+        *_differences(session, DaySum, col(DaySum.micros), upto=ledger_sums.summed_line(session)),
+        *_differences(session, SpendSum, counted, upto=upto),
+        *_differences(session, SpendSum, counted, upto=upto, chars=spend_sums.MONTH_CHARS),
+    ]
+
+
+def _differences(
+    session: Session, table: Any, micros: Any, *, upto: int, chars: int = spend_sums.DAY_CHARS
+) -> Sequence[SumDifference]:
+    """The sums of a table that aren't what the lines up to this one come to. chars: of days, or of months."""
     kept = columns(
-        col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros), literal(0).label("lines")
-    )
-    model = func.coalesce(col(Job.model), "")
+        col(table.day), col(table.owner), col(table.model), micros.label("micros"), literal(0).label("lines")
+    ).where(func.length(col(table.day)) == chars)
+    day, model = func.substr(col(LedgerEntry.day), 1, chars), func.coalesce(col(Job.model), "")
     lines = (
-        columns(col(LedgerEntry.day), col(LedgerEntry.owner), model, literal(0), col(LedgerEntry.micros))
+        columns(day, col(LedgerEntry.owner), model, literal(0), col(LedgerEntry.micros))
         .outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
-        .where(col(LedgerEntry.id) <= ledger_sums.summed_line(session))
+        .where(col(LedgerEntry.id) <= upto)
     )
     both = union_all(kept, lines).subquery()
     of = both.c.day, both.c.owner, both.c.model

@@ -3,11 +3,12 @@
 As in `ledger_sums`: a sweep adds lines to `spend_sum`, oldest first, and a fact says up to which; whoever
 asks adds what came since, so that a sum is always exact and never reads the whole ledger. A line moves money
 from open (reserved, no bill yet) to billed, or away, so what is added of a take is what it counts for after
-the new lines, less what it counted for before. A take's day is that of its first line.
+the new lines, less what it counted for before. A take's day is that of its first line. Days are kept, and
+months, which add their days up: what is asked of a year reads twelve of those, and the days at its ends.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money.ledger_sums import MIN_NEW_ENTRIES, are_lines_written, newest_line
 from backend.store.records import key_values
 
+_ONE_DAY = timedelta(days=1)
 #: The fact that says up to which line sums are kept, and the lock of whoever moves it on.
 SUMMED_FACT, SPEND_LOCK = "spend_summed", "spend"
 #: What is told apart, and what is added up, by the names of the columns.
@@ -81,22 +83,27 @@ _NEWS = (
     + " FROM moved m JOIN line f ON f.id = m.first_id JOIN line n ON n.id = m.now_id"
     " LEFT JOIN line w ON w.id = m.was_id LEFT JOIN job j ON j.id = m.job_id"
 )
+#: How many characters of a day stand in a kept sum: all of it, or the month.
+DAY_CHARS, MONTH_CHARS = len("2026-11-21"), len("2026-11")
 _ADD = text(
-    f"INSERT INTO spend_sum ({', '.join(KEYS + SUMS)}) SELECT {', '.join(KEYS)},"  # noqa: S608 — names above alone
-    f" {', '.join(f'CAST(SUM({name}) AS BIGINT)' for name in SUMS)} FROM ({_NEWS}) AS news WHERE true"
-    f" GROUP BY {', '.join(KEYS)} ON CONFLICT ({', '.join(KEYS)}) DO UPDATE SET "
+    f"INSERT INTO spend_sum ({', '.join(KEYS + SUMS)})"  # noqa: S608 — names above alone
+    f" SELECT substr(news.day, 1, spans.chars), {', '.join(KEYS[1:])},"
+    f" {', '.join(f'CAST(SUM({name}) AS BIGINT)' for name in SUMS)} FROM ({_NEWS}) AS news"
+    f" CROSS JOIN (SELECT {DAY_CHARS} AS chars UNION ALL SELECT {MONTH_CHARS} AS chars) AS spans WHERE true"
+    f" GROUP BY substr(news.day, 1, spans.chars), {', '.join(KEYS[1:])}"
+    f" ON CONFLICT ({', '.join(KEYS)}) DO UPDATE SET "
     + ", ".join(f"{name} = spend_sum.{name} + excluded.{name}" for name in SUMS)
 )
 
 
 def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_NEW_ENTRIES) -> int:
     """Add the next lines to the kept sums, at most `limit`; returns how many, 0 when fewer are new."""
-    if newest_line(session) - _last(session) < at_least:
+    if newest_line(session) - summed_line(session) < at_least:
         return 0
     acquire_advisory_lock(session, SPEND_LOCK)
     if not are_lines_written(session):
         return 0
-    last = _last(session)
+    last = summed_line(session)
     upto = min(newest_line(session), last + limit)
     session.connection().execute(_ADD, {"last": last, "upto": upto})
     key_values.set_value(session, SUMMED_FACT, {"line": upto}, at=at)
@@ -116,10 +123,16 @@ def sum_by(
     since, until: the first and the last day, "2026-11-21". fitting: further values, by their names. In a
     transaction that writes, the caller holds `SPEND_LOCK`.
     """
+    since, until = _within_reason(since, until)
     since_then = _news(session)
-    kept = _select([col(getattr(SpendSum, name)) for name in KEYS + SUMS])
     news = _select([since_then.c[name] for name in KEYS + SUMS])
-    both = union_all(_within(kept, since, until, fitting), _within(news, since, until, fitting)).subquery()
+    kept = [
+        _within(_select([col(getattr(SpendSum, name)) for name in KEYS + SUMS]), first, last, fitting).where(
+            func.length(col(SpendSum.day)) == chars
+        )
+        for chars, first, last in _spans(since, until, days="day" in names or "day" in fitting)
+    ]
+    both = union_all(_within(news, since, until, fitting), *kept).subquery()
     of = [_named(both, name) for name in names]
     sums = [cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name) for name in SUMS]
     query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), *sums]).group_by(*of)
@@ -135,6 +148,7 @@ def wasted_by(
     fitting: Mapping[str, Any],
 ) -> Sequence[Any]:
     """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
+    since, until = _within_reason(since, until)
     # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
     lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
     first = lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery()
@@ -161,6 +175,35 @@ def wasted_by(
     return session.connection().execute(query).all()
 
 
+def _spans(since: str | None, until: str | None, *, days: bool) -> list[tuple[int, str | None, str | None]]:
+    """(characters, first, last) of the kept sums that make up these days: months and the days around them."""
+    first = None if since is None else _month_after(_date(since) - _ONE_DAY)
+    behind = None if until is None else (_date(until) + _ONE_DAY).replace(day=1)
+    if days or (first and behind and first >= behind):
+        return [(DAY_CHARS, since, until)]
+    months = (f"{first:%Y-%m}" if first else None, f"{behind - _ONE_DAY:%Y-%m}" if behind else None)
+    spans: list[tuple[int, str | None, str | None]] = [(MONTH_CHARS, *months)]
+    if first and since and since < first.isoformat():
+        spans.append((DAY_CHARS, since, (first - _ONE_DAY).isoformat()))
+    if behind and until and behind.isoformat() <= until:
+        spans.append((DAY_CHARS, behind.isoformat(), until))
+    return spans
+
+
+def _within_reason(since: str | None, until: str | None) -> tuple[str | None, str | None]:
+    """Without ends that no take is beyond: dates come to an end, too."""
+    return since if since and since > "2000" else None, until if until and until < "9000" else None
+
+
+def _month_after(day: date) -> date:
+    """The first day of the next month."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _date(day: str) -> date:
+    return date.fromisoformat(day)
+
+
 def _select(found: Sequence[Any]) -> Select[Any]:
     """A query of columns that are known only when it runs."""
     return columns(*found)
@@ -169,7 +212,7 @@ def _select(found: Sequence[Any]) -> Select[Any]:
 def _news(session: Session) -> Subquery:
     """What came since the kept sums, a row a take."""
     said = [column(name, String if name in KEYS[:3] else BigInteger) for name in KEYS + SUMS]
-    given = {"last": _last(session), "upto": newest_line(session)}
+    given = {"last": summed_line(session), "upto": newest_line(session)}
     return text(_NEWS).bindparams(**given).columns(*said).subquery()
 
 
@@ -193,7 +236,7 @@ def _named(rows: Subquery, name: str) -> ColumnElement[Any]:
     return func.substr(rows.c.day, 1, 7) if name == "month" else rows.c[name]
 
 
-def _last(session: Session) -> int:
+def summed_line(session: Session) -> int:
     """The last line that the kept sums hold."""
     said = key_values.get_value(session, SUMMED_FACT)
     return int(said["line"]) if said else 0

@@ -14,7 +14,7 @@ from backend.services.money import budgets
 from backend.services.operations import verify_money
 from backend.services.takes import create
 from backend.store.jobs import jobs
-from backend.store.money import ledger, ledger_sums
+from backend.store.money import ledger, ledger_sums, spend_sums
 from tests import databases
 from tests.e2e import broken
 from tests.services.conftest import installed
@@ -54,7 +54,8 @@ def differences(world: World) -> list[str]:
 
 def add_up(world: World) -> None:
     with world.deps.store.begin() as session:
-        ledger_sums.roll_up(session, at=world.deps.clock.now(), limit=1000, at_least=1)
+        for kind in (ledger_sums, spend_sums):
+            kind.roll_up(session, at=world.deps.clock.now(), limit=1000, at_least=1)
 
 
 @pytest.fixture
@@ -116,6 +117,9 @@ def test_a_release_that_is_forgotten_days_later_is_found_by_the_next_daily_look(
         "UPDATE day_sum SET micros = micros + 1000000",
         "UPDATE day_sum SET owner = 'ben'",
         "DELETE FROM day_sum",
+        "UPDATE spend_sum SET billed_micros = billed_micros + 1 WHERE length(day) = 10",
+        "UPDATE spend_sum SET open_micros = open_micros - 1 WHERE length(day) = 7",
+        "DELETE FROM spend_sum",
         "UPDATE line SET micros = micros + 1000000",
     ],
 )

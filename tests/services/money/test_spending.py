@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -118,6 +119,22 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already(sidecar):
     assert Counter({group.names[Dimension.PERSON]: group.spent.takes for group in by_person}) == Counter(
         job.owner for job in takes
     )
+
+
+@pytest.mark.parametrize("added", [0, 9, 100])
+def test_whole_months_and_the_days_around_them_come_to_what_all_days_do(sidecar, added):
+    """A year reads sums of months; a day more or less at either end must not be lost or doubled."""
+    start = datetime.fromisoformat(f"{sidecar.clock.now():%Y-%m-%d}")
+    for number in range(14):
+        bill(sidecar, sidecar.ask(), 1 + number % 3, E.FINISHED)
+        sidecar.clock.pass_s(86_400 * (3 + number))
+    add_up(sidecar, most=added) if added else None
+    days = [f"{start + timedelta(days=day):%Y-%m-%d}" for day in range(0, 140, 3)]
+    ends = [(a, b) for a in (None, *days) for b in (None, *days) if a is None or b is None or a <= b]
+    for since, until in [*random.Random(1).sample(ends, 40), ("0001-01-01", "9999-12-31")]:
+        within = {"since": since, "until": until}
+        by_day, by_model = (spent(sidecar, by=by, **within).total for by in (Dimension.DAY, Dimension.MODEL))
+        assert by_day == by_model == spent(sidecar, by=Dimension.MONTH, **within).total, within
 
 
 def test_bills_are_compared_with_estimates_where_both_are_known(sidecar):

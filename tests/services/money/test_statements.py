@@ -12,7 +12,7 @@ from backend.cli import app
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.states import JobEvent as E
 from backend.services.access import LOCAL_VIEWER
-from backend.services.money import budgets, statements
+from backend.services.money import settling, statements
 from backend.store.jobs import jobs
 from tests import databases
 from tests.world import ANA, BEN, MODEL, run_sql
@@ -24,7 +24,7 @@ def bill(sidecar, job, units, *events):
     sidecar.advance(job, *events)
     with sidecar.deps.store.begin() as session:
         row = jobs.get(session, job.id)
-        news = budgets.settle_bill(session, row, units, at=sidecar.clock.now())
+        news = settling.settle_bill(session, row, units, at=sidecar.clock.now())
         jobs.update_if_unchanged(session, row, **news)
 
 
