@@ -5,7 +5,7 @@ import streamlit as st
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
 from pages.ui import components, context, money, shell, text
-from pages.ui.operate import deliveries, health, limits_editor
+from pages.ui.operate import charges, deliveries, health, limits_editor
 
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
@@ -30,6 +30,7 @@ with right:
         health.draw_sweeps(status.list_sweeps(deps))
     st.page_link("operate/spend.py", label="What was spent, by what", icon=":material/payments:")
     limits_editor.draw_limits(deps, context.viewer())
+    charges.draw_charges(deps)
 
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
