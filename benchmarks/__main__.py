@@ -7,7 +7,8 @@ from benchmarks.common import show
 
 #: By name alone: "million" (fills two databases with a million takes: half an hour).
 NAMES = (
-    "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "blocking", "workers", "bucket",
+    "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
+    "bucket",
 )  # fmt: skip
 
 
