@@ -183,6 +183,12 @@ class MediaUnreachable(MediaError):
     code = "media_unreachable"
 
 
+class CheckUnfinished(MediaUnreachable):
+    """All of it came, and looking into it was stopped or crashed: no fault of the file, as far as known."""
+
+    code = "check_unfinished"
+
+
 class MediaGone(MediaError):
     """The link says that there is nothing (403, 404, 410): ask the provider for a new one."""
 

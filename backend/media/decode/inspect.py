@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.domain.errors import MediaBroken
+from backend.domain.errors import CheckUnfinished, MediaBroken
 from backend.domain.output_files import FileKind
 from backend.media.decode import file_types, sandbox
 from backend.media.decode.sandbox import NO_VIDEO
@@ -48,7 +48,7 @@ def inspect_video(
     Raises:
         MediaBroken: it is no whole video; the message says why.
         StorageFull: the poster can't be written.
-        MediaUnreachable: it can't be checked on this machine now.
+        CheckUnfinished: that took too long, or crashed. MediaUnreachable: no child can be started now.
     """
     made = [poster] if poster else []
     found = _run(
@@ -86,23 +86,27 @@ def inspect_file(
     poster: Path,
     source: str | None = None,
     said: str | None = None,
+    must_finish: bool = False,
     timeout_s: float = INSPECT_TIMEOUT_S,
 ) -> FileInfo:
     """Find out what came home; a whole video gets a poster as by `inspect_video`.
 
     source: the link that it came from. said: the content type that the output states for it.
+    must_finish: what can't be checked to its end is not called unchecked.
 
     Raises:
-        StorageFull, MediaUnreachable: as `inspect_video`.
+        StorageFull, MediaUnreachable: as `inspect_video`. CheckUnfinished: so it is, and `must_finish`.
     """
     with open(path, "rb") as file:
         head = file.read(file_types.HEAD_BYTES)
     still = file_types.read_type(head)
     if still.kind == FileKind.IMAGE and still.extension in STILLS:
-        return _inspect_still(path, still, poster, timeout_s)
+        return _inspect_still(path, still, poster, timeout_s, must_finish=must_finish)
     try:
         video = inspect_video(path, poster=poster, timeout_s=timeout_s)
-    except MediaBroken as error:
+    except (MediaBroken, CheckUnfinished) as error:
+        if must_finish and isinstance(error, CheckUnfinished):
+            raise
         return _unchecked(head, str(error.__cause__ or error), source, said)
     return FileInfo(
         FileKind.VIDEO, True, video.unplayable, video.extension, video.content_type, video.duration_s,
@@ -110,11 +114,15 @@ def inspect_file(
     )  # fmt: skip
 
 
-def _inspect_still(path: Path, kind: file_types.FileType, poster: Path, timeout_s: float) -> FileInfo:
+def _inspect_still(
+    path: Path, kind: file_types.FileType, poster: Path, timeout_s: float, *, must_finish: bool
+) -> FileInfo:
     """A picture: decoded whole, its poster drawn; one that can't be is kept as it came."""
     try:
         found = _run("examine_still", "photo", [poster], timeout_s, path=str(path), poster=str(poster))
-    except MediaBroken as error:
+    except (MediaBroken, CheckUnfinished) as error:
+        if must_finish and isinstance(error, CheckUnfinished):
+            raise
         problem = f"It is {kind.what} that can't be read: {error.__cause__}."
         return FileInfo(kind.kind, False, problem, kind.extension, kind.content_type)
     return FileInfo(kind.kind, True, None, kind.extension, kind.content_type, **found)
@@ -162,6 +170,8 @@ def _run(function: str, module: str, made: list[Path], timeout_s: float, **argum
     except BaseException as error:
         for path in made:
             remove_quietly(path)
+        if isinstance(error, sandbox.UnfinishedTask):
+            raise CheckUnfinished(f"All of it came, and could not be checked: {error}.") from error
         if isinstance(error, sandbox.RejectedFile):
             raise MediaBroken(f"What arrived is no whole video: {error}.") from error
         raise

@@ -42,16 +42,19 @@ MAX_OPEN_FILES = 32
 ANSWER_MAX_BYTES = 65536
 #: How long a new server may take to import the decoders and begin; a cold disk takes seconds.
 START_TIMEOUT_S = 30.0
-
-
 #: What is said of a container without a video in it.
 NO_VIDEO = "it holds no video"
 #: What is said of a file whose reading was stopped.
 TOO_LONG, TOO_MUCH_MEMORY = "checking it took too long", "reading it takes more memory than a file is given"
+CRASHED = "it crashes the program that reads it"
 
 
 class RejectedFile(Exception):
     """The file is not what it should be; the text says why, for a person."""
+
+
+class UnfinishedTask(RejectedFile):
+    """It took too long or crashed: the file's fault, or that of a machine that does much else."""
 
 
 def run_task(
@@ -69,7 +72,8 @@ def run_task(
     on_progress: is called with the share of the work that is done, as the function reports it.
 
     Raises:
-        RejectedFile: the function said so; or the child crashed, took too long, or needed too much memory.
+        RejectedFile: the function said so, or the child needed too much memory.
+        UnfinishedTask: the child crashed, or took too long.
         StorageFull: the child could not write what it made.
         MediaUnreachable: no child could be started here now.
     """
@@ -86,11 +90,7 @@ def run_task(
 
 def warm_up() -> None:
     """Start the server now, so that the first call is as quick as the others."""
-    run_task("backend.media.decode.sandbox:do_nothing", START_TIMEOUT_S)
-
-
-def do_nothing() -> None:
-    """What `warm_up` calls."""
+    run_task("os:getpid", START_TIMEOUT_S)
 
 
 def _exchange(
@@ -111,7 +111,7 @@ def _exchange(
             answer = next(lines)
         except (OSError, ValueError, StopIteration):
             late = time.monotonic() >= until - 1.05
-            return {"unfit": TOO_LONG if late else "it crashes the program that reads it"}
+            return {"unfinished": TOO_LONG if late else CRASHED}
         if not (isinstance(answer, dict) and "progress" in answer):
             return answer if isinstance(answer, dict) else {}
         if on_progress is not None and isinstance(share := answer["progress"], int | float):
@@ -134,6 +134,8 @@ def _outcome(answer: dict[str, Any]) -> Any:
     if "errno" in answer:
         code = int(answer["errno"])
         raise StorageFull(f"Our own storage will not take the file: {os.strerror(code)}.")
+    if "unfinished" in answer:
+        raise UnfinishedTask(str(answer["unfinished"])[:500])
     if "unfit" in answer:
         raise RejectedFile(str(answer["unfit"])[:500])
     return answer.get("result")

@@ -21,7 +21,7 @@ from backend.domain.errors import (
     MediaUnreachable,
     StorageFull,
 )
-from backend.domain.links import normalize_link
+from backend.domain.links import file_identity, normalize_link
 from backend.media.download.address_guard import AddressGuard, ResolvedTarget
 from backend.media.download.connection import TICK_S, PinnedConnection
 from backend.media.download.content_coding import CutBody, MiscodedBody, find_codings, undo_codings
@@ -86,9 +86,9 @@ def download_file(
 
     part: where to; made with mode 0600 and locked while it is written. leftover: what an earlier try of the
     same job left; resumed when nobody writes it any more and the server says that it still has the same
-    file. promised_bytes: the size that the provider states, if it does. on_progress: called with (bytes so
-    far, total or None) every MiB or two, and at least every second, silence included; whatever it raises
-    ends the download and is passed on, and the part stays.
+    file, and taken as it is when it is whole. promised_bytes: the size that the provider states, if it does.
+    on_progress: called with (bytes so far, total or None) every MiB or two, and at least every second,
+    silence included; whatever it raises ends the download and is passed on, and the part stays.
 
     Raises:
         MediaUnreachable: slow, cut, refused for now; the part stays when it can be resumed.
@@ -98,9 +98,13 @@ def download_file(
         StaleState: somebody else is writing this very part.
     """
     with open_part(part, leftover) as file:
+        if file.is_whole(of=file_identity(url)):
+            return DownloadedFile(file.path, file.sha256, file.size_bytes, None)
         fetch = _Fetch(file, guard, limits, promised_bytes, on_progress)
         try:
-            return fetch.run(url)
+            came = fetch.run(url)
+            file.mark_whole(of=file_identity(url))
+            return came
         except (MediaBroken, StorageFull):
             file.discard()
             raise

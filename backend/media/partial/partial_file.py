@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class ResumeInfo:
 
     etag: strong, with its quotes. last_modified: an HTTP date. boot: after a crash of the machine a
     part may have holes, so it is only believed within the same boot.
+    whole_sha256, whole_of: the part is all of the file that this names, and these are its bytes.
     """
 
     etag: str | None
@@ -37,6 +38,8 @@ class ResumeInfo:
     total_bytes: int | None
     content_type: str | None
     boot: str
+    whole_sha256: str | None = None
+    whole_of: str | None = None
 
     @property
     def if_range_value(self) -> str | None:
@@ -98,6 +101,16 @@ class PartialFile:
             with os.fdopen(handle, "w") as file:
                 json.dump(asdict(info), file)
 
+    def mark_whole(self, of: str) -> None:
+        """What is there is all of the file that `of` names: the next try need not ask for it."""
+        known = self.resume_info or ResumeInfo(None, None, self.size_bytes, None, boot_id())
+        self.save_resume_info(replace(known, whole_sha256=self.sha256, whole_of=of))
+
+    def is_whole(self, of: str) -> bool:
+        """Is it all of the file that `of` names, as it was marked?"""
+        known = self.resume_info
+        return known is not None and known.whole_of == of and known.whole_sha256 == self.sha256
+
     def discard(self) -> None:
         """Remove the file and its note; nothing can be resumed afterwards."""
         remove_part(self.path)
@@ -105,7 +118,8 @@ class PartialFile:
     def resume_existing(self) -> None:
         """Take what is in the file as a beginning, if it can be told what it is the beginning of."""
         origin = _read_note(self.path)
-        if origin is None or not origin.if_range_value or origin.boot != boot_id():
+        known = origin is not None and (origin.if_range_value or origin.whole_sha256)
+        if origin is None or not known or origin.boot != boot_id():
             return self.start_over()
         with map_disk_errors():
             while chunk := os.read(self._handle, CHUNK_BYTES):
@@ -274,6 +288,6 @@ def _read_note(path: Path) -> ResumeInfo | None:
         origin = ResumeInfo(**note)
     except (OSError, ValueError, TypeError):
         return None
-    texts = (origin.etag, origin.last_modified, origin.content_type)
+    texts = (origin.etag, origin.last_modified, origin.content_type, origin.whole_sha256, origin.whole_of)
     sound = all(text is None or isinstance(text, str) for text in texts) and isinstance(origin.boot, str)
     return origin if sound and isinstance(origin.total_bytes, int | None) else None

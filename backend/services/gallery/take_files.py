@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from backend.domain.errors import CheckUnfinished, MediaBroken
 from backend.domain.links import find_identities, is_named, normalize_link
 from backend.domain.output_files import (
     FileKind,
@@ -15,6 +16,7 @@ from backend.domain.output_files import (
     without_echoes,
 )
 from backend.domain.trouble import Trouble
+from backend.media.decode import sandbox
 from backend.models import Job, TakeFile, Video
 from backend.services.deps import Deps
 from backend.store.records import take_files
@@ -24,6 +26,8 @@ from backend.store.records.take_files import FileRow
 LOST = "lost"
 #: The code of a link that was given up by itself, because it leads to no file.
 NO_MEDIA = "no_media"
+#: In a trouble's detail: how often that very fault has come in a row.
+IN_A_ROW = "in_a_row"
 #: The code of an output that names no file.
 NO_VIDEO = "no_video"
 NOT_YET_TEXT = "It is on its way."
@@ -56,7 +60,7 @@ class FileOfTake:
     @property
     def came(self) -> bool:
         """Did bytes of it come that are not believed yet, and that a person can have kept?"""
-        broken = self.trouble is not None and self.trouble.code == "media_broken"
+        broken = self.trouble is not None and self.trouble.code in (MediaBroken.code, CheckUnfinished.code)
         return not self.here and (self.row.seen_sha256 is not None or broken)
 
     @property
@@ -73,6 +77,14 @@ class FileOfTake:
     def trouble(self) -> Trouble | None:
         """Why it is not here."""
         return Trouble.of(self.row.error)
+
+    def times_in_a_row(self, code: str) -> int:
+        """How often this very fault has come in a row; any other one begins anew."""
+        before = self.trouble
+        if before is None or before.code != code:
+            return 0
+        known = before.detail if isinstance(before.detail, dict) else {}
+        return int(known.get(IN_A_ROW, self.row.attempts))
 
     @property
     def problem(self) -> str | None:
@@ -178,6 +190,12 @@ def needs_copy(video: Video) -> bool:
 def never_judged(video: Video) -> bool:
     """Is it a whole video of which nobody has asked yet whether browsers play it? An older program's."""
     return has_pictures(video) and video.problem is None
+
+
+def check_unfinished(video: Video) -> bool:
+    """Was it kept unchecked only because looking into it took too long or crashed? It may be a good one."""
+    told = video.problem or ""
+    return not video.checked and (sandbox.TOO_LONG in told or sandbox.CRASHED in told)
 
 
 def playing_key(video: Video) -> str | None:

@@ -196,7 +196,7 @@ def _find_missing(deps: Deps) -> int:
             for file in odd:
                 mark_missing(deps, session, file.id)
             for file in back:
-                _look_at(deps, session, file.id)
+                look_at(deps, session, file.id)
     return len(odd)
 
 
@@ -232,11 +232,11 @@ def mark_missing(deps: Deps, session: Any, video_id: str) -> None:
     """This stored file is gone or altered: have it fetched again, by the newest job that shows it."""
     now = deps.clock.now()
     videos.mark_missing(session, video_id, at=now)
-    for job in _look_at(deps, session, video_id):
+    for job in look_at(deps, session, video_id):
         log.error("a stored file is missing", extra={"job": job.id, "video": video_id})
 
 
-def _look_at(deps: Deps, session: Any, video_id: str) -> Sequence[Job]:
+def look_at(deps: Deps, session: Any, video_id: str) -> Sequence[Job]:
     """Have the newest job that shows this video looked at now; returns it."""
     newest = videos.list_jobs(session, video_id)[:1]
     for job in newest:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from backend.domain.errors import MediaError, StorageDown
 from backend.models import Video
 from backend.services.deps import Deps
-from backend.services.operations.sweep import mark_missing, storage_looks_unmounted
+from backend.services.gallery.take_files import check_unfinished
+from backend.services.operations.sweep import look_at, mark_missing, storage_looks_unmounted
 from backend.services.storage.copy_verified import file_sha256
 from backend.store.records import videos
 
@@ -80,6 +81,9 @@ def _verify(deps: Deps, video: Video, found: VerifyResult) -> None:
         found.checked, found.whole = found.checked + 1, found.whole + 1
         with deps.store.begin() as session:
             videos.update_video(session, video.id, checked_at=deps.clock.now(), missing_at=None)
+            if check_unfinished(video):
+                videos.update_video(session, video.id, preview_tries=0)
+                look_at(deps, session, video.id)
         return
     if not altered:
         _not_away(deps)

@@ -52,6 +52,8 @@ def insert_or_restore(session: Session, video: Video) -> Video:
         return video
     values: VideoColumns = {"missing_at": None, "checked_at": video.checked_at, "key": video.key}
     values |= {"content_type": video.content_type, "poster_key": video.poster_key or known.poster_key}
+    if video.checked and not known.checked:
+        values["preview_tries"] = 0
     if video.checked:  # perhaps it could not be then, or less was known of such files
         values |= {
             "kind": video.kind, "checked": True, "duration_s": video.duration_s,

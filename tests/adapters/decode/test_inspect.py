@@ -225,8 +225,9 @@ def server() -> psutil.Process:
 )
 def test_a_child_that_crashes_hangs_swells_or_says_odd_things_is_ended_alone(task, options, limit_s, why):
     before = server()
-    with pytest.raises(sandbox.RejectedFile, match=why):
+    with pytest.raises(sandbox.RejectedFile, match=why) as told:
         sandbox.run_task(task, limit_s, **options)
+    assert isinstance(told.value, sandbox.UnfinishedTask) == (why != "memory")
     assert sandbox.run_task("os:getppid", PATIENCE_S) == before.pid
 
 

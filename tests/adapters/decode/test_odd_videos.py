@@ -7,6 +7,7 @@ import av
 import pytest
 from PIL import Image
 
+from backend.domain.errors import MediaBroken
 from backend.media.decode.inspect import inspect_video, make_playable
 from tests.adapters.decode.bars import BT601, BT709, HD, PQ, SD, TOLD_PQ, bars, pixels_of
 from tests.adapters.decode.test_colours import ENCODINGS, SHOWN, UNPLAYED, near
@@ -46,6 +47,19 @@ def test_a_box_that_nobody_knows_is_passed_over(name, first, make_video, tmp_pat
     behind = 0 if first else content.index(b"mdat") - 4
     made = bytes(shifted[:behind]) + box + bytes(shifted[behind:])
     assert inspect_video(part(tmp_path, made)).extension == "mp4"
+
+
+def test_a_video_with_a_sound_of_a_kind_that_nobody_knows_is_whole(make_video, tmp_path):
+    content = make_video(audio=True)
+    odd = content.replace(b"mp4a", b"apac")
+    assert odd != content
+    found = inspect_video(part(tmp_path, odd))
+    assert (found.width, found.unplayable) == (320, None)
+
+
+def test_a_video_of_a_kind_that_nobody_knows_says_so(make_video, tmp_path):
+    with pytest.raises(MediaBroken, match="coded in a way that is not known"):
+        inspect_video(part(tmp_path, make_video().replace(b"avc1", b"zzz1")))
 
 
 # -- what browsers can't play -------------------------------------------------------------------

@@ -111,11 +111,18 @@ def _open_container(file: BinaryIO, container: Container) -> InputContainer:
 
 
 def video_stream(reader: InputContainer) -> VideoStream:
-    """The stream that is the video; a cover picture is none."""
+    """The stream that is the video; a cover picture is none. RejectedFile: none that can be decoded."""
     for stream in reader.streams.video:
         if stream.frames != 1 or not stream.disposition & av.stream.Disposition.attached_pic:
+            if not has_decoder(stream):
+                raise RejectedFile("its pictures are coded in a way that is not known here")
             return stream
     raise RejectedFile(NO_VIDEO)
+
+
+def has_decoder(stream: Any) -> bool:
+    """Is what a stream is coded with known here? PyAV gives one without a context where it isn't."""
+    return stream.codec_context is not None
 
 
 def codec_name(context: CodecContext) -> str:
@@ -167,7 +174,7 @@ def _examine(reader: InputContainer, container: Container, poster: Path | None) 
             codec_name(context),
             seen.first.format.name,
             max(part.bits for part in seen.first.format.components),
-            [codec_name(sound.codec_context) for sound in reader.streams.audio],
+            [codec_name(sound.codec_context) for sound in reader.streams.audio if has_decoder(sound)],
         ),
     }
 

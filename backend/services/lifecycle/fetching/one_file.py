@@ -6,7 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from backend.domain.errors import Interrupted, MediaBroken, MediaGone, StorageFull, StoreUnavailable
+from backend.domain.errors import (
+    CheckUnfinished,
+    Interrupted,
+    MediaBroken,
+    MediaGone,
+    StorageFull,
+    StoreUnavailable,
+)
 from backend.domain.output_files import read_inline
 from backend.media.decode import inspect
 from backend.media.decode.inspect import FileInfo
@@ -25,6 +32,11 @@ PROGRESS_EVERY_S = 0.5
 #: The size that the provider states is believed this often. Should it contradict the file's own lengths
 #: for ever, a whole video that was paid for would never come home; then the check of the file decides.
 SIZE_TRUSTED_TRIES = 5
+
+
+#: A check that takes too long or crashes is begun anew so often, half a minute of pauses in all, before the
+#: file counts as one that can't be checked: other work may have had the machine.
+CHECK_TRIES = 5
 
 
 class NotBelievedYet(MediaBroken):
@@ -51,17 +63,31 @@ def bring_home(deps: Deps, claim: Claim, file: FileOfTake) -> Video:
     try:
         got = _download(deps, claim, file, name, part)
         found = inspect.inspect_file(
-            part, poster=poster, source=file.wanted.url, said=file.wanted.content_type
+            part,
+            poster=poster,
+            source=file.wanted.url,
+            said=file.wanted.content_type,
+            must_finish=_checks_again(file, got),
         )
         _believe(file, got, found)
         video = _place(deps, got, found, part, poster)
     except MediaBroken:
         remove_part(part)
         raise
+    except CheckUnfinished:
+        if file.wanted.url is None:  # its bytes are on the row
+            remove_part(part)
+        raise
     finally:
         poster.unlink(missing_ok=True)
     remove_part(part)
     return video
+
+
+def _checks_again(file: FileOfTake, got: DownloadedFile) -> bool:
+    """Is a check that did not end begun anew? Not of what a person wants kept, nor of what came so twice."""
+    settled = file.row.keep_unchecked or got.sha256 == file.row.seen_sha256
+    return not settled and file.times_in_a_row(CheckUnfinished.code) < CHECK_TRIES
 
 
 def _download(deps: Deps, claim: Claim, file: FileOfTake, name: str, part: Path) -> DownloadedFile:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from backend.domain import policy
 from backend.domain.errors import (
+    CheckUnfinished,
     MediaBroken,
     MediaDenied,
     MediaError,
@@ -23,7 +24,7 @@ from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
 from backend.services.deps import Deps
-from backend.services.gallery.take_files import LOST, FileOfTake, named_by_hand
+from backend.services.gallery.take_files import IN_A_ROW, LOST, FileOfTake, named_by_hand
 from backend.services.lifecycle import apply_result
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching.one_file import NotBelievedYet
@@ -36,12 +37,11 @@ log = logging.getLogger(__name__)
 #: Faults after which the link itself is doubted and the provider is asked for the result again.
 NEW_LINK_EVERY = 5
 AGAIN_TEXT = "The provider has the file; fetching it is tried again by itself."
+CHECK_AGAIN_TEXT = "It is kept here, and checked again by itself; if that never ends, it is kept as it came."
 MISLED_TEXT = (
     "Nothing is lost by it: name another link, keep waiting, send it again, or give up. The provider is "
     "asked for its result now and then."
 )
-#: In a trouble's detail: how often that very fault has come in a row.
-IN_A_ROW = "in_a_row"
 NEW_LINK_TEXT = "The link to the file is dead; the provider is asked for the result again by itself."
 
 
@@ -55,11 +55,7 @@ class Failure:
     @property
     def in_a_row(self) -> int:
         """How often this very fault has come in a row, this time included; any other one begins anew."""
-        before = self.file.trouble
-        if before is None or before.code != self.error.code:
-            return 1
-        known = before.detail if isinstance(before.detail, dict) else {}
-        return 1 + int(known.get(IN_A_ROW, self.file.row.attempts))
+        return 1 + self.file.times_in_a_row(self.error.code)
 
     @property
     def attempts(self) -> int:
@@ -70,7 +66,8 @@ class Failure:
     def doubts_link(self) -> bool:
         """Is it the link that may be wrong, so that the provider is asked for the result again?"""
         wrong = isinstance(self.error, MediaGone | MediaBroken | MediaDenied)
-        return wrong or self.attempts % NEW_LINK_EVERY == 0
+        came = isinstance(self.error, CheckUnfinished)
+        return wrong or (self.attempts % NEW_LINK_EVERY == 0 and not came)
 
     def as_row(self, trouble: Trouble) -> TakeFile:
         """The row that says so."""
@@ -175,7 +172,7 @@ def _leads_nowhere(claim: Claim, failed: Sequence[Failure]) -> bool:
     of_the_link = MediaGone | MediaDenied | MediaUnreachable | MediaBroken
     return all(
         isinstance(each.error, of_the_link)
-        and not isinstance(each.error, NotBelievedYet)
+        and not isinstance(each.error, NotBelievedYet | CheckUnfinished)
         and each.attempts >= policy.LOST_AFTER
         for each in failed
     )
@@ -208,8 +205,8 @@ def _hold_again(claim: Claim, error: MediaError) -> None:
 
 
 def _trouble(claim: Claim, failure: Failure) -> Trouble:
-    next_step = NEW_LINK_TEXT if isinstance(failure.error, MediaGone) else AGAIN_TEXT
-    return claim.trouble(failure.error, Charged.YES, next_step)
+    steps = {MediaGone: NEW_LINK_TEXT, CheckUnfinished: CHECK_AGAIN_TEXT}
+    return claim.trouble(failure.error, Charged.YES, steps.get(type(failure.error), AGAIN_TEXT))
 
 
 def _of_several(trouble: Trouble, failed: list[Failure], home: int) -> Trouble:
