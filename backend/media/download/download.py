@@ -86,9 +86,10 @@ def download_file(
 
     part: where to; made with mode 0600 and locked while it is written. leftover: what an earlier try of the
     same job left; resumed when nobody writes it any more and the server says that it still has the same
-    file, and taken as it is when it is whole. promised_bytes: the size that the provider states, if it does.
-    on_progress: called with (bytes so far, total or None) every MiB or two, and at least every second,
-    silence included; whatever it raises ends the download and is passed on, and the part stays.
+    file, and taken as it is where it was marked as all of this one. promised_bytes: the size that the
+    provider states, if it does. on_progress: called with (bytes so far, total or None) every MiB or two, and
+    at least every second, silence included; whatever it raises ends the download and is passed on, and the
+    part stays.
 
     Raises:
         MediaUnreachable: slow, cut, refused for now; the part stays when it can be resumed.
@@ -102,9 +103,7 @@ def download_file(
             return DownloadedFile(file.path, file.sha256, file.size_bytes, None)
         fetch = _Fetch(file, guard, limits, promised_bytes, on_progress)
         try:
-            came = fetch.run(url)
-            file.mark_whole(of=file_identity(url))
-            return came
+            return fetch.run(url)
         except (MediaBroken, StorageFull):
             file.discard()
             raise

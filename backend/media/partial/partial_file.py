@@ -30,7 +30,7 @@ class ResumeInfo:
 
     etag: strong, with its quotes. last_modified: an HTTP date. boot: after a crash of the machine a
     part may have holes, so it is only believed within the same boot.
-    whole_sha256, whole_of: the part is all of the file that this names, and these are its bytes.
+    whole: the SHA-256 of the part and what it is all of; None: it is none, or nobody said so.
     """
 
     etag: str | None
@@ -38,8 +38,7 @@ class ResumeInfo:
     total_bytes: int | None
     content_type: str | None
     boot: str
-    whole_sha256: str | None = None
-    whole_of: str | None = None
+    whole: str | None = None
 
     @property
     def if_range_value(self) -> str | None:
@@ -94,22 +93,11 @@ class PartialFile:
     def save_resume_info(self, info: ResumeInfo) -> None:
         """Keep what a later try needs to go on from here; a half-written note counts as none."""
         self.resume_info = info
-        with map_disk_errors():
-            note = note_path(self.path)
-            note.unlink(missing_ok=True)
-            handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "w") as file:
-                json.dump(asdict(info), file)
-
-    def mark_whole(self, of: str) -> None:
-        """What is there is all of the file that `of` names: the next try need not ask for it."""
-        known = self.resume_info or ResumeInfo(None, None, self.size_bytes, None, boot_id())
-        self.save_resume_info(replace(known, whole_sha256=self.sha256, whole_of=of))
+        _write_note(self.path, info)
 
     def is_whole(self, of: str) -> bool:
         """Is it all of the file that `of` names, as it was marked?"""
-        known = self.resume_info
-        return known is not None and known.whole_of == of and known.whole_sha256 == self.sha256
+        return self.resume_info is not None and self.resume_info.whole == f"{self.sha256} {of}"
 
     def discard(self) -> None:
         """Remove the file and its note; nothing can be resumed afterwards."""
@@ -118,8 +106,7 @@ class PartialFile:
     def resume_existing(self) -> None:
         """Take what is in the file as a beginning, if it can be told what it is the beginning of."""
         origin = _read_note(self.path)
-        known = origin is not None and (origin.if_range_value or origin.whole_sha256)
-        if origin is None or not known or origin.boot != boot_id():
+        if origin is None or not (origin.if_range_value or origin.whole) or origin.boot != boot_id():
             return self.start_over()
         with map_disk_errors():
             while chunk := os.read(self._handle, CHUNK_BYTES):
@@ -280,6 +267,25 @@ def boot_id() -> str:
         return ""
 
 
+def mark_whole(path: Path, *, sha256: str, of: str) -> None:
+    """Note that this part, which nobody writes to any more, is all of the file that `of` names.
+
+    Raises:
+        StorageFull: our own disk will not take the note.
+    """
+    known = _read_note(path) or ResumeInfo(None, None, None, None, boot_id())
+    _write_note(path, replace(known, boot=boot_id(), whole=f"{sha256} {of}"))
+
+
+def _write_note(path: Path, info: ResumeInfo) -> None:
+    with map_disk_errors():
+        note = note_path(path)
+        note.unlink(missing_ok=True)
+        handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump(asdict(info), file)
+
+
 def _read_note(path: Path) -> ResumeInfo | None:
     try:
         handle = os.open(note_path(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -288,6 +294,6 @@ def _read_note(path: Path) -> ResumeInfo | None:
         origin = ResumeInfo(**note)
     except (OSError, ValueError, TypeError):
         return None
-    texts = (origin.etag, origin.last_modified, origin.content_type, origin.whole_sha256, origin.whole_of)
+    texts = (origin.etag, origin.last_modified, origin.content_type, origin.whole)
     sound = all(text is None or isinstance(text, str) for text in texts) and isinstance(origin.boot, str)
     return origin if sound and isinstance(origin.total_bytes, int | None) else None

@@ -14,12 +14,13 @@ from backend.domain.errors import (
     StorageFull,
     StoreUnavailable,
 )
+from backend.domain.links import file_identity
 from backend.domain.output_files import read_inline
 from backend.media.decode import inspect
 from backend.media.decode.inspect import FileInfo
 from backend.media.download.download import DownloadedFile, download_file
 from backend.media.partial import folder as parts_folder
-from backend.media.partial.partial_file import open_part, remove_part
+from backend.media.partial.partial_file import mark_whole, open_part, remove_part
 from backend.models import Video
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import FileOfTake
@@ -77,6 +78,8 @@ def bring_home(deps: Deps, claim: Claim, file: FileOfTake) -> Video:
     except CheckUnfinished:
         if file.wanted.url is None:  # its bytes are on the row
             remove_part(part)
+        else:
+            mark_whole(part, sha256=got.sha256, of=file_identity(file.wanted.url))
         raise
     finally:
         poster.unlink(missing_ok=True)
