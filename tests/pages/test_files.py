@@ -200,3 +200,14 @@ def test_a_slip_in_a_named_link_is_put_right_on_the_page_with_what_came_in_view(
     app.text_input(key=f"link-{job.id}").set_value("https://v3.fal.media/files/final.mp4")
     app.button(key=f"name-link-{job.id}").click().run()
     assert desk.job(job).result_url == "https://v3.fal.media/files/final.mp4"
+
+
+def test_the_page_of_a_take_that_an_older_program_stored_has_it_looked_at(desk, visit):
+    job = desk.take("stored")
+    desk.change(job, due_at=None)
+    run_sql(desk.deps, "UPDATE video SET preview_key = 'previews/a.webm'")
+    visit("library/take.py", take=job.id)
+    assert desk.job(job.id).due_at is None  # it lacks nothing
+    run_sql(desk.deps, "UPDATE video SET problem = NULL")
+    visit("library/take.py", take=job.id)
+    assert desk.job(job.id).due_at is not None
