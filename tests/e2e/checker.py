@@ -16,6 +16,8 @@ from tests.e2e.installation import FAL_KEY, SECRET_KEY, Installation, http_call
 
 #: Once a video is known to exist a take only rises; before that a refusal may send it back to wait.
 RISES = {"rendered": 1, "stored": 2}
+#: Units in a header and prices are rounded.
+ROUNDING_USD = 0.0005
 
 
 def ledger_of(fal_url: str, job_id: str) -> dict[str, Any]:
@@ -96,6 +98,30 @@ def never_lost(installation: Installation) -> list[str]:
         for job in installation.rows("SELECT id, state FROM job WHERE state != 'stored'")
         if ledgers[job["id"]]["billed"]
     ]
+
+
+def one_bill(installation: Installation) -> list[str]:
+    """Where ledger, bill and the provider's cashbook differ. Asked when all has come to rest."""
+    fal_url = str(installation.settings["FAL_QUEUE_URL"])
+    paid: dict[str, float] = defaultdict(float)
+    for entry in http_call("GET", f"{fal_url}/sim/cashbook").json()["entries"]:
+        paid[_job_of(entry)] += entry["charged_usd"]
+    lines = installation.rows("SELECT job_id, SUM(micros) AS micros FROM line GROUP BY job_id")
+    counted = {line["job_id"]: int(line["micros"]) / 1e6 for line in lines}
+    found = []
+    for job in installation.rows("SELECT id, state, billed_usd FROM job"):
+        name, billed, counts = f"{job['id']} ({job['state']})", job["billed_usd"], counted.get(job["id"])
+        if counts is None:
+            found.append(f"one bill: {name} has no line in the ledger")
+        elif billed is not None and abs(billed - paid[job["id"]]) > ROUNDING_USD:
+            found.append(f"one bill: {name} is billed ${billed:g}, in the cashbook ${paid[job['id']]:g}")
+        elif billed is not None and abs(billed - counts) > ROUNDING_USD:
+            found.append(f"one bill: {name} is billed ${billed:g}, and counts for ${counts:g}")
+        elif billed is None and counts < paid[job["id"]] - ROUNDING_USD:
+            found.append(
+                f"one bill: {name} counts for ${counts:g}, in the cashbook it is ${paid[job['id']]:g}"
+            )
+    return found
 
 
 def _never_falls(job: Any, history: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tests.e2e.checker import broken_promises, ledger_at, ledgers_by_job, never_lost, no_secret_told
+from tests.e2e.checker import broken_promises, ledger_at, ledgers_by_job, never_lost, no_secret_told, one_bill
 from tests.hosts.cluster import Cluster
 from tests.hosts.load import Asked
 
@@ -20,7 +20,7 @@ def at_rest(cluster: Cluster) -> bool:
 def verdict(cluster: Cluster, asked: Iterable[Asked]) -> list[str]:
     """Every promise that was broken, as sentences. Asked when all has come to rest."""
     one, *others = cluster.hosts.values()
-    found = broken_promises(one) + never_lost(one)
+    found = broken_promises(one) + never_lost(one) + one_bill(one)
     for other in others:
         found += no_secret_told(other)
     return found + _told_is_kept(cluster, list(asked)) + _nothing_of_nobody(cluster)

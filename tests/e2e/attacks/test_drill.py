@@ -20,7 +20,7 @@ from simulator.config import SimulatorConfig
 from simulator.engine.signing import USER_ID
 from simulator.server import listening
 from tests import databases
-from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.checker import broken_promises, ledger_of, never_lost, one_bill
 from tests.e2e.drill import LAUNCHER, Drill, Killed
 from tests.e2e.installation import GOES_ON_S, LEASE_S, Installation
 from tests.e2e.points import POINTS, Point, point_called
@@ -87,6 +87,7 @@ def drill(fal: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         assert installation.parts() == []
         assert broken_promises(installation) == []
         assert never_lost(installation) == []
+        eventually(lambda: one_bill(installation) == [])
 
 
 #: Points with a test of their own.
@@ -168,6 +169,16 @@ def test_the_checker_catches_a_build_that_submits_through_the_client_library(mak
     job = installation.ask("Paid again and again [sim:lost-answer]")
     eventually(lambda: ledger_of(fal.url, job)["accepted"] > 1)
     assert "paid once" in promises(broken_promises(installation))
+
+
+def test_the_checker_catches_a_build_that_doubles_a_bill(make_installation):
+    installation = Drill.of_build(make_installation, "doubles_a_bill").installation
+    job = installation.ask("Paid once, counted twice")
+    installation.until(job, "stored")
+    eventually(lambda: installation.take(job)["cost"]["billed_usd"])
+    assert "one bill" in promises(one_bill(installation))
+    told = installation.cli("verify", "--money")
+    assert (told.returncode, job in told.stderr) == (1, True)
 
 
 def test_the_checker_catches_a_build_that_sends_before_it_commits(make_installation, fal):

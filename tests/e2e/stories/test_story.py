@@ -3,7 +3,7 @@
 import uuid
 
 from tests import databases
-from tests.e2e.checker import broken_promises, ledger_of, never_lost
+from tests.e2e.checker import broken_promises, ledger_of, never_lost, one_bill
 from tests.e2e.installation import Installation
 from tests.waiting import eventually
 from tests.world import PHOTO_MODEL
@@ -43,6 +43,7 @@ def test_whatever_the_provider_does_each_take_comes_to_its_end_after_one_post(ma
     eventually(lambda: installation.rows(copies, jobs["duplicated=5"]) == [{"copies": 5}])
     assert broken_promises(installation) == []
     assert never_lost(installation) == []
+    eventually(lambda: one_bill(installation) == [])
 
 
 def test_a_key_used_again_after_a_restart_gives_the_same_take(make_installation, fal):
