@@ -62,6 +62,7 @@ class VideoModel:
     price_note: str | None = None  #: what a person should know about the price
     price_before: Price | None = None  #: what a unit cost before the list changed it last
     price_since: str | None = None  #: since when (ISO) it costs `price`; None: ever since it is known
+    team_rule: PriceRule | None = field(default=None, hash=False)  #: how the team has its takes priced
     #: image field -> the limits of its photos, as `photo_limits.PhotoLimits` reads them
     photo_limits: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
@@ -72,7 +73,9 @@ class VideoModel:
 
     @property
     def rule(self) -> PriceRule | None:
-        """How its takes are priced, as the program knows it; None: nobody wrote a rule for it."""
+        """How its takes are priced, by the team, else by the program; None: nobody wrote a rule for it."""
+        if self.team_rule is not None:
+            return self.team_rule
         return load_seed_rules().get(self.id) if self.provider == "fal" else None
 
     @cached_property

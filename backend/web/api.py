@@ -21,6 +21,7 @@ from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
+from backend.services.money import price_rules
 from backend.services.money.charges import charge_of, told_trouble
 from backend.services.takes import cancel, check_request, create, photos, request_photos
 from backend.services.takes.photos import NewUpload
@@ -75,8 +76,8 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/models")
     def models() -> ResponseReturnValue:
-        q, provider = request.args.get("q", ""), request.args.get("provider")
-        return jsonify(items=list(map(model_json, deps.catalogue.search(q, provider))))
+        found = deps.catalogue.search(request.args.get("q", ""), request.args.get("provider"))
+        return jsonify(items=list(map(model_json, price_rules.with_team_rules(deps, found))))
 
     @blueprint.post("/video/cancel/<job_id>")
     def cancel_take(job_id: str) -> ResponseReturnValue:

@@ -4,7 +4,8 @@ Every change is kept, with who and when. An estimate asks which is the newest: n
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +31,18 @@ def rule_of(deps: Deps, model: VideoModel) -> PriceRule | None:
     if newest is None or newest[1] is None:
         return model.rule
     return _parsed(newest[0], json.dumps(newest[1])) or model.rule
+
+
+def with_team_rules(deps: Deps, models: Iterable[VideoModel]) -> list[VideoModel]:
+    """These models, as the team has them priced now: for lists, which tell from where to where prices go."""
+    with deps.store.read() as session:
+        newest = price_rules.list_newest(session)
+    written = {
+        row.endpoint: rule
+        for row in newest
+        if row.rule is not None and (rule := _parsed(row.id, json.dumps(row.rule)))
+    }
+    return [replace(model, team_rule=written[model.id]) if model.id in written else model for model in models]
 
 
 def set_rule(

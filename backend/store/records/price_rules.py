@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -28,6 +28,12 @@ def query_newest(store: Store, endpoint: str) -> tuple[str, dict[str, Any] | Non
 def insert_rule(session: Session, row: TeamPriceRule) -> None:
     """Put a rule in force."""
     insert_row(session, row)
+
+
+def list_newest(session: Session) -> Sequence[TeamPriceRule]:
+    """The newest row of every model that has one."""
+    newest = columns(func.max(col(TeamPriceRule.id))).group_by(col(TeamPriceRule.endpoint))
+    return session.exec(select(TeamPriceRule).where(col(TeamPriceRule.id).in_(newest))).all()
 
 
 def list_of(session: Session, endpoint: str, *, limit: int) -> Sequence[TeamPriceRule]:

@@ -10,6 +10,7 @@ from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.money import price_rules
 from backend.services.takes import presets
 from pages.ui import context, prices
 from pages.ui.form.prefill import MODEL
@@ -19,7 +20,8 @@ _PROVIDER = "form:provider"
 
 def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoModel:
     """Draw the choice of a model; returns the model. filters: the container for what narrows it."""
-    models = {model.id: model for model in gallery.list_usable_models(deps)}
+    usable = price_rules.with_team_rules(deps, gallery.list_usable_models(deps))
+    models = {model.id: model for model in usable}
     if st.session_state.get(MODEL) not in models:
         st.session_state[MODEL] = _usual_model(deps, viewer, models)
     favourites = presets.list_favourites(deps, viewer)

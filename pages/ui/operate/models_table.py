@@ -13,6 +13,7 @@ from backend.services.catalogue import list_prices, live_catalogue, refresh_sche
 from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.money import price_rules
 from pages.ui import context, prices, text
 from pages.ui.operate import price_editor
 from pages.ui.takes import cards
@@ -177,7 +178,9 @@ def find_models(deps: Deps, model_filter: ModelFilter) -> list[VideoModel]:
     fits = PRICES[model_filter.price] if model_filter.price else lambda price: True
     found = [
         model
-        for model in deps.catalogue.search(model_filter.words, model_filter.provider)
+        for model in price_rules.with_team_rules(
+            deps, deps.catalogue.search(model_filter.words, model_filter.provider)
+        )
         if (model_filter.kind is None or model.category == model_filter.kind) and fits(model.usual_price)
     ]
     return found if model_filter.words else sorted(found, key=lambda m: (not m.usable, m.title.casefold()))

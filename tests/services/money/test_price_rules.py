@@ -71,6 +71,19 @@ def test_a_unit_over_100_dollars_is_asked_about_and_then_taken(sidecar):
     assert quote(sidecar).usd == 750
 
 
+def test_lists_tell_from_where_to_where_the_teams_prices_go(sidecar):
+    def told():
+        (model,) = sidecar.get(f"/api/models?q={MODEL}").get_json()["items"]
+        return model["price_range"]["from_usd"], model["price_range"]["to_usd"]
+
+    before = told()
+    write(sidecar)
+    low, high = told()
+    assert (low, high) == pytest.approx([usd / 0.14 * 0.2 for usd in before])
+    price_rules.withdraw_rule(sidecar.deps, LOCAL_VIEWER, MODEL)
+    assert told() == before
+
+
 def test_only_an_admin_writes_rules(sidecar):
     with pytest.raises(NotAllowed):
         write(sidecar, viewer=ANA)
