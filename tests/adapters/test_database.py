@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Integer, bindparam, func, literal, select, update
 from sqlalchemy.exc import DataError
+from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
 
 from backend.domain.errors import SettingsError, StoreUnavailable
@@ -288,14 +289,28 @@ def read_and_fail(store: Store, fail: Callable[[], object] = lambda: None) -> tu
     return known, error.value
 
 
-@pytest.mark.databases("postgres")
-def test_a_commit_whose_answer_is_lost_may_be_done_and_what_was_read_can_be_told(store):
+@pytest.fixture
+def dying(store: Store) -> Store:
+    """The server cuts the line in every commit."""
     keep(store, "x", 1)
     cut_line_in_commit(store, "fact")
-    known, trouble = read_and_fail(store)
+    return store
+
+
+@pytest.mark.databases("postgres")
+def test_a_commit_whose_answer_is_lost_may_be_done_and_what_was_read_can_be_told(dying):
+    known, trouble = read_and_fail(dying)
     assert trouble.outcome_unknown
     assert "may be kept or not" in str(trouble)
     assert known.value == {"value": 1}
+
+
+@pytest.mark.databases("postgres")
+def test_a_build_whose_rows_are_emptied_by_a_rollback_is_caught(dying, monkeypatch):
+    """The control: whoever wants to log what failed meets an error instead, and it stays unsaid."""
+    monkeypatch.setattr("backend.store.database.engine._kept", lambda session: nullcontext())
+    with pytest.raises(DetachedInstanceError):
+        assert read_and_fail(dying)[0].value
 
 
 def test_what_was_read_can_be_told_when_the_work_itself_failed(store):

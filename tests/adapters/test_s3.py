@@ -11,9 +11,10 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from backend.domain.errors import StorageDown, StorageFull, StorageMisconfigured, StorageRefused
-from backend.media.storage import s3_client
+from backend.domain.errors import MediaError, StorageDown, StorageFull, StorageMisconfigured, StorageRefused
+from backend.media.storage import s3_client, s3_upload
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
 from tests import bucket
@@ -368,3 +369,31 @@ def test_a_refusal_that_stays_is_told_in_the_stores_own_words_and_not_as_passing
         with pytest.raises(StorageRefused, match="The storage class you specified is not valid") as told:
             use()
         assert "later" not in str(told.value)
+
+
+# -- controls: broken builds that the tests above would not let through ------------------------------
+
+
+def test_control_without_looking_after_a_lost_acknowledgement_an_upload_would_fail(
+    line, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
+    with pytest.raises((ClientError, MediaError)):
+        test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(line, tmp_path, "complete")
+
+
+def test_control_without_an_abort_parts_would_be_left(line, tmp_path, monkeypatch):
+    def forgetful(content: s3_upload.UploadSource, target: s3_upload.UploadTarget) -> None:
+        begun = target.client.create_multipart_upload(**target.object_args)
+        s3_upload._send_parts(content, target, begun["UploadId"])
+
+    monkeypatch.setattr(s3_upload, "_put_parts", forgetful)
+    with pytest.raises(AssertionError):
+        test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(line, tmp_path, "reset", "part")
+
+
+def test_control_without_a_condition_another_object_would_be_written_over(line, tmp_path, monkeypatch):
+    monkeypatch.setattr(S3Storage, "_is_there", lambda *_: False)
+    monkeypatch.setattr(s3_upload.UploadTarget, "write_condition", property(lambda _: {}))
+    with pytest.raises(pytest.fail.Exception):
+        test_another_object_under_the_name_of_this_content_is_an_error_and_stays(line, tmp_path, b"other")

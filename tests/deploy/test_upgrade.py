@@ -29,6 +29,8 @@ def upgrade() -> None:
 """
 EXPAND = 'op.add_column("job", sa.Column("mood", sa.String(), nullable=True))'
 CONTRACT = 'op.drop_column("job", "bill_tries")'
+#: Calls itself harmless, and isn't: an older program writes rows without it.
+HARMFUL = 'op.execute("CREATE UNIQUE INDEX job_one_each ON job (owner)")'
 
 
 def revision(folder: Path, name: str, does: str, *, after: str, oldest: str | None) -> None:
@@ -97,6 +99,18 @@ def test_an_old_program_does_not_start_on_a_schema_that_is_not_for_it(make_insta
         assert "is newer than this program (its schema is 9001, " in said
         assert "start the newer program, or restore an older backup" in said
         assert "Traceback" not in said
+
+
+def test_the_control_a_revision_that_calls_itself_harmless_and_is_not_breaks_the_old_program(
+    make_installation, newer
+):
+    installation = make_installation()
+    installation.sidecar()
+    installation.ask("The first, which still fits")
+    assert installation.cli("migrate", PYTHONPATH=newer(HARMFUL, oldest=HEAD)).returncode == 0
+
+    with pytest.raises(AssertionError):
+        installation.ask("The second, which does not")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import socket
 
 import certifi
 import pytest
+import urllib3.exceptions
 
 from backend.domain.errors import (
     CatalogueUnavailable,
@@ -84,3 +85,9 @@ def test_a_provider_that_shows_who_it_is_is_asked(secure):
     fal = fal_at(secure.at("", lambda exchange: exchange.answer("200 OK", b'{"request_id": "r-1"}')))
     assert fal.submit("a/model", {}, webhook_url=None).request_id == "r-1"
     assert fal.key_works()
+
+
+def test_control_a_build_that_knows_the_bucket_librarys_errors_alone_would_be_caught(secure, monkeypatch):
+    monkeypatch.setattr(s3_client, "HTTPError", type("Never", (Exception,), {}))
+    with pytest.raises(urllib3.exceptions.SSLError):
+        test_an_object_whose_line_breaks_is_trouble_and_never_the_end_of_the_file(secure)

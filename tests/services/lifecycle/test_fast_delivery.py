@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from psycopg import _queries as driver
-from sqlalchemy import true
+from sqlalchemy import bindparam, true
 
+from backend.domain.states import JobEvent
 from backend.models import Delivery, Job
 from backend.services.lifecycle import receive_webhook
 from backend.store.fast import delivery as fast_delivery
 from backend.store.fast.new_row import new_row
-from backend.store.jobs import deliveries, jobs
+from backend.store.jobs import deliveries, jobs, transitions
 from tests import databases
 from tests.services.receiving import LINK, Post, body_of, ok, verdict
 from tests.waiting import eventually
@@ -27,6 +28,13 @@ def post(post: Post) -> Post:
     """It knows its account: the first delivery, which it is learnt from, goes the long way."""
     assert verdict(post.deliver(post.made())) == "applied"
     return post
+
+
+def break_build(monkeypatch: pytest.MonkeyPatch, name: str, part: Any) -> None:
+    """Break a part on purpose; its statements are made anew, and kept for nobody else."""
+    monkeypatch.setattr(fast_delivery, name, part)
+    for kept in ("_step", "_at_once"):
+        monkeypatch.setattr(fast_delivery, kept, getattr(fast_delivery, kept).__wrapped__)
 
 
 def waits_for_a_fetch(post: Post, job: Job) -> bool:
@@ -83,14 +91,30 @@ def test_both_ways_write_the_same(post, monkeypatch, state, video):
     assert short == written("_accept_common", lambda *_: False)
 
 
-def test_what_came_before_with_the_same_word_is_looked_at_first(post):
-    """It came too late to be applied as it stood, and so the take still waits."""
+def earlier(post: Post) -> Job:
+    """A take that still waits, though a delivery came: too late to be applied as it stood."""
     job = post.made()
     late = ok(job.request_id, "https://x.example/first")
     assert verdict(post.deliver(job, late, at=post.clock.now() - timedelta(minutes=10))) == "stale"
     assert post.job(job).state == "queued"
+    return job
+
+
+def test_what_came_before_with_the_same_word_is_looked_at_first(post):
+    job = earlier(post)
     assert verdict(post.deliver(job)) == "conflict"
     assert post.job(job).state == "queued", "the provider is asked"
+
+
+def test_control_a_guard_that_forgets_what_came_before_is_caught(post, monkeypatch):
+    def forgetful(fresh: Any) -> Any:
+        states = fast_delivery.AWAITING_RESULT
+        update = transitions.guarded_update(JobEvent.FINISHED, fresh.new, nulls=fresh.nulls, states=states)
+        return update.where(transitions.JOB_TABLE.c.request_id == bindparam("old_request"))
+
+    job = earlier(post)
+    break_build(monkeypatch, "_guarded", forgetful)
+    assert verdict(post.deliver(job)) == "applied"
 
 
 def judged_meanwhile(post: Post, other: str) -> tuple[str, str]:
@@ -124,7 +148,5 @@ def test_whoever_comes_second_at_the_same_moment_judges_by_what_the_first_one_wr
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
 def test_control_a_guard_that_does_not_see_the_row_move_on_is_caught(post, monkeypatch):
-    monkeypatch.setattr(fast_delivery, "_as_seen", true)
-    for kept in ("_step", "_at_once"):  # statements are made anew, and kept for nobody else
-        monkeypatch.setattr(fast_delivery, kept, getattr(fast_delivery, kept).__wrapped__)
+    break_build(monkeypatch, "_as_seen", true)
     assert judged_meanwhile(post, "stale") == ("applied", "rendered")

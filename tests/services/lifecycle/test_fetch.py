@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from backend.domain import policy
-from backend.domain.errors import StateConflict
+from backend.domain.errors import StateConflict, StorageDown
 from backend.services.lifecycle.fetching import preview
 from backend.services.operations import sweep
 from backend.services.takes import photos
@@ -141,3 +141,9 @@ def test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world, where):
         assert [path.name for path in folder.iterdir()] == ["other"]
     world.looks(job, 1)
     assert world.take(job).video.preview_key is not None
+
+
+def test_control_a_build_that_counts_a_full_disk_as_a_failure_would_be_caught(world, monkeypatch):
+    monkeypatch.setattr(preview, "StorageFull", StorageDown)
+    with pytest.raises(AssertionError):
+        test_a_preview_waits_for_a_full_disk_and_no_try_is_counted(world, "in storage")

@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import SettingsError, StorageDown
+from backend.media.storage.s3 import S3Storage
 from backend.models import Job, Video
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
@@ -274,3 +276,27 @@ def test_a_bucket_that_is_down_stops_no_start_and_doctor_says_it(deps, place):
 
     assert "can't be reached" in doctor_says(opened)
     opened.store.close()
+
+
+# -- controls -------------------------------------------------------------------------------------------
+
+
+def test_control_silence_taken_for_a_loss_would_be_caught(world, place, job, monkeypatch):
+    whole = S3Storage.size
+
+    def careless(self: S3Storage, key: str) -> int | None:
+        with suppress(StorageDown):
+            return whole(self, key)
+
+    monkeypatch.setattr(S3Storage, "size", careless)
+    monkeypatch.setattr(S3Storage, "list_keys", lambda *_: iter(["a.mp4"]))  # nor is the bucket looked at
+    with pytest.raises(AssertionError, match="missing_files"):
+        test_a_bucket_that_cant_be_asked_or_is_another_one_is_no_loss_and_stops_no_sweep(
+            world, place, job, Place.away, "can't be reached"
+        )
+
+
+def test_control_a_wrong_object_that_is_not_removed_would_be_caught(world, place, job, monkeypatch):
+    monkeypatch.setattr(S3Storage, "remove", lambda *_: None)
+    with pytest.raises(AssertionError):
+        test_an_altered_object_makes_room_for_the_right_one(world, place, job, b"short")

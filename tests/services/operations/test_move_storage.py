@@ -18,7 +18,7 @@ from backend.domain.place import file_url
 from backend.media.storage import s3_client
 from backend.media.storage.local import LocalStorage
 from backend.services.operations import sweep
-from backend.services.storage import migrate, relocatable
+from backend.services.storage import copy_verified, migrate, relocatable
 from backend.services.storage.migrate import MoveResult, move_storage
 from backend.services.storage.relocatable import Places, RelocatableStorage
 from backend.settings import load_settings
@@ -369,3 +369,38 @@ def test_what_is_altered_stays_behind_and_is_told_of_again_by_the_run_that_ends_
 
     assert sorted(done.problems) == [f"{key} is not what its name says" for key in keys[:2]]
     assert objects(there) == set(keys[1:])
+
+
+def test_control_without_the_second_look_a_slept_through_file_would_be_left_behind(
+    made, here, there, monkeypatch
+):
+    def careless(self: RelocatableStorage, part: Path, key: str) -> None:
+        self._at(self.current_places(uncached=True).current).put_file(part, key)
+
+    monkeypatch.setattr(RelocatableStorage, "put_file", careless)
+    with pytest.raises(AssertionError):
+        test_a_worker_that_slept_through_the_move_brings_its_file_along_if_it_is_whole(
+            made, here, there, monkeypatch, altered=False
+        )
+
+
+def test_control_a_look_answered_with_what_was_seen_last_would_be_caught(made, here, there, monkeypatch):
+    look = RelocatableStorage.current_places
+
+    def last_seen(self: RelocatableStorage, *, uncached: bool = False) -> Places:
+        look(self, uncached=uncached)
+        return self._seen
+
+    monkeypatch.setattr(RelocatableStorage, "current_places", last_seen)
+    with pytest.raises(AssertionError):
+        test_a_fresh_look_is_not_answered_with_the_older_one_of_another_thread(made, here, there)
+
+
+def test_control_a_move_that_compares_nothing_would_be_caught(made, here, there, monkeypatch):
+    def sizes_alone(source: Any, target: Any, key: str, parts: Path) -> int:
+        same = target.size(key) == source.size(key)
+        return 0 if same else copy_verified.copy_file(source, target, key, parts)
+
+    monkeypatch.setattr(migrate, "copy_file", sizes_alone)
+    with pytest.raises(AssertionError):
+        test_what_lies_at_the_new_place_under_a_name_and_is_something_else_is_replaced(made, here, there)

@@ -14,9 +14,11 @@ from backend import cli
 from backend.domain.errors import StorageDown
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
-from backend.services.operations import sweep
+from backend.services.operations import sweep, verify
 from backend.services.operations.verify import VerifyResult
 from backend.services.storage import migrate
+from backend.services.storage.relocatable import RelocatableStorage
+from backend.store.records import key_values
 from tests.signing import FakeClock
 from tests.world import World, throw
 
@@ -179,3 +181,41 @@ def test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_o
     assert world.take(job).video.missing_at is None
     assert migrate.move_storage(world.deps, here, there, on_progress=lambda line: None).problems == []
     assert (new / key).read_bytes() == whole
+
+
+# -- controls: broken builds that the tests above would not let through -------------------------------
+
+
+@looks
+def test_control_a_build_that_removes_from_both_places_would_be_caught(world, tmp_path, look, monkeypatch):
+    def from_both(self: RelocatableStorage, key: str) -> None:
+        for storage in self._all():
+            storage.remove(key)
+
+    monkeypatch.setattr(RelocatableStorage, "remove", from_both)
+    with pytest.raises(FileNotFoundError):
+        test_while_files_move_a_wrong_one_at_the_new_place_takes_none_from_the_old_one(world, tmp_path, look)
+
+
+@pytest.mark.parametrize(
+    ("look", "where", "what", "broken"),
+    [
+        (verified, verify, "storage_looks_unmounted", lambda deps: False),
+        (swept, LocalStorage, "list_keys", lambda storage, prefix="": iter(["a.mp4"])),
+    ],
+    ids=["a verify that takes away for gone", "a sweep that believes an empty folder"],
+)
+def test_control_a_build_that_looks_for_no_mount_would_be_caught(
+    world, look, where, what, broken, monkeypatch, capsys
+):
+    monkeypatch.setattr(where, what, broken)
+    with pytest.raises(AssertionError):
+        test_a_folder_that_is_away_or_not_ours_makes_no_file_missing_and_says_so(
+            world, unmount, NOTHING, look, monkeypatch, capsys
+        )
+
+
+def test_control_a_build_that_never_forgets_an_absence_would_be_caught(world, monkeypatch):
+    monkeypatch.setattr(key_values, "delete_value", lambda session, name: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_two_short_absences_are_not_taken_for_a_long_one(world, verified)

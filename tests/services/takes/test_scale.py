@@ -19,11 +19,11 @@ from backend.store.database.schema.migrate import migrate_schema
 from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
-from backend.store.search import pages, text_index, text_index_postgres
+from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.receiving import WAY
-from tests.world import ANA, BEN, UNPRICED, throw
+from tests.world import ANA, BEN, UNPRICED, run_sql, throw
 
 pytestmark = databases.BOTH
 
@@ -167,6 +167,30 @@ def test_the_walk_over_many_files_has_its_own_pace(sidecar, monkeypatch):
 def find(sidecar, typed, **more):
     page = library.list_takes(sidecar.deps, LOCAL_VIEWER, TakeFilter(text=typed, **more))
     return [take.job.id for take in page.items]
+
+
+def lose_trigger(sidecar, name):
+    run_sql(sidecar.deps, f"DROP TRIGGER {name}" + ("" if sidecar.deps.store.embedded else " ON job"))
+
+
+def test_control_a_take_or_a_state_that_nobody_notes_is_not_found(sidecar):
+    """So the tests that find takes at once would tell if a trigger were lost."""
+    (job_id,) = make(sidecar, 1, "A dress")
+    sweep.index_new_takes(sidecar.deps)
+    lose_trigger(sidecar, "job_unread_again")
+    sidecar.advance(job_id, JobEvent.CANCELLED)
+    assert find(sidecar, "dress", states=["cancelled"]) == []
+    lose_trigger(sidecar, "job_unread")
+    make(sidecar, 1, "A gown")
+    assert find(sidecar, "gown") == []
+
+
+def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(sidecar, monkeypatch):
+    make(sidecar, 1, "A dress")
+    for dialect in (text_index_sqlite, text_index_postgres):
+        monkeypatch.setattr(dialect, "put_entries", lambda *given: None)
+    sweep.index_new_takes(sidecar.deps)
+    assert find(sidecar, "dress") == []
 
 
 def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(sidecar, monkeypatch):
