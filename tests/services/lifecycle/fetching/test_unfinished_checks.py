@@ -35,8 +35,10 @@ def never_checked(world: World):
     return job
 
 
-@pytest.mark.parametrize("why", CUT_SHORT)
-@pytest.mark.parametrize(("name", "content"), [("a.mp4", clip(50)), ("a.png", picture())])
+@pytest.mark.parametrize("why", CUT_SHORT, ids=["late", "crashed"])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.mp4", clip(50)), ("a.png", picture())], ids=["video", "picture"]
+)
 def test_a_check_that_did_not_end_is_made_again_of_the_same_bytes_which_are_not_asked_for(
     world, busy, why, name, content
 ):
