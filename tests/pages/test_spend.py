@@ -74,7 +74,7 @@ def test_a_bar_for_each_group_and_what_can_not_be_seen_apart_is_one(spent, monke
     report = spending.spend_report(spent.deps, LOCAL_VIEWER, by_person)
     rows = charts.bar_rows(report, {Dimension.PERSON: "ben"})
     lit = {row["of"]: row["lit"] for row in rows}
-    assert lit == {"ben": True, "others": False}
+    assert lit == {"ben": True, charts.OTHERS: False}
     assert sum(row["usd"] for row in rows) == pytest.approx(report.total.counted_usd)
 
 

@@ -17,7 +17,7 @@ from pages.ui.spend import choices
 BARS_MAX, COLOURS_MAX = 15, 7
 #: Longer ranges have no bar for a day without takes.
 DAYS_MAX = 400
-OTHERS = "others"
+OTHERS = "(others)"
 #: What a bar is made of, from its foot, and the colours of each in either light.
 _PARTS = ("Billed", "Wasted", "Open")
 _PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#B4BFC0"), "dark": ("#4FB3C2", "#E5685C", "#566064")}
@@ -101,9 +101,8 @@ def _days(query: SpendQuery) -> list[str]:
 
 
 def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
-    series = list(dict.fromkeys(row["series"] for row in rows))
-    light = "dark" if st.context.theme.type == "dark" else "light"
-    colours = (_COLOURS if query.crossed else _PART_COLOURS)[light][: len(series)]
+    colours = _colours(query, rows)
+    series = list(colours)
     chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(cursor="pointer")
     money = alt.Axis(format="$,.2~f", title=None, tickCount=5)
     along, height = _axis_of_groups(query, rows)
@@ -115,7 +114,7 @@ def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
             amount,
             color=alt.Color(
                 "series:N",
-                scale=alt.Scale(domain=series, range=list(colours)),
+                scale=alt.Scale(domain=series, range=list(colours.values())),
                 legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=130),
             ),
             opacity=alt.condition("datum.lit", alt.value(1), alt.value(0.25)),
@@ -132,6 +131,19 @@ def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
     return made
 
 
+def _colours(query: SpendQuery, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """What a bar is made of, from its foot -> its colour: the dearest first, and what is left last."""
+    light = "dark" if st.context.theme.type == "dark" else "light"
+    if query.crossed is None:
+        return dict(zip(_PARTS, _PART_COLOURS[light], strict=True))
+    sums: dict[str, float] = defaultdict(float)
+    for row in rows:
+        sums[row["series"]] += row["usd"]
+    dearest = sorted(sums, key=lambda name: (name == OTHERS, -sums[name], name))
+    *told_apart, rest = _COLOURS[light]
+    return {name: rest if name == OTHERS else told_apart[n] for n, name in enumerate(dearest)}
+
+
 def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.X | alt.Y, int]:
     """(the axis along which the bars stand, the chart's height): days from left to right, others as lines."""
     if query.by in _IN_TIME:
@@ -141,7 +153,9 @@ def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.
             labelOverlap=True,
             labelExpr=f"utcFormat(toDate(datum.value), '{_IN_TIME[query.by]}')",
         )
-        return alt.X("of:O", sort=sorted({row["of"] for row in rows}), axis=axis), 280
+        return alt.X(
+            "of:O", sort=sorted({row["of"] for row in rows}), axis=axis
+        ), 340 if query.crossed else 280
     names = list(dict.fromkeys(row["shown"] for row in rows if row["of"] != OTHERS))
     axis = alt.Axis(title=None, labelLimit=150)
     return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), 70 + 30 * len({row["of"] for row in rows})

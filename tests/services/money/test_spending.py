@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from backend.domain.errors import InvalidRequest
 from backend.domain.states import JobEvent as E
@@ -18,6 +19,10 @@ from tests.world import ANA, BEN, MODEL, make_unpriced
 
 pytestmark = databases.BOTH
 
+LATE = text(
+    "INSERT INTO line (job_id, owner, day, kind, micros, source, at)"
+    " VALUES (:id, 'ana', :day, 'bill', 300000, 'billed', '2025-11-02 00:00:00+00')"
+)
 #: Five seconds at $0.14.
 FIVE = 0.70
 DAY = "2026-11-21"
@@ -119,6 +124,28 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already(sidecar):
     assert Counter({group.names[Dimension.PERSON]: group.spent.takes for group in by_person}) == Counter(
         job.owner for job in takes
     )
+
+
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_a_line_that_is_committed_late_is_not_forgotten(sidecar):
+    """On a server a line may have a smaller id than one that was committed before it."""
+    first = sidecar.ask()
+    line = {"id": first.id, "day": f"{sidecar.clock.now():%Y-%m-%d}"}
+    with sidecar.deps.store.begin() as late:
+        late.connection().execute(LATE, line)
+        sidecar.ask()  # a later id, committed first
+        assert add_up(sidecar) == 0  # it waits rather than count beyond the one that is on its way
+    before = spent(sidecar).total
+    assert add_up(sidecar) == 3
+    assert spent(sidecar).total == before
+    assert before.billed_micros == 1_000_000
+
+
+@pytest.mark.databases("postgres")  # a file has one writer at a time
+def test_control_without_the_wait_a_late_line_is_lost(sidecar, monkeypatch):
+    monkeypatch.setattr(spend_sums, "are_lines_written", lambda session: True)
+    with pytest.raises(AssertionError):
+        test_a_line_that_is_committed_late_is_not_forgotten(sidecar)
 
 
 @pytest.mark.parametrize("added", [0, 9, 100])
