@@ -94,9 +94,8 @@ class Charge:
     @property
     def is_open(self) -> bool:
         """May a person write it off?"""
-        return (
-            self.state in (ChargeState.MAY_BE_CHARGED, ChargeState.ESTIMATED) or self.decision.is_suspicious
-        )
+        told_nothing = self.state == ChargeState.ESTIMATED and self.asked_until is None
+        return told_nothing or self.state == ChargeState.MAY_BE_CHARGED or self.decision.is_suspicious
 
     @property
     def billed_usd(self) -> float | None:

@@ -186,7 +186,7 @@ def _without_events(
 
 
 def list_open(deps: Deps, *, limit: int = 20) -> Sequence[Job]:
-    """The newest takes that may have been charged, and nobody can tell."""
+    """The newest takes of the last 90 days that may have been charged, and nobody can tell."""
     with deps.store.read() as session:
-        found = open_charges.newest_undecided(session)
+        found = open_charges.newest_undecided(session, since=deps.clock.now() - LONGEST)
     return [job for job in found if charge_of(job).state == ChargeState.MAY_BE_CHARGED][:limit]

@@ -29,10 +29,11 @@ def asked_between(session: Session, provider: str, *, since: datetime, until: da
     return session.exec(query.order_by(col(Job.id))).all()
 
 
-def newest_undecided(session: Session) -> Sequence[Job]:
-    """The newest jobs that ended without a video and without a bill, or are held; of each state some."""
+def newest_undecided(session: Session, *, since: datetime) -> Sequence[Job]:
+    """The newest jobs since then that ended without a video and without a bill, or are held; some of each."""
     found: list[Job] = []
     for state in UNDECIDED_STATES:
-        query = select(Job).where(Job.state == state, col(Job.billed_usd).is_(None))
+        query = select(Job).where(Job.state == state, col(Job.id) >= id_lower_bound(since))
+        query = query.where(col(Job.billed_usd).is_(None))
         found += session.exec(query.order_by(col(Job.id).desc()).limit(SCAN_ROWS))
     return sorted(found, key=lambda job: job.id, reverse=True)
