@@ -22,6 +22,7 @@ from backend.domain.kinds import Verdict
 from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job, JobColumns, JobHead, Video, VocabularyEntry
+from backend.services.money.spend_query import NOT_YET, Dimension
 from backend.services.operations import backlog
 from backend.store.queue import tasks
 from backend.store.records.videos import VideoColumns
@@ -42,6 +43,10 @@ PARTIAL = {
     "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD, JobState.RENDERED},
     # Anything else ends as it likes.
     "backend.domain.output_files.ENDINGS": set(FileKind) - {FileKind.OTHER},
+    # Nothing is kept of these yet: all takes stand in one group.
+    "backend.services.money.spending._COLUMNS": set(Dimension) - NOT_YET,
+    # The others go by money.
+    "pages.ui.spend.charts._IN_TIME": {Dimension.DAY, Dimension.MONTH},
     # All others wait in their queue as they come.
     "backend.store.queue.tasks.PRIORITIES": {JobState.CREATED, JobState.RENDERED, JobState.STORED},
 }
