@@ -5,7 +5,8 @@ import sys
 
 from benchmarks.common import show
 
-#: By name alone: "million" (fills two databases with a million takes: half an hour).
+#: By name alone: "million" and "spending" (each fills two databases with a million takes, or lines of the
+#: ledger: half an hour, a quarter of one).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
     "bucket",
