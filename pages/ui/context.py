@@ -9,7 +9,6 @@ import streamlit as st
 from backend.bootstrap import open_deps
 from backend.domain.errors import DailiesError, InvalidRequest, StoreUnavailable
 from backend.domain.text import cleaning_notes
-from backend.models import Job
 from backend.services import access
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -108,10 +107,3 @@ def media_link(key: str | None, *, download_as: str | None = None) -> str | None
 def kit_media_link(key: str | None) -> str:
     """The same for `st.image` and its like, which put the pages' root before what begins with a slash."""
     return dashboard_link(deps(), key) or ""
-
-
-def price_words(job: Job) -> str:
-    """What sending this job once more would cost, as far as anybody knows, for a label (markdown)."""
-    if deps().settings.is_demo:
-        return "free (demo)"
-    return f"≈ \\{text.dollars(job.estimate_usd)}" if job.estimate_usd is not None else "price unknown"

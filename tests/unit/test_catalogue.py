@@ -53,9 +53,7 @@ def test_the_seed_offers_text_photo_and_start_to_end_models_that_all_work_and_no
 def test_the_seed_is_one_list_that_other_programs_can_read_whose_schemas_pass_their_own_check():
     seed = json.loads(Path(catalogue.__file__).with_name("seed.json").read_text("utf-8"))
     assert set(seed) == {"as_of", "models"}
-    assert all(
-        entry.keys() >= {"endpoint_id", "title", "category", "input", "price"} for entry in seed["models"]
-    )
+    assert all(entry.keys() >= {"endpoint_id", "title", "category", "input"} for entry in seed["models"])
 
     for model in catalogue.load_seed():
         properties = model.schema["properties"]

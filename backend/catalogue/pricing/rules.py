@@ -214,8 +214,13 @@ class PriceRule(_Data):
 
     @property
     def bill_price(self) -> Price | None:
-        """What one billable unit cost when the rule was written; None: nobody saw the list row."""
-        return read_price(self.bill.model_dump()) if self.bill else None
+        """What one billable unit cost when the rule was written; None: nobody saw the list row.
+
+        What stands in brackets after the provider's word is a remark: "units (1000 tokens)".
+        """
+        if self.bill is None:
+            return None
+        return read_price({"unit": self.bill.unit.partition(" (")[0], "unit_usd": self.bill.unit_usd})
 
     @cached_property
     def fields(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ Every change is kept, with who and when. An estimate asks which is the newest: n
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,18 @@ RULE_MAX_CHARS = 50_000
 NOTE_MAX_CHARS = 500
 #: So many changes of a model's rule are shown.
 HISTORY_SHOWN = 50
+#: A unit that costs this many times as much as before is told about.
+STEEP_RISE = 3.0
+#: So long it is told.
+NEWS_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class PriceNews:
+    """What people should look at: list and rule no longer agree; a unit is far dearer than before."""
+
+    drifted: Sequence[VideoModel]
+    risen: Sequence[VideoModel]
 
 
 def rule_of(deps: Deps, model: VideoModel) -> PriceRule | None:
@@ -43,6 +56,16 @@ def with_team_rules(deps: Deps, models: Iterable[VideoModel]) -> list[VideoModel
         if row.rule is not None and (rule := _parsed(row.id, json.dumps(row.rule)))
     }
     return [replace(model, team_rule=written[model.id]) if model.id in written else model for model in models]
+
+
+def price_news(deps: Deps) -> PriceNews:
+    """Which models' prices want a look: drifted ones, and those that rose steeply within the last week."""
+    models = [model for model in deps.catalogue.search() if model.usable]
+    since = deps.clock.now() - NEWS_FOR
+    return PriceNews(
+        drifted=[model for model in with_team_rules(deps, models) if model.price_drift],
+        risen=[model for model in models if _rose(model, since)],
+    )
 
 
 def set_rule(
@@ -148,3 +171,11 @@ def _insert(deps: Deps, viewer: Viewer, model_id: str, entry: dict[str, Any] | N
     )  # fmt: skip
     with deps.store.begin() as session:
         price_rules.insert_rule(session, row)
+
+
+def _rose(model: VideoModel, since: datetime) -> bool:
+    old, new = model.price_before, model.price
+    if old is None or new is None or model.price_since is None or old.unit != new.unit:
+        return False
+    rise = round(new.unit_usd / old.unit_usd, 6) if old.unit_usd else 0.0
+    return rise >= STEEP_RISE and datetime.fromisoformat(model.price_since) >= since

@@ -12,8 +12,9 @@ from typing import Any
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.by_list import quote_by_list
 from backend.catalogue.pricing.drift import PriceDrift, find_drift
-from backend.catalogue.pricing.quote import Quote, dollars, quote_by_rule
+from backend.catalogue.pricing.quote import Quote, dollars, quote_by_rule, unknown_quote
 from backend.catalogue.pricing.rules import PriceRule
+from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.money import price_rules
 from backend.services.money.learnt_prices import quote_learnt
@@ -35,6 +36,16 @@ def quote_take(
             return _held_dearer(known, _drift(model, rule))
     learnt = quote_learnt(deps, model, params, {**model.sure_photo, **(photos or {})})
     return learnt or known or quote_by_list(model.price, model.schema, given)
+
+
+def quote_again(deps: Deps, job: Job) -> Quote:
+    """What sending a take once more would cost, at the prices of now."""
+    try:
+        model = deps.catalogue.get(job.model)
+    except KeyError:
+        return unknown_quote("its model is no longer on offer")
+    first = {job.image_field: job.image} if job.image and job.image_field else {}
+    return quote_take(deps, model, job.params, photos={**(job.images or {}), **first})
 
 
 def _drift(model: VideoModel, rule: PriceRule) -> PriceDrift | None:

@@ -9,7 +9,7 @@ from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.bill import Price
 from backend.catalogue.pricing.quote import dollars
 from backend.services.access import Role, Viewer
-from backend.services.catalogue import list_prices, live_catalogue, refresh_schedule
+from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -97,7 +97,7 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
 
 def draw_price_news(deps: Deps) -> None:
     """Say whose prices want a look, and that nothing under way is touched by them."""
-    news = list_prices.price_news(deps)
+    news = price_rules.price_news(deps)
     if news.risen:
         st.warning(
             f"**Far dearer by the newest list:** {_named(news.risen, _rise)}. It holds for new takes only.",

@@ -7,10 +7,11 @@ from backend.models import Job
 from backend.services.gallery.takes import Take
 from backend.services.lifecycle import provider_pause, receive_webhook
 from backend.services.lifecycle.fetching import choices
+from backend.services.money.quotes import quote_again
 from backend.services.takes import held_choices, photos
 from backend.services.takes.cancel import cancel_job
 from backend.services.takes.ways_out import WayOut, ways_out
-from pages.ui import context, text
+from pages.ui import context, prices, text
 
 CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a video that comes anyway is kept."
 AGAIN_HELP = "Makes a new take of the same request. If the provider accepted the first too, both are paid."
@@ -191,13 +192,13 @@ def draw_link_field(job: Job) -> None:
 
 def draw_held_choices(job: Job) -> None:
     """The three choices for a held take."""
-    args = (job.id,)
+    deps, args = context.deps(), (job.id,)
     st.button(
         "Keep waiting", key=f"wait-{job.id}", icon=":material/hourglass_top:", type="primary", help=WAIT_HELP,
         on_click=keep_waiting, args=args,
     )  # fmt: skip
     st.button(
-        f"Send again · {context.price_words(job)}", key=f"again-{job.id}",
+        f"Send again · {prices.button_words(deps, quote_again(deps, job))}", key=f"again-{job.id}",
         icon=":material/forward_to_inbox:", help=AGAIN_HELP, on_click=send_again, args=args,
     )  # fmt: skip
     st.button(

@@ -117,5 +117,7 @@ def _photo(deps: Deps, viewer: Viewer, image: str | None, label: str) -> None:
 
 
 def _estimate(deps: Deps, job: Job) -> str:
-    known = "unknown" if job.estimate_usd is None else f"≈ {text.dollars(job.estimate_usd)}"
+    price = job.price or {}
+    of = f" = {price['basis']}" if price.get("basis") else ""
+    known = "unknown" if job.estimate_usd is None else f"≈ {text.dollars(job.estimate_usd)}{of}"
     return f"{known} (demo: free)" if deps.settings.is_demo else known

@@ -14,10 +14,11 @@ from backend.bootstrap import build_deps
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import CatalogueUnavailable, Interrupted, InvalidRequest, NotAllowed
 from backend.providers.fal import listing_pages
-from backend.services.catalogue import list_prices, live_catalogue, refresh_schedule
+from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState, last_refresh, refresh_if_due
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.money.price_rules import price_news
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
 from tests import databases
@@ -233,7 +234,7 @@ def test_where_list_and_rule_part_the_model_is_marked_and_the_dearer_price_is_he
     assert job.price["at_most_usd"] == at_most
     assert job.price["unit_usd"] == listed, "a bill is worked out by the list"
     assert f"${listed:.2f} a second" in job.price["basis"]
-    assert [model.id for model in list_prices.price_news(deps).drifted] == [VEO]
+    assert [model.id for model in price_news(deps).drifted] == [VEO]
 
 
 def test_a_steep_rise_is_told_for_a_week_and_takes_under_way_keep_their_price(world, deps, sim, clock):
@@ -257,7 +258,7 @@ def test_a_steep_rise_is_told_for_a_week_and_takes_under_way_keep_their_price(wo
 
 
 def risen_now(deps: Deps) -> list[VideoModel]:
-    return list(list_prices.price_news(deps).risen)
+    return list(price_news(deps).risen)
 
 
 def test_a_list_without_a_price_that_can_be_read_leaves_the_old_one_and_says_so(deps, sim):
