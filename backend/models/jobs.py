@@ -149,6 +149,7 @@ class JobHead(NamedTuple):
     estimate_usd: float | None
     price: dict[str, Any] | None
     billed_units: float | None
+    billed_usd: float | None
     state: str
     state_at: datetime
     version: int

@@ -127,12 +127,15 @@ class ProviderRecord:
 
 @dataclass(frozen=True)
 class BillEvent:
-    """A charge for one request (USD), as the provider's billing tells it. units: None: it doesn't say."""
+    """A charge for one request (USD), as the provider's billing tells it. units: None: it doesn't say.
+
+    usd: None: it was charged, and the amount can't be read.
+    """
 
     request_id: str
     model: str
     units: float | None
-    usd: float
+    usd: float | None
 
 
 def mark_key(key: str) -> str:

@@ -4,17 +4,19 @@ Source: fal platform API, "GET /v1/models/billing-events": `end` is exclusive; 9
 page at the most; `cost_total` is the charge after discounts (USD), `cost_estimate_nano_usd` the same in nano.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from backend.catalogue.pricing.bill import read_amount
 from backend.domain.errors import CatalogueUnavailable, ProviderBusy
 from backend.providers.base import BillEvent
 from backend.providers.fal.listing_pages import FetchPage, PageReader, PageRefused
 
 PATH = "/v1/models/billing-events"
 PAGE_SIZE = 1000
+#: No request costs more (USD): an event that says so can't be read.
+MAX_USD = 1e6
 REFUSED_TEXT = (
     "fal does not take FAL_ADMIN_KEY for its billing events: give it an ADMIN key of the same account."
 )
@@ -27,7 +29,7 @@ def read_bills(
     until: datetime,
     sleep: Callable[[float], None],
 ) -> list[BillEvent]:
-    """What was charged from `since` until `until`, exclusive; what can't be read as a charge is passed over.
+    """What was charged from `since` until `until`, exclusive; what names no request is passed over.
 
     Raises:
         ProviderBusy: a call failed, or the key is refused; what was read until then is not told.
@@ -47,25 +49,23 @@ def read_bills(
 
 def _event(item: Mapping[str, Any]) -> BillEvent | None:
     request_id, usd = item.get("request_id"), _cost_usd(item)
-    if not isinstance(request_id, str) or usd is None:
+    if not isinstance(request_id, str):
         return None
-    return BillEvent(request_id, str(item.get("endpoint_id") or ""), _amount(item.get("output_units")), usd)
+    units = read_amount(item.get("output_units"))
+    known = usd if usd is not None and usd <= MAX_USD else None
+    return BillEvent(request_id, str(item.get("endpoint_id") or ""), units, known)
 
 
 def _cost_usd(item: Mapping[str, Any]) -> float | None:
-    total, nano = _amount(item.get("cost_total")), _amount(item.get("cost_estimate_nano_usd"))
-    if total is not None:
-        return round(total, 6)
-    if nano is not None:
-        return round(nano / 1e9, 6)
-    units, price = _amount(item.get("output_units")), _amount(item.get("unit_price"))
-    if units is None or price is None:
+    if item.get("cost_total") is not None:
+        total = read_amount(item["cost_total"])
+        return None if total is None else round(total, 6)
+    if item.get("cost_estimate_nano_usd") is not None:
+        nano = item["cost_estimate_nano_usd"]
+        is_number = isinstance(nano, int | float) and not isinstance(nano, bool)
+        return round(nano / 1e9, 6) if is_number and 0 <= nano <= MAX_USD * 1e9 else None
+    units, price = read_amount(item.get("output_units")), read_amount(item.get("unit_price"))
+    discount = read_amount(item.get("percent_discount") or 0)
+    if units is None or price is None or discount is None or discount > 100:
         return None
-    return round(units * price * (1 - (_amount(item.get("percent_discount")) or 0.0) / 100), 6)
-
-
-def _amount(value: Any) -> float | None:
-    """A finite number that is not negative, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return round(units * price * (1 - discount / 100), 6)

@@ -73,7 +73,7 @@ def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -
     if ledger.was_released(session, job.id):
         changes = {"charge": None, "bill_tries": 0}
         ledger.restore_reservation(session, job, at=at)
-    if job.billed_units == 0:
+    if job.billed_units == 0 or job.billed_usd == 0:
         changes |= {"billed_units": None, "billed_usd": None, "bill_tries": 0}
     return changes
 

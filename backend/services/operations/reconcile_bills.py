@@ -1,7 +1,8 @@
 """Bills held against the provider's own billing events, once a day over days that overlap.
 
 Events settle what no header tells: takes that failed, were stopped or lost. A take of which days of events
-say nothing was not charged. Requests that no take knows are counted, and linked to none.
+say nothing was not charged, where events are seen to tell of our takes at all. Requests that no take knows
+are counted, and linked to none.
 """
 
 import logging
@@ -30,8 +31,12 @@ RETRY_AFTER = timedelta(hours=1)
 ROUNDING_USD = 0.0005
 #: So many differences are kept by name.
 NAMED_MAX = 50
-#: Request ids looked up at a time.
+#: Request ids looked up, and takes looked through, at a time.
 BATCH_SIZE = 200
+NONE_OF_OURS = (
+    "they tell of none of the takes that were billed. Is FAL_ADMIN_KEY of the same account? Nothing was "
+    "concluded from them."
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class BillReport:
     """What a reading came to. at: when. until: read up to here. problem: why it could not be read.
 
     agreed: takes billed as the events say. settled: open ones that they settled; unseen: open ones that they
-    say nothing of, so not charged. untold: takes with a bill of which they say nothing. strangers: requests
-    that no take knows.
+    say nothing of, so not charged. untold: takes with a bill of which they say nothing. unread: takes with
+    an event whose amount can't be read. strangers: requests that no take knows.
     """
 
     at: datetime
@@ -63,6 +68,7 @@ class BillReport:
     strangers_usd: float = 0.0
     differences: list[BillDifference] = field(default_factory=list)
     problem: str | None = None
+    unread: int = 0
 
 
 REPORT = Fact(BillReport, "bill_report")
@@ -100,15 +106,22 @@ def reconcile_bills(deps: Deps) -> BillReport | None:
             events = provider.list_bills(since=since, until=now)
         except ProviderBusy as error:
             log.warning("bills not read", extra={"why": str(error)[:300]})
-            until = last.until if last else since
-            report = BillReport(now, since, until, problem=str(error)[:300])
+            report = _failed(last, since, now, str(error)[:300])
             break
         if events is not None:
             report = _apply(deps, name, _by_request(events), since=since, until=now)
+            if report.problem:
+                report = _failed(last, since, now, report.problem)
+                break
     if report is not None:
         with deps.store.begin() as session:
             REPORT.put(session, report)
     return report
+
+
+def _failed(last: BillReport | None, since: datetime, now: datetime, problem: str) -> BillReport:
+    """A reading that says nothing: the next one begins as if it had not been."""
+    return BillReport(now, since, last.until if last else since + OVERLAP, problem=problem)
 
 
 def _by_request(events: Iterable[BillEvent]) -> dict[str, BillEvent]:
@@ -118,7 +131,8 @@ def _by_request(events: Iterable[BillEvent]) -> dict[str, BillEvent]:
         known = found.get(event.request_id)
         if known is not None:
             units = None if None in (known.units, event.units) else (known.units or 0) + (event.units or 0)
-            event = BillEvent(event.request_id, event.model, units, round(known.usd + event.usd, 6))
+            usd = None if None in (known.usd, event.usd) else round((known.usd or 0) + (event.usd or 0), 6)
+            event = BillEvent(event.request_id, event.model, units, usd)
         found[event.request_id] = event
     return found
 
@@ -126,7 +140,7 @@ def _by_request(events: Iterable[BillEvent]) -> dict[str, BillEvent]:
 def _apply(
     deps: Deps, provider: str, events: dict[str, BillEvent], *, since: datetime, until: datetime
 ) -> BillReport:
-    agreed, settled, strangers, differences = 0, 0, [], []
+    agreed, settled, unread, strangers, differences = 0, 0, 0, [], []
     names = list(events)
     for start in range(0, len(names), BATCH_SIZE):
         batch = names[start : start + BATCH_SIZE]
@@ -134,34 +148,45 @@ def _apply(
             known = open_charges.by_requests(session, provider, batch)
         strangers += [events[name] for name in batch if name not in known]
         for name, job in known.items():
-            was_usd, found = job.billed_usd, _hold_against(deps, job, events[name])
+            usd = events[name].usd
+            was_usd, found = job.billed_usd, _hold_against(deps, job, events[name], since=since)
             agreed, settled = agreed + (found == "agreed"), settled + (found == "settled")
-            if found == "corrected":
-                differences.append(BillDifference(job.id, was_usd, events[name].usd))
-    unseen, untold = _without_events(deps, provider, set(events), since=since, until=until)
+            unread += found == "unread"
+            if found == "corrected" and usd is not None:
+                differences.append(BillDifference(job.id, was_usd, usd))
+    is_ours = len(strangers) < len(names)
+    unseen, untold = _without_events(deps, provider, set(events), is_ours=is_ours, since=since, until=until)
     return BillReport(
         until, since, until, agreed, settled, unseen, untold, len(strangers),
-        round(sum(one.usd for one in strangers), 6), differences[:NAMED_MAX],
+        round(sum(one.usd or 0.0 for one in strangers), 6), differences[:NAMED_MAX],
+        problem=NONE_OF_OURS if untold and not is_ours else None, unread=unread,
     )  # fmt: skip
 
 
-def _hold_against(deps: Deps, job: Job, event: BillEvent) -> str:
-    """What the events made of a take: "agreed", "settled", "corrected"; "": it goes on, and is read again."""
+def _hold_against(deps: Deps, job: Job, event: BillEvent, *, since: datetime) -> str:
+    """What the events made of a take: "agreed", "settled", "corrected", "unread"; "": nothing.
+
+    It may go on, and is read again; or was asked for before these days, whose events may be a part alone.
+    """
     state = charge_of(job).state
     if state == ChargeState.RESERVED:
         return ""
+    if event.usd is None:
+        return "unread"
     if job.billed_usd is not None and abs(job.billed_usd - event.usd) <= ROUNDING_USD:
         return "agreed"
+    if job.created_at < since and job.billed_usd is not None and event.usd < job.billed_usd:
+        return ""
     known = job.billed_usd is not None or state == ChargeState.NOT_CHARGED
-    return ("corrected" if known else "settled") if _settle(deps, job.id, event) else ""
+    return ("corrected" if known else "settled") if _settle(deps, job.id, event.units, event.usd) else ""
 
 
-def _settle(deps: Deps, job_id: str, event: BillEvent) -> bool:
+def _settle(deps: Deps, job_id: str, units: float | None, usd: float) -> bool:
     now = deps.clock.now()
     try:
         with deps.store.begin() as session:
             job = jobs.get(session, job_id)
-            news = settling.settle_by_events(session, job, units=event.units, usd=event.usd, at=now)
+            news = settling.settle_by_events(session, job, units=units, usd=usd, at=now)
             jobs.update_if_unchanged(session, job, **news)
     except StaleState:  # it moved meanwhile, and is read again
         return False
@@ -169,20 +194,31 @@ def _settle(deps: Deps, job_id: str, event: BillEvent) -> bool:
 
 
 def _without_events(
-    deps: Deps, provider: str, seen: set[str], *, since: datetime, until: datetime
+    deps: Deps, provider: str, seen: set[str], *, is_ours: bool, since: datetime, until: datetime
 ) -> tuple[int, int]:
-    """(open takes that are not charged, as no event tells of them; billed ones of which none tells)."""
-    with deps.store.read() as session:
-        ended = open_charges.asked_between(session, provider, since=since, until=until - EVENTS_FOR)
-    unseen = untold = 0
-    for job in ended:
-        over_at = job.ended_at or job.state_at
-        if job.request_id in seen or over_at > until - EVENTS_FOR:
-            continue
-        if charge_of(job).state == ChargeState.MAY_BE_CHARGED:
-            unseen += _settle(deps, job.id, BillEvent(job.request_id or "", job.model, 0.0, 0.0))
-        untold += bool(job.billed_usd)
-    return unseen, untold
+    """(open takes that are not charged, as no event tells of them; billed ones of which none tells).
+
+    is_ours: events tell of our takes. Those that tell of none, though some were billed, prove nothing.
+    """
+    unseen, untold, after = list[str](), 0, ""
+    while True:
+        with deps.store.read() as session:
+            ended = open_charges.asked_between(
+                session, provider, since=since, until=until - EVENTS_FOR, after=after, limit=BATCH_SIZE
+            )
+        if not ended:
+            break
+        after = ended[-1].id
+        for job in ended:
+            over_at = job.ended_at or job.state_at
+            if job.request_id in seen or over_at > until - EVENTS_FOR:
+                continue
+            if charge_of(job).state == ChargeState.MAY_BE_CHARGED:
+                unseen.append(job.id)
+            untold += bool(job.billed_usd)
+    if untold and not is_ours:
+        return 0, untold
+    return sum(_settle(deps, job_id, 0.0, 0.0) for job_id in unseen), untold
 
 
 def list_open(deps: Deps, *, limit: int = 20) -> Sequence[Job]:

@@ -21,12 +21,15 @@ def by_requests(session: Session, provider: str, request_ids: Sequence[str]) -> 
     return {str(job.request_id): job for job in session.exec(query)}
 
 
-def asked_between(session: Session, provider: str, *, since: datetime, until: datetime) -> Sequence[Job]:
-    """Jobs that were asked for in this time, and that the provider accepted and is done with."""
+def asked_between(
+    session: Session, provider: str, *, since: datetime, until: datetime, after: str, limit: int
+) -> Sequence[Job]:
+    """The next jobs behind this one that were asked for in this time, accepted, and are done with."""
     done = (*UNDECIDED_STATES, JobState.STORED)
     query = select(Job).where(col(Job.id) >= id_lower_bound(since), col(Job.id) < id_lower_bound(until))
+    query = query.where(col(Job.id) > after)
     query = query.where(Job.provider == provider, col(Job.request_id).is_not(None), col(Job.state).in_(done))
-    return session.exec(query.order_by(col(Job.id))).all()
+    return session.exec(query.order_by(col(Job.id)).limit(limit)).all()
 
 
 def newest_undecided(session: Session, *, since: datetime) -> Sequence[Job]:

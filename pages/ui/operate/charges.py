@@ -74,6 +74,8 @@ def _report_words(report: BillReport) -> str:
     ]  # fmt: skip
     if report.untold:
         words.append(f"{report.untold} billed, of which they say nothing")
+    if report.unread:
+        words.append(f"{report.unread} with an amount that can't be read")
     if report.strangers:
         words.append(f"{report.strangers} requests that no take knows ({text.dollars(report.strangers_usd)})")
     return ", ".join(words) + "."

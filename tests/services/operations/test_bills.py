@@ -7,10 +7,12 @@ import pytest
 
 from backend.models import Job
 from backend.providers.base import BillEvent
+from backend.services.money import budgets
 from backend.services.money.charges import EVENTS_FOR, ChargeState, charge_of
 from backend.services.money.settling import write_off
 from backend.services.operations import reconcile_bills as bills
 from backend.services.operations import verify_money
+from backend.store.jobs import jobs
 from backend.store.money import ledger
 from tests import databases
 from tests.world import ADMIN, World
@@ -37,10 +39,12 @@ def whole(world: World) -> None:
 @pytest.mark.parametrize(
     ("marker", "state"), [("error=422 charged", "failed"), ("no-units", "stored"), ("odd-units", "stored")]
 )
-def test_what_no_header_told_is_settled_by_the_events(world, marker, state):
+def test_what_no_header_told_is_settled_by_the_events(world, monkeypatch, marker, state):
     job = world.until(world.ask(f"[sim:{marker}]", params={"duration": "5"}), state)
     *_, job = world.looks(job, 3)
     assert job.billed_usd in (None, 0.0)
+    next_second = world.deps.clock.now() + timedelta(seconds=1)  # events are asked for by whole seconds
+    monkeypatch.setattr(world.deps.clock, "now", lambda: next_second)
     report = bills.reconcile_bills(world.deps)
     job = world.job(job)
     assert (report.settled + len(report.differences), report.problem) == (1, None)
@@ -91,6 +95,60 @@ def test_an_open_charge_of_which_days_of_events_say_nothing_was_not_charged(worl
     assert bills.reconcile_bills(world.deps).unseen == 1
     assert (charge_of(world.job(job)).state, counted(world, job)) == (ChargeState.NOT_CHARGED, 0)
     whole(world)
+
+
+def days_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of what has ended would have come by now."""
+    later = world.deps.clock.now() + EVENTS_FOR + timedelta(hours=6)
+    monkeypatch.setattr(world.deps.clock, "now", lambda: later)
+
+
+def test_events_that_tell_of_none_of_our_bills_prove_nothing_of_other_takes(world, monkeypatch):
+    """The key of another account: it reads events, and none of them is of this one."""
+    billed = world.until(world.ask(params={"duration": "5"}), "stored")
+    *_, billed = world.looks(billed, 2)
+    job = world.until(world.ask("[sim:error=422 slow=0]"), "failed")
+    days_later(world, monkeypatch)
+    with_events(world, [BillEvent("somebody-elses", job.model, 5.0, 0.70)])
+    report = bills.reconcile_bills(world.deps)
+    assert (report.unseen, charge_of(world.job(job)).state) == (0, ChargeState.MAY_BE_CHARGED)
+    assert "same account" in (report.problem or "")
+    with_events(world, [BillEvent(str(billed.request_id), billed.model, 5.0, 0.70)])
+    assert bills.reconcile_bills(world.deps).unseen == 1, "the control: the right account's"
+
+
+def test_an_event_whose_amount_can_not_be_read_does_not_make_its_take_free(world, monkeypatch):
+    job = world.until(world.ask("[sim:error=422 slow=0]"), "failed")
+    days_later(world, monkeypatch)
+    with_events(world, [BillEvent(str(job.request_id), job.model, 2.0, None)])
+    report = bills.reconcile_bills(world.deps)
+    assert (report.unread, report.unseen) == (1, 0)
+    assert (charge_of(world.job(job)).state, counted(world, job)) == (ChargeState.MAY_BE_CHARGED, 700_000)
+
+
+def test_a_reading_that_begins_between_two_events_of_a_request_takes_nothing_back(world, monkeypatch):
+    job = world.until(world.ask("[sim:error=422]"), "failed")
+    both = [BillEvent(str(job.request_id), job.model, 2.0, 0.28)] * 2
+    with_events(world, both)
+    bills.reconcile_bills(world.deps)
+    later = world.deps.clock.now() + timedelta(days=40)
+    monkeypatch.setattr(world.deps.clock, "now", lambda: later)
+    with world.deps.store.begin() as session:
+        bills.REPORT.put(session, bills.BillReport(later, later, later))
+    with_events(world, both[1:])
+    assert bills.reconcile_bills(world.deps).differences == []
+    assert world.job(job).billed_usd == pytest.approx(0.56)
+
+
+def test_a_video_that_comes_after_events_without_a_count_counts_again(world):
+    job = world.until(world.ask("[sim:error=422]"), "failed")
+    with_events(world, [BillEvent(str(job.request_id), job.model, None, 0.0)])
+    bills.reconcile_bills(world.deps)
+    assert (world.job(job).billed_usd, counted(world, job)) == (0.0, 0)
+    with world.deps.store.begin() as session:
+        news = budgets.restore_reservation(session, world.job(job), at=world.deps.clock.now())
+        jobs.make_due(session, job.id, at=world.deps.clock.now(), **news)
+    assert (world.job(job).billed_usd, counted(world, job)) == (None, 700_000)
 
 
 def test_a_charge_that_was_written_off_counts_when_its_event_comes(world):
