@@ -12,14 +12,16 @@ live.draw_live(
     watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),
 )
-price_editor.draw_editor(deps, viewer)
+above = st.container()  # for the price of a model that no row below shows
 model_filter = models_table.draw_filters(deps)
 found = models_table.find_models(deps, model_filter)
-if found:
-    models_table.draw_rows(deps, found)
-else:
+drawn = models_table.draw_rows(deps, viewer, found)
+if not found:
     models_table.draw_empty()
+if price_editor.edited_model() not in drawn:
+    with above:
+        price_editor.draw_editor(deps, viewer)
 st.caption(
     "Prices are those of the provider's pages and list, from a model's cheapest take to its dearest; what a "
-    "take comes to stands on its button. How long a one takes is learnt from your takes of the last 30 days."
+    "take comes to stands on its button. How long one takes is learnt from your takes of the last 30 days."
 )

@@ -17,10 +17,10 @@ health.draw_figures(deps, numbers, now)
 money.draw_figures(deps, context.viewer())
 
 left, right = st.columns(2, gap="large")
-with left, st.container(border=True, key="backlog"):
-    st.markdown("##### Takes by state")
-    components.draw_bars(health.backlog_rows(numbers), key="bars")
-with right:
+with left:
+    with st.container(border=True, key="backlog"):
+        st.markdown("##### Takes by state")
+        components.draw_bars(health.backlog_rows(numbers), key="bars")
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
         health.draw_workers(heartbeat.list_workers(deps), now, swept=status.last_sweep(deps))
@@ -28,6 +28,7 @@ with right:
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")
         health.draw_sweeps(status.list_sweeps(deps))
+with right:
     st.page_link("operate/spend.py", label="What was spent, by what", icon=":material/payments:")
     limits_editor.draw_limits(deps, context.viewer())
     charges.draw_charges(deps)

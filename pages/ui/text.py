@@ -45,10 +45,14 @@ def size(number: float | None) -> str:
 def dollars(usd: float) -> str:
     """An amount; small ones keep the digits that matter.
 
-    >>> dollars(0.35), dollars(0.0045), dollars(10261.65)
-    ('$0.35', '$0.0045', '$10,261.65')
+    >>> dollars(0.35), dollars(0.05), dollars(0.0045), dollars(0.00002), dollars(-1.4)
+    ('$0.35', '$0.05', '$0.0045', '$0.00002', '−$1.40')
     """
-    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
+    sign, amount = "−" if usd < 0 else "", abs(usd)
+    if amount >= 0.1:
+        return f"{sign}${amount:,.2f}"
+    whole, _, digits = f"{amount:.{4 if amount >= 0.0001 else 6}f}".partition(".")
+    return f"{sign}${whole}.{digits.rstrip('0').ljust(2, '0')}"
 
 
 def ago(seconds: float | None) -> str:

@@ -127,3 +127,8 @@ def test_an_error_of_a_provider_is_text_and_never_markup(visit, desk):
     (told,) = [error.value for error in visit("library/take.py", take=job.id).error if "alert" in error.value]
     assert r"\<script\>alert\(1\)\</script\> \*\*bold\*\* \$a\$" in told
     assert r"\[x\]\(http\://y\) \:red\[z\]" in told
+
+
+def test_a_length_that_is_slid_to_has_its_unit(visit):
+    model = "xai/grok-imagine-video/text-to-video"
+    assert param(filled(visit, model), "slider", "duration", model).proto.format == "%d s"

@@ -91,7 +91,7 @@ def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_
     desk.take("queued")
     app = visit(OPERATIONS)
     app.selectbox(key="limit:scope").set_value(BudgetScope.MODEL).run()
-    app.text_input(key="limit:name").set_value(MODEL).run()
+    app.selectbox(key="limit:model").set_value(MODEL).run()
     app.number_input(key="limit:usd").set_value(1.5).run()
     app.button(key="limit-set").click().run()
     assert not app.exception

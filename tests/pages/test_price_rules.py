@@ -35,3 +35,13 @@ def test_a_price_is_corrected_where_every_fault_is_told_and_a_dear_one_is_asked_
     assert json.loads(app.text_area(key="rule:text").value)["rules"] == [{"unit_usd": 0.14}]
     app.button(key="rule-close").click().run()
     assert "Price of" not in words(app)
+
+
+def test_a_price_is_edited_right_below_its_model_and_above_the_list_where_that_is_not_shown(visit, deps):
+    app = visit(MODELS)
+    app.button(key=f"rule-of-{MODEL}").click().run()
+    above = words(app).partition("##### Price of")[0]
+    rows = {above.find(f"`{model.id}`"): model.id for model in deps.catalogue.search()}
+    assert rows[max(rows)] == MODEL
+    elsewhere = words(visit(MODELS, price_of=MODEL, find="no such model"))
+    assert 0 <= elsewhere.find("##### Price of") < elsewhere.find("No model fits")

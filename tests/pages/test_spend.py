@@ -48,7 +48,7 @@ def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent)
     (known, unknown) = table(app, "Wasted")
     title = spent.deps.catalogue.get(MODEL).title
     assert (known["Model"], known["Takes"], known["Billed"], known["Wasted"]) == (title, 3, 2.1, 0.7)
-    assert (unknown["Estimated"], unknown["Billed"], unknown["Unknown"]) == (None, None, "+1 unpriced")
+    assert (unknown["Estimated"], unknown["Billed"], unknown["Unpriced"]) == (None, None, 1)
     (drift,) = table(app, "Billed/estimated")
     assert (drift["Takes"], drift["Billed/estimated"]) == (2, "×1.50 ▲ dearer")
 

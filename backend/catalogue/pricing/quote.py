@@ -224,10 +224,10 @@ def _value_words(name: str, given: Any) -> str:
 
 
 def field_words(name: str) -> str:
-    """ "generate_audio_switch" is "sound"."""
+    """ "generate_audio_switch" is "sound", "num_frames" is "frames"."""
     if "audio" in name and "url" not in name:
         return "sound"
-    return name.removesuffix("_urls").removesuffix("_url").replace("_", " ")
+    return name.removeprefix("num_").removesuffix("_urls").removesuffix("_url").replace("_", " ")
 
 
 def _named(rule: PriceRule, value: GetValue) -> str:

@@ -32,7 +32,11 @@ def draw_param(field: Field, key: str) -> Any:
         case "flag":
             return st.toggle(label, **about)
         case "slide":
-            return st.slider(label, field.low, field.high, step=1 if field.whole else _step(field), **about)
+            unit: dict[str, Any] = (
+                {"format": "%d s" if field.whole else "%.1f s"} if field.name == "duration" else {}
+            )
+            step = 1 if field.whole else _step(field)
+            return st.slider(label, field.low, field.high, step=step, **unit, **about)
         case "number":
             return st.number_input(
                 label, field.low, field.high, value=None, placeholder="as the model likes", **about

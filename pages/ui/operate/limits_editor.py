@@ -10,19 +10,15 @@ from backend.services.money.limits import LimitRule
 from backend.services.money.limits_admin import LimitStatus
 from pages.ui import context, text
 
-_SCOPE, _NAME, _PERIOD, _HARD, _USD = (f"limit:{name}" for name in ("scope", "name", "period", "hard", "usd"))
+_SCOPE, _NAME, _MODEL, _PERIOD, _HARD, _USD = (
+    f"limit:{name}" for name in ("scope", "name", "model", "period", "hard", "usd")
+)
 _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.ALL: "Everybody",
     BudgetScope.PERSON: "A person",
     BudgetScope.MODEL: "A model",
 }
 _PERIODS: dict[BudgetPeriod, str] = {BudgetPeriod.DAY: "A day", BudgetPeriod.MONTH: "A month"}
-#: scope -> what its name is asked for by; "": it has none
-_NAMES: dict[BudgetScope, str] = {
-    BudgetScope.ALL: "",
-    BudgetScope.PERSON: "Name; empty for each person alone",
-    BudgetScope.MODEL: "Model's id; empty for each model alone",
-}
 
 
 def draw_limits(deps: Deps, viewer: Viewer) -> None:
@@ -35,7 +31,7 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
         for status in found:
             _row(deps, status, may=may)
         if may:
-            _editor()
+            _editor(deps)
         _ended(deps)
         st.caption(
             f"Days and months are those of {text.plain(deps.settings.time_zone)}. A take counts for the most "
@@ -79,13 +75,19 @@ def limit_words(rule: LimitRule) -> str:
     return amount if rule.hard else f"Warns at {amount}"
 
 
-def _editor() -> None:
+def _editor(deps: Deps) -> None:
     with st.popover("Set a limit", icon=":material/add:"):
         scope = BudgetScope(
             st.selectbox("Whose takes", list(_SCOPES), key=_SCOPE, format_func=_SCOPES.__getitem__)
         )
-        if label := _NAMES[scope]:
-            st.text_input(label, key=_NAME)
+        if scope is BudgetScope.MODEL:
+            ids = sorted((model.id for model in deps.catalogue.search()), key=context.model_title)
+            st.selectbox(
+                "Which model", ids, key=_MODEL, index=None, placeholder="Each model alone",
+                format_func=lambda model_id: f"{context.model_title(model_id)} · {model_id}",
+            )  # fmt: skip
+        elif scope is BudgetScope.PERSON:
+            st.text_input("Who", key=_NAME, placeholder="Each person alone")
         st.selectbox("How long", list(_PERIODS), key=_PERIOD, format_func=_PERIODS.__getitem__)
         st.number_input(
             "Dollars", key=_USD, min_value=0.0, max_value=limits_admin.MAX_USD, value=20.0, step=5.0
@@ -112,7 +114,8 @@ def _ended(deps: Deps) -> None:
 def _set() -> None:
     state = st.session_state
     with context.errors_as_notices():
-        name = (state.get(_NAME) or "") if _NAMES[state[_SCOPE]] else ""
+        asked = {BudgetScope.ALL: "", BudgetScope.PERSON: _NAME, BudgetScope.MODEL: _MODEL}[state[_SCOPE]]
+        name = state.get(asked) or ""
         limits_admin.set_limit(
             context.deps(), context.viewer(), scope=state[_SCOPE], name=name, period=state[_PERIOD],
             hard=state[_HARD], usd=state[_USD],

@@ -199,17 +199,20 @@ def _clear() -> None:
 # -- rows -------------------------------------------------------------------------------------
 
 
-def draw_rows(deps: Deps, found: Sequence[VideoModel]) -> None:
-    """A row a model, and the way to more of them."""
+def draw_rows(deps: Deps, viewer: Viewer, found: Sequence[VideoModel]) -> set[str]:
+    """A row a model, its price below it while that is edited, and the way to more; the ids of these rows."""
     number = st.session_state.setdefault(_SHOWN, SHOWN)
     for model in found[:number]:
         _row(deps, model)
+        if model.id == price_editor.edited_model():
+            price_editor.draw_editor(deps, viewer)
     left = len(found) - number
     if left > 0 and st.button(
         f"Show {min(left, SHOWN)} more of {left:,}", key="more-models", icon=":material/expand_more:"
     ):
         st.session_state[_SHOWN] = number + SHOWN
         st.rerun()
+    return {model.id for model in found[:number]}
 
 
 def draw_empty() -> None:

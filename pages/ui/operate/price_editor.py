@@ -38,9 +38,15 @@ def draw_way(model: VideoModel, place: DeltaGenerator) -> None:
         )  # fmt: skip
 
 
+def edited_model() -> str | None:
+    """The id of the model whose price is edited, as the URL says."""
+    found = st.query_params.get(_OF)
+    return str(found) if found else None
+
+
 def draw_editor(deps: Deps, viewer: Viewer) -> None:
     """The rule of the model that was chosen; what is at fault stands below it, and what was written stays."""
-    model_id = st.query_params.get(_OF)
+    model_id = edited_model()
     if not model_id or viewer.role is not Role.ADMIN:
         return
     try:

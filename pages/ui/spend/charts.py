@@ -20,7 +20,7 @@ DAYS_MAX = 400
 OTHERS = "(others)"
 #: What a bar is made of, from its foot, and the colours of each in either light.
 _PARTS = ("Billed", "Wasted", "Open")
-_PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#B4BFC0"), "dark": ("#4FB3C2", "#E5685C", "#566064")}
+_PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#869496"), "dark": ("#4FB3C2", "#E5685C", "#6F7B80")}
 #: Told apart also where somebody sees no red or green. Source: Okabe and Ito, "Color Universal Design".
 _COLOURS = {
     "light": ("#0B6B7A", "#E69F00", "#56A5D8", "#A3489B", "#009E73", "#C8501E", "#5B6BBF", "#A8A8A0"),

@@ -30,10 +30,10 @@ def draw_statements(deps: Deps, viewer: Viewer) -> None:
 def _draw_statement(statement: statements.Statement) -> None:
     name, said = choices.shown_as(Dimension.MONTH, statement.month), statement.said
     with st.container(key=f"statement-{statement.month}", horizontal=True, vertical_alignment="center"):
-        billed = text.plain(_signed(said["total"]["billed_usd"]))
+        billed = text.plain(text.dollars(said["total"]["billed_usd"]))
         corrected = said["corrected"]["billed_usd"]
         more = (
-            f" · corrections of earlier months {text.plain(_signed(corrected))}"
+            f" · corrections of earlier months {text.plain(text.dollars(corrected))}"
             if said["corrections"]
             else ""
         )
@@ -59,7 +59,3 @@ def _close(deps: Deps, viewer: Viewer, month: str) -> None:
     with context.errors_as_notices():
         statements.close_month(deps, viewer, month)
         context.notify(f"{choices.shown_as(Dimension.MONTH, month)} is closed.", ":material/lock:")
-
-
-def _signed(usd: float) -> str:
-    return text.dollars(usd) if usd >= 0 else f"−{text.dollars(-usd)}"

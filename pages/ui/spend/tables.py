@@ -1,6 +1,6 @@
 """What was spent as figures, as a table with its files, and how far bills lie from estimates."""
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -12,6 +12,8 @@ from pages.ui.spend import choices
 
 #: Rows that a browser is given at once; the files have all.
 ROWS_MAX = 1_000
+#: So many rows stand without a scrollbar of their own.
+WHOLE_ROWS = 15
 #: Bills that are so far from their estimates are pointed at.
 DRIFT_SEEN = 0.1
 _PARQUET = "application/vnd.apache.parquet"
@@ -35,14 +37,17 @@ def draw_table(report: SpendReport) -> None:
     names = {one: str(one).capitalize() for one in report.query.dimensions}
     rows = [
         {title: choices.shown_as(one, group.names[one]) for one, title in names.items()}
-        | _amounts(group.spent)
+        | _amounts(group.spent, has_unpriced=report.total.unpriced > 0)
         for group in report.groups[:ROWS_MAX]
     ]
     money = {name: st.column_config.NumberColumn(format="dollar", width=100)
              for name in ("Estimated", "Billed", "Open", "Wasted")}  # fmt: skip
+    counts = {name: st.column_config.NumberColumn(width=75, format="localized")
+              for name in ("Takes", "Unpriced")}  # fmt: skip
+    first = {title: st.column_config.TextColumn(pinned=True) for title in list(names.values())[:1]}
     st.dataframe(
-        rows, key="spend-table", hide_index=True, height=min(420, 38 + 35 * len(rows)), placeholder="?",
-        column_config={**money, "Takes": st.column_config.NumberColumn(width=70, format="localized")},
+        rows, key="spend-table", hide_index=True, height=_height(len(rows)), placeholder="?",
+        column_config={**first, **money, **counts},
     )  # fmt: skip
     if len(report.groups) > ROWS_MAX:
         st.caption(f"The first {ROWS_MAX:,} of {len(report.groups):,} rows; the files have all of them.")
@@ -74,8 +79,9 @@ def draw_drift(report: SpendReport) -> None:
         for group in compared
     ]
     st.dataframe(
-        rows, key="drift-table", hide_index=True, height=min(420, 38 + 35 * len(rows)),
+        rows, key="drift-table", hide_index=True, height=_height(len(rows)),
         column_config={
+            "Model": st.column_config.TextColumn(pinned=True),
             "Takes": st.column_config.NumberColumn(width=70, format="localized"),
             "Estimated": st.column_config.NumberColumn(format="dollar", width=100),
             "Billed": st.column_config.NumberColumn(format="dollar", width=100),
@@ -93,14 +99,19 @@ def drift_words(drift: float) -> str:
     return f"×{drift:.2f}{far}"
 
 
-def _amounts(spent: Spent) -> dict[str, Any]:
+def _height(rows: int) -> int | Literal["content"]:
+    """A short table stands in full; a longer one scrolls, in pixels."""
+    return "content" if rows <= WHOLE_ROWS else 420
+
+
+def _amounts(spent: Spent, *, has_unpriced: bool) -> dict[str, Any]:
     return {
         "Takes": spent.takes,
+        **({"Unpriced": spent.unpriced} if has_unpriced else {}),
         "Estimated": spent.estimated_usd,
         "Billed": spent.billed_usd,
         "Open": spent.open_usd,
         "Wasted": spent.wasted_usd,
-        "Unknown": f"+{spent.unpriced:,} unpriced" if spent.unpriced else "",
     }
 
 
