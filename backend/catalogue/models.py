@@ -114,6 +114,10 @@ class Catalogue:
         """The model with this endpoint id; KeyError: there is none."""
         return self._models[model_id]
 
+    def recall(self, model_id: str) -> VideoModel:
+        """The same: this list never grows old."""
+        return self.get(model_id)
+
     def search(self, q: str = "", provider: str | None = None) -> list[VideoModel]:
         """The models that hold every word of `q` (any case, anywhere), those named so first."""
         words = clean_text(q).casefold().split()

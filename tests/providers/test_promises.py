@@ -117,11 +117,11 @@ def questions(provider):
 
 
 def kept(error):
-    """An error can be stored and shown: a short code, words, and a detail that is small JSON."""
+    """An error can be stored and shown: a short code, words, and a detail of 64 K of text at most."""
     assert error.code
     assert " " not in error.code
     assert 10 < len(str(error)) < 5_000
-    assert len(json.dumps(error.detail)) < 50_000
+    assert len(json.dumps(error.detail)) < 70_000
     assert "\0" not in json.dumps([error.code, str(error), error.detail], ensure_ascii=False)
 
 

@@ -285,10 +285,10 @@ def test_a_person_looks_at_each_file_of_a_take_and_saves_one_and_all_of_them(ins
 
 @SHARED
 def test_an_error_that_nobody_foresaw_is_one_sentence_whose_id_stands_in_the_log(installation, visit):
-    """Such as an event in a take's history that this version has no words for."""
+    """Such as a line in a take's ledger that this version has no words for."""
     job = installation.ask("Of another time")
     with create_engine(installation.database_url, poolclass=NullPool).begin() as line:
-        change = text("UPDATE history SET event = 'of_another_version' WHERE job_id = :job")
+        change = text("UPDATE line SET kind = 'of_another_version' WHERE job_id = :job")
         assert line.execute(change, {"job": job}).rowcount
 
     window = visit(installation)
@@ -299,7 +299,7 @@ def test_an_error_that_nobody_foresaw_is_one_sentence_whose_id_stands_in_the_log
     (error_id,) = re.findall(r"under the id (\w{8})\.", said.inner_text())
     (dashboard,) = [process for process in installation.processes if process.name == "dashboard"]
     log = dashboard.said()
-    assert "ValueError: 'of_another_version' is not a valid JobEvent" in log[log.index(error_id) :]
+    assert "ValueError: 'of_another_version' is not a valid EntryKind" in log[log.index(error_id) :]
     for inside in ("Traceback", "ValueError", "of_another_version"):
         assert inside not in page.content()
     window.close()
@@ -389,6 +389,6 @@ def test_pages_say_that_the_database_is_away_and_come_back_when_it_does(make_ins
 
     server.start()
     expect(away).to_have_count(0)
-    expect(page.get_by_text("Prices are the provider's own")).to_be_visible()
+    expect(page.get_by_text("Prices are those of the provider's pages")).to_be_visible()
     assert page.url == f"{window.origin}/models"
     window.close()
