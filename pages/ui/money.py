@@ -65,7 +65,7 @@ def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
         st.error(text.plain(refused), icon=":material/money_off:")
     tight, counts_usd = spent.tightest_limit, quote.at_most_usd
     if tight is not None:
-        left = f"of {text.dollars(tight.left_usd)} {tight.left_words}"
+        left = f"{text.dollars(tight.left_usd)} {tight.left_words}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
     if quote.usd is None and spent.unknown_usd is not None:
         counts_usd = spent.unknown_usd
@@ -104,7 +104,7 @@ def draw_figures(deps: Deps, viewer: Viewer) -> None:
         _figure("This month", text.dollars(spent.month_usd), "estimates and bills")
         if spent.tightest_limit is not None:
             limit = spent.tightest_limit
-            _figure("Left", text.dollars(limit.left_usd), limit.left_words, bad=limit.is_near)
+            _figure("Budget", text.dollars(limit.left_usd), limit.left_words, bad=limit.is_near)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
         _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
     draw_warnings(spent)
@@ -137,7 +137,8 @@ def _line_words(line: LedgerEntry, job: Job) -> str:
         amount = text.dollars(job.billed_usd or 0.0)
         if line.source != "billed" or line.units is None or line.unit_usd is None:
             return amount
-        return f"{amount} = {line.units:g} × {text.dollars(line.unit_usd)} a {line.unit}"
+        # Units carry the multiplier of resolution and sound: ten "seconds" of a video of five are right.
+        return f"{amount} = {line.units:g} billed units × {text.dollars(line.unit_usd)} (unit: {line.unit})"
     if line.source == "unknown":
         return "?"
     sign = "−" if line.micros < 0 else "≈ "

@@ -1,8 +1,10 @@
 """Numbers, moments and states as words that people read. No element is drawn here."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from backend.domain.states import JobState
 from backend.models import Job
@@ -43,16 +45,25 @@ def size(number: float | None) -> str:
 
 
 def dollars(usd: float) -> str:
-    """An amount; small ones keep the digits that matter.
+    """An amount, half a cent rounded up as in tables; small ones keep the digits that matter.
 
-    >>> dollars(0.35), dollars(0.05), dollars(0.0045), dollars(0.00002), dollars(-1.4)
-    ('$0.35', '$0.05', '$0.0045', '$0.00002', '−$1.40')
+    >>> dollars(1.625), dollars(0.05), dollars(0.0045), dollars(0.00002), dollars(-1.4)
+    ('$1.63', '$0.05', '$0.0045', '$0.00002', '−$1.40')
     """
-    sign, amount = "−" if usd < 0 else "", abs(usd)
-    if amount >= 0.1:
-        return f"{sign}${amount:,.2f}"
-    whole, _, digits = f"{amount:.{4 if amount >= 0.0001 else 6}f}".partition(".")
+    if not math.isfinite(usd):
+        return "?"
+    sign, amount = "−" if usd < 0 else "", Decimal(repr(abs(float(usd))))
+    places = 2 if amount >= Decimal("0.1") else 4 if amount >= Decimal("0.0001") else 6
+    whole, _, digits = f"{_rounded(amount, places):,f}".partition(".")
     return f"{sign}${whole}.{digits.rstrip('0').ljust(2, '0')}"
+
+
+def _rounded(amount: Decimal, places: int) -> Decimal:
+    """So many places; of an amount too large for them (or none at all), as it is."""
+    try:
+        return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    except InvalidOperation:
+        return amount
 
 
 def ago(seconds: float | None) -> str:

@@ -38,7 +38,7 @@ def bill(desk, job, units: float) -> None:
 def test_spent_left_and_at_risk_are_told(visit, desk, page):
     desk.take("held")
     bill(desk, desk.take("stored", viewer=BEN), 3)
-    spent = {"Spent today": "$1.12", "This month": "$1.12", "Left": "$0.88", "At risk": "$0.70"}
+    spent = {"Spent today": "$1.12", "This month": "$1.12", "Budget": "$0.88", "At risk": "$0.70"}
     assert figures(visit(page)).items() >= spent.items()
 
 
@@ -56,7 +56,11 @@ def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
     assert costs == {"unknown": "?", "estimated": "≈ $0.70", "billed": "$0.56"}
     facts = shown(visit(TAKE, take=job.id), "facts")
     (rows,) = [found["rows"] for found in facts if found["testid"] == "ledger"]
-    ledger = [("Cost", "$0.56"), ("Estimated", "≈ $0.70"), ("Billed", "$0.56 = 4 × $0.14 a second")]
+    ledger = [
+        ("Cost", "$0.56"),
+        ("Estimated", "≈ $0.70"),
+        ("Billed", "$0.56 = 4 billed units × $0.14 (unit: second)"),
+    ]
     assert [(row["label"], row["value"]) for row in rows] == ledger, "on a take's own page, units and price"
 
 
@@ -70,7 +74,7 @@ def test_a_soft_limit_warns_and_a_start_beyond_a_hard_one_says_so_and_the_form_s
     desk.take("queued")
     assert "This month's soft limit of $1.00 is passed" in words(visit(ACTIVITY)).replace("\\", "")
     app = filled(visit, prompt="A dress that is too dear")
-    assert "of $0.60 left today" in words(app).replace("\\", "")
+    assert "$0.60 left today" in words(app).replace("\\", "")
     app.button(key="generate").click().run()
     assert not app.exception
     (error,) = [item.value for item in app.error if "budget" in item.value]
@@ -90,6 +94,7 @@ def test_who_is_near_a_limit_is_told_beside_the_button_and_when_it_renews(visit,
 def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_ends_it(visit, desk):
     desk.take("queued")
     app = visit(OPERATIONS)
+    app.session_state["limit:open"] = True
     app.selectbox(key="limit:scope").set_value(BudgetScope.MODEL).run()
     app.selectbox(key="limit:model").set_value(MODEL).run()
     app.number_input(key="limit:usd").set_value(1.5).run()
@@ -97,6 +102,7 @@ def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_
     assert not app.exception
     shown = words(app).replace("\\", "")
     assert f"$1.50 a day for {MODEL}" in shown
+    assert not app.session_state["limit:open"], "it no longer covers what was set"
     assert "$0.80 left until" in shown
     assert "set by studio, just now" in shown
     (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps) if one.rule.set_by]

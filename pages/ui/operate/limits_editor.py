@@ -10,8 +10,8 @@ from backend.services.money.limits import LimitRule
 from backend.services.money.limits_admin import LimitStatus
 from pages.ui import context, text
 
-_SCOPE, _NAME, _MODEL, _PERIOD, _HARD, _USD = (
-    f"limit:{name}" for name in ("scope", "name", "model", "period", "hard", "usd")
+_SCOPE, _NAME, _MODEL, _PERIOD, _HARD, _USD, _OPEN = (
+    f"limit:{name}" for name in ("scope", "name", "model", "period", "hard", "usd", "open")
 )
 _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.ALL: "Everybody",
@@ -76,7 +76,7 @@ def limit_words(rule: LimitRule) -> str:
 
 
 def _editor(deps: Deps) -> None:
-    with st.popover("Set a limit", icon=":material/add:"):
+    with st.popover("Set a limit", icon=":material/add:", key=_OPEN, on_change="rerun"):
         scope = BudgetScope(
             st.selectbox("Whose takes", list(_SCOPES), key=_SCOPE, format_func=_SCOPES.__getitem__)
         )
@@ -121,6 +121,7 @@ def _set() -> None:
             hard=state[_HARD], usd=state[_USD],
         )  # fmt: skip
         context.notify("The limit holds from now on.", ":material/account_balance_wallet:")
+        state[_OPEN] = False  # else it covers what was set
 
 
 def _end(limit_id: str) -> None:
