@@ -91,6 +91,20 @@ def test_who_is_near_a_limit_is_told_beside_the_button_and_when_it_renews(visit,
     assert f"Today's budget of $2.00 has $0.32 left; it renews on {renews}." in message
 
 
+@pytest.mark.parametrize(
+    ("scope", "name"), [(BudgetScope.ALL, ""), (BudgetScope.PERSON, "ben"), (BudgetScope.PERSON, "")]
+)
+def test_an_admin_sets_a_limit_for_everybody_a_person_or_each_person(visit, desk, scope, name):
+    app = visit(OPERATIONS)
+    app.selectbox(key="limit:scope").set_value(scope).run()
+    if name:
+        app.text_input(key="limit:name").set_value(name).run()
+    app.button(key="limit-set").click().run()
+    assert not app.exception
+    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps) if one.rule.set_by]
+    assert (kept.scope, kept.name or "", kept.limit_usd) == (scope, name, 20.0)
+
+
 def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_ends_it(visit, desk):
     desk.take("queued")
     app = visit(OPERATIONS)

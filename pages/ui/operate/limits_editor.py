@@ -18,6 +18,8 @@ _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.PERSON: "A person",
     BudgetScope.MODEL: "A model",
 }
+#: scope -> the field that asks for its name; one for everybody has none
+_ASKED_BY = {BudgetScope.PERSON: _NAME, BudgetScope.MODEL: _MODEL}
 _PERIODS: dict[BudgetPeriod, str] = {BudgetPeriod.DAY: "A day", BudgetPeriod.MONTH: "A month"}
 
 
@@ -114,8 +116,8 @@ def _ended(deps: Deps) -> None:
 def _set() -> None:
     state = st.session_state
     with context.errors_as_notices():
-        asked = {BudgetScope.ALL: "", BudgetScope.PERSON: _NAME, BudgetScope.MODEL: _MODEL}[state[_SCOPE]]
-        name = state.get(asked) or ""
+        asked = _ASKED_BY.get(state[_SCOPE])
+        name = (asked and state.get(asked)) or ""
         limits_admin.set_limit(
             context.deps(), context.viewer(), scope=state[_SCOPE], name=name, period=state[_PERIOD],
             hard=state[_HARD], usd=state[_USD],
