@@ -41,9 +41,10 @@ def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRu
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
-    hard = [rule for rule in rules if rule.hard and rule.concerns(job.owner, job.model)]
+    hard = _hard(rules, job)
     if hard:
         acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
+        hard = _hard(limits.rules_now(deps, session), job)  # they may have changed while this one waited
     ceiling_usd = ceiling(job)
     counts_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
@@ -55,6 +56,10 @@ def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRu
             title=tight.title, renews=tight.renews, renews_at=tight.renews_at,
         )  # fmt: skip
     return reserved
+
+
+def _hard(rules: Sequence[LimitRule], job: Job) -> list[LimitRule]:
+    return [rule for rule in rules if rule.hard and rule.concerns(job.owner, job.model)]
 
 
 def ceiling(job: Job) -> float | None:

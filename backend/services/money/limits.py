@@ -7,6 +7,7 @@ is never passed by a start; a soft one only warns.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
@@ -14,7 +15,7 @@ from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Budget
 from backend.services.deps import Deps
 from backend.services.money import team_days
-from backend.store.money import ledger_sums
+from backend.store.money import ledger, ledger_sums
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
 
@@ -95,6 +96,11 @@ def all_rules(deps: Deps) -> list[LimitRule]:
     return [*_of_settings(deps), *map(rule_of, kept_limits.query_in_force(deps.store))]
 
 
+def rules_now(deps: Deps, session: Session) -> list[LimitRule]:
+    """The same, within a transaction: for who waited until it was their turn."""
+    return [*_of_settings(deps), *map(rule_of, kept_limits.in_force(session))]
+
+
 def measure(
     deps: Deps,
     session: Session,
@@ -106,11 +112,16 @@ def measure(
 ) -> list[BudgetLimit]:
     """What is left of each limit that concerns a person and a model, at this moment.
 
+    Takes of unknown price that go on count for hard limits also if they were asked for when there was none.
     Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
     """
     zone, today = deps.settings.zone, team_days.day_of(at, deps.settings.zone)
-    month, known = team_days.month_start(at, zone), dict[tuple[str, str | None, str | None], int]()
-    found = []
+    month, known = (
+        team_days.month_start(at, zone),
+        dict[tuple[str, str | None, str | None], tuple[int, int]](),
+    )
+    month_end = f"{month[:-2]}31"  # not today: a host whose clock is ahead may be in tomorrow
+    unknown_micros, found = to_micros(deps.settings.budget_unknown_usd), []
     for rule in rules:
         if not rule.concerns(owner, model):
             continue
@@ -120,10 +131,20 @@ def measure(
             model if rule.scope == BudgetScope.MODEL else None,
         )
         if asked not in known:
-            known[asked] = ledger_sums.spent_micros(
-                session, first_day=asked[0], last_day=today, owner=asked[1], model=asked[2]
+            last_day = month_end if rule.period == BudgetPeriod.MONTH else today
+            whose: dict[str, Any] = {
+                "first_day": asked[0],
+                "last_day": last_day,
+                "owner": asked[1],
+                "model": asked[2],
+            }
+            known[asked] = (
+                ledger_sums.spent_micros(session, **whose),
+                ledger.count_unreserved(session, **whose) * unknown_micros,
             )
-        found.append(_limit(deps, rule, model, at, left_micros=rule.limit_micros - known[asked]))
+        counted, unreserved = known[asked]
+        left = rule.limit_micros - counted - (unreserved if rule.hard else 0)
+        found.append(_limit(deps, rule, model, at, left_micros=left))
     return found
 
 

@@ -84,13 +84,26 @@ def counted_micros(session: Session, job_id: str) -> int:
 
 def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
+    return session.exec(_unpriced(day, day, owner)).one()
+
+
+def count_unreserved(
+    session: Session, *, first_day: str, last_day: str, owner: str | None = None, model: str | None = None
+) -> int:
+    """How many takes of these days go on, have no price, and reserved nothing: no limit concerned them."""
+    query = _unpriced(first_day, last_day, owner).join(Job, col(Job.id) == col(LedgerEntry.job_id))
+    query = query.where(LedgerEntry.micros == 0, col(Job.ended_at).is_(None))
+    return session.exec(query if model is None else query.where(Job.model == model)).one()
+
+
+def _unpriced(first_day: str, last_day: str, owner: str | None) -> SelectOfScalar[int]:
+    """Counts first lines of these days whose takes have neither an estimate nor a bill."""
     later = aliased(LedgerEntry)
     after = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE)
-    unpriced = LedgerEntry.day == day, LedgerEntry.source == "unknown", ~after.exists()
-    query = select(func.count()).select_from(LedgerEntry).where(*unpriced)
-    if owner is not None:
-        query = query.where(LedgerEntry.owner == owner)
-    return session.exec(query).one()
+    days = col(LedgerEntry.day) >= first_day, col(LedgerEntry.day) <= last_day
+    query = select(func.count()).select_from(LedgerEntry)
+    query = query.where(*days, LedgerEntry.source == "unknown", ~after.exists())
+    return query if owner is None else query.where(LedgerEntry.owner == owner)
 
 
 def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:

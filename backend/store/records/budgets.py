@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy import select as columns
@@ -22,7 +23,12 @@ _IN_FORCE = (
 
 def query_in_force(store: Store) -> list[Budget]:
     """The limits in force, by one statement: every start asks for them. Raises StoreUnavailable."""
-    return [Budget(**dict(zip(_NAMES, row, strict=True))) for row in store.query(_IN_FORCE, {})]
+    return [_budget(row) for row in store.query(_IN_FORCE, {})]
+
+
+def in_force(session: Session) -> list[Budget]:
+    """The same, within a transaction."""
+    return [_budget(row) for row in session.connection().execute(_IN_FORCE)]
 
 
 def replace(session: Session, budget: Budget) -> None:
@@ -46,6 +52,10 @@ def list_ended(session: Session, *, limit: int) -> Sequence[Budget]:
     """Limits that are no longer in force, the one that ended last first."""
     ended = select(Budget).where(col(Budget.ended_at).is_not(None))
     return session.exec(ended.order_by(col(Budget.ended_at).desc(), col(Budget.id)).limit(limit)).all()
+
+
+def _budget(row: Sequence[Any]) -> Budget:
+    return Budget(**dict(zip(_NAMES, row, strict=True)))
 
 
 def _end(session: Session, *which: ColumnElement[bool], at: datetime, by: str) -> None:
