@@ -19,7 +19,11 @@ _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.MODEL: "A model",
 }
 #: scope -> the field that asks for its name; one for everybody has none
-_ASKED_BY = {BudgetScope.PERSON: _NAME, BudgetScope.MODEL: _MODEL}
+_ASKED_BY: dict[BudgetScope, str | None] = {
+    BudgetScope.ALL: None,
+    BudgetScope.PERSON: _NAME,
+    BudgetScope.MODEL: _MODEL,
+}
 _PERIODS: dict[BudgetPeriod, str] = {BudgetPeriod.DAY: "A day", BudgetPeriod.MONTH: "A month"}
 
 
@@ -116,7 +120,7 @@ def _ended(deps: Deps) -> None:
 def _set() -> None:
     state = st.session_state
     with context.errors_as_notices():
-        asked = _ASKED_BY.get(state[_SCOPE])
+        asked = _ASKED_BY[state[_SCOPE]]
         name = (asked and state.get(asked)) or ""
         limits_admin.set_limit(
             context.deps(), context.viewer(), scope=state[_SCOPE], name=name, period=state[_PERIOD],
