@@ -105,3 +105,12 @@ def test_a_month_that_has_ended_is_closed_by_a_press_and_its_statement_stays(vis
     assert not app.download_button(key="statement-json-2026-01").click().run().exception
     assert not app.download_button(key="statement-csv-2026-01").click().run().exception
     assert [button.key for button in app.button if button.key == "close-month"] == []
+
+
+def test_crossed_bars_stand_in_the_order_of_what_each_comes_to():
+    rows = [
+        {"of": of, "shown": of, "usd": usd}
+        for of, usd in [("one", 3.0), (charts.OTHERS, 9.0), ("two", 2.0), ("two", 2.0)]
+    ]
+    axis, _ = charts._axis_of_groups(SpendQuery(Dimension.MODEL, Dimension.PERSON), rows)
+    assert axis.to_dict()["sort"] == ["two", "one", charts.OTHERS]

@@ -156,6 +156,9 @@ def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.
         return alt.X(
             "of:O", sort=sorted({row["of"] for row in rows}), axis=axis
         ), 340 if query.crossed else 280
-    names = list(dict.fromkeys(row["shown"] for row in rows if row["of"] != OTHERS))
+    sums: dict[str, float] = defaultdict(float)
+    for row in rows:
+        sums[row["shown"]] += row["usd"] if row["of"] != OTHERS else 0.0
+    names = sorted(sums.keys() - {OTHERS}, key=lambda name: (-sums[name], name))
     axis = alt.Axis(title=None, labelLimit=150)
     return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), 70 + 30 * len({row["of"] for row in rows})
