@@ -1,6 +1,7 @@
 """What a take costs where nobody wrote a rule: what takes with the same settings were billed."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -14,6 +15,8 @@ MIN_BILLS = 3
 NEWEST_BILLS = 20
 #: Parameters that no provider was seen to price; any other must agree.
 FREE = frozenset({"seed", "cfg_scale", "guidance_scale", "strength", "sync_mode", "enable_safety_checker"})
+#: One word, such as a quality that no list in the schema names; whoever writes sentences writes more.
+WORD = re.compile(r"[\w.+-]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def price_key(schema: Mapping[str, Any], params: Mapping[str, Any], photos: Mapp
             if "video" in name or "audio" in name:
                 return None
             if "prompt" not in name:
-                told[name] = "given"
+                told[name] = value if WORD.fullmatch(value) else "given"
         elif not ("prompt" in name and isinstance(value, bool)):
             told[name] = value
     return json.dumps(told, sort_keys=True, default=repr)

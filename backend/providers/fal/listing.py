@@ -22,6 +22,9 @@ PRICING_PATH = "/v1/models/pricing"
 UNKNOWN_NAME_STATUSES = frozenset({400, 404, 422})
 #: So many further questions are asked to find whose price is refused; more mean that all of them are.
 MAX_SPLITS = 200
+#: No second of computing costs less (USD). Rows of 0.00003, 0.00007 and 0.00017 are seen at models that are
+#: billed otherwise: taken for a price, a bill by them is a hundred times too low.
+MIN_COMPUTE_USD = 0.0002
 #: What is said of a model whose price is refused.
 NO_PRICE_NOTE = "fal gave no price for it when it was asked."
 #: What a listing says of a model is cut here (characters): a title is one line, a description a few.
@@ -111,7 +114,14 @@ def _price_fault(item: Mapping[str, Any], price: Mapping[str, Any]) -> str | Non
     currency = item.get("currency", "USD")
     if not isinstance(currency, str) or currency.upper() != "USD":
         return f"it is in {_line(currency, 10) or 'an unknown currency'}, not in dollars"
-    return "its unit or its amount can't be read" if read_price(price) is None else None
+    known = read_price(price)
+    if known is None:
+        return "its unit or its amount can't be read"
+    if known.unit_usd == 0:
+        return "it is $0, and nothing is billed so"
+    if known.unit.startswith("compute ") and known.unit_usd < MIN_COMPUTE_USD:
+        return "it stands in for a price that is not listed"
+    return None
 
 
 def _entry(item: Mapping[str, Any], category: str) -> dict[str, Any]:

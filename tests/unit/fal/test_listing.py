@@ -169,6 +169,8 @@ def test_a_price_in_another_currency_or_shape_is_no_price_and_the_model_stays_an
     good = {"unit_price": 1, "unit": "videos"}
     prices = {"a/euro": {**good, "currency": "EUR"}, "a/odd": {"unit_price": [], "unit": {}}, "a/good": good}
     prices |= {"a/text": {**good, "unit_price": "1"}, "a/nan": {**good, "unit_price": math.nan}}
+    prices |= {"a/nothing": {**good, "unit_price": 0}}
+    prices |= {"a/placeholder": {"unit": "compute seconds", "unit_price": 0.00017}}
     told = [{"endpoint_id": name, **price} for name, price in prices.items()]
     found = Fal(page(*prices), prices=lambda names: {"prices": told}).read()
     assert all(model.usable for model in found.values())

@@ -16,6 +16,7 @@ SCHEMA: dict[str, Any] = {
         "negative_prompt": {"type": "string"},
         "enhance_prompt": {"type": "boolean", "default": True},
         "lora_url": {"type": "string"},
+        "quality": {"type": "string", "default": "standard"},
         "video_url": {"type": "string"},
         "multi_prompt": {"type": "array"},
     }
@@ -41,7 +42,8 @@ def test_takes_that_differ_in_nothing_that_costs_are_one(params):
     "params",
     [
         {"duration": "10"}, {"resolution": "1080p"}, {"generate_audio": False}, {"num_frames": 241},
-        {"lora_url": "https://a.example/x"}, {"multi_prompt": [{"duration": 3}]},
+        {"lora_url": "https://a.example/x"}, {"quality": "pro"}, {"quality": "4k"},
+        {"multi_prompt": [{"duration": 3}]},
         {"photos": {"image_urls": ["a"]}},
     ],
 )  # fmt: skip

@@ -224,6 +224,10 @@ SHOT_LIST, NUMBER = {**FIVE, "multi_prompt": {}}, {**FIVE, "num_videos": {"defau
         *((FIVE, {"duration": value}, None) for value in (True, "-5", "\u0665", math.nan)),
         (SHOT_LIST, {"multi_prompt": [{"prompt": "a"}]}, None), (SHOT_LIST, {"multi_prompt": None}, 5),
         (NUMBER, {}, 5), (NUMBER, {"num_videos": 2}, None),
+        ({**FIVE, "resolution": {"enum": ["720p", "1080p"], "default": "720p"}}, {}, None),
+        ({**FIVE, "resolution": {"enum": ["720p"], "default": "720p"}}, {}, 5),
+        ({**FIVE, "resolution": {"type": "string"}}, {}, None),
+        ({**FIVE, "generate_audio": {"type": "boolean", "default": True}}, {}, None),
     ],
 )  # fmt: skip
 def test_seconds_are_read_in_every_form_and_never_guessed(properties, params, seconds):
