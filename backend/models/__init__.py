@@ -9,7 +9,15 @@ from sqlmodel import SQLModel
 from backend.models.columns import BigInt, Json, PortableText, UtcDateTime, make_portable
 from backend.models.jobs import HELD, STRANDED, WASTED, Delivery, History, Job, JobColumns, JobHead
 from backend.models.media import TakeFile, Upload, Video
-from backend.models.money import Budget, DaySum, LedgerEntry, MonthStatement, SpendSum, TeamPriceRule
+from backend.models.money import (
+    Budget,
+    DaySum,
+    LedgerEntry,
+    MonthStatement,
+    SpendSum,
+    TakeInputs,
+    TeamPriceRule,
+)
 from backend.models.people import Favourite, Preset, Token
 from backend.models.program import CatalogueEntry, KeyValue, Sweep
 from backend.models.prompting import Template, VocabularyEntry
@@ -17,9 +25,8 @@ from backend.models.prompting import Template, VocabularyEntry
 __all__ = [
     "HELD", "STRANDED", "WASTED", "BigInt", "Budget", "CatalogueEntry", "DaySum", "Delivery", "Favourite",
     "History", "Job", "JobColumns", "JobHead", "Json", "KeyValue", "LedgerEntry", "MonthStatement",
-    "PortableText", "Preset", "SpendSum", "Sweep", "TakeFile", "TeamPriceRule", "Template", "Token",
-    "Upload", "UtcDateTime",
-    "Video", "VocabularyEntry",
+    "PortableText", "Preset", "SpendSum", "Sweep", "TakeFile", "TakeInputs", "TeamPriceRule", "Template",
+    "Token", "Upload", "UtcDateTime", "Video", "VocabularyEntry",
 ]  # fmt: skip
 
 make_portable(SQLModel.metadata)

@@ -10,6 +10,7 @@ from backend.models.columns import Json, moment
 
 _UNKNOWN = text("source = 'unknown'")
 _IN_FORCE = text("ended_at IS NULL")
+_HAS_TWIN = text("twin_id IS NOT NULL")
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -63,6 +64,21 @@ class SpendSum(SQLModel, table=True):
     compared: int  #: takes with an estimate and a bill: how many, and what both come to
     compared_estimated_micros: int
     compared_billed_micros: int
+
+
+class TakeInputs(SQLModel, table=True):
+    """What a take was made of, as a digest; written by a sweep some minutes after the take was asked for."""
+
+    __tablename__ = "take_inputs"
+    __table_args__ = (
+        Index("take_inputs_sha256", "sha256", "job_id"),
+        Index("take_inputs_twin", "job_id", sqlite_where=_HAS_TWIN, postgresql_where=_HAS_TWIN),
+    )
+
+    job_id: str = Field(primary_key=True)
+    sha256: str  #: the same for takes of the same inputs; without a seed, for those of one person alone
+    since_id: str  #: no take before this id counts as its twin
+    twin_id: str | None = None  #: the latest earlier take of the same inputs; None: there is none that counts
 
 
 class MonthStatement(SQLModel, table=True):

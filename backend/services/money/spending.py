@@ -1,6 +1,7 @@
 """What was spent: estimated, billed, open and wasted, by day, person, model and more, two of them crossed.
 
-Open is what is reserved and not billed yet; wasted what was billed for takes that failed or were stopped.
+Open is what is reserved and not billed yet; wasted what was billed for takes that failed, were stopped, or
+were made of the same inputs as an earlier one (`takes.same_inputs`).
 What nobody knows is told as a number of unpriced takes, never as $0.
 """
 
@@ -85,7 +86,7 @@ class Spent:
 
     @property
     def wasted_usd(self) -> float:
-        """Dollars that were billed for takes that failed or were stopped."""
+        """Dollars that were billed for takes that failed, were stopped, or had been made already."""
         return self.wasted_micros / MICROS_PER_USD
 
     @property

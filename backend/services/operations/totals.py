@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from backend.domain.clock import id_lower_bound
 from backend.services.deps import Deps
+from backend.services.takes.same_inputs import note_inputs
 from backend.store.jobs import counts, deliveries
 from backend.store.money import ledger_sums, spend_sums
 from backend.store.records import videos
@@ -77,6 +78,7 @@ def update_totals(deps: Deps) -> None:
         last = _TALLY.read(session) or _NOTHING
     if now - last.at < UPDATE_EVERY:
         return
+    note_inputs(deps, before=now - SETTLED_AFTER)
     more = True
     while more and not deps.stopping.is_set():
         with deps.store.read() as session:

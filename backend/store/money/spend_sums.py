@@ -27,8 +27,9 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
 from backend.domain.clock import id_lower_bound
-from backend.models import WASTED, Job, LedgerEntry, SpendSum
+from backend.models import WASTED, Job, LedgerEntry, SpendSum, TakeInputs
 from backend.store.database.locks import acquire_advisory_lock
+from backend.store.money import same_inputs
 from backend.store.money.ledger_sums import MIN_NEW_ENTRIES, are_lines_written, newest_line
 from backend.store.records import key_values
 
@@ -147,7 +148,8 @@ def wasted_by(
     until: str | None,
     fitting: Mapping[str, Any],
 ) -> Sequence[Any]:
-    """As `sum_by`: what was billed for takes that failed or were stopped, as `wasted_micros`."""
+    """As `sum_by`: what was billed for takes that failed, were stopped, or had been made already, as
+    `wasted_micros`."""
     since, until = _within_reason(since, until)
     # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
     lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
@@ -161,18 +163,26 @@ def wasted_by(
         template.label("template"),
         micros.label("micros"),
     )
-    found = _select(said).where(WASTED)
     # Ids sort by age, and no zone's days are further from those of UTC.
-    if since is not None:
-        found = found.where(col(Job.id) >= id_lower_bound(_midnight(since) - timedelta(days=2)))
-    if until is not None:
-        found = found.where(col(Job.id) < id_lower_bound(_midnight(until) + timedelta(days=3)))
+    first_id = None if since is None else id_lower_bound(_midnight(since) - timedelta(days=2))
+    behind_id = None if until is None else id_lower_bound(_midnight(until) + timedelta(days=3))
+    lost = _select(said).where(WASTED)
+    found = union_all(
+        _between(lost, col(Job.id), first_id, behind_id),
+        _between(same_inputs.where_duplicate(_select(said)), col(TakeInputs.job_id), first_id, behind_id),
+    )
     every = found.subquery()
     fit = _within(_select([every.c[name] for name in (*KEYS, "micros")]), since, until, fitting).subquery()
     of = [_named(fit, name) for name in names]
     total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
     query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), total]).group_by(*of)
     return session.connection().execute(query).all()
+
+
+def _between(query: Any, of: Any, first: str | None, behind: str | None) -> Select[Any]:
+    """Only those whose id stands between these two."""
+    found: Select[Any] = query if first is None else query.where(of >= first)
+    return found if behind is None else found.where(of < behind)
 
 
 def _spans(since: str | None, until: str | None, *, days: bool) -> list[tuple[int, str | None, str | None]]:

@@ -24,7 +24,7 @@ def draw_figures(spent: Spent) -> None:
     unknown = f"+{spent.unpriced:,} unpriced" if spent.unpriced else ""
     takes = f"{spent.takes:,} {'take' if spent.takes == 1 else 'takes'}"
     share = spent.wasted_micros / spent.billed_micros if spent.billed_micros else 0.0
-    wasted = f"{share:.0%} of what was billed" if spent.wasted_micros else "nothing failed and cost"
+    wasted = f"{share:.0%} of what was billed" if spent.wasted_micros else "nothing failed or came twice"
     with st.container(key="spend-figures", horizontal=True):
         _figure("Estimated", spent.estimated_usd, ", ".join(filter(None, (takes, unknown))))
         _figure("Billed", spent.billed_usd, unknown or "by the provider")

@@ -1,0 +1,99 @@
+"""Takes that are made of the same inputs as an earlier one: paid for, and nothing new to see.
+
+Two takes are the same where provider, model, all that is posted and the contents of all photos are, and
+either both ask for the same seed, or one person sent both within `SENT_TWICE_WITHIN` without one. Without a
+seed each take comes out differently, so to ask for more of them later is no waste. A take that was sent again
+from a held one is none either: a person chose to pay for it.
+
+A sweep writes down what takes were made of once no older one can still come, and nothing is added to a start.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.domain.clock import id_lower_bound
+from backend.services.deps import Deps
+from backend.store.money import same_inputs
+from backend.store.records import uploads
+from backend.store.records.facts import Fact
+
+#: Two takes of one person without a seed, asked for so soon after each other, were sent twice by mistake.
+SENT_TWICE_WITHIN = timedelta(minutes=10)
+#: Takes that are looked at in one transaction.
+BATCH = 2_000
+#: Before all ids, and behind them.
+_FIRST, _NEVER = "", "~"
+
+
+@dataclass(frozen=True)
+class _LookedAt:
+    """Up to which take inputs are written down."""
+
+    at: datetime
+    job: str = _FIRST
+
+
+_LOOKED_AT = Fact(_LookedAt, "same_inputs")
+
+
+def note_inputs(deps: Deps, *, before: datetime) -> None:
+    """Write down what the takes that were asked for before this moment were made of, and which are twins."""
+    more = True
+    while more and not deps.stopping.is_set():
+        more = _note_batch(deps, id_lower_bound(before)) == BATCH
+
+
+def _note_batch(deps: Deps, before_id: str) -> int:
+    with deps.store.read() as session:
+        last = (_LOOKED_AT.read(session) or _LookedAt(deps.clock.now())).job
+        takes = same_inputs.list_takes(session, after=last, before=before_id, limit=BATCH)
+        photos = {photo for take in takes for photo in _photo_ids(take)}
+        contents = {one.id: one.sha256 for one in uploads.list_by_ids(session, photos)} if photos else {}
+    if not takes:
+        return 0
+    rows = [_row(take, contents) for take in takes]
+    with deps.store.begin() as session:
+        known = _LOOKED_AT.lock_and_read(session)
+        if (known.job if known else _FIRST) != last:  # another worker was quicker
+            return 0
+        same_inputs.insert_inputs(session, rows)
+        _LOOKED_AT.put(session, _LookedAt(deps.clock.now(), rows[-1]["job_id"]))
+    return len(takes)
+
+
+def has_seed(payload: Mapping[str, Any]) -> bool:
+    """Was a seed asked for? A negative one asks for chance, as none does."""
+    seed = payload.get("seed")
+    return isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+
+
+def _row(take: Any, contents: Mapping[str, str]) -> dict[str, str]:
+    seeded = has_seed(take.payload)
+    photos = {
+        field: [contents.get(one, one) for one in _listed(given)] for field, given in _photos(take).items()
+    }
+    whose = None if seeded else take.owner
+    made_of = json.dumps([whose, take.provider, take.model, take.payload, photos], sort_keys=True)
+    since = _FIRST if seeded else id_lower_bound(take.created_at - SENT_TWICE_WITHIN)
+    return {
+        "job_id": take.id,
+        "sha256": hashlib.sha256(made_of.encode()).hexdigest(),
+        "since_id": _NEVER if take.parent_id else since,
+    }
+
+
+def _photos(take: Any) -> dict[str, Any]:
+    """Every photo by its field: an upload's id or a link, or a list of them."""
+    return {**(take.images or {}), **({take.image_field or "": take.image} if take.image else {})}
+
+
+def _photo_ids(take: Any) -> list[str]:
+    return [one for given in _photos(take).values() for one in _listed(given) if "/" not in one]
+
+
+def _listed(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
