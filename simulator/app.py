@@ -8,6 +8,7 @@ from simulator.engine.ledger import Ended, Ledger
 from simulator.engine.offer import Offer
 from simulator.engine.signing import Signer
 from simulator.http import (
+    account,
     blackbox,
     control,
     files,
@@ -89,6 +90,7 @@ def _create_app(current: Current) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     for routes in (
+        account,
         blackbox,
         control,
         files,

@@ -199,6 +199,13 @@ class Provider(Protocol):
             ProviderBusy: no usable answer, or the key for it is refused.
         """
 
+    def read_balance(self) -> float | None:
+        """What is left on the account (USD), below zero where it owes; None: it can't be asked. One question.
+
+        Raises:
+            ProviderBusy: no usable answer, or the key for it is refused.
+        """
+
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """The models that the provider lists, as `catalogue.models.parse_model` reads them; [] for none.
 

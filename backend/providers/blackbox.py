@@ -107,6 +107,9 @@ class BlackboxProvider:
     def list_bills(self, *, since: datetime, until: datetime) -> None:
         """See `Provider.list_bills`. It tells of none."""
 
+    def read_balance(self) -> None:
+        """See `Provider.read_balance`. It tells none."""
+
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """Blackbox lists nothing; its models are named in the settings."""
         return []

@@ -27,6 +27,7 @@ from backend.services.lifecycle import dispatch as steps
 from backend.services.lifecycle.claims import Claim, Claims, release_claim
 from backend.services.lifecycle.fetching.fetch import warm_up_sandbox
 from backend.services.lifecycle.record_answer import hold_job
+from backend.services.operations.account import balance
 from backend.services.operations.heartbeat import forget_worker, record_heartbeat
 from backend.services.operations.reconcile_bills import reconcile_if_due
 from backend.store.jobs import jobs
@@ -198,6 +199,7 @@ class Worker(ABC):
             by_itself = self._deps.clock.monotonic() >= self._settled_s
             refresh_if_due(self._deps, scheduled=by_itself)
             reconcile_if_due(self._deps)
+            balance.read_if_due(self._deps)
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("the catalogue could not be looked after", extra={"why": driver_message(error)})
         finally:

@@ -15,6 +15,7 @@ for provider, paused in provider_pause.list_pauses(deps).items():
     health.draw_pause(provider, paused, now)
 health.draw_figures(deps, numbers, now)
 money.draw_figures(deps, context.viewer())
+money.draw_balance(deps)
 
 left, right = st.columns(2, gap="large")
 with left:

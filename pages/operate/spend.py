@@ -6,7 +6,7 @@ import streamlit as st
 
 from backend.services.money import spending
 from backend.services.money.spend_query import Dimension
-from pages.ui import context
+from pages.ui import context, money
 from pages.ui.spend import charts, choices, statements, tables
 from pages.ui.takes import cards
 
@@ -44,6 +44,9 @@ def draw_report() -> None:
         tables.draw_drift(spending.spend_report(deps, viewer, by_model))
 
 
+money.draw_balance(deps)
+if not deps.settings.reads_bills:
+    st.caption("What is left on fal's account is shown here with an ADMIN key of it (FAL_ADMIN_KEY).")
 draw_report()
 if viewer.sees_all:
     with st.container(border=True, key="statements"):

@@ -12,6 +12,7 @@ from backend.services.gallery import takes
 from backend.services.money import budgets
 from backend.services.money.charges import Charge, ChargeState, charge_of
 from backend.services.money.limits import BudgetLimit
+from backend.services.operations.account import balance
 from pages.ui import components, context, text
 from pages.ui.components import FactRow
 from pages.ui.takes import charge_choices
@@ -108,6 +109,19 @@ def draw_figures(deps: Deps, viewer: Viewer) -> None:
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
         _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
     draw_warnings(spent)
+
+
+def draw_balance(deps: Deps) -> None:
+    """What is left at each provider that tells it, how old the figure is, and why it is not newer."""
+    now = deps.clock.now()
+    for provider, seen in balance.list_balances(deps).items():
+        whose = f" at {provider}" if len(deps.providers) > 1 else ""
+        if seen.usd is not None:
+            words = f"Balance {text.dollars(seen.usd)}{whose} · seen {text.since(now, seen.seen_at)}"
+            st.caption(f":material/account_balance: {text.plain(words)}")
+        if seen.problem:
+            words = f"The balance{whose} is unknown now: {seen.problem}"
+            st.caption(f":material/sync_problem: {text.plain(words)}")
 
 
 def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:

@@ -13,6 +13,9 @@ from simulator.engine.queue import RequestQueue
 from simulator.engine.signing import Signer
 from simulator.paint.painter import Painter
 
+#: The credit of an account of which nobody says how much it was given (USD).
+CREDIT_USD = 1000.0
+
 
 class Installation:
     """Its records, models, queue and webhooks; between `start` and `end` requests run and webhooks go out.
@@ -33,6 +36,8 @@ class Installation:
         self.ended = threading.Event()
         #: Path and query of every question for the listing of models and its prices.
         self.listing_queries: list[str] = []
+        #: What the account was given (USD); None: nobody said, and it is never locked.
+        self.credit_usd: float | None = None
         self._lock = threading.Lock()
         self._polls: Counter[str] = Counter()
 
@@ -71,6 +76,16 @@ class Installation:
         """The faults of a question for the listing of models: those of every rule that matches, used once."""
         self.listing_queries.append(query)
         return self._faults_of_rules((query,), for_listing=True)
+
+    def balance_usd(self) -> float:
+        """What is left of the account's credit (USD) after every charge of the cashbook."""
+        given = CREDIT_USD if self.credit_usd is None else self.credit_usd
+        return round(given - sum(made.charged_usd for made in self.ledger.list_requests()), 6)
+
+    @property
+    def is_locked(self) -> bool:
+        """Its credit was set, and nothing is left of it: submits are refused."""
+        return self.credit_usd is not None and self.balance_usd() <= 0
 
     def count_poll(self, request_id: str) -> int:
         """How often this request was asked about before; counts this time."""

@@ -35,18 +35,21 @@ class Refused(Exception):
         self.headers = {} if retry_after is None else {"Retry-After": retry_after}
 
 
+def refused_answer(error: Refused) -> Response:
+    """As the platform API refuses."""
+    return json_answer({"error": {"type": error.kind, "message": str(error)}}, error.code, error.headers)
+
+
 def routes(current: Current) -> Blueprint:
-    """The routes below /v1."""
+    """The routes below /v1 about models and requests."""
     blueprint = Blueprint("platform_api", __name__, url_prefix="/v1")
 
-    @blueprint.errorhandler(Refused)
-    def refused_answer(error: Refused) -> Response:
-        return json_answer({"error": {"type": error.kind, "message": str(error)}}, error.code, error.headers)
+    blueprint.register_error_handler(Refused, refused_answer)
 
     @blueprint.get("/models")
     def list_models() -> Response:
         sim = current()
-        if trouble := _trouble(sim):
+        if trouble := listing_trouble(sim):
             return trouble
         page, expand = _paged("models", _chosen(sim)), _expand()
         return json_answer({**page, "models": [_model(entry, expand) for entry in page["models"]]})
@@ -55,16 +58,16 @@ def routes(current: Current) -> Blueprint:
     def list_prices() -> Response:
         sim = current()
         _require_key()
-        if trouble := _trouble(sim):
+        if trouble := listing_trouble(sim):
             return trouble
         prices = [_price(name, price) for name in _endpoints() if (price := sim.offer.price_of(name))]
         return json_answer(_paged("prices", prices))
 
     @blueprint.get("/models/billing-events")
     def list_billing_events() -> Response:
-        _require_admin_key()
+        require_admin_key()
         sim = current()
-        if trouble := _trouble(sim):
+        if trouble := listing_trouble(sim):
             return trouble
         return json_answer(_paged("billing_events", _charged(sim), most=EVENTS_PAGE_MAX))
 
@@ -88,7 +91,7 @@ def _price(name: str, price: JSON) -> JSON:
     return {**row, "currency": price.get("currency", "USD")}
 
 
-def _trouble(sim: Installation) -> Response | None:
+def listing_trouble(sim: Installation) -> Response | None:
     """What a fault makes of an answer of the catalogue; None: nothing."""
     faults = sim.faults_of_listing(request.full_path)
     if "catalog-http" in faults:
@@ -183,7 +186,7 @@ def _event(made: Request) -> JSON:
     }
 
 
-def _require_admin_key() -> None:
+def require_admin_key() -> None:
     """A key with "admin" in it is one; any other is let in elsewhere, and refused here."""
     _require_key()
     if "admin" not in request.headers.get("Authorization", ""):

@@ -53,6 +53,8 @@ def _submitted(sim: Installation, endpoint: str) -> Response:
         return _refused(sim, post, 404)
     if not isinstance(given, dict):
         return _refused(sim, post, 422)
+    if sim.is_locked:
+        return _refused(sim, post, 403)
     faults = sim.faults_of_post(endpoint, given, text)
     if "http" in faults:
         return _refused(sim, post, int(fault_number(faults, "http")), faults.get("retry-after"))

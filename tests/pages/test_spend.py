@@ -1,11 +1,14 @@
 """The Spend page: any days, by what and crossed with what, from the URL; figures, bars, table and files."""
 
+from datetime import timedelta
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
+from backend.services.operations.account import balance
 from pages.ui.spend import charts
 from tests.pages.conftest import words
 from tests.world import BEN, MODEL, make_unpriced, run_sql
@@ -114,3 +117,21 @@ def test_crossed_bars_stand_in_the_order_of_what_each_comes_to():
     ]
     axis, _ = charts._axis_of_groups(SpendQuery(Dimension.MODEL, Dimension.PERSON), rows)
     assert axis.to_dict()["sort"] == ["two", "one", charts.OTHERS]
+
+
+def test_the_balance_stands_on_spend_and_operations_or_what_would_show_it(visit, desk, monkeypatch):
+    pages = (SPEND, "operate/operations.py")
+    seen_at = desk.deps.clock.now() - timedelta(minutes=3, seconds=2)
+    key = desk.deps.get_provider("fal").key_mark
+    with desk.deps.store.begin() as session:
+        seen = balance.SeenBalance(seen_at, 212.4, seen_at, problem="fal answered 503.", key=key)
+        balance.BALANCES.of("fal").put(session, seen)
+    assert "(FAL_ADMIN_KEY)" in words(visit(SPEND)).replace("\\", "")
+    assert all("Balance" not in words(visit(page)) for page in pages)
+    monkeypatch.setattr(type(desk.deps.settings), "reads_bills", True)
+    for page in pages:
+        said = words(visit(page)).replace("\\", "")
+        assert "Balance $212.40" in said
+        assert "seen 3 min ago" in said
+        assert "fal answered 503." in said
+        assert "(FAL_ADMIN_KEY)" not in said

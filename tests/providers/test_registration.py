@@ -52,6 +52,9 @@ class Third:
     def list_bills(self, *, since, until):
         return None
 
+    def read_balance(self):
+        return None
+
     def fetch_catalogue(self, *, on_progress):
         return []
 

@@ -77,3 +77,15 @@ def test_a_price_that_rises_is_charged_for_the_same_units(sim):
     sim.result(sim.submit(app=VEO, duration="6s"))
     (entry,) = sim.get("/sim/cashbook").json()["entries"]
     assert (entry["units"], entry["charged_usd"]) == (6, pytest.approx(7.20))
+
+
+def test_the_balance_is_what_charges_leave_of_the_credit_and_an_account_without_any_is_locked(sim):
+    admin = {"Authorization": "Key admin-id:secret"}
+    sim.call("PUT", "/sim/balance", json={"usd": 2.0})
+    sim.result(sim.submit(app=VEO, duration="6s", resolution="1080p"))
+    billing = sim.get("/v1/account/billing", params={"expand": "credits"}, headers=admin).json()
+    assert billing["credits"] == {"current_balance": pytest.approx(-0.40), "currency": "USD"}
+    assert "credits" not in sim.get("/v1/account/billing", headers=admin).json()
+    assert sim.get("/v1/account/billing", headers={"Authorization": "Key id:secret"}).status_code == 403
+    refused = sim.call("POST", f"/{VEO}", json={"prompt": "More"})
+    assert (refused.status_code, "Exhausted balance" in refused.text) == (403, True)

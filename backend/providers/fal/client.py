@@ -41,7 +41,7 @@ from backend.providers.base import (
     Working,
     mark_key,
 )
-from backend.providers.fal import answers, bills, library, listing, listing_pages, webhook
+from backend.providers.fal import answers, balance, bills, library, listing, listing_pages, webhook
 from backend.providers.fal import submit as fal_submit
 from backend.providers.fal.signing_keys import FalSigningKeys
 
@@ -84,16 +84,19 @@ class FalProvider:
         ask_s: float = ASK_S,
     ) -> None:
         self.account, self.key_mark = account, mark_key(key)
-        self._key, self._admin_key, self._submit_s = key, admin_key, submit_s
+        self._key, self._submit_s = key, submit_s
         self._signing_keys, self._outbound = signing_keys, outbound
         self._queue_url = queue_url
         self._api_url = api_url
         self._rest_url = rest_url
         library.point_library(queue_url)
-        self._http = httpx.Client(
-            transport=HttpxTransport(outbound=outbound, connect_s=CONNECT_S, read_s=ask_s),
-            headers={**HEADERS, "Authorization": f"Key {key}"},
-        )
+
+        def client_of(one: str) -> httpx.Client:
+            transport = HttpxTransport(outbound=outbound, connect_s=CONNECT_S, read_s=ask_s)
+            return httpx.Client(transport=transport, headers={**HEADERS, "Authorization": f"Key {one}"})
+
+        self._http = client_of(key)
+        self._admin_page = listing_pages.page_fetcher(client_of(admin_key), api_url) if admin_key else None
 
     def submit(self, model: str, payload: Mapping[str, Any], *, webhook_url: str | None) -> Receipt:
         """See `Provider.submit`. The key and the payload leave this process at most once."""
@@ -181,14 +184,13 @@ class FalProvider:
 
     def list_bills(self, *, since: datetime, until: datetime) -> Sequence[BillEvent] | None:
         """See `Provider.list_bills`. Only an ADMIN key reads them, and it is sent nowhere else."""
-        if not self._admin_key:
+        if self._admin_page is None:
             return None
-        with httpx.Client(
-            transport=HttpxTransport(outbound=self._outbound, connect_s=CONNECT_S, read_s=ASK_S),
-            headers={**HEADERS, "Authorization": f"Key {self._admin_key}"},
-        ) as client:
-            fetch_page = listing_pages.page_fetcher(client, self._api_url)
-            return bills.read_bills(fetch_page, since=since, until=until, sleep=time.sleep)
+        return bills.read_bills(self._admin_page, since=since, until=until, sleep=time.sleep)
+
+    def read_balance(self) -> float | None:
+        """See `Provider.read_balance`. Asked with the ADMIN key."""
+        return None if self._admin_page is None else balance.read_balance(self._admin_page)
 
     def fetch_catalogue(self, *, on_progress: Callable[[str], None]) -> list[dict[str, Any]]:
         """See `Provider.fetch_catalogue`."""

@@ -16,6 +16,8 @@ from backend.store.records.facts import FactFamily
 PROBE_S = 30.0
 #: A waiting job looks again after this, so that a lifted pause is noticed soon.
 RECHECK_S = 3.0
+#: What a provider says when it is the account. Source: fal, "User is locked. Reason: Exhausted balance."
+ACCOUNT_WORDS = ("user is locked", "account is locked", "exhausted balance")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class ProviderPause:
     until: datetime
     at: datetime
     key: str | None = None
+
+    @property
+    def is_of_account(self) -> bool:
+        """Is it the account that is refused, for want of credit, and not the key? By the provider's words."""
+        said = self.reason.casefold()
+        return any(word in said for word in ACCOUNT_WORDS)
 
 
 PAUSES = FactFamily(ProviderPause, "pause:")

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
 
 from backend.models import Delivery, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
+from backend.services.lifecycle.provider_pause import ProviderPause
 from backend.services.operations import heartbeat, readiness, sweep, totals
+from backend.services.operations.account import balance
+from backend.services.operations.account.balance import Shortage
 from backend.services.operations.sweep import LastSweep
 from backend.store.jobs import claims, deliveries
 from backend.store.records import sweep_log, videos
@@ -92,20 +96,17 @@ def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
 
 def list_banners(deps: Deps) -> list[Banner]:
     """What is wrong now, and what to do about it; the worst first."""
-    found = [
-        Banner(
-            "error",
-            f"{provider} refuses our key: nothing is sent",
-            f"{paused.reason} Takes wait and lose nothing. Check the key and the account's credit; "
-            "one take is let through now and then to see whether it works again.",
-        )
-        for provider, paused in provider_pause.list_pauses(deps).items()
-    ]
+    pauses, low = provider_pause.list_pauses(deps), list[Banner]()
+    found = [_pause_banner(provider, paused) for provider, paused in pauses.items()]
+    for provider, short in balance.list_shortages(deps).items():
+        if provider not in pauses or not pauses[provider].is_of_account:
+            (found if short.is_used_up else low).append(_balance_banner(deps, provider, short))
     found += [
         Banner("error", f"{check.name.capitalize()} trouble", check.message)
         for check in readiness.check_readiness(deps)
         if not check.good
     ]
+    found += low
     if not deps.settings.webhooks_reach_us:
         says = (
             f"PUBLIC_URL is {deps.settings.public_url}, which providers can't reach, so takes are asked "
@@ -118,6 +119,30 @@ def list_banners(deps: Deps) -> list[Banner]:
         says = f"{free / 1024**3:.1f} GB are free. Make room, or takes wait."
         found.append(Banner("warning", "The disk is nearly full", says))
     return found
+
+
+def _pause_banner(provider: str, paused: ProviderPause) -> Banner:
+    waits = "Takes wait and lose nothing."
+    again = "one take is let through now and then to see whether it works again."
+    if paused.is_of_account:
+        says = f"{paused.reason} {waits} Add credit on {provider}'s billing page; {again}"
+        return Banner("error", f"{provider} has locked the account: nothing is sent", says)
+    says = f"{paused.reason} {waits} Check the key and the account's credit; {again}"
+    return Banner("error", f"{provider} refuses our key: nothing is sent", says)
+
+
+def _balance_banner(deps: Deps, provider: str, short: Shortage) -> Banner:
+    minutes = _since_s(short.seen_at, deps.clock.now()) // 60
+    sign = "−" if short.usd < 0 else ""
+    seen = f"Balance {sign}${abs(short.usd):,.2f}, seen {minutes:.0f} min ago."
+    if short.is_used_up:
+        then = f"{provider} locks an account without credit: takes wait then, and lose nothing."
+        return Banner("error", f"The balance at {provider} is used up", f"{seen} {then} Add credit there.")
+    if short.lasts_days is not None:
+        lasts = floor(short.lasts_days * 10) / 10
+        seen += f" It lasts {lasts:.1f} days at the last week's ${short.day_usd:,.2f} a day."
+    says = f"{seen} Add credit before {provider} locks the account."
+    return Banner("warning", f"The balance at {provider} is running low", says)
 
 
 def _since_s(at: datetime, now: datetime) -> float:

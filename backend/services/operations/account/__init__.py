@@ -1,0 +1,1 @@
+"""The account at each provider: what is left on it, and for how long."""
