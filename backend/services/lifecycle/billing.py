@@ -14,7 +14,6 @@ from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.poll import request_ref
 from backend.services.money import settling
 from backend.services.money.charges import BILL_TRIES_MAX
-from backend.store.jobs import jobs
 
 
 def needs_bill(job: Job) -> bool:
@@ -51,11 +50,7 @@ def bill_job(deps: Deps, claim: Claim) -> None:
     def learnt(session: Session) -> JobColumns:
         if isinstance(result, Finished) and apply_result.awaits_provider(session, job):
             return apply_result.replacing_named(session, job, result, at=now)
-        if units is None and jobs.get(session, job.id).billed_usd is not None:
-            return {}  # its billing events were read meanwhile
-        if units is None:
-            return settling.settle_at_estimate(session, job, at=now)
-        return settling.settle_bill(session, job, units, at=now)
+        return settling.settle_told(session, job.id, units, at=now)
 
     claim.defer(
         due_in_s=next_s,

@@ -75,7 +75,7 @@ def _close(deps: Deps, claim: Claim, units: float | None) -> None:
         job = jobs.get(session, claim.job.id)
         if units is None and job.billed_usd is not None:  # its billing events were read meanwhile
             return {}
-        return settling.settle_bill(session, job, units or 0.0, at=now)
+        return settling.settle_told(session, job.id, units or 0.0, at=now)
 
     claim.defer(due_in_s=None, also=settle)
 

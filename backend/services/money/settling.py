@@ -42,6 +42,20 @@ def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datet
     return {"billed_units": units, "billed_usd": usd, "charge": None}
 
 
+def settle_told(session: Session, job_id: str, units: float | None, *, at: datetime) -> JobColumns:
+    """What the provider told of its count, after it was asked; units None: nothing.
+
+    What was decided meanwhile stays: billing events always, a person's word or a bill if nothing is told.
+    """
+    job = jobs.get(session, job_id)
+    settled = Decision.of(job.charge).settled
+    if settled == Settled.EVENTS or (units is None and (settled or job.billed_usd is not None)):
+        return {}
+    return (
+        settle_at_estimate(session, job, at=at) if units is None else settle_bill(session, job, units, at=at)
+    )
+
+
 def settle_at_estimate(
     session: Session, job: Job | JobHead, *, at: datetime, units: float | None = None
 ) -> JobColumns:

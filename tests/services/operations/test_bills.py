@@ -7,7 +7,7 @@ import pytest
 
 from backend.models import Job
 from backend.providers.base import BillEvent
-from backend.services.money import budgets
+from backend.services.money import budgets, settling
 from backend.services.money.charges import EVENTS_FOR, ChargeState, charge_of
 from backend.services.money.settling import write_off
 from backend.services.operations import reconcile_bills as bills
@@ -183,3 +183,23 @@ def test_events_are_read_once_a_day_and_never_without_a_key(world):
     assert bills.last_report(world.deps) == first is not None
     keyless = world.with_settings(fal_admin_key=type(world.deps.settings.fal_admin_key)(""))
     assert not keyless.deps.settings.reads_bills
+
+
+@pytest.mark.parametrize(("units", "counts"), [(None, 630_000), (5.0, 630_000)])
+def test_events_that_are_read_while_the_provider_is_asked_are_the_last_word(world, units, counts):
+    job = world.until(world.ask(params={"duration": "5"}), "stored")
+    with world.deps.store.begin() as session:
+        news = settling.settle_by_events(session, job, units=5.0, usd=0.63, at=world.deps.clock.now())
+        jobs.update_if_unchanged(session, job, **news)
+    with world.deps.store.begin() as session:
+        told = settling.settle_told(session, job.id, units, at=world.deps.clock.now())
+        jobs.update_if_unchanged(session, jobs.get(session, job.id), bill_tries=10, **told)
+    assert (world.job(job).billed_usd, counted(world, job)) == (0.63, counts)
+
+
+def test_what_a_person_wrote_off_while_the_provider_was_asked_stays_so_if_it_tells_nothing(world):
+    job = world.until(world.ask("[sim:error=422]", params={"duration": "5"}), "failed")
+    write_off(world.deps, ADMIN, job.id)
+    with world.deps.store.begin() as session:
+        assert settling.settle_told(session, job.id, None, at=world.deps.clock.now()) == {}
+    assert (charge_of(world.job(job)).state, counted(world, job)) == (ChargeState.WRITTEN_OFF, 0)
