@@ -24,7 +24,8 @@ TOLD_709, TOLD_601, TOLD_PQ, TOLD_HLG, TOLD_WIDE = (1, 1, 1), (6, 6, 6), (9, 16,
 
 _OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "ultrafast", "qp": "1"},
-    "libx265": {"preset": "ultrafast", "crf": "2", "x265-params": "log-level=none"},
+    # A video of two frames is now and then refused by the writer when its frames are put into another order.
+    "libx265": {"preset": "ultrafast", "crf": "2", "x265-params": "log-level=none:bframes=0"},
     "mpeg4": {},
     "prores": {},
     "libvpx": {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0"},
