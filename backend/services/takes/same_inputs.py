@@ -25,6 +25,8 @@ from backend.store.records.facts import Fact
 SENT_TWICE_WITHIN = timedelta(minutes=10)
 #: Takes that are looked at in one transaction.
 BATCH = 2_000
+#: Transactions at a time, about a second's: years of older takes hold no sweep up.
+BATCHES_MAX = 10
 #: Before all ids, and behind them.
 _FIRST, _NEVER = "", "~"
 
@@ -41,10 +43,13 @@ _LOOKED_AT = Fact(_LookedAt, "same_inputs")
 
 
 def note_inputs(deps: Deps, *, before: datetime) -> None:
-    """Write down what the takes that were asked for before this moment were made of, and which are twins."""
-    more = True
-    while more and not deps.stopping.is_set():
-        more = _note_batch(deps, id_lower_bound(before)) == BATCH
+    """Write down what the next takes from before this moment were made of, and which are twins.
+
+    At most `BATCHES_MAX` times `BATCH` of them, the oldest first.
+    """
+    for _ in range(BATCHES_MAX):
+        if deps.stopping.is_set() or _note_batch(deps, id_lower_bound(before)) < BATCH:
+            return
 
 
 def _note_batch(deps: Deps, before_id: str) -> int:
