@@ -10,6 +10,7 @@ from backend.services.lifecycle import provider_pause
 from backend.services.money import settling
 from backend.services.operations import status
 from backend.services.operations.account import balance
+from backend.work.embedded import EmbeddedWorker
 from simulator.engine.faults import parse_faults
 from simulator.engine.ledger import Rule
 from tests import databases
@@ -125,3 +126,9 @@ def test_without_the_key_nothing_is_asked_or_shown_and_another_accounts_figure_n
     assert len(world.sim.installation.listing_queries) == asked
     world.deps.get_provider("fal").key_mark = "another"
     assert balance.list_balances(world.deps) == {}
+
+
+def test_every_worker_sees_to_it(world, caplog):
+    EmbeddedWorker(world.deps)._refresh()
+    assert balance.list_balances(world.deps)["fal"].usd == 1000.0
+    assert ADMIN_KEY not in caplog.text
