@@ -54,7 +54,8 @@ Usd = Annotated[float, Field(ge=0, le=MAX_USD), AfterValidator(_not_dear)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 Day = Annotated[str, AfterValidator(_iso_date)]
-Amount = Annotated[float, Field(gt=0, le=MAX_USD)]
+#: What is divided by: one that is all but nothing would make a price without bounds.
+Amount = Annotated[float, Field(ge=0.001, le=MAX_USD)]
 
 
 class _Data(BaseModel):

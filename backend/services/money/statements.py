@@ -30,7 +30,7 @@ from backend.store.money.ledger import MICROS_PER_USD, to_micros
 #: (month, person, model, template), and what its takes come to.
 _Key = tuple[str, str, str, str]
 _Amounts = dict[str, int]
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])", re.ASCII)
 #: What a row tells apart.
 _OF, _COLUMNS = ("person", "model", "template"), ("owner", "model", "template")
 _MEASURES = ("takes", "unpriced", "estimated_micros", "billed_micros", "open_micros", "wasted_micros")

@@ -74,7 +74,7 @@ def test_later_bills_change_no_statement_and_come_as_corrections_in_the_next_onc
 def test_a_month_is_closed_once_after_it_has_ended_by_an_admin(sidecar):
     month = month_of(sidecar)
     sidecar.ask()
-    for wrong in (month, "2026-13", "October", "2999-01"):
+    for wrong in (month, "2026-13", "October", "2999-01", "0000-01", "\uff12026-10"):
         with pytest.raises(InvalidRequest):
             close(sidecar, wrong)
     assert statements.next_month(sidecar.deps, LOCAL_VIEWER) is None

@@ -45,6 +45,10 @@ def faults(entry, **options):
         ({"rules": [{}]}, "rules.0.unit_usd", "is missing"),
         ({"add": [{"per": "image_url", "usd": "free"}]}, "add.0.usd", "must be a valid number"),
         ({"bill": {"unit": "second", "unit_usd": -1}}, "bill.unit_usd", "greater than or equal to 0"),
+        (
+            {"count": {"kind": "frames", "field": "num_frames", "fps": 1e-300}}, "count.fps",
+            "greater than or equal to 0.001",
+        ),
         ({"source": []}, "source", "at least 1"),
         ({"until": "soon"}, "until", "isoformat"),
         ({"confidence": "sure"}, "confidence", "must be 'high'"),
