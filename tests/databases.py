@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import distribution
@@ -115,13 +115,17 @@ class Server:
     def frozen(self) -> Iterator[None]:
         """Meanwhile it takes connections and requests, and says nothing."""
         family = self._family()
-        for process in family:
-            process.suspend()
+
+        def tell_all(tell: Callable[[psutil.Process], None]) -> None:
+            for process in family:
+                with suppress(psutil.NoSuchProcess):  # a connection of its own that had just ended
+                    tell(process)
+
+        tell_all(psutil.Process.suspend)
         try:
             yield
         finally:
-            for process in family:
-                process.resume()
+            tell_all(psutil.Process.resume)
 
     def close(self) -> None:
         self.stop(signal.SIGQUIT)
