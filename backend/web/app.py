@@ -22,8 +22,9 @@ from backend.domain.errors import (
 )
 from backend.logs import log_unforeseen
 from backend.services.deps import Deps
-from backend.web import api, health, media, photo_part, webhooks
+from backend.web import health, media, photo_part, webhooks
 from backend.web.answers import error_response
+from backend.web.api import routes as api
 
 log = logging.getLogger(__name__)
 

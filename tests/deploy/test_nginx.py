@@ -7,7 +7,7 @@ import pytest
 from urllib3.exceptions import SSLError
 
 from backend.web import webhooks
-from backend.web.api import JSON_MAX_BYTES
+from backend.web.api.request_parts import JSON_MAX_BYTES
 from backend.web.app import BODY_MAX_BYTES
 from tests.deploy.front import DASHBOARD, DEPLOY, HOOKS, KNOWN, die
 from tests.loopback import answer

@@ -23,7 +23,7 @@ from backend.services.money.charges import ChargeState, charge_of, told_trouble
 from backend.services.operations import verify_money
 from backend.store.jobs import jobs
 from backend.store.money import ledger
-from backend.web.api import take_json
+from backend.web.api.take_json import take_json
 from pages.ui import money
 from tests import databases
 from tests.services.conftest import installed

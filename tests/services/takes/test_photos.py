@@ -23,7 +23,8 @@ from backend.services.takes.photo_payload import INLINE_MAX_BYTES
 from backend.services.takes.request import parse_request
 from backend.services.takes.request_photos import photo_notes
 from backend.store.records import uploads
-from backend.web.api import model_json, take_json
+from backend.web.api.models import model_json
+from backend.web.api.take_json import take_json
 from tests.world import ANA, BEN, MODEL, PHOTO_MODEL, throw
 
 FRAMES = "fal-ai/veo3.1/fast/first-last-frame-to-video"

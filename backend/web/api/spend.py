@@ -1,12 +1,13 @@
 """What was spent, for clients: as JSON, CSV or Parquet."""
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.domain.errors import InvalidRequest
 from backend.services.deps import Deps
 from backend.services.money import spend_files, spending
 from backend.services.money.spend_query import SpendQuery, parse_query
+from backend.web.api.request_parts import current_viewer
 
 #: format -> its content type
 FORMATS = {
@@ -17,13 +18,13 @@ FORMATS = {
 
 
 def routes(deps: Deps) -> Blueprint:
-    """GET /api/spend. Stands below the API's own routes, which see to the token."""
+    """GET /api/spend. Stands below the API's blueprint, which sees to the token."""
     blueprint = Blueprint("spend", __name__)
 
     @blueprint.get("/spend")
     def spend() -> ResponseReturnValue:
         query, wanted = spend_query(deps)
-        report = spending.spend_report(deps, g.viewer, query)
+        report = spending.spend_report(deps, current_viewer(), query)
         if wanted == "json":
             return jsonify(items=[group.as_json() for group in report.groups], total=report.total.as_json())
         content = spend_files.as_csv(report) if wanted == "csv" else spend_files.as_parquet(report)
