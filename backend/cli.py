@@ -184,7 +184,7 @@ def doctor() -> None:
 
     checks = run_checks(build_deps(load_settings()))
     for check in checks:
-        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.message}")
+        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.says}")
     if not all(check.good for check in checks):
         raise typer.Exit(1)
 

@@ -38,3 +38,11 @@ class BudgetPeriod(StrEnum):
 
     DAY = "day"
     MONTH = "month"
+
+
+class Health(StrEnum):
+    """How well something does, as everybody who watches is told."""
+
+    GREEN = "green"
+    AMBER = "amber"  #: worth a look
+    RED = "red"  #: it does not work

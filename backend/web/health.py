@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from backend.domain.kinds import Health
 from backend.services.deps import Deps
 from backend.services.operations import backlog, heartbeat, readiness, status
 
@@ -27,7 +28,9 @@ def routes(deps: Deps) -> Blueprint:
     def readyz() -> ResponseReturnValue:
         checks = readiness.check_readiness(deps)
         ready = all(check.good for check in checks)
-        said = {check.name: {"good": check.good, "says": check.message} for check in checks}
+        said = {
+            check.name: {"good": check.good, "state": check.health, "says": check.says} for check in checks
+        }
         return jsonify(status="ready" if ready else "not ready", checks=said), 200 if ready else 503
 
     @blueprint.get("/metrics")
@@ -63,7 +66,7 @@ class _Numbers(Collector):
             ("dailies_videos", "Stored videos", seen.videos),
             ("dailies_videos_bytes", "Bytes of stored videos", seen.videos_bytes),
             ("dailies_videos_missing", "Stored videos whose file is missing", seen.videos_missing),
-            ("dailies_workers", "Workers heard of lately", seen.workers),
+            ("dailies_workers", "Workers at work: heard of within two of their leases", seen.workers),
             ("dailies_due_jobs", "Jobs that wait for a look", seen.due),
             ("dailies_sweep_age_seconds", "Seconds since the last sweep", seen.sweep_age_s),
             ("dailies_delivery_age_seconds", "Seconds since the last believed delivery", seen.delivery_age_s),
@@ -75,20 +78,24 @@ class _Numbers(Collector):
         yield from self._work()
 
     def _workers(self) -> Iterator[Metric]:
-        now, swept = self._deps.clock.now(), status.last_sweep(self._deps)
+        swept = status.last_sweep(self._deps)
         heard = "Seconds since a worker was heard of"
         age = GaugeMetricFamily("dailies_worker_heartbeat_age_seconds", heard, labels=["worker"])
         in_hand = GaugeMetricFamily("dailies_worker_in_hand", "Jobs in a worker's hand", labels=["worker"])
         ahead = "Seconds that the clock of a worker's host is ahead of the database's"
         clock = GaugeMetricFamily("dailies_worker_clock_off_seconds", ahead, labels=["worker"])
+        colours = "1 for how a worker does: amber after two leases of silence, red after three"
+        health = GaugeMetricFamily("dailies_worker_state", colours, labels=["worker", "state"])
         for sign in heartbeat.list_workers(self._deps):
             clock.add_metric([sign.name], sign.clock_skew_s)
-            age.add_metric([sign.name], max(0.0, (now - sign.last_seen_at).total_seconds()))
+            age.add_metric([sign.name], sign.silent_s)
+            for state in Health:
+                health.add_metric([sign.name, state], float(sign.health == state))
             in_hand.add_metric([sign.name], sign.in_hand)
         sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
         if swept is not None and swept.by:
             sweeps.add_metric([swept.by], 1)
-        yield from (age, in_hand, clock, sweeps)
+        yield from (age, health, in_hand, clock, sweeps)
 
     def _work(self) -> Iterator[Metric]:
         waiting = "Jobs that wait for a look or are looked at"

@@ -10,6 +10,7 @@ from pages.ui.operate import charges, deliveries, health, limits_editor
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
 
+shell.draw_remedies()
 shell.draw_warnings()
 for provider, paused in provider_pause.list_pauses(deps).items():
     health.draw_pause(provider, paused, now)
@@ -24,7 +25,7 @@ with left:
         components.draw_bars(health.backlog_rows(numbers), key="bars")
     with st.container(border=True, key="workers"):
         st.markdown("##### Workers")
-        health.draw_workers(heartbeat.list_workers(deps), now, swept=status.last_sweep(deps))
+        health.draw_workers(heartbeat.list_workers(deps), swept=status.last_sweep(deps))
         health.draw_work(backlog.list_work_kinds(deps))
     with st.container(border=True, key="sweeps"):
         st.markdown("##### Sweeps that found something to do")

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.domain.kinds import Health
 from backend.services.gallery import takes as gallery
 from backend.services.operations import heartbeat, status
 from pages.ui import context, text
@@ -13,6 +14,8 @@ from pages.ui import context, text
 BANNERS_EVERY_S = 5
 #: While there is nothing to show a page from, it is looked for so often, in seconds.
 LOOK_AGAIN_S = 1.0
+#: Where the operator's way stands, for everybody else.
+SEE_OPERATIONS = "Whoever runs Dailies finds what to do about it on the page Operations."
 #: The mark, a file of our own so that nothing is fetched; its ink changes with the light.
 _MARK = Path(__file__).with_name("mark.svg")
 
@@ -45,17 +48,28 @@ def _banners() -> list[status.Banner]:
 
 
 def draw_banners() -> None:
-    """What is wrong now and what to do, over every page."""
+    """What is wrong now and what comes of it, over every page; what to do about it stands on Operations."""
     for banner in _banners():
         if banner.level == "error":
-            st.error(text.plain(banner.message), title=text.plain(banner.title), icon=":material/error:")
+            there = f" {SEE_OPERATIONS}" if banner.remedy else ""
+            st.error(
+                text.plain(banner.message + there), title=text.plain(banner.title), icon=":material/error:"
+            )
 
 
 def draw_warnings() -> None:
     """What else is worth knowing, in full; other pages have its short form at the foot."""
     for banner in _banners():
         if banner.level == "warning":
-            st.warning(text.plain(banner.message), title=text.plain(banner.title), icon=":material/warning:")
+            says = f"{banner.message} {banner.remedy}".strip()
+            st.warning(text.plain(says), title=text.plain(banner.title), icon=":material/warning:")
+
+
+def draw_remedies() -> None:
+    """What whoever runs Dailies does about what is wrong now: settings and commands, for Operations alone."""
+    for banner in _banners():
+        if banner.level == "error" and banner.remedy:
+            st.info(f"**{text.plain(banner.title)}:** {text.plain(banner.remedy)}", icon=":material/build:")
 
 
 def draw_trouble(trouble: Exception) -> None:
@@ -81,7 +95,7 @@ def draw_database_away(says: str = "") -> None:
     st.error(
         text.plain(says)
         or "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
-        "So does this page. If it stays like this, run `python -m backend doctor`.",
+        "So does this page. If it stays like this, tell whoever runs Dailies.",
         title="The database can't be used just now",
         icon=":material/cloud_off:",
     )
@@ -96,7 +110,7 @@ def draw_footer() -> None:
         for banner in _banners():
             if banner.level == "warning":
                 st.caption(f":material/warning: {text.plain(banner.title)}", help=text.plain(banner.message))
-        alive = sum(sign.alive for sign in heartbeat.list_workers(deps))
+        alive = sum(sign.health == Health.GREEN for sign in heartbeat.list_workers(deps))
         workers = f"{alive} worker{'s' if alive != 1 else ''}" if alive else "no worker"
         swept = text.since(deps.clock.now(), sweep.at if sweep else None)
         st.caption(f":material/monitor_heart: {workers} · last sweep {swept}")

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError, StorageFull, StoreUnavailable
+from backend.domain.kinds import Health
 from backend.media.storage.local import LocalStorage
 from backend.services.deps import Deps
 from backend.services.operations import heartbeat
@@ -29,11 +30,28 @@ _HANGS_SHARE = 0.6
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One thing that must be good. message: what is found, and what to do when it isn't good."""
+    """One thing that must be good. message: what is found.
+
+    remedy: what whoever runs Dailies does when it isn't good; nobody else is told that. is_amber: it works,
+    and is worth a look all the same.
+    """
 
     name: str
     good: bool
     message: str
+    remedy: str = ""
+    is_amber: bool = False
+
+    @property
+    def health(self) -> Health:
+        """The same as a colour."""
+        works = Health.AMBER if self.is_amber else Health.GREEN
+        return works if self.good else Health.RED
+
+    @property
+    def says(self) -> str:
+        """All of it, for whoever runs Dailies."""
+        return f"{self.message} {self.remedy}".strip()
 
 
 def check_readiness(deps: Deps, *, within_s: float | None = None) -> list[HealthCheck]:
@@ -82,10 +100,6 @@ def data_folders(deps: Deps) -> set[Path]:
     return folders
 
 
-class _NoWorkerError(Exception):
-    """Nobody works."""
-
-
 def _read_database(deps: Deps) -> str:
     with deps.store.read() as session:
         key_values.get_value(session, "check")
@@ -117,14 +131,18 @@ def _write_storage(deps: Deps) -> str:
     return f"It can be written to. {remarks}".strip()
 
 
-def _hear_worker(deps: Deps) -> str:
+def _hear_worker(deps: Deps) -> HealthCheck:
     signs = heartbeat.list_workers(deps)
-    if living := sum(sign.alive for sign in signs):
-        return f"{living} at work."
-    since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
-    raise _NoWorkerError(
-        f"No worker was heard of{since}: takes are kept and wait. Start one: python -m backend worker"
-    )
+    health = heartbeat.judge_all(signs)
+    silent = [sign for sign in signs if sign.health != Health.GREEN]
+    if health == Health.RED:
+        since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
+        says = f"No worker was heard of{since}: takes are kept and wait."
+        return HealthCheck("worker", False, says, "Start one: python -m backend worker")
+    living = len(signs) - len(silent)
+    words = [f"{living} at work"] if living else ["None was heard of for two leases and more"]
+    words += [f"{sign.name} silent for {sign.silent_s:.0f} s" for sign in silent]
+    return HealthCheck("worker", True, f"{', '.join(words)}.", is_amber=health == Health.AMBER)
 
 
 @dataclass(frozen=True)
@@ -132,7 +150,7 @@ class _Part:
     """One thing to try. believed_s, silent_s: as `PatientLook` has them."""
 
     name: str
-    attempt: Callable[[Deps], str]
+    attempt: Callable[[Deps], str | HealthCheck]
     believed_s: float
     silent_s: float
 
@@ -162,8 +180,9 @@ def _look(deps: Deps, part: _Part) -> PatientLook[HealthCheck]:
 
 def _tried(deps: Deps, part: _Part) -> HealthCheck:
     try:
-        return HealthCheck(part.name, True, part.attempt(deps))
-    except (MediaError, _NoWorkerError) as error:
+        found = part.attempt(deps)
+        return found if isinstance(found, HealthCheck) else HealthCheck(part.name, True, found)
+    except MediaError as error:
         return HealthCheck(part.name, False, str(error))
     except (StoreUnavailable, SQLAlchemyError) as error:
         what = "written to" if part.attempt is _write_row else "used"

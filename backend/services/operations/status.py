@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
 
+from backend.domain.kinds import Health
 from backend.models import Delivery, Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
@@ -40,11 +41,15 @@ class StatusNumbers:
 
 @dataclass(frozen=True)
 class Banner:
-    """Something that a person should know and can do something about. level: "error" or "warning"."""
+    """Something that a person should know. level: "error" or "warning".
+
+    remedy: what whoever runs Dailies does about it: commands and settings, for the Operations page alone.
+    """
 
     level: str
     title: str
     message: str
+    remedy: str = ""
 
 
 def collect_numbers(deps: Deps) -> StatusNumbers:
@@ -60,7 +65,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
         videos=total.videos,
         videos_bytes=total.videos_bytes,
         videos_missing=missing,
-        workers=sum(sign.alive for sign in heartbeat.list_workers(deps)),
+        workers=sum(sign.health == Health.GREEN for sign in heartbeat.list_workers(deps)),
         due=due,
         sweep_age_s=_since_s(swept.at, now) if swept else None,
         delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
@@ -101,19 +106,19 @@ def list_banners(deps: Deps) -> list[Banner]:
     for provider, short in balance.list_shortages(deps).items():
         if provider not in pauses or not pauses[provider].is_of_account:
             (found if short.is_used_up else low).append(_balance_banner(deps, provider, short))
-    found += [
-        Banner("error", f"{check.name.capitalize()} trouble", check.message)
-        for check in readiness.check_readiness(deps)
-        if not check.good
-    ]
+    for check in readiness.check_readiness(deps):
+        if not check.good:
+            title = f"{check.name.capitalize()} trouble"
+            found.append(Banner("error", title, check.message, check.remedy))
+        elif check.is_amber:
+            low.append(Banner("warning", f"The {check.name} needs a look", check.message, check.remedy))
     found += low
     if not deps.settings.webhooks_reach_us:
-        says = (
-            f"PUBLIC_URL is {deps.settings.public_url}, which providers can't reach, so takes are asked "
-            "about instead. Everything arrives, only later. Set PUBLIC_URL to a public https address to be "
-            "told at once."
+        says = "Providers can't reach this server, so takes are asked about. Everything arrives, only later."
+        remedy = (
+            f"PUBLIC_URL is {deps.settings.public_url}: set it to a public https address to be told at once."
         )
-        found.append(Banner("warning", "No webhooks: polling is at work", says))
+        found.append(Banner("warning", "No webhooks: polling is at work", says, remedy))
     free = readiness.free_bytes(deps)
     if free is not None and free < LOW_DISK_BYTES:
         says = f"{free / 1024**3:.1f} GB are free. Make room, or takes wait."

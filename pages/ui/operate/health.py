@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from backend.domain.kinds import Health
 from backend.domain.states import JobState
 from backend.models import Sweep
 from backend.services.deps import Deps
@@ -48,7 +49,7 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
         _figure(
             "Workers",
             str(numbers.workers),
-            "at work" if numbers.workers else "start one",
+            "at work" if numbers.workers else "none at work",
             numbers.workers == 0,
         )
         _figure(
@@ -78,22 +79,28 @@ def backlog_rows(numbers: StatusNumbers) -> list[BarRow]:
     ]  # fmt: skip
 
 
-def draw_workers(signs: Sequence[WorkerHeartbeat], now: datetime, *, swept: LastSweep | None) -> None:
+#: health -> what a worker's badge says, its icon and colour
+_BADGES = {
+    Health.GREEN: ("At work", ":material/check_circle:", "green"),
+    Health.AMBER: ("Silent", ":material/hourglass_top:", "orange"),
+    Health.RED: ("Silent", ":material/error:", "red"),
+}
+
+
+def draw_workers(signs: Sequence[WorkerHeartbeat], *, swept: LastSweep | None) -> None:
     """Who works, when each was last heard of, and who swept last."""
     if not signs:
         st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
     for sign in signs:
         with st.container(horizontal=True, key=f"worker-{sign.name}", vertical_alignment="center"):
-            if sign.alive and sign.clock_is_off:
-                st.badge("Clock astray", icon=":material/schedule:", color="orange")
-            elif sign.alive:
-                st.badge("At work", icon=":material/check_circle:", color="green")
-            else:
-                st.badge("Silent", icon=":material/error:", color="red")
+            words, icon, colour = _BADGES[sign.health]
+            if sign.health == Health.GREEN and sign.clock_is_off:
+                words, icon, colour = "Clock astray", ":material/schedule:", "orange"
+            st.badge(words, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the kit's colours
             # What a silent one had in hand, others go on with.
-            hand = f"· {sign.in_hand} in hand" if sign.alive else ""
+            hand = "" if sign.health == Health.RED else f"· {sign.in_hand} in hand"
             st.markdown(
-                f"**{text.plain(sign.name)}** · heard of {text.since(now, sign.last_seen_at)} "
+                f"**{text.plain(sign.name)}** · heard of {text.ago(sign.silent_s)} "
                 f"{hand}{_sweeping(sign, swept)}{_astray(sign)}"
             )
 

@@ -51,7 +51,8 @@ def test_a_key_is_changed_once_nobody_works_with_the_old_one(sidecar):
     with pytest.raises(SettingsError, match=THERE):
         heartbeat.check_secret_key(changed)
 
-    sidecar.clock.pass_s(heartbeat.DEAD_AFTER.total_seconds() + 1)  # the other one was killed
+    silent_s = heartbeat.RED_LEASES * sidecar.deps.settings.lease_s
+    sidecar.clock.pass_s(silent_s + 1)  # the other one was killed
 
     heartbeat.check_secret_key(changed)
 
