@@ -3,11 +3,14 @@
 import pytest
 from sqlalchemy import text as sql
 
+from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling
 from backend.services.money.charges import ChargeState, charge_of
 from backend.services.operations import reconcile_bills, verify_money
+from backend.services.operations.account import odd_bills
 from backend.services.operations.reconcile_bills import REPORT, BillDifference, BillReport
 from tests.pages.conftest import link, words
+from tests.world import run_sql
 
 OPERATIONS, TAKE = "operate/operations.py", "library/take.py"
 
@@ -22,12 +25,27 @@ def odd(desk, job) -> None:
 def test_a_suspicious_bill_is_told_and_an_admin_counts_the_estimate_instead(visit, desk):
     job = desk.take("stored")
     odd(desk, job)
+    operations = visit(OPERATIONS)
+    assert link(operations, "Suspicious bill of ").endswith(job.id)
+    assert "No charge is open" not in words(operations)
     app = visit(TAKE, take=job.id)
     assert "nobody believes" in words(app)
     app.button(key=f"bill-estimate-{job.id}").click().run()
     assert charge_of(desk.job(job)).decision.by == "studio"
     assert "The estimate counts" in words(app)
     assert "suspicious" not in words(visit(TAKE, take=job.id))
+    assert "No charge is open" in words(visit(OPERATIONS))
+
+
+def test_a_suspicious_bill_of_an_older_program_is_listed_after_the_next_sweep(visit, desk):
+    job = desk.take("stored")
+    odd(desk, job)
+    run_sql(desk.deps, "DELETE FROM fact WHERE name LIKE 'odd_bill:%'")  # it noted nothing
+    assert odd_bills.list_odd_bills(desk.deps) == []
+    assert odd_bills.find_odd_bills(desk.deps) == 1
+    assert [each.id for each in odd_bills.list_odd_bills(desk.deps)] == [job.id]
+    settling.confirm_bill(desk.deps, LOCAL_VIEWER, job.id, as_told=False)
+    assert odd_bills.list_odd_bills(desk.deps) == []
 
 
 def test_an_admin_says_that_a_suspicious_bill_is_right(visit, desk):

@@ -9,7 +9,7 @@ from backend.models import Job, JobColumns, JobHead
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.money.charges import BILL_TRIES_MAX, Decision, Settled, charge_of
-from backend.store.jobs import jobs
+from backend.store.jobs import jobs, open_charges
 from backend.store.money import ledger
 
 #: A bill that is so many times what a take may cost at most is not believed, if it is more than so much;
@@ -36,6 +36,7 @@ def settle_bill(session: Session, job: Job | JobHead, units: float, *, at: datet
     if is_beyond_belief(job, usd):
         if ledger.was_released(session, job.id):
             ledger.restore_reservation(session, job, at=at)
+        open_charges.note_odd(session, [job.id], at=at)
         odd = Decision(odd_units=units, odd_usd=usd)
         return {"billed_units": units, "billed_usd": None, "charge": odd.as_json()}
     ledger.record_bill(session, job, units=units, usd=usd, at=at)

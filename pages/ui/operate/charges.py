@@ -5,6 +5,7 @@ import streamlit as st
 from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.operations import reconcile_bills, verify_money
+from backend.services.operations.account import odd_bills
 from backend.services.operations.reconcile_bills import BillReport
 from pages.ui import context, money, text
 from pages.ui.takes import cards
@@ -14,7 +15,7 @@ LISTED = 10
 
 
 def draw_charges(deps: Deps) -> None:
-    """Takes that may have been charged; the last reading of billing events; the last look at the ledger."""
+    """Bills that nobody believes; what may have been charged; what billing events and the ledger's check say."""
     with st.container(border=True, key="charges"):
         st.markdown("##### Charges")
         _draw_open(deps)
@@ -23,16 +24,22 @@ def draw_charges(deps: Deps) -> None:
 
 
 def _draw_open(deps: Deps) -> None:
-    found = reconcile_bills.list_open(deps, limit=LISTED + 1)
-    if not found:
-        st.caption("No charge is open: of every take it is known, or still to come, what it cost.")
+    found, odd = reconcile_bills.list_open(deps, limit=LISTED + 1), odd_bills.list_odd_bills(deps)
+    if not found and not odd:
+        st.caption(
+            "No charge is open: no bill is doubted, and no take ended without telling whether it cost."
+        )
+    for job in odd:
+        told = text.plain(text.dollars(money.charge(job).decision.odd_usd or 0.0))
+        _link(job, f"Suspicious bill of {told}: ", ":material/report:")
     for job in found[:LISTED]:
-        st.page_link(
-            cards.DETAIL, label=f"May be charged: {_words(job)}", icon=":material/contract_edit:",
-            query_params={"take": job.id},
-        )  # fmt: skip
+        _link(job, "May be charged: ", ":material/contract_edit:")
     if len(found) > LISTED:
         st.caption(f"and more; these are the newest {LISTED}.")
+
+
+def _link(job: Job, what: str, icon: str) -> None:
+    st.page_link(cards.DETAIL, label=f"{what}{_words(job)}", icon=icon, query_params={"take": job.id})
 
 
 def _words(job: Job) -> str:
