@@ -1,6 +1,6 @@
 """Jobs by what is known of their charges: for holding bills against the provider's own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def list_odd(session: Session) -> Sequence[Job]:
     return session.exec(select(Job).where(col(Job.id).in_(noted)).order_by(col(Job.id).desc())).all()
 
 
-def find_unbilled_counts(session: Session) -> Sequence[tuple[str, dict[str, Any] | None]]:
+def find_unbilled_counts(session: Session) -> Sequence[tuple[str, Mapping[str, Any] | None]]:
     """(id, charge) of jobs whose units are known and whose bill is not; looks at every job."""
     query = select(Job.id, Job.charge).where(
         col(Job.billed_units).is_not(None), col(Job.billed_usd).is_(None)

@@ -15,7 +15,7 @@ LISTED = 10
 
 
 def draw_charges(deps: Deps) -> None:
-    """Bills that nobody believes; what may have been charged; what billing events and the ledger's check say."""
+    """What nobody believes, what may have been charged, what billing events and the ledger's check say."""
     with st.container(border=True, key="charges"):
         st.markdown("##### Charges")
         _draw_open(deps)
