@@ -15,7 +15,8 @@ def statement(
     csv: Annotated[bool, typer.Option("--csv", help="Rows for a spreadsheet, instead of JSON.")] = False,
 ) -> None:
     """Close a month for good, if nobody has, and print its statement."""
-    found, is_new = statements.open_statement(open_deps(), access.LOCAL_VIEWER, month)
+    deps = open_deps()
+    found, is_new = statements.open_statement(deps, access.cli_viewer(deps), month)
     how = "was closed now" if is_new else f"was closed by {found.closed_by}"
     typer.echo(f"{month} {how}. SHA-256: {found.sha256}", err=True)
     if not found.is_whole:

@@ -27,11 +27,11 @@ from pydantic_settings import (
 
 from backend.addresses import base_path, check_allow_entry, frame_sources, is_public_https, read_database_url
 from backend.addresses import is_loopback as is_loopback
-from backend.budget_settings import BudgetSettings
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
 from backend.pasted_settings import KEYS, key_fault, unwrap_setting
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
+from backend.team_settings import TeamSettings
 
 #: What stands in for a key in demo mode; the simulator takes any.
 DEMO_KEY = "demo:simulator"
@@ -39,7 +39,7 @@ DEMO_KEY = "demo:simulator"
 SECRET_MIN_CHARS = 16
 
 
-class Settings(BudgetSettings):
+class Settings(TeamSettings):
     """Everything that can be set, by its name in lower case."""
 
     model_config = SettingsConfigDict(

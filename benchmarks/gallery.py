@@ -48,7 +48,7 @@ def _ask(deps: Any, wanted: Any, deep: bool) -> float:
 
     cursor = deps.middle if deep else None
     begun = time.perf_counter()
-    page = gallery.list_takes(deps.deps, access.LOCAL_VIEWER, wanted, cursor=cursor)
+    page = gallery.list_takes(deps.deps, access.local_viewer(deps.deps), wanted, cursor=cursor)
     took = time.perf_counter() - begun
     assert len(page.items) == gallery.PAGE_SIZE, wanted
     return took

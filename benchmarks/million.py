@@ -94,7 +94,7 @@ def _shown(deps: Any, wanted: Any, limit: int | None = None) -> tuple[int, int]:
     from backend.services import access
     from backend.services.gallery import takes as gallery
 
-    page = gallery.list_takes(deps, access.LOCAL_VIEWER, wanted, limit=limit or gallery.PAGE_SIZE)
+    page = gallery.list_takes(deps, access.local_viewer(deps), wanted, limit=limit or gallery.PAGE_SIZE)
     return len(page.items), max(1, len(page.items))
 
 

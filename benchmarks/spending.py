@@ -63,14 +63,14 @@ def _on(kind: str) -> Iterator[Result]:
 
 def _medians(query: Any, *installations: Any) -> list[float]:
     """Seconds that each takes to answer, asked in turn."""
-    from backend.services.access import LOCAL_VIEWER
+    from backend.services.access import local_viewer
     from backend.services.money.spending import spend_report
 
     took: list[list[float]] = [[] for _ in installations]
     for _ in range(ROUNDS + 2):
         for deps, times in zip(installations, took, strict=True):
             begun = time.perf_counter()
-            report = spend_report(deps, LOCAL_VIEWER, query)
+            report = spend_report(deps, local_viewer(deps), query)
             times.append(time.perf_counter() - begun)
             assert report.total.takes > 0
             assert report.total.wasted_micros > 0

@@ -21,6 +21,7 @@ from tests import databases, programs
 from tests.certificates import make_certificates
 from tests.proxy import Proxy
 from tests.signing import FakeClock, Publisher
+from tests.viewers import LOCAL_VIEWER
 from tests.waiting import PATIENCE_S, hold_to_the_second
 from tests.world import World
 
@@ -109,6 +110,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"{name}_FILE", raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LOCAL_NAME", LOCAL_VIEWER.name)  # not the account of whoever runs the tests
 
 
 @pytest.fixture(scope="session")
@@ -154,6 +156,7 @@ def deps(sim: Simulator, tmp_path: Path) -> Iterator[Deps]:
         blackbox_api_key="sk-of-this-test",
         blackbox_url=f"{sim.url}/blackbox",
         blackbox_calls=2,
+        takes_visible="own",  # the stricter of both
     )
     made = build_deps(settings)
     if made.store.embedded:

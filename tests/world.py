@@ -44,8 +44,8 @@ UNPRICED: dict[str, Any] = {
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One of the blocking provider's.
 BLOCKING = "blackboxai/google/veo-3-fast"
-ANA = Viewer("ana", Role.CREATOR)
-BEN = Viewer("ben", Role.CREATOR)
+ANA = Viewer("ana", Role.CREATOR, sees_team=False)
+BEN = Viewer("ben", Role.CREATOR, sees_team=False)
 ADMIN = Viewer("root", Role.ADMIN)
 
 

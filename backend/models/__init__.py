@@ -21,11 +21,13 @@ from backend.models.money import (
 from backend.models.people import Favourite, Preset, Token
 from backend.models.program import CatalogueEntry, KeyValue, Sweep
 from backend.models.prompting import Template, VocabularyEntry
+from backend.models.team import AuditEntry, LoginSession, Person, RefusedDeliveries
 
 __all__ = [
-    "HELD", "STRANDED", "WASTED", "BigInt", "Budget", "CatalogueEntry", "DaySum", "Delivery", "Favourite",
-    "History", "Job", "JobColumns", "JobHead", "Json", "KeyValue", "LedgerEntry", "MonthStatement",
-    "PortableText", "Preset", "SpendSum", "Sweep", "TakeFile", "TakeInputs", "TeamPriceRule", "Template",
+    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "DaySum",
+    "Delivery", "Favourite", "History", "Job", "JobColumns", "JobHead", "Json", "KeyValue",
+    "LedgerEntry", "LoginSession", "MonthStatement", "Person", "PortableText", "Preset",
+    "RefusedDeliveries", "SpendSum", "Sweep", "TakeFile", "TakeInputs", "TeamPriceRule", "Template",
     "Token", "Upload", "UtcDateTime", "Video", "VocabularyEntry",
 ]  # fmt: skip
 

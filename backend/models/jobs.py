@@ -72,6 +72,7 @@ class Job(SQLModel, table=True):
     version: int = 0  #: rises with every write that others must notice
     error: dict[str, Any] | None = Field(default=None, sa_type=Json)  #: {code, message, charged, detail, at}
     cancel_requested_at: datetime | None = moment(default=None)
+    cancel_requested_by: str | None = None  #: who asked for that
 
     # when it is looked at, and by whom
     due_at: datetime | None = moment(default=None)
@@ -117,6 +118,7 @@ class JobColumns(TypedDict, total=False):
     charge: dict[str, Any] | None
     error: dict[str, Any] | None
     cancel_requested_at: datetime | None
+    cancel_requested_by: str | None
     due_at: datetime | None
     attempts: int
     polls: int

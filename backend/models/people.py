@@ -10,9 +10,10 @@ from backend.models.columns import Json, moment
 
 
 class Token(SQLModel, table=True):
-    """One API token; only a hash of its secret is kept."""
+    """One API token; only a hash of its secret is kept. With a person it acts as them, else as a service."""
 
     __tablename__ = "token"
+    __table_args__ = (Index("token_person", "person_id"),)
 
     id: str = Field(primary_key=True)
     name: str = Field(unique=True)
@@ -20,6 +21,11 @@ class Token(SQLModel, table=True):
     secret_sha256: str
     created_at: datetime = moment()
     revoked_at: datetime | None = moment(default=None)
+    person_id: str | None = None  #: whose it is; None: a service's
+    scopes: list[str] | None = Field(default=None, sa_type=Json)  #: None: all that its role allows
+    expires_at: datetime | None = moment(default=None)
+    last_used_at: datetime | None = moment(default=None)  #: written at most every 10 minutes
+    created_by: str | None = None
 
 
 class Preset(SQLModel, table=True):

@@ -55,7 +55,7 @@ def deps() -> Deps:
 
 def viewer() -> Viewer:
     """Who is looking: until there are logins, whoever reaches this machine's loopback."""
-    return access.LOCAL_VIEWER
+    return access.local_viewer(deps())
 
 
 def notify(message: str, icon: str = ":material/check:") -> None:

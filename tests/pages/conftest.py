@@ -16,7 +16,7 @@ from streamlit.testing.v1.element_tree import Selectbox
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, Job
-from backend.services.access import LOCAL_VIEWER, Viewer
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.store.jobs import counts, deliveries, jobs
@@ -24,6 +24,7 @@ from pages.ui import context
 from simulator.paint.render import render_video
 from tests import databases
 from tests.services.receiving import WAY, ok
+from tests.viewers import LOCAL_VIEWER
 from tests.world import MODEL, World
 
 ROOT = Path(__file__).parents[2]

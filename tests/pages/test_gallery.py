@@ -4,13 +4,13 @@ import re
 
 import streamlit as st
 
-from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, link, shown, words
 from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, PHOTO_MODEL
 
 GALLERY, TAKE = "library/gallery.py", "library/take.py"

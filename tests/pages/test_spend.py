@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.operations.account import balance
 from pages.ui.spend import charts
 from tests.pages.conftest import words
+from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, MODEL, make_unpriced, run_sql
 
 SPEND = "operate/spend.py"

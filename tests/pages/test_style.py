@@ -1,10 +1,10 @@
 """Style: words are added, changed, moved and retired; the template is tried before it is kept."""
 
-from backend.services.access import LOCAL_VIEWER
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.prompting.vocabulary_admin import WordDraft
 from tests.pages.conftest import words
+from tests.viewers import LOCAL_VIEWER
 
 PAGE = "operate/style.py"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from backend.services.access import LOCAL_VIEWER
 from backend.services.catalogue import refresh_schedule
 from simulator.app import Simulator
 from simulator.config import SimulatorConfig
@@ -17,6 +16,7 @@ from tests.e2e.checker import broken_promises
 from tests.e2e.installation import ROOT, Installation, http_call
 from tests.loopback import Peer, answer
 from tests.ports import reserve_port
+from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
 from tests.world import MODEL
 

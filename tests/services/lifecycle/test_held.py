@@ -9,11 +9,10 @@ from backend.domain.errors import NotFound, StateConflict
 from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent
 from backend.providers.base import Finished
-from backend.services.access import Role, Viewer
 from backend.services.lifecycle import apply_result
 from backend.services.takes import held_choices
 from backend.store.jobs import jobs
-from tests.world import ADMIN, ANA, at_once
+from tests.world import ADMIN, ANA, BEN, at_once
 
 #: The provider never got it.
 LOST = "proxy=502 never"
@@ -100,7 +99,7 @@ def test_only_its_owner_or_an_admin_decides_and_only_about_what_is_held(world):
     job, moving = held(world), world.ask()
     for choice in CHOICES:
         with pytest.raises(NotFound):
-            choice(world.deps, Viewer("ben", Role.CREATOR), job.id)
+            choice(world.deps, BEN, job.id)
         with pytest.raises(StateConflict):
             choice(world.deps, ANA, moving.id)
     world.looks(job, 1)  # the next one is later

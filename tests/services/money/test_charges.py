@@ -14,7 +14,6 @@ from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent as E
 from backend.models import Job
 from backend.providers.base import Errored, Finished
-from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle import apply_result
@@ -29,7 +28,7 @@ from tests import databases
 from tests.services.conftest import installed
 from tests.services.receiving import LINK
 from tests.signing import FakeClock
-from tests.world import ADMIN, ANA, World
+from tests.world import ADMIN, ANA, BEN, World
 
 pytestmark = databases.BOTH
 
@@ -203,7 +202,7 @@ def test_units_of_an_unknown_price_settle_at_the_estimate_marked_as_such(world):
 def test_an_admin_writes_an_open_charge_off_and_a_bill_that_comes_all_the_same_counts(world):
     job = brought_to(world, "held", "maybe")
     with pytest.raises(NotAllowed):
-        settling.write_off(world.deps, Viewer("ben", Role.CREATOR), job.id)
+        settling.write_off(world.deps, BEN, job.id)
     off = settling.write_off(world.deps, ADMIN, job.id)
     assert budgets.spending_summary(world.deps).today_usd == 0
     assert charge_of(off).words == f"It may have been charged; root wrote it off on {off.state_at:%d %b %Y}."

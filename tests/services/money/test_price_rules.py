@@ -5,10 +5,10 @@ import json
 import pytest
 
 from backend.domain.errors import InvalidRequest, NotAllowed
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import price_rules
 from backend.services.money.quotes import quote_take
 from tests import databases
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, MODEL
 
 pytestmark = databases.BOTH

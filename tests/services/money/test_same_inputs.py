@@ -9,13 +9,13 @@ from sqlmodel import col
 from backend.domain.states import JobEvent as E
 from backend.domain.states import JobState
 from backend.models import Job
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.operations import totals
 from backend.services.takes import same_inputs
 from backend.store.jobs import jobs
 from tests import databases
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN
 
 pytestmark = databases.BOTH

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from backend.domain.errors import InvalidRequest
 from backend.domain.states import JobEvent as E
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import budgets, settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery, parse_query
 from backend.store.jobs import jobs
 from backend.store.money import spend_sums
 from tests import databases
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN, MODEL, make_unpriced
 
 pytestmark = databases.BOTH

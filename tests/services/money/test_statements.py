@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from backend.cli import app
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.states import JobEvent as E
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling, statements
 from backend.store.jobs import jobs
 from tests import databases
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN, MODEL, run_sql
 
 pytestmark = databases.BOTH

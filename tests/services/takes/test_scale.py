@@ -11,7 +11,6 @@ from sqlalchemy import text
 from backend.domain.errors import StoreUnavailable
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
-from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as library
 from backend.services.money import budgets
 from backend.services.operations import status, sweep, totals
@@ -23,6 +22,7 @@ from backend.store.search import pages, text_index, text_index_postgres, text_in
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN, UNPRICED, run_sql, throw
 
 pytestmark = databases.BOTH

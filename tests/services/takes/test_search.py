@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from backend.domain.states import JobEvent
 from backend.domain.take_filter import TakeFilter
 from backend.domain.words import query_terms
-from backend.services.access import LOCAL_VIEWER
 from backend.services.gallery import takes as library
 from backend.services.operations.sweep import index_new_takes
 from backend.store.search import index_search
@@ -18,6 +17,7 @@ from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.client import ACCEPTED
 from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN, MODEL
 
 pytestmark = databases.BOTH
