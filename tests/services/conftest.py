@@ -29,6 +29,7 @@ def database(
 
 @contextmanager
 def installed(folder: Path, clock: FakeClock, **given: Any) -> Iterator[Deps]:
+    given = {"takes_visible": "own", **given}  # the stricter of both
     made = build_deps(load_settings(data_dir=folder / "data", fal_key=FAL_KEY, **given), clock=clock)
     if made.store.embedded:
         databases.put_migrated_file(made.settings.data_dir / "dailies.db")
