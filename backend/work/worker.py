@@ -29,6 +29,7 @@ from backend.services.lifecycle.fetching.fetch import warm_up_sandbox
 from backend.services.lifecycle.record_answer import hold_job
 from backend.services.operations.account import balance
 from backend.services.operations.heartbeat import forget_worker, record_heartbeat
+from backend.services.operations.inbox.replay_all import work_off_replay
 from backend.services.operations.reconcile_bills import reconcile_if_due
 from backend.store.jobs import jobs
 
@@ -43,8 +44,8 @@ REFRESH_CHECK_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
 #: other things to do, and one that is restarted again and again must not ask for everything each time.
 REFRESH_AFTER_START_S = 600.0
-#: Threads of the clock: sweep, heartbeat, catalogue, and what keeps the time of a queue.
-CLOCK_THREADS = 4
+#: Threads of the clock: sweep, heartbeat, catalogue, replays, and what keeps the time of a queue.
+CLOCK_THREADS = 5
 #: How often a worker looks whether the clock was set, and what counts as that, in seconds.
 CLOCK_CHECK_S, CLOCK_JUMP_S = 1.0, 1.0
 
@@ -111,6 +112,7 @@ class Worker(ABC):
         self._every(settings.sweep_interval_s, self._sweep, "sweep")
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
         self._every(REFRESH_CHECK_S, self._refresh, "catalogue")
+        self._every(REFRESH_CHECK_S, self._replay, "replays")
         self._scheduler.start()
         threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
         log.info("worker started", extra={"worker": self._name})
@@ -204,6 +206,12 @@ class Worker(ABC):
             log.error("the catalogue could not be looked after", extra={"why": driver_message(error)})
         finally:
             self._refreshing.clear()
+
+    def _replay(self) -> None:
+        try:
+            work_off_replay(self._deps)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("a replay waits", extra={"why": driver_message(error)})
 
     def _beat(self) -> None:
         try:

@@ -5,7 +5,7 @@ import streamlit as st
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
 from pages.ui import components, context, money, shell, text
-from pages.ui.operate import charges, deliveries, health, limits_editor
+from pages.ui.operate import charges, deliveries, health, limits_editor, replays
 
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
@@ -38,6 +38,7 @@ with right:
 with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
     deliveries.draw_deliveries(deps, numbers.deliveries)
+    replays.draw_replay_all(deps)
 
 if st.button("Refresh", key="refresh-page", icon=":material/refresh:"):
     st.rerun()

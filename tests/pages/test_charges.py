@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import text as sql
 
-from backend.services.access import LOCAL_VIEWER
 from backend.services.money import settling
 from backend.services.money.charges import ChargeState, charge_of
 from backend.services.operations import reconcile_bills, verify_money
 from backend.services.operations.account import odd_bills
 from backend.services.operations.reconcile_bills import REPORT, BillDifference, BillReport
 from tests.pages.conftest import link, words
+from tests.viewers import LOCAL_VIEWER
 from tests.world import run_sql
 
 OPERATIONS, TAKE = "operate/operations.py", "library/take.py"

@@ -6,8 +6,10 @@ import streamlit as st
 from backend.domain.states import JobEvent
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat
+from backend.services.operations.inbox import replay_all
 from tests.pages.conftest import link, shown, words
 from tests.services.receiving import LINK
+from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, run_sql
 
 ACTIVITY, OPERATIONS = "operate/activity.py", "operate/operations.py"
@@ -67,6 +69,23 @@ def test_a_delivery_is_read_and_applied_again(visit, desk):
     app.button(key=f"replay-{delivery.id}").click().run()
     assert desk.job(job.id).state == "rendered"
     assert "Applied again; its take is fetching." in words(app)
+
+
+def test_all_deliveries_since_a_moment_are_replayed_with_progress_and_stopped_and_gone_on_with(visit, desk):
+    jobs = [desk.take("queued", prompt) for prompt in ("one", "another")]
+    for job in jobs:
+        desk.delivery(job)
+    app = visit(OPERATIONS)
+    app.button(key="replay-all-start").click().run()
+    assert "2 deliveries are applied again" in words(app)
+    assert app.button(key="replay-all-start").disabled
+    app.button(key="replay-all-stop").click().run()
+    assert replay_all.work_off_replay(desk.deps) == 0
+    app.button(key="replay-all-resume").click().run()
+    assert replay_all.work_off_replay(desk.deps) == 2  # a worker's clock
+    visit(OPERATIONS)
+    assert [desk.job(job).state for job in jobs] == ["rendered"] * 2
+    assert replay_all.last_replay(desk.deps).by == LOCAL_VIEWER.name
 
 
 def test_takes_are_counted_by_state_as_of_the_last_refresh_and_up_to_a_number(visit, desk, monkeypatch):

@@ -80,17 +80,23 @@ def replay_delivery(deps: Deps, viewer: Viewer, delivery_id: str) -> str:
     """
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
-        row = deliveries.get(session, delivery_id)
-        deliveries.count_replay(session, delivery_id)
-        try:
-            job = jobs.get(session, row.job_id)
-        except NotFound:
-            why = "Its take is not in this database, so there is nothing to apply it to."
-            raise StateConflict(why) from None
-        content = deps.get_provider(job.provider).read_delivery(row.body)
-        _apply(deps, session, job, content, row.request_id, by=f"replay by {viewer.name}")
-        log.info("replayed", extra={"job": job.id, "delivery": delivery_id})
-        return jobs.get(session, job.id).state
+        replay_kept(deps, session, delivery_id, by=f"replay by {viewer.name}")
+        return jobs.get(session, deliveries.get(session, delivery_id).job_id).state
+
+
+def replay_kept(deps: Deps, session: Session, delivery_id: str, *, by: str) -> Verdict:
+    """The same within a transaction; returns what it does to its job. Raises as `replay_delivery` does."""
+    row = deliveries.get(session, delivery_id)
+    deliveries.count_replay(session, delivery_id)
+    try:
+        job = jobs.get(session, row.job_id)
+    except NotFound:
+        why = "Its take is not in this database, so there is nothing to apply it to."
+        raise StateConflict(why) from None
+    content = deps.get_provider(job.provider).read_delivery(row.body)
+    verdict = _apply(deps, session, job, content, row.request_id, by=by)
+    log.info("replayed", extra={"job": job.id, "delivery": delivery_id, "verdict": verdict})
+    return verdict
 
 
 def _verify(

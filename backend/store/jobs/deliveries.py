@@ -74,6 +74,19 @@ def list_newest(
     return session.exec(query.order_by(col(Delivery.id).desc()).limit(limit)).all()
 
 
+def count_from(session: Session, first_id: str) -> tuple[int, str | None]:
+    """(how many deliveries have this id or a later one, the last of these); (0, None): none has."""
+    query = columns(func.count(), func.max(col(Delivery.id))).where(col(Delivery.id) >= first_id)
+    number, last_id = session.connection().execute(query).one()
+    return int(number), last_id
+
+
+def next_id(session: Session, *, after: str, until: str) -> str | None:
+    """The next delivery behind `after`, up to and with `until`; None: there is none."""
+    query = select(Delivery.id).where(col(Delivery.id) > after, col(Delivery.id) <= until)
+    return session.exec(query.order_by(col(Delivery.id)).limit(1)).first()
+
+
 def count_by_verdict(session: Session, *, after: str, before: str, limit: int) -> tuple[dict[str, int], str]:
     """(verdict -> number, the last id that was counted) of the oldest deliveries between two ids.
 
