@@ -58,7 +58,7 @@ def record(
         "object_type": object_type,
         "object_id": object_id and object_id[:NAME_MAX_CHARS],
         "micros": micros,
-        "changed": changed and {field: list(pair) for field, pair in changed.items()},
+        "changed": {field: list(pair) for field, pair in changed.items()} if changed else None,
         "address": by.origin.address,
         "request_id": by.origin.request_id,
     }
