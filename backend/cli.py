@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from backend import logs, money_commands
+from backend import backup_commands, logs, money_commands
+from backend.backup_commands import fail_with, say_line
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
 from backend.services import access
-from backend.services.storage import relocatable
 from backend.settings import Settings, load_settings, read_settings
-from backend.store.database.schema.migrate import current_revision
 from backend.store.database.schema.migrate import migrate_schema as upgrade
 
 app = typer.Typer(
@@ -29,6 +28,10 @@ app.add_typer(tokens, name="token")
 models = typer.Typer(help="The models on offer.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.command()(money_commands.statement)
+app.command()(backup_commands.backup)
+app.command("backed-up")(backup_commands.backed_up)
+app.command()(backup_commands.restore)
+app.command()(backup_commands.restored)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,7 +109,7 @@ def move_database(
 
     old, new = (Store(read_settings(database_url=url).resolved_database_url) for url in (source, target))
     try:
-        rows = move_to_postgres(old, new, now=Clock().now, on_progress=_say)
+        rows = move_to_postgres(old, new, now=Clock().now, on_progress=say_line)
     finally:
         old.close()
         new.close()
@@ -123,7 +126,7 @@ def sweep() -> None:
     logs.configure_logging("sweep")
     from backend.services.operations.sweep import sweep_now
 
-    did = sweep_now(open_deps(), on_progress=_say)
+    did = sweep_now(open_deps(), on_progress=say_line)
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
 
 
@@ -151,16 +154,16 @@ def models_refresh() -> None:
     from backend.services.catalogue import refresh_schedule
 
     try:
-        brought = refresh_schedule.refresh_now(open_deps(), on_progress=_say)
+        brought = refresh_schedule.refresh_now(open_deps(), on_progress=say_line)
     except CatalogueUnavailable as error:
-        _say(f"Not refreshed, the old catalogue stays: {error}.")
+        say_line(f"Not refreshed, the old catalogue stays: {error}.")
         raise typer.Exit(1) from error
     typer.echo(
         f"The catalogue has {brought.endpoints} endpoints: {brought.usable} usable, {brought.priced} with a "
         f"price; {brought.retired} more are no longer offered."
     )
     for remark in brought.price_remarks():
-        _say(remark)
+        say_line(remark)
 
 
 @app.command("move-storage")
@@ -171,10 +174,10 @@ def move_storage(
     """Move every stored file, compared by hashes, while everything runs; goes on if killed."""
     from backend.services.storage.migrate import move_storage as move
 
-    done = move(open_deps(), source, target, on_progress=_say)
+    done = move(open_deps(), source, target, on_progress=say_line)
     typer.echo(f"Moved: {done.files} files looked at, {done.copied} copied ({done.copied_bytes:,} bytes).")
     typer.echo(f"Every process uses {target} by now. Set STORAGE_URL to it when there is time.")
-    _bad(done.problems)
+    fail_with(done.problems)
 
 
 @app.command()
@@ -199,80 +202,17 @@ def verify(
     if money:
         from backend.services.operations.verify_money import verify_money
 
-        told = verify_money(open_deps(), on_progress=_say)
+        told = verify_money(open_deps(), on_progress=say_line)
         typer.echo(told.words)
-        _bad(told.differences)
+        fail_with(told.differences)
         return
     from backend.services.operations.verify import verify_all
 
-    found = verify_all(open_deps(), on_progress=_say)
+    found = verify_all(open_deps(), on_progress=say_line)
     bad = len(found.problems)
     typer.echo(f"Verified {found.checked} files: {found.whole} whole, {bad} missing or altered.")
     for line in found.problems:
         typer.echo(f"  {line}")
-
-
-@app.command()
-def backup(
-    folder: Annotated[Path, typer.Argument(help="Where to; an older backup there is updated.")],
-) -> None:
-    """Copy database, files and secret into a folder, while everything runs."""
-    from backend.services.operations.backup import back_up
-
-    done = back_up(open_deps(), folder, on_progress=_say)
-    typer.echo(f"Backed up to {folder}: {done.files} files, {done.new_files} of them new.")
-    if not done.has_secret:
-        typer.echo("SECRET_KEY comes from the settings: keep it as safe as this backup.")
-    _bad(done.problems)
-
-
-@app.command()
-def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` filled.")]) -> None:
-    """Put a backup in the place of nothing; what may have been sent since is held, not sent again."""
-    from backend.services.operations.after_restore import settle_if_restored
-    from backend.services.operations.backup import restore_backup as bring_back
-
-    deps = build_deps(load_settings())
-    done = bring_back(deps, folder, on_progress=_say)
-    upgrade(deps.store)
-    relocatable.forget_move(deps)  # files were put where STORAGE_URL says
-    held = settle_if_restored(deps) or 0
-    typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
-    typer.echo("Now run: python -m backend verify")
-    _bad(done.problems)
-
-
-@app.command()
-def restored() -> None:
-    """After other tools restored a database: hold what may have been sent since, before anything runs."""
-    from backend.services.operations.after_restore import hold_unsent, settle_if_restored
-
-    deps = build_deps(load_settings())
-    if current_revision(deps.store) is None:
-        raise SettingsError(
-            f"There is nothing in {deps.store.redacted_url}, so nothing was held. Give this command the "
-            "settings of the services (DATABASE_URL, DATA_DIR): takes in the restored database may still be "
-            "sent again."
-        )
-    upgrade(deps.store)
-    held = settle_if_restored(deps)
-    held = hold_unsent(deps) if held is None else held
-    typer.echo(
-        f"{held} takes are held in {deps.store.redacted_url}, "
-        "as they may have been sent and paid since the copy was made."
-    )
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def _bad(lines: list[str]) -> None:
-    """Say what is missing, and fail."""
-    for line in lines:
-        _say(f"  {line}")
-    if lines:
-        raise typer.Exit(1)
 
 
 def main() -> int:
@@ -282,7 +222,7 @@ def main() -> int:
     try:
         app()
     except DailiesError as error:
-        _say(str(error))
+        say_line(str(error))
         return 1
     return 0
 

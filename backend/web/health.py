@@ -1,5 +1,6 @@
 """Alive, ready, and how much of what: for load balancers and Prometheus."""
 
+import math
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, jsonify
@@ -71,6 +72,11 @@ class _Numbers(Collector):
             ("dailies_sweep_age_seconds", "Seconds since the last sweep", seen.sweep_age_s),
             ("dailies_delivery_age_seconds", "Seconds since the last believed delivery", seen.delivery_age_s),
             ("dailies_free_bytes", "Bytes free on storage", seen.free_bytes),
+            (
+                "dailies_backup_age_seconds",
+                "Seconds since the last whole backup began; +Inf: there is none",
+                math.inf if seen.backup_age_s is None else seen.backup_age_s,
+            ),
         ):
             if value is not None:
                 yield GaugeMetricFamily(name, help_text, value=float(value))

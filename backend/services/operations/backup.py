@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import SettingsError, StoreUnavailable
 from backend.domain.place import sqlite_url
 from backend.media.partial.partial_file import CHUNK_BYTES
 from backend.media.storage.base import Storage
 from backend.media.storage.local import LocalStorage
 from backend.services.deps import Deps
+from backend.services.operations.watch.backups import record_backup
 from backend.store.database.engine import Store
 from backend.store.database.schema import copies
 from backend.store.records import videos
@@ -44,12 +45,13 @@ def back_up(deps: Deps, folder: Path, *, on_progress: OnProgress) -> BackupResul
     """Copy database, files and secret into a folder, while everything runs.
 
     Afterwards `folder` holds a whole backup: database and files as they were when it began, or newer
-    files. If it is cut short, the folder's older backup is still whole.
+    files; everybody is told how old it is. If it is cut short, the folder's older backup is still whole.
 
     Raises:
         SettingsError: the database is a server's, or the folder can't be used.
     """
     copies.database_path(deps.store)
+    began_at = deps.clock.now()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = folder / f".{DATABASE}.draft"
@@ -60,6 +62,10 @@ def back_up(deps: Deps, folder: Path, *, on_progress: OnProgress) -> BackupResul
         _put(draft, folder / DATABASE)
     except OSError as error:
         raise SettingsError(f"The backup to {folder} failed: {error.strerror or error}") from error
+    try:
+        record_backup(deps, began_at=began_at, problems=len(done.problems), place=str(folder.resolve()))
+    except StoreUnavailable as error:  # it is whole all the same
+        on_progress(f"the backup is made, and Operations can't be told so: {error.why}")
     return done
 
 

@@ -14,6 +14,7 @@ from backend.services.operations import heartbeat, readiness, sweep, totals
 from backend.services.operations.account import balance
 from backend.services.operations.account.balance import Shortage
 from backend.services.operations.sweep import LastSweep
+from backend.services.operations.watch import backups
 from backend.store.jobs import claims, deliveries
 from backend.store.records import sweep_log, videos
 
@@ -37,6 +38,7 @@ class StatusNumbers:
     sweep_age_s: float | None
     delivery_age_s: float | None
     free_bytes: int | None
+    backup_age_s: float | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def collect_numbers(deps: Deps) -> StatusNumbers:
         sweep_age_s=_since_s(swept.at, now) if swept else None,
         delivery_age_s=_since_s(delivered[0].received_at, now) if delivered else None,
         free_bytes=readiness.free_bytes(deps),
+        backup_age_s=backups.backup_age_s(deps),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -11,11 +11,12 @@ from backend.domain.states import JobState
 from backend.models import Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle.provider_pause import ProviderPause
-from backend.services.operations import status, totals
+from backend.services.operations import heartbeat, status, totals
 from backend.services.operations.backlog import KIND_TITLES, WorkKind
 from backend.services.operations.heartbeat import WorkerHeartbeat
 from backend.services.operations.status import StatusNumbers
 from backend.services.operations.sweep import LastSweep
+from backend.services.operations.watch import backups
 from pages.ui import text
 from pages.ui.components import BarRow
 from pages.ui.takes import actions
@@ -46,25 +47,40 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
     # Before the first sweep of a new installation nothing is late, as long as no take waits for it.
     late = numbers.due > 0 if age_s is None else age_s > LATE_SWEEPS * every_s + 30
     with st.container(key="figures", horizontal=True):
-        _figure(
-            "Workers",
-            str(numbers.workers),
-            "at work" if numbers.workers else "none at work",
-            numbers.workers == 0,
-        )
+        health = heartbeat.judge_all(heartbeat.list_workers(deps))
+        _figure("Workers", str(numbers.workers), "at work" if numbers.workers else "none at work", health)
         _figure(
             "Last sweep",
             text.ago(age_s),
             _sweep_words(sweep.did) if sweep else f"one every {every_s:g} s",
-            late,
+            _red_if(late),
         )
-        _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count", False)
-        _figure("Due now", f"{numbers.due:,}", "wait for a look", False)
+        _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count")
+        _figure("Due now", f"{numbers.due:,}", "wait for a look")
         missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
-        _figure("Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, bool(missing))
+        _figure(
+            "Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, _red_if(bool(missing))
+        )
         if numbers.free_bytes is not None:  # a bucket doesn't tell, and has no end
             low = numbers.free_bytes < status.LOW_DISK_BYTES
-            _figure("Free on disk", text.size(numbers.free_bytes), "make room" if low else "enough", low)
+            words = "make room" if low else "enough"
+            _figure("Free on disk", text.size(numbers.free_bytes), words, _red_if(low))
+        age_s = numbers.backup_age_s
+        _figure("Last backup", text.ago(age_s), _backup_words(deps, age_s), backups.judge_backup(age_s))
+
+
+def _red_if(bad: bool) -> Health:
+    return Health.RED if bad else Health.GREEN
+
+
+def _backup_words(deps: Deps, age_s: float | None) -> str:
+    """Whether it lacks anything, or what to do about none."""
+    known = backups.last_backup(deps)
+    if known is not None and known.problems:
+        return f"the newest lacks {known.problems:,} files"
+    if backups.judge_backup(age_s) == Health.GREEN:
+        return "whole"
+    return "make one: backup FOLDER" if deps.store.embedded else "make one, then: backed-up"
 
 
 def backlog_rows(numbers: StatusNumbers) -> list[BarRow]:
@@ -151,12 +167,20 @@ def _many(number: int) -> str:
     return f"{number:,}+" if number == totals.EXACT_UP_TO else f"{number:,}"
 
 
-def _figure(label: str, value: str, below: str, bad: bool) -> None:
+#: health -> the colour of a figure's second line
+_TONES: dict[Health, Literal["off", "orange", "red"]] = {
+    Health.GREEN: "off",
+    Health.AMBER: "orange",
+    Health.RED: "red",
+}
+
+
+def _figure(label: str, value: str, below: str, health: Health = Health.GREEN) -> None:
     st.metric(
         label,
         value,
         delta=text.plain(below),
-        delta_color="red" if bad else "off",
+        delta_color=_TONES[health],
         delta_arrow="off",
         border=True,
     )
