@@ -47,10 +47,18 @@ LEAVES_S = 8.0
 class Process:
     """One process of the program, its log beside it."""
 
-    def __init__(self, name: str, command: list[str], env: dict[str, str], folder: Path, cwd: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        env: dict[str, str],
+        folder: Path,
+        cwd: Path,
+        network: Path | None,
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}-{time.time_ns()}.log"
-        self.popen = launcher.start(command, env, cwd, out=self.log, err=self.log)
+        self.popen = launcher.start(command, env, cwd, out=self.log, err=self.log, network=network)
 
     @property
     def alive(self) -> bool:
@@ -83,10 +91,11 @@ class Process:
 class Installation:
     """One installation: a data folder, a database of the kind that is tested now, ports, processes.
 
-    before: what starts its processes, as `setpriv` does.
+    before: what starts its processes, as `setpriv` does. network: of a host of its own, as a file.
     """
 
     before: tuple[str, ...] = ()
+    network: Path | None = None
 
     def __init__(self, folder: Path, fal_url: str, **settings: Any) -> None:
         self.folder = folder
@@ -141,7 +150,7 @@ class Installation:
     def run(self, name: str, *command: str | Path, cwd: Path | None = None, **env: Any) -> Process:
         """Start a process of Python's. env: more settings."""
         words = [*self.before, sys.executable, *map(str, command)]
-        process = Process(name, words, self.env | _texts(env), self.folder, cwd or self.folder)
+        process = Process(name, words, self.env | _texts(env), self.folder, cwd or self.folder, self.network)
         self.processes.append(process)
         return process
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What every process of the program needs, and what its commands load when they are given.
 PRELOAD = [
     __name__,
+    "altair",
     "backend.cli",
     "backend.services.operations.backup",
     "backend.services.operations.doctor",
@@ -29,37 +31,80 @@ PRELOAD = [
     "backend.services.operations.verify",
     "backend.services.storage.migrate",
     "backend.store.database.schema.sqlite_to_postgres",
+    "backend.web.dashboard",
     "backend.web.serve",
     "backend.work.distributed",
     "backend.work.embedded",
+    "streamlit.web.bootstrap",
+    "streamlit.web.cli",
     "tests.e2e.crash",
 ]
+#: The dashboard, where its port is named: else it starts itself over, which is the program's own affair.
+DASHBOARD = ["-m", "streamlit", "run", str(ROOT / "app.py")]
 #: `prctl`: a signal for a process whose parent is gone.
 PR_SET_PDEATHSIG = 1
+#: `setns`: a namespace of networks.
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(PRELOAD)
 
 
-def start(command: list[str], env: Mapping[str, str], cwd: Path, *, out: Path, err: Path) -> Any:
-    """Start a process; a command of the program without the time that its imports take."""
+def prepare() -> None:
+    """What processes are copies of runs: on the network of this thread, where it stays."""
+    forkserver.ensure_running()
+
+
+def start(
+    command: list[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    *,
+    out: Path,
+    err: Path,
+    network: Path | None = None,
+) -> Any:
+    """Start a process; a command of the program without the time that its imports take.
+
+    network: that of the calling thread, as a file, when it isn't that of the tests (`tests.hosts.network`).
+    """
     ours = (["-m", "backend"], ["-m", "tests.e2e.crash"], [str(ROOT / "webhook_server.py")])
     python, *words = command
-    known = python == sys.executable and (words[:2] in ours or words[:1] in ours)
+    known = python == sys.executable and (words[:2] in ours or words[:1] in ours or _is_dashboard(words))
     if known and env.get("PYTHONPATH") == str(ROOT) and words[2:] != ["up"]:
-        return Forked(words, env, cwd, out, err)
+        return Forked(words, env, cwd, out, err, network)
     with out.open("ab") as output, err.open("ab") as errors:
         return subprocess.Popen(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
 
 
+def _is_dashboard(words: list[str]) -> bool:
+    return words[:4] == DASHBOARD and any(word.startswith("--server.port=") for word in words)
+
+
+def enter_network(namespace: int) -> None:
+    """This thread is in this network then, and all that it starts; `os.setns` does it from Python 3.12 on."""
+    if _libc.setns(namespace, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 class Forked:
     """A process of the program; to its owner it is as one of `subprocess.Popen`."""
 
-    def __init__(self, command: list[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        out: Path,
+        err: Path,
+        network: Path | None,
+    ) -> None:
         for log in (out, err):
             log.touch()
-        given = (command, dict(env), str(cwd), str(out), str(err))
+        given = (command, dict(env), str(cwd), str(out), str(err), network)
         self._process = _forks.Process(target=become, args=given, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
@@ -83,9 +128,14 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def become(command: list[str], env: dict[str, str], cwd: str, out: str, err: str) -> None:
+def become(
+    command: list[str], env: dict[str, str], cwd: str, out: str, err: str, network: Path | None
+) -> None:
     """As a new interpreter begins with this command; it dies with the one it is a copy of."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if network:
+        with network.open() as there:
+            enter_network(there.fileno())
     os.environ.clear()
     os.environ.update(env)
     time.tzset()

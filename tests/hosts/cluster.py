@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests import bucket, databases
 from tests.deploy.front import HOOKS, Front, Host, login
+from tests.e2e import launcher
 from tests.e2e.drill import LAUNCHER
 from tests.e2e.installation import ROOT, Installation, Process, answers
 from tests.hosts.network import Network
@@ -60,6 +61,7 @@ class Cluster:
 
     def _build_up(self) -> None:
         self._ends.enter_context(databases.choose("sqlite"))  # the hosts' own server is the only one in reach
+        launcher.prepare()  # no host that dies may have it
         self.network = Network()
         self._ends.callback(self.network.close)
         self.addresses = {name: self.network.join(name, number) for name, number in HOSTS.items()}
@@ -181,6 +183,6 @@ class Cluster:
             "FIRST_POLL_S": 2,
         }
         installation = BucketInstallation(self.folder / name, self.fal_url, **settings)
-        installation.before = DIES_WITH_US
+        installation.network = self.network.file(name)
         installation.client, installation.bucket = self._storage.client(), places["BUCKET"]
         return installation

@@ -4,7 +4,6 @@ Nothing of it can be reached from outside, nor reaches outside. A thread is insi
 threads and processes that it starts are born there.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.e2e.launcher import enter_network
+
 #: The first three numbers of every address.
 SUBNET = "10.77.0"
 NAMES = Path("/run/netns")
-CLONE_NEWNET = 0x40000000
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Network:
@@ -52,12 +51,16 @@ class Network:
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
         """Meanwhile this thread, and whatever it starts, is on that host."""
-        with open("/proc/thread-self/ns/net") as before, (NAMES / (self._prefix + name)).open() as there:
-            _enter(there.fileno())
+        with open("/proc/thread-self/ns/net") as before, self.file(name).open() as there:
+            enter_network(there.fileno())
             try:
                 yield
             finally:
-                _enter(before.fileno())
+                enter_network(before.fileno())
+
+    def file(self, name: str) -> Path:
+        """By which the kernel knows that host's network."""
+        return NAMES / (self._prefix + name)
 
     def send(self, name: str, number: signal.Signals) -> None:
         """A signal to every process of that host, children included."""
@@ -101,13 +104,6 @@ def _remove_left_over() -> None:
         if not Path("/proc", path.name.split("-")[1]).exists():
             with suppress(OSError):
                 _run("ip", "netns", "delete", path.name)
-
-
-def _enter(namespace: int) -> None:
-    """This thread alone; `os.setns` does it from Python 3.12 on."""
-    if _libc.setns(namespace, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _run(*command: str) -> str:

@@ -41,12 +41,19 @@ def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_
         files = {"file": ("a.jpg", picture())}
         photo = http_call("POST", f"{api}/api/video/upload", headers=headers, files=files).json()["id"]
         bodies = [
-            {"model": MODEL, "prompt": "A sunset"},
-            {"model": PHOTO_MODEL, "prompt": "The camera comes closer", "image": photo},
+            {"model": MODEL, "prompt": "A sunset", "params": {"duration": "3"}},
+            {
+                "model": PHOTO_MODEL,
+                "prompt": "The camera comes closer",
+                "image": photo,
+                "params": {"duration": "3"},
+            },
         ]
-        for body in bodies:
-            asked = http_call("POST", f"{api}/api/video/start", headers=headers, json=body).json()
-            status = f"{api}/api/video/status/{asked['id']}"
+        asked = [
+            http_call("POST", f"{api}/api/video/start", headers=headers, json=body).json() for body in bodies
+        ]
+        for one in asked:
+            status = f"{api}/api/video/status/{one['id']}"
 
             def ended(status: str = status) -> object:
                 take = http_call("GET", status, headers=headers).json()
