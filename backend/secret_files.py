@@ -44,14 +44,8 @@ class SecretFilesSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """(the value or None, the setting's name, False: it is plain text)."""
-        path = self._find(f"{field_name}_file")
-        if path is None or not allows_file(field_name, field):
-            return None, field_name, False
-        name = field_name.upper()
-        if self._find(field_name) is not None:
-            why = f"is given twice, as {name} and as {name}_FILE; remove one"
-            return UnreadableSecret(why), field_name, False
-        return _secret_in(f"{name}_FILE", Path(unwrap_path(path))), field_name, False
+        value = self.find_file(field_name) if allows_file(field_name, field) else None
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Setting -> its value, for those that are given by a file."""
@@ -59,7 +53,18 @@ class SecretFilesSource(PydanticBaseSettingsSource):
         values = {name: self.get_field_value(field, name)[0] for name, field in fields}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _find(self, name: str) -> str | None:
+    def find_file(self, name: str) -> str | UnreadableSecret | None:
+        """What the file of this setting holds; None: no file is named."""
+        path = self.find_value(f"{name}_file")
+        if path is None:
+            return None
+        upper = name.upper()
+        if self.find_value(name) is not None:
+            return UnreadableSecret(f"is given twice, as {upper} and as {upper}_FILE; remove one")
+        return _secret_in(f"{upper}_FILE", Path(unwrap_path(path)))
+
+    def find_value(self, name: str) -> str | None:
+        """This setting's own text, where it has one."""
         return next((part[name] for part in self._given if name in part), None)
 
 

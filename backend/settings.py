@@ -29,6 +29,7 @@ from backend.addresses import base_path, check_allow_entry, frame_sources, is_pu
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
+from backend.login_settings import LoginProvidersSource, gather_providers
 from backend.pasted_settings import KEYS, key_fault, unwrap_setting
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 from backend.team_settings import TeamSettings
@@ -68,7 +69,9 @@ class Settings(TeamSettings):
     simulator_port: int = Field(8788, ge=1, le=65535)
     open_dashboard: bool = False
     #: the path that the dashboard's pages lie below
-    streamlit_server_base_url_path: Annotated[str, AfterValidator(base_path)] = ""
+    streamlit_server_base_url_path: Annotated[str, AfterValidator(base_path)] = Field(
+        "", validate_default=True
+    )
     #: who may show the dashboard in a frame
     frame_ancestors: Annotated[tuple[str, ...], NoDecode, BeforeValidator(frame_sources)] = ("'self'",)
     secret_key: SecretStr = SecretStr("")
@@ -99,8 +102,9 @@ class Settings(TeamSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code wins, then files of secrets, the environment, `.env`."""
         read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
-        files = SecretFilesSource(settings_cls, [source.env_vars for source in read])
-        return init_settings, files, env_settings, dotenv_settings
+        given = [source.env_vars for source in read]
+        files = SecretFilesSource(settings_cls, given), LoginProvidersSource(settings_cls, given)
+        return init_settings, *files, env_settings, dotenv_settings
 
     @field_validator("*", mode="before")
     @classmethod
@@ -150,6 +154,15 @@ class Settings(TeamSettings):
                 raise ValueError("must be a plain base URL, without a user, a query or a fragment")
         return value
 
+    @field_validator("streamlit_server_base_url_path")
+    @classmethod
+    def _below(cls, value: str, info: ValidationInfo) -> str:
+        """The dashboard's own address ends in the path that it lies below."""
+        base = info.data.get("login_base_url")
+        if base and urlsplit(base).path.strip("/") != value:
+            raise ValueError("must be the path in which LOGIN_BASE_URL ends, and is another one")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _strong(cls, value: SecretStr) -> SecretStr:
@@ -174,7 +187,8 @@ class Settings(TeamSettings):
     def _pasted(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Without what was pasted around values; one of which nothing is left counts as not given."""
         bare = {name: unwrap_setting(name, value) for name, value in values.items()}
-        return cls._demo({name: value for name, value in bare.items() if value != "" or not values[name]})
+        kept = {name: value for name, value in bare.items() if value != "" or not values[name]}
+        return cls._demo(gather_providers(kept))
 
     @classmethod
     def _demo(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -288,6 +302,8 @@ def _port_or(usual: int, value: Any) -> str:
 
 
 def _name(loc: tuple[int | str, ...]) -> str:
+    if loc[:1] == ("login_provider_settings",):
+        return "_".join(("login", *map(str, loc[1:]))).upper()
     return ".".join(str(part) for part in loc).upper() or "settings"
 
 
