@@ -56,6 +56,25 @@ def check_allow_entry(part: str) -> None:
             raise ValueError(f"{part[:80]!r} is no host, host:port or CIDR") from None
 
 
+def base_url(url: str, *, secure: bool = False) -> str:
+    """A base URL without a slash at its end, or nothing; ValueError: it is none.
+
+    secure: http is for this machine alone.
+    """
+    bare = url.rstrip("/")
+    if not bare:
+        return bare
+    parts = urlsplit(bare)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"must be a URL that starts with {'' if secure else 'http:// or '}https://")
+    _ = parts.port  # a malformed port raises ValueError here
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must be a plain base URL, without a user, a query or a fragment")
+    if secure and parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must start with https://; http:// is for this machine alone")
+    return bare
+
+
 def base_path(path: str) -> str:
     """The path that pages lie below, without slashes around it; ValueError: it is none."""
     path = path.strip().strip("/")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from backend.addresses import is_loopback
+from backend.addresses import base_url
 from backend.pasted_settings import unwrap_value
 from backend.secret_files import SecretFilesSource, UnreadableSecret
 
@@ -56,7 +56,7 @@ class LoginProvider(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _issuer(cls, value: str) -> str:
-        check_own_url(value)
+        base_url(value, secure=True)  # kept as it is: its tokens name it to the letter
         parts = urlsplit(value)
         tenant = parts.path.strip("/").partition("/")[0].lower()
         if (parts.hostname or "").endswith("login.microsoftonline.com") and tenant in _NO_TENANT:
@@ -131,15 +131,3 @@ def name_fault(name: str) -> str | None:
     if not _NAME.fullmatch(name):
         return f"{name[:40]!r} is no name: use 1 to 32 letters, digits and _, with a letter in front"
     return None
-
-
-def check_own_url(url: str) -> None:
-    """Refuse what is neither https nor, on this machine alone, http. ValueError says what is wrong."""
-    parts = urlsplit(url)
-    _ = parts.port  # a malformed port raises ValueError here
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a URL that starts with https://")
-    if parts.username or parts.query or parts.fragment:
-        raise ValueError("must be a plain base URL, without a user, a query or a fragment")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("must start with https://; http:// is for this machine alone")

@@ -25,7 +25,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from backend.addresses import base_path, check_allow_entry, frame_sources, is_public_https, read_database_url
+from backend.addresses import (
+    base_path,
+    base_url,
+    check_allow_entry,
+    frame_sources,
+    is_public_https,
+    read_database_url,
+)
 from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
@@ -144,15 +151,7 @@ class Settings(TeamSettings):
     )
     @classmethod
     def _url(cls, value: str) -> str:
-        value = value.rstrip("/")
-        if value:
-            parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError("must be a URL that starts with http:// or https://")
-            _ = parts.port  # a malformed port raises ValueError here
-            if parts.username or parts.query or parts.fragment:
-                raise ValueError("must be a plain base URL, without a user, a query or a fragment")
-        return value
+        return base_url(value)
 
     @field_validator("streamlit_server_base_url_path")
     @classmethod

@@ -4,14 +4,16 @@ import getpass
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from backend.addresses import base_url
 from backend.budget_settings import BudgetSettings
 from backend.domain.access.role_rules import RoleRules, parse_rules
-from backend.login_settings import LoginProvider, check_own_url, name_fault, split_names
+from backend.login_settings import LoginProvider, name_fault, split_names
 
 #: Who sits at a machine whose account has no name.
 NAMELESS = "local"
@@ -51,13 +53,6 @@ def account_name() -> str:
         return NAMELESS
 
 
-def _base_url(value: str) -> str:
-    value = value.rstrip("/")
-    if value:
-        check_own_url(value)
-    return value
-
-
 def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return split_names(value) if isinstance(value, str) else value
 
@@ -70,7 +65,7 @@ class TeamSettings(BudgetSettings):
     session_hours: float = Field(12.0, gt=0, le=24 * 31)
     session_idle_hours: float = Field(4.0, gt=0, le=24 * 31)
     #: the dashboard's own address; empty: nobody signs in here
-    login_base_url: Annotated[str, AfterValidator(_base_url)] = ""
+    login_base_url: Annotated[str, AfterValidator(partial(base_url, secure=True))] = ""
     login_roles: str = ""
     login_proxy: LoginProxy | None = None
     login_providers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
@@ -154,9 +149,7 @@ class TeamSettings(BudgetSettings):
         if not value and info.data.get("login_proxy") is LoginProxy.IAP:
             return IAP_ISSUER
         _check_needed(bool(value), info, LoginProxy.CLOUDFLARE, LoginProxy.IAP)
-        if value:
-            check_own_url(value)
-        return value
+        return base_url(value, secure=True)
 
 
 def _check_needed(given: bool, info: ValidationInfo, *ways: LoginProxy) -> None:
