@@ -46,6 +46,8 @@ DEMO_KEY = "demo:simulator"
 #: A shorter secret could be found by trying.
 SECRET_MIN_CHARS = 16
 
+BaseUrl = Annotated[str, AfterValidator(base_url)]
+
 
 class Settings(TeamSettings):
     """Everything that can be set, by its name in lower case."""
@@ -62,14 +64,14 @@ class Settings(TeamSettings):
     data_dir: Path = Path("data")
     database_url: str = Field("", repr=False, exclude=True)  #: may hold a password
     storage_url: str = ""
-    storage_public_url: str = ""  #: the bucket's endpoint as browsers reach it; empty: as we do
-    aws_endpoint_url: str = ""
+    storage_public_url: BaseUrl = ""  #: the bucket's endpoint as browsers reach it; empty: as we do
+    aws_endpoint_url: BaseUrl = ""
     aws_access_key_id: str = ""
     aws_secret_access_key: SecretStr = SecretStr("")
     aws_session_token: SecretStr = SecretStr("")
     aws_region: str = ""
-    public_url: str = ""  #: empty: this machine's loopback at PORT
-    media_url: str = ""
+    public_url: BaseUrl = ""  #: empty: this machine's loopback at PORT
+    media_url: BaseUrl = ""
     host: str = "127.0.0.1"
     port: int = Field(8787, ge=1, le=65535)
     dashboard_port: int = Field(8501, ge=1, le=65535)
@@ -84,12 +86,12 @@ class Settings(TeamSettings):
     secret_key: SecretStr = SecretStr("")
     fal_key: SecretStr = SecretStr("")
     fal_admin_key: SecretStr = SecretStr("")
-    fal_queue_url: str = "https://queue.fal.run"
-    fal_rest_url: str = "https://rest.fal.ai"
-    fal_api_url: str = "https://api.fal.ai"
+    fal_queue_url: BaseUrl = "https://queue.fal.run"
+    fal_rest_url: BaseUrl = "https://rest.fal.ai"
+    fal_api_url: BaseUrl = "https://api.fal.ai"
     fal_user_id: str = ""
     blackbox_api_key: SecretStr = SecretStr("")
-    blackbox_url: str = "https://api.blackbox.ai"
+    blackbox_url: BaseUrl = "https://api.blackbox.ai"
     blackbox_models: Annotated[tuple[str, ...], NoDecode] = ("blackboxai/google/veo-3-fast",)
     blackbox_timeout_s: float = Field(900.0, gt=0, le=3600)
     blackbox_calls: int = Field(8, ge=1, le=500)
@@ -138,20 +140,6 @@ class Settings(TeamSettings):
         for part in value if info.field_name == "fetch_allow" else ():
             check_allow_entry(part)
         return value
-
-    @field_validator(
-        "public_url",
-        "media_url",
-        "fal_queue_url",
-        "fal_rest_url",
-        "fal_api_url",
-        "blackbox_url",
-        "aws_endpoint_url",
-        "storage_public_url",
-    )
-    @classmethod
-    def _url(cls, value: str) -> str:
-        return base_url(value)
 
     @field_validator("streamlit_server_base_url_path")
     @classmethod
