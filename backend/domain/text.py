@@ -11,8 +11,10 @@ Standard Annex #9, section 2: "In all other respects they should be ignored".
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 #: A region's flag is spelt with characters that mean nothing elsewhere: 🏴 and England's letters behind it.
@@ -29,6 +31,9 @@ _ZERO_WIDTH_SPACES = re.compile(f"(?<={_UNSPACED})(\u200b)\u200b*(?={_UNSPACED})
 _BREAK = r"[\x0b\x0c\x85\u2028\u2029]"
 _LINE_END = r"[\r\n\x85\u2028\u2029]"
 _BREAKS = re.compile(rf"(?:(?<={_LINE_END})[\x0b\x0c]+|[\x0b\x0c]+(?={_LINE_END}))|({_BREAK})")
+#: So many unknown names are told one by one, and so much of each: a body may hold a hundred thousand.
+UNKNOWN_MAX, NAME_MAX_CHARS = 50, 80
+
 #: Most texts hold none of all this.
 _ANY = re.compile(f"{_NOTHING}|\u200b|{_BREAK}")
 
@@ -110,6 +115,26 @@ def describe_kind(value: Any) -> str:
     """What a value that is of the wrong kind is, in words."""
     names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
     return names.get(type(value), "an object" if isinstance(value, Mapping) else "nothing")
+
+
+def unknown_names(given: Iterable[str], known: Collection[str], *, within: str = "") -> dict[str, str]:
+    """name -> what to say of it, for every name that is given and not known: the nearest one that is.
+
+    within: what the names stand in, such as "style."; it is put before each.
+    """
+    unknown = iter(name for name in map(str, given) if name not in known)
+    faults = {
+        f"{within}{name[:NAME_MAX_CHARS]}": _unknown(name, known) for name in islice(unknown, UNKNOWN_MAX)
+    }
+    more = sum(1 for _ in unknown)
+    return faults | ({f"{within}…": f"{more:,} more names are not known here"} if more else {})
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name[:NAME_MAX_CHARS].lower(), known, n=1)
+    if near:
+        return f"is not known here; did you mean {near[0]}?"
+    return f"is not known here; known: {', '.join(sorted(known)) or 'nothing'}"
 
 
 def _name(char: str) -> str:

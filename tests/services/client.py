@@ -18,13 +18,18 @@ from backend.services.access import Role
 from backend.services.deps import Deps
 from backend.web import dashboard
 from backend.web.app import create_app
+from tests.services.api_document import must_fit
 from tests.signing import FakeClock
 from tests.world import MODEL, World
 
 MIB = 1024 * 1024
 BODY = {"model": MODEL, "prompt": "A red dress in the wind"}
-#: What may be asked without a token: deliveries have their own, media is signed, health tells no secret.
-OPEN = {"/api/video/webhook/<job_id>/<token>", "/media/<path:key>", "/healthz", "/readyz", "/metrics"}
+#: What may be asked without a token: deliveries have their own, media is signed, the document and
+#: health tell no secret.
+OPEN = {
+    "/api/video/webhook/<job_id>/<token>", "/api/openapi.json", "/media/<path:key>", "/healthz", "/readyz",
+    "/metrics",
+}  # fmt: skip
 PUBLIC = "https://studio.example"
 
 
@@ -39,13 +44,15 @@ class SidecarClient(World):
         self.tokens = {name: access.create_token(deps, name, role) for name, role in roles.items()}
 
     def call(self, who: str | None, method: str, path: str, **more: Any) -> TestResponse:
-        """One request with somebody's token."""
+        """One request with somebody's token; its answer is what the document says."""
         headers = dict(more.pop("headers", {}))
         if who is not None:
             headers["Authorization"] = f"Bearer {self.tokens.get(who, who)}"
         client: FlaskClient = self.app.test_client()
         path = path.removeprefix(PUBLIC)
-        return client.open(path, method=method, headers=headers, buffered=True, **more)
+        answer = client.open(path, method=method, headers=headers, buffered=True, **more)
+        must_fit(self.app, answer)
+        return answer
 
     def get(self, path: str, *, who: str | None = "ana", **more: Any) -> TestResponse:
         return self.call(who, "GET", path, **more)

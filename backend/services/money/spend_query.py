@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from backend.domain.errors import InvalidRequest
+from backend.domain.text import unknown_names
 
 
 class Dimension(StrEnum):
@@ -51,7 +52,7 @@ def parse_query(asked: Mapping[str, str], *, zone: tzinfo) -> SpendQuery:
     Raises:
         InvalidRequest: names every parameter at fault.
     """
-    faults = {name: "is not known here" for name in asked if name not in ("by", "and", "since", "until")}
+    faults = unknown_names(asked, ("by", "and", "since", "until"))
     by = _dimension(asked, "by", faults) or Dimension.DAY
     crossed = _dimension(asked, "and", faults)
     if crossed is by and "by" not in faults:
@@ -72,18 +73,30 @@ def _dimension(asked: Mapping[str, str], name: str, faults: dict[str, str]) -> D
     return None if word is None else Dimension(word)
 
 
-def _day(asked: Mapping[str, str], name: str, zone: tzinfo, faults: dict[str, str]) -> str | None:
-    word = asked.get(name) or None
-    if word is None:
-        return None
+def parse_day(word: str, zone: tzinfo, *, ends: bool = False) -> str:
+    """The day that is meant, "2026-11-21". ends: the last one, so that a midnight ends the day before.
+
+    Raises:
+        ValueError: says what it must be.
+    """
     try:
         if len(word) == len("2026-11-21"):
             return date.fromisoformat(word).isoformat()
         at = datetime.fromisoformat(word.replace(" ", "+"))  # a plus sign that nobody escaped
         if at.tzinfo is None:
             raise ValueError("no zone")
-        at = at.astimezone(zone) - (timedelta(microseconds=1) if name == "until" else timedelta(0))
+        at = at.astimezone(zone) - (timedelta(microseconds=1) if ends else timedelta(0))
         return at.date().isoformat()
-    except (ValueError, OverflowError):
-        faults[name] = "must be a day, 2026-11-21, or a moment, 2026-11-21T09:00:00Z"
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be a day, 2026-11-21, or a moment, 2026-11-21T09:00:00Z") from error
+
+
+def _day(asked: Mapping[str, str], name: str, zone: tzinfo, faults: dict[str, str]) -> str | None:
+    word = asked.get(name) or None
+    if word is None:
+        return None
+    try:
+        return parse_day(word, zone, ends=name == "until")
+    except ValueError as error:
+        faults[name] = str(error)
         return None

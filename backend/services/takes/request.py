@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.domain.prompt import AXES
-from backend.domain.text import PastedText, describe_kind, fault_in
+from backend.domain.text import PastedText, describe_kind, fault_in, unknown_names
 from backend.models import Job
 
 #: No prompt is longer, whatever a model says; one axis of a style is a few words.
@@ -55,16 +55,12 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """
     pasted = PastedText()
     body = pasted.clean(given)
-    faults = {str(name)[:80]: "is no field of a take" for name in body if name not in REQUEST_FIELDS}
+    faults = unknown_names(body, REQUEST_FIELDS)
     model, provider = body.get("model"), body.get("provider")
     params = _read_object(body, "params", faults)
     style = _read_object(body, "style", faults)
     images = _read_object(body, "images", faults)
-    faults |= {
-        f"style.{str(axis)[:40]}": f"is no part of a style; there are {', '.join(AXES)}"
-        for axis in style
-        if axis not in AXES
-    }
+    faults |= unknown_names(style, AXES, within="style.")
     texts = {name: body.get(name) for name in ("prompt", "image")}
     texts |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
     texts |= {f"images.{field[:80]}": image for field, image in images.items()}

@@ -3,12 +3,29 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from backend.catalogue.models import VideoModel
+from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.money import price_rules
+from backend.web.api.operations import Operation, told
+from backend.web.api.request_parts import query_as
+from backend.web.api.schemas.models import ModelList, ModelsQuery
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/models",
+        "list_models",
+        "All models at once, with the schemas of their parameters.",
+        {200: told("The models that fit.", ModelList)},
+        Do.ESTIMATE,
+        query=ModelsQuery,
+        subject="models",
+    ),
+)
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -17,7 +34,8 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/models")
     def models() -> ResponseReturnValue:
-        found = deps.catalogue.search(request.args.get("q", ""), request.args.get("provider"))
+        asked = query_as(ModelsQuery)
+        found = deps.catalogue.search(asked.q, asked.provider)
         return jsonify(items=list(map(model_json, price_rules.with_team_rules(deps, found))))
 
     return blueprint

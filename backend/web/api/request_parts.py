@@ -1,15 +1,26 @@
-"""What a request to the API is made of: who sent it, and its body."""
+"""What a request to the API is made of: who sent it, its query and its body, read as its operation says.
 
-from typing import Any
+Everything at fault is named at once, also a name that isn't known there, with the nearest one that is.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from flask import g, request
+from pydantic import ValidationError
 
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.domain.shape import load_json
+from backend.domain.text import unknown_names
 from backend.services.access import Viewer
+from backend.web.api.operations import Operation
+from backend.web.api.schemas.base import Asked
 
 #: JSON bodies are small.
 JSON_MAX_BYTES = 1024 * 1024
+
+A = TypeVar("A", bound=Asked)
+T = TypeVar("T")
 
 
 class MalformedJson(RequestError):
@@ -24,20 +35,91 @@ def current_viewer() -> Viewer:
     return viewer
 
 
-def json_body() -> dict[str, Any]:
-    """The JSON object in the body.
+def query_as(model: type[A]) -> A:
+    """This request's query, which its operation says is of this model."""
+    assert isinstance(g.query, model)
+    return g.query
+
+
+def body_as(kind: type[T]) -> T:
+    """This request's body, as its operation says it is read."""
+    assert isinstance(g.body, kind)
+    return g.body
+
+
+def read_parts(operation: Operation) -> None:
+    """Read query and body, for `query_as` and `body_as`.
 
     Raises:
-        MalformedJson: it is no JSON, or too deep. InvalidRequest: it is JSON, but no object.
+        InvalidRequest: names everything at fault. MalformedJson: the body is no JSON, or too deep.
+        RequestEntityTooLarge: the body is more than `JSON_MAX_BYTES`.
     """
+    twice = {name: "is given more than once" for name, given in request.args.lists() if len(given) > 1}
+    g.query = _validated(operation.query, request.args.to_dict(), twice)
+    if operation.changes and operation.file is None:
+        g.body = _read_body(operation)
+
+
+def _read_body(operation: Operation) -> Any:
     request.max_content_length = JSON_MAX_BYTES
+    content = request.get_data(cache=False)
+    if operation.body is None and not content:
+        return None
+    given = _json_object(content)
+    if operation.reads_body is not None:
+        return operation.reads_body(given)
+    if operation.body is None and given:
+        raise InvalidRequest(unknown_names(given, ()))
+    return _validated(operation.body, content) if operation.body else None
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        value = load_json(request.get_data(cache=False), parse_constant=_no_constant)
+        value = load_json(content, parse_constant=_no_constant)
     except ValueError as error:
         raise MalformedJson(f"The body is no JSON ({str(error)[:120]}).") from error
     if not isinstance(value, dict):
-        raise InvalidRequest({"body": "must be a JSON object with model and prompt"})
+        raise InvalidRequest({"body": "must be a JSON object"})
     return value
+
+
+def _validated(model: type[A], given: Mapping[str, Any] | bytes, more: Mapping[str, str] | None = None) -> A:
+    """What is given, as this model. more: what else is at fault."""
+    faults: dict[str, str] = {}
+    try:
+        if isinstance(given, bytes):
+            read = model.model_validate_json(given, strict=True)
+        else:
+            read = model.model_validate(given)
+    except ValidationError as error:
+        faults = _faults(error, model)
+    if faults or more:
+        raise InvalidRequest({**faults, **(more or {})})
+    return read
+
+
+def _faults(error: ValidationError, model: type[Asked]) -> dict[str, str]:
+    """What pydantic found, in our words."""
+    found = error.errors(include_url=False)
+    unknown = [
+        str(one["loc"][0]) for one in found if one["type"] == "extra_forbidden" and len(one["loc"]) == 1
+    ]
+    known = [one.alias or name for name, one in model.model_fields.items()]
+    faults = {
+        ".".join(map(str, one["loc"])): _words(one) for one in found if str(one["loc"][0]) not in unknown
+    }
+    return unknown_names(unknown, known) | faults
+
+
+def _words(found: Any) -> str:
+    if found["type"] == "value_error":
+        return str(found["ctx"]["error"])
+    if found["type"] == "missing":
+        return "is missing"
+    if found["type"] == "extra_forbidden":
+        return "is not known here"
+    said = str(found["msg"])
+    return said.replace("Input should", "must") if "Input should" in said else said[0].lower() + said[1:]
 
 
 def _no_constant(name: str) -> None:

@@ -1,22 +1,56 @@
-"""Every route of the HTTP API, below one check of the token."""
+"""Every route of the HTTP API, below one check of the token and one reading of what is asked."""
 
-from flask import Blueprint, g, request
+from functools import cache
+
+from flask import Blueprint, Response, g, request
 
 from backend.services import access
 from backend.services.deps import Deps
 from backend.web.api import models, spend, takes, uploads
+from backend.web.api.document import build_document
+from backend.web.api.operations import JSON, Answer, Operation
+from backend.web.api.request_parts import current_viewer, read_parts
 
-#: One file a subject, each with `routes(deps)`, whose paths begin below /api.
+#: One file a subject, each with its `OPERATIONS` and with `routes(deps)`, whose paths begin below /api.
 SUBJECTS = (takes, models, uploads, spend)
+DOCUMENT = Operation(
+    "GET",
+    "/api/openapi.json",
+    "get_document",
+    "This document.",
+    {200: Answer("OpenAPI 3.1.", {JSON: None})},
+    needs_token=False,
+    subject="document",
+)
+#: Every operation of the API but the provider's webhook, which is the provider's affair.
+OPERATIONS: tuple[Operation, ...] = (*(one for subject in SUBJECTS for one in subject.OPERATIONS), DOCUMENT)
 
 
 def routes(deps: Deps) -> Blueprint:
-    """Every route needs a token; `before_request` sees to it, so that none can forget."""
+    """Every route is one of `OPERATIONS`, and needs a token unless that says otherwise.
+
+    `before_request` sees to the token, to what it allows, and to what is asked, so that no route can forget.
+    """
     blueprint = Blueprint("api", __name__, url_prefix="/api")
+    by_rule = {(one.method, one.path): one for one in OPERATIONS}
+    document = cache(lambda: build_document(OPERATIONS, deps.settings.public_url))
 
     @blueprint.before_request
-    def authenticate() -> None:
-        g.viewer = access.authenticate_token(deps, request.headers.get("Authorization"))
+    def check() -> None:
+        if request.method == "OPTIONS":  # Flask answers it by itself
+            return
+        assert request.url_rule is not None
+        method = "GET" if request.method == "HEAD" else request.method
+        operation = by_rule[method, request.url_rule.rule]
+        if operation.needs_token:
+            g.viewer = access.authenticate_token(deps, request.headers.get("Authorization"))
+            if operation.do is not None:
+                current_viewer().must(operation.do)
+        read_parts(operation)
+
+    @blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(document(), content_type=JSON)
 
     for subject in SUBJECTS:
         blueprint.register_blueprint(subject.routes(deps))

@@ -1,20 +1,33 @@
 """What was spent, for clients: as JSON, CSV or Parquet."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 
-from backend.domain.errors import InvalidRequest
+from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.money import spend_files, spending
-from backend.services.money.spend_query import SpendQuery, parse_query
-from backend.web.api.request_parts import current_viewer
+from backend.services.money.spend_query import parse_query
+from backend.web.api.operations import Answer, Operation
+from backend.web.api.request_parts import current_viewer, query_as
+from backend.web.api.schemas.spend import FORMATS, SpendAnswer, SpendParams
 
-#: format -> its content type
-FORMATS = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-}
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/spend",
+        "get_spend",
+        "What was spent, told apart by one dimension or two.",
+        {
+            200: Answer(
+                "Every group, and all together.",
+                {kind: SpendAnswer if name == "json" else None for name, kind in FORMATS.items()},
+            )
+        },
+        Do.SEE,
+        query=SpendParams,
+        subject="spend",
+    ),
+)
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -23,7 +36,9 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/spend")
     def spend() -> ResponseReturnValue:
-        query, wanted = spend_query(deps)
+        asked = query_as(SpendParams)
+        given = asked.model_dump(by_alias=True, exclude={"format"}, exclude_none=True)
+        query, wanted = parse_query(given, zone=spending.time_zone(deps)), asked.format or "json"
         report = spending.spend_report(deps, current_viewer(), query)
         if wanted == "json":
             return jsonify(items=[group.as_json() for group in report.groups], total=report.total.as_json())
@@ -32,19 +47,3 @@ def routes(deps: Deps) -> Blueprint:
         return Response(content, content_type=FORMATS[wanted], headers={"Content-Disposition": named})
 
     return blueprint
-
-
-def spend_query(deps: Deps) -> tuple[SpendQuery, str]:
-    """What is asked for, and in which format. InvalidRequest names every parameter at fault."""
-    asked = request.args.to_dict()
-    faults = {name: "is given more than once" for name, given in request.args.lists() if len(given) > 1}
-    wanted = asked.pop("format", "") or "json"
-    if wanted not in FORMATS:
-        faults["format"] = f"is none of {', '.join(FORMATS)}"
-    try:
-        query = parse_query(asked, zone=spending.time_zone(deps))
-    except InvalidRequest as error:
-        raise InvalidRequest({**error.fields, **faults}) from error
-    if faults:
-        raise InvalidRequest(faults)
-    return query, wanted

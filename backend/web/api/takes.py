@@ -1,23 +1,71 @@
 """Takes, for clients: start, estimate, status, history, cancel."""
 
-import uuid
-
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from backend.domain.errors import InvalidRequest
+from backend.domain.access.roles import Do
 from backend.domain.states import API_STATUS
 from backend.domain.take_filter import TakeFilter
-from backend.services.access import Role
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.takes import cancel, check_request, create, request_photos
-from backend.services.takes.request import parse_request
-from backend.web.api.request_parts import current_viewer, json_body
+from backend.services.takes.request import TakeRequest, parse_request
+from backend.web.api.operations import Operation, told
+from backend.web.api.request_parts import body_as, current_viewer, query_as
+from backend.web.api.schemas import takes as schemas
 from backend.web.api.take_json import quote_json, started_json, take_json
 
-#: Items on a page of the history, unless asked otherwise.
-HISTORY_PAGE_SIZE = 50
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/api/video/start",
+        "start_take",
+        "Start a take. Answered after one commit; nothing is sent before.",
+        {202: told("It is written down, and will be sent.", schemas.Started)},
+        Do.START,
+        headers=schemas.StartKey,
+        body=schemas.TakeRequest,
+        reads_body=parse_request,
+        refusals=(402, 409),
+    ),
+    Operation(
+        "POST",
+        "/api/video/estimate",
+        "estimate_take",
+        "What a take would cost. Nothing is made, nothing is paid.",
+        {200: told("Its price, as far as it is known.", schemas.QuoteAnswer)},
+        Do.ESTIMATE,
+        body=schemas.TakeRequest,
+        reads_body=parse_request,
+    ),
+    Operation(
+        "GET",
+        "/api/video/status/<job_id>",
+        "get_take",
+        "One take.",
+        {200: told("The take.", schemas.TakeAnswer)},
+        Do.SEE,
+        refusals=(404,),
+    ),
+    Operation(
+        "GET",
+        "/api/video/history",
+        "list_takes",
+        "Takes, newest first, in pages.",
+        {200: told("A page of takes.", schemas.TakePage)},
+        Do.SEE,
+        query=schemas.HistoryQuery,
+    ),
+    Operation(
+        "POST",
+        "/api/video/cancel/<job_id>",
+        "cancel_take",
+        "Stop a take. A video that comes anyway is kept.",
+        {202: told("The take, cancelled or about to be.", schemas.TakeAnswer)},
+        Do.CHANGE_OWN,
+        refusals=(404, 409),
+    ),
+)
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -26,15 +74,14 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.post("/start")
     def start() -> ResponseReturnValue:
-        current_viewer().require_role(Role.CREATOR)
-        key, asked = request.headers.get("Idempotency-Key"), parse_request(json_body())
+        key, asked = request.headers.get("Idempotency-Key"), body_as(TakeRequest)
         job = create.create_job(deps, current_viewer(), asked, idempotency_key=key)
         notes = [*asked.notes, *request_photos.photo_notes_of(deps, current_viewer(), job)]
         return jsonify({**started_json(deps, job), **({"notes": notes} if notes else {})}), 202
 
     @blueprint.post("/estimate")
     def estimate() -> ResponseReturnValue:
-        quote = check_request.estimate_request(deps, current_viewer(), parse_request(json_body()))
+        quote = check_request.estimate_request(deps, current_viewer(), body_as(TakeRequest))
         return jsonify(quote_json(quote))
 
     @blueprint.get("/status/<job_id>")
@@ -43,8 +90,9 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/history")
     def history() -> ResponseReturnValue:
-        wanted, limit, cursor = history_query()
-        page = gallery.list_takes(deps, current_viewer(), wanted, limit=limit, cursor=cursor)
+        asked = query_as(schemas.HistoryQuery)
+        wanted = TakeFilter(states=_states(asked.status))
+        page = gallery.list_takes(deps, current_viewer(), wanted, limit=asked.limit, cursor=asked.cursor)
         return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
 
     @blueprint.post("/cancel/<job_id>")
@@ -55,32 +103,8 @@ def routes(deps: Deps) -> Blueprint:
     return blueprint
 
 
-def history_query() -> tuple[TakeFilter, int, str | None]:
-    """Which takes the history shows, how many, and after which. InvalidRequest names every one at fault."""
-    faults: dict[str, str] = {}
-    states = _states(request.args.get("status"), faults)
-    limit = request.args.get("limit", str(HISTORY_PAGE_SIZE))
-    if not limit.isdecimal() or not 1 <= int(limit[:9]) <= gallery.PAGE_SIZE_MAX:
-        faults["limit"] = f"must be a whole number from 1 to {gallery.PAGE_SIZE_MAX}"
-    cursor = request.args.get("cursor") or None
-    if cursor is not None and not _is_uuid(cursor):
-        faults["cursor"] = "is none that was given as next_cursor"
-    if faults:
-        raise InvalidRequest(faults)
-    return TakeFilter(states=states), int(limit), cursor
-
-
-def _states(word: str | None, faults: dict[str, str]) -> list[str] | None:
-    if not word:
+def _states(word: str | None) -> list[str] | None:
+    """The states that a status, or a state, means; None: all."""
+    if word is None:
         return None
-    states = [state for state, status in API_STATUS.items() if word in (status, state)]
-    if not states:
-        faults["status"] = f"is none of {', '.join(dict.fromkeys(API_STATUS.values()))}"
-    return [str(state) for state in states]
-
-
-def _is_uuid(value: str) -> bool:
-    try:
-        return str(uuid.UUID(value)) == value
-    except ValueError:
-        return False
+    return [str(state) for state, status in API_STATUS.items() if word in (status, state)]

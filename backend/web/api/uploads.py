@@ -5,13 +5,29 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from backend.services.access import Role
+from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.takes import photos
 from backend.services.takes.photos import NewUpload
+from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import current_viewer
+from backend.web.api.schemas.uploads import UploadAnswer
 from backend.web.photo_part import photo_part
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/api/video/upload",
+        "upload_photo",
+        "Send a photo, to be named in starts. Other parts of the body are passed over.",
+        {201: told("The photo as it is kept.", UploadAnswer)},
+        Do.UPLOAD,
+        file="file",
+        refusals=(507,),
+        subject="uploads",
+    ),
+)
 
 
 def routes(deps: Deps) -> Blueprint:
@@ -20,7 +36,6 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.post("/video/upload")
     def upload() -> ResponseReturnValue:
-        current_viewer().require_role(Role.CREATOR)
         with photo_part("file") as (content, name):
             new = photos.create_upload(deps, current_viewer(), content, file_name=name)
         return jsonify(upload_json(deps, new)), 201

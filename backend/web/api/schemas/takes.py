@@ -1,0 +1,207 @@
+"""Takes: what is asked for, and what is told of them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from backend.catalogue.pricing.quote import QuoteSource
+from backend.domain.output_files import FileKind
+from backend.domain.states import API_STATUS, JobState
+from backend.domain.trouble import Charged
+from backend.services.gallery.takes import PAGE_SIZE_MAX
+from backend.services.money.charges import ChargeState
+from backend.services.takes.request import TEXT_MAX_CHARS
+from backend.web.api.schemas.base import Asked, Cursor, OneOf, Told, WholeNumber
+
+Status = Literal["processing", "completed", "failed", "cancelled", "held"]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+StyleText = Annotated[str | None, Field(max_length=TEXT_MAX_CHARS["style"])]
+
+#: Items on a page of the history, unless asked otherwise.
+HISTORY_PAGE_SIZE = 50
+
+
+class Style(Asked):
+    """Words for how it should look: a label of the team's, or free text."""
+
+    movement: StyleText = None
+    fabric: StyleText = None
+    camera: StyleText = None
+    aesthetic: StyleText = None
+
+
+class TakeRequest(Asked):
+    """A take to be made, or to be estimated."""
+
+    model: str = Field(description="The model's id, as GET /api/models lists it.")
+    prompt: str | None = Field(
+        default=None,
+        max_length=TEXT_MAX_CHARS["prompt"],
+        description="What should be seen. A start needs one, but for models that take none.",
+    )
+    params: dict[str, Any] | None = Field(
+        default=None, description="Go to the provider as they are, once they fit the model's `schema`."
+    )
+    style: Style | None = None
+    image: str | None = Field(default=None, description="The first photo: an upload's id or a link.")
+    images: dict[str, str | list[str] | None] | None = Field(
+        default=None,
+        description="Further photos, by the model's own field: an upload's id or a link, or several.",
+    )
+    provider: str | None = Field(default=None, description="Who makes it; unless given, the model's own.")
+
+
+class HistoryQuery(Asked):
+    """Which takes the history shows."""
+
+    status: Annotated[str | None, OneOf([*API_STATUS.values(), *JobState])] = Field(
+        default=None, description="A status or a state."
+    )
+    limit: Annotated[int, WholeNumber(1, PAGE_SIZE_MAX)] = Field(
+        default=HISTORY_PAGE_SIZE, description="Takes on a page."
+    )
+    cursor: Annotated[str | None, Cursor()] = Field(
+        default=None, description="`next_cursor` of the page before; empty: the first page."
+    )
+
+
+class StartKey(Asked):
+    """What makes a start safe to repeat."""
+
+    idempotency_key: str = Field(
+        default="",
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body again is the same take; another body under it is refused (409).",
+    )
+
+
+class Started(Told):
+    """A take that was just asked for."""
+
+    id: str
+    status: Status
+    state: JobState
+    status_url: str = Field(description="Where to look how it goes.")
+    notes: list[str] = Field(default=[], description="What was done to texts and photos, for people.")
+
+
+class QuoteAnswer(Told):
+    """What a take would cost; null where nobody knows."""
+
+    estimate_usd: float | None
+    at_most_usd: float | None
+    source: QuoteSource
+    basis: str | None = Field(description="What the price is made of, for people.")
+    as_of: str | None = Field(description="The day on which that was so.")
+
+
+class TroubleAnswer(Told):
+    """What went wrong with a take."""
+
+    code: str
+    message: str
+    charged: Charged = Field(description="Did it cost money?")
+    next: str = Field(description="What the system does now, or what a person can do.")
+    detail: Any = Field(description="What the provider said, or what came instead.")
+    at: Moment | None
+
+
+class VideoAnswer(Told):
+    """The main file of a completed take. Links open without a token, and expire."""
+
+    url: str
+    poster_url: str | None
+    preview_url: str | None
+    player_url: str | None = Field(
+        description="What browsers can play; another file where they can't play `url`."
+    )
+    sha256: str
+    size_bytes: int
+    duration_s: float | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    missing: bool = Field(description="Is it gone from storage, or altered? Then it is fetched again.")
+
+
+class FileAnswer(Told):
+    """One file of a take; what is not known of it, or not yet, is null."""
+
+    role: str
+    kind: FileKind
+    url: str | None
+    poster_url: str | None
+    player_url: str | None
+    sha256: str | None
+    size_bytes: int | None
+    content_type: str | None
+    width: int | None
+    height: int | None
+    duration_s: float | None
+    checked: bool = Field(description="Was it decoded to its end? Else it is kept as it came.")
+    problem: str | None = Field(description="Why it is not here, or not checked.")
+
+
+class Progress(Told):
+    """How much of its files is fetched."""
+
+    fetched_bytes: int
+    total_bytes: int | None
+
+
+class CostAnswer(Told):
+    """What a take costs; null where nobody knows (yet)."""
+
+    estimate_usd: float | None
+    billed_usd: float | None
+    at_most_usd: float | None
+    basis: str | None
+    source: Literal["estimate", "billed", "unknown"]
+    state: ChargeState
+    words: str = Field(description="The same, for people.")
+    asked_until: Moment | None = Field(description="Until then the provider is asked what it billed.")
+
+
+class TakeAnswer(Told):
+    """A take."""
+
+    id: str
+    status: Status
+    state: JobState
+    provider: str
+    model: str
+    prompt: str
+    sent_prompt: str = Field(description="Prompt and style as they are sent.")
+    style: dict[str, str]
+    params: dict[str, Any]
+    image: str | None
+    images: dict[str, str | list[str]]
+    template_version: int | None
+    owner: str
+    parent_id: str | None = Field(description="The take that this one was made from.")
+    request_id: str | None = Field(description="The provider's name for it.")
+    elapsed_s: float
+    queue_position: int | None
+    progress: Progress | None
+    error: TroubleAnswer | None
+    trouble: TroubleAnswer | None = Field(description="What is being tried again.")
+    cancel_requested: bool
+    video: VideoAnswer | None
+    files: list[FileAnswer] = Field(description="The main one first.")
+    files_zip_url: str | None
+    cost: CostAnswer
+    status_url: str
+    created_at: Moment
+    submitted_at: Moment | None
+    started_at: Moment | None
+    rendered_at: Moment | None
+    ended_at: Moment | None
+
+
+class TakePage(Told):
+    """A page of the history."""
+
+    items: list[TakeAnswer]
+    next_cursor: str | None = Field(description="Null: this is the last page.")
