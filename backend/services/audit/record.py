@@ -47,9 +47,26 @@ def record(
 
     object_type, object_id: what it was done to. micros: the money that it was about, in millionths of a USD.
     """
+    values = entry_values(
+        deps, by, action, object_type=object_type, object_id=object_id, changed=changed, micros=micros
+    )
+    insert_entry(session, values)
+
+
+def entry_values(
+    deps: Deps,
+    by: Viewer | Actor,
+    action: Action,
+    *,
+    object_type: str | None = None,
+    object_id: str | None = None,
+    changed: Changes | None = None,
+    micros: int | None = None,
+) -> dict[str, Any]:
+    """The columns of such a row, for whoever writes it with other rows in one statement."""
     kind = by.kind if isinstance(by, Actor) else _kind_of(by)
     values = {
-        "id": deps.clock.new_id(),
+        "id": object_id if action == Action.TAKE_STARTED else deps.clock.new_id(),
         "at": deps.clock.now(),
         "actor_kind": kind,
         "actor": by.name[:NAME_MAX_CHARS],
@@ -62,7 +79,7 @@ def record(
         "address": by.origin.address,
         "request_id": by.origin.request_id,
     }
-    insert_entry(session, values)
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _kind_of(viewer: Viewer) -> str:

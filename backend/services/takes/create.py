@@ -10,6 +10,7 @@ from backend.domain.errors import IdempotencyKeyReused, InvalidRequest
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, entry_values
 from backend.services.deps import Deps
 from backend.services.money import budgets, limits
 from backend.services.money.quotes import price_columns
@@ -62,7 +63,15 @@ def create_job(
     try:
         with deps.store.begin(shared=True) as session:
             reserved = budgets.check_budget(deps, session, job, rules)
-            insert_take(session, job, by=viewer.name, reserved=reserved)
+            deed = entry_values(
+                deps,
+                viewer,
+                Action.TAKE_STARTED,
+                object_type="take",
+                object_id=job.id,
+                micros=reserved.micros,
+            )
+            insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed)
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)

@@ -9,6 +9,5 @@ from backend.store.fast.row_insert import insert_values
 
 
 def insert_entry(session: Session, values: dict[str, Any]) -> None:
-    """Put a row of the audit in; columns that are not given, or None, get NULL."""
-    known = {name: value for name, value in values.items() if value is not None}
-    insert_values(session, AuditEntry, known)
+    """Put a row of the audit in; columns that are not given get NULL."""
+    insert_values(session, AuditEntry, values)
