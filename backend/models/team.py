@@ -8,7 +8,6 @@ from sqlmodel import Field, SQLModel
 
 from backend.models.columns import Json, moment
 
-
 #: Rows that are in the audit's indexes.
 NOT_A_START = text("action <> 'take.started'")
 
@@ -55,7 +54,7 @@ class AuditEntry(SQLModel, table=True):
     """One deed, written in its own transaction; never changed. Holds no prompt, key or token."""
 
     __tablename__ = "audit"
-    # Ids are in the order of their moments, so no index begins with `at`. Starts, which are most rows, have the
+    # Ids are in the order of their moments: no index begins with `at`. Starts, which are most rows, have the
     # ids of their takes, and are found by these: every index that they were in would slow every start.
     __table_args__ = (
         _index_without_starts("audit_actor", "actor", "id"),

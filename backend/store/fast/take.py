@@ -14,7 +14,6 @@ from backend.store.fast.row_insert import insert_values, non_null_columns
 from backend.store.jobs.transitions import prefix_params
 from backend.store.money import ledger
 
-
 #: Tables, each with the columns of a row.
 _Rows = tuple[tuple[type[SQLModel], dict[str, Any]], ...]
 

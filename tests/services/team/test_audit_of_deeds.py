@@ -1,11 +1,10 @@
 """Every deed leaves a row that says who did it, in the transaction of the deed."""
 
-import pytest
 from sqlmodel import select
 
 from backend.models import AuditEntry
 from tests import databases
-from tests.world import ANA, World
+from tests.world import World
 
 pytestmark = databases.BOTH
 
