@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from backend import backup_commands, logs, money_commands
+from backend import backup_commands, logs, money_commands, token_commands
 from backend.backup_commands import fail_with, say_line
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
-from backend.services import access
 from backend.settings import Settings, load_settings, read_settings
 from backend.store.database.schema.migrate import migrate_schema as upgrade
 
@@ -23,8 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-tokens = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True)
-app.add_typer(tokens, name="token")
+app.add_typer(token_commands.app, name="token")
 models = typer.Typer(help="The models on offer.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.command()(money_commands.statement)
@@ -128,24 +126,6 @@ def sweep() -> None:
 
     did = sweep_now(open_deps(), on_progress=say_line)
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
-
-
-@tokens.command("create")
-def token_create(
-    name: Annotated[str, typer.Argument(help="Whose it is; takes are filed under this name.")],
-    role: Annotated[access.Role, typer.Option(help="What it may do.")] = access.Role.CREATOR,
-) -> None:
-    """Make a token and print it once, on the last line."""
-    secret = access.create_token(open_deps(), name, role)
-    typer.echo(f"Token for {name} ({role}). Keep it now; it can't be shown again:", err=True)
-    typer.echo(secret)
-
-
-@tokens.command("revoke")
-def token_revoke(name: str) -> None:
-    """Make a token useless from now on."""
-    access.revoke_token(open_deps(), name)
-    typer.echo(f"{name} is revoked.")
 
 
 @models.command("refresh")

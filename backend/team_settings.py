@@ -78,6 +78,8 @@ class TeamSettings(BudgetSettings):
     login_proxy_audience: str = Field("", validate_default=True)
     login_proxy_issuer: str = Field("", validate_default=True)
     audit_keep_days: int | None = Field(None, ge=1, le=36500)  #: None: for ever
+    rate_calls_a_minute: int = Field(30_000, ge=0)  #: of one token, in each process of the sidecar; 0: any
+    rate_starts_a_minute: int = Field(20_000, ge=0)  #: the same of starts alone
 
     @property
     def has_logins(self) -> bool:

@@ -48,10 +48,13 @@ def run() -> list[Result]:
 def _token(folder: str, **given: str) -> str:
     from backend.bootstrap import open_deps
     from backend.services import access
+    from backend.services.team import tokens
+    from backend.services.team.token_request import parse_token_request
     from backend.settings import load_settings
 
     deps = open_deps(load_settings(data_dir=folder, **given))
     try:
-        return access.create_token(deps, "bench", access.Role.CREATOR)
+        asked = parse_token_request({"name": "bench", "role": "creator"}, now=deps.clock.now())
+        return tokens.create_token(deps, access.cli_viewer(deps), asked).secret
     finally:
         deps.store.close()

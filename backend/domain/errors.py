@@ -35,12 +35,40 @@ class InvalidRequest(RequestError):
 
 
 class NotAllowed(RequestError):
-    """No valid token (401), or one without the right to do this (403)."""
+    """No valid token (401), or one without the right to do this (403).
 
-    def __init__(self, message: str, *, status: int) -> None:
-        self.status = status
-        self.code = "unauthorized" if status == 401 else "forbidden"
+    scope: the one that a token lacks. invalid_token: one was given, and it opens nothing.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, scope: str | None = None, invalid_token: bool = False
+    ) -> None:
+        self.status, self.scope, self.invalid_token = status, scope, invalid_token
+        self.code = "unauthorized" if status == 401 else "insufficient_scope" if scope else "forbidden"
         super().__init__(message)
+
+    @property
+    def challenge(self) -> str | None:
+        """What `WWW-Authenticate` says. Source: RFC 6750, 3."""
+        if self.scope is not None:
+            return f'Bearer error="insufficient_scope", scope="{self.scope}"'
+        if self.status != 401:
+            return None
+        return 'Bearer error="invalid_token"' if self.invalid_token else "Bearer"
+
+
+class TooManyCalls(RequestError):
+    """More calls than one token may make; nothing was done. retry_after_s: whole seconds to wait."""
+
+    status = 429
+    code = "too_many_calls"
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"This token has made more {what} than it may in a minute. Nothing was done or charged; "
+            f"go on in {retry_after_s} s."
+        )
 
 
 class NotFound(RequestError):

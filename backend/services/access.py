@@ -1,27 +1,18 @@
-"""Who is asking, and what they may do: viewers, roles, API tokens.
+"""Who is asking, and what they may do: viewers and roles.
 
 A viewer of any kind is a name and a role. What each role may do is the table of `domain.access.roles`; the
 guards (`must`, `must_change`) stand in services, so that pages, routes and commands share them.
 """
 
-import hashlib
-import hmac
-import re
-import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-from sqlalchemy.exc import IntegrityError
 
 from backend.domain.access.origin import Origin, Via
 from backend.domain.access.roles import LEAST, Do, allows
 from backend.domain.access.roles import Role as Role
 from backend.domain.access.scopes import SCOPE_OF, Scope
-from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
-from backend.models import Token
+from backend.domain.errors import NotAllowed, NotFound
 from backend.services.deps import Deps
-from backend.store.records import tokens
-from backend.team_settings import TakesVisible
 
 
 class Kind(StrEnum):
@@ -79,7 +70,8 @@ class Viewer:
                 f"To {do}, the role {LEAST[do]} is needed; {self.name} is a {self.role}.", status=403
             )
         if self.scopes is not None and SCOPE_OF[do] not in self.scopes:
-            raise NotAllowed(f"To {do}, this token needs the scope {SCOPE_OF[do]}.", status=403)
+            lacking = SCOPE_OF[do]
+            raise NotAllowed(f"To {do}, this token needs the scope {lacking}.", status=403, scope=lacking)
 
     def may_change(self, owner: str) -> bool:
         """May this one change what `owner` made?"""
@@ -119,50 +111,3 @@ def local_viewer(deps: Deps, via: Via = Via.DASHBOARD) -> Viewer:
 def cli_viewer(deps: Deps) -> Viewer:
     """Who gives commands on this machine."""
     return local_viewer(deps, Via.CLI)
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}")
-
-
-def create_token(deps: Deps, name: str, role: Role) -> str:
-    """Make a token; only now is its secret known. Raises InvalidRequest: the name is malformed or taken."""
-    if not _NAME.fullmatch(name):
-        raise InvalidRequest({"name": "use 1 to 64 letters, digits, spaces and . _ @ -"})
-    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row = Token(id=token_id, name=name, role=role, secret_sha256=_hash(secret), created_at=deps.clock.now())
-    try:
-        with deps.store.begin() as session:
-            tokens.insert_token(session, row)
-    except IntegrityError as error:
-        fault = f"there is a token called {name} already; choose another name"
-        raise InvalidRequest({"name": fault}) from error
-    return f"dailies_{token_id}_{secret}"
-
-
-def revoke_token(deps: Deps, name: str) -> None:
-    """From now on this token opens nothing. Raises InvalidRequest: there is no token with that name."""
-    with deps.store.begin() as session:
-        token = tokens.by_name(session, name)
-        if token is None:
-            raise InvalidRequest({"name": f"there is no token called {name}"})
-        tokens.revoke_token(session, token.id, at=deps.clock.now())
-
-
-def authenticate_token(deps: Deps, authorization: str | None) -> Viewer:
-    """Who sent this `Authorization` header. Raises NotAllowed: 401; there is none, or it opens nothing."""
-    refused = NotAllowed("A valid token is needed: Authorization: Bearer dailies_…", status=401)
-    scheme, _, value = (authorization or "").partition(" ")
-    parts = value.strip().split("_", 2)
-    if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "dailies":
-        raise refused
-    token = tokens.find_by_id(deps.store, parts[1])
-    fits = hmac.compare_digest(_hash(parts[2]), token.secret_sha256 if token else _hash(""))
-    if token is None or not fits or token.revoked_at is not None:
-        raise refused
-    sees_team = deps.settings.takes_visible == TakesVisible.TEAM
-    return Viewer(token.name, Role(token.role), Kind.TOKEN, token_id=parts[1], sees_team=sees_team)
-
-
-def _hash(secret: str) -> str:
-    """256 random bits need no slow hash: they can't be guessed, only stolen."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

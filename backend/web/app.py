@@ -14,11 +14,13 @@ from backend.domain.errors import (
     BudgetExceeded,
     InvalidRequest,
     MediaError,
+    NotAllowed,
     RequestError,
     StorageFull,
     StorageMisconfigured,
     StorageRefused,
     StoreUnavailable,
+    TooManyCalls,
 )
 from backend.logs import log_unforeseen
 from backend.services.deps import Deps
@@ -82,7 +84,11 @@ def _person_error(problem: RequestError) -> ResponseReturnValue:
             "left_usd": round(problem.left_usd, 6), "counts_usd": round(problem.counts_usd, 6),
             "limit": problem.limit, "renews_at": problem.renews_at.isoformat(),
         }  # fmt: skip
-    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+    headers: dict[str, str] = {}
+    if isinstance(problem, NotAllowed) and problem.challenge:
+        headers["WWW-Authenticate"] = problem.challenge
+    if isinstance(problem, TooManyCalls):
+        headers["Retry-After"] = str(problem.retry_after_s)
     return error_response(problem.status, problem.code, str(problem), headers=headers, **more)
 
 

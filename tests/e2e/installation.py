@@ -22,13 +22,13 @@ from sqlalchemy import NullPool, create_engine, text
 
 from backend.bootstrap import open_deps
 from backend.domain.place import sqlite_url
-from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
 from backend.settings import load_settings
 from tests import databases
 from tests.e2e import launcher
 from tests.ports import reserved_port
+from tests.viewers import make_token
 from tests.waiting import PATIENCE_S, eventually, in_time
 from tests.world import MODEL
 
@@ -214,7 +214,7 @@ class Installation:
     def token(self, name: str = "drill", role: Role = Role.ADMIN) -> str:
         """A new API token."""
         with self.deps() as deps:
-            return access.create_token(deps, name, role)
+            return make_token(deps, name, role)
 
     def sign_in(self) -> None:
         """Make the database and the token that `call` uses."""

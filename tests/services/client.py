@@ -13,13 +13,13 @@ from werkzeug.test import TestResponse
 
 from backend.domain.states import JobEvent
 from backend.models import Video
-from backend.services import access
 from backend.services.access import Role
 from backend.services.deps import Deps
 from backend.web import dashboard
 from backend.web.app import create_app
 from tests.services.api_document import must_fit
 from tests.signing import FakeClock
+from tests.viewers import make_token
 from tests.world import MODEL, World
 
 MIB = 1024 * 1024
@@ -41,7 +41,7 @@ class SidecarClient(World):
         self.clock = clock
         self.app: Flask = create_app(deps)
         roles = {"ana": Role.CREATOR, "ben": Role.CREATOR, "eve": Role.VIEWER, "root": Role.ADMIN}
-        self.tokens = {name: access.create_token(deps, name, role) for name, role in roles.items()}
+        self.tokens = {name: make_token(deps, name, role) for name, role in roles.items()}
 
     def call(self, who: str | None, method: str, path: str, **more: Any) -> TestResponse:
         """One request with somebody's token; its answer is what the document says."""

@@ -1,17 +1,43 @@
 """API tokens; only hashes of their secrets are kept."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, exists, func, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.models import Token
+from backend.models import Job, LoginSession, Person, Token
 from backend.store.database.engine import Store
 
-_BY_ID = columns(col(Token.name), col(Token.role), col(Token.secret_sha256), col(Token.revoked_at)).where(
-    col(Token.id) == bindparam("token_id")
+#: What was said of the token's person at their newest sign-in.
+_CLAIMS = (
+    columns(col(LoginSession.claims))
+    .where(col(LoginSession.person_id) == col(Token.person_id))
+    .order_by(col(LoginSession.begun_at).desc())
+    .limit(1)
+    .correlate(Token)
+    .scalar_subquery()
+)
+_BY_ID = (
+    columns(
+        col(Token.name),
+        col(Token.role),
+        col(Token.secret_sha256),
+        col(Token.revoked_at),
+        col(Token.scopes),
+        col(Token.expires_at),
+        col(Token.last_used_at),
+        col(Token.person_id),
+        col(Person.name),
+        col(Person.role),
+        col(Person.disabled_at),
+        _CLAIMS,
+    )
+    .select_from(Token)
+    .outerjoin(Person, col(Person.id) == col(Token.person_id))
+    .where(col(Token.id) == bindparam("token_id"))
 )
 
 
@@ -23,12 +49,23 @@ def insert_token(session: Session, token: Token) -> Token:
 
 
 class TokenRecord(NamedTuple):
-    """What a request's token is checked against."""
+    """What a request's token is checked against, with its person as they are now.
+
+    claims: what their provider said of them at their newest sign-in.
+    """
 
     name: str
     role: str
     secret_sha256: str
     revoked_at: datetime | None
+    scopes: list[str] | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    person_id: str | None
+    person_name: str | None
+    person_role: str | None
+    disabled_at: datetime | None
+    claims: dict[str, Any] | None
 
 
 def find_by_id(store: Store, token_id: str) -> TokenRecord | None:
@@ -37,11 +74,45 @@ def find_by_id(store: Store, token_id: str) -> TokenRecord | None:
     return TokenRecord(*rows[0]) if rows else None
 
 
+def get_by_id(session: Session, token_id: str) -> Token | None:
+    """The token with this id, revoked or not."""
+    return session.get(Token, token_id)
+
+
 def by_name(session: Session, name: str) -> Token | None:
     """The token with this name, revoked or not."""
     return session.exec(select(Token).where(Token.name == name)).first()
 
 
+def list_not_revoked(session: Session) -> Sequence[tuple[Token, str | None]]:
+    """(token, the name of the person whom it acts as) for all that aren't revoked, newest first."""
+    query = (
+        select(Token, Person.name)
+        .outerjoin(Person, col(Person.id) == col(Token.person_id))
+        .where(col(Token.revoked_at).is_(None))
+        .order_by(col(Token.created_at).desc(), col(Token.id))
+    )
+    return session.exec(query).all()
+
+
+def is_somebodys_name(session: Session, name: str) -> bool:
+    """Is a person called so, in whatever case, or do takes stand under this name?"""
+    person = exists().where(func.lower(col(Person.name)) == name.lower())
+    takes = exists().where(col(Job.owner) == name)
+    return bool(session.connection().execute(columns(or_(person, takes))).scalar())
+
+
+def rename_token(session: Session, token_id: str, name: str) -> None:
+    """Give a token another name."""
+    session.exec(update(Token).where(col(Token.id) == token_id).values(name=name))
+
+
 def revoke_token(session: Session, token_id: str, *, at: datetime) -> None:
     """Revoke a token: from now on it is refused."""
     session.exec(update(Token).where(col(Token.id) == token_id).values(revoked_at=at))
+
+
+def touch_token(session: Session, token_id: str, *, at: datetime, unless_after: datetime) -> None:
+    """Write down that the token was used, unless that was done after this moment."""
+    late = or_(col(Token.last_used_at).is_(None), col(Token.last_used_at) <= unless_after)
+    session.exec(update(Token).where(col(Token.id) == token_id, late).values(last_used_at=at))

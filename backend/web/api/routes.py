@@ -4,9 +4,10 @@ from functools import cache
 
 from flask import Blueprint, Response, g, request
 
-from backend.services import access
+from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.web.api import models, spend, takes, uploads
+from backend.web.api.callers import Callers
 from backend.web.api.document import build_document
 from backend.web.api.operations import JSON, Answer, Operation
 from backend.web.api.request_parts import current_viewer, read_parts
@@ -32,6 +33,7 @@ def routes(deps: Deps) -> Blueprint:
     `before_request` sees to the token, to what it allows, and to what is asked, so that no route can forget.
     """
     blueprint = Blueprint("api", __name__, url_prefix="/api")
+    callers = Callers(deps)
     by_rule = {(one.method, one.path): one for one in OPERATIONS}
     document = cache(lambda: build_document(OPERATIONS, deps.settings.public_url))
 
@@ -43,7 +45,7 @@ def routes(deps: Deps) -> Blueprint:
         method = "GET" if request.method == "HEAD" else request.method
         operation = by_rule[method, request.url_rule.rule]
         if operation.needs_token:
-            g.viewer = access.authenticate_token(deps, request.headers.get("Authorization"))
+            g.viewer = callers.admit_caller(is_start=operation.do is Do.START)
             if operation.do is not None:
                 current_viewer().must(operation.do)
         read_parts(operation)
