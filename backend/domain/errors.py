@@ -111,16 +111,9 @@ class BudgetExceeded(RequestError):
     code = "budget"
 
     def __init__(
-        self,
-        left_usd: float,
-        counts_usd: float,
-        *,
-        price_known: bool,
-        limit: str,
-        title: str,
-        renews: str,
-        renews_at: datetime,
-    ) -> None:
+        self, left_usd: float, counts_usd: float, *, price_known: bool,
+        limit: str, title: str, renews: str, renews_at: datetime,
+    ) -> None:  # fmt: skip
         self.left_usd, self.limit = max(0.0, left_usd), limit
         self.counts_usd, self.renews_at = counts_usd, renews_at
         wanted = f" It may cost up to ${_cents(counts_usd, math.ceil)}." if counts_usd else ""
@@ -163,14 +156,9 @@ class ProviderUnsent(ProviderError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        code: str,
-        detail: Any = None,
-        retry_after_s: float | None = None,
-        tries: int | None = None,
-    ) -> None:
+        self, message: str, *, code: str, detail: Any = None,
+        retry_after_s: float | None = None, tries: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message, code=code, detail=detail)
         self.retry_after_s = retry_after_s
         self.tries = tries
