@@ -5,11 +5,10 @@ import streamlit as st
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
-from backend.services.gallery.take_files import missing_files
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, text
-from pages.ui.takes import actions, cards, detail, files
+from pages.ui.takes import actions, cards, detail, files, waiting
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -30,13 +29,12 @@ def draw_screen() -> None:
     context.show_notices()
     fresh, now = gallery.get_take(deps, viewer, take_id), deps.clock.now()
     told = fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}
-    cards.draw_status(fresh, now, prompt=False, note=not told)
+    cards.draw_status(fresh, now, prompt=False, note=False)
     files.draw_files(fresh)
     if told:
         cards.draw_trouble(fresh.job)
         cards.draw_output(fresh.job)
-    if missing_files(fresh.files) and fresh.job.error:
-        st.caption(cards.next_try_words(fresh.job, now))
+    waiting.draw_waiting(deps, fresh, now, told=told)
 
 
 def take_state() -> tuple[object, ...]:

@@ -5,13 +5,14 @@ import re
 import streamlit as st
 
 from backend.services.gallery import takes as gallery
+from backend.services.operations import heartbeat
 from backend.services.takes import photos
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, link, shown, words
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
-from tests.world import BEN, PHOTO_MODEL
+from tests.world import BEN, PHOTO_MODEL, run_sql
 
 GALLERY, TAKE = "library/gallery.py", "library/take.py"
 
@@ -49,8 +50,23 @@ def test_every_state_has_its_card_and_its_page(visit, desk):
         assert {f"{way}-{job.id}" for way in ways} == {
             button.key
             for button in app.button
-            if button.key.endswith(job.id) and not button.key.startswith(("picture", "write-off"))
+            if button.key.endswith(job.id)
+            and not button.key.startswith(("picture", "write-off", "check-now"))
         }
+        waits = state not in ("stored", "failed", "cancelled")
+        assert ("Why does it wait?" in words(app)) == waits
+        assert any(button.key == f"check-now-{job.id}" for button in app.button) == waits
+
+
+def test_a_take_says_why_it_waits_and_is_looked_at_at_once(visit, desk):
+    heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=0)
+    job = desk.take("queued")
+    run_sql(desk.deps, "UPDATE job SET due_at = '2999-01-01 00:00:00.000000'")
+    app = visit(TAKE, take=job.id)
+    assert "It stands in fal's own line, 2 ahead" in words(app)
+    app.button(key=f"check-now-{job.id}").click().run()
+    assert desk.job(job).due_at <= desk.deps.clock.now()
+    assert "It is looked at now" in words(app)
 
 
 def test_filters_come_from_the_url_are_bound_to_it_and_cleared_at_once(visit, desk):

@@ -153,14 +153,6 @@ def _length(take: Take) -> str:
     return f"{length} +{others}".strip() if others > 0 else length
 
 
-def next_try_words(job: Job, now: datetime) -> str:
-    """What is tried, how often it was, and when it is next."""
-    times = "once" if job.attempts == 1 else f"{job.attempts} times"
-    wait_s = max(0.0, (job.due_at - now).total_seconds()) if job.due_at else 0.0
-    when = f"in {text.clock(wait_s)}" if wait_s > 1 else "now"
-    return f"Fetching it was tried {times}; it is tried again {when}."
-
-
 def _why(job: Job) -> str:
     """One sentence for a card without a poster."""
     trouble = Trouble.of(job.error)
