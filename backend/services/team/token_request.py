@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.domain.access.scopes import Scope
 from backend.domain.errors import InvalidRequest
+from backend.domain.text import unknown_names
 from backend.services.access import Role
 
 #: How long a token lasts unless something else is said.
@@ -43,7 +44,7 @@ def parse_token_request(given: Mapping[str, Any], *, now: datetime) -> TokenRequ
     Raises:
         InvalidRequest: names everything at fault.
     """
-    faults: dict[str, str] = {}
+    faults = unknown_names(given, FIELDS)
     name, role, service = given.get("name"), given.get("role"), given.get("service", False)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         faults["name"] = "use 1 to 64 letters, digits, spaces and . _ @ -"

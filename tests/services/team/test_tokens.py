@@ -15,7 +15,7 @@ from backend.services.team.token_request import expires_in_words, parse_token_re
 from backend.web.app import create_app
 from backend.web.rates import RateLimit
 from tests import databases
-from tests.services.client import said
+from tests.services.client import at_fault, said
 from tests.viewers import make_token
 from tests.world import run_sql
 
@@ -238,3 +238,45 @@ def test_a_bucket_lets_a_minutes_worth_through_then_its_rate_and_says_exactly_ho
     assert limit.wait_s("a", 101.0) == 0.0
     assert limit.wait_s("a", 101.0) == pytest.approx(1.0)
     assert RateLimit(0).wait_s("a", 0.0) == 0.0
+
+
+# -- by the API ---------------------------------------------------------------------------------
+
+
+@pytest.mark.databases("sqlite")
+def test_tokens_are_made_listed_and_revoked_by_the_api_and_their_secret_is_told_once(sidecar):
+    def post(who, **body):
+        return sidecar.call(who, "POST", "/api/tokens", json={"name": "ci", "role": "creator", **body})
+
+    def me(who):
+        return sidecar.get("/api/me", who=who).get_json()
+
+    assert me("eve") == {"name": "eve", "role": "viewer", "kind": "token", "scopes": None}
+    assert "creator" in said(post("ana", role="admin"), 403)["message"]
+    limited = {"scopes": ["takes:read", "models:read"], "expires_at": "2026-12-01T00:00:00Z"}
+    made = post("ana", **limited)
+    new = made.get_json()
+    assert (made.status_code, new["expires_at"]) == (201, "2026-12-01T00:00:00+00:00")
+    assert me(new["token"]) == {
+        "name": "ci", "role": "creator", "kind": "token", "scopes": ["takes:read", "models:read"],
+    }  # fmt: skip
+    refused = sidecar.start(who=new["token"])
+    assert said(refused, 403)["code"] == "insufficient_scope"
+    assert "takes:write" in said(refused, 403)["message"]
+    assert 'scope="takes:write"' in refused.headers["WWW-Authenticate"]
+    assert at_fault(post("ana")) == {"name": "there is a token called ci already; choose another name"}
+    wrong = post("root", role="boss", scopes=["all"], expires_at="2020-01-01", scope="x")
+    assert at_fault(wrong).keys() == {"role", "scopes", "expires_at", "scope"}
+
+    def named(who):
+        answer = sidecar.get("/api/tokens", who=who)
+        assert new["token"] not in answer.get_data(as_text=True)
+        return {one["name"] for one in answer.get_json()["items"]}
+
+    assert named("ana") == {"ana", "ci"}
+    assert named("ben") == {"ben"}
+    assert named("root") == {"ana", "ben", "ci", "eve", "root"}
+    said(sidecar.call("ben", "DELETE", f"/api/tokens/{new['id']}"), 404)
+    assert sidecar.call("ana", "DELETE", f"/api/tokens/{new['id']}").status_code == 204
+    said(sidecar.get("/api/me", who=new["token"]), 401)
+    assert named("root") == {"ana", "ben", "eve", "root"}
