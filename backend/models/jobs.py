@@ -156,6 +156,7 @@ class JobHead(NamedTuple):
     state_at: datetime
     version: int
     cancel_requested_at: datetime | None
+    cancel_requested_by: str | None
     request_id: str | None
     created_at: datetime
     submitted_at: datetime | None

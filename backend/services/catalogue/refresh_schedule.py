@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import CatalogueUnavailable, Interrupted
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.catalogue import live_catalogue
 from backend.services.deps import Deps
 from backend.store.records.facts import Fact
@@ -63,6 +64,10 @@ def request_refresh(deps: Deps, viewer: Viewer) -> None:
         status = _status(REFRESH.lock_and_read(session), deps.clock.now())
         if status is None or not status.in_progress:
             _put_status(session, deps, RefreshState.WANTED, "waits for a worker")
+            record(
+                session, deps, viewer, Action.MODELS_REFRESHED, object_type="catalogue",
+                changed={"state": (status and status.state, RefreshState.WANTED)},
+            )  # fmt: skip
 
 
 def last_refresh(deps: Deps) -> RefreshStatus | None:

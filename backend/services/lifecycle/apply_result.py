@@ -16,6 +16,7 @@ from backend.models import Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, Outcome, Unclear
 from backend.services.gallery.take_files import named_by_hand
 from backend.services.money import budgets, settling
+from backend.services.takes.cancel import cancelled_by
 from backend.store.jobs import jobs
 from backend.store.records import take_files
 
@@ -70,6 +71,9 @@ def apply_outcome(
         changes, note = _unclear_values(outcome, at=at), "finished, and not understood"
     else:
         has_id = bool(values.get("request_id") or job.request_id)
+        if event == JobEvent.CANCELLED:
+            by = job.cancel_requested_by or by
+            outcome = replace(outcome, message=cancelled_by(job.cancel_requested_by, outcome.message))
         changes = _failed_values(outcome, has_id=has_id, at=at)
     if outcome.billable_units is not None:  # where the answer says nothing, the bill is asked for later
         changes |= settling.settle_bill(session, job, outcome.billable_units, at=at)

@@ -13,8 +13,9 @@ from backend.services.takes.cancel import NOTHING_SENT, stopped_by_person
 
 def cancel_unsent(deps: Deps, claim: Claim) -> None:
     """Stop a job that a person stopped while it was being sent, and that was provably not accepted."""
-    trouble = stopped_by_person(*NOTHING_SENT, at=deps.clock.now())
-    claim.record(JobEvent.CANCELLED, error=trouble.as_json())
+    name = claim.job.cancel_requested_by
+    trouble = stopped_by_person(name, *NOTHING_SENT, at=deps.clock.now())
+    claim.record(JobEvent.CANCELLED, by=name, error=trouble.as_json())
 
 
 def cancel_at_provider(deps: Deps, claim: Claim) -> None:
@@ -41,7 +42,8 @@ def cancel_at_provider(deps: Deps, claim: Claim) -> None:
             return
         message = "The provider no longer knows of it"
     message = f"{message}; a video that comes anyway is kept."
-    told = stopped_by_person(Charged.MAYBE, message, at=deps.clock.now()).as_json()
+    name = claim.job.cancel_requested_by
+    told = stopped_by_person(name, Charged.MAYBE, message, at=deps.clock.now()).as_json()
     wait_s = policy.poll_interval_s(0, first_s=deps.settings.first_poll_delay_s)
     values: JobColumns = {"polls": 0, "attempts": 0, "queue_position": None, "error": told}
-    claim.record(JobEvent.CANCELLED, due_in_s=wait_s, **values)
+    claim.record(JobEvent.CANCELLED, due_in_s=wait_s, by=name, **values)

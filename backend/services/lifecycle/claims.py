@@ -48,12 +48,14 @@ class Claim:
         at: datetime | None = None,
         also: Also | None = None,
         note: str | None = None,
+        by: str | None = None,
         states: Collection[JobState] = (),
         **values: Unpack[JobColumns],
     ) -> Job:
         """Make a transition. due_in_s: when the job wants its next look; None: not by itself.
 
-        states: from these, not from the event's own.
+        by: the person who asked for it; None: the worker does it by itself. states: from these, not from the
+        event's own.
 
         Raises:
             StaleState: somebody else moved the job, or the claim is lost.
@@ -67,8 +69,8 @@ class Claim:
                 values |= also(session)
             token = self.lease_token
             moved = jobs.advance(
-                session, self.job.id, event, at=now, by=self.by, lease_token=token, note=note, states=states,
-                **values,
+                session, self.job.id, event, at=now, by=by or self.by, lease_token=token, note=note,
+                states=states, **values,
             )  # fmt: skip
         self.job = moved  # now that it is committed
         return moved

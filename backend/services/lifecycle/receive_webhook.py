@@ -18,6 +18,7 @@ from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Delivery, Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, VerifiedDelivery, WebhookBody
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
 from backend.services.lifecycle.webhook_target import check_account, known_account, token_matches
@@ -81,7 +82,12 @@ def replay_delivery(deps: Deps, viewer: Viewer, delivery_id: str) -> str:
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
         replay_kept(deps, session, delivery_id, by=f"replay by {viewer.name}")
-        return jobs.get(session, deliveries.get(session, delivery_id).job_id).state
+        job = jobs.get(session, deliveries.get(session, delivery_id).job_id)
+        record(
+            session, deps, viewer, Action.DELIVERY_REPLAYED, object_type="delivery", object_id=delivery_id,
+            changed={"take": (None, job.id), "state": (None, job.state)},
+        )  # fmt: skip
+        return job.state
 
 
 def replay_kept(deps: Deps, session: Session, delivery_id: str, *, by: str) -> Verdict:

@@ -4,10 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
 from backend.domain.errors import InvalidRequest
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Budget
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import limits
 from backend.services.money.limits import BudgetLimit, LimitRule
@@ -62,13 +65,15 @@ def set_limit(
     )  # fmt: skip
     with deps.store.begin() as session:
         kept_limits.replace(session, row)
+        _record(deps, session, viewer, row, ends=False)
 
 
 def end_limit(deps: Deps, viewer: Viewer, limit_id: str) -> None:
     """From now on this limit holds no longer. Raises NotAllowed: the viewer is no admin; NotFound."""
     viewer.require_role(Role.ADMIN)
     with deps.store.begin() as session:
-        kept_limits.end(session, limit_id, at=deps.clock.now(), by=viewer.name)
+        ended = kept_limits.end(session, limit_id, at=deps.clock.now(), by=viewer.name)
+        _record(deps, session, viewer, ended, ends=True)
 
 
 def list_limits(deps: Deps) -> list[LimitStatus]:
@@ -90,6 +95,21 @@ def list_ended(deps: Deps) -> Sequence[Budget]:
     """The limits that ended last, with who set them and who ended them."""
     with deps.store.read() as session:
         return kept_limits.list_ended(session, limit=ENDED_SHOWN)
+
+
+def _record(deps: Deps, session: Session, viewer: Viewer, row: Budget, *, ends: bool) -> None:
+    said = {
+        "scope": row.scope,
+        "name": row.name,
+        "period": row.period,
+        "hard": row.hard,
+        "micros": row.micros,
+    }
+    changed = {field: (value, None) if ends else (None, value) for field, value in said.items()}
+    record(
+        session, deps, viewer, Action.BUDGET_CHANGED, object_type="budget", object_id=row.id,
+        changed=changed, micros=row.micros,
+    )  # fmt: skip
 
 
 def _is_known(deps: Deps, model_id: str) -> bool:

@@ -16,6 +16,7 @@ from backend.domain.errors import InvalidRequest
 from backend.domain.shape import load_json
 from backend.models import TeamPriceRule
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.store.records import price_rules
 
@@ -170,7 +171,14 @@ def _insert(deps: Deps, viewer: Viewer, model_id: str, entry: dict[str, Any] | N
         set_by=viewer.name,
     )  # fmt: skip
     with deps.store.begin() as session:
+        before = price_rules.list_of(session, model_id, limit=1)
+        was = before[0].id if before and before[0].rule is not None else None
         price_rules.insert_rule(session, row)
+        changed = {"rule": (was, None if entry is None else row.id)}
+        record(
+            session, deps, viewer, Action.PRICE_RULE_CHANGED, object_type="model", object_id=model_id,
+            changed=changed,
+        )  # fmt: skip
 
 
 def _rose(model: VideoModel, since: datetime) -> bool:

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from backend.domain.errors import NotFound, StateConflict
 from backend.models import Job, JobColumns, JobHead
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money.charges import BILL_TRIES_MAX, Decision, Settled, charge_of
 from backend.store.jobs import jobs, open_charges
@@ -111,6 +112,7 @@ def confirm_bill(deps: Deps, viewer: Viewer, job_id: str, *, as_told: bool) -> J
             values = settle_at_estimate(session, job, at=now, units=odd.odd_units)
         word = Settled.TOLD if as_told else Settled.AS_ESTIMATED
         values["charge"] = Decision(word, viewer.name, now, odd.odd_units, odd.odd_usd).as_json()
+        _record(deps, session, viewer, job, word, odd.odd_usd)
         return jobs.update_if_unchanged(session, job, **values)
 
 
@@ -129,9 +131,17 @@ def write_off(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         charge = charge_of(job)
         if not charge.is_open:
             raise StateConflict(f"There is nothing to write off. {charge.words}")
+        _record(deps, session, viewer, job, Settled.WRITTEN_OFF, 0.0)
         ledger.release_unbilled(session, job, at=now, source="written_off")
         odd = charge.decision
         decided = Decision(Settled.WRITTEN_OFF, viewer.name, now, odd.odd_units, odd.odd_usd)
         return jobs.update_if_unchanged(
             session, job, charge=decided.as_json(), bill_tries=max(job.bill_tries, BILL_TRIES_MAX)
         )
+
+
+def _record(deps: Deps, session: Session, viewer: Viewer, job: Job, word: Settled, usd: float) -> None:
+    record(
+        session, deps, viewer, Action.BILL_SETTLED, object_type="take", object_id=job.id,
+        changed={"charge": (None, word)}, micros=ledger.to_micros(usd),
+    )  # fmt: skip

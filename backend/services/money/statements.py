@@ -20,6 +20,7 @@ from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.shape import load_json
 from backend.models import MonthStatement
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import spend_files, spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
@@ -97,6 +98,10 @@ def close_month(deps: Deps, viewer: Viewer, month: str) -> Statement:
             sha256=sha256,
         )
         statements.insert_statement(session, row)
+        record(
+            session, deps, viewer, Action.STATEMENT_CLOSED, object_type="statement", object_id=month,
+            changed={"sha256": (None, sha256)},
+        )  # fmt: skip
     return _statement(row)
 
 

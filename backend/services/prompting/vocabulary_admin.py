@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.prompt import AXES
 from backend.domain.text import clean_text, fault_in
 from backend.models import Template, VocabularyEntry
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting import template
@@ -61,11 +63,14 @@ def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | No
     try:
         with change_vocabulary(deps) as session:
             if word_id is not None:
-                vocabulary.get_word(session, word_id)
-                return vocabulary.update_word(session, word_id, **changes)
+                old = vocabulary.get_word(session, word_id).model_copy()
+                word = vocabulary.update_word(session, word_id, **changes)
+                _record(deps, session, viewer, word, before=old)
+                return word
             changes["position"] = vocabulary.next_position(session, draft.axis)
             word = VocabularyEntry(id=deps.clock.new_id(), axis=draft.axis, **changes)
             insert_row(session, word)
+            _record(deps, session, viewer, word, before=None)
             return word
     except IntegrityError as error:
         fault = f"{draft.label!r} is there already; change that one, or bring it back"
@@ -81,10 +86,12 @@ def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = Tru
     viewer.require_role(Role.ADMIN)
     now = deps.clock.now()
     with change_vocabulary(deps) as session:
-        vocabulary.get_word(session, word_id)
-        return vocabulary.update_word(
+        old = vocabulary.get_word(session, word_id).model_copy()
+        word = vocabulary.update_word(
             session, word_id, retired_at=now if retired else None, changed_at=now, changed_by=viewer.name
         )
+        _record(deps, session, viewer, word, before=old)
+        return word
 
 
 def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
@@ -97,6 +104,16 @@ def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
         ids.insert(max(0, place + by), ids.pop(place))
         for position, other in enumerate(ids):
             vocabulary.update_word(session, other, position=position, changed_at=deps.clock.now())
+        changed = {"place": (place, ids.index(word_id))}
+        record(
+            session,
+            deps,
+            viewer,
+            Action.WORDS_CHANGED,
+            object_type="word",
+            object_id=word_id,
+            changed=changed,
+        )
 
 
 def list_templates(deps: Deps) -> Sequence[Template]:
@@ -134,6 +151,10 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
             version = newest.version + 1 if newest else 1
             row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
             insert_row(session, row)
+            record(
+                session, deps, viewer, Action.TEMPLATE_CHANGED, object_type="template",
+                object_id=str(version), changed={"version": (newest.version if newest else None, version)},
+            )  # fmt: skip
     except IntegrityError as error:
         fault = "was changed by somebody else just now; look at theirs first"
         raise InvalidRequest({"template": fault}) from error
@@ -146,6 +167,21 @@ def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
     if old is None:
         raise NotFound(f"There is no version {version} of the template.")
     return save_template(deps, viewer, old.text, note=f"as version {version}")
+
+
+def _record(
+    deps: Deps, session: Session, viewer: Viewer, word: VocabularyEntry, *, before: VocabularyEntry | None
+) -> None:
+    changed = {
+        field: (was, now)
+        for field in ("axis", "label", "words", "poster_key")
+        if (was := before and getattr(before, field)) != (now := getattr(word, field))
+    }
+    if before is None or before.retired_at != word.retired_at:
+        changed["retired"] = (bool(before and before.retired_at), word.retired_at is not None)
+    record(
+        session, deps, viewer, Action.WORDS_CHANGED, object_type="word", object_id=word.id, changed=changed
+    )
 
 
 def _check_word(deps: Deps, viewer: Viewer, draft: WordDraft) -> str | None:

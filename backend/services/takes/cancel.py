@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from sqlmodel import Session
+
 from backend.domain.errors import NotFound
 from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import named_by_hand
 from backend.store.jobs import jobs
@@ -61,16 +64,22 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             rendered = job.state == JobState.RENDERED
             reason = UNANSWERED if unanswered else ENDS_AT_ONCE[JobState(job.state)]
             reason = LINK_GIVEN_UP if rendered and named_by_hand(job) else reason
-            trouble = stopped_by_person(*reason, at=now)
-            values: JobColumns = {"cancel_requested_at": now, "error": trouble.as_json()}
+            trouble = stopped_by_person(viewer.name, *reason, at=now)
+            values: JobColumns = {
+                "cancel_requested_at": now, "cancel_requested_by": viewer.name, "error": trouble.as_json(),
+            }  # fmt: skip
+            _record(deps, session, viewer, job, "ended")
             ended = jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
             asked = unanswered or rendered  # for a late video, or its bill
             return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if asked else ended
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
             return job
         due_at = job.due_at if job.state == JobState.SUBMITTING and job.due_at else now
-        requested_at = job.cancel_requested_at or now
-        return deps.wake_job(session, job_id, at=due_at, cancel_requested_at=requested_at)
+        if job.cancel_requested_at is not None:
+            return deps.wake_job(session, job_id, at=due_at)
+        _record(deps, session, viewer, job, "asked for")
+        asked_by: JobColumns = {"cancel_requested_at": now, "cancel_requested_by": viewer.name}
+        return deps.wake_job(session, job_id, at=due_at, **asked_by)
 
 
 def may_end_unanswered(job: Job, now: datetime) -> bool:
@@ -79,6 +88,18 @@ def may_end_unanswered(job: Job, now: datetime) -> bool:
     return job.state in TOLD_STATES and asked_at is not None and now - asked_at >= ANSWER_WAIT
 
 
-def stopped_by_person(charged: Charged, message: str, *, at: datetime) -> Trouble:
-    """What a stopped take says."""
-    return Trouble("cancelled", f"Stopped by a person. {message}", charged, "Nothing more is done.", at)
+def stopped_by_person(name: str | None, charged: Charged, message: str, *, at: datetime) -> Trouble:
+    """What a stopped take says. name: who stopped it; None: an older program didn't write that down."""
+    return Trouble("cancelled", cancelled_by(name, message), charged, "Nothing more is done.", at)
+
+
+def cancelled_by(name: str | None, message: str) -> str:
+    """How the message of a take begins that somebody stopped."""
+    return f"Cancelled by {name or 'a person'}. {message}"
+
+
+def _record(deps: Deps, session: Session, viewer: Viewer, job: Job, how: str) -> None:
+    changed = {"state": (job.state, JobState.CANCELLED), "cancel": (None, how)}
+    record(
+        session, deps, viewer, Action.TAKE_CANCELLED, object_type="take", object_id=job.id, changed=changed
+    )

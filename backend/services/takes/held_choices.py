@@ -1,17 +1,19 @@
 """What a person decides about a held job: keep waiting, send again, give up."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlmodel import Session
 
 from backend.domain.errors import NotFound, StaleState, StateConflict
 from backend.domain.states import JobEvent, JobState
-from backend.domain.trouble import Trouble
+from backend.domain.trouble import Charged, Trouble
 from backend.models import Job
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.takes import create
-from backend.services.takes.cancel import cancel_job
+from backend.services.takes.cancel import cancel_job, cancelled_by, stopped_by_person
 from backend.services.takes.request import repeat_request
 from backend.store.jobs import jobs
 
@@ -25,6 +27,7 @@ def keep_waiting(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     job = _held(deps, viewer, job_id)
     with deps.store.begin() as session:
+        record_decision(deps, session, viewer, job.id, "keep waiting")
         return deps.wake_job(session, job.id, at=deps.clock.now(), attempts=0)
 
 
@@ -46,8 +49,10 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise StaleState(f"the job {held.id} is no longer held")
         next_step = f"It was sent again as {again.id}. Should its own video come too, it is kept."
         trouble, note = Trouble.of(held.error), f"sent again as {again.id}"
-        error = replace(trouble, next_step=next_step).as_json() if trouble else None
         now, by = deps.clock.now(), viewer.name
+        said = replace(trouble, message=cancelled_by(by, trouble.message)) if trouble else _replaced(by, now)
+        error = replace(said, next_step=next_step).as_json()
+        record_decision(deps, session, viewer, held.id, f"sent again as {again.id}")
         jobs.advance(session, held.id, JobEvent.CANCELLED, at=now, by=by, note=note, error=error)
 
     key, replaced = jobs.again_key(held.id), create.ReplacedJob(held.id, end)
@@ -61,6 +66,16 @@ def give_up(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """Stop waiting; a video that comes anyway is kept and shown. Raises as `keep_waiting` does."""
     _held(deps, viewer, job_id)
     return cancel_job(deps, viewer, job_id)
+
+
+def record_decision(deps: Deps, session: Session, viewer: Viewer, job_id: str, decision: str) -> None:
+    """Write down what somebody decided about a take."""
+    changed = {"decision": (None, decision)}
+    record(session, deps, viewer, Action.TAKE_DECIDED, object_type="take", object_id=job_id, changed=changed)
+
+
+def _replaced(by: str, at: datetime) -> Trouble:
+    return stopped_by_person(by, Charged.MAYBE, "It was sent again.", at=at)
 
 
 def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:

@@ -12,6 +12,7 @@ from backend.media.file_names import readable_name
 from backend.media.partial.partial_file import own_folder
 from backend.models import Upload
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.storage.local_copy import local_file
@@ -84,6 +85,8 @@ def create_upload(
     )
     with deps.store.begin() as session:
         kept = uploads.get_or_insert(session, upload)
+        if kept.id == upload.id:  # else it was there
+            record(session, deps, viewer, Action.UPLOAD_CREATED, object_type="upload", object_id=kept.id)
     return NewUpload(kept, photo.scaled_from, photo.notes)
 
 

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Sequence
 
+from sqlmodel import Session
+
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.text import clean_text, fault_in
 from backend.models import Favourite, Preset
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, Changes, record
 from backend.services.deps import Deps
 from backend.services.takes import photos
 from backend.services.takes.request import TakeRequest, parse_request
@@ -51,7 +54,11 @@ def save_preset(
     with deps.store.begin() as session:
         if presets.count_owned(session, viewer.name) >= PRESETS_MAX:
             raise InvalidRequest({"name": f"you have {PRESETS_MAX} presets; delete one first"})
-        return presets.upsert_preset(session, preset)
+        kept = presets.upsert_preset(session, preset)
+        _record(
+            deps, session, viewer, Action.PRESET_SAVED, kept, {"name": (None, name), "shared": (None, shared)}
+        )
+        return kept
 
 
 def list_presets(deps: Deps, viewer: Viewer) -> Sequence[Preset]:
@@ -92,6 +99,8 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
         raise NotAllowed(why, status=403)
     with deps.store.begin() as session:
         presets.delete_preset(session, preset_id)
+        changed = {"name": (preset.name, None), "owner": (preset.owner, None)}
+        _record(deps, session, viewer, Action.PRESET_DELETED, preset, changed)
 
 
 def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:
@@ -115,6 +124,12 @@ def recent_models(deps: Deps, viewer: Viewer) -> list[str]:
     with deps.store.read() as session:
         used = presets.newest_models(session, viewer.name, takes=RECENT_TAKES)
     return list(dict.fromkeys(used))[:RECENT_MODELS]
+
+
+def _record(
+    deps: Deps, session: Session, viewer: Viewer, action: Action, preset: Preset, changed: Changes
+) -> None:
+    record(session, deps, viewer, action, object_type="preset", object_id=preset.id, changed=changed)
 
 
 def _get(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:

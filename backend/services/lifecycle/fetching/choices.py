@@ -1,6 +1,7 @@
 """What a person decides about files that don't come home: try now, keep what there is, fetch after all."""
 
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
@@ -12,6 +13,7 @@ from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
 from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import (
     FileOfTake,
@@ -23,6 +25,7 @@ from backend.services.gallery.take_files import (
 )
 from backend.services.lifecycle import apply_result
 from backend.services.takes.cancel import cancel_job
+from backend.services.takes.held_choices import record_decision
 from backend.store.jobs import jobs
 from backend.store.records import take_files, videos
 
@@ -44,6 +47,7 @@ def try_now(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         job = _job(session, viewer, job_id, WITH_FILES)
         if not missing_files(_files(deps, session, job)):
             raise StateConflict(NOTHING_MISSING)
+        record_decision(deps, session, viewer, job.id, "try now")
         return deps.wake_job(session, job.id, at=deps.clock.now())
 
 
@@ -65,6 +69,7 @@ def keep_what_there_is(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             raise StateConflict(NOTHING_MISSING)
         if not came and not home:
             raise StateConflict("Nothing of this take has come yet, so there is nothing to keep.")
+        record_decision(deps, session, viewer, job.id, "keep what there is")
         now = deps.clock.now()
         rows = [_changed(file, keep_unchecked=True) for file in came]
         rows += [_changed(file, given_up_at=now) for file in missing if file not in came]
@@ -93,6 +98,7 @@ def give_up_files(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             missing = missing_files(_files(deps, session, job))
             if not missing:
                 raise StateConflict(NOTHING_MISSING)
+            record_decision(deps, session, viewer, job.id, "give up its files")
             now = deps.clock.now()
             take_files.put_rows(session, [_changed(file, given_up_at=now) for file in missing])
             return deps.wake_job(session, job.id, at=now, error=None, attempts=0)
@@ -108,6 +114,10 @@ def fetch_after_all(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     """
     with deps.store.begin() as session:
         job = _job(session, viewer, job_id, ENDED_STATES)
+        record(
+            session, deps, viewer, Action.TAKE_FETCHED_AFTER_ALL, object_type="take", object_id=job.id,
+            changed={"state": (job.state, JobState.RENDERED)},
+        )  # fmt: skip
         now = deps.clock.now()
         if job.state == JobState.STORED:
             given_up = [file for file in _files(deps, session, job) if not file.here and file.settled]
@@ -146,6 +156,10 @@ def name_link(deps: Deps, viewer: Viewer, job_id: str, link: str) -> Job:
         ours = apply_result.named_and_ours(session, job)
         if any(file.url == url for file in ours):
             raise InvalidRequest({"link": "is the one whose file is here"})
+        record(
+            session, deps, viewer, Action.TAKE_NAMED_LINK, object_type="take", object_id=job.id,
+            changed={"host": (None, urlsplit(url).hostname)},
+        )  # fmt: skip
         role = named_role({file.role for file in ours})
         finished = Finished([OutputFile(role, url), *ours], job.result or {})
         take_files.put_rows(session, [TakeFile(job_id=job.id, role=role, position=0)])

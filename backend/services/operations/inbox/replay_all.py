@@ -18,6 +18,7 @@ from backend.domain.clock import id_lower_bound
 from backend.domain.errors import InvalidRequest, NotFound, StateConflict, StoreUnavailable
 from backend.domain.kinds import Verdict
 from backend.services.access import Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.lifecycle.receive_webhook import replay_kept
 from backend.store.jobs import deliveries
@@ -90,6 +91,7 @@ def request_replay(deps: Deps, viewer: Viewer, since: datetime) -> ReplayProgres
             raise StateConflict("No delivery came since then: there is nothing to apply.")
         asked = ReplayProgress(now, now, since, viewer.name, ReplayState.RUNNING, first_id, until_id, total)
         REPLAY.put(session, asked)
+        _record(deps, session, viewer, (None, asked))
     log.info("replay asked for", extra={"by": viewer.name, "since": since.isoformat(), "total": total})
     return asked
 
@@ -125,7 +127,19 @@ def _turn(deps: Deps, viewer: Viewer, before: ReplayState, after: ReplayState) -
         known = REPLAY.lock_and_read(session)
         if known is None or known.state != before:
             raise StateConflict(f"No replay is {before} now.")
-        REPLAY.put(session, replace(known, at=deps.clock.now(), state=after))
+        turned = replace(known, at=deps.clock.now(), state=after)
+        REPLAY.put(session, turned)
+        _record(deps, session, viewer, (known, turned))
+
+
+def _record(
+    deps: Deps, session: Session, viewer: Viewer, changed: tuple[ReplayProgress | None, ReplayProgress]
+) -> None:
+    """object_id: none, for it is about all deliveries since a moment."""
+    was, now = changed
+    said = {"since": (None, now.since.isoformat()), "total": (None, now.total)}
+    state = {"state": (was and was.state, now.state)}
+    record(session, deps, viewer, Action.DELIVERY_REPLAYED, object_type="deliveries", changed=said | state)
 
 
 def _is_running(known: ReplayProgress | None) -> bool:
