@@ -116,9 +116,10 @@ class Front:
     ) -> urllib3.BaseHTTPResponse:
         """One call to one of its names, with its whole answer. how: as for `connect`."""
         with self.connect(name, **how) as line:
-            return line.request(
-                method, path, body=body, headers={"Host": name, **(headers or {})}, redirect=False
-            )
+            sent = urllib3.HTTPHeaderDict(headers or {})
+            if "Host" not in sent:
+                sent["Host"] = name
+            return line.request(method, path, body=body, headers=sent, redirect=False)
 
     def connect(
         self, name: str, *, tls: bool = True, within_s: float = 60

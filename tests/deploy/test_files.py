@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.login_settings import FIELDS
 from backend.settings import Settings
 from tests.e2e.installation import ROOT
 
@@ -78,9 +79,10 @@ def test_the_image_runs_as_nobody_special_and_holds_the_program_alone():
     [
         ("compose.yaml", "services:", 0),
         ("compose.bucket.yaml", "services:", 0),
+        ("compose.oauth2-proxy.yaml", "services:", 0),
         ("compose.yaml", "servcies:", 1),
     ],
-    ids=["shipped", "bucket", "control"],
+    ids=["shipped", "bucket", "oauth2-proxy", "control"],
 )
 def test_a_compose_file_fits_the_compose_specification_and_a_misspelt_one_does_not(
     changed, name, new, faults
@@ -100,7 +102,9 @@ def secrets_as_files(environment: dict[str, str]) -> set[str]:
 
 
 def assert_read_by_the_program(names: Iterable[str]) -> None:
-    known = {name.upper() for name in Settings.model_fields} | {"STREAMLIT_SERVER_ADDRESS"}
+    known = {name.upper() for name in Settings.model_fields}
+    known |= {f"LOGIN_COMPANY_{name.upper()}" for name in FIELDS}
+    known |= {"STREAMLIT_SERVER_ADDRESS", "FORWARDED_ALLOW_IPS"}  # read by what the dashboard is served with
     assert {name.removesuffix("_FILE") for name in names} <= known
 
 
@@ -108,7 +112,8 @@ def test_every_process_has_its_secrets_as_files_and_settings_that_it_reads(servi
     for service in services.values():
         assert secrets_as_files(service.get("environment", {})) <= set(service.get("secrets", []))
     for name in PROCESSES:
-        assert secrets_as_files(services[name]["environment"]) == {"database_url", "secret_key", "fal_key"}
+        asked = {"database_url", "secret_key", "fal_key", "login_client_secret"}
+        assert secrets_as_files(services[name]["environment"]) == asked
         assert_read_by_the_program(services[name]["environment"])
     in_units = (DEPLOY / "systemd/dailies.env").read_text()
     assert_read_by_the_program(re.findall(r"^#?([A-Z_]+)=", in_units, re.MULTILINE))
@@ -123,6 +128,25 @@ def test_a_bucket_is_one_more_compose_file_with_its_keys_as_secrets():
         assert secrets_as_files(service["environment"]) == set(service["secrets"]) == set(added["secrets"])
 
 
+def test_oauth2_proxy_is_one_more_compose_file_and_new_enough_not_to_be_passed_by(services):
+    added = yaml.safe_load((DEPLOY / "compose.oauth2-proxy.yaml").read_text())
+
+    assert set(added["services"]) == {*PROCESSES, "who", "nginx"}
+    for name in PROCESSES:
+        given = added["services"][name]["environment"]
+        assert_read_by_the_program(given)
+        assert (given["LOGIN_PROXY"], given["LOGIN_PROVIDERS"]) == ("header", "")
+        assert secrets_as_files(given) == set(added["services"][name]["secrets"])
+    who = added["services"]["who"]
+    assert secrets_as_files(who["environment"]) == set(who["secrets"])
+    version = re.search(r":v(\d+)\.(\d+)\.(\d+)$", who["image"])
+    assert version
+    assert tuple(map(int, version.groups())) >= (7, 15, 2)
+    mounts = [volume.split(":")[1] for volume in added["services"]["nginx"]["volumes"]]
+    assert "/etc/nginx/dailies/who.conf" in mounts
+    assert "./nginx/dailies/who-logins.conf:/etc/nginx/dailies/who.conf:ro" in services["nginx"]["volumes"]
+
+
 def test_only_nginx_is_published_and_everything_comes_back_after_a_death(services):
     assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
     assert {service["restart"] for service in services.values()} == {"unless-stopped"}
@@ -135,12 +159,17 @@ def test_only_nginx_is_published_and_everything_comes_back_after_a_death(service
 
 
 def test_every_file_that_is_mounted_is_here_or_a_secret_that_is_told_of(services):
-    mounted = {str(volume).split(":")[0] for one in services.values() for volume in one.get("volumes", [])}
+    names = ("compose.yaml", "compose.bucket.yaml", "compose.oauth2-proxy.yaml")
+    every = [
+        one for name in names for one in yaml.safe_load((DEPLOY / name).read_text())["services"].values()
+    ]
+    mounted = {str(volume).split(":")[0] for one in every for volume in one.get("volumes", [])}
     told = (DEPLOY / "secrets/README.md").read_text()
 
     for source in mounted:
-        assert not source.startswith(".") or (DEPLOY / source).exists(), source
-    for name in ("compose.yaml", "compose.bucket.yaml"):
+        secret = source.startswith("./secrets/") and f"`{Path(source).name}`" in told
+        assert not source.startswith(".") or secret or (DEPLOY / source).exists(), source
+    for name in names:
         for secret in yaml.safe_load((DEPLOY / name).read_text())["secrets"].values():
             assert f"`{Path(secret['file']).name}`" in told
 

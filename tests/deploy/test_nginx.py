@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import SSLError
 
 from backend.web import webhooks
@@ -42,7 +43,8 @@ def test_nginx_finds_nothing_to_complain_about(nginx):
 
 def test_the_upstreams_of_compose_find_a_container_that_was_made_anew(front):
     """As far as this nginx can tell, which is older than `resolve`."""
-    text = (DEPLOY / "nginx/compose/upstreams.conf").read_text()
+    files = ("upstreams.conf", "who-upstream.conf")
+    text = "".join((DEPLOY / "nginx/compose" / name).read_text() for name in files)
     assert len(re.findall(r"^    server .* resolve;$", text, re.MULTILINE)) == 3
     assert text.count("\n    server ") == text.count("\n    zone ") == 3
     version = re.search(r"library/nginx:(\d+)\.(\d+)", (DEPLOY / "compose.yaml").read_text())
@@ -142,16 +144,44 @@ def test_without_the_login_nobody_gets_in(nginx, behind):
     assert behind.seen == []
 
 
-def test_who_it_is_is_said_by_the_login_and_never_by_the_browser(front, behind):
-    claims = {"X-Forwarded-Email": "root@example.com", "X-Forwarded-For": "10.9.8.7", "X-Real-IP": "10.9.8.7"}
+#: What a browser may say of itself, each of it twice, and what nginx is known by.
+CLAIMED = HTTPHeaderDict(
+    (name, value)
+    for name, value in (
+        ("X-Forwarded-Email", "root@example.com"), ("x-forwarded-email", "eve@example.com"),
+        ("X-Dailies-Proxy", "guessed"), ("X-Dailies-Proxy", "guessed again"),
+        ("X-Dailies-Viewer", "forged"), ("X-Dailies-Viewer", "forged again"),
+        ("X-Forwarded-User", "root"), ("X-Forwarded-User", "root again"),
+        ("X_Forwarded_Email", "root@example.com"),
+        ("X-Forwarded-For", "10.9.8.7"), ("X-Real-IP", "10.9.8.7"),
+    )
+)  # fmt: skip
+PROVEN = {'set $dailies_proof "";': 'set $dailies_proof "what-nginx-alone-knows";'}
+OWN_LOGINS = {"include dailies/who.conf;": "include dailies/who-logins.conf;"}
 
-    front.call(DASHBOARD, "GET", "/", headers={**KNOWN, **claims})
-    front.call(HOOKS, "GET", "/healthz", headers=claims)
 
-    pages, script = (seen.headers for seen in behind.seen)
-    assert (pages["x-forwarded-email"], script.get("x-forwarded-email")) == ("ana@example.com", None)
-    for name in ("x-forwarded-for", "x-real-ip"):
-        assert {told[name] for told in (pages, script)} == {"127.0.0.1"}
+@pytest.mark.parametrize(
+    ("change", "email", "proof"),
+    [(PROVEN, "ana@example.com", "what-nginx-alone-knows"), (OWN_LOGINS, None, None)],
+    ids=["oauth2-proxy", "own logins"],
+)
+def test_who_it_is_is_said_by_nginx_once_and_never_by_the_browser(nginx, behind, change, email, proof):
+    front = nginx(behind.place, change=change)
+    known = CLAIMED.copy()
+    known.add("Cookie", KNOWN["Cookie"])
+
+    front.call(DASHBOARD, "GET", "/", headers=known)
+    front.call(DASHBOARD, "GET", "/_stcore/stream", headers=known | {"Upgrade": "websocket"})
+    front.call(HOOKS, "GET", "/healthz", headers=CLAIMED)
+
+    *pages, script = (seen.headers for seen in behind.seen)
+    assert len(pages) == 2
+    for told in pages:
+        assert (told.get("x-forwarded-email"), told.get("x-dailies-proxy")) == (email, proof)
+    for told in (*pages, script):
+        assert (told["x-forwarded-for"], told["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
+        assert not {"x-dailies-viewer", "x-forwarded-user", "x_forwarded_email"} & set(told)
+    assert not {"x-forwarded-email", "x-dailies-proxy"} & set(script)
 
 
 #: Dailies below two paths of a name that serves other things too.
