@@ -26,8 +26,8 @@ from tests import databases
 from tests.e2e.installation import Installation
 from tests.waiting import eventually
 
-#: Enough rows for several batches, so that there is a middle to be killed in.
-ROWS = 3500
+#: More than a batch, so that there is a middle to be killed in.
+ROWS = sqlite_to_postgres.BATCH + 100
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -179,9 +179,20 @@ def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, m
     """What has changed in the file meanwhile is moved as it is now."""
     installation: Installation = make_installation(DATABASE_URL=None)
     words = ("-m", "backend", "move-database", source.url, target.url)
-    first = installation.run("move", *words)
-    eventually(lambda: "history: 1,000" in first.said(), process=first)
-    first.kill()
+    migrate_schema(target)
+    with target.engine.connect() as somebody:  # has written a row of the second batch, and not committed
+        line = {
+            "id": 3 * (ROWS - 1) + 1,
+            "job_id": "x",
+            "event": "x",
+            "state": "x",
+            "at": LONG_AGO,
+            "by": "x",
+        }
+        somebody.execute(insert(History).values(line))
+        first = installation.run("move", *words)
+        eventually(lambda: "history: 1,000" in first.said(), process=first)
+        first.kill()
     assert "Moved" not in first.said()
     with pytest.raises(SettingsError, match="half filled"):
         check_database(target, Clock().now)
