@@ -26,8 +26,10 @@ from tests.waiting import PATIENCE_S, hold_to_the_second
 from tests.world import World
 
 HERE = Path(__file__).parent
-#: Folders whose tests take longest: they come first, so that no worker begins one while the others are done.
-LONGEST = ("hosts", "e2e", "deploy")
+#: Folders whose tests take longest, and wait for most of that time; the longest first.
+LONGEST = ("hosts", "deploy", "e2e")
+#: By this part of a run the last of them has begun, so that no worker has one left while the others are done.
+BEGUN_BY = 0.8
 #: So much free memory is enough for the files of all tests.
 SHARED_MEMORY_BYTES = 4 * 1024**3
 
@@ -66,7 +68,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in LONGEST)
+    """Tests that wait and tests that compute take turns, so that the processors always have enough to do."""
+    folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
+    long = [item for item in items if folders[item] in LONGEST]
+    long.sort(key=lambda item: LONGEST.index(folders[item]))
+    others = [item for item in items if folders[item] not in LONGEST]
+    places = {item: BEGUN_BY * number / len(long) for number, item in enumerate(long)}
+    places |= {item: number / len(others) for number, item in enumerate(others)}
+    items.sort(key=places.__getitem__)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -33,7 +33,7 @@ from tests.ports import reserve_port
 from tests.world import at_once, cut_line_in_commit, throw
 
 NOW = datetime(2026, 3, 29, 2, 30, 0, 123457, tzinfo=UTC)
-pytestmark = databases.BOTH
+pytestmark = [databases.BOTH, pytest.mark.xdist_group("a server of their own")]
 
 
 @pytest.fixture

@@ -15,18 +15,42 @@ from tests.e2e import checker
 from tests.e2e.installation import Installation
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker goes through all points of a kind of database, with the same processes."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "drill" in item.fixturenames:
+            kind = item.callspec.params["database_kind"]
+            item.add_marker(pytest.mark.xdist_group(f"drill on {kind}"))
+
+
 @pytest.fixture(scope="session")
-def fal(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def fals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Simulator]]:
     """fal, simulated, twenty times as fast as in the demo; it outlives every process that is killed.
 
     Each kind of database has its own: what one run sent must not be found by the other.
     """
-    config = SimulatorConfig(
-        data_dir=tmp_path_factory.mktemp("fal"), pace=0.05, small=True, seed=7, at_once=16, result_ttl_s=600
-    )
-    checker.FAL_MEDIA["folder"] = config.data_dir / "media"
-    with listening(config) as running:
-        yield running
+    running, media = dict[str, Simulator](), dict[str, Path]()
+    with ExitStack() as ends:
+
+        def one(kind: str) -> Simulator:
+            if kind not in running:
+                folder = tmp_path_factory.mktemp("fal")
+                config = SimulatorConfig(
+                    data_dir=folder, pace=0.05, small=True, seed=7, at_once=16, result_ttl_s=600
+                )
+                running[kind] = ends.enter_context(listening(config))
+                media[kind] = config.media_dir
+            checker.FAL_MEDIA["folder"] = media[kind]
+            return running[kind]
+
+        yield one
+
+
+@pytest.fixture(scope="module")
+def fal(database_kind: str, fals: Callable[[str], Simulator]) -> Simulator:
+    """The one of this kind of database."""
+    return fals(database_kind)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 #: A move needs both; the target is the server's.
-pytestmark = pytest.mark.databases("postgres")
+pytestmark = [pytest.mark.databases("postgres"), pytest.mark.xdist_group("a full file")]
 
 
 @pytest.fixture(scope="module")
