@@ -1,5 +1,5 @@
-"""The team: tokens of people and programs, people and their roles, sessions.
+"""The team: people and their roles, sessions of browsers, tokens of people and programs.
 
-Start with `tokens`: who a call of the HTTP API comes from. Imports `audit`, `access`, `deps`, `store`,
-`models` and `domain`.
+Start with `visitors` (who is at the dashboard) and `tokens` (who a call of the HTTP API comes from). Imports
+`audit`, `access`, `deps`, `store`, `models`, `domain` and `settings`.
 """
