@@ -12,6 +12,7 @@ from backend.domain.errors import MediaError, SettingsError
 from backend.services.deps import Deps
 from backend.settings import Settings, load_settings
 from backend.web import dashboard
+from backend.web.door.set_up import make_door
 from pages.ui import unforeseen
 
 
@@ -49,7 +50,9 @@ def _origins(settings: Settings) -> tuple[str, ...]:
 
 
 settings = _settings()
-refused = dashboard.listen_refusal(st.get_option("server.address"), open_dashboard=settings.open_dashboard)
+refused = dashboard.listen_refusal(
+    st.get_option("server.address"), is_guarded=settings.has_logins or settings.open_dashboard
+)
 if refused:
     sys.exit(refused)
 _on_the_right_port(settings.dashboard_port)
@@ -60,11 +63,16 @@ if (
 ):  # by itself every process makes one of its own
     config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
+base_path = st.get_option("server.baseUrlPath")
+door = make_door(settings, _deps, base_path=base_path)
 app = st.App(
     "pages/frame.py",
-    routes=dashboard.routes(_deps, base_path=st.get_option("server.baseUrlPath")),
+    routes=[*door.routes, *dashboard.routes(_deps, base_path=base_path)],
     middleware=dashboard.middleware(
-        settings.media_url, *_origins(settings), frame_ancestors=settings.frame_ancestors
+        settings.media_url,
+        *_origins(settings),
+        frame_ancestors=settings.frame_ancestors,
+        door=door.middleware,
     ),
     exception_handlers=dashboard.exception_handlers(),
     on_script_error=unforeseen.show_error,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.gallery import takes as gallery
 from pages.ui import context, shell
@@ -10,10 +10,12 @@ from pages.ui import context, shell
 st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
 trouble: Exception | None = None
+counts: dict[str, int] = {}
 try:
+    context.viewer(anew=True)  # before anything of a page runs
     counts = gallery.count_open(context.deps())
-except (context.StillOpening, StoreUnavailable, SettingsError) as error:
-    counts, trouble = {}, error
+except (context.StillOpening, StoreUnavailable, SettingsError, NotAllowed) as error:
+    trouble = error
 moving = sum(number for state, number in counts.items() if state in ACTIVE_STATES)
 held = counts.get(JobState.HELD, 0)
 
@@ -45,10 +47,14 @@ page = st.navigation(
                 url_path="operations",
             ),
         ],
-    }
+    },
+    position="hidden" if isinstance(trouble, NotAllowed) else "sidebar",
 )
 
 shell.draw_brand()
+if isinstance(trouble, NotAllowed):  # the address stays, for whoever signs in again
+    shell.draw_way_in(trouble)
+    st.stop()
 if trouble is not None:  # the ways to other pages stay, else the browser would forget which one it is on
     shell.draw_trouble(trouble)
     st.stop()

@@ -13,8 +13,8 @@ from backend.http.outbound import Outbound
 class CallAdapter(BaseAdapter):
     """Makes each request of a session by a call of its own.
 
-    outbound: whom it trusts, and which way it goes. deadline_s: the longest that one may take. max_bytes: of an
-    answer.
+    outbound: whom it trusts, and which way it goes. deadline_s: the longest that one may take. max_bytes: of
+    an answer.
     """
 
     def __init__(self, outbound: Outbound, *, deadline_s: float, max_bytes: int) -> None:

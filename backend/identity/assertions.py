@@ -1,7 +1,7 @@
 """Is this token what it says: signed by its issuer, for us, and of now? One judgement for every token.
 
-Sources: RFC 7519, section 7.2; RFC 8725 (algorithms are chosen by us, never by the token); OpenID Connect Core
-1.0, section 3.1.3.7.
+Sources: RFC 7519, section 7.2; RFC 8725 (algorithms are chosen by us, never by the token); OpenID Connect
+Core 1.0, section 3.1.3.7.
 """
 
 from collections.abc import Sequence

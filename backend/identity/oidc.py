@@ -1,7 +1,7 @@
 """Sign-in by OpenID Connect: the code flow with PKCE, by Authlib over our own calls.
 
-Sources: OpenID Connect Core 1.0, section 3.1; Discovery 1.0; RFC 7636 (PKCE), always with S256, announced or not;
-RFC 9207 (`iss` in the answer).
+Sources: OpenID Connect Core 1.0, section 3.1; Discovery 1.0; RFC 7636 (PKCE), always with S256, announced or
+not; RFC 9207 (`iss` in the answer).
 """
 
 import logging
@@ -139,7 +139,9 @@ class OidcClient:
             )
         except AuthlibBaseError as error:
             word = str(error.error or "")
-            raise SignInRefused(_AGAIN, why=word if _WORD.fullmatch(word) else type(error).__name__) from error
+            raise SignInRefused(
+                _AGAIN, why=word if _WORD.fullmatch(word) else type(error).__name__
+            ) from error
         except (requests.RequestException, ValueError) as error:
             raise IssuerUnavailable(_explain(error)) from error
         if not isinstance(token.get("id_token"), str):

@@ -73,8 +73,10 @@ def exception_handlers() -> dict[type[Exception], Callable[[Request, Exception],
     return {Exception: answer}
 
 
-def middleware(*media: str, frame_ancestors: Sequence[str] = ("'self'",)) -> list[Middleware]:
-    """Headers on every answer of the dashboard, and a script in every page.
+def middleware(
+    *media: str, frame_ancestors: Sequence[str] = ("'self'",), door: Middleware | None = None
+) -> list[Middleware]:
+    """Headers on every answer of the dashboard, the door, and a script in every page.
 
     media: URLs of others that serve media; empty ones don't count. frame_ancestors: who may frame the pages.
     """
@@ -82,18 +84,20 @@ def middleware(*media: str, frame_ancestors: Sequence[str] = ("'self'",)) -> lis
     policy = PAGE_POLICY.format(media=" ".join(origins), frames=" ".join(frame_ancestors))
     return [
         Middleware(_Headers, policy=policy, framing=_FRAMING.get(tuple(frame_ancestors))),
+        *([door] if door else []),
         Middleware(PageScript),
     ]
 
 
-def listen_refusal(address: str | None, *, open_dashboard: bool) -> str | None:
-    """Why the dashboard may not listen here; None when it may. It has no login of its own yet."""
-    if open_dashboard or is_loopback(address):
+def listen_refusal(address: str | None, *, is_guarded: bool) -> str | None:
+    """Why the dashboard may not listen here; None when it may. is_guarded: is it known who comes?"""
+    if is_guarded or is_loopback(address):
         return None
     return (
-        f"The dashboard has no login of its own, and would listen on {address or 'every address'}, where "
+        f"The dashboard has no logins set up, and would listen on {address or 'every address'}, where "
         "others can reach it.\n"
         "  server.address: use 127.0.0.1; or\n"
+        "  LOGIN_BASE_URL, LOGIN_PROVIDERS: have people sign in (docs/operations.md); or\n"
         "  OPEN_DASHBOARD: set it to 1 when something in front of it checks who comes"
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from backend.bootstrap import open_deps
 from backend.domain.errors import DailiesError, InvalidRequest, StoreUnavailable
@@ -16,9 +17,13 @@ from backend.services.gallery.signed_links import dashboard_link
 from backend.services.operations import readiness
 from backend.services.operations.hang_guard import HangGuard
 from backend.services.patient_look import NoAnswer, PatientLook
+from backend.services.team import visitors
+from backend.services.team.visitors import Visit
 from pages.ui import text
 
-_NOTICES = "notices"
+_NOTICES, _VIEWER = "notices", "viewer"
+#: How long a page goes on believing who looks at it, within one run of it.
+BELIEVED_S = 1.0
 
 
 class StillOpening(DailiesError):
@@ -53,9 +58,33 @@ def deps() -> Deps:
     return opened
 
 
-def viewer() -> Viewer:
-    """Who is looking: until there are logins, whoever reaches this machine's loopback."""
-    return access.local_viewer(deps())
+def viewer(*, anew: bool = False) -> Viewer:
+    """Who is looking; without logins, whoever reaches this machine's loopback.
+
+    What was found is believed for `BELIEVED_S`, unless it is to be looked up anew: that is done at the start
+    of every run of a page, and of every part that refreshes itself.
+
+    Raises:
+        SessionEnded: nobody, any more.
+        NoRole: somebody who may do nothing here.
+    """
+    opened = deps()
+    if not opened.settings.has_logins:
+        return access.local_viewer(opened)
+    visit = visitors.open_visit(opened.settings, st.context.headers.get(visitors.HEADER))
+    known: tuple[float, Visit | None, Viewer] | None = st.session_state.get(_VIEWER)
+    if known and not anew and known[1] == visit and opened.clock.monotonic() - known[0] < BELIEVED_S:
+        return known[2]
+    st.session_state.pop(_VIEWER, None)
+    found = visitors.viewer_of(opened, visit, acted=not is_refreshing())
+    st.session_state[_VIEWER] = (opened.clock.monotonic(), visit, found)
+    return found
+
+
+def is_refreshing() -> bool:
+    """Is this a part of a page that refreshes itself, rather than the page because somebody did something?"""
+    run = get_script_run_ctx(suppress_warning=True)
+    return bool(run and run.fragment_ids_this_run)
 
 
 def notify(message: str, icon: str = ":material/check:") -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Hashable
 
 import streamlit as st
 
-from backend.domain.errors import StoreUnavailable
+from backend.domain.errors import NotAllowed, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from pages.ui import context, shell
@@ -20,18 +21,25 @@ def draw_live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving
     watch: what the rest of the page (counts, buttons, whether anything still moves) depends on. When it
     changes the whole page is drawn anew, which also starts or stops the refreshing.
     """
-    before = watch()
+    before, viewer = watch(), context.viewer()
 
     def _redraw() -> None:
         try:
-            context.deps()  # there, and its database answers
-            if watch() != before:
+            if _changed(viewer) or watch() != before:
                 st.rerun()
             draw()
         except StoreUnavailable:  # the next tick may find it again
             shell.draw_database_away()
 
     st.fragment(_redraw, run_every=TICK_S if moving else None)()
+
+
+def _changed(viewer: Viewer) -> bool:
+    """Is this somebody else now, with other rights, or nobody? Then the whole page says so."""
+    try:
+        return context.viewer(anew=True) != viewer
+    except NotAllowed:
+        return True
 
 
 def last_change(deps: Deps) -> Hashable:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.kinds import Health
 from backend.services.gallery import takes as gallery
 from backend.services.operations import heartbeat, status
+from backend.services.team.visitors import NoRole
 from pages.ui import context, text
 
 #: Banners are looked up this often at the most, in seconds: one of the checks writes to the disk.
@@ -16,6 +17,7 @@ BANNERS_EVERY_S = 5
 LOOK_AGAIN_S = 1.0
 #: Where the operator's way stands, for everybody else.
 SEE_OPERATIONS = "Whoever runs Dailies finds what to do about it on the page Operations."
+_ENDED = "Your session has ended"
 #: The mark, a file of our own so that nothing is fetched; its ink changes with the light.
 _MARK = Path(__file__).with_name("mark.svg")
 
@@ -90,6 +92,25 @@ def draw_trouble(trouble: Exception) -> None:
     st.fragment(_look_again, run_every=LOOK_AGAIN_S)()
 
 
+def draw_way_in(refused: NotAllowed) -> None:
+    """In the place of every page, for whoever is not signed in any more, or may do nothing here."""
+    if isinstance(refused, NoRole):
+        st.warning(text.plain(f"{refused} {refused.why}"), title="You may not use Dailies yet")
+        st.write("Ask whoever runs Dailies to give you a role; then load this page again.")
+        st.html('<a href="sign-out" target="_self">Sign out</a>')
+        return
+    st.info("What you have made is kept. Sign in again, and you come back to this page.", title=_ENDED)
+    st.html('<a href="sign-in" target="_self">Sign in</a>')
+
+
+def draw_viewer() -> None:
+    """Who is looking, and where there are logins the way out."""
+    viewer = context.viewer()
+    st.caption(f":material/person: You are **{text.plain(viewer.name)}**, {viewer.role}")
+    if context.deps().settings.has_logins:
+        st.html('<a href="sign-out" target="_self">Sign out</a>')
+
+
 def draw_database_away(says: str = "") -> None:
     """In the place of what can't be shown without it. says: what stops the start."""
     st.error(
@@ -105,6 +126,7 @@ def draw_footer() -> None:
     """Demo mode, lasting warnings in short, and the signs of life."""
     deps, sweep = context.deps(), status.last_sweep(context.deps())
     with st.sidebar.container(key="foot"):
+        draw_viewer()
         if deps.settings.is_demo:
             st.caption(":material/science: **Demo mode:** the simulator renders; nothing costs anything.")
         for banner in _banners():

@@ -23,8 +23,8 @@ ADDRESS_MAX_CHARS = 320
 def find_or_create_person(session: Session, deps: Deps, identity: Identity) -> Person:
     """The person's row, with the address as it is told now.
 
-    A new one gets a name that nobody else has, neither a token nor whoever owns a take, and keeps it, whatever
-    the issuer says later.
+    A new one gets a name that nobody else has, neither a token nor whoever owns a take, and keeps it,
+    whatever the issuer says later.
 
     Raises:
         IntegrityError: the same person, or the name, came in at the same moment elsewhere. Try again.

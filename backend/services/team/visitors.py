@@ -87,7 +87,8 @@ def open_visit(settings: Settings, header: str | None) -> Visit | None:
 def viewer_of(deps: Deps, visit: Visit | None, *, acted: bool) -> Viewer:
     """Who that is now, and what they may do.
 
-    acted: did a person do something, rather than a page refresh itself? Only that keeps a session from idling.
+    acted: did a person do something, rather than a page refresh itself? Only that keeps a session from
+    idling.
 
     Raises:
         SessionEnded: nobody, any more.

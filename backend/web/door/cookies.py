@@ -29,7 +29,7 @@ class DoorCookies:
         self._secure = settings.login_base_url.startswith("https:")
         self._life_s = round(settings.session_hours * 3600) + LONGER_S
         self._flow_path, self._now = f"{root}/sign-in/back", now
-        #: With this prefix no other host, and nothing that is sent in the clear, can set it. Source: RFC 6265bis.
+        #: With this prefix no other host, and nothing sent in the clear, can set it. Source: RFC 6265bis.
         self.session_name = "__Host-dailies" if self._secure else "dailies"
         self.flow_name = "__Secure-dailies-sign-in" if self._secure else "dailies-sign-in"
 

@@ -40,7 +40,7 @@ _HEADERS = {"Cache-Control": "no-store"}
 def plain_page(
     title: str, said: Sequence[str], links: Sequence[tuple[str, str]] = (), *, status: int = 200
 ) -> HTMLResponse:
-    """A page of a few sentences and links. said: sentences; links: (text, address). All is text, no markup."""
+    """A page of a few sentences and links: (text, address). All of it is text, no markup."""
     lines = [f"<p>{escape(sentence)}</p>" for sentence in said if sentence]
     for number, (text, address) in enumerate(links):
         first = ' class="first"' if number == 0 else ""

@@ -1,4 +1,4 @@
-"""Who comes: by the cookie of a session of ours, or as a proxy in front says. Looks it up, with a time-out."""
+"""Who comes: by the cookie of a session of ours, or as a proxy in front says. Nobody waits long for it."""
 
 import logging
 import math
@@ -35,7 +35,10 @@ Identify = Callable[[Headers], Identity | None]
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who comes. header: what pages and routes are told of them; empty: nothing. no_role: why they have none."""
+    """Who comes.
+
+    header: what pages and routes are told of them; empty: nothing. no_role: why they have none.
+    """
 
     who: Who
     visit: Visit | None = None

@@ -27,7 +27,7 @@ from backend.web.door.table import next_page
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: So many sign-ins talk to a provider at once, and so many more wait; whoever comes then is asked to try again.
+#: So many sign-ins talk to a provider at once, and so many more wait; others are asked to try again.
 AT_ONCE, WAITING = 8, 100
 #: Said where a sign-in came to nothing.
 _NOTHING_CAME_OF_IT = "Nobody was signed in."
@@ -163,15 +163,20 @@ class SignIn:
         visit = visitors.open_visit(self._settings, request.headers.get(visitors.HEADER))
         if visit is not None and visit.session_id is not None:
             try:
-                await self._ask(partial(sessions.sign_out, self._keeper.deps(), visit.session_id))
-            except StoreUnavailable as problem:
-                return self._refused(str(problem), next_page(None, self._root), 503)
+                await self._ask(partial(self._end, visit.session_id))
+            except (StoreUnavailable, _TooManyError):
+                said = "You could not be signed out just now. Try again in a moment."
+                again = [("Sign out", f"{self._root}/sign-out")]
+                return plain_page("You are still signed in", [said], again, status=503)
         response = RedirectResponse(f"{self._root}/sign-in?out=1", 303)
         self._cookies.delete_session(response)
         return response
 
+    def _end(self, session_id: str) -> None:
+        sessions.sign_out(self._keeper.deps(), session_id)
+
     async def _ask(self, what: Callable[[], T]) -> T:
-        """In a thread, of which there are a few for all sign-ins: who waits for a provider holds up nobody else."""
+        """In one of a few threads for all sign-ins: whoever waits for a provider holds up nobody else."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(AT_ONCE)
         if self._limiter.statistics().tasks_waiting >= WAITING:

@@ -1,6 +1,6 @@
 """What is opened to whom: every path of the dashboard, and everybody who may come, in one table.
 
-A page that was open when its session ended can reconnect, and is then told in words that the session has ended;
+A page that was open when its session ended can reconnect, and is then told in words that it has ended;
 without that its browser would say "Connecting" for ever. Only the page's own websocket is so lenient: what
 carries anything of takes by itself (media, uploads, live parts) is not.
 """
@@ -101,7 +101,9 @@ def _wants_page(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False
     headers = Headers(scope=scope)
-    return headers.get("sec-fetch-mode", "navigate") == "navigate" and "text/html" in headers.get("accept", "")
+    return headers.get("sec-fetch-mode", "navigate") == "navigate" and "text/html" in headers.get(
+        "accept", ""
+    )
 
 
 def asked_page(scope: Scope) -> str:
