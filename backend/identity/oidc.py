@@ -78,7 +78,10 @@ class OidcClient:
         metadata = self._metadata.current()
         with self._session(metadata, flow) as session:
             url, _ = session.create_authorization_url(
-                metadata["authorization_endpoint"], code_verifier=flow.verifier, nonce=flow.nonce
+                metadata["authorization_endpoint"],
+                state=flow.state,
+                code_verifier=flow.verifier,
+                nonce=flow.nonce,
             )
         return str(url)
 

@@ -10,6 +10,8 @@ from backend.domain.access.identity import Identity
 from backend.models import Person
 from backend.services.access import FORMER_LOCAL_NAME
 from backend.services.deps import Deps
+from backend.services.team.tokens import NAMES_LOCK
+from backend.store.database.locks import acquire_advisory_lock
 from backend.store.team import people
 
 #: The longest name of a person; the same as of a token.
@@ -34,6 +36,7 @@ def find_or_create_person(session: Session, deps: Deps, identity: Identity) -> P
     if person is not None:
         people.note_seen(session, person.id, at=now, email=email)
         return person
+    acquire_advisory_lock(session, NAMES_LOCK)
     name = next(name for name in _names(identity) if _is_free(session, deps, name))
     person = Person(
         id=deps.clock.new_id(),

@@ -147,6 +147,7 @@ class SignIn:
                 deps, flow.provider, claims, origin=origin, agent=request.headers.get("user-agent")
             )
         except SignInRefused as problem:
+            log.warning("a sign-in is refused", extra={"provider": flow.provider, "why": problem.why})
             self._refusals.note_refusal(deps, flow.provider, problem.why, origin)
             raise
         except PersonDisabled as problem:
