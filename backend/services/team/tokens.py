@@ -22,6 +22,7 @@ from backend.models import Token
 from backend.services.access import Kind, Role, Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
+from backend.services.team.person_roles import role_now
 from backend.services.team.token_request import TokenRequest
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.records import tokens
@@ -240,15 +241,26 @@ def _viewer_of(deps: Deps, token_id: str, token: TokenRecord, origin: Origin) ->
     scopes = None if token.scopes is None else frozenset(s for s in Scope if s in token.scopes)
     name, role, kind = token.name, Role(token.role), Kind.TOKEN
     if token.person_id is not None:
-        if token.person_name is None or token.disabled_at is not None:
-            raise _refused("The person of this token may no longer come in.")
+        theirs = _role_of_person(deps, token)
+        if token.person_name is None or theirs is None:
+            raise _refused("The person of this token may not come in.")
         name, kind = token.person_name, Kind.PERSON
-        role = min(role, Role(token.person_role or Role.VIEWER), key=lambda one: one.rank)
+        role = min(role, theirs, key=lambda one: one.rank)
     sees_team = deps.settings.takes_visible == TakesVisible.TEAM
     return Viewer(
         name, role, kind, person_id=token.person_id, token_id=token_id, scopes=scopes, sees_team=sees_team,
         origin=origin,
     )  # fmt: skip
+
+
+def _role_of_person(deps: Deps, token: TokenRecord) -> Role | None:
+    """What the token's person may do now; None: nothing."""
+    if token.issuer is None or token.subject is None or token.disabled_at is not None:
+        return None
+    return role_now(
+        deps.settings, role=token.person_role, issuer=token.issuer, subject=token.subject, email=token.email,
+        provider=token.provider, claims=token.claims,
+    ).role  # fmt: skip
 
 
 def _refused(message: str, *, presented: bool = True) -> NotAllowed:

@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, func, or_, update
 from sqlalchemy import select as columns
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from backend.models import Job, LoginSession, Person, Token
 from backend.store.database.engine import Store
 
-#: What was said of the token's person at their newest sign-in.
-_CLAIMS = (
-    columns(col(LoginSession.claims))
-    .where(col(LoginSession.person_id) == col(Token.person_id))
-    .order_by(col(LoginSession.begun_at).desc())
+_Other = aliased(LoginSession)
+#: The newest sign-in of the token's person.
+_NEWEST = (
+    columns(col(_Other.id))
+    .where(col(_Other.person_id) == col(Token.person_id))
+    .order_by(col(_Other.begun_at).desc())
     .limit(1)
     .correlate(Token)
     .scalar_subquery()
@@ -33,10 +35,15 @@ _BY_ID = (
         col(Person.name),
         col(Person.role),
         col(Person.disabled_at),
-        _CLAIMS,
+        col(Person.issuer),
+        col(Person.subject),
+        col(Person.email),
+        col(LoginSession.provider),
+        col(LoginSession.claims),
     )
     .select_from(Token)
     .outerjoin(Person, col(Person.id) == col(Token.person_id))
+    .outerjoin(LoginSession, col(LoginSession.id) == _NEWEST)
     .where(col(Token.id) == bindparam("token_id"))
 )
 
@@ -51,7 +58,7 @@ def insert_token(session: Session, token: Token) -> Token:
 class TokenRecord(NamedTuple):
     """What a request's token is checked against, with its person as they are now.
 
-    claims: what their provider said of them at their newest sign-in.
+    provider, claims: those of their newest sign-in.
     """
 
     name: str
@@ -65,6 +72,10 @@ class TokenRecord(NamedTuple):
     person_name: str | None
     person_role: str | None
     disabled_at: datetime | None
+    issuer: str | None
+    subject: str | None
+    email: str | None
+    provider: str | None
     claims: dict[str, Any] | None
 
 
