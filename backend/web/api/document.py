@@ -5,7 +5,7 @@ Source: OpenAPI Specification 3.1. Its schemas are JSON Schema draft 2020-12, wh
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -78,13 +78,17 @@ def refusals_of(operation: Operation) -> list[int]:
 
 def _paths(operations: Sequence[Operation]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
+    path_of = {operation.name: operation.path for operation in operations}
     for operation in operations:
-        paths.setdefault(document_path(operation.path), {})[operation.method.lower()] = _described(operation)
+        paths.setdefault(document_path(operation.path), {})[operation.method.lower()] = _described(
+            operation, path_of
+        )
     return paths
 
 
-def _described(operation: Operation) -> dict[str, Any]:
-    answers = {str(status): _answer(answer) for status, answer in operation.answers.items()}
+def _described(operation: Operation, path_of: Mapping[str, str]) -> dict[str, Any]:
+    links = {name: _link(name, path_of[name]) for name in operation.leads_to}
+    answers = {str(status): _answer(answer, links) for status, answer in operation.answers.items()}
     refusals = {str(status): _refusal(status) for status in refusals_of(operation)}
     parameters = [*_path_parameters(operation.path), *_parameters(operation.query, "query"),
                   *_parameters(operation.headers, "header")]  # fmt: skip
@@ -138,7 +142,7 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _body(operation: Operation) -> dict[str, Any] | None:
     if operation.file is not None:
-        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        file = {"type": "string", "format": "binary"}
         form = {"type": "object", "properties": {operation.file: file}, "required": [operation.file]}
         return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     if operation.body is None:
@@ -146,9 +150,16 @@ def _body(operation: Operation) -> dict[str, Any] | None:
     return {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _link(name: str, rule: str) -> dict[str, Any]:
+    """What can be done next with what is answered; it stands in the path under its own name."""
+    (part,) = _PART.findall(rule)
+    return {"operationId": name, "parameters": {part: "$response.body#/id"}}
+
+
+def _answer(answer: Answer, links: Mapping[str, Any]) -> dict[str, Any]:
     content = {kind: {"schema": _ref(model)} if model else {} for kind, model in answer.kinds.items()}
-    return {"description": answer.what, **({"content": content} if content else {})}
+    more = {"content": content, "links": links}
+    return {"description": answer.what, **{name: value for name, value in more.items() if value}}
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ OPERATIONS = (
         body=schemas.TakeRequest,
         reads_body=parse_request,
         refusals=(402, 409),
+        leads_to=("get_take", "cancel_take"),
     ),
     Operation(
         "POST",

@@ -33,11 +33,15 @@ class Style(Asked):
 class TakeRequest(Asked):
     """A take to be made, or to be estimated."""
 
-    model: str = Field(description="The model's id, as GET /api/models lists it.")
+    model: str = Field(
+        description="The model's id, as GET /api/models lists it.",
+        examples=["fal-ai/kling-video/v3/turbo/pro/text-to-video"],
+    )
     prompt: str | None = Field(
         default=None,
         max_length=TEXT_MAX_CHARS["prompt"],
         description="What should be seen. A start needs one, but for models that take none.",
+        examples=["A red dress in the wind"],
     )
     params: dict[str, Any] | None = Field(
         default=None, description="Go to the provider as they are, once they fit the model's `schema`."
