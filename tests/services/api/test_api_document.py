@@ -1,6 +1,7 @@
 """The HTTP API's document: it is all there is, and what it doesn't know is refused by name."""
 
 import json
+import re
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_what_a_start_may_hold_is_in_the_document(sidecar):
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 def test_a_name_that_no_operation_knows_is_refused_with_the_nearest_that_it_does(sidecar, operation):
-    path = operation.path.replace("<job_id>", "x")
+    path = re.sub("<[^>]*>", "x", operation.path)
     asked = [one.alias or name for name, one in operation.query.model_fields.items()]
     wrong = {f"{name}x": f"did you mean {name}?" for name in asked} | {"q-q": "not known here"}
     faults = at_fault(sidecar.call("root", operation.method, path, query_string=dict.fromkeys(wrong, "1")))
