@@ -42,8 +42,8 @@ def record(
     object_id: str | None = None,
     changed: Changes | None = None,
     micros: int | None = None,
-) -> None:
-    """Write down that `by` did this; it is so once the session's transaction is committed.
+) -> str:
+    """Write down that `by` did this, as is so once the session's transaction is committed; returns its id.
 
     object_type, object_id: what it was done to. micros: the money that it was about, in millionths of a USD.
     """
@@ -51,6 +51,7 @@ def record(
         deps, by, action, object_type=object_type, object_id=object_id, changed=changed, micros=micros
     )
     insert_entry(session, values)
+    return str(values["id"])
 
 
 def entry_values(

@@ -1,14 +1,10 @@
 """What was spent as a file to keep: CSV for spreadsheets, Parquet for programs; the same rows in both."""
 
-import csv
-import io
-from collections.abc import Sequence
 from typing import Any
 
+from backend.services.csv_rows import write_csv
 from backend.services.money.spending import SpendReport, Spent
 
-#: What spreadsheets take for a formula when a cell begins with it. Source: OWASP, "CSV Injection".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 #: The columns of money and numbers, in their order.
 _MEASURES = tuple(Spent().as_json())
 _COUNTS = frozenset({"takes", "unpriced"})
@@ -28,15 +24,6 @@ def as_csv(report: SpendReport) -> bytes:
     return write_csv(names, [[row[name] for name in names] for row in _rows(report)])
 
 
-def write_csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Rows under a line of names; None is empty; what looks like a formula gets an apostrophe before it."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(names)
-    writer.writerows([[_cell(value) for value in row] for row in rows])
-    return written.getvalue().encode("utf-8", "replace")
-
-
 def as_parquet(report: SpendReport) -> bytes:
     """One table: texts, whole numbers, and dollars as doubles that are null where not known."""
     import pyarrow as pa  # 60 MB and a quarter of a second, for whoever asks for such a file
@@ -51,10 +38,3 @@ def as_parquet(report: SpendReport) -> bytes:
 
 def _rows(report: SpendReport) -> list[dict[str, Any]]:
     return [group.as_json() for group in report.groups]
-
-
-def _cell(value: Any) -> Any:
-    """An amount is never in the notation of science, which some spreadsheets misread."""
-    if isinstance(value, float):
-        return f"{value:.6f}".rstrip("0").rstrip(".")
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -21,8 +21,9 @@ from backend.domain.shape import load_json
 from backend.models import MonthStatement
 from backend.services.access import Role, Viewer
 from backend.services.audit.record import Action, record
+from backend.services.csv_rows import write_csv
 from backend.services.deps import Deps
-from backend.services.money import spend_files, spending
+from backend.services.money import spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money import spend_sums, statements
@@ -66,7 +67,7 @@ class Statement:
         said = self.said
         rows = [{"kind": "row", "month": self.month, **row} for row in said["rows"]]
         rows += [{"kind": "correction", **row} for row in said["corrections"]]
-        return spend_files.write_csv(names, [[row[name] for name in names] for row in rows])
+        return write_csv(names, [[row[name] for name in names] for row in rows])
 
 
 def close_month(deps: Deps, viewer: Viewer, month: str) -> Statement:

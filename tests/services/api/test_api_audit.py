@@ -1,0 +1,109 @@
+"""The audit for clients: pages, filters and files; only for admins."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from backend.domain.access.actions import Action
+from backend.services.audit.record import record
+from tests import databases
+from tests.services.client import SidecarClient, at_fault, ids, said
+from tests.viewers import LOCAL_VIEWER
+
+pytestmark = databases.BOTH
+
+
+def audit(sidecar: SidecarClient, **query: str) -> Any:
+    answer = sidecar.get("/api/audit", who="root", query_string=query)
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return answer.get_json()
+
+
+def told(sidecar: SidecarClient, **query: str) -> list[tuple[str, str]]:
+    return [(item["actor"], item["action"]) for item in audit(sidecar, **query)["items"]]
+
+
+@pytest.fixture
+def busy(sidecar: SidecarClient) -> dict[str, str]:
+    """Who did what, an hour apart; name -> the take."""
+    takes = {}
+    for name in ("ana", "ben"):
+        sidecar.clock.pass_s(3600)
+        takes[name] = sidecar.started(who=name)
+        sidecar.clock.pass_s(3600)
+        sidecar.cancel(takes[name], who=name)
+    return takes
+
+
+def test_who_did_what_is_found_by_each_filter_and_by_several_at_once(sidecar, busy):
+    both = [(name, f"take.{what}") for name in ("ben", "ana") for what in ("cancelled", "started")]
+    assert [one for one in told(sidecar) if one[1].startswith("take.")] == both
+    assert told(sidecar, actor="ana") == both[2:]
+    assert told(sidecar, action="take.started") == [both[1], both[3]]
+    assert told(sidecar, action="take.cancelled") == [both[0], both[2]]
+    assert told(sidecar, object=busy["ben"]) == both[:2]
+    assert told(sidecar, object=busy["ben"], action="take.started", actor="ben") == [both[1]]
+    assert told(sidecar, object=busy["ben"], actor="ana") == []
+    assert told(sidecar, actor="nobody") == []
+    started = audit(sidecar, object=busy["ana"], action="take.started")["items"][0]
+    moment = started["at"]
+    assert told(sidecar, actor="ana", since=moment) == both[2:]
+    assert told(sidecar, actor="ana", until=moment.replace("+00:00", "Z")) == []
+    assert told(sidecar, since=moment[:10], until=moment[:10]) == told(sidecar)
+    assert (started["actor_kind"], started["via"], started["object_type"]) == ("token", "api", "take")
+    assert started["address"] == "127.0.0.1"
+
+
+STARTED = {"action": "take.started"}
+
+
+@pytest.mark.parametrize("query", [{}, {"actor": "ana"}, STARTED, {"actor": "ana", **STARTED}])
+def test_pages_hold_every_row_once(sidecar, query):
+    for _ in range(3):
+        sidecar.cancel(sidecar.started())
+    whole, found, cursor = ids(audit(sidecar, **query)), [], ""
+    while cursor is not None:
+        page = audit(sidecar, **query, limit="2", cursor=cursor)
+        found += ids(page)
+        cursor = page["next_cursor"]
+    assert found == whole == sorted(whole, reverse=True)
+
+
+@pytest.mark.databases("sqlite")  # nothing of it is asked of a database
+def test_what_is_no_moment_or_action_or_is_not_known_is_refused_by_name(sidecar):
+    bad = {
+        "since": "yesterday", "until": "2026-11-21T09:00:00", "action": "take.stolen", "format": "xml",
+        "limit": "0", "cursor": "x", "who": "ana",
+    }  # fmt: skip
+    faults = at_fault(sidecar.get("/api/audit", who="root", query_string=bad))
+    assert faults.keys() == bad.keys()
+    assert "2026-11-21T09:00:00Z" in faults["since"]
+    turned = {"since": "2026-11-21", "until": "2026-11-19"}
+    assert at_fault(sidecar.get("/api/audit", who="root", query_string=turned)).keys() == {"until"}
+    for who in ("ana", "eve"):
+        said(sidecar.get("/api/audit", who=who), 403)
+
+
+def test_a_file_holds_all_that_fits_and_who_took_it_is_written_down(sidecar, busy):
+    with sidecar.deps.store.begin() as session:
+        record(
+            session,
+            sidecar.deps,
+            LOCAL_VIEWER,
+            Action.WORDS_CHANGED,
+            object_id="=1+1",
+            changed={"a": (1, "é")},
+        )
+    items = audit(sidecar)["items"]
+    answer = sidecar.get("/api/audit", who="root", query_string={"format": "jsonl"})
+    assert [json.loads(line) for line in answer.get_data().splitlines()] == items
+    (export, *_) = audit(sidecar)["items"]
+    assert (export["action"], export["actor"]) == ("audit.exported", "root")
+    assert export["changed"] == {"format": [None, "jsonl"]}
+    answer = sidecar.get("/api/audit", who="root", query_string={"format": "csv", "action": "words.changed"})
+    (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True)))
+    assert (row["object_id"], row["changed"], row["micros"]) == ("'=1+1", '{"a": [1, "é"]}', "")
+    assert audit(sidecar)["items"][0]["changed"]["action"] == [None, "words.changed"]
