@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.deploy.front import Front, Host, login
-from tests.e2e.conftest import fal, make_installation
+from tests.e2e.conftest import fal, fals, make_installation
 
-__all__ = ["fal", "make_installation"]
+__all__ = ["fal", "fals", "make_installation"]
 
 
 @pytest.fixture

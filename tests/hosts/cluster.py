@@ -47,10 +47,10 @@ class BucketInstallation(Installation):
 
 
 class Cluster:
-    """All hosts, running; the calling thread is outside of them. build: a broken one for the workers."""
+    """All hosts, running; the calling thread is outside of them."""
 
-    def __init__(self, folder: Path, *, build: str | None = None) -> None:
-        self.folder, self._build = folder, build
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._build = folder, ""
         self.hosts: dict[str, Installation] = {}
         self._ends = ExitStack()
         try:
@@ -106,6 +106,13 @@ class Cluster:
             return all(answers(f"http://{installation.address}:{place}") for place in places)
 
         eventually(up)
+
+    def start_over(self, build: str) -> None:
+        """All hosts, with this broken build of the worker."""
+        self._build = build
+        for step in (self.kill, self.start, self.ready):
+            for name in HOSTS:
+                step(name)
 
     def kill(self, name: str) -> None:
         """kill -9 of all that runs there."""

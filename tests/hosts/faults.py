@@ -56,12 +56,17 @@ class Faults:
         self.cluster, self._load = cluster, load
         self.seen: list[Fault] = []
 
-    def all_of_them(self) -> None:
-        """Each host in each way, until others have gone on without it; then what all of them need."""
-        cluster, network = self.cluster, self.cluster.network
-        for make in (self.kill, self.freeze, self.cut):
-            for host in HOSTS:
+    def all_of_them(self, *, every_host: bool) -> None:
+        """Each way, until others have gone on without that host; then what all of them need.
+
+        every_host: in each way; else a way is done with when it met takes in a host's hands.
+        """
+        cluster, network, hosts = self.cluster, self.cluster.network, list(HOSTS)
+        for number, make in enumerate((self.kill, self.freeze, self.cut)):
+            for host in hosts[number:] + hosts[:number]:
                 make(host)
+                if self.seen[-1].taken and not every_host:
+                    break
         self._make_away("database", "killed", cluster.kill_database, cluster.start_database)
         for who in ("database", "bucket"):
             self._make_away(who, "cut off", partial(network.cut, who), partial(network.mend, who))

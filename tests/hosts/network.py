@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from tests.e2e.launcher import enter_network
@@ -16,13 +17,14 @@ from tests.e2e.launcher import enter_network
 #: The first three numbers of every address.
 SUBNET = "10.77.0"
 NAMES = Path("/run/netns")
+_numbers = count(1)
 
 
 class Network:
     """A switch, and the hosts that were joined to it."""
 
     def __init__(self) -> None:
-        self._prefix = f"dailies-{os.getpid()}-"
+        self._prefix = f"dailies-{os.getpid()}-{next(_numbers)}-"
         self._names: list[str] = []
         _remove_left_over()
         self._add("switch")

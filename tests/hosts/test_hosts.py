@@ -5,8 +5,8 @@ Run alone with `-s`, it prints the rows of the table in docs/reliability.md.
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.drill,
     pytest.mark.needs("nginx", "ip"),
     pytest.mark.timeout(400),
+    pytest.mark.xdist_group("three hosts"),
 ]
 
 
@@ -45,25 +46,26 @@ def possible() -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="module")
+def running(possible: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The one cluster; gone afterwards, whatever happened."""
+    with closing(Cluster(tmp_path_factory.mktemp("cluster"))) as made:
+        yield made
+
+
 @pytest.fixture
-def make_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
-    """A function that builds the one cluster of a test; gone afterwards, whatever happened."""
-    with ExitStack() as ends:
-
-        def make(**options: str) -> Cluster:
-            built = ends.enter_context(closing(Cluster(tmp_path / "cluster", **options)))
-            monkeypatch.setitem(checker.FAL_MEDIA, "folder", built.fal_folder / "media")
-            return built
-
-        yield make
+def cluster(running: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """The same, and the provider's own files where the checker looks for them."""
+    monkeypatch.setitem(checker.FAL_MEDIA, "folder", running.fal_folder / "media")
+    return running
 
 
-def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(make_cluster):
-    cluster = make_cluster()
+def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(cluster, request):
+    """Each of them in each way when seconds are held to (`make hosts`); else each way with another one."""
     load = Load(cluster.front, cluster.any_host.token(), clients=CLIENTS).start()
     faults = Faults(cluster, load)
 
-    faults.all_of_them()
+    faults.all_of_them(every_host=request.config.option.timed)
 
     load.stop()
     eventually(lambda: at_rest(cluster))
@@ -76,10 +78,10 @@ def test_three_hosts_lose_nothing_whichever_of_them_is_killed_frozen_or_cut_off(
     assert all(one.answered for one in load.asked)
 
 
-def test_the_checker_catches_hosts_that_write_without_a_fence(make_cluster):
+def test_the_checker_catches_hosts_that_write_without_a_fence(cluster):
     """Under load, frozen, then thawed: whoever doesn't ask whose the take is by now writes over others."""
-    cluster = make_cluster(build="writes_without_a_fence")
-    load = Load(cluster.front, cluster.any_host.token(), clients=CLIENTS).start()
+    cluster.start_over("writes_without_a_fence")
+    load = Load(cluster.front, cluster.any_host.token("control"), clients=CLIENTS).start()
     faults = Faults(cluster, load)
     found: set[str] = set()
 

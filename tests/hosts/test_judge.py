@@ -5,13 +5,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from tests.e2e.conftest import fal, make_installation
+from tests.e2e.conftest import fal, fals, make_installation
 from tests.e2e.installation import Installation
 from tests.hosts.judge import at_rest, verdict
 from tests.hosts.load import Asked
 from tests.waiting import eventually
 
-__all__ = ["fal", "make_installation"]
+__all__ = ["fal", "fals", "make_installation"]
 
 
 def test_the_judge_finds_what_was_told_otherwise_and_what_was_acknowledged_and_is_gone(
