@@ -36,7 +36,7 @@ def _questions() -> list[tuple[str, Any, bool]]:
         ("deep inside", TakeFilter(), True),
         ("one state", TakeFilter(states=["failed"]), False),
         ("several states", TakeFilter(states=["stored", "failed", "cancelled"]), False),
-        ("one person", TakeFilter(owner="ana"), False),
+        ("one person", TakeFilter(owners=("ana",)), False),
         ("one model", TakeFilter(model="model-3"), False),
         ("text", TakeFilter(text="dress"), False),
     ]

@@ -40,8 +40,8 @@ def questions() -> list[tuple[str, dict[str, Any]]]:
         ("held", {"states": ["held"]}),
         ("failed", {"states": ["failed"]}),
         ("several states", {"states": ["stored", "failed", "cancelled"]}),
-        ("busy person", {"owner": "ana"}),
-        ("rare person", {"owner": crowd.SELDOM_OWNER}),
+        ("busy person", {"owners": ["ana"]}),
+        ("rare person", {"owners": [crowd.SELDOM_OWNER]}),
         ("model", {"model": MODEL}),
         *words.items(),
         ("text: rare word", {"text": crowd.SELDOM_WORD}),
@@ -49,11 +49,11 @@ def questions() -> list[tuple[str, dict[str, Any]]]:
         ("text: two words", {"text": "dress lantern"}),
         ("text: a number's beginning", {"text": "number77"}),
         ("text: nothing like it", {"text": "xylophone"}),
-        ("person and model", {"owner": "ben", "model": MODEL}),
-        ("rare person and ready", {"owner": crowd.SELDOM_OWNER, "states": ["stored"]}),
-        ("person and failed", {"owner": "dan", "states": ["failed"]}),
-        ("person and moving", {"owner": "ben", "states": ACTIVE_STATES}),
-        ("person, model and ready", {"owner": "eve", "model": MODEL, "states": ["stored"]}),
+        ("person and model", {"owners": ["ben"], "model": MODEL}),
+        ("rare person and ready", {"owners": [crowd.SELDOM_OWNER], "states": ["stored"]}),
+        ("person and failed", {"owners": ["dan"], "states": ["failed"]}),
+        ("person and moving", {"owners": ["ben"], "states": ACTIVE_STATES}),
+        ("person, model and ready", {"owners": ["eve"], "model": MODEL, "states": ["stored"]}),
         ("model and failed", {"model": MODEL_SELDOM, "states": ["failed"]}),
         ("common word and ready", {"text": "dress", "states": ["stored"]}),
         ("common word and failed", {"text": "dress", "states": ["failed"]}),
@@ -61,12 +61,12 @@ def questions() -> list[tuple[str, dict[str, Any]]]:
         ("common word and moving", {"text": "dress", "states": ACTIVE_STATES}),
         ("common word, moving or held", {"text": "dress", "states": [*ACTIVE_STATES, "held"]}),
         ("rare word and ready", {"text": crowd.SELDOM_WORD, "states": ["stored"]}),
-        ("common word and rare person", {"text": "dress", "owner": crowd.SELDOM_OWNER}),
-        ("common word and person", {"text": "dress", "owner": "eve"}),
-        ("rare word and person", {"text": crowd.SELDOM_WORD, "owner": "ana"}),
+        ("common word and rare person", {"text": "dress", "owners": [crowd.SELDOM_OWNER]}),
+        ("common word and person", {"text": "dress", "owners": ["eve"]}),
+        ("rare word and person", {"text": crowd.SELDOM_WORD, "owners": ["ana"]}),
         ("words, person, model, ready",
-         {"text": "silk dress", "owner": "dan", "model": MODEL, "states": ["stored"]}),
-        ("two long lists that never meet", {"text": "dress", "owner": crowd.ELSEWHERE}),
+         {"text": "silk dress", "owners": ["dan"], "model": MODEL, "states": ["stored"]}),
+        ("two long lists that never meet", {"text": "dress", "owners": [crowd.ELSEWHERE]}),
     ]  # fmt: skip
 
 
@@ -114,6 +114,7 @@ def _ratio(name: str, ask: Callable[[Any], Any], few: Any, many: Any, rounds: in
 
 def numbers(kind: str, few: Any, many: Any) -> Iterator[Result]:
     """What pages and metrics count and add up."""
+    from backend.services import access
     from backend.services.gallery import takes as gallery
     from backend.services.money import budgets
     from backend.services.operations import status, totals
@@ -121,8 +122,8 @@ def numbers(kind: str, few: Any, many: Any) -> Iterator[Result]:
     for deps in (few, many):
         totals.update_totals(deps)
     for name, ask in (
-        ("counts of a page", gallery.count_open),
-        ("has anything changed", gallery.last_change),
+        ("counts of a page", lambda deps: gallery.count_open(deps, access.local_viewer(deps))),
+        ("has anything changed", lambda deps: gallery.last_change(deps, access.local_viewer(deps))),
         ("the operations page's numbers", status.collect_numbers),
         ("what was spent", budgets.spending_summary),
     ):

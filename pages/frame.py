@@ -12,8 +12,8 @@ st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 trouble: Exception | None = None
 counts: dict[str, int] = {}
 try:
-    context.viewer(anew=True)  # before anything of a page runs
-    counts = gallery.count_open(context.deps())
+    viewer = context.viewer(anew=True)  # before anything of a page runs
+    counts = gallery.count_open(context.deps(), viewer)
 except (context.StillOpening, StoreUnavailable, SettingsError, NotAllowed) as error:
     trouble = error
 moving = sum(number for state, number in counts.items() if state in ACTIVE_STATES)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TakeFilter:
-    """Which takes to show; None: any. `text`: words that stand in prompts, the last may be unfinished."""
+    """Which takes to show; None: any. `text`: words that stand in prompts, the last may be unfinished.
 
-    owner: str | None = None
+    owners: those of any of these people; never an empty list.
+    """
+
+    owners: tuple[str, ...] | None = None
     states: Collection[str] | None = None
     model: str | None = None
     provider: str | None = None
@@ -17,6 +20,6 @@ class TakeFilter:
     @property
     def crosses_indexes(self) -> bool:
         """Does it take more than one index of `job` to answer this?"""
-        others = (self.owner, self.model, self.provider, self.states)
-        keyed = self.owner is not None or self.model is not None
+        others = (self.owners, self.model, self.provider, self.states)
+        keyed = self.owners is not None or self.model is not None
         return bool(self.text) or (keyed and sum(value is not None for value in others) > 1)

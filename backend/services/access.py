@@ -51,6 +51,11 @@ class Viewer:
         """May this one see everybody's takes?"""
         return self.sees_team or self.role is not Role.CREATOR
 
+    @property
+    def visible_names(self) -> tuple[str, ...] | None:
+        """The only owners whose takes this one may see; None: everybody's. Lists and sums go by it."""
+        return None if self.sees_all else self.owner_names
+
     def owns(self, owner: str) -> bool:
         """Is what `owner` made this viewer's own?"""
         return owner in self.owner_names
@@ -91,11 +96,6 @@ class Viewer:
 
     def _change(self, owner: str) -> Do:
         return Do.CHANGE_OWN if self.owns(owner) else Do.CHANGE_OTHERS
-
-    def require_role(self, minimum: Role) -> None:
-        """Refuse whoever has less than this role (NotAllowed, 403)."""
-        if self.role.rank < minimum.rank:
-            raise NotAllowed(f"This needs the role {minimum}; {self.name} is a {self.role}.", status=403)
 
 
 #: Takes of before there were names belong to whoever sits at the dashboard without logins.

@@ -68,7 +68,7 @@ with left:
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
             detail.use_again(take.job)
-    detail.draw_lineage(deps, take.job)
+    detail.draw_lineage(deps, viewer, take.job)
 
 with right:
     detail.draw_request(deps, viewer, take.job)

@@ -68,7 +68,7 @@ def draw_columns() -> None:
     context.show_notices()
     held = gallery.list_takes(deps, viewer, TakeFilter(states={JobState.HELD}), limit=SHOWN).items
     moving = gallery.list_takes(deps, viewer, TakeFilter(states=ACTIVE_STATES), limit=SHOWN).items
-    counts = gallery.count_open(deps)
+    counts = gallery.count_open(deps, viewer)
     parts = [
         (draw_held, held, counts.get(JobState.HELD, 0)),
         (draw_moving, moving, sum(counts.get(state, 0) for state in ACTIVE_STATES)),

@@ -26,7 +26,7 @@ with left:
 
 with right:
     with st.container(border=True, key="send", gap="small"):
-        quote, spent = form.quote(), budgets.spending_summary(deps, viewer.name, model=form.model.id)
+        quote, spent = form.quote(), budgets.spending_summary(deps, viewer.owner_names, model=form.model.id)
         price = prices.button_words(deps, quote, unknown_usd=spent.unknown_usd)
         sent = st.button(
             f"Generate · {price}", help=prices.basis_words(quote),

@@ -44,9 +44,9 @@ def _changed(viewer: Viewer) -> bool:
 
 def last_change(deps: Deps) -> Hashable:
     """Changes when a take is added or changes its state: counts and buttons are out of date then."""
-    return gallery.last_change(deps)
+    return gallery.last_change(deps, context.viewer())
 
 
 def anything_moves(deps: Deps) -> bool:
-    """Is any take on its way?"""
-    return any(state in ACTIVE_STATES for state in gallery.count_open(deps))
+    """Is any take on its way that whoever looks may see?"""
+    return any(state in ACTIVE_STATES for state in gallery.count_open(deps, context.viewer()))

@@ -98,7 +98,7 @@ def draw_warnings(spent: budgets.SpendingSummary) -> None:
 
 def draw_figures(deps: Deps, viewer: Viewer) -> None:
     """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
-    spent = budgets.spending_summary(deps, None if viewer.sees_all else viewer.name)
+    spent = budgets.spending_summary(deps, viewer.visible_names)
     risk = "takes" if spent.held != 1 else "take"
     with st.container(key="money", horizontal=True):
         _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unpriced))

@@ -79,7 +79,7 @@ def draw_trouble(trouble: Exception) -> None:
 
     def _look_again() -> None:
         try:
-            gallery.count_open(context.deps())
+            gallery.count_open(context.deps(), context.viewer())
         except (context.StillOpening, StoreUnavailable, SettingsError):
             return
         st.rerun()

@@ -11,6 +11,7 @@ from backend.services.money import limits, limits_admin, settling
 from backend.store.records import catalogue
 from pages.ui import text
 from tests.pages.conftest import filled, link, shown, words
+from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, MODEL, UNPRICED
 
 ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
@@ -101,7 +102,7 @@ def test_an_admin_sets_a_limit_for_everybody_a_person_or_each_person(visit, desk
         app.text_input(key="limit:name").set_value(name).run()
     app.button(key="limit-set").click().run()
     assert not app.exception
-    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps) if one.rule.set_by]
+    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps, LOCAL_VIEWER) if one.rule.set_by]
     assert (kept.scope, kept.name or "", kept.limit_usd) == (scope, name, 20.0)
 
 
@@ -119,11 +120,11 @@ def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_
     assert not app.session_state["limit:open"], "it no longer covers what was set"
     assert "$0.80 left until" in shown
     assert "set by studio, just now" in shown
-    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps) if one.rule.set_by]
+    (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps, LOCAL_VIEWER) if one.rule.set_by]
     app.button(key=f"limit-end-{kept.source}").click().run()
     assert not app.exception
     assert "ended by studio" in words(app)
-    assert [one.rule.set_by for one in limits_admin.list_limits(desk.deps)] == [None, None]
+    assert [one.rule.set_by for one in limits_admin.list_limits(desk.deps, LOCAL_VIEWER)] == [None, None]
 
 
 def test_a_take_without_a_price_says_on_its_button_what_it_counts_for_and_when_that_fits_no_more(visit, desk):

@@ -22,6 +22,7 @@ class Do(StrEnum):
     """What can be done, as people read it in "This needs …"."""
 
     SEE = "see takes"
+    SEE_MODELS = "see models"
     ESTIMATE = "estimate takes"
     SAVE_FAVOURITES = "keep favourites"
     START = "start takes"
@@ -39,6 +40,7 @@ class Do(StrEnum):
     REFRESH_MODELS = "refresh the models"
     SEE_OPERATIONS = "see how the system does"
     REPLAY_DELIVERIES = "replay deliveries"
+    RESUME_SENDING = "have sending go on"
     REMOVE_OTHERS_PRESETS = "remove others' presets"
     MANAGE_OWN_TOKENS = "have tokens of one's own"
     MANAGE_TOKENS = "manage everybody's tokens"
@@ -49,6 +51,7 @@ class Do(StrEnum):
 #: The least role that may do it.
 LEAST: Mapping[Do, Role] = {
     Do.SEE: Role.VIEWER,
+    Do.SEE_MODELS: Role.VIEWER,
     Do.ESTIMATE: Role.VIEWER,
     Do.SAVE_FAVOURITES: Role.VIEWER,
     Do.START: Role.CREATOR,
@@ -66,6 +69,7 @@ LEAST: Mapping[Do, Role] = {
     Do.REFRESH_MODELS: Role.ADMIN,
     Do.SEE_OPERATIONS: Role.ADMIN,
     Do.REPLAY_DELIVERIES: Role.ADMIN,
+    Do.RESUME_SENDING: Role.ADMIN,
     Do.REMOVE_OTHERS_PRESETS: Role.ADMIN,
     Do.MANAGE_OWN_TOKENS: Role.VIEWER,
     Do.MANAGE_TOKENS: Role.ADMIN,

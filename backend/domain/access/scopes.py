@@ -20,6 +20,7 @@ class Scope(StrEnum):
 #: The scope that a token needs to do it.
 SCOPE_OF: Mapping[Do, Scope] = {
     Do.SEE: Scope.TAKES_READ,
+    Do.SEE_MODELS: Scope.MODELS_READ,
     Do.ESTIMATE: Scope.MODELS_READ,
     Do.SAVE_FAVOURITES: Scope.TAKES_WRITE,
     Do.START: Scope.TAKES_WRITE,
@@ -37,6 +38,7 @@ SCOPE_OF: Mapping[Do, Scope] = {
     Do.REFRESH_MODELS: Scope.ADMIN,
     Do.SEE_OPERATIONS: Scope.ADMIN,
     Do.REPLAY_DELIVERIES: Scope.ADMIN,
+    Do.RESUME_SENDING: Scope.ADMIN,
     Do.REMOVE_OTHERS_PRESETS: Scope.ADMIN,
     Do.MANAGE_OWN_TOKENS: Scope.ADMIN,
     Do.MANAGE_TOKENS: Scope.ADMIN,

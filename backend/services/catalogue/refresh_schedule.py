@@ -14,8 +14,9 @@ from typing import Annotated
 from pydantic import Field
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import CatalogueUnavailable, Interrupted
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.catalogue import live_catalogue
 from backend.services.deps import Deps
@@ -59,7 +60,7 @@ REFRESH = Fact(RefreshStatus, "catalog_refresh")
 
 def request_refresh(deps: Deps, viewer: Viewer) -> None:
     """Have a worker refresh the catalogue soon; one under way will do. Raises NotAllowed: not an admin."""
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.REFRESH_MODELS)
     with deps.store.begin() as session:
         status = _status(REFRESH.lock_and_read(session), deps.clock.now())
         if status is None or not status.in_progress:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from statistics import quantiles
 
 from backend.catalogue.models import VideoModel
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
@@ -67,11 +68,19 @@ class UsualDuration:
 
 
 def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
-    """One take. Raises NotFound: there is none with that id that this viewer may see."""
+    """One take. Raises NotFound: there is none that this viewer may see; NotAllowed: no scope."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
         row = pages.get_with_video(session, job_id)
         if row is None or not viewer.may_see(row[0].owner):
             raise NotFound("There is no take with that id.")
+        return Take(*row, load_files(deps, session, [row])[0])
+
+
+def take_of(deps: Deps, job: Job) -> Take:
+    """The take of a job that was given to somebody who may see it."""
+    with deps.store.read() as session:
+        row = pages.get_with_video(session, job.id) or (job, None)
         return Take(*row, load_files(deps, session, [row])[0])
 
 
@@ -84,11 +93,11 @@ def list_takes(
     cursor: str | None = None,
 ) -> TakePage:
     """A page of the takes that this viewer may see."""
-    limit = max(1, min(limit, PAGE_SIZE_MAX))
-    if wanted.owner is not None and not viewer.may_see(wanted.owner):
+    limit, seen = max(1, min(limit, PAGE_SIZE_MAX)), visible(viewer, wanted)
+    if seen is None:
         return TakePage([], None)
     with deps.store.read() as session:
-        page = pages.find_page(session, TakeQuery(_visible(viewer, wanted), limit, before=cursor))
+        page = pages.find_page(session, TakeQuery(seen, limit, before=cursor))
         files = load_files(deps, session, page.items)
     takes = [Take(*row, its) for row, its in zip(page.items, files, strict=True)]
     return TakePage(takes, page.next_cursor)
@@ -108,22 +117,24 @@ def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEn
         return ledger.of_job(session, job_id)
 
 
-def sent_again_as(deps: Deps, job: Job) -> str | None:
-    """The id of the take that sends this one again, if any."""
+def lineage(deps: Deps, viewer: Viewer, job: Job) -> tuple[str | None, str | None]:
+    """(the id of the take that this one sends again, of the one that sends this one again), if to be seen."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        return jobs.sent_again_as(session, job.id)
+        ids = job.parent_id, jobs.sent_again_as(session, job.id)
+        found = [pages.get_with_video(session, one) if one else None for one in ids]
+    before, after = (row[0].id if row and viewer.may_see(row[0].owner) else None for row in found)
+    return before, after
 
 
 def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
     """How many takes of this kind came after that one (up to 100)."""
-    with deps.store.read() as session:
-        return len(pages.find_ids(session, TakeQuery(_visible(viewer, wanted), 100, after=than)))
+    return len(_newer_ids(deps, viewer, wanted, than, limit=100))
 
 
 def newer_cursor(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> str | None:
     """The cursor of the page just before the one that starts with that take; None: it is the first page."""
-    with deps.store.read() as session:
-        ids = pages.find_ids(session, TakeQuery(_visible(viewer, wanted), PAGE_SIZE + 1, after=than))
+    ids = _newer_ids(deps, viewer, wanted, than, limit=PAGE_SIZE + 1)
     return ids[PAGE_SIZE] if len(ids) > PAGE_SIZE else None
 
 
@@ -132,31 +143,41 @@ def list_usable_models(deps: Deps) -> list[VideoModel]:
     return sorted((model for model in deps.catalogue.search() if model.usable), key=lambda model: model.title)
 
 
-def count_open(deps: Deps) -> dict[str, int]:
-    """state -> number of takes that move or are held, each counted up to `COUNT_LIMIT`."""
+def count_open(deps: Deps, viewer: Viewer, *, mine: bool = False) -> dict[str, int]:
+    """state -> number of takes that move or are held, each counted up to `COUNT_LIMIT`. mine: own ones."""
+    viewer.must(Do.SEE)
+    owners = viewer.owner_names if mine else viewer.visible_names
     with deps.store.read() as session:
-        return counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT)
+        return counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT, owners=owners)
 
 
-def last_change(deps: Deps) -> Hashable:
-    """Something that is another one whenever a take is added or changes its state."""
+def last_change(deps: Deps, viewer: Viewer) -> Hashable:
+    """Something that is another one whenever a take that this viewer may see is added or changes its state.
+
+    It is compared, never shown: also what others may not see makes it another one.
+    """
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        open_now = counts.by_state(session, states=OPEN_STATES, limit=COUNT_LIMIT)
+        open_now = counts.by_state(
+            session, states=OPEN_STATES, limit=COUNT_LIMIT, owners=viewer.visible_names
+        )
         return counts.last_transition_id(session), *sorted(open_now.items())
 
 
 def list_owners(deps: Deps, viewer: Viewer) -> list[str]:
     """Everybody whose takes this viewer may see."""
-    if not viewer.sees_all:
-        return [viewer.name]
+    viewer.must(Do.SEE)
+    if viewer.visible_names is not None:
+        return sorted(viewer.visible_names)
     with deps.store.read() as session:
         return counts.list_owners(session)
 
 
-def list_used_models(deps: Deps) -> list[str]:
-    """Every endpoint that takes were ever made with."""
+def list_used_models(deps: Deps, viewer: Viewer) -> list[str]:
+    """Every endpoint that takes which this viewer may see were ever made with."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        return counts.list_models(session)
+        return counts.list_models(session, viewer.visible_names)
 
 
 def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
@@ -182,6 +203,20 @@ def queue_position(deps: Deps, job: Job) -> int | None:
         return counts.count_ahead(session, job)
 
 
-def _visible(viewer: Viewer, wanted: TakeFilter) -> TakeFilter:
-    """The same, of what this viewer may see."""
-    return wanted if viewer.sees_all else replace(wanted, owner=viewer.name)
+def visible(viewer: Viewer, wanted: TakeFilter) -> TakeFilter | None:
+    """The same, of what this viewer may see; None: nothing. Every list of takes is asked for by this."""
+    viewer.must(Do.SEE)
+    names = viewer.visible_names
+    if names is None:
+        return wanted
+    owners = tuple(name for name in names if wanted.owners is None or name in wanted.owners)
+    return replace(wanted, owners=owners) if owners else None
+
+
+def _newer_ids(deps: Deps, viewer: Viewer, wanted: TakeFilter, than: str, *, limit: int) -> Sequence[str]:
+    """The ids of takes of this kind that came after that one, the oldest first."""
+    seen = visible(viewer, wanted)
+    if seen is None:
+        return []
+    with deps.store.read() as session:
+        return pages.find_ids(session, TakeQuery(seen, limit, after=than))

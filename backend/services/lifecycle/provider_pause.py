@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backend.domain import policy
+from backend.domain.access.roles import Do
 from backend.domain.errors import SubmitDeferred
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store.records.facts import FactFamily
 
@@ -73,8 +75,14 @@ def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None
         fact.put(session, ProviderPause(reason, code, refusals, until, since, key))
 
 
+def resume_by_person(deps: Deps, viewer: Viewer, provider: str) -> None:
+    """A person has sending go on. Raises NotAllowed: the viewer is no admin."""
+    viewer.must(Do.RESUME_SENDING)
+    resume_provider(deps, provider)
+
+
 def resume_provider(deps: Deps, provider: str) -> None:
-    """Send again: the provider accepted something, or a person says so."""
+    """Send again: the provider accepted something."""
     fact = PAUSES.of(provider)
     with deps.store.read() as session:
         if fact.read(session) is None:

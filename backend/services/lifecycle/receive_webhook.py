@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import DeliveryRefused, NotFound, StaleState, StateConflict
 from backend.domain.kinds import Verdict
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.models import Delivery, Job, JobColumns, JobHead
 from backend.providers.base import Errored, Finished, VerifiedDelivery, WebhookBody
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.lifecycle import apply_result
@@ -79,7 +80,7 @@ def replay_delivery(deps: Deps, viewer: Viewer, delivery_id: str) -> str:
         NotFound: there is no such delivery.
         StateConflict: its job is not in the database.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.REPLAY_DELIVERIES)
     with deps.store.begin() as session:
         replay_kept(deps, session, delivery_id, by=f"replay by {viewer.name}")
         job = jobs.get(session, deliveries.get(session, delivery_id).job_id)

@@ -31,24 +31,26 @@ class SpendingSummary:
     unknown_usd: float | None  #: what a take without a price counts for; None: no hard limit concerns it
 
 
-def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRule]) -> Reservation:
+def check_budget(
+    deps: Deps, session: Session, job: Job, rules: Sequence[LimitRule], *, owners: Sequence[str]
+) -> Reservation:
     """What a new job counts for until its bill: its ceiling, if that fits every limit.
 
     Asked in the transaction that makes the job, which writes what is returned into the ledger. rules: as
-    `limits.all_rules` has them. A job without a price counts for `BUDGET_UNKNOWN_USD` while a hard limit
-    concerns it.
+    `limits.all_rules` has them. owners: all names of whoever makes it. A job without a price counts for
+    `BUDGET_UNKNOWN_USD` while a hard limit concerns it.
 
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
-    hard = _hard(rules, job)
+    hard = _hard(rules, job, owners)
     if hard:
         acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
-        hard = _hard(limits.rules_now(deps, session), job)  # they may have changed while this one waited
+        hard = _hard(limits.rules_now(deps, session), job, owners)  # they may have changed meanwhile
     ceiling_usd = ceiling(job)
     counts_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
-    measured = limits.measure(deps, session, hard, owner=job.owner, model=job.model, at=job.created_at)
+    measured = limits.measure(deps, session, hard, owners=owners, model=job.model, at=job.created_at)
     tight = limits.tightest(measured)
     if tight and (tight.is_exhausted or reserved.micros > tight.left_micros):
         raise BudgetExceeded(
@@ -58,8 +60,8 @@ def check_budget(deps: Deps, session: Session, job: Job, rules: Sequence[LimitRu
     return reserved
 
 
-def _hard(rules: Sequence[LimitRule], job: Job) -> list[LimitRule]:
-    return [rule for rule in rules if rule.hard and rule.concerns(job.owner, job.model)]
+def _hard(rules: Sequence[LimitRule], job: Job, owners: Sequence[str]) -> list[LimitRule]:
+    return [rule for rule in rules if rule.hard and rule.concerns(owners, job.model)]
 
 
 def ceiling(job: Job) -> float | None:
@@ -83,19 +85,21 @@ def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -
     return changes
 
 
-def spending_summary(deps: Deps, owner: str | None = None, *, model: str | None = None) -> SpendingSummary:
-    """What was spent, by one person or by all; and the limits, those of a model among them if it is named."""
+def spending_summary(
+    deps: Deps, owners: Sequence[str] | None = None, *, model: str | None = None
+) -> SpendingSummary:
+    """What was spent, by whoever has these names or by all; and the limits, also of a named model."""
     now, zone = deps.clock.now(), deps.settings.zone
     day, month = team_days.day_of(now, zone), team_days.month_start(now, zone)
     rules = limits.all_rules(deps)
     with deps.store.read() as session:
-        measured = limits.measure(deps, session, rules, owner=owner, model=model, at=now)
-        held, at_risk_usd = ledger.at_risk(session, owner)
+        measured = limits.measure(deps, session, rules, owners=owners, model=model, at=now)
+        held, at_risk_usd = ledger.at_risk(session, owners)
         today, whole_month = (
-            ledger_sums.spent_micros(session, first_day=first, last_day=day, owner=owner)
+            ledger_sums.spent_micros(session, first_day=first, last_day=day, owners=owners)
             for first in (day, month)
         )
-        unpriced = ledger.count_unpriced(session, day=day, owner=owner)
+        unpriced = ledger.count_unpriced(session, day=day, owners=owners)
     hard = [one for one in measured if one.hard]
     return SpendingSummary(
         today_usd=today / MICROS_PER_USD,

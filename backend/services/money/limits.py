@@ -47,11 +47,11 @@ class LimitRule:
     set_by: str | None = None
     set_at: datetime | None = None
 
-    def concerns(self, owner: str | None, model: str | None) -> bool:
-        """Do the takes of this person with this model count? None: nobody's, or no model's, in particular."""
+    def concerns(self, owners: Sequence[str] | None, model: str | None) -> bool:
+        """Do the takes of whoever has these names count, with this model? None: nobody's, or no model's."""
         match self.scope:
             case BudgetScope.PERSON:
-                return owner is not None and self.name in ("", owner)
+                return owners is not None and self.name in ("", *owners)
             case BudgetScope.MODEL:
                 return model is not None and self.name in ("", model)
         return True
@@ -106,11 +106,11 @@ def measure(
     session: Session,
     rules: Sequence[LimitRule],
     *,
-    owner: str | None,
+    owners: Sequence[str] | None,
     model: str | None,
     at: datetime,
 ) -> list[BudgetLimit]:
-    """What is left of each limit that concerns a person and a model, at this moment.
+    """What is left of each limit that concerns a person and a model, at this moment. owners: their names.
 
     Takes of unknown price that go on count for hard limits also if they were asked for when there was none.
     Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
@@ -118,16 +118,16 @@ def measure(
     zone, today = deps.settings.zone, team_days.day_of(at, deps.settings.zone)
     month, known = (
         team_days.month_start(at, zone),
-        dict[tuple[str, str | None, str | None], tuple[int, int]](),
+        dict[tuple[str, Sequence[str] | None, str | None], tuple[int, int]](),
     )
     month_end = f"{month[:-2]}31"  # not today: a host whose clock is ahead may be in tomorrow
     unknown_micros, found = to_micros(deps.settings.budget_unknown_usd), []
     for rule in rules:
-        if not rule.concerns(owner, model):
+        if not rule.concerns(owners, model):
             continue
         asked = (
             month if rule.period == BudgetPeriod.MONTH else today,
-            owner if rule.scope == BudgetScope.PERSON else None,
+            tuple(owners or ()) if rule.scope == BudgetScope.PERSON else None,
             model if rule.scope == BudgetScope.MODEL else None,
         )
         if asked not in known:
@@ -135,7 +135,7 @@ def measure(
             whose: dict[str, Any] = {
                 "first_day": asked[0],
                 "last_day": last_day,
-                "owner": asked[1],
+                "owners": asked[1],
                 "model": asked[2],
             }
             known[asked] = (

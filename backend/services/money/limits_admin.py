@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Budget
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import limits
@@ -49,7 +50,7 @@ def set_limit(
         NotAllowed: the viewer is no admin.
         InvalidRequest: names every field at fault.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_BUDGETS)
     name, faults = name.strip(), {}
     if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
         faults["usd"] = f"is no amount between $0 and ${MAX_USD:,.0f}"
@@ -70,29 +71,31 @@ def set_limit(
 
 def end_limit(deps: Deps, viewer: Viewer, limit_id: str) -> None:
     """From now on this limit holds no longer. Raises NotAllowed: the viewer is no admin; NotFound."""
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_BUDGETS)
     with deps.store.begin() as session:
         ended = kept_limits.end(session, limit_id, at=deps.clock.now(), by=viewer.name)
         _record(deps, session, viewer, ended, ends=True)
 
 
-def list_limits(deps: Deps) -> list[LimitStatus]:
-    """Every limit in force, those of the settings first."""
+def list_limits(deps: Deps, viewer: Viewer) -> list[LimitStatus]:
+    """Every limit in force, those of the settings first. Raises NotAllowed: the viewer is no admin."""
+    viewer.must(Do.SEE_BUDGETS_OF_OTHERS)
     now, found = deps.clock.now(), list[LimitStatus]()
     rules = limits.all_rules(deps)
     with deps.store.read() as session:
         for rule in rules:
             measured = limits.measure(
                 deps, session, [rule], at=now,
-                owner=(rule.name or None) if rule.scope == BudgetScope.PERSON else None,
+                owners=(rule.name,) if rule.name and rule.scope == BudgetScope.PERSON else None,
                 model=(rule.name or None) if rule.scope == BudgetScope.MODEL else None,
             )  # fmt: skip
             found.append(LimitStatus(rule, measured[0] if measured else None))
     return found
 
 
-def list_ended(deps: Deps) -> Sequence[Budget]:
-    """The limits that ended last, with who set them and who ended them."""
+def list_ended(deps: Deps, viewer: Viewer) -> Sequence[Budget]:
+    """The limits that ended last, with who set them and who ended them. Raises as `list_limits`."""
+    viewer.must(Do.SEE_BUDGETS_OF_OTHERS)
     with deps.store.read() as session:
         return kept_limits.list_ended(session, limit=ENDED_SHOWN)
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.rules import PriceRule, PriceRuleError, parse_rule
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.domain.shape import load_json
 from backend.models import TeamPriceRule
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.store.records import price_rules
@@ -81,7 +82,7 @@ def set_rule(
         NotAllowed: the viewer is no admin.
         InvalidRequest: names every field at fault.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_PRICES)
     model = _model(deps, model_id)
     faults = {"note": f"has more than {NOTE_MAX_CHARS} characters"} if len(note) > NOTE_MAX_CHARS else {}
     try:
@@ -98,8 +99,17 @@ def set_rule(
 
 def withdraw_rule(deps: Deps, viewer: Viewer, model_id: str, *, note: str = "") -> None:
     """From now on the program's own rule prices this model's takes again. Raises as `set_rule`."""
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_PRICES)
     _insert(deps, viewer, _model(deps, model_id).id, None, note[:NOTE_MAX_CHARS])
+
+
+def find_models(deps: Deps, viewer: Viewer, q: str = "", provider: str | None = None) -> list[VideoModel]:
+    """The models whose id, title, category or description hold every word of `q`, as a team prices them.
+
+    Raises NotAllowed: the viewer has no scope for it.
+    """
+    viewer.must(Do.SEE_MODELS)
+    return with_team_rules(deps, deps.catalogue.search(q, provider))
 
 
 def list_history(deps: Deps, model_id: str) -> Sequence[TeamPriceRule]:

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound, StateConflict
 from backend.models import Job, JobColumns, JobHead
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money.charges import BILL_TRIES_MAX, Decision, Settled, charge_of
@@ -97,7 +98,7 @@ def confirm_bill(deps: Deps, viewer: Viewer, job_id: str, *, as_told: bool) -> J
     Raises:
         NotAllowed: only an admin may. NotFound. StateConflict: there is no such bill (any more).
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.SETTLE_BILLS)
     now = deps.clock.now()
     with deps.store.begin() as session:
         job = jobs.get(session, job_id)
@@ -122,7 +123,7 @@ def write_off(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     Raises:
         NotAllowed: only an admin may. NotFound. StateConflict: what it cost is known, or still to come.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.SETTLE_BILLS)
     now = deps.clock.now()
     with deps.store.begin() as session:
         job = jobs.get(session, job_id)

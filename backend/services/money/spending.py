@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
@@ -142,18 +143,22 @@ def today(deps: Deps) -> date:
     return deps.clock.now().astimezone(time_zone(deps)).date()
 
 
-def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery) -> SpendReport:
-    """What was spent, as far as this viewer may know: of everybody, or their own.
+def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = False) -> SpendReport:
+    """What was spent, as far as this viewer may know: of everybody, or their own. mine: their own alone.
 
     Days and months come in order, other groups the dearest first.
     """
+    viewer.must(Do.SEE)
+    owners = viewer.owner_names if mine else viewer.visible_names
     with deps.store.read() as session:
-        groups = spend_groups(session, query, owner=None if viewer.sees_all else viewer.name)
+        groups = spend_groups(session, query, owners=owners)
     return SpendReport(query, groups, sum((group.spent for group in groups), Spent()))
 
 
-def spend_groups(session: Session, query: SpendQuery, *, owner: str | None = None) -> list[SpendGroup]:
-    """The groups of a query, of one person or of all."""
+def spend_groups(
+    session: Session, query: SpendQuery, *, owners: Sequence[str] | None = None
+) -> list[SpendGroup]:
+    """The groups of a query, of these owners or of all."""
     fitting: dict[str, Any] = {}
     for dimension, value in query.fitting.items():
         if dimension in NOT_YET:
@@ -161,10 +166,10 @@ def spend_groups(session: Session, query: SpendQuery, *, owner: str | None = Non
                 return []
             continue
         fitting[_COLUMNS[dimension]] = _stored(dimension, value)
-    if owner is not None:
-        if fitting.get("owner", owner) != owner:
+    if owners is not None:
+        if fitting.get("owner", owners[0]) not in owners:
             return []
-        fitting["owner"] = owner
+        fitting.setdefault("owner", tuple(owners))
     names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
     asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
     found = {

@@ -16,10 +16,11 @@ from typing import Any
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.shape import load_json
 from backend.models import MonthStatement
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.csv_rows import write_csv
 from backend.services.deps import Deps
@@ -76,7 +77,7 @@ def close_month(deps: Deps, viewer: Viewer, month: str) -> Statement:
     Raises:
         NotAllowed: only an admin may. InvalidRequest: it is no month, hasn't ended, or is closed already.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.CLOSE_MONTHS)
     if not _MONTH.fullmatch(month):
         raise InvalidRequest({"month": "must be a month such as 2026-10"})
     if month >= f"{spending.today(deps):%Y-%m}":
@@ -108,7 +109,7 @@ def close_month(deps: Deps, viewer: Viewer, month: str) -> Statement:
 
 def open_statement(deps: Deps, viewer: Viewer, month: str) -> tuple[Statement, bool]:
     """(the statement of a month, whether it was closed by this very call). Raises as `close_month`."""
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.CLOSE_MONTHS)
     with suppress(NotFound):
         return get_statement(deps, viewer, month), False
     return close_month(deps, viewer, month), True
@@ -116,6 +117,7 @@ def open_statement(deps: Deps, viewer: Viewer, month: str) -> tuple[Statement, b
 
 def list_statements(deps: Deps, viewer: Viewer) -> list[Statement]:
     """Every month that was closed, the latest first; nothing for who sees their own takes alone."""
+    viewer.must(Do.SEE)
     if not viewer.sees_all:
         return []
     with deps.store.read() as session:
@@ -131,7 +133,11 @@ def get_statement(deps: Deps, viewer: Viewer, month: str) -> Statement:
 
 
 def next_month(deps: Deps, viewer: Viewer) -> str | None:
-    """The oldest month that has ended, has takes and was not closed; None: there is none."""
+    """The oldest month that has ended, has takes and was not closed; None: there is none.
+
+    Raises NotAllowed: the viewer may not close months.
+    """
+    viewer.must(Do.CLOSE_MONTHS)
     closed = {found.month for found in list_statements(deps, viewer)}
     with deps.store.read() as session:
         groups = spending.spend_groups(session, SpendQuery(Dimension.MONTH))

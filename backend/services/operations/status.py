@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
 
+from backend.domain.access.roles import Do
 from backend.domain.kinds import Health
 from backend.models import Delivery, Sweep
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.lifecycle import provider_pause
 from backend.services.lifecycle.provider_pause import ProviderPause
@@ -89,15 +91,17 @@ def list_sweeps(deps: Deps, *, limit: int = 50) -> Sequence[Sweep]:
 
 
 def list_deliveries(
-    deps: Deps, *, limit: int = 50, verdict: str | None = None, before: str | None = None
+    deps: Deps, viewer: Viewer, *, limit: int = 50, verdict: str | None = None, before: str | None = None
 ) -> Sequence[Delivery]:
-    """A page of the inbox, newest first."""
+    """A page of the inbox, newest first. Raises NotAllowed: the viewer is no admin."""
+    viewer.must(Do.SEE_OPERATIONS)
     with deps.store.read() as session:
         return deliveries.list_newest(session, limit=limit, verdict=verdict, before=before)
 
 
-def get_delivery(deps: Deps, delivery_id: str) -> Delivery:
-    """One delivery with its raw body; NotFound: there is none with that id."""
+def get_delivery(deps: Deps, viewer: Viewer, delivery_id: str) -> Delivery:
+    """One delivery with its raw body. Raises NotAllowed: the viewer is no admin; NotFound."""
+    viewer.must(Do.SEE_OPERATIONS)
     with deps.store.read() as session:
         return deliveries.get(session, delivery_id)
 

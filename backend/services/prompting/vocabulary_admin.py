@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.prompt import AXES
 from backend.domain.text import clean_text, fault_in
 from backend.models import Template, VocabularyEntry
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -46,7 +47,7 @@ def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | No
         NotFound: there is no such word.
         InvalidRequest: names every field at fault.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_WORDS)
     label, words = clean_text(draft.label).strip(), clean_text(draft.words).strip().rstrip(".")
     draft = replace(draft, label=label, words=words)
     current_vocabulary(deps)  # a new installation has its first words before any other
@@ -83,7 +84,7 @@ def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = Tru
     Raises:
         NotAllowed: only an admin may. NotFound: there is no such word.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_WORDS)
     now = deps.clock.now()
     with change_vocabulary(deps) as session:
         old = vocabulary.get_word(session, word_id).model_copy()
@@ -96,7 +97,7 @@ def retire_word(deps: Deps, viewer: Viewer, word_id: str, *, retired: bool = Tru
 
 def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
     """Move a word up (-1) or down (1) within its axis, if it can. Raises as `retire_word` does."""
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_WORDS)
     with change_vocabulary(deps) as session:
         axis = vocabulary.get_word(session, word_id).axis
         ids = [word.id for word in vocabulary.list_words(session) if word.axis == axis]
@@ -139,7 +140,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
         NotAllowed: only an admin may.
         InvalidRequest: names every field at fault; the old version stays.
     """
-    viewer.require_role(Role.ADMIN)
+    viewer.must(Do.EDIT_WORDS)
     text, note = clean_text(text), clean_text(note).strip()
     template.check_template(text)
     if len(note) > NOTE_MAX_CHARS or fault_in(note):
@@ -163,6 +164,7 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
 
 def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
     """Use an earlier version again, as a new one. Raises NotAllowed: no admin; NotFound: no such version."""
+    viewer.must(Do.EDIT_WORDS)
     old = next((row for row in list_templates(deps) if row.version == version), None)
     if old is None:
         raise NotFound(f"There is no version {version} of the template.")

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from backend.domain.errors import NotFound
 from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import named_by_hand
+from backend.services.takes.to_change import get_to_change
 from backend.store.jobs import jobs
 
 #: Was it charged, and what a person reads.
@@ -50,15 +50,12 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     given up, their links kept, and what it cost is asked for. Ended: unchanged.
 
     Raises:
-        NotAllowed: the viewer may not cancel.
+        NotAllowed: it is not this viewer's to cancel.
         NotFound: there is no such job that this viewer may see.
     """
-    viewer.require_role(Role.CREATOR)
     now = deps.clock.now()
     with deps.store.begin() as session:
-        job = jobs.get(session, job_id)
-        if not viewer.may_see(job.owner):
-            raise NotFound("There is no take with that id.")
+        job = get_to_change(session, viewer, job_id)
         unanswered = may_end_unanswered(job, now)
         if job.state in ENDS_AT_ONCE or unanswered:
             rendered = job.state == JobState.RENDERED

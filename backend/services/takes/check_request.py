@@ -7,6 +7,7 @@ from backend.catalogue.check_params import check_params
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote
 from backend.catalogue.prompts import build_payload, check_prompt, may_be_blank
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -57,8 +58,9 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
 def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     """What a take would cost, as far as it is described; nothing is written.
 
-    Raises InvalidRequest: names every field at fault. What is missing, but for the model, is no fault.
+    Raises NotAllowed; InvalidRequest: names every field at fault. A model must be named, the rest may lack.
     """
+    viewer.must(Do.ESTIMATE)
     model, faults = _find_model(deps, request, partial=True)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import IdempotencyKeyReused, InvalidRequest
 from backend.domain.states import JobState
 from backend.models import Job
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, entry_values
 from backend.services.deps import Deps
 from backend.services.money import budgets, limits
@@ -51,7 +52,7 @@ def create_job(
         BudgetExceeded: a limit would be passed; no job was made.
         StaleState: the job whose place it was to take has moved on; no job was made.
     """
-    viewer.require_role(Role.CREATOR)
+    viewer.must(Do.START)
     _check_key(idempotency_key)
     form_hash = None if idempotency_key is None else request.body_hash()
     known = _known_job(deps, viewer, idempotency_key, form_hash)
@@ -62,7 +63,7 @@ def create_job(
     rules = limits.all_rules(deps)
     try:
         with deps.store.begin(shared=True) as session:
-            reserved = budgets.check_budget(deps, session, job, rules)
+            reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)
             deed = entry_values(
                 deps,
                 viewer,

@@ -5,16 +5,17 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from backend.domain.errors import NotFound, StaleState, StateConflict
+from backend.domain.errors import StaleState, StateConflict
 from backend.domain.states import JobEvent, JobState
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.takes import create
 from backend.services.takes.cancel import cancel_job, cancelled_by, stopped_by_person
 from backend.services.takes.request import repeat_request
+from backend.services.takes.to_change import get_to_change
 from backend.store.jobs import jobs
 
 
@@ -79,11 +80,8 @@ def _replaced(by: str, at: datetime) -> Trouble:
 
 
 def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:
-    viewer.require_role(Role.CREATOR)
     with deps.store.read() as session:
-        job = jobs.get(session, job_id)
-    if not viewer.may_see(job.owner):
-        raise NotFound("There is no take with that id.")
+        job = get_to_change(session, viewer, job_id)
     if job.state != JobState.HELD:
         raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
     return job

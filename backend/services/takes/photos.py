@@ -1,17 +1,19 @@
 """Photos that people give: taken in, kept once; and in which fields a model takes them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
 
 from backend.catalogue import photo_limits
 from backend.catalogue.models import VideoModel
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound, PayloadTooLarge, StateConflict
 from backend.media.decode import clean_photo, inspect
 from backend.media.file_names import readable_name
 from backend.media.partial.partial_file import own_folder
 from backend.models import Upload
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -61,10 +63,12 @@ def create_upload(
     on_progress: is called with the share of the work that is done.
 
     Raises:
+        NotAllowed: the viewer may not upload.
         InvalidRequest: it is no photo, or one that can't be used; says why.
         PayloadTooLarge: more bytes than are taken.
         StorageFull: our storage will not take it now.
     """
+    viewer.must(Do.UPLOAD)
     with own_folder(deps.settings.parts_dir, UPLOAD_PREFIX) as folder:
         photo = clean_photo.clean_photo(
             source, folder / "photo.part", max_bytes=max_bytes, on_progress=on_progress
@@ -90,6 +94,18 @@ def create_upload(
     return NewUpload(kept, photo.scaled_from, photo.notes)
 
 
+def receive_upload(
+    deps: Deps, viewer: Viewer, part: AbstractContextManager[tuple[IO[bytes], str]]
+) -> NewUpload:
+    """As `create_upload`, of a photo that is still to be read; of who may not upload nothing is read.
+
+    part: gives the photo's bytes and its file name.
+    """
+    viewer.must(Do.UPLOAD)
+    with part as (content, name):
+        return create_upload(deps, viewer, content, file_name=name)
+
+
 def too_large(size_bytes: int | None) -> PayloadTooLarge:
     """The refusal of a photo of so many bytes, with the limit and the way out. None: not known."""
     return clean_photo.too_many_bytes(size_bytes)
@@ -103,7 +119,7 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
         StateConflict: the take has no video (yet).
         MediaError: no picture can be read from its file, or none kept.
     """
-    viewer.require_role(Role.CREATOR)
+    viewer.must(Do.UPLOAD)
     take = gallery.get_take(deps, viewer, job_id)
     if take.video is None or take.video.missing_at is not None:
         raise StateConflict("This take has no video to take a picture from.")
@@ -121,7 +137,8 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
 
 
 def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
-    """The upload; NotFound: there is none that this viewer may use."""
+    """The upload; NotFound: there is none that this viewer may use. Raises NotAllowed: no scope for it."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
         upload = uploads.get(session, upload_id)
     if not viewer.may_see(upload.owner):
@@ -131,8 +148,9 @@ def get_upload(deps: Deps, viewer: Viewer, upload_id: str) -> Upload:
 
 def list_uploads(deps: Deps, viewer: Viewer, *, limit: int = 24) -> Sequence[Upload]:
     """The newest photos that this viewer may use."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        return uploads.list_newest(session, None if viewer.sees_all else viewer.name, limit=limit)
+        return uploads.list_newest(session, viewer.visible_names, limit=limit)
 
 
 def further_fields(model: VideoModel) -> list[str]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.text import clean_text, fault_in
 from backend.models import Favourite, Preset
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, Changes, record
 from backend.services.deps import Deps
 from backend.services.takes import photos
@@ -38,7 +39,7 @@ def save_preset(
         NotAllowed: the viewer may not start takes.
         InvalidRequest: names every field at fault.
     """
-    viewer.require_role(Role.CREATOR)
+    viewer.must(Do.SAVE_PRESETS)
     name = " ".join(clean_text(name).split())
     if faults := _faults(name, request):
         raise InvalidRequest(faults)
@@ -52,9 +53,9 @@ def save_preset(
         changed_at=deps.clock.now(),
     )
     with deps.store.begin() as session:
-        if presets.count_owned(session, viewer.name) >= PRESETS_MAX:
+        if presets.count_owned(session, viewer.owner_names) >= PRESETS_MAX:
             raise InvalidRequest({"name": f"you have {PRESETS_MAX} presets; delete one first"})
-        kept = presets.upsert_preset(session, preset)
+        kept = presets.upsert_preset(session, preset, viewer.owner_names)
         _record(
             deps, session, viewer, Action.PRESET_SAVED, kept, {"name": (None, name), "shared": (None, shared)}
         )
@@ -63,8 +64,9 @@ def save_preset(
 
 def list_presets(deps: Deps, viewer: Viewer) -> Sequence[Preset]:
     """What this viewer may apply: their own and the team's, by name."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        return presets.list_visible(session, viewer.name)
+        return presets.list_visible(session, viewer.owner_names)
 
 
 def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[TakeRequest, list[str]]:
@@ -73,6 +75,7 @@ def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[TakeReques
     Raises:
         NotFound: there is none with that id that this viewer may apply.
     """
+    viewer.must(Do.SEE)
     form = _get(deps, viewer, preset_id).form
     request, lost = parse_request(form), []
     image, images = request.image, dict(request.images)
@@ -91,10 +94,11 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
 
     Raises:
         NotFound: there is none with that id that this viewer may see.
-        NotAllowed: it is a colleague's.
+        NotAllowed: it is a colleague's, or the viewer may not save presets.
     """
+    viewer.must(Do.SAVE_PRESETS)
     preset = _get(deps, viewer, preset_id)
-    if preset.owner != viewer.name and viewer.role != Role.ADMIN:
+    if not (viewer.owns(preset.owner) or viewer.may(Do.REMOVE_OTHERS_PRESETS)):
         why = f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it."
         raise NotAllowed(why, status=403)
     with deps.store.begin() as session:
@@ -105,24 +109,27 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
 
 def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:
     """Ids of the models that this viewer wants to find first."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        return list(presets.list_favourites(session, viewer.name))
+        return list(presets.list_favourites(session, viewer.owner_names))
 
 
 def set_favourite(deps: Deps, viewer: Viewer, model_id: str, *, wanted: bool) -> None:
     """Make a model a favourite of this viewer, or none."""
+    viewer.must(Do.SAVE_FAVOURITES)
     with deps.store.begin() as session:
         if wanted:
             row = Favourite(owner=viewer.name, model=model_id, at=deps.clock.now())
             presets.add_favourite(session, row)
         else:
-            presets.remove_favourite(session, viewer.name, model_id)
+            presets.remove_favourite(session, viewer.owner_names, model_id)
 
 
 def recent_models(deps: Deps, viewer: Viewer) -> list[str]:
     """Ids of the models that this viewer used lately, the latest first."""
+    viewer.must(Do.SEE)
     with deps.store.read() as session:
-        used = presets.newest_models(session, viewer.name, takes=RECENT_TAKES)
+        used = presets.newest_models(session, viewer.owner_names, takes=RECENT_TAKES)
     return list(dict.fromkeys(used))[:RECENT_MODELS]
 
 
@@ -135,7 +142,7 @@ def _record(
 def _get(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:
     with deps.store.read() as session:
         preset = presets.get(session, preset_id)
-    if preset.owner != viewer.name and not preset.shared:
+    if not (viewer.owns(preset.owner) or preset.shared):
         raise NotFound("There is no preset with that id.")
     return preset
 

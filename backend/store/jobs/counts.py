@@ -1,6 +1,6 @@
 """What all jobs come to, for pages and metrics: each costs the same however many jobs there are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,18 +11,25 @@ from sqlmodel import Session, col, select
 from backend.domain.clock import id_lower_bound
 from backend.domain.states import JobState
 from backend.models import History, Job
+from backend.store.database.rows import one_of
 
 #: Of a model's newest takes so many are looked at, however few of them were finished.
 DURATION_SCAN_ROWS = 200
 
 
 def by_state(
-    session: Session, *, states: Collection[str] = tuple(JobState), limit: int | None = None
+    session: Session,
+    *,
+    states: Collection[str] = tuple(JobState),
+    limit: int | None = None,
+    owners: Sequence[str] | None = None,
 ) -> dict[str, int]:
-    """state -> number of jobs, for the states that have any; each counted up to `limit`."""
+    """state -> number of jobs, of these owners or of all, where there are any; each counted up to `limit`."""
     each = []
     for state in states:
-        some = columns(col(Job.id)).where(col(Job.state) == str(state)).limit(limit).subquery()
+        found = columns(col(Job.id)).where(col(Job.state) == str(state))
+        found = found if owners is None else found.where(one_of(Job.owner, owners))
+        some = found.limit(limit).subquery()
         each.append(columns(literal(str(state)), columns(func.count()).select_from(some).scalar_subquery()))
     return {state: number for state, number in session.connection().execute(union_all(*each)) if number}
 
@@ -46,9 +53,11 @@ def list_owners(session: Session) -> list[str]:
     return _distinct(session, Job.owner)
 
 
-def list_models(session: Session) -> list[str]:
-    """Every endpoint that a job was ever made with; one index look-up for each of them."""
-    return _distinct(session, Job.model)
+def list_models(session: Session, owners: Sequence[str] | None = None) -> list[str]:
+    """Every endpoint that a job was ever made with; by whoever it was, one index look-up for each of them."""
+    if owners is None:
+        return _distinct(session, Job.model)
+    return sorted(session.exec(select(Job.model).where(one_of(Job.owner, owners)).distinct()))
 
 
 def durations_s(session: Session, model: str, *, since: datetime, limit: int = 50) -> list[float]:

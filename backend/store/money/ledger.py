@@ -16,6 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.domain.kinds import EntryKind
 from backend.models import HELD, Job, JobHead, LedgerEntry
+from backend.store.database.rows import one_of
 
 MICROS_PER_USD = 1_000_000
 
@@ -82,36 +83,41 @@ def counted_micros(session: Session, job_id: str) -> int:
     return session.exec(select(_total()).where(LedgerEntry.job_id == job_id)).one()
 
 
-def count_unpriced(session: Session, *, day: str, owner: str | None = None) -> int:
+def count_unpriced(session: Session, *, day: str, owners: Sequence[str] | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
-    return session.exec(_unpriced(day, day, owner)).one()
+    return session.exec(_unpriced(day, day, owners)).one()
 
 
 def count_unreserved(
-    session: Session, *, first_day: str, last_day: str, owner: str | None = None, model: str | None = None
+    session: Session,
+    *,
+    first_day: str,
+    last_day: str,
+    owners: Sequence[str] | None = None,
+    model: str | None = None,
 ) -> int:
     """How many takes of these days go on, have no price, and reserved nothing: no limit concerned them."""
-    query = _unpriced(first_day, last_day, owner).join(Job, col(Job.id) == col(LedgerEntry.job_id))
+    query = _unpriced(first_day, last_day, owners).join(Job, col(Job.id) == col(LedgerEntry.job_id))
     query = query.where(LedgerEntry.micros == 0, col(Job.ended_at).is_(None))
     return session.exec(query if model is None else query.where(Job.model == model)).one()
 
 
-def _unpriced(first_day: str, last_day: str, owner: str | None) -> SelectOfScalar[int]:
+def _unpriced(first_day: str, last_day: str, owners: Sequence[str] | None) -> SelectOfScalar[int]:
     """Counts first lines of these days whose takes have neither an estimate nor a bill."""
     later = aliased(LedgerEntry)
     after = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE)
     days = col(LedgerEntry.day) >= first_day, col(LedgerEntry.day) <= last_day
     query = select(func.count()).select_from(LedgerEntry)
     query = query.where(*days, LedgerEntry.source == "unknown", ~after.exists())
-    return query if owner is None else query.where(LedgerEntry.owner == owner)
+    return query if owners is None else query.where(one_of(LedgerEntry.owner, owners))
 
 
-def at_risk(session: Session, owner: str | None = None) -> tuple[int, float]:
+def at_risk(session: Session, owners: Sequence[str] | None = None) -> tuple[int, float]:
     """(how many takes are held, the dollars that they were estimated at): any may have been charged."""
     total = func.coalesce(func.sum(Job.estimate_usd), 0.0)
     query = select(func.count(), total).where(HELD)
-    if owner is not None:
-        query = query.where(Job.owner == owner)
+    if owners is not None:
+        query = query.where(one_of(Job.owner, owners))
     held, usd = session.exec(query).one()
     return held, float(usd or 0.0)
 

@@ -5,6 +5,7 @@ came since, so that a sum is always exact and never reads the whole ledger. Noth
 a line is, and so no row is fought for.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, literal, text, union_all
@@ -14,6 +15,7 @@ from sqlmodel import Session, col
 
 from backend.models import DaySum, Job, LedgerEntry
 from backend.store.database.locks import acquire_advisory_lock, needs_locks
+from backend.store.database.rows import one_of
 from backend.store.records import key_values
 
 #: The fact that says up to which line sums are kept.
@@ -50,13 +52,18 @@ def roll_up(session: Session, *, at: datetime, limit: int, at_least: int = MIN_N
 
 
 def spent_micros(
-    session: Session, *, first_day: str, last_day: str, owner: str | None = None, model: str | None = None
+    session: Session,
+    *,
+    first_day: str,
+    last_day: str,
+    owners: Sequence[str] | None = None,
+    model: str | None = None,
 ) -> int:
-    """What the takes of these days (the team's, "2026-11-21") count for: of one person or model, or of all.
+    """What the takes of these days (the team's, "2026-11-21") count for: of these people, a model, or all.
 
     Who decides by it in a transaction that writes must hold `BUDGET_LOCK` before.
     """
-    amounts = _amounts(session, first_day, last_day, owner, models=model is not None)
+    amounts = _amounts(session, first_day, last_day, owners, models=model is not None)
     query = columns(_total(amounts))
     if model is not None:
         query = query.where(amounts.c.model == model)
@@ -69,7 +76,7 @@ def _total(amounts: Subquery) -> ColumnElement[int]:
 
 
 def _amounts(
-    session: Session, first_day: str, last_day: str, owner: str | None, *, models: bool = False
+    session: Session, first_day: str, last_day: str, owners: Sequence[str] | None, *, models: bool = False
 ) -> Subquery:
     """Rows of day, owner, model and micros: those that are kept, and the lines since."""
     kept = columns(col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros))
@@ -81,8 +88,8 @@ def _amounts(
         since = since.outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
     for table, query in ((DaySum, kept), (LedgerEntry, since)):
         query = query.where(col(table.day) >= first_day, col(table.day) <= last_day)
-        if owner is not None:
-            query = query.where(col(table.owner) == owner)
+        if owners is not None:
+            query = query.where(one_of(table.owner, owners))
         kept, since = (query, since) if table is DaySum else (kept, query)
     return union_all(kept, since).subquery()
 

@@ -121,8 +121,8 @@ def sum_by(
 ) -> Sequence[Any]:
     """A row of `SUMS` for every value of `names`, each of `KEYS` or "month", of the takes of these days.
 
-    since, until: the first and the last day, "2026-11-21". fitting: further values, by their names. In a
-    transaction that writes, the caller holds `SPEND_LOCK`.
+    since, until: the first and the last day, "2026-11-21". fitting: further values, by their names;
+    a tuple: any of these. In a transaction that writes, the caller holds `SPEND_LOCK`.
     """
     since, until = _within_reason(since, until)
     since_then = _news(session)
@@ -234,7 +234,8 @@ def _within(query: Any, since: str | None, until: str | None, fitting: Mapping[s
     if until is not None:
         query = query.where(of["day"] <= until)
     for name, value in fitting.items():
-        query = query.where(func.substr(of["day"], 1, 7) == value if name == "month" else of[name] == value)
+        of_value = func.substr(of["day"], 1, 7) if name == "month" else of[name]
+        query = query.where(of_value.in_(value) if isinstance(value, tuple) else of_value == value)
     return query
 
 

@@ -7,27 +7,28 @@ from sqlmodel import Session, col, or_, select
 
 from backend.models import Favourite, Job, Preset
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.database.rows import get_row
+from backend.store.database.rows import get_row, one_of
 
 
-def upsert_preset(session: Session, preset: Preset) -> Preset:
-    """Write a preset, over the one that its owner has under this name."""
+def upsert_preset(session: Session, preset: Preset, owners: Sequence[str]) -> Preset:
+    """Write a preset, over the one that its owner has under this name. owners: all names of that owner."""
     acquire_advisory_lock(session, f"presets:{preset.owner}")
-    same = select(Preset).where(Preset.owner == preset.owner, Preset.folded == preset.folded)
-    if (known := session.exec(same).first()) is not None:
-        preset.id = known.id
+    same = select(Preset).where(one_of(Preset.owner, owners), Preset.folded == preset.folded)
+    known = {found.owner: found.id for found in session.exec(same).all()}
+    if known:
+        preset.id = known.get(preset.owner) or next(iter(known.values()))
     return session.merge(preset)
 
 
-def list_visible(session: Session, owner: str) -> Sequence[Preset]:
+def list_visible(session: Session, owners: Sequence[str]) -> Sequence[Preset]:
     """The presets that a person may apply: their own and the team's, by name."""
-    mine = or_(col(Preset.owner) == owner, col(Preset.shared).is_(True))
+    mine = or_(one_of(Preset.owner, owners), col(Preset.shared).is_(True))
     return session.exec(select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))).all()
 
 
-def count_owned(session: Session, owner: str) -> int:
+def count_owned(session: Session, owners: Sequence[str]) -> int:
     """How many presets a person has."""
-    return session.exec(select(func.count()).select_from(Preset).where(Preset.owner == owner)).one()
+    return session.exec(select(func.count()).select_from(Preset).where(one_of(Preset.owner, owners))).one()
 
 
 def get(session: Session, preset_id: str) -> Preset:
@@ -40,10 +41,10 @@ def delete_preset(session: Session, preset_id: str) -> None:
     session.exec(delete(Preset).where(col(Preset.id) == preset_id))
 
 
-def list_favourites(session: Session, owner: str) -> Sequence[str]:
-    """The models that somebody wants to find first, the oldest choice first."""
-    query = select(Favourite.model).where(Favourite.owner == owner)
-    return session.exec(query.order_by(col(Favourite.at), col(Favourite.model))).all()
+def list_favourites(session: Session, owners: Sequence[str]) -> Sequence[str]:
+    """The models that somebody wants to find first, each once, the oldest choice first."""
+    query = select(Favourite.model).where(one_of(Favourite.owner, owners))
+    return list(dict.fromkeys(session.exec(query.order_by(col(Favourite.at), col(Favourite.model)))))
 
 
 def add_favourite(session: Session, favourite: Favourite) -> None:
@@ -53,12 +54,12 @@ def add_favourite(session: Session, favourite: Favourite) -> None:
         session.add(favourite)
 
 
-def remove_favourite(session: Session, owner: str, model: str) -> None:
+def remove_favourite(session: Session, owners: Sequence[str], model: str) -> None:
     """Remove a favourite; nothing happens when it is none."""
-    session.exec(delete(Favourite).where(col(Favourite.owner) == owner, col(Favourite.model) == model))
+    session.exec(delete(Favourite).where(one_of(Favourite.owner, owners), col(Favourite.model) == model))
 
 
-def newest_models(session: Session, owner: str, *, takes: int) -> Sequence[str]:
+def newest_models(session: Session, owners: Sequence[str], *, takes: int) -> Sequence[str]:
     """The models of somebody's newest takes, the newest first, each as often as it was used."""
-    query = select(Job.model).where(Job.owner == owner).order_by(col(Job.id).desc()).limit(takes)
+    query = select(Job.model).where(one_of(Job.owner, owners)).order_by(col(Job.id).desc()).limit(takes)
     return session.exec(query).all()

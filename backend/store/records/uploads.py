@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from backend.models import Upload
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.database.rows import get_row
+from backend.store.database.rows import get_row, one_of
 
 #: Where storage keeps photos that were made smaller for a model; nobody chooses from these.
 FITTED_FOLDER = "fitted"
@@ -40,11 +40,11 @@ def find_by_key(session: Session, owner: str, key: str) -> Upload | None:
     return session.exec(select(Upload).where(Upload.owner == owner, Upload.key == key)).first()
 
 
-def list_newest(session: Session, owner: str | None, *, limit: int) -> Sequence[Upload]:
-    """The newest uploads, of one owner or of all, as they were given."""
+def list_newest(session: Session, owners: Sequence[str] | None, *, limit: int) -> Sequence[Upload]:
+    """The newest uploads, of these owners or of all, as they were given."""
     query = select(Upload).where(~col(Upload.key).startswith(f"{FITTED_FOLDER}/"))
-    if owner is not None:
-        query = query.where(Upload.owner == owner)
+    if owners is not None:
+        query = query.where(one_of(Upload.owner, owners))
     return session.exec(query.order_by(col(Upload.id).desc()).limit(limit)).all()
 
 

@@ -122,7 +122,9 @@ class _Search:
         if states is not None:
             more, params = "AND j.state IN :states", {"states": sorted(states)}
         # Takes may share an entry on SQLite: the row says whose it is.
-        for name in ("owner", "model", "provider"):
+        if self._wanted.owners is not None:
+            more, params = f"{more} AND j.owner IN :owners", {**params, "owners": sorted(self._wanted.owners)}
+        for name in ("model", "provider"):
             value = getattr(self._wanted, name)
             if value is not None:
                 more, params = f"{more} AND j.{name} = :{name}", {**params, name: value}
@@ -131,12 +133,12 @@ class _Search:
 
     def _keys(self) -> list[list[str]]:
         """Groups of keys, one of each of which a take must have."""
-        owner, model = self._wanted.owner, self._wanted.model
+        owners, model = self._wanted.owners, self._wanted.model
         keys = list(self._words)
-        if owner is not None and model is not None:
-            keys.append([key("b", owner, model)])
-        elif owner is not None and not keys:
-            keys.append([key("o", owner)])
+        if owners is not None and model is not None:
+            keys.append([key("b", owner, model) for owner in owners])
+        elif owners is not None and not keys:
+            keys.append([key("o", owner) for owner in owners])
         elif model is not None:
             keys.append([key("m", model)])
         return keys
@@ -152,16 +154,16 @@ class _Search:
         groups = [[word] for word in self._terms.whole]
         if self._terms.start:
             groups.append(list(text_index.complete_prefix(self._session, self._terms.start)))
-        owner = self._wanted.owner
-        if owner is None:
+        owners = self._wanted.owners
+        if owners is None:
             return groups
-        return [[key("w", owner, word) for word in group] for group in groups]
+        return [[key("w", owner, word) for owner in owners for word in group] for group in groups]
 
 
 def matches_filter(row: Any, wanted: TakeFilter, terms: SearchTerms | None) -> bool:
     """Does this row fit, whatever the index says?"""
     return (
-        wanted.owner in (None, row.owner)
+        (wanted.owners is None or row.owner in wanted.owners)
         and wanted.model in (None, row.model)
         and wanted.provider in (None, row.provider)
         and (wanted.states is None or row.state in wanted.states)

@@ -50,20 +50,21 @@ def _order(query: TakeQuery) -> ColumnElement[str]:
 def _by_index(query: TakeQuery) -> list[ColumnElement[bool]]:
     """Conditions for one filter, or none: an index of `job` holds what fits in the order of the page.
 
-    With several states at once a database would read all jobs in them and sort; the first of each stand at
-    the end of the index, and the page is among them.
+    With several states or owners at once a database would read all jobs of them and sort; the first of each
+    stand at the end of the index, and the page is among them.
     """
     wanted = query.wanted
-    given = ((Job.owner, wanted.owner), (Job.model, wanted.model), (Job.provider, wanted.provider))
+    given = ((Job.model, wanted.model), (Job.provider, wanted.provider))
     clauses = [col(column) == value for column, value in given if value is not None]
     if query.before is not None:
         clauses.append(col(Job.id) < query.before)
     if query.after is not None:
         clauses.append(col(Job.id) > query.after)
-    if wanted.states is None:
+    values = (Job.owner, wanted.owners) if wanted.states is None else (Job.state, wanted.states)
+    if values[1] is None:
         return clauses
     first = select(Job.id).where(*clauses).order_by(_order(query)).limit(query.limit)
-    of_each = [first.where(col(Job.state) == state).subquery() for state in sorted(wanted.states)]
+    of_each = [first.where(col(values[0]) == value).subquery() for value in sorted(values[1])]
     each = [columns(one.c.id) for one in of_each]
     if len(each) == 1:
         return [col(Job.id).in_(each[0])]

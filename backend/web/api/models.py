@@ -11,7 +11,7 @@ from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.money import price_rules
 from backend.web.api.operations import Operation, told
-from backend.web.api.request_parts import query_as
+from backend.web.api.request_parts import current_viewer, query_as
 from backend.web.api.schemas.models import ModelList, ModelsQuery
 
 OPERATIONS = (
@@ -21,7 +21,7 @@ OPERATIONS = (
         "list_models",
         "All models at once, with the schemas of their parameters.",
         {200: told("The models that fit.", ModelList)},
-        Do.ESTIMATE,
+        Do.SEE_MODELS,
         query=ModelsQuery,
         subject="models",
     ),
@@ -35,8 +35,8 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.get("/models")
     def models() -> ResponseReturnValue:
         asked = query_as(ModelsQuery)
-        found = deps.catalogue.search(asked.q, asked.provider)
-        return jsonify(items=list(map(model_json, price_rules.with_team_rules(deps, found))))
+        found = price_rules.find_models(deps, current_viewer(), asked.q, asked.provider)
+        return jsonify(items=list(map(model_json, found)))
 
     return blueprint
 

@@ -99,7 +99,7 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/cancel/<job_id>")
     def cancel_take(job_id: str) -> ResponseReturnValue:
         job = cancel.cancel_job(deps, current_viewer(), job_id)
-        return jsonify(take_json(deps, gallery.get_take(deps, current_viewer(), job.id))), 202
+        return jsonify(take_json(deps, gallery.take_of(deps, job))), 202
 
     return blueprint
 

@@ -36,8 +36,7 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.post("/video/upload")
     def upload() -> ResponseReturnValue:
-        with photo_part("file") as (content, name):
-            new = photos.create_upload(deps, current_viewer(), content, file_name=name)
+        new = photos.receive_upload(deps, current_viewer(), photo_part("file"))
         return jsonify(upload_json(deps, new)), 201
 
     return blueprint

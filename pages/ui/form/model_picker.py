@@ -12,7 +12,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.money import price_rules
 from backend.services.takes import presets
-from pages.ui import context, prices
+from pages.ui import prices
 from pages.ui.form.prefill import MODEL
 
 _PROVIDER = "form:provider"
@@ -71,7 +71,7 @@ def _shown(model: VideoModel, starred: bool) -> str:
 
 def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, VideoModel]) -> str:
     """The model of this person's newest take, else the first one with a known price."""
-    newest = gallery.list_takes(deps, viewer, TakeFilter(owner=context.viewer().name), limit=1).items
+    newest = gallery.list_takes(deps, viewer, TakeFilter(owners=viewer.owner_names), limit=1).items
     if newest and newest[0].job.model in models:
         return newest[0].job.model
     return next((model.id for model in models.values() if model.usual_price), next(iter(models)))

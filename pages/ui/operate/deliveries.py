@@ -9,7 +9,7 @@ from backend.domain.shape import load_json
 from backend.models import Delivery
 from backend.services.deps import Deps
 from backend.services.operations import status
-from pages.ui import text
+from pages.ui import context, text
 from pages.ui.takes import actions, cards
 
 #: So many deliveries are listed at a time.
@@ -40,7 +40,7 @@ def draw_deliveries(deps: Deps, counts: Mapping[str, int]) -> None:
         "Verdict", sorted(counts), key="verdict", label_visibility="collapsed",
         format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]:,}",
     )  # fmt: skip
-    found = status.list_deliveries(deps, limit=PAGE, verdict=verdict)
+    found = status.list_deliveries(deps, context.viewer(), limit=PAGE, verdict=verdict)
     picked = st.dataframe(
         [_row(item) for item in found], key="delivery-table", hide_index=True, on_select="rerun",
         selection_mode="single-row", height=min(320, 38 + 35 * len(found)),
@@ -72,7 +72,7 @@ def _row(item: Delivery) -> dict[str, object]:
 
 
 def _full(deps: Deps, delivery_id: str) -> None:
-    item = status.get_delivery(deps, delivery_id)
+    item = status.get_delivery(deps, context.viewer(), delivery_id)
     with st.container(border=True, key=f"delivery-{item.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(

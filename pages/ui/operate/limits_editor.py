@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.kinds import BudgetPeriod, BudgetScope
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money import limits, limits_admin
 from backend.services.money.limits import LimitRule
@@ -31,14 +32,14 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
     """Every limit in force, those that were, and for an admin a way to set and to end one."""
     with st.container(border=True, key="limits"):
         st.markdown("##### Limits")
-        found, may = limits_admin.list_limits(deps), viewer.role == Role.ADMIN
+        found, may = limits_admin.list_limits(deps, viewer), viewer.may(Do.EDIT_BUDGETS)
         if not found:
             st.caption("None is set: nothing is refused, whatever it costs.")
         for status in found:
             _row(deps, status, may=may)
         if may:
             _editor(deps)
-        _ended(deps)
+        _ended(deps, viewer)
         st.caption(
             f"Days and months are those of {text.plain(deps.settings.time_zone)}. A take counts for the most "
             "that it can cost until its bill comes; one without a price counts for "
@@ -102,8 +103,8 @@ def _editor(deps: Deps) -> None:
         st.button("Set", key="limit-set", type="primary", icon=":material/save:", on_click=_set)
 
 
-def _ended(deps: Deps) -> None:
-    ended = limits_admin.list_ended(deps)
+def _ended(deps: Deps, viewer: Viewer) -> None:
+    ended = limits_admin.list_ended(deps, viewer)
     if not ended:
         return
     with st.expander(f"Ended · {len(ended)}", icon=":material/history:", key="limits-ended"):

@@ -114,7 +114,7 @@ def replay_delivery(delivery_id: str) -> None:
 
 def resume_sending(provider: str) -> None:
     """Send to a provider again, now."""
-    provider_pause.resume_provider(context.deps(), provider)
+    provider_pause.resume_by_person(context.deps(), context.viewer(), provider)
     context.notify("Sending goes on.", ":material/play_arrow:")
 
 

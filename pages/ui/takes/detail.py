@@ -25,10 +25,10 @@ def use_again(job: Job) -> NoReturn:
     st.switch_page(cards.GENERATE, query_params={"from": job.id})
 
 
-def draw_lineage(deps: Deps, job: Job) -> None:
+def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
     """Which take this one sends again, and which one sends it again."""
-    after = gallery.sent_again_as(deps, job)
-    for label, other in [("Sends again", job.parent_id), ("Sent again as", after)]:
+    before, after = gallery.lineage(deps, viewer, job)
+    for label, other in [("Sends again", before), ("Sent again as", after)]:
         if other:
             st.page_link(
                 cards.DETAIL,

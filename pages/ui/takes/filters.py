@@ -38,7 +38,7 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
             bind="query-params", on_change=_to_first_page,
         )  # fmt: skip
         model = st.selectbox(
-            "Model", gallery.list_used_models(deps), key="model", index=None, placeholder="Any model",
+            "Model", gallery.list_used_models(deps, viewer), key="model", index=None, placeholder="Any model",
             format_func=context.model_title, label_visibility="collapsed", width=210, bind="query-params",
             on_change=_to_first_page,
         )  # fmt: skip
@@ -51,7 +51,9 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
                 "Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear
             )
     states = frozenset().union(*(GROUPS[word] for word in groups)) if groups else None
-    return TakeFilter(owner=person, states=states, model=model, text=(words or "").strip() or None)
+    return TakeFilter(
+        owners=(person,) if person else None, states=states, model=model, text=(words or "").strip() or None
+    )
 
 
 def draw_newer_pill(

@@ -71,7 +71,7 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
 
 
 def _takes(deps: Deps, viewer: Viewer) -> Sequence[Take]:
-    wanted = TakeFilter(owner=viewer.name, states=ACTIVE_STATES)
+    wanted = TakeFilter(owners=viewer.owner_names, states=ACTIVE_STATES)
     found = {take.job.id: take for take in gallery.list_takes(deps, viewer, wanted, limit=SHOWN).items}
     for job_id in st.session_state.get(_MADE, []):
         found.setdefault(job_id, gallery.get_take(deps, viewer, job_id))

@@ -70,7 +70,7 @@ def ended(world: World, job: Job, result: Finished | Errored) -> Job:
 
 
 def spent(world: World, owner: str | None = None) -> budgets.SpendingSummary:
-    return budgets.spending_summary(world.deps, owner)
+    return budgets.spending_summary(world.deps, owner and [owner])
 
 
 @pytest.mark.parametrize(

@@ -213,11 +213,11 @@ def test_a_limit_that_an_admin_sets_holds_at_once_in_every_process(world, scope,
     with pytest.raises(BudgetExceeded) as refused:
         world.ask()
     assert str(refused.value).startswith(title)
-    (status,) = limits_admin.list_limits(world.deps)
+    (status,) = limits_admin.list_limits(world.deps, ADMIN)
     assert (status.rule.source, status.rule.set_by) == (refused.value.limit, "root")
     limits_admin.end_limit(world.deps, ADMIN, refused.value.limit)
     assert elsewhere.ask().state == "created"
-    (ended,) = limits_admin.list_ended(world.deps)
+    (ended,) = limits_admin.list_ended(world.deps, ADMIN)
     assert (ended.set_by, ended.ended_by) == ("root", "root")
 
 
@@ -226,9 +226,11 @@ def test_another_amount_takes_the_place_of_the_first_and_settings_go_on_beside_i
     for usd in (5, 8):
         limits_admin.set_limit(strict.deps, ADMIN, scope=ALL, period=DAY, usd=usd)
     limits_admin.set_limit(strict.deps, ADMIN, scope=ALL, period=DAY, usd=2, hard=False)
-    found = [(status.rule.limit_usd, status.rule.hard) for status in limits_admin.list_limits(strict.deps)]
+    found = [
+        (status.rule.limit_usd, status.rule.hard) for status in limits_admin.list_limits(strict.deps, ADMIN)
+    ]
     assert found == [(1.0, True), (8.0, True), (2.0, False)]
-    assert [row.micros for row in limits_admin.list_ended(strict.deps)] == [5_000_000]
+    assert [row.micros for row in limits_admin.list_ended(strict.deps, ADMIN)] == [5_000_000]
     strict.ask()
     with pytest.raises(BudgetExceeded, match="This month's budget"):
         strict.ask()
@@ -248,27 +250,27 @@ def test_a_limit_that_makes_no_sense_is_refused_by_the_name_of_its_field(world, 
     with pytest.raises(InvalidRequest) as refused:
         limits_admin.set_limit(world.deps, ADMIN, period=DAY, **given)
     assert set(refused.value.fields) == {field}
-    assert limits_admin.list_limits(world.deps) == []
+    assert limits_admin.list_limits(world.deps, ADMIN) == []
 
 
 def test_only_an_admin_sets_and_ends_limits(world):
     limits_admin.set_limit(world.deps, ADMIN, scope=ALL, period=DAY, usd=1)
-    (status,) = limits_admin.list_limits(world.deps)
+    (status,) = limits_admin.list_limits(world.deps, ADMIN)
     with pytest.raises(NotAllowed):
         limits_admin.set_limit(world.deps, ANA, scope=ALL, period=DAY, usd=100)
     with pytest.raises(NotAllowed):
         limits_admin.end_limit(world.deps, ANA, status.rule.source)
     with pytest.raises(NotFound):
         limits_admin.end_limit(world.deps, ADMIN, "no-such-limit")
-    assert limits_admin.list_limits(world.deps) == [status]
+    assert limits_admin.list_limits(world.deps, ADMIN) == [status]
 
 
 @pytest.mark.parametrize(("seconds", "near"), [(7, False), (8, True), (10, True)])
 def test_who_is_near_a_limit_is_told_before_sending(world, seconds, near):
     limits_admin.set_limit(world.deps, ADMIN, scope=OF_MODEL, name=MODEL, period=MONTH, usd=1.40)
     world.ask(params={"duration": str(seconds)})
-    assert bool(budgets.spending_summary(world.deps, "ana", model=MODEL).near) == near
-    assert budgets.spending_summary(world.deps, "ana", model=UNPRICED).near == []
+    assert bool(budgets.spending_summary(world.deps, ["ana"], model=MODEL).near) == near
+    assert budgets.spending_summary(world.deps, ["ana"], model=UNPRICED).near == []
 
 
 # -- what bills teach ---------------------------------------------------------------------------

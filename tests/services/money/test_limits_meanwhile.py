@@ -38,7 +38,7 @@ def test_a_start_that_waited_for_its_turn_is_held_to_the_limits_of_now(world):
     job, known = Job(**{**world.ask().model_dump(), "id": "another"}), limits.all_rules(world.deps)
     set_limit(world, 0.75)
     with pytest.raises(BudgetExceeded), world.deps.store.begin() as session:
-        budgets.check_budget(world.deps, session, job, known)
+        budgets.check_budget(world.deps, session, job, known, owners=["ana"])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_start_that_waited_for_its_turn_is_held_to_the_limits_of_now(world):
 def test_a_take_of_unknown_price_that_is_open_counts_for_a_limit_that_is_set_after_it(world, given):
     make_unpriced(world.deps, world.ask())
     set_limit(world, 9, **given)
-    assert left_usd(world, owner="ana", model=MODEL) == 4.0
+    assert left_usd(world, owners=["ana"], model=MODEL) == 4.0
     set_limit(world, 5.5, **given)
     with pytest.raises(BudgetExceeded, match=r"\$0\.50 left"):
         world.ask()
@@ -60,7 +60,7 @@ def test_it_counts_for_no_limit_that_does_not_concern_it(world, given):
     if given["scope"] is OF_MODEL:
         given = {**given, "name": world.deps.catalogue.search("veo")[0].id}
     set_limit(world, 9, **given)
-    assert left_usd(world, owner="ben", model=given["name"]) == 9.0
+    assert left_usd(world, owners=["ben"], model=given["name"]) == 9.0
 
 
 def test_once_it_has_ended_it_counts_for_nothing_more(world):

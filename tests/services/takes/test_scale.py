@@ -69,7 +69,7 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already_and_each_is_o
     assert add_up(sidecar, at_least=1000) == 0, "not for a few"
     for most, added in ((0, 0), (7, 7), (30, 30), (30, 4), (1000, 0)):
         assert most == 0 or add_up(sidecar, most=most) == added
-        spent = {owner: read(sidecar, ledger_sums.spent_micros, owner=owner, **DAYS) for owner in owners}
+        spent = {owner: read(sidecar, ledger_sums.spent_micros, owners=[owner], **DAYS) for owner in owners}
         assert spent == owners
         for day, micros in days.items():
             assert read(sidecar, ledger_sums.spent_micros, first_day=day, last_day=day) == micros
@@ -143,11 +143,11 @@ def test_the_tally_counts_what_settled_once_and_what_is_new_at_once(sidecar, mon
 def test_pages_count_to_a_number_and_notice_every_change(sidecar, monkeypatch):
     monkeypatch.setattr(library, "COUNT_LIMIT", 2)
     made = make(sidecar, 4)
-    assert library.count_open(sidecar.deps) == {"created": 2}
-    before = library.last_change(sidecar.deps)
+    assert library.count_open(sidecar.deps, LOCAL_VIEWER) == {"created": 2}
+    before = library.last_change(sidecar.deps, LOCAL_VIEWER)
     sidecar.advance(made[0], JobEvent.CANCELLED)
-    assert library.count_open(sidecar.deps) == {"created": 2}
-    assert library.last_change(sidecar.deps) != before
+    assert library.count_open(sidecar.deps, LOCAL_VIEWER) == {"created": 2}
+    assert library.last_change(sidecar.deps, LOCAL_VIEWER) != before
     assert read(sidecar, counts.by_state) == {"created": 3, "cancelled": 1}
 
 
@@ -278,7 +278,7 @@ def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, m
     for job in failed:
         sidecar.advance(job, *WAY["failed"])
     sweep.index_new_takes(sidecar.deps)
-    wanted = TakeFilter(owner="ana", states=["held", "failed"])
+    wanted = TakeFilter(owners=("ana",), states=["held", "failed"])
     assert read(sidecar, _ids, wanted, 1) == [failed[0].id]
     assert read(sidecar, _ids, wanted, 2) == [failed[0].id, held.id]
 
@@ -290,6 +290,6 @@ def _ids(session, wanted, limit, *, before=None):
 def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):
     first, _ = make(sidecar, 2)
     sidecar.advance(first, *WAY["held"])
-    assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, "ana")[0] == 1
-    assert read(sidecar, ledger.at_risk, "ben")[0] == 0
-    assert budgets.spending_summary(sidecar.deps, "ana").held == 1
+    assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, ["ana"])[0] == 1
+    assert read(sidecar, ledger.at_risk, ["ben"])[0] == 0
+    assert budgets.spending_summary(sidecar.deps, ["ana"]).held == 1

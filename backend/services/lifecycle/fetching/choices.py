@@ -5,14 +5,14 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from backend.domain.errors import InvalidRequest, NotFound, StateConflict
+from backend.domain.errors import InvalidRequest, StateConflict
 from backend.domain.links import named_role, normalize_link
 from backend.domain.output_files import OutputFile
 from backend.domain.states import ENDED_STATES, JobEvent, JobState
 from backend.domain.text import clean_text
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import (
@@ -26,6 +26,7 @@ from backend.services.gallery.take_files import (
 from backend.services.lifecycle import apply_result
 from backend.services.takes.cancel import cancel_job
 from backend.services.takes.held_choices import record_decision
+from backend.services.takes.to_change import get_to_change
 from backend.store.jobs import jobs
 from backend.store.records import take_files, videos
 
@@ -180,10 +181,7 @@ def _finish(deps: Deps, session: Session, viewer: Viewer, job: Job, finished: Fi
 
 
 def _job(session: Session, viewer: Viewer, job_id: str, states: Collection[JobState]) -> Job:
-    viewer.require_role(Role.CREATOR)
-    job = jobs.get(session, job_id)
-    if not viewer.may_see(job.owner):
-        raise NotFound("There is no take with that id.")
+    job = get_to_change(session, viewer, job_id)
     if job.state not in states:
         raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
     return job
