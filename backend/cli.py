@@ -13,6 +13,7 @@ from backend import backup_commands, logs, money_commands, token_commands
 from backend.backup_commands import fail_with, say_line
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
+from backend.domain.kinds import Health
 from backend.settings import Settings, load_settings, read_settings
 from backend.store.database.schema.migrate import migrate_schema as upgrade
 
@@ -31,6 +32,8 @@ app.command("backed-up")(backup_commands.backed_up)
 app.command()(backup_commands.restore)
 app.command()(backup_commands.restored)
 
+#: How `doctor` begins a line. What works and is worth a look is no reason to exit 1.
+_MARKS = {Health.GREEN: "ok  ", Health.AMBER: "note", Health.RED: "BAD "}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -167,7 +170,7 @@ def doctor() -> None:
 
     checks = run_checks(build_deps(load_settings()))
     for check in checks:
-        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.says}")
+        typer.echo(f"{_MARKS[check.health]} {check.name}: {check.says}")
     if not all(check.good for check in checks):
         raise typer.Exit(1)
 

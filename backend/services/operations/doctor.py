@@ -10,6 +10,7 @@ from backend.domain.shape import load_json
 from backend.http.calls import HttpCall
 from backend.providers.base import Provider
 from backend.services.deps import Deps
+from backend.services.operations.checks.logins import check_logins
 from backend.services.operations.heartbeat import check_secret_key
 from backend.services.operations.readiness import HealthCheck, check_readiness
 from backend.services.operations.status import HEALTHZ_BODY
@@ -40,7 +41,11 @@ def run_checks(deps: Deps) -> list[HealthCheck]:
         _named(deps, check) for check in check_readiness(deps, within_s=PATIENCE_S) if check.name != "worker"
     ]
     providers = deps.providers.values()
-    checks += [*found, *(check for one in providers for check in [*_key(deps, one), *_signing_keys(one)])]
+    checks += [
+        *found,
+        *check_logins(deps),
+        *(check for one in providers for check in [*_key(deps, one), *_signing_keys(one)]),
+    ]
     return [*checks, _public_url(deps)]
 
 

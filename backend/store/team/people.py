@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, or_, update
 from sqlmodel import Session, col, select
 
+from backend.domain.access.roles import Role
 from backend.models import Job, Person, Token
 
 
@@ -32,3 +33,9 @@ def is_name_taken(session: Session, name: str) -> bool:
         if session.exec(select(column).where(same).limit(1)).first() is not None:
             return True
     return session.exec(select(Job.id).where(Job.owner == name).limit(1)).first() is not None
+
+
+def has_admin(session: Session) -> bool:
+    """Is anybody who may come in an admin by their row?"""
+    found = select(Person.id).where(Person.role == Role.ADMIN, col(Person.disabled_at).is_(None)).limit(1)
+    return session.exec(found).first() is not None

@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.identity.proxies import PROOF_HEADER
 from backend.services.team.visitors import HEADER
 from backend.web.door.html import plain_page
 from backend.web.door.keeper import NOBODY, Keeper, Visitor
@@ -17,7 +18,8 @@ _POLICY_VIOLATION = 1008
 
 
 class Door:
-    """Lets through whom the table lets through, with `x-dailies-viewer`; takes that header off what comes in.
+    """Lets through whom the table lets through, with `x-dailies-viewer`; takes that header off what comes in,
+    and the secret of a proxy.
 
     keeper: knows whoever comes; None: there are no logins, and everybody is let through. root: of all pages,
     without a slash at its end.
@@ -39,6 +41,8 @@ class Door:
         what, visitor = what_is_asked(scope, self._root), NOBODY
         if what is not What.OPEN:
             visitor = await self._recognize(self._keeper, scope, what)
+        told = [(name, value) for name, value in told if name.lower() != PROOF_HEADER.encode()]
+        scope["headers"] = told
         act = TABLE[what][visitor.who]
         if act is not Act.PASS:
             await self._turn_away(act, visitor, scope, receive, send)

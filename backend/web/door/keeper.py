@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,13 +13,16 @@ from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 
 from backend.domain.access.identity import Identity
+from backend.domain.access.origin import Origin
 from backend.domain.errors import SettingsError, StoreUnavailable
+from backend.identity.proxies import ProxyRefused
+from backend.identity.published import IssuerUnavailable
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.operations import readiness
 from backend.services.operations.hang_guard import HangGuard
 from backend.services.patient_look import NoAnswer, PatientLook
-from backend.services.team import sessions, visitors
+from backend.services.team import sessions, sign_ins, visitors
 from backend.services.team.sessions import PersonDisabled
 from backend.services.team.visitors import NoRole, SessionEnded, Visit
 from backend.settings import Settings
@@ -47,7 +51,7 @@ class Visitor:
     header: str = ""
 
 
-NOBODY = Visitor(Who.NOBODY)
+NOBODY, UNJUDGED = Visitor(Who.NOBODY), Visitor(Who.UNJUDGED)
 
 
 class Keeper:
@@ -63,6 +67,7 @@ class Keeper:
         self._settings, self._cookies, self._identify = settings, cookies, identify
         self._opening = PatientLook(partial(_open, open_deps), believed_s=math.inf)
         self._limiter: anyio.CapacityLimiter | None = None
+        self._refusals = sign_ins.Refusals()
 
     def deps(self) -> Deps:
         """What use cases are given. Raises StoreUnavailable: it isn't there yet."""
@@ -76,7 +81,7 @@ class Keeper:
     async def recognize(self, headers: Headers, address: str | None, *, acted: bool) -> Visitor:
         """Who this is. acted: did a person do something, as far as can be seen?"""
         if self._identify is not None:
-            look, found = partial(self._by_proxy, self._identify, headers, address), Visitor(Who.UNKNOWN)
+            look, found = partial(self._by_proxy, self._identify, headers, address), UNJUDGED
         else:
             cookie = self._cookies.read_session(headers)
             if cookie is None:
@@ -95,7 +100,15 @@ class Keeper:
         return self._limiter
 
     def _by_proxy(self, identify: Identify, headers: Headers, address: str | None) -> Visitor:
-        identity = identify(headers)
+        try:
+            identity = identify(headers)
+        except IssuerUnavailable as problem:
+            log.warning("what the proxy says can't be judged now", extra={"why": problem.why})
+            return UNJUDGED
+        except ProxyRefused as problem:
+            with suppress(StoreUnavailable):
+                self._refusals.note_refusal(self.deps(), "proxy", problem.why, Origin(address=address))
+            return NOBODY
         if identity is None:
             return NOBODY
         visit = Visit(time.time(), identity=identity, address=address)

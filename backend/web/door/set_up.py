@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from backend.domain.clock import Clock
 from backend.identity.oidc import OidcClient
+from backend.identity.proxies import make_proxy
 from backend.services.deps import Deps
 from backend.settings import Settings
 from backend.web.door.cookies import DoorCookies
@@ -39,6 +40,7 @@ def make_door(
         name: OidcClient(login, f"{settings.login_base_url}/sign-in/back", clock, settings.outbound)
         for name, login in settings.login_provider_settings.items()
     }
-    keeper = Keeper(settings, open_deps, cookies)
+    proxy = make_proxy(settings, clock)
+    keeper = Keeper(settings, open_deps, cookies, proxy.identify if proxy else None)
     routes = SignIn(settings, keeper, cookies, clients, root).routes()
     return DoorParts(Middleware(Door, keeper=keeper, root=root), routes)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from backend.domain.access.origin import Origin
 from backend.domain.errors import StoreUnavailable
 from backend.identity.oidc import Flow, OidcClient, SignInRefused
+from backend.identity.proxies import SIGN_OUT
 from backend.identity.published import IssuerUnavailable
 from backend.services.team import sessions, sign_ins, visitors
 from backend.services.team.sessions import BegunSession, PersonDisabled
@@ -161,6 +162,8 @@ class SignIn:
         if request.headers.get("sec-fetch-site") not in ("same-origin", "none"):
             said = "You were sent here from elsewhere, so nothing has changed."
             return plain_page("Sign out?", [said], [("Sign out", f"{self._root}/sign-out")], status=403)
+        if self._settings.login_proxy:
+            return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         visit = visitors.open_visit(self._settings, request.headers.get(visitors.HEADER))
         if visit is not None and visit.session_id is not None:
             try:

@@ -21,6 +21,7 @@ class Who(Enum):
     ROLELESS = auto()  #: somebody who may do nothing here
     SOMEBODY = auto()
     UNKNOWN = auto()  #: a cookie that can't be looked up now
+    UNJUDGED = auto()  #: what a proxy says can't be judged now
 
 
 class What(Enum):
@@ -49,13 +50,14 @@ _EVERYBODY = dict.fromkeys(Who, Act.PASS)
 TABLE: Mapping[What, Mapping[Who, Act]] = {
     What.OPEN: _EVERYBODY,
     What.SIGN_IN: _EVERYBODY,
-    What.STREAM: _EVERYBODY | {Who.NOBODY: Act.REFUSE},
+    What.STREAM: _EVERYBODY | {Who.NOBODY: Act.REFUSE, Who.UNJUDGED: Act.LATER},
     What.DOCUMENT: {
         Who.NOBODY: Act.TO_SIGN_IN,
         Who.ENDED: Act.TO_SIGN_IN,
         Who.ROLELESS: Act.TELL_ROLELESS,
         Who.SOMEBODY: Act.PASS,
         Who.UNKNOWN: Act.PASS,  # the page itself is empty, and says what is wrong
+        Who.UNJUDGED: Act.LATER,
     },
     What.OTHER: {
         Who.NOBODY: Act.REFUSE,
@@ -63,6 +65,7 @@ TABLE: Mapping[What, Mapping[Who, Act]] = {
         Who.ROLELESS: Act.FORBID,
         Who.SOMEBODY: Act.PASS,
         Who.UNKNOWN: Act.LATER,
+        Who.UNJUDGED: Act.LATER,
     },
 }
 

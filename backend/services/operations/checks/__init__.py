@@ -1,0 +1,1 @@
+"""What `doctor` asks of one subject each. Imports what services may. Start with `logins`."""
