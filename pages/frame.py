@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.gallery import takes as gallery
@@ -45,6 +46,15 @@ page = st.navigation(
                 title="Operations",
                 icon=":material/monitor_heart:",
                 url_path="operations",
+            ),
+        ],
+        "Team": [
+            st.Page(
+                "team/audit.py",
+                title="Audit",
+                icon=":material/history:",
+                url_path="audit",
+                visibility="visible" if trouble is None and context.viewer().may(Do.READ_AUDIT) else "hidden",
             ),
         ],
     },

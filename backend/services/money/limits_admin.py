@@ -15,7 +15,7 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import limits
 from backend.services.money.limits import BudgetLimit, LimitRule
-from backend.store.money.ledger import to_micros
+from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
 
 #: More than any team spends a month; what is beyond it is a slip of the hand.
@@ -101,13 +101,8 @@ def list_ended(deps: Deps, viewer: Viewer) -> Sequence[Budget]:
 
 
 def _record(deps: Deps, session: Session, viewer: Viewer, row: Budget, *, ends: bool) -> None:
-    said = {
-        "scope": row.scope,
-        "name": row.name,
-        "period": row.period,
-        "hard": row.hard,
-        "micros": row.micros,
-    }
+    said = {name: getattr(row, name) for name in ("scope", "name", "period", "hard")}
+    said["usd"] = row.micros / MICROS_PER_USD
     changed = {field: (value, None) if ends else (None, value) for field, value in said.items()}
     record(
         session, deps, viewer, Action.BUDGET_CHANGED, object_type="budget", object_id=row.id,

@@ -1,0 +1,53 @@
+"""The Audit page: who did what, for admins; filters in the URL, pages, and files that are written down."""
+
+from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
+from backend.services.takes.cancel import cancel_job
+from pages.ui import context
+from tests.pages.conftest import words
+from tests.viewers import LOCAL_VIEWER
+from tests.world import ANA, BEN
+
+AUDIT = "team/audit.py"
+
+
+def told(app) -> list[tuple[str, str]]:
+    (table,) = app.dataframe
+    return [(row["Who"], row["What"]) for row in table.value.to_dict("records")]
+
+
+def test_the_audit_tells_who_did_what_by_the_filters_in_the_url(visit, desk):
+    job = desk.ask(viewer=ANA)
+    desk.ask(viewer=BEN)
+    cancel_job(desk.deps, LOCAL_VIEWER, job.id)
+    assert told(visit(AUDIT)) == [
+        ("studio", "take.cancelled"),
+        ("ben", "take.started"),
+        ("ana", "take.started"),
+    ]
+    assert told(visit(AUDIT, action="take.started", actor="ana")) == [("ana", "take.started")]
+    app = visit(AUDIT, object=job.id)
+    assert told(app) == [("studio", "take.cancelled"), ("ana", "take.started")]
+    app.button(key="audit-clear").click().run()
+    assert len(told(app)) == 3
+    assert "object" not in app.query_params
+    assert not visit(AUDIT, actor="nobody").dataframe
+
+
+def test_a_page_of_the_audit_leads_on_to_the_next(visit, desk):
+    with desk.deps.store.begin() as session:
+        for _ in range(101):
+            record(session, desk.deps, LOCAL_VIEWER, Action.MODELS_REFRESHED)
+    app = visit(AUDIT)
+    assert len(told(app)) == 100
+    assert len(told(app.button(key="audit-older").click().run())) == 1
+    assert len(told(app.button(key="audit-newest").click().run())) == 100
+
+
+def test_only_admins_see_the_audit(visit, desk, monkeypatch):
+    desk.ask()
+    reviewer = Viewer("rea", Role.REVIEWER)
+    monkeypatch.setattr(context, "viewer", lambda **_: reviewer)
+    app = visit(AUDIT)
+    assert "for admins" in words(app)
+    assert not app.dataframe
