@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -85,12 +86,18 @@ def _json(value: Any) -> Behaviour:
     return answer(200, json.dumps(value).encode(), Content_Type="application/json")
 
 
+#: The mock stands on what its own library means to give up; it says so at import and at every token.
+MOCK_WARNS = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
+
+
 @contextmanager
 def mock_provider(port: int, **people: dict[str, Any]) -> Iterator[str]:
     """The mock: a page with a button for each of these people, by their ids, who have these claims."""
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
+    import authlib.deprecate  # makes a rule of its own for its warnings
+
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it stands on what its own library means to give up
+        warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)
         import oidc_provider_mock
     users = [oidc_provider_mock.User(sub=name, claims=claims) for name, claims in people.items()]
     with oidc_provider_mock.run_server_in_thread(port, require_nonce=True, user_claims=users):

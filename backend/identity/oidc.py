@@ -197,6 +197,9 @@ def _provider_said(error: str, title: str) -> SignInRefused:
 
 
 def _explain(error: Exception) -> str:
+    """Without its address: what our own calls found, the status, or the error's name."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"it answers {error.response.status_code}"
     return str(error) if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
