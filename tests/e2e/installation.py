@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import requests
 from sqlalchemy import NullPool, create_engine, text
@@ -28,6 +29,7 @@ from backend.settings import load_settings
 from tests import databases
 from tests.e2e import launcher
 from tests.ports import reserved_port
+from tests.services.api_document import must_fit
 from tests.viewers import make_token
 from tests.waiting import PATIENCE_S, eventually, in_time
 from tests.world import MODEL
@@ -221,12 +223,14 @@ class Installation:
         self._token = self._token or self.token()
 
     def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:
-        """One call of the HTTP API, with a token."""
+        """One call of the HTTP API, with a token; its answer is what the document says."""
         self.sign_in()
         headers = {"Authorization": f"Bearer {self._token}", **options.pop("headers", {})}
-        return http_call(
-            method, f"http://{self.address}:{port or self.port}{path}", headers=headers, **options
-        )
+        url = f"http://{self.address}:{port or self.port}{path}"
+        answer = http_call(method, url, headers=headers, **options)
+        asked, kind = unquote(urlsplit(url).path), answer.headers.get("Content-Type")
+        must_fit(method, asked, answer.status_code, kind, answer.content)
+        return answer
 
     def ask(self, prompt: str, *, key: str | None = None, port: int | None = None, **more: Any) -> str:
         """Start a take; returns its id."""

@@ -51,7 +51,7 @@ class SidecarClient(World):
         client: FlaskClient = self.app.test_client()
         path = path.removeprefix(PUBLIC)
         answer = client.open(path, method=method, headers=headers, buffered=True, **more)
-        must_fit(self.app, answer)
+        must_fit(method, answer.request.path, answer.status_code, answer.content_type, answer.get_data())
         return answer
 
     def get(self, path: str, *, who: str | None = "ana", **more: Any) -> TestResponse:

@@ -54,8 +54,12 @@ def read_parts(operation: Operation) -> None:
         InvalidRequest: names everything at fault. MalformedJson: the body is no JSON, or too deep.
         RequestEntityTooLarge: the body is more than `JSON_MAX_BYTES`.
     """
-    twice = {name: "is given more than once" for name, given in request.args.lists() if len(given) > 1}
-    g.query = _validated(operation.query, request.args.to_dict(), twice)
+    given: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    if request.query_string:
+        given = request.args.to_dict()
+        twice = {name: "is given more than once" for name, all_ in request.args.lists() if len(all_) > 1}
+    g.query = _validated(operation.query, given, twice)
     if operation.changes and operation.file is None:
         g.body = _read_body(operation)
 

@@ -4,9 +4,11 @@ import json
 import re
 
 import pytest
+from openapi_spec_validator import validate
 
 from backend.web.api import take_json
 from backend.web.api.routes import OPERATIONS
+from backend.web.api.schemas.base import Nothing
 from tests.services.api_document import WEBHOOK, as_path, document
 from tests.services.client import BODY, at_fault, every_route, said
 
@@ -15,6 +17,7 @@ def test_the_document_tells_of_every_route_and_of_no_other(sidecar):
     answer = sidecar.get("/api/openapi.json", who=None)
     told = json.loads(answer.get_data())
     assert told == {**document(), "servers": [{"url": sidecar.deps.settings.public_url}]}
+    validate(told)
     routes = {
         (method, as_path(rule))
         for method, rule, _ in every_route(sidecar.app)
@@ -25,25 +28,18 @@ def test_the_document_tells_of_every_route_and_of_no_other(sidecar):
     assert len(names) == len(set(names)) == len(OPERATIONS)
 
 
-def test_what_a_start_may_hold_is_in_the_document(sidecar):
-    for name in document()["components"]["schemas"]["TakeRequest"]["properties"]:
-        assert name not in at_fault(sidecar.start({name: None, "wings": 1})) or name in ("model", "prompt")
-
-
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
 def test_a_name_that_no_operation_knows_is_refused_with_the_nearest_that_it_does(sidecar, operation):
     path = re.sub("<[^>]*>", "x", operation.path)
-    asked = [one.alias or name for name, one in operation.query.model_fields.items()]
-    wrong = {f"{name}x": f"did you mean {name}?" for name in asked} | {"q-q": "not known here"}
-    faults = at_fault(sidecar.call("root", operation.method, path, query_string=dict.fromkeys(wrong, "1")))
-    assert faults.keys() == wrong.keys()
-    assert [name for name, words in wrong.items() if words not in faults[name]] == []
-    if not operation.changes or operation.file:
-        return
-    known = [one.alias or name for name, one in operation.body.model_fields.items()] if operation.body else []
-    given = {f"{name}x": f"did you mean {name}?" for name in known} | {"q-q": "not known here"}
-    faults = at_fault(sidecar.call("root", operation.method, path, json=dict.fromkeys(given, 1)))
-    assert [name for name, words in given.items() if words not in faults[name]] == []
+    places = [("query_string", operation.query)]
+    if operation.changes and not operation.file:
+        places.append(("json", operation.body or Nothing))
+    for place, model in places:
+        known = sorted(one.alias or name for name, one in model.model_fields.items())
+        wrong = {f"{name}x": f"is not known here; did you mean {name}?" for name in known}
+        wrong["q-q"] = f"is not known here; known: {', '.join(known) or 'nothing'}"
+        faults = at_fault(sidecar.call("root", operation.method, path, **{place: dict.fromkeys(wrong, "1")}))
+        assert {name: faults.get(name) for name in wrong} == wrong
 
 
 def test_a_misspelt_name_is_told_beside_all_else_that_is_at_fault(sidecar):
