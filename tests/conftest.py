@@ -11,6 +11,7 @@ import pytest
 
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
+from backend.services.lifecycle import refused_deliveries
 from backend.services.operations import readiness
 from backend.settings import load_settings
 from backend.store.database import postgres
@@ -53,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     postgres.IDLE_IN_TRANSACTION_TIMEOUT_MS = round(PATIENCE_S * 1000)
     # Nor does anything hang because the machine has too much to do.
     readiness.WAIT_S = PATIENCE_S
+    # What is refused is in the database when it is answered.
+    refused_deliveries.WRITE_EVERY_S = 0.0
     if config.option.timed:
         hold_to_the_second()
 

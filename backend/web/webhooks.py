@@ -5,10 +5,12 @@ import logging
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from backend.domain.errors import DeliveryRefused, KeysUnavailable, StoreUnavailable
 from backend.services.deps import Deps
 from backend.services.lifecycle.receive_webhook import receive_delivery
+from backend.services.lifecycle.refused_deliveries import RefusalCounter
 from backend.web import answers
 
 log = logging.getLogger(__name__)
@@ -20,16 +22,23 @@ BODY_MAX_BYTES = 1024 * 1024
 def routes(deps: Deps) -> Blueprint:
     """POST /api/video/webhook/<job id>/<token>."""
     blueprint = Blueprint("webhooks", __name__)
+    refusals = RefusalCounter(deps)
 
     @blueprint.post("/api/video/webhook/<job_id>/<token>")
     def webhook(job_id: str, token: str) -> ResponseReturnValue:
         request.max_content_length = BODY_MAX_BYTES
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            refusals.count("its body is coded")
             return answers.error_response(415, "coded_body", "A coded body is not read.")
-        body = request.get_data(cache=False)
+        try:
+            body = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            refusals.count("its body is too large")
+            raise
         try:
             received = receive_delivery(deps, job_id, token, headers=list(request.headers.items()), body=body)
         except DeliveryRefused as refusal:
+            refusals.count(str(refusal))
             log.warning("delivery refused", extra={"job": job_id[:64], "why": str(refusal)})
             return answers.error_response(401, "refused", "This delivery is not believed.")
         except KeysUnavailable:

@@ -5,7 +5,7 @@ import streamlit as st
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
 from pages.ui import components, context, money, shell, text
-from pages.ui.operate import charges, deliveries, health, limits_editor, replays
+from pages.ui.operate import charges, deliveries, health, limits_editor, refusals, replays
 
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
@@ -39,6 +39,7 @@ with st.container(key="inbox"):
     st.markdown("##### Webhook deliveries")
     deliveries.draw_deliveries(deps, numbers.deliveries)
     replays.draw_replay_all(deps)
+    refusals.draw_refusals(deps)
 
 if st.button("Refresh", key="refresh-page", icon=":material/refresh:"):
     st.rerun()

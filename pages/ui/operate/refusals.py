@@ -1,0 +1,29 @@
+"""Deliveries that were not believed: how many for which reason, and when. Nothing of them was kept."""
+
+import streamlit as st
+
+from backend.services.deps import Deps
+from backend.services.lifecycle.refused_deliveries import list_refused
+
+
+def draw_refusals(deps: Deps) -> None:
+    """A row for each reason; nothing where none was refused."""
+    found = list_refused(deps)
+    if not found:
+        return
+    st.markdown("###### Refused")
+    moments = {
+        name: st.column_config.DatetimeColumn(
+            format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=150
+        )
+        for name in ("First", "Last")
+    }
+    st.dataframe(
+        [
+            {"Reason": row.reason, "Number": row.number, "First": row.first_at, "Last": row.last_at}
+            for row in found
+        ],
+        key="refused-table", hide_index=True, height="content",
+        column_config={**moments, "Number": st.column_config.NumberColumn(width=90, format="localized")},
+    )  # fmt: skip
+    st.caption("They changed nothing, and nothing of what they brought was kept.")
