@@ -156,13 +156,14 @@ CLAIMED = HTTPHeaderDict(
         ("X-Forwarded-For", "10.9.8.7"), ("X-Real-IP", "10.9.8.7"),
     )
 )  # fmt: skip
-PROVEN = {'set $dailies_proof "";': 'set $dailies_proof "what-nginx-alone-knows";'}
+PROOF = "what-nginx-alone-knows"
+PROVEN = {'set $dailies_proof "";': f'set $dailies_proof "{PROOF}";'}
 OWN_LOGINS = {"include dailies/who.conf;": "include dailies/who-logins.conf;"}
 
 
 @pytest.mark.parametrize(
     ("change", "email", "proof"),
-    [(PROVEN, "ana@example.com", "what-nginx-alone-knows"), (OWN_LOGINS, None, None)],
+    [(PROVEN, "ana@example.com", PROOF), (OWN_LOGINS, None, None)],
     ids=["oauth2-proxy", "own logins"],
 )
 def test_who_it_is_is_said_by_nginx_once_and_never_by_the_browser(nginx, behind, change, email, proof):
