@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 from sqlmodel import select
+from starlette.responses import PlainTextResponse
 
 from backend.models import AuditEntry, Person
 from backend.services.deps import Deps
 from backend.services.team import visitors
 from backend.services.team.visitors import SessionEnded
+from backend.web.door.set_up import make_door
 from tests.adapters.test_proxies import SECRET, Signed, said
 from tests.services.conftest import installed
-from tests.services.team.door import Browser, dashboard, who_comes
+from tests.services.team.door import Browser, Wrapped, dashboard, who_comes
 from tests.signing import FakeClock
 
 ANA = said("Ana@Example.com")
@@ -79,6 +81,20 @@ def test_whom_the_proxy_names_comes_in_as_a_person_and_whatever_a_browser_adds_i
     assert (person.issuer, person.subject, person.email) == ("proxy:header", *["ana@example.com"] * 2)
     assert refusals
     assert all(SECRET not in str(entry.changed) and "@" not in str(entry.changed) for entry in refusals)
+
+
+def test_pages_are_told_who_comes_once_and_never_the_secret(deps):
+    seen: list[list[bytes]] = []
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        seen.append([name for name, _ in scope["headers"]])
+        await PlainTextResponse("a page")(scope, receive, send)
+
+    app = Wrapped(page, make_door(deps.settings, lambda: deps).middleware)
+    for path in ("/media/x", "/static/x.js"):
+        ask(app, "http", path, ("x-dailies-viewer", "forged"), ("X-DAILIES-VIEWER", "forged"), *ANA)
+
+    assert seen == [[b"host", b"x-forwarded-email", b"x-dailies-viewer"], [b"host", b"x-forwarded-email"]]
 
 
 def test_roles_are_given_by_the_rules_and_who_fits_none_is_told_so(deps):
