@@ -72,6 +72,7 @@ def test_each_provider_is_read_with_its_secret_from_a_file_and_unlisted_ones_are
             "https://cloud.google.com/iap",
         ),
         (HEADER | {"LOGIN_BASE_URL": "https://dailies.example"}, "header", ""),
+        (HEADER | GOOGLE, "header", ""),
     ],
 )
 def test_each_proxy_needs_its_own(given, values, proxy, issuer):
@@ -110,11 +111,10 @@ def test_each_proxy_needs_its_own(given, values, proxy, issuer):
             GOOGLE | {"LOGIN_GOOGLE_ISSUER": "https://login.microsoftonline.com/common/v2.0"},
             {"LOGIN_GOOGLE_ISSUER": "your own tenant's"},
         ),
-        (GOOGLE | HEADER, {"LOGIN_PROVIDERS": "beside LOGIN_PROXY"}),
         ({"LOGIN_PROXY": "nginx"}, {"LOGIN_PROXY": "'header', 'cloudflare' or 'iap'"}),
         ({"LOGIN_PROXY": "header"}, {"LOGIN_PROXY_SECRET": "is missing"}),
         ({"LOGIN_PROXY_SECRET": CANARY}, {"LOGIN_PROXY_SECRET": "says nothing without LOGIN_PROXY"}),
-        (HEADER | {"LOGIN_PROXY_SECRET": "hunter2"}, {"LOGIN_PROXY_SECRET": "at least 16"}),
+        (HEADER | {"LOGIN_PROXY_SECRET": "hunter2"}, {"LOGIN_PROXY_SECRET": "at least 8"}),
         (HEADER | {"LOGIN_PROXY_HEADER": "Cookie"}, {"LOGIN_PROXY_HEADER": "a header of its own"}),
         (HEADER | {"LOGIN_PROXY_HEADER": "X_Email"}, {"LOGIN_PROXY_HEADER": "a header of its own"}),
         (

@@ -80,15 +80,15 @@ class Keeper:
 
     async def recognize(self, headers: Headers, address: str | None, *, acted: bool) -> Visitor:
         """Who this is. acted: did a person do something, as far as can be seen?"""
-        if self._identify is not None:
-            look, found = partial(self._by_proxy, self._identify, headers, address), UNJUDGED
-        else:
-            cookie = self._cookies.read_session(headers)
-            if cookie is None:
-                return NOBODY
+        found, cookie = NOBODY, self._cookies.read_session(headers)
+        if cookie is not None:
             visit = Visit(time.time(), session_id=sessions.session_id(cookie), address=address)
             found = Visitor(Who.UNKNOWN, visit, header=visitors.seal_visit(self._settings, visit))
-            look = partial(self._judge, found, visit, acted=acted)
+        look = partial(self._by_cookie, found, acted=acted)
+        if self._identify is not None:
+            look, found = partial(self._by_proxy, self._identify, headers, address, look), UNJUDGED
+        elif found is NOBODY:
+            return NOBODY
         with anyio.move_on_after(readiness.WAIT_S):
             return await run_sync(look, limiter=self._the_limiter(), abandon_on_cancel=True)
         return found
@@ -99,7 +99,13 @@ class Keeper:
             self._limiter = anyio.CapacityLimiter(LOOKUPS_AT_ONCE)
         return self._limiter
 
-    def _by_proxy(self, identify: Identify, headers: Headers, address: str | None) -> Visitor:
+    def _by_cookie(self, unknown: Visitor, *, acted: bool) -> Visitor:
+        return self._judge(unknown, unknown.visit, acted=acted) if unknown.visit else NOBODY
+
+    def _by_proxy(
+        self, identify: Identify, headers: Headers, address: str | None, otherwise: Callable[[], Visitor]
+    ) -> Visitor:
+        """otherwise: who comes where the proxy names nobody."""
         try:
             identity = identify(headers)
         except IssuerUnavailable as problem:
@@ -110,7 +116,7 @@ class Keeper:
                 self._refusals.note_refusal(self.deps(), "proxy", problem.why, Origin(address=address))
             return NOBODY
         if identity is None:
-            return NOBODY
+            return otherwise()
         visit = Visit(time.time(), identity=identity, address=address)
         unknown = Visitor(Who.UNKNOWN, visit, header=visitors.seal_visit(self._settings, visit))
         try:

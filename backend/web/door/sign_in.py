@@ -162,9 +162,9 @@ class SignIn:
         if request.headers.get("sec-fetch-site") not in ("same-origin", "none"):
             said = "You were sent here from elsewhere, so nothing has changed."
             return plain_page("Sign out?", [said], [("Sign out", f"{self._root}/sign-out")], status=403)
-        if self._settings.login_proxy:
-            return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         visit = visitors.open_visit(self._settings, request.headers.get(visitors.HEADER))
+        if self._settings.login_proxy and (visit is None or visit.identity is not None):
+            return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         if visit is not None and visit.session_id is not None:
             try:
                 await self._ask(partial(self._end, visit.session_id))

@@ -10,14 +10,16 @@ import pytest
 from sqlmodel import select
 from starlette.responses import PlainTextResponse
 
+from backend.domain.clock import Clock
 from backend.models import AuditEntry, Person
 from backend.services.deps import Deps
 from backend.services.team import visitors
 from backend.services.team.visitors import SessionEnded
 from backend.web.door.set_up import make_door
 from tests.adapters.test_proxies import SECRET, Signed, said
+from tests.login_providers import Issuer
 from tests.services.conftest import installed
-from tests.services.team.door import Browser, Wrapped, dashboard, who_comes
+from tests.services.team.door import BASE, Browser, Wrapped, dashboard, who_comes
 from tests.signing import FakeClock
 
 ANA = said("Ana@Example.com")
@@ -112,6 +114,25 @@ def test_roles_are_given_by_the_rules_and_who_fits_none_is_told_so(deps):
     assert browser.open("/gallery").headers["location"].startswith("/sign-in?")
     assert "has not said who you are" in browser.open("/sign-in").text
     assert browser.open("/sign-out").headers["location"] == "/oauth2/sign_out?rd=/"
+
+
+def test_beside_a_proxy_that_names_nobody_people_sign_in_and_out_by_a_provider(tmp_path):
+    with (
+        closing(Issuer()) as issuer,
+        installed(
+            tmp_path, Clock(), login_proxy="header", login_proxy_secret=SECRET, login_roles=RULES,
+            login_base_url=BASE, login_providers="one", login_one_issuer=issuer.url,
+            login_one_client_id="dailies", login_one_client_secret="s3cret",
+        ) as deps,
+    ):  # fmt: skip
+        browser = Browser(dashboard(deps))
+        assert browser.sign_in(issuer).status_code == 303
+        assert who_comes(deps, browser.ask("/media/x").text) == "Maya"
+        assert browser.ask("/media/x", x_forwarded_email="ana@example.com").status_code == 401
+        named = {"x_forwarded_email": "ana@example.com", "x_dailies_proxy": SECRET}
+        assert who_comes(deps, browser.ask("/media/x", **named).text) == "ana@example.com"
+        assert browser.open("/sign-out").headers["location"] == "/sign-in?out=1"
+        assert browser.ask("/media/x").status_code == 401
 
 
 def test_an_open_page_ends_after_twelve_hours_and_the_proxy_is_asked_anew(deps, clock, monkeypatch):

@@ -23,6 +23,8 @@ from backend.team_settings import LoginProxy
 ASK_S = 10.0
 #: What a provider must say of itself.
 NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+#: Who can try a shorter one often enough, finds it.
+GOOD_SECRET_CHARS = 16
 #: How the audience of Google's proxy begins.
 IAP_AUDIENCE = "/projects/"
 
@@ -81,7 +83,12 @@ def _proxy(deps: Deps) -> Iterator[HealthCheck]:
     settings = deps.settings
     if settings.login_proxy is LoginProxy.HEADER:
         says = f"Whoever has the proxy's secret says by {settings.login_proxy_header} who comes."
-        yield HealthCheck("login proxy", True, says)
+        short = len(settings.login_proxy_secret.get_secret_value()) < GOOD_SECRET_CHARS
+        if short:
+            says += (
+                f" It is short: use {GOOD_SECRET_CHARS} characters or more, as openssl rand -hex 24 makes."
+            )
+        yield HealthCheck("login proxy", True, says, is_amber=short)
     elif settings.login_proxy:
         cloudflare = settings.login_proxy is LoginProxy.CLOUDFLARE
         url = CLOUDFLARE_KEYS.format(issuer=settings.login_proxy_issuer) if cloudflare else IAP_KEYS
