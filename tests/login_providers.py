@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from backend.domain.clock import Clock
 from tests.loopback import Behaviour, Peer, Seen, answer, read_request
 
 #: One key for all tests: to make one takes a while.
@@ -23,7 +23,8 @@ class Issuer(Peer):
     """A provider of OpenID Connect. What it says of people is up to the test.
 
     claims: over those of the usual token. signs: makes the token of its claims, in another way. told: further
-    words of its discovery. more: what its userinfo says.
+    words of its discovery. more: what its userinfo says. token: answers a code in another way. away: all
+    that it answers is 503.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,8 @@ class Issuer(Peer):
         self.more: dict[str, Any] = {}
         self.keys = [KEY]
         self.signs: Any = None
-        self.token: Behaviour | None = None  #: in the place of its answer to a code
+        self.token: Behaviour | None = None
+        self.clock, self.away = Clock(), False
         self.nonce = self.client_id = ""
 
     def connection(self, sock: Any) -> None:
@@ -44,6 +46,8 @@ class Issuer(Peer):
 
     def _answer(self, seen: Seen) -> Behaviour:
         path = urlsplit(seen.path).path
+        if self.away:
+            return answer(503)
         if path == "/.well-known/openid-configuration":
             return _json(self._metadata())
         if path == "/jwks":
@@ -62,7 +66,7 @@ class Issuer(Peer):
         return {"issuer": self.url, "jwks_uri": f"{self.url}/jwks", **made, **self.told}
 
     def id_token(self) -> str:
-        now = int(time.time())
+        now = int(self.clock.now().timestamp())
         usual = {
             "iss": self.url, "aud": self.client_id, "sub": "1", "nonce": self.nonce, "iat": now,
             "exp": now + 300,

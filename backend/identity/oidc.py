@@ -4,6 +4,7 @@ Sources: OpenID Connect Core 1.0, section 3.1; Discovery 1.0; RFC 7636 (PKCE), a
 not; RFC 9207 (`iss` in the answer).
 """
 
+import hmac
 import logging
 import re
 import secrets
@@ -95,6 +96,9 @@ class OidcClient:
         said = {name: values[-1] for name, values in parse_qs(query).items()}
         if error := said.get("error"):
             raise _provider_said(error, self._login.title)
+        is_ours = hmac.compare_digest(said.get("state", "").encode(), flow.state.encode())
+        if not is_ours or not said.get("code"):
+            raise SignInRefused(_AGAIN, why="no code, or another state")
         metadata = self._metadata.current()
         if said.get("iss", metadata["issuer"]) != metadata["issuer"]:
             raise SignInRefused(_AGAIN, why="the answer is another provider's")

@@ -3,13 +3,12 @@
 import hashlib
 import hmac
 import json
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from backend.domain.clock import Clock
 from backend.domain.shape import load_json
 from backend.identity.oidc import Flow
 from backend.settings import Settings
@@ -24,11 +23,11 @@ LONGER_S = 24 * 3600
 class DoorCookies:
     """Reads and writes both cookies. root: of all pages, without a slash at its end."""
 
-    def __init__(self, settings: Settings, root: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, root: str, clock: Clock) -> None:
         self._secret = settings.secret_key.get_secret_value().encode()
         self._secure = settings.login_base_url.startswith("https:")
         self._life_s = round(settings.session_hours * 3600) + LONGER_S
-        self._flow_path, self._now = f"{root}/sign-in/back", now
+        self._flow_path, self._clock = f"{root}/sign-in/back", clock
         #: With this prefix no other host, and nothing sent in the clear, can set it. Source: RFC 6265bis.
         self.session_name = "__Host-dailies" if self._secure else "dailies"
         self.flow_name = "__Secure-dailies-sign-in" if self._secure else "dailies-sign-in"
@@ -51,11 +50,11 @@ class DoorCookies:
         if not hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace")):
             return None
         told = load_json(urlsafe_b64decode(body))
-        return Flow(**told["flow"]) if self._now() < told["until"] else None
+        return Flow(**told["flow"]) if self._now_s() < told["until"] else None
 
     def write_flow(self, response: Response, flow: Flow) -> None:
         """The browser has it for ten minutes, and sends it only when it comes back."""
-        told = {"flow": vars(flow), "until": round(self._now()) + FLOW_LIFE_S}
+        told = {"flow": vars(flow), "until": round(self._now_s()) + FLOW_LIFE_S}
         body = urlsafe_b64encode(json.dumps(told).encode()).decode()
         self._write(response, self.flow_name, f"{body}.{self._mac(body)}", self._flow_path, FLOW_LIFE_S)
 
@@ -71,6 +70,9 @@ class DoorCookies:
         response.set_cookie(
             name, value, max_age=life_s, path=path, secure=self._secure, httponly=True, samesite="lax"
         )
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
 
     def _mac(self, body: str) -> str:
         said = f"sign-in|v1|{body}".encode("utf-8", "replace")

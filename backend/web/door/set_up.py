@@ -35,7 +35,7 @@ def make_door(
     if not settings.has_logins:
         return DoorParts(Middleware(Door, keeper=None, root=root), [])
     clock = clock or Clock()
-    cookies = DoorCookies(settings, root)
+    cookies = DoorCookies(settings, root, clock)
     clients = {
         name: OidcClient(login, f"{settings.login_base_url}/sign-in/back", clock, settings.outbound)
         for name, login in settings.login_provider_settings.items()

@@ -56,7 +56,7 @@ class SignIn:
         self._refusals = sign_ins.Refusals()
 
     def routes(self) -> list[Route]:
-        """All of them, each also for HEAD, which changes nothing."""
+        """All of them."""
         ways: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sign-in": self._page,
             "/sign-in/back": self._back,
@@ -115,6 +115,8 @@ class SignIn:
 
     async def _back(self, request: Request) -> Response:
         flow = self._cookies.read_flow(request.headers)
+        if flow is None and visitors.HEADER in request.headers:  # loaded again, after it had come to its end
+            return RedirectResponse(next_page(None, self._root), 303)
         if flow is None or flow.provider not in self._clients:
             why = "This sign-in was begun too long ago, in another window, or without cookies."
             return self._refused(why, next_page(None, self._root), 400)

@@ -1,64 +1,44 @@
 """Signing in by a provider of OpenID Connect: what comes in, what is refused, and where one comes out."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from sqlmodel import func, select
+from starlette.responses import Response
 
+from backend.identity import published
+from backend.models import AuditEntry, LoginSession, Person
+from backend.services.access import Role
 from backend.services.deps import Deps
-from tests.login_providers import Issuer
-from tests.services.conftest import installed
-from tests.services.team.door import BASE, Browser, dashboard, who_comes
+from backend.web.door import cookies
+from tests.login_providers import KEY, OTHER_KEY
+from tests.loopback import answer
+from tests.services.team.door import BASE, Browser, dashboard, next_of, who_comes
+from tests.viewers import make_token
+from tests.world import ADMIN, World
+
+MEDIA = "/app/static/media/a.mp4"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Issuer]:
-    with closing(Issuer()) as made:
-        yield made
+def rows(deps: Deps, table: Any) -> int:
+    with deps.store.read() as session:
+        return session.exec(select(func.count()).select_from(table)).one()
 
 
-@pytest.fixture
-def issuer(server: Issuer) -> Issuer:
-    """A provider, as new."""
-    fresh: Any = {"claims": {}, "told": {}, "more": {}, "signs": None, "token": None, "seen": []}
-    vars(server).update(fresh)
-    return server
+def who(deps: Deps, browser: Browser) -> str:
+    """Whom a page would be drawn for now."""
+    return who_comes(deps, browser.ask(MEDIA).text)
 
 
-@pytest.fixture
-def deps(issuer: Issuer, tmp_path: Path) -> Iterator[Deps]:
-    """An installation with two ways in."""
-    from backend.domain.clock import Clock
-
-    given = {
-        f"login_{name}_{key}": value
-        for name in ("one", "two")
-        for key, value in {
-            "issuer": issuer.url,
-            "client_id": f"dailies-{name}",
-            "client_secret": "s3cret",
-        }.items()
-    }
-    with installed(
-        tmp_path, Clock(), login_base_url=BASE, login_providers="one, two",
-        login_roles="creator: @example.com", **given,
-    ) as made:  # fmt: skip
-        yield made
-
-
-@pytest.fixture
-def browser(deps: Deps) -> Browser:
-    return Browser(dashboard(deps))
-
-
-def test_whoever_signs_in_comes_to_the_page_that_they_asked_for_as_themselves(deps, browser, issuer):
+def test_whoever_signs_in_comes_to_the_page_that_they_asked_for_as_themselves(team, browser, issuer):
     asked = browser.open("/take?take=1&x=%2F")
-    assert (asked.status_code, asked.headers["location"]) == (
-        303,
-        "/sign-in?next=%2Ftake%3Ftake%3D1%26x%3D%252F",
-    )
+    assert (asked.status_code, next_of(asked)) == (303, "/take?take=1&x=%2F")
     page = browser.open(asked.headers["location"])
     assert "Sign in with One" in page.text
     assert "Sign in with Two" in page.text
@@ -67,21 +47,287 @@ def test_whoever_signs_in_comes_to_the_page_that_they_asked_for_as_themselves(de
 
     assert back.status_code == 303, back.text
     assert back.headers["location"] == "/take?take=1"
-    assert who_comes(deps, browser.open("/take?take=1").text) == "Maya"
+    assert who(team, browser) == "Maya"
     assert browser.open("/sign-in?next=/gallery").headers["location"] == "/gallery"
+    assert browser.open("/sign-in/back?code=c0de&state=again").headers["location"] == "/"
 
 
-def test_signed_out_in_one_tab_means_signed_out_in_all(deps, browser, issuer):
+def test_every_sign_in_has_a_challenge_a_nonce_and_a_state_of_its_own_announced_or_not(browser, issuer):
+    first, second = (issuer.began(browser.open("/sign-in/one").headers["location"]) for _ in range(2))
+
+    assert first["code_challenge_method"] == "S256"
+    assert first["redirect_uri"] == f"{BASE}/sign-in/back"
+    for name in ("state", "nonce", "code_challenge"):
+        assert len(first[name]) > 30
+        assert first[name] != second[name]
+
+
+def test_a_cookie_is_of_this_host_alone_and_of_the_session_alone(team, issuer):
+    secure = team.settings.model_copy(update={"login_base_url": "https://studio.example"})
+    kept = {}
+    for settings, base in ((team.settings, BASE), (secure, "https://studio.example")):
+        door = cookies.DoorCookies(settings, "", team.clock)
+        response = Response()
+        door.write_session(response, "x" * 43)
+        kept[base] = response.headers["set-cookie"]
+
+    life = 12 * 3600 + 24 * 3600
+    assert kept[BASE] == f"dailies={'x' * 43}; HttpOnly; Max-Age={life}; Path=/; SameSite=lax"
+    assert kept["https://studio.example"] == (
+        f"__Host-dailies={'x' * 43}; HttpOnly; Max-Age={life}; Path=/; SameSite=lax; Secure"
+    )
+
+
+# -- where somebody comes out -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "//evil.example", "/%5Cevil.example", "https://evil.example/", "evil.example", "javascript:alert(1)",
+        "/%09/evil.example", "/%0d%0aSet-Cookie:x", "/sign-out", "/sign-in/one", "", "/g%20x",
+        "/" + "x" * 2000,
+    ],
+)  # fmt: skip
+def test_next_leads_to_a_page_of_ours_or_to_the_first_one(browser, issuer, asked):
+    assert browser.sign_in(issuer, page=asked).headers["location"] == "/"
+    assert browser.open(f"/sign-in?next={asked}").headers["location"] == "/"
+
+
+def test_somebody_at_another_name_of_this_host_is_sent_to_the_one_that_the_provider_knows(team, issuer):
+    elsewhere = Browser(dashboard(team), "http://localhost:8501")
+    sent = elsewhere.open("/sign-in?next=/gallery")
+    assert sent.headers["location"].startswith(f"{BASE}/sign-in?next=%2Fgallery&")
+    assert elsewhere.open("/sign-in/one?next=/spend").headers["location"].startswith(f"{BASE}/sign-in/one?")
+    path = sent.headers["location"].removeprefix(BASE)
+    assert elsewhere.open(path).status_code == 200  # a proxy that changes the host leads nobody round
+
+
+def test_a_sign_in_begun_at_one_dashboard_ends_at_another_below_a_path_too(team, issuer):
+    settings = team.settings.model_copy(update={"login_base_url": f"{BASE}/studio"})
+    below = replace(team, settings=settings)
+    browser = Browser(dashboard(below, "studio"))
+    sent = browser.open("/studio/gallery")
+    assert sent.headers["location"] == "/studio/sign-in?next=%2Fstudio%2Fgallery"
+    asked = issuer.began(browser.open("/studio/sign-in/one?next=/studio/gallery").headers["location"])
+    assert asked["redirect_uri"] == f"{BASE}/studio/sign-in/back"
+
+    browser.app = dashboard(below, "studio")
+    back = browser.open(f"/studio/sign-in/back?code=c&state={asked['state']}")
+
+    assert back.headers["location"] == "/studio/gallery"
+    assert who_comes(below, browser.ask("/studio/app/static/media/a").text) == "Maya"
+    assert Browser(browser.app).open("/gallery").status_code == 303
+
+
+# -- what is refused --------------------------------------------------------------------------
+
+
+def without_signature(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "none"}, claims, KEY, algorithms=["none"])
+
+
+def with_the_public_key(claims: dict[str, Any]) -> str:
+    """What is signed with what everybody knows is signed by anybody."""
+    parts = ({"alg": "HS256", "kid": "first"}, claims)
+    body = b".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    mac = hmac.new(KEY.as_pem(private=False), body, "sha256").digest()
+    return (body + b"." + urlsafe_b64encode(mac).rstrip(b"=")).decode()
+
+
+def by_another_key(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "RS256", "kid": "first"}, claims, OTHER_KEY)
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize(
+    ("claims", "signs"),
+    [
+        ({"aud": "another"}, None),
+        ({"aud": ["dailies-one", "another"]}, None),
+        ({"iss": "https://evil.example"}, None),
+        ({"nonce": "another"}, None),
+        ({"nonce": None}, None),
+        ({"exp": 1}, None),
+        ({"exp": None}, None),
+        ({"iat": 4102444800}, None),
+        ({"sub": None}, None),
+        ({"sub": ""}, None),
+        ({}, without_signature),
+        ({}, with_the_public_key),
+        ({}, by_another_key),
+        ({}, lambda claims: jwt.encode({"alg": "RS256", "kid": "unknown"}, claims, OTHER_KEY)),
+        ({}, lambda claims: json.dumps(claims)),
+        ({}, lambda claims: ""),
+    ],
+)
+def test_a_token_that_is_not_of_this_sign_in_signs_nobody_in(
+    team, browser, issuer, claims, signs: Callable[..., str] | None
+):
+    issuer.claims, issuer.signs = claims, signs
+
+    refused = browser.sign_in(issuer)
+
+    assert refused.status_code == 400
+    assert "could not be verified" in refused.text
+    assert "/sign-in?next=%2Fgallery" in refused.text
+    assert browser.ask(MEDIA).status_code == 401
+    assert (rows(team, Person), rows(team, LoginSession)) == (0, 0)
+
+
+def test_an_answer_that_this_browser_did_not_ask_for_signs_nobody_in(team, browser, issuer, clock):
+    begun_long_ago = issuer.began(browser.open("/sign-in/one").headers["location"])
+    clock.pass_s(cookies.FLOW_LIFE_S + 1)
+    assert browser.open(f"/sign-in/back?code=c&state={begun_long_ago['state']}").status_code == 400
+    for altered in ({"state": "another"}, {"state": ""}, {"code": ""}, {"iss": "https://evil.example"}):
+        assert browser.sign_in(issuer, **altered).status_code == 400
+    asked = issuer.began(browser.open("/sign-in/one").headers["location"])
+    stranger = Browser(browser.app)
+    assert stranger.open(f"/sign-in/back?code=c&state={asked['state']}").status_code == 400
+    stranger.cookies.set("dailies-sign-in", "e30.abc", domain="127.0.0.1", path="/sign-in/back")
+    assert stranger.open(f"/sign-in/back?code=c&state={asked['state']}").status_code == 400
+    issuer.token = answer(400, b'{"error": "invalid_grant"}', Content_Type="application/json")
+    assert browser.sign_in(issuer).status_code == 400
+
+    assert issuer.posts[:-1] == []
+    assert rows(team, LoginSession) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("access_denied", "One says that you did not let Dailies know who you are."),
+        ("server_error", "One did not sign you in and says: server_error."),
+        ("%3Cscript%3E", "One did not sign you in and says: an error."),
+    ],
+)
+def test_whoever_is_sent_back_without_a_code_is_told_in_words(browser, issuer, error, said):
+    back = browser.sign_in(issuer, code="", error=error)
+
+    assert back.status_code == 400
+    assert said in back.text
+    assert "<script>" not in back.text
+    assert issuer.posts == []
+
+
+def test_a_provider_that_is_away_is_told_of_in_one_sentence_and_the_dashboard_goes_on(
+    team, browser, issuer, clock
+):
+    issuer.away = True
+    for _ in range(2):
+        away = browser.open("/sign-in/one?next=/gallery")
+        assert away.status_code == 503
+        assert "One can&#x27;t be reached just now (it answers 503)." in away.text
+        assert "/sign-in?next=%2Fgallery" in away.text
+    assert len(issuer.seen) == 1  # whoever comes within two seconds shares the outcome
+    issuer.away = False
+    clock.pass_s(published.FAILED_S + 0.1)
+    assert browser.sign_in(issuer).status_code == 303
+    issuer.away = True
+    again = Browser(browser.app)
+    asked = issuer.began(again.open("/sign-in/one").headers["location"])  # what it publishes is kept
+    assert again.open(f"/sign-in/back?code=c&state={asked['state']}").status_code == 503
+    assert who(team, browser) == "Maya"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"issuer": "https://evil.example"}, {"token_endpoint": "http://evil.example/token"}, {"jwks_uri": None}],
+)
+def test_what_a_provider_publishes_must_be_its_own_and_safe(browser, issuer, told):
+    issuer.told = told
+    assert browser.open("/sign-in/one").status_code == 503
+
+
+def test_a_new_key_is_taken_in_and_unknown_ones_are_looked_for_once_a_minute(browser, issuer, clock):
+    def asked() -> int:
+        return [one.path for one in issuer.seen].count("/jwks")
+
+    def by_the_other(claims: dict[str, Any]) -> str:
+        return jwt.encode({"alg": "RS256", "kid": "other"}, claims, OTHER_KEY)
+
+    assert browser.sign_in(issuer).status_code == 303
+    issuer.signs = by_the_other
+    assert [browser.sign_in(issuer).status_code for _ in range(3)] == [400] * 3
+    assert asked() == 2
+    issuer.keys = [KEY, OTHER_KEY]
+    try:
+        clock.pass_s(published.UNKNOWN_KEY_S + 1)
+        assert browser.sign_in(issuer).status_code == 303
+        assert asked() == 3
+    finally:
+        issuer.keys = [KEY]
+
+
+def test_without_end_people_may_try_and_nothing_of_it_grows(team, browser, issuer):
+    """Sign-ins that come to nothing leave ten lines a minute in the audit, and no other row."""
+    assert browser.sign_in(issuer).status_code == 303
+    people, sessions = rows(team, Person), rows(team, LoginSession)
+    stranger = Browser(browser.app)
+    for _ in range(60):
+        stranger.sign_in(issuer, state="another")
+        stranger.open("/sign-in/back?code=x&state=y")
+
+    assert (rows(team, Person), rows(team, LoginSession)) == (people, sessions)
+    with team.store.read() as session:
+        refused = session.exec(select(AuditEntry).where(AuditEntry.action == "sign_in.refused")).all()
+    assert len(refused) == 10
+    assert who(team, browser) == "Maya"
+
+
+# -- who somebody is --------------------------------------------------------------------------
+
+
+def test_a_name_is_given_once_and_is_nobody_elses(team, browser, issuer):
+    make_token(team, "maya", Role.VIEWER)
+    World(team, sim=None).ask(viewer=ADMIN)
+    names = []
+    for sub, name, email in (
+        ("1", "Maya", "maya@example.com"), ("1", "Maya Renamed", "m@example.com"), ("2", "root", None),
+        ("3", "studio", "Maya@example.com"), ("4", "\u202eM\u00e1\u200b  x\n", None), ("5", "", None),
+        ("6", "5", None), ("7", "worker", None),
+    ):  # fmt: skip
+        issuer.claims = {"sub": sub, "name": name, "email": email}
+        browser.sign_in(issuer)
+        with team.store.read() as session:
+            person = session.exec(select(Person).where(Person.subject == sub)).one()
+        names.append((person.name, person.email))
+        browser.open("/sign-out", sec_fetch_site="same-origin")
+
+    assert names == [
+        ("maya@example.com", "maya@example.com"), ("maya@example.com", "m@example.com"), ("root 2", None),
+        ("studio 2", "maya@example.com"), ("M\u00e1 x", None), ("5", None), ("5 2", None), ("worker 2", None),
+    ]  # fmt: skip
+
+
+def test_what_the_token_leaves_out_is_asked_for_and_believed_of_the_same_person_alone(team, browser, issuer):
+    issuer.claims = {"email": None, "name": None, "email_verified": None}
+    issuer.more = {"sub": "1", "email": "maya@example.com", "email_verified": True, "groups": ["admins"]}
+    assert browser.sign_in(issuer).status_code == 303
+    assert who(team, browser) == "maya@example.com"
+    issuer.more = {"sub": "another", "email": "eve@example.com", "email_verified": True}
+    issuer.claims["sub"] = "2"
+    stranger = Browser(browser.app)
+    stranger.sign_in(issuer)
+    told = stranger.open("/gallery")
+    assert (told.status_code, "eve@" in told.text) == (403, False)
+
+
+def test_for_whom_no_rule_fits_there_is_a_page_that_says_who_they_are_and_whom_to_ask(team, browser, issuer):
+    issuer.claims = {"email": "maya@elsewhere.example"}
     browser.sign_in(issuer)
-    other_tab = browser.ask("/app/static/media/a.mp4")
-    assert who_comes(deps, other_tab.text) == "Maya"
-    kept = browser.cookies["dailies"]
 
-    assert browser.open("/sign-out", sec_fetch_site="cross-site").status_code == 403
-    assert browser.ask("/app/static/media/a.mp4").status_code == 200
-    out = browser.open("/sign-out", sec_fetch_site="same-origin")
+    page = browser.open("/gallery")
 
-    assert out.headers["location"] == "/sign-in?out=1"
-    assert "dailies" not in browser.cookies
-    browser.cookies.set("dailies", kept, domain="127.0.0.1")
-    assert browser.ask("/app/static/media/a.mp4").status_code == 401
+    assert page.status_code == 403
+    assert "You are signed in as maya@elsewhere.example." in page.text
+    assert "The provider told no groups, which is not the same as being in none." in page.text
+    assert "Ask whoever runs Dailies" in page.text
+    assert 'href="/sign-out"' in page.text
+    assert browser.ask(MEDIA).status_code == 403
+    assert browser.connect("/_stcore/stream") != 1008  # the frame says the same
+    with team.store.begin() as session:
+        person = session.exec(select(Person)).one()
+        person.role = "viewer"
+        session.add(person)
+    assert browser.open("/gallery").status_code == 200
