@@ -5,6 +5,7 @@ import streamlit as st
 from backend.domain.access.roles import Do
 from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES, JobState
+from backend.services.access import Viewer
 from backend.services.gallery import takes as gallery
 from pages.ui import context, shell
 
@@ -12,6 +13,7 @@ st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
 
 trouble: Exception | None = None
 counts: dict[str, int] = {}
+viewer: Viewer | None = None
 try:
     viewer = context.viewer(anew=True)  # before anything of a page runs
     counts = gallery.count_open(context.deps(), viewer)
@@ -46,6 +48,7 @@ page = st.navigation(
                 title="Operations",
                 icon=":material/monitor_heart:",
                 url_path="operations",
+                visibility="visible" if viewer is None or viewer.may(Do.SEE_OPERATIONS) else "hidden",
             ),
         ],
         "Team": [

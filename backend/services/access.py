@@ -80,7 +80,7 @@ class Viewer:
 
     def may_change(self, owner: str) -> bool:
         """May this one change what `owner` made?"""
-        return self.may_see(owner) and self.may(self._change(owner))
+        return self.may_see(owner) and self.may(self.change_of(owner))
 
     def must_change(self, owner: str, what: str = "take") -> None:
         """Refuse whoever may not change what `owner` made.
@@ -92,9 +92,10 @@ class Viewer:
         self.must(Do.CHANGE_OWN)
         if not self.may_see(owner):
             raise NotFound(f"There is no {what} with that id.")
-        self.must(self._change(owner))
+        self.must(self.change_of(owner))
 
-    def _change(self, owner: str) -> Do:
+    def change_of(self, owner: str) -> Do:
+        """What it is to change what `owner` made: one's own, or somebody else's."""
         return Do.CHANGE_OWN if self.owns(owner) else Do.CHANGE_OTHERS
 
 

@@ -26,4 +26,4 @@ if page.items:
     live.draw_live(draw_wall, watch=lambda: live.last_change(deps), moving=live.anything_moves(deps))
     filters.draw_pager(deps, viewer, take_filter, page, before=before)
 else:
-    filters.draw_empty(take_filter, before=before)
+    filters.draw_empty(viewer, take_filter, before=before)

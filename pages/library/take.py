@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
-from pages.ui import components, context, live, money, text
+from pages.ui import components, context, live, money, rights, text
 from pages.ui.takes import actions, cards, detail, files, waiting
 
 deps, viewer = context.deps(), context.viewer()
@@ -51,20 +52,24 @@ with left:
     live.draw_live(draw_screen, watch=take_state, moving=moves)
     with st.container(horizontal=True, key="take-decisions"):
         actions.draw_decisions(take)
-    if take.job.state == JobState.HELD:
+    ways = ways_out(take, deps.clock.now())
+    if ways and not viewer.may_change(take.job.owner):
+        rights.draw_needed(viewer, viewer.change_of(take.job.owner))
+    elif take.job.state == JobState.HELD:
         st.caption(actions.TWICE)
-    if WayOut.NAME_LINK in ways_out(take, deps.clock.now()):
+    if WayOut.NAME_LINK in ways and viewer.may_change(take.job.owner):
         actions.draw_link_field(take.job)
     with st.container(horizontal=True, key="take-actions"):
         files.draw_downloads(take)
         if (
-            take.video is not None
+            viewer.may(Do.UPLOAD)
+            and take.video is not None
             and take.files[0].here
             and take.video.checked
             and take.video.kind == "video"
         ):
             actions.draw_picture_menu(take.job)
-        if st.button(
+        if viewer.may(Do.START) and st.button(
             "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
         ):
             detail.use_again(take.job)

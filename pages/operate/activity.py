@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
-from pages.ui import context, live, money, shell
+from pages.ui import context, live, mine, money, rights, shell
 from pages.ui.takes import actions, cards
 
 #: How many of each are shown; the rest stand in the gallery.
 SHOWN = 50
 deps, viewer = context.deps(), context.viewer()
+only_mine = mine.draw_mine(viewer)
+owners = viewer.owner_names if only_mine else None
 
 
 def draw_take(take: Take) -> None:
@@ -26,7 +29,7 @@ def draw_take(take: Take) -> None:
             actions.draw_decisions(take)
             if st.button("Open", key=f"open-{job.id}", icon=":material/open_in_full:", type="tertiary"):
                 st.switch_page(cards.DETAIL, query_params={"take": job.id})
-        if job.state == JobState.HELD:
+        if job.state == JobState.HELD and viewer.may_change(job.owner):
             st.caption(actions.TWICE)
 
 
@@ -57,7 +60,7 @@ def draw_nothing() -> None:
     with st.container(border=True, key="empty", horizontal_alignment="center"):
         st.space("small")
         st.markdown("#### Nothing moves, nothing waits", text_alignment="center")
-        if st.button(
+        if viewer.may(Do.START) and st.button(
             "Generate a take", key="generate-one", type="primary", icon=":material/auto_awesome_motion:"
         ):
             st.switch_page(cards.GENERATE)
@@ -66,14 +69,19 @@ def draw_nothing() -> None:
 
 def draw_columns() -> None:
     context.show_notices()
-    held = gallery.list_takes(deps, viewer, TakeFilter(states={JobState.HELD}), limit=SHOWN).items
-    moving = gallery.list_takes(deps, viewer, TakeFilter(states=ACTIVE_STATES), limit=SHOWN).items
-    counts = gallery.count_open(deps, viewer)
+    held, moving = (
+        gallery.list_takes(deps, viewer, TakeFilter(owners=owners, states=states), limit=SHOWN).items
+        for states in (frozenset({JobState.HELD}), ACTIVE_STATES)
+    )
+    counts = gallery.count_open(deps, viewer, mine=only_mine)
     parts = [
         (draw_held, held, counts.get(JobState.HELD, 0)),
         (draw_moving, moving, sum(counts.get(state, 0) for state in ACTIVE_STATES)),
     ]
-    money.draw_figures(deps, viewer)
+    money.draw_figures(deps, viewer, mine=only_mine)
+    others = [take.job.owner for take in (*held, *moving) if not viewer.may_change(take.job.owner)]
+    if others:
+        rights.draw_needed(viewer, viewer.change_of(others[0]))
     filled = [(part, takes, max(of, len(takes))) for part, takes, of in parts if takes]
     if not filled:
         draw_nothing()

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
-from pages.ui import components, context, money, shell, text
+from pages.ui import components, context, money, rights, shell, text
 from pages.ui.operate import charges, deliveries, health, limits_editor, refusals, replays
 
+rights.draw_page_for(Do.SEE_OPERATIONS)
 deps = context.deps()
 now, numbers = deps.clock.now(), status.collect_numbers(deps)
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.services.money import spending
 from backend.services.money.spend_query import Dimension
-from pages.ui import context, money
+from pages.ui import context, mine, money
 from pages.ui.spend import charts, choices, statements, tables
 from pages.ui.takes import cards
 
@@ -17,7 +18,7 @@ def draw_nothing() -> None:
     with st.container(border=True, key="empty", horizontal_alignment="center"):
         st.space("small")
         st.markdown("#### Nothing was spent in these days", text_alignment="center")
-        if st.button(
+        if viewer.may(Do.START) and st.button(
             "Generate a take", key="spend-first", type="primary", icon=":material/auto_awesome_motion:"
         ):
             st.switch_page(cards.GENERATE)
@@ -27,8 +28,9 @@ def draw_nothing() -> None:
 def draw_report() -> None:
     query, only = choices.draw_choices(spending.today(deps)), choices.filters()
     choices.draw_filters()
-    report = spending.spend_report(deps, viewer, replace(query, fitting=only))
-    if not report.total.takes and not only:
+    only_mine = mine.draw_mine(viewer)
+    report = spending.spend_report(deps, viewer, replace(query, fitting=only), mine=only_mine)
+    if not report.total.takes and not only and not only_mine:
         draw_nothing()
         return
     tables.draw_figures(report.total)
@@ -36,12 +38,13 @@ def draw_report() -> None:
     around = {one: value for one, value in only.items() if one not in query.dimensions}
     with st.container(border=True, key="spend-bars"):
         st.markdown(f"##### Spent by {' and '.join(query.dimensions)}")
-        charts.draw_chart(spending.spend_report(deps, viewer, replace(query, fitting=around)), only)
+        bars = spending.spend_report(deps, viewer, replace(query, fitting=around), mine=only_mine)
+        charts.draw_chart(bars, only)
     tables.draw_table(report)
     with st.container(border=True, key="spend-drift"):
         st.markdown("##### Bills against estimates")
         by_model = replace(query, by=Dimension.MODEL, crossed=None, fitting=only)
-        tables.draw_drift(spending.spend_report(deps, viewer, by_model))
+        tables.draw_drift(spending.spend_report(deps, viewer, by_model, mine=only_mine))
 
 
 money.draw_balance(deps)

@@ -2,14 +2,18 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import BudgetExceeded, DailiesError
 from backend.services.money import budgets
-from pages.ui import context, live, money, prices, text
+from pages.ui import context, live, mine, money, prices, text
 from pages.ui.form import model_from_url, presets
 from pages.ui.form.form import Form
 from pages.ui.takes import in_progress
 
 deps, viewer = context.deps(), context.viewer()
+if not viewer.may(Do.START):
+    in_progress.draw_only_looking(deps, viewer)
+    st.stop()
 in_progress.fill_from_url(deps, viewer)
 model_from_url.choose_from_url(deps)
 
@@ -51,8 +55,9 @@ with right:
                 in_progress.remember_take(job)
                 context.notify("Saved. You can close this tab.", ":material/bookmark_added:")
         st.rerun()
+    only_mine = mine.draw_mine(viewer, at_first=True)
     live.draw_live(
-        lambda: in_progress.draw_takes(deps, viewer),
+        lambda: in_progress.draw_takes(deps, viewer, mine=only_mine),
         watch=lambda: live.last_change(deps),
         moving=live.anything_moves(deps),
     )

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from backend.catalogue.pricing.quote import Quote
+from backend.domain.access.roles import Do
 from backend.domain.errors import BudgetExceeded
 from backend.domain.kinds import EntryKind
 from backend.models import Job, LedgerEntry
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
 from backend.services.money import budgets
@@ -96,9 +97,9 @@ def draw_warnings(spent: budgets.SpendingSummary) -> None:
         st.warning(text.plain(message) + " Nothing is refused for it.", icon=":material/savings:")
 
 
-def draw_figures(deps: Deps, viewer: Viewer) -> None:
-    """Spent today and this month, left, at risk, unknown; of everybody for those who see all."""
-    spent = budgets.spending_summary(deps, viewer.visible_names)
+def draw_figures(deps: Deps, viewer: Viewer, *, mine: bool = False) -> None:
+    """Spent today and this month, left, at risk, unknown; of everybody for those who see all. mine: own."""
+    spent = budgets.spending_summary(deps, viewer.owner_names if mine else viewer.visible_names)
     risk = "takes" if spent.held != 1 else "take"
     with st.container(key="money", horizontal=True):
         _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unpriced))
@@ -135,7 +136,7 @@ def draw_ledger(deps: Deps, viewer: Viewer, job: Job) -> None:
     ]  # fmt: skip
     components.draw_facts(rows, key="ledger")
     st.caption(text.plain(charge(job).words))
-    if viewer.role == Role.ADMIN:
+    if viewer.may(Do.SETTLE_BILLS):
         charge_choices.draw_choices(job, charge(job))
     if deps.settings.is_demo:
         st.caption("Demo: nothing of it is paid.")

@@ -57,6 +57,13 @@ def list_people(deps: Deps, viewer: Viewer) -> list[PersonView]:
     return [_view(deps, known, sessions, tokens) for known in people]
 
 
+def admin_names(deps: Deps) -> list[str]:
+    """Who can give a role to somebody: the names of all admins, for people who ask whom to ask."""
+    with deps.store.read() as session:
+        people = roster.list_people(session)
+    return sorted(known.person.name for known in people if _decided(deps, known)[0] is Role.ADMIN)
+
+
 def describe_self(deps: Deps, viewer: Viewer) -> PersonView | None:
     """The viewer's own row; None where they have none: nobody signs in here."""
     if viewer.person_id is None:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.models import Preset
-from backend.services.access import Role
 from backend.services.takes import presets
 from backend.services.takes.request import TakeRequest
 from pages.ui import context, text
@@ -20,7 +20,7 @@ def draw_presets(request: TakeRequest) -> None:
         f"Presets · {len(found)}" if found else "Presets", icon=":material/bookmarks:", key="presets"
     ):
         for preset in found:
-            _row(preset, mine=preset.owner == viewer.name, may_delete=viewer.role == Role.ADMIN)
+            _row(preset, mine=viewer.owns(preset.owner), may_delete=viewer.may(Do.REMOVE_OTHERS_PRESETS))
         if not found:
             st.caption("None yet. Keep this form under a name: model, prompt, style, parameters and photos.")
         st.text_input("Keep this form as", key=_NAME, max_chars=presets.NAME_MAX_CHARS, placeholder="A name")

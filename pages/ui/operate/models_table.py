@@ -8,7 +8,8 @@ import streamlit as st
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.bill import Price
 from backend.catalogue.pricing.quote import dollars
-from backend.services.access import Role, Viewer
+from backend.domain.access.roles import Do
+from backend.services.access import Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
@@ -80,11 +81,12 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
             width="stretch",
         )
         under_way = last is not None and last.in_progress
-        st.button(
-            "Refreshing" if under_way else "Refresh", key="refresh-catalogue", icon=":material/sync:",
-            disabled=under_way or viewer.role != Role.ADMIN, on_click=_request_refresh, args=(deps, viewer),
-            help="Ask providers for every model and price again. The list stays as it is until all has come.",
-        )  # fmt: skip
+        if viewer.may(Do.REFRESH_MODELS):
+            st.button(
+                "Refreshing" if under_way else "Refresh", key="refresh-catalogue", icon=":material/sync:",
+                disabled=under_way, on_click=_request_refresh, args=(deps,),
+                help="Ask providers for every model and price again. The list stays until all has come.",
+            )  # fmt: skip
     if last is not None and last.in_progress:
         st.caption(f":material/progress_activity: {text.plain(last.message)}")
     elif last is not None and last.state == RefreshState.FAILED:
@@ -137,9 +139,9 @@ def is_refreshing(deps: Deps) -> bool:
     return last is not None and last.in_progress
 
 
-def _request_refresh(deps: Deps, viewer: Viewer) -> None:
+def _request_refresh(deps: Deps) -> None:
     with context.errors_as_notices():
-        refresh_schedule.request_refresh(deps, viewer)
+        refresh_schedule.request_refresh(deps, context.viewer())
 
 
 # -- filters ----------------------------------------------------------------------------------
@@ -235,7 +237,9 @@ def _row(deps: Deps, model: VideoModel) -> None:
             usual.markdown(f":material/timer: {cards.usual_words(known)}")
         if not model.usable:
             way.markdown(":gray-badge[:material/block: Not usable]")
-        elif way.button("Generate", key=f"use-{model.id}", help=f"Generate with {text.plain(model.title)}"):
+        elif context.viewer().may(Do.START) and way.button(
+            "Generate", key=f"use-{model.id}", help=f"Generate with {text.plain(model.title)}"
+        ):
             st.switch_page(cards.GENERATE, query_params={"model": model.id})
 
 

@@ -6,12 +6,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.catalogue.models import VideoModel
+from backend.domain.access.roles import Do
 from backend.domain.errors import DailiesError, InvalidRequest
 from backend.models import TeamPriceRule
-from backend.services.access import Role, Viewer
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money import price_rules
-from pages.ui import context, text
+from pages.ui import context, rights, text
 
 #: The parameter of the URL that says whose price is edited.
 _OF = "price_of"
@@ -31,7 +32,7 @@ _HELP = (
 
 def draw_way(model: VideoModel, place: DeltaGenerator) -> None:
     """The way to a model's price, for an admin."""
-    if context.viewer().role is Role.ADMIN:
+    if context.viewer().may(Do.EDIT_PRICES):
         place.button(
             "Edit price", key=f"rule-of-{model.id}", type="tertiary", icon=":material/edit:", on_click=_open,
             args=(model.id,),
@@ -47,7 +48,10 @@ def edited_model() -> str | None:
 def draw_editor(deps: Deps, viewer: Viewer) -> None:
     """The rule of the model that was chosen; what is at fault stands below it, and what was written stays."""
     model_id = edited_model()
-    if not model_id or viewer.role is not Role.ADMIN:
+    if not model_id:
+        return
+    if not viewer.may(Do.EDIT_PRICES):
+        rights.draw_needed(viewer, Do.EDIT_PRICES)
         return
     try:
         model = deps.catalogue.get(model_id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
 from backend.models import Template
@@ -20,8 +21,12 @@ _HELP = (
 
 
 def draw_editor() -> None:
-    """The editor with its live sample, then the versions."""
+    """The editor with its live sample, then the versions; without the editor for who may not edit."""
     versions = vocabulary_admin.list_templates(context.deps())
+    if not context.viewer().may(Do.EDIT_WORDS):
+        _sample(versions[0].text, st.text_input("Try it with", "A red dress in the wind", key=_SAMPLE))
+        _versions(versions, may=False)
+        return
     if st.session_state.get(_SHOWN) != versions[0].version:
         st.session_state[_SHOWN], st.session_state[_TEXT] = versions[0].version, versions[0].text
     written = st.text_area("Template", key=_TEXT, height=190, help=_HELP)
@@ -36,7 +41,7 @@ def draw_editor() -> None:
             f"Save as version {versions[0].version + 1}", key="template-save", type="primary",
             icon=":material/save:", disabled=not (fits and changed), on_click=_save,
         )  # fmt: skip
-    _versions(versions)
+    _versions(versions, may=True)
 
 
 def _sample(written: str, sample: str) -> bool:
@@ -56,7 +61,7 @@ def _sample(written: str, sample: str) -> bool:
     return True
 
 
-def _versions(versions: Sequence[Template]) -> None:
+def _versions(versions: Sequence[Template], *, may: bool) -> None:
     with st.expander(f"Versions · {len(versions)}", icon=":material/history:", key="template-versions"):
         now = context.deps().clock.now()
         for row in versions:
@@ -65,7 +70,7 @@ def _versions(versions: Sequence[Template]) -> None:
                 st.markdown(f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note}")
                 if row is versions[0]:
                     st.badge("Used now", icon=":material/check:", color="green")
-                else:
+                elif may:
                     st.button(
                         "Use again", key=f"roll-back-{row.version}", icon=":material/undo:", type="tertiary",
                         on_click=_roll_back, args=(row.version,),

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.models import VocabularyEntry
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
@@ -11,20 +12,21 @@ from pages.ui import context, text
 
 def draw_editor(axis: str) -> None:
     """Every word of an axis, what is retired below, and room for a new one."""
-    words = current_vocabulary(context.deps()).list_words(axis)
+    words, may = current_vocabulary(context.deps()).list_words(axis), context.viewer().may(Do.EDIT_WORDS)
     used = [word for word in words if word.retired_at is None]
     for place, word in enumerate(used):
-        _row(word, first=place == 0, last=place == len(used) - 1)
-    _editor(axis, None)
+        _row(word, first=place == 0, last=place == len(used) - 1, may=may)
+    if may:
+        _editor(axis, None)
     retired = [word for word in words if word.retired_at is not None]
     if retired:
         with st.expander(f"Retired · {len(retired)}", icon=":material/inventory_2:", key=f"retired-{axis}"):
             st.caption("Takes that were made with them keep them; nobody can pick them any more.")
             for word in retired:
-                _retired(word)
+                _retired(word, may=may)
 
 
-def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
+def _row(word: VocabularyEntry, *, first: bool, last: bool, may: bool) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", border=True, gap="small", key=f"word-{word.id}"
     ):
@@ -33,6 +35,8 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
         with st.container(gap=None):
             st.markdown(f"**{text.plain(word.label)}**")
             st.caption(text.plain(word.words))
+        if not may:
+            return
         for name, icon, by, at_end in (
             ("up", "arrow_upward", -1, first),
             ("down", "arrow_downward", 1, last),
@@ -48,13 +52,14 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool) -> None:
         )  # fmt: skip
 
 
-def _retired(word: VocabularyEntry) -> None:
+def _retired(word: VocabularyEntry, *, may: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"word-{word.id}"):
         st.markdown(f"**{text.plain(word.label)}** · {text.plain(word.words)}")
-        st.button(
-            "Bring back", key=f"word-back-{word.id}", icon=":material/undo:", type="tertiary",
-            on_click=_retire, args=(word.id, False),
-        )  # fmt: skip
+        if may:
+            st.button(
+                "Bring back", key=f"word-back-{word.id}", icon=":material/undo:", type="tertiary",
+                on_click=_retire, args=(word.id, False),
+            )  # fmt: skip
 
 
 def _editor(axis: str, word: VocabularyEntry | None) -> None:

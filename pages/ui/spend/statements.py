@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from backend.services.access import Role, Viewer
+from backend.domain.access.roles import Do
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money import statements
 from backend.services.money.spend_query import Dimension
@@ -13,7 +14,7 @@ from pages.ui.spend import choices
 def draw_statements(deps: Deps, viewer: Viewer) -> None:
     """Every statement with its files; for an admin the button that closes the next month."""
     found = statements.list_statements(deps, viewer)
-    waiting = statements.next_month(deps, viewer) if viewer.role is Role.ADMIN else None
+    waiting = statements.next_month(deps, viewer) if viewer.may(Do.CLOSE_MONTHS) else None
     if not found and waiting is None:
         st.caption("A month can be closed once it has ended.")
     if waiting is not None:

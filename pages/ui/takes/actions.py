@@ -134,7 +134,12 @@ def draw_picture_menu(job: Job) -> None:
 
 
 def draw_decisions(take: Take) -> None:
-    """A button for each way out of where this take stands, its link's field aside (`draw_link_field`)."""
+    """A button for each way out of where this take stands, its link's field aside (`draw_link_field`).
+
+    Whoever may not change it is offered none.
+    """
+    if not context.viewer().may_change(take.job.owner):
+        return
     job, ways = take.job, ways_out(take, context.deps().clock.now())
     if WayOut.STOP_WAITING in ways:
         st.button(

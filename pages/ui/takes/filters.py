@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from backend.domain.access.roles import Do
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take, TakePage
-from pages.ui import context
+from pages.ui import context, mine
 from pages.ui.takes import cards
 
 #: What people look for by state: word -> the states it means. The words stand in the URL as they are.
@@ -23,7 +24,11 @@ GROUPS: dict[str, frozenset[JobState]] = {
 }
 #: The newest take that was seen on the first page: later ones are new.
 _TOP = "gallery_top"
-_KEYS = ("q", "state", "model", "person")
+_KEYS = ("q", "state", "model", "person", mine.KEY)
+
+
+#: What each holds when nothing is asked for; None: the others.
+_EMPTY: dict[str, object] = {"q": "", "state": [], mine.KEY: False}
 
 
 def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
@@ -42,18 +47,19 @@ def draw_filters(deps: Deps, viewer: Viewer) -> TakeFilter:
             format_func=context.model_title, label_visibility="collapsed", width=210, bind="query-params",
             on_change=_to_first_page,
         )  # fmt: skip
+        only_mine = mine.draw_mine(viewer, on_change=_to_first_page) and viewer.sees_all
         person = st.selectbox(
             "Person", gallery.list_owners(deps, viewer), key="person", index=None, placeholder="Anybody",
             label_visibility="collapsed", width=150, bind="query-params", on_change=_to_first_page,
+            disabled=only_mine,
         )  # fmt: skip
-        if words or groups or model or person:
+        if words or groups or model or person or only_mine:
             st.button(
                 "Clear all", key="clear-filters", icon=":material/close:", type="tertiary", on_click=_clear
             )
     states = frozenset().union(*(GROUPS[word] for word in groups)) if groups else None
-    return TakeFilter(
-        owners=(person,) if person else None, states=states, model=model, text=(words or "").strip() or None
-    )
+    owners = viewer.owner_names if only_mine else (person,) if person else None
+    return TakeFilter(owners=owners, states=states, model=model, text=(words or "").strip() or None)
 
 
 def draw_newer_pill(
@@ -98,7 +104,7 @@ def draw_pager(
         )  # fmt: skip
 
 
-def draw_empty(take_filter: TakeFilter, *, before: str | None) -> None:
+def draw_empty(viewer: Viewer, take_filter: TakeFilter, *, before: str | None) -> None:
     """Say why there is nothing to see, and what to do."""
     with st.container(key="empty", horizontal_alignment="center", border=True, gap="small"):
         st.space("small")
@@ -117,7 +123,7 @@ def draw_empty(take_filter: TakeFilter, *, before: str | None) -> None:
                 text_alignment="center",
                 width="content",
             )
-            if st.button(
+            if viewer.may(Do.START) and st.button(
                 "Generate your first", key="first-take", type="primary", icon=":material/auto_awesome_motion:"
             ):
                 st.switch_page(cards.GENERATE)
@@ -137,5 +143,5 @@ def _to_page(cursor: str | None) -> None:
 
 def _clear() -> None:
     for key in _KEYS:
-        st.session_state[key] = [] if key == "state" else ("" if key == "q" else None)
+        st.session_state[key] = _EMPTY.get(key)
     _to_first_page()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.catalogue.models import VideoModel
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
@@ -13,7 +14,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
-from pages.ui import context, text
+from pages.ui import context, live, rights, text
 from pages.ui.form import prefill
 from pages.ui.takes import actions, cards, files
 
@@ -51,11 +52,23 @@ def remember_take(job: Job) -> None:
     st.session_state[_MADE] = [job.id, *made][:SHOWN]
 
 
-def draw_takes(deps: Deps, viewer: Viewer) -> None:
-    """The takes of this person that move, and those just made here, newest first."""
+def draw_only_looking(deps: Deps, viewer: Viewer) -> None:
+    """In the place of the form, for who may not start takes: what they may do, and what is on its way."""
+    st.info(text.plain(rights.needed_words(viewer, Do.START)), icon=":material/lock:")
+    st.markdown("You can look at every take, search and download them, see what they cost, and the models.")
+    st.page_link(cards.GALLERY, label="See the takes", icon=":material/grid_view:")
+    live.draw_live(
+        lambda: draw_takes(deps, viewer, mine=False),
+        watch=lambda: live.last_change(deps),
+        moving=live.anything_moves(deps),
+    )
+
+
+def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> None:
+    """The takes that move, all or this person's, and those just made here, newest first."""
     context.show_notices()
     now = deps.clock.now()
-    for take in _takes(deps, viewer):
+    for take in _takes(deps, viewer, mine=mine):
         with st.container(border=True, key=f"take-{take.job.id}", gap="small"):
             cards.draw_status(take, now)
             if take.job.state == JobState.STORED:
@@ -66,12 +79,12 @@ def draw_takes(deps: Deps, viewer: Viewer) -> None:
                 if st.button("Open", key=f"open-made-{take.job.id}", icon=":material/open_in_full:"):
                     st.switch_page(cards.DETAIL, query_params={"take": take.job.id})
                 actions.draw_decisions(take)
-            if take.job.state == JobState.HELD:
+            if take.job.state == JobState.HELD and viewer.may_change(take.job.owner):
                 st.caption(actions.TWICE)
 
 
-def _takes(deps: Deps, viewer: Viewer) -> Sequence[Take]:
-    wanted = TakeFilter(owners=viewer.owner_names, states=ACTIVE_STATES)
+def _takes(deps: Deps, viewer: Viewer, *, mine: bool) -> Sequence[Take]:
+    wanted = TakeFilter(owners=viewer.owner_names if mine else None, states=ACTIVE_STATES)
     found = {take.job.id: take for take in gallery.list_takes(deps, viewer, wanted, limit=SHOWN).items}
     for job_id in st.session_state.get(_MADE, []):
         found.setdefault(job_id, gallery.get_take(deps, viewer, job_id))

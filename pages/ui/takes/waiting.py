@@ -23,11 +23,12 @@ def draw_waiting(deps: Deps, take: Take, now: datetime, *, told: bool) -> None:
         if found.detail and not told:
             st.markdown(text.plain(found.detail))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                "Check now", key=f"check-now-{take.job.id}", icon=":material/refresh:",
-                disabled=not found.may_check, help=found.why_not or CHECK_HELP, on_click=_check,
-                args=(take.job.id,),
-            )  # fmt: skip
+            if context.viewer().may_change(take.job.owner):
+                st.button(
+                    "Check now", key=f"check-now-{take.job.id}", icon=":material/refresh:",
+                    disabled=not found.may_check, help=found.why_not or CHECK_HELP, on_click=_check,
+                    args=(take.job.id,),
+                )  # fmt: skip
             st.caption(text.plain(_when(found.since, found.next_try, now)))
 
 
