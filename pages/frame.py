@@ -53,11 +53,21 @@ page = st.navigation(
         ],
         "Team": [
             st.Page(
+                "team/account.py", title="My account", icon=":material/account_circle:", url_path="account"
+            ),
+            st.Page(
+                "team/people.py",
+                title="People",
+                icon=":material/group:",
+                url_path="people",
+                visibility="visible" if viewer and viewer.may(Do.MANAGE_PEOPLE) else "hidden",
+            ),
+            st.Page(
                 "team/audit.py",
                 title="Audit",
                 icon=":material/history:",
                 url_path="audit",
-                visibility="visible" if trouble is None and context.viewer().may(Do.READ_AUDIT) else "hidden",
+                visibility="visible" if viewer and viewer.may(Do.READ_AUDIT) else "hidden",
             ),
         ],
     },

@@ -81,6 +81,12 @@ def viewer(*, anew: bool = False) -> Viewer:
     return found
 
 
+def session_id() -> str | None:
+    """The session of ours by which this browser is signed in; None: it came by another way."""
+    visit = visitors.open_visit(deps().settings, st.context.headers.get(visitors.HEADER))
+    return visit.session_id if visit else None
+
+
 def is_refreshing() -> bool:
     """Is this a part of a page that refreshes itself, rather than the page because somebody did something?"""
     run = get_script_run_ctx(suppress_warning=True)

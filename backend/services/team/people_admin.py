@@ -17,7 +17,7 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.team.person_roles import role_now
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.team import roster
+from backend.store.team import roster, sessions
 from backend.store.team.roster import KnownPerson
 
 #: Held by whoever changes what somebody may do: two at once can't take the last two admins away.
@@ -52,9 +52,9 @@ def list_people(deps: Deps, viewer: Viewer) -> list[PersonView]:
     seen_after = now - timedelta(hours=settings.session_idle_hours)
     with deps.store.read() as session:
         people = roster.list_people(session)
-        sessions = roster.count_open_sessions(session, begun_after=begun_after, seen_after=seen_after)
+        opened = roster.count_open_sessions(session, begun_after=begun_after, seen_after=seen_after)
         tokens = roster.count_tokens(session, now=now)
-    return [_view(deps, known, sessions, tokens) for known in people]
+    return [_view(deps, known, opened, tokens) for known in people]
 
 
 def admin_names(deps: Deps) -> list[str]:
@@ -101,7 +101,7 @@ def disable_person(deps: Deps, viewer: Viewer, person_id: str) -> None:
         had = _admins(deps, session)
         roster.set_person_disabled(session, person_id, deps.clock.now())
         _must_keep_an_admin(deps, session, had, person)
-        roster.end_sessions_of(session, person_id, at=deps.clock.now())
+        sessions.end_sessions_of(session, person_id, at=deps.clock.now())
         _record(session, deps, viewer, Action.PERSON_DISABLED, person)
 
 
@@ -120,7 +120,7 @@ def end_sessions(deps: Deps, viewer: Viewer, person_id: str) -> int:
     viewer.must(Do.MANAGE_PEOPLE)
     with deps.store.begin() as session:
         person = roster.get_person(session, person_id)
-        ended = roster.end_sessions_of(session, person_id, at=deps.clock.now())
+        ended = sessions.end_sessions_of(session, person_id, at=deps.clock.now())
         if ended:
             _record(session, deps, viewer, Action.SESSION_ENDED, person)
     return ended
@@ -158,9 +158,9 @@ def _decided(deps: Deps, known: KnownPerson) -> tuple[Role | None, str]:
     )  # fmt: skip
 
 
-def _view(deps: Deps, known: KnownPerson, sessions: dict[str, int], tokens: dict[str, int]) -> PersonView:
+def _view(deps: Deps, known: KnownPerson, opened: dict[str, int], tokens: dict[str, int]) -> PersonView:
     person, (role, why) = known.person, _decided(deps, known)
     return PersonView(
         person.id, person.name, person.email, role, why, Role(person.role) if person.role else None,
-        person.disabled_at is not None, person.seen_at, sessions.get(person.id, 0), tokens.get(person.id, 0),
+        person.disabled_at is not None, person.seen_at, opened.get(person.id, 0), tokens.get(person.id, 0),
     )  # fmt: skip

@@ -151,6 +151,11 @@ def _is_own(viewer: Viewer, token: Token) -> bool:
     return theirs or token.created_by == viewer.name or token.id == viewer.token_id
 
 
+def is_mine(viewer: Viewer, token: TokenView) -> bool:
+    """Does it act as this viewer, or did they make it?"""
+    return token.person == viewer.name or token.created_by == viewer.name
+
+
 def list_tokens(deps: Deps, viewer: Viewer) -> list[TokenView]:
     """Tokens that aren't revoked, newest first: one's own; an admin sees everybody's."""
     viewer.must(Do.MANAGE_OWN_TOKENS)

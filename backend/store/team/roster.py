@@ -59,14 +59,6 @@ def set_person_disabled(session: Session, person_id: str, at: datetime | None) -
     session.exec(update(Person).where(col(Person.id) == person_id).values(disabled_at=at))
 
 
-def end_sessions_of(session: Session, person_id: str, *, at: datetime) -> int:
-    """End all sessions of a person; returns how many those were."""
-    theirs = update(LoginSession).where(
-        col(LoginSession.person_id) == person_id, col(LoginSession.ended_at).is_(None)
-    )
-    return int(session.exec(theirs.values(ended_at=at)).rowcount)
-
-
 def count_open_sessions(session: Session, *, begun_after: datetime, seen_after: datetime) -> dict[str, int]:
     """How many sessions each person has that aren't over: person's id -> number."""
     query = (

@@ -1,0 +1,139 @@
+"""My account and People: who one is, sessions, tokens; roles, and who may no longer come in."""
+
+import pytest
+import streamlit as st
+
+from backend.domain.access.origin import Origin
+from backend.services import access
+from backend.services.access import Role
+from backend.services.team import people_admin, sessions, tokens, visitors
+from backend.services.team.visitors import Visit
+from tests.pages.conftest import link, shown, words
+from tests.services.team.people import OAK
+from tests.viewers import make_token
+
+ACCOUNT, PEOPLE = "team/account.py", "team/people.py"
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36"
+
+
+@pytest.fixture
+def oak(monkeypatch):
+    """People sign in here; whose address is at example.com may make takes."""
+    for name, value in {**OAK, "login_roles": "creator: @example.com"}.items():
+        monkeypatch.setenv(name.upper(), value)
+
+
+@pytest.fixture
+def sign_in(oak, deps, monkeypatch):
+    """Sign somebody in; pages are theirs from then on, as the door would say."""
+
+    def go(name, role=None, agent=CHROME):
+        claims = {"iss": "https://oak.example", "sub": name, "name": name, "email": f"{name}@example.com"}
+        begun = sessions.begin_session(
+            deps, "oak", {**claims, "email_verified": True}, origin=Origin(), agent=agent
+        )
+        if role:
+            people_admin.set_role(deps, access.cli_viewer(deps), begun.person.id, role)
+        visit = Visit(deps.clock.now().timestamp(), session_id=begun.id)
+        headers = {visitors.HEADER: visitors.seal_visit(deps.settings, visit)}
+        monkeypatch.setattr(type(st.context), "headers", property(lambda _: headers))
+        return begun.person.id
+
+    return go
+
+
+def all_tokens(deps):
+    return tokens.list_tokens(deps, access.cli_viewer(deps))
+
+
+def people(deps):
+    return {one.name: one for one in people_admin.list_people(deps, access.cli_viewer(deps))}
+
+
+def secret_of(app):
+    (drawn,) = shown(app, "facts")
+    return drawn["rows"][0]["value"]
+
+
+def test_whoever_sits_here_makes_a_token_sees_its_secret_until_it_is_kept_and_revokes_it(visit, deps):
+    app = visit(ACCOUNT)
+    assert f"**{deps.settings.local_name}**" in words(app)
+    assert "Nobody signs in here" in words(app)
+    app.button(key="new-token-make").click().run()
+    assert "use 1 to 64 letters" in words(app)
+    app.text_input(key="new-token:name").set_value(" nightly  renders ").run()
+    app.multiselect(key="new-token:scopes").set_value(["takes:read"]).run()
+    app.button(key="new-token-make").click().run()
+    secret = secret_of(app)
+    assert tokens.authenticate_token(deps, f"Bearer {secret}").viewer.name == "nightly renders"
+    (made,) = all_tokens(deps)
+    assert (made.role, made.scopes, made.person) == (Role.CREATOR, ("takes:read",), None)
+    app.run()
+    assert secret_of(app) == secret, "a rerun takes it from nobody"
+    app.button(key="new-token-kept").click().run()
+    assert not shown(app, "facts")
+    app.button(key=f"token-revoke-{made.id}").click().run()
+    assert all_tokens(deps) == []
+    assert "There are none yet" in words(app)
+
+
+def test_a_person_sees_why_they_are_what_they_are_and_makes_tokens_that_act_as_them(sign_in, visit, deps):
+    sign_in("Maya")
+    app = visit(ACCOUNT)
+    assert "@example\\.com is creator" in words(app)
+    assert "Chrome on Linux** · this one" in words(app)
+    assert list(app.selectbox(key="new-token:role").options) == ["Viewer", "Creator"]
+    assert "For ever" not in app.selectbox(key="new-token:life").options
+    app.text_input(key="new-token:name").set_value("laptop").run()
+    app.button(key="new-token-make").click().run()
+    assert tokens.authenticate_token(deps, f"Bearer {secret_of(app)}").viewer.name == "Maya"
+    app = visit(PEOPLE)
+    assert "People are looked after by admins" in words(app)
+    assert not app.get("page_link")
+
+
+def test_a_person_ends_a_session_of_theirs_the_others_or_all(sign_in, visit, deps):
+    for agent in ("Firefox/1 Windows", None, "Edg/9", CHROME):
+        person_id = sign_in("Maya", agent=agent)
+    app = visit(ACCOUNT)
+    assert "Firefox on Windows" in words(app)
+    found = {one.agent: one.id for one in sessions.list_open_sessions(deps, person_id)}
+    app.button(key=f"session-end-{found[None]}").click().run()
+    assert len(sessions.list_open_sessions(deps, person_id)) == 3
+    app.button(key="sessions-end-others").click().run()
+    assert [one.agent for one in sessions.list_open_sessions(deps, person_id)] == [CHROME]
+    app.button(key="sessions-end-all").click().run()
+    assert sessions.list_open_sessions(deps, person_id) == []
+    assert "Your session has ended" in app.info[0].proto.title + words(app)
+
+
+def test_an_admin_sets_roles_ends_sessions_disables_and_enables_but_not_the_last_admin(sign_in, visit, deps):
+    maya, rosa = sign_in("Maya"), sign_in("Rosa", Role.ADMIN)
+    app = visit(PEOPLE)
+    assert "rule 1" in words(app)
+    app.selectbox(key=f"person-role-{maya}").set_value(Role.REVIEWER).run()
+    assert people(deps)["Maya"].own_role is Role.REVIEWER
+    app.selectbox(key=f"person-role-{rosa}").set_value(Role.VIEWER).run()
+    assert "Rosa is the last admin" in words(app)
+    assert app.selectbox(key=f"person-role-{rosa}").value is Role.ADMIN
+    app.selectbox(key=f"person-role-{maya}").set_value("By the rules").run()
+    assert (people(deps)["Maya"].role, people(deps)["Maya"].own_role) == (Role.CREATOR, None)
+    app.button(key=f"person-end-{maya}").click().run()
+    assert people(deps)["Maya"].sessions == 0
+    app.button(key=f"person-disable-{maya}").click().run()
+    assert people(deps)["Maya"].disabled
+    app.button(key=f"person-enable-{maya}").click().run()
+    assert not people(deps)["Maya"].disabled
+    app.button(key=f"person-disable-{rosa}").click().run()
+    assert "Rosa is the last admin" in words(app)
+    assert link(app, "Make one on My account").startswith("account")
+
+
+def test_without_logins_people_says_so_and_lists_everybodys_tokens(visit, deps):
+    for number in range(12):
+        make_token(deps, f"ci {number}", Role.VIEWER)
+    app = visit(PEOPLE)
+    assert "Nobody signs in here" in words(app)
+    app.text_input(key="tokens:find").set_value("ci 11").run()
+    assert "**ci 11**" in words(app)
+    assert "**ci 2**" not in words(app)
