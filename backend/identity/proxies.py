@@ -31,6 +31,9 @@ HEADER_ISSUER = "proxy:header"
 #: Signed assertions: (their header, the algorithm of their keys, where those are).
 CLOUDFLARE_HEADER, CLOUDFLARE_KEYS = "cf-access-jwt-assertion", "{issuer}/cdn-cgi/access/certs"
 IAP_HEADER, IAP_KEYS = "x-goog-iap-jwt-assertion", "https://www.gstatic.com/iap/verify/public_key-jwk"
+#: An assertion that was believed is not verified again for so long, in seconds: a page asks for a hundred
+#: things with the same one. So many are kept.
+BELIEVED_S, BELIEVED_MAX = 60.0, 2000
 #: An assertion of IAP lives ten minutes, and two clocks may be half a minute apart, at both its ends.
 IAP_LIFE_S = 600 + 2 * 30
 
@@ -82,6 +85,7 @@ class SignedProxy:
         self._issuer, self._audience = settings.login_proxy_issuer, settings.login_proxy_audience
         self._header, self._algorithm, self._clock = header, algorithm, clock
         self._keys = published_keys(lambda: keys_url, clock, settings.outbound)
+        self._believed: dict[str, tuple[float, Identity]] = {}  #: (until when, who), by the assertion
 
     def identify(self, headers: Headers) -> Identity | None:
         """Who comes; None: there is no assertion.
@@ -95,9 +99,23 @@ class SignedProxy:
             return None
         if len(said) != 1:
             raise ProxyRefused(f"{len(said)} assertions; there must be one")
+        now = self._clock.now().timestamp()
+        until, identity = self._believed.get(said[0], (0.0, None))
+        if identity is not None and until - BELIEVED_S <= now < until:
+            return identity
+        claims = self._read_claims(said[0])
+        # The proxy has judged the address before it let anybody in.
+        identity = read_identity(claims, trust_email=True)
+        identity = replace(identity, name=identity.name or identity.email)
+        if len(self._believed) >= BELIEVED_MAX:
+            self._believed.clear()
+        self._believed[said[0]] = min(now + BELIEVED_S, float(claims["exp"])), identity
+        return identity
+
+    def _read_claims(self, assertion: str) -> dict[str, Any]:
         try:
             claims = read_token(
-                said[0],
+                assertion,
                 self._keys,
                 issuer=self._issuer,
                 audience=self._audience,
@@ -108,9 +126,7 @@ class SignedProxy:
             raise ProxyRefused(problem.why) from problem
         if self._header == IAP_HEADER and not _is_short(claims.get("iat"), claims["exp"]):
             raise ProxyRefused("it is to live longer than assertions do")
-        # The proxy has judged the address before it let anybody in.
-        identity = read_identity(claims, trust_email=True)
-        return replace(identity, name=identity.name or identity.email)
+        return claims
 
 
 Proxy = SharedSecretProxy | SignedProxy

@@ -210,6 +210,14 @@ def test_an_assertion_of_googles_proxy_lives_ten_minutes_and_says_the_domain_its
     assert decide(iap.ask(iap.token(hd=None)), rules).role is None
 
 
+def test_an_assertion_that_was_believed_a_moment_ago_still_ends(both):
+    for one in both:
+        token = one.token(exp=int(one.clock.now().timestamp()) + 20)
+        assert outcome(lambda one=one, token=token: one.ask(token)) == "ana@example.com"
+        one.clock.pass_s(51)
+        assert outcome(lambda one=one, token=token: one.ask(token)) == ProxyRefused
+
+
 def test_a_new_key_is_taken_in_and_unknown_ones_are_asked_for_once_a_minute():
     one = Signed("cloudflare")
     try:
@@ -217,8 +225,8 @@ def test_a_new_key_is_taken_in_and_unknown_ones_are_asked_for_once_a_minute():
         one.publish(OTHER_RSA)
         assert one.ask(one.token(OTHER_RSA)).email == "Ana@Example.com"
         asked = len(one.publisher.asked)
-        for _ in range(20):
-            assert outcome(lambda: one.ask(one.token(RSA))) == ProxyRefused
+        for number in range(20):
+            assert outcome(lambda n=number: one.ask(one.token(RSA, sub=str(n)))) == ProxyRefused
         assert len(one.publisher.asked) == asked == 2
         assert set(one.publisher.asked) == {"/cdn-cgi/access/certs"}
     finally:

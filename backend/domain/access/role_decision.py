@@ -4,6 +4,7 @@ Sources: Google, "OpenID Connect" (`hd`, `email_verified`); Microsoft, "Group ov
 (at most 100 groups); Keycloak, "Group Membership" mapper ("full group path").
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from backend.domain.access.identity import Identity
@@ -25,6 +26,26 @@ class Decision(NamedTuple):
     why: str
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What rules are held against, folded once. email, domain: None where they aren't verified."""
+
+    email: str | None
+    domain: str | None
+    groups: frozenset[str]
+
+    @classmethod
+    def of(cls, identity: Identity) -> "_Facts":
+        email = fold_address(identity.email or "") if identity.email_verified else None
+        groups = frozenset(map(fold_group, identity.groups or ()))
+        return cls(email, _domain(identity), groups)
+
+    def fit(self, rule: RoleRule) -> bool:
+        if rule.who is Who.GROUP:
+            return rule.value in self.groups
+        return rule.value == (self.domain if rule.who is Who.DOMAIN else self.email)
+
+
 def decide(identity: Identity, rules: RoleRules) -> Decision:
     """The role of the first rule that fits.
 
@@ -32,8 +53,9 @@ def decide(identity: Identity, rules: RoleRules) -> Decision:
     that rule would have given.
     """
     unsure: list[RoleRule] = []
+    facts = _Facts.of(identity)
     for rule in rules.rules:
-        if _fits(identity, rule):
+        if facts.fit(rule):
             lower = [one for one in unsure if one.role.rank < rule.role.rank]
             if not lower:
                 return Decision(rule.role, f"{rule.place}: {rule.written} is {rule.role}.")
@@ -44,28 +66,17 @@ def decide(identity: Identity, rules: RoleRules) -> Decision:
     return Decision(None, " ".join(["No rule fits.", *_reasons(identity, rules)]))
 
 
-def _fits(identity: Identity, rule: RoleRule) -> bool:
-    if rule.who is Who.GROUP:
-        return rule.value in map(fold_group, identity.groups or ())
-    if rule.who is Who.DOMAIN:
-        return _of_domain(identity, rule.value)
-    return identity.email_verified and _address(identity) == rule.value
-
-
-def _of_domain(identity: Identity, domain: str) -> bool:
+def _domain(identity: Identity) -> str | None:
+    """Whose somebody is: Google says so itself; else it is what stands behind the last @, whole."""
     hosted = fold_address(identity.hosted_domain or "")
     if identity.issuer in GOOGLE_ISSUERS:
-        return hosted == domain
-    return identity.email_verified and _domain(identity) == domain and hosted in ("", domain)
+        return hosted or None
+    domain = _after_at(identity)
+    return domain if identity.email_verified and hosted in ("", domain) else None
 
 
-def _address(identity: Identity) -> str:
-    return fold_address(identity.email or "")
-
-
-def _domain(identity: Identity) -> str:
-    """What stands behind the last @, whole."""
-    return _address(identity).rpartition("@")[2]
+def _after_at(identity: Identity) -> str:
+    return fold_address(identity.email or "").rpartition("@")[2]
 
 
 _OVERFLOW = "The provider left groups out, because there were too many to tell."
@@ -75,7 +86,8 @@ def _reasons(identity: Identity, rules: RoleRules) -> list[str]:
     """What the provider didn't say although rules ask for it."""
     asked = {rule.who for rule in rules.rules}
     said = []
-    by_address = [rule for rule in rules.rules if rule.value in (_address(identity), _domain(identity))]
+    written = (fold_address(identity.email or ""), _after_at(identity))
+    by_address = [rule for rule in rules.rules if rule.value in written]
     if not rules.rules:
         said.append("LOGIN_ROLES is not set.")
     elif asked & {Who.ADDRESS, Who.DOMAIN} and not identity.email:

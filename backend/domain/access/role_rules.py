@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 from backend.domain.access.roles import Role
@@ -17,6 +18,7 @@ from backend.domain.access.roles import Role
 #: More of what was written is not repeated in a message.
 SHOWN_CHARS = 60
 
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NAME = r"[^\W_]([\w-]*[^\W_])?"
 _DOMAIN = re.compile(rf"{_NAME}(\.{_NAME})*")
 _ADDRESS = re.compile(rf"[^\s@:\"]+@{_DOMAIN.pattern}")
@@ -118,7 +120,7 @@ def parse_rules(text: str) -> RoleRules:
 
 def fold_address(text: str) -> str:
     """An address or domain in lower case, to compare. Letters that only look like ASCII's stay others."""
-    return "".join(one.lower() if one.isascii() else one for one in text.strip())
+    return text.strip().translate(_LOWER)
 
 
 def fold_group(name: str) -> str:
