@@ -136,9 +136,9 @@ def _try_everything(deps: Deps) -> None:
         ):  # signed with the bucket's keys: what is wrong with them is said already
             deps.storage.check_writable()
     except StorageMisconfigured as error:
-        raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error}") from error
+        raise SettingsError(f"These settings stop the start:\n  STORAGE_URL: {error.in_full}") from error
     except MediaError:
         pass  # told below
     for check in readiness.check_readiness(deps):
         if not check.good and check.name != "worker":
-            log.error("not in order", extra={"what": check.name, "why": check.message})
+            log.error("not in order", extra={"what": check.name, "why": check.says})

@@ -205,7 +205,7 @@ def main() -> int:
     try:
         app()
     except DailiesError as error:
-        say_line(str(error))
+        say_line(error.in_full)
         return 1
     return 0
 

@@ -3,14 +3,23 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 class DailiesError(Exception):
-    """The root."""
+    """The root. Its text is for everybody; remedy: settings and commands, for whoever runs Dailies alone."""
 
+    remedy = ""
 
-# -- people -----------------------------------------------------------------------------------
+    def for_operators(self, remedy: str) -> Self:
+        """The same error, with what whoever runs Dailies does about it."""
+        self.remedy = remedy
+        return self
+
+    @property
+    def in_full(self) -> str:
+        """All of it, for whoever runs Dailies."""
+        return f"{self} {self.remedy}".strip()
 
 
 class RequestError(DailiesError):
@@ -134,9 +143,6 @@ def _cents(usd: float, rounded: Callable[[float], int]) -> str:
     return f"{rounded(usd * 100 + slack) / 100:,.2f}"
 
 
-# -- the provider -----------------------------------------------------------------------------
-
-
 class ProviderError(DailiesError):
     """A call to a provider did not give what was hoped for.
 
@@ -182,9 +188,6 @@ class ProviderBusy(ProviderError):
 
 class ProviderForgot(ProviderError):
     """The provider does not know the request (any more)."""
-
-
-# -- media ------------------------------------------------------------------------------------
 
 
 class MediaError(DailiesError):
@@ -245,9 +248,6 @@ class StorageMisconfigured(StorageFull):
     """Our own bucket refuses us as we are set up: no such bucket, no right, a wrong key."""
 
     code = "storage_misconfigured"
-
-
-# -- the rest ---------------------------------------------------------------------------------
 
 
 class DeliveryRefused(DailiesError):

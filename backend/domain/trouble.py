@@ -27,13 +27,15 @@ class Trouble:
     next_step: str  #: what the system does now, or what a person can do
     at: datetime | None
     detail: Any = None  #: what came instead, as JSON (never a key)
+    remedy: str = ""  #: what whoever runs Dailies does about it: for Operations alone
 
     @classmethod
     def from_error(cls, error: Exception, *, charged: Charged, next_step: str, at: datetime) -> Self:
         """An error, with what follows from it."""
         code = str(getattr(error, "code", type(error).__name__))
         detail = error.detail if isinstance(error, ProviderError) else None
-        return cls(code, str(error), charged, next_step, at, detail)
+        remedy = getattr(error, "remedy", "")
+        return cls(code, str(error), charged, next_step, at, detail, remedy)
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Self | None:
@@ -48,10 +50,15 @@ class Trouble:
             next_step=str(kept.get("next") or ""),
             at=datetime.fromisoformat(at) if at else None,
             detail=kept.get("detail"),
+            remedy=str(kept.get("remedy") or ""),
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept on the row, and as clients of the API see it."""
+        """As it is kept on the row."""
+        return self.as_told() | ({"remedy": self.remedy} if self.remedy else {})
+
+    def as_told(self) -> dict[str, Any]:
+        """As clients of the API see it."""
         return {
             "code": self.code,
             "message": self.message,

@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
 
-from backend.http.outbound import Outbound, Proxy
+from backend.http.outbound import PROXY_REMEDY, TRUST_REMEDY, Outbound, Proxy
 from backend.http.sockets import SocketDeadline, WatchedConnection
 
 #: An answer to a submit is never larger than this; more is cut off.
@@ -85,12 +85,16 @@ class HttpCall:
         return self._deadline.timed_out
 
     def explain_error(self, error: Exception) -> str:
-        """Why there is no answer, without the URL: the error's name, or what is at fault and who names it."""
+        """Why there is no answer, without the URL: the error's name, or what is at fault."""
         if status := self._deadline.proxy_status:
-            return f"the proxy itself answers {status}: OUTBOUND_PROXY or HTTPS_PROXY names it"
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return "its certificate is not trusted: SSL_CERT_FILE names further authorities"
-        return type(error).__name__
+            return f"the proxy itself answers {status}"
+        return "its certificate is not trusted" if _is_untrusted(error) else type(error).__name__
+
+    def find_remedy(self, error: Exception) -> str:
+        """Which setting names what is at fault; "": nobody knows."""
+        if self._deadline.proxy_status:
+            return PROXY_REMEDY
+        return TRUST_REMEDY if _is_untrusted(error) else ""
 
     def send(self, method: str, url: str, **options: Any) -> HttpAnswer:
         """Make the call and read the answer, at most `max_bytes` + 1 of its body.
@@ -132,6 +136,10 @@ class HttpCall:
         if self.timed_out:  # what was cut off reads like an answer that is short
             raise requests.ReadTimeout("the call was ended at its deadline")
         return HttpAnswer(response.status_code, response.headers, bytes(body[: self._max_bytes + 1]))
+
+
+def _is_untrusted(error: Exception) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 class Connections(HTTPAdapter):

@@ -57,12 +57,19 @@ class HttpxTransport(httpx.BaseTransport):
 
 
 class ExplainedError(httpx.ConnectError):
-    """Nobody was reached, for a reason that is known: its text says what to do."""
+    """Nobody was reached, for a reason that is known. remedy: which setting is at fault, if one is."""
+
+    remedy = ""
 
 
 def name_error(error: Exception) -> str:
     """What went wrong, for a sentence: an explanation where there is one, else the error's name."""
     return str(error) if isinstance(error, ExplainedError) else type(error).__name__
+
+
+def remedy_of(error: Exception) -> str:
+    """Which setting is at fault, for whoever runs Dailies; "": nobody knows."""
+    return error.remedy if isinstance(error, ExplainedError) else ""
 
 
 class _Answer(httpx.Response):
@@ -80,5 +87,8 @@ def _as_httpx(call: HttpCall, error: Exception, request: httpx.Request) -> httpx
     if call.connected:
         return httpx.ReadError(type(error).__name__, request=request)
     why = call.explain_error(error)
-    kind = httpx.ConnectError if why == type(error).__name__ else ExplainedError
-    return kind(why, request=request)
+    if why == type(error).__name__:
+        return httpx.ConnectError(why, request=request)
+    explained = ExplainedError(why, request=request)
+    explained.remedy = call.find_remedy(error)
+    return explained

@@ -20,6 +20,9 @@ import certifi
 
 from backend.addresses import is_loopback
 
+#: Whoever runs Dailies reads this where a proxy refuses us, and where a certificate is not trusted.
+PROXY_REMEDY = "OUTBOUND_PROXY or HTTPS_PROXY names it."
+TRUST_REMEDY = "SSL_CERT_FILE names further authorities."
 #: Where a proxy and a server listen unless a URL says otherwise, by scheme.
 DEFAULT_PORT = {"https": 443, "http": 80}
 

@@ -15,7 +15,7 @@ def lost_call(whose: str, call: HttpCall, error: Exception) -> ProviderUnsent | 
     """No answer to a submit came. Without a connection not a byte has left; with one, nobody can tell."""
     if not call.connected:
         why = f"{whose} could not be reached ({call.explain_error(error)}); nothing was sent."
-        return ProviderUnsent(why, code="unreachable")
+        return ProviderUnsent(why, code="unreachable").for_operators(call.find_remedy(error))
     why = "did not answer in time" if call.timed_out else "closed the line without an answer"
     return ProviderUnanswered(f"{whose} {why}.", code="no_answer")
 

@@ -116,7 +116,7 @@ class BlackboxProvider:
 
     def unlisted_models(self) -> Sequence[VideoModel]:
         """See `Provider.unlisted_models`: those that the settings name."""
-        return make_models(self._offers, reason=None if self._key else f"{self.key_setting} is not set")
+        return make_models(self._offers, reason=None if self._key else "no key for it is set here")
 
     def key_works(self) -> None:
         """Nothing can be asked that costs nothing."""

@@ -103,7 +103,7 @@ def _http_error(problem: HTTPException) -> ResponseReturnValue:
 
 
 def _storage_error(problem: MediaError) -> ResponseReturnValue:
-    log.error("storage trouble", extra={"why": str(problem)})
+    log.error("storage trouble", extra={"why": problem.in_full})
     status = 507 if isinstance(problem, StorageFull) else 503
     stays = isinstance(problem, StorageMisconfigured | StorageRefused)
     again = "when that is put right" if stays else "later"

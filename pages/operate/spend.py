@@ -49,7 +49,7 @@ def draw_report() -> None:
 
 money.draw_balance(deps)
 if not deps.settings.reads_bills:
-    st.caption("What is left on fal's account is shown here with an ADMIN key of it (FAL_ADMIN_KEY).")
+    st.caption("What is left on fal's account is shown here once an ADMIN key of it is set.")
 draw_report()
 if viewer.sees_all:
     with st.container(border=True, key="statements"):

@@ -1,14 +1,16 @@
 """What every page is given: the backend's use cases, who is looking, and notices that outlive a rerun."""
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from backend.bootstrap import open_deps
-from backend.domain.errors import DailiesError, InvalidRequest, StoreUnavailable
+from backend.domain.errors import DailiesError, InvalidRequest, SettingsError, StoreUnavailable
 from backend.domain.text import cleaning_notes
 from backend.services import access
 from backend.services.access import Viewer
@@ -20,6 +22,8 @@ from backend.services.patient_look import NoAnswer, PatientLook
 from backend.services.team import visitors
 from backend.services.team.visitors import Visit
 from pages.ui import text
+
+log = logging.getLogger(__name__)
 
 _NOTICES, _VIEWER = "notices", "viewer"
 #: How long a page goes on believing who looks at it, within one run of it.
@@ -36,8 +40,18 @@ def _opening() -> PatientLook[tuple[Deps, HangGuard]]:
 
 
 def _open() -> tuple[Deps, HangGuard]:
-    opened = open_deps()
+    try:
+        opened = open_deps()
+    except SettingsError as error:
+        _log_stop(error.in_full)
+        raise
     return opened, HangGuard(opened)
+
+
+@cache
+def _log_stop(says: str) -> None:
+    """What stops the start is for whoever reads the log: once, though it is tried every second."""
+    log.error("the start is stopped", extra={"why": says})
 
 
 def deps() -> Deps:

@@ -88,7 +88,7 @@ def draw_trouble(trouble: Exception) -> None:
         says = "It waits for its database and storage. This page comes by itself."
         st.info(says, title="Dailies is starting")
     else:
-        draw_database_away(str(trouble) if isinstance(trouble, SettingsError) else "")
+        draw_database_away(stopped=isinstance(trouble, SettingsError))
     st.fragment(_look_again, run_every=LOOK_AGAIN_S)()
 
 
@@ -111,15 +111,18 @@ def draw_viewer() -> None:
         st.html('<a href="sign-out" target="_self">Sign out</a>')
 
 
-def draw_database_away(says: str = "") -> None:
-    """In the place of what can't be shown without it. says: what stops the start."""
-    st.error(
-        text.plain(says)
-        or "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
-        "So does this page. If it stays like this, tell whoever runs Dailies.",
-        title="The database can't be used just now",
-        icon=":material/cloud_off:",
+def draw_database_away(*, stopped: bool = False) -> None:
+    """In the place of what can't be shown without it. stopped: something stops the start; the log has it."""
+    after = "This page comes by itself once it can. If it stays like this, tell whoever runs Dailies"
+    if stopped:
+        says = f"Nothing is lost: what is kept is safe. {after}: the dashboard's log says what to do."
+        st.error(says, title="Dailies can't start just now", icon=":material/cloud_off:")
+        return
+    says = (
+        "Nothing is lost: what is kept is safe, and work goes on by itself when the database is back. "
+        f"{after}."
     )
+    st.error(says, title="The database can't be used just now", icon=":material/cloud_off:")
 
 
 def draw_footer() -> None:

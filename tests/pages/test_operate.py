@@ -3,16 +3,20 @@
 import pytest
 import streamlit as st
 
+from backend.domain.errors import MediaDenied
 from backend.domain.states import JobEvent
+from backend.domain.trouble import Charged, Trouble
+from backend.services.gallery import takes as gallery
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat
 from backend.services.operations.inbox import replay_all
+from backend.web.api.take_json import take_json
 from tests.pages.conftest import link, shown, words
 from tests.services.receiving import LINK
 from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, run_sql
 
-ACTIVITY, OPERATIONS = "operate/activity.py", "operate/operations.py"
+ACTIVITY, OPERATIONS, TAKE = "operate/activity.py", "operate/operations.py", "library/take.py"
 
 
 def test_what_moves_and_what_is_held_stand_apart_with_a_place_in_line_and_the_last_trouble(visit, desk):
@@ -168,3 +172,23 @@ def test_before_the_first_sweep_only_a_take_that_waits_makes_it_late(visit, desk
     assert sweep_figure() == ("never", f"one every {every_s:g} s", False)
     desk.take("created")
     assert sweep_figure() == ("never", f"one every {every_s:g} s", True)
+
+
+def test_what_takes_meet_is_told_to_creators_and_what_to_do_about_it_to_operators_alone(visit, desk):
+    heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=0)
+    denied = MediaDenied("This link may not be fetched: 10.0.0.7 is no public address.")
+    error, at = denied.for_operators("FETCH_ALLOW names exceptions."), desk.deps.clock.now()
+    trouble = Trouble.from_error(error, charged=Charged.YES, next_step="It is tried again.", at=at)
+    jobs = [desk.take("rendered", prompt) for prompt in ("one", "another")]
+    for job in jobs:
+        desk.change(job, error=trouble.as_json(), attempts=1)
+
+    for page, told in ((TAKE, False), (ACTIVITY, False), (OPERATIONS, True)):
+        said = words(visit(page, take=jobs[1].id)).replace("\\", "")
+        assert ("FETCH_ALLOW" in said) == told
+        assert ("10.0.0.7" in said) == (page != ACTIVITY)
+    app = visit(OPERATIONS)
+    assert "2 takes meet this" in words(app)
+    assert link(app, "The newest").endswith(jobs[1].id)
+    take = gallery.get_take(desk.deps, LOCAL_VIEWER, jobs[1].id)
+    assert "FETCH_ALLOW" not in str(take_json(desk.deps, take))

@@ -64,7 +64,8 @@ def test_what_a_proxy_answers_by_itself_has_reached_nobody_and_nothing_is_paid(c
         send(case.build(peer.url, 5.0, way.outbound))
 
     if what.isdecimal():
-        assert f"the proxy itself answers {what}: OUTBOUND_PROXY or HTTPS_PROXY names it" in str(told.value)
+        assert f"the proxy itself answers {what}" in str(told.value)
+        assert "HTTPS_PROXY" in told.value.remedy
     assert len(way.proxy.asked) == 1
     assert peer.seen == []
 
@@ -129,8 +130,9 @@ def test_a_proxy_may_itself_be_spoken_to_by_tls(case, way, authority):
         through = Proxy(f"https://localhost:{proxy.port}")
         send(case.build(peer.url, 5.0, Outbound(https_proxy=through, authorities=way.outbound.authorities)))
         assert [line.split()[0] for line in proxy.asked] == ["CONNECT"]
-        with pytest.raises(ProviderUnsent, match="is not trusted: SSL_CERT_FILE"):
+        with pytest.raises(ProviderUnsent, match="is not trusted") as told:
             send(case.build(peer.url, 5.0, Outbound(https_proxy=through)))
+        assert "SSL_CERT_FILE" in told.value.remedy
     assert len(proxy.asked) == len(peer.posts) == 1
 
 

@@ -184,7 +184,7 @@ def is_public(address: Address) -> bool:
 
 
 def _deny(why: str) -> NoReturn:
-    raise MediaDenied(f"This link may not be fetched: {why} (FETCH_ALLOW names exceptions).")
+    raise MediaDenied(f"This link may not be fetched: {why}.").for_operators("FETCH_ALLOW names exceptions.")
 
 
 def _split(url: str) -> SplitResult:

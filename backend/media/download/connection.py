@@ -130,6 +130,10 @@ def _tcp(ip: str, port: int, watch: WatchCallback) -> socket.socket:
     return sock
 
 
+class ProxyRefusedError(OSError):
+    """A proxy does not pass us on; the target was not reached."""
+
+
 def _open_tunnel(line: _Line, target: ResolvedTarget, proxy: Proxy, watch: WatchCallback) -> None:
     """Afterwards the proxy passes on whatever comes. OSError: it does not, and the target was not reached."""
     lines = {"Host": target.host_and_port, "User-Agent": "dailies", **proxy.headers}
@@ -139,7 +143,7 @@ def _open_tunnel(line: _Line, target: ResolvedTarget, proxy: Proxy, watch: Watch
     with http.client.HTTPResponse(sock, method="CONNECT") as answer:  # type: ignore[arg-type]  # it asks for makefile
         answer.begin()
         if answer.status // 100 != 2:
-            raise OSError(f"the proxy itself answers {answer.status}: OUTBOUND_PROXY or HTTPS_PROXY names it")
+            raise ProxyRefusedError(f"the proxy itself answers {answer.status}")
 
 
 def _tls(sock: _Line, host: str, watch: WatchCallback, trust: ssl.SSLContext) -> _Line:

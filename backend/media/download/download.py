@@ -22,8 +22,9 @@ from backend.domain.errors import (
     StorageFull,
 )
 from backend.domain.links import file_identity, normalize_link
+from backend.http.outbound import PROXY_REMEDY, TRUST_REMEDY
 from backend.media.download.address_guard import AddressGuard, ResolvedTarget
-from backend.media.download.connection import TICK_S, PinnedConnection
+from backend.media.download.connection import TICK_S, PinnedConnection, ProxyRefusedError
 from backend.media.download.content_coding import CutBody, MiscodedBody, find_codings, undo_codings
 from backend.media.download.response_headers import (
     content_length,
@@ -165,10 +166,12 @@ class _Fetch:
                         return self._receive(answer)
                     url = redirect_target(url, answer)
             except ssl.SSLCertVerificationError as error:
-                hint = "SSL_CERT_FILE names authorities of one's own"
-                raise MediaUnreachable(f"{target.host} has no valid certificate ({hint}).") from error
+                why = MediaUnreachable(f"{target.host} has no valid certificate.")
+                raise why.for_operators(TRUST_REMEDY) from error
             except (OSError, http.client.HTTPException) as error:
-                raise MediaUnreachable(f"The connection to {target.host} broke: {_short(error)}.") from error
+                why = MediaUnreachable(f"The connection to {target.host} broke: {_short(error)}.")
+                is_proxy = isinstance(error, ProxyRefusedError)
+                raise (why.for_operators(PROXY_REMEDY) if is_proxy else why) from error
         raise MediaUnreachable(f"The link led on more than {REDIRECTS_MAX} times.")
 
     def _connection(self, target: ResolvedTarget) -> PinnedConnection:

@@ -263,9 +263,8 @@ class S3Storage:
         if named_by_content:
             raise StorageFull(
                 f"The {self.bucket.display_name} holds something else as {name} "
-                f"({found['ContentLength']} bytes); it is not written over. Remove it: "
-                "python -m backend verify does, when a take shows it."
-            )
+                f"({found['ContentLength']} bytes); it is not written over."
+            ).for_operators("Remove it: python -m backend verify does, when a take shows it.")
         return False
 
     def _sha256(self, found: dict[str, Any], name: str, in_parts: bool) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from backend.domain.errors import StorageDown, StorageMisconfigured, StorageRefused
 from backend.http.calls import PROXY_WANTS_NAME
-from backend.http.outbound import DIRECT, Outbound
+from backend.http.outbound import DIRECT, PROXY_REMEDY, Outbound
 from backend.media.storage.s3_sending import take_over_sending
 
 #: A store that is there answers a connection at once; across an ocean in a fraction of a second.
@@ -84,7 +84,8 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
         timeout = (CHECK_CONNECT_S, CHECK_READ_S) if quick else (CONNECT_S, READ_S)
         client = _boto_client(bucket, timeout, tries=1 if quick else MAX_ATTEMPTS)
     except ValueError as error:  # the library's, for both
-        raise StorageMisconfigured(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
+        why = StorageMisconfigured("The bucket's address or region is none.")
+        raise why.for_operators(f"{error} Put AWS_ENDPOINT_URL and AWS_REGION right.") from error
     take_over_sending(client, bucket.outbound, base_s=CHECK_CALL_S if quick else CALL_S)
     return client
 
@@ -134,24 +135,22 @@ def map_bucket_errors(bucket: Bucket, *, for_object: bool = False) -> Iterator[N
             found = StorageDown(f"The {where} is not found at its address; it is tried again later.")
         raise found from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise StorageMisconfigured(
-            f"There is no key for the {bucket.display_name}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        ) from error
+        why = StorageMisconfigured(f"There is no key for the {bucket.display_name}.")
+        raise why.for_operators("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") from error
     except ProxyConnectionError as error:
         raise _proxy_trouble(bucket) from error
     except (HTTPClientError, ConnectionError) as error:
-        raise StorageDown(
-            f"The {bucket.display_name} can't be reached ({type(error).__name__}): check AWS_ENDPOINT_URL "
-            "and the network, or wait until it is back."
-        ) from error
+        down = StorageDown(f"The {bucket.display_name} can't be reached ({type(error).__name__}).")
+        remedy = "Check AWS_ENDPOINT_URL and the network, or wait until it is back."
+        raise down.for_operators(remedy) from error
     except (BotoCoreError, HTTPError, ValueError) as error:  # HTTPError: TLS that breaks in mid-body
         raise StorageDown(f"The {bucket.display_name} can't be used ({type(error).__name__}).") from error
 
 
 def _proxy_trouble(bucket: Bucket) -> StorageDown:
-    return StorageDown(
-        f"The {bucket.display_name} can't be reached through the proxy that OUTBOUND_PROXY or HTTPS_PROXY "
-        "names: put its address, name and password right, or wait until it is back."
+    down = StorageDown(f"The {bucket.display_name} can't be reached through the proxy.")
+    return down.for_operators(
+        f"{PROXY_REMEDY} Put its address, name and password right, or wait until it is back."
     )
 
 
@@ -187,26 +186,35 @@ def translate_error(bucket: Bucket, error: ClientError) -> Exception:
     if code == str(PROXY_WANTS_NAME):
         return _proxy_trouble(bucket)
     if wrong := _misconfigured(code, name):
-        return StorageMisconfigured(wrong)
+        return StorageMisconfigured(wrong.what).for_operators(wrong.remedy)
     if is_refusal(error):
         return StorageRefused(f"The {name} refuses this and will again, as it says: {error_sentence(error)}.")
     return StorageDown(f"The {name} answers {error_sentence(error)}; it is tried again later.")
 
 
-def _misconfigured(code: str, name: str) -> str | None:
-    """What a person has to put right, by the store's word for it; None: it is nothing of ours."""
+class _Wrong(NamedTuple):
+    """What is wrong with how we are set up, and what a person puts right."""
+
+    what: str
+    remedy: str
+
+
+def _misconfigured(code: str, name: str) -> _Wrong | None:
+    """What is wrong, by the store's word for it; None: it is nothing of ours."""
     if code == "NoSuchBucket":
-        return f"There is no {name}: create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+        remedy = "Create it, or put STORAGE_URL and AWS_ENDPOINT_URL right."
+        return _Wrong(f"There is no {name}.", remedy)
     if code in _KEY_REFUSED:
-        return f"The {name} refuses our key ({code}): put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
+        remedy = "Put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right."
+        return _Wrong(f"The {name} refuses our key ({code}).", remedy)
     if code in _NO_RIGHT:
-        return (
-            f"Our key may not use the {name} ({code}): it needs s3:ListBucket, "
-            "s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, s3:DeleteObject and "
-            "s3:AbortMultipartUpload there."
+        remedy = (
+            "It needs s3:ListBucket, s3:ListBucketMultipartUploads, s3:GetObject, s3:PutObject, "
+            "s3:DeleteObject and s3:AbortMultipartUpload there."
         )
+        return _Wrong(f"Our key may not use the {name} ({code}).", remedy)
     if code in _WRONG_REGION:
-        return f"The {name} lies in another region: put AWS_REGION right."
+        return _Wrong(f"The {name} lies in another region.", remedy="Put AWS_REGION right.")
     if code == _CLOCK_WRONG:
-        return f"The {name} says that our clock is wrong: set this machine's clock."
+        return _Wrong(f"The {name} says that our clock is wrong.", remedy="Set this machine's clock.")
     return None

@@ -17,7 +17,7 @@ from backend.providers.fal.listing_pages import FetchPage
 PATH = "/v1/account/billing"
 #: No account holds, or owes, more (USD): what says so can't be read.
 MAX_USD = 1e9
-REFUSED_TEXT = "fal does not take FAL_ADMIN_KEY for its balance: give it an ADMIN key of the same account."
+REFUSED_TEXT = "fal does not take our ADMIN key for its balance: give it an ADMIN key of the same account."
 UNREADABLE_TEXT = "fal's answer about the account names no balance in dollars that can be read."
 
 

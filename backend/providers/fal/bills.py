@@ -18,7 +18,7 @@ PAGE_SIZE = 1000
 #: No request costs more (USD): an event that says so can't be read.
 MAX_USD = 1e6
 REFUSED_TEXT = (
-    "fal does not take FAL_ADMIN_KEY for its billing events: give it an ADMIN key of the same account."
+    "fal does not take our ADMIN key for its billing events: give it an ADMIN key of the same account."
 )
 
 

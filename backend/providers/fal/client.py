@@ -22,7 +22,7 @@ import requests
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderUnanswered
 from backend.http.calls import HEADERS, HttpCall, redact_secret
-from backend.http.httpx_transport import HttpxTransport, name_error
+from backend.http.httpx_transport import HttpxTransport, name_error, remedy_of
 from backend.http.outbound import DIRECT, Outbound
 from backend.providers.answer_body import excerpt_text, lost_call, parse_json
 from backend.providers.base import (
@@ -270,7 +270,7 @@ class FalProvider:
             return self._http.get(url, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = f"fal could not be asked ({name_error(error)})."
-            raise ProviderBusy(why, code="unreachable") from error
+            raise ProviderBusy(why, code="unreachable").for_operators(remedy_of(error)) from error
 
     def _failure(self, ref: RequestRef, completed: fal_client.Completed) -> Outcome:
         """Why it failed: the result's own words where there are any, else what the status says."""

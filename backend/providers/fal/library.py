@@ -12,7 +12,7 @@ import fal_client.client as fal_globals
 import httpx
 
 from backend.domain.errors import ProviderBusy, ProviderForgot, ProviderRefused, ProviderUnsent
-from backend.http.httpx_transport import name_error
+from backend.http.httpx_transport import name_error, remedy_of
 
 Answer = TypeVar("Answer")
 
@@ -77,6 +77,7 @@ def ask(question: Callable[[], Answer]) -> Answer:
             raise ProviderForgot("fal has no such request.", code="forgotten") from error
         raise ProviderBusy(f"fal answered {error.status_code}.", code=f"http_{error.status_code}") from error
     except (httpx.HTTPError, httpx.InvalidURL, fal_client.FalClientError) as error:
-        raise ProviderBusy(f"fal could not be asked ({name_error(error)}).", code="unreachable") from error
+        why = f"fal could not be asked ({name_error(error)})."
+        raise ProviderBusy(why, code="unreachable").for_operators(remedy_of(error)) from error
     except UNREADABLE_ERRORS as error:
         raise ProviderBusy("fal's answer can't be read.", code="unreadable_answer") from error

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from backend.domain.errors import CatalogueUnavailable
-from backend.http.httpx_transport import name_error
+from backend.http.httpx_transport import name_error, remedy_of
 from backend.providers.answer_body import parse_json
 from backend.providers.fal import answers
 from backend.providers.fal.submit import retry_after_s
@@ -120,7 +120,8 @@ class PageReader:
             broke = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
             if broke and not last:
                 return None
-            raise CatalogueUnavailable(f"{path} could not be asked ({name_error(error)})") from error
+            why = CatalogueUnavailable(f"{path} could not be asked ({name_error(error)})")
+            raise why.for_operators(remedy_of(error)) from error
 
     def _may_wait(self, answer: PageAnswer) -> bool:
         wait_s = answer.wait_s or 0.0

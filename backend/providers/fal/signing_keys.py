@@ -71,8 +71,8 @@ class FalSigningKeys:
                 if self._waited(self._tried_at, REFRESH_EVERY if self._keys else RETRY_EVERY):
                     self._refresh()
         if not self._keys:
-            why = "fal's public keys can't be had now: FAL_REST_URL must be reachable from here."
-            raise KeysUnavailable(why)
+            why = KeysUnavailable("fal's public keys can't be had now.")
+            raise why.for_operators("FAL_REST_URL must be reachable from here.")
         return self._keys
 
     def newer_than(self, seen: tuple[bytes, ...]) -> tuple[bytes, ...] | None:

@@ -83,7 +83,7 @@ def _key(deps: Deps, provider: Provider) -> list[HealthCheck]:
             if deps.settings.is_demo
             else "Check the network and the provider's URL in the settings."
         )
-        return [HealthCheck("provider", False, f"{error} {hint}")]
+        return [HealthCheck("provider", False, str(error), f"{error.remedy} {hint}".strip())]
     if works is None:
         return []
     if deps.settings.is_demo and works:
@@ -97,7 +97,7 @@ def _signing_keys(provider: Provider) -> list[HealthCheck]:
     try:
         known = provider.load_signing_keys()
     except KeysUnavailable as error:
-        return [HealthCheck("webhook keys", False, str(error))]
+        return [HealthCheck("webhook keys", False, str(error), error.remedy)]
     return [HealthCheck("webhook keys", True, f"{known} known.")] if known else []
 
 
@@ -109,9 +109,9 @@ def _public_url(deps: Deps) -> HealthCheck:
     try:
         status, sidecar = _asked(call, f"{url}/healthz")
     except requests.RequestException as error:
-        why = call.explain_error(error)
-        says = f"{url} can't be reached ({why}): start the sidecar, or put PUBLIC_URL right."
-        return HealthCheck("public URL", False, says)
+        remedy = f"{call.find_remedy(error)} Start the sidecar, or put PUBLIC_URL right.".strip()
+        says = f"{url} can't be reached ({call.explain_error(error)})."
+        return HealthCheck("public URL", False, says, remedy)
     says = (
         "The sidecar answers there."
         if sidecar

@@ -19,7 +19,7 @@ from backend.media.storage.local import LocalStorage
 from backend.services.deps import Deps
 from backend.services.operations import heartbeat
 from backend.services.patient_look import NoAnswer, PatientLook
-from backend.store.database.connect_advice import explain_failure
+from backend.store.database.connect_advice import split_failure
 from backend.store.records import key_values
 
 #: How long anybody waits for what hangs, in seconds: with what else a page does that stays under two.
@@ -117,7 +117,7 @@ def _write_folders(deps: Deps) -> str:
         try:
             LocalStorage(folder).check_writable()
         except MediaError as error:
-            raise StorageFull(f"{folder}: {error}") from error
+            raise StorageFull(f"{folder}: {error}").for_operators(error.remedy) from error
     return "It can be written to."
 
 
@@ -138,7 +138,7 @@ def _hear_worker(deps: Deps) -> HealthCheck:
     if health == Health.RED:
         since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
         says = f"No worker was heard of{since}: takes are kept and wait."
-        return HealthCheck("worker", False, says, "Start one: python -m backend worker")
+        return HealthCheck("worker", False, says, remedy="Start one: python -m backend worker")
     living = len(signs) - len(silent)
     words = [f"{living} at work"] if living else ["None was heard of for two leases and more"]
     words += [f"{sign.name} silent for {sign.silent_s:.0f} s" for sign in silent]
@@ -183,11 +183,12 @@ def _tried(deps: Deps, part: _Part) -> HealthCheck:
         found = part.attempt(deps)
         return found if isinstance(found, HealthCheck) else HealthCheck(part.name, True, found)
     except MediaError as error:
-        return HealthCheck(part.name, False, str(error))
+        return HealthCheck(part.name, False, str(error), error.remedy)
     except (StoreUnavailable, SQLAlchemyError) as error:
         what = "written to" if part.attempt is _write_row else "used"
-        why = explain_failure(error.why) if isinstance(error, StoreUnavailable) else type(error).__name__
-        return HealthCheck(part.name, False, f"It can't be {what}: {' '.join(why.split())}")
+        driver = error.why if isinstance(error, StoreUnavailable) else type(error).__name__
+        why, remedy = split_failure(driver)
+        return HealthCheck(part.name, False, f"It can't be {what}: {why}.", remedy)
 
 
 def _outcome(name: str, look: PatientLook[HealthCheck], *, within_s: float) -> HealthCheck:

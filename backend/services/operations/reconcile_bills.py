@@ -34,7 +34,7 @@ NAMED_MAX = 50
 #: Request ids looked up, and takes looked through, at a time.
 BATCH_SIZE = 200
 NONE_OF_OURS = (
-    "they tell of none of the takes that were billed. Is FAL_ADMIN_KEY of the same account? Nothing was "
+    "they tell of none of the takes that were billed. Is our ADMIN key of the same account? Nothing was "
     "concluded from them."
 )
 

@@ -16,10 +16,10 @@ from backend.store.records import videos
 BATCH_SIZE = 100
 #: What is said of storage without a single file, until that is believed.
 NOTHING_STORED_TEXT = (
-    "Storage holds nothing at all, though the database knows of stored videos: mount its folder, or put "
-    "STORAGE_URL right. If somebody emptied it, wait two minutes: by then that is believed, and what is "
-    "missing is fetched again."
+    "Storage holds nothing at all, though the database knows of stored videos. If somebody emptied it, wait "
+    "two minutes: by then that is believed, and what is missing is fetched again."
 )
+NOTHING_STORED_REMEDY = "Mount its folder, or put STORAGE_URL right."
 
 
 @dataclass
@@ -42,7 +42,7 @@ def verify_all(deps: Deps, *, on_progress: Callable[[str], None]) -> VerifyResul
     try:
         _verify_each(deps, found, on_progress)
     except MediaError as error:
-        raise type(error)(_stopped(error, found)) from error
+        raise type(error)(_stopped(error.in_full, found)) from error
     except OSError as error:
         why = f"Storage can't be read ({error.strerror}): is its folder mounted, and may this user read it?"
         raise StorageDown(_stopped(why, found)) from error
@@ -97,7 +97,7 @@ def _verify(deps: Deps, video: Video, found: VerifyResult) -> None:
 def _not_away(deps: Deps) -> None:
     """StorageDown while storage holds nothing at all and that is not believed yet."""
     if storage_looks_unmounted(deps):
-        raise StorageDown(NOTHING_STORED_TEXT)
+        raise StorageDown(NOTHING_STORED_TEXT).for_operators(NOTHING_STORED_REMEDY)
 
 
 def _sha256(deps: Deps, key: str) -> str | None:
@@ -107,7 +107,7 @@ def _sha256(deps: Deps, key: str) -> str | None:
     return None
 
 
-def _stopped(why: MediaError | str, found: VerifyResult) -> str:
+def _stopped(why: str, found: VerifyResult) -> str:
     """What happened, what it changed and cost, what to do."""
     if not found.checked:
         return f"Nothing was verified, changed or charged. {why}\nThen run this again."

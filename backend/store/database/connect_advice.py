@@ -37,6 +37,14 @@ REASONS = (
 )
 
 
+def split_failure(driver_message: str) -> tuple[str, str]:
+    """(what is wrong, for everybody; what to do about it and the driver's own message, for operators)."""
+    message = " ".join(driver_message.split())
+    advice = next((advice for part, advice in REASONS if part in message), "it gives no reason that is known")
+    what, _, remedy = advice.partition(": ")
+    return what, f"{remedy[:1].upper()}{remedy[1:]} ({message[:300]})".strip()
+
+
 def explain_failure(driver_message: str) -> str:
     """What to do about it, and the driver's own message, which never holds the password."""
     message = " ".join(driver_message.split())

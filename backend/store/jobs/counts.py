@@ -1,6 +1,6 @@
 """What all jobs come to, for pages and metrics: each costs the same however many jobs there are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +9,14 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.clock import id_lower_bound
-from backend.domain.states import JobState
+from backend.domain.states import ENDED_STATES, JobState
 from backend.models import History, Job
 from backend.store.database.rows import one_of
 
 #: Of a model's newest takes so many are looked at, however few of them were finished.
 DURATION_SCAN_ROWS = 200
+#: Of jobs of a state in trouble so many are told of; what is wrong with more is the same, as a rule.
+TROUBLED_ROWS = 300
 
 
 def by_state(
@@ -46,6 +48,15 @@ def count_ahead(session: Session, job: Job) -> int:
         .select_from(Job)
         .where(Job.state == JobState.CREATED, Job.provider == job.provider, col(Job.id) < job.id)
     ).one()
+
+
+def list_troubled(session: Session) -> Sequence[tuple[str, Mapping[str, Any] | None]]:
+    """(id, error) of the newest jobs of each state that have not ended and say what went wrong last."""
+    found: list[tuple[str, Mapping[str, Any] | None]] = []
+    for state in (state for state in JobState if state not in ENDED_STATES):
+        query = select(Job.id, Job.error).where(col(Job.state) == str(state), col(Job.error).is_not(None))
+        found += session.exec(query.order_by(col(Job.id).desc()).limit(TROUBLED_ROWS))
+    return sorted(found, key=lambda row: row[0], reverse=True)
 
 
 def list_owners(session: Session) -> list[str]:

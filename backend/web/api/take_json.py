@@ -49,8 +49,8 @@ def take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}
         if job.fetched_bytes is not None
         else None,
-        "error": None if processing or trouble is None else trouble.as_json(),
-        "trouble": trouble.as_json() if processing and trouble else None,
+        "error": None if processing or trouble is None else trouble.as_told(),
+        "trouble": trouble.as_told() if processing and trouble else None,
         "cancel_requested": job.cancel_requested_at is not None,
         "video": _video_json(deps, take),
         "files": [_file_json(deps, file) for file in take.files],

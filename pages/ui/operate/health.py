@@ -17,9 +17,10 @@ from backend.services.operations.heartbeat import WorkerHeartbeat
 from backend.services.operations.status import StatusNumbers
 from backend.services.operations.sweep import LastSweep
 from backend.services.operations.watch import backups
+from backend.services.operations.watch.troubles import MetTrouble
 from pages.ui import text
 from pages.ui.components import BarRow
-from pages.ui.takes import actions
+from pages.ui.takes import actions, cards
 
 #: A last sweep older than this many sweep intervals is worth a look.
 LATE_SWEEPS = 6
@@ -38,6 +39,20 @@ def draw_pause(provider: str, found: ProviderPause, now: datetime) -> None:
             "Resume now", key=f"resume-{provider}", icon=":material/play_arrow:", type="primary",
             on_click=actions.resume_sending, args=(provider,),
         )  # fmt: skip
+
+
+def draw_troubles(found: Sequence[MetTrouble]) -> None:
+    """What takes meet just now, and what to do about it."""
+    for number, each in enumerate(found):
+        with st.container(key=f"trouble-{number}", border=True, horizontal=True, vertical_alignment="center"):
+            takes = "A take meets" if each.takes == 1 else f"{each.takes} takes meet"
+            st.markdown(
+                f":material/build: **{takes} this:** {text.plain(each.message)} {text.plain(each.remedy)}"
+            )
+            st.page_link(
+                cards.DETAIL, label="The newest", icon=":material/open_in_full:",
+                query_params={"take": each.job_id},
+            )  # fmt: skip
 
 
 def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:

@@ -239,15 +239,15 @@ def test_links_lead_where_browsers_reach_the_bucket_and_pages_may_load_from_ther
 
 
 def doctor_says(deps: Deps) -> str:
-    bad = {check.name: check.message for check in doctor.run_checks(deps) if not check.good}
+    bad = {check.name: check.says for check in doctor.run_checks(deps) if not check.good}
     return bad["storage"]
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"STORAGE_URL": "s3://not-there/films"}, "There is no bucket 'not-there'.*create it"),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "set AWS_ACCESS_KEY_ID and"),
+        ({"STORAGE_URL": "s3://not-there/films"}, "There is no bucket 'not-there'.*Create it"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Set AWS_ACCESS_KEY_ID and"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY"),
         ({"AWS_ENDPOINT_URL": "http://minio_1:9000"}, "AWS_ENDPOINT_URL"),
         ({"AWS_REGION": "no such region"}, "AWS_REGION"),

@@ -146,5 +146,6 @@ def test_the_doctor_says_which_way_calls_go_and_what_is_wrong_with_it(outside, m
     assert f"{authority / 'ca.pem'} is trusted, too." in way
     for name in ("provider", "public URL"):
         assert not found[name].good
-        assert "the proxy itself answers 407: OUTBOUND_PROXY or HTTPS_PROXY names it" in found[name].message
+        assert "the proxy itself answers 407" in found[name].message
+        assert "OUTBOUND_PROXY or HTTPS_PROXY names it" in found[name].remedy
     assert "hunter2" not in repr(found)
