@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.domain.access.roles import Role
 from backend.login_settings import FIELDS
-from backend.settings import Settings
+from backend.settings import Settings, read_settings
 from tests.e2e.installation import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -145,6 +146,37 @@ def test_oauth2_proxy_is_one_more_compose_file_and_new_enough_not_to_be_passed_b
     mounts = [volume.split(":")[1] for volume in added["services"]["nginx"]["volumes"]]
     assert "/etc/nginx/dailies/who.conf" in mounts
     assert "./nginx/dailies/who-logins.conf:/etc/nginx/dailies/who.conf:ro" in services["nginx"]["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("files", "providers", "proxy"),
+    [(["compose.yaml"], ("company",), None), (["compose.yaml", "compose.oauth2-proxy.yaml"], (), "header")],
+    ids=["own logins", "oauth2-proxy"],
+)
+def test_the_program_reads_what_compose_sets_for_logins(monkeypatch, tmp_path, files, providers, proxy):
+    """As compose would fill it in, with a file for every secret."""
+    outside = {
+        "DAILIES_HOST": "dailies.example.com", "HOOKS_HOST": "hooks.example.com", "OIDC_CLIENT_ID": "dailies",
+        "OIDC_ISSUER_URL": "https://accounts.google.com", "LOGIN_ROLES": "admin: ana@example.com",
+    }  # fmt: skip
+    given = dict[str, str]()
+    for name in files:
+        given |= yaml.safe_load((DEPLOY / name).read_text())["services"]["dashboard"]["environment"]
+    for name, value in given.items():
+        filled = re.sub(
+            r"\$\{(\w+):(?:\?[^}]*|-([^}]*))\}", lambda one: outside.get(one[1], one[2] or ""), value
+        )
+        if name.endswith("_FILE"):
+            (tmp_path / name).write_text("sqlite:////x.db" if name.startswith("DATABASE") else "s" * 32)
+            filled = str(tmp_path / name)
+        monkeypatch.setenv(name, filled)
+
+    settings = read_settings()
+
+    assert (settings.login_providers, settings.login_proxy) == (providers, proxy)
+    assert settings.login_base_url == "https://dailies.example.com"
+    assert settings.has_logins
+    assert settings.role_rules.can_make(Role.ADMIN)
 
 
 def test_only_nginx_is_published_and_everything_comes_back_after_a_death(services):
