@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from backend.domain.access.actions import Action, ActorKind
 from backend.domain.access.claims import KEPT_CLAIMS, read_identity
 from backend.domain.access.origin import Origin
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotAllowed, NotFound
 from backend.models import LoginSession, Person
 from backend.services.access import Viewer
@@ -131,8 +132,10 @@ def sign_out(deps: Deps, ended_id: str) -> None:
 def end_sessions_of(deps: Deps, by: Viewer, person_id: str, *, but: str = "") -> int:
     """End all sessions of a person, but the one with the id `but`; returns how many those were.
 
-    Who may do that to whom, the caller has checked.
+    Raises NotAllowed: they are somebody else's, and the viewer is no admin.
     """
+    if by.person_id != person_id:
+        by.must(Do.MANAGE_PEOPLE)
     with deps.store.begin() as session:
         ended = sessions.end_sessions_of(session, person_id, at=deps.clock.now(), but=but)
         if ended:

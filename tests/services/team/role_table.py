@@ -1,0 +1,212 @@
+"""What each use case asks of whoever wants it: every public function of services that is given a viewer.
+
+A new one fails `test_roles` until it stands here.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+import backend.services
+from backend.domain.access.actions import Action
+from backend.domain.access.roles import Do
+from backend.domain.kinds import BudgetPeriod, BudgetScope
+from backend.domain.take_filter import TakeFilter
+from backend.models import Job
+from backend.services.access import Role, Viewer
+from backend.services.deps import Deps
+from backend.services.money.spend_query import Dimension, SpendQuery
+from backend.services.prompting.vocabulary_admin import WordDraft
+from backend.services.takes.request import parse_request
+from backend.services.team.token_request import parse_token_request
+from backend.store.team.audit import AuditFilter
+from tests.services.client import BODY
+from tests.world import MODEL
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a call may be made of: the installation, who asks, and for which take."""
+
+    deps: Deps
+    viewer: Viewer
+    job: Job
+
+
+@dataclass(frozen=True)
+class Asks:
+    """What a use case asks for. do: all of it; empty: it looks itself at what it is about, see `why`.
+
+    of_take: is it about a take, whose owner counts besides: "see" or "change"? call: with what it is asked.
+    """
+
+    call: Callable[[Any, Given], Any]
+    do: tuple[Do, ...] = ()
+    of_take: str = ""
+    why: str = ""
+
+
+def needs(*do: Do, **more: Any) -> Callable[..., Asks]:
+    """A use case that asks for this; then what follows the viewer."""
+
+    def given(*args: Any, **named: Any) -> Asks:
+        return Asks(lambda f, g: f(g.deps, g.viewer, *args, **named), do, **more)
+
+    return given
+
+
+def about(of_take: str, *do: Do) -> Callable[..., Asks]:
+    """A use case about a take; then what follows the take's id."""
+
+    def given(*args: Any, **named: Any) -> Asks:
+        return Asks(lambda f, g: f(g.deps, g.viewer, g.job.id, *args, **named), do, of_take)
+
+    return given
+
+
+def told(why: str, call: Callable[[Any, Given], Any]) -> Asks:
+    """A use case that asks for nothing of its own, and why."""
+    return Asks(call, why=why)
+
+
+def _get_to_change(f: Any, g: Given) -> Any:
+    with g.deps.store.read() as session:
+        return f(session, g.viewer, g.job.id)
+
+
+def _record(f: Any, g: Given, *args: Any) -> Any:
+    with g.deps.store.begin() as session:
+        return f(session, *args) if args[0] is g.deps else f(*args[:1], session, *args[1:])
+
+
+SEE, CHANGE = Do.SEE, Do.CHANGE_OWN
+REQUEST = parse_request(BODY)
+RECORDS = "writes down a deed that was allowed"
+OWN = "is about the viewer alone"
+PARTS = "a part of `create_job` and of the form; what may not be seen counts as missing"
+TOKEN = parse_token_request({"name": "x", "role": "viewer", "scopes": ["admin"]}, now=NOW)
+
+TABLE: Mapping[str, Asks] = {
+    "audit.entries.export_entries": needs(Do.READ_AUDIT)(AuditFilter(), "csv"),
+    "audit.entries.list_entries": needs(Do.READ_AUDIT)(AuditFilter()),
+    "audit.record.entry_values": told(RECORDS, lambda f, g: f(g.deps, g.viewer, Action.TAKE_STARTED)),
+    "audit.record.record": told(RECORDS, lambda f, g: None),
+    "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
+    "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
+    "gallery.takes.count_open": needs(SEE)(),
+    "gallery.takes.get_history": about("see", SEE)(),
+    "gallery.takes.get_take": about("see", SEE)(),
+    "gallery.takes.last_change": needs(SEE)(),
+    "gallery.takes.ledger_entries": about("see", SEE)(),
+    "gallery.takes.lineage": Asks(lambda f, g: f(g.deps, g.viewer, g.job), (SEE,)),
+    "gallery.takes.list_owners": needs(SEE)(),
+    "gallery.takes.list_takes": needs(SEE)(),
+    "gallery.takes.list_used_models": needs(SEE)(),
+    "gallery.takes.newer_cursor": needs(SEE)(TakeFilter(), than=""),
+    "gallery.takes.visible": Asks(lambda f, g: f(g.viewer, TakeFilter()), (SEE,)),
+    "lifecycle.fetching.choices.fetch_after_all": about("change", CHANGE)(),
+    "lifecycle.fetching.choices.give_up_files": about("change", CHANGE)(),
+    "lifecycle.fetching.choices.keep_what_there_is": about("change", CHANGE)(),
+    "lifecycle.fetching.choices.name_link": about("change", CHANGE)("https://example.com/a.mp4"),
+    "lifecycle.fetching.choices.try_now": about("change", CHANGE)(),
+    "lifecycle.provider_pause.resume_by_person": needs(Do.RESUME_SENDING)("fal"),
+    "lifecycle.receive_webhook.replay_delivery": needs(Do.REPLAY_DELIVERIES)("none"),
+    "money.limits_admin.end_limit": needs(Do.EDIT_BUDGETS)("none"),
+    "money.limits_admin.list_ended": needs(Do.SEE_BUDGETS_OF_OTHERS)(),
+    "money.limits_admin.list_limits": needs(Do.SEE_BUDGETS_OF_OTHERS)(),
+    "money.limits_admin.set_limit": needs(Do.EDIT_BUDGETS)(
+        scope=BudgetScope.ALL, period=BudgetPeriod.DAY, usd=1e6
+    ),
+    "money.price_rules.find_models": needs(Do.SEE_MODELS)(),
+    "money.price_rules.set_rule": needs(Do.EDIT_PRICES)(MODEL, "no rule"),
+    "money.price_rules.withdraw_rule": needs(Do.EDIT_PRICES)("none"),
+    "money.settling.confirm_bill": needs(Do.SETTLE_BILLS)("none", as_told=True),
+    "money.settling.write_off": needs(Do.SETTLE_BILLS)("none"),
+    "money.spending.spend_report": needs(SEE)(SpendQuery(Dimension.DAY)),
+    "money.statements.close_month": needs(Do.CLOSE_MONTHS)("2020-01"),
+    "money.statements.get_statement": needs(SEE)("2020-01"),
+    "money.statements.list_statements": needs(SEE)(),
+    "money.statements.next_month": needs(Do.CLOSE_MONTHS, SEE)(),
+    "money.statements.open_statement": needs(Do.CLOSE_MONTHS, SEE)("2020-01"),
+    "operations.inbox.replay_all.request_replay": needs(Do.REPLAY_DELIVERIES)(NOW),
+    "operations.inbox.replay_all.resume_replay": needs(Do.REPLAY_DELIVERIES)(),
+    "operations.inbox.replay_all.stop_replay": needs(Do.REPLAY_DELIVERIES)(),
+    "operations.status.get_delivery": needs(Do.SEE_OPERATIONS)("none"),
+    "operations.status.list_deliveries": needs(Do.SEE_OPERATIONS)(),
+    "operations.waiting.check_now.check_now": about("change", CHANGE, SEE)(),
+    "prompting.vocabulary_admin.reorder_word": needs(Do.EDIT_WORDS)("none", by=1),
+    "prompting.vocabulary_admin.retire_word": needs(Do.EDIT_WORDS)("none"),
+    "prompting.vocabulary_admin.roll_back_template": needs(Do.EDIT_WORDS)(99),
+    "prompting.vocabulary_admin.save_template": needs(Do.EDIT_WORDS)("{{ broken"),
+    "prompting.vocabulary_admin.save_word": needs(Do.EDIT_WORDS)(WordDraft("camera", "", "", None)),
+    "takes.cancel.cancel_job": about("change", CHANGE)(),
+    "takes.check_request.check_request": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST)),
+    "takes.check_request.estimate_request": needs(Do.ESTIMATE)(REQUEST),
+    "takes.create.create_job": needs(Do.START)(REQUEST),
+    "takes.held_choices.give_up": about("change", CHANGE)(),
+    "takes.held_choices.keep_waiting": about("change", CHANGE)(),
+    "takes.held_choices.record_decision": told(RECORDS, lambda f, g: None),
+    "takes.held_choices.send_again": about("change", CHANGE, Do.START)(),
+    "takes.photos.create_upload": needs(Do.UPLOAD)(b"none", file_name="x.jpg", max_bytes=1),
+    "takes.photos.get_upload": needs(SEE)("none"),
+    "takes.photos.list_uploads": needs(SEE)(),
+    "takes.photos.receive_upload": needs(Do.UPLOAD)(nullcontext((b"none", "x.jpg"))),
+    "takes.photos.upload_from_take": about("see", Do.UPLOAD, SEE)(last=True),
+    "takes.presets.apply_preset": needs(SEE)("none"),
+    "takes.presets.delete_preset": needs(Do.SAVE_PRESETS)("none"),
+    "takes.presets.list_favourites": needs(SEE)(),
+    "takes.presets.list_presets": needs(SEE)(),
+    "takes.presets.recent_models": needs(SEE)(),
+    "takes.presets.save_preset": needs(Do.SAVE_PRESETS)("mine", REQUEST),
+    "takes.presets.set_favourite": needs(Do.SAVE_FAVOURITES)(MODEL, wanted=True),
+    "takes.request_photos.check_photos": told(
+        PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), REQUEST)
+    ),
+    "takes.request_photos.photo_faults": told(
+        PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), {})
+    ),
+    "takes.request_photos.photo_notes": told(
+        PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), {})
+    ),
+    "takes.request_photos.photo_notes_of": told(PARTS, lambda f, g: f(g.deps, g.viewer, g.job)),
+    "takes.to_change.get_to_change": Asks(_get_to_change, (CHANGE,), "change"),
+    "team.people_admin.describe_self": told(OWN, lambda f, g: f(g.deps, g.viewer)),
+    "team.people_admin.disable_person": needs(Do.MANAGE_PEOPLE)("none"),
+    "team.people_admin.enable_person": needs(Do.MANAGE_PEOPLE)("none"),
+    "team.people_admin.end_sessions": needs(Do.MANAGE_PEOPLE)("none"),
+    "team.people_admin.list_people": needs(Do.MANAGE_PEOPLE)(),
+    "team.people_admin.set_role": needs(Do.MANAGE_PEOPLE)("none", Role.VIEWER),
+    "team.sessions.end_session": told(OWN, lambda f, g: f(g.deps, g.viewer, "none")),
+    "team.sessions.end_sessions_of": needs(Do.MANAGE_PEOPLE)("none"),
+    "team.tokens.create_token": needs(Do.MANAGE_OWN_TOKENS)(TOKEN),
+    "team.tokens.is_mine": told(OWN, lambda f, g: None),
+    "team.tokens.list_tokens": needs(Do.MANAGE_OWN_TOKENS)(),
+    "team.tokens.revoke_token": needs(Do.MANAGE_OWN_TOKENS)("none"),
+    "team.tokens.revoke_token_by_name": needs(Do.MANAGE_TOKENS)("none"),
+}
+
+
+def every_use_case() -> dict[str, Callable[..., Any]]:
+    """Every public function of services that is given a viewer, by its place."""
+    prefix = f"{backend.services.__name__}."
+    found = pkgutil.walk_packages(backend.services.__path__, prefix)
+    return {
+        f"{one.name.removeprefix(prefix)}.{name}": function
+        for one in found
+        for name, function in _own_functions(importlib.import_module(one.name))
+        if any("Viewer" in str(part.annotation) for part in inspect.signature(function).parameters.values())
+    }
+
+
+def _own_functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    for name, function in vars(module).items():
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_":
+            yield name, function
