@@ -71,12 +71,12 @@ class Viewer:
     def must(self, do: Do) -> None:
         """Refuse whoever may not do it (NotAllowed, 403, which names the role or the scope that lacks)."""
         if not allows(self.role, do):
-            raise NotAllowed(
-                f"To {do}, the role {LEAST[do]} is needed; {self.name} is a {self.role}.", status=403
-            )
+            needed = f"To {do}, the role {LEAST[do]} is needed; {self.name} is a {self.role}."
+            raise NotAllowed(needed, status=403, deed=do)
         if self.scopes is not None and SCOPE_OF[do] not in self.scopes:
             lacking = SCOPE_OF[do]
-            raise NotAllowed(f"To {do}, this token needs the scope {lacking}.", status=403, scope=lacking)
+            needed = f"To {do}, this token needs the scope {lacking}."
+            raise NotAllowed(needed, status=403, scope=lacking, deed=do)
 
     def may_change(self, owner: str) -> bool:
         """May this one change what `owner` made?"""

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask
+from flask import Flask, g
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -23,6 +24,7 @@ from backend.domain.errors import (
     TooManyCalls,
 )
 from backend.logs import log_unforeseen
+from backend.services.audit.refusals import record_refusal
 from backend.services.deps import Deps
 from backend.web import health, media, photo_part, webhooks
 from backend.web.answers import error_response
@@ -52,6 +54,7 @@ def create_app(deps: Deps) -> Flask:
         app.register_blueprint(blueprint)
     app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own way to wrap itself
     app.register_error_handler(RequestError, _person_error)
+    app.register_error_handler(NotAllowed, partial(_not_allowed, deps))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MediaError, _storage_error)
     app.register_error_handler(StoreUnavailable, _database_error)
@@ -90,6 +93,13 @@ def _person_error(problem: RequestError) -> ResponseReturnValue:
     if isinstance(problem, TooManyCalls):
         headers["Retry-After"] = str(problem.retry_after_s)
     return error_response(problem.status, problem.code, str(problem), headers=headers, **more)
+
+
+def _not_allowed(deps: Deps, refused: NotAllowed) -> ResponseReturnValue:
+    """Whoever is known, and wants what is not theirs to do, is written down."""
+    if "viewer" in g:
+        record_refusal(deps, g.viewer, refused)
+    return _person_error(refused)
 
 
 def _http_error(problem: HTTPException) -> ResponseReturnValue:

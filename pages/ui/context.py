@@ -10,10 +10,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from backend.bootstrap import open_deps
-from backend.domain.errors import DailiesError, InvalidRequest, SettingsError, StoreUnavailable
+from backend.domain.errors import DailiesError, InvalidRequest, NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.text import cleaning_notes
 from backend.services import access
 from backend.services.access import Viewer
+from backend.services.audit.refusals import record_refusal
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import dashboard_link
 from backend.services.operations import readiness
@@ -127,6 +128,8 @@ def errors_as_notices() -> Iterator[None]:
         faults = "; ".join(f"The {field} {fault}." for field, fault in error.fields.items())
         notify(text.plain(faults), ":material/error:")
     except DailiesError as error:
+        if isinstance(error, NotAllowed):
+            record_refusal(deps(), viewer(), error)
         notify(text.plain(error), ":material/error:")
 
 

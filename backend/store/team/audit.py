@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, literal_column
+from sqlalchemy import ColumnElement, delete, func, literal_column
+from sqlalchemy import select as columns
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
@@ -57,15 +58,13 @@ def list_entries(
     return sorted(found, key=lambda entry: entry.id, reverse=True)[:limit]
 
 
-def has_since(session: Session, actor: str, action: Action, at: datetime) -> bool:
-    """Is there such a row of theirs, since then?"""
-    wanted = AuditFilter(since=at, actor=actor, action=action)
-    return bool(list_entries(session, wanted, limit=1))
-
-
 def count_since(session: Session, action: Action, at: datetime, *, limit: int) -> int:
-    """How many such rows there are since then, of anybody; counted up to `limit`."""
-    return len(list_entries(session, AuditFilter(since=at, action=action), limit=limit))
+    """How many such rows there are since then, of anybody, no starts; counted up to `limit`."""
+    wanted = AuditFilter(since=at, action=action)
+    found = columns(col(AuditEntry.id)).where(*_in_time(wanted, None), *_others(wanted)).limit(limit)
+    return int(
+        session.connection().execute(columns(func.count()).select_from(found.subquery())).scalar() or 0
+    )
 
 
 def delete_before(session: Session, at: datetime) -> int:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from backend.domain.access.actions import Action
+from backend.domain.errors import NotAllowed
+from backend.services.access import Role, Viewer
 from backend.services.audit.record import record
+from backend.services.audit.refusals import REFUSALS_MAX, record_refusal
 from tests import databases
 from tests.services.client import SidecarClient, at_fault, ids, said
 from tests.viewers import LOCAL_VIEWER
@@ -107,3 +110,27 @@ def test_a_file_holds_all_that_fits_and_who_took_it_is_written_down(sidecar, bus
     (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True)))
     assert (row["object_id"], row["changed"], row["micros"]) == ("'=1+1", '{"a": [1, "é"]}', "")
     assert audit(sidecar)["items"][0]["changed"]["action"] == [None, "words.changed"]
+
+
+def test_who_was_refused_what_is_written_down_once_a_minute_for_each_thing(sidecar):
+    for _ in range(3):
+        said(sidecar.start(who="eve"), 403)
+        said(sidecar.cancel("x", who="eve"), 403)
+        said(sidecar.get("/api/audit", who="ana"), 403)
+    sidecar.clock.pass_s(61)
+    said(sidecar.start(who="eve"), 403)
+    items = audit(sidecar, action="access.refused")["items"]
+    assert [(item["actor"], item["object_id"]) for item in items] == [
+        ("eve", "start takes"), ("ana", "read the audit"), ("eve", "change one's own takes"),
+        ("eve", "start takes"),
+    ]  # fmt: skip
+    assert items[0]["changed"]["role"] == [None, "viewer"]
+    assert sidecar.get("/api/audit", who=None).status_code == 401
+
+
+def test_a_flood_of_refusals_is_bounded_and_others_are_written_on(sidecar):
+    refused = NotAllowed("No.", status=403, deed="start takes")
+    for number in range(REFUSALS_MAX + 20):
+        record_refusal(sidecar.deps, Viewer(f"eve {number}", Role.VIEWER), refused)
+    assert len(audit(sidecar, action="access.refused", limit="1000")["items"]) == REFUSALS_MAX
+    assert told(sidecar, object=sidecar.started()) == [("ana", "take.started")]
