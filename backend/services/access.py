@@ -71,12 +71,9 @@ class Viewer:
     def must(self, do: Do) -> None:
         """Refuse whoever may not do it (NotAllowed, 403, which names the role or the scope that lacks)."""
         if not allows(self.role, do):
-            needed = f"To {do}, the role {LEAST[do]} is needed; {self.name} is a {self.role}."
-            raise NotAllowed(needed, status=403, deed=do)
+            raise _refused(do, f"the role {LEAST[do]} is needed; {self.name} is a {self.role}")
         if self.scopes is not None and SCOPE_OF[do] not in self.scopes:
-            lacking = SCOPE_OF[do]
-            needed = f"To {do}, this token needs the scope {lacking}."
-            raise NotAllowed(needed, status=403, scope=lacking, deed=do)
+            raise _refused(do, f"this token needs the scope {SCOPE_OF[do]}", scope=SCOPE_OF[do])
 
     def may_change(self, owner: str) -> bool:
         """May this one change what `owner` made?"""
@@ -97,6 +94,12 @@ class Viewer:
     def change_of(self, owner: str) -> Do:
         """What it is to change what `owner` made: one's own, or somebody else's."""
         return Do.CHANGE_OWN if self.owns(owner) else Do.CHANGE_OTHERS
+
+
+def _refused(do: Do, why: str, *, scope: Scope | None = None) -> NotAllowed:
+    refused = NotAllowed(f"To {do}, {why}.", status=403, scope=scope)
+    refused.deed = do
+    return refused
 
 
 #: Takes of before there were names belong to whoever sits at the dashboard without logins.

@@ -129,7 +129,8 @@ def test_who_was_refused_what_is_written_down_once_a_minute_for_each_thing(sidec
 
 
 def test_a_flood_of_refusals_is_bounded_and_others_are_written_on(sidecar):
-    refused = NotAllowed("No.", status=403, deed="start takes")
+    refused = NotAllowed("No.", status=403)
+    refused.deed = "start takes"
     for number in range(REFUSALS_MAX + 20):
         record_refusal(sidecar.deps, Viewer(f"eve {number}", Role.VIEWER), refused)
     assert len(audit(sidecar, action="access.refused", limit="1000")["items"]) == REFUSALS_MAX
