@@ -63,9 +63,8 @@ class NotAllowed(RequestError):
         """What `WWW-Authenticate` says. Source: RFC 6750, 3."""
         if self.scope is not None:
             return f'Bearer error="insufficient_scope", scope="{self.scope}"'
-        if self.status != 401:
-            return None
-        return 'Bearer error="invalid_token"' if self.invalid_token else "Bearer"
+        unknown = 'Bearer error="invalid_token"' if self.invalid_token else "Bearer"
+        return unknown if self.status == 401 else None
 
 
 class TooManyCalls(RequestError):
