@@ -4,13 +4,11 @@ import streamlit as st
 
 from backend.domain.access.roles import Do
 from backend.services.team import people_admin, tokens
-from pages.ui import context, text
+from pages.ui import context, rights, text
 from pages.ui.team import people_list, token_list
 
+rights.draw_page_for(Do.MANAGE_PEOPLE)
 deps, viewer = context.deps(), context.viewer()
-if not viewer.may(Do.MANAGE_PEOPLE):
-    st.info(f"People are looked after by admins; you are a {viewer.role}.", icon=":material/lock:")
-    st.stop()
 left, right = st.columns([3, 2], gap="large")
 with left:
     found = people_admin.list_people(deps, viewer)

@@ -88,7 +88,7 @@ def test_a_person_sees_why_they_are_what_they_are_and_makes_tokens_that_act_as_t
     app.button(key="new-token-make").click().run()
     assert tokens.authenticate_token(deps, f"Bearer {secret_of(app)}").viewer.name == "Maya"
     app = visit(PEOPLE)
-    assert "People are looked after by admins" in words(app)
+    assert "the role admin is needed; you are a creator" in words(app)
     assert not app.get("page_link")
 
 

@@ -38,7 +38,7 @@ def _row(deps: Deps, person: PersonView, *, is_me: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{text.plain(person.name)}**{' · you' if is_me else ''}", width="content")
             _badge(person)
-        st.caption(text.plain(" · ".join(filter(None, (person.email, *_facts(deps, person))))))
+        st.caption(text.plain(" · ".join(_facts(deps, person))))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _draw_role(person)
             if person.sessions:
@@ -69,7 +69,8 @@ def _badge(person: PersonView) -> None:
 
 
 def _facts(deps: Deps, person: PersonView) -> list[str]:
-    facts = [person.why] if not person.disabled else []
+    facts = [person.email] if person.email and person.email != person.name else []
+    facts += [person.why] if not person.disabled else []
     facts.append(f"last seen {text.since(deps.clock.now(), person.seen_at)}")
     for number, what in ((person.sessions, "session"), (person.tokens, "token")):
         if number:

@@ -56,10 +56,13 @@ def test_a_new_token_stands_on_the_last_line_and_is_good_until_it_is_revoked(ins
     assert re.fullmatch(r"dailies_\w+_[\w-]{40,}", token)
     auth = {"Authorization": f"Bearer {token}"}
     assert installation.call("GET", "/api/video/history", headers=auth).status_code == 200
+    line = f"{token.split('_')[1]}  ana  viewer; expires "
+    assert [one for one in installation.cli("token", "list").stdout.splitlines() if one.startswith(line)]
     twice = installation.cli("token", "create", "ana")
     assert (twice.returncode, "ana" in twice.stderr, TRACE in twice.stderr) == (1, True, False)
     assert installation.cli("token", "revoke", "ana").returncode == 0
     assert installation.call("GET", "/api/video/history", headers=auth).status_code == 401
+    assert "ana" not in installation.cli("token", "list").stdout
 
 
 def test_sweeps_by_hand_bring_a_take_home_and_mend_what_verify_finds(installation):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backend.identity.proxies import HEADER_ISSUER
 from backend.models import LoginSession, Person
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
@@ -19,10 +20,11 @@ OAK = {
 def add_person(deps: Deps, name: str, role: Role | None, **more: Any) -> Viewer:
     """Somebody who came once; as pages see them. more: further columns, and `claims` of a sign-in at oak."""
     claims, now = more.pop("claims", None), deps.clock.now()
+    issuer = HEADER_ISSUER if claims is None else OAK["login_oak_issuer"]
     row = Person(
         id=f"id-{name}",
         name=name,
-        issuer="https://oak.example",
+        issuer=issuer,
         subject=name,
         role=role,
         created_at=now,

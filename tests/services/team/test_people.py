@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from backend.services.access import Role, Viewer
 from backend.services.team import people_admin, tokens
 from backend.services.team.token_request import parse_token_request
 from backend.store.team import roster
+from backend.team_settings import LoginProxy
 from tests import databases
 from tests.services.conftest import installed
 from tests.services.team.people import OAK, PROXY, add_person
@@ -141,3 +143,18 @@ def test_nobody_but_an_admin_looks_after_people(deps):
     assert people_admin.describe_self(deps, access.cli_viewer(deps)) is None
     with pytest.raises(NotFound):
         people_admin.set_role(deps, access.cli_viewer(deps), "nobody", Role.ADMIN)
+
+
+@pytest.mark.databases("sqlite")
+def test_whose_groups_are_not_known_here_gets_no_more_than_a_rule_by_groups_might_give(clock, tmp_path):
+    rules = "viewer: group:guests; creator: @example.com"
+    with installed(tmp_path, clock, **PROXY, login_roles=rules) as deps:
+        add_person(deps, "Ana", None, email="ana@example.com")
+        assert seen(deps, "Ana").role is Role.CREATOR, "such a proxy tells no groups to anybody"
+        other = deps.settings.model_copy(
+            update={"login_proxy": LoginProxy.CLOUDFLARE, "login_proxy_issuer": "https://t.example"}
+        )
+        elsewhere = replace(deps, settings=other)
+        assert seen(elsewhere, "Ana").role is None, "that one doesn't know her"
+        run_sql(deps, "UPDATE person SET issuer = 'https://t.example'")
+        assert seen(elsewhere, "Ana").role is Role.VIEWER

@@ -11,6 +11,7 @@ from backend.services import access
 from backend.services.access import Kind, Role, Viewer
 from backend.services.team import tokens
 from backend.services.team.token_request import expires_in_words, parse_token_request
+from backend.web import rates
 from backend.web.app import create_app
 from backend.web.rates import RateLimit
 from tests import databases
@@ -236,6 +237,17 @@ def test_a_bucket_lets_a_minutes_worth_through_then_its_rate_and_says_exactly_ho
     assert limit.wait_s("a", 101.0) == 0.0
     assert limit.wait_s("a", 101.0) == pytest.approx(1.0)
     assert RateLimit(0).wait_s("a", 0.0) == 0.0
+
+
+@pytest.mark.databases("sqlite")
+def test_of_more_tokens_than_are_remembered_those_are_forgotten_that_have_most_left(monkeypatch):
+    monkeypatch.setattr(rates, "REMEMBERED", 100)
+    limit = RateLimit(2)
+    assert [limit.wait_s("busy", 0.0) for _ in range(3)] == [0.0, 0.0, 30.0]
+    for number in range(1000):
+        limit.wait_s(str(number), 0.0)
+        assert len(limit._full_at) <= 101
+    assert limit.wait_s("busy", 0.0) == 30.0
 
 
 # -- by the API ---------------------------------------------------------------------------------
