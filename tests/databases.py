@@ -19,6 +19,9 @@ import psutil
 import psycopg
 import pytest
 
+from backend.bootstrap import build_deps
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.settings import load_settings
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate_schema
 from tests.ports import reserved_port
@@ -137,7 +140,7 @@ class Server:
         return psycopg.connect(url, autocommit=True, connect_timeout=5)
 
     def fresh(self, *, empty: bool = False) -> str:
-        """A new database's URL. empty: without any table; else at the newest schema."""
+        """A new database's URL. empty: without any table; else as `put_migrated_file` makes one."""
         self._made += 1
         name = f"test_{self._made}"
         with self.connect() as admin:
@@ -178,9 +181,12 @@ def server() -> Server:
 
 
 def _migrate(url: str) -> None:
-    store = Store(url)
-    migrate_schema(store)
-    store.close()
+    """As any start leaves a database behind, and the first take: with the program's own words in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        deps = build_deps(load_settings(data_dir=Path(folder), database_url=url))
+        migrate_schema(deps.store)
+        current_vocabulary(deps)
+        deps.store.close()
 
 
 @cache
@@ -193,7 +199,7 @@ def _migrated_file() -> bytes:
 
 
 def put_migrated_file(path: Path) -> None:
-    """A new database at the newest schema."""
+    """A new database at the newest schema, with the program's own words."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_migrated_file())
 

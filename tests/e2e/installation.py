@@ -163,14 +163,21 @@ class Installation:
         code = launcher.start(command, self.env | _texts(env), self.folder, out=out, err=err).wait(PATIENCE_S)
         return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
 
+    def _put_database(self) -> None:
+        """A start that is not about the first one of all finds a database there."""
+        if not self.settings["DATABASE_URL"] and not (path := self.data / "dailies.db").exists():
+            databases.put_migrated_file(path)
+
     def sidecar(self, *command: str | Path, **env: Any) -> Process:
         """Start the sidecar and wait until it answers. command: another launcher."""
+        self._put_database()
         process = self.run("sidecar", *(command or (ROOT / "webhook_server.py",)), **env)
         port = env.get("PORT", self.port)
         eventually(lambda: answers(f"http://{self.address}:{port}/healthz"), process=process)
         return process
 
     def worker(self, *command: str | Path, **env: Any) -> Process:
+        self._put_database()
         return self.run("worker", *(command or ("-m", "backend", "worker")), **env)
 
     def up(self) -> Process:
@@ -220,6 +227,7 @@ class Installation:
 
     def sign_in(self) -> None:
         """Make the database and the token that `call` uses."""
+        self._put_database()
         self._token = self._token or self.token()
 
     def call(self, method: str, path: str, *, port: int | None = None, **options: Any) -> requests.Response:

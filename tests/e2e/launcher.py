@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
@@ -46,8 +46,8 @@ PR_SET_PDEATHSIG = 1
 #: `setns`: a namespace of networks.
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(PRELOAD)
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(PRELOAD)
 
 
 def prepare() -> None:
@@ -79,6 +79,17 @@ def start(
         )
 
 
+def calling(target: Callable[..., None], *given: Any) -> Any:
+    """A process that will call this, with the environment of this moment; its queues are of `FORKS`."""
+    return FORKS.Process(target=_call, args=(dict(os.environ), target, given), daemon=True)
+
+
+def _call(env: dict[str, str], target: Callable[..., None], given: tuple[Any, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    target(*given)
+
+
 def _is_dashboard(words: list[str]) -> bool:
     return words[:4] == DASHBOARD and any(word.startswith("--server.port=") for word in words)
 
@@ -105,7 +116,7 @@ class Forked:
         for log in (out, err):
             log.touch()
         given = (command, dict(env), str(cwd), str(out), str(err), network)
-        self._process = _forks.Process(target=become, args=given, daemon=True)
+        self._process = FORKS.Process(target=become, args=given, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
 

@@ -1,6 +1,5 @@
 """Budgets: a day's and a month's, everybody's and each person's; what counts, whatever happens to a take."""
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from backend.services.takes import cancel
 from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums
 from tests import databases
+from tests.e2e.launcher import FORKS, calling
 from tests.services.client import BODY
 from tests.services.conftest import installed
 from tests.services.receiving import LINK
@@ -268,9 +268,8 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
     monkeypatch.setenv("BUDGET_MONTH_USD", "14.10")
     monkeypatch.setenv("BUDGET_USER_DAY_USD", "10")
     monkeypatch.setenv("FAL_KEY", "id:x")
-    own = multiprocessing.get_context("spawn")
-    ready, made = own.Barrier(2), own.Queue()
-    both = [own.Process(target=start_all_that_fit, args=(name, ready, made)) for name in ("ana", "ben")]
+    ready, made = FORKS.Barrier(2), FORKS.Queue()
+    both = [calling(start_all_that_fit, name, ready, made) for name in ("ana", "ben")]
     for process in both:
         process.start()
     fitted = [made.get(timeout=PATIENCE_S) for _ in both]

@@ -1,10 +1,10 @@
 """Style: the team's words and template, what becomes of a prompt with them, and what is refused."""
 
-import subprocess
-import sys
+from typing import Any
 
 import pytest
 
+from backend.bootstrap import open_deps
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.prompt import DEFAULT_VOCABULARY
 from backend.services.prompting import vocabulary_admin
@@ -13,7 +13,9 @@ from backend.services.prompting.vocabulary_admin import WordDraft
 from backend.services.takes import create
 from backend.services.takes.request import repeat_request
 from tests import databases
-from tests.world import ADMIN, ANA, at_once
+from tests.e2e.launcher import FORKS, calling
+from tests.waiting import PATIENCE_S
+from tests.world import ADMIN, ANA, at_once, run_sql
 
 pytestmark = databases.BOTH
 
@@ -53,28 +55,23 @@ def test_a_new_installations_words_and_template_make_sentences_of_a_style(world,
     assert (made.text, [part.label for part in made.parts], made.template_version) == (text, labels, 1)
 
 
-STARTS = """
-import sys
-from backend.bootstrap import open_deps
-from backend.services.prompting.vocabulary import current_vocabulary
-deps = open_deps()
-print("ready", flush=True)
-sys.stdin.readline()
-print(len(current_vocabulary(deps).words))
-"""
+def count_words(ready: Any, made: Any) -> None:
+    """In a process of its own."""
+    deps = open_deps()
+    ready.wait(PATIENCE_S)
+    made.put(len(current_vocabulary(deps).words))
 
 
 def test_processes_and_threads_that_start_at_once_write_the_words_once(world):
-    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    others = [subprocess.Popen([sys.executable, "-c", STARTS], **piped) for _ in range(2)]
-    assert [other.stdout.readline() for other in others] == ["ready\n"] * 2
-
-    def start(number: int) -> int:
-        if number < len(others):
-            return int(others[number].communicate("go\n", timeout=60)[0])
-        return len(current_vocabulary(world.deps).words)
-
-    assert set(at_once(10, start)) == {sum(len(words) for words in DEFAULT_VOCABULARY.values())}
+    run_sql(world.deps, "DELETE FROM word", "DELETE FROM template")  # as no start has been there before
+    ready, made = FORKS.Barrier(3), FORKS.Queue()
+    others = [calling(count_words, ready, made) for _ in range(2)]
+    for other in others:
+        other.start()
+    ready.wait(PATIENCE_S)
+    seen = at_once(8, lambda _: len(current_vocabulary(world.deps).words))
+    seen += [made.get(timeout=PATIENCE_S) for _ in others]
+    assert set(seen) == {sum(len(words) for words in DEFAULT_VOCABULARY.values())}
 
 
 def test_a_job_keeps_style_composed_prompt_and_template_version_and_can_be_sent_again(world):
