@@ -70,7 +70,7 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     load = [threading.Thread(target=ask) for _ in range(4)]
     for thread in load:
         thread.start()
-    eventually(lambda: len(asked) > 20)
+    eventually(lambda: len(asked) > 8)
     done = installation.cli("backup", str(tmp_path / "backup"))
     enough.set()
     for thread in load:

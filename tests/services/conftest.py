@@ -14,6 +14,7 @@ from tests import databases
 from tests.services.client import PUBLIC, SidecarClient, status
 from tests.services.receiving import FAL_KEY, SECRET, Post
 from tests.signing import FakeClock, Publisher
+from tests.world import World
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,13 @@ def installed(folder: Path, clock: FakeClock, **given: Any) -> Iterator[Deps]:
         databases.put_migrated_file(made.settings.data_dir / "dailies.db")
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def still(clock: FakeClock, tmp_path: Path) -> Iterator[World]:
+    """An installation whose takes are moved by the test, and by nothing else."""
+    with installed(tmp_path, clock) as deps:
+        yield World(deps, sim=None)
 
 
 @pytest.fixture

@@ -127,17 +127,17 @@ def test_the_checker_catches_a_build_that_writes_without_a_fence(make_installati
 
 
 @databases.BOTH
-def test_two_workers_and_two_sidecars_on_one_folder_make_thirty_takes_once_each(make_installation):
+def test_two_workers_and_two_sidecars_on_one_folder_make_sixteen_takes_once_each(make_installation):
     installation: Installation = make_installation()
     other = reserve_port()
     elsewhere = {"PORT": other, "PUBLIC_URL": f"http://127.0.0.1:{other}"}
     sidecars = [installation.sidecar(), installation.sidecar(ROOT / "webhook_server.py", **elsewhere)]
     workers = [installation.at_work(), installation.at_work("-m", "backend", "worker", **elsewhere)]
     ports = (installation.port, other)
-    jobs = [installation.ask(f"Crowd, take {number}", port=ports[number % 2]) for number in range(30)]
+    jobs = [installation.ask(f"Crowd, take {number}", port=ports[number % 2]) for number in range(16)]
     for job in jobs:
         installation.until(job, "stored")
-    assert len(installation.file_names()) == 30
+    assert len(installation.file_names()) == 16
     assert all('"stored"' in worker.said() for worker in workers), "one does all the work"
     assert broken_promises(installation) == []
     assert never_lost(installation) == []

@@ -1,8 +1,6 @@
 """Budgets: a day's and a month's, everybody's and each person's; what counts, whatever happens to a take."""
 
-from collections.abc import Iterator
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from backend.domain.states import JobEvent as E
 from backend.models import History, Job, LedgerEntry
 from backend.providers.base import Errored, Finished
 from backend.services.access import Role, Viewer
-from backend.services.deps import Deps
 from backend.services.gallery import takes
 from backend.services.lifecycle import apply_result
 from backend.services.money import budgets, settling
@@ -27,9 +24,7 @@ from backend.store.money import ledger, ledger_sums
 from tests import databases
 from tests.e2e.launcher import FORKS, calling
 from tests.services.client import BODY
-from tests.services.conftest import installed
 from tests.services.receiving import LINK
-from tests.signing import FakeClock
 from tests.waiting import PATIENCE_S
 from tests.world import ANA, BEN, World, at_once
 
@@ -46,15 +41,8 @@ FINISHED, BROKE = (
 
 
 @pytest.fixture
-def deps(clock: FakeClock, tmp_path: Path) -> Iterator[Deps]:
-    with installed(tmp_path, clock) as made:
-        yield made
-
-
-@pytest.fixture
-def world(deps: Deps) -> World:
-    """An installation whose takes are moved by the test."""
-    return World(deps, sim=None)
+def world(still: World) -> World:
+    return still
 
 
 def ask(world: World, viewer: Viewer = ANA, seconds: int = 5) -> Job:
@@ -236,7 +224,7 @@ class Oracle:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )  # fmt: skip
 @given(st.lists(OPS, max_size=25))
@@ -264,7 +252,7 @@ def start_all_that_fit(name: str, ready: Any, made: Any) -> None:
     made.put(sum(at_once(25, start)))
 
 
-def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(deps, monkeypatch):
+def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of_it(world, monkeypatch):
     monkeypatch.setenv("BUDGET_MONTH_USD", "14.10")
     monkeypatch.setenv("BUDGET_USER_DAY_USD", "10")
     monkeypatch.setenv("FAL_KEY", "id:x")
@@ -277,6 +265,6 @@ def test_two_processes_that_start_at_once_can_not_overrun_a_limit_and_use_all_of
         process.join()
     assert sum(fitted) == 20
     assert max(fitted) <= 14
-    with deps.store.read() as session:
+    with world.deps.store.read() as session:
         spent = ledger_sums.spent_micros(session, first_day="2000-01-01", last_day="2999-12-31")
     assert spent == 20 * 700_000

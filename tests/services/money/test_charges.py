@@ -1,8 +1,6 @@
 """What became of a charge: one truth on card, page, ledger, error and API, whatever happens to a take."""
 
-from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from backend.domain.output_files import OutputFile
 from backend.domain.states import JobEvent as E
 from backend.models import Job
 from backend.providers.base import Errored, Finished
-from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle import apply_result
 from backend.services.money import budgets, charges, settling
@@ -25,9 +22,7 @@ from backend.store.money import ledger
 from backend.web.api.take_json import take_json
 from pages.ui import money
 from tests import databases
-from tests.services.conftest import installed
 from tests.services.receiving import LINK
-from tests.signing import FakeClock
 from tests.world import ADMIN, ANA, BEN, World
 
 pytestmark = databases.BOTH
@@ -50,15 +45,9 @@ ENDS: dict[str, tuple[E, ...]] = {
 
 
 @pytest.fixture
-def deps(clock: FakeClock, tmp_path: Path) -> Iterator[Deps]:
-    with installed(tmp_path, clock) as made:
-        yield made
-
-
-@pytest.fixture
-def world(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr("pages.ui.context.deps", lambda: deps)
-    return World(deps, sim=None)
+def world(still: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr("pages.ui.context.deps", lambda: still.deps)
+    return still
 
 
 def brought_to(world: World, state: str, charged: str | None) -> Job:

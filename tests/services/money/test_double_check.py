@@ -1,15 +1,13 @@
 """The ledger is checked twice over: builds that get it wrong are named, and one that doesn't is not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from backend.domain.states import JobEvent as E
 from backend.providers.base import Errored, Finished
-from backend.services.deps import Deps
 from backend.services.money import budgets
 from backend.services.operations import verify_money
 from backend.services.takes import create
@@ -17,9 +15,7 @@ from backend.store.jobs import jobs
 from backend.store.money import ledger, ledger_sums, spend_sums
 from tests import databases
 from tests.e2e import broken
-from tests.services.conftest import installed
 from tests.services.money.test_budgets import ask, ended
-from tests.signing import FakeClock
 from tests.world import World
 
 pytestmark = databases.BOTH
@@ -31,14 +27,8 @@ FREE = Errored("content_policy_violation", "No.", billable_units=0.0)
 
 
 @pytest.fixture
-def deps(clock: FakeClock, tmp_path: Path) -> Iterator[Deps]:
-    with installed(tmp_path, clock) as made:
-        yield made
-
-
-@pytest.fixture
-def world(deps: Deps) -> World:
-    return World(deps, sim=None)
+def world(still: World) -> World:
+    return still
 
 
 def sent_and_ended(world: World, result: Finished | Errored) -> str:
