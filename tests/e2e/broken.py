@@ -214,15 +214,18 @@ def doubles_a_bill() -> None:
 
 def reserves_after_the_commit() -> None:
     """The take is committed first, and its line of the ledger a moment later, if the program still runs."""
-    insert, insert_values = take.insert_take, take.insert_values
+    insert, one, all_of_them = take.insert_take, take.insert_values, take._insert_at_once
 
     def without_its_line(session: Any, job: Any, **said: Any) -> Any:
         take.insert_values = lambda at, table, values: (
-            None if table is LedgerEntry else insert_values(at, table, values)
+            None if table is LedgerEntry else one(at, table, values)
+        )
+        take._insert_at_once = lambda at, rows: all_of_them(
+            at, tuple(row for row in rows if row[0] is not LedgerEntry)
         )
         try:
             return insert(session, job, **said)
         finally:
-            take.insert_values = insert_values
+            take.insert_values, take._insert_at_once = one, all_of_them
 
     create.insert_take = without_its_line
