@@ -94,6 +94,7 @@ def no_server_left() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--matrix", action="store_true", help="every test of a database on each kind of them")
+    parser.addoption("--write-docs", action="store_true", help="write the tables in docs/ that tests make")
     parser.addoption("--timed", action="store_true", help="hold the contract's seconds, on an idle machine")
 
 

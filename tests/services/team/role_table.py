@@ -82,11 +82,6 @@ def _get_to_change(f: Any, g: Given) -> Any:
         return f(session, g.viewer, g.job.id)
 
 
-def _record(f: Any, g: Given, *args: Any) -> Any:
-    with g.deps.store.begin() as session:
-        return f(session, *args) if args[0] is g.deps else f(*args[:1], session, *args[1:])
-
-
 SEE, CHANGE = Do.SEE, Do.CHANGE_OWN
 REQUEST = parse_request(BODY)
 RECORDS = "writes down a deed that was allowed"

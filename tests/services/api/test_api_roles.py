@@ -1,0 +1,162 @@
+"""Every route × every role, and without a token, with a wrong one, with one that ended or was revoked."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.domain.access.roles import LEAST, Do, allows
+from backend.domain.access.scopes import SCOPE_OF
+from backend.services.access import Role, Viewer
+from backend.web.api.routes import OPERATIONS
+from backend.web.door.table import TABLE, Act, What, Who
+from tests.documents import differs, table
+from tests.services.client import BODY, OPEN, SidecarClient, every_route
+from tests.services.conftest import installed
+from tests.signing import FakeClock
+from tests.viewers import make_token
+from tests.world import picture, run_sql
+
+NOBODY = ("no token", "wrong", "expired", "revoked")
+WHO = {Role.VIEWER: "eve", Role.CREATOR: "ana", Role.REVIEWER: "ria", Role.ADMIN: "root"}
+#: A photo as the multipart field `file`.
+PART = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n%b\r\n--edge--\r\n'
+#: What these are sent; others nothing.
+SENT: dict[str, dict[str, Any]] = {
+    "/api/video/start": {"json": BODY},
+    "/api/video/estimate": {"json": BODY},
+    "/api/video/upload": {"content_type": "multipart/form-data; boundary=edge"},
+}
+#: Who an address itself tells the sidecar of, instead of a token.
+BY_ADDRESS = {
+    "/api/video/webhook/<job_id>/<token>": "by the link's token and the provider's signature",
+    "/media/<path:key>": "by the link's signature",
+}
+
+
+class Walk:
+    """One installation whose routes are all asked, by everybody."""
+
+    def __init__(self, sidecar: SidecarClient) -> None:
+        self.sidecar, self.made = sidecar, 0
+        tokens = sidecar.tokens
+        tokens["ria"] = make_token(sidecar.deps, "ria", Role.REVIEWER)
+        tokens["expired"], tokens["revoked"] = (
+            make_token(sidecar.deps, name, Role.ADMIN) for name in ("old", "gone")
+        )
+        now = sidecar.clock.now()
+        run_sql(sidecar.deps, "UPDATE token SET expires_at = :at WHERE name = 'old'",
+                at=(now - timedelta(1)).isoformat(" "))  # fmt: skip
+        run_sql(sidecar.deps, "UPDATE token SET revoked_at = :at WHERE name = 'gone'", at=now.isoformat(" "))
+        self.photo = PART % picture(size=(64, 48))
+
+    def about(self, rule: str, who: str, whose: str) -> str:
+        """The path of a route, with something new of this one's own, or of another's."""
+        owner = who if whose == "own" else "ben"
+        if "<job_id>" in rule:
+            job = self.sidecar.ask(viewer=Viewer(owner, Role.ADMIN))
+            return rule.replace("<job_id>", job.id).replace("<token>", "x")
+        if "<token_id>" in rule:
+            made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token())
+            return rule.replace("<token_id>", made.get_json()["id"])
+        return rule.replace("<path:key>", "x.mp4")
+
+    def _token(self) -> dict[str, str]:
+        self.made += 1
+        return {"name": f"token {self.made}", "role": "viewer"}
+
+    def status(self, method: str, rule: str, who: str, whose: str = "own") -> int:
+        """What somebody gets there."""
+        token = {"no token": None, "wrong": "dailies_0_0"}.get(who, who)
+        sent = dict(SENT.get(rule, {}))
+        if rule == "/api/video/upload":
+            sent["data"] = self.photo
+        elif (method, rule) == ("POST", "/api/tokens"):
+            sent["json"] = self._token()
+        asker = who if who in WHO.values() else "ana"
+        return self.sidecar.call(token, method, self.about(rule, asker, whose), **sent).status_code
+
+
+@pytest.fixture(params=["team", "own"])
+def walk(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> Iterator[Walk]:
+    with installed(tmp_path, clock, takes_visible=request.param) as deps:
+        yield Walk(SidecarClient(deps, clock))
+
+
+def expected(role: Role, do: Do | None, whose: str, visible: str) -> int | None:
+    """The refusal that is due; None: none."""
+    if do is not None and role.rank < LEAST[do].rank:
+        return 403
+    if whose == "own":
+        return None
+    if do is Do.MANAGE_OWN_TOKENS:
+        return None if role is Role.ADMIN else 404
+    if visible == "own" and role is Role.CREATOR:
+        return 404
+    return 403 if do is Do.CHANGE_OWN and role is Role.CREATOR else None
+
+
+def test_every_route_answers_each_role_and_each_state_of_a_token_as_docs_security_says(
+    walk: Walk, request: pytest.FixtureRequest
+) -> None:
+    visible = walk.sidecar.deps.settings.takes_visible
+    known = {(one.method, one.path): one for one in OPERATIONS}
+    rows, wrong = list[list[str]](), list[tuple[object, ...]]()
+    for method, rule, _ in sorted(every_route(walk.sidecar.app), key=lambda route: route[1::-1]):
+        if method == "HEAD" or rule in BY_ADDRESS:
+            continue
+        nobody = [walk.status(method, rule, who) for who in NOBODY]
+        do = known[method, rule].do if rule not in OPEN else None
+        for whose in ("own", "another's") if "_id>" in rule else ("own",):
+            got = {role: walk.status(method, rule, who, whose) for role, who in WHO.items()}
+            if rule not in OPEN:
+                due = {role: expected(role, do, whose, visible) for role in Role}
+                wrong += [
+                    (method, rule, whose, role, got[role])
+                    for role in Role
+                    if got[role] != due[role] and not (due[role] is None and got[role] < 300)
+                ]
+                wrong += [(method, rule, nobody)] if nobody != [401] * 4 else []
+            name = f"`{method} {rule}`" + (f", {whose}" if "_id>" in rule else "")
+            rows.append([name, *map(str, (*nobody, *got.values()))])
+    assert wrong == []
+    if visible == "team":
+        rows += [[f"`{rule}`", how, *[""] * 7] for rule, how in BY_ADDRESS.items()]
+        made = table(["", *NOBODY, *Role], rows)
+        write = request.config.option.write_docs
+        assert not differs("security.md", "routes", made, write=write), "pytest --write-docs writes it anew"
+
+
+#: What the door does, in words.
+ACTS = {
+    Act.PASS: "let through", Act.TO_SIGN_IN: "sent to sign in", Act.REFUSE: "401", Act.FORBID: "403",
+    Act.TELL_ROLELESS: "told that a role lacks", Act.LATER: "503",
+}  # fmt: skip
+ASKED = {
+    What.OPEN: "`/static/*`, `/_stcore/health`, the icon",
+    What.SIGN_IN: "`/sign-in*`, `/sign-out`",
+    What.STREAM: "`/_stcore/stream` (WebSocket), `/_stcore/host-config`",
+    What.DOCUMENT: "a page, as a browser opens it",
+    What.OTHER: "all else: media, uploads, other WebSockets",
+}
+COMES = {
+    Who.NOBODY: "nobody", Who.ENDED: "an ended session", Who.ROLELESS: "somebody without a role",
+    Who.SOMEBODY: "somebody", Who.UNKNOWN: "a session that can't be looked up now",
+    Who.UNJUDGED: "a proxy's word that can't be judged now",
+}  # fmt: skip
+
+
+def test_the_table_of_the_door_and_that_of_roles_stand_in_docs_security(
+    request: pytest.FixtureRequest,
+) -> None:
+    """That the door does what its table says, the tests of sign-in show."""
+    write = request.config.option.write_docs
+    rows = [[ASKED[what], *(ACTS[TABLE[what][who]] for who in Who)] for what in What]
+    assert not differs("security.md", "door", table(["asked for", *COMES.values()], rows), write=write)
+    deeds = [
+        [str(do), *("yes" if allows(role, do) else "–" for role in Role), f"`{SCOPE_OF[do]}`"] for do in Do
+    ]
+    made = table(["", *Role, "scope of a token"], deeds)
+    assert not differs("security.md", "deeds", made, write=write), "pytest --write-docs writes it anew"
