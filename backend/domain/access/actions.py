@@ -22,6 +22,7 @@ class Action(StrEnum):
     STATEMENT_CLOSED = "statement.closed"
     MODELS_REFRESHED = "models.refreshed"
     DELIVERY_REPLAYED = "delivery.replayed"
+    SENDING_RESUMED = "sending.resumed"
     TOKEN_CREATED = "token.created"  # noqa: S105  # the word, no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  # the word, no secret
     ROLE_CHANGED = "role.changed"

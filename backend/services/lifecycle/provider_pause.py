@@ -11,6 +11,7 @@ from backend.domain import policy
 from backend.domain.access.roles import Do
 from backend.domain.errors import SubmitDeferred
 from backend.services.access import Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.store.records.facts import FactFamily
 
@@ -78,17 +79,19 @@ def pause_provider(deps: Deps, provider: str, *, reason: str, code: str) -> None
 def resume_by_person(deps: Deps, viewer: Viewer, provider: str) -> None:
     """A person has sending go on. Raises NotAllowed: the viewer is no admin."""
     viewer.must(Do.RESUME_SENDING)
-    resume_provider(deps, provider)
+    resume_provider(deps, provider, by=viewer)
 
 
-def resume_provider(deps: Deps, provider: str) -> None:
-    """Send again: the provider accepted something."""
+def resume_provider(deps: Deps, provider: str, *, by: Viewer | None = None) -> None:
+    """Send again: the provider accepted something, or a person wants it."""
     fact = PAUSES.of(provider)
     with deps.store.read() as session:
         if fact.read(session) is None:
             return
     with deps.store.begin() as session:
         fact.forget(session)
+        if by is not None:
+            record(session, deps, by, Action.SENDING_RESUMED, object_type="provider", object_id=provider)
 
 
 def list_pauses(deps: Deps) -> dict[str, ProviderPause]:

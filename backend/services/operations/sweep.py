@@ -15,6 +15,7 @@ from backend.domain.states import JobState
 from backend.media.partial import folder as parts_folder
 from backend.media.storage.local import LocalStorage
 from backend.models import Job
+from backend.services.audit.purge import purge_old
 from backend.services.deps import Deps
 from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
@@ -134,6 +135,7 @@ def repair_all(deps: Deps) -> dict[str, int]:
         "leftovers_removed": remove_leftovers(deps),
         "money_differences": check_money(deps),
         "odd_bills": find_odd_bills(deps),
+        "audit_purged": purge_old(deps),
     }
 
 

@@ -6,10 +6,13 @@ from backend.domain import policy
 from backend.domain.errors import ProviderBusy, ProviderForgot
 from backend.domain.states import JobEvent
 from backend.models import Job
-from backend.providers.base import RequestRef, Working
+from backend.providers.base import Errored, RequestRef, Working
+from backend.services.access import Role, Viewer
 from backend.services.lifecycle import record_answer
+from backend.services.lifecycle.apply_result import apply_outcome
 from backend.services.money import budgets
 from backend.services.takes.cancel import cancel_job
+from backend.store.jobs import jobs
 from tests.waiting import eventually
 from tests.world import ANA, World, throw
 
@@ -137,3 +140,29 @@ def test_a_take_whose_files_are_given_up_once_it_is_rendered_has_its_bill(world)
     (request,) = world.ledger()["requests"]
     assert (billed_job.billed_units, request["billed"]) == (request["units"], True)
     assert world.looks(job, 2)[-1] == world.job(job), "nothing more is asked"
+
+
+def test_a_stopped_take_names_who_stopped_it_wherever_it_ends(world):
+    """At once, by the worker before it was sent, by the provider's word, and by the provider's own end."""
+    maya = Viewer("Maya", Role.REVIEWER)
+    at_once, unsent, told, ended = (world.ask(DEAF.format(60)) for _ in range(4))
+    cancel_job(world.deps, maya, at_once.id)
+    world.advance(unsent, JobEvent.SUBMIT_BEGUN)
+    cancel_job(world.deps, maya, unsent.id)
+    world.advance(unsent, JobEvent.UNSENT)
+    world.hurry(unsent)
+    world.look(unsent)
+    world.look(told)
+    cancel_job(world.deps, maya, told.id)
+    cancel_job(world.deps, ANA, told.id)
+    world.look(told)
+    world.look(ended)
+    cancel_job(world.deps, maya, ended.id)
+    with world.deps.store.begin() as session:
+        stopped = Errored("cancelled", "The request was cancelled.", cancelled=True)
+        apply_outcome(session, world.job(ended), stopped, at=world.deps.clock.now(), by="webhook")
+    for job in (at_once, unsent, told, ended):
+        with world.deps.store.read() as session:
+            last = jobs.list_history(session, job.id)[-1]
+        assert (last.event, last.by) == ("cancelled", "Maya")
+        assert world.job(job).error["message"].startswith("Cancelled by Maya. ")

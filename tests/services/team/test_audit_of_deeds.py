@@ -1,8 +1,11 @@
 """Every deed leaves a row that says who did it, in the transaction of the deed."""
 
+from datetime import timedelta
+
 from sqlmodel import select
 
 from backend.models import AuditEntry
+from backend.services.audit import purge
 from tests import databases
 from tests.world import World
 
@@ -23,3 +26,22 @@ def test_a_start_says_who_asked_for_which_take_and_for_how_much(world):
     assert (entry.object_type, entry.object_id, entry.id) == ("take", job.id, job.id)
     assert entry.micros == round(job.estimate_usd * 1e6)
     assert (entry.changed, entry.via) == (None, "dashboard")
+
+
+def test_rows_older_than_the_days_to_keep_are_deleted_by_a_sweep_and_that_is_a_row_itself(world):
+    job = world.ask()
+    with world.deps.store.begin() as session:
+        for days in (1, 40, 50):
+            entry = AuditEntry(
+                id=f"{days}", at=world.deps.clock.now() - timedelta(days=days), actor_kind="person",
+                actor="ana", via="api", action="take.decided",
+            )  # fmt: skip
+            session.add(entry)
+    assert purge.purge_old(world.deps) == 0
+    world = world.with_settings(audit_keep_days=30)
+    assert world.sweep()["audit_purged"] == 2
+    assert "audit_purged" not in world.sweep()
+    left = entries(world)
+    assert {entry.id for entry in left if entry.actor == "ana"} == {"1", job.id}
+    (purged,) = [entry for entry in left if entry.action == "audit.purged"]
+    assert (purged.actor_kind, purged.actor, purged.changed["rows"]) == ("worker", "worker", [2, 0])

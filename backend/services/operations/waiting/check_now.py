@@ -10,6 +10,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.operations.waiting.why import why_waiting
+from backend.services.takes.held_choices import record_decision
 from backend.store.jobs import jobs
 
 #: After a look that went wrong a person's own comes no sooner: several faults in a row are believed, and
@@ -40,4 +41,5 @@ def check_now(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         ended_meanwhile = job.state in ENDED_STATES and job.state != take.job.state
         if ended_meanwhile or (job.due_at is not None and job.due_at <= at):
             return job
+        record_decision(deps, session, viewer, job_id, "check now")
         return deps.wake_job(session, job_id, at=at)
