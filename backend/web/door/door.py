@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.identity.proxies import PROOF_HEADER
+from backend.services.operations import readiness
 from backend.services.team.visitors import HEADER
 from backend.web.door.html import plain_page
 from backend.web.door.keeper import NOBODY, Keeper, Visitor
@@ -15,6 +16,11 @@ from backend.web.door.table import TABLE, Act, What, Who, asked_page, what_is_as
 
 #: Not accepted: the browser is answered 403. Source: ASGI, "WebSocket", `websocket.close` before `accept`.
 _POLICY_VIOLATION = 1008
+
+
+#: How long a file waits until it is known who asks for it, in seconds, before they are asked to come again. A
+#: page waits less: it opens all the same, and says itself what is wrong.
+PATIENCE_S = 10.0
 
 
 class Door:
@@ -56,7 +62,8 @@ class Door:
         acted = what is What.DOCUMENT or scope.get("method", "GET") not in ("GET", "HEAD")
         client = scope.get("client")
         address = client[0] if client else None
-        return await keeper.recognize(Headers(scope=scope), address, acted=acted)
+        within_s = PATIENCE_S if what is What.OTHER else readiness.WAIT_S
+        return await keeper.recognize(Headers(scope=scope), address, acted=acted, within_s=within_s)
 
     async def _turn_away(
         self, act: Act, visitor: Visitor, scope: Scope, receive: Receive, send: Send

@@ -78,8 +78,13 @@ class Keeper:
         guard.keep_watch()
         return deps
 
-    async def recognize(self, headers: Headers, address: str | None, *, acted: bool) -> Visitor:
-        """Who this is. acted: did a person do something, as far as can be seen?"""
+    async def recognize(
+        self, headers: Headers, address: str | None, *, acted: bool, within_s: float
+    ) -> Visitor:
+        """Who this is; after so many seconds, nobody that could be looked up.
+
+        acted: did a person do something, as far as can be seen?
+        """
         found, cookie = NOBODY, self._cookies.read_session(headers)
         if cookie is not None:
             visit = Visit(time.time(), session_id=sessions.session_id(cookie), address=address)
@@ -89,7 +94,7 @@ class Keeper:
             look, found = partial(self._by_proxy, self._identify, headers, address, look), UNJUDGED
         elif found is NOBODY:
             return NOBODY
-        with anyio.move_on_after(readiness.WAIT_S):
+        with anyio.move_on_after(within_s):
             return await run_sync(look, limiter=self._the_limiter(), abandon_on_cancel=True)
         return found
 

@@ -211,11 +211,10 @@ def test_what_the_door_says_holds_for_this_installation_and_nobody_else_can_say_
         visitors.viewer_of(team, None, acted=True)
 
 
+@pytest.mark.databases("sqlite")
 def test_while_the_database_is_away_pages_open_and_say_so_and_files_wait(team, browser, issuer):
     browser.sign_in(issuer)
     path = team.settings.data_dir / "dailies.db"
-    if not team.store.embedded:
-        pytest.skip("a file that goes away")
     away = path.rename(path.with_suffix(".away"))
     path.mkdir()
     team.store.engine.dispose()
