@@ -28,7 +28,7 @@ from backend.web.door.table import next_page
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: So many sign-ins talk to a provider at once, and so many more wait; others are asked to try again.
+#: So many sign-ins talk to one provider at once, and so many more wait; others are asked to try again.
 AT_ONCE, WAITING = 8, 100
 #: Said where a sign-in came to nothing.
 _NOTHING_CAME_OF_IT = "Nobody was signed in."
@@ -52,7 +52,7 @@ class SignIn:
     ) -> None:
         self._settings, self._keeper, self._cookies = settings, keeper, cookies
         self._clients, self._root, self._base = clients, root, settings.login_base_url
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._lines = {name: _Line() for name in clients}
         self._refusals = sign_ins.Refusals()
 
     def routes(self) -> list[Route]:
@@ -104,7 +104,7 @@ class SignIn:
             return RedirectResponse(f"{self._base}/sign-in/{name}?{query}", 303)
         flow = Flow(name, page)
         try:
-            url = await self._ask(partial(client.authorization_url, flow))
+            url = await self._lines[name].ask(partial(client.authorization_url, flow))
         except IssuerUnavailable as problem:
             return self._away(name, problem, page)
         except _TooManyError:
@@ -122,7 +122,7 @@ class SignIn:
             return self._refused(why, next_page(None, self._root), 400)
         page = next_page(flow.next_page, self._root)
         try:
-            begun = await self._ask(partial(self._finish, flow, request))
+            begun = await self._lines[flow.provider].ask(partial(self._finish, flow, request))
         except SignInRefused as problem:
             response = self._refused(str(problem), page, 400)
         except PersonDisabled as problem:
@@ -169,8 +169,8 @@ class SignIn:
             return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         if visit is not None and visit.session_id is not None:
             try:
-                await self._ask(partial(self._end, visit.session_id))
-            except (StoreUnavailable, _TooManyError):
+                await run_sync(self._end, visit.session_id)
+            except StoreUnavailable:
                 said = "You could not be signed out just now. Try again in a moment."
                 again = [("Sign out", f"{self._root}/sign-out")]
                 return plain_page("You are still signed in", [said], again, status=503)
@@ -180,14 +180,6 @@ class SignIn:
 
     def _end(self, session_id: str) -> None:
         sessions.sign_out(self._keeper.deps(), session_id)
-
-    async def _ask(self, what: Callable[[], T]) -> T:
-        """In one of a few threads for all sign-ins: whoever waits for a provider holds up nobody else."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(AT_ONCE)
-        if self._limiter.statistics().tasks_waiting >= WAITING:
-            raise _TooManyError
-        return await run_sync(what, limiter=self._limiter)
 
     def _refused(self, why: str, page: str, status: int) -> Response:
         links = [("Begin again", sign_in_link(self._root, page))]
@@ -205,6 +197,25 @@ class SignIn:
 
 class _TooManyError(Exception):
     pass
+
+
+class _Line:
+    """Those who sign in by one provider; whoever waits for it holds up nobody else."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None  #: made in the event loop, where it belongs
+        self._asking = 0  #: counted there, too
+
+    async def ask(self, what: Callable[[], T]) -> T:
+        """Do it in one of a few threads. Raises _TooManyError: too many wait."""
+        self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
+        if self._asking >= AT_ONCE + WAITING:
+            raise _TooManyError
+        self._asking += 1
+        try:
+            return await run_sync(what, limiter=self._limiter)
+        finally:
+            self._asking -= 1
 
 
 def _page_before(request: Request) -> str | None:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from asyncio import create_task, gather, run, sleep
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from backend.identity import published
 from backend.models import AuditEntry, LoginSession, Person
 from backend.services.access import Role
 from backend.services.deps import Deps
-from backend.web.door import cookies
+from backend.web.door import cookies, sign_in
 from tests.login_providers import KEY, OTHER_KEY
 from tests.loopback import answer
 from tests.services.team.door import BASE, Browser, dashboard, next_of, who_comes
@@ -273,6 +274,36 @@ def test_without_end_people_may_try_and_nothing_of_it_grows(team, browser, issue
         refused = session.exec(select(AuditEntry).where(AuditEntry.action == "sign_in.refused")).all()
     assert len(refused) == 10
     assert who(team, browser) == "Maya"
+
+
+def test_a_provider_that_hangs_holds_up_nobody_but_those_who_sign_in(team, browser, issuer, monkeypatch):
+    """So many wait for it, in few threads; the next ones are told so, and files are served meanwhile."""
+    monkeypatch.setattr(sign_in, "WAITING", 2)
+    browser.sign_in(issuer)
+    kept = browser.cookies["dailies"]
+    strangers = [Browser(browser.app) for _ in range(sign_in.AT_ONCE + 2 + 5)]
+    asked = [issuer.began(one.open("/sign-in/two").headers["location"]) for one in strangers]
+    issuer.go.clear()
+
+    async def crowd() -> tuple[list[int], int]:
+        async with Browser.line(browser.app) as line:
+            backs = [
+                create_task(line.get(
+                    f"/sign-in/back?code=c&state={one['state']}",
+                    headers={"cookie": f"dailies-sign-in={stranger.cookies['dailies-sign-in']}"},
+                ))
+                for one, stranger in zip(asked, strangers, strict=True)
+            ]  # fmt: skip
+            while len(issuer.posts) < sign_in.AT_ONCE or sum(one.done() for one in backs) < 5:
+                await sleep(0.01)
+            served = await line.get(MEDIA, headers={"cookie": f"dailies={kept}"})
+            issuer.go.set()
+            return [one.status_code for one in await gather(*backs)], served.status_code
+
+    codes, served = run(crowd())
+
+    assert served == 200
+    assert codes.count(503) == 5
 
 
 # -- who somebody is --------------------------------------------------------------------------
