@@ -36,7 +36,8 @@ def draw_myself(deps: Deps, viewer: Viewer) -> None:
                 f"(LOCAL\\_NAME). Takes of “{FORMER_LOCAL_NAME}” are theirs as well."
             )
         else:
-            st.caption(text.plain(" · ".join(filter(None, (me.email, me.why)))))
+            known_by = me.email if me.email != viewer.name else None
+            st.caption(text.plain(" · ".join(filter(None, (known_by, me.why)))))
         allowed = [str(do) for do in LEAST if allows(viewer.role, do)]
         st.caption(MEANS[viewer.role], help=text.plain(f"{', '.join(allowed)}."))
 
