@@ -31,21 +31,25 @@ def _draw_open(deps: Deps) -> None:
         )
     for job in odd:
         told = text.plain(text.dollars(money.charge(job).decision.odd_usd or 0.0))
-        _link(job, f"Suspicious bill of {told}: ", ":material/report:")
+        _link(job, f"Suspicious bill of {told} · {_whose(job)}", ":material/report:")
     for job in found[:LISTED]:
-        _link(job, "May be charged: ", ":material/contract_edit:")
+        _link(job, f"May be charged: {_words(job)}", ":material/contract_edit:")
     if len(found) > LISTED:
         st.caption(f"and more; these are the newest {LISTED}.")
 
 
-def _link(job: Job, what: str, icon: str) -> None:
-    st.page_link(cards.DETAIL, label=f"{what}{_words(job)}", icon=icon, query_params={"take": job.id})
+def _link(job: Job, label: str, icon: str) -> None:
+    st.page_link(cards.DETAIL, label=label, icon=icon, query_params={"take": job.id})
 
 
 def _words(job: Job) -> str:
     amount = money.charge(job).usd
     known = "price unknown" if amount is None else f"≈ {text.dollars(amount)}"
-    return text.plain(f"{known} · {context.model_title(job.model)} · {job.owner} · take …{job.id[-6:]}")
+    return text.plain(f"{known} · {context.model_title(job.model)}") + f" · {_whose(job)}"
+
+
+def _whose(job: Job) -> str:
+    return text.plain(f"{job.owner} · take …{job.id[-6:]}")
 
 
 def _draw_events(deps: Deps) -> None:

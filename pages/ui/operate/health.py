@@ -72,6 +72,7 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
         )
         _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count")
         _figure("Due now", f"{numbers.due:,}", "wait for a look")
+    with st.container(key="figures-kept", horizontal=True):
         missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
         _figure(
             "Videos", f"{numbers.videos:,}", text.size(numbers.videos_bytes) + missing, _red_if(bool(missing))
@@ -81,7 +82,11 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
             words = "make room" if low else "enough"
             _figure("Free on disk", text.size(numbers.free_bytes), words, _red_if(low))
         age_s = numbers.backup_age_s
-        _figure("Last backup", text.ago(age_s), _backup_words(deps, age_s), backups.judge_backup(age_s))
+        command = "backup FOLDER" if deps.store.embedded else "backed-up, after your own tools have made one"
+        _figure(
+            "Last backup", text.ago(age_s), _backup_words(deps, age_s), backups.judge_backup(age_s),
+            tip=f"`python -m backend {command}`",
+        )  # fmt: skip
 
 
 def _red_if(bad: bool) -> Health:
@@ -93,9 +98,7 @@ def _backup_words(deps: Deps, age_s: float | None) -> str:
     known = backups.last_backup(deps)
     if known is not None and known.problems:
         return f"the newest lacks {known.problems:,} files"
-    if backups.judge_backup(age_s) == Health.GREEN:
-        return "whole"
-    return "make one: backup FOLDER" if deps.store.embedded else "make one, then: backed-up"
+    return "whole" if backups.judge_backup(age_s) == Health.GREEN else "make one"
 
 
 def backlog_rows(numbers: StatusNumbers) -> list[BarRow]:
@@ -190,7 +193,9 @@ _TONES: dict[Health, Literal["off", "orange", "red"]] = {
 }
 
 
-def _figure(label: str, value: str, below: str, health: Health = Health.GREEN) -> None:
+def _figure(
+    label: str, value: str, below: str, health: Health = Health.GREEN, *, tip: str | None = None
+) -> None:
     st.metric(
         label,
         value,
@@ -198,6 +203,7 @@ def _figure(label: str, value: str, below: str, health: Health = Health.GREEN) -
         delta_color=_TONES[health],
         delta_arrow="off",
         border=True,
+        help=tip,
     )
 
 
