@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 ASK_S = 10.0
 #: The largest answer of a provider.
 ANSWER_MAX_BYTES = 1024 * 1024
+#: Source: OpenID Connect Core 1.0, section 2, `sub`.
+SUBJECT_MAX_CHARS = 255
 #: What an ID token may leave out and the provider tells when it is asked for more.
 _ALSO_TOLD = ("name", "email", "groups")
 _WORD = re.compile(r"[a-z_]{1,40}")
@@ -115,8 +117,7 @@ class OidcClient:
                 )
             except TokenRefused as problem:
                 raise SignInRefused(_NOT_BELIEVED.format(self._login.title), why=problem.why) from problem
-            if isinstance(claims["aud"], list) and len(claims["aud"]) > 1:
-                self._must_be_given_to_us(claims)
+            self._must_be_ours(claims)
             return self._with_more(session, metadata, claims)
 
     def _session(self, metadata: Mapping[str, Any], flow: Flow) -> OAuth2Session:
@@ -155,9 +156,14 @@ class OidcClient:
             raise SignInRefused(_NOT_BELIEVED.format(self._login.title), why="no id_token came")
         return dict(token)
 
-    def _must_be_given_to_us(self, claims: Mapping[str, Any]) -> None:
-        if claims.get("azp") != self._login.client_id:
-            raise SignInRefused(_NOT_BELIEVED.format(self._login.title), why="the token is another client's")
+    def _must_be_ours(self, claims: Mapping[str, Any]) -> None:
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        why = (
+            "the token is another client's" if several and claims.get("azp") != self._login.client_id else ""
+        )
+        why = why or ("its sub is too long" if len(claims["sub"]) > SUBJECT_MAX_CHARS else "")
+        if why:
+            raise SignInRefused(_NOT_BELIEVED.format(self._login.title), why=why)
 
     def _with_more(
         self, session: OAuth2Session, metadata: Mapping[str, Any], claims: dict[str, Any]

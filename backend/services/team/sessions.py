@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -34,6 +35,8 @@ KEPT_SESSIONS = 50
 AGENT_MAX_CHARS = 200
 #: So many groups of somebody are kept, and so much of a name.
 GROUPS_MAX, TEXT_MAX_CHARS = 1000, 300
+#: Claims that nothing is decided by.
+_SHOWN = ("name", "preferred_username")
 
 
 class PersonDisabled(NotAllowed):
@@ -100,8 +103,14 @@ def session_id(cookie: str) -> str:
 
 
 def keep_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """What of somebody's claims roles are decided by, and no more of it than is sensible."""
-    return {name: _bounded(claims[name]) for name in KEPT_CLAIMS if name in claims}
+    """What of somebody's claims roles are decided by, and no more of it than is sensible.
+
+    What is too long is left out, not cut: the rest of it could be somebody else's address or group.
+    """
+    kept = {name: _bounded(claims[name]) for name in KEPT_CLAIMS if name in claims}
+    return kept | {
+        name: claims[name][:TEXT_MAX_CHARS] for name in _SHOWN if isinstance(claims.get(name), str)
+    }
 
 
 def end_session(deps: Deps, viewer: Viewer, ended_id: str) -> None:
@@ -118,14 +127,14 @@ def end_session(deps: Deps, viewer: Viewer, ended_id: str) -> None:
             record(session, deps, viewer, Action.SESSION_ENDED, object_type="session", object_id=ended_id)
 
 
-def sign_out(deps: Deps, ended_id: str) -> None:
+def sign_out(deps: Deps, ended_id: str, origin: Origin) -> None:
     """Whoever has the cookie of this session is done with it."""
     found = sessions.find_session(deps.store, ended_id)
     if found is None or found.ended_at is not None:
         return
     with deps.store.begin() as session:
         sessions.end_session(session, ended_id, at=deps.clock.now())
-        actor = Actor(ActorKind.PERSON, found.name, Origin())
+        actor = Actor(ActorKind.PERSON, found.name, origin)
         record(session, deps, actor, Action.SESSION_ENDED, object_type="session", object_id=ended_id)
 
 
@@ -156,9 +165,10 @@ def list_open_sessions(deps: Deps, person_id: str) -> list[LoginSession]:
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, str):
-        return value[:TEXT_MAX_CHARS]
+        return value if len(value) <= TEXT_MAX_CHARS else None
     if isinstance(value, list):
-        return [one[:TEXT_MAX_CHARS] for one in value[:GROUPS_MAX] if isinstance(one, str)]
+        short = (one for one in value if isinstance(one, str) and len(one) <= TEXT_MAX_CHARS)
+        return list(islice(short, GROUPS_MAX))
     if isinstance(value, Mapping):  # `_claim_names`: that it names groups is all that counts
         return {name: True for name in ("groups",) if name in value}
     return value if isinstance(value, bool | int) else None

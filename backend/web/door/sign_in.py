@@ -169,7 +169,7 @@ class SignIn:
             return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         if visit is not None and visit.session_id is not None:
             try:
-                await run_sync(self._end, visit.session_id)
+                await run_sync(self._end, visit.session_id, Origin(address=visit.address))
             except StoreUnavailable:
                 said = "You could not be signed out just now. Try again in a moment."
                 again = [("Sign out", f"{self._root}/sign-out")]
@@ -178,8 +178,8 @@ class SignIn:
         self._cookies.delete_session(response)
         return response
 
-    def _end(self, session_id: str) -> None:
-        sessions.sign_out(self._keeper.deps(), session_id)
+    def _end(self, session_id: str, origin: Origin) -> None:
+        sessions.sign_out(self._keeper.deps(), session_id, origin)
 
     def _refused(self, why: str, page: str, status: int) -> Response:
         links = [("Begin again", sign_in_link(self._root, page))]

@@ -104,9 +104,8 @@ def _wants_page(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False
     headers = Headers(scope=scope)
-    return headers.get("sec-fetch-mode", "navigate") == "navigate" and "text/html" in headers.get(
-        "accept", ""
-    )
+    mode, accepts = headers.get("sec-fetch-mode"), headers.get("accept", "")
+    return mode in ("navigate", None) and ("text/html" in accepts or (mode is not None and "*/*" in accepts))
 
 
 def asked_page(scope: Scope) -> str:

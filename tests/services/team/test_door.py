@@ -58,6 +58,7 @@ def test_each_path_is_open_to_whom_it_should_be(team, browser, issuer, kind):
         page = browser.open(path)
         assert page.status_code == expected["page"]
         assert kind == "somebody" or next_of(page) == path
+    assert browser.open("/gallery", accept="*/*").status_code == expected["page"]
     assert browser.open("/gallery", sec_fetch_mode="no-cors").status_code == expected["closed"]
 
 

@@ -17,6 +17,7 @@ from backend.identity import published
 from backend.models import AuditEntry, LoginSession, Person
 from backend.services.access import Role
 from backend.services.deps import Deps
+from backend.services.team import sessions
 from backend.web.door import cookies, sign_in
 from tests.login_providers import KEY, OTHER_KEY
 from tests.loopback import answer
@@ -154,6 +155,7 @@ def by_another_key(claims: dict[str, Any]) -> str:
         ({"iat": 4102444800}, None),
         ({"sub": None}, None),
         ({"sub": ""}, None),
+        ({"sub": "x" * 256}, None),
         ({}, without_signature),
         ({}, with_the_public_key),
         ({}, by_another_key),
@@ -263,13 +265,13 @@ def test_a_new_key_is_taken_in_and_unknown_ones_are_looked_for_once_a_minute(bro
 def test_without_end_people_may_try_and_nothing_of_it_grows(team, browser, issuer):
     """Sign-ins that come to nothing leave ten lines a minute in the audit, and no other row."""
     assert browser.sign_in(issuer).status_code == 303
-    people, sessions = rows(team, Person), rows(team, LoginSession)
+    before = rows(team, Person), rows(team, LoginSession)
     stranger = Browser(browser.app)
     for _ in range(60):
         stranger.sign_in(issuer, state="another")
         stranger.open("/sign-in/back?code=x&state=y")
 
-    assert (rows(team, Person), rows(team, LoginSession)) == (people, sessions)
+    assert (rows(team, Person), rows(team, LoginSession)) == before
     with team.store.read() as session:
         refused = session.exec(select(AuditEntry).where(AuditEntry.action == "sign_in.refused")).all()
     assert len(refused) == 10
@@ -342,6 +344,22 @@ def test_what_the_token_leaves_out_is_asked_for_and_believed_of_the_same_person_
     stranger.sign_in(issuer)
     told = stranger.open("/gallery")
     assert (told.status_code, "eve@" in told.text) == (403, False)
+
+
+def test_an_address_or_group_that_is_too_long_is_nobodys_and_not_cut_to_be_somebodys(team, browser, issuer):
+    """Cut at 300 characters, the first would be at example.com, and the other be the group of admins."""
+    tail = "@example.com"
+    long = "x" * (sessions.TEXT_MAX_CHARS - len(tail)) + tail
+    issuer.claims = {"email": f"{long}.evil.example", "name": "M" * 400, "groups": ["g" * 400, "admins-not"]}
+    browser.sign_in(issuer)
+    assert browser.open("/gallery").status_code == 403
+    with team.store.read() as session:
+        kept = session.exec(select(LoginSession)).one().claims
+    assert (kept["email"], kept["groups"], len(kept["name"])) == (
+        None,
+        ["admins-not"],
+        sessions.TEXT_MAX_CHARS,
+    )
 
 
 def test_for_whom_no_rule_fits_there_is_a_page_that_says_who_they_are_and_whom_to_ask(team, browser, issuer):
