@@ -12,7 +12,7 @@ from backend.domain.access.roles import Do
 from backend.models import AuditEntry
 from backend.services.audit import entries
 from backend.services.audit.query import AuditFilter, parse_audit_query
-from pages.ui import context, text
+from pages.ui import context, rights, text
 from pages.ui.takes import cards
 
 #: Rows on a page.
@@ -23,6 +23,7 @@ FILE_ROWS_MAX = 100_000
 _KEYS = ("actor", "action", "object", "since", "until")
 #: What stands between two values.
 _TO = " → "
+rights.draw_page_for(Do.READ_AUDIT)
 deps, viewer = context.deps(), context.viewer()
 
 
@@ -171,7 +172,4 @@ def draw_page() -> None:
     context.show_notices()
 
 
-if viewer.may(Do.READ_AUDIT):
-    draw_page()
-else:
-    st.info(f"The audit is for admins. You are {text.plain(viewer.name)}, a {viewer.role}.")
+draw_page()

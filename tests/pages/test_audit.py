@@ -49,5 +49,5 @@ def test_only_admins_see_the_audit(visit, desk, monkeypatch):
     reviewer = Viewer("rea", Role.REVIEWER)
     monkeypatch.setattr(context, "viewer", lambda **_: reviewer)
     app = visit(AUDIT)
-    assert "for admins" in words(app)
+    assert "the role admin is needed" in words(app)
     assert not app.dataframe
