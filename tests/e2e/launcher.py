@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +52,21 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(PRELOAD)
 
 
+class Fork(ForkServerProcess):
+    """A process that begins with nothing of what this one runs.
+
+    Python has a new process run the script again that stands as `__main__`; Streamlit's runner puts each page
+    there that a test of pages runs, and a dashboard would begin with that page and its settings.
+    """
+
+    def start(self) -> None:
+        left, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = left
+
+
 def prepare() -> None:
     """What processes are copies of runs: on the network of this thread, where it stays."""
     forkserver.ensure_running()
@@ -81,7 +98,7 @@ def start(
 
 def calling(target: Callable[..., None], *given: Any) -> Any:
     """A process that will call this, with the environment of this moment; its queues are of `FORKS`."""
-    return FORKS.Process(target=_call, args=(dict(os.environ), target, given), daemon=True)
+    return Fork(target=_call, args=(dict(os.environ), target, given), daemon=True)
 
 
 def _call(env: dict[str, str], target: Callable[..., None], given: tuple[Any, ...]) -> None:
@@ -116,7 +133,7 @@ class Forked:
         for log in (out, err):
             log.touch()
         given = (command, dict(env), str(cwd), str(out), str(err), network)
-        self._process = FORKS.Process(target=become, args=given, daemon=True)
+        self._process = Fork(target=become, args=given, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
 
