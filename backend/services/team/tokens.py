@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: When a token was last used is written down no more often.
 USE_NOTED_EVERY = timedelta(minutes=10)
+#: So many tokens may somebody have made who is no admin; more than anybody can look after.
+TOKENS_MAX = 100
 #: Held by whoever gives a name that takes may stand under: no two get the same.
 NAMES_LOCK = "team:names"
 
@@ -90,6 +92,7 @@ def create_token(deps: Deps, viewer: Viewer, asked: TokenRequest) -> NewToken:
     try:
         with deps.store.begin() as session:
             _claim_name(session, viewer, row, now)
+            _must_have_room(session, viewer, now)
             tokens.insert_token(session, row)
             what = {"name": (None, row.name), "role": (None, row.role), "scopes": (None, row.scopes)}
             record(session, deps, viewer, Action.TOKEN_CREATED, object_type="token", object_id=token_id,
@@ -135,6 +138,12 @@ def _claim_name(session: Session, viewer: Viewer, row: Token, now: datetime) -> 
         )
 
 
+def _must_have_room(session: Session, viewer: Viewer, now: datetime) -> None:
+    alive = tokens.count_alive(session, viewer.name, now=now)
+    if alive >= TOKENS_MAX and not viewer.may(Do.MANAGE_TOKENS):
+        raise InvalidRequest({"name": f"you have {alive} tokens; revoke one first"})
+
+
 def _taken(name: str) -> InvalidRequest:
     return InvalidRequest({"name": f"there is a token called {name} already; choose another name"})
 
@@ -159,10 +168,11 @@ def is_mine(viewer: Viewer, token: TokenView) -> bool:
 def list_tokens(deps: Deps, viewer: Viewer) -> list[TokenView]:
     """Tokens that aren't revoked, newest first: one's own; an admin sees everybody's."""
     viewer.must(Do.MANAGE_OWN_TOKENS)
-    now = deps.clock.now()
+    now, own = deps.clock.now(), None
+    if not viewer.may(Do.MANAGE_TOKENS):
+        own = tokens.is_own(name=viewer.name, person_id=viewer.person_id, token_id=viewer.token_id)
     with deps.store.read() as session:
-        found = tokens.list_not_revoked(session)
-    return [_view(token, person, now) for token, person in found if _is_own(viewer, token)]
+        return [_view(token, person, now) for token, person in tokens.list_not_revoked(session, own)]
 
 
 def _view(token: Token, person: str | None, now: datetime) -> TokenView:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, func, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, update
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -95,7 +95,22 @@ def by_name(session: Session, name: str) -> Token | None:
     return session.exec(select(Token).where(Token.name == name)).first()
 
 
-def list_not_revoked(session: Session) -> Sequence[tuple[Token, str | None]]:
+def is_own(*, name: str, person_id: str | None, token_id: str | None) -> ColumnElement[bool]:
+    """Tokens that act as somebody, that they made, or that are the one by which they call."""
+    theirs = and_(col(Token.person_id).is_not(None), col(Token.person_id) == person_id)
+    return or_(theirs, col(Token.created_by) == name, col(Token.id) == token_id)
+
+
+def count_alive(session: Session, created_by: str, *, now: datetime) -> int:
+    """How many tokens somebody made that open something now."""
+    alive = or_(col(Token.expires_at).is_(None), col(Token.expires_at) > now)
+    query = select(func.count()).select_from(Token).where(Token.created_by == created_by, alive)
+    return session.exec(query.where(col(Token.revoked_at).is_(None))).one()
+
+
+def list_not_revoked(
+    session: Session, only: ColumnElement[bool] | None = None
+) -> Sequence[tuple[Token, str | None]]:
     """(token, the name of the person whom it acts as) for all that aren't revoked, newest first."""
     query = (
         select(Token, Person.name)
@@ -103,6 +118,8 @@ def list_not_revoked(session: Session) -> Sequence[tuple[Token, str | None]]:
         .where(col(Token.revoked_at).is_(None))
         .order_by(col(Token.created_at).desc(), col(Token.id))
     )
+    if only is not None:
+        query = query.where(only)
     return session.exec(query).all()
 
 

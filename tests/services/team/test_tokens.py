@@ -156,6 +156,17 @@ def test_nobody_gives_a_token_more_than_they_have(sidecar, maya):
     assert tokens.authenticate_token(sidecar.deps, f"Bearer {service}").viewer.name == "nightly"
 
 
+def test_whoever_has_more_tokens_than_they_can_look_after_revokes_one_first(sidecar, maya, monkeypatch):
+    monkeypatch.setattr(tokens, "TOKENS_MAX", 2)
+    made(sidecar, maya, "a", expires_at="2026-11-02")
+    made(sidecar, maya, "b")
+    assert refusal(sidecar, maya, name="c").fields == {"name": "you have 2 tokens; revoke one first"}
+    sidecar.clock.pass_s(2 * 86400)
+    made(sidecar, maya, "c")
+    assert "revoke one first" in str(refusal(sidecar, maya, name="d"))
+    made(sidecar, admin(sidecar), "d")
+
+
 def test_a_service_has_nobody_elses_name_and_its_own_again_once_its_token_ended(sidecar, maya):
     job_id = sidecar.started(who="ana")
     run_sql(sidecar.deps, "UPDATE job SET owner = 'studio'")
@@ -180,6 +191,8 @@ def test_everybody_sees_and_revokes_their_own_tokens_and_an_admin_all(sidecar, m
     assert tokens.list_tokens(sidecar.deps, creator) == []
     with pytest.raises(NotFound):
         tokens.revoke_token(sidecar.deps, creator, mine.id)
+    run_sql(sidecar.deps, "UPDATE token SET created_by = 'Ben' WHERE name = 'eve'")
+    assert [one.name for one in tokens.list_tokens(sidecar.deps, creator)] == ["eve"]
     assert {one.name for one in tokens.list_tokens(sidecar.deps, ben)} == {"laptop", *sidecar.tokens}
     tokens.revoke_token(sidecar.deps, ben, mine.id)
     tokens.revoke_token(sidecar.deps, ben, mine.id)
