@@ -94,6 +94,7 @@ TABLE: Mapping[str, Asks] = {
     "audit.entries.list_entries": needs(Do.READ_AUDIT)(AuditFilter()),
     "audit.record.entry_values": told(RECORDS, lambda f, g: f(g.deps, g.viewer, Action.TAKE_STARTED)),
     "audit.record.record": told(RECORDS, lambda f, g: None),
+    "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
     "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.count_open": needs(SEE)(),
@@ -113,6 +114,9 @@ TABLE: Mapping[str, Asks] = {
     "lifecycle.fetching.choices.name_link": about("change", CHANGE)("https://example.com/a.mp4"),
     "lifecycle.fetching.choices.try_now": about("change", CHANGE)(),
     "lifecycle.provider_pause.resume_by_person": needs(Do.RESUME_SENDING)("fal"),
+    "lifecycle.provider_pause.resume_provider": told(
+        "what the program does by itself, and `resume_by_person` once it has asked", lambda f, g: None
+    ),
     "lifecycle.receive_webhook.replay_delivery": needs(Do.REPLAY_DELIVERIES)("none"),
     "money.limits_admin.end_limit": needs(Do.EDIT_BUDGETS)("none"),
     "money.limits_admin.list_ended": needs(Do.SEE_BUDGETS_OF_OTHERS)(),
