@@ -70,15 +70,23 @@ def _in_hand(around: Surroundings, job: Job, now: datetime) -> Waiting | None:
     if around.working != Health.GREEN:
         words = "The worker that has it says nothing. Another one takes it over once its time is up."
         return Waiting(Cause.WORKER, words, job.state_at, job.claimed_until, NO_WORKER)
-    does = {
-        JobState.CREATED: "A worker is about to send it.",
-        JobState.SUBMITTING: f"It was sent, and {job.provider} has not answered yet.",
-        JobState.RENDERED: "Its files are coming.",
-        JobState.STORED: "What is missing of its files is being fetched.",
-    }
     cause = Cause.FETCHING if job.state in (JobState.RENDERED, JobState.STORED) else Cause.IN_HAND
-    words = does.get(JobState(job.state), f"{job.provider} is being asked right now.")
+    words = _does_now(JobState(job.state), job.provider)
     return Waiting(cause, words, job.state_at, why_not="A worker is at it right now.")
+
+
+def _does_now(state: JobState, provider: str) -> str:
+    match state:
+        case JobState.CREATED:
+            return "A worker is about to send it."
+        case JobState.SUBMITTING:
+            return f"It was sent, and {provider} has not answered yet."
+        case JobState.RENDERED:
+            return "Its files are coming."
+        case JobState.STORED:
+            return "What is missing of its files is being fetched."
+        case _:
+            return f"{provider} is being asked right now."
 
 
 def _to_be_sent(deps: Deps, around: Surroundings, job: Job, now: datetime) -> Waiting:
