@@ -1,12 +1,16 @@
 """What was done long ago is deleted where AUDIT_KEEP_DAYS says so; that it was is a row itself."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backend.domain.errors import StoreUnavailable
 from backend.services.audit.record import WORKER, Action, record
 from backend.services.deps import Deps
 from backend.store.records.facts import Fact
 from backend.store.team import audit
+
+log = logging.getLogger(__name__)
 
 #: So often rows are looked for; they may live so much longer.
 LOOK_EVERY = timedelta(hours=1)
@@ -37,13 +41,23 @@ def purge_old(deps: Deps) -> int:
         return 0
     total, before = 0, now - timedelta(days=days)
     while not deps.stopping.is_set():
-        with deps.store.begin() as session:
-            number = audit.delete_before(session, before)
-            if number:
-                changed = {"rows": (number, 0), "before": (None, before.isoformat())}
-                record(session, deps, WORKER, Action.AUDIT_PURGED, object_type="audit", changed=changed)
-            if number < audit.DELETE_BATCH:
-                PURGE.put(session, AuditPurge(now, days))
-                return total + number
+        try:
+            number = _purge_batch(deps, before)
+        except StoreUnavailable as error:  # as also where the database's role may only add rows
+            log.error("AUDIT_KEEP_DAYS can't be kept: rows can't be deleted", extra={"why": error.why[:300]})
+            number = 0
         total += number
+        if number < audit.DELETE_BATCH:
+            break
+    with deps.store.begin() as session:
+        PURGE.put(session, AuditPurge(now, days))
     return total
+
+
+def _purge_batch(deps: Deps, before: datetime) -> int:
+    with deps.store.begin() as session:
+        number = audit.delete_before(session, before)
+        if number:
+            changed = {"rows": (number, 0), "before": (None, before.isoformat())}
+            record(session, deps, WORKER, Action.AUDIT_PURGED, object_type="audit", changed=changed)
+    return number
