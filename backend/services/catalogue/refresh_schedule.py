@@ -115,7 +115,7 @@ def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
     try:
         refresh_now(deps, on_progress=lambda _: None)
     except CatalogueUnavailable as error:
-        log.warning("catalogue not refreshed", extra={"why": str(error)[:300]})
+        log.warning("catalogue not refreshed", extra={"why": error.in_full[:300]})
     except Interrupted:
         log.info("catalogue left to the next worker")
 

@@ -105,8 +105,8 @@ def reconcile_bills(deps: Deps) -> BillReport | None:
         try:
             events = provider.list_bills(since=since, until=now)
         except ProviderBusy as error:
-            log.warning("bills not read", extra={"why": str(error)[:300]})
-            report = _failed(last, since, now, str(error)[:300])
+            log.warning("bills not read", extra={"why": error.in_full[:300]})
+            report = _failed(last, since, now, error.in_full[:300])
             break
         if events is not None:
             report = _apply(deps, name, _by_request(events), since=since, until=now)

@@ -260,7 +260,7 @@ def _tidy_storage(deps: Deps) -> int:
     try:
         return deps.storage.remove_unfinished()
     except MediaError as error:
-        log.warning("storage can't be tidied now", extra={"why": str(error)})
+        log.warning("storage can't be tidied now", extra={"why": error.in_full})
         return 0
 
 

@@ -126,7 +126,7 @@ def _begin(deps: Deps, source: str, target: str) -> dict[str, Any]:
     try:
         deps.open_storage(target).check_writable()
     except MediaError as error:
-        raise SettingsError(f"TO can't be used: {error}") from error
+        raise SettingsError(f"TO can't be used: {error.in_full}") from error
     with deps.store.begin() as session:
         if read_move(session, for_update=True) != before:
             raise SettingsError("Another move has just begun. Nothing was changed here: see what it does.")

@@ -85,7 +85,7 @@ def _read(deps: Deps, provider: str, last: SeenBalance | None) -> None:
     try:
         usd = deps.get_provider(provider).read_balance()
     except ProviderBusy as error:
-        log.warning("balance not read", extra={"provider": provider, "why": str(error)[:300]})
+        log.warning("balance not read", extra={"provider": provider, "why": error.in_full[:300]})
         known, seen_at = (last.usd, last.seen_at) if last else (None, None)
         read = SeenBalance(now, known, seen_at, problem=str(error)[:300], key=key)
     else:
