@@ -41,11 +41,11 @@ def test_a_suspicious_bill_of_an_older_program_is_listed_after_the_next_sweep(vi
     job = desk.take("stored")
     odd(desk, job)
     run_sql(desk.deps, "DELETE FROM fact WHERE name LIKE 'odd_bill:%'")  # it noted nothing
-    assert odd_bills.list_odd_bills(desk.deps) == []
+    assert odd_bills.list_odd_bills(desk.deps, LOCAL_VIEWER) == []
     assert odd_bills.find_odd_bills(desk.deps) == 1
-    assert [each.id for each in odd_bills.list_odd_bills(desk.deps)] == [job.id]
+    assert [each.id for each in odd_bills.list_odd_bills(desk.deps, LOCAL_VIEWER)] == [job.id]
     settling.confirm_bill(desk.deps, LOCAL_VIEWER, job.id, as_told=False)
-    assert odd_bills.list_odd_bills(desk.deps) == []
+    assert odd_bills.list_odd_bills(desk.deps, LOCAL_VIEWER) == []
 
 
 def test_an_admin_says_that_a_suspicious_bill_is_right(visit, desk):

@@ -15,7 +15,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.take_files import FileOfTake, load_files
 from backend.store.jobs import counts, deliveries, jobs
-from backend.store.money import ledger
+from backend.store.money import ledger, ledger_sums
 from backend.store.search import pages
 from backend.store.search.query import TakeQuery
 
@@ -176,8 +176,9 @@ def list_owners(deps: Deps, viewer: Viewer) -> list[str]:
 def list_used_models(deps: Deps, viewer: Viewer) -> list[str]:
     """Every endpoint that takes which this viewer may see were ever made with."""
     viewer.must(Do.SEE)
+    names = viewer.visible_names
     with deps.store.read() as session:
-        return counts.list_models(session, viewer.visible_names)
+        return counts.list_models(session) if names is None else ledger_sums.list_models(session, names)
 
 
 def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:

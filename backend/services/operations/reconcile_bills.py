@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from backend.domain.access.roles import Do
 from backend.domain.errors import ProviderBusy, StaleState
 from backend.models import Job
 from backend.providers.base import BillEvent
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money import settling
 from backend.services.money.charges import EVENTS_FOR, ChargeState, charge_of
@@ -221,8 +223,12 @@ def _without_events(
     return sum(_settle(deps, job_id, 0.0, 0.0) for job_id in unseen), untold
 
 
-def list_open(deps: Deps, *, limit: int = 20) -> Sequence[Job]:
-    """The newest takes of the last 90 days that may have been charged, and nobody can tell."""
+def list_open(deps: Deps, viewer: Viewer, *, limit: int = 20) -> Sequence[Job]:
+    """The newest takes of the last 90 days that may have been charged, and nobody can tell.
+
+    Raises NotAllowed: the viewer is no admin.
+    """
+    viewer.must(Do.SEE_BUDGETS_OF_OTHERS)
     with deps.store.read() as session:
         found = open_charges.newest_undecided(session, since=deps.clock.now() - LONGEST)
     return [job for job in found if charge_of(job).state == ChargeState.MAY_BE_CHARGED][:limit]

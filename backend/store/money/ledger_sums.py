@@ -70,6 +70,13 @@ def spent_micros(
     return int(session.connection().execute(query).scalar_one())
 
 
+def list_models(session: Session, owners: Sequence[str]) -> list[str]:
+    """Every endpoint of these people's takes, by their lines; kept sums are few, however many takes are."""
+    amounts = _amounts(session, "", "~", owners, models=True)
+    models = columns(amounts.c.model).where(amounts.c.model != "").distinct()
+    return sorted(session.connection().execute(models).scalars())
+
+
 def _total(amounts: Subquery) -> ColumnElement[int]:
     """The sum, as a whole number on every database."""
     return cast(func.coalesce(func.sum(amounts.c.micros), 0), BigInteger)

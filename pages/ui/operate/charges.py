@@ -24,7 +24,9 @@ def draw_charges(deps: Deps) -> None:
 
 
 def _draw_open(deps: Deps) -> None:
-    found, odd = reconcile_bills.list_open(deps, limit=LISTED + 1), odd_bills.list_odd_bills(deps)
+    viewer = context.viewer()
+    found = reconcile_bills.list_open(deps, viewer, limit=LISTED + 1)
+    odd = odd_bills.list_odd_bills(deps, viewer)
     if not found and not odd:
         st.caption(
             "No charge is open: no bill is doubted, and no take ended without telling whether it cost."

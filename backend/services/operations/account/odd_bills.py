@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backend.domain.access.roles import Do
 from backend.models import Job
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.charges import Decision
 from backend.store.jobs import open_charges
@@ -24,8 +26,12 @@ class OddBillsLook:
 LAST_LOOK = Fact(OddBillsLook, "odd_bills_look")
 
 
-def list_odd_bills(deps: Deps) -> Sequence[Job]:
-    """Takes with a bill that nobody believes and nobody has decided about, the newest first."""
+def list_odd_bills(deps: Deps, viewer: Viewer) -> Sequence[Job]:
+    """Takes with a bill that nobody believes and nobody has decided about, the newest first.
+
+    Raises NotAllowed: the viewer is no admin.
+    """
+    viewer.must(Do.SEE_BUDGETS_OF_OTHERS)
     with deps.store.read() as session:
         found = open_charges.list_odd(session)
     return [job for job in found if _waits(job)]
