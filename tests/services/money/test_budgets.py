@@ -142,8 +142,8 @@ OPS = st.one_of(
     st.tuples(st.just("start"), st.sampled_from([ANA, BEN]), st.integers(3, 10)),
     st.tuples(
         st.sampled_from(["refuse", "cancel", "send", "hold", "fail", "fail_billed", "finish", "bill"]),
-        st.integers(0, 7),
-        st.integers(0, 10),
+        st.integers(0, 2),  # few takes, to each of which much happens
+        st.sampled_from([0, 3, 10]),
     ),
 )
 
@@ -220,14 +220,16 @@ class Oracle:
             counted = {job.id: ledger.counted_micros(session, job.id) for job in self.jobs}
         assert counted == self.counts
         assert min(counted.values(), default=0) >= 0
+
+    def adds_up(self) -> None:
         assert spent(self.world).today_usd == pytest.approx(self.total() / 1e6)
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )  # fmt: skip
-@given(st.lists(OPS, max_size=25))
+@given(st.lists(OPS, min_size=10, max_size=25))
 def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it(world, ops):
     """No start passes a limit, no sum is negative, and the ledger agrees with what was done."""
     with world.deps.store.begin() as session:
@@ -237,6 +239,7 @@ def test_whatever_happens_in_any_order_every_take_counts_for_what_is_known_of_it
     for name, *values in ops:
         oracle.start(*values) if name == "start" else oracle.do(name, *values)
         oracle.agrees()
+    oracle.adds_up()
 
 
 def start_all_that_fit(name: str, ready: Any, made: Any) -> None:
