@@ -142,7 +142,7 @@ def test_a_file_that_is_not_there_is_not_made(target, tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("sign", ["heartbeat", "claim", "another's rows"])
+@pytest.mark.parametrize("sign", ["heartbeat", "one that speaks seldom", "claim", "another's rows"])
 def test_while_somebody_works_with_the_file_or_the_server_nothing_is_moved(source, target, sign):
     now, mine = datetime.now(UTC), source if sign != "another's rows" else target
     migrate_schema(mine)
@@ -150,6 +150,9 @@ def test_while_somebody_works_with_the_file_or_the_server_nothing_is_moved(sourc
         if sign == "claim":
             first = session.execute(select(Job).limit(1)).scalar_one()
             first.claimed_until = now + timedelta(seconds=10)
+        elif sign == "one that speaks seldom":  # by its lease of an hour
+            at = now - timedelta(minutes=50)
+            key_values.set_value(session, "worker:host:1", {"lease_s": 3600.0}, at=at)
         else:
             key_values.set_value(session, "worker:host:1", {}, at=now)
 

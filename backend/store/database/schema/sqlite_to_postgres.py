@@ -31,8 +31,9 @@ from backend.store.search import text_index
 
 #: Rows that are read and written at a time, each batch in a transaction of its own.
 BATCH = 1000
-#: A worker that was heard of this lately is taken to be alive.
+#: A worker that was heard of this lately is taken to be alive; one with a long lease speaks more seldom.
 WORKER_ALIVE_WITHIN = timedelta(seconds=45)
+WORKER_ALIVE_LEASES = 3
 
 
 def move_to_postgres(
@@ -83,14 +84,20 @@ def _fits(source: Store, target: Store) -> None:
 def _is_quiet(old: Session, now: datetime) -> None:
     """No worker has work in hand: what it is doing now would be known to nobody afterwards."""
     signs = key_values.list_by_prefix(old, "worker:")
-    alive = [sign for sign in signs if now - sign.at <= WORKER_ALIVE_WITHIN]
+    alive = [sign for sign in signs if now - sign.at <= _speaks_within(sign)]
     held = old.execute(select(func.count()).select_from(Job).where(col(Job.claimed_until) > now)).scalar_one()
     if alive or held:
         names = ", ".join(fact.name.removeprefix("worker:") for fact in alive) or "one that was just killed"
+        longest = max(map(_speaks_within, alive), default=WORKER_ALIVE_WITHIN)
         raise SettingsError(
             f"A worker is at work on this database ({names}): stop everything first. One that was killed "
-            f"counts as stopped after {WORKER_ALIVE_WITHIN.seconds} s."
+            f"counts as stopped after {longest.total_seconds():g} s."
         )
+
+
+def _speaks_within(sign: KeyValue) -> timedelta:
+    """Silent for longer, this worker is taken to be dead. One of an older program doesn't tell its lease."""
+    return max(WORKER_ALIVE_WITHIN, WORKER_ALIVE_LEASES * timedelta(seconds=sign.value.get("lease_s", 0)))
 
 
 def _claim(target: Store, source: Store, now: datetime) -> None:
