@@ -149,7 +149,7 @@ def test_while_somebody_works_with_the_file_or_the_server_nothing_is_moved(sourc
     with mine.begin() as session:
         if sign == "claim":
             first = session.execute(select(Job).limit(1)).scalar_one()
-            first.claimed_until = now + timedelta(seconds=10)
+            first.claimed_until = now + timedelta(minutes=10)
         elif sign == "one that speaks seldom":  # by its lease of an hour
             at = now - timedelta(minutes=50)
             key_values.set_value(session, "worker:host:1", {"lease_s": 3600.0}, at=at)
