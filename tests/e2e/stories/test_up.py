@@ -71,7 +71,11 @@ def test_everything_starts_with_one_command_finishes_takes_by_webhook_and_stops_
         assert "Traceback" not in log.read_text()
     finally:
         if up.poll() is None:
+            left = psutil.Process(up.pid).children(recursive=True)  # each of them in a group of its own
             os.killpg(up.pid, signal.SIGKILL)
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 @pytest.mark.xdist_group("usual port")  # two that take it would meet
