@@ -32,16 +32,18 @@ def _draw_open(deps: Deps) -> None:
             "No charge is open: no bill is doubted, and no take ended without telling whether it cost."
         )
     for job in odd:
-        told = text.plain(text.dollars(money.charge(job).decision.odd_usd or 0.0))
-        _link(job, f"Suspicious bill of {told} · {_whose(job)}", ":material/report:")
+        told = f"{text.plain(text.dollars(money.charge(job).decision.odd_usd or 0.0))} · {_whose(job)}"
+        st.page_link(
+            cards.DETAIL, label=f"Suspicious bill of {told}", icon=":material/report:",
+            query_params={"take": job.id},
+        )  # fmt: skip
     for job in found[:LISTED]:
-        _link(job, f"May be charged: {_words(job)}", ":material/contract_edit:")
+        st.page_link(
+            cards.DETAIL, label=f"May be charged: {_words(job)}", icon=":material/contract_edit:",
+            query_params={"take": job.id},
+        )  # fmt: skip
     if len(found) > LISTED:
         st.caption(f"and more; these are the newest {LISTED}.")
-
-
-def _link(job: Job, label: str, icon: str) -> None:
-    st.page_link(cards.DETAIL, label=label, icon=icon, query_params={"take": job.id})
 
 
 def _words(job: Job) -> str:
