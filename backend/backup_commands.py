@@ -11,6 +11,12 @@ from backend.services.storage import relocatable
 from backend.settings import load_settings
 from backend.store.database.schema.migrate import current_revision, migrate_schema
 
+#: What nobody can know of a copy's people.
+_TEAM = (
+    "Everybody signs in anew. Who was disabled, given another role, or had a token revoked since the copy "
+    "was made, has what the copy says: look at People and at `token list`."
+)
+
 
 def backup(
     folder: Annotated[Path, typer.Argument(help="Where to; an older backup there is updated.")],
@@ -45,6 +51,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` 
     relocatable.forget_move(deps)  # files were put where STORAGE_URL says
     held = settle_if_restored(deps) or 0
     typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
+    typer.echo(_TEAM)
     typer.echo("Now run: python -m backend verify")
     fail_with(done.problems)
 
@@ -67,6 +74,7 @@ def restored() -> None:
         f"{held} takes are held in {deps.store.redacted_url}, "
         "as they may have been sent and paid since the copy was made."
     )
+    typer.echo(_TEAM)
 
 
 def say_line(line: str) -> None:

@@ -39,6 +39,10 @@ class LoginProvider(BaseModel):
     #: addresses count also where the provider never says whether they are verified
     trust_email: bool = False
 
+    def speaks_for(self, issuer: object) -> bool:
+        """Is this its issuer? What another one said under the same name no longer counts."""
+        return isinstance(issuer, str) and issuer.rstrip("/") == self.issuer.rstrip("/")
+
     def model_post_init(self, _: Any) -> None:
         """Without a title, its name is one."""
         if not self.title:

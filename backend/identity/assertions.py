@@ -11,6 +11,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from backend.domain.access.claims import is_text
 from backend.domain.clock import Clock
 from backend.domain.errors import DailiesError
 from backend.identity.published import Published
@@ -63,6 +64,8 @@ def read_token(
         _registry(issuer, audience, clock, nonce).validate(claims)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise TokenRefused(_why(error)) from error
+    if not is_text(claims["sub"]):  # databases would make it somebody else's, or nobody's
+        raise TokenRefused("its sub is no text")
     return claims
 
 

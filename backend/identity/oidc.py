@@ -178,8 +178,11 @@ class OidcClient:
         except (requests.RequestException, AuthlibBaseError, ValueError, RecursionError) as error:
             log.warning("a provider tells no more of somebody", extra={"why": type(error).__name__})
             return claims
-        same = isinstance(more, dict) and more.get("sub") == claims["sub"]
-        return {**more, **claims} if same else claims
+        if not isinstance(more, dict) or more.get("sub") != claims["sub"]:
+            return claims
+        if claims.get("email", more.get("email")) != more.get("email"):
+            more.pop("email_verified", None)  # it is said of another address
+        return {**more, **claims}
 
     def _read_metadata(self, said: Any) -> dict[str, Any]:
         """Raises ValueError: it speaks for somebody else, or names addresses that are not safe."""

@@ -109,7 +109,7 @@ class SignedProxy:
         identity = replace(identity, name=identity.name or identity.email)
         if len(self._believed) >= BELIEVED_MAX:
             self._believed.clear()
-        self._believed[said[0]] = min(now + BELIEVED_S, float(claims["exp"])), identity
+        self._believed[said[0]] = min(now + BELIEVED_S, claims["exp"]), identity
         return identity
 
     def _read_claims(self, assertion: str) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Viewer:
 
     name: the owner of what it makes. also_owns: other names whose takes are this viewer's as well.
     scopes: what a token is limited to; None: nothing but its role. sees_team: does it see others' takes
-    (`TAKES_VISIBLE`)? Only a creator's view depends on it.
+    (`TAKES_VISIBLE`)? Only a creator's view depends on it. of_creator: it is a token of a person who is a
+    creator, and sees no more than they do, whatever its own role.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Viewer:
     scopes: frozenset[Scope] | None = None
     also_owns: tuple[str, ...] = ()
     sees_team: bool = True
+    of_creator: bool = False
     origin: Origin = field(default=Origin(), compare=False)
 
     @property
@@ -49,7 +51,7 @@ class Viewer:
     @property
     def sees_all(self) -> bool:
         """May this one see everybody's takes?"""
-        return self.sees_team or self.role is not Role.CREATOR
+        return self.sees_team or not (self.of_creator or self.role is Role.CREATOR)
 
     @property
     def visible_names(self) -> tuple[str, ...] | None:

@@ -38,16 +38,21 @@ def read_identity(claims: Mapping[str, Any], *, trust_email: bool = False) -> Id
     )
 
 
+def is_text(value: Any) -> bool:
+    """Is this a text that every database keeps as it is? Not with NUL, nor with half of a character."""
+    return isinstance(value, str) and not any(one == "\0" or "\ud800" <= one <= "\udfff" for one in value)
+
+
 def _text(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
-    return (value.strip() or None) if isinstance(value, str) else None
+    return str(value).strip() or None if is_text(value) else None
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
     """A list of names, or one name alone; None: nothing of that kind."""
     if isinstance(value, str):
-        return (value,) if value else None
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list | tuple) else None
+        return (value,) if value and is_text(value) else None
+    return tuple(filter(is_text, value)) if isinstance(value, list | tuple) else None
 
 
 def _is_verified(claims: Mapping[str, Any], trust_email: bool) -> bool:

@@ -1,4 +1,7 @@
-"""A restored database: what it says was not sent yet may have been sent since, and is not sent again."""
+"""A restored database: what it says was not sent yet may have been sent since, and is not sent again.
+
+And whose session it calls open may have been signed out, or shut out, since: everybody signs in anew.
+"""
 
 import logging
 from datetime import timedelta
@@ -10,11 +13,13 @@ from backend.domain import policy
 from backend.domain.errors import ProviderUnanswered, StaleState
 from backend.domain.states import JobEvent
 from backend.models import Job
+from backend.services.audit.record import WORKER, Action, record
 from backend.services.deps import Deps
 from backend.services.lifecycle.record_answer import unknown_trouble
 from backend.store.database import locks
 from backend.store.database.schema import copies
 from backend.store.jobs import jobs
+from backend.store.team import sessions
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +41,7 @@ def settle_if_restored(deps: Deps) -> int | None:
 
 
 def hold_unsent(deps: Deps, *, made_at: str | None = None) -> int:
-    """Hold every take that this database says was not sent; returns how many.
+    """Hold every take that this database says was not sent, and end every session; returns how many takes.
 
     What was on its way when the copy was made was sent afterwards, as a rule, and paid for; a second POST
     would pay for it again. Each is looked for in the provider's records from now on, and its webhook
@@ -51,6 +56,8 @@ def hold_unsent(deps: Deps, *, made_at: str | None = None) -> int:
             return 0  # another process was first; what is unsent now was asked for since
         for job in copies.list_unsent_jobs(session):
             held += _hold(deps, session, job, made_at)
+        if ended := sessions.end_all_sessions(session, at=now):
+            record(session, deps, WORKER, Action.SESSION_ENDED, changed={"restored": (ended, 0)})
         copies.mark_in_use(session, at=now)
     log.warning("restored", extra={"made_at": made_at, "held": held})
     return held

@@ -8,16 +8,13 @@ from sqlmodel import Session
 
 from backend.domain.access.identity import Identity
 from backend.models import Person
-from backend.services.access import FORMER_LOCAL_NAME
 from backend.services.deps import Deps
-from backend.services.team.tokens import NAMES_LOCK
+from backend.services.team.names import NAMES_LOCK, is_reserved
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.team import people
 
 #: The longest name of a person; the same as of a token.
 NAME_MAX_CHARS = 64
-#: Names of what is no person, in lower case: takes and deeds would seem to be its own.
-RESERVED_NAMES = frozenset({FORMER_LOCAL_NAME, "worker", "local", "system", "admin", "root"})
 #: An address is noted as far as mail servers take one. Source: RFC 5321, section 4.5.3.1.
 ADDRESS_MAX_CHARS = 320
 
@@ -68,8 +65,7 @@ def _clean(text: str) -> str:
 
 
 def _is_free(session: Session, deps: Deps, name: str) -> bool:
-    reserved = RESERVED_NAMES | {deps.settings.local_name.lower()}
-    return name.lower() not in reserved and not people.is_name_taken(session, name)
+    return not is_reserved(deps, name) and not people.is_name_taken(session, name)
 
 
 def _address(identity: Identity) -> str | None:

@@ -41,7 +41,7 @@ def role_now(
         return Decision(None, "They came by a proxy that no longer says who comes.")
     if provider is not None:
         known = settings.login_provider_settings.get(provider)
-        if known is None:
+        if known is None or not known.speaks_for(issuer):
             return Decision(None, f"The provider {provider} is not set up any more.")
         trust_email = known.trust_email
     if role is not None:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.access.actions import Action, ActorKind
-from backend.domain.access.claims import KEPT_CLAIMS, read_identity
+from backend.domain.access.claims import KEPT_CLAIMS, is_text, read_identity
 from backend.domain.access.origin import Origin
 from backend.domain.access.roles import Do
 from backend.domain.errors import NotAllowed, NotFound
@@ -105,12 +105,10 @@ def session_id(cookie: str) -> str:
 def keep_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """What of somebody's claims roles are decided by, and no more of it than is sensible.
 
-    What is too long is left out, not cut: the rest of it could be somebody else's address or group.
+    What is too long, or no text, is left out, not cut: the rest could be somebody else's address or group.
     """
     kept = {name: _bounded(claims[name]) for name in KEPT_CLAIMS if name in claims}
-    return kept | {
-        name: claims[name][:TEXT_MAX_CHARS] for name in _SHOWN if isinstance(claims.get(name), str)
-    }
+    return kept | {name: claims[name][:TEXT_MAX_CHARS] for name in _SHOWN if is_text(claims.get(name))}
 
 
 def end_session(deps: Deps, viewer: Viewer, ended_id: str) -> None:
@@ -165,9 +163,9 @@ def list_open_sessions(deps: Deps, person_id: str) -> list[LoginSession]:
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= TEXT_MAX_CHARS else None
+        return value if is_text(value) and len(value) <= TEXT_MAX_CHARS else None
     if isinstance(value, list):
-        short = (one for one in value if isinstance(one, str) and len(one) <= TEXT_MAX_CHARS)
+        short = (one for one in value if is_text(one) and len(one) <= TEXT_MAX_CHARS)
         return list(islice(short, GROUPS_MAX))
     if isinstance(value, Mapping):  # `_claim_names`: that it names groups is all that counts
         return {name: True for name in ("groups",) if name in value}

@@ -22,6 +22,7 @@ from backend.models import Token
 from backend.services.access import Kind, Role, Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
+from backend.services.team.names import NAMES_LOCK, is_reserved
 from backend.services.team.person_roles import role_now
 from backend.services.team.token_request import TokenRequest
 from backend.store.database.locks import acquire_advisory_lock
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 USE_NOTED_EVERY = timedelta(minutes=10)
 #: So many tokens may somebody have made who is no admin; more than anybody can look after.
 TOKENS_MAX = 100
-#: Held by whoever gives a name that takes may stand under: no two get the same.
-NAMES_LOCK = "team:names"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def create_token(deps: Deps, viewer: Viewer, asked: TokenRequest) -> NewToken:
     )
     try:
         with deps.store.begin() as session:
-            _claim_name(session, viewer, row, now)
+            _claim_name(session, deps, viewer, row)
             _must_have_room(session, viewer, now)
             tokens.insert_token(session, row)
             what = {"name": (None, row.name), "role": (None, row.role), "scopes": (None, row.scopes)}
@@ -110,6 +109,11 @@ def _must_give(viewer: Viewer, asked: TokenRequest) -> None:
             f"You are a {viewer.role}; a token of yours can't be more. Choose {viewer.role} or less.",
             status=403,
         )
+    if not viewer.sees_all and viewer.person_id is None and asked.role is not viewer.role:
+        raise NotAllowed(
+            f"You see your own takes alone, and a {asked.role} would see everybody's. Choose {viewer.role}.",
+            status=403,
+        )
     if viewer.scopes is not None:
         beyond = [scope for scope in asked.scopes or tuple(Scope) if scope not in viewer.scopes]
         if beyond:
@@ -124,18 +128,26 @@ def _must_give(viewer: Viewer, asked: TokenRequest) -> None:
         viewer.must(Do.MANAGE_TOKENS)
 
 
-def _claim_name(session: Session, viewer: Viewer, row: Token, now: datetime) -> None:
+def _claim_name(session: Session, deps: Deps, viewer: Viewer, row: Token) -> None:
     """See that the name is this token's to have. One that no longer opens anything gives its name up."""
     acquire_advisory_lock(session, NAMES_LOCK)
     same = tokens.by_name(session, row.name)
     if same is not None:
-        if not _is_dead(same, now) or not _is_own(viewer, same):
+        if not _is_dead(same, row.created_at) or not _is_own(viewer, same):
             raise _taken(row.name.rpartition("/")[2])
         tokens.rename_token(session, same.id, f"{same.name} ({same.id})")
-    elif row.person_id is None and tokens.is_somebodys_name(session, row.name):
+    elif row.person_id is None and _is_anothers(session, deps, viewer, row.name):
         raise InvalidRequest(
             {"name": f"{row.name} is the name of a person, or takes stand under it; choose another name"}
         )
+
+
+def _is_anothers(session: Session, deps: Deps, viewer: Viewer, name: str) -> bool:
+    """Would a service of this name have what is another's? Admins alone know who made tokens before."""
+    if tokens.is_somebodys_name(session, name):
+        return True
+    knows = viewer.may(Do.MANAGE_TOKENS)
+    return not knows and (is_reserved(deps, name) or tokens.has_made_tokens(session, name))
 
 
 def _must_have_room(session: Session, viewer: Viewer, now: datetime) -> None:
@@ -254,7 +266,7 @@ def note_use(deps: Deps, token_id: str) -> None:
 
 def _viewer_of(deps: Deps, token_id: str, token: TokenRecord, origin: Origin) -> Viewer:
     scopes = None if token.scopes is None else frozenset(s for s in Scope if s in token.scopes)
-    name, role, kind = token.name, Role(token.role), Kind.TOKEN
+    name, role, kind, theirs = token.name, Role(token.role), Kind.TOKEN, None
     if token.person_id is not None:
         theirs = _role_of_person(deps, token)
         if token.person_name is None or theirs is None:
@@ -264,7 +276,7 @@ def _viewer_of(deps: Deps, token_id: str, token: TokenRecord, origin: Origin) ->
     sees_team = deps.settings.takes_visible == TakesVisible.TEAM
     return Viewer(
         name, role, kind, person_id=token.person_id, token_id=token_id, scopes=scopes, sees_team=sees_team,
-        origin=origin,
+        of_creator=theirs is Role.CREATOR, origin=origin,
     )  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def _by_session(deps: Deps, session_id: str, origin: Origin, *, acted: bool) -> 
     if found is None or found.ended_at is not None or found.disabled_at is not None:
         raise SessionEnded
     provider = deps.settings.login_provider_settings.get(found.provider)
-    if provider is None:  # it is none of ours any more
+    if provider is None or not provider.speaks_for(found.claims.get("iss")):  # it is none of ours any more
         raise SessionEnded
     idle = timedelta(hours=deps.settings.session_idle_hours)
     if _is_over(deps, found.begun_at) or now - found.seen_at > idle:

@@ -130,6 +130,12 @@ def is_somebodys_name(session: Session, name: str) -> bool:
     return bool(session.connection().execute(columns(or_(person, takes))).scalar())
 
 
+def has_made_tokens(session: Session, name: str) -> bool:
+    """Was a token made under this name, in whatever case? Who has the name may revoke what it made."""
+    made = exists().where(func.lower(col(Token.created_by)) == name.lower())
+    return bool(session.connection().execute(columns(made)).scalar())
+
+
 def rename_token(session: Session, token_id: str, name: str) -> None:
     """Give a token another name."""
     session.exec(update(Token).where(col(Token.id) == token_id).values(name=name))

@@ -26,9 +26,9 @@ def note_seen(session: Session, person_id: str, *, at: datetime, **values: str |
 
 
 def is_name_taken(session: Session, name: str) -> bool:
-    """Does a person or a token have this name, in whatever case, or does a take belong to it?"""
+    """Does a person or a token have this name, in whatever case, or a take or token of its making?"""
     folded = name.lower()
-    for column in (col(Person.name), col(Token.name)):
+    for column in (col(Person.name), col(Token.name), col(Token.created_by)):
         same = or_(column == name, func.lower(column) == folded)
         if session.exec(select(column).where(same).limit(1)).first() is not None:
             return True

@@ -70,6 +70,12 @@ def end_sessions_of(session: Session, person_id: str, *, at: datetime, but: str 
     return int(session.exec(theirs.where(col(LoginSession.id) != but).values(ended_at=at)).rowcount)
 
 
+def end_all_sessions(session: Session, *, at: datetime) -> int:
+    """End everybody's sessions; returns how many those were."""
+    open_ones = update(LoginSession).where(col(LoginSession.ended_at).is_(None))
+    return int(session.exec(open_ones.values(ended_at=at)).rowcount)
+
+
 def list_sessions(session: Session, person_id: str, *, begun_after: datetime) -> list[LoginSession]:
     """A person's sessions that haven't been ended and began after this moment, newest first."""
     theirs = select(LoginSession).where(

@@ -121,6 +121,9 @@ class SignIn:
             why = "This sign-in was begun too long ago, in another window, or without cookies."
             return self._refused(why, next_page(None, self._root), 400)
         page = next_page(flow.next_page, self._root)
+        is_newest = request.query_params.get("state", flow.state) == flow.state
+        if not is_newest and visitors.HEADER in request.headers:
+            return RedirectResponse(page, 303)
         try:
             begun = await self._lines[flow.provider].ask(partial(self._finish, flow, request))
         except SignInRefused as problem:
@@ -137,7 +140,8 @@ class SignIn:
         else:
             response = RedirectResponse(page, 303)
             self._cookies.write_session(response, begun.cookie)
-        self._cookies.delete_flow(response)
+        if is_newest:  # else the one that was begun last, as in another tab, goes on
+            self._cookies.delete_flow(response)
         return response
 
     def _finish(self, flow: Flow, request: Request) -> BegunSession:

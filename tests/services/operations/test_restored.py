@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from backend.models import LoginSession
 from backend.services.operations.after_restore import hold_unsent, settle_if_restored
 from backend.services.takes import held_choices
 from backend.store.database.schema import copies
 from backend.store.records import key_values
 from tests import databases
-from tests.world import ANA, World
+from tests.world import ANA, World, run_sql
 
 pytestmark = databases.BOTH
 
@@ -48,6 +49,20 @@ def test_what_the_copy_calls_unsent_is_held_until_a_person_sends_it_and_all_else
     assert world.until(again, "stored").parent_id == waiting.id
     assert world.until(new, "stored")
     assert world.posts == 4
+
+
+def test_whoever_was_signed_in_when_a_copy_was_made_signs_in_anew_once_it_is_used(world):
+    """They may have signed out, or been shut out, since."""
+    now = world.deps.clock.now()
+    with world.deps.store.begin() as session:
+        session.add(LoginSession(id="a", person_id="p", provider="oak", begun_at=now, seen_at=now))
+    assert run_sql(world.deps, "SELECT ended_at FROM login_session") == [(None,)]
+    made_a_copy(world)
+    for _ in range(2):
+        settle_if_restored(world.deps)
+    assert run_sql(world.deps, "SELECT count(*) FROM login_session WHERE ended_at IS NULL") == [(0,)]
+    deeds = run_sql(world.deps, "SELECT actor, via FROM audit WHERE action = 'session.ended'")
+    assert deeds == [("worker", "worker")]
 
 
 def test_a_database_that_is_no_copy_is_left_alone_until_a_command_calls_it_restored(world):

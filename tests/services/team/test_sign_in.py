@@ -13,11 +13,14 @@ from joserfc import jwt
 from sqlmodel import func, select
 from starlette.responses import Response
 
+from backend.domain.access.claims import read_identity
+from backend.domain.errors import NotAllowed
 from backend.identity import published
 from backend.models import AuditEntry, LoginSession, Person
-from backend.services.access import Role
+from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.team import sessions
+from backend.services.team import sessions, tokens
+from backend.services.team.token_request import parse_token_request
 from backend.web.door import cookies, sign_in
 from tests.login_providers import KEY, OTHER_KEY
 from tests.loopback import answer
@@ -196,6 +199,38 @@ def test_an_answer_that_this_browser_did_not_ask_for_signs_nobody_in(team, brows
     assert rows(team, LoginSession) == 0
 
 
+def test_of_two_sign_ins_at_once_the_one_begun_last_comes_to_its_end(team, browser, issuer):
+    first, last = (
+        issuer.began(browser.open(f"/sign-in/one?next=/{page}").headers["location"]) for page in "ab"
+    )
+    early = browser.open(f"/sign-in/back?code=c&state={first['state']}")
+    assert (early.status_code, "in another window" in early.text) == (400, True)
+    assert browser.open(f"/sign-in/back?code=c&state={last['state']}").headers["location"] == "/b"
+    issuer.began(browser.open("/sign-in/one?next=/c").headers["location"])
+    late = browser.open(f"/sign-in/back?code=c&state={first['state']}")
+    assert (late.status_code, late.headers["location"]) == (303, "/c"), "they are in, so they go on"
+    assert rows(team, LoginSession) == 1
+
+
+def test_what_another_issuer_said_under_the_same_name_no_longer_counts(team, browser, issuer, monkeypatch):
+    """The settings named a test's provider first, where anybody could call themselves anybody."""
+    browser.sign_in(issuer)
+    with team.store.read() as session:
+        person = session.exec(select(Person)).one()
+    maya = Viewer(person.name, Role.CREATOR, person_id=person.id)
+    asked = parse_token_request({"name": "mine", "role": "creator"}, now=team.clock.now())
+    bearer = f"Bearer {tokens.create_token(team, maya, asked).secret}"
+    assert tokens.authenticate_token(team, bearer).viewer.name == "Maya"
+    known = team.settings.login_provider_settings
+    assert isinstance(known, dict)
+    monkeypatch.setitem(known, "one", known["one"].model_copy(update={"issuer": f"{issuer.url}/"}))
+    assert who(team, browser) == "Maya", "a slash at its end is nothing"
+    monkeypatch.setitem(known, "one", known["one"].model_copy(update={"issuer": "https://new.example"}))
+    assert browser.ask(MEDIA).status_code == 401
+    with pytest.raises(NotAllowed):
+        tokens.authenticate_token(team, bearer)
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -344,6 +379,28 @@ def test_what_the_token_leaves_out_is_asked_for_and_believed_of_the_same_person_
     stranger.sign_in(issuer)
     told = stranger.open("/gallery")
     assert (told.status_code, "eve@" in told.text) == (403, False)
+
+
+def test_that_an_address_is_verified_is_believed_of_that_address_alone(team, browser, issuer):
+    issuer.claims = {"email": "boss@example.com", "email_verified": None, "name": None}
+    issuer.more = {"sub": "1", "email": "eve@evil.example", "email_verified": True}
+    browser.sign_in(issuer)
+    assert browser.open("/gallery").status_code == 403
+    issuer.more["email"] = "boss@example.com"
+    browser.sign_in(issuer)
+    assert who(team, browser)
+
+
+def test_what_is_no_text_is_left_out_and_is_nobody(team, browser, issuer):
+    """Databases drop NUL, and the first would be whoever is called 1."""
+    issuer.claims = {"sub": "1\0"}
+    assert browser.sign_in(issuer).status_code == 400
+    issuer.claims = {"sub": "1", "name": "\0", "groups": ["admins\0", 5]}
+    assert browser.sign_in(issuer).status_code == 303
+    assert who(team, browser) == "maya@example.com"
+    told = {"name": "M\ud800", "email": "m\ud800@example.com", "groups": ["a\ud800", "b"]}
+    assert sessions.keep_claims(told) == {"name": None, "email": None, "groups": ["b"]}
+    assert read_identity({"iss": "i", "sub": "s", **told}).groups == ("b",)
 
 
 def test_an_address_or_group_that_is_too_long_is_nobodys_and_not_cut_to_be_somebodys(team, browser, issuer):

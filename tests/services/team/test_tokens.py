@@ -156,6 +156,30 @@ def test_nobody_gives_a_token_more_than_they_have(sidecar, maya):
     assert tokens.authenticate_token(sidecar.deps, f"Bearer {service}").viewer.name == "nightly"
 
 
+def test_a_token_shows_no_more_than_its_person_sees_whatever_its_role(clock, tmp_path):
+    """A strict creator gave tokens of theirs the role viewer, who sees everybody's takes."""
+    with installed(tmp_path, clock, public_url=PUBLIC, takes_visible="own", **PROXY) as deps:
+        sidecar = SidecarClient(deps, clock)
+        people = {name: add_person(deps, name, Role.CREATOR) for name in ("Maya", "Ben")}
+        theirs = sidecar.started(who=made(sidecar, people["Ben"]))
+        secret = made(sidecar, people["Maya"], role="viewer")
+        said(sidecar.get(f"/api/video/status/{theirs}", who=secret), 404)
+        assert sidecar.get("/api/video/history", who=secret).get_json()["items"] == []
+        run_sql(deps, "UPDATE person SET role = 'reviewer' WHERE name = 'Maya'")
+        assert sidecar.get(f"/api/video/status/{theirs}", who=secret).status_code == 200
+        ci = Viewer("ci", Role.CREATOR, Kind.TOKEN, sees_team=False)
+        assert "Choose creator" in str(refusal(sidecar, ci, role="viewer"))
+        assert made(sidecar, ci, role="creator")
+
+
+def test_a_service_that_is_no_admin_takes_no_name_under_which_others_have_tokens(sidecar):
+    eve = Viewer("eve", Role.CREATOR, Kind.TOKEN)
+    made(sidecar, Viewer("Operator", Role.ADMIN), "nightly")
+    for name in ("Operator", "operator", "worker", "studio", sidecar.deps.settings.local_name):
+        assert "choose another name" in refusal(sidecar, eve, name=name).fields["name"], name
+    assert made(sidecar, eve, "operators")
+
+
 def test_whoever_has_more_tokens_than_they_can_look_after_revokes_one_first(sidecar, maya, monkeypatch):
     monkeypatch.setattr(tokens, "TOKENS_MAX", 2)
     made(sidecar, maya, "a", expires_at="2026-11-02")
