@@ -4,7 +4,7 @@ from backend.services.access import Role, Viewer
 from backend.services.audit.record import Action, record
 from backend.services.takes.cancel import cancel_job
 from pages.ui import context
-from tests.pages.conftest import words
+from tests.pages.conftest import link, words
 from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA, BEN
 
@@ -42,6 +42,15 @@ def test_a_page_of_the_audit_leads_on_to_the_next(visit, desk):
     assert len(told(app)) == 100
     assert len(told(app.button(key="audit-older").click().run())) == 1
     assert len(told(app.button(key="audit-newest").click().run())) == 100
+
+
+def test_a_row_leads_to_its_take_and_all_rows_are_to_be_had_as_a_file(visit, desk):
+    job = desk.ask()
+    app = visit(AUDIT)
+    app.session_state["audit-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    assert link(app.run(), "The take").endswith(f"?take={job.id}")
+    for kind in ("csv", "jsonl"):
+        assert not app.download_button(key=f"audit-{kind}").click().run().exception
 
 
 def test_only_admins_see_the_audit(visit, desk, monkeypatch):
