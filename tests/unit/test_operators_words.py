@@ -32,10 +32,15 @@ FOR_OPERATORS = (
 
 
 def remedies(tree: ast.Module) -> Iterator[ast.AST]:
-    """What stands in a remedy: an argument or a variable of that name, or what `for_operators` is given."""
+    """What stands in a remedy or in the log: who reads these runs Dailies.
+
+    A remedy is an argument or a variable of that name, or what `for_operators` is given.
+    """
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(attr="for_operators"), args=given):
+                yield from given
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), args=given):
                 yield from given
             case ast.keyword(arg="remedy", value=value):
                 yield value
@@ -83,6 +88,7 @@ def test_no_word_that_everybody_reads_names_a_command_or_a_setting():
         ('remedy = f"PUBLIC_URL is {url}."', False),
         ('HealthCheck("worker", False, "None.", remedy="Start one: python -m backend worker")', False),
         ('key_setting = "FAL_KEY"', False),
+        ('log.error("FAL_KEY is refused")', False),
     ],
 )  # fmt: skip
 def test_control_a_word_for_operators_is_told_from_one_for_everybody(code, caught):
