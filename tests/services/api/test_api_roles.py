@@ -59,13 +59,15 @@ class Walk:
             job = self.sidecar.ask(viewer=Viewer(owner, Role.ADMIN))
             return rule.replace("<job_id>", job.id).replace("<token>", "x")
         if "<token_id>" in rule:
-            made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token())
+            made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token(owner))
+            assert made.status_code == 201, made.get_data(as_text=True)
             return rule.replace("<token_id>", made.get_json()["id"])
         return rule.replace("<path:key>", "x.mp4")
 
-    def _token(self) -> dict[str, str]:
+    def _token(self, who: str) -> dict[str, str]:
+        """A creator who sees their own takes alone gives no token that would see everybody's."""
         self.made += 1
-        return {"name": f"token {self.made}", "role": "viewer"}
+        return {"name": f"token {self.made}", "role": "creator" if who in ("ana", "ben") else "viewer"}
 
     def status(self, method: str, rule: str, who: str, whose: str = "own") -> int:
         """What somebody gets there."""
@@ -74,7 +76,7 @@ class Walk:
         if rule == "/api/video/upload":
             sent["data"] = self.photo
         elif (method, rule) == ("POST", "/api/tokens"):
-            sent["json"] = self._token()
+            sent["json"] = self._token(who)
         asker = who if who in WHO.values() else "ana"
         return self.sidecar.call(token, method, self.about(rule, asker, whose), **sent).status_code
 
