@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import streamlit as st
@@ -129,7 +129,8 @@ def errors_as_notices() -> Iterator[None]:
         notify(text.plain(faults), ":material/error:")
     except DailiesError as error:
         if isinstance(error, NotAllowed):
-            record_refusal(deps(), viewer(), error)
+            with suppress(NotAllowed, StoreUnavailable):  # nobody any more: the page itself says so
+                record_refusal(deps(), viewer(), error)
         notify(text.plain(error), ":material/error:")
 
 

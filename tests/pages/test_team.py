@@ -1,5 +1,7 @@
 """My account and People: who one is, sessions, tokens; roles, and who may no longer come in."""
 
+import ast
+
 import pytest
 import streamlit as st
 
@@ -8,9 +10,11 @@ from backend.services import access
 from backend.services.access import Role
 from backend.services.team import people_admin, sessions, tokens, visitors
 from backend.services.team.visitors import Visit
-from tests.pages.conftest import link, shown, words
+from pages.ui import context
+from tests.pages.conftest import ROOT, link, shown, words
 from tests.services.team.people import OAK
 from tests.viewers import make_token
+from tests.world import run_sql
 
 ACCOUNT, PEOPLE = "team/account.py", "team/people.py"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36"
@@ -105,6 +109,34 @@ def test_a_person_ends_a_session_of_theirs_the_others_or_all(sign_in, visit, dep
     app.button(key="sessions-end-all").click().run()
     assert sessions.list_open_sessions(deps, person_id) == []
     assert "Your session has ended" in app.info[0].proto.title + words(app)
+
+
+def test_a_click_after_the_session_ended_elsewhere_does_nothing_and_says_so(
+    sign_in, visit, deps, monkeypatch
+):
+    """The page still has its buttons, and knows whoever it was drawn for."""
+    person_id = sign_in("Maya")
+    app, form = visit(ACCOUNT), visit()
+    app.text_input(key="new-token:name").set_value("laptop").run()
+    monkeypatch.setattr(context, "BELIEVED_S", 0)
+    people_admin.end_sessions(deps, access.cli_viewer(deps), person_id)
+    for page, button in ((app, "new-token-make"), (form, "favourite")):
+        page.button(key=button).click().run()
+        assert not page.exception
+        assert "Your session has ended" in page.info[0].proto.title + words(page)
+    assert all_tokens(deps) == []
+    assert run_sql(deps, "SELECT count(*) FROM favourite") == [(0,)]
+
+
+def test_no_button_acts_as_whoever_the_page_was_drawn_for():
+    """What a click calls is given no viewer: it asks who clicks."""
+    found = []
+    for path in (ROOT / "pages").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.keyword) and call.arg in ("args", "kwargs", "on_click", "on_change"):
+                names = [node.id for node in ast.walk(call.value) if isinstance(node, ast.Name)]
+                found += [f"{path.name}:{call.value.lineno}"] * ("viewer" in names)
+    assert found == []
 
 
 def test_an_admin_sets_roles_ends_sessions_disables_and_enables_but_not_the_last_admin(sign_in, visit, deps):

@@ -12,7 +12,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.money import price_rules
 from backend.services.takes import presets
-from pages.ui import prices
+from pages.ui import context, prices
 from pages.ui.form.prefill import MODEL
 
 _PROVIDER = "form:provider"
@@ -39,7 +39,7 @@ def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoM
         st.button(
             "Favourite", key="favourite", icon=":material/star:" if starred else ":material/star_border:",
             help="Stands first; press to end that" if starred else "Have it stand first from now on",
-            on_click=presets.set_favourite, args=(deps, viewer, chosen), kwargs={"wanted": not starred},
+            on_click=_set_favourite, args=(chosen,), kwargs={"wanted": not starred},
         )  # fmt: skip
     return models[str(chosen)]
 
@@ -51,6 +51,11 @@ def _provider_filter(models: Mapping[str, VideoModel]) -> None:
             "Provider", providers, key=_PROVIDER, label_visibility="collapsed",
             persist_state="session",
         )  # fmt: skip
+
+
+def _set_favourite(model_id: str, *, wanted: bool) -> None:
+    with context.errors_as_notices():
+        presets.set_favourite(context.deps(), context.viewer(), model_id, wanted=wanted)
 
 
 def _in_order(models: Mapping[str, VideoModel], favourites: list[str], recent: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backend.catalogue.models import VideoModel
 from backend.domain.access.roles import Do
-from backend.domain.errors import DailiesError, InvalidRequest
+from backend.domain.errors import InvalidRequest
 from backend.models import TeamPriceRule
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -125,16 +125,15 @@ def _close() -> None:
 
 def _save(model_id: str) -> None:
     state = st.session_state
-    try:
-        price_rules.set_rule(
-            context.deps(), context.viewer(), model_id, state[_TEXT], note=state.get(_NOTE) or "",
-            dear_is_meant=bool(state.get(_DEAR)),
-        )  # fmt: skip
-    except InvalidRequest as error:
-        state[_FAULTS] = error.fields
-    except DailiesError as error:
-        context.notify(text.plain(error), ":material/error:")
-    else:
+    with context.errors_as_notices():
+        try:
+            price_rules.set_rule(
+                context.deps(), context.viewer(), model_id, state[_TEXT], note=state.get(_NOTE) or "",
+                dear_is_meant=bool(state.get(_DEAR)),
+            )  # fmt: skip
+        except InvalidRequest as error:
+            state[_FAULTS] = error.fields
+            return
         state.pop(_FAULTS, None)
         context.notify("This price holds from now on.", ":material/payments:")
 

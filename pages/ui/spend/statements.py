@@ -21,7 +21,7 @@ def draw_statements(deps: Deps, viewer: Viewer) -> None:
         name = choices.shown_as(Dimension.MONTH, waiting)
         st.button(
             f"Close {name}", key="close-month", icon=":material/lock:", on_click=_close,
-            args=(deps, viewer, waiting),
+            args=(waiting,),
             help="For good: later bills don't change it, and come as corrections in the next one.",
         )  # fmt: skip
     for statement in found:
@@ -56,7 +56,7 @@ def _draw_statement(statement: statements.Statement) -> None:
         )  # fmt: skip
 
 
-def _close(deps: Deps, viewer: Viewer, month: str) -> None:
+def _close(month: str) -> None:
     with context.errors_as_notices():
-        statements.close_month(deps, viewer, month)
+        statements.close_month(context.deps(), context.viewer(), month)
         context.notify(f"{choices.shown_as(Dimension.MONTH, month)} is closed.", ":material/lock:")

@@ -114,8 +114,9 @@ def replay_delivery(delivery_id: str) -> None:
 
 def resume_sending(provider: str) -> None:
     """Send to a provider again, now."""
-    provider_pause.resume_by_person(context.deps(), context.viewer(), provider)
-    context.notify("Sending goes on.", ":material/play_arrow:")
+    with context.errors_as_notices():
+        provider_pause.resume_by_person(context.deps(), context.viewer(), provider)
+        context.notify("Sending goes on.", ":material/play_arrow:")
 
 
 def draw_picture_menu(job: Job) -> None:
