@@ -120,12 +120,16 @@ def content_of(wanted: AuditFilter, kind: str) -> bytes:
     return b"".join(entries.export_entries(deps, viewer, wanted, kind, limit=FILE_ROWS_MAX))
 
 
+#: Ids of takes are shown whole; those of sessions are longer, and told apart by their beginning.
+ID_CHARS = 36
+
+
 def row_of(entry: AuditEntry) -> dict[str, object]:
     return {
         "When": entry.at,
         "Who": entry.actor,
         "What": entry.action,
-        "To what": " ".join(filter(None, (entry.object_type, entry.object_id))),
+        "To what": " ".join(filter(None, (entry.object_type, text.shorten(entry.object_id or "", ID_CHARS)))),
         "Changed": changes_of(entry.changed or {}),
         "By way of": entry.via if entry.actor_kind != "token" else f"{entry.via}, token",
         "Address": entry.address or "",
