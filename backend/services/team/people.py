@@ -49,9 +49,14 @@ def find_or_create_person(session: Session, deps: Deps, identity: Identity) -> P
 
 
 def _names(identity: Identity) -> Iterator[str]:
-    """The display name, the address, then the first of them with a number."""
+    """The display name, the address, then the first of them with a number.
+
+    Nobody is called by an address that isn't theirs, whatever they call themselves.
+    """
     said = [_clean(text) for text in (identity.name, identity.email) if text]
-    said = [name for name in said if name] or [_clean(identity.subject) or "somebody"]
+    own = _clean(identity.email or "").lower()
+    said = [name for name in said if name and ("@" not in name or name.lower() == own)]
+    said = said or [_clean(identity.subject) or "somebody"]
     yield from said
     for number in count(2):
         yield f"{said[0][: NAME_MAX_CHARS - 8]} {number}"

@@ -201,8 +201,9 @@ def _spans(since: str | None, until: str | None, *, days: bool) -> list[tuple[in
 
 
 def _within_reason(since: str | None, until: str | None) -> tuple[str | None, str | None]:
-    """Without ends that no take is beyond: dates come to an end, too."""
-    return since if since and since > "2000" else None, until if until and until < "9000" else None
+    """Without ends that no take is beyond, and near to where takes are: dates come to an end, too."""
+    first = min(since, "9000-01-01") if since and since > "2000" else None
+    return first, max(until, "1999-12-31") if until and until < "9000" else None
 
 
 def _month_after(day: date) -> date:

@@ -6,7 +6,7 @@ takes. What fits is looked for among starts and among all other rows, each by an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, literal_column
 from sqlalchemy import select as columns
@@ -20,6 +20,8 @@ from backend.models.team import NOT_A_START
 
 #: The moment in an id and that of its row may differ by so much: clocks are set, and differ between hosts.
 ID_SLACK = timedelta(minutes=5)
+#: No id is of a moment before the first of these, or after the last.
+_FIRST, _LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 #: So many rows are deleted in one statement.
 DELETE_BATCH = 5000
 
@@ -89,9 +91,9 @@ def _in_time(wanted: AuditFilter, before: str | None) -> list[ColumnElement[bool
 
 def _ids(column: Mapped[str], wanted: AuditFilter, before: str | None) -> list[ColumnElement[bool]]:
     clauses = []
-    if wanted.since is not None:
+    if wanted.since is not None and wanted.since > _FIRST:
         clauses.append(column >= id_lower_bound(wanted.since - ID_SLACK))
-    if wanted.until is not None:
+    if wanted.until is not None and wanted.until < _LAST:
         clauses.append(column < id_lower_bound(wanted.until + ID_SLACK))
     if before is not None:
         clauses.append(column < before)

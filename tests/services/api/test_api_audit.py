@@ -56,6 +56,9 @@ def test_who_did_what_is_found_by_each_filter_and_by_several_at_once(sidecar, bu
     assert told(sidecar, actor="ana", since=moment) == both[2:]
     assert told(sidecar, actor="ana", until=moment.replace("+00:00", "Z")) == []
     assert told(sidecar, since=moment[:10], until=moment[:10]) == told(sidecar)
+    for least, most in (("0001-01-01", "9999-12-30"), ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")):
+        assert told(sidecar, since=least, until=most) == told(sidecar)
+        assert told(sidecar, until=least) == told(sidecar, since=most, actor="ana") == []
     assert (started["actor_kind"], started["via"], started["object_type"]) == ("token", "api", "take")
     assert started["address"] == "127.0.0.1"
 

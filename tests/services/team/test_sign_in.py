@@ -353,7 +353,7 @@ def test_a_name_is_given_once_and_is_nobody_elses(team, browser, issuer):
     for sub, name, email in (
         ("1", "Maya", "maya@example.com"), ("1", "Maya Renamed", "m@example.com"), ("2", "root", None),
         ("3", "studio", "Maya@example.com"), ("4", "\u202eM\u00e1\u200b  x\n", None), ("5", "", None),
-        ("6", "5", None), ("7", "worker", None),
+        ("6", "5", None), ("7", "worker", None), ("8", "boss\uff20example.com", "eve@example.com"),
     ):  # fmt: skip
         issuer.claims = {"sub": sub, "name": name, "email": email}
         browser.sign_in(issuer)
@@ -365,6 +365,7 @@ def test_a_name_is_given_once_and_is_nobody_elses(team, browser, issuer):
     assert names == [
         ("maya@example.com", "maya@example.com"), ("maya@example.com", "m@example.com"), ("root 2", None),
         ("studio 2", "maya@example.com"), ("M\u00e1 x", None), ("5", None), ("5 2", None), ("worker 2", None),
+        ("eve@example.com", "eve@example.com"),
     ]  # fmt: skip
 
 
