@@ -217,4 +217,4 @@ def _explain(error: Exception) -> str:
 
 
 _AGAIN = "This sign-in was begun too long ago, or in another window, or its answer was altered."
-_NOT_BELIEVED = "What {} says of you could not be verified, so nobody was signed in."
+_NOT_BELIEVED = "What {} says of you could not be verified."
