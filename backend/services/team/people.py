@@ -7,6 +7,7 @@ from itertools import count
 from sqlmodel import Session
 
 from backend.domain.access.identity import Identity
+from backend.domain.access.role_rules import fold_address
 from backend.models import Person
 from backend.services.deps import Deps
 from backend.services.team.names import NAMES_LOCK, is_reserved
@@ -74,4 +75,6 @@ def _is_free(session: Session, deps: Deps, name: str) -> bool:
 
 
 def _address(identity: Identity) -> str | None:
-    return identity.email.lower()[:ADDRESS_MAX_CHARS] if identity.email else None
+    """As rules compare it; what is too long is nobody's, and not cut to be somebody's."""
+    email = fold_address(identity.email or "")
+    return email if 0 < len(email) <= ADDRESS_MAX_CHARS else None

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from backend.domain.access.identity import Identity
 from backend.domain.errors import NotAllowed, NotFound, StateConflict
+from backend.identity.proxies import HEADER_ISSUER
 from backend.models import LoginSession
 from backend.services import access
 from backend.services.access import Role, Viewer
-from backend.services.team import people_admin, tokens
+from backend.services.team import people_admin, tokens, visitors
+from backend.services.team.people import ADDRESS_MAX_CHARS
 from backend.services.team.token_request import parse_token_request
 from backend.store.team import roster
 from backend.team_settings import LoginProxy
@@ -158,3 +161,15 @@ def test_whose_groups_are_not_known_here_gets_no_more_than_a_rule_by_groups_migh
         assert seen(elsewhere, "Ana").role is None, "that one doesn't know her"
         run_sql(deps, "UPDATE person SET issuer = 'https://t.example'")
         assert seen(elsewhere, "Ana").role is Role.VIEWER
+
+
+@pytest.mark.databases("sqlite")
+def test_an_address_that_only_looks_like_another_or_begins_like_it_is_not_that_one(clock, tmp_path):
+    """Behind a proxy an address is all that is known of whoever a token acts as. One has a Kelvin sign."""
+    rules, tail = "admin: mike@example.com; creator: @example.com", "@example.com"
+    long = "x" * (ADDRESS_MAX_CHARS - len(tail)) + f"{tail}.evil.example"
+    with installed(tmp_path, clock, **PROXY, login_roles=rules) as deps:
+        for name, address in (("P1", "mi\u212ae@example.com"), ("P2", long)):
+            visitors.admit_identity(deps, Identity(HEADER_ISSUER, name, name, address, email_verified=True))
+        assert (seen(deps, "P1").role, seen(deps, "P1").email) == (Role.CREATOR, "mi\u212ae@example.com")
+        assert (seen(deps, "P2").role, seen(deps, "P2").email) == (None, None)
