@@ -51,7 +51,7 @@ def restore(folder: Annotated[Path, typer.Argument(help="A folder that `backup` 
     relocatable.forget_move(deps)  # files were put where STORAGE_URL says
     held = settle_if_restored(deps) or 0
     typer.echo(f"Restored {done.files} files and the database; {held} takes are held, as they may be paid.")
-    typer.echo(_TEAM)
+    say_line(_TEAM)
     typer.echo("Now run: python -m backend verify")
     fail_with(done.problems)
 
@@ -74,7 +74,7 @@ def restored() -> None:
         f"{held} takes are held in {deps.store.redacted_url}, "
         "as they may have been sent and paid since the copy was made."
     )
-    typer.echo(_TEAM)
+    say_line(_TEAM)
 
 
 def say_line(line: str) -> None:
