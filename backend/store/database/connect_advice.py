@@ -1,7 +1,15 @@
 """Why a database can't be opened, and what to do about it."""
 
+#: What both kinds of database say to whoever has waited long enough for another process's migration.
+STILL_MIGRATING = "still migrating"
+
 #: (a part of the driver's or server's message, what is wrong and what to do); the first that fits counts.
 REASONS = (
+    (
+        STILL_MIGRATING,
+        "another process is bringing it to a newer schema: start this one again when that is done, or end "
+        "that one if it hangs",
+    ),
     ("password authentication failed", "it refuses the user or the password: put DATABASE_URL right"),
     ("no password supplied", "it wants a password: write user:password@ into DATABASE_URL"),
     ("no pg_hba.conf entry", "its pg_hba.conf does not let this user in from this host: add a line"),
@@ -14,6 +22,7 @@ REASONS = (
     ("refused", "nobody listens there: start the server, or put the host and port of DATABASE_URL right"),
     ("resolve host", "there is no host of that name: put the host of DATABASE_URL right"),
     ("translate host", "there is no host of that name: put the host of DATABASE_URL right"),
+    ("lock timeout", "another process holds it and does not let go: end that one"),
     ("timeout", "it doesn't answer: is the host right, is a firewall between, is the server overloaded?"),
     (
         "readonly database",

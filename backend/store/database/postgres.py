@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from backend.domain.errors import StoreUnavailable
 from backend.store.database import connections_in_use, pool_liveness
+from backend.store.database.connect_advice import STILL_MIGRATING
 
 #: Longer than any statement of ours takes with a million jobs; a stuck one must not hold a page for ever.
 STATEMENT_TIMEOUT_MS = 30_000
@@ -28,7 +30,12 @@ CONNECT_TIMEOUT_S = 5
 #: A connection older than this is replaced, in seconds: behind a name that moved, or a proxy that forgets.
 POOL_RECYCLE_S = 1800
 #: How long to wait for another process that is migrating, in milliseconds.
-MIGRATION_WAIT_MS = 120_000
+MIGRATION_WAIT_MS = 600_000
+#: How long the one that migrates waits for rows and tables; whoever comes after it waits behind it.
+MIGRATION_LOCK_TIMEOUT_MS = 120_000
+#: How long it may be silent between two statements: it thinks there, on a host that may be busy. Others
+#: take over well within their own wait.
+MIGRATION_IDLE_TIMEOUT_MS = 60_000
 #: Clocks that differ by more would let one host take over work that another has in hand, in seconds: a
 #: claim that is alive has two thirds of a lease (15 s) left.
 MAX_CLOCK_SKEW_S = 5.0
@@ -62,6 +69,8 @@ SELECT set_config('TimeZone', 'UTC', false),
 #: The server is no longer one that can be written to, or is going away: such a connection is of no use.
 #: read-only transaction, admin shutdown, crash shutdown, cannot connect now, idle in transaction.
 _GOING_AWAY = frozenset({"25006", "57P01", "57P02", "57P03", "25P03"})
+#: `lock_timeout` has passed.
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def make_engine(url: str, **common: Any) -> Engine:
@@ -140,10 +149,21 @@ def migration_lock(url: str) -> AbstractContextManager[Any]:
 
 
 def prepare_migration(connection: Connection) -> None:
-    """Wait until nobody else migrates; held until this transaction ends. A change may take its time."""
-    connection.execute(text(f"SET LOCAL lock_timeout = {MIGRATION_WAIT_MS}"))
+    """Wait until nobody else migrates; held until this transaction ends. A change may take its time.
+
+    Raises:
+        StoreUnavailable: another one is at it for longer than `MIGRATION_WAIT_MS`.
+    """
     connection.execute(text("SET LOCAL statement_timeout = 0"))
-    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK_KEY})"))
+    connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {MIGRATION_IDLE_TIMEOUT_MS}"))
+    connection.execute(text(f"SET LOCAL lock_timeout = {MIGRATION_WAIT_MS}"))
+    try:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK_KEY})"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            raise StoreUnavailable(f"{STILL_MIGRATING}: {error.orig}") from error
+        raise
+    connection.execute(text(f"SET LOCAL lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
 
 
 def compatibility_error(connection: Connection, now: Callable[[], datetime]) -> str | None:

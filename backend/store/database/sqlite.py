@@ -5,24 +5,29 @@ WAL so that readers never wait, `synchronous=FULL` so that a commit survives a p
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
+from backend.domain.errors import StoreUnavailable
 from backend.store.database import sqlite_frozen
+from backend.store.database.connect_advice import STILL_MIGRATING
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT_MS = 30_000
+#: How long to wait before a new file is asked again to keep a log, in seconds.
+WAL_PAUSE_S = 0.02
 #: The log is folded into the database after this many pages (16 MiB): the pages at the end of each index
 #: are written by every new job, and so reach the database once instead of hundreds of times.
 CHECKPOINT_PAGES = 4000
-#: How long to wait for another process that is migrating.
-MIGRATION_WAIT_S = 120.0
+#: How long to wait for another process that is migrating, in seconds.
+MIGRATION_WAIT_S = 600.0
 
 
 def make_engine(url: str, **common: Any) -> Engine:
@@ -62,9 +67,22 @@ def driver_connection(engine: Engine) -> Iterator[Any]:
         connection.close()
 
 
-def migration_lock(url: str) -> AbstractContextManager[Any]:
-    """Held by the one process that migrates: a lock file beside the database."""
-    return FileLock(f"{make_url(url).database or 'dailies.db'}.migrate.lock", timeout=MIGRATION_WAIT_S)
+@contextmanager
+def migration_lock(url: str) -> Iterator[None]:
+    """Held by the one process that migrates: a lock file beside the database.
+
+    Raises:
+        StoreUnavailable: another one has it for longer than `MIGRATION_WAIT_S`.
+    """
+    lock = FileLock(f"{make_url(url).database or 'dailies.db'}.migrate.lock")
+    try:
+        lock.acquire(timeout=MIGRATION_WAIT_S)
+    except Timeout as error:
+        raise StoreUnavailable(f"{STILL_MIGRATING}: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def prepare_migration(connection: Connection) -> None:
@@ -100,11 +118,32 @@ def _configure(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions by itself
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _keep_log(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA cache_size = -16000")
     cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     cursor.close()
+
+
+def _keep_log(cursor: sqlite3.Cursor) -> None:
+    """Put the file into WAL mode, where it then stays.
+
+    Of several processes that do so with a new file at the same moment, SQLite refuses all but one at once,
+    whatever `busy_timeout` says: each reads the file's head first, and whoever waited for a lock while it
+    holds one might wait for ever. So they ask again.
+
+    Source: sqlite.org/c3ref/busy_handler.html, on when the handler is not called.
+    """
+    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= give_up:
+                raise
+        time.sleep(WAL_PAUSE_S)
 
 
 def _begin(connection: Connection) -> None:

@@ -41,7 +41,7 @@ def taken_port() -> Iterator[int]:
 def test_four_processes_make_a_fresh_database_at_once(make_installation):
     installation: Installation = make_installation(SECRET_KEY=None)
     processes = [installation.run(f"migrate-{n}", *BACKEND, "migrate") for n in range(4)]
-    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0], installation.logs()
     assert len({process.said() for process in processes}) == 1
     assert installation.rows("SELECT count(*) AS n FROM alembic_version")[0]["n"] == 1
     assert installation.cli("migrate").stdout == processes[0].said()
