@@ -44,7 +44,7 @@ def purge_old(deps: Deps) -> int:
         try:
             number = _purge_batch(deps, before)
         except StoreUnavailable as error:  # as also where the database's role may only add rows
-            log.error("rows of the audit stay longer than they shall", extra={"why": error.why[:300]})
+            log.error("AUDIT_KEEP_DAYS can't be kept: rows can't be deleted", extra={"why": error.why[:300]})
             number = 0
         total += number
         if number < audit.DELETE_BATCH:
