@@ -89,7 +89,7 @@ def _reasons(identity: Identity, rules: RoleRules) -> list[str]:
     written = (fold_address(identity.email or ""), _after_at(identity))
     by_address = [rule for rule in rules.rules if rule.value in written]
     if not rules.rules:
-        said.append("LOGIN_ROLES is not set.")
+        said.append("No rules for roles are set.")
     elif asked & {Who.ADDRESS, Who.DOMAIN} and not identity.email:
         said.append("The provider told no address.")
     elif not identity.email_verified and any(rule.who is not Who.GROUP for rule in by_address):

@@ -82,7 +82,7 @@ def test_the_first_rule_that_fits_decides(who, role):
         (RULES, replace(ANA, email="x@y.example"), None, "told no groups, which is not the same"),
         (RULES, replace(ANA, email="x@y.example", groups=("x",) * 100), None, "100 groups came"),
         (RULES, replace(ANA, email="x@y.example", overflowed=True), None, "too many to tell"),
-        ("", ANA, None, "LOGIN_ROLES is not set"),
+        ("", ANA, None, "No rules for roles are set"),
         # Who may be an intern gets no more than an intern.
         ("viewer: group:interns; creator: @example.com", replace(ANA, overflowed=True), Role.VIEWER, "might"),
         ("admin: group:bosses; creator: @example.com", replace(ANA, overflowed=True), Role.CREATOR, "rule 2"),
