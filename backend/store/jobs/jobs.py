@@ -64,6 +64,12 @@ def sent_again_as(session: Session, job_id: str) -> str | None:
     return session.exec(child.where(col(Job.owner).in_(ended_by))).first()
 
 
+def again_ids(session: Session, job_id: str, *, owners: Collection[str]) -> set[str]:
+    """The jobs of these owners that send this one again: one of each at the most."""
+    query = select(Job.id).where(Job.form_key == again_key(job_id), col(Job.owner).in_(owners))
+    return set(session.exec(query))
+
+
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()
