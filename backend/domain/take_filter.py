@@ -2,13 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+
+from backend.domain.library.review import ReviewState, Sort
 
 
 @dataclass(frozen=True)
 class TakeFilter:
-    """Which takes to show; None: any. `text`: words that stand in prompts, the last may be unfinished.
+    """Which takes to show, and in what order; None or empty: any.
 
-    owners: those of any of these people; never an empty list.
+    text: words that stand in a take, the last may be unfinished. owners: those of any of these people; never
+    an empty list. tags: all of them. favourite_of: favourites of any of these people. rating_min, rated: by
+    the team's mean. ratio: as asked for, else of the file. min_cost, max_cost: USD, of the bill, else of the
+    estimate. since, until: when it was asked for, from the first moment to before the second. trashed: those
+    in the trash instead of those that are not. ids: of these alone.
     """
 
     owners: tuple[str, ...] | None = None
@@ -16,6 +23,25 @@ class TakeFilter:
     model: str | None = None
     provider: str | None = None
     text: str | None = None
+    project: str | None = None
+    collection: str | None = None
+    tags: tuple[str, ...] = ()
+    review: frozenset[ReviewState] | None = None
+    favourite_of: tuple[str, ...] | None = None
+    rating_min: float | None = None
+    rated: bool | None = None
+    style: tuple[tuple[str, str], ...] = ()  #: (axis, label), all of them
+    has_error: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ratio: str | None = None
+    min_cost: float | None = None
+    max_cost: float | None = None
+    min_length_s: float | None = None
+    max_length_s: float | None = None
+    trashed: bool = False
+    sort: Sort = Sort.NEWEST
+    ids: tuple[str, ...] | None = None
 
     @property
     def crosses_indexes(self) -> bool:

@@ -8,6 +8,19 @@ from sqlmodel import SQLModel
 
 from backend.models.columns import BigInt, Json, PortableText, UtcDateTime, make_portable
 from backend.models.jobs import HELD, STRANDED, WASTED, Delivery, History, Job, JobColumns, JobHead
+from backend.models.library import (
+    Collection,
+    CollectionTake,
+    Draft,
+    LibraryColumns,
+    Project,
+    SavedView,
+    TakeEdit,
+    TakeOpinion,
+    TakeOrigin,
+    TakeTag,
+    UndoStep,
+)
 from backend.models.media import TakeFile, Upload, Video
 from backend.models.money import (
     Budget,
@@ -24,11 +37,12 @@ from backend.models.prompting import Template, VocabularyEntry
 from backend.models.team import AuditEntry, LoginSession, Person, RefusedDeliveries
 
 __all__ = [
-    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "DaySum",
-    "Delivery", "Favourite", "History", "Job", "JobColumns", "JobHead", "Json", "KeyValue",
-    "LedgerEntry", "LoginSession", "MonthStatement", "Person", "PortableText", "Preset",
-    "RefusedDeliveries", "SpendSum", "Sweep", "TakeFile", "TakeInputs", "TeamPriceRule", "Template",
-    "Token", "Upload", "UtcDateTime", "Video", "VocabularyEntry",
+    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Collection",
+    "CollectionTake", "DaySum", "Delivery", "Draft", "Favourite", "History", "Job", "JobColumns", "JobHead",
+    "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession", "MonthStatement", "Person",
+    "PortableText", "Preset", "Project", "RefusedDeliveries", "SavedView", "SpendSum", "Sweep", "TakeEdit",
+    "TakeFile", "TakeInputs", "TakeOpinion", "TakeOrigin", "TakeTag", "TeamPriceRule", "Template", "Token",
+    "UndoStep", "Upload", "UtcDateTime", "Video", "VocabularyEntry",
 ]  # fmt: skip
 
 make_portable(SQLModel.metadata)

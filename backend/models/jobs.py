@@ -106,6 +106,19 @@ class Job(SQLModel, table=True):
     rendered_at: datetime | None = moment(default=None)
     ended_at: datetime | None = moment(default=None)
 
+    # what people make of it: none of it moves the job, nor `version`
+    project_id: str | None = None
+    review: str | None = None  #: a `ReviewState`; None: none
+    review_by: str | None = None
+    review_at: datetime | None = moment(default=None)
+    note: str | None = Field(default=None, sa_type=Text)
+    rating_sum: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    rating_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    edits: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  #: rises with each of these
+    trashed_at: datetime | None = moment(default=None)
+    trashed_by: str | None = None
+    emptied_at: datetime | None = moment(default=None)  #: its files are gone, for good
+
 
 class JobColumns(TypedDict, total=False):
     """What may change of a job once it is made, beside what only its transitions write; types as in `Job`."""

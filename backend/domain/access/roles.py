@@ -25,12 +25,14 @@ class Do(StrEnum):
     SEE_MODELS = "see models"
     ESTIMATE = "estimate takes"
     SAVE_FAVOURITES = "keep favourites"
+    RATE = "rate takes"
     START = "start takes"
     UPLOAD = "upload photos"
     SAVE_PRESETS = "save presets"
     CHANGE_OWN = "change one's own takes"
     CHANGE_OTHERS = "change others' takes"
     APPROVE = "approve takes"
+    ORGANISE = "make collections and projects"
     EDIT_WORDS = "change the team's words and template"
     EDIT_PRICES = "change price rules"
     EDIT_BUDGETS = "change budgets"
@@ -54,12 +56,14 @@ LEAST: Mapping[Do, Role] = {
     Do.SEE_MODELS: Role.VIEWER,
     Do.ESTIMATE: Role.VIEWER,
     Do.SAVE_FAVOURITES: Role.VIEWER,
+    Do.RATE: Role.VIEWER,
     Do.START: Role.CREATOR,
     Do.UPLOAD: Role.CREATOR,
     Do.SAVE_PRESETS: Role.CREATOR,
     Do.CHANGE_OWN: Role.CREATOR,
     Do.CHANGE_OTHERS: Role.REVIEWER,
     Do.APPROVE: Role.REVIEWER,
+    Do.ORGANISE: Role.CREATOR,
     Do.EDIT_WORDS: Role.ADMIN,
     Do.EDIT_PRICES: Role.ADMIN,
     Do.EDIT_BUDGETS: Role.ADMIN,
