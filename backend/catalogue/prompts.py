@@ -5,6 +5,9 @@ from typing import Any
 
 from backend.catalogue.models import VideoModel
 
+#: What people read of a field that may stand in for the prompt, where that is not its name.
+_SUBSTITUTES = {"multi_prompt": "shots"}
+
 
 def check_prompt(model: VideoModel, prompt: str) -> str | None:
     """What is wrong with the prompt as it would be sent (composed), or None."""
@@ -32,7 +35,11 @@ def prompt_substitutes(model: VideoModel) -> list[str]:
     """What makes the prompt of a model dispensable, in words: a photo, or a field that says as much."""
     if model.prompt_required or model.prompt_field is None:
         return []
-    fields = [name.replace("_", " ") for name in model.schema["properties"] if _is_prompt(model, name)]
+    fields = [
+        _SUBSTITUTES.get(name, name.replace("_", " "))
+        for name in model.schema["properties"]
+        if _is_prompt(model, name)
+    ]
     return (["a photo"] if model.image_field else []) + fields
 
 

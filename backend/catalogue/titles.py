@@ -1,6 +1,14 @@
-"""Titles that tell models apart: people choose by them, and addresses of pages hold them."""
+"""Titles of providers and models, which tell them apart: people choose by them, addresses hold them."""
 
 from collections.abc import Mapping
+
+#: What people read of a provider, where that is not its name.
+_PROVIDERS = {"blackbox": "Blackbox"}
+
+
+def provider_title(name: str) -> str:
+    """What a provider is called on pages and in messages."""
+    return _PROVIDERS.get(name, name)
 
 
 def disambiguate_titles(titles: Mapping[str, str]) -> dict[str, str]:

@@ -46,6 +46,20 @@ _UNFIT = re.compile(
 )
 
 
+#: What ends a sentence, behind which a bracket or a quote may close.
+_ENDED = re.compile(r"[.!?…:][)\]\"'”’»]*$")
+
+
+def join_sentences(*parts: str | None) -> str:
+    """Texts as sentences behind each other: each has its end, and empty ones are left out.
+
+    >>> join_sentences("Too many requests", "", "It is tried again.")
+    'Too many requests. It is tried again.'
+    """
+    told = [part.strip() for part in parts if part and part.strip()]
+    return " ".join(part if _ENDED.search(part) else f"{part}." for part in told)
+
+
 @dataclass
 class PastedText:
     """Cleans what is pasted, and counts what it does to it."""

@@ -70,7 +70,10 @@ with left:
         ):
             actions.draw_picture_menu(take.job)
         if viewer.may(Do.START) and st.button(
-            "Use again", key="use-again", icon=":material/replay:", help="Fills the form with all of this."
+            "Edit and rerun",
+            key="use-again",
+            icon=":material/replay:",
+            help="Fills the form with all of this.",
         ):
             detail.use_again(take.job)
     detail.draw_lineage(deps, viewer, take.job)

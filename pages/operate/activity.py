@@ -1,4 +1,4 @@
-"""Activity: what is on its way, and what waits for a person's decision."""
+"""Activity: what is in progress, and what needs a person's decision."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
 
 
 def draw_held(held: Sequence[Take], of: int) -> None:
-    draw_head("Waits for you", held, of=of)
+    draw_head("Needs you", held, of=of)
     st.caption(
         "These may have been accepted and paid for, and nobody can tell from here. Nothing is sent again "
         "without you. A video that comes anyway is kept."
@@ -51,7 +51,7 @@ def draw_held(held: Sequence[Take], of: int) -> None:
 
 
 def draw_moving(moving: Sequence[Take], of: int) -> None:
-    draw_head("On its way", moving, of=of)
+    draw_head("In progress", moving, of=of)
     for take in moving:
         draw_take(take)
 
@@ -59,7 +59,7 @@ def draw_moving(moving: Sequence[Take], of: int) -> None:
 def draw_nothing() -> None:
     with st.container(border=True, key="empty", horizontal_alignment="center"):
         st.space("small")
-        st.markdown("#### Nothing moves, nothing waits", text_alignment="center")
+        st.markdown("#### All quiet: nothing in progress", text_alignment="center")
         if viewer.may(Do.START) and st.button(
             "Generate a take", key="generate-one", type="primary", icon=":material/auto_awesome_motion:"
         ):

@@ -40,7 +40,7 @@ with right:
         form.show_faults()
         money.draw_budget(spent, quote)
         in_progress.draw_expected_time(deps, form.model)
-        st.markdown("###### This is what is sent")
+        st.markdown("###### Final prompt")
         form.draw_composed()
         form.draw_payload()
     if sent:

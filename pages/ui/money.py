@@ -67,7 +67,7 @@ def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
         st.error(text.plain(refused), icon=":material/money_off:")
     tight, counts_usd = spent.tightest_limit, quote.at_most_usd
     if tight is not None:
-        left = f"{text.dollars(tight.left_usd)} {tight.left_words}"
+        left = f"You have {text.dollars(tight.left_usd)} {tight.left_words}"
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
     if quote.usd is None and spent.unknown_usd is not None:
         counts_usd = spent.unknown_usd
@@ -91,24 +91,26 @@ def _near_words(limit: BudgetLimit) -> str:
 
 
 def draw_warnings(spent: budgets.SpendingSummary) -> None:
-    """Say which soft limits are passed; nothing is refused."""
+    """Say which warning levels are passed; nothing is refused."""
     for limit in spent.passed_warnings:
-        message = f"{limit.title[0].upper()}{limit.title[1:]} of {text.dollars(limit.limit_usd)} is passed."
-        st.warning(text.plain(message) + " Nothing is refused for it.", icon=":material/savings:")
+        message = f"Over the warning level; not blocked: {limit.title} is {text.dollars(limit.limit_usd)}."
+        st.warning(text.plain(message), icon=":material/savings:")
 
 
 def draw_figures(deps: Deps, viewer: Viewer, *, mine: bool = False) -> None:
-    """Spent today and this month, left, at risk, unknown; of everybody for those who see all. mine: own."""
+    """Spent today and this month, left, what may have been charged, unknown. mine: own takes alone.
+
+    Of everybody for those who see all.
+    """
     spent = budgets.spending_summary(deps, viewer.owner_names if mine else viewer.visible_names)
-    risk = "takes" if spent.held != 1 else "take"
     with st.container(key="money", horizontal=True):
         _figure("Spent today", text.dollars(spent.today_usd), _unknown(spent.unpriced))
-        _figure("This month", text.dollars(spent.month_usd), "estimates and bills")
+        _figure("This month", text.dollars(spent.month_usd), "estimated + billed")
         if spent.tightest_limit is not None:
             limit = spent.tightest_limit
             _figure("Budget", text.dollars(limit.left_usd), limit.left_words, bad=limit.is_near)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
-        _figure("At risk", at_risk, f"{spent.held} held {risk}" if spent.held else "nothing held", bad=bad)
+        _figure("May have been charged", at_risk, _to_decide(spent.held), bad=bad)
     draw_warnings(spent)
 
 
@@ -162,8 +164,14 @@ def _line_words(line: LedgerEntry, job: Job) -> str:
 
 def _unknown(number: int) -> str:
     if not number:
-        return "estimates and bills"
+        return "estimated + billed"
     return f"and {number} {'take' if number == 1 else 'takes'} of unknown price"
+
+
+def _to_decide(number: int) -> str:
+    if not number:
+        return "no decision needed"
+    return f"{number} {'take needs' if number == 1 else 'takes need'} a decision"
 
 
 def _figure(label: str, value: str, below: str, *, bad: bool = False) -> None:

@@ -7,9 +7,9 @@ from pages.ui import text
 
 
 def quote_words(quote: Quote) -> str:
-    """What a take will cost: "$2.40", "up to $3.66" where the model chooses, "price unknown"."""
+    """What a take will cost: "$2.40", "up to $3.66" where the model chooses, "price unavailable"."""
     if quote.usd is None or quote.at_most_usd is None:
-        return "price unknown"
+        return "price unavailable"
     if quote.is_bound:
         return f"up to {text.dollars(quote.at_most_usd)}"
     usd, most = text.dollars(quote.usd), text.dollars(quote.at_most_usd)
@@ -21,7 +21,7 @@ def range_words(model: VideoModel) -> str:
     found = model.price_range
     if found is None:
         price = model.price
-        return "price unknown" if price is None else f"{text.dollars(price.unit_usd)} a {price.unit}"
+        return "price unavailable" if price is None else f"{text.dollars(price.unit_usd)} a {price.unit}"
     low, high = text.dollars(found.from_usd), text.dollars(found.to_usd)
     return f"{low} a take" if low == high else f"{low} – {high} a take"
 
@@ -55,6 +55,6 @@ def button_words(deps: Deps, quote: Quote, *, unknown_usd: float | None = None) 
 def basis_words(quote: Quote) -> str:
     """What a price is made of and how old it is (markdown); of an unknown one, why."""
     if quote.usd is None:
-        return text.plain(f"Price unknown: {quote.basis}.")
+        return text.plain(f"Price unavailable: {quote.basis}.")
     of = f" · price of {quote.as_of}" if quote.as_of else ""
     return text.plain(f"{quote.basis}{of}")

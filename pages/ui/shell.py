@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.kinds import Health
+from backend.domain.text import join_sentences
 from backend.services.gallery import takes as gallery
 from backend.services.operations import heartbeat, status
 from backend.services.team.visitors import NoRole
@@ -23,12 +24,12 @@ _MARK = Path(__file__).with_name("mark.svg")
 
 
 def title_with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
-    """A page's name with what waits there: "Activity · 3 · 1 held"; counts end at "250+"."""
+    """A page's name with what waits there: "Activity · 3 · 1 needs you"; counts end at "250+"."""
     parts = [title]
     if moving:
         parts.append(count_words(moving, upto))
     if held:
-        parts.append(f"{count_words(held, upto)} held")
+        parts.append(f"{count_words(held, upto)} {'needs' if held == 1 else 'need'} you")
     return " · ".join(parts)
 
 
@@ -53,17 +54,15 @@ def draw_banners() -> None:
     """What is wrong now and what comes of it, over every page; what to do about it stands on Operations."""
     for banner in _banners():
         if banner.level == "error":
-            there = f" {SEE_OPERATIONS}" if banner.remedy else ""
-            st.error(
-                text.plain(banner.message + there), title=text.plain(banner.title), icon=":material/error:"
-            )
+            says = join_sentences(banner.message, SEE_OPERATIONS if banner.remedy else "")
+            st.error(text.plain(says), title=text.plain(banner.title), icon=":material/error:")
 
 
 def draw_warnings() -> None:
     """What else is worth knowing, in full; other pages have its short form at the foot."""
     for banner in _banners():
         if banner.level == "warning":
-            says = f"{banner.message} {banner.remedy}".strip()
+            says = join_sentences(banner.message, banner.remedy)
             st.warning(text.plain(says), title=text.plain(banner.title), icon=":material/warning:")
 
 
@@ -95,7 +94,7 @@ def draw_trouble(trouble: Exception) -> None:
 def draw_way_in(refused: NotAllowed) -> None:
     """In the place of every page, for whoever is not signed in any more, or may do nothing here."""
     if isinstance(refused, NoRole):
-        st.warning(text.plain(f"{refused} {refused.why}"), title="You may not use Dailies yet")
+        st.warning(text.plain(join_sentences(str(refused), refused.why)), title="You may not use Dailies yet")
         st.write("Ask whoever runs Dailies to give you a role; then load this page again.")
         st.html('<a href="sign-out" target="_self">Sign out</a>')
         return

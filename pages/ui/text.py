@@ -13,6 +13,10 @@ from backend.models import Job
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&^=])")
 
 
+#: A number that may be one of seconds: "6", "8s", "2.5 s".
+_SECONDS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>s(?:ec(?:onds?)?)?)?")
+
+
 def plain(text: object) -> str:
     """A text that markdown elements show as it is, on one line: no link, no formula, no colour."""
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
@@ -66,6 +70,17 @@ def _rounded(amount: Decimal, places: int) -> Decimal:
         return amount
 
 
+def param_words(name: str, value: object) -> str:
+    """A parameter's value as it reads best: seconds have their unit, written one way.
+
+    >>> param_words("duration", 6), param_words("duration", "8s"), param_words("seed", 6)
+    ('6 s', '8 s', '6')
+    """
+    number = _SECONDS.fullmatch(str(value)) if not isinstance(value, bool) else None
+    is_length = number is not None and (number["unit"] or name == "duration" or name.endswith("_seconds"))
+    return f"{number['number']} s" if number and is_length else str(value)
+
+
 def ago(seconds: float | None) -> str:
     """How long ago: "just now", "3 min ago"; "never" for None."""
     if seconds is None:
@@ -99,17 +114,17 @@ class Look:
 
 #: state -> how it is shown; always the word and the icon, so that no colour has to be told from another
 LOOKS: dict[JobState, Look] = {
-    JobState.CREATED: Look("Saved", "bookmark_added", "blue", "Kept here; it is sent in a moment."),
-    JobState.SUBMITTING: Look("Sending", "outgoing_mail", "blue", "On its way to the provider."),
-    JobState.QUEUED: Look(
-        "In line", "hourglass_top", "blue", "The provider has it; rendering has not begun."
-    ),
+    JobState.CREATED: Look("Waiting to send", "bookmark_added", "blue", "Kept here; it is sent in a moment."),
+    JobState.SUBMITTING: Look("Sending", "outgoing_mail", "blue", "It is being sent to the provider."),
+    JobState.QUEUED: Look("Queued", "hourglass_top", "blue", "The provider has it; rendering has not begun."),
     JobState.RUNNING: Look("Rendering", "movie_edit", "blue", "The provider is at work on it."),
-    JobState.RENDERED: Look("Fetching", "downloading", "blue", "Rendered; the file is being brought home."),
+    JobState.RENDERED: Look("Downloading", "downloading", "blue", "Rendered; the file is being downloaded."),
     JobState.STORED: Look("Ready", "check_circle", "green", "All that it made is here, whole."),
-    JobState.HELD: Look("Held", "pan_tool", "orange", "Nobody can tell what became of it; it waits for you."),
+    JobState.HELD: Look(
+        "Needs a decision", "pan_tool", "orange", "Nobody can tell what became of it; it needs you."
+    ),
     JobState.FAILED: Look("Failed", "error", "red", "The provider refused it, or failed."),
-    JobState.CANCELLED: Look("Stopped", "block", "gray", "Stopped by a person."),
+    JobState.CANCELLED: Look("Cancelled", "block", "gray", "Cancelled by a person. It may still be billed."),
 }
 
 
@@ -121,5 +136,5 @@ def state_look(job: Job) -> Look:
         JobState.QUEUED,
         JobState.RUNNING,
     ):
-        return Look("Stopping", "block", "gray", "The provider is being asked to stop.")
+        return Look("Cancelling", "block", "gray", "The provider is being asked to stop.")
     return shown

@@ -51,7 +51,7 @@ def test_all_files_of_a_take_are_shown_each_with_its_download_and_counted_on_its
     assert [tile["role"] for tile in strip["files"]] == ["videos.0", "videos.1", "videos.2"]
     assert [".mp4" in tile.get("href", "") for tile in strip["files"]] == [True, True, False]
     assert all("/posters/" in tile["poster"] for tile in strip["files"][:2])
-    assert (strip["files"][2]["word"], strip["chosen"]) == ("On its way", "videos.0")
+    assert (strip["files"][2]["word"], strip["chosen"]) == ("In progress", "videos.0")
     assert "2 of 3 files are here" in words(app)
     assert re.match(rf"app/static/media/takes/{job.id}\.zip\?e=", link(app, "Download all · 2 files · "))
     assert "4 times so far" in words(app).replace("\\", "")
@@ -68,7 +68,7 @@ def test_a_person_keeps_what_there_is_of_a_take_whose_files_do_not_all_come(desk
     assert shown(app, "files")[0]["files"][2]["word"] == "Not fetched"
     app.button(key=f"fetch-{job.id}").click().run()
     assert desk.job(job.id).due_at is not None
-    assert shown(app, "files")[0]["files"][2]["word"] == "On its way"
+    assert shown(app, "files")[0]["files"][2]["word"] == "In progress"
 
 
 def test_a_person_gives_up_the_files_of_a_paid_take_and_has_them_fetched_later(desk, visit):
@@ -100,7 +100,7 @@ def test_a_take_whose_stop_the_provider_never_answers_is_ended_by_a_person_after
     app = visit("library/take.py", take=job.id)
     app.button(key=f"cancel-{job.id}").click().run()
     assert app.button(key=f"cancel-{job.id}").disabled
-    assert shown(visit("operate/activity.py"), "status")[0]["word"] == "Stopping"
+    assert shown(visit("operate/activity.py"), "status")[0]["word"] == "Cancelling"
     desk.change(job, cancel_requested_at=desk.deps.clock.now() - ANSWER_WAIT)
     app = visit("library/take.py", take=job.id)
     app.button(key=f"stop-waiting-{job.id}").click().run()

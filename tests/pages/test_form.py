@@ -93,7 +93,7 @@ def test_switching_models_keeps_what_both_have_and_says_what_was_left_out(visit,
     param(app, "select_slider", "duration", SEED_MODEL).set_value(10).run()
     app.selectbox(key="form:model").set_value(MODEL).run()
     assert "Kept: aspect ratio 9:16, duration 10" in _said(app)
-    assert "Left out: negative prompt blur" in _said(app)
+    assert "This model doesn't use: negative prompt blur" in _said(app)
     assert desk.generate(app).params == {"aspect_ratio": "9:16", "duration": "10"}
 
 
@@ -102,7 +102,7 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one_and_can_be_taken_aw
     assert not app.file_uploader
     app.selectbox(key="form:model").set_value(PHOTO_MODEL).run()
     app.file_uploader[0].upload("page.png", b"<html>not a picture</html>").run()
-    assert "This photo can't be used" in words(app)
+    assert "was not taken.** It is no JPEG" in words(app)
     app.file_uploader[0].upload("sun.jpg", picture()).run()
     assert "sun.jpg\n640 × 480" in words(app)
     app.button(key="remove-photo").click().run()
@@ -111,7 +111,7 @@ def test_a_photo_is_asked_for_only_where_the_model_takes_one_and_can_be_taken_aw
     app.button(key=f"use-photo-{upload.id}").click().run()
     assert desk.generate(app).image == upload.id
     app.selectbox(key="form:model").set_value(MODEL).run()
-    assert "Left out: the photo" in _said(app)
+    assert "This model doesn't use: the photo" in _said(app)
     assert desk.generate(app).image is None
 
 
@@ -122,7 +122,7 @@ def test_what_is_sent_is_shown_before_with_its_exact_payload_and_where_its_words
     param(app, "select_slider", "duration").set_value("10").run()
     shown, prompt = json.loads(app.json[0].value), app.code[0].value
     assert "liquid silk with soft, travelling highlights. Camera: through wet glass." in prompt
-    assert ":material/checkroom: Silk · :material/videocam: own words · template 1" in words(app)
+    assert ":material/checkroom: Silk · :material/videocam: custom · template 1" in words(app)
     job = desk.generate(app)
     assert (job.payload, job.sent_prompt) == (shown, prompt)
     app.text_area(key="form:prompt").set_value(" ").run()
@@ -138,7 +138,7 @@ def test_a_retired_word_in_an_old_take_is_named_beside_its_field(visit, desk):
     app = visit(**{"from": job.id})
     app.button(key="generate").click().run()
     assert desk.count() == 1
-    assert ":red[:material/error: Camera 'Pan' is retired" in words(app)
+    assert ":red[:material/error: Camera 'Pan' is archived" in words(app)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_there_is_one_number_for_how_large_a_photo_may_be_and_a_refusal_has_it_i
     assert set(re.findall(r"(\d+) ?M[Bi]", words(app))) == {"32"}
     app.file_uploader[0].upload("vast.png", png_header(16_320, 12_240)).run()
     said = "16320 × 12240 pixels, 199\\.8 megapixels, and at most 150 megapixels are taken; save it smaller"
-    assert "**vast\\.png was not taken.** This photo" in words(app)
+    assert "**vast\\.png was not taken.** It has 16320" in words(app)
     assert said in words(app)
 
 
@@ -229,7 +229,7 @@ def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk):
     broken, other = picture()[:200], picture(colour="teal")
     for name, content in (("1.jpg", picture()), ("2.jpg", broken), ("3.jpg", other)):
         app.file_uploader[0].upload(name, content).run()
-        assert ("This photo can't be used" in words(app)) == (name == "2.jpg"), "the others are kept"
+        assert ("It is damaged or cut" in words(app)) == (name == "2.jpg"), "the others are kept"
     slot = ":image_urls"
     app.button(key=f"use-photo-{earlier}{slot}").click().run()
     navy = photos.list_uploads(desk.deps, LOCAL_VIEWER)[1].id
@@ -241,7 +241,7 @@ def test_several_photos_are_uploaded_ordered_and_sent_as_a_list(visit, desk):
     again = desk.generate(app)
     assert (again.id != job.id, again.images) == (True, job.images)
     app.selectbox(key="form:model").set_value(MODEL).run()
-    assert "Left out: the photos in images" in _said(app)
+    assert "This model doesn't use: the photos in images" in _said(app)
 
 
 def test_a_list_that_is_full_offers_no_more_room(visit, desk):
@@ -257,7 +257,7 @@ def test_a_list_that_is_full_offers_no_more_room(visit, desk):
 def test_the_prompts_label_says_what_may_stand_in_its_place(visit):
     app = visit()
     for model, label in (
-        (MODEL, "Prompt (or multi prompt)"), (PHOTO_MODEL, "Prompt (may be left empty)"),
+        (MODEL, "Prompt (or shots)"), (PHOTO_MODEL, "Prompt (may be left empty)"),
         (SEED_MODEL, "Prompt"), ("fal-ai/wan/v2.7/image-to-video", "Prompt (or a photo)"),
     ):  # fmt: skip
         app.selectbox(key="form:model").set_value(model).run()

@@ -42,7 +42,7 @@ def test_every_state_has_its_card_and_its_page(visit, desk):
         assert card["why"] == ERROR["message"] or state not in ("failed", "held")
         assert shown(app, "status")[0]["state"] == state
         assert job.prompt in [code.value for code in app.code]
-        assert shown(app, "history")[0]["rows"][0]["word"] == "Saved"
+        assert shown(app, "history")[0]["rows"][0]["word"] == "Waiting to send"
         assert bool(shown(app, "player")) == (state == "stored")
         ways = ways_out(gallery.get_take(desk.deps, LOCAL_VIEWER, job.id), desk.deps.clock.now())
         assert (WayOut.CANCEL in ways) == (state in ("created", "submitting", "queued", "running"))
@@ -63,7 +63,7 @@ def test_a_take_says_why_it_waits_and_is_looked_at_at_once(visit, desk):
     job = desk.take("queued")
     run_sql(desk.deps, "UPDATE job SET due_at = '2999-01-01 00:00:00.000000'")
     app = visit(TAKE, take=job.id)
-    assert "It stands in fal's own line, 2 ahead" in words(app)
+    assert "It is queued at fal, 2 ahead" in words(app)
     app.button(key=f"check-now-{job.id}").click().run()
     assert desk.job(job).due_at <= desk.deps.clock.now()
     assert "It is looked at now" in words(app)
@@ -140,8 +140,8 @@ def test_it_refreshes_by_itself_only_while_something_moves(visit, desk, monkeypa
 
 def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):
     assert title_with_counts("Activity", moving=0, held=0, upto=1000) == "Activity"
-    assert title_with_counts("Activity", moving=3, held=1, upto=1000) == "Activity · 3 · 1 held"
-    assert title_with_counts("Activity", moving=1000, held=7, upto=1000) == "Activity · 1,000+ · 7 held"
+    assert title_with_counts("Activity", moving=3, held=1, upto=1000) == "Activity · 3 · 1 needs you"
+    assert title_with_counts("Activity", moving=1000, held=7, upto=1000) == "Activity · 1,000+ · 7 need you"
     assert "Demo mode:" in words(visit())
 
 
@@ -153,13 +153,13 @@ def test_a_stored_take_has_its_record_a_download_under_a_name_and_pictures_to_st
     assert rows["Request"]["value"] == f"request-{job.id}"
     assert re.fullmatch(r"[0-9a-f]{64}", rows["SHA-256"]["value"])
     assert rows["Rendered"]["at_ms"]
-    assert (rows["Camera"]["value"], rows["Duration"]["value"]) == ("Orbit", "7")
-    assert rows["stale"]["value"] == "OK", "the webhook that came"
+    assert (rows["Camera"]["value"], rows["Duration"]["value"]) == ("Orbit", "7 s")
+    assert rows["Stale"]["value"] == "OK", "the webhook that came"
     assert re.match(r"app/static/media/\S+name=red-dress-take-\S+mp4$", link(app, "Download · "))
     app.button(key=f"picture-last-{job.id}").click().run()
-    assert any("last picture" in toast.value for toast in app.toast)
+    assert any("last frame" in toast.value for toast in app.toast)
     (photo,) = photos.list_uploads(desk.deps, LOCAL_VIEWER)
-    assert photo.file_name.startswith("last picture")
+    assert photo.file_name.startswith("last frame")
 
 
 def test_a_failed_take_says_what_it_cost_and_what_comes_next_and_fills_the_form_however_often(visit, desk):
@@ -191,7 +191,7 @@ def test_send_again_makes_one_new_take_and_each_names_the_other(visit, desk):
     app.button(key=f"again-{job.id}").click().run()
     again = desk.newest()
     assert (again.parent_id, desk.job(job).state, desk.count()) == (job.id, "cancelled", 2)
-    assert link(visit(TAKE, take=job.id), "Sent again as: take …") == f"take?take={again.id}"
+    assert link(visit(TAKE, take=job.id), "Retried as: take …") == f"take?take={again.id}"
     app = visit(TAKE, take=again.id)
-    assert link(app, "Sends again: take …") == f"take?take={job.id}"
+    assert link(app, "Retry of: take …") == f"take?take={job.id}"
     assert link(app, "Gallery") == "gallery?"

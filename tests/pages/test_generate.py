@@ -21,7 +21,7 @@ def test_a_click_saves_one_take_that_stands_beside_the_form_which_stays_filled(v
     assert "Saved. You can close this tab." in words(app)
     assert app.text_area(key="form:prompt").value == "A red dress"
     (take,) = shown(app, "status")
-    assert (take["word"], take["icon"], take["moving"]) == ("Saved", "bookmark_added", True)
+    assert (take["word"], take["icon"], take["moving"]) == ("Waiting to send", "bookmark_added", True)
     assert take["usual"]
     app.button(key=f"cancel-{job.id}").click().run()
     assert desk.job(job).state == "cancelled"
@@ -51,7 +51,7 @@ def test_every_fault_is_named_at_once_beside_its_field_and_nothing_is_made(visit
     app.button(key="generate").click().run()
     told = words(app)
     beside = [line.split()[1] for line in told.splitlines() if line.startswith(":red[:material/error:")]
-    assert beside == ["Image", "Prompt", "Fabric", "Multi"]
+    assert beside == ["Add", "Prompt", "Fabric", "Multi"]
     assert "Not sent, and nothing was charged." in told
     assert desk.count() == 0
     app = filled(visit, prompt=" ")

@@ -112,7 +112,7 @@ def test_an_address_with_a_model_that_cannot_be_used_says_so_and_the_form_works(
 
 def test_the_button_wishes_for_a_refresh_and_the_page_shows_how_it_goes(visit, deps):
     app = visit(PAGE)
-    assert "the list that came with the program" in words(app)
+    assert "Built in" in words(app)
     app.button(key="refresh-catalogue").click().run()
     assert refresh_schedule.last_refresh(deps).state == RefreshState.WANTED
     assert app.button(key="refresh-catalogue").disabled

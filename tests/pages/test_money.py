@@ -39,7 +39,12 @@ def bill(desk, job, units: float) -> None:
 def test_spent_left_and_at_risk_are_told(visit, desk, page):
     desk.take("held")
     bill(desk, desk.take("stored", viewer=BEN), 3)
-    spent = {"Spent today": "$1.12", "This month": "$1.12", "Budget": "$0.88", "At risk": "$0.70"}
+    spent = {
+        "Spent today": "$1.12",
+        "This month": "$1.12",
+        "Budget": "$0.88",
+        "May have been charged": "$0.70",
+    }
     assert figures(visit(page)).items() >= spent.items()
 
 
@@ -70,10 +75,12 @@ def test_operations_lead_to_what_was_spent(visit):
 
 
 def test_a_soft_limit_warns_and_a_start_beyond_a_hard_one_says_so_and_the_form_stays_filled(visit, desk):
-    assert "soft limit" not in words(visit(ACTIVITY))
+    assert "warning level" not in words(visit(ACTIVITY))
     desk.take("queued")
     desk.take("queued")
-    assert "This month's soft limit of $1.00 is passed" in words(visit(ACTIVITY)).replace("\\", "")
+    assert "Over the warning level; not blocked: this month's warning level is $1.00" in words(
+        visit(ACTIVITY)
+    ).replace("\\", "")
     app = filled(visit, prompt="A dress that is too dear")
     assert "$0.60 left today" in words(app).replace("\\", "")
     app.button(key="generate").click().run()

@@ -28,10 +28,10 @@ def test_what_moves_and_what_is_held_stand_apart_with_a_place_in_line_and_the_la
     app = visit(ACTIVITY)
     held, moving = shown(app, "status")
     assert (held["prompt"], moving["prompt"]) == ("waits", "moves")
-    for told in ("Waits for you · 1", "On its way · 1", "paid twice"):
+    for told in ("Needs you · 1", "In progress · 1", "paid twice"):
         assert told in words(app)
-    assert moving["extra"] == "2 ahead in line"
-    assert moving["note"] == "fal did not answer. (tried 3 times) It is asked again by itself."
+    assert moving["extra"] == "2 ahead"
+    assert moving["note"] == "fal did not answer (tried 3 times). It is asked again by itself."
 
 
 def test_a_held_take_is_opened_looked_at_without_sending_anything_and_given_up(visit, desk):
@@ -57,7 +57,7 @@ def test_a_choice_that_comes_too_late_is_said_and_changes_nothing(visit, desk):
 
 def test_when_nothing_moves_the_page_says_so_and_leads_to_the_form(visit):
     app = visit(ACTIVITY)
-    assert "Nothing moves, nothing waits" in words(app)
+    assert "All quiet: nothing in progress" in words(app)
     app.button(key="generate-one").click().run()
     assert app.text_area(key="form:prompt").value == ""
 
@@ -69,10 +69,10 @@ def test_a_delivery_is_read_and_applied_again(visit, desk):
     app.session_state["delivery-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     app.run()
     assert LINK in app.json[0].value
-    assert link(app, "Its take") == f"take?take={job.id}"
+    assert link(app, "Open take") == f"take?take={job.id}"
     app.button(key=f"replay-{delivery.id}").click().run()
     assert desk.job(job.id).state == "rendered"
-    assert "Applied again; its take is fetching." in words(app)
+    assert "Applied again; its take is downloading." in words(app)
 
 
 def test_all_deliveries_since_a_moment_are_replayed_with_progress_and_stopped_and_gone_on_with(visit, desk):
@@ -100,18 +100,21 @@ def test_takes_are_counted_by_state_as_of_the_last_refresh_and_up_to_a_number(vi
     monkeypatch.setattr("backend.services.operations.totals.EXACT_UP_TO", 2)  # no sweep has counted further
     desk.take("held")
     app = visit(OPERATIONS)
-    assert counted() == {"Held": "1"}
+    assert counted() == {"Needs a decision": "1"}
     for prompt in ("one", "another"):
         desk.take("running", prompt)
     app.button(key="refresh-page").click().run()
-    assert counted() == {"Held": "1", "Rendering": "2+"}
+    assert counted() == {"Needs a decision": "1", "Rendering": "2+"}
 
 
 def test_without_a_worker_every_page_says_what_comes_of_it_and_operations_alone_what_to_do(visit, desk):
     for page in (None, "library/gallery.py", ACTIVITY, OPERATIONS):
         app = visit(page)
         said = words(app).replace("\\", "")
-        assert "\n".join(error.value for error in app.error).count("takes are kept and wait") == 1
+        assert "\n".join(error.value for error in app.error).count("Your takes are safe") == 0
+        assert [error.proto.title.replace("\\", "") for error in app.error] == [
+            "Rendering is paused. Your takes are safe; the team is told"
+        ]
         assert ("python -m backend" in said) == (page == OPERATIONS)
     st.cache_data.clear()
     heartbeat.record_heartbeat(desk.deps, "host:1", in_hand=2)
@@ -155,7 +158,7 @@ def test_more_takes_than_are_shown_are_counted_and_said(visit, desk):
     for number in range(52):
         desk.take("held", f"waits {number}")
     app = visit(ACTIVITY)
-    assert "Waits for you · 52" in words(app)
+    assert "Needs you · 52" in words(app)
     assert "The newest 50 of them" in words(app)
     assert len(shown(app, "status")) == 50
 
@@ -171,7 +174,7 @@ def test_before_the_first_sweep_only_a_take_that_waits_makes_it_late(visit, desk
     run_sql(desk.deps, "UPDATE job SET due_at = NULL")  # no take is due
     assert sweep_figure() == ("never", f"one every {every_s:g} s", False)
     desk.take("created")
-    assert sweep_figure() == ("never", f"one every {every_s:g} s", True)
+    assert sweep_figure() == ("never", "Overdue", True)
 
 
 def test_what_takes_meet_is_told_to_creators_and_what_to_do_about_it_to_operators_alone(visit, desk):

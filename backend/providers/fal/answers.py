@@ -25,7 +25,7 @@ ERROR_MESSAGES = {
     "face_detection_error": "The model found no face in the photo. Use another one.",
     "file_too_large": "The photo has too many bytes for this model. Use a smaller one.",
     "generation_timeout": "The model took too long and was stopped.",
-    "internal_server_error": "The model broke down.",
+    "internal_server_error": "The model failed at fal.",
     "downstream_service_error": "A service behind the model failed.",
     "downstream_service_unavailable": "A service behind the model was not there.",
 }

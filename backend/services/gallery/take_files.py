@@ -30,7 +30,7 @@ NO_MEDIA = "no_media"
 IN_A_ROW = "in_a_row"
 #: The code of an output that names no file.
 NO_VIDEO = "no_video"
-NOT_YET_TEXT = "It is on its way."
+NOT_YET_TEXT = "Its download is in progress."
 MISSING_TEXT = "It is missing from our storage, or altered. It is fetched again by itself."
 DONE_WITHOUT_TEXT = "It is not here, and is not fetched any more: a person does without it."
 

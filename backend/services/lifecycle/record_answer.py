@@ -10,6 +10,7 @@ from sqlmodel import Session
 from backend.domain import policy
 from backend.domain.errors import ProviderRefused, ProviderUnanswered, ProviderUnsent, StaleState
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
+from backend.domain.text import join_sentences
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns
 from backend.providers.base import Errored, Finished, Outcome, Receipt, Unclear
@@ -71,7 +72,7 @@ def unknown_trouble(error: ProviderUnanswered, *, blocking: bool, at: datetime) 
     trouble = Trouble.from_error(error, charged=Charged.MAYBE, next_step=WATCHED_TEXT, at=at)
     if not blocking:
         return trouble
-    return replace(trouble, message=f"{trouble.message} {CHARGED_TEXT}", next_step=NOT_ASKED_TEXT)
+    return replace(trouble, message=join_sentences(trouble.message, CHARGED_TEXT), next_step=NOT_ASKED_TEXT)
 
 
 def hold_job(deps: Deps, claim: Claim, error: ProviderUnanswered) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from backend.catalogue.titles import provider_title
 from backend.domain import policy
 from backend.domain.states import JobState
 from backend.domain.trouble import Charged, Trouble, was_free
@@ -90,6 +91,7 @@ class Charge:
     at_most_usd: float | None
     asked_until: datetime | None
     decision: Decision
+    provider: str
 
     @property
     def is_open(self) -> bool:
@@ -123,7 +125,8 @@ def charge_of(job: Job, *, reads_events: bool = False) -> Charge:
         usd = 0.0
     at_most = (job.price or {}).get("at_most_usd")
     until = _asked_until(job, state, reads_events=reads_events)
-    return Charge(state, usd, at_most if at_most is not None else job.estimate_usd, until, decision)
+    at_most = at_most if at_most is not None else job.estimate_usd
+    return Charge(state, usd, at_most, until, decision, job.provider)
 
 
 def told_trouble(job: Job, charge: Charge) -> Trouble | None:
@@ -201,5 +204,5 @@ def _sentence(charge: Charge) -> str:
             when = f" on {decision.at:%d %b %Y}" if decision.at else ""
             return f"It may have been charged; {decision.by or 'a person'} wrote it off{when}."
         case ChargeState.MAY_BE_CHARGED:
-            rest = asked or "the provider's billing page knows, and an admin can write it off."
+            rest = asked or f"check {provider_title(charge.provider)} billing; an admin can write it off."
             return f"It may have been charged; {rest}"

@@ -165,7 +165,7 @@ def _limit(deps: Deps, rule: LimitRule, model: str | None, at: datetime, *, left
     renews_at, renews = renewal(deps, rule.period, at)
     a_day = rule.period == BudgetPeriod.DAY
     personal = rule.scope == BudgetScope.PERSON
-    kind = "budget" if rule.hard else "soft limit"
+    kind = "budget" if rule.hard else "warning level"
     if personal:
         title = f"your {kind} for {'today' if a_day else 'this month'}"
     else:

@@ -7,7 +7,12 @@ from backend.services.deps import Deps
 from backend.store.queue import tasks as queue_tasks
 
 #: How people read the kinds of work.
-KIND_TITLES = {"submit": "Sending", "poll": "Asking", "fetch": "Fetching", "call": "Calling"}
+KIND_TITLES = {
+    "submit": "Sending",
+    "poll": "Checking status",
+    "fetch": "Downloading",
+    "call": "Blocking calls",
+}
 
 
 @dataclass(frozen=True)

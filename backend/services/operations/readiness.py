@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.domain.errors import MediaError, StorageFull, StoreUnavailable
 from backend.domain.kinds import Health
+from backend.domain.text import join_sentences
 from backend.media.storage.local import LocalStorage
 from backend.services.deps import Deps
 from backend.services.operations import heartbeat
@@ -51,7 +52,7 @@ class HealthCheck:
     @property
     def says(self) -> str:
         """All of it, for whoever runs Dailies."""
-        return f"{self.message} {self.remedy}".strip()
+        return join_sentences(self.message, self.remedy)
 
 
 def check_readiness(deps: Deps, *, within_s: float | None = None) -> list[HealthCheck]:

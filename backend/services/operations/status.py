@@ -7,6 +7,7 @@ from math import floor
 
 from backend.domain.access.roles import Do
 from backend.domain.kinds import Health
+from backend.domain.text import join_sentences
 from backend.models import Delivery, Sweep
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -22,6 +23,9 @@ from backend.store.records import sweep_log, videos
 
 #: Less than this free on storage is worth a banner: some hundred takes.
 LOW_DISK_BYTES = 2 * 1024**3
+#: What everybody is told while no worker is at work: what is safe, and what comes of it.
+PAUSED = "Rendering is paused. Your takes are safe; the team is told"
+PAUSED_MEANS = "You can go on asking for takes: they wait, and go on by themselves."
 #: What the sidecar says at /healthz: whoever asks knows by it that it is ours.
 HEALTHZ_BODY = {"status": "ok"}
 
@@ -114,7 +118,9 @@ def list_banners(deps: Deps) -> list[Banner]:
         if provider not in pauses or not pauses[provider].is_of_account:
             (found if short.is_used_up else low).append(_balance_banner(deps, provider, short))
     for check in readiness.check_readiness(deps):
-        if not check.good:
+        if check.name == "worker" and not check.good:
+            found.append(Banner("error", PAUSED, PAUSED_MEANS, check.says))
+        elif not check.good:
             title = f"{check.name.capitalize()} trouble"
             found.append(Banner("error", title, check.message, check.remedy))
         elif check.is_amber:
@@ -137,9 +143,9 @@ def _pause_banner(provider: str, paused: ProviderPause) -> Banner:
     waits = "Takes wait and lose nothing."
     again = "one take is let through now and then to see whether it works again."
     if paused.is_of_account:
-        says = f"{paused.reason} {waits} Add credit on {provider}'s billing page; {again}"
+        says = join_sentences(paused.reason, waits, f"Add credit on {provider}'s billing page; {again}")
         return Banner("error", f"{provider} has locked the account: nothing is sent", says)
-    says = f"{paused.reason} {waits} Check the key and the account's credit; {again}"
+    says = join_sentences(paused.reason, waits, f"Check the key and the account's credit; {again}")
     return Banner("error", f"{provider} refuses our key: nothing is sent", says)
 
 

@@ -57,8 +57,8 @@ class Vocabulary:
         """What can't be picked any more: "style.camera" -> what to do instead."""
         found = {axis: self.find_word(axis, text) for axis, text in style.items() if axis in AXES}
         return {
-            f"style.{axis}": f"{word.label!r} is retired; use {_either(self.list_labels(axis))}, or "
-            "your own words"
+            f"style.{axis}": f"{word.label!r} is archived; use {_either(self.list_labels(axis))}, or "
+            "type your own"
             for axis, word in found.items()
             if word is not None and word.retired_at is not None
         }
@@ -136,7 +136,7 @@ def _seed(deps: Deps) -> None:
         with change_vocabulary(deps) as session:
             if vocabulary.newest_template(session) is not None:
                 return
-            now, note = deps.clock.now(), "comes with the program"
+            now, note = deps.clock.now(), "Built in"
             insert_row(
                 session, Template(version=1, text=DEFAULT_TEMPLATE, note=note, at=now, by=PROGRAM_AUTHOR)
             )

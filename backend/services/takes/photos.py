@@ -131,7 +131,7 @@ def upload_from_take(deps: Deps, viewer: Viewer, job_id: str, *, last: bool) -> 
         except FileNotFoundError:
             raise StateConflict("Its file is not here now; it is being fetched again.") from None
         words = readable_name(take.job.prompt, PROMPT_MAX_BYTES) or "a take"
-        name = f"{'last' if last else 'first'} picture of {words}.png"
+        name = f"{'last' if last else 'first'} frame of {words}.png"
         with picture.open("rb") as content:
             return create_upload(deps, viewer, content, file_name=name, max_bytes=FRAME_MAX_BYTES).upload
 

@@ -12,6 +12,7 @@ from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES
+from backend.domain.text import join_sentences
 from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.money.quotes import quote_take
@@ -26,6 +27,8 @@ from pages.ui.form.fields import Field
 
 #: A second click on the same filled form within this time is the same request, in seconds.
 SAME_CLICK_S = 3.0
+#: What is said of a model's start photo that is not there.
+ADD_PHOTO = "Add a start photo"
 _FAULTS, _KEY = "form:faults", "form:key"
 
 
@@ -64,7 +67,7 @@ class Form:
 
     def draw_about(self) -> None:
         """What the model is good at; after another one was chosen, what became of the form."""
-        st.caption(text.plain(f"{self.model.description} {prices.note_words(self.model)}"))
+        st.caption(text.plain(join_sentences(self.model.description, prices.note_words(self.model))))
         if self._switched:
             st.caption(f":material/swap_horiz: {text.plain(self._switched)}")
 
@@ -135,7 +138,7 @@ class Form:
             st.caption(f":material/photo_size_select_large: {text.plain(note)}")
 
     def draw_style(self) -> None:
-        """Movement, fabric, camera, aesthetic: from the team's vocabulary, or in own words."""
+        """Movement, fabric, camera, aesthetic: from the team's vocabulary, or custom."""
         chosen = {}
         vocabulary = current_vocabulary(self.deps)
         columns = st.columns(len(AXES), gap="small")
@@ -176,14 +179,14 @@ class Form:
             st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
         if made.parts:
             from_where = " · ".join(
-                f":material/{style_picker.ICONS[part.axis]}: {text.plain(part.label or 'own words')}"
+                f":material/{style_picker.ICONS[part.axis]}: {text.plain(part.label or 'custom')}"
                 for part in made.parts
             )
             st.caption(f"{from_where} · template {made.template_version}")
 
     def draw_payload(self) -> None:
         """Exactly what is posted, to be looked at before anything is paid."""
-        with st.expander("Payload", icon=":material/data_object:", key="payload"):
+        with st.expander("Request (JSON)", icon=":material/data_object:", key="payload"):
             try:
                 checked = check_request(self.deps, context.viewer(), self.request)
             except InvalidRequest as error:
@@ -225,7 +228,7 @@ class Form:
 
     def _show_faults(self, faults: Mapping[str, str]) -> None:
         st.error(
-            "Not sent, and nothing was charged. Put right what is marked; the form stays as it is.",
+            "Not sent, and nothing was charged. Fix the highlighted fields; your form is kept.",
             icon=":material/error:",
         )
         for name, fault in faults.items():
@@ -234,7 +237,8 @@ class Form:
     def _show_fault(self, name: str, fault: str) -> None:
         """A fault beside its field; a photo that is missing in `params` belongs to its upload."""
         field = name.split(".")[-1].replace("_", " ").capitalize()
-        message = f":red[:material/error: {text.plain(field)} {text.plain(fault)}]"
+        says = ADD_PHOTO if name == "image" and fault.startswith("is missing") else f"{field} {fault}"
+        message = f":red[:material/error: {text.plain(says)}]"
         place = self._fault_places.get(name) or self._fault_places.get(name.replace("params.", "images.", 1))
         (place or st.empty()).markdown(message)
 

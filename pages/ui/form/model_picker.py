@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.catalogue.models import VideoModel
+from backend.catalogue.titles import provider_title
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -47,9 +48,10 @@ def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoM
 def _provider_filter(models: Mapping[str, VideoModel]) -> None:
     providers = sorted({model.provider for model in models.values()})
     if len(providers) > 1:
-        st.pills(
-            "Provider", providers, key=_PROVIDER, label_visibility="collapsed",
-            persist_state="session",
+        st.session_state.setdefault(_PROVIDER, "")
+        st.segmented_control(
+            "Provider", ["", *providers], key=_PROVIDER, required=True, persist_state="session",
+            format_func=lambda name: provider_title(name) if name else "All",
         )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def _in_order(models: Mapping[str, VideoModel], favourites: list[str], recent: l
     return [
         model_id
         for model_id in dict.fromkeys(first)
-        if wanted is None or models[model_id].provider == wanted or model_id == st.session_state[MODEL]
+        if not wanted or models[model_id].provider == wanted or model_id == st.session_state[MODEL]
     ]
 
 

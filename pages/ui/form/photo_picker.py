@@ -56,11 +56,11 @@ def set_photo(image: str | None, slot: str = "") -> None:
 def photo_label(model: VideoModel, name: str) -> str:
     """What a photo of the form is called: `image`, or `images.` and the model's own field."""
     if name == "image":
-        return _marked("Photo that the video starts from", model.image_required)
+        return _marked("Start photo", model.image_required)
     field = name.removeprefix("images.")
     ends = field == model.end_image_field
     return _marked(
-        "Photo that it ends with" if ends else field_words(field).capitalize(),
+        "End photo" if ends else field_words(field).capitalize(),
         field in model.schema.get("required", []),
     )
 
@@ -104,7 +104,7 @@ def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
         st.session_state.setdefault(_NOTES, {})[found.upload.id] = found.notes
     except DailiesError as error:
         why = error.fields.get("file") if isinstance(error, InvalidRequest) else None
-        st.session_state.setdefault(_REFUSED, {})[file.file_id] = why or str(error)
+        st.session_state.setdefault(_REFUSED, {})[file.file_id] = f"It {why}." if why else str(error)
     bar.empty()
     st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
     return found.upload.id if found else None
@@ -131,7 +131,7 @@ def offer_earlier_photos(deps: Deps, slot: str, use: Callable[[str, str], None])
     uploads = photos.list_uploads(deps, context.viewer(), limit=EARLIER)
     if not uploads:
         return
-    with st.popover("Earlier photos", icon=":material/photo_library:", key=f"earlier-photos{slot}"):
+    with st.popover("Your photos", icon=":material/photo_library:", key=f"earlier-photos{slot}"):
         row = st.container(key=f"earlier-row{slot}", horizontal=True, gap="small")
         for upload in uploads:
             with row.container(key=f"earlier-{upload.id}{slot}", width=120, gap="xxsmall"):

@@ -133,10 +133,14 @@ def _take_over(old: VideoModel, new: VideoModel, params: Mapping[str, Any]) -> s
         if name == "seed":
             continue  # most seeds were drawn by the form, and are nobody's choice
         if found is not None:
-            kept.append(f"{labels[name].lower()} {_short(found)}")
+            kept.append(f"{labels[name].lower()} {_short(name, found)}")
         else:
-            dropped.append(f"{labels[name].lower()} {_short(value)}")
-    parts = [f"{word} {', '.join(what)}" for word, what in (("Kept:", kept), ("Left out:", dropped)) if what]
+            dropped.append(f"{labels[name].lower()} {_short(name, value)}")
+    parts = [
+        f"{word} {', '.join(what)}"
+        for word, what in (("Kept:", kept), ("This model doesn't use:", dropped))
+        if what
+    ]
     return "; ".join(parts) or None
 
 
@@ -154,6 +158,6 @@ def _photos_dropped(old: VideoModel, new: VideoModel) -> list[str]:
     return dropped
 
 
-def _short(value: Any) -> str:
+def _short(name: str, value: Any) -> str:
     words = {True: "on", False: "off"}
-    return words[value] if isinstance(value, bool) else text.shorten(str(value), 24)
+    return words[value] if isinstance(value, bool) else text.shorten(text.param_words(name, value), 24)

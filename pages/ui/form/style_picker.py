@@ -1,4 +1,4 @@
-"""One axis of a style in the form: a word of the team or own words, with examples of what words do."""
+"""One axis of a style in the form: a word of the team or a custom one, with examples of what words do."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,11 @@ WIDE = 120
 
 
 def pick_style(vocabulary: Vocabulary, axis: str) -> str | None:
-    """Draw the choice of an axis; returns a label of the team, own words, or None."""
+    """Draw the choice of an axis; returns a label of the team, a custom text, or None."""
     words = st.selectbox(
         f":material/{ICONS[axis]}: {axis.capitalize()}", vocabulary.list_labels(axis), index=None,
-        key=_key(axis), accept_new_options=True, placeholder="Any, or type", persist_state="session",
+        key=_key(axis), accept_new_options=True, placeholder="Choose or type your own",
+        persist_state="session",
     )  # fmt: skip
     shown = [
         word for word in vocabulary.words if word.axis == axis and word.poster_key and not word.retired_at

@@ -63,9 +63,7 @@ def _seed(field: Field, label: str, about: dict[str, Any]) -> Any:
 
 
 def _option_words(field: Field, option: Any) -> str:
-    """A choice as it reads best: seconds get their unit."""
-    seconds = field.name == "duration" and str(option).replace(".", "").isdigit()
-    return f"{option} s" if seconds else f"{option}"
+    return text.param_words(field.name, option)
 
 
 def _step(field: Field) -> float:

@@ -48,7 +48,7 @@ def _draw_open(deps: Deps) -> None:
 
 def _words(job: Job) -> str:
     amount = money.charge(job).usd
-    known = "price unknown" if amount is None else f"≈ {text.dollars(amount)}"
+    known = "price unavailable" if amount is None else f"≈ {text.dollars(amount)}"
     return text.plain(f"{known} · {context.model_title(job.model)}") + f" · {_whose(job)}"
 
 
@@ -61,7 +61,7 @@ def _draw_events(deps: Deps) -> None:
     if not deps.settings.reads_bills:
         st.caption(
             "Without FAL_ADMIN_KEY the provider's billing events are not read: what no header tells stays "
-            "open until an admin writes it off on the take's page. Its own billing page knows."
+            "open until an admin writes it off on the take's page: check fal billing."
         )
         return
     if report is None:

@@ -14,14 +14,16 @@ from pages.ui.takes import actions, cards
 
 #: So many deliveries are listed at a time.
 PAGE = 50
+#: verdict -> how it is called, where that is not its name
+_TITLES = {Verdict.ASKED: "Re-checked"}
 #: verdict -> what it means
 VERDICTS: dict[Verdict, str] = {
     Verdict.APPLIED: "it moved its take",
     Verdict.NO_EFFECT: "its take had moved on already",
-    Verdict.ASKED: "not clear by itself; the provider was asked",
-    Verdict.STALE: "genuine, but too old to act on; the provider was asked",
-    Verdict.UNREADABLE: "genuine, but not readable; the provider was asked",
-    Verdict.CONFLICT: "another body under the same name; the provider was asked",
+    Verdict.ASKED: "not clear by itself; checked again at the provider",
+    Verdict.STALE: "genuine, but too old to act on; checked again at the provider",
+    Verdict.UNREADABLE: "genuine, but not readable; checked again at the provider",
+    Verdict.CONFLICT: "another body under the same name; checked again at the provider",
     Verdict.ORPHAN: "ours, for a take that is not in this database",
 }
 
@@ -38,14 +40,14 @@ def draw_deliveries(deps: Deps, counts: Mapping[str, int]) -> None:
         return
     verdict = st.pills(
         "Verdict", sorted(counts), key="verdict", label_visibility="collapsed",
-        format_func=lambda word: f"{text.plain(word.replace('_', ' '))} · {counts[word]:,}",
+        format_func=lambda word: f"{text.plain(verdict_title(word))} · {counts[word]:,}",
     )  # fmt: skip
     found = status.list_deliveries(deps, context.viewer(), limit=PAGE, verdict=verdict)
     picked = st.dataframe(
         [_row(item) for item in found], key="delivery-table", hide_index=True, on_select="rerun",
         selection_mode="single-row", height=min(320, 38 + 35 * len(found)),
         column_config={
-            "Came": st.column_config.DatetimeColumn(
+            "Received": st.column_config.DatetimeColumn(
                 format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=150
             ),
             "Copies": st.column_config.NumberColumn(width=70),
@@ -59,10 +61,16 @@ def draw_deliveries(deps: Deps, counts: Mapping[str, int]) -> None:
         st.caption("Select one to read it, or to apply it again.")
 
 
+def verdict_title(verdict: str) -> str:
+    """What was made of a delivery, in a word or two; one that only a newer program knows as it is."""
+    known = _TITLES.get(Verdict(verdict)) if verdict in frozenset(Verdict) else None
+    return known or verdict.replace("_", " ").capitalize()
+
+
 def _row(item: Delivery) -> dict[str, object]:
     return {
-        "Came": item.received_at,
-        "Verdict": item.verdict.replace("_", " "),
+        "Received": item.received_at,
+        "Verdict": verdict_title(item.verdict),
         "Status": item.status,
         "Take": item.job_id,
         "Request": item.request_id,
@@ -75,9 +83,7 @@ def _full(deps: Deps, delivery_id: str) -> None:
     item = status.get_delivery(deps, context.viewer(), delivery_id)
     with st.container(border=True, key=f"delivery-{item.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**{text.plain(item.verdict.replace('_', ' '))}**: {VERDICTS[Verdict(item.verdict)]}"
-            )
+            st.markdown(f"**{text.plain(verdict_title(item.verdict))}**: {VERDICTS[Verdict(item.verdict)]}")
             st.button(
                 "Replay", key=f"replay-{item.id}", icon=":material/replay:",
                 on_click=actions.replay_delivery, args=(item.id,),
@@ -85,7 +91,7 @@ def _full(deps: Deps, delivery_id: str) -> None:
             )  # fmt: skip
             st.page_link(
                 cards.DETAIL,
-                label="Its take",
+                label="Open take",
                 icon=":material/open_in_full:",
                 query_params={"take": item.job_id},
             )

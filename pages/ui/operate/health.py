@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend.domain.kinds import Health
 from backend.domain.states import JobState
+from backend.domain.text import join_sentences
 from backend.models import Sweep
 from backend.services.deps import Deps
 from backend.services.lifecycle.provider_pause import ProviderPause
@@ -32,8 +33,8 @@ def draw_pause(provider: str, found: ProviderPause, now: datetime) -> None:
     with st.container(key=f"pause-{provider}", border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/pause_circle: **Sending to {text.plain(provider)} is paused** since "
-            f"{text.since(now, found.at)} ({found.refusals} refusals): {text.plain(found.reason)} "
-            f"One take is let through in {left}."
+            f"{text.since(now, found.at)} ({found.refusals} refusals): "
+            + text.plain(join_sentences(found.reason, f"One take is let through in {left}."))
         )
         st.button(
             "Resume now", key=f"resume-{provider}", icon=":material/play_arrow:", type="primary",
@@ -47,7 +48,7 @@ def draw_troubles(found: Sequence[MetTrouble]) -> None:
         with st.container(key=f"trouble-{number}", border=True, horizontal=True, vertical_alignment="center"):
             takes = "A take meets" if each.takes == 1 else f"{each.takes} takes meet"
             st.markdown(
-                f":material/build: **{takes} this:** {text.plain(each.message)} {text.plain(each.remedy)}"
+                f":material/build: **{takes} this:** {text.plain(join_sentences(each.message, each.remedy))}"
             )
             st.page_link(
                 cards.DETAIL, label="The newest", icon=":material/open_in_full:",
@@ -67,11 +68,11 @@ def draw_figures(deps: Deps, numbers: StatusNumbers, now: datetime) -> None:
         _figure(
             "Last sweep",
             text.ago(age_s),
-            _sweep_words(sweep.did) if sweep else f"one every {every_s:g} s",
+            "Overdue" if late else _sweep_words(sweep.did) if sweep else f"one every {every_s:g} s",
             _red_if(late),
         )
-        _figure("Last webhook", text.ago(numbers.delivery_age_s), "genuine ones count")
-        _figure("Due now", f"{numbers.due:,}", "wait for a look")
+        _figure("Last webhook", text.ago(numbers.delivery_age_s), "verified only")
+        _figure("Jobs due", f"{numbers.due:,}", "waiting" if numbers.due else "none waiting")
     with st.container(key="figures-kept", horizontal=True):
         missing = f" · {numbers.videos_missing} missing" if numbers.videos_missing else ""
         _figure(
@@ -122,9 +123,9 @@ _BADGES = {
 
 
 def draw_workers(signs: Sequence[WorkerHeartbeat], *, swept: LastSweep | None) -> None:
-    """Who works, when each was last heard of, and who swept last."""
+    """Who works, when each was last heard of, and who ran the last sweep."""
     if not signs:
-        st.caption("None was heard of. Takes are kept and wait. Start one: `python -m backend worker`")
+        st.caption("None seen. Takes are kept and wait. Start one: `python -m backend worker`")
     for sign in signs:
         with st.container(horizontal=True, key=f"worker-{sign.name}", vertical_alignment="center"):
             words, icon, colour = _BADGES[sign.health]
@@ -132,9 +133,10 @@ def draw_workers(signs: Sequence[WorkerHeartbeat], *, swept: LastSweep | None) -
                 words, icon, colour = "Clock astray", ":material/schedule:", "orange"
             st.badge(words, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the kit's colours
             # What a silent one had in hand, others go on with.
-            hand = "" if sign.health == Health.RED else f"· {sign.in_hand} in hand"
+            busy = f", {sign.in_hand} takes" if sign.in_hand != 1 else ", 1 take"
+            hand = "" if sign.health == Health.RED else busy if sign.in_hand else ", idle"
             st.markdown(
-                f"**{text.plain(sign.name)}** · heard of {text.ago(sign.silent_s)} "
+                f"**{text.plain(sign.name)}** · Last seen {text.ago(sign.silent_s)}"
                 f"{hand}{_sweeping(sign, swept)}{_astray(sign)}"
             )
 
@@ -166,7 +168,7 @@ def draw_sweeps(found: Sequence[Sweep]) -> None:
 
 
 def _sweeping(sign: WorkerHeartbeat, swept: LastSweep | None) -> str:
-    return " · swept last" if swept is not None and swept.by == sign.name else ""
+    return ", ran last sweep" if swept is not None and swept.by == sign.name else ""
 
 
 def _astray(sign: WorkerHeartbeat) -> str:

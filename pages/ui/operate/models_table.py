@@ -35,7 +35,7 @@ PRICES: dict[str, Callable[[Price | None], bool]] = {
     "By the second": lambda price: _is_by(price, "second"),
     "By the video": lambda price: _is_by(price, "video", "generation"),
     "By something else": lambda price: bool(price) and not _is_by(price, "second", "video", "generation"),
-    "Not known": lambda price: price is None,
+    "Price unavailable": lambda price: price is None,
 }
 
 
@@ -72,7 +72,7 @@ def draw_status(deps: Deps, viewer: Viewer) -> None:
     models = deps.catalogue.search()
     unusable = sum(not model.usable for model in models)
     last, at = refresh_schedule.last_refresh(deps), live_catalogue.refreshed_at(deps)
-    age = f"refreshed {text.since(deps.clock.now(), at)}" if at else "the list that came with the program"
+    age = f"refreshed {text.since(deps.clock.now(), at)}" if at else "Built in"
     with st.container(key="catalogue", horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{len(models):,} models**"

@@ -26,7 +26,7 @@ _EXAMPLE = """{
 }"""
 _HELP = (
     "JSON. `count` says how many units a take is (kind one, seconds, map, frames, megapixels or tokens), "
-    "`rules` what a unit costs: the first whose `when` fits holds, and where none does, nobody knows."
+    "`rules` what a unit costs: the first whose `when` fits holds; where none does, the price is unavailable."
 )
 
 
@@ -60,7 +60,7 @@ def draw_editor(deps: Deps, viewer: Viewer) -> None:
     history = price_rules.list_history(deps, model.id)
     _fill(deps, model, history[0].id if history else "")
     with st.container(border=True, key="price-editor"):
-        whose = "the team's" if history and history[0].rule else "the program's"
+        whose = "the team's" if history and history[0].rule else "the built-in"
         st.markdown(f"##### Price of {text.plain(model.title)}")
         known = price_rules.rule_of(deps, model) is not None
         st.caption(f"What holds now is {whose} rule." if known else "Nobody has written a rule for it.")
@@ -71,9 +71,7 @@ def draw_editor(deps: Deps, viewer: Viewer) -> None:
         if any("$100" in why for why in faults.values()):
             st.checkbox("A unit over $100 is meant", key=_DEAR)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input(
-                "Why", key=_NOTE, max_chars=price_rules.NOTE_MAX_CHARS, placeholder="For colleagues"
-            )
+            st.text_input("Change note", key=_NOTE, max_chars=price_rules.NOTE_MAX_CHARS)
             st.button(
                 "Save",
                 key="rule-save",
@@ -84,8 +82,8 @@ def draw_editor(deps: Deps, viewer: Viewer) -> None:
             )
             if history and history[0].rule:
                 st.button(
-                    "Back to the program's", key="rule-withdraw", icon=":material/undo:", on_click=_withdraw,
-                    args=(model.id,),
+                    "Back to the built-in one", key="rule-withdraw", icon=":material/undo:",
+                    on_click=_withdraw, args=(model.id,),
                 )  # fmt: skip
             st.button("Close", key="rule-close", icon=":material/close:", type="tertiary", on_click=_close)
         _draw_history(history)
@@ -106,7 +104,7 @@ def _draw_history(history: Sequence[TeamPriceRule]) -> None:
         return
     with st.expander(f"Changes · {len(history)}", icon=":material/history:", key="rule-history"):
         for row in history:
-            what = "wrote this rule" if row.rule else "went back to the program's rule"
+            what = "wrote this rule" if row.rule else "went back to the built-in rule"
             why = f" · {row.note}" if row.note else ""
             st.caption(text.plain(f"{row.set_at:%Y-%m-%d %H:%M} UTC · {row.set_by} {what}{why}"))
             if row.rule:
@@ -142,4 +140,4 @@ def _withdraw(model_id: str) -> None:
     with context.errors_as_notices():
         note = st.session_state.get(_NOTE) or ""
         price_rules.withdraw_rule(context.deps(), context.viewer(), model_id, note=note)
-        context.notify("The program's own rule holds again.", ":material/undo:")
+        context.notify("The built-in rule holds again.", ":material/undo:")

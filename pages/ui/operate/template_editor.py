@@ -34,9 +34,7 @@ def draw_editor() -> None:
     fits = _sample(written, sample)
     changed = written != versions[0].text
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Why", key=_NOTE, max_chars=vocabulary_admin.NOTE_MAX_CHARS, placeholder="For colleagues"
-        )
+        st.text_input("Change note", key=_NOTE, max_chars=vocabulary_admin.NOTE_MAX_CHARS)
         st.button(
             f"Save as version {versions[0].version + 1}", key="template-save", type="primary",
             icon=":material/save:", disabled=not (fits and changed), on_click=_save,
@@ -72,8 +70,8 @@ def _versions(versions: Sequence[Template], *, may: bool) -> None:
                     st.badge("Used now", icon=":material/check:", color="green")
                 elif may:
                     st.button(
-                        "Use again", key=f"roll-back-{row.version}", icon=":material/undo:", type="tertiary",
-                        on_click=_roll_back, args=(row.version,),
+                        "Use this version", key=f"roll-back-{row.version}", icon=":material/undo:",
+                        type="tertiary", on_click=_roll_back, args=(row.version,),
                     )  # fmt: skip
             st.code(row.text, language="jinja2", wrap_lines=True)
 

@@ -20,7 +20,7 @@ def draw_editor(axis: str) -> None:
         _editor(axis, None)
     retired = [word for word in words if word.retired_at is not None]
     if retired:
-        with st.expander(f"Retired · {len(retired)}", icon=":material/inventory_2:", key=f"retired-{axis}"):
+        with st.expander(f"Archived · {len(retired)}", icon=":material/inventory_2:", key=f"retired-{axis}"):
             st.caption("Takes that were made with them keep them; nobody can pick them any more.")
             for word in retired:
                 _retired(word, may=may)
@@ -47,7 +47,7 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool, may: bool) -> None:
             )  # fmt: skip
         _editor(word.axis, word)
         st.button(
-            "Retire", key=f"word-retire-{word.id}", icon=":material/inventory_2:", type="tertiary",
+            "Archive", key=f"word-retire-{word.id}", icon=":material/inventory_2:", type="tertiary",
             on_click=_retire, args=(word.id, True),
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _editor(axis: str, word: VocabularyEntry | None) -> None:
             max_chars=vocabulary_admin.LABEL_MAX_CHARS,
         )
         st.text_area(
-            "Words that it adds", word.words if word else "", key=f"word-words-{own}", height=90,
+            "Prompt text", word.words if word else "", key=f"word-words-{own}", height=90,
             max_chars=vocabulary_admin.WORDS_MAX_CHARS,
         )  # fmt: skip
         st.text_input(

@@ -13,12 +13,14 @@ from backend.services.takes.cancel import cancel_job
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import context, prices, text
 
-CANCEL_HELP = "Stops it. What the provider has begun may still be billed; a video that comes anyway is kept."
+CANCEL_HELP = (
+    "Cancels it. What the provider has begun may still be billed; a video that comes anyway is kept."
+)
 AGAIN_HELP = "Makes a new take of the same request. If the provider accepted the first too, both are paid."
 WAIT_HELP = "Goes on waiting, and looks for it at the provider right now. Costs nothing."
 TWICE = "Sent again, it may be paid twice: the first one may have been accepted."
 FETCH_HELP = "It was rendered, and is paid. Works while the provider has its files. Costs nothing."
-#: In these a take can be stopped; one that is being stopped shows so.
+#: In these a take can be cancelled; one that is being cancelled shows so.
 STOPPABLE = ACTIVE_STATES - {JobState.RENDERED}
 TRY_HELP = "Fetches what is missing right now. Costs nothing."
 KEEP_HELP = "Keeps the files that are here, and what can't be checked as it comes. The rest is done without."
@@ -31,10 +33,10 @@ GIVE_UP_HELP = "Stops waiting. It may have been charged; a video that comes anyw
 
 
 def cancel_take(job_id: str) -> None:
-    """Ask for a take to be stopped."""
+    """Ask for a take to be cancelled."""
     with context.errors_as_notices():
         cancel_job(context.deps(), context.viewer(), job_id)
-        context.notify("It is being stopped.", ":material/block:")
+        context.notify("It is being cancelled.", ":material/block:")
 
 
 def keep_waiting(job_id: str) -> None:
@@ -95,13 +97,11 @@ def name_link(job_id: str, link: str) -> None:
 
 
 def keep_picture(job_id: str, *, last: bool) -> None:
-    """Keep the first or last picture of a take among the photos that a take can start from."""
+    """Keep the first or last frame of a take among the photos that a take can start from."""
     with context.errors_as_notices():
         photos.upload_from_take(context.deps(), context.viewer(), job_id, last=last)
         which = "last" if last else "first"
-        context.notify(
-            f"The {which} picture is among your earlier photos now.", ":material/add_photo_alternate:"
-        )
+        context.notify(f"The {which} frame is among your photos now.", ":material/add_photo_alternate:")
 
 
 def replay_delivery(delivery_id: str) -> None:
@@ -120,10 +120,10 @@ def resume_sending(provider: str) -> None:
 
 
 def draw_picture_menu(job: Job) -> None:
-    """Keep a picture of this take, for the next one to start or end with."""
-    with st.popover("Keep a picture", icon=":material/add_photo_alternate:", key=f"pictures-{job.id}"):
-        st.caption("It joins your earlier photos; the next take can start or end with it.")
-        for last, label in ((False, "First picture"), (True, "Last picture")):
+    """Save a frame of this take, for the next one to start or end with."""
+    with st.popover("Save a frame", icon=":material/add_photo_alternate:", key=f"pictures-{job.id}"):
+        st.caption("It joins your photos; the next take can start or end with it.")
+        for last, label in ((False, "First frame"), (True, "Last frame")):
             name = "last" if last else "first"
             st.button(
                 label,

@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend.domain.output_files import FileKind
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
+from backend.domain.text import join_sentences
 from backend.domain.trouble import Trouble
 from backend.models import History, Job, Video
 from backend.services.gallery import takes as gallery
@@ -91,7 +92,7 @@ def status_data(take: Take, now: datetime, *, prompt: bool = True, note: bool = 
 
 
 def usual_words(usual: gallery.UsualDuration) -> str:
-    """How long a model usually takes, in words; a first guess says so."""
+    """How long a model usually takes, in words; an estimate says so."""
     words = f"{text.clock(usual.low_s)}–{text.clock(usual.high_s)}"
     return words if usual.learnt else f"about {words}"
 
@@ -107,8 +108,7 @@ def draw_trouble(job: Job) -> None:
     trouble = told_trouble(job, charge)
     if trouble is None:
         return
-    sentences = (charge.words, trouble.next_step)
-    rest = " ".join(text.plain(sentence) for sentence in sentences if sentence)
+    rest = text.plain(join_sentences(charge.words, trouble.next_step))
     message = f"**{text.plain(trouble.message or 'No reason was given.')}**  \n{rest}"
     match job.state:
         case JobState.FAILED:
@@ -165,7 +165,7 @@ def _extra(job: Job) -> str:
     """Place in line, or bytes of bytes."""
     position = gallery.queue_position(context.deps(), job)
     if job.state in (JobState.CREATED, JobState.QUEUED) and position is not None:
-        return f"{position} ahead in line" if position else "next in line"
+        return f"{position} ahead" if position else "next to start"
     if fetched_share(job) and job.fetched_bytes:
         return f"{text.size(job.fetched_bytes)} of {text.size(job.fetch_total_bytes)}"
     return ""
@@ -177,7 +177,7 @@ def _note(job: Job) -> str:
     if not is_moving(job) or trouble is None:
         return ""
     tries = f" (tried {job.attempts} times)" if job.attempts > 1 else ""
-    return f"{trouble.message}{tries} {trouble.next_step}".strip()
+    return join_sentences(trouble.message.rstrip(".") + tries, trouble.next_step)
 
 
 def _ms(moment: datetime) -> int:
@@ -220,12 +220,12 @@ EVENTS: Mapping[JobEvent, str] = {
     JobEvent.ACCEPTED: "accepted by the provider",
     JobEvent.REFUSED: "refused by the provider",
     JobEvent.STARTED: "rendering began",
-    JobEvent.REQUEUED: "put back in line",
+    JobEvent.REQUEUED: "queued again",
     JobEvent.FORGOTTEN: "the provider no longer knows it",
     JobEvent.FINISHED: "rendered",
     JobEvent.ERRORED: "the provider failed",
-    JobEvent.SAVED: "all of its files are ours",
+    JobEvent.SAVED: "saved and verified",
     JobEvent.RESTORED: "found in a restored database: may have been sent since",
     JobEvent.LOST: "lost at the provider",
-    JobEvent.CANCELLED: "stopped",
+    JobEvent.CANCELLED: "cancelled",
 }

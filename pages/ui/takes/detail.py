@@ -16,6 +16,7 @@ from backend.services.takes import photos
 from pages.ui import components, context, text
 from pages.ui.components import FactRow
 from pages.ui.form import photo_picker, prefill
+from pages.ui.operate.deliveries import verdict_title
 from pages.ui.takes import cards
 
 
@@ -26,9 +27,9 @@ def use_again(job: Job) -> NoReturn:
 
 
 def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
-    """Which take this one sends again, and which one sends it again."""
+    """Which take this one is a retry of, and which one it was retried as."""
     before, after = gallery.lineage(deps, viewer, job)
-    for label, other in [("Sends again", before), ("Sent again as", after)]:
+    for label, other in [("Retry of", before), ("Retried as", after)]:
         if other:
             st.page_link(
                 cards.DETAIL,
@@ -54,7 +55,11 @@ def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
     rows: list[FactRow] = [{"label": "Model", "value": context.model_title(job.model)}]
     rows += [{"label": axis.capitalize(), "value": job.style[axis]} for axis in AXES if job.style.get(axis)]
     rows += [
-        {"label": name.replace("_", " ").capitalize(), "value": str(value), "copy": name == "seed"}
+        {
+            "label": name.replace("_", " ").capitalize(),
+            "value": text.param_words(name, value),
+            "copy": name == "seed",
+        }
         for name, value in job.params.items()
     ]
     rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]
@@ -94,7 +99,7 @@ def record_rows(take: Take) -> list[FactRow]:
 def draw_deliveries(found: Sequence[Delivery]) -> None:
     """The webhook calls for a take; their bodies are on the Operations page."""
     rows: list[FactRow] = [
-        {"label": item.verdict, "at_ms": int(item.received_at.timestamp() * 1000),
+        {"label": verdict_title(item.verdict), "at_ms": int(item.received_at.timestamp() * 1000),
          "value": f"{item.status}{f' · {item.copies} times' if item.copies > 1 else ''}"}
         for item in found
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend.domain.output_files import FileKind
 from backend.domain.states import JobState
+from backend.domain.text import join_sentences
 from backend.models import Job, Video
 from backend.services.gallery.downloads import download_name, whole_files
 from backend.services.gallery.signed_links import zip_key
@@ -138,7 +139,7 @@ def _stage(job: Job, file: FileOfTake) -> Mapping[str, object]:
         "icon": ICONS[file.kind], "tone": "blue",
         "title": "" if shown in ("video", "image") else f"{_ending(video).upper()} · {_about(video)}",
         "see_through": video.see_through and key == video.key,
-        "note": f"{video.problem} {_way_out(video, shown)}" if video.problem else "",
+        "note": join_sentences(video.problem, _way_out(video, shown)) if video.problem else "",
     }  # fmt: skip
 
 
@@ -179,7 +180,7 @@ def _tile(job: Job, file: FileOfTake) -> Mapping[str, object]:
             tile |= {"icon": "file_download_off", "word_icon": "file_download_off"}
             tile |= {"word": "Not fetched" if given_up else "Missing"}
         else:
-            tile |= {"word": "On its way", "word_icon": "downloading"}
+            tile |= {"word": "In progress", "word_icon": "downloading"}
         return tile | {"meta": text.size(file.wanted.size_bytes) if file.wanted.size_bytes else ""}
     return tile | {
         "poster": poster_link(video), "length": length_words(video), "meta": _about(video),

@@ -1,4 +1,4 @@
-"""Beside the form: what to expect, and the takes that are on their way or were just made."""
+"""Beside the form: what to expect, and the takes that are in progress or were just made."""
 
 from collections.abc import Sequence
 
@@ -26,8 +26,8 @@ _MADE = "made"
 def draw_expected_time(deps: Deps, model: VideoModel) -> None:
     """How long it will usually take."""
     usual = gallery.usual_duration(deps, model.id)
-    words = f"usually {cards.usual_words(usual)}" if usual else "nobody knows yet how long it takes"
-    learnt = "" if usual is None or usual.learnt else " (a first guess)"
+    words = f"usually {cards.usual_words(usual)}" if usual else "No timing yet"
+    learnt = "" if usual is None or usual.learnt else " (estimate)"
     st.caption(f":material/timer: {words}{learnt}")
 
 
@@ -53,7 +53,7 @@ def remember_take(job: Job) -> None:
 
 
 def draw_only_looking(deps: Deps, viewer: Viewer) -> None:
-    """In the place of the form, for who may not start takes: what they may do, and what is on its way."""
+    """In the place of the form, for who may not start takes: what they may do, and what is in progress."""
     st.info(text.plain(rights.needed_words(viewer, Do.START)), icon=":material/lock:")
     st.markdown("You can look at every take, search and download them, see what they cost, and the models.")
     st.page_link(cards.GALLERY, label="See the takes", icon=":material/grid_view:")
@@ -65,7 +65,7 @@ def draw_only_looking(deps: Deps, viewer: Viewer) -> None:
 
 
 def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> None:
-    """The takes that move, all or this person's, and those just made here, newest first."""
+    """The takes in progress, all or this person's, and those just made here, newest first."""
     context.show_notices()
     now = deps.clock.now()
     for take in _takes(deps, viewer, mine=mine):

@@ -23,7 +23,7 @@ SIDE_MAX_PX = 30_000
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF")
 #: What is said of a file that is none of them.
 NO_PHOTO = "it is no JPEG, PNG, WebP, HEIC, AVIF or GIF picture; save it as one of these"
-DAMAGED = "the picture is damaged or cut; save it again and upload that"
+DAMAGED = "it is damaged or cut; save it again and upload that"
 #: What libraries raise at what they can't read.
 FAULTS = (
     OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error, zlib.error,

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.domain import policy
 from backend.domain.errors import MediaError, StorageFull
+from backend.domain.text import join_sentences
 from backend.media.decode import inspect
 from backend.media.decode.inspect import FileInfo
 from backend.media.partial import folder
@@ -61,7 +62,10 @@ def _note_copy(video: Video, key: str, ends_at_s: float | None) -> VideoColumns:
     if ends_at_s is None:
         return {"player_key": key}
     seconds = f"its first {ends_at_s:.0f} of {video.duration_s:.0f} seconds"
-    return {"player_key": key, "problem": f"{video.problem} What plays is a copy of {seconds}."}
+    return {
+        "player_key": key,
+        "problem": join_sentences(video.problem, f"What plays is a copy of {seconds}."),
+    }
 
 
 def _note_check(video: Video, key: str, found: FileInfo) -> VideoColumns:

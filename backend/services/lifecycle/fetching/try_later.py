@@ -20,6 +20,7 @@ from backend.domain.errors import (
 )
 from backend.domain.output_files import OutputFile, main_first, without_inline
 from backend.domain.states import NAMED_IN_VAIN, JobEvent, JobState
+from backend.domain.text import join_sentences
 from backend.domain.trouble import Charged, Trouble
 from backend.models import Job, JobColumns, TakeFile
 from backend.providers.base import Finished
@@ -183,7 +184,9 @@ def _hold_again(claim: Claim, error: MediaError) -> None:
     job = claim.job
     trouble = Trouble(
         code="link_leads_nowhere",
-        message=f"The link that was named leads to no file: {error} It was {job.result_url}",
+        message=join_sentences(
+            f"The link that was named leads to no file: {error}", f"It was {job.result_url}"
+        ),
         charged=Charged.YES if job.billed_units else Charged.MAYBE,
         next_step=MISLED_TEXT,
         at=claim.deps.clock.now(),

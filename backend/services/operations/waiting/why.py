@@ -84,7 +84,7 @@ def _does_now(state: JobState, provider: str) -> str:
         case JobState.RENDERED:
             return "Its files are coming."
         case JobState.STORED:
-            return "What is missing of its files is being fetched."
+            return "What is missing of its files is being downloaded."
         case _:
             return f"{provider} is being asked right now."
 
@@ -159,9 +159,7 @@ def _at_provider(deps: Deps, job: Job, now: datetime) -> Waiting:
         return Waiting(Cause.RENDERING, words, job.started_at or since, next_try)
     place = job.queue_position
     ahead = "" if place is None else f", {place} ahead" if place else ", and is next"
-    return Waiting(
-        Cause.PROVIDER_LINE, f"It stands in {job.provider}'s own line{ahead}. {then}", since, next_try
-    )
+    return Waiting(Cause.PROVIDER_LINE, f"It is queued at {job.provider}{ahead}. {then}", since, next_try)
 
 
 def _missing_webhook(job: Job, came: Sequence[Delivery], *, late: bool) -> str:
@@ -176,9 +174,9 @@ def _missing_webhook(job: Job, came: Sequence[Delivery], *, late: bool) -> str:
 def _for_person(deps: Deps, job: Job) -> Waiting:
     provider = deps.providers.get(job.provider)
     if provider is None or provider.blocking:
-        words = f"It waits for you to decide: {job.provider} can't be asked what became of it."
+        words = f"It needs your decision: {job.provider} can't be asked what became of it."
         return Waiting(Cause.PERSON, words, job.state_at, why_not=f"{job.provider} can't be asked.")
-    words = f"It waits for you to decide. Meanwhile it is looked for in {job.provider}'s records."
+    words = f"It needs your decision. Meanwhile it is looked for in {job.provider}'s records."
     return Waiting(Cause.PERSON, words, job.state_at, job.due_at)
 
 
@@ -191,7 +189,7 @@ def _for_files(around: Surroundings, job: Job, now: datetime) -> Waiting:
         words = f"It is rendered; its files did not come{_times(job)}, and are tried again."
         cause = Cause.STORAGE if trouble.code.startswith("storage") else Cause.FETCH
         return Waiting(cause, words, job.state_at, next_try, detail=trouble.message)
-    return Waiting(Cause.FETCHING, "It is rendered; its files are fetched next.", job.state_at, next_try)
+    return Waiting(Cause.FETCHING, "It is rendered; its files are downloaded next.", job.state_at, next_try)
 
 
 def _times(job: Job) -> str:

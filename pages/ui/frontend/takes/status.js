@@ -21,7 +21,7 @@ const build = parent => {
 const draw = parts => {
   const { data } = parts
   const elapsed = data.elapsed_s + (data.moving ? (performance.now() - parts.at) / 1000 : 0)
-  setText(parts.time, `${data.moving ? "" : data.ended ? "took " : "since "}${clock(elapsed)}`)
+  setText(parts.time, `${data.moving ? "" : data.ended ? "took " : "for "}${clock(elapsed)}`)
   const late = data.moving && data.usual_s && elapsed > data.usual_s
   setText(parts.usual, late ? `longer than usual (${data.usual})` : data.usual ? `usually ${data.usual}` : "")
   const share = data.share ?? (data.usual_s ? Math.min(elapsed / data.usual_s, 0.97) : null)
