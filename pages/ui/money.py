@@ -10,8 +10,9 @@ from backend.models import Job, LedgerEntry
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes
+from backend.services.live.cost_words import cost_words as words_of_cost
 from backend.services.money import budgets
-from backend.services.money.charges import Charge, ChargeState, charge_of
+from backend.services.money.charges import Charge, charge_of
 from backend.services.money.limits import BudgetLimit
 from backend.services.operations.account import balance
 from pages.ui import components, context, text
@@ -35,21 +36,7 @@ def charge(job: Job) -> Charge:
 
 def cost_words(job: Job) -> str:
     """What a take costs, as far as is known: "≈ $0.35" estimated, "$0.35" billed, "?" where nobody knows."""
-    found = charge(job)
-    known = "?" if found.usd is None else f"≈ {text.dollars(found.usd)}"
-    if found.decision.is_suspicious:
-        return f"{known} · suspicious bill"
-    match found.state:
-        case ChargeState.BILLED:
-            return text.dollars(found.usd or 0.0)
-        case ChargeState.NOT_CHARGED:
-            return "not charged"
-        case ChargeState.WRITTEN_OFF:
-            return "written off"
-        case ChargeState.MAY_BE_CHARGED:
-            return f"{known} · may be charged"
-        case ChargeState.RESERVED | ChargeState.ESTIMATED:
-            return known
+    return words_of_cost(charge(job))
 
 
 def keep_refusal(error: BudgetExceeded) -> None:

@@ -4,26 +4,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from backend.domain.output_files import FileKind
 from backend.domain.states import JobState
 from backend.domain.text import join_sentences
 from backend.models import Job, Video
 from backend.services.gallery.downloads import download_name, whole_files
+from backend.services.gallery.pictures import ICONS, file_ending, length_words, poster_key, shown_as
 from backend.services.gallery.signed_links import zip_key
-from backend.services.gallery.take_files import FileOfTake, needs_copy, playing_key
+from backend.services.gallery.take_files import FileOfTake, needs_copy
 from backend.services.gallery.takes import Take
 from backend.services.lifecycle.fetching.preview import PREVIEW_TRIES_MAX
 from pages.ui import components, context, text
 
-#: kind -> its icon
-ICONS: dict[FileKind, str] = {
-    FileKind.VIDEO: "movie",
-    FileKind.IMAGE: "image",
-    FileKind.AUDIO: "graphic_eq",
-    FileKind.OTHER: "draft",
-}
-#: Pictures that browsers draw, by their ending, though nothing here has decoded them.
-DRAWN_ENDINGS = frozenset({"gif", "png", "jpg", "webp", "avif"})
 #: A prompt is cut after this many characters where it stands for a picture.
 ALT_CHARS = 160
 
@@ -92,15 +83,7 @@ def draw_downloads(take: Take) -> None:
 
 def poster_link(video: Video) -> str | None:
     """A picture of a stored file: its poster, or itself where it is one that browsers draw."""
-    drawn = video.kind == FileKind.IMAGE and _ending(video) in DRAWN_ENDINGS
-    return context.media_link(video.poster_key or (video.key if drawn else None))
-
-
-def length_words(video: Video | None) -> str:
-    """How long a file plays, or in which kind of file a still picture or anything else comes."""
-    if video is None:
-        return ""
-    return text.clock(video.duration_s) if video.duration_s else _ending(video).upper()
+    return context.media_link(poster_key(video))
 
 
 def _chosen(take: Take) -> FileOfTake:
@@ -131,28 +114,16 @@ def _stage(job: Job, file: FileOfTake) -> Mapping[str, object]:
             "title": "Not fetched" if given_up else "Not here yet" if video is None else "Missing",
             "note": file.problem,
         }  # fmt: skip
-    shown, key = _shown_as(file, video)
+    shown, key = shown_as(video)
     return {
         "kind": shown, "src": context.media_link(key),
         "poster": context.media_link(video.poster_key), "alt": alt,
         "width": video.width, "height": video.height, "fps": video.fps,
         "icon": ICONS[file.kind], "tone": "blue",
-        "title": "" if shown in ("video", "image") else f"{_ending(video).upper()} · {_about(video)}",
+        "title": "" if shown in ("video", "image") else f"{file_ending(video).upper()} · {_about(video)}",
         "see_through": video.see_through and key == video.key,
         "note": join_sentences(video.problem, _way_out(video, shown)) if video.problem else "",
     }  # fmt: skip
-
-
-def _shown_as(file: FileOfTake, video: Video) -> tuple[str, str | None]:
-    """video, image or audio where browsers play it, none where it can only be saved; and the key of what."""
-    playing = playing_key(video)
-    if playing is not None:
-        return "video", playing
-    if needs_copy(video) and video.poster_key is not None:
-        return "image", video.poster_key
-    if file.kind == FileKind.IMAGE and _ending(video) in DRAWN_ENDINGS:
-        return "image", video.key
-    return ("audio", video.key) if file.kind == FileKind.AUDIO else ("none", None)
 
 
 def _way_out(video: Video, shown: str) -> str:
@@ -197,7 +168,3 @@ def _about(video: Video) -> str:
 def _download_link(job: Job, file: FileOfTake, video: Video) -> str:
     """It never passes through memory here."""
     return context.media_link(video.key, download_as=download_name(job, file, video)) or ""
-
-
-def _ending(video: Video) -> str:
-    return video.key.rsplit(".", 1)[-1]
