@@ -13,10 +13,10 @@ page = gallery.list_takes(deps, viewer, take_filter, cursor=before)
 
 
 def draw_wall() -> None:
-    now = deps.clock.now()
     takes = gallery.list_takes(deps, viewer, take_filter, cursor=before).items
-    shown = [cards.card_data(take, now) for take in takes]
-    opened = components.draw_gallery(shown, at=(take_filter, before), key="gallery")
+    opened = components.draw_gallery(
+        list(cards.cards_of(takes).values()), at=(take_filter, before), key="gallery"
+    )
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})
 

@@ -30,7 +30,7 @@ def draw_screen() -> None:
     context.show_notices()
     fresh, now = gallery.get_take(deps, viewer, take_id), deps.clock.now()
     told = fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}
-    cards.draw_status(fresh, now, prompt=False, note=False)
+    cards.draw_status(cards.cards_of([fresh])[fresh.job.id], prompt=False, note=False)
     files.draw_files(fresh)
     if told:
         cards.draw_trouble(fresh.job)

@@ -1,6 +1,6 @@
 """Activity: what is in progress, and what needs a person's decision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -19,10 +19,10 @@ only_mine = mine.draw_mine(viewer)
 owners = viewer.owner_names if only_mine else None
 
 
-def draw_take(take: Take) -> None:
+def draw_take(take: Take, card: Mapping[str, object]) -> None:
     job = take.job
     with st.container(border=True, key=f"take-{job.id}", gap="small"):
-        cards.draw_status(take, deps.clock.now())
+        cards.draw_status(card)
         if job.state == JobState.HELD:
             cards.draw_trouble(job)
         with st.container(horizontal=True, key=f"do-{job.id}"):
@@ -31,6 +31,12 @@ def draw_take(take: Take) -> None:
                 st.switch_page(cards.DETAIL, query_params={"take": job.id})
         if job.state == JobState.HELD and viewer.may_change(job.owner):
             st.caption(actions.TWICE)
+
+
+def draw_takes(takes: Sequence[Take]) -> None:
+    shown = cards.cards_of(takes)
+    for take in takes:
+        draw_take(take, shown[take.job.id])
 
 
 def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
@@ -46,14 +52,12 @@ def draw_held(held: Sequence[Take], of: int) -> None:
         "These may have been accepted and paid for, and nobody can tell from here. Nothing is sent again "
         "without you. A video that comes anyway is kept."
     )
-    for take in held:
-        draw_take(take)
+    draw_takes(held)
 
 
 def draw_moving(moving: Sequence[Take], of: int) -> None:
     draw_head("In progress", moving, of=of)
-    for take in moving:
-        draw_take(take)
+    draw_takes(moving)
 
 
 def draw_nothing() -> None:

@@ -65,7 +65,7 @@ _BARS = _register("bars")
 
 
 def draw_gallery(takes: Sequence[Mapping[str, object]], *, at: Hashable, key: str) -> str | None:
-    """A wall of takes (see `cards.card_data`); returns the id of the one that was just opened, if any.
+    """A wall of takes (cards of `services.live`); returns the id of the one that was just opened, if any.
 
     at: which page of which takes it is. Another one begins at its top, or where the browser's Back left it.
     """
@@ -95,7 +95,7 @@ def draw_files(
 
 
 def draw_status(about: Mapping[str, object], *, key: str) -> None:
-    """Where one take stands (see `cards.status_data`)."""
+    """Where one take stands (a card of `services.live.cards`, and what is to be shown of it)."""
     _STATUS(data=dict(about), key=key)
 
 

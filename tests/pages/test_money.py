@@ -53,7 +53,7 @@ def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
     app = visit(ACTIVITY)
     assert figures(app)["Spent today"] == "$0.50", "what it counts for"
     assert any("1 take of unknown price" in metric.delta for metric in app.metric)
-    assert shown(app, "status")[0]["about"].endswith("· ?")
+    assert shown(app, "status")[0]["cost"] == "?"
     desk.take("running", "estimated")
     job = desk.take("stored", "billed")
     bill(desk, job, 4)

@@ -30,8 +30,8 @@ def test_what_moves_and_what_is_held_stand_apart_with_a_place_in_line_and_the_la
     assert (held["prompt"], moving["prompt"]) == ("waits", "moves")
     for told in ("Needs you · 1", "In progress · 1", "paid twice"):
         assert told in words(app)
-    assert moving["extra"] == "2 ahead"
-    assert moving["note"] == "fal did not answer (tried 3 times). It is asked again by itself."
+    assert moving["queue"] == "2 ahead"
+    assert moving["trouble"] == "fal did not answer (tried 3 times). It is asked again by itself."
 
 
 def test_a_held_take_is_opened_looked_at_without_sending_anything_and_given_up(visit, desk):

@@ -78,7 +78,11 @@ def test_a_table_has_an_entry_for_every_member_of_its_enum(name):
 
 
 def test_every_table_is_found():
-    known = {"backend.domain.states.API_STATUS", "backend.services.gallery.looks.LOOKS", "pages.ui.takes.cards.EVENTS"}
+    known = {
+        "backend.domain.states.API_STATUS",
+        "backend.services.gallery.looks.LOOKS",
+        "pages.ui.takes.cards.EVENTS",
+    }
     assert known | set(PARTIAL) <= set(TABLES)
 
 

@@ -1,7 +1,9 @@
 """How a take's files are shown: what plays, which picture stands for one, how long it is."""
 
+from math import gcd
+
 from backend.domain.output_files import FileKind
-from backend.models import Video
+from backend.models import Job, Video
 from backend.services.gallery.figures import clock
 from backend.services.gallery.take_files import needs_copy, playing_key
 
@@ -14,6 +16,9 @@ ICONS: dict[FileKind, str] = {
 }
 #: Pictures that browsers draw, by their ending, though nothing here has decoded them.
 DRAWN_ENDINGS = frozenset({"gif", "png", "jpg", "webp", "avif"})
+#: A file whose sides are nearly of one of these shapes has it: codecs round sides to whole blocks.
+RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9", "9:21", "4:5", "5:4")
+_NEARLY = 0.02
 
 
 def poster_key(video: Video) -> str | None:
@@ -48,3 +53,19 @@ def length_words(video: Video | None) -> str:
 def file_ending(video: Video) -> str:
     """The ending of its name, in lower case."""
     return video.key.rsplit(".", 1)[-1]
+
+
+def ratio_of(job: Job, video: Video | None) -> str | None:
+    """Width to height: as asked for, else of the file; None: nobody knows yet."""
+    asked = job.params.get("aspect_ratio")
+    if isinstance(asked, str) and ":" in asked:
+        return asked
+    if video is None or not video.width or not video.height:
+        return None
+    shape = video.width / video.height
+    for ratio in RATIOS:
+        wide, high = map(int, ratio.split(":"))
+        if abs(shape * high / wide - 1) < _NEARLY:
+            return ratio
+    whole = gcd(video.width, video.height)
+    return f"{video.width // whole}:{video.height // whole}"

@@ -50,6 +50,14 @@ def count_ahead(session: Session, job: Job) -> int:
     ).one()
 
 
+def places_in_line(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
+    """job -> how many of its provider stand before it, as `count_ahead`; of those that are not sent yet."""
+    place = func.row_number().over(partition_by=col(Job.provider), order_by=col(Job.id)) - 1
+    line = columns(col(Job.id), place.label("ahead")).where(col(Job.state) == JobState.CREATED).subquery()
+    found = columns(line.c.id, line.c.ahead).where(line.c.id.in_(job_ids))
+    return {str(job_id): int(ahead) for job_id, ahead in session.connection().execute(found)}
+
+
 def list_troubled(session: Session) -> Sequence[tuple[str, Mapping[str, Any] | None]]:
     """(id, error) of the newest jobs of each state that have not ended and say what went wrong last."""
     found: list[tuple[str, Mapping[str, Any] | None]] = []

@@ -5,101 +5,37 @@ from datetime import datetime
 
 import streamlit as st
 
-from backend.domain.output_files import FileKind
-from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
+from backend.domain.states import JobEvent, JobState
 from backend.domain.text import join_sentences
-from backend.domain.trouble import Trouble
-from backend.models import History, Job, Video
-from backend.services.gallery import takes as gallery
-from backend.services.gallery.take_files import named_by_hand, playing_key
+from backend.models import History, Job
+from backend.services.gallery.take_files import named_by_hand
 from backend.services.gallery.takes import Take
+from backend.services.live import cards as live_cards
+from backend.services.live.cards import NO_PROMPT as NO_PROMPT
+from backend.services.live.cards import usual_words as usual_words
 from backend.services.money.charges import told_trouble
 from pages.ui import components, context, money, text
 from pages.ui.components import FactRow, HistoryRow
-from pages.ui.takes import files
 
-#: A prompt on a card is cut after this many characters; the detail page has all of it.
-CARD_CHARS = 160
 #: Troubles whose detail is the model's output, which is drawn by itself.
 OF_OUTPUTS = frozenset({"unclear_result", "link_leads_nowhere"})
-#: What stands in for a prompt where a model takes none.
-NO_PROMPT = "(no prompt)"
 #: Where the pages lie, as the kit finds them: beside the frame.
 DETAIL = "library/take.py"
 GENERATE = "studio/generate.py"
 GALLERY = "library/gallery.py"
 
 
-def is_moving(job: Job) -> bool:
-    """Does something happen to this take by itself?"""
-    return job.state in ACTIVE_STATES
+def draw_status(card: Mapping[str, object], *, prompt: bool = True, note: bool = True) -> None:
+    """Draw where a take stands. card: see `services.live.cards`. note: with its last trouble."""
+    shown = {**card, "shows_prompt": prompt, "shows_note": note}
+    components.draw_status(shown, key=f"status-{card['id']}")
 
 
-def fetched_share(job: Job) -> float | None:
-    """How much of the file is here, 0 to 1; None while nothing is being fetched."""
-    done, total = job.fetched_bytes or 0, job.fetch_total_bytes
-    return done / total if job.state == JobState.RENDERED and total and done < total else None
-
-
-def card_data(take: Take, now: datetime) -> dict[str, object]:
-    """What `components.draw_gallery` draws of a take."""
-    job, video, shown = take.job, take.video, text.state_look(take.job)
-    missing = video is not None and video.missing_at is not None
-    return {
-        "id": job.id,
-        "href": f"take?take={job.id}",
-        "poster": files.poster_link(video) if video else None,
-        "preview": _preview(video) if video and not missing else None,
-        "alt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS),
-        "word": "File missing" if missing else shown.word,
-        "icon": "file_download_off" if missing else _icon(take) or shown.icon,
-        "tone": "orange" if missing else shown.tone,
-        "overlay": missing or job.state != JobState.STORED,
-        "why": _why(job),
-        "moving": is_moving(job),
-        "elapsed_s": round(take.elapsed_s(now), 1),
-        "share": fetched_share(job),
-        "length": _length(take),
-        "model": context.model_title(job.model),
-        "who": job.owner,
-        "cost": money.cost_words(job),
-        "created_ms": _ms(job.created_at),
-    }
-
-
-def status_data(take: Take, now: datetime, *, prompt: bool = True, note: bool = True) -> dict[str, object]:
-    """What `components.draw_status` draws of a take. note: with its last trouble."""
-    job, shown = take.job, text.state_look(take.job)
-    usual = gallery.usual_duration(context.deps(), job.model) if is_moving(job) else None
-    return {
-        "id": job.id,
-        "state": job.state,
-        "word": shown.word,
-        "icon": shown.icon,
-        "tone": shown.tone,
-        "means": shown.means,
-        "moving": is_moving(job),
-        "ended": job.state in ENDED_STATES,
-        "elapsed_s": round(take.elapsed_s(now), 1),
-        "usual": usual_words(usual) if usual else "",
-        "usual_s": usual.high_s if usual else None,
-        "share": fetched_share(job),
-        "extra": _extra(job),
-        "prompt": text.shorten(job.prompt or NO_PROMPT, CARD_CHARS) if prompt else "",
-        "about": f"{context.model_title(job.model)} · {job.owner} · {money.cost_words(job)}",
-        "note": _note(job) if note else "",
-    }
-
-
-def usual_words(usual: gallery.UsualDuration) -> str:
-    """How long a model usually takes, in words; an estimate says so."""
-    words = f"{text.clock(usual.low_s)}–{text.clock(usual.high_s)}"
-    return words if usual.learnt else f"about {words}"
-
-
-def draw_status(take: Take, now: datetime, *, prompt: bool = True, note: bool = True) -> None:
-    """Draw where a take stands."""
-    components.draw_status(status_data(take, now, prompt=prompt, note=note), key=f"status-{take.job.id}")
+def cards_of(takes: Sequence[Take]) -> dict[str, Mapping[str, object]]:
+    """These takes as cards, by their ids."""
+    deps = context.deps()
+    made = live_cards.cards_json(deps, context.viewer(), takes, deps.clock.now())
+    return {str(card["id"]): card for card in made}
 
 
 def draw_trouble(job: Job) -> None:
@@ -134,57 +70,6 @@ def draw_output(job: Job) -> None:
         st.json(job.result, expanded=3)
 
 
-def _preview(video: Video) -> str | None:
-    """What plays when a pointer rests on a card: nothing of a file that was never decoded."""
-    return context.media_link(video.preview_key or playing_key(video))
-
-
-def _icon(take: Take) -> str | None:
-    """What stands in for the poster of a stored take without one: what kind of file it is."""
-    return (
-        files.ICONS[FileKind(take.video.kind)] if take.video and take.job.state == JobState.STORED else None
-    )
-
-
-def _length(take: Take) -> str:
-    """How long the main file is, and how many there are besides."""
-    length = files.length_words(take.video)
-    others = len(take.files) - 1
-    return f"{length} +{others}".strip() if others > 0 else length
-
-
-def _why(job: Job) -> str:
-    """One sentence for a card without a poster."""
-    trouble = Trouble.of(job.error)
-    if job.state in (JobState.FAILED, JobState.HELD, JobState.CANCELLED) and trouble:
-        return text.shorten(trouble.message, CARD_CHARS)
-    return text.state_look(job).means if is_moving(job) else ""
-
-
-def _extra(job: Job) -> str:
-    """Place in line, or bytes of bytes."""
-    position = gallery.queue_position(context.deps(), job)
-    if job.state in (JobState.CREATED, JobState.QUEUED) and position is not None:
-        return f"{position} ahead" if position else "next to start"
-    if fetched_share(job) and job.fetched_bytes:
-        return f"{text.size(job.fetched_bytes)} of {text.size(job.fetch_total_bytes)}"
-    return ""
-
-
-def _note(job: Job) -> str:
-    """The last trouble of a take that goes on all the same."""
-    trouble = Trouble.of(job.error)
-    if not is_moving(job) or trouble is None:
-        return ""
-    tries = f" (tried {job.attempts} times)" if job.attempts > 1 else ""
-    return join_sentences(trouble.message.rstrip(".") + tries, trouble.next_step)
-
-
-def _ms(moment: datetime) -> int:
-    """A moment as browsers count."""
-    return int(moment.timestamp() * 1000)
-
-
 def history_rows(history: Sequence[History]) -> list[HistoryRow]:
     """A take's history, as rows of `components.draw_history`."""
     return [_history_row(event, text.LOOKS[JobState(event.state)]) for event in history]
@@ -192,7 +77,7 @@ def history_rows(history: Sequence[History]) -> list[HistoryRow]:
 
 def _history_row(event: History, look: text.Look) -> HistoryRow:
     return {
-        "at_ms": _ms(event.at), "word": look.word, "icon": look.icon, "tone": look.tone,
+        "at_ms": live_cards.milliseconds(event.at), "word": look.word, "icon": look.icon, "tone": look.tone,
         "what": _event_words(event.event), "who": event.by, "note": event.note or "",
     }  # fmt: skip
 
@@ -206,7 +91,7 @@ def moment_row(label: str, moment: datetime | None, value: str = "") -> FactRow:
     """A row of `components.draw_facts` that tells a moment."""
     return {
         "label": label,
-        "at_ms": _ms(moment) if moment else None,
+        "at_ms": live_cards.milliseconds(moment) if moment else None,
         "value": value or ("" if moment else "–"),
     }
 

@@ -67,10 +67,11 @@ def draw_only_looking(deps: Deps, viewer: Viewer) -> None:
 def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> None:
     """The takes in progress, all or this person's, and those just made here, newest first."""
     context.show_notices()
-    now = deps.clock.now()
-    for take in _takes(deps, viewer, mine=mine):
+    takes = _takes(deps, viewer, mine=mine)
+    shown = cards.cards_of(takes)
+    for take in takes:
         with st.container(border=True, key=f"take-{take.job.id}", gap="small"):
-            cards.draw_status(take, now)
+            cards.draw_status(shown[take.job.id])
             if take.job.state == JobState.STORED:
                 files.draw_main_file(take, compact=True)
             if take.job.state in ENDED_STATES | {JobState.HELD}:

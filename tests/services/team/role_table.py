@@ -21,6 +21,7 @@ from backend.domain.take_filter import TakeFilter
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.gallery.takes import take_of
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.prompting.vocabulary_admin import WordDraft
 from backend.services.takes.request import parse_request
@@ -86,6 +87,7 @@ SEE, CHANGE = Do.SEE, Do.CHANGE_OWN
 REQUEST = parse_request(BODY)
 RECORDS = "writes down a deed that was allowed"
 OWN = "is about the viewer alone"
+SHOWN = "makes a card of takes that the viewer was given by whoever looked for them"
 PARTS = "a part of `create_job` and of the form; what may not be seen counts as missing"
 TOKEN = parse_token_request({"name": "x", "role": "viewer", "scopes": ["admin"]}, now=NOW)
 
@@ -118,6 +120,9 @@ TABLE: Mapping[str, Asks] = {
         "what the program does by itself, and `resume_by_person` once it has asked", lambda f, g: None
     ),
     "lifecycle.receive_webhook.replay_delivery": needs(Do.REPLAY_DELIVERIES)("none"),
+    "live.cards.card_json": told(SHOWN, lambda f, g: f(g.deps, g.viewer, take_of(g.deps, g.job), NOW)),
+    "live.cards.cards_json": told(SHOWN, lambda f, g: f(g.deps, g.viewer, [], NOW)),
+    "live.own_part.own_part": told(SHOWN, lambda f, g: f(g.viewer, g.job, None)),
     "money.limits_admin.end_limit": needs(Do.EDIT_BUDGETS)("none"),
     "money.limits_admin.list_ended": needs(Do.SEE_BUDGETS_OF_OTHERS)(),
     "money.limits_admin.list_limits": needs(Do.SEE_BUDGETS_OF_OTHERS)(),
