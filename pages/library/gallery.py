@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.services.gallery import takes as gallery
 from pages.ui import components, context, live
+from pages.ui.library import wall
 from pages.ui.takes import cards, filters
 
 deps, viewer = context.deps(), context.viewer()
@@ -13,10 +14,9 @@ page = gallery.list_takes(deps, viewer, take_filter, cursor=before)
 
 
 def draw_wall() -> None:
-    takes = gallery.list_takes(deps, viewer, take_filter, cursor=before).items
-    opened = components.draw_gallery(
-        list(cards.cards_of(takes).values()), at=(take_filter, before), key="gallery"
-    )
+    takes = gallery.list_takes(deps, viewer, take_filter, cursor=before)
+    about = wall.wall_data(viewer, take_filter, takes, at=before)
+    opened = components.draw_wall(about, key="wall")
     if opened:
         st.switch_page(cards.DETAIL, query_params={"take": opened})
 

@@ -1,10 +1,11 @@
 """Components of our own, for what the kit lacks: a wall of posters, a player, times that run by themselves.
 
-Each is a `.js` and a `.css` in `frontend/`, registered once, when this module is first imported.
+Each is one or more scripts and styles of `frontend/` put together, registered once, when this module is first
+imported. The files of one component share one scope: no name stands in two of them.
 What they show comes as data and becomes text, never markup.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Required, TypedDict
 
@@ -47,15 +48,23 @@ class BarRow(TypedDict):
     shown: str
 
 
-def _register(name: str, folder: str = "") -> ComponentRenderer:
+def _register(name: str, folder: str = "", files: Sequence[str] = ()) -> ComponentRenderer:
+    """files: scripts below `frontend/`, without their ending, in the order in which they are put together.
+
+    Each may have a style of the same name beside it. Without any, it is the one that is called as it is.
+    """
+
     def _read(ending: str) -> str:
-        parts = (_FRONTEND / "common", _FRONTEND / folder / name)
-        return "\n".join(part.with_suffix(f".{ending}").read_text("utf-8") for part in parts)
+        scripts = ("common", *(files or (f"{folder}/{name}" if folder else name,)))
+        paths = [_FRONTEND / f"{script}.{ending}" for script in scripts]
+        return "\n".join(path.read_text("utf-8") for path in paths if ending == "js" or path.is_file())
 
     return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
 
 
-_GALLERY = _register("gallery", "takes")
+#: What the wall is made of; the last one has what the kit calls.
+_WALL_PARTS = ("store", "card", "differs", "layout", "scroll", "select", "keys", "bar", "wall")
+_WALL = _register("wall", files=tuple(f"wall/{part}" for part in _WALL_PARTS))
 _PLAYER = _register("player", "takes")
 _FILES = _register("files", "takes")
 _STATUS = _register("status", "takes")
@@ -64,13 +73,14 @@ _HISTORY = _register("history")
 _BARS = _register("bars")
 
 
-def draw_gallery(takes: Sequence[Mapping[str, object]], *, at: Hashable, key: str) -> str | None:
-    """A wall of takes (cards of `services.live`); returns the id of the one that was just opened, if any.
+def draw_wall(about: Mapping[str, object], *, key: str) -> str | None:
+    """The wall of takes; returns the id of the one that was just opened on a page of its own, if any.
 
-    at: which page of which takes it is. Another one begins at its top, or where the browser's Back left it.
+    about: `takes` (cards) and `next_cursor`, the first page; `query`, the pairs that ask for more; who
+    is looking (`me`), and how it is drawn (`size`, `sort`, `blind`, `trashed`). Another query begins at its
+    top, or where the browser's Back left it.
     """
-    data = {"takes": list(takes), "at": str(hash(at))}
-    opened = _GALLERY(data=data, key=key, on_open_change=lambda: None).open
+    opened = _WALL(data=dict(about), key=key, on_open_change=lambda: None).open
     return str(opened) if opened else None
 
 

@@ -55,7 +55,7 @@ def test_all_files_of_a_take_are_shown_each_with_its_download_and_counted_on_its
     assert "2 of 3 files are here" in words(app)
     assert re.match(rf"app/static/media/takes/{job.id}\.zip\?e=", link(app, "Download all · 2 files · "))
     assert "4 times so far" in words(app).replace("\\", "")
-    assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["length"].endswith(" +2")
+    assert shown(visit("library/gallery.py"), "wall")[0]["takes"][0]["length"].endswith(" +2")
 
 
 def test_a_person_keeps_what_there_is_of_a_take_whose_files_do_not_all_come(desk, visit):
@@ -112,7 +112,7 @@ def test_a_stored_take_whose_file_is_lost_is_looked_for_until_a_person_does_with
     job = desk.take("stored")
     with desk.deps.store.begin() as session:
         videos.mark_missing(session, job.video_id, at=desk.deps.clock.now())
-    assert shown(visit("library/gallery.py"), "gallery")[0]["takes"][0]["word"] == "File missing"
+    assert shown(visit("library/gallery.py"), "wall")[0]["takes"][0]["word"] == "File missing"
     app = visit("library/take.py", take=job.id)
     (stage,) = shown(app, "player")
     assert (stage["kind"], stage["src"], stage["title"]) == ("none", None, "Missing"), "no player pretends"
@@ -154,7 +154,7 @@ def test_each_kind_of_file_is_shown_as_what_browsers_can_do_with_it(
         kind=kind, checked=checked, told=told, ending=f".{ending}",
     )  # fmt: skip
     (player,) = shown(visit("library/take.py", take=job.id), "player")
-    (card,) = shown(visit("library/gallery.py"), "gallery")[0]["takes"]
+    (card,) = shown(visit("library/gallery.py"), "wall")[0]["takes"]
     assert (player["kind"], bool(player["src"])) == (stage, stage != "none")
     assert ("download it" in player["note"]) == (stage == "none")
     assert bool(card["poster"]) == (stage == "image")

@@ -18,12 +18,12 @@ GALLERY, TAKE = "library/gallery.py", "library/take.py"
 
 
 def prompts(app):
-    return [take["alt"] for wall in shown(app, "gallery") for take in wall["takes"]]
+    return [take["alt"] for wall in shown(app, "wall") for take in wall["takes"]]
 
 
 def test_a_card_has_poster_preview_length_and_model(visit, desk):
     desk.take("stored")
-    card = shown(visit(GALLERY), "gallery")[0]["takes"][0]
+    card = shown(visit(GALLERY), "wall")[0]["takes"][0]
     assert (card["length"], card["model"], card["overlay"]) == ("0:02", "Kling 3.0 Turbo Pro", False)
     assert re.fullmatch(r"app/static/media/posters/[0-9a-f]{64}\.webp\?e=\d+&s=\S+", card["poster"])
     assert re.fullmatch(r"app/static/media/[0-9a-f]{64}\.mp4\?e=\d+&s=\S+", card["preview"])
@@ -31,7 +31,7 @@ def test_a_card_has_poster_preview_length_and_model(visit, desk):
 
 def test_every_state_has_its_card_and_its_page(visit, desk):
     made = {state: desk.take(state, f"One that is {state}") for state in WAY}
-    cards = dict(zip(reversed(WAY), shown(visit(GALLERY), "gallery")[0]["takes"], strict=True))
+    cards = dict(zip(reversed(WAY), shown(visit(GALLERY), "wall")[0]["takes"], strict=True))
     for state, job in made.items():
         card, app = cards[state], visit(TAKE, take=job.id)
         assert card["word"]

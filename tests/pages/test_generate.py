@@ -117,7 +117,7 @@ def test_a_prompt_is_text_everywhere(visit, desk, page):
     drawn = [str(item.value) for kind in ("markdown", "caption", "error") for item in app.get(kind)]
     assert not any("<script>" in text or ":red[z]" in text for text in drawn)
     assert not any(getattr(item.proto, "allow_html", False) for item in app.get("markdown"))
-    everything = json.dumps([shown(app, name) for name in ("status", "gallery")]) + words(app)
+    everything = json.dumps([shown(app, name) for name in ("status", "wall")]) + words(app)
     assert page is None or "alert(1)" in everything
 
 

@@ -57,7 +57,7 @@ def test_a_price_is_estimated_billed_or_unknown_and_never_guessed(visit, desk):
     desk.take("running", "estimated")
     job = desk.take("stored", "billed")
     bill(desk, job, 4)
-    (wall,) = shown(visit("library/gallery.py"), "gallery")
+    (wall,) = shown(visit("library/gallery.py"), "wall")
     costs = {take["alt"]: take["cost"] for take in wall["takes"]}
     assert costs == {"unknown": "?", "estimated": "≈ $0.70", "billed": "$0.56"}
     facts = shown(visit(TAKE, take=job.id), "facts")

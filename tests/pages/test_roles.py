@@ -130,4 +130,4 @@ def test_who_sees_their_own_takes_alone_is_offered_no_choice(
     desk.take("queued", "A coat", viewer=BEN)
     app = visit("library/gallery.py")
     assert not [toggle for toggle in app.toggle if toggle.key == "mine"]
-    assert shown(app, "gallery") == []
+    assert shown(app, "wall") == []

@@ -1,0 +1,235 @@
+// What is done with all that are chosen: it lies over the foot of the wall while something is.
+const LINK_IDS_MAX = 1200
+const chosenWords = wall => {
+  if (wall.everything) {
+    const { total } = wall.everything
+    return total === null ? "All that this filter finds" : `All ${total.toLocaleString()}${total >= 10000 ? "+" : ""} that this filter finds`
+  }
+  return `${wall.select.size.toLocaleString()} selected`
+}
+const takesWords = number => `${number.toLocaleString()} take${number === 1 ? "" : "s"}`
+
+const labelled = (name, label, act, more = "") => {
+  const button = el("button", `act ${more}`)
+  button.type = "button"
+  button.append(icon(name), el("span", "label", label))
+  button.onclick = act
+  return button
+}
+
+const makeBar = place => {
+  const { wall } = place
+  const bar = el("div", "bar")
+  bar.dataset.testid = "wall-bar"
+  bar.setAttribute("role", "toolbar")
+  bar.setAttribute("aria-label", "With the selected takes")
+  const count = el("span", "count"), all = el("button", "act all"), menu = el("div", "menu")
+  all.type = "button"
+  all.onclick = () => wall.chooseAll().catch(error => wall.toast(error.message, { tone: "red" }))
+  menu.hidden = true
+  const opens = (name, label, fill, more) => {
+    const button = labelled(name, label, () => openMenu(place, button, fill), more)
+    button.setAttribute("aria-haspopup", "true")
+    button.setAttribute("aria-expanded", "false")
+    return button
+  }
+  const down = el("a", "act main")
+  down.append(icon("download"), el("span", "label", "Download"))
+  down.setAttribute("download", "")
+  down.onclick = event => { if (!exportable(place)) event.preventDefault() }
+  const writes = [
+    opens("library_add", "Add to", fillCollections), opens("sell", "Tag", fillTags),
+    opens("rate_review", "Review", fillReviews), opens("more_horiz", "More", fillMore),
+  ]
+  const close = labelled("close", "", () => wall.chooseNone(), "bare")
+  nameButton(close, "Select none (Esc)")
+  const buttons = el("div", "acts")
+  buttons.append(down, opens("expand_more", "", fillExports, "bare as"), ...writes)
+  nameButton(buttons.children[1], "Other ways to download")
+  const busy = el("progress", "busy")
+  busy.hidden = true
+  busy.setAttribute("aria-label", "Progress")
+  bar.append(count, all, buttons, close, busy, menu)
+  bar.onkeydown = event => { if (event.key === "Escape" && !menu.hidden) { event.stopPropagation(); closeMenu(place) } }
+  Object.assign(place, { bar, menu, busy, barCount: count, barAll: all, barDown: down, barWrites: writes })
+  wall.on("select", () => drawBar(place))
+  wall.on("items", () => drawBar(place))
+  return bar
+}
+
+const drawBar = place => {
+  const { wall } = place
+  place.bar.hidden = !wall.select.size && !wall.everything
+  place.root?.classList.toggle("choosing", !place.bar.hidden)
+  for (const parts of place.cards.values()) markCard(place, parts)
+  if (place.bar.hidden) return closeMenu(place)
+  setText(place.barCount, chosenWords(wall))
+  const more = !wall.everything && (wall.cursor !== null || wall.select.size < wall.items.length)
+  setText(place.barAll, more ? `Select all${wall.total === null ? "" : ` ${wall.total.toLocaleString()}`}` : "")
+  place.barDown.href = exportLink(place, { format: "zip" })
+  const may = wall.may("change")
+  place.barWrites.forEach(button => { button.hidden = !may })
+}
+
+const exportLink = ({ wall }, more) => {
+  const pairs = new URLSearchParams(wall.everything ? wall.query : "")
+  if (!wall.everything) pairs.set("ids", wall.chosen().join(","))
+  Object.entries(more).forEach(([name, value]) => pairs.set(name, value))
+  return wall.link(`wall/export?${pairs}`)
+}
+// An address holds so many; beyond, a filter or a collection says which.
+const exportable = place => {
+  if (place.wall.everything || place.wall.select.size <= LINK_IDS_MAX) return true
+  place.wall.toast(`One download takes ${LINK_IDS_MAX.toLocaleString()} single takes. Select all that a filter finds, or add these to a collection and download that.`)
+  return false
+}
+
+const openMenu = (place, button, fill) => {
+  const again = place.menuOf === button
+  closeMenu(place)
+  if (again) return
+  place.menuOf = button
+  button.setAttribute("aria-expanded", "true")
+  place.menu.replaceChildren()
+  place.menu.hidden = false
+  fill(place, place.menu)
+  place.menu.style.left = `${Math.max(0, Math.min(button.offsetLeft, place.bar.clientWidth - place.menu.offsetWidth - 8))}px`
+  place.menu.querySelector("input, button, a")?.focus({ preventScroll: true })
+}
+const closeMenu = place => {
+  place.menuOf?.setAttribute("aria-expanded", "false")
+  place.menuOf = null
+  place.menu.hidden = true
+}
+
+const menuItem = (menu, name, label, act) => {
+  const item = labelled(name, label, act, "item")
+  menu.append(item)
+  return item
+}
+
+const fillExports = (place, menu) => {
+  const ways = [
+    ["folder_zip", "Files only (ZIP)", { format: "zip" }],
+    ["inventory_2", "Files, details, manifest and contact sheet (ZIP)", { format: "zip", rich: 1 }],
+    ["table", "Table (CSV)", { format: "csv" }],
+    ["data_object", "Lines of JSON", { format: "jsonl" }],
+    ["table_chart", "Parquet", { format: "parquet" }],
+  ]
+  for (const [name, label, how] of ways) {
+    const item = el("a", "act item")
+    item.append(icon(name), el("span", "label", label))
+    item.href = exportLink(place, how)
+    item.setAttribute("download", "")
+    item.onclick = event => { exportable(place) ? closeMenu(place) : event.preventDefault() }
+    menu.append(item)
+  }
+}
+
+const fillReviews = (place, menu) => {
+  for (const [state, { word, icon: name }] of Object.entries(REVIEWS)) {
+    if (state === "approved" && !place.wall.may("approve")) continue
+    menuItem(menu, name, word, () => doWith(place, { set: { review: state } }, word))
+  }
+  menuItem(menu, "radio_button_unchecked", "No review state", () => doWith(place, { set: { review: "none" } }, "Review taken back"))
+  menuItem(menu, "star", "Star", () => doWith(place, { set: { favourite: true } }, "Starred"))
+}
+
+const fillMore = (place, menu) => {
+  const { wall } = place
+  if (wall.trashed) menuItem(menu, "restore_from_trash", "Restore", () => doWith(place, { restore: true }, "Restored"))
+  menuItem(menu, "replay", "Retry the failed ones", () => ask(place, "Retry those that failed? Each is a new take, at its price.", "Retry", () => doWith(place, { retry: true }, "Retried")))
+  menuItem(menu, "block", "Cancel", () => ask(place, "Cancel those in progress? What has begun may still be billed.", "Cancel them", () => doWith(place, { cancel: true }, "Cancelled")))
+  if (!wall.trashed) menuItem(menu, "delete", "Move to trash", () => doWith(place, { trash: true }, "Moved to the trash"))
+}
+
+const choicesOf = async place => {
+  place.choices ??= askWall(place.wall.link("wall/choices")).catch(error => { place.choices = null; throw error })
+  return place.choices
+}
+const fillLater = async (place, menu, fill) => {
+  const wait = el("div", "quiet wait", "…")
+  menu.append(wait)
+  try {
+    const choices = await choicesOf(place)
+    if (menu.hidden) return
+    wait.remove()
+    fill(choices)
+    menu.querySelector("input, button")?.focus({ preventScroll: true })
+  } catch (error) {
+    setText(wait, error.message)
+  }
+}
+const typed = (menu, label, act, list = []) => {
+  const form = el("form", "typed"), field = el("input"), go = el("button", "act", "Add")
+  field.placeholder = label
+  field.setAttribute("aria-label", label)
+  field.maxLength = 100
+  if (list.length) {
+    const known = el("datalist")
+    known.id = "known"
+    known.append(...list.map(text => Object.assign(el("option"), { value: text })))
+    field.setAttribute("list", "known")
+    form.append(known)
+  }
+  form.onsubmit = event => {
+    event.preventDefault()
+    if (field.value.trim()) act(field.value.trim())
+  }
+  form.append(field, go)
+  menu.append(form)
+}
+
+const fillTags = (place, menu) => fillLater(place, menu, choices => {
+  typed(menu, "Add a tag", tag => doWith(place, { add_tags: [tag] }, `Tagged “${tag}”`), choices.tags)
+  const here = [...new Set(place.wall.chosen().flatMap(id => place.wall.byId(id)?.tags ?? []))].sort()
+  here.slice(0, 12).forEach(tag => menuItem(menu, "close", `Take “${tag}” away`, () => doWith(place, { remove_tags: [tag] }, `“${tag}” taken away`)))
+})
+
+const fillCollections = (place, menu) => fillLater(place, menu, choices => {
+  for (const [kind, title, body] of [
+    ["collections", "Collections", id => ({ collect: [id] })],
+    ["projects", "Project", id => ({ set: { project: id } })],
+  ]) {
+    menu.append(el("div", "title quiet", title))
+    const list = el("div", "list")
+    choices[kind].forEach(one => {
+      const item = labelled(kind === "projects" ? "work" : "folder", one.name, () => doWith(place, body(one.id), `Added to ${one.name}`), "item")
+      list.append(item)
+    })
+    if (kind === "projects") list.append(labelled("work_off", "No project", () => doWith(place, { set: { project: null } }, "In no project"), "item"))
+    menu.append(list)
+    if (place.wall.may("organise")) typed(menu, kind === "projects" ? "New project" : "New collection", async name => {
+      try {
+        const made = await askWall(place.wall.link(`wall/${kind}`), "POST", { name })
+        place.choices = null
+        await doWith(place, body(made.id), `Added to ${made.name}`)
+      } catch (error) {
+        place.wall.toast(error.message, { tone: "red" })
+      }
+    })
+  }
+})
+
+// Something that costs money, or can't be undone, is asked for twice.
+const ask = (place, words, label, act) => {
+  place.menu.replaceChildren(el("div", "asks", words))
+  menuItem(place.menu, "check", label, act).focus()
+  menuItem(place.menu, "close", "Leave them as they are", () => closeMenu(place))
+}
+
+const doWith = async (place, body, words) => {
+  const { wall } = place
+  closeMenu(place)
+  place.busy.hidden = false
+  place.busy.removeAttribute("value")
+  try {
+    const done = await wall.act(body, share => { place.busy.value = share })
+    const skipped = done.skipped.length ? ` · ${done.skipped.length.toLocaleString()} left as they are (${done.skipped[0].why})` : ""
+    wall.toast(`${words}: ${takesWords(done.changed)}${skipped}`, { undo: Boolean(done.undo) })
+  } catch (error) {
+    wall.toast(error.message, { tone: "red" })
+  } finally {
+    place.busy.hidden = true
+  }
+}

@@ -1,0 +1,286 @@
+// What the wall knows: its takes in order, what is chosen, what was changed and can be undone. It draws nothing.
+const WALL_BATCH = 60
+const WALLS_KEPT = 3
+const UNDO_STEPS = 100
+// So many ids are sent at once, so that progress can be seen.
+const BULK_IDS = 500
+const WALL_TIRED_MS = 60000
+// Lists that were left behind, so that Back finds them without asking again: query -> items and cursor.
+const wallsKept = window.__dailiesWalls ??= new Map()
+
+const askWall = async (address, method = "GET", body) => {
+  const how = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(WALL_TIRED_MS) }
+  if (method !== "GET") {
+    how.headers["Content-Type"] = "application/json"
+    how.headers["X-Dailies"] = "1"
+    how.body = JSON.stringify(body ?? {})
+  }
+  let answer
+  try {
+    answer = await fetch(address, how)
+  } catch {
+    throw new Error("Dailies can't be reached just now. What is kept is safe; try again.")
+  }
+  const told = await answer.json().catch(() => null)
+  if (answer.ok) return told
+  const error = told?.error
+  const fields = (error?.fields ?? []).map(one => `${one.field}: ${one.message}`).join("; ")
+  throw Object.assign(new Error(fields || error?.message || `It failed (${answer.status}). Try again.`), {
+    status: answer.status, code: error?.code,
+  })
+}
+
+// A rating counts in the mean at once, as it will when the server has it.
+const ratedCard = (card, mine) => {
+  const was = card.rating ?? { mine: null, mean: null, count: 0 }
+  const count = was.count + (mine === null ? 0 : 1) - (was.mine === null ? 0 : 1)
+  const sum = (was.mean ?? 0) * was.count + (mine ?? 0) - (was.mine ?? 0)
+  return { mine, count, mean: count ? sum / count : null }
+}
+const changedCard = (card, set, me) => {
+  const next = { ...card }
+  if ("rating" in set) next.rating = ratedCard(card, set.rating)
+  if ("favourite" in set) next.favourite = set.favourite
+  if ("review" in set) next.review = { state: set.review, by: me.name, at_ms: Date.now() }
+  for (const name of ["tags", "note", "project"]) if (name in set) next[name] = set[name]
+  return next
+}
+// What a card said of these names, as a change that brings it back.
+const asItWas = (card, set) => {
+  const was = {
+    rating: card.rating?.mine ?? null, favourite: Boolean(card.favourite),
+    review: card.review?.state ?? "none", tags: card.tags ?? [], project: card.project ?? null,
+  }
+  return Object.fromEntries(Object.keys(set).map(name => [name, was[name]]))
+}
+
+const makeWall = () => {
+  const hears = { items: new Set(), changed: new Set(), removed: new Set(), select: new Set() }
+  const known = new Map()
+  const waiting = new Map()
+  const steps = []
+  let loading = null, sending = Promise.resolve(), era = 0
+  const tell = (what, told) => hears[what].forEach(hear => hear(told))
+
+  const wall = {
+    items: [], select: new Set(), everything: null, me: { name: "", role: "", may: [] },
+    query: "", cursor: null, total: null, sort: "newest", blind: false,
+    openLightbox: null, openCompare: null, focusCard: () => {}, toast: () => {},
+
+    on(what, hear) {
+      hears[what].add(hear)
+      return () => hears[what].delete(hear)
+    },
+    byId: id => known.get(id) ?? null,
+    link: path => new URL(path, new URL(".", location.href)).href,
+    may: what => wall.me.may.includes(what),
+
+    // Other takes than before: the first of them came with the page, unless Back brings what was here before.
+    begin(data, back) {
+      wall.keep()
+      era += 1
+      loading = null
+      const kept = back && wallsKept.get(data.query)
+      wall.query = data.query
+      wall.total = null
+      wall.items = kept ? kept.items : data.takes
+      wall.cursor = kept ? kept.cursor : data.next_cursor
+      known.clear()
+      wall.items.forEach(card => known.set(card.id, card))
+      wall.chooseNone()
+      if (kept) wall.merge(data.takes)
+      tell("items")
+    },
+    // Remember this list for Back.
+    keep() {
+      if (!wall.query && !wall.items.length) return
+      wallsKept.delete(wall.query)
+      wallsKept.set(wall.query, { items: wall.items, cursor: wall.cursor })
+      while (wallsKept.size > WALLS_KEPT) wallsKept.delete(wallsKept.keys().next().value)
+    },
+    // The next page; false at the end.
+    more(limit = WALL_BATCH) {
+      if (wall.cursor === null) return Promise.resolve(false)
+      const asked = era
+      loading ??= askWall(wall.link(`wall/takes?${wall.pairs({ cursor: wall.cursor, limit })}`))
+        .then(page => {
+          if (asked !== era) return false
+          const fresh = page.items.filter(card => !known.has(card.id))
+          fresh.forEach(card => known.set(card.id, card))
+          wall.items = [...wall.items, ...fresh]
+          wall.cursor = page.next_cursor
+          tell("items")
+          return true
+        })
+        .finally(() => { if (asked === era) loading = null })
+      return loading
+    },
+    // The newest ones, in the place of those that are here.
+    async reload() {
+      const query = wall.query
+      const page = await askWall(wall.link(`wall/takes?${wall.pairs({ limit: WALL_BATCH })}`))
+      if (query === wall.query) wall.begin({ query, takes: page.items, next_cursor: page.next_cursor }, false)
+    },
+    async count() {
+      const query = wall.query
+      const page = await askWall(wall.link(`wall/takes?${wall.pairs({ limit: 1, count: 1 })}`))
+      if (query === wall.query) wall.total = page.total ?? null
+      return wall.total
+    },
+    pairs(more = {}) {
+      const pairs = new URLSearchParams(wall.query)
+      Object.entries(more).forEach(([name, value]) => pairs.set(name, value))
+      return pairs.toString()
+    },
+    // Cards as they are now, by whichever way they came: the newer version wins, for equal ones the later.
+    merge(cards) {
+      const changed = []
+      for (const card of cards) {
+        const here = known.get(card.id)
+        if (!here || waiting.get(card.id) || (card.version ?? 0) < (here.version ?? 0)) continue
+        Object.assign(here, card)
+        changed.push(card.id)
+      }
+      if (changed.length) tell("changed", changed)
+    },
+    // Change what people think of takes: at once on the screen, then on the server, in order; undone by Z.
+    change(ids, set) {
+      const cards = ids.map(wall.byId).filter(Boolean)
+      if (!cards.length) return Promise.resolve(false)
+      const step = { ids: cards.map(card => card.id), before: cards.map(card => asItWas(card, set)) }
+      steps.push(step)
+      if (steps.length > UNDO_STEPS) steps.shift()
+      return put(step.ids, step.ids.map(() => set), step, () => steps.splice(steps.indexOf(step), 1))
+    },
+    // The last change is taken back; says whether there was one.
+    undo() {
+      const step = steps.pop()
+      if (!step) return Promise.resolve(false)
+      if (step.undo === undefined && step.before) return put(step.ids, step.before, null, () => steps.push(step))
+      return inTurn(async () => {
+        for (const undo of [step.undo].flat().reverse()) await askWall(wall.link("wall/bulk/undo"), "POST", { undo })
+        step.back?.()
+        await refresh(step.ids)
+        return true
+      })
+    },
+    // Do something with all that are chosen: body as of the API's bulk, without saying with which.
+    async act(body, progress = () => {}, { ids = wall.chosen(), all = wall.everything } = {}) {
+      const done = { matched: 0, changed: 0, skipped: [], undo: [] }
+      const parts = all ? [{ filter: wall.filter() }] : inParts(ids)
+      const shown = all ? wall.items.map(card => card.id) : ids
+      const step = { ids: shown, undo: done.undo }
+      try {
+        for (const [at, which] of parts.entries()) {
+          if (parts.length > 1) progress(at / parts.length)
+          const told = await inTurn(() => askWall(wall.link("wall/bulk"), "POST", { ...which, ...body }))
+          done.matched += told.matched
+          done.changed += told.changed
+          done.skipped.push(...(told.skipped ?? []))
+          if (told.undo) done.undo.push(told.undo)
+        }
+      } finally {
+        if (done.undo.length) steps.push(step)
+      }
+      const skipped = new Set(done.skipped.map(one => one.id))
+      if (body.trash || body.restore) step.back = wall.remove(shown.filter(id => !skipped.has(id)))
+      else await refresh(shown)
+      return { ...done, undo: done.undo.length > 0 }
+    },
+    // They leave the wall; returns what puts them back where they were.
+    remove(ids) {
+      const gone = new Set(ids), before = wall.items
+      wall.items = before.filter(card => !gone.has(card.id))
+      const left = before.filter(card => gone.has(card.id))
+      left.forEach(card => { known.delete(card.id); wall.select.delete(card.id) })
+      tell("removed", ids)
+      tell("select")
+      return () => {
+        left.forEach(card => known.set(card.id, card))
+        const later = wall.items.filter(card => !before.includes(card))
+        wall.items = [...before.filter(card => known.has(card.id)), ...later]
+        tell("items")
+      }
+    },
+    filter() {
+      const pairs = new URLSearchParams(wall.query), named = {}
+      for (const name of new Set(pairs.keys())) {
+        const all = pairs.getAll(name)
+        named[name] = all.length > 1 ? all : all[0]
+      }
+      return named
+    },
+    chosen: () => wall.items.filter(card => wall.select.has(card.id)).map(card => card.id),
+    choose(ids, on = true) {
+      wall.everything = null
+      ids.forEach(id => (on ? wall.select.add(id) : wall.select.delete(id)))
+      tell("select")
+    },
+    chooseOnly(ids) {
+      wall.everything = null
+      wall.select = new Set(ids)
+      tell("select")
+    },
+    chooseNone() {
+      wall.everything = null
+      wall.select.clear()
+      tell("select")
+    },
+    // Everything that this filter finds, also what was never loaded.
+    async chooseAll() {
+      const total = await wall.count()
+      wall.items.forEach(card => wall.select.add(card.id))
+      if (wall.cursor !== null) wall.everything = { total }
+      tell("select")
+    },
+  }
+
+  const inTurn = work => {
+    const turn = sending.then(work)
+    sending = turn.catch(() => {})
+    return turn
+  }
+  const inParts = ids => {
+    const parts = []
+    for (let at = 0; at < ids.length; at += BULK_IDS) parts.push({ ids: ids.slice(at, at + BULK_IDS) })
+    return parts
+  }
+  const wait = (ids, by) => ids.forEach(id => waiting.set(id, (waiting.get(id) ?? 0) + by))
+  const refresh = async ids => {
+    const some = ids.filter(id => known.has(id)).slice(0, 200)
+    if (!some.length) return
+    const page = await askWall(wall.link(`wall/takes?${new URLSearchParams({ ids: some.join(","), limit: 200 })}`))
+    wall.merge(page.items)
+  }
+  const put = async (ids, sets, step, back) => {
+    const were = ids.map(id => ({ ...known.get(id) }))
+    ids.forEach((id, at) => known.has(id) && Object.assign(known.get(id), changedCard(known.get(id), sets[at], wall.me)))
+    tell("changed", ids)
+    wait(ids, 1)
+    try {
+      await inTurn(async () => {
+        if (step && ids.length > 1) {
+          const done = await askWall(wall.link("wall/bulk"), "POST", { ids, set: sets[0] })
+          step.undo = done.undo
+          const skipped = done.skipped ?? []
+          if (skipped.length) wall.toast(`${skipped.length} left as they are: ${skipped[0].why}`)
+          return
+        }
+        for (const [at, id] of ids.entries()) {
+          const card = await askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`), "PATCH", sets[at])
+          if (waiting.get(id) === 1 && known.has(id)) Object.assign(known.get(id), card)
+        }
+      })
+      return true
+    } catch (error) {
+      back()
+      ids.forEach((id, at) => known.has(id) && Object.assign(known.get(id), were[at]))
+      wall.toast(error.message, { tone: "red" })
+      return false
+    } finally {
+      wait(ids, -1)
+      tell("changed", ids)
+    }
+  }
+  return wall
+}
