@@ -32,6 +32,7 @@ class Job(SQLModel, table=True):
         partial_index("job_video", "video_id"),
         Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
         Index("job_wasted", "id", sqlite_where=WASTED, postgresql_where=WASTED),
+        Index("job_template", "template_version"),
         Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
     )
 

@@ -9,7 +9,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, rights, text
-from pages.ui.takes import actions, cards, detail, files, waiting
+from pages.ui.takes import actions, cards, detail, files, lineage, waiting
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -76,7 +76,7 @@ with left:
             help="Fills the form with all of this.",
         ):
             detail.use_again(take.job)
-    detail.draw_lineage(deps, viewer, take.job)
+    lineage.draw_lineage(deps, viewer, take.job)
 
 with right:
     detail.draw_request(deps, viewer, take.job)

@@ -191,7 +191,7 @@ def test_send_again_makes_one_new_take_and_each_names_the_other(visit, desk):
     app.button(key=f"again-{job.id}").click().run()
     again = desk.newest()
     assert (again.parent_id, desk.job(job).state, desk.count()) == (job.id, "cancelled", 2)
-    assert link(visit(TAKE, take=job.id), "Retried as: take …") == f"take?take={again.id}"
+    assert link(visit(TAKE, take=job.id), "Retried as …") == f"take?take={again.id}"
     app = visit(TAKE, take=again.id)
-    assert link(app, "Retry of: take …") == f"take?take={job.id}"
+    assert link(app, "Retry of …") == f"take?take={job.id}"
     assert link(app, "Gallery") == "gallery?"

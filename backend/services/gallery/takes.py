@@ -117,16 +117,6 @@ def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEn
         return ledger.of_job(session, job_id)
 
 
-def lineage(deps: Deps, viewer: Viewer, job: Job) -> tuple[str | None, str | None]:
-    """(the id of the take that this one sends again, of the one that sends this one again), if to be seen."""
-    viewer.must(Do.SEE)
-    with deps.store.read() as session:
-        ids = job.parent_id, jobs.sent_again_as(session, job.id)
-        found = [pages.get_with_video(session, one) if one else None for one in ids]
-    before, after = (row[0].id if row and viewer.may_see(row[0].owner) else None for row in found)
-    return before, after
-
-
 def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
     """How many takes of this kind came after that one (up to 100)."""
     return len(_newer_ids(deps, viewer, wanted, than, limit=100))

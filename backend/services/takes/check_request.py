@@ -13,6 +13,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.quotes import quote_take
 from backend.services.prompting.vocabulary import ComposedPrompt, current_vocabulary
+from backend.services.takes.remake.named_faults import named_faults
 from backend.services.takes.request import TakeRequest
 from backend.services.takes.request_photos import check_photos
 
@@ -87,6 +88,7 @@ def _field_faults(
     for name, fault in check_params(model, {**links, **request.params}, partial=partial).items():
         field = name.removeprefix("params.")  # a fault of the number of photos belongs where they were given
         faults[f"images.{field}" if field in links else name] = fault
+    faults |= named_faults(deps, viewer, request)
     if request.params.get("sync_mode") is True:
         faults["params.sync_mode"] = SYNC_MODE_FAULT
     return {**faults, **request.faults}

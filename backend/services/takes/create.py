@@ -8,6 +8,8 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import IdempotencyKeyReused, InvalidRequest
+from backend.domain.library.origin import Origin
+from backend.domain.library.review import OriginHow
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Viewer
@@ -65,14 +67,11 @@ def create_job(
         with deps.store.begin(shared=True) as session:
             reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)
             deed = entry_values(
-                deps,
-                viewer,
-                Action.TAKE_STARTED,
-                object_type="take",
-                object_id=job.id,
+                deps, viewer, Action.TAKE_STARTED, object_type="take", object_id=job.id,
                 micros=reserved.micros,
-            )
-            insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed)
+            )  # fmt: skip
+            made_from = _made_from(checked.request, replaces)
+            insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed, made_from=made_from)
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)
@@ -102,6 +101,7 @@ def _row(
         form_key=form_key,
         form_hash=form_hash,
         parent_id=replaces.job_id if replaces else None,
+        project_id=request.project,
         provider=model.provider,
         model=model.id,
         prompt=request.prompt,
@@ -120,6 +120,11 @@ def _row(
         created_at=now,
         due_at=now,
     )
+
+
+def _made_from(request: TakeRequest, replaces: ReplacedJob | None) -> list[Origin]:
+    again = [Origin(replaces.job_id, OriginHow.RETRY)] if replaces else []
+    return [*again, *request.made_from]
 
 
 def _known_job(deps: Deps, viewer: Viewer, key: str | None, form_hash: str | None) -> Job | None:

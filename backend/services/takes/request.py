@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.domain.library.origin import Origin
+from backend.domain.library.review import OriginHow
 from backend.domain.prompt import AXES
 from backend.domain.text import PastedText, describe_kind, fault_in, unknown_names
 from backend.models import Job
@@ -16,7 +18,11 @@ TEXT_MAX_CHARS = {"prompt": 20_000, "style": 500}
 #: A take without the photo that was asked for costs as much.
 UNSEEN_PHOTO = "holds only characters that nobody sees; give an upload's id or a link, or leave it out"
 
-REQUEST_FIELDS = frozenset({"model", "prompt", "params", "style", "image", "images", "provider"})
+REQUEST_FIELDS = frozenset(
+    {"model", "prompt", "params", "style", "image", "images", "provider", "project", "made_from"}
+)
+#: A take is made from a few others.
+MADE_FROM_MAX = 50
 
 #: field -> an upload's id or a link; for a field that takes several, a list of them
 Images = dict[str, str | list[str]]
@@ -36,6 +42,8 @@ class TakeRequest:
     images: Images  #: the photos beside it
     provider: str | None
     faults: Mapping[str, str]  #: field -> what is wrong with it by itself, whatever the model
+    project: str | None = None  #: the id of the project that it is for
+    made_from: tuple[Origin, ...] = ()  #: the takes that it is made from
     notes: tuple[str, ...] = ()  #: what was done to the texts, for the person who pasted them
 
     def body_hash(self) -> str:
@@ -49,7 +57,8 @@ class TakeRequest:
 
 def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
-    images?: {field: an upload's id or a link, or a list of them}, provider?}. Nothing is raised.
+    images?: {field: an upload's id or a link, or a list of them}, provider?, project?: its id,
+    made_from?: [{take: its id, how}]}. Nothing is raised.
 
     Every text in it is cleaned first: nothing of a take holds what nobody sees.
     """
@@ -61,6 +70,7 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     style = _read_object(body, "style", faults)
     images = _read_object(body, "images", faults)
     faults |= unknown_names(style, AXES, within="style.")
+    project, made_from = _read_project(body, faults), _read_origins(body, faults)
     texts = {name: body.get(name) for name in ("prompt", "image")}
     texts |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
     texts |= {f"images.{field[:80]}": image for field, image in images.items()}
@@ -79,6 +89,8 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
         images={f: read[f"images.{f[:80]}"] for f in images if f"images.{f[:80]}" in read},
         provider=None if provider is None else str(provider),
         faults=faults,
+        project=project,
+        made_from=made_from,
         notes=tuple(pasted.notes),
     )
 
@@ -105,6 +117,32 @@ def _read_object(body: Mapping[str, Any], name: str, faults: dict[str, str]) -> 
     parts = f" with {', '.join(AXES)}" if name == "style" else ""
     faults[name] = f"must be an object{parts}, not {describe_kind(value)}"
     return {}
+
+
+def _read_project(body: Mapping[str, Any], faults: dict[str, str]) -> str | None:
+    value = body.get("project")
+    if value is None or (isinstance(value, str) and value and not fault_in(value)):
+        return value
+    kind = "empty" if value == "" else f"not {describe_kind(value)}"
+    faults["project"] = f"must be a project's id; it is {kind}"
+    return None
+
+
+def _read_origins(body: Mapping[str, Any], faults: dict[str, str]) -> tuple[Origin, ...]:
+    value = body.get("made_from")
+    listed = [] if value is None else value
+    ways = ", ".join(OriginHow)
+    if not isinstance(listed, list) or len(listed) > MADE_FROM_MAX:
+        faults["made_from"] = f"must be a list of at most {MADE_FROM_MAX} objects with take and how"
+        return ()
+    found = []
+    for number, one in enumerate(listed, 1):
+        take = one.get("take") if isinstance(one, Mapping) and one.keys() == {"take", "how"} else None
+        if not isinstance(take, str) or not take or fault_in(take) or one["how"] not in list(OriginHow):
+            faults["made_from"] = f"item {number} must be {{take: its id, how: one of {ways}}}"
+            return ()
+        found.append(Origin(take, OriginHow(one["how"])))
+    return tuple(dict.fromkeys(found))
 
 
 def _is_unseen_photo(given: Mapping[str, Any], name: str) -> bool:

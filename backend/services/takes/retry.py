@@ -3,6 +3,7 @@
 from sqlmodel import Session
 
 from backend.domain.errors import StaleState, StateConflict
+from backend.domain.library.review import OriginHow, short_id
 from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Viewer
@@ -11,6 +12,7 @@ from backend.services.takes import create
 from backend.services.takes.request import repeat_request
 from backend.services.takes.to_change import get_to_change
 from backend.store.jobs import jobs
+from backend.store.library import origins
 
 
 def retry_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
@@ -30,7 +32,7 @@ def retry_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     def check_again(session: Session, again: Job) -> None:
         if jobs.head(session, failed.id).state != JobState.FAILED:
             raise StaleState(f"the job {failed.id} is no longer failed")
-        _check_first(session, failed, viewer, but=again.id)
+        _check_first(session, failed, but=again.id)
 
     key, replaced = jobs.again_key(failed.id), create.ReplacedJob(failed.id, check_again)
     try:
@@ -42,14 +44,15 @@ def retry_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 def _failed(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     with deps.store.read() as session:
         job = get_to_change(session, viewer, job_id)
-        _check_first(session, job, viewer)
+        _check_first(session, job)
     if job.state != JobState.FAILED:
         raise StateConflict(f"This take is {job.state}; only a failed one can be retried.")
     return job
 
 
-def _check_first(session: Session, failed: Job, viewer: Viewer, *, but: str = "") -> None:
+def _check_first(session: Session, failed: Job, *, but: str = "") -> None:
     """Is there no retry of it yet? but: the one that is being made."""
-    known = jobs.again_ids(session, failed.id, owners={failed.owner, viewer.name}) - {but}
+    others = origins.led_to(session, [failed.id]).get(failed.id, [])
+    known = [origin.take for origin in others if origin.how == OriginHow.RETRY and origin.take != but]
     if known:
-        raise StateConflict(f"This take was retried before, as …{min(known)[-6:]}.")
+        raise StateConflict(f"This take was retried before, as …{short_id(known[0])}.")

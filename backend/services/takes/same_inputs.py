@@ -2,8 +2,8 @@
 
 Two takes are the same where provider, model, all that is posted and the contents of all photos are, and
 either both ask for the same seed, or one person sent both within `SENT_TWICE_WITHIN` without one. Without a
-seed each take comes out differently, so to ask for more of them later is no waste. A take that was sent again
-from a held one is none either: a person chose to pay for it.
+seed each take comes out differently, so to ask for more of them later is no waste. A take that was retried,
+or asked for as a variation, is none either: a person chose to pay for it.
 
 A sweep writes down what takes were made of once no older one can still come, and nothing is added to a start.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from backend.domain.clock import id_lower_bound
 from backend.services.deps import Deps
+from backend.store.library import origins
 from backend.store.money import same_inputs
 from backend.store.records import uploads
 from backend.store.records.facts import Fact
@@ -58,9 +59,10 @@ def _note_batch(deps: Deps, before_id: str) -> int:
         takes = same_inputs.list_takes(session, after=last, before=before_id, limit=BATCH)
         photos = {photo for take in takes for photo in _photo_ids(take)}
         contents = {one.id: one.sha256 for one in uploads.list_by_ids(session, photos)} if photos else {}
+        meant = origins.made_on_purpose(session, [take.id for take in takes])
     if not takes:
         return 0
-    rows = [_row(take, contents) for take in takes]
+    rows = [_row(take, contents, meant=take.id in meant) for take in takes]
     with deps.store.begin() as session:
         known = _LOOKED_AT.lock_and_read(session)
         if (known.job if known else _FIRST) != last:  # another worker was quicker
@@ -76,7 +78,7 @@ def has_seed(payload: Mapping[str, Any]) -> bool:
     return isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
 
 
-def _row(take: Any, contents: Mapping[str, str]) -> dict[str, str]:
+def _row(take: Any, contents: Mapping[str, str], *, meant: bool) -> dict[str, str]:
     seeded = has_seed(take.payload)
     photos = {
         field: [contents.get(one, one) for one in _listed(given)] for field, given in _photos(take).items()
@@ -87,7 +89,7 @@ def _row(take: Any, contents: Mapping[str, str]) -> dict[str, str]:
     return {
         "job_id": take.id,
         "sha256": hashlib.sha256(made_of.encode()).hexdigest(),
-        "since_id": _NEVER if take.parent_id else since,
+        "since_id": _NEVER if meant or take.parent_id else since,
     }
 
 

@@ -1,13 +1,15 @@
 """A take that somebody asked for: its row, its history's first line, what it reserves, and who asked."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Insert, bindparam, insert
 from sqlmodel import Session, SQLModel
 
+from backend.domain.library.origin import Origin
 from backend.domain.states import JobEvent
-from backend.models import AuditEntry, History, Job, LedgerEntry
+from backend.models import AuditEntry, History, Job, LedgerEntry, TakeOrigin
 from backend.store.database.locks import needs_locks
 from backend.store.fast.compiled import CompiledStatement
 from backend.store.fast.row_insert import insert_values, non_null_columns
@@ -19,11 +21,17 @@ _Rows = tuple[tuple[type[SQLModel], dict[str, Any]], ...]
 
 
 def insert_take(
-    session: Session, job: Job, *, by: str, reserved: ledger.Reservation, deed: dict[str, Any]
+    session: Session,
+    job: Job,
+    *,
+    by: str,
+    reserved: ledger.Reservation,
+    deed: dict[str, Any],
+    made_from: Sequence[Origin] = (),
 ) -> Job:
     """Put a new job in, with the first line of its history and of the ledger; its `state` is where it starts.
 
-    deed: the columns of its row in the audit.
+    deed: the columns of its row in the audit. made_from: the takes that it is made from.
 
     Afterwards the job is a plain value, unknown to the session: the transaction may share its commit.
 
@@ -42,6 +50,9 @@ def insert_take(
     else:
         for table, values in rows:
             insert_values(session, table, values)
+    for origin in dict.fromkeys(made_from):  # most starts have none
+        row = {"job_id": job.id, "from_id": origin.take, "how": str(origin.how)}
+        insert_values(session, TakeOrigin, row)
     return job
 
 

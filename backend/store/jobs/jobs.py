@@ -56,20 +56,6 @@ def again_key(job_id: str) -> str:
     return f"again:{job_id}"
 
 
-def sent_again_as(session: Session, job_id: str) -> str | None:
-    """The job that sends this one again, if any: it names this one as its parent."""
-    # Whoever ended the one owns the other, and an index knows the keys of each owner.
-    ended_by = select(History.by).where(History.job_id == job_id, History.event == JobEvent.CANCELLED)
-    child = select(Job.id).where(Job.parent_id == job_id, Job.form_key == again_key(job_id))
-    return session.exec(child.where(col(Job.owner).in_(ended_by))).first()
-
-
-def again_ids(session: Session, job_id: str, *, owners: Collection[str]) -> set[str]:
-    """The jobs of these owners that send this one again: one of each at the most."""
-    query = select(Job.id).where(Job.form_key == again_key(job_id), col(Job.owner).in_(owners))
-    return set(session.exec(query))
-
-
 def by_request(session: Session, provider: str, request_id: str) -> Job | None:
     """The job to which the provider gave this request id, if any."""
     return session.exec(select(Job).where(Job.provider == provider, Job.request_id == request_id)).first()

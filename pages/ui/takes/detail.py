@@ -10,7 +10,6 @@ from backend.domain.prompt import AXES
 from backend.models import Delivery, Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from backend.services.takes import photos
 from pages.ui import components, context, text
@@ -24,19 +23,6 @@ def use_again(job: Job) -> NoReturn:
     """Go to the form, filled with this take."""
     prefill.forget_filled()
     st.switch_page(cards.GENERATE, query_params={"from": job.id})
-
-
-def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:
-    """Which take this one is a retry of, and which one it was retried as."""
-    before, after = gallery.lineage(deps, viewer, job)
-    for label, other in [("Retry of", before), ("Retried as", after)]:
-        if other:
-            st.page_link(
-                cards.DETAIL,
-                label=f"{label}: take …{other[-6:]}",
-                icon=":material/link:",
-                query_params={"take": other},
-            )
 
 
 def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:

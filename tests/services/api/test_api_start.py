@@ -88,6 +88,19 @@ FAULTS: list[tuple[Any, str]] = [
     # Nothing is paid for a file that would come inside the answer.
     ({**BODY, "model": "minimax/h3/image-to-video", "params": {"sync_mode": True}}, "params.sync_mode"),
     ({**BODY, "style": {"camera": "a\x1bb"}}, "style.camera"),
+    *(({**BODY, "project": bad}, "project") for bad in ("none", 7, "\0", {"id": 1})),
+    *(
+        ({**BODY, "made_from": bad}, "made_from")
+        for bad in (
+            "x",
+            [7],
+            [{"take": "none", "how": "frame"}],
+            [{"take": "x"}],
+            [{"take": "x", "how": "y"}],
+            [{"take": "x", "how": "frame", "more": 1}],
+            [{"take": "x", "how": "frame"}] * 51,
+        )
+    ),
 ]
 
 

@@ -30,9 +30,9 @@ def test_a_retry_asks_for_the_same_and_names_the_take_that_failed(still):
 def test_it_is_retried_once_however_many_press_and_then_it_is_the_retry_that_can_be_retried(still):
     job = failed(still)
 
-    def press(_: int) -> str | None:
+    def press(number: int) -> str | None:
         with contextlib.suppress(StateConflict):
-            return retry.retry_job(still.deps, ANA, job.id).id
+            return retry.retry_job(still.deps, (ANA, ADMIN)[number % 2], job.id).id
         return None
 
     (again,) = {made for made in at_once(8, press) if made}

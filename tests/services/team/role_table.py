@@ -98,13 +98,14 @@ TABLE: Mapping[str, Asks] = {
     "audit.record.record": told(RECORDS, lambda f, g: None),
     "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
+    "gallery.lineage.get_lineage": needs(SEE)("none"),
+    "gallery.lineage.list_origins": needs(SEE)([]),
     "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.count_open": needs(SEE)(),
     "gallery.takes.get_history": about("see", SEE)(),
     "gallery.takes.get_take": about("see", SEE)(),
     "gallery.takes.last_change": needs(SEE)(),
     "gallery.takes.ledger_entries": about("see", SEE)(),
-    "gallery.takes.lineage": Asks(lambda f, g: f(g.deps, g.viewer, g.job), (SEE,)),
     "gallery.takes.list_owners": needs(SEE)(),
     "gallery.takes.list_takes": needs(SEE)(),
     "gallery.takes.list_used_models": needs(SEE)(),
@@ -173,6 +174,7 @@ TABLE: Mapping[str, Asks] = {
     "takes.presets.recent_models": needs(SEE)(),
     "takes.presets.save_preset": needs(Do.SAVE_PRESETS)("mine", REQUEST),
     "takes.presets.set_favourite": needs(Do.SAVE_FAVOURITES)(MODEL, wanted=True),
+    "takes.remake.named_faults.named_faults": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST)),
     "takes.request_photos.check_photos": told(
         PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), REQUEST)
     ),

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from backend.catalogue.pricing.quote import QuoteSource
+from backend.domain.library.review import OriginHow
 from backend.domain.output_files import FileKind
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.trouble import Charged
 from backend.services.gallery.takes import PAGE_SIZE_MAX
 from backend.services.money.charges import ChargeState
-from backend.services.takes.request import TEXT_MAX_CHARS
+from backend.services.takes.request import MADE_FROM_MAX, TEXT_MAX_CHARS
 from backend.web.api.schemas.base import Asked, Cursor, OneOf, Told, WholeNumber
 
 Status = Literal["processing", "completed", "failed", "cancelled", "held"]
@@ -28,6 +29,16 @@ class Style(Asked):
     fabric: StyleText = None
     camera: StyleText = None
     aesthetic: StyleText = None
+
+
+class MadeFrom(Asked):
+    """A take that another one is made from."""
+
+    take: str = Field(description="Its id.")
+    how: OriginHow = Field(
+        description="`frame`: starts or ends with a picture of it; `retry`: the same again; `promoted`: on a "
+        "better model; `varied`: with another seed; `rerun`: some of its inputs, edited."
+    )
 
 
 class TakeRequest(Asked):
@@ -53,6 +64,10 @@ class TakeRequest(Asked):
         description="Further photos, by the model's own field: an upload's id or a link, or several.",
     )
     provider: str | None = Field(default=None, description="Who makes it; unless given, the model's own.")
+    project: str | None = Field(default=None, description="The id of the project that it is for.")
+    made_from: list[MadeFrom] | None = Field(
+        default=None, max_length=MADE_FROM_MAX, description="The takes that it is made from."
+    )
 
 
 class HistoryQuery(Asked):
