@@ -21,6 +21,7 @@ from backend.settings import Settings
 from backend.store.database.engine import Store
 from backend.store.fast.delivery import TaskBuilder
 from backend.store.jobs import jobs
+from backend.store.records.start_facts import StartFacts
 
 
 class ModelCatalogue(Protocol):
@@ -28,6 +29,9 @@ class ModelCatalogue(Protocol):
 
     def get(self, model_id: str) -> VideoModel:
         """The model with this id; KeyError: there is none."""
+
+    def get_with_facts(self, model_id: str) -> tuple[VideoModel, StartFacts]:
+        """The same, with what else its price and a start rest on, looked up in one question."""
 
     def recall(self, model_id: str) -> VideoModel:
         """The same, from memory, at most a second old: for titles and the like, asked for by the dozen."""

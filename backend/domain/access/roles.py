@@ -15,7 +15,10 @@ class Role(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the least."""
-        return tuple(Role).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Mapping[Role, int] = {role: rank for rank, role in enumerate(Role)}
 
 
 class Do(StrEnum):

@@ -17,6 +17,7 @@ from backend.store.database.engine import Store
 from backend.store.jobs import counts
 from backend.store.records import catalogue, key_values
 from backend.store.records.facts import Fact
+from backend.store.records.start_facts import StartFacts, query_facts
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,11 @@ class LiveCatalogue:
         """See `ModelCatalogue`."""
         return self._newest().get(model_id)
 
+    def get_with_facts(self, model_id: str) -> tuple[VideoModel, StartFacts]:
+        """See `ModelCatalogue`."""
+        facts = query_facts(self._store, catalogue=NEWEST.name, endpoint=model_id)
+        return self._as_of(facts.catalogue).get(model_id), facts
+
     def recall(self, model_id: str) -> VideoModel:
         """See `ModelCatalogue`."""
         looked_lately = self._clock.monotonic() - self._looked_s < RECALLED_FOR_S
@@ -97,8 +103,11 @@ class LiveCatalogue:
             self._seen, self._ready = revision, True
 
     def _newest(self) -> Catalogue:
+        return self._as_of(key_values.query_value(self._store, NEWEST.name))
+
+    def _as_of(self, known: dict[str, Any] | None) -> Catalogue:
+        """known: what the fact says now."""
         self._looked_s = self._clock.monotonic()
-        known = key_values.query_value(self._store, NEWEST.name)
         if not self._ready or self._seen != (known["revision"] if known else None):
             self.load_newest()
         return self._catalogue

@@ -18,6 +18,7 @@ from backend.services.money import team_days
 from backend.store.money import ledger, ledger_sums
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
+from backend.store.records.start_facts import StartFacts
 
 #: A limit of which so much is used is told of before something is sent.
 NEAR_SHARE = 0.8
@@ -91,9 +92,13 @@ class BudgetLimit:
         return self.left_micros <= to_micros(self.limit_usd * (1 - NEAR_SHARE))
 
 
-def all_rules(deps: Deps) -> list[LimitRule]:
-    """Every limit in force: those of the settings first. Raises StoreUnavailable."""
-    return [*_of_settings(deps), *map(rule_of, kept_limits.query_in_force(deps.store))]
+def all_rules(deps: Deps, *, facts: StartFacts | None = None) -> list[LimitRule]:
+    """Every limit in force: those of the settings first. facts: what was just looked up.
+
+    Raises StoreUnavailable.
+    """
+    kept = facts.limits if facts else kept_limits.query_in_force(deps.store)
+    return [*_of_settings(deps), *map(rule_of, kept)]
 
 
 def rules_now(deps: Deps, session: Session) -> list[LimitRule]:

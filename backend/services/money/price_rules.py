@@ -20,6 +20,7 @@ from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.store.records import price_rules
+from backend.store.records.start_facts import StartFacts
 
 #: The longest rule, in characters; those that come with the program have up to 7,000.
 RULE_MAX_CHARS = 50_000
@@ -40,9 +41,12 @@ class PriceNews:
     risen: Sequence[VideoModel]
 
 
-def rule_of(deps: Deps, model: VideoModel) -> PriceRule | None:
-    """How a model's takes are priced now: the team's rule, else the program's; None: nobody wrote one."""
-    newest = price_rules.query_newest(deps.store, model.id)
+def rule_of(deps: Deps, model: VideoModel, *, facts: StartFacts | None = None) -> PriceRule | None:
+    """How a model's takes are priced now: the team's rule, else the program's; None: nobody wrote one.
+
+    facts: what was just looked up of this model.
+    """
+    newest = facts.rule if facts else price_rules.query_newest(deps.store, model.id)
     if newest is None or newest[1] is None:
         return model.rule
     return _parsed(newest[0], json.dumps(newest[1])) or model.rule

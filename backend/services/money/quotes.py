@@ -18,18 +18,24 @@ from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.money import price_rules
 from backend.services.money.learnt_prices import quote_learnt
+from backend.store.records.start_facts import StartFacts
 
 
 def quote_take(
-    deps: Deps, model: VideoModel, params: Mapping[str, Any], *, photos: Mapping[str, Any] | None = None
+    deps: Deps,
+    model: VideoModel,
+    params: Mapping[str, Any],
+    *,
+    photos: Mapping[str, Any] | None = None,
+    facts: StartFacts | None = None,
 ) -> Quote:
     """What a take with these `params` will cost.
 
     photos: field -> the photo, or the list of them, given there; one that the model requires counts in any
-    case.
+    case. facts: what was just looked up of this model.
     """
     given = {**model.sure_photo, **(photos or {}), **params}
-    known, rule = None, price_rules.rule_of(deps, model)
+    known, rule = None, price_rules.rule_of(deps, model, facts=facts)
     if rule is not None:
         known = quote_by_rule(rule, model.schema, given, today=deps.clock.now().date())
         if known.usd is not None:

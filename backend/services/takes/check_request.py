@@ -16,6 +16,7 @@ from backend.services.prompting.vocabulary import ComposedPrompt, current_vocabu
 from backend.services.takes.remake.named_faults import named_faults
 from backend.services.takes.request import TakeRequest
 from backend.services.takes.request_photos import check_photos
+from backend.store.records.start_facts import StartFacts
 
 #: What stands for an uploaded photo where the payload is shown.
 PHOTO_TO_COME = "(the photo's link, made when it is sent)"
@@ -32,6 +33,7 @@ class CheckedRequest:
     composed: ComposedPrompt
     payload: dict[str, Any]  #: what is posted, the photos aside
     quote: Quote
+    facts: StartFacts  #: what its price rests on, and which limits are in force
 
     def shown_payload(self) -> dict[str, Any]:
         """Exactly what is posted; an uploaded photo gets its link only when it is."""
@@ -41,7 +43,7 @@ class CheckedRequest:
 
 def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
     """Check what is asked for; nothing is written. Raises InvalidRequest: names every field at fault."""
-    model, faults = _find_model(deps, request)
+    model, facts, faults = _find_model(deps, request)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
     composed = vocabulary.compose_prompt(request.prompt, request.style)
@@ -53,7 +55,7 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
     faults |= _field_faults(deps, viewer, model, request)
     if faults:
         raise InvalidRequest(faults)
-    return CheckedRequest(request, model, composed, payload, _quote(deps, model, request))
+    return CheckedRequest(request, model, composed, payload, _quote(deps, model, request, facts), facts)
 
 
 def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
@@ -62,7 +64,7 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     Raises NotAllowed; InvalidRequest: names every field at fault. A model must be named, the rest may lack.
     """
     viewer.must(Do.ESTIMATE)
-    model, faults = _find_model(deps, request, partial=True)
+    model, facts, faults = _find_model(deps, request, partial=True)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
     sent = vocabulary.compose_prompt(request.prompt, request.style).text
@@ -71,11 +73,12 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     faults |= _field_faults(deps, viewer, model, request, partial=True)
     if faults:
         raise InvalidRequest(faults)
-    return _quote(deps, model, request)
+    return _quote(deps, model, request, facts)
 
 
-def _quote(deps: Deps, model: VideoModel, request: TakeRequest) -> Quote:
-    return quote_take(deps, model, request.params, photos=request.photos_by_field(model.image_field))
+def _quote(deps: Deps, model: VideoModel, request: TakeRequest, facts: StartFacts) -> Quote:
+    photos = request.photos_by_field(model.image_field)
+    return quote_take(deps, model, request.params, photos=photos, facts=facts)
 
 
 def _field_faults(
@@ -96,13 +99,16 @@ def _field_faults(
 
 def _find_model(
     deps: Deps, request: TakeRequest, *, partial: bool = False
-) -> tuple[VideoModel, dict[str, str]]:
-    """The model, and what stands against it. Without one, InvalidRequest names what else can be known."""
+) -> tuple[VideoModel, StartFacts, dict[str, str]]:
+    """The model, what its price rests on, and what stands against it.
+
+    Without a model, InvalidRequest names what else can be known.
+    """
     faults: dict[str, str] = {}
     if request.provider is not None and request.provider not in deps.providers:
         faults["provider"] = f"is unknown; there are {', '.join(sorted(deps.providers))}"
     try:
-        model = deps.catalogue.get(request.model)
+        model, facts = deps.catalogue.get_with_facts(request.model)
     except KeyError:
         unknown = f"{request.model[:80]!r} is not on offer; GET /api/models lists what is"
         faults["model"] = unknown if request.model else "is missing; name one of the models on offer"
@@ -114,7 +120,7 @@ def _find_model(
         faults["model"] = f"can't be used: {model.reason}"
     if request.provider not in (None, model.provider):
         faults.setdefault("provider", f"doesn't offer {model.id}; {model.provider} does")
-    return model, faults
+    return model, facts, faults
 
 
 def _shown(given: str | list[str]) -> str | list[str]:

@@ -62,7 +62,7 @@ def create_job(
         return known
     checked = check_request(deps, viewer, request)
     job = _row(deps, viewer, checked, form_key=idempotency_key, form_hash=form_hash, replaces=replaces)
-    rules = limits.all_rules(deps)
+    rules = limits.all_rules(deps, facts=checked.facts)
     try:
         with deps.store.begin(shared=True) as session:
             reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)

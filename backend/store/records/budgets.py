@@ -13,22 +13,24 @@ from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.database.rows import get_row, insert_row
 
-_NAMES = list(Budget.model_fields)
+#: The columns of a row, in the order in which `read_row` takes them, and in which order rows are read.
+NAMES = list(Budget.model_fields)
+ORDER = (col(Budget.scope), col(Budget.name), col(Budget.id))
 _IN_FORCE = (
-    columns(*(col(getattr(Budget, name)) for name in _NAMES))
+    columns(*(col(getattr(Budget, name)) for name in NAMES))
     .where(col(Budget.ended_at).is_(None))
-    .order_by(col(Budget.scope), col(Budget.name), col(Budget.id))
+    .order_by(*ORDER)
 )
 
 
 def query_in_force(store: Store) -> list[Budget]:
     """The limits in force, by one statement: every start asks for them. Raises StoreUnavailable."""
-    return [_budget(row) for row in store.query(_IN_FORCE, {})]
+    return [read_row(row) for row in store.query(_IN_FORCE, {})]
 
 
 def in_force(session: Session) -> list[Budget]:
     """The same, within a transaction."""
-    return [_budget(row) for row in session.connection().execute(_IN_FORCE)]
+    return [read_row(row) for row in session.connection().execute(_IN_FORCE)]
 
 
 def replace(session: Session, budget: Budget) -> None:
@@ -54,8 +56,9 @@ def list_ended(session: Session, *, limit: int) -> Sequence[Budget]:
     return session.exec(ended.order_by(col(Budget.ended_at).desc(), col(Budget.id)).limit(limit)).all()
 
 
-def _budget(row: Sequence[Any]) -> Budget:
-    return Budget(**dict(zip(_NAMES, row, strict=True)))
+def read_row(row: Sequence[Any]) -> Budget:
+    """A limit, of the values of its columns."""
+    return Budget(**dict(zip(NAMES, row, strict=True)))
 
 
 def _end(session: Session, *which: ColumnElement[bool], at: datetime, by: str) -> None:

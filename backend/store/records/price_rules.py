@@ -11,7 +11,8 @@ from backend.models import TeamPriceRule
 from backend.store.database.engine import Store
 from backend.store.database.rows import insert_row
 
-_NEWEST = (
+#: A model's newest row, by its endpoint.
+NEWEST = (
     columns(col(TeamPriceRule.id), col(TeamPriceRule.rule))
     .where(col(TeamPriceRule.endpoint) == bindparam("endpoint"))
     .order_by(col(TeamPriceRule.id).desc())
@@ -21,7 +22,7 @@ _NEWEST = (
 
 def query_newest(store: Store, endpoint: str) -> tuple[str, dict[str, Any] | None] | None:
     """(id, rule) of a model's newest row, by one statement: every estimate asks. Raises StoreUnavailable."""
-    rows = store.query(_NEWEST, {"endpoint": endpoint})
+    rows = store.query(NEWEST, {"endpoint": endpoint})
     return (rows[0][0], rows[0][1]) if rows else None
 
 

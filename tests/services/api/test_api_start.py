@@ -17,6 +17,16 @@ def test_a_start_is_answered_after_one_commit_with_where_to_look(sidecar):
     assert sidecar.get(where).get_json()["id"] == told["id"]
 
 
+def test_a_start_asks_the_database_two_questions_before_its_commit(sidecar, monkeypatch):
+    sidecar.started()
+    asked, query = [], sidecar.deps.store.query
+    monkeypatch.setattr(
+        sidecar.deps.store, "query", lambda *question: asked.append(question[1]) or query(*question)
+    )
+    sidecar.started()
+    assert [sorted(values) for values in asked] == [["token_id"], ["catalogue", "endpoint"]]
+
+
 def test_everything_that_may_be_asked_for_is_taken_as_it_is(sidecar):
     style = {"camera": "Dolly in", "fabric": "sailcloth", "movement": "", "aesthetic": None}
     more = {"params": {"duration": "5", "aspect_ratio": "9:16"}, "provider": "fal", "image": None}
