@@ -194,4 +194,4 @@ def test_what_takes_meet_is_told_to_creators_and_what_to_do_about_it_to_operator
     assert "2 takes meet this" in words(app)
     assert link(app, "The newest").endswith(jobs[1].id)
     take = gallery.get_take(desk.deps, LOCAL_VIEWER, jobs[1].id)
-    assert "FETCH_ALLOW" not in str(take_json(desk.deps, take))
+    assert "FETCH_ALLOW" not in str(take_json(desk.deps, LOCAL_VIEWER, take))

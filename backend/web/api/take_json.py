@@ -1,15 +1,18 @@
 """A take as clients see it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from backend.catalogue.pricing.quote import Quote
 from backend.domain.states import API_STATUS, JobState
 from backend.models import Job
+from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
+from backend.services.library.about import AboutTake, describe_takes
 from backend.services.money.charges import charge_of, told_trouble
 
 #: What clients are told of when things happened to a take.
@@ -22,8 +25,39 @@ def started_json(deps: Deps, job: Job) -> dict[str, Any]:
     return {"id": job.id, "status": status, "state": job.state, "status_url": _status_url(deps, job.id)}
 
 
-def take_json(deps: Deps, take: Take) -> dict[str, Any]:
-    """A take as clients see it."""
+def take_json(deps: Deps, viewer: Viewer, take: Take) -> dict[str, Any]:
+    """A take as this client sees it."""
+    return takes_json(deps, viewer, [take])[0]
+
+
+def takes_json(deps: Deps, viewer: Viewer, takes: Sequence[Take]) -> list[dict[str, Any]]:
+    """A page of takes as this client sees them."""
+    about = describe_takes(deps, viewer, [take.job for take in takes])
+    return [_take_json(deps, take) | about_json(about[take.job.id]) for take in takes]
+
+
+def about_json(about: AboutTake) -> dict[str, Any]:
+    """What people have made of a take, as clients see it."""
+    return {
+        "project": about.project,
+        "collections": list(about.collections),
+        "tags": list(about.tags),
+        "note": about.note,
+        "review": {
+            "state": about.review,
+            "by": about.review_by,
+            "at": about.review_at.isoformat() if about.review_at else None,
+        },
+        "rating": {"mine": about.mine, "mean": about.mean, "count": about.count},
+        "favourite": about.favourite,
+        "trashed_at": about.trashed_at.isoformat() if about.trashed_at else None,
+        "made_from": [one._asdict() for one in about.made_from],
+        "led_to": [one._asdict() for one in about.led_to],
+    }
+
+
+def _take_json(deps: Deps, take: Take) -> dict[str, Any]:
+    """A take as everybody sees it."""
     job = take.job
     charge = charge_of(job, reads_events=deps.settings.reads_bills)
     processing, trouble = take.status == "processing", told_trouble(job, charge)

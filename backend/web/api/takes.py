@@ -13,7 +13,7 @@ from backend.services.takes.request import TakeRequest, parse_request
 from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import body_as, current_viewer, query_as
 from backend.web.api.schemas import takes as schemas
-from backend.web.api.take_json import quote_json, started_json, take_json
+from backend.web.api.take_json import quote_json, started_json, take_json, takes_json
 
 OPERATIONS = (
     Operation(
@@ -87,19 +87,20 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
-        return jsonify(take_json(deps, gallery.get_take(deps, current_viewer(), job_id)))
+        viewer = current_viewer()
+        return jsonify(take_json(deps, viewer, gallery.get_take(deps, viewer, job_id)))
 
     @blueprint.get("/history")
     def history() -> ResponseReturnValue:
         asked = query_as(schemas.HistoryQuery)
         wanted = TakeFilter(states=_states(asked.status))
         page = gallery.list_takes(deps, current_viewer(), wanted, limit=asked.limit, cursor=asked.cursor)
-        return jsonify(items=[take_json(deps, take) for take in page.items], next_cursor=page.next_cursor)
+        return jsonify(items=takes_json(deps, current_viewer(), page.items), next_cursor=page.next_cursor)
 
     @blueprint.post("/cancel/<job_id>")
     def cancel_take(job_id: str) -> ResponseReturnValue:
         job = cancel.cancel_job(deps, current_viewer(), job_id)
-        return jsonify(take_json(deps, gallery.take_of(deps, job))), 202
+        return jsonify(take_json(deps, current_viewer(), gallery.take_of(deps, job))), 202
 
     return blueprint
 

@@ -62,8 +62,9 @@ def test_to_a_creator_somebody_elses_take_is_not_there_on_any_route(sidecar):
     routes = [(m, r) for m, r, _ in every_route(sidecar.app) if "<job_id>" in r and r not in OPEN]
     assert len(routes) >= 3
     for method, rule in routes:
-        answer = sidecar.call("ben", method, rule.replace("<job_id>", job_id))
-        nowhere = sidecar.call("ben", method, rule.replace("<job_id>", "no-such-take"))
+        sent = {"json": {}} if method == "PATCH" else {}
+        answer = sidecar.call("ben", method, rule.replace("<job_id>", job_id), **sent)
+        nowhere = sidecar.call("ben", method, rule.replace("<job_id>", "no-such-take"), **sent)
         assert answer.status_code == 404
         assert answer.get_data() == nowhere.get_data(), "not even its existence is told"
     assert sidecar.page(who="ben") == {"items": [], "next_cursor": None}

@@ -9,7 +9,11 @@ import pytest
 
 from backend.domain.access.roles import LEAST, Do, allows
 from backend.domain.access.scopes import SCOPE_OF
+from backend.domain.states import JobEvent
 from backend.services.access import Role, Viewer
+from backend.services.library import bulk, groups
+from backend.services.library.changes import BulkChanges, TakeChanges
+from backend.services.library.groups import GroupKind
 from backend.web.api.routes import OPERATIONS
 from backend.web.door.table import TABLE, Act, What, Who
 from tests.documents import differs, table
@@ -28,7 +32,16 @@ SENT: dict[str, dict[str, Any]] = {
     "/api/video/start": {"json": BODY},
     "/api/video/estimate": {"json": BODY},
     "/api/video/upload": {"content_type": "multipart/form-data; boundary=edge"},
+    "/api/video/takes/bulk": {"json": {"ids": [], "set": {"favourite": True}}},
 }
+#: The same by method.
+SENT_BY: dict[tuple[str, str], dict[str, Any]] = {
+    ("PATCH", "/api/video/takes/<job_id>"): {"json": {"favourite": True}},
+}
+#: These are about a take that has ended.
+ENDED = ("/api/video/takes/<job_id>", "/api/video/takes/<job_id>/restore")
+#: These want a name that is free.
+NAMED = ("/api/collections", "/api/projects", "/api/collections/<group_id>", "/api/projects/<group_id>")
 #: Who an address itself tells the sidecar of, instead of a token.
 BY_ADDRESS = {
     "/api/video/webhook/<job_id>/<token>": "by the link's token and the provider's signature",
@@ -57,12 +70,29 @@ class Walk:
         owner = who if whose == "own" else "ben"
         if "<job_id>" in rule:
             job = self.sidecar.ask(viewer=Viewer(owner, Role.ADMIN))
+            if rule in ENDED:
+                self.sidecar.advance(job, JobEvent.CANCELLED)
             return rule.replace("<job_id>", job.id).replace("<token>", "x")
         if "<token_id>" in rule:
             made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token(owner))
             assert made.status_code == 201, made.get_data(as_text=True)
             return rule.replace("<token_id>", made.get_json()["id"])
+        if "<group_id>" in rule:
+            kind = GroupKind(rule.split("/")[2].removesuffix("s"))
+            made = groups.create_group(self.sidecar.deps, Viewer(owner, Role.ADMIN), kind, self._name())
+            return rule.replace("<group_id>", made.id)
         return rule.replace("<path:key>", "x.mp4")
+
+    def _name(self) -> str:
+        self.made += 1
+        return f"Spring {self.made}"
+
+    def _rated_by(self, who: str) -> str | None:
+        """What takes back a change of somebody's."""
+        viewer, job = Viewer(who, Role.ADMIN), self.sidecar.ask()
+        return bulk.edit_many(
+            self.sidecar.deps, viewer, [job.id], BulkChanges(set=TakeChanges(rating=3))
+        ).undo
 
     def _token(self, who: str) -> dict[str, str]:
         """A creator who sees their own takes alone gives no token that would see everybody's."""
@@ -72,12 +102,18 @@ class Walk:
     def status(self, method: str, rule: str, who: str, whose: str = "own") -> int:
         """What somebody gets there."""
         token = {"no token": None, "wrong": "dailies_0_0"}.get(who, who)
-        sent = dict(SENT.get(rule, {}))
+        asker = who if who in WHO.values() else "ana"
+        sent = dict(SENT_BY.get((method, rule)) or SENT.get(rule, {}))
+        if method in ("POST", "PATCH") and rule in NAMED:
+            sent["json"] = {"name": self._name()}
+        elif rule.endswith("/<group_id>/takes"):
+            sent["json"] = {"add": []}
+        elif rule == "/api/video/takes/bulk/undo":
+            sent["json"] = {"undo": self._rated_by(asker)}
         if rule == "/api/video/upload":
             sent["data"] = self.photo
         elif (method, rule) == ("POST", "/api/tokens"):
             sent["json"] = self._token(who)
-        asker = who if who in WHO.values() else "ana"
         return self.sidecar.call(token, method, self.about(rule, asker, whose), **sent).status_code
 
 
@@ -95,6 +131,8 @@ def expected(role: Role, do: Do | None, whose: str, visible: str) -> int | None:
         return None
     if do is Do.MANAGE_OWN_TOKENS:
         return None if role is Role.ADMIN else 404
+    if do is Do.ORGANISE:
+        return 403 if role is Role.CREATOR else None
     if visible == "own" and role is Role.CREATOR:
         return 404
     return 403 if do is Do.CHANGE_OWN and role is Role.CREATOR else None
@@ -111,7 +149,8 @@ def test_every_route_answers_each_role_and_each_state_of_a_token_as_docs_securit
             continue
         nobody = [walk.status(method, rule, who) for who in NOBODY]
         do = known[method, rule].do if rule not in OPEN else None
-        for whose in ("own", "another's") if "_id>" in rule else ("own",):
+        of_one = "_id>" in rule and not rule.endswith("<group_id>/takes")
+        for whose in ("own", "another's") if of_one else ("own",):
             got = {role: walk.status(method, rule, who, whose) for role, who in WHO.items()}
             if rule not in OPEN:
                 due = {role: expected(role, do, whose, visible) for role in Role}
@@ -121,7 +160,7 @@ def test_every_route_answers_each_role_and_each_state_of_a_token_as_docs_securit
                     if got[role] != due[role] and not (due[role] is None and got[role] < 300)
                 ]
                 wrong += [(method, rule, nobody)] if nobody != [401] * 4 else []
-            name = f"`{method} {rule}`" + (f", {whose}" if "_id>" in rule else "")
+            name = f"`{method} {rule}`" + (f", {whose}" if of_one else "")
             rows.append([name, *map(str, (*nobody, *got.values()))])
     assert wrong == []
     if visible == "team":

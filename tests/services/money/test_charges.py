@@ -96,7 +96,7 @@ def told(world: World, job: Job) -> dict[str, Any]:
     """Everything that anybody is told of a take's money, from every place that tells it."""
     with world.deps.store.read() as session:
         counted = ledger.counted_micros(session, job.id)
-    api = take_json(world.deps, gallery.get_take(world.deps, ANA, job.id))
+    api = take_json(world.deps, ANA, gallery.get_take(world.deps, ANA, job.id))
     return {
         "charge": charge_of(job),
         "counted": counted,

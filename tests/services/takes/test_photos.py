@@ -61,7 +61,7 @@ def test_photos_go_up_once_reach_the_models_own_fields_in_order_and_the_takes_co
     several = world.ask("They meet", model=SEVERAL, images={"image_urls": chosen})
     for job in (two, several):
         world.until(job, "stored")
-        told = take_json(world.deps, world.take(job))
+        told = take_json(world.deps, ANA, world.take(job))
         assert (told["images"], told["template_version"]) == (job.images, 1)
     with world.deps.store.read() as session:
         links = [uploads.get(session, one).provider_url for one in chosen]

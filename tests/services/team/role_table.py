@@ -22,10 +22,13 @@ from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.takes import take_of
+from backend.services.library.changes import BulkChanges, TakeChanges
+from backend.services.library.groups import GroupKind
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.prompting.vocabulary_admin import WordDraft
 from backend.services.takes.request import parse_request
 from backend.services.team.token_request import parse_token_request
+from backend.store.library import edits
 from backend.store.team.audit import AuditFilter
 from tests.services.client import BODY
 from tests.world import MODEL
@@ -83,7 +86,15 @@ def _get_to_change(f: Any, g: Given) -> Any:
         return f(session, g.viewer, g.job.id)
 
 
+def _refusal_of(f: Any, g: Given) -> Any:
+    with g.deps.store.read() as session:
+        (take,) = edits.lock_takes(session, [g.job.id], g.viewer.name)
+    if refused := f(g.viewer, take, BulkChanges(add_tags=("x",))):
+        raise refused
+
+
 SEE, CHANGE = Do.SEE, Do.CHANGE_OWN
+RATES, PROJECT = BulkChanges(set=TakeChanges(favourite=True)), GroupKind.PROJECT
 REQUEST = parse_request(BODY)
 RECORDS = "writes down a deed that was allowed"
 OWN = "is about the viewer alone"
@@ -111,6 +122,25 @@ TABLE: Mapping[str, Asks] = {
     "gallery.takes.list_used_models": needs(SEE)(),
     "gallery.takes.newer_cursor": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.visible": Asks(lambda f, g: f(g.viewer, TakeFilter()), (SEE,)),
+    "library.about.describe_takes": told(
+        "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
+    ),
+    "library.bulk.edit_many": needs(Do.RATE)(["none"], RATES),
+    "library.bulk.undo": needs(Do.RATE)("none"),
+    "library.changes.must_change": Asks(lambda f, g: f(g.viewer, RATES), (Do.RATE,)),
+    "library.changes.refusal_of": Asks(_refusal_of, (CHANGE,), "change"),
+    "library.edit.edit_take": about("see", Do.RATE)(RATES.set),
+    "library.edit.restore_take": about("change", CHANGE)(),
+    "library.edit.trash_take": about("change", CHANGE)(),
+    "library.groups.change_takes": needs(CHANGE)(PROJECT, "none"),
+    "library.groups.create_group": needs(Do.ORGANISE)(PROJECT, ""),
+    "library.groups.delete_group": needs(Do.ORGANISE)(PROJECT, "none"),
+    "library.groups.get_group": needs(SEE)(PROJECT, "none"),
+    "library.groups.list_groups": needs(SEE)(PROJECT),
+    "library.groups.rename_group": needs(Do.ORGANISE)(PROJECT, "none", "x"),
+    "library.marking.record_bulk": told(RECORDS, lambda f, g: None),
+    "library.marking.record_edit": told(RECORDS, lambda f, g: None),
+    "library.marking.write_marks": told(RECORDS, lambda f, g: None),
     "lifecycle.fetching.choices.fetch_after_all": about("change", CHANGE)(),
     "lifecycle.fetching.choices.give_up_files": about("change", CHANGE)(),
     "lifecycle.fetching.choices.keep_what_there_is": about("change", CHANGE)(),

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 
 from backend.services.money.spend_query import parse_day
 
+#: A moment in an answer.
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
 
 class Asked(BaseModel):
     """What may be given to an operation: these names, and no others."""

@@ -12,10 +12,10 @@ from backend.domain.trouble import Charged
 from backend.services.gallery.takes import PAGE_SIZE_MAX
 from backend.services.money.charges import ChargeState
 from backend.services.takes.request import MADE_FROM_MAX, TEXT_MAX_CHARS
-from backend.web.api.schemas.base import Asked, Cursor, OneOf, Told, WholeNumber
+from backend.web.api.schemas.base import Asked, Cursor, Moment, OneOf, Told, WholeNumber
+from backend.web.api.schemas.library import AboutTakeAnswer
 
 Status = Literal["processing", "completed", "failed", "cancelled", "held"]
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 StyleText = Annotated[str | None, Field(max_length=TEXT_MAX_CHARS["style"])]
 
 #: Items on a page of the history, unless asked otherwise.
@@ -183,7 +183,7 @@ class CostAnswer(Told):
     asked_until: Moment | None = Field(description="Until then the provider is asked what it billed.")
 
 
-class TakeAnswer(Told):
+class TakeAnswer(AboutTakeAnswer):
     """A take."""
 
     id: str

@@ -6,8 +6,7 @@ from pydantic import Field
 
 from backend.domain.access.roles import Role
 from backend.domain.access.scopes import Scope
-from backend.web.api.schemas.base import Asked, Told
-from backend.web.api.schemas.takes import Moment
+from backend.web.api.schemas.base import Asked, Moment, Told
 
 
 class MeAnswer(Told):

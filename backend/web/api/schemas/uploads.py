@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from backend.web.api.schemas.base import Told
-from backend.web.api.schemas.takes import Moment
+from backend.web.api.schemas.base import Moment, Told
 
 
 class Size(Told):
