@@ -134,10 +134,12 @@ def sweep() -> None:
 @models.command("refresh")
 def models_refresh() -> None:
     """Fetch the provider's catalogue and prices now, whole or not at all."""
+    from backend.services.access import cli_viewer
     from backend.services.catalogue import refresh_schedule
 
     try:
-        brought = refresh_schedule.refresh_now(open_deps(), on_progress=say_line)
+        deps = open_deps()
+        brought = refresh_schedule.refresh_now(deps, on_progress=say_line, by=cli_viewer(deps))
     except CatalogueUnavailable as error:
         say_line(f"Not refreshed, the old catalogue stays: {error}.")
         raise typer.Exit(1) from error

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from backend.domain.access.roles import Do
 from backend.domain.errors import CatalogueUnavailable, Interrupted
 from backend.services.access import Viewer
-from backend.services.audit.record import Action, record
+from backend.services.audit.record import WORKER, Action, Actor, record
 from backend.services.catalogue import live_catalogue
 from backend.services.deps import Deps
 from backend.store.records.facts import Fact
@@ -65,10 +65,7 @@ def request_refresh(deps: Deps, viewer: Viewer) -> None:
         status = _status(REFRESH.lock_and_read(session), deps.clock.now())
         if status is None or not status.in_progress:
             _put_status(session, deps, RefreshState.WANTED, "waits for a worker")
-            record(
-                session, deps, viewer, Action.MODELS_REFRESHED, object_type="catalogue",
-                changed={"state": (status and status.state, RefreshState.WANTED)},
-            )  # fmt: skip
+            _record_begun(session, deps, viewer)
 
 
 def last_refresh(deps: Deps) -> RefreshStatus | None:
@@ -77,8 +74,12 @@ def last_refresh(deps: Deps) -> RefreshStatus | None:
         return _status(REFRESH.read(session), deps.clock.now())
 
 
-def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catalogue.RefreshResult:
+def refresh_now(
+    deps: Deps, *, on_progress: Callable[[str], None], by: Viewer | None = None
+) -> live_catalogue.RefreshResult:
     """Refresh the catalogue, whole or not at all, and keep how far it is for everybody to see.
+
+    by: who commands it here and now; None: who wanted it is written down already.
 
     Raises:
         CatalogueUnavailable: a call failed or an answer can't be read; the old catalogue stays.
@@ -91,6 +92,9 @@ def refresh_now(deps: Deps, *, on_progress: Callable[[str], None]) -> live_catal
         record_status(deps, RefreshState.RUNNING, line)
         on_progress(line)
 
+    if by is not None:
+        with deps.store.begin() as session:
+            _record_begun(session, deps, by)
     try:
         tell("asking the providers")
         brought = live_catalogue.refresh_catalogue(deps, on_progress=tell)
@@ -130,6 +134,8 @@ def _begin_if_due(deps: Deps, scheduled: bool) -> bool:
         known, newest = REFRESH.lock_and_read(session), live_catalogue.NEWEST.read(session)
         due = _is_due(known, newest, deps.clock.now(), scheduled)
         if due:
+            if known is None or known.state != RefreshState.WANTED:
+                _record_begun(session, deps, WORKER)
             _put_status(session, deps, RefreshState.RUNNING, "begins")
     return due
 
@@ -158,6 +164,11 @@ def record_status(deps: Deps, state: RefreshState, message: str) -> None:
     """Keep how a refresh goes, for everybody to see."""
     with deps.store.begin() as session:
         _put_status(session, deps, state, message)
+
+
+def _record_begun(session: Session, deps: Deps, by: Viewer | Actor) -> None:
+    """Prices may change by it: who had it done stands in the audit, also where that was the worker."""
+    record(session, deps, by, Action.MODELS_REFRESHED, object_type="catalogue")
 
 
 def _put_status(session: Session, deps: Deps, state: RefreshState, message: str) -> None:

@@ -208,6 +208,8 @@ def test_what_was_refreshed_is_offered_by_a_running_sidecar_and_a_failure_change
     assert f"prices: 50 of {count}" in done.stderr
     before = stored(offering)
     assert set(before) == set(own_fal.offer.entries)
+    (deed,) = offering.rows("SELECT actor_kind, via FROM audit WHERE action = 'models.refreshed'")
+    assert dict(deed) == {"actor_kind": "cli", "via": "cli"}
 
     def offered() -> set[str]:
         items = offering.call("GET", "/api/models?provider=fal").json()["items"]

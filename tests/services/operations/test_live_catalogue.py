@@ -12,8 +12,11 @@ from pydantic import SecretStr
 
 from backend.bootstrap import build_deps
 from backend.catalogue.models import VideoModel
+from backend.domain.access.actions import Action
 from backend.domain.errors import CatalogueUnavailable, Interrupted, InvalidRequest, NotAllowed
 from backend.providers.fal import listing_pages
+from backend.services.audit import entries
+from backend.services.audit.query import AuditFilter
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState, last_refresh, refresh_if_due
 from backend.services.deps import Deps
@@ -295,6 +298,10 @@ def test_a_worker_refreshes_once_a_day_by_itself(worker, clock, sim):
         clock.at += timedelta(hours=hours)
         refresh_if_due(worker, scheduled=True)
         assert asked(sim) == seen
+    refresh_schedule.request_refresh(worker, ADMIN)
+    refresh_if_due(worker, scheduled=True)
+    done = entries.list_entries(worker, ADMIN, AuditFilter(action=Action.MODELS_REFRESHED)).items
+    assert [entry.actor for entry in done] == [ADMIN.name, "worker", "worker"], "who wanted it"
 
 
 def fails(worker: Deps, sim: Simulator) -> None:
