@@ -59,7 +59,7 @@ def _largest() -> Any:
 
 def _form() -> tuple[float, int]:
     """Seconds that it takes to read the largest schema as fields, and how many they are."""
-    from pages.ui.form.fields import read_fields
+    from backend.catalogue.fields import read_fields
 
     model = _largest()
     return statistics.median(_took(lambda: read_fields(model.schema)) for _ in range(RERUNS)), len(

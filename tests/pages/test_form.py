@@ -9,11 +9,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner import StopException
 
+from backend.catalogue import fields
 from backend.services.access import Role, Viewer
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos, presets
-from pages.ui.form import fields
 from tests.adapters.decode.test_clean_photo import png_header
 from tests.pages.conftest import SEED_MODEL, filled, param, words
 from tests.viewers import LOCAL_VIEWER

@@ -5,9 +5,9 @@ import json
 import pytest
 import streamlit as st
 
+from backend.catalogue.fields import read_fields
 from backend.services.gallery import takes as gallery
 from pages.ui.form import form
-from pages.ui.form.fields import read_fields
 from tests.pages.conftest import SEED_MODEL, filled, param, shown, words
 from tests.world import MODEL, PHOTO_MODEL, run_sql
 

@@ -32,13 +32,19 @@ class SpendingSummary:
 
 
 def check_budget(
-    deps: Deps, session: Session, job: Job, rules: Sequence[LimitRule], *, owners: Sequence[str]
+    deps: Deps,
+    session: Session,
+    job: Job,
+    rules: Sequence[LimitRule],
+    *,
+    owners: Sequence[str],
+    takes: int = 1,
 ) -> Reservation:
     """What a new job counts for until its bill: its ceiling, if that fits every limit.
 
     Asked in the transaction that makes the job, which writes what is returned into the ledger. rules: as
-    `limits.all_rules` has them. owners: all names of whoever makes it. A job without a price counts for
-    `BUDGET_UNKNOWN_USD` while a hard limit concerns it.
+    `limits.all_rules` has them. owners: all names of whoever makes it. takes: so many like it. A job
+    without a price counts for `BUDGET_UNKNOWN_USD` while a hard limit concerns it.
 
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
@@ -48,7 +54,8 @@ def check_budget(
         acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
         hard = _hard(limits.rules_now(deps, session), job, owners)  # they may have changed meanwhile
     ceiling_usd = ceiling(job)
-    counts_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
+    each_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
+    counts_usd = each_usd * takes
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
     measured = limits.measure(deps, session, hard, owners=owners, model=job.model, at=job.created_at)
     tight = limits.tightest(measured)

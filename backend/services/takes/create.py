@@ -83,6 +83,23 @@ def create_job(
     return job
 
 
+def check_room(deps: Deps, viewer: Viewer, request: TakeRequest, *, takes: int, key: str) -> None:
+    """Is there room in every limit for so many takes of this request? Nothing is written.
+
+    key: the idempotency key of the first; if that one is there, all of them were judged before.
+
+    Raises:
+        InvalidRequest: names every field at fault.
+        BudgetExceeded: together they would pass a limit.
+    """
+    if _known_job(deps, viewer, key, request.body_hash()) is not None:
+        return
+    checked, rules = check_request(deps, viewer, request), limits.all_rules(deps)
+    job = _row(deps, viewer, checked, form_key=None, form_hash=None, replaces=None)
+    with deps.store.read() as session:
+        budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names, takes=takes)
+
+
 def _row(
     deps: Deps,
     viewer: Viewer,

@@ -1,4 +1,4 @@
 """The form of the Generate page, drawn from a model's own schema. Imports what `pages.ui` may.
 
-Start with `form.Form`; `fields` reads the schema, `prefill` fills the form from takes, presets and models.
+Start with `form.Form`; `prefill` fills the form from takes, presets and models.
 """

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.catalogue import prompts
+from backend.catalogue.fields import Field
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import InvalidRequest
@@ -23,7 +24,6 @@ from backend.services.takes.request import TakeRequest, parse_request
 from backend.services.takes.request_photos import photo_faults, photo_notes
 from pages.ui import context, prices, text
 from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker, widgets
-from pages.ui.form.fields import Field
 
 #: A second click on the same filled form within this time is the same request, in seconds.
 SAME_CLICK_S = 3.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from backend.catalogue.fields import Field, read_fields
 from backend.catalogue.models import VideoModel
 from backend.domain.prompt import AXES
 from backend.models import Job
@@ -15,7 +16,6 @@ from backend.services.takes import photos
 from backend.services.takes.request import TakeRequest, repeat_request
 from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
-from pages.ui.form.fields import Field, read_fields
 
 MODEL, PROMPT = "form:model", "form:prompt"
 _FILLED, _LAST, _SWITCHED = "form:filled", "form:last", "form:switched"

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
+from backend.catalogue.fields import Field
 from pages.ui import text
-from pages.ui.form.fields import Field
 
 
 def is_narrow(field: Field) -> bool:

@@ -204,7 +204,12 @@ TABLE: Mapping[str, Asks] = {
     "takes.presets.recent_models": needs(SEE)(),
     "takes.presets.save_preset": needs(Do.SAVE_PRESETS)("mine", REQUEST),
     "takes.presets.set_favourite": needs(Do.SAVE_FAVOURITES)(MODEL, wanted=True),
+    "takes.create.check_room": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST, takes=2, key="k")),
     "takes.remake.named_faults.named_faults": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST)),
+    "takes.remake.continuing.continue_take": about("see", SEE, Do.UPLOAD)(),
+    "takes.remake.promotion.list_promotions": about("see", SEE)(),
+    "takes.remake.promotion.promote_take": about("see", Do.START, SEE)("none", key="k"),
+    "takes.remake.variations.start_variations": needs(Do.START)(REQUEST, number=2, key="two"),
     "takes.request_photos.check_photos": told(
         PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), REQUEST)
     ),
