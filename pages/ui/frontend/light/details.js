@@ -1,0 +1,118 @@
+// Beside the take: what was asked for, what people wrote of it, and what happened.
+const makeDetails = (wall, told) => {
+  const root = el("aside", "details")
+  root.setAttribute("aria-label", "Details")
+  const page = el("a", "page", "Open its page"), prompt = el("p", "words"), copy = copyKey(() => prompt.textContent)
+  const review = el("select", "review"), note = el("textarea", "note"), tags = makeTags(list => change({ tags: list }))
+  const facts = el("dl", "facts"), history = el("ol", "past"), trouble = el("p", "trouble")
+  let card = null
+  const change = async set => { if (await wall.change([card.id], set)) told("Kept") }
+  note.rows = 2
+  note.placeholder = "A note, for everybody"
+  note.setAttribute("aria-label", "Note")
+  note.onchange = () => change({ note: note.value.trim() })
+  review.setAttribute("aria-label", "What the team decided")
+  review.onchange = () => change({ review: review.value })
+  const head = el("div", "head")
+  head.append(el("h2", "", "Details"), page)
+  root.append(
+    head, trouble, copy, prompt, label("Review", review), label("Note", note), label("Tags", tags.root), facts, history,
+  )
+  const fill = more => {
+    facts.replaceChildren(...(more.facts ?? []).flatMap(factRow))
+    history.replaceChildren(...(more.history ?? []).map(pastRow))
+    note.value = more.note ?? ""
+    note.disabled = !more.may?.change
+    tags.draw(more.tags ?? [], Boolean(more.may?.change))
+  }
+  return {
+    root,
+    async draw(now) {
+      const same = card?.id === now.id
+      card = now
+      page.href = now.href
+      setText(prompt, now.prompt || now.alt)
+      drawReviews(review, now)
+      tags.draw(now.tags ?? [], Boolean(now.may?.change))
+      if (same && card.version === root.version) return
+      root.version = card.version
+      if (!same) fill({})
+      try {
+        const more = await askWall(wall.link(`wall/takes/${encodeURIComponent(now.id)}`))
+        if (card.id !== now.id) return
+        setText(trouble, "")
+        if (note !== note.getRootNode().activeElement) fill(more)
+      } catch (problem) {
+        if (card.id === now.id) setText(trouble, problem.message)
+      }
+    },
+  }
+}
+
+const label = (words, field) => {
+  const row = el(field.matches("div") ? "div" : "label", "field")
+  row.append(el("span", "name", words), field)
+  return row
+}
+
+const drawReviews = (field, card) => {
+  const now = card.review?.state ?? "none"
+  const offered = Object.keys(REVIEWS).filter(state => state === now || state !== "approved" || card.may?.approve)
+  field.disabled = !card.may?.change
+  field.replaceChildren(...offered.map(state => Object.assign(el("option", "", REVIEWS[state]), { value: state })))
+  field.value = now
+}
+
+const makeTags = change => {
+  const root = el("div", "tags"), form = el("form"), field = el("input"), list = el("div", "list")
+  let tags = []
+  field.placeholder = "Add a tag"
+  field.setAttribute("aria-label", "Add a tag")
+  form.append(field)
+  root.append(list, form)
+  form.onsubmit = event => {
+    event.preventDefault()
+    const tag = field.value.trim()
+    field.value = ""
+    if (tag && !tags.includes(tag)) change([...tags, tag])
+  }
+  return {
+    root,
+    draw(now, may) {
+      tags = now
+      form.hidden = !may
+      list.replaceChildren(...now.map(tag => {
+        const chip = el("span", "tag", tag)
+        if (may) chip.append(lightKey("close", `Take the tag ${tag} off`, () => change(tags.filter(one => one !== tag))))
+        return chip
+      }))
+    },
+  }
+}
+
+const copyKey = read => {
+  const button = lightKey("content_copy", "Copy the prompt", async () => {
+    await navigator.clipboard.writeText(read())
+    setKey(button, "check", "Copied")
+    setTimeout(() => setKey(button, "content_copy", "Copy the prompt"), 1200)
+  })
+  button.classList.add("copy")
+  return button
+}
+
+const factRow = row => {
+  const value = el("dd", row.mono ? "mono" : "")
+  if (row.at_ms) value.textContent = [moment(row.at_ms), row.value].filter(Boolean).join(" · ")
+  else value.textContent = row.value ?? "–"
+  return [el("dt", "", row.label), value]
+}
+
+const pastRow = row => {
+  const line = el("li")
+  line.append(
+    el("time", "", moment(row.at_ms)), el("span", "", [row.word, row.what].filter(Boolean).join(" · ")),
+    el("span", "by", row.who ? `by ${row.who}` : ""),
+  )
+  if (row.note) line.append(el("span", "more", row.note))
+  return line
+}

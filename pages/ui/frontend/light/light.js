@@ -1,0 +1,97 @@
+// The lightbox and the comparison over a wall: which is open stands in the address, and what is below waits.
+const sayIn = (node, words, tone = "") => {
+  node.dataset.tone = tone
+  setText(node, words)
+  clearTimeout(node.saying)
+  node.saying = setTimeout(() => setText(node, ""), tone === "red" ? 8000 : 4000)
+}
+
+// host: where its elements belong. Afterwards `wall.openLightbox` and `wall.openCompare` are there; returns its end.
+const attachLight = (wall, host) => {
+  const dialog = el("dialog", "light"), ends = new AbortController(), { signal } = ends
+  const box = new Lightbox(wall, {
+    leave: () => look.leave(), moved: id => moveLook("take", [id]), compare: () => wall.openCompare(toCompare(wall, box)),
+  })
+  const compare = new Comparison(wall, { leave: () => look.leave() })
+  const views = { take: box, compare }
+  let shown = null, from = null
+
+  const close = () => {
+    shown?.hide()
+    shown = null
+    if (!dialog.open) return
+    dialog.close()
+    if (from) wall.focusCard(from)
+  }
+  const show = async wanted => {
+    if (!wanted) return close()
+    const view = views[wanted.what]
+    if (shown !== view) shown?.hide()
+    shown = view
+    dialog.setAttribute("aria-label", view === box ? "Take" : "Compare")
+    dialog.replaceChildren(view.root)
+    try {
+      if (view !== box || box.card?.id !== wanted.ids[0] || !box.open) await view.show(view === box ? wanted.ids[0] : wanted.ids)
+    } catch (problem) {
+      close()
+      history.replaceState(history.state, "", placeOfPage())
+      wall.toast(problem.status === 404 ? "There is no such take, or it isn't yours to see." : problem.message, { tone: "red" })
+      return
+    }
+    if (shown === view && !dialog.open) dialog.showModal()
+    dialog.focus()
+  }
+  const look = watchLook(show)
+  dialog.dataset.testid = "light"
+  dialog.tabIndex = -1
+  dialog.addEventListener("cancel", event => event.preventDefault(), { signal })
+  host.append(dialog)
+  addEventListener("keydown", event => { if (dialog.open && shown) takeKey(event, shown) }, { capture: true, signal })
+
+  wall.openLightbox = id => {
+    from = id
+    enterLook("take", [id])
+    look.sync()
+  }
+  wall.openCompare = ids => {
+    if (ids.length < 2) return wall.toast("Select two takes at least, and six at most, to compare them.")
+    from ??= ids[0]
+    enterLook("compare", ids.slice(0, COMPARE_MAX))
+    look.sync()
+  }
+  const toast = wall.toast
+  wall.toast = (words, how = {}) => (dialog.open && shown ? shown.say(words, how.tone) : toast(words, how))
+  if (readLook()) look.sync()
+  return () => {
+    ends.abort()
+    look.destroy()
+    close()
+    box.destroy()
+    compare.destroy()
+    dialog.remove()
+  }
+}
+
+// What is selected if this take is among it, or with its neighbour.
+const toCompare = (wall, box) => {
+  const chosen = [...wall.select]
+  return chosen.length > 1 ? chosen : [box.id, box.neighbour].filter(Boolean)
+}
+
+// Every key is for what is open: none reaches the wall, or the kit, which has C and R for itself.
+const takeKey = (event, view) => {
+  event.stopImmediatePropagation()
+  const [target] = event.composedPath()
+  const types = target.matches?.("textarea, select, input:not([type=range])")
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  if (types) {
+    if (event.key === "Escape") {
+      event.preventDefault()
+      target.blur()
+    }
+    return
+  }
+  if (target.matches?.("input[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return
+  if (event.key === " " && target.matches?.("button, a") && target.matches(":focus-visible")) return
+  if (view.key(event.key.length === 1 ? event.key.toLowerCase() : event.key)) event.preventDefault()
+}

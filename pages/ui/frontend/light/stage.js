@@ -1,0 +1,144 @@
+// What there is to look at of one take: its clip, picture or sound; or where it stands, in words.
+const PLAYS = new Set(["video", "audio"])
+
+// fresh: asks for the card anew; changed: other media than before, or none; restore: out of the trash.
+const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) => {
+  const root = el("div", "look")
+  const stage = {
+    root, fresh, changed, card: null, drawn: null, media: null, broken: 0,
+    poster: el("img", "still"), blank: el("div", "blank"), ways: el("div", "ways"),
+    blankIcon: icon(""), title: el("div", "title"), why: el("div", "why"), time: el("div", "time"),
+    get: el("a", "way", "Download"), page: el("a", "way", "Open its page"), restore: el("button", "way", "Restore"),
+  }
+  stage.poster.decoding = "async"
+  stage.restore.type = "button"
+  stage.restore.onclick = restore
+  stage.canRestore = Boolean(restore)
+  stage.ways.append(stage.restore, stage.get, stage.page)
+  stage.blank.append(stage.blankIcon, stage.title, stage.time, stage.why, stage.ways)
+  root.append(stage.poster, stage.blank)
+  stage.poster.onerror = () => {
+    stage.poster.hidden = true
+    if (stage.blank.hidden) sayBroken(stage)
+  }
+  return stage
+}
+
+// Draws a card; the same media go on playing. eager: its bytes are fetched before it is asked for.
+const drawStage = (stage, card, eager = true) => {
+  stage.card = card
+  const what = showable(card)
+  const drawn = `${card.id} ${what.kind} ${what.source}`
+  if (stage.drawn !== drawn) {
+    stage.drawn = drawn
+    stage.broken = 0
+    setMedia(stage, PLAYS.has(what.kind) ? makeMedia(stage, what, eager) : null)
+    setStill(stage, what)
+  }
+  if (stage.media && eager) stage.media.preload = "auto"
+  if (stage.broken < 2) sayState(stage, what)
+}
+
+const showable = card => {
+  if (card.player && PLAYS.has(card.kind)) return { kind: card.kind, source: card.player, poster: card.poster }
+  if (card.kind === "image" && card.player) return { kind: "image", source: card.player, poster: card.player }
+  return { kind: "none", source: "", poster: card.poster }
+}
+
+const makeMedia = (stage, what, eager) => {
+  const node = el(what.kind, "media")
+  Object.assign(node, { playsInline: true, preload: eager ? "auto" : "metadata", muted: true })
+  node.disablePictureInPicture = true
+  node.setAttribute("aria-label", stage.card.prompt || stage.card.alt)
+  node.addEventListener("error", () => mend(stage, node))
+  node.src = what.source
+  return node
+}
+
+const setMedia = (stage, node) => {
+  dropMedia(stage)
+  stage.media = node
+  if (!node) return
+  node.addEventListener("loadeddata", () => { if (node.videoWidth) stage.poster.hidden = true })
+  stage.root.insertBefore(node, stage.blank)
+}
+
+const dropMedia = stage => {
+  const node = stage.media
+  stage.media = null
+  if (!node) return
+  node.pause()
+  node.removeAttribute("src")
+  node.load()
+  node.remove()
+}
+
+const setStill = (stage, what) => {
+  stage.poster.hidden = !what.poster
+  stage.poster.alt = stage.media ? "" : stage.card.prompt || stage.card.alt
+  if (what.poster && stage.poster.getAttribute("src") !== what.poster) stage.poster.src = what.poster
+}
+
+// A link may be too old: it is asked for once more. What still can't be played is said, with a way out.
+const mend = async (stage, node) => {
+  if (stage.media !== node || !node.hasAttribute("src")) return
+  stage.broken += 1
+  const { id, player } = stage.card
+  const fresh = stage.broken === 1 ? await stage.fresh?.(id) : null
+  if (stage.media !== node) return
+  if (fresh?.player && fresh.player !== player) {
+    const { broken } = stage
+    drawStage(stage, fresh)
+    stage.broken = broken
+    stage.changed()
+    return
+  }
+  stage.broken = 2
+  sayBroken(stage)
+}
+
+const sayBroken = stage => {
+  const reached = stage.media?.error?.code !== MediaError.MEDIA_ERR_NETWORK
+  stage.poster.hidden = !stage.card.poster || stage.poster.complete && !stage.poster.naturalWidth
+  say(stage, reached ? "movie_off" : "cloud_off", "orange",
+    reached ? "This browser can't play it" : "It doesn't load at the moment",
+    reached ? "The file is whole and ours. Download it, or look at it in another browser."
+      : "The file is ours. Go on to another and come back, or download it.")
+  stage.changed()
+}
+
+const sayState = (stage, what) => {
+  const { card } = stage
+  if (what.kind === "audio") return say(stage, "graphic_eq", "blue", "Sound", "")
+  if (what.kind !== "none" && !card.trashed) return say(stage)
+  if (card.trashed) return say(stage, "delete", "gray", "In the trash", "It can be restored from here.")
+  if (card.moving || card.status !== "completed") return say(stage, card.icon, card.tone, card.word, card.why)
+  if (card.kind === "video") {
+    return say(stage, "movie_off", "orange", "No browser plays this as it is",
+      "A copy that plays is made by itself if it can be. The download is the original.")
+  }
+  say(stage, card.icon, card.tone, card.word, "There is nothing to look at here; the download has all of it.")
+}
+
+const say = (stage, name = "", tone = "", title = "", why = "") => {
+  stage.blank.hidden = !title
+  stage.root.dataset.tone = tone
+  stage.blank.classList.toggle("over", !stage.poster.hidden || Boolean(stage.media))
+  setText(stage.blankIcon, name)
+  setText(stage.title, title)
+  setText(stage.why, why)
+  const { card } = stage
+  stage.restore.hidden = !(card.trashed && stage.canRestore && card.may?.trash)
+  stage.get.hidden = !card.download || Boolean(card.trashed)
+  stage.get.href = card.download ?? ""
+  stage.get.download = ""
+  stage.page.href = card.href
+  tickStage(stage)
+}
+
+const tickStage = stage => {
+  const { card } = stage
+  const runs = card?.moving && !stage.blank.hidden
+  const since = (performance.now() - (card?.got ?? performance.now())) / 1000
+  setText(stage.time, runs ? clock(card.elapsed_s + since) : "")
+}

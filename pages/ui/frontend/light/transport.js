@@ -1,0 +1,215 @@
+// One clock for whatever plays: one clip, or up to six side by side. The longest leads; the others are kept
+// on its time, by a little more or less speed, and by a jump when they are far off. What has ended waits on its
+// last frame until all have.
+const NEAR_S = 0.006
+const FAR_S = 0.3
+const PULL_S = 0.2
+const PULL_MAX = 0.3
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2]
+const END_S = 0.001
+
+class Transport {
+  constructor() {
+    this.nodes = []
+    this.listeners = new Set()
+    this.wants = false
+    this.rate = 1
+    this.loop = true
+    this.fps = 24
+    this.gathering = null
+    this.next = null
+  }
+
+  on(listener) {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  tell() { this.listeners.forEach(listener => listener(this)) }
+
+  // These play from now on; what played before stops.
+  load(nodes, fps) {
+    this.heard?.abort()
+    this.nodes.forEach(node => { if (!nodes.includes(node)) node.pause() })
+    this.heard = new AbortController()
+    const { signal } = this.heard
+    this.nodes = nodes
+    this.fps = fps || 24
+    this.gathering = this.next = null
+    for (const node of nodes) {
+      node.loop = this.loop && nodes.length === 1
+      node.playbackRate = node.defaultPlaybackRate = this.rate
+      for (const name of ["loadedmetadata", "timeupdate", "seeked", "play", "pause", "volumechange"]) {
+        node.addEventListener(name, () => this.tell(), { signal })
+      }
+      node.addEventListener("ended", () => this.ended(), { signal })
+    }
+    this.tell()
+  }
+
+  get lead() {
+    return this.nodes.reduce((best, node) => (node.duration || 0) > (best?.duration || 0) ? node : best, this.nodes[0])
+  }
+
+  get length() { return Number.isFinite(this.lead?.duration) ? this.lead.duration : 0 }
+
+  get at() { return this.next ?? this.gathering ?? this.lead?.currentTime ?? 0 }
+
+  get paused() { return !this.wants }
+
+  set speed(rate) {
+    this.rate = rate
+    this.nodes.forEach(node => { node.playbackRate = node.defaultPlaybackRate = rate })
+    this.tell()
+  }
+
+  get speed() { return this.rate }
+
+  faster(steps) {
+    const place = SPEEDS.indexOf(this.rate) + steps
+    this.speed = SPEEDS[Math.min(Math.max(place, 0), SPEEDS.length - 1)]
+  }
+
+  set looping(loop) {
+    this.loop = loop
+    this.nodes.forEach(node => { node.loop = loop && this.nodes.length === 1 })
+    this.tell()
+  }
+
+  get looping() { return this.loop }
+
+  toggle() { return this.wants ? this.pause() : this.play() }
+
+  async play() {
+    if (!this.nodes.length) return
+    this.wants = true
+    if (this.length && this.at >= this.length - END_S) await this.seek(0)
+    else if (this.nodes.length > 1 && !this.gathering) await this.seek(this.at)
+    else this.start()
+    this.tell()
+  }
+
+  // Several stop on the same frame.
+  pause() {
+    this.wants = false
+    this.stop()
+    if (this.nodes.length > 1 && !this.gathering) this.seek(this.at)
+    this.tell()
+  }
+
+  stop() {
+    cancelAnimationFrame(this.ticking)
+    this.nodes.forEach(node => node.pause())
+  }
+
+  start() {
+    for (const node of this.nodes) {
+      if (this.isOver(node)) continue
+      node.play().catch(problem => this.refused(node, problem))
+    }
+    cancelAnimationFrame(this.ticking)
+    if (this.nodes.length > 1) this.ticking = requestAnimationFrame(() => this.tick())
+  }
+
+  // A browser that plays nothing with sound before the first click plays it without.
+  refused(node, problem) {
+    if (problem.name === "NotAllowedError" && !node.muted) {
+      node.muted = true
+      node.play().catch(() => {})
+    } else if (problem.name === "NotAllowedError") {
+      this.wants = false
+      this.tell()
+    }
+  }
+
+  // All go there, wait for one another, and go on together. While they are on their way the latest wish counts.
+  async seek(to) {
+    const wanted = Math.min(Math.max(0, to), Math.max(0, this.length))
+    if (this.gathering !== null) {
+      this.next = wanted
+      this.tell()
+      return
+    }
+    this.gathering = wanted
+    const { nodes } = this
+    if (nodes.length > 1) this.stop()
+    await Promise.all(nodes.map(node => moveTo(node, wanted, this.fps)))
+    if (nodes !== this.nodes) return
+    this.gathering = null
+    if (this.next !== null) {
+      const next = this.next
+      this.next = null
+      return this.seek(next)
+    }
+    if (this.wants) this.start()
+    this.tell()
+  }
+
+  // From the middle of one frame to the middle of another: no rounding decides which is shown.
+  step(frames) {
+    this.wants = false
+    this.stop()
+    const frame = Math.floor(this.at * this.fps + 0.01) + frames
+    const last = Math.max(0, Math.ceil(this.length * this.fps - 0.01) - 1)
+    return this.seek((Math.min(Math.max(0, frame), last) + 0.5) / this.fps)
+  }
+
+  isOver(node) {
+    return node !== this.lead && Number.isFinite(node.duration) && this.at >= node.duration - END_S
+  }
+
+  ended() {
+    if (!this.lead?.ended || this.gathering !== null) return
+    if (this.loop && this.wants) this.seek(0)
+    else this.wants = false
+    this.tell()
+  }
+
+  tick() {
+    if (!this.wants || this.gathering !== null) return
+    this.ticking = requestAnimationFrame(() => this.tick())
+    const { lead } = this, running = this.nodes.filter(node => !this.isOver(node))
+    if (this.waitForSlow(running)) return
+    running.forEach(node => { if (node !== lead) this.keep(node, lead) })
+  }
+
+  // Nobody runs ahead of a clip whose bytes are late.
+  waitForSlow(running) {
+    const late = running.filter(node => !node.error && node.readyState < HTMLMediaElement.HAVE_FUTURE_DATA)
+    for (const node of running) {
+      if (late.length && !late.includes(node)) node.pause()
+      else if (!late.length && node.paused && !node.ended) node.play().catch(() => {})
+    }
+    return late.length > 0
+  }
+
+  keep(node, lead) {
+    if (node.paused || node.seeking || lead.paused) return
+    const ahead = node.currentTime - lead.currentTime
+    if (Math.abs(ahead) > FAR_S * Math.max(1, this.rate)) {
+      node.currentTime = Math.min(lead.currentTime, node.duration)
+      return
+    }
+    const pull = Math.abs(ahead) < NEAR_S ? 0 : Math.min(PULL_MAX, Math.max(-PULL_MAX, -ahead / PULL_S))
+    const rate = this.rate * (1 + pull)
+    if (Math.abs(node.playbackRate - rate) > 0.004) node.playbackRate = rate
+  }
+
+  destroy() {
+    this.heard?.abort()
+    this.stop()
+    this.nodes = []
+    this.listeners.clear()
+  }
+}
+
+// Resolves once this frame is there to be shown, or can't be.
+const moveTo = (node, to, fps) => new Promise(resolve => {
+  const ends = Number.isFinite(node.duration) ? Math.max(0, node.duration - 0.5 / fps) : to
+  const wanted = Math.min(to, ends)
+  if (node.error || node.readyState < HTMLMediaElement.HAVE_METADATA) return resolve()
+  const done = new AbortController()
+  const settle = () => { done.abort(); resolve() }
+  for (const name of ["seeked", "error", "emptied"]) node.addEventListener(name, settle, { signal: done.signal })
+  node.currentTime = wanted
+})
