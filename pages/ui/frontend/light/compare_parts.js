@@ -2,7 +2,7 @@
 const makePane = (compare, card) => {
   const root = el("figure", "pane"), words = el("figcaption"), letter = el("span", "letter"), about = el("a", "about")
   const pane = {
-    root, card, letter, about, marks: el("span", "marks"),
+    root, card, letter, about, marks: el("span", "given"),
     hear: lightKey("volume_off", "Hear this one", () => compare.hear(compare.panes.indexOf(pane))),
     stage: makeStage({
       fresh: id => askTake(compare.wall, id).catch(() => null),
@@ -34,7 +34,7 @@ const drawPane = (compare, pane, place) => {
   setText(pane.marks, marksOf(card).join(" "))
   const heard = sound.on && stage.media && transport.nodes[sound.from] === stage.media
   pane.hear.hidden = !stage.media
-  pressed(pane.hear, heard)
+  markPressed(pane.hear, heard)
   setKey(pane.hear, heard ? "volume_up" : "volume_off", heard ? "Heard" : "Hear this one")
   pane.root.classList.toggle("left", wiping?.[0] === place)
   pane.root.classList.toggle("right", wiping?.[1] === place)
@@ -45,7 +45,7 @@ const buildCompare = compare => {
   const parts = {
     root: el("div", "compare"), top: el("header", "top"), frame: el("div", "middle"), panes: el("div", "panes"),
     bottom: el("footer", "bottom"), differences: el("section", "differences"), message: el("div", "message"),
-    title: el("span", "prompt", "Compare"), help: buildHelp(COMPARE_KEYS), cut: el("input", "cut"), pair: el("div", "pair"),
+    title: el("span", "caption", "Compare"), help: buildHelp(COMPARE_KEYS), cut: el("input", "cut"), pair: el("div", "pair"),
     blind: lightKey("visibility_off", "Hide which is which (B)", () => compare.hideLabels()),
     shuffle: lightKey("shuffle", "Shuffle (S)", () => compare.shuffle()),
     wipe: lightKey("compare", "Wipe between two (W)", () => compare.wipe()),
@@ -77,9 +77,9 @@ const buildCompare = compare => {
 const drawCompare = compare => {
   const { parts, panes, blind, wiping } = compare
   setText(parts.title, `Compare ${panes.length} takes`)
-  pressed(parts.blind, blind)
+  markPressed(parts.blind, blind)
   setKey(parts.blind, blind ? "visibility" : "visibility_off", blind ? "Show which is which (B)" : "Hide which is which (B)")
-  pressed(parts.wipe, wiping)
+  markPressed(parts.wipe, wiping)
   setText(parts.judged, LETTERS[compare.focus])
   parts.judged.title = "The take that is judged (← →)"
   parts.verdicts.draw(compare.focused.card, compare.wall.blind || blind)

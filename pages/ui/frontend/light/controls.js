@@ -16,7 +16,7 @@ const setKey = (button, name, label) => {
   button.setAttribute("aria-label", label)
 }
 
-const pressed = (button, on) => button.setAttribute("aria-pressed", Boolean(on))
+const markPressed = (button, on) => button.setAttribute("aria-pressed", Boolean(on))
 
 // sound: what the speaker key does, and how it looks; see `soundOf`.
 const makeControls = (transport, sound) => {
@@ -47,8 +47,8 @@ const makeControls = (transport, sound) => {
     seek.setAttribute("aria-valuetext", `${at.toFixed(2)} of ${length.toFixed(2)} seconds`)
     setText(time, `${frameTime(at, fps)} / ${clock(length)}`)
     speed.value = transport.speed
-    pressed(loop, transport.looping)
-    pressed(mute, sound.on)
+    markPressed(loop, transport.looping)
+    markPressed(mute, sound.on)
     setKey(mute, sound.on ? "volume_up" : "volume_off", sound.on ? "Sound is on (M)" : "Sound is off (M)")
   }
   const stop = transport.on(draw)

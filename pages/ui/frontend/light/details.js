@@ -2,7 +2,7 @@
 const makeDetails = (wall, told) => {
   const root = el("aside", "details")
   root.setAttribute("aria-label", "Details")
-  const page = el("a", "page", "Open its page"), prompt = el("p", "words"), copy = copyKey(() => prompt.textContent)
+  const page = el("a", "page", "Open its page"), prompt = el("p", "asked"), copy = copyKey(() => prompt.textContent)
   const review = el("select", "review"), note = el("textarea", "note"), tags = makeTags(list => change({ tags: list }))
   const facts = el("dl", "facts"), history = el("ol", "past"), trouble = el("p", "trouble")
   let card = null
@@ -57,14 +57,14 @@ const label = (words, field) => {
 
 const drawReviews = (field, card) => {
   const now = card.review?.state ?? "none"
-  const offered = Object.keys(REVIEWS).filter(state => state === now || state !== "approved" || card.may?.approve)
+  const offered = Object.keys(REVIEW_WORDS).filter(state => state === now || state !== "approved" || card.may?.approve)
   field.disabled = !card.may?.change
-  field.replaceChildren(...offered.map(state => Object.assign(el("option", "", REVIEWS[state]), { value: state })))
+  field.replaceChildren(...offered.map(state => Object.assign(el("option", "", REVIEW_WORDS[state]), { value: state })))
   field.value = now
 }
 
 const makeTags = change => {
-  const root = el("div", "tags"), form = el("form"), field = el("input"), list = el("div", "list")
+  const root = el("div", "tags"), form = el("form"), field = el("input"), list = el("div", "chips")
   let tags = []
   field.placeholder = "Add a tag"
   field.setAttribute("aria-label", "Add a tag")

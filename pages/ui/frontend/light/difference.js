@@ -80,7 +80,7 @@ const differenceRow = (name, cells) => {
 }
 
 const markedCell = runs => {
-  const cell = el("td", "words")
+  const cell = el("td", "asked")
   runs.forEach(([words, own], place) => cell.append(place ? " " : "", own ? el("mark", "", words) : words))
   return cell
 }

@@ -8,7 +8,7 @@ const makeFilmstrip = choose => {
   const frames = new Map()
   const frameOf = id => {
     if (!frames.has(id)) {
-      const button = el("button", "frame"), poster = el("img"), blank = icon(""), mark = el("span", "mark")
+      const button = el("button", "cell"), poster = el("img"), blank = icon(""), mark = el("span", "mark")
       button.type = "button"
       button.tabIndex = -1
       poster.alt = ""

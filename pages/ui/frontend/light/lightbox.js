@@ -171,20 +171,20 @@ class Lightbox {
   toggleDetails() {
     const { root } = this.details
     root.hidden = !root.hidden
-    pressed(this.parts.detailsKey, !root.hidden)
+    markPressed(this.parts.detailsKey, !root.hidden)
     if (!root.hidden) this.details.draw(this.card)
   }
 
   toggleHelp() {
     const { help, helpKey } = this.parts
     help.hidden = !help.hidden
-    pressed(helpKey, !help.hidden)
+    markPressed(helpKey, !help.hidden)
   }
 
   toggleGoOn() {
     this.goesOn = !this.goesOn
     keepChoice(GO_ON, this.goesOn ? "on" : "off")
-    pressed(this.parts.goOn, this.goesOn)
+    markPressed(this.parts.goOn, this.goesOn)
     this.say(this.goesOn ? "Goes on to the next after each verdict" : "Stays after a verdict")
   }
 

@@ -7,7 +7,7 @@ const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent
 const buildLightbox = box => {
   const parts = {
     root: el("div", "lightbox"), top: el("header", "top"), middle: el("div", "middle"), screen: el("div", "screen"),
-    bottom: el("footer", "bottom"), place: el("span", "place"), chip: el("span", "state"), prompt: el("span", "prompt"),
+    bottom: el("footer", "bottom"), place: el("span", "place"), chip: el("span", "standing"), prompt: el("span", "caption"),
     message: el("div", "message"), help: buildHelp(LIGHT_KEYS),
     compareKey: lightKey("compare", "Compare (C)", () => box.how.compare()),
     downloadKey: lightKey("download", "Download (D)", () => box.download()),
@@ -33,9 +33,9 @@ const buildLightbox = box => {
   bottom.append(line, parts.film.root)
   parts.root.append(top, middle, bottom)
   box.details.root.hidden = true
-  pressed(parts.goOn, box.goesOn)
-  pressed(parts.detailsKey, false)
-  pressed(parts.helpKey, false)
+  markPressed(parts.goOn, box.goesOn)
+  markPressed(parts.detailsKey, false)
+  markPressed(parts.helpKey, false)
   onSwipe(parts.screen, {
     left: () => box.turn(1), right: () => box.turn(-1), tap: () => box.transport.toggle(),
     up: () => box.give({ favourite: true }), down: () => box.give({ review: "rejected" }),
@@ -57,7 +57,7 @@ const drawLightbox = box => {
 }
 
 const buildHelp = rows => {
-  const help = el("div", "help"), list = el("dl")
+  const help = el("div", "keysheet"), list = el("dl")
   help.hidden = true
   list.append(...rows.flatMap(([keys, words]) => [el("dt", "", keys), el("dd", "", words)]))
   help.append(el("h2", "", "Keys"), list, el("p", "", "On a touch screen: left and right to move, up to pick, down to reject."))

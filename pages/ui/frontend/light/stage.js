@@ -6,8 +6,8 @@ const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) =>
   const root = el("div", "look")
   const stage = {
     root, fresh, changed, card: null, drawn: null, media: null, broken: 0,
-    poster: el("img", "still"), blank: el("div", "blank"), ways: el("div", "ways"),
-    blankIcon: icon(""), title: el("div", "title"), why: el("div", "why"), time: el("div", "time"),
+    poster: el("img", "still"), blank: el("div", "notice"), ways: el("div", "ways"),
+    blankIcon: icon(""), title: el("div", "headline"), why: el("div", "reason"), time: el("div", "time"),
     get: el("a", "way", "Download"), page: el("a", "way", "Open its page"), restore: el("button", "way", "Restore"),
   }
   stage.poster.decoding = "async"

@@ -1,5 +1,5 @@
 // What a person thinks of the take on screen: a star, no, 1 to 5; and what the team has decided.
-const REVIEWS = {
+const REVIEW_WORDS = {
   none: "Not reviewed", selected: "Selected", approved: "Approved", rejected: "Rejected", to_edit: "To edit",
 }
 const isRejected = card => card.review?.state === "rejected"
@@ -22,7 +22,7 @@ const verdictOf = (card, pressedKey) => {
 const verdictWords = set => {
   if ("rating" in set) return set.rating === null ? "Rating taken back" : `Rated ${set.rating}`
   if ("favourite" in set) return set.favourite ? "Picked" : "No longer picked"
-  return set.review === "none" ? "Review taken back" : REVIEWS[set.review]
+  return set.review === "none" ? "Review taken back" : REVIEW_WORDS[set.review]
 }
 
 // give: called with what is to be changed.
@@ -36,7 +36,7 @@ const makeVerdicts = give => {
   const no = lightKey("close", "Reject (X)", () => press("x"))
   const rates = [1, 2, 3, 4, 5].map(rate => lightKey("", `Rate ${rate}`, () => press(String(rate)), String(rate)))
   const scale = el("div", "scale"), mean = el("span", "mean")
-  star.classList.add("star")
+  star.classList.add("pick")
   no.classList.add("no")
   scale.append(...rates)
   root.append(star, no, scale, mean)
@@ -45,11 +45,11 @@ const makeVerdicts = give => {
     draw(now, blind = false) {
       card = now
       const mine = card.rating?.mine ?? null, others = card.rating?.count ?? 0
-      pressed(star, card.favourite)
-      pressed(no, isRejected(card))
+      markPressed(star, card.favourite)
+      markPressed(no, isRejected(card))
       no.hidden = !card.may?.change
       rates.forEach((button, place) => {
-        pressed(button, mine === place + 1)
+        markPressed(button, mine === place + 1)
         button.classList.toggle("lit", mine !== null && place < mine)
       })
       const shown = others && !(blind && mine === null) && typeof card.rating?.mean === "number"
