@@ -32,6 +32,7 @@ page = st.navigation(
         "Library": [
             st.Page("library/gallery.py", title="Gallery", icon=":material/grid_view:", url_path="gallery"),
             st.Page("library/take.py", title="Take", url_path="take", visibility="hidden"),
+            st.Page("library/compare.py", title="Compare", url_path="compare", visibility="hidden"),
         ],
         "Operate": [
             st.Page(

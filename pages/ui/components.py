@@ -62,9 +62,18 @@ def _register(name: str, folder: str = "", files: Sequence[str] = ()) -> Compone
     return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
 
 
-#: What the wall is made of; the last one has what the kit calls.
-_WALL_PARTS = ("store", "card", "differs", "layout", "scroll", "select", "keys", "bar", "wall")
-_WALL = _register("wall", files=tuple(f"wall/{part}" for part in _WALL_PARTS))
+def _parts(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in names)
+
+
+#: What plays, alone or side by side.
+_PLAYING = _parts("playing", "transport", "stage", "controls", "verdicts")
+_COMPARING = _parts("compare", "difference", "parts", "compare")
+_LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "lightbox", "light")
+#: What the wall is made of; of all of these the last one has what the kit calls.
+_WALL_PARTS = _parts("wall", "store", "card", "differs", "layout", "scroll", "select", "keys", "bar")
+_WALL = _register("wall", files=(*_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
+_COMPARE = _register("compare", files=("wall/store", *_PLAYING, *_COMPARING, "compare/page"))
 _PLAYER = _register("player", "takes")
 _FILES = _register("files", "takes")
 _STATUS = _register("status", "takes")
@@ -82,6 +91,11 @@ def draw_wall(about: Mapping[str, object], *, key: str) -> str | None:
     """
     opened = _WALL(data=dict(about), key=key, on_open_change=lambda: None).open
     return str(opened) if opened else None
+
+
+def draw_compare(takes: Sequence[Mapping[str, object]], me: Mapping[str, object], *, key: str) -> None:
+    """Two to six takes (cards) in one player. me: who is looking, as the wall knows them."""
+    _COMPARE(data={"takes": list(takes), "me": dict(me)}, key=key)
 
 
 def draw_player(about: Mapping[str, object], *, key: str) -> None:

@@ -1,11 +1,4 @@
 // The lightbox and the comparison over a wall: which is open stands in the address, and what is below waits.
-const sayIn = (node, words, tone = "") => {
-  node.dataset.tone = tone
-  setText(node, words)
-  clearTimeout(node.saying)
-  node.saying = setTimeout(() => setText(node, ""), tone === "red" ? 8000 : 4000)
-}
-
 // host: where its elements belong. Afterwards `wall.openLightbox` and `wall.openCompare` are there; returns its end.
 const attachLight = (wall, host) => {
   const dialog = el("dialog", "light"), ends = new AbortController(), { signal } = ends
@@ -46,7 +39,12 @@ const attachLight = (wall, host) => {
   dialog.tabIndex = -1
   dialog.addEventListener("cancel", event => event.preventDefault(), { signal })
   host.append(dialog)
-  addEventListener("keydown", event => { if (dialog.open && shown) takeKey(event, shown) }, { capture: true, signal })
+  // Every key is for what is open: none reaches the wall, or the kit, which has C and R for itself.
+  addEventListener("keydown", event => {
+    if (!dialog.open || !shown) return
+    event.stopImmediatePropagation()
+    if (keyFor(shown, event)) event.preventDefault()
+  }, { capture: true, signal })
 
   wall.openLightbox = id => {
     from = id
@@ -76,22 +74,4 @@ const attachLight = (wall, host) => {
 const toCompare = (wall, box) => {
   const chosen = [...wall.select]
   return chosen.length > 1 ? chosen : [box.id, box.neighbour].filter(Boolean)
-}
-
-// Every key is for what is open: none reaches the wall, or the kit, which has C and R for itself.
-const takeKey = (event, view) => {
-  event.stopImmediatePropagation()
-  const [target] = event.composedPath()
-  const types = target.matches?.("textarea, select, input:not([type=range])")
-  if (event.ctrlKey || event.metaKey || event.altKey) return
-  if (types) {
-    if (event.key === "Escape") {
-      event.preventDefault()
-      target.blur()
-    }
-    return
-  }
-  if (target.matches?.("input[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return
-  if (event.key === " " && target.matches?.("button, a") && target.matches(":focus-visible")) return
-  if (view.key(event.key.length === 1 ? event.key.toLowerCase() : event.key)) event.preventDefault()
 }

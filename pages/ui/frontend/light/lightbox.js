@@ -128,8 +128,11 @@ class Lightbox {
     if (this.open) this.draw()
   }
 
-  removed(ids) {
-    ids.filter(id => this.order.has(id)).forEach(id => this.order.keep({ ...this.order.cardOf(id), trashed: true }))
+  // It left the wall: into the trash, or out of it. Takes that are near are asked for what became of them.
+  async removed(ids) {
+    const near = ids.filter(id => this.stages.has(id))
+    const now = await Promise.all(near.map(id => askTake(this.wall, id).catch(() => null)))
+    now.filter(Boolean).forEach(card => this.order.keep(card))
     if (this.open) this.draw()
   }
 
@@ -154,9 +157,8 @@ class Lightbox {
     } catch (problem) {
       return this.say(problem.message, "red")
     }
-    this.order.keep({ ...card, trashed: Boolean(body.trash) })
     this.say(body.trash ? "In the trash · Z brings it back" : "Restored")
-    this.draw()
+    await this.removed([card.id])
     if (body.trash) await this.turn(1)
   }
 

@@ -134,6 +134,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   watchKeys(place, signal)
   watchDrag(place, signal)
   applyWall(place, data)
+  place.light ??= attachLight(place.wall, place.root)
   startClock(place, () => place.cards.forEach(tickCard))
   return () => {
     stopClock(place)

@@ -95,3 +95,32 @@ const playerKey = (name, transport, sound) => {
   acts[name]?.()
   return name in acts
 }
+
+const sayIn = (node, words, tone = "") => {
+  node.dataset.tone = tone
+  setText(node, words)
+  clearTimeout(node.saying)
+  node.saying = setTimeout(() => setText(node, ""), tone === "red" ? 8000 : 4000)
+}
+
+const buildHelp = (rows, touch) => {
+  const help = el("div", "keysheet"), list = el("dl")
+  help.hidden = true
+  list.append(...rows.flatMap(([keys, words]) => [el("dt", "", keys), el("dd", "", words)]))
+  help.append(el("h2", "", "Keys"), list, ...(touch ? [el("p", "", touch)] : []))
+  return help
+}
+
+// What a key does for a view; true: it is dealt with. One that is typed into a field, moves a slider or presses
+// what has the focus stays what it is.
+const keyFor = (view, event) => {
+  const [target] = event.composedPath()
+  if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return false
+  if (target.matches("textarea, select, input:not([type=range])")) {
+    if (event.key === "Escape") target.blur()
+    return event.key === "Escape"
+  }
+  if (target.matches("input[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return false
+  if (event.key === " " && target.matches("button:focus-visible, a:focus-visible")) return false
+  return view.key(event.key.length === 1 ? event.key.toLowerCase() : event.key)
+}

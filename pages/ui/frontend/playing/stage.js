@@ -1,5 +1,8 @@
 // What there is to look at of one take: its clip, picture or sound; or where it stands, in words.
+const lessMotion = matchMedia("(prefers-reduced-motion: reduce)")
 const PLAYS = new Set(["video", "audio"])
+
+const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`))
 
 // fresh: asks for the card anew; changed: other media than before, or none; restore: out of the trash.
 const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) => {
@@ -128,7 +131,7 @@ const say = (stage, name = "", tone = "", title = "", why = "") => {
   setText(stage.title, title)
   setText(stage.why, why)
   const { card } = stage
-  stage.restore.hidden = !(card.trashed && stage.canRestore && card.may?.trash)
+  stage.restore.hidden = !(card.trashed && stage.canRestore && card.may?.restore)
   stage.get.hidden = !card.download || Boolean(card.trashed)
   stage.get.href = card.download ?? ""
   stage.get.download = ""

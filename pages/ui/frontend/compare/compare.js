@@ -35,13 +35,17 @@ class Comparison {
     const found = await Promise.all(wanted.map(id => this.wall.byId(id) ?? askTake(this.wall, id).catch(() => null)))
     if (ticket !== this.ticket) return
     const cards = found.filter(Boolean)
-    if (cards.length < 2) throw new Error("Two takes at least are needed to compare, and they aren't there.")
+    if (cards.length < 2) throw new Error("To compare, two takes at least are needed that are there.")
+    this.showCards(cards)
+    const missing = wanted.length - cards.length
+    if (missing) this.say(`${missing} of ${wanted.length} takes aren't there, or aren't yours to see.`, "red")
+  }
+
+  showCards(cards) {
     this.hide()
     this.open = true
     this.panes = cards.map(card => makePane(this, card))
     this.parts.panes.replaceChildren(...this.panes.map(pane => pane.root))
-    const missing = ids.length - cards.length
-    if (missing) this.say(`${missing} of ${ids.length} can't be shown: they aren't there, or six is the most.`, "red")
     this.draw()
     this.load()
   }
@@ -126,8 +130,10 @@ class Comparison {
     if (this.open) this.draw()
   }
 
-  removed(ids) {
-    this.panes.filter(pane => ids.includes(pane.card.id)).forEach(pane => { pane.card = { ...pane.card, trashed: true } })
+  async removed(ids) {
+    for (const pane of this.panes.filter(one => ids.includes(one.card.id))) {
+      pane.card = await askTake(this.wall, pane.card.id).catch(() => pane.card)
+    }
     if (this.open) this.draw()
   }
 

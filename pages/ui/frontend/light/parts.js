@@ -1,14 +1,11 @@
 // What the lightbox is made of. Nothing here knows what a key does.
-const lessMotion = matchMedia("(prefers-reduced-motion: reduce)")
 const SWIPE_PX = 60
-
-const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`))
 
 const buildLightbox = box => {
   const parts = {
     root: el("div", "lightbox"), top: el("header", "top"), middle: el("div", "middle"), screen: el("div", "screen"),
     bottom: el("footer", "bottom"), place: el("span", "place"), chip: el("span", "standing"), prompt: el("span", "caption"),
-    message: el("div", "message"), help: buildHelp(LIGHT_KEYS),
+    message: el("div", "message"), help: buildHelp(LIGHT_KEYS, "On a touch screen: left and right to move, up to pick, down to reject."),
     compareKey: lightKey("compare", "Compare (C)", () => box.how.compare()),
     downloadKey: lightKey("download", "Download (D)", () => box.download()),
     detailsKey: lightKey("info", "Details (I)", () => box.toggleDetails()),
@@ -54,14 +51,6 @@ const drawLightbox = box => {
   parts.downloadKey.disabled = !card.download
   parts.verdicts.draw(card, wall.blind)
   parts.film.draw(order.ids, order.at, id => order.cardOf(id))
-}
-
-const buildHelp = rows => {
-  const help = el("div", "keysheet"), list = el("dl")
-  help.hidden = true
-  list.append(...rows.flatMap(([keys, words]) => [el("dt", "", keys), el("dd", "", words)]))
-  help.append(el("h2", "", "Keys"), list, el("p", "", "On a touch screen: left and right to move, up to pick, down to reject."))
-  return help
 }
 
 // A finger moves what it lies on; far enough, it is meant. A tap, also of a mouse, is one of its own.
