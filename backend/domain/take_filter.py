@@ -11,8 +11,9 @@ from backend.domain.library.review import ReviewState, Sort
 class TakeFilter:
     """Which takes to show, and in what order; None or empty: any.
 
-    text: words that stand in a take, the last may be unfinished. owners: those of any of these people; never
-    an empty list. tags: all of them. favourite_of: favourites of any of these people. rating_min, rated: by
+    text: words that stand in a take, the last may be unfinished. owners: those of any of these people, and of
+    none of `not_owners`. model: one, or several, any of which will do. tags: all of them, as they are folded.
+    favourite_of: favourites of any of these people, and of none of `not_favourite_of`. rating_min, rated: by
     the team's mean. ratio: as asked for, else of the file. min_cost, max_cost: USD, of the bill, else of the
     estimate. since, until: when it was asked for, from the first moment to before the second. trashed: those
     in the trash instead of those that are not. ids: of these alone.
@@ -20,7 +21,7 @@ class TakeFilter:
 
     owners: tuple[str, ...] | None = None
     states: Collection[str] | None = None
-    model: str | None = None
+    model: str | tuple[str, ...] | None = None
     provider: str | None = None
     text: str | None = None
     project: str | None = None
@@ -42,10 +43,10 @@ class TakeFilter:
     trashed: bool = False
     sort: Sort = Sort.NEWEST
     ids: tuple[str, ...] | None = None
+    not_owners: tuple[str, ...] = ()
+    not_favourite_of: tuple[str, ...] = ()
 
     @property
-    def crosses_indexes(self) -> bool:
-        """Does it take more than one index of `job` to answer this?"""
-        others = (self.owners, self.model, self.provider, self.states)
-        keyed = self.owners is not None or self.model is not None
-        return bool(self.text) or (keyed and sum(value is not None for value in others) > 1)
+    def models(self) -> tuple[str, ...] | None:
+        """Of any of these models; None: of any there is."""
+        return (self.model,) if isinstance(self.model, str) else self.model

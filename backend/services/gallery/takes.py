@@ -13,6 +13,7 @@ from backend.domain.take_filter import TakeFilter
 from backend.models import Delivery, History, Job, LedgerEntry, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.gallery import choices
 from backend.services.gallery.take_files import FileOfTake, load_files
 from backend.store.jobs import counts, deliveries, jobs
 from backend.store.money import ledger, ledger_sums
@@ -92,15 +93,25 @@ def list_takes(
     limit: int = PAGE_SIZE,
     cursor: str | None = None,
 ) -> TakePage:
-    """A page of the takes that this viewer may see."""
+    """A page of the takes that this viewer may see, in the filter's order."""
     limit, seen = max(1, min(limit, PAGE_SIZE_MAX)), visible(viewer, wanted)
     if seen is None:
         return TakePage([], None)
     with deps.store.read() as session:
-        page = pages.find_page(session, TakeQuery(seen, limit, before=cursor))
+        titles = choices.title_words(deps, session, seen)
+        page = pages.find_page(session, TakeQuery(seen, limit, before=cursor, titles=titles))
         files = load_files(deps, session, page.items)
     takes = [Take(*row, its) for row, its in zip(page.items, files, strict=True)]
     return TakePage(takes, page.next_cursor)
+
+
+def count_takes(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> int:
+    """How many takes of these this viewer may see, counted up to `COUNT_MAX`."""
+    seen = visible(viewer, wanted)
+    if seen is None:
+        return 0
+    with deps.store.read() as session:
+        return pages.count(session, TakeQuery(seen, 1, titles=choices.title_words(deps, session, seen)))
 
 
 def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
@@ -199,7 +210,7 @@ def visible(viewer: Viewer, wanted: TakeFilter) -> TakeFilter | None:
     viewer.must(Do.SEE)
     names = viewer.visible_names
     if names is None:
-        return wanted
+        return None if wanted.owners == () else wanted
     owners = tuple(name for name in names if wanted.owners is None or name in wanted.owners)
     return replace(wanted, owners=owners) if owners else None
 
@@ -210,4 +221,5 @@ def _newer_ids(deps: Deps, viewer: Viewer, wanted: TakeFilter, than: str, *, lim
     if seen is None:
         return []
     with deps.store.read() as session:
-        return pages.find_ids(session, TakeQuery(seen, limit, after=than))
+        titles = choices.title_words(deps, session, seen)
+        return pages.find_ids(session, TakeQuery(seen, limit, after=than, titles=titles))

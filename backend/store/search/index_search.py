@@ -114,13 +114,13 @@ class _Search:
     def _hits(
         self, states: Collection[str] | None, *, rare: bool = False, bounds: tuple[str, str] | None = None
     ) -> list[str]:
-        keys, more = self._keys(), ""
+        keys, more = self._keys(), "AND j.trashed_at IS NULL"
         after, before = bounds or (self._after, self._before)
         params: dict[str, Any] = {}
         if rare:
             keys.append([key("s", state) for state in sorted(states or ())])
         if states is not None:
-            more, params = "AND j.state IN :states", {"states": sorted(states)}
+            more, params = f"{more} AND j.state IN :states", {"states": sorted(states)}
         # Takes may share an entry on SQLite: the row says whose it is.
         if self._wanted.owners is not None:
             more, params = f"{more} AND j.owner IN :owners", {**params, "owners": sorted(self._wanted.owners)}
@@ -136,11 +136,11 @@ class _Search:
         owners, model = self._wanted.owners, self._wanted.model
         keys = list(self._words)
         if owners is not None and model is not None:
-            keys.append([key("b", owner, model) for owner in owners])
+            keys.append([key("b", owner, str(model)) for owner in owners])
         elif owners is not None and not keys:
             keys.append([key("o", owner) for owner in owners])
         elif model is not None:
-            keys.append([key("m", model)])
+            keys.append([key("m", str(model))])
         return keys
 
     @cached_property
@@ -163,7 +163,8 @@ class _Search:
 def matches_filter(row: Any, wanted: TakeFilter, terms: SearchTerms | None) -> bool:
     """Does this row fit, whatever the index says?"""
     return (
-        (wanted.owners is None or row.owner in wanted.owners)
+        row.trashed_at is None
+        and (wanted.owners is None or row.owner in wanted.owners)
         and wanted.model in (None, row.model)
         and wanted.provider in (None, row.provider)
         and (wanted.states is None or row.state in wanted.states)

@@ -1,6 +1,6 @@
 """Pages of takes, by keyset: a page costs the same however many takes there are.
 
-One filter is answered by an index of `job`; several at once, and words, by the index of words.
+One filter of the oldest kind is answered by an index of `job`; all others, and words, by the index of takes.
 """
 
 from dataclasses import replace
@@ -9,38 +9,73 @@ from sqlalchemy import ColumnElement, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from backend.domain.library.review import Sort
+from backend.domain.take_filter import TakeFilter
 from backend.models import Job, Video
-from backend.store.search import index_search
-from backend.store.search.query import Page, TakeQuery
+from backend.store.search import index_search, plain_search
+from backend.store.search.query import COUNT_MAX, Page, Place, TakeQuery
 
 _WITH_VIDEO = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
+#: What an index of `job` answers alone, in the order of ages.
+_OF_ONE_INDEX = frozenset({"owners", "states", "model"})
+_OF_WORDS = _OF_ONE_INDEX | {"provider", "text"}
 
 
 def find_page(session: Session, query: TakeQuery) -> Page:
-    """The page that the query asks for; `next_cursor` of a page in ascending order has no meaning."""
+    """The page that the query asks for; `next_cursor` of a page after a take has no meaning."""
     more = replace(query, limit=query.limit + 1)  # the one too many tells that the page is not the last
     statement = _WITH_VIDEO
-    if query.wanted.crosses_indexes:
-        statement = statement.where(col(Job.id).in_(index_search.find_ids(session, more)))
+    if _has_index(query):
+        statement = statement.where(*_by_index(more)).order_by(_order(query)).limit(more.limit)
+        rows = [(job, video) for job, video in session.exec(statement)]
+        places = [Place(0, job.id) for job, _ in rows]
     else:
-        statement = statement.where(*_by_index(more))
-    rows = session.exec(statement.order_by(_order(query)).limit(more.limit)).all()
-    items = [(job, video) for job, video in rows[: query.limit]]
-    return Page(items, items[-1][0].id if len(rows) > query.limit else None)
+        places = _places(session, more)
+        found = session.exec(statement.where(col(Job.id).in_([place.job_id for place in places])))
+        by_id = {job.id: (job, video) for job, video in found}
+        rows = [by_id[place.job_id] for place in places]
+    last = len(rows) > query.limit
+    return Page(rows[: query.limit], places[query.limit - 1].cursor(query.order) if last else None)
 
 
 def find_ids(session: Session, query: TakeQuery) -> list[str]:
     """Ids of the takes that the query asks for, in its order."""
-    if query.wanted.crosses_indexes:
-        return index_search.find_ids(session, query)
+    if not _has_index(query):
+        return [place.job_id for place in _places(session, query)]
     ids = select(Job.id).where(*_by_index(query)).order_by(_order(query))
     return list(session.exec(ids.limit(query.limit)).all())
+
+
+def count(session: Session, query: TakeQuery, *, most: int = COUNT_MAX) -> int:
+    """How many takes the query asks for, from its beginning on, counted up to `most`."""
+    wanted = replace(query.wanted, sort=Sort.NEWEST)
+    return len(find_ids(session, replace(query, wanted=wanted, before=None, limit=most)))
 
 
 def get_with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
     """One job and its video; None when there is no such job."""
     row = session.exec(_WITH_VIDEO.where(Job.id == job_id)).first()
     return None if row is None else (row[0], row[1])
+
+
+def _places(session: Session, query: TakeQuery) -> list[Place]:
+    asked = _asked(query)
+    keyed = query.wanted.text or (asked & {"owners", "model"} and len(asked) > 1)
+    if keyed and asked <= _OF_WORDS and (query.after is not None or query.order is Sort.NEWEST):
+        return [Place(0, job_id) for job_id in index_search.find_ids(session, query)]
+    return plain_search.find_places(session, query)
+
+
+def _has_index(query: TakeQuery) -> bool:
+    """Does one index of `job`, or its key, hold what is asked for in the order that is asked for?"""
+    asked = _asked(query)
+    return not query.ranked and len(asked) <= 1 and asked <= _OF_ONE_INDEX
+
+
+def _asked(query: TakeQuery) -> set[str]:
+    """The filters that are given."""
+    wanted, empty = query.wanted, TakeFilter()
+    return {name for name in vars(wanted) if getattr(wanted, name) != getattr(empty, name)} - {"sort"}
 
 
 def _order(query: TakeQuery) -> ColumnElement[str]:
@@ -50,22 +85,18 @@ def _order(query: TakeQuery) -> ColumnElement[str]:
 def _by_index(query: TakeQuery) -> list[ColumnElement[bool]]:
     """Conditions for one filter, or none: an index of `job` holds what fits in the order of the page.
 
-    With several states or owners at once a database would read all jobs of them and sort; the first of each
-    stand at the end of the index, and the page is among them.
+    With several values at once a database would read all jobs of them and sort; the first of each stand at
+    the end of the index, and the page is among them.
     """
-    wanted = query.wanted
-    given = ((Job.model, wanted.model), (Job.provider, wanted.provider))
-    clauses = [col(column) == value for column, value in given if value is not None]
-    if query.before is not None:
-        clauses.append(col(Job.id) < query.before)
-    if query.after is not None:
-        clauses.append(col(Job.id) > query.after)
-    values = (Job.owner, wanted.owners) if wanted.states is None else (Job.state, wanted.states)
-    if values[1] is None:
-        return clauses
-    first = select(Job.id).where(*clauses).order_by(_order(query)).limit(query.limit)
-    of_each = [first.where(col(values[0]) == value).subquery() for value in sorted(values[1])]
-    each = [columns(one.c.id) for one in of_each]
-    if len(each) == 1:
-        return [col(Job.id).in_(each[0])]
-    return [col(Job.id).in_(union_all(*each) if each else [])]
+    wanted, place = query.wanted, query.place
+    clauses: list[ColumnElement[bool]] = [col(Job.trashed_at).is_(None)]
+    if place is not None:
+        clauses.append(col(Job.id) > place.job_id if query.ascending else col(Job.id) < place.job_id)
+    given = ((Job.owner, wanted.owners), (Job.state, wanted.states), (Job.model, wanted.models))
+    for column, values in given:
+        if values is not None:
+            first = select(Job.id).where(*clauses).order_by(_order(query)).limit(query.limit)
+            of_each = [first.where(col(column) == value).subquery() for value in sorted(values)]
+            each = [columns(one.c.id) for one in of_each]
+            return [col(Job.id).in_(each[0] if len(each) == 1 else union_all(*each) if each else [])]
+    return clauses

@@ -28,13 +28,13 @@ BATCH = 2000
 MAX_COMPLETIONS = 16
 
 _UNREAD = """
-SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt
+SELECT j.id, j.owner, j.model, j.provider, j.state, j.prompt, j.sent_prompt, j.trashed_at
 FROM unread u JOIN job j ON j.id = u.job_id WHERE j.id < :before AND j.id > :after
 ORDER BY u.job_id {order}
 """
 _UNREAD_DOWN, _UNREAD_UP = text(_UNREAD.format(order="DESC")), text(_UNREAD.format(order="ASC"))
 _ROWS = text(
-    "SELECT id, owner, model, provider, state, prompt, sent_prompt FROM job WHERE id IN :ids"
+    "SELECT id, owner, model, provider, state, prompt, sent_prompt, trashed_at FROM job WHERE id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 _NEW_WORDS = text("INSERT INTO known_word (word) VALUES (:word) ON CONFLICT DO NOTHING")
 

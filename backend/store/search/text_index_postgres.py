@@ -69,8 +69,8 @@ SELECT j.id FROM (SELECT * FROM ({each}) AS every ORDER BY id {order} LIMIT :far
 WHERE true {more} ORDER BY j.id {order} LIMIT :most
 """
 _LOOK_AT_STATE = """
-(SELECT id, state, owner, model, provider FROM job WHERE state = :{state} AND id > :after AND id < :before
- ORDER BY id {order} LIMIT :far)
+(SELECT id, state, owner, model, provider, trashed_at FROM job WHERE state = :{state}
+ AND id > :after AND id < :before ORDER BY id {order} LIMIT :far)
 """
 _WALK = """
 WITH walked AS MATERIALIZED ({next})
@@ -85,7 +85,7 @@ WITH found AS MATERIALIZED (
   SELECT job_id FROM take_words WHERE words @@ CAST(:query AS tsquery)
   AND job_id > :after AND job_id < :before)
 SELECT j.id FROM (SELECT job_id FROM found ORDER BY job_id {order}) AS f CROSS JOIN LATERAL
-  (SELECT id, state, owner, model, provider FROM job WHERE id = f.job_id OFFSET 0) AS j
+  (SELECT id, state, owner, model, provider, trashed_at FROM job WHERE id = f.job_id OFFSET 0) AS j
 WHERE true {more} LIMIT :most
 """
 

@@ -37,9 +37,9 @@ class Operation:
     path: Flask's rule, such as "/api/video/status/<job_id>". name: what generated clients call it. do: what
     its token must allow; None: any token will do. needs_token: False for what everybody may read. query,
     headers, body: what may be given there. reads_body: reads the body in place of its model, and names
-    unknown fields with all else that is at fault. file: the multipart field of the file that is sent.
-    refusals: statuses besides those that every such call may be answered with. leads_to: names of
-    operations on what is answered, whose `id` is the part of their path.
+    unknown fields with all else that is at fault. reads_query: so does the route with the query. file: the
+    multipart field of the file that is sent. refusals: statuses besides those that every such call may be
+    answered with. leads_to: names of operations on what is answered, whose `id` is the part of their path.
     """
 
     method: str
@@ -53,6 +53,7 @@ class Operation:
     headers: type[Asked] = Nothing
     body: type[Asked] | None = None
     reads_body: Callable[[dict[str, Any]], Any] | None = None
+    reads_query: bool = False
     file: str | None = None
     refusals: tuple[int, ...] = ()
     leads_to: tuple[str, ...] = ()

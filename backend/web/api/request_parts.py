@@ -59,7 +59,7 @@ def read_parts(operation: Operation) -> None:
     if request.query_string:
         given = request.args.to_dict()
         twice = {name: "is given more than once" for name, all_ in request.args.lists() if len(all_) > 1}
-    g.query = _validated(operation.query, given, twice)
+    g.query = None if operation.reads_query else _validated(operation.query, given, twice)
     if operation.changes and operation.file is None:
         g.body = _read_body(operation)
 

@@ -4,15 +4,15 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.domain.access.roles import Do
-from backend.domain.states import API_STATUS
-from backend.domain.take_filter import TakeFilter
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.filter_query import parse_page
 from backend.services.takes import cancel, check_request, create, request_photos
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.web.api.operations import Operation, told
-from backend.web.api.request_parts import body_as, current_viewer, query_as
+from backend.web.api.request_parts import body_as, current_viewer
 from backend.web.api.schemas import takes as schemas
+from backend.web.api.schemas.history import HISTORY_PAGE_SIZE, HistoryQuery
 from backend.web.api.take_json import quote_json, started_json, take_json, takes_json
 
 OPERATIONS = (
@@ -52,10 +52,11 @@ OPERATIONS = (
         "GET",
         "/api/video/history",
         "list_takes",
-        "Takes, newest first, in pages.",
+        "Takes that pass every filter that is given, in pages.",
         {200: told("A page of takes.", schemas.TakePage)},
         Do.SEE,
-        query=schemas.HistoryQuery,
+        query=HistoryQuery,
+        reads_query=True,
     ),
     Operation(
         "POST",
@@ -92,10 +93,11 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/history")
     def history() -> ResponseReturnValue:
-        asked = query_as(schemas.HistoryQuery)
-        wanted = TakeFilter(states=_states(asked.status))
-        page = gallery.list_takes(deps, current_viewer(), wanted, limit=asked.limit, cursor=asked.cursor)
-        return jsonify(items=takes_json(deps, current_viewer(), page.items), next_cursor=page.next_cursor)
+        viewer, given = current_viewer(), request.args.items(multi=True)
+        asked = parse_page(deps, viewer, given, limit=HISTORY_PAGE_SIZE, limit_max=gallery.PAGE_SIZE_MAX)
+        page = gallery.list_takes(deps, viewer, asked.wanted, limit=asked.limit, cursor=asked.cursor)
+        total = {"total": gallery.count_takes(deps, viewer, asked.wanted)} if asked.count else {}
+        return jsonify(items=takes_json(deps, viewer, page.items), next_cursor=page.next_cursor, **total)
 
     @blueprint.post("/cancel/<job_id>")
     def cancel_take(job_id: str) -> ResponseReturnValue:
@@ -103,10 +105,3 @@ def routes(deps: Deps) -> Blueprint:
         return jsonify(take_json(deps, current_viewer(), gallery.take_of(deps, job))), 202
 
     return blueprint
-
-
-def _states(word: str | None) -> list[str] | None:
-    """The states that a status, or a state, means; None: all."""
-    if word is None:
-        return None
-    return [str(state) for state, status in API_STATUS.items() if word in (status, state)]

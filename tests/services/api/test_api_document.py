@@ -43,12 +43,13 @@ def test_a_name_that_no_operation_knows_is_refused_with_the_nearest_that_it_does
 
 
 def test_a_misspelt_name_is_told_beside_all_else_that_is_at_fault(sidecar):
-    history = "/api/video/history?modle=x&limt=1&cursor=x&model=y"
+    history = "/api/video/history?modle=x&limt=1&cursor=x&model=y&mine=yes&style.camra=Dolly"
     assert at_fault(sidecar.get(history)) == {
-        "modle": "is not known here; known: cursor, limit, status",
+        "modle": "is not known here; did you mean model?",
         "limt": "is not known here; did you mean limit?",
-        "model": "is not known here; known: cursor, limit, status",
         "cursor": "is none that was given as next_cursor",
+        "mine": "must be 0 or 1",
+        "style.camra": "is not known here; did you mean style.camera?",
     }
     faults = at_fault(sidecar.start({"modle": 1, "prompt": 7, "style": {"camra": "x"}}))
     assert faults["modle"] == "is not known here; did you mean model?"

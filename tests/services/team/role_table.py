@@ -111,8 +111,15 @@ TABLE: Mapping[str, Asks] = {
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
     "gallery.lineage.get_lineage": needs(SEE)("none"),
     "gallery.lineage.list_origins": needs(SEE)([]),
+    "gallery.filter_query.parse_filter": told(
+        "reads a query; nothing is looked up for the viewer", lambda f, g: f(g.deps, g.viewer, [])
+    ),
+    "gallery.filter_query.parse_page": told(
+        "the same, for a page", lambda f, g: f(g.deps, g.viewer, [], limit=1, limit_max=1)
+    ),
     "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.count_open": needs(SEE)(),
+    "gallery.takes.count_takes": needs(SEE)(TakeFilter()),
     "gallery.takes.get_history": about("see", SEE)(),
     "gallery.takes.get_take": about("see", SEE)(),
     "gallery.takes.last_change": needs(SEE)(),

@@ -7,19 +7,15 @@ from pydantic import Field
 from backend.catalogue.pricing.quote import QuoteSource
 from backend.domain.library.review import OriginHow
 from backend.domain.output_files import FileKind
-from backend.domain.states import API_STATUS, JobState
+from backend.domain.states import JobState
 from backend.domain.trouble import Charged
-from backend.services.gallery.takes import PAGE_SIZE_MAX
 from backend.services.money.charges import ChargeState
 from backend.services.takes.request import MADE_FROM_MAX, TEXT_MAX_CHARS
-from backend.web.api.schemas.base import Asked, Cursor, Moment, OneOf, Told, WholeNumber
+from backend.web.api.schemas.base import Asked, Moment, Told
 from backend.web.api.schemas.library import AboutTakeAnswer
 
 Status = Literal["processing", "completed", "failed", "cancelled", "held"]
 StyleText = Annotated[str | None, Field(max_length=TEXT_MAX_CHARS["style"])]
-
-#: Items on a page of the history, unless asked otherwise.
-HISTORY_PAGE_SIZE = 50
 
 
 class Style(Asked):
@@ -67,20 +63,6 @@ class TakeRequest(Asked):
     project: str | None = Field(default=None, description="The id of the project that it is for.")
     made_from: list[MadeFrom] | None = Field(
         default=None, max_length=MADE_FROM_MAX, description="The takes that it is made from."
-    )
-
-
-class HistoryQuery(Asked):
-    """Which takes the history shows."""
-
-    status: Annotated[str | None, OneOf([*API_STATUS.values(), *JobState])] = Field(
-        default=None, description="A status or a state."
-    )
-    limit: Annotated[int, WholeNumber(1, PAGE_SIZE_MAX)] = Field(
-        default=HISTORY_PAGE_SIZE, description="Takes on a page."
-    )
-    cursor: Annotated[str | None, Cursor()] = Field(
-        default=None, description="`next_cursor` of the page before; empty: the first page."
     )
 
 
@@ -224,3 +206,4 @@ class TakePage(Told):
 
     items: list[TakeAnswer]
     next_cursor: str | None = Field(description="Null: this is the last page.")
+    total: int = Field(default=0, description="With `count=1`: how many there are, counted up to 10,000.")
