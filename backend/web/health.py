@@ -98,7 +98,9 @@ class _Numbers(Collector):
             for state in Health:
                 health.add_metric([sign.name, state], float(sign.health == state))
             in_hand.add_metric([sign.name], sign.in_hand)
-        sweeps = GaugeMetricFamily("dailies_sweeper", "1 for the worker that swept last", labels=["worker"])
+        sweeps = GaugeMetricFamily(
+            "dailies_sweeper", "1 for the worker that ran the last sweep", labels=["worker"]
+        )
         if swept is not None and swept.by:
             sweeps.add_metric([swept.by], 1)
         yield from (age, health, in_hand, clock, sweeps)

@@ -11,7 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from backend.bootstrap import open_deps
 from backend.domain.errors import DailiesError, InvalidRequest, NotAllowed, SettingsError, StoreUnavailable
-from backend.domain.text import cleaning_notes
+from backend.domain.text import cleaning_notes, join_sentences
 from backend.services import access
 from backend.services.access import Viewer
 from backend.services.audit.refusals import record_refusal
@@ -125,7 +125,7 @@ def errors_as_notices() -> Iterator[None]:
     try:
         yield
     except InvalidRequest as error:
-        faults = "; ".join(f"The {field} {fault}." for field, fault in error.fields.items())
+        faults = join_sentences(*(f"The {field} {fault}" for field, fault in error.fields.items()))
         notify(text.plain(faults), ":material/error:")
     except DailiesError as error:
         if isinstance(error, NotAllowed):

@@ -32,7 +32,7 @@ MEMORY_MAX_BYTES = 3328 * 1024**2
 #: While one is drawn the others wait: two of the largest would not fit on a small machine.
 PHOTOS_AT_ONCE = 1
 #: What a person can do about a photo that is too large.
-SAVE_SMALLER = "save it smaller, for example as a JPEG at half its width and height, and choose that"
+SAVE_SMALLER = "Save it smaller, for example as a JPEG at half its width and height, and choose that."
 
 _turnstile = threading.BoundedSemaphore(PHOTOS_AT_ONCE)
 
@@ -89,7 +89,7 @@ def clean_photo(
     except BaseException as error:
         remove_quietly(part)
         if isinstance(error, sandbox.RejectedFile):
-            way_out = f"; {SAVE_SMALLER}" if str(error) in (sandbox.TOO_LONG, sandbox.TOO_MUCH_MEMORY) else ""
+            way_out = f". {SAVE_SMALLER}" if str(error) in (sandbox.TOO_LONG, sandbox.TOO_MUCH_MEMORY) else ""
             raise InvalidRequest({"file": _fault(str(error)) + way_out}) from error
         raise
     finally:
@@ -166,9 +166,9 @@ def too_many_bytes(size_bytes: int | None, max_bytes: int = MAX_BYTES) -> Payloa
     """The refusal of an upload of so many bytes; None: nobody knows how many."""
     most = f"{max_bytes / 1024**2:.0f} MiB"
     if size_bytes is None:
-        return PayloadTooLarge(f"The photo is larger than {most}, the most that is taken; {SAVE_SMALLER}.")
+        return PayloadTooLarge(f"The photo is larger than {most}, the most that is taken. {SAVE_SMALLER}")
     has = math.ceil(size_bytes / 1024**2 * 10) / 10
-    return PayloadTooLarge(f"The photo has {has:g} MiB; at most {most} are taken; {SAVE_SMALLER}.")
+    return PayloadTooLarge(f"The photo has {has:g} MiB; at most {most} are taken. {SAVE_SMALLER}")
 
 
 def _keep(source: IO[bytes], raw: Path, max_bytes: int) -> None:

@@ -105,7 +105,7 @@ class S3Storage:
             named = PurePosixPath(key).stem == content.sha256
             if not named and _OF_CONTENT.fullmatch(key):  # another worker, or the disk, altered it
                 where = self.bucket.display_name
-                raise StorageFull(f"The file changed while it was on its way to the {where}.")
+                raise StorageFull(f"The file changed while it was being sent to the {where}.")
             self._bring_in(content, name, named_by_content=named)
         except MediaError:
             self._writes_known_until = None  # the next check writes, whatever was known

@@ -48,12 +48,12 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
     def end(session: Session, again: Job) -> None:
         if jobs.head(session, held.id).state != JobState.HELD:
             raise StaleState(f"the job {held.id} is no longer held")
-        next_step = f"It was sent again as {again.id}. Should its own video come too, it is kept."
-        trouble, note = Trouble.of(held.error), f"sent again as {again.id}"
+        next_step = f"Retried as {again.id}. Should its own video come too, it is kept."
+        trouble, note = Trouble.of(held.error), f"Retried as {again.id}"
         now, by = deps.clock.now(), viewer.name
         said = replace(trouble, message=cancelled_by(by, trouble.message)) if trouble else _replaced(by, now)
         error = replace(said, next_step=next_step).as_json()
-        record_decision(deps, session, viewer, held.id, f"sent again as {again.id}")
+        record_decision(deps, session, viewer, held.id, f"Retried as {again.id}")
         jobs.advance(session, held.id, JobEvent.CANCELLED, at=now, by=by, note=note, error=error)
 
     key, replaced = jobs.again_key(held.id), create.ReplacedJob(held.id, end)
@@ -76,7 +76,7 @@ def record_decision(deps: Deps, session: Session, viewer: Viewer, job_id: str, d
 
 
 def _replaced(by: str, at: datetime) -> Trouble:
-    return stopped_by_person(by, Charged.MAYBE, "It was sent again.", at=at)
+    return stopped_by_person(by, Charged.MAYBE, "A retry was sent.", at=at)
 
 
 def _held(deps: Deps, viewer: Viewer, job_id: str) -> Job:

@@ -94,11 +94,13 @@ def _chosen(deps: Deps, image: str, slot: str, number: int) -> None:
             photo_picker.show_notes(upload.id)
         with st.container(key=f"chosen-acts{slot}-{number}", horizontal=True, gap="xxsmall"):
             st.button(
-                ":material/arrow_back:", key=f"photo-forward{slot}-{number}", type="tertiary",
-                help="Move forward", disabled=number == 0, on_click=_forward, args=(slot, number),
+                "Move forward", key=f"photo-forward{slot}-{number}", type="tertiary",
+                icon=":material/arrow_back:", help="Move forward", disabled=number == 0,
+                on_click=_forward, args=(slot, number),
             )  # fmt: skip
             st.button(
-                ":material/close:", key=f"remove-photo{slot}-{number}", type="tertiary", help="Remove",
+                "Remove", key=f"remove-photo{slot}-{number}", type="tertiary", help="Remove",
+                icon=":material/close:",
                 on_click=_remove, args=(slot, number),
             )  # fmt: skip
 

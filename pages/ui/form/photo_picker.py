@@ -8,6 +8,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from backend.catalogue.models import VideoModel
 from backend.domain.errors import DailiesError, InvalidRequest, NotFound
+from backend.domain.text import join_sentences
 from backend.services.deps import Deps
 from backend.services.takes import photos
 from pages.ui import context, text
@@ -104,7 +105,8 @@ def keep_upload(deps: Deps, file: UploadedFile) -> str | None:
         st.session_state.setdefault(_NOTES, {})[found.upload.id] = found.notes
     except DailiesError as error:
         why = error.fields.get("file") if isinstance(error, InvalidRequest) else None
-        st.session_state.setdefault(_REFUSED, {})[file.file_id] = f"It {why}." if why else str(error)
+        says = join_sentences(f"It {why}" if why else str(error))
+        st.session_state.setdefault(_REFUSED, {})[file.file_id] = says
     bar.empty()
     st.session_state[_TAKEN] = (*taken[-TAKEN_MAX:], file.file_id)
     return found.upload.id if found else None

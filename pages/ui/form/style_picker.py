@@ -16,7 +16,7 @@ WIDE = 120
 def pick_style(vocabulary: Vocabulary, axis: str) -> str | None:
     """Draw the choice of an axis; returns a label of the team, a custom text, or None."""
     words = st.selectbox(
-        f":material/{ICONS[axis]}: {axis.capitalize()}", vocabulary.list_labels(axis), index=None,
+        axis.capitalize(), vocabulary.list_labels(axis), index=None, icon=f":material/{ICONS[axis]}:",
         key=_key(axis), accept_new_options=True, placeholder="Choose or type your own",
         persist_state="session",
     )  # fmt: skip

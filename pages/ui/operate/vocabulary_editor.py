@@ -42,8 +42,8 @@ def _row(word: VocabularyEntry, *, first: bool, last: bool, may: bool) -> None:
             ("down", "arrow_downward", 1, last),
         ):
             st.button(
-                f":material/{icon}:", key=f"word-{name}-{word.id}", type="tertiary", disabled=at_end,
-                help=f"Move {name}", on_click=_move, args=(word.id, by),
+                f"Move {name}", key=f"word-{name}-{word.id}", type="tertiary", disabled=at_end,
+                icon=f":material/{icon}:", help=f"Move {name}", on_click=_move, args=(word.id, by),
             )  # fmt: skip
         _editor(word.axis, word)
         st.button(

@@ -262,7 +262,7 @@ def test_too_many_pixels_are_refused_with_their_number_the_limit_and_the_way_out
     ],
 )  # fmt: skip
 def test_what_is_no_photo_is_refused_by_its_content(content, part):
-    refused(content, part, "it is no JPEG, PNG, WebP, HEIC, AVIF or GIF picture; save it as one of these")
+    refused(content, part, "is no JPEG, PNG, WebP, HEIC, AVIF or GIF picture; save it as one of these")
 
 
 def noise(kind: str) -> bytes:
