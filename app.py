@@ -13,6 +13,7 @@ from backend.services.deps import Deps
 from backend.settings import Settings, load_settings
 from backend.web import dashboard
 from backend.web.door.set_up import make_door
+from backend.web.live.routes import Live
 from pages.ui import unforeseen
 
 
@@ -64,10 +65,12 @@ if (
     config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
 base_path = st.get_option("server.baseUrlPath")
+live = Live(_deps, base_path=base_path, own_names_only=not (settings.has_logins or settings.open_dashboard))
 door = make_door(settings, _deps, base_path=base_path)
 app = st.App(
     "pages/frame.py",
-    routes=[*door.routes, *dashboard.routes(_deps, base_path=base_path)],
+    lifespan=live.lifespan,
+    routes=[*door.routes, *live.routes(), *dashboard.routes(_deps, base_path=base_path)],
     middleware=dashboard.middleware(
         settings.media_url,
         *_origins(settings),

@@ -85,6 +85,15 @@ def take_of(deps: Deps, job: Job) -> Take:
         return Take(*row, load_files(deps, session, [row])[0])
 
 
+def load_takes(deps: Deps, ids: Sequence[str]) -> list[Take]:
+    """Those of these takes that are there, in this order; whoever asks decides who may see them."""
+    with deps.store.read() as session:
+        rows = pages.get_many(session, ids)
+        files = load_files(deps, session, rows)
+    found = {row[0].id: Take(*row, its) for row, its in zip(rows, files, strict=True)}
+    return [found[job_id] for job_id in ids if job_id in found]
+
+
 def list_takes(
     deps: Deps,
     viewer: Viewer,

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,6 +105,27 @@ def viewer_of(deps: Deps, visit: Visit | None, *, acted: bool) -> Viewer:
     return _by_proxy(deps, visit.identity, _moment(visit.at), origin)
 
 
+def viewers_of(deps: Deps, visits: Collection[Visit]) -> dict[Visit, Viewer]:
+    """Of these, those who may still come in, and as whom; nobody has done anything.
+
+    Raises:
+        StoreUnavailable: it can't be looked up now.
+    """
+    ids = [visit.session_id for visit in visits if visit.session_id is not None]
+    with deps.store.read() as session:
+        known = sessions.find_sessions(session, ids) if ids else {}
+    found: dict[Visit, Viewer] = {}
+    for visit in visits:
+        with suppress(SessionEnded, NoRole):
+            if visit.session_id is None:
+                found[visit] = viewer_of(deps, visit, acted=False)
+            else:
+                one, identity = _open_session(deps, known.get(visit.session_id))
+                origin = Origin(address=visit.address)
+                found[visit] = _viewer(deps, one.person_id, one.name, one.role, identity, origin)
+    return found
+
+
 def admit_identity(deps: Deps, identity: Identity) -> Person:
     """Note that a proxy says that this one is here; the person's row, made where there was none.
 
@@ -129,18 +151,24 @@ def _note_person(deps: Deps, identity: Identity) -> Person:
 
 def _by_session(deps: Deps, session_id: str, origin: Origin, *, acted: bool) -> Viewer:
     found, now = sessions.find_session(deps.store, session_id), deps.clock.now()
+    open_one, identity = _open_session(deps, found)
+    if acted and now - open_one.seen_at > min(SEEN_EVERY, _idle(deps) / 4):
+        _note_seen(deps, session_id, open_one)
+    return _viewer(deps, open_one.person_id, open_one.name, open_one.role, identity, origin)
+
+
+def _open_session(
+    deps: Deps, found: sessions.SessionRecord | None
+) -> tuple[sessions.SessionRecord, Identity]:
+    """The same, and who it says that this is. Raises SessionEnded."""
     if found is None or found.ended_at is not None or found.disabled_at is not None:
         raise SessionEnded
     provider = deps.settings.login_provider_settings.get(found.provider)
     if provider is None or not provider.speaks_for(found.claims.get("iss")):  # it is none of ours any more
         raise SessionEnded
-    idle = timedelta(hours=deps.settings.session_idle_hours)
-    if _is_over(deps, found.begun_at) or now - found.seen_at > idle:
+    if _is_over(deps, found.begun_at) or deps.clock.now() - found.seen_at > _idle(deps):
         raise SessionEnded
-    if acted and now - found.seen_at > min(SEEN_EVERY, idle / 4):
-        _note_seen(deps, session_id, found)
-    identity = read_identity(found.claims, trust_email=provider.trust_email)
-    return _viewer(deps, found.person_id, found.name, found.role, identity, origin)
+    return found, read_identity(found.claims, trust_email=provider.trust_email)
 
 
 def _by_proxy(deps: Deps, identity: Identity, came_at: datetime, origin: Origin) -> Viewer:
@@ -169,6 +197,10 @@ def _note_seen(deps: Deps, session_id: str, found: sessions.SessionRecord) -> No
     with suppress(StoreUnavailable), deps.store.begin() as session:
         sessions.note_session_seen(session, session_id, at=now)
         people.note_seen(session, found.person_id, at=now)
+
+
+def _idle(deps: Deps) -> timedelta:
+    return timedelta(hours=deps.settings.session_idle_hours)
 
 
 def _is_over(deps: Deps, begun_at: datetime) -> bool:

@@ -3,6 +3,7 @@
 One filter of the oldest kind is answered by an index of `job`; all others, and words, by the index of takes.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, union_all
@@ -56,6 +57,11 @@ def get_with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | 
     """One job and its video; None when there is no such job."""
     row = session.exec(_WITH_VIDEO.where(Job.id == job_id)).first()
     return None if row is None else (row[0], row[1])
+
+
+def get_many(session: Session, job_ids: Sequence[str]) -> list[tuple[Job, Video | None]]:
+    """Those of these jobs that are there, each with its video, in any order."""
+    return [(row[0], row[1]) for row in session.exec(_WITH_VIDEO.where(col(Job.id).in_(job_ids)))]
 
 
 def _places(session: Session, query: TakeQuery) -> list[Place]:

@@ -1,6 +1,6 @@
 """Browsers that are signed in: one row each, found by the hash of what the cookie holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from backend.models import LoginSession, Person
 from backend.store.database.engine import Store
 
-_LOOK = columns(
+_COLUMNS = (
     col(LoginSession.person_id),
     col(Person.name),
     col(Person.role),
@@ -21,7 +21,9 @@ _LOOK = columns(
     col(LoginSession.begun_at),
     col(LoginSession.seen_at),
     col(LoginSession.ended_at),
-).where(col(LoginSession.id) == bindparam("session_id"), col(Person.id) == col(LoginSession.person_id))
+)
+_OF_PERSON = col(Person.id) == col(LoginSession.person_id)
+_LOOK = columns(*_COLUMNS).where(col(LoginSession.id) == bindparam("session_id"), _OF_PERSON)
 
 
 class SessionRecord(NamedTuple):
@@ -42,6 +44,12 @@ def find_session(store: Store, session_id: str) -> SessionRecord | None:
     """The session, ended or not. Every request and run asks, so it is one bare statement."""
     rows = store.query(_LOOK, {"session_id": session_id})
     return SessionRecord(*rows[0]) if rows else None
+
+
+def find_sessions(session: Session, session_ids: Sequence[str]) -> dict[str, SessionRecord]:
+    """Those of these sessions that there are, ended or not, by id; in one question."""
+    query = columns(col(LoginSession.id), *_COLUMNS).where(col(LoginSession.id).in_(session_ids), _OF_PERSON)
+    return {str(row[0]): SessionRecord(*row[1:]) for row in session.connection().execute(query)}
 
 
 def insert_session(session: Session, row: LoginSession) -> None:
