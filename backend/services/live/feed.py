@@ -85,8 +85,8 @@ def message_text(told: Mapping[str, Any], cards: Sequence[str]) -> str:
 class Feed:
     """Reads on at every look, from where it was begun."""
 
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
+    def __init__(self, deps: Deps, *, compare_every_s: float = COMPARE_EVERY_S) -> None:
+        self._deps, self._compare_every_s = deps, compare_every_s
         self._moves, self._edits = Mark(), Mark()
         self._quiet, self._line = dict[str, Any](), dict[str, Any]()
         self._compared_at = deps.clock.monotonic()
@@ -129,7 +129,7 @@ class Feed:
 
     @property
     def _may_compare(self) -> bool:
-        return self._deps.clock.monotonic() - self._compared_at >= COMPARE_EVERY_S
+        return self._deps.clock.monotonic() - self._compared_at >= self._compare_every_s
 
     def _line_now(self, session: Session) -> dict[str, Any]:
         """Places in our own lines: the foremost, which are the next to move."""
