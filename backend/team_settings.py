@@ -77,6 +77,7 @@ class TeamSettings(BudgetSettings):
     login_proxy_header: str = USUAL_PROXY_HEADER
     login_proxy_audience: str = Field("", validate_default=True)
     login_proxy_issuer: str = Field("", validate_default=True)
+    trash_days: float = Field(30.0, ge=0, le=36500)  #: so long a take in the trash keeps its files
     audit_keep_days: int | None = Field(None, ge=1, le=36500)  #: None: for ever
     rate_calls_a_minute: int = Field(30_000, ge=0)  #: of one token, in each process of the sidecar; 0: any
     rate_starts_a_minute: int = Field(20_000, ge=0)  #: the same of starts alone

@@ -26,6 +26,8 @@ from backend.store.records.take_files import FileRow
 LOST = "lost"
 #: The code of a link that was given up by itself, because it leads to no file.
 NO_MEDIA = "no_media"
+#: The code of a file that was deleted from the trash.
+EMPTIED = "emptied"
 #: In a trouble's detail: how often that very fault has come in a row.
 IN_A_ROW = "in_a_row"
 #: The code of an output that names no file.
@@ -92,7 +94,7 @@ class FileOfTake:
         if self.here:
             return (self.video.problem or None) if self.video else None
         if self.row.given_up_at is not None:
-            by_itself = self.trouble is not None and self.trouble.code in (LOST, NO_MEDIA)
+            by_itself = self.trouble is not None and self.trouble.code in (LOST, NO_MEDIA, EMPTIED)
             return self.trouble.message if self.trouble and by_itself else DONE_WITHOUT_TEXT
         usual = NOT_YET_TEXT if self.video is None else MISSING_TEXT
         return self.trouble.message if self.trouble else usual

@@ -107,7 +107,7 @@ def lacks_something(job: Job, files: Sequence[FileOfTake], remote: bool) -> bool
     remote: its files are in a bucket, of which every byte that is read may cost money: what is only doubted
     waits until somebody looks at the take.
     """
-    if job.due_at is not None:
+    if job.due_at is not None or job.trashed_at is not None:
         return False
     if job.state == JobState.FAILED:
         trouble = Trouble.of(job.error)

@@ -21,6 +21,7 @@ from backend.services.lifecycle.claims import Claims
 from backend.services.lifecycle.dispatch import run_step
 from backend.services.operations import older_takes, readiness, totals
 from backend.services.operations.account.odd_bills import find_odd_bills
+from backend.services.operations.emptying.empty_trash import empty_trash
 from backend.services.operations.verify_money import check_money
 from backend.services.storage.copy_verified import COPY_PREFIX
 from backend.services.storage.local_copy import LOCAL_COPY_PREFIX
@@ -133,6 +134,7 @@ def repair_all(deps: Deps) -> dict[str, int]:
         "missing_files": _find_missing(deps),
         "older_takes": older_takes.wake_older(deps),
         "leftovers_removed": remove_leftovers(deps),
+        "trash_emptied": empty_trash(deps),
         "money_differences": check_money(deps),
         "odd_bills": find_odd_bills(deps),
         "audit_purged": purge_old(deps),

@@ -1,8 +1,8 @@
 """Numbers that can't be had without reading everything: kept by sweeps, so that pages need not.
 
-Deliveries and videos are never removed, so each is counted once, when it is old enough that nothing older
-can still come; what is newer is counted when somebody asks. States change, so the many takes of a state are
-counted anew now and then.
+Deliveries are never removed, and of a video that is, the count is told. So each is counted once, when it is
+old enough that nothing older can still come; what is newer is counted when somebody asks. States change, so
+the many takes of a state are counted anew now and then.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session
 
 from backend.domain.clock import id_lower_bound
+from backend.models import Video
 from backend.services.deps import Deps
 from backend.services.takes.same_inputs import note_inputs
 from backend.store.jobs import counts, deliveries
@@ -68,6 +69,15 @@ def get_totals(session: Session) -> Totals:
             states[state] = max(number, known.states.get(state, 0))
     latest, _ = _count_on(session, known, before="~")
     return Totals(states, latest.deliveries, latest.videos, latest.videos_bytes)
+
+
+def forget_video(session: Session, video: Video, *, at: datetime) -> None:
+    """A video is removed: it is counted no more. at: whoever counted before that counts anew."""
+    known = _TALLY.lock_and_read(session)
+    if known is not None and video.id <= known.video:
+        size = known.videos_bytes - video.size_bytes
+        known = replace(known, at=max(at, known.at), videos=known.videos - 1, videos_bytes=size)
+        _TALLY.put(session, known)
 
 
 def update_totals(deps: Deps) -> None:

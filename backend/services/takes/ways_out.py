@@ -33,6 +33,8 @@ W = WayOut
 def ways_out(take: Take, now: datetime) -> list[WayOut]:
     """What a person can decide about this take now, the most useful first; [] where nothing is open."""
     job = take.job
+    if job.emptied_at is not None:
+        return []
     match job.state:
         case JobState.CREATED | JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
             return _while_it_moves(take, now)

@@ -99,9 +99,14 @@ def write_differences(
     _write_tags(session, changed)
     _write_collections(session, changed)
     note_edits(session, [take.head.id for take in touched], at=at)
-    if history:
-        lines = [line._asdict() | {"by": person, "at": at} for line in history]
-        session.connection().execute(insert(History), lines)
+    add_history(session, history, by=person, at=at)
+
+
+def add_history(session: Session, lines: Sequence[HistoryLine], *, by: str, at: datetime) -> None:
+    """Lines of takes' histories that tell of no move of a state."""
+    if lines:
+        rows = [line._asdict() | {"by": by, "at": at} for line in lines]
+        session.connection().execute(insert(History), rows)
 
 
 def note_edits(session: Session, ids: Sequence[str], *, at: datetime) -> None:

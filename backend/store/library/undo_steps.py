@@ -32,6 +32,11 @@ def take_step(session: Session, step_id: str) -> UndoStep | None:
     return found.one_or_none()
 
 
+def has_before(session: Session, at: datetime) -> bool:
+    """Is there a step from before that moment?"""
+    return session.exec(select(UndoStep.id).where(col(UndoStep.at) < at).limit(1)).first() is not None
+
+
 def delete_before(session: Session, at: datetime) -> int:
     """Forget what was changed before that moment; returns how many steps that were."""
     done = session.connection().execute(delete(UndoStep).where(col(UndoStep.at) < at))

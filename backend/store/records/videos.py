@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, TypedDict, Unpack
 
-from sqlalchemy import BigInteger, cast, func, update
+from sqlalchemy import BigInteger, cast, delete, func, update
 from sqlmodel import Session, col, or_, select
 
 from backend.models import Job, TakeFile, Video
@@ -75,6 +75,32 @@ def get(session: Session, video_id: str) -> Video:
     return get_row(session, Video, video_id, "There is no video with that id.")
 
 
+def find(session: Session, video_id: str) -> Video | None:
+    """The same; None when there is none."""
+    return session.get(Video, video_id, populate_existing=True)
+
+
+def is_shown(session: Session, video_id: str) -> bool:
+    """Has any take this file, as its main one or beside it?"""
+    beside = select(TakeFile.job_id).where(TakeFile.video_id == video_id).limit(1)
+    main = select(Job.id).where(Job.video_id == video_id).limit(1)
+    return session.exec(main).first() is not None or session.exec(beside).first() is not None
+
+
+def lock_unshown(session: Session, video_id: str) -> bool:
+    """Is there such a file that no take has? Until the transaction ends, no take gets it."""
+    video = find(session, video_id)
+    if video is None:
+        return False
+    acquire_advisory_lock(session, f"video:{video.sha256}")
+    return not is_shown(session, video_id)
+
+
+def delete_video(session: Session, video_id: str) -> None:
+    """Delete the row of a file that no take has, and that is no longer on storage."""
+    session.exec(delete(Video).where(col(Video.id) == video_id))
+
+
 def list_after(session: Session, last_id: str, *, limit: int) -> Sequence[Video]:
     """A page of all videos by id, to walk over every one."""
     return session.exec(select(Video).where(Video.id > last_id).order_by(Video.id).limit(limit)).all()
@@ -103,7 +129,7 @@ def mark_missing(session: Session, video_id: str, *, at: datetime) -> None:
 def count_between(session: Session, *, after: str, before: str, limit: int) -> tuple[int, int, str]:
     """(videos, their bytes, the last id that was counted) of the oldest `limit` videos between two ids.
 
-    What was counted once need not be again: no video is ever removed, and its bytes stay.
+    What was counted once need not be again: its bytes stay, and of what is removed the count is told.
     """
     some = (
         select(Video.id, Video.size_bytes)

@@ -184,6 +184,8 @@ def _job(session: Session, viewer: Viewer, job_id: str, states: Collection[JobSt
     job = get_to_change(session, viewer, job_id)
     if job.state not in states:
         raise StateConflict(f"This take is {job.state} now; there is nothing to decide.")
+    if job.emptied_at is not None:
+        raise StateConflict("Its files were deleted from the trash; they can't be fetched again.")
     return job
 
 
