@@ -190,6 +190,38 @@ def test_a_bulk_is_one_row_of_the_audit_with_its_number_and_opinions_are_none(si
 
 
 @ONE
+def test_a_filter_is_the_historys_and_each_name_at_fault_is_told(sidecar):
+    failed, tagged, plain = (sidecar.started() for _ in range(3))
+    sidecar.advance(failed, *WAY["failed"])
+    change(sidecar, [failed, tagged], add_tags=["x"])
+    path = "/api/video/takes/bulk"
+
+    def found(**asked: Any) -> list[str]:
+        body = {"filter": asked, "set": {"favourite": True}}
+        undo_id = told(sidecar.call("ana", "POST", path, json=body))["undo"]
+        marked = [one for one in (failed, tagged, plain) if status(sidecar, one)["favourite"]]
+        if undo_id:
+            told(undo(sidecar, undo_id, who="ana"))
+        return marked
+
+    assert found(status=["failed", "held"]) == [failed]
+    assert found(tag="X", status="processing") == [tagged]
+    assert found(mine=True, trashed=0, min_cost=0.01) == found() == [failed, tagged, plain]
+    told(sidecar.call("ana", "DELETE", f"/api/video/takes/{failed}"))
+    assert (found(), found(trashed=True)) == ([tagged, plain], [failed])
+    faults = {
+        "filter.statsu": {"statsu": "held"}, "filter.rating_min": {"rating_min": 9},
+        "filter.collection": {"collection": "none"},
+    }  # fmt: skip
+    for name, asked in faults.items():
+        body = {"filter": asked, "add_tags": ["y"]}
+        assert list(at_fault(sidecar.call("ana", "POST", path, json=body))) == [name]
+    for both in ({}, {"ids": [plain], "filter": {}}):
+        assert len(at_fault(sidecar.call("ana", "POST", path, json={**both, "add_tags": ["y"]}))) == 1
+    assert status(sidecar, plain)["tags"] == []
+
+
+@ONE
 def test_a_filter_means_all_that_it_finds_of_what_one_may_see(sidecar):
     mine = [sidecar.started() for _ in range(2)]
     others = sidecar.started(who="ben")

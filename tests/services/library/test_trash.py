@@ -1,4 +1,4 @@
-"""The trash: what is in it keeps its files for so many days, and then nothing of them is left but what was."""
+"""The trash: what is in it keeps its files for so many days, and then no longer."""
 
 from datetime import timedelta
 from typing import Any

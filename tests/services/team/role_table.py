@@ -108,6 +108,7 @@ TABLE: Mapping[str, Asks] = {
     "audit.record.entry_values": told(RECORDS, lambda f, g: f(g.deps, g.viewer, Action.TAKE_STARTED)),
     "audit.record.record": told(RECORDS, lambda f, g: None),
     "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
+    "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
     "gallery.lineage.get_lineage": needs(SEE)("none"),
     "gallery.lineage.list_origins": needs(SEE)([]),
@@ -145,6 +146,10 @@ TABLE: Mapping[str, Asks] = {
     "library.groups.get_group": needs(SEE)(PROJECT, "none"),
     "library.groups.list_groups": needs(SEE)(PROJECT),
     "library.groups.rename_group": needs(Do.ORGANISE)(PROJECT, "none", "x"),
+    "library.which.parse_which": told(
+        "reads which takes are meant; whoever changes them asks",
+        lambda f, g: f(g.deps, g.viewer, ["x"], None),
+    ),
     "library.marking.record_bulk": told(RECORDS, lambda f, g: None),
     "library.marking.record_edit": told(RECORDS, lambda f, g: None),
     "library.marking.write_marks": told(RECORDS, lambda f, g: None),

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.library import bulk
+from backend.services.library.which import parse_which
 from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import body_as, current_viewer
 from backend.web.api.schemas.library import BulkAnswer, BulkBody, UndoBody, bulk_json
@@ -40,7 +41,8 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("")
     def edit_takes() -> ResponseReturnValue:
         viewer, asked = current_viewer(), body_as(BulkBody)
-        return jsonify(bulk_json(bulk.edit_many(deps, viewer, asked.ids, asked.as_changes())))
+        which = parse_which(deps, viewer, asked.ids, asked.filter)
+        return jsonify(bulk_json(bulk.edit_many(deps, viewer, which, asked.as_changes())))
 
     @blueprint.post("/undo")
     def undo_edit() -> ResponseReturnValue:

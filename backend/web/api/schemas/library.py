@@ -42,9 +42,12 @@ class TakeChangesBody(Asked):
 
 
 class BulkBody(Asked):
-    """What is to become of many takes, given by their ids."""
+    """What is to become of many takes, given by their ids or by a filter, such as {"status": "failed"}."""
 
-    ids: list[str]
+    ids: list[str] | None = None
+    filter: dict[str, Any] | None = Field(
+        default=None, description="The history's own names; a list where one may be given several times."
+    )
     set: TakeChangesBody | None = None
     add_tags: list[str] = Field(default=[])
     remove_tags: list[str] = Field(default=[])
