@@ -14,6 +14,7 @@ from backend.settings import Settings, load_settings
 from backend.web import dashboard
 from backend.web.door.set_up import make_door
 from backend.web.live.routes import Live
+from backend.web.wall.routes import routes as wall_routes
 from pages.ui import unforeseen
 
 
@@ -70,7 +71,12 @@ door = make_door(settings, _deps, base_path=base_path)
 app = st.App(
     "pages/frame.py",
     lifespan=live.lifespan,
-    routes=[*door.routes, *live.routes(), *dashboard.routes(_deps, base_path=base_path)],
+    routes=[
+        *door.routes,
+        *live.routes(),
+        *dashboard.routes(_deps, base_path=base_path),
+        *wall_routes(_deps, base_path=base_path),
+    ],
     middleware=dashboard.middleware(
         settings.media_url,
         *_origins(settings),

@@ -12,8 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from backend.domain.errors import (
-    BudgetExceeded,
-    InvalidRequest,
     MediaError,
     NotAllowed,
     RequestError,
@@ -21,7 +19,6 @@ from backend.domain.errors import (
     StorageMisconfigured,
     StorageRefused,
     StoreUnavailable,
-    TooManyCalls,
 )
 from backend.logs import log_unforeseen
 from backend.services.audit.refusals import record_refusal
@@ -29,6 +26,7 @@ from backend.services.deps import Deps
 from backend.web import health, media, photo_part, webhooks
 from backend.web.answers import error_response
 from backend.web.api import routes as api
+from backend.web.told_errors import error_headers, told_error
 
 log = logging.getLogger(__name__)
 
@@ -79,20 +77,7 @@ def _guarded(inner: WSGIApplication) -> WSGIApplication:
 
 
 def _person_error(problem: RequestError) -> ResponseReturnValue:
-    more: dict[str, Any] = {}
-    if isinstance(problem, InvalidRequest):
-        more["fields"] = [{"field": name, "message": why} for name, why in problem.fields.items()]
-    if isinstance(problem, BudgetExceeded):
-        more |= {
-            "left_usd": round(problem.left_usd, 6), "counts_usd": round(problem.counts_usd, 6),
-            "limit": problem.limit, "renews_at": problem.renews_at.isoformat(),
-        }  # fmt: skip
-    headers: dict[str, str] = {}
-    if isinstance(problem, NotAllowed) and problem.challenge:
-        headers["WWW-Authenticate"] = problem.challenge
-    if isinstance(problem, TooManyCalls):
-        headers["Retry-After"] = str(problem.retry_after_s)
-    return error_response(problem.status, problem.code, str(problem), headers=headers, **more)
+    return told_error(problem), problem.status, error_headers(problem)
 
 
 def _not_allowed(deps: Deps, refused: NotAllowed) -> ResponseReturnValue:

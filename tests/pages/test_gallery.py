@@ -1,13 +1,15 @@
 """Gallery and a take's own page: found, shown, opened, told honestly."""
 
 import re
-
-import streamlit as st
+from datetime import UTC, datetime, time
 
 from backend.services.gallery import takes as gallery
+from backend.services.library import groups
+from backend.services.library.groups import GroupKind
 from backend.services.operations import heartbeat
 from backend.services.takes import photos
 from backend.services.takes.ways_out import WayOut, ways_out
+from pages.ui.library.wall import FIRST_TAKES
 from pages.ui.shell import title_with_counts
 from tests.pages.conftest import ERROR, link, shown, words
 from tests.services.receiving import WAY
@@ -15,6 +17,10 @@ from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, PHOTO_MODEL, run_sql
 
 GALLERY, TAKE = "library/gallery.py", "library/take.py"
+
+
+def _midnight(day):
+    return datetime.combine(day, time(), UTC)
 
 
 def prompts(app):
@@ -69,46 +75,91 @@ def test_a_take_says_why_it_waits_and_is_looked_at_at_once(visit, desk):
     assert "It is looked at now" in words(app)
 
 
-def test_filters_come_from_the_url_are_bound_to_it_and_cleared_at_once(visit, desk):
+#: What stands in an address -> the prompts of the takes that it finds.
+ADDRESSES = [
+    ({"status": "failed"}, ["red fox"]),
+    ({"owner": "ben"}, ["blue dress"]),
+    ({"q": "dress", "status": "completed", "owner": "studio"}, ["red dress"]),
+    ({"sort": "oldest"}, ["red fox", "red dress", "blue dress"]),
+    ({"has_error": "1"}, ["red fox"]),
+    ({"mine": "1"}, ["red dress", "red fox"]),
+    ({"since": "2999-01-01"}, []),
+    ({"state": "failed"}, ["red fox"]),  # links of before
+    ({"person": "ben"}, ["blue dress"]),
+    ({"q": "dress", "state": "ready", "mine": "true"}, ["red dress"]),
+]
+
+
+def test_an_address_finds_takes_and_a_choice_changes_the_address(visit, desk):
     desk.take("failed", "red fox")
     desk.take("stored", "red dress")
     desk.take("stored", "blue dress", viewer=BEN)
-    assert prompts(visit(GALLERY, state="failed")) == ["red fox"]
-    assert prompts(visit(GALLERY, person="ben")) == ["blue dress"]
-    assert prompts(visit(GALLERY, q="dress", state="ready", person="studio")) == ["red dress"]
-    app = visit(GALLERY, state="nonsense", person="nobody")
-    assert len(prompts(app)) == 3
-    bound = [app.text_input(key="q"), app.pills(key="state")]
-    bound += [app.selectbox(key="model"), app.selectbox(key="person")]
-    assert [item.proto.query_param_key for item in bound] == ["q", "state", "model", "person"]
-    app.text_input(key="q").set_value("dress").run()
+    for address, found in ADDRESSES:
+        assert prompts(visit(GALLERY, **address)) == found, address
+    app = visit(GALLERY, owner="ben")
+    app.text_input(key="find:q").set_value("dress").run()
+    assert (app.query_params["q"], app.query_params["owner"]) == ("dress", "ben")
+    app.multiselect(key="find:status").set_value(["failed", "completed"]).run()
+    assert app.query_params["status"] == ["failed", "completed"]
+    assert prompts(app) == ["blue dress"]
+    assert app.multiselect(key="find:owner").value == ["ben"]
+    app.button(key="drop-owner-ben").click().run()
     assert prompts(app) == ["blue dress", "red dress"]
+    assert app.multiselect(key="find:owner").value == []
+    app.button_group(key="find:quick").set_value(["Mine"]).run()
+    assert (app.query_params["mine"], prompts(app)) == ("1", ["red dress"])
+    app.selectbox(key="find:sort").set_value("oldest").run()
     app.button(key="clear-filters").click().run()
+    assert dict(app.query_params) == {"sort": "oldest"}
     assert len(prompts(app)) == 3
 
 
-def test_pages_go_back_and_forth_without_a_gap_and_new_takes_are_counted_and_move_none(visit, desk):
-    made = [f"take {number}" for number in range(gallery.PAGE_SIZE * 2 + 3)]
-    for prompt in made:
-        desk.take("created", prompt)
+def test_what_an_address_asks_for_and_nobody_knows_is_told_and_the_rest_of_it_counts(visit, desk):
+    desk.take("failed", "red fox")
+    desk.take("stored", "red dress")
+    app = visit(GALLERY, colour="blue", status="nonsense", q="dress", rating_min="9")
+    assert prompts(app) == ["red dress"]
+    (told,) = [warning.value for warning in app.warning if "address" in warning.value]
+    assert {name for name in ("colour", "status", "rating_min", "`q`") if name in told} == {
+        "colour", "status", "rating_min",
+    }  # fmt: skip
+    assert "known here" in told.replace("\\", "")
+    app = visit(GALLERY, collection="none", q="dress")
+    assert "`collection` there is none with that id" in words(app).replace("\\", "")
+    assert prompts(app) == ["red dress"]
+
+
+def test_the_wall_goes_on_where_its_first_takes_end_and_is_told_who_looks(visit, desk):
+    for number in range(FIRST_TAKES + 1):
+        desk.take("created", f"take {number}")
+    (wall,) = shown(visit(GALLERY, q="take", size="M", blind="1"), "wall")
+    assert (len(wall["takes"]), wall["query"], wall["size"], wall["blind"]) == (
+        FIRST_TAKES, "q=take", "M", True,
+    )  # fmt: skip
+    assert wall["next_cursor"] == wall["takes"][-1]["id"]
+    assert wall["me"]["may"] == ["rate", "change", "approve", "organise"]
+
+
+def test_collections_are_made_renamed_and_deleted_beside_the_wall_and_keep_their_takes(visit, desk):
+    desk.take("stored")
     app = visit(GALLERY)
-    seen = [prompts(app)]
-    for _ in range(2):
-        app.button(key="older").click().run()
-        seen.append(prompts(app))
-    assert [*seen[0], *seen[1], *seen[2]] == made[::-1]
-    assert app.button(key="older").disabled
-    for page in (seen[1], seen[0]):
-        app.button(key="newer").click().run()
-        assert prompts(app) == page
-    assert "before" not in app.query_params
-    app.button(key="older").click().run()
-    desk.take("created", "new one")
-    app.run()
-    assert prompts(app) == seen[1]
-    assert app.button(key="new-takes").label == "1 new"
-    app.button(key="new-takes").click().run()
-    assert prompts(app)[0] == "new one"
+    app.text_input(key="groups:new").set_value("Spring looks")
+    app.button(key="create-group").click().run()
+    (made,) = groups.list_groups(desk.deps, LOCAL_VIEWER, GroupKind.COLLECTION)
+    app.selectbox(key="groups:chosen").set_value(made.id).run()
+    app.text_input(key="groups:name").set_value("Summer looks")
+    app.button(key="rename-group").click().run()
+    assert groups.list_groups(desk.deps, LOCAL_VIEWER, GroupKind.COLLECTION)[0].name == "Summer looks"
+    app.button(key="show-group").click().run()
+    assert app.query_params["collection"] == made.id
+    assert "Nothing matches" in words(app)
+    assert app.button(key=f"drop-collection-{made.id}").label.replace("\\", "") == "Collection: Summer looks"
+    app.button(key="ask-delete-group").click().run()
+    app.button(key="keep-group").click().run()
+    app.button(key="ask-delete-group").click().run()
+    app.button(key="delete-group").click().run()
+    assert groups.list_groups(desk.deps, LOCAL_VIEWER, GroupKind.COLLECTION) == []
+    assert len(prompts(app)) == 1
 
 
 def test_an_empty_gallery_says_what_to_do(visit, desk):
@@ -121,21 +172,17 @@ def test_an_empty_gallery_says_what_to_do(visit, desk):
     assert "Nothing matches" in words(app)
     app.button(key="clear-empty").click().run()
     assert len(prompts(app)) == 1
-    app = visit(GALLERY, before="0")
-    assert "Nothing older" in words(app)
-    app.button(key="first-page").click().run()
+    app = visit(GALLERY, trashed="1")
+    assert "The trash is empty" in words(app)
+    app.button(key="leave-trash").click().run()
     assert len(prompts(app)) == 1
-
-
-def test_it_refreshes_by_itself_only_while_something_moves(visit, desk, monkeypatch):
-    ticks, real = [], st.fragment
-    monkeypatch.setattr(st, "fragment", lambda body, **more: ticks.append(more["run_every"]) or real(body))
-    desk.take("stored")
-    desk.take("held")
-    visit(GALLERY)
-    desk.take("running")
-    visit(GALLERY)
-    assert ticks == [None, 2.0]
+    app.button(key="since-Today").click().run()
+    assert datetime.fromisoformat(app.query_params["since"]) == _midnight(
+        app.date_input(key="find:since").value
+    )
+    app.button(key="since-This week").click().run()
+    assert datetime.fromisoformat(app.query_params["since"]).weekday() == 0
+    assert len(prompts(app)) == 1
 
 
 def test_the_frame_counts_what_moves_and_what_is_held(visit, desk):

@@ -22,6 +22,7 @@ from backend.domain.kinds import Verdict
 from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job, JobColumns, JobHead, LibraryColumns, Video, VocabularyEntry
+from backend.services.gallery import filter_query
 from backend.services.money.spend_query import NOT_YET, Dimension
 from backend.services.operations import backlog
 from backend.store.queue import tasks
@@ -29,7 +30,6 @@ from backend.store.records.videos import VideoColumns
 from backend.store.records.vocabulary import WordColumns
 from backend.work import distributed
 from pages.ui.form import style_picker
-from pages.ui.takes import filters
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,7 +106,7 @@ def test_no_table_of_an_enum_hides_in_a_function():
 @pytest.mark.parametrize(
     ("keys", "names"),
     [
-        (chain.from_iterable(filters.GROUPS.values()), JobState),
+        (chain.from_iterable(filter_query.OLD_STATES.values()), JobState),
         (style_picker.ICONS, prompt.AXES),
         (backlog.KIND_TITLES, tasks.WORK_KINDS),
         ([*distributed.THREADS, "call"], tasks.WORK_KINDS),  # calls have as many as the provider allows

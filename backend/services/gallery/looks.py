@@ -1,8 +1,9 @@
 """How a state is shown: its word, its icon, its tone, and a sentence on what it means."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backend.domain.states import JobState
+from backend.domain.states import JobEvent, JobState
 from backend.models import Job
 
 
@@ -42,3 +43,28 @@ def state_look(job: Job) -> Look:
     ):
         return Look("Cancelling", "block", "gray", "The provider is being asked to stop.")
     return shown
+
+
+def event_words(event: str) -> str:
+    """What happened; one that only a newer program knows stands there as it is."""
+    return EVENTS[JobEvent(event)] if event in frozenset(JobEvent) else event.replace("_", " ")
+
+
+#: event -> what happened, for the history
+EVENTS: Mapping[JobEvent, str] = {
+    JobEvent.CREATED: "asked for",
+    JobEvent.SUBMIT_BEGUN: "about to be sent",
+    JobEvent.UNSENT: "not sent, or turned away for now",
+    JobEvent.UNANSWERED: "no usable answer came",
+    JobEvent.ACCEPTED: "accepted by the provider",
+    JobEvent.REFUSED: "refused by the provider",
+    JobEvent.STARTED: "rendering began",
+    JobEvent.REQUEUED: "queued again",
+    JobEvent.FORGOTTEN: "the provider no longer knows it",
+    JobEvent.FINISHED: "rendered",
+    JobEvent.ERRORED: "the provider failed",
+    JobEvent.SAVED: "saved and verified",
+    JobEvent.RESTORED: "found in a restored database: may have been sent since",
+    JobEvent.LOST: "lost at the provider",
+    JobEvent.CANCELLED: "cancelled",
+}

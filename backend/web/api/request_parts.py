@@ -59,7 +59,7 @@ def read_parts(operation: Operation) -> None:
     if request.query_string:
         given = request.args.to_dict()
         twice = {name: "is given more than once" for name, all_ in request.args.lists() if len(all_) > 1}
-    g.query = None if operation.reads_query else _validated(operation.query, given, twice)
+    g.query = None if operation.reads_query else validated(operation.query, given, twice)
     if operation.changes and operation.file is None:
         g.body = _read_body(operation)
 
@@ -69,15 +69,16 @@ def _read_body(operation: Operation) -> Any:
     content = request.get_data(cache=False)
     if operation.body is None and not content:
         return None
-    given = _json_object(content)
+    given = json_object(content)
     if operation.reads_body is not None:
         return operation.reads_body(given)
     if operation.body is None and given:
         raise InvalidRequest(unknown_names(given, ()))
-    return _validated(operation.body, content) if operation.body else None
+    return validated(operation.body, content) if operation.body else None
 
 
-def _json_object(content: bytes) -> dict[str, Any]:
+def json_object(content: bytes) -> dict[str, Any]:
+    """A body, which is to be a JSON object. Raises MalformedJson; InvalidRequest: it is something else."""
     try:
         value = load_json(content, parse_constant=_no_constant)
     except ValueError as error:
@@ -87,7 +88,7 @@ def _json_object(content: bytes) -> dict[str, Any]:
     return value
 
 
-def _validated(model: type[A], given: Mapping[str, Any] | bytes, more: Mapping[str, str] | None = None) -> A:
+def validated(model: type[A], given: Mapping[str, Any] | bytes, more: Mapping[str, str] | None = None) -> A:
     """What is given, as this model. more: what else is at fault."""
     faults: dict[str, str] = {}
     try:

@@ -74,7 +74,7 @@ _OPEN_PATHS = frozenset({"/_stcore/health", "/favicon.png", "/favicon.ico"})
 _STREAM_PATHS = frozenset({"/_stcore/stream", "/_stcore/host-config"})
 _OPEN_PREFIX, _SIGN_PREFIX = "/static/", "/sign-"
 #: Where no page lies, whatever a browser says that it asks for.
-_NO_PAGES = ("/_stcore/", "/app/", "/media/", "/component/", "/live")
+_NO_PAGES = ("/_stcore/", "/app/", "/media/", "/component/", "/live", "/wall/")
 #: Of a query, these are left as they came.
 _SAFE_IN_QUERY = "%=&+/:?@!$'()*,;~-._[]|"
 #: The longest address of a page that is kept over a sign-in: it travels in a cookie.

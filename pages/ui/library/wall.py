@@ -5,26 +5,29 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from backend.domain.access.roles import Do
-from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.gallery.takes import TakePage
+from pages.ui.library import fields
+from pages.ui.library.address import Asked
 from pages.ui.takes import cards
 
+#: So many takes come with the page itself; more than a large screen shows at once.
+FIRST_TAKES = 48
 #: What the wall asks whether somebody may do it, by the names that it uses.
 RIGHTS = {"rate": Do.RATE, "change": Do.CHANGE_OWN, "approve": Do.APPROVE, "organise": Do.ORGANISE}
 
 
-def wall_data(viewer: Viewer, wanted: TakeFilter, page: TakePage, *, at: str | None) -> dict[str, object]:
-    """What `components.draw_wall` draws. at: which page it is."""
+def wall_data(viewer: Viewer, asked: Asked, page: TakePage) -> dict[str, object]:
+    """What `components.draw_wall` draws: this first page of what an address asks for."""
     return {
         "takes": list(cards.cards_of(page.items).values()),
-        "next_cursor": None,
-        "query": urlencode({"at": str(hash((wanted, at)))}),
+        "next_cursor": page.next_cursor,
+        "query": urlencode(asked.pairs),
         "me": who_looks(viewer),
-        "size": st.session_state.get("size") or "fit",
-        "sort": wanted.sort,
-        "blind": bool(st.session_state.get("blind")),
-        "trashed": wanted.trashed,
+        "size": st.session_state[fields.key("size")],
+        "sort": asked.wanted.sort,
+        "blind": st.session_state[fields.key("blind")],
+        "trashed": asked.wanted.trashed,
     }
 
 

@@ -5,9 +5,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from backend.domain.states import JobEvent, JobState
+from backend.domain.states import JobState
 from backend.domain.text import join_sentences
 from backend.models import History, Job
+from backend.services.gallery.looks import event_words
 from backend.services.gallery.take_files import named_by_hand
 from backend.services.gallery.takes import Take
 from backend.services.live import cards as live_cards
@@ -78,13 +79,8 @@ def history_rows(history: Sequence[History]) -> list[HistoryRow]:
 def _history_row(event: History, look: text.Look) -> HistoryRow:
     return {
         "at_ms": live_cards.milliseconds(event.at), "word": look.word, "icon": look.icon, "tone": look.tone,
-        "what": _event_words(event.event), "who": event.by, "note": event.note or "",
+        "what": event_words(event.event), "who": event.by, "note": event.note or "",
     }  # fmt: skip
-
-
-def _event_words(event: str) -> str:
-    """What happened; one that only a newer program knows stands there as it is."""
-    return EVENTS[JobEvent(event)] if event in frozenset(JobEvent) else event.replace("_", " ")
 
 
 def moment_row(label: str, moment: datetime | None, value: str = "") -> FactRow:
@@ -94,23 +90,3 @@ def moment_row(label: str, moment: datetime | None, value: str = "") -> FactRow:
         "at_ms": live_cards.milliseconds(moment) if moment else None,
         "value": value or ("" if moment else "–"),
     }
-
-
-#: event -> what happened, for the history
-EVENTS: Mapping[JobEvent, str] = {
-    JobEvent.CREATED: "asked for",
-    JobEvent.SUBMIT_BEGUN: "about to be sent",
-    JobEvent.UNSENT: "not sent, or turned away for now",
-    JobEvent.UNANSWERED: "no usable answer came",
-    JobEvent.ACCEPTED: "accepted by the provider",
-    JobEvent.REFUSED: "refused by the provider",
-    JobEvent.STARTED: "rendering began",
-    JobEvent.REQUEUED: "queued again",
-    JobEvent.FORGOTTEN: "the provider no longer knows it",
-    JobEvent.FINISHED: "rendered",
-    JobEvent.ERRORED: "the provider failed",
-    JobEvent.SAVED: "saved and verified",
-    JobEvent.RESTORED: "found in a restored database: may have been sent since",
-    JobEvent.LOST: "lost at the provider",
-    JobEvent.CANCELLED: "cancelled",
-}

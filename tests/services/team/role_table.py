@@ -118,6 +118,7 @@ TABLE: Mapping[str, Asks] = {
     "gallery.filter_query.parse_page": told(
         "the same, for a page", lambda f, g: f(g.deps, g.viewer, [], limit=1, limit_max=1)
     ),
+    "gallery.choices.list_tags": needs(SEE)(),
     "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.count_open": needs(SEE)(),
     "gallery.takes.count_takes": needs(SEE)(TakeFilter()),

@@ -1,0 +1,68 @@
+"""Takes for the wall: pages of cards, one with all that is known of it, and one that is changed."""
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.routing import Route
+
+from backend.domain.errors import InvalidRequest
+from backend.services.gallery import takes as gallery
+from backend.services.gallery.filter_query import parse_page
+from backend.services.library import edit
+from backend.services.live.cards import card_json, cards_json
+from backend.web.api.schemas.library import TakeChangesBody
+from backend.web.wall.about import facts_of, history_of
+from backend.web.wall.calls import Call, Calls
+
+#: A page of the wall, where nothing else is asked for.
+LIMIT = 60
+#: So many takes may be named.
+IDS_MAX = 200
+
+
+def routes(calls: Calls) -> list[Route]:
+    """GET /takes and /takes/<id>, PATCH /takes/<id>."""
+    return [
+        calls.route("GET", "/takes", list_takes),
+        calls.route("GET", "/takes/{id}", get_take),
+        calls.route("PATCH", "/takes/{id}", edit_take),
+    ]
+
+
+def list_takes(call: Call) -> dict[str, Any]:
+    """A page of cards: by filter, cursor and limit, as the API's history; or those that `ids` names.
+
+    With `count=1` also how many there are.
+    """
+    ids = [value for name, value in call.pairs if name == "ids"]
+    rest = [(name, value) for name, value in call.pairs if name != "ids"]
+    asked = parse_page(call.deps, call.viewer, rest, limit=LIMIT, limit_max=gallery.PAGE_SIZE_MAX)
+    wanted = replace(asked.wanted, ids=_ids(ids)) if ids else asked.wanted
+    page = gallery.list_takes(call.deps, call.viewer, wanted, limit=asked.limit, cursor=asked.cursor)
+    cards = cards_json(call.deps, call.viewer, page.items, call.deps.clock.now())
+    told: dict[str, Any] = {"items": cards, "next_cursor": page.next_cursor}
+    if asked.count:
+        told["total"] = gallery.count_takes(call.deps, call.viewer, wanted)
+    return told
+
+
+def get_take(call: Call) -> dict[str, Any]:
+    """One card, with `facts` (labels and values) and `history` (what happened, oldest first)."""
+    take = gallery.get_take(call.deps, call.viewer, call.names["id"])
+    moves, _ = gallery.get_history(call.deps, call.viewer, take.job.id)
+    card = card_json(call.deps, call.viewer, take, call.deps.clock.now())
+    return {**card, "note": take.job.note, "facts": facts_of(take, card), "history": history_of(moves)}
+
+
+def edit_take(call: Call) -> dict[str, Any]:
+    """Change what is named; the card as it is then."""
+    changes = call.body_as(TakeChangesBody).as_changes()
+    take = edit.edit_take(call.deps, call.viewer, call.names["id"], changes)
+    return card_json(call.deps, call.viewer, take, call.deps.clock.now())
+
+
+def _ids(given: list[str]) -> tuple[str, ...]:
+    ids = tuple(one for text in given for one in text.split(",") if one)
+    if len(ids) > IDS_MAX:
+        raise InvalidRequest({"ids": f"names {len(ids):,} takes; at most {IDS_MAX} are told at once"})
+    return ids
