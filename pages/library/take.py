@@ -46,10 +46,13 @@ def take_state() -> tuple[object, ...]:
     return fresh.job.state, *moving, *ways_out(fresh, deps.clock.now())
 
 
-left, right = st.columns([3, 2], gap="large")
+# Beside a tall clip there is room for what can be done with it; below a wide one it is nearer.
+is_tall = take.video is not None and (take.video.height or 0) > (take.video.width or 0)
+left, right = st.columns([2, 3] if is_tall else [3, 2], gap="large")
 with left:
     moves = take.job.state in ACTIVE_STATES or files.awaits_copy(take)
     live.draw_live(draw_screen, watch=take_state, moving=moves)
+with right if is_tall else left:
     with st.container(horizontal=True, key="take-decisions"):
         actions.draw_decisions(take)
     ways = ways_out(take, deps.clock.now())

@@ -74,7 +74,7 @@ _LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "l
 _WALL_PARTS = _parts("wall", "store", "card", "differs", "layout", "scroll", "select", "keys", "bar")
 _WALL = _register("wall", files=(*_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
 _COMPARE = _register("compare", files=("wall/store", *_PLAYING, *_COMPARING, "compare/page"))
-_PLAYER = _register("player", "takes")
+_PLAYER = _register("player", files=(*_parts("playing", "transport", "stage", "controls"), "takes/player"))
 _FILES = _register("files", "takes")
 _STATUS = _register("status", "takes")
 _FACTS = _register("facts")

@@ -46,3 +46,5 @@ const stopClock = place => {
   clearInterval(place.timer)
   place.timer = null
 }
+// The kit also cleans up where it only draws anew; this ends what is gone for good.
+const whenGone = (node, end) => setTimeout(() => { if (!node.isConnected) end() })

@@ -35,6 +35,6 @@ export default function ({ data, parentElement }) {
   }, { capture: true, signal: place.ends.signal })
   return () => {
     place.ends.abort()
-    compare.transport.pause()
+    whenGone(place.host, () => compare.destroy())
   }
 }

@@ -63,6 +63,7 @@ const buildCompare = compare => {
     parts.panes.style.setProperty("--at", cut.value / 100)
   }
   parts.message.setAttribute("role", "status")
+  setText(parts.message, "")
   parts.helpKey.classList.add("keys-only")
   tools.append(parts.blind, parts.shuffle, parts.wipe, parts.share, parts.helpKey, parts.close)
   top.append(parts.title, parts.pair, tools)

@@ -31,7 +31,11 @@ class Lightbox {
 
   get id() { return this.card?.id }
 
-  get neighbour() { return this.order.ids[this.order.at + 1] ?? this.order.ids[this.order.at - 1] }
+  // The next one that there is something to see of, else the one before.
+  get neighbour() {
+    const { ids, at } = this.order, seen = id => this.order.cardOf(id).player
+    return ids.slice(at + 1).find(seen) ?? ids.slice(0, Math.max(0, at)).findLast(seen)
+  }
 
   // Opens at this take, wherever it is. Throws where it is nowhere.
   async show(id) {

@@ -23,6 +23,7 @@ const buildLightbox = box => {
   parts.next.classList.add("turn", "on")
   parts.helpKey.classList.add("keys-only")
   parts.message.setAttribute("role", "status")
+  setText(parts.message, "")
   tools.append(parts.compareKey, parts.downloadKey, parts.detailsKey, parts.helpKey, parts.close)
   top.append(parts.place, parts.chip, parts.prompt, tools)
   middle.append(parts.previous, parts.screen, parts.next, box.details.root, parts.message, parts.help)

@@ -44,6 +44,10 @@ const drawStage = (stage, card, eager = true) => {
 
 const showable = card => {
   if (card.player && PLAYS.has(card.kind)) return { kind: card.kind, source: card.player, poster: card.poster }
+  // Of a clip that no browser plays, its poster is all that is shown.
+  if (card.kind === "image" && card.duration_s && card.player === card.poster) {
+    return { kind: "none", clip: true, source: "", poster: card.poster }
+  }
   if (card.kind === "image" && card.player) return { kind: "image", source: card.player, poster: card.player }
   return { kind: "none", source: "", poster: card.poster }
 }
@@ -78,7 +82,7 @@ const dropMedia = stage => {
 
 const setStill = (stage, what) => {
   stage.poster.hidden = !what.poster
-  stage.poster.alt = stage.media ? "" : stage.card.prompt || stage.card.alt
+  stage.poster.alt = stage.media ? "" : stage.card.prompt || stage.card.alt || ""
   if (what.poster && stage.poster.getAttribute("src") !== what.poster) stage.poster.src = what.poster
 }
 
@@ -112,11 +116,13 @@ const sayBroken = stage => {
 
 const sayState = (stage, what) => {
   const { card } = stage
-  if (what.kind === "audio") return say(stage, "graphic_eq", "blue", "Sound", "")
+  if (what.kind === "audio") return say(stage, "graphic_eq", "blue", card.word === "Ready" ? "Sound" : card.word)
   if (what.kind !== "none" && !card.trashed) return say(stage)
   if (card.trashed) return say(stage, "delete", "gray", "In the trash", "It can be restored from here.")
-  if (card.moving || card.status !== "completed") return say(stage, card.icon, card.tone, card.word, card.why)
-  if (card.kind === "video") {
+  if (card.moving || card.status !== "completed") {
+    return say(stage, card.icon, card.tone, card.word, [card.why, card.queue, card.slow].filter(Boolean).join(" · "))
+  }
+  if (what.clip) {
     return say(stage, "movie_off", "orange", "No browser plays this as it is",
       "A copy that plays is made by itself if it can be. The download is the original.")
   }
@@ -135,7 +141,8 @@ const say = (stage, name = "", tone = "", title = "", why = "") => {
   stage.get.hidden = !card.download || Boolean(card.trashed)
   stage.get.href = card.download ?? ""
   stage.get.download = ""
-  stage.page.href = card.href
+  stage.page.hidden = !card.href
+  stage.page.href = card.href ?? ""
   tickStage(stage)
 }
 

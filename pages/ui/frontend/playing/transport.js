@@ -39,9 +39,10 @@ class Transport {
     for (const node of nodes) {
       node.loop = this.loop && nodes.length === 1
       node.playbackRate = node.defaultPlaybackRate = this.rate
-      for (const name of ["loadedmetadata", "timeupdate", "seeked", "play", "pause", "volumechange"]) {
+      for (const name of ["loadedmetadata", "timeupdate", "seeked", "volumechange"]) {
         node.addEventListener(name, () => this.tell(), { signal })
       }
+      for (const name of ["play", "pause"]) node.addEventListener(name, () => this.follow(node), { signal })
       node.addEventListener("ended", () => this.ended(), { signal })
     }
     this.tell()
@@ -86,6 +87,12 @@ class Transport {
     if (this.length && this.at >= this.length - END_S) await this.seek(0)
     else if (this.nodes.length > 1 && !this.gathering) await this.seek(this.at)
     else this.start()
+    this.tell()
+  }
+
+  // One that plays alone is also paused by others: a key of the keyboard, a call, the browser itself.
+  follow(node) {
+    if (this.nodes.length === 1 && !node.ended) this.wants = !node.paused
     this.tell()
   }
 

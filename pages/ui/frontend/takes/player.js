@@ -1,116 +1,51 @@
 // One file, ready to be looked at. A clip loops, slows down and steps frame by frame; a picture, a sound or a
 // file that can only be saved stands on the same stage.
-const SPEEDS = [0.25, 0.5, 1, 2]
-
-const press = (name, label, act) => {
-  const button = el("button", "key")
-  button.type = "button"
-  button.title = label
-  button.setAttribute("aria-label", label)
-  if (name) button.append(icon(name))
-  button.onclick = act
-  return button
-}
-
-const build = parent => {
-  const root = el("div", "root player")
-  root.dataset.testid = "player"
-  const stage = el("div", "stage")
-  const video = el("video")
-  Object.assign(video, { controls: true, loop: true, playsInline: true, preload: "metadata" })
-  const picture = el("img", "picture")
-  picture.decoding = "async"
-  const blank = el("div", "blank")
-  const audio = el("audio")
-  Object.assign(audio, { controls: true, preload: "metadata" })
-  const blankIcon = icon(""), title = el("div", "title"), note = el("div", "note")
-  blank.append(blankIcon, title, audio)
-  stage.append(video, picture, blank)
-  const place = { video, root, stage, picture, blank, blankIcon, title, audio, note, fps: 24, source: null }
-  const step = frames => {
-    video.pause()
-    const at = video.currentTime + frames / place.fps
-    video.currentTime = Math.min(Math.max(0, at), Math.max(0, video.duration - 0.5 / place.fps))
+const buildPlayer = parent => {
+  const transport = new Transport(), sound = makeSound(transport)
+  const place = {
+    transport, sound, root: el("div", "root player"), box: el("div", "box"), note: el("div", "note"),
+    stage: makeStage({ changed: () => playFile(place) }), controls: makeControls(transport, sound),
   }
-  const bar = el("div", "bar")
-  const loop = press("repeat", "Play in a loop", () => {
-    video.loop = !video.loop
-    loop.setAttribute("aria-pressed", video.loop)
-  })
-  loop.setAttribute("aria-pressed", true)
-  const speeds = SPEEDS.map(speed => {
-    const button = press(null, `Play at ${speed} times the speed`, () => {
-      video.playbackRate = video.defaultPlaybackRate = speed
-      speeds.forEach(other => other.setAttribute("aria-pressed", other === button))
-    })
-    button.textContent = `${speed}×`
-    button.setAttribute("aria-pressed", speed === 1)
-    return button
-  })
-  const time = el("span", "time mono")
-  const tell = () => {
-    const frame = Math.floor((video.currentTime % 1) * place.fps + 0.001)
-    time.textContent = `${clock(video.currentTime)}:${String(frame).padStart(2, "0")} / ${clock(video.duration || 0)}`
-  }
-  video.ontimeupdate = video.onseeked = video.onloadedmetadata = tell
-  bar.append(
-    press("skip_previous", "One frame back (,)", () => step(-1)),
-    press("skip_next", "One frame on (.)", () => step(1)),
-    time, el("span", "space"), ...speeds, loop,
-  )
-  const trouble = el("div", "trouble")
-  trouble.hidden = true
-  for (const shown of [video, picture, audio]) {
-    shown.onerror = () => {
-      if (shown.hidden || !shown.hasAttribute("src")) return
-      trouble.hidden = false
-      trouble.textContent = "It can't be loaded here. Load the page again for a fresh link, or download it."
-    }
-  }
-  root.onkeydown = event => {
-    const frames = { ",": -1, ".": 1 }[event.key]
-    if (!frames || video.hidden) return
+  const full = lightKey("fullscreen", "Fill the screen", () => fillScreen(place))
+  place.controls.bar.append(full)
+  place.root.dataset.testid = "player"
+  place.box.append(place.stage.root)
+  place.box.onclick = event => { if (event.target.matches(".media")) transport.toggle() }
+  place.root.onkeydown = event => {
+    if (!keyFor({ key: name => playerKey(name, transport, sound) }, event)) return
     event.preventDefault()
-    step(frames)
+    event.stopPropagation()
   }
-  root.append(stage, trouble, bar, note)
-  parent.append(root)
-  return Object.assign(place, { bar, trouble })
+  place.root.append(place.box, place.controls.bar, place.note)
+  parent.append(place.root)
+  return place
 }
 
-const load = (node, source) => {
-  node.hidden = !source
-  if (source) node.src = source
-  else if (node.hasAttribute("src")) {
-    node.removeAttribute("src")
-    node.load?.()
-  }
+const fillScreen = ({ box }) => (document.fullscreenElement ? document.exitFullscreen() : box.requestFullscreen?.().catch(() => {}))
+
+const playFile = ({ transport, sound, stage, controls, fps }) => {
+  const { media } = stage, plays = media && stage.broken < 2
+  transport.load(plays ? [media] : [], fps)
+  sound.apply()
+  controls.bar.hidden = !plays
 }
+
+// What a stage draws of a file, which is no take.
+const cardOfFile = data => ({
+  id: data.src ?? "", kind: data.kind, player: data.src, poster: data.poster, alt: data.alt, prompt: data.alt,
+  status: "file", icon: data.icon, tone: data.tone, word: data.title, why: "",
+})
 
 export default function ({ data, parentElement }) {
-  const place = placeOf(parentElement, build)
-  const is = kind => data.kind === kind
-  place.fps = data.fps || 24
-  place.bar.hidden = Boolean(data.compact) || !is("video")
-  place.root.classList.toggle("compact", Boolean(data.compact))
-  place.root.dataset.kind = data.kind
-  place.stage.classList.toggle("board", is("image") || Boolean(data.see_through))
-  place.blank.hidden = is("video") || is("image")
-  setTone(place.blank, data.tone)
-  setText(place.blankIcon, data.icon)
-  setText(place.title, data.title)
+  const place = placeOf(parentElement, buildPlayer), { root, stage } = place
+  const { width, height } = data, before = stage.drawn
+  place.fps = data.fps
+  root.classList.toggle("compact", Boolean(data.compact))
+  root.dataset.kind = data.kind
+  root.style.setProperty("--shape", width && height ? width / height : data.kind === "none" ? 3 : 16 / 9)
+  place.box.classList.toggle("board", data.kind === "image" || Boolean(data.see_through))
   setText(place.note, data.note)
-  place.video.setAttribute("aria-label", data.alt)
-  place.audio.setAttribute("aria-label", data.alt)
-  place.picture.alt = data.alt
-  place.root.style.setProperty("--shape", `${data.width || 16} / ${data.height || 9}`)
-  const source = `${data.kind} ${data.src}`
-  if (place.source === source) return
-  place.source = source
-  place.trouble.hidden = true
-  if (data.poster) place.video.poster = data.poster
-  else place.video.removeAttribute("poster")
-  load(place.video, is("video") && data.src)
-  load(place.picture, is("image") && data.src)
-  load(place.audio, is("audio") && data.src)
+  drawStage(stage, cardOfFile(data), false)
+  if (stage.drawn !== before) playFile(place)
+  return () => { whenGone(root, () => place.transport.stop()) }
 }

@@ -140,5 +140,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     stopClock(place)
     place.wall.keep()
     place.stopped.abort()
+    whenGone(place.root, () => place.light())
   }
 }
