@@ -41,6 +41,8 @@ const makeDetails = (wall, told) => {
         const more = await askWall(wall.link(`wall/takes/${encodeURIComponent(now.id)}`))
         if (card.id !== now.id) return
         setText(trouble, "")
+        const here = wall.byId(now.id)
+        if (here) here.note = more.note ?? ""
         if (note !== note.getRootNode().activeElement) fill(more)
       } catch (problem) {
         if (card.id === now.id) setText(trouble, problem.message)

@@ -49,7 +49,7 @@ const changedCard = (card, set, me) => {
 const asItWas = (card, set) => {
   const was = {
     rating: card.rating?.mine ?? null, favourite: Boolean(card.favourite),
-    review: card.review?.state ?? "none", tags: card.tags ?? [], project: card.project ?? null,
+    review: card.review?.state ?? "none", tags: card.tags ?? [], project: card.project ?? null, note: card.note ?? "",
   }
   return Object.fromEntries(Object.keys(set).map(name => [name, was[name]]))
 }
