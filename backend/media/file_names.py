@@ -5,7 +5,7 @@ Source: Microsoft, "Naming Files, Paths, and Namespaces"; 255 bytes are what ext
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -13,6 +13,10 @@ from urllib.parse import quote
 NAME_MAX_BYTES = 180
 #: What no file name may hold on Windows, and separators anywhere.
 _REFUSED = re.compile(r'[<>:"/\\|?*]')
+#: What Windows takes for a device, whatever ending follows.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?=\.|$)", re.IGNORECASE)
+#: Within a word these join letters and emoji; everywhere else they are nothing that can be seen.
+_JOINERS = "\u200c\u200d"
 
 
 def readable_name(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
@@ -21,8 +25,8 @@ def readable_name(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
     >>> readable_name("Red / dress: take?")
     'Red dress take'
     """
-    kept = "".join(char if char.isprintable() else " " for char in _REFUSED.sub(" ", text))
-    return _cut(" ".join(kept.split()), max_bytes).strip(". ")
+    shown = (char if char.isprintable() or char in _JOINERS else " " for char in _REFUSED.sub(" ", text))
+    return _cut(" ".join("".join(shown).split()), max_bytes).strip(f". {_JOINERS}")
 
 
 def slug(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
@@ -34,6 +38,44 @@ def slug(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
     folded = unicodedata.normalize("NFC", text).lower()
     kept = "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in folded)
     return _cut("-".join(kept.split()), max_bytes).strip("-")
+
+
+def word(text: str, max_chars: int | None = None) -> str:
+    """A text as one word of a name: letters, digits and pictographs as they are, hyphens between.
+
+    >>> word("Red / dress: take 1.5?")
+    'Red-dress-take-1.5'
+    """
+    kept = "".join(char if _in_word(char) else " " for char in unicodedata.normalize("NFC", text))
+    return "-".join(kept.split())[:max_chars].strip(f"-.{_JOINERS}")
+
+
+def safe_stem(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
+    """A text as a file's name before its ending, such as Windows takes as well; "" where nothing is left.
+
+    >>> safe_stem("con. ")
+    '_con'
+    """
+    name = readable_name(unicodedata.normalize("NFC", text), max_bytes)
+    return f"_{name}" if _DEVICE.match(name) else name
+
+
+class FreeNames:
+    """Names of one folder, none of which some file system takes for another one."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(map(_folded, taken))
+        self._last: dict[str, int] = {}
+
+    def take(self, name: str) -> str:
+        """This name; where it is taken, with a number behind it."""
+        number, free = self._last.get(_folded(name), 1), name
+        while _folded(free) in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._taken.add(_folded(free))
+        self._last[_folded(name)] = number
+        return free
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -72,6 +114,17 @@ def content_disposition(name: str) -> str:
     """
     plain = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
+
+
+def _folded(name: str) -> str:
+    """The same for names that some file system takes for one: by case, or by how letters are put together."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _in_word(char: str) -> bool:
+    category = unicodedata.category(char)
+    pictured = category in ("So", "Sk") and not char.isascii()
+    return category[0] in "LMN" or pictured or char in f"._{_JOINERS}"
 
 
 def _cut(text: str, max_bytes: int) -> str:

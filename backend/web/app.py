@@ -23,7 +23,7 @@ from backend.domain.errors import (
 from backend.logs import log_unforeseen
 from backend.services.audit.refusals import record_refusal
 from backend.services.deps import Deps
-from backend.web import health, media, photo_part, webhooks
+from backend.web import health, long_answers, media, photo_part, webhooks
 from backend.web.answers import error_response
 from backend.web.api import routes as api
 from backend.web.told_errors import error_headers, told_error
@@ -48,6 +48,7 @@ def create_app(deps: Deps) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.strict_slashes = False
+    long_answers.set_up(app)
     for blueprint in (webhooks.routes(deps), api.routes(deps), media.routes(deps), health.routes(deps)):
         app.register_blueprint(blueprint)
     app.wsgi_app = _guarded(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own way to wrap itself

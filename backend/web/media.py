@@ -1,24 +1,17 @@
 """Files by signed, expiring links: bytes with Range and ETag, a redirect to the store with them, or a ZIP."""
 
-import threading
-
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.typing import ResponseReturnValue
 
 from backend.services.deps import Deps
 from backend.services.gallery.downloads import Archive
 from backend.services.gallery.signed_links import MediaFile, open_media
-from backend.web.answers import error_response
-
-#: A ZIP keeps a thread of the sidecar for as long as its reader takes, and deliveries need theirs.
-ZIPS_AT_ONCE = 4
-ZIP_RETRY_S = 10
+from backend.web.long_answers import long_answer
 
 
 def routes(deps: Deps) -> Blueprint:
     """GET /media/<key>."""
     blueprint = Blueprint("media", __name__)
-    free_zips = threading.BoundedSemaphore(ZIPS_AT_ONCE)
 
     @blueprint.get("/media/<path:key>")
     def media(key: str) -> ResponseReturnValue:
@@ -30,7 +23,7 @@ def routes(deps: Deps) -> Blueprint:
             download_as=request.args.get("name"),
         )
         if file.archive is not None:
-            return _sent(file, file.archive, free_zips)
+            return _sent(file, file.archive)
         if file.path is not None:
             return _served(file)
         if request.method == "HEAD":
@@ -78,15 +71,10 @@ def head_headers(file: MediaFile) -> dict[str, str]:
     }
 
 
-def _sent(file: MediaFile, archive: Archive, free: threading.Semaphore) -> ResponseReturnValue:
+def _sent(file: MediaFile, archive: Archive) -> ResponseReturnValue:
     if request.method == "HEAD":
         return Response(headers=head_headers(file))
-    if not free.acquire(blocking=False):
-        why = f"{ZIPS_AT_ONCE} other downloads of whole takes are under way. Try again in a moment."
-        return error_response(503, "busy", why, headers={"Retry-After": str(ZIP_RETRY_S)})
-    response = Response(archive.chunks, headers=archive_headers(file, archive))
-    response.call_on_close(free.release)
-    return response
+    return long_answer(lambda: Response(archive.chunks, headers=archive_headers(file, archive)))
 
 
 def _served(file: MediaFile) -> Response:

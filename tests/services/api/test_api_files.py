@@ -14,7 +14,7 @@ from backend.domain.states import JobEvent
 from backend.models import TakeFile
 from backend.services.gallery import signed_links
 from backend.store.records import take_files
-from backend.web.media import ZIPS_AT_ONCE
+from backend.web.long_answers import AT_ONCE
 from tests.services.client import BODY, MIB, PUBLIC, ask_dashboard, at_fault, said, status
 from tests.world import PHOTO_MODEL, picture, run_sql
 
@@ -230,7 +230,7 @@ def test_a_zip_whose_file_is_away_is_no_zip_and_one_that_breaks_off_is_never_tak
 def test_slow_readers_of_zips_leave_threads_for_deliveries(sidecar):
     link = status(sidecar, several(sidecar, *CONTENTS))["files_zip_url"].removeprefix(PUBLIC)
     client = sidecar.app.test_client()
-    slow = [client.get(link) for _ in range(ZIPS_AT_ONCE)]
+    slow = [client.get(link) for _ in range(AT_ONCE)]
     assert {answer.status_code for answer in slow} == {200}
     assert said(client.get(link), 503)["code"] == "busy"
     slow.pop().close()

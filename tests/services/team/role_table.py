@@ -21,6 +21,8 @@ from backend.domain.take_filter import TakeFilter
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
+from backend.services.export.naming import parse_template
+from backend.services.export.take_export import ExportQuery
 from backend.services.gallery.takes import take_of
 from backend.services.library.changes import BulkChanges, TakeChanges
 from backend.services.library.groups import GroupKind
@@ -110,6 +112,15 @@ TABLE: Mapping[str, Asks] = {
     "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
     "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
+    "export.rows.tell_rows": told(
+        "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
+    ),
+    "export.take_export.export_takes": needs(SEE)(
+        ExportQuery(TakeFilter(), "csv", rich=False, template=parse_template(None))
+    ),
+    "export.take_export.parse_export": told(
+        "reads a query; nothing is looked up for the viewer", lambda f, g: f(g.deps, g.viewer, [])
+    ),
     "gallery.lineage.get_lineage": needs(SEE)("none"),
     "gallery.lineage.list_origins": needs(SEE)([]),
     "gallery.filter_query.parse_filter": told(
