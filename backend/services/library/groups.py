@@ -58,6 +58,13 @@ def list_groups(deps: Deps, viewer: Viewer, kind: GroupKind) -> Sequence[GroupOf
     return [_told(row, counted.get(row.id, 0)) for row in found]
 
 
+def list_names(deps: Deps, viewer: Viewer, kind: GroupKind) -> dict[str, str]:
+    """id -> name of all of a kind, by name; nothing is counted, so it may be asked at every look."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        return {row.id: row.name for row in groups.list_groups(session, _TABLES[kind])}
+
+
 def create_group(deps: Deps, viewer: Viewer, kind: GroupKind, name: str) -> GroupOfTakes:
     """Make one, without takes.
 

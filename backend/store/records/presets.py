@@ -63,3 +63,9 @@ def newest_models(session: Session, owners: Sequence[str], *, takes: int) -> Seq
     """The models of somebody's newest takes, the newest first, each as often as it was used."""
     query = select(Job.model).where(one_of(Job.owner, owners)).order_by(col(Job.id).desc()).limit(takes)
     return session.exec(query).all()
+
+
+def newest_prompts(session: Session, owners: Sequence[str], *, takes: int) -> Sequence[str]:
+    """The prompts of somebody's newest takes, the newest first, each as often as it was used."""
+    query = select(Job.prompt).where(one_of(Job.owner, owners)).order_by(col(Job.id).desc()).limit(takes)
+    return session.exec(query).all()

@@ -1,7 +1,6 @@
 """The form of a take, drawn from the model's own schema; it stays filled until somebody changes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,33 +11,33 @@ from backend.catalogue.fields import Field
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote
 from backend.domain.errors import InvalidRequest
+from backend.domain.library.review import OriginHow
 from backend.domain.prompt import AXES
 from backend.domain.text import join_sentences
-from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.money.quotes import quote_take
 from backend.services.prompting.vocabulary import current_vocabulary
-from backend.services.takes import create, photos
+from backend.services.takes import photos
 from backend.services.takes.check_request import check_request
+from backend.services.takes.remake.variations import Started, start_variations
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.services.takes.request_photos import photo_faults, photo_notes
 from pages.ui import context, prices, text
-from pages.ui.form import model_picker, photo_list, photo_picker, prefill, style_picker, widgets
+from pages.ui.form import (
+    clicks,
+    draft,
+    model_picker,
+    photo_list,
+    photo_picker,
+    prefill,
+    project_picker,
+    style_picker,
+    widgets,
+)
 
-#: A second click on the same filled form within this time is the same request, in seconds.
-SAME_CLICK_S = 3.0
 #: What is said of a model's start photo that is not there.
 ADD_PHOTO = "Add a start photo"
-_FAULTS, _KEY = "form:faults", "form:key"
-
-
-@dataclass
-class _FilledForm:
-    """A form as it was filled when somebody sent it: its key, what it held, when it was sent first."""
-
-    key: str
-    mark: str
-    used_s: float | None = None
+_FAULTS = "form:faults"
 
 
 class Form:
@@ -49,6 +48,10 @@ class Form:
         self._body: dict[str, Any] = {}
         self._fault_places: dict[str, DeltaGenerator] = {}
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
+        with self.top:
+            project = project_picker.pick_project(deps, context.viewer())
+        if project is not None:
+            self._body["project"] = project
         self.model = model_picker.pick_model(deps, context.viewer(), filters=self.top)
         self._keep_fault_place("model")
         self._body["model"] = self.model.id
@@ -57,7 +60,10 @@ class Form:
     @property
     def request(self) -> TakeRequest:
         """What is asked for with what was drawn so far."""
-        return parse_request(self._body)
+        origins = st.session_state.get(prefill.MADE_FROM) or []
+        if not (self._body.get("image") or self._body.get("images")):  # nor is it a picture of another take
+            origins = [one for one in origins if one["how"] != OriginHow.FRAME]
+        return parse_request({**self._body, **({"made_from": origins} if origins else {})})
 
     def quote(self) -> Quote:
         """What the take will cost, by what was drawn so far."""
@@ -82,6 +88,7 @@ class Form:
             placeholder="What should be seen: subject, action, place, light.",
         )  # fmt: skip
         self._keep_fault_place("prompt")
+        draft.draw_tools(self.deps)
 
     def draw_photos(self) -> None:
         """The photo that the video starts from and others beside it, where the model takes them."""
@@ -244,31 +251,30 @@ class Form:
 
     # -- sending --------------------------------------------------------------------------------
 
-    def send(self) -> Job | None:
-        """Make a job of the form, once however often one clicks; None when something must be put right.
+    def send(self, number: int = 1) -> Started | None:
+        """Make so many takes of the form, once however often one clicks; None: there is something to fix, or
+        it was the same click.
 
         Raises:
             PersonError: anything else that stands in the way.
         """
+        request = self.request
+        click = clicks.begin(self.deps, "generate", f"{number} {request.body_hash()}")
+        if click is None:
+            return None
+        bar = st.progress(0.0, text=f"0 of {number} saved") if number > 1 else None
         try:
-            job = create.create_job(self.deps, context.viewer(), self.request, idempotency_key=self._key())
+            started = start_variations(
+                self.deps, context.viewer(), request, number=number, key=click.key,
+                on_progress=lambda made: bar and bar.progress(made / number, f"{made} of {number} saved"),
+            )  # fmt: skip
         except InvalidRequest:
             st.session_state[_FAULTS] = True
             return None
         st.session_state[_FAULTS] = False
-        clicked: _FilledForm = st.session_state[_KEY]
-        clicked.used_s = clicked.used_s or self.deps.clock.monotonic()
-        return job
-
-    def _key(self) -> str:
-        """One key for one filled form: the same for a second click within moments, another one later."""
-        mark = self.request.body_hash()
-        known: _FilledForm | None = st.session_state.get(_KEY)
-        used_s = known.used_s if known else None
-        old = used_s is not None and self.deps.clock.monotonic() - used_s > SAME_CLICK_S
-        if known is None or known.mark != mark or old:
-            known = st.session_state[_KEY] = _FilledForm(self.deps.clock.new_id(), mark)
-        return known.key
+        if started.error is None:
+            clicks.done(self.deps, click)
+        return started
 
 
 def _prompt_label(model: VideoModel) -> str:

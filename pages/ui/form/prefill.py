@@ -9,16 +9,15 @@ import streamlit as st
 from backend.catalogue.fields import Field, read_fields
 from backend.catalogue.models import VideoModel
 from backend.domain.prompt import AXES
-from backend.models import Job
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.takes import photos
-from backend.services.takes.request import TakeRequest, repeat_request
+from backend.services.takes.request import TakeRequest
 from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
 
-MODEL, PROMPT = "form:model", "form:prompt"
-_FILLED, _LAST, _SWITCHED = "form:filled", "form:last", "form:switched"
+MODEL, PROMPT, PROJECT, MADE_FROM = "form:model", "form:prompt", "form:project", "form:made-from"
+_LAST, _SWITCHED = "form:last", "form:switched"
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,13 @@ def param_fields(model: VideoModel) -> list[Field]:
     return [field for field in read_fields(model.schema) if field.name not in shown_elsewhere]
 
 
-def fill_once(deps: Deps, job: Job) -> list[str]:
-    """Fill the form with an earlier take, the first time this is asked; returns what was left out."""
-    if st.session_state.get(_FILLED) == job.id:
-        return []
-    st.session_state[_FILLED] = job.id
-    return fill_form(deps, repeat_request(job))
-
-
-def forget_filled() -> None:
-    """The next `fill_once` fills, whatever it filled before."""
-    st.session_state.pop(_FILLED, None)
-
-
 def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
     """Fill the whole form with what is asked for; returns, in words, what could not be taken over."""
     state = st.session_state
-    state[PROMPT] = request.prompt
+    state[PROMPT] = request.body.get("prompt") if isinstance(request.body.get("prompt"), str) else ""
+    state[MADE_FROM] = [{"take": one.take, "how": str(one.how)} for one in request.made_from]
+    if request.project is not None:  # else the last one stays
+        state[PROJECT] = request.project
     for axis in AXES:
         state[f"form:style:{axis}"] = request.style.get(axis)
     photo_picker.set_photo(request.image)
@@ -74,6 +63,8 @@ def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
         state.pop(name, None)
     models = {model.id: model for model in gallery.list_usable_models(deps)}
     model = models.get(request.model)
+    if model is None and not request.model:
+        return []
     if model is None:
         return [f"{request.model} is no longer on offer, so its own parameters are left out"]
     state[MODEL] = model.id

@@ -157,6 +157,7 @@ TABLE: Mapping[str, Asks] = {
     "library.groups.delete_group": needs(Do.ORGANISE)(PROJECT, "none"),
     "library.groups.get_group": needs(SEE)(PROJECT, "none"),
     "library.groups.list_groups": needs(SEE)(PROJECT),
+    "library.groups.list_names": needs(SEE)(PROJECT),
     "library.groups.rename_group": needs(Do.ORGANISE)(PROJECT, "none", "x"),
     "library.which.parse_which": told(
         "reads which takes are meant; whoever changes them asks",
@@ -213,6 +214,10 @@ TABLE: Mapping[str, Asks] = {
     "takes.check_request.check_request": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST)),
     "takes.check_request.estimate_request": needs(Do.ESTIMATE)(REQUEST),
     "takes.create.create_job": needs(Do.START)(REQUEST),
+    "takes.form.drafts.clear_draft": needs(Do.START)(),
+    "takes.form.drafts.get_draft": needs(Do.START)(),
+    "takes.form.drafts.save_draft": needs(Do.START)({}),
+    "takes.form.prompt_history.recent_prompts": needs(SEE)(),
     "takes.held_choices.give_up": about("change", CHANGE)(),
     "takes.held_choices.keep_waiting": about("change", CHANGE)(),
     "takes.held_choices.record_decision": told(RECORDS, lambda f, g: None),

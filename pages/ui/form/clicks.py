@@ -1,0 +1,52 @@
+"""Clicks that make something: a second one within moments is the same one, and is told so."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from backend.services.deps import Deps
+from pages.ui import context
+
+#: A second click on the same within this time is the same click, in seconds.
+SAME_CLICK_S = 3.0
+#: Once somebody was told so, a press this much later (s) is meant: fingers that shake are quicker.
+MEANT_S = 1.0
+ALREADY_SENT = "Already sent · press again for another"
+
+
+@dataclass
+class Click:
+    """A click on something: the idempotency key of what it makes, and when it last came."""
+
+    key: str
+    mark: str
+    last_s: float | None = None  #: None: what it asks for was not made yet
+    told: bool = False
+
+
+def begin(deps: Deps, name: str, mark: str) -> Click | None:
+    """The click on this button; None: it is the one before once more, and whoever clicked is told so.
+
+    mark: what it asks for; another mark is another click. One that did not come through keeps its key, so that
+    what it made so far isn't made again.
+    """
+    known: Click | None = st.session_state.get(_place(name))
+    now_s = deps.clock.monotonic()
+    if known is not None and known.mark == mark:
+        if known.last_s is None:
+            return known
+        if now_s - known.last_s <= (MEANT_S if known.told else SAME_CLICK_S):
+            known.last_s, known.told = now_s, True
+            context.notify(ALREADY_SENT, ":material/done_all:")
+            return None
+    click = st.session_state[_place(name)] = Click(deps.clock.new_id(), mark)
+    return click
+
+
+def done(deps: Deps, click: Click) -> None:
+    """What the click asks for is made."""
+    click.last_s = deps.clock.monotonic()
+
+
+def _place(name: str) -> str:
+    return f"click:{name}"
