@@ -9,7 +9,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, rights, text
-from pages.ui.takes import actions, cards, detail, files, lineage, waiting
+from pages.ui.takes import actions, cards, detail, files, lineage, more, waiting
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -64,21 +64,11 @@ with right if is_tall else left:
         actions.draw_link_field(take.job)
     with st.container(horizontal=True, key="take-actions"):
         files.draw_downloads(take)
-        if (
-            viewer.may(Do.UPLOAD)
-            and take.video is not None
-            and take.files[0].here
-            and take.video.checked
-            and take.video.kind == "video"
-        ):
+        video = take.video
+        has_frames = video is not None and take.files[0].here and video.checked and video.kind == "video"
+        if has_frames and viewer.may(Do.UPLOAD):
             actions.draw_picture_menu(take.job)
-        if viewer.may(Do.START) and st.button(
-            "Edit and rerun",
-            key="use-again",
-            icon=":material/replay:",
-            help="Fills the form with all of this.",
-        ):
-            detail.use_again(take.job)
+        more.draw_more(deps, viewer, take, has_frames=has_frames)
     lineage.draw_lineage(deps, viewer, take.job)
 
 with right:

@@ -6,7 +6,7 @@ from backend.domain.access.roles import Do
 from backend.domain.errors import BudgetExceeded, DailiesError
 from backend.services.money import budgets
 from pages.ui import context, live, mine, money, prices, text
-from pages.ui.form import model_from_url, presets
+from pages.ui.form import draft, from_url, presets, variations_picker
 from pages.ui.form.form import Form
 from pages.ui.takes import in_progress
 
@@ -14,8 +14,9 @@ deps, viewer = context.deps(), context.viewer()
 if not viewer.may(Do.START):
     in_progress.draw_only_looking(deps, viewer)
     st.stop()
-in_progress.fill_from_url(deps, viewer)
-model_from_url.choose_from_url(deps)
+draft.restore_once(deps)
+from_url.fill_from_url(deps, viewer)
+from_url.choose_from_url(deps)
 
 left, right = st.columns([3, 2], gap="large")
 with left:
@@ -27,33 +28,36 @@ with left:
     form.draw_params()
     with form.top:
         presets.draw_presets(form.request)
+    draft.keep(deps, form.request)
 
 with right:
     with st.container(border=True, key="send", gap="small"):
         quote, spent = form.quote(), budgets.spending_summary(deps, viewer.owner_names, model=form.model.id)
-        price = prices.button_words(deps, quote, unknown_usd=spent.unknown_usd)
+        number = variations_picker.pick_number()
+        total = prices.times(quote, number)
+        price = prices.button_words(deps, total, unknown_usd=spent.unknown_usd)
         sent = st.button(
-            f"Generate · {price}", help=prices.basis_words(quote),
+            f"{variations_picker.times_words('Generate', number)} · {price}", help=prices.basis_words(quote),
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         st.caption(f":material/payments: {prices.basis_words(quote)}")
         form.show_faults()
-        money.draw_budget(spent, quote)
+        money.draw_budget(spent, total)
         in_progress.draw_expected_time(deps, form.model)
         st.markdown("###### Final prompt")
         form.draw_composed()
         form.draw_payload()
     if sent:
         try:
-            job = form.send()
+            started = form.send(number)
         except BudgetExceeded as error:
             money.keep_refusal(error)
         except DailiesError as error:
             context.notify(text.plain(error), ":material/error:")
         else:
-            if job:
-                in_progress.remember_take(job)
-                context.notify("Saved. You can close this tab.", ":material/bookmark_added:")
+            if started:
+                in_progress.remember_takes(started.jobs)
+                variations_picker.tell(started)
         st.rerun()
     only_mine = mine.draw_mine(viewer, at_first=True)
     live.draw_live(

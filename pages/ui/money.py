@@ -40,8 +40,12 @@ def cost_words(job: Job) -> str:
 
 
 def keep_refusal(error: BudgetExceeded) -> None:
-    """Have the next run show that a limit stands in the way."""
+    """Show that a limit stands in the way, until somebody dismisses it."""
     st.session_state[_REFUSED] = str(error)
+
+
+def _dismiss_refusal() -> None:
+    st.session_state.pop(_REFUSED, None)
 
 
 def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
@@ -49,9 +53,10 @@ def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
 
     quote: of the take that the form asks for; if it fits no more, that is said before it is sent.
     """
-    refused = st.session_state.pop(_REFUSED, None)
-    if refused:
-        st.error(text.plain(refused), icon=":material/money_off:")
+    if refused := st.session_state.get(_REFUSED):
+        with st.container(key="refusal", gap="xsmall"):
+            st.error(text.plain(refused), icon=":material/money_off:")
+            st.button("Dismiss", key="dismiss-refusal", icon=":material/close:", on_click=_dismiss_refusal)
     tight, counts_usd = spent.tightest_limit, quote.at_most_usd
     if tight is not None:
         left = f"You have {text.dollars(tight.left_usd)} {tight.left_words}"

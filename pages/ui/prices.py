@@ -1,5 +1,7 @@
 """Prices before they are paid: on buttons, in the list of models, and what they are made of."""
 
+from dataclasses import replace
+
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote, field_words
 from backend.services.deps import Deps
@@ -14,6 +16,12 @@ def quote_words(quote: Quote) -> str:
         return f"up to {text.dollars(quote.at_most_usd)}"
     usd, most = text.dollars(quote.usd), text.dollars(quote.at_most_usd)
     return usd if usd == most else f"{usd}, up to {most}"
+
+
+def times(quote: Quote, number: int) -> Quote:
+    """What so many takes like it will cost together."""
+    usd, most = (None if one is None else one * number for one in (quote.usd, quote.at_most_usd))
+    return replace(quote, usd=usd, at_most_usd=most)
 
 
 def range_words(model: VideoModel) -> str:

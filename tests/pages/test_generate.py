@@ -7,7 +7,7 @@ import streamlit as st
 
 from backend.catalogue.fields import read_fields
 from backend.services.gallery import takes as gallery
-from pages.ui.form import form
+from pages.ui.form import clicks
 from tests.pages.conftest import SEED_MODEL, filled, param, shown, words
 from tests.world import MODEL, PHOTO_MODEL, run_sql
 
@@ -36,7 +36,7 @@ def test_a_click_saves_one_take_that_stands_beside_the_form_which_stays_filled(v
     ids=["two quick clicks make one", "a while later another one", "changed, at once another one"],
 )
 def test_how_many_takes_two_clicks_make(visit, desk, monkeypatch, apart_s, prompt, takes):
-    monkeypatch.setattr(form, "SAME_CLICK_S", apart_s)
+    monkeypatch.setattr(clicks, "SAME_CLICK_S", apart_s)
     app = filled(visit)
     app.button(key="generate").click().run()
     app.text_area(key="form:prompt").set_value(prompt)

@@ -20,6 +20,8 @@ from backend.store.records import presets
 NAME_MAX_CHARS = 60
 #: A form with the longest prompt fits; whatever is larger is none.
 FORM_MAX_BYTES = 128 * 1024
+#: What belongs to one take, and to no form that is used again.
+OF_ONE_TAKE = ("project", "made_from")
 #: More than anybody finds again.
 PRESETS_MAX = 200
 #: Models used lately are looked for among this many of somebody's newest takes.
@@ -49,7 +51,7 @@ def save_preset(
         name=name,
         folded=name.casefold(),
         shared=shared,
-        form=dict(request.body),
+        form={name: value for name, value in request.body.items() if name not in OF_ONE_TAKE},
         changed_at=deps.clock.now(),
     )
     with deps.store.begin() as session:

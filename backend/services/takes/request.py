@@ -106,6 +106,7 @@ def repeat_request(job: Job) -> TakeRequest:
             "image": job.image,
             "images": job.images or {},
             "provider": job.provider,
+            "project": job.project_id,
         }
     )
 

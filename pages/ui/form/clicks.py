@@ -27,8 +27,8 @@ class Click:
 def begin(deps: Deps, name: str, mark: str) -> Click | None:
     """The click on this button; None: it is the one before once more, and whoever clicked is told so.
 
-    mark: what it asks for; another mark is another click. One that did not come through keeps its key, so that
-    what it made so far isn't made again.
+    mark: what it asks for; another mark is another click. One that did not come through keeps its key, so
+    that what it made so far isn't made again.
     """
     known: Click | None = st.session_state.get(_place(name))
     now_s = deps.clock.monotonic()

@@ -1,4 +1,4 @@
-"""What the form holds is kept while it is filled: it comes back after a reload, and fillings can be undone."""
+"""What the form holds is kept while it is filled: it comes back after a reload; fillings can be undone."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

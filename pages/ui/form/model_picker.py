@@ -24,7 +24,7 @@ def pick_model(deps: Deps, viewer: Viewer, *, filters: DeltaGenerator) -> VideoM
     usable = price_rules.with_team_rules(deps, gallery.list_usable_models(deps))
     models = {model.id: model for model in usable}
     if st.session_state.get(MODEL) not in models:
-        st.session_state[MODEL] = _usual_model(deps, viewer, models)
+        st.session_state[MODEL] = usual_model(deps, viewer)
     favourites = presets.list_favourites(deps, viewer)
     with filters:
         _provider_filter(models)
@@ -76,8 +76,10 @@ def _shown(model: VideoModel, starred: bool) -> str:
     return f"{'★ ' if starred else ''}{model.title} · {kind} · {prices.range_words(model)}"
 
 
-def _usual_model(deps: Deps, viewer: Viewer, models: Mapping[str, VideoModel]) -> str:
+def usual_model(deps: Deps, viewer: Viewer) -> str:
     """The model of this person's newest take, else the first one with a known price."""
+    usable = price_rules.with_team_rules(deps, gallery.list_usable_models(deps))
+    models = {model.id: model for model in usable}
     newest = gallery.list_takes(deps, viewer, TakeFilter(owners=viewer.owner_names), limit=1).items
     if newest and newest[0].job.model in models:
         return newest[0].job.model

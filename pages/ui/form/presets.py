@@ -7,7 +7,7 @@ from backend.models import Preset
 from backend.services.takes import presets
 from backend.services.takes.request import TakeRequest
 from pages.ui import context, text
-from pages.ui.form import prefill
+from pages.ui.form import draft
 
 _NAME, _SHARED = "preset:name", "preset:shared"
 
@@ -48,7 +48,7 @@ def _apply(preset_id: str, name: str) -> None:
     deps = context.deps()
     with context.errors_as_notices():
         request, dropped = presets.apply_preset(deps, context.viewer(), preset_id)
-        dropped += prefill.fill_form(deps, request)
+        dropped += draft.fill(deps, request)
         context.notify(f"Filled with {text.plain(name)}.", ":material/bookmarks:")
         for words in dropped:
             context.notify(text.plain(words), ":material/info:")

@@ -1,7 +1,6 @@
 """Parts of a take's own page."""
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 import streamlit as st
 
@@ -14,15 +13,9 @@ from backend.services.gallery.takes import Take
 from backend.services.takes import photos
 from pages.ui import components, context, text
 from pages.ui.components import FactRow
-from pages.ui.form import photo_picker, prefill
+from pages.ui.form import photo_picker
 from pages.ui.operate.deliveries import verdict_title
 from pages.ui.takes import cards
-
-
-def use_again(job: Job) -> NoReturn:
-    """Go to the form, filled with this take."""
-    prefill.forget_filled()
-    st.switch_page(cards.GENERATE, query_params={"from": job.id})
 
 
 def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from backend.catalogue.models import VideoModel
 from backend.domain.access.roles import Do
-from backend.domain.errors import NotFound
 from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job
@@ -15,11 +14,10 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
 from pages.ui import context, live, rights, text
-from pages.ui.form import prefill
 from pages.ui.takes import actions, cards, files
 
 #: At most so many takes stand beside the form; the gallery has them all.
-SHOWN = 6
+SHOWN = 8
 _MADE = "made"
 
 
@@ -31,25 +29,11 @@ def draw_expected_time(deps: Deps, model: VideoModel) -> None:
     st.caption(f":material/timer: {words}{learnt}")
 
 
-def fill_from_url(deps: Deps, viewer: Viewer) -> None:
-    """`?from=<take>` fills the form with an earlier take, once."""
-    job_id = st.query_params.get("from")
-    if not job_id:
-        return
-    try:
-        take = gallery.get_take(deps, viewer, job_id)
-    except NotFound as error:
-        st.warning(text.plain(error), icon=":material/search_off:")
-        return
-    for dropped in prefill.fill_once(deps, take.job):
-        context.notify(text.plain(dropped), ":material/info:")
-    context.show_notices()
-
-
-def remember_take(job: Job) -> None:
-    """This take was made here: it stays in sight after it ended."""
-    made = [known for known in st.session_state.get(_MADE, []) if known != job.id]
-    st.session_state[_MADE] = [job.id, *made][:SHOWN]
+def remember_takes(jobs: Sequence[Job]) -> None:
+    """These takes were made here: they stay in sight after they ended."""
+    fresh = [job.id for job in jobs]
+    made = [known for known in st.session_state.get(_MADE, []) if known not in fresh]
+    st.session_state[_MADE] = [*fresh, *made][:SHOWN]
 
 
 def draw_only_looking(deps: Deps, viewer: Viewer) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from backend.domain.access.roles import Do
+from backend.domain.shape import load_json
 from backend.models import Draft
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -45,7 +46,7 @@ def save_draft(deps: Deps, viewer: Viewer, form: Mapping[str, Any]) -> datetime 
         return None  # what a database can't hold can't be sent either, and the form says so
     now = deps.clock.now()
     with deps.store.begin() as session:
-        drafts.put(session, Draft(owner=viewer.name, form=json.loads(text), changed_at=now))
+        drafts.put(session, Draft(owner=viewer.name, form=load_json(text), changed_at=now))
     return now
 
 

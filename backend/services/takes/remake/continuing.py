@@ -44,7 +44,7 @@ def continue_take(deps: Deps, viewer: Viewer, job_id: str) -> tuple[TakeRequest,
     body = {
         "model": model.id, "prompt": before.prompt, "style": before.style, "params": params,
         "image": upload.id, "made_from": [{"take": job_id, "how": str(OriginHow.FRAME)}],
-        "project": job.project_id,
+        "project": before.project,
     }  # fmt: skip
     return parse_request(body), left_out
 

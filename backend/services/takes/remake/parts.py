@@ -31,8 +31,8 @@ def take_parts(
     All but everything leaves the current model: what the take has is put in that one's terms.
     """
     earlier = repeat_request(job)
-    if Part.EVERYTHING in parts or not current.model:
-        return _made_from(parse_request({**earlier.body, "project": job.project_id}), job, ()), []
+    if Part.EVERYTHING in parts:
+        return _made_from(earlier, job, ()), []
     old, new = _find(deps, job.model), _find(deps, current.model)
     body, left_out = dict(current.body), list[str]()
     if Part.PROMPT in parts:

@@ -46,7 +46,7 @@ def start_variations(
     number: int,
     key: str,
     of: str | None = None,
-    on_progress: Callable[[int], None] = lambda made: None,
+    on_progress: Callable[[int], object] = lambda made: None,
 ) -> Started:
     """Make so many takes of a request, each once for each key; the same again gives the same takes.
 
