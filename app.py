@@ -66,7 +66,8 @@ if (
     config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
 base_path = st.get_option("server.baseUrlPath")
-live = Live(_deps, base_path=base_path, own_names_only=not (settings.has_logins or settings.open_dashboard))
+own_names_only = not (settings.has_logins or settings.open_dashboard)
+live = Live(_deps, base_path=base_path, own_names_only=own_names_only)
 door = make_door(settings, _deps, base_path=base_path)
 app = st.App(
     "pages/frame.py",
@@ -75,7 +76,7 @@ app = st.App(
         *door.routes,
         *live.routes(),
         *dashboard.routes(_deps, base_path=base_path),
-        *wall_routes(_deps, base_path=base_path),
+        *wall_routes(_deps, base_path=base_path, own_names_only=own_names_only),
     ],
     middleware=dashboard.middleware(
         settings.media_url,

@@ -5,12 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from backend.addresses import is_loopback
 from backend.domain.errors import NotAllowed, StoreUnavailable
 from backend.domain.shape import load_json
 from backend.services import access
@@ -19,6 +17,7 @@ from backend.services.deps import Deps
 from backend.services.live.greeting import greet
 from backend.services.team import visitors
 from backend.services.team.visitors import Visit
+from backend.web.door.same_origin import is_same_origin
 from backend.web.live.onlookers import (
     BAD_HELLO,
     COME_BACK,
@@ -149,14 +148,9 @@ def is_ours(page: WebSocket, *, own_names_only: bool) -> bool:
 
     own_names_only: this machine's own names alone will do; any other could be a stranger's that leads here.
     """
-    origin = page.headers.get("origin")
-    if origin is None:
+    if "origin" not in page.headers:
         return True
-    try:
-        asks, host = urlsplit(origin).hostname, urlsplit(f"//{page.headers.get('host', '')}").hostname
-    except ValueError:
-        return False
-    return asks is not None and asks == host and (not own_names_only or is_loopback(host))
+    return is_same_origin(page.headers, own_names_only=own_names_only)
 
 
 def read_hello(text: str) -> Hello:

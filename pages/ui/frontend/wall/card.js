@@ -43,7 +43,7 @@ const makeWallCard = (item, wall, acts) => {
     chip: el("span", "chip state"), chipIcon: icon(""), chipWord: el("span"), chipClock: el("span", "clock"),
     length: el("span", "length"), track: el("div", "track"), done: el("div", "done"),
     marks: el("div", "marks"), review: el("span", "chip review"), reviewIcon: icon(""), reviewWord: el("span"),
-    star: icon("star"), rated: el("span", "rated"),
+    star: el("span", "star", "★"), rated: el("span", "rated"),
     words: el("div", "words"), prompt: el("div", "prompt"), differs: el("div", "differs"), meta: el("div", "meta quiet"),
     model: el("span", "model"), who: el("span"), cost: el("span", "cost"), when: el("span", "when"),
   }
@@ -52,7 +52,7 @@ const makeWallCard = (item, wall, acts) => {
   parts.chip.append(parts.chipIcon, parts.chipWord, parts.chipClock)
   parts.track.append(parts.done)
   parts.review.append(parts.reviewIcon, parts.reviewWord)
-  parts.star.classList.add("star")
+  parts.star.title = "Starred by you"
   parts.marks.append(parts.star, parts.review, parts.rated)
   parts.check = pressable("check", "Select", "check", event => acts.choose(id, event))
   parts.check.setAttribute("role", "checkbox")
