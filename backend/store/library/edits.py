@@ -204,9 +204,8 @@ def _row_values(difference: Difference) -> LibraryColumns:
 
 def _write_tags(session: Session, changed: Mapping[str, Difference]) -> None:
     gone, new = _with_prefix(changed, TAG)
-    for job_id, names in gone.items():
-        one = col(TakeTag.job_id) == job_id, col(TakeTag.folded).in_(names)
-        session.exec(delete(TakeTag).where(*one))
+    for names, ids in gone.items():
+        session.exec(delete(TakeTag).where(col(TakeTag.job_id).in_(ids), col(TakeTag.folded).in_(names)))
     rows = [
         {"job_id": job_id, "folded": folded, "tag": tag, "by": by, "at": datetime.fromisoformat(at)}
         for job_id, folded, (tag, by, at) in new
@@ -217,9 +216,9 @@ def _write_tags(session: Session, changed: Mapping[str, Difference]) -> None:
 
 def _write_collections(session: Session, changed: Mapping[str, Difference]) -> None:
     gone, new = _with_prefix(changed, IN)
-    for job_id, names in gone.items():
-        one = col(CollectionTake.job_id) == job_id, col(CollectionTake.collection_id).in_(names)
-        session.exec(delete(CollectionTake).where(*one))
+    for names, ids in gone.items():
+        inside = col(CollectionTake.job_id).in_(ids), col(CollectionTake.collection_id).in_(names)
+        session.exec(delete(CollectionTake).where(*inside))
     rows = [
         {"job_id": job_id, "collection_id": its, "added_by": by, "added_at": datetime.fromisoformat(at)}
         for job_id, its, (by, at) in new
@@ -230,17 +229,14 @@ def _write_collections(session: Session, changed: Mapping[str, Difference]) -> N
 
 def _with_prefix(
     changed: Mapping[str, Difference], prefix: str
-) -> tuple[dict[str, list[str]], list[tuple[str, str, list[str]]]]:
-    """(take -> what is removed of it, what is put in: take, its name, its value); what changes is both."""
-    gone: dict[str, list[str]] = {}
+) -> tuple[dict[tuple[str, ...], list[str]], list[tuple[str, str, list[str]]]]:
+    """(names that are removed -> the takes of which, what is put in: take, name, value); a change is both."""
+    gone: dict[tuple[str, ...], list[str]] = {}
     new: list[tuple[str, str, list[str]]] = []
     for job_id, difference in changed.items():
-        for key, (before, after) in difference.items():
-            if not key.startswith(prefix):
-                continue
-            name = key.removeprefix(prefix)
-            if before is not None:
-                gone.setdefault(job_id, []).append(name)
-            if after is not None:
-                new.append((job_id, name, after))
+        its = {key.removeprefix(prefix): pair for key, pair in difference.items() if key.startswith(prefix)}
+        removed = tuple(sorted(name for name, (before, _) in its.items() if before is not None))
+        if removed:
+            gone.setdefault(removed, []).append(job_id)
+        new += [(job_id, name, after) for name, (_, after) in its.items() if after is not None]
     return gone, new
