@@ -5,7 +5,7 @@ where a file or the whole passes 4 GB, are the library's.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Self
@@ -71,7 +71,7 @@ def stream_files(files: Iterable[Packed]) -> Iterator[bytes]:
     yield from archive.footer()
 
 
-def begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def begun(chunks: Iterator[bytes]) -> Generator[bytes]:
     """The same chunks, of which the first two are there: of a ZIP a header, and first bytes of a file.
 
     So what is wrong from the start is told in words, and not by an answer that breaks off.
@@ -79,7 +79,7 @@ def begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
     return _go_on(list(islice(chunks, 2)), chunks)
 
 
-def _go_on(first: list[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _go_on(first: list[bytes], chunks: Iterator[bytes]) -> Generator[bytes]:
     yield from first
     yield from chunks
 

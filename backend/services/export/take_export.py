@@ -1,6 +1,6 @@
 """Takes as something to take along: a ZIP of their files, or a table of what is known of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain.access.actions import Action
@@ -50,7 +50,7 @@ class Export:
 
     name: str
     content_type: str
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes]
 
 
 def parse_export(deps: Deps, viewer: Viewer, pairs: Iterable[tuple[str, str]]) -> ExportQuery:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from backend.domain.errors import NotAllowed, PayloadTooLarge, RequestError, StoreUnavailable
+from backend.domain.errors import MediaError, NotAllowed, PayloadTooLarge, RequestError, StoreUnavailable
 from backend.services import access
 from backend.services.access import Viewer
 from backend.services.audit.refusals import record_refusal
@@ -65,12 +65,17 @@ class Calls:
     def __init__(self, deps: Callable[[], Deps], root: str, *, own_names_only: bool = False) -> None:
         self._deps, self._root, self._own_names_only = deps, root, own_names_only
 
-    def route(self, method: str, path: str, handler: Handler, *, status: int = 200) -> Route:
-        """The route of a handler, below `/wall`. status: of an answer that is JSON."""
+    def route(
+        self, method: str, path: str, handler: Handler, *, status: int = 200, is_form: bool = False
+    ) -> Route:
+        """The route of a handler, below `/wall`.
+
+        status: of an answer that is JSON. is_form: a form of our pages may send it, and it changes nothing.
+        """
 
         async def answer(request: Request) -> Response:
             try:
-                self._must_be_ours(request)
+                self._must_be_ours(request, is_form=is_form)
                 body = b"" if method in _LOOKS else await _read_body(request)
             except RequestError as problem:
                 return _refused(problem)
@@ -78,10 +83,11 @@ class Calls:
 
         return Route(f"{self._root}/wall{path}", answer, methods=[method])
 
-    def _must_be_ours(self, request: Request) -> None:
+    def _must_be_ours(self, request: Request, *, is_form: bool) -> None:
         ours = is_own_name(request.headers) if self._own_names_only else True
         if request.method not in _LOOKS:
-            ours = ours and is_same_origin(request.headers) and request.headers.get(OURS) == "1"
+            marked = is_form or request.headers.get(OURS) == "1"
+            ours = ours and marked and is_same_origin(request.headers)
         if not ours:
             raise NotAllowed("This comes from no page of Dailies; nothing was changed.", status=403)
 
@@ -100,6 +106,9 @@ class Calls:
             return _refused(problem)
         except (StoreUnavailable, SQLAlchemyError) as problem:
             return _unavailable(problem)
+        except MediaError as problem:
+            log.error("storage trouble", extra={"why": problem.in_full})
+            return _json(error_json(problem.code, str(problem)), 503, {"Retry-After": "5"})
         return told if isinstance(told, Response) else _json(told, status)
 
 

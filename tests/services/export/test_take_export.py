@@ -1,5 +1,6 @@
 """Takes that are taken along: their files under names that every system takes, tables of what is known."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,13 +9,16 @@ import subprocess
 import zipfile
 from typing import Any
 
+import httpx
 import pypdfium2
 import pytest
 from PIL import Image
 from pyarrow import parquet
+from starlette.applications import Starlette
 
 from backend.domain.errors import MediaBroken
 from backend.services.export.rows import COLUMNS
+from backend.web.wall.routes import routes as wall_routes
 from tests.services.client import MODEL, SidecarClient, at_fault, said
 from tests.services.receiving import WAY
 from tests.world import picture, run_sql
@@ -206,3 +210,30 @@ def test_slow_readers_of_exports_leave_threads_for_deliveries(sidecar, takes):
     assert (said(refused, 503)["code"], refused.headers["Retry-After"]) == ("busy", "10")
     slow.pop().close()
     assert client.get(EXPORT, headers=headers).status_code == 200
+
+
+def browsed(sidecar: SidecarClient, method: str, path: str, **more: Any) -> httpx.Response:
+    """What a page of the dashboard gets there, where there are no logins."""
+    app = Starlette(routes=wall_routes(lambda: sidecar.deps, base_path="below"))
+
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as browser:
+            return await browser.request(method, f"/below/wall/export{path}", **more)
+
+    return asyncio.run(answer())
+
+
+def test_the_wall_saves_the_same_files_by_a_link_and_by_a_form(sidecar, takes):
+    some = f"{takes[3]},{takes[0]}"
+    answer = browsed(sidecar, "GET", f"?format=zip&ids={some}&name={{id}}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="takes-')
+    assert list(unpacked(answer.content)) == [f"{takes[3]}.mp4", f"{takes[0]}.mp4"]
+    form = {"data": {"format": "jsonl", "ids": some}, "headers": {"origin": "http://here"}}
+    lines = browsed(sidecar, "POST", "", **form).text.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [takes[3], takes[0]]
+    form["headers"] = {"origin": "http://elsewhere"}
+    assert browsed(sidecar, "POST", "", **form).status_code == 403
+    assert browsed(sidecar, "GET", "?name={nope}").json()["error"]["fields"][0]["field"] == "name"
+    head = browsed(sidecar, "HEAD", f"?ids={some}")
+    assert (head.status_code, head.content) == (200, b"")
