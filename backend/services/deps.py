@@ -81,6 +81,9 @@ class Deps:
     #: What is looked at again and again, and may hang: one look each for the whole process.
     looks: dict[str, PatientLook[Any]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
+    #: What was worked out lately, by name, and when: believed a little while by who keeps it.
+    lately: dict[str, tuple[float, Any]] = field(init=False, default_factory=dict, repr=False, compare=False)
+
     def get_provider(self, name: str) -> Provider:
         """The provider with this name; NotFound: this installation doesn't know it (any more)."""
         try:

@@ -43,7 +43,7 @@ with right:
         st.caption(f":material/payments: {prices.basis_words(quote)}")
         form.show_faults()
         money.draw_budget(spent, total)
-        in_progress.draw_expected_time(deps, form.model)
+        in_progress.draw_expected_time(deps, form.model, form.request.params)
         st.markdown("###### Final prompt")
         form.draw_composed()
         form.draw_payload()

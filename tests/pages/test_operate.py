@@ -30,7 +30,7 @@ def test_what_moves_and_what_is_held_stand_apart_with_a_place_in_line_and_the_la
     assert (held["prompt"], moving["prompt"]) == ("waits", "moves")
     for told in ("Needs you · 1", "In progress · 1", "paid twice"):
         assert told in words(app)
-    assert moving["queue"] == "2 ahead"
+    assert moving["queue"] == "2 ahead · then about 1:40–2:30"
     assert moving["trouble"] == "fal did not answer (tried 3 times). It is asked again by itself."
 
 

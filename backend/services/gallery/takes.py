@@ -2,8 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from statistics import quantiles
+from datetime import datetime
 
 from backend.catalogue.models import VideoModel
 from backend.domain.access.roles import Do
@@ -27,10 +26,6 @@ PAGE_SIZE_MAX = 200
 OPEN_STATES = sorted(ACTIVE_STATES | {JobState.HELD})
 #: Takes of a state are counted up to this for a page that is drawn often; it shows "250+".
 COUNT_LIMIT = 250
-#: Usual durations are learnt from takes of this long.
-LEARN_WINDOW = timedelta(days=30)
-#: Fewer takes than this teach nothing.
-LEARN_TAKES_MIN = 3
 
 
 @dataclass(frozen=True)
@@ -57,15 +52,6 @@ class TakePage:
 
     items: Sequence[Take]
     next_cursor: str | None
-
-
-@dataclass(frozen=True)
-class UsualDuration:
-    """How long a model usually takes, in seconds. learnt: from our own takes, not from a first guess."""
-
-    low_s: float
-    high_s: float
-    learnt: bool
 
 
 def get_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
@@ -189,20 +175,6 @@ def list_used_models(deps: Deps, viewer: Viewer) -> list[str]:
     names = viewer.visible_names
     with deps.store.read() as session:
         return counts.list_models(session) if names is None else ledger_sums.list_models(session, names)
-
-
-def usual_duration(deps: Deps, model_id: str) -> UsualDuration | None:
-    """How long a take of this model usually takes; None when nobody knows."""
-    with deps.store.read() as session:
-        seen = counts.durations_s(session, model_id, since=deps.clock.now() - LEARN_WINDOW)
-    if len(seen) >= LEARN_TAKES_MIN:
-        tenths = quantiles(seen, n=10, method="inclusive")
-        return UsualDuration(tenths[4], tenths[8], learnt=True)
-    try:
-        guess = deps.catalogue.recall(model_id).typical_s
-    except KeyError:
-        return None
-    return UsualDuration(guess, guess * 1.5, learnt=False) if guess else None
 
 
 def queue_position(deps: Deps, job: Job) -> int | None:

@@ -1,6 +1,7 @@
 """Ask the provider where a job stands. Without any webhook this path alone brings every take home."""
 
 import logging
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -91,7 +92,7 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
         claim.record(JobEvent.REQUEUED, due_in_s=wait_s, **changes)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
-        changes["started_at"] = deps.clock.now()
+        changes["started_at"] = _started_at(job, deps.clock.now())
         claim.record(JobEvent.STARTED, due_in_s=wait_s, **changes)
     else:
         changes["error"] = None
@@ -99,6 +100,15 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     if claim.job.cancel_requested_at != job.cancel_requested_at:  # a person stopped it while we asked
         with deps.store.begin() as session:
             deps.wake_job(session, job.id, at=deps.clock.now())
+
+
+def _started_at(job: Job, now: datetime) -> datetime:
+    """Since when it renders, as far as is known: with nobody before it at first, since it was accepted.
+
+    The first look may come a minute later, and what is learnt from it would be too short by that.
+    """
+    at_once = job.polls == 0 and not job.queue_position
+    return job.submitted_at if at_once and job.submitted_at else now
 
 
 def _watch(claim: Claim, *, attempts: int) -> None:

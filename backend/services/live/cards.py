@@ -17,13 +17,14 @@ from backend.domain.trouble import Trouble
 from backend.models import Job, Video
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.gallery import figures
+from backend.services.gallery import durations, figures
 from backend.services.gallery.downloads import download_name
+from backend.services.gallery.durations import Busy, UsualTime
 from backend.services.gallery.looks import state_look
 from backend.services.gallery.pictures import ICONS, length_words, poster_key, ratio_of, shown_as
 from backend.services.gallery.signed_links import dashboard_link
 from backend.services.gallery.take_files import playing_key
-from backend.services.gallery.takes import Take, UsualDuration, usual_duration
+from backend.services.gallery.takes import Take
 from backend.services.live.cost_words import cost_words
 from backend.services.live.own_part import own_part
 from backend.services.money.charges import charge_of
@@ -40,11 +41,15 @@ NO_PROMPT = "(no prompt)"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What cards say of takes beside their own rows. ahead: how many stand before them in our own line."""
+    """What cards say of takes beside their own rows. ahead: how many stand before them in our own line.
+
+    usual: of those that are in progress; work: what is being rendered now.
+    """
 
     marks: Mapping[str, Marks]
-    usual: Mapping[str, UsualDuration | None]
+    usual: Mapping[str, UsualTime | None]
     ahead: Mapping[str, int]
+    work: Mapping[Busy, int]
 
 
 def card_json(deps: Deps, viewer: Viewer, take: Take, now: datetime) -> dict[str, Any]:
@@ -73,8 +78,9 @@ def load_surroundings(deps: Deps, takes: Sequence[Take]) -> Surroundings:
     with deps.store.read() as session:
         marks = load_marks(session, ids)
         ahead = counts.places_in_line(session, ids) if waits else {}
-    models = {job.model for job in jobs if job.state in ACTIVE_STATES}
-    return Surroundings(marks, {model: usual_duration(deps, model) for model in models}, ahead)
+    moving = [job for job in jobs if job.state in ACTIVE_STATES]
+    usual = {job.id: durations.usual_time(deps, job.model, job.params) for job in moving}
+    return Surroundings(marks, usual, ahead, durations.work_going_on(deps) if moving else {})
 
 
 def shared_part(deps: Deps, take: Take, around: Surroundings, now: datetime) -> dict[str, Any]:
@@ -105,12 +111,6 @@ def fetched_share(job: Job) -> float | None:
     """How much of the file is here, 0 to 1; None while nothing is being fetched."""
     done, total = job.fetched_bytes or 0, job.fetch_total_bytes
     return done / total if job.state == JobState.RENDERED and total and done < total else None
-
-
-def usual_words(usual: UsualDuration) -> str:
-    """How long a model usually takes, in words; an estimate says so."""
-    words = f"{figures.clock(usual.low_s)}–{figures.clock(usual.high_s)}"
-    return words if usual.learnt else f"about {words}"
 
 
 def _look(take: Take) -> dict[str, Any]:
@@ -153,18 +153,27 @@ def _pictures(deps: Deps, take: Take) -> dict[str, Any]:
 
 
 def _progress(deps: Deps, take: Take, around: Surroundings, now: datetime) -> dict[str, Any]:
-    """How far it is, and against what time."""
-    job = take.job
-    usual = around.usual.get(job.model) if job.state in ACTIVE_STATES else None
-    elapsed = take.elapsed_s(now)
-    late = usual is not None and elapsed > usual.high_s
+    """How far it is, and against what time: rendering alone is measured by what is usual.
+
+    late_s: from then on it renders for longer than nearly all did; next_s: when it is asked for again.
+    """
+    job, usual, ours = take.job, around.usual.get(take.job.id), _in_our_line(deps, take.job)
+    since = durations.rendering_since(job, blocking=_is_blocking(deps, job))
+    rendering_s = (now - since).total_seconds() if since else None
+    late = rendering_s is not None and usual is not None and rendering_s > usual.late_s
+    ahead = around.ahead.get(job.id) if ours else job.queue_position
+    waits = job.state in (JobState.CREATED, JobState.QUEUED)
+    starts = durations.starts_in_s(job, ahead, usual, around.work) if waits and ahead else None
     return {
-        "elapsed_s": round(elapsed, 1),
+        "elapsed_s": round(take.elapsed_s(now), 1),
+        "rendering_s": None if rendering_s is None else round(max(0.0, rendering_s), 1),
         "share": fetched_share(job),
-        "usual": usual_words(usual) if usual else "",
+        "usual": usual.words if usual else "",
         "usual_s": usual.high_s if usual else None,
-        "slow": f"longer than usual ({usual_words(usual)})" if usual and late else "",
-        "queue": _queue(deps, job, around.ahead),
+        "late_s": usual.late_s if usual else None,
+        "next_s": round((job.due_at - now).total_seconds()) if job.due_at and since else None,
+        "slow": durations.slow_words(job.due_at, now) if late else "",
+        "queue": durations.line_words(ahead, starts, usual) if waits else _bytes(job),
     }
 
 
@@ -239,13 +248,19 @@ def _trouble(job: Job) -> str:
     return join_sentences(trouble.message.rstrip(".") + tries, trouble.next_step)
 
 
-def _queue(deps: Deps, job: Job, ahead: Mapping[str, int]) -> str:
-    """Place in line, or bytes of bytes."""
+def _is_blocking(deps: Deps, job: Job) -> bool:
+    """Does its provider keep the call open until it is rendered?"""
     provider = deps.providers.get(job.provider)
-    ours = job.state == JobState.CREATED and provider is not None and provider.blocking
-    position = ahead.get(job.id) if ours else job.queue_position
-    if job.state in (JobState.CREATED, JobState.QUEUED) and position is not None:
-        return f"{position} ahead" if position else "next to start"
+    return provider is not None and provider.blocking
+
+
+def _in_our_line(deps: Deps, job: Job) -> bool:
+    """Does it wait here for its turn, rather than at its provider?"""
+    return job.state == JobState.CREATED and _is_blocking(deps, job)
+
+
+def _bytes(job: Job) -> str:
+    """How much of its file is here."""
     if fetched_share(job) and job.fetched_bytes:
         return f"{figures.size(job.fetched_bytes)} of {figures.size(job.fetch_total_bytes)}"
     return ""

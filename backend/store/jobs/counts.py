@@ -77,16 +77,35 @@ def list_models(session: Session) -> list[str]:
     return _distinct(session, Job.model)
 
 
-def durations_s(session: Session, model: str, *, since: datetime, limit: int = 50) -> list[float]:
-    """Seconds from submission to rendered for the newest finished jobs of a model."""
+def rendering_times_s(
+    session: Session, model: str, *, since: datetime
+) -> Sequence[tuple[float, Mapping[str, Any]]]:
+    """(seconds from started to rendered, parameters) of a model's newest finished jobs.
+
+    One that nobody saw start counts from when it was accepted, where nothing else is known.
+    """
     rows = session.exec(
-        select(Job.submitted_at, Job.rendered_at)
+        select(Job.submitted_at, Job.started_at, Job.rendered_at, Job.params)
         .where(Job.model == model, col(Job.id) >= id_lower_bound(since))
         .order_by(col(Job.id).desc())
         .limit(DURATION_SCAN_ROWS)
+    ).all()
+    seen_to_start = [(start, end, params) for _, start, end, params in rows if start and end]
+    since_sent = [(sent, end, params) for sent, start, end, params in rows if not start and sent and end]
+    used = seen_to_start if len(seen_to_start) >= len(since_sent) else seen_to_start + since_sent
+    return [((end - begin).total_seconds(), params) for begin, end, params in used if end > begin]
+
+
+def by_provider_and_model(
+    session: Session, *, states: Collection[str]
+) -> Sequence[tuple[tuple[str, str, str], int]]:
+    """((provider, model, state), number) of the jobs in these states."""
+    rows = session.exec(
+        select(Job.provider, Job.model, Job.state, func.count())
+        .where(col(Job.state).in_(states))
+        .group_by(Job.provider, Job.model, Job.state)
     )
-    took = [(end - begin).total_seconds() for begin, end in rows if begin and end and end > begin]
-    return took[:limit]
+    return [((provider, model, state), number) for provider, model, state, number in rows]
 
 
 def _distinct(session: Session, column: Any) -> list[str]:

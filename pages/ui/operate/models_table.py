@@ -13,7 +13,7 @@ from backend.services.access import Viewer
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState
 from backend.services.deps import Deps
-from backend.services.gallery import takes as gallery
+from backend.services.gallery.durations import usual_time
 from backend.services.money import price_rules
 from pages.ui import context, prices, text
 from pages.ui.operate import price_editor
@@ -227,14 +227,14 @@ def draw_empty() -> None:
 
 
 def _row(deps: Deps, model: VideoModel) -> None:
-    known = gallery.usual_duration(deps, model.id) if model.usable else None
+    known = usual_time(deps, model.id) if model.usable else None
     with st.container(border=True, key=f"model-{model.id}"):
         about, price, usual, way = st.columns([7, 2, 2, 1.3], gap="medium", vertical_alignment="center")
         about.markdown(_about(model))
         price.markdown(_price(model))
         price_editor.draw_way(model, price)
         if known:
-            usual.markdown(f":material/timer: {cards.usual_words(known)}")
+            usual.markdown(f":material/timer: {known.words}")
         if not model.usable:
             way.markdown(":gray-badge[:material/block: Not usable]")
         elif context.viewer().may(Do.START) and way.button(

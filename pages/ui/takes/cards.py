@@ -13,7 +13,6 @@ from backend.services.gallery.take_files import named_by_hand
 from backend.services.gallery.takes import Take
 from backend.services.live import cards as live_cards
 from backend.services.live.cards import NO_PROMPT as NO_PROMPT
-from backend.services.live.cards import usual_words as usual_words
 from backend.services.money.charges import told_trouble
 from pages.ui import components, context, money, text
 from pages.ui.components import FactRow, HistoryRow

@@ -1,6 +1,7 @@
 """Beside the form: what to expect, and the takes that are in progress or were just made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from backend.models import Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.durations import usual_time
 from backend.services.gallery.takes import Take
 from pages.ui import context, live, rights, text
 from pages.ui.takes import actions, cards, files
@@ -21,10 +23,10 @@ SHOWN = 8
 _MADE = "made"
 
 
-def draw_expected_time(deps: Deps, model: VideoModel) -> None:
-    """How long it will usually take."""
-    usual = gallery.usual_duration(deps, model.id)
-    words = f"usually {cards.usual_words(usual)}" if usual else "No timing yet"
+def draw_expected_time(deps: Deps, model: VideoModel, params: Mapping[str, Any] | None = None) -> None:
+    """How long it will usually render, of the length that is asked for."""
+    usual = usual_time(deps, model.id, params)
+    words = f"usually {usual.words}" if usual else "No timing yet"
     learnt = "" if usual is None or usual.learnt else " (estimate)"
     st.caption(f":material/timer: {words}{learnt}")
 

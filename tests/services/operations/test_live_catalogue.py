@@ -20,7 +20,7 @@ from backend.services.audit.query import AuditFilter
 from backend.services.catalogue import live_catalogue, refresh_schedule
 from backend.services.catalogue.refresh_schedule import RefreshState, last_refresh, refresh_if_due
 from backend.services.deps import Deps
-from backend.services.gallery import takes as gallery
+from backend.services.gallery.durations import usual_time
 from backend.services.money.price_rules import price_news
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
@@ -60,7 +60,7 @@ def another(deps: Deps, clock: FakeClock | None = None) -> Deps:
 def test_what_fal_lists_is_offered_beside_what_we_know_and_told_meanwhile(deps, sim):
     def offered() -> dict[str, Any]:
         models = deps.catalogue.search(provider="fal")
-        return {m.id: (m.schema, m.price, m.price_note, gallery.usual_duration(deps, m.id)) for m in models}
+        return {m.id: (m.schema, m.price, m.price_note, usual_time(deps, m.id)) for m in models}
 
     seed, told = offered(), []
     for entry in sim.offer.entries.values():  # that is what no listing says

@@ -9,6 +9,7 @@ from backend.domain.trouble import Trouble
 from backend.models import Delivery, Job
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.durations import usual_time
 from backend.services.gallery.take_files import missing_files
 from backend.services.gallery.takes import Take
 from backend.services.operations.waiting.answer import Cause, Waiting
@@ -144,17 +145,18 @@ def _at_provider(deps: Deps, job: Job, now: datetime) -> Waiting:
     if trouble is not None and job.attempts:
         words = f"{job.provider} gave no answer that can be used{_times(job)}, and is asked again."
         return Waiting(Cause.ASKING, words, since, next_try, detail=trouble.message)
-    usual = gallery.usual_duration(deps, job.model)
-    took_s = (now - (job.submitted_at or since)).total_seconds()
+    usual = usual_time(deps, job.model, job.params)
+    took_s = (now - (job.started_at or job.submitted_at or since)).total_seconds()
+    late = usual is not None and took_s > usual.late_s
     with deps.store.read() as session:
         came = deliveries.of_job(session, job.id)
-    if missing := _missing_webhook(job, came, late=usual is not None and took_s > usual.high_s):
+    if missing := _missing_webhook(job, came, late=late):
         return Waiting(Cause.WEBHOOK, f"{missing} {job.provider} is asked instead.", since, next_try)
     then = (
         "Its webhook tells at once." if job.webhook_asked else f"{job.provider} is asked, at growing pauses."
     )
     if job.state == JobState.RUNNING:
-        long = " It takes longer than usual." if usual is not None and took_s > usual.high_s else ""
+        long = " It is slower than usual; still safe." if late else ""
         words = f"{job.provider} is at work on it.{long} {then}"
         return Waiting(Cause.RENDERING, words, job.started_at or since, next_try)
     place = job.queue_position
@@ -167,7 +169,7 @@ def _missing_webhook(job: Job, came: Sequence[Delivery], *, late: bool) -> str:
     if any(one.verdict in _UNCLEAR for one in came):
         return "A webhook came for it that says nothing we could act on."
     if job.webhook_asked and late:
-        return "It takes longer than usual, and its webhook has not come."
+        return "It is slower than usual, and its webhook has not come."
     return ""
 
 

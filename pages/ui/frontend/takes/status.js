@@ -18,13 +18,21 @@ const build = parent => {
   return parts
 }
 
+// Past the time in which nearly all are done: what that means, and what is done about it.
+const slower = (data, rendering, since) => {
+  if (!data.late_s || rendering <= data.late_s) return ""
+  const left = data.next_s === null ? null : Math.round(data.next_s - since)
+  return `slower than usual; still safe${left === null ? "" : `; asked again ${left >= 1 ? `in ${left} s` : "now"}`}`
+}
+
 const draw = parts => {
   const { data } = parts
-  const elapsed = data.elapsed_s + (data.moving ? (performance.now() - parts.at) / 1000 : 0)
-  setText(parts.time, `${data.moving ? "" : data.ended ? "took " : "for "}${clock(elapsed)}`)
-  const late = data.moving && data.usual_s && elapsed > data.usual_s
-  setText(parts.usual, late ? `longer than usual (${data.usual})` : data.usual ? `usually ${data.usual}` : "")
-  const share = data.share ?? (data.usual_s ? Math.min(elapsed / data.usual_s, 0.97) : null)
+  const since = data.moving ? (performance.now() - parts.at) / 1000 : 0
+  const rendering = data.rendering_s === null ? null : data.rendering_s + since
+  setText(parts.time, `${data.moving ? "" : data.ended ? "took " : "for "}${clock(rendering ?? data.elapsed_s + since)}`)
+  setText(parts.usual, rendering === null ? "" : slower(data, rendering, since) || (data.usual && `usually ${data.usual}`))
+  // Only rendering is measured by the usual time: while a take waits, no bar moves.
+  const share = data.share ?? (rendering !== null && data.usual_s ? Math.min(rendering / data.usual_s, 0.97) : null)
   parts.track.hidden = !data.moving || share === null
   parts.track.title = data.share === null ? "Time against the usual time" : "Bytes of the file that are here"
   parts.done.style.width = `${((share ?? 0) * 100).toFixed(1)}%`

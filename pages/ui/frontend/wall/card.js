@@ -206,6 +206,7 @@ const ariaOfCard = data => [
 
 const tickCard = parts => {
   const { elapsed_s, moving, created_ms } = parts.data
-  setText(parts.chipClock, moving ? clock(elapsed_s + (performance.now() - parts.at) / 1000) : "")
+  const passed = (parts.data.rendering_s ?? elapsed_s) + (performance.now() - parts.at) / 1000
+  setText(parts.chipClock, moving ? clock(passed) : "")
   setText(parts.when, ago(created_ms))
 }
