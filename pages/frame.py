@@ -7,9 +7,9 @@ from backend.domain.errors import NotAllowed, SettingsError, StoreUnavailable
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.access import Viewer
 from backend.services.gallery import takes as gallery
-from pages.ui import context, shell
+from pages.ui import context, live, shell
 
-st.set_page_config(page_title="Dailies", page_icon="🎬", layout="wide")
+st.set_page_config(page_title=shell.NAME, page_icon="🎬", layout="wide")
 
 trouble: Exception | None = None
 counts: dict[str, int] = {}
@@ -75,6 +75,7 @@ page = st.navigation(
     position="hidden" if isinstance(trouble, NotAllowed) else "sidebar",
 )
 
+st.set_page_config(page_title=shell.window_title(page.title))
 shell.draw_brand()
 if isinstance(trouble, NotAllowed):  # the address stays, for whoever signs in again
     shell.draw_way_in(trouble)
@@ -83,6 +84,8 @@ if trouble is not None:  # the ways to other pages stay, else the browser would 
     shell.draw_trouble(trouble)
     st.stop()
 try:
+    if viewer is not None:
+        live.draw_notices(viewer, moving=moving)
     shell.draw_banners()
     context.show_notices()
     page.run()

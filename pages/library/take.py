@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
-from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobState
+from backend.domain.states import ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
@@ -25,17 +25,18 @@ except NotFound as error:
 complete_take(deps, take)
 
 
-def draw_screen() -> None:
+def draw_screen() -> live.Drawn:
     """The files, or where it stands; and what went wrong."""
     context.show_notices()
     fresh, now = gallery.get_take(deps, viewer, take_id), deps.clock.now()
     told = fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}
-    cards.draw_status(cards.cards_of([fresh])[fresh.job.id], prompt=False, note=False)
+    card = cards.cards_of([fresh])[fresh.job.id]
+    cards.draw_status(card, prompt=False, note=False)
     files.draw_files(fresh)
     if told:
         cards.draw_trouble(fresh.job)
         cards.draw_output(fresh.job)
-    waiting.draw_waiting(deps, fresh, now, told=told)
+    return live.Drawn([card], again_s=waiting.draw_waiting(deps, fresh, now, told=told))
 
 
 def take_state() -> tuple[object, ...]:
@@ -50,8 +51,7 @@ def take_state() -> tuple[object, ...]:
 is_tall = take.video is not None and (take.video.height or 0) > (take.video.width or 0)
 left, right = st.columns([2, 3] if is_tall else [3, 2], gap="large")
 with left:
-    moves = take.job.state in ACTIVE_STATES or files.awaits_copy(take)
-    live.draw_live(draw_screen, watch=take_state, moving=moves)
+    live.draw_live(draw_screen, key="live-take", watch=take_state)
 with right if is_tall else left:
     with st.container(horizontal=True, key="take-decisions"):
         actions.draw_decisions(take)

@@ -14,6 +14,7 @@ from pages.ui.takes import actions, cards
 
 #: How many of each are shown; the rest stand in the gallery.
 SHOWN = 50
+Cards = Sequence[Mapping[str, object]]
 deps, viewer = context.deps(), context.viewer()
 only_mine = mine.draw_mine(viewer)
 owners = viewer.owner_names if only_mine else None
@@ -33,10 +34,11 @@ def draw_take(take: Take, card: Mapping[str, object]) -> None:
             st.caption(actions.TWICE)
 
 
-def draw_takes(takes: Sequence[Take]) -> None:
+def draw_takes(takes: Sequence[Take]) -> Cards:
     shown = cards.cards_of(takes)
     for take in takes:
         draw_take(take, shown[take.job.id])
+    return list(shown.values())
 
 
 def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
@@ -46,18 +48,18 @@ def draw_head(title: str, takes: Sequence[Take], *, of: int) -> None:
         st.caption(f"The newest {len(takes)} of them; all are in the gallery.")
 
 
-def draw_held(held: Sequence[Take], of: int) -> None:
+def draw_held(held: Sequence[Take], of: int) -> Cards:
     draw_head("Needs you", held, of=of)
     st.caption(
         "These may have been accepted and paid for, and nobody can tell from here. Nothing is sent again "
         "without you. A video that comes anyway is kept."
     )
-    draw_takes(held)
+    return draw_takes(held)
 
 
-def draw_moving(moving: Sequence[Take], of: int) -> None:
+def draw_moving(moving: Sequence[Take], of: int) -> Cards:
     draw_head("In progress", moving, of=of)
-    draw_takes(moving)
+    return draw_takes(moving)
 
 
 def draw_nothing() -> None:
@@ -71,7 +73,7 @@ def draw_nothing() -> None:
         st.space("small")
 
 
-def draw_columns() -> None:
+def draw_columns() -> live.Drawn:
     context.show_notices()
     held, moving = (
         gallery.list_takes(deps, viewer, TakeFilter(owners=owners, states=states), limit=SHOWN).items
@@ -89,9 +91,13 @@ def draw_columns() -> None:
     filled = [(part, takes, max(of, len(takes))) for part, takes, of in parts if takes]
     if not filled:
         draw_nothing()
+    shown: Cards = []
     for column, (part, takes, of) in zip(st.columns(max(1, len(filled)), gap="large"), filled, strict=False):
         with column:
-            part(takes, of)
+            shown = [*shown, *part(takes, of)]
+    return live.Drawn(shown)
 
 
-live.draw_live(draw_columns, watch=lambda: live.last_change(deps), moving=live.anything_moves(deps))
+live.draw_live(
+    draw_columns, key="live-takes", others=live.Others(ACTIVE_STATES | {JobState.HELD}, mine=only_mine)
+)

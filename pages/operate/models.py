@@ -7,7 +7,7 @@ from pages.ui.operate import models_table, price_editor
 
 deps, viewer = context.deps(), context.viewer()
 
-live.draw_live(
+live.draw_polled(
     lambda: models_table.draw_head(deps, viewer),
     watch=lambda: models_table.last_change(deps),
     moving=models_table.is_refreshing(deps),

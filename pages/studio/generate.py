@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import BudgetExceeded, DailiesError
+from backend.domain.states import ACTIVE_STATES
 from backend.services.money import budgets
 from pages.ui import context, live, mine, money, prices, text
 from pages.ui.form import draft, from_url, presets, variations_picker
@@ -60,8 +61,7 @@ with right:
                 variations_picker.tell(started)
         st.rerun()
     only_mine = mine.draw_mine(viewer, at_first=True)
+    others = live.Others(ACTIVE_STATES, mine=only_mine)
     live.draw_live(
-        lambda: in_progress.draw_takes(deps, viewer, mine=only_mine),
-        watch=lambda: live.last_change(deps),
-        moving=live.anything_moves(deps),
+        lambda: in_progress.draw_takes(deps, viewer, mine=only_mine), key="live-takes", others=others
     )

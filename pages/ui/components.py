@@ -76,7 +76,11 @@ _WALL = _register("wall", files=(*_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, 
 _COMPARE = _register("compare", files=("wall/store", *_PLAYING, *_COMPARING, "compare/page"))
 _PLAYER = _register("player", files=(*_parts("playing", "transport", "stage", "controls"), "takes/player"))
 _FILES = _register("files", "takes")
-_STATUS = _register("status", "takes")
+_STATUS = _register("status", files=("live/hub", "takes/status"))
+#: What is pushed to a page.
+_WATCH = _register("watch", files=("live/hub", "live/watch"))
+_NOTICES = _register("notices", files=("live/hub", "live/notices"))
+_SWITCH = _register("switch", files=("live/hub", "live/switch"))
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
@@ -121,6 +125,43 @@ def draw_files(
 def draw_status(about: Mapping[str, object], *, key: str) -> None:
     """Where one take stands (a card of `services.live.cards`, and what is to be shown of it)."""
     _STATUS(data=dict(about), key=key)
+
+
+#: What of a card can only be drawn by the server: buttons, files, what went wrong.
+WATCHED = ("state", "word", "player", "poster", "length", "files_here", "trouble", "may")
+
+
+def draw_watch(
+    takes: Sequence[Mapping[str, object]],
+    *,
+    at: int,
+    others: Mapping[str, object] | None,
+    again_s: float | None,
+    key: str,
+) -> None:
+    """Has the part of the page that it stands in drawn anew once something of these takes changes. Unseen.
+
+    takes: cards, as they are drawn. at: the newest move when they were read. others: also for other
+    takes, in these `states`, `mine` alone or all. again_s: after so many seconds in any case.
+    """
+    seen = [{name: card[name] for name in ("id", "version", *WATCHED)} for card in takes]
+    data = {"takes": seen, "names": WATCHED, "at": at, "others": others, "again_s": again_s}
+    _WATCH(data=data, key=key, on_changed_change=lambda: None)
+
+
+def draw_notices(*, at: int, moving: int, down: bool, key: str) -> bool:
+    """The count in the page's title, and notices of what has ended; is the live connection down?
+
+    at: the newest move when the page was drawn. moving: how many takes are in progress. down: what was
+    answered last.
+    """
+    told = _NOTICES(data={"at": at, "moving": moving, "down": down}, key=key, on_down_change=lambda: None)
+    return bool(told.down)
+
+
+def draw_notices_switch(*, key: str) -> None:
+    """Does this browser tell on the desktop when takes are ready? Asked for by a click."""
+    _SWITCH(data={}, key=key)
 
 
 def draw_facts(rows: Sequence[FactRow], *, key: str) -> None:

@@ -1,6 +1,7 @@
-"""Parts of a page that refresh by themselves, and only while something moves: idle pages ask for nothing."""
+"""Parts of a page that follow what changes: told by push, and asked for again only while that is down."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -9,17 +10,68 @@ from backend.domain.states import ACTIVE_STATES
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
-from pages.ui import context, shell
+from backend.services.live.greeting import newest_move
+from pages.ui import components, context, shell
 
-#: Seconds between two looks while something moves; the running clocks need none.
+#: While nothing is pushed, and something moves, seconds between two looks.
 TICK_S = 2.0
+#: A part is not drawn anew by itself sooner than this, in seconds.
+AGAIN_LEAST_S = 5.0
+_NOTICES, _DOWN = "live-notices", "live-down"
 
 
-def draw_live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
-    """Draw a part of the page now, and again every `TICK_S` while something moves.
+@dataclass(frozen=True)
+class Drawn:
+    """What a part of a page shows: takes, as cards. again_s: in so many seconds its words are out of date."""
 
-    watch: what the rest of the page (counts, buttons, whether anything still moves) depends on. When it
-    changes the whole page is drawn anew, which also starts or stops the refreshing.
+    takes: Sequence[Mapping[str, object]]
+    again_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Others:
+    """Takes that a part would show as well once they are in one of these states. mine: of one's own alone."""
+
+    states: Collection[str]
+    mine: bool
+
+
+def draw_live(
+    draw: Callable[[], Drawn],
+    *,
+    key: str,
+    others: Others | None = None,
+    watch: Callable[[], Hashable] | None = None,
+) -> None:
+    """Draw a part of the page now, and anew whenever something of the takes that it shows changes.
+
+    Words and times of a take change in place, and nothing is drawn for that. others: it is also drawn anew
+    for these, that it does not show yet. watch: what the rest of the page (buttons, downloads) depends on;
+    when that has changed, the whole page is drawn.
+    """
+    before, viewer, down = watch and watch(), context.viewer(), is_down()
+
+    def _redraw() -> None:
+        try:
+            if _changed(viewer) or (watch and watch() != before) or is_down() != down:
+                st.rerun()
+            at = newest_move(context.deps())
+            drawn = draw()
+            again_s = None if drawn.again_s is None else max(AGAIN_LEAST_S, drawn.again_s)
+            more = {"states": sorted(others.states), "mine": others.mine} if others else None
+            components.draw_watch(drawn.takes, at=at, others=more, again_s=again_s, key=key)
+        except StoreUnavailable:  # the next tick may find it again
+            shell.draw_database_away()
+
+    polls = down and anything_moves(context.deps())
+    st.fragment(_redraw, run_every=TICK_S if polls else None)()
+
+
+def draw_polled(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
+    """A part that is about no take, so that nothing is pushed for it: drawn every `TICK_S` while it moves.
+
+    watch: what the rest of the page depends on; when it changes the whole page is drawn anew, which also
+    starts or stops the refreshing.
     """
     before, viewer = watch(), context.viewer()
 
@@ -34,17 +86,26 @@ def draw_live(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving
     st.fragment(_redraw, run_every=TICK_S if moving else None)()
 
 
+def draw_notices(viewer: Viewer, *, moving: int) -> None:
+    """On every page: the count in its title, notices of what has ended, and whether pushing works."""
+    at = newest_move(context.deps())
+    with st.container(key="live"):
+        down = components.draw_notices(at=at, moving=moving, down=is_down(), key=_NOTICES)
+    if down != is_down():
+        st.session_state[_DOWN] = down
+
+
+def is_down() -> bool:
+    """Is nothing pushed to this page now?"""
+    return bool(st.session_state.get(_DOWN))
+
+
 def _changed(viewer: Viewer) -> bool:
     """Is this somebody else now, with other rights, or nobody? Then the whole page says so."""
     try:
         return context.viewer(anew=True) != viewer
     except NotAllowed:
         return True
-
-
-def last_change(deps: Deps) -> Hashable:
-    """Changes when a take is added or changes its state: counts and buttons are out of date then."""
-    return gallery.last_change(deps, context.viewer())
 
 
 def anything_moves(deps: Deps) -> bool:

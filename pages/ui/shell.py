@@ -10,7 +10,7 @@ from backend.domain.text import join_sentences
 from backend.services.gallery import takes as gallery
 from backend.services.operations import heartbeat, status
 from backend.services.team.visitors import NoRole
-from pages.ui import context, text
+from pages.ui import components, context, text
 
 #: Banners are looked up this often at the most, in seconds: one of the checks writes to the disk.
 BANNERS_EVERY_S = 5
@@ -18,9 +18,16 @@ BANNERS_EVERY_S = 5
 LOOK_AGAIN_S = 1.0
 #: Where the operator's way stands, for everybody else.
 SEE_OPERATIONS = "Whoever runs Dailies finds what to do about it on the page Operations."
+#: What the program is called.
+NAME = "Dailies"
 _ENDED = "Your session has ended"
 #: The mark, a file of our own so that nothing is fetched; its ink changes with the light.
 _MARK = Path(__file__).with_name("mark.svg")
+
+
+def window_title(page: str) -> str:
+    """What the browser's tab says of a page, without what waits there: "Activity · Dailies"."""
+    return f"{page.partition(' · ')[0]} · {NAME}"
 
 
 def title_with_counts(title: str, *, moving: int, held: int, upto: int) -> str:
@@ -129,6 +136,7 @@ def draw_footer() -> None:
     deps, sweep = context.deps(), status.last_sweep(context.deps())
     with st.sidebar.container(key="foot"):
         draw_viewer()
+        components.draw_notices_switch(key="notices-switch")
         if deps.settings.is_demo:
             st.caption(":material/science: **Demo mode:** the simulator renders; nothing costs anything.")
         for banner in _banners():

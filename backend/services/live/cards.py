@@ -149,6 +149,7 @@ def _pictures(deps: Deps, take: Take) -> dict[str, Any]:
         "duration_s": video.duration_s or None if video else None,
         "fps": video.fps if video else None,
         "ratio": ratio_of(take.job, video),
+        "files_here": sum(file.here for file in take.files),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.states import ACTIVE_STATES, JobState
+from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
 from backend.models import Job, TakeOpinion
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -28,6 +28,8 @@ LINES_MAX = 200
 COMPARE_EVERY_S = 1.0
 #: Of our own line, so many places are told as they change.
 LINE_TOLD = 50
+#: Where a take waits for nothing but a person.
+OVER = ENDED_STATES | {JobState.HELD}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class News:
-    """What has changed. at: the id of the newest move. made: takes that were asked for since.
+    """What has changed. at: the id of the newest move. made, ended: takes that were asked for, and that ended
+    or are held, by these moves.
 
     of_all: state -> how many takes are open, each counted up to a limit; by_owner: (owner, state) -> how
     many, where somebody listens who does not see all.
@@ -55,6 +58,7 @@ class News:
     at: int
     pieces: Sequence[Piece]
     made: frozenset[str]
+    ended: frozenset[str]
     of_all: Mapping[str, int]
     by_owner: Mapping[tuple[str, str], int]
 
@@ -64,7 +68,8 @@ class News:
         if not seen:
             return None
         made = [piece.job.id for piece in seen if piece.job.id in self.made]
-        told = {"at": self.at, "made": made, "counts": open_counts(self._of(viewer))}
+        ended = [piece.job.id for piece in seen if piece.job.id in self.ended]
+        told = {"at": self.at, "made": made, "ended": ended, "counts": open_counts(self._of(viewer))}
         return message_text(told, [piece.text_for(viewer) for piece in seen])
 
     def _of(self, viewer: Viewer) -> Mapping[str, int]:
@@ -78,7 +83,7 @@ class News:
 
 
 def message_text(told: Mapping[str, Any], cards: Sequence[str]) -> str:
-    """What an open page is sent: `{at, made, counts, takes}`. cards: each as JSON."""
+    """What an open page is sent: `{at, made, ended, counts, takes}`. cards: each as JSON."""
     return f'{json.dumps(told)[:-1]}, "takes": [{", ".join(cards)}]}}'
 
 
@@ -159,7 +164,9 @@ class Feed:
             for take in takes
         ]
         at = max([self._moves.last, *(move.id for move in moves)])
-        return News(at, pieces, frozenset(move.job_id for move in moves if move.made), of_all, by_owner)
+        made = frozenset(move.job_id for move in moves if move.event == JobEvent.CREATED)
+        ended = frozenset(move.job_id for move in moves if move.state in OVER)
+        return News(at, pieces, made, ended, of_all, by_owner)
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

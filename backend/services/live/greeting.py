@@ -8,11 +8,11 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.live.cards import cards_json
-from backend.services.live.feed import message_text, open_counts
+from backend.services.live.feed import OVER, message_text, open_counts
 from backend.store.jobs import changes, counts
 
-#: New takes are counted up to this, among so many moves.
-MADE_MAX, MADE_LINES = 100, 20_000
+#: New takes are counted up to the first; of those that ended meanwhile, so many are told of.
+MADE_MAX, ENDED_MAX = 100, 20
 
 
 def newest_move(deps: Deps) -> int:
@@ -22,24 +22,20 @@ def newest_move(deps: Deps) -> int:
 
 
 def greet(deps: Deps, viewer: Viewer, *, since: int, ids: Sequence[str]) -> str:
-    """The first message: the takes with these ids that the viewer may see, and which were made since.
+    """The first message: the takes with these ids that the viewer may see; what was made, or ended, since.
 
     since: `newest_move`, as it was when the page was drawn, or what the last message said. Nothing has to be
     kept for those who were away.
     """
     viewer.must(Do.SEE)
-    at = newest_move(deps)
+    at, names = newest_move(deps), viewer.visible_names
     with deps.store.read() as session:
-        made = changes.made_since(
-            session, since, owners=viewer.visible_names, lines=MADE_LINES, limit=MADE_MAX
-        )
-        by_state = counts.by_state(
-            session,
-            states=gallery.OPEN_STATES,
-            limit=gallery.COUNT_LIMIT,
-            owners=viewer.visible_names,
-        )
-    takes = [take for take in gallery.load_takes(deps, ids) if viewer.may_see(take.job.owner)]
+        made = changes.takes_since(session, since, owners=names, made=True, limit=MADE_MAX)
+        ended = changes.takes_since(session, since, owners=names, states=OVER, limit=ENDED_MAX)
+        states, limit = gallery.OPEN_STATES, gallery.COUNT_LIMIT
+        by_state = counts.by_state(session, states=states, limit=limit, owners=names)
+    wanted = list(dict.fromkeys([*ids, *ended]))
+    takes = [take for take in gallery.load_takes(deps, wanted) if viewer.may_see(take.job.owner)]
     cards = cards_json(deps, viewer, takes, deps.clock.now())
-    told = {"at": at, "made": made, "counts": open_counts(by_state)}
+    told = {"at": at, "made": made, "ended": ended, "counts": open_counts(by_state)}
     return message_text(told, [json.dumps(card) for card in cards])

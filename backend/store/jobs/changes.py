@@ -1,6 +1,6 @@
 """What changed since: moves of takes, edits of them, and what of a take changes without either."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from backend.store.database.rows import one_of
 #: A transaction that is under way may hold an id below the newest that can be seen, and commit later; it is
 #: looked for among so many. Tried on PostgreSQL: ids are not in the order of commits.
 BACK = 200
+#: Whoever was away longer than so many moves is told of these alone.
+LINES_BACK = 20_000
 #: Of takes that move, in each state, and of the newest moves, so many are compared.
 _ACTIVE_ROWS, _RECENT_ROWS = 100, 200
 
@@ -36,11 +38,12 @@ class Mark:
 
 
 class Change(NamedTuple):
-    """A line of one of the lists. made: the take was asked for by it."""
+    """A line of one of the lists. event, state: what moved it, and where to; empty: an edit."""
 
     id: int
     job_id: str
-    made: bool
+    event: str = ""
+    state: str = ""
 
 
 def moves_mark(session: Session) -> Mark:
@@ -55,29 +58,39 @@ def edits_mark(session: Session) -> Mark:
 
 def moves_since(session: Session, mark: Mark, *, limit: int) -> tuple[list[Change], list[int]]:
     """(moves after this mark in order, ids of all that were looked at: for `Mark.advance`)."""
-    rows = _rows(session, columns(col(History.id), col(History.job_id), col(History.event)), mark, limit)
-    fresh = [Change(row[0], row[1], row[2] == JobEvent.CREATED) for row in rows if _is_fresh(row[0], mark)]
+    line = columns(col(History.id), col(History.job_id), col(History.event), col(History.state))
+    rows = _rows(session, line, mark, limit)
+    fresh = [Change(*row) for row in rows if _is_fresh(row[0], mark)]
     return fresh, [row[0] for row in rows]
 
 
 def edits_since(session: Session, mark: Mark, *, limit: int) -> tuple[list[Change], list[int]]:
     """The same of edits."""
     rows = _rows(session, columns(col(TakeEdit.id), col(TakeEdit.job_id)), mark, limit)
-    fresh = [Change(row[0], row[1], made=False) for row in rows if _is_fresh(row[0], mark)]
+    fresh = [Change(*row) for row in rows if _is_fresh(row[0], mark)]
     return fresh, [row[0] for row in rows]
 
 
-def made_since(
-    session: Session, move_id: int, *, owners: Sequence[str] | None, lines: int, limit: int
+def takes_since(
+    session: Session,
+    move_id: int,
+    *,
+    owners: Sequence[str] | None,
+    made: bool = False,
+    states: Collection[str] = (),
+    limit: int,
 ) -> list[str]:
-    """Takes of these owners that were asked for after this move, newest first; `lines` moves back at most."""
+    """Takes of these owners with such a move after this one, the newest first, each once.
+
+    made: they were asked for; else they came to one of these states. `LINES_BACK` are looked through at most.
+    """
     newest = columns(func.max(col(History.id))).scalar_subquery()
-    query = select(History.job_id).where(
-        col(History.id) > move_id, col(History.id) > newest - lines, History.event == JobEvent.CREATED
-    )
+    query = select(History.job_id).where(col(History.id) > move_id, col(History.id) > newest - LINES_BACK)
+    fits = History.event == JobEvent.CREATED if made else col(History.state).in_(states)
+    query = query.where(fits)
     if owners is not None:
         query = query.join(Job, col(Job.id) == col(History.job_id)).where(one_of(Job.owner, owners))
-    return list(session.exec(query.order_by(col(History.id).desc()).limit(limit)).all())
+    return list(dict.fromkeys(session.exec(query.order_by(col(History.id).desc()).limit(limit))))
 
 
 def quiet_values(session: Session) -> dict[str, tuple[Any, ...]]:

@@ -42,7 +42,7 @@ def draw_replay_all(deps: Deps) -> None:
                 "Replay all", key="replay-all-start", icon=":material/replay:", disabled=running,
                 on_click=_start, args=(deps,),
             )  # fmt: skip
-        live.draw_live(_draw_progress, watch=_state, moving=running)
+        live.draw_polled(_draw_progress, watch=_state, moving=running)
 
 
 def _draw_progress() -> None:

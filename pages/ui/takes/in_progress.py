@@ -43,14 +43,11 @@ def draw_only_looking(deps: Deps, viewer: Viewer) -> None:
     st.info(text.plain(rights.needed_words(viewer, Do.START)), icon=":material/lock:")
     st.markdown("You can look at every take, search and download them, see what they cost, and the models.")
     st.page_link(cards.GALLERY, label="See the takes", icon=":material/grid_view:")
-    live.draw_live(
-        lambda: draw_takes(deps, viewer, mine=False),
-        watch=lambda: live.last_change(deps),
-        moving=live.anything_moves(deps),
-    )
+    others = live.Others(ACTIVE_STATES, mine=False)
+    live.draw_live(lambda: draw_takes(deps, viewer, mine=False), key="live-takes", others=others)
 
 
-def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> None:
+def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> live.Drawn:
     """The takes in progress, all or this person's, and those just made here, newest first."""
     context.show_notices()
     takes = _takes(deps, viewer, mine=mine)
@@ -68,6 +65,7 @@ def draw_takes(deps: Deps, viewer: Viewer, *, mine: bool) -> None:
                 actions.draw_decisions(take)
             if take.job.state == JobState.HELD and viewer.may_change(take.job.owner):
                 st.caption(actions.TWICE)
+    return live.Drawn(list(shown.values()))
 
 
 def _takes(deps: Deps, viewer: Viewer, *, mine: bool) -> Sequence[Take]:

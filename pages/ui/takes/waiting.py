@@ -13,11 +13,14 @@ from pages.ui import context, text
 CHECK_HELP = "Has it looked at right now, whatever its next try says. Costs nothing."
 
 
-def draw_waiting(deps: Deps, take: Take, now: datetime, *, told: bool) -> None:
-    """Why this take waits; nothing for one that has ended. told: what went wrong stands there already."""
+def draw_waiting(deps: Deps, take: Take, now: datetime, *, told: bool) -> float | None:
+    """Why this take waits; nothing for one that has ended. told: what went wrong stands there already.
+
+    Returns in how many seconds its words are out of date; None: nobody can say.
+    """
     found = why_waiting(deps, take)
     if found is None:
-        return
+        return None
     with st.container(border=True, key="waiting", gap="small"):
         st.markdown(f":material/hourglass_top: **Why does it wait?** {text.plain(found.words)}")
         if found.detail and not told:
@@ -30,6 +33,7 @@ def draw_waiting(deps: Deps, take: Take, now: datetime, *, told: bool) -> None:
                     args=(take.job.id,),
                 )  # fmt: skip
             st.caption(text.plain(_when(found.since, found.next_try, now)))
+    return (found.next_try - now).total_seconds() if found.next_try else None
 
 
 def _when(since: datetime, next_try: datetime | None, now: datetime) -> str:

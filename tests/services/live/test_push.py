@@ -65,7 +65,8 @@ def test_what_happens_while_nobody_listens_is_in_the_next_hello(still: World, pa
         said = line.hear()
         assert (said["takes"][0]["state"], len(said["made"])) == ("queued", 1)
         third = still.ask("a third")
-        assert third.id in line.hear()["made"]
+        while third.id not in line.hear()["made"]:  # what came just before may be told once more
+            pass
 
 
 @pytest.mark.parametrize(

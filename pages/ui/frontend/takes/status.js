@@ -38,8 +38,8 @@ const draw = parts => {
   parts.done.style.width = `${((share ?? 0) * 100).toFixed(1)}%`
 }
 
-export default function ({ data, parentElement }) {
-  const parts = placeOf(parentElement, build)
+// One way to fill it, whether the page or the live connection says so.
+const fill = (parts, data) => {
   parts.data = data
   parts.at = performance.now()
   parts.root.dataset.take = data.id
@@ -55,5 +55,21 @@ export default function ({ data, parentElement }) {
   draw(parts)
   if (data.moving) startClock(parts, () => draw(parts))
   else stopClock(parts)
-  return () => stopClock(parts)
+}
+
+export default function ({ data, parentElement }) {
+  const parts = placeOf(parentElement, build)
+  if (!parts.data || parts.data.id !== data.id || data.version >= parts.data.version) fill(parts, data)
+  const leave = liveHub().subscribe({
+    of: parts,
+    shown: () => [parts.data.id],
+    takes: cards => {
+      const card = cards.find(one => one.id === parts.data.id)
+      if (card && card.version >= parts.data.version) fill(parts, { ...parts.data, ...card })
+    },
+  })
+  return () => {
+    stopClock(parts)
+    leave()
+  }
 }
