@@ -72,7 +72,7 @@ _COMPARING = _parts("compare", "difference", "parts", "compare")
 _LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "lightbox", "light")
 #: What the wall is made of; of all of these the last one has what the kit calls.
 _WALL_PARTS = _parts("wall", "store", "card", "differs", "layout", "scroll", "select", "keys", "bar")
-_WALL = _register("wall", files=(*_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
+_WALL = _register("wall", files=("live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
 _COMPARE = _register("compare", files=("wall/store", *_PLAYING, *_COMPARING, "compare/page"))
 _PLAYER = _register("player", files=(*_parts("playing", "transport", "stage", "controls"), "takes/player"))
 _FILES = _register("files", "takes")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend.domain.errors import NotAllowed, StoreUnavailable
-from backend.domain.states import ACTIVE_STATES
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
@@ -65,6 +65,12 @@ def draw_live(
 
     polls = down and anything_moves(context.deps())
     st.fragment(_redraw, run_every=TICK_S if polls else None)()
+
+
+def draw_coming(*, at: int) -> None:
+    """On a page that shows no take: it is drawn anew as soon as there is another one. at: the newest move."""
+    more = {"states": sorted(JobState), "mine": False}
+    components.draw_watch([], at=at, others=more, again_s=None, key="live-take-coming")
 
 
 def draw_polled(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:

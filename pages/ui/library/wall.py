@@ -17,10 +17,14 @@ FIRST_TAKES = 48
 RIGHTS = {"rate": Do.RATE, "change": Do.CHANGE_OWN, "approve": Do.APPROVE, "organise": Do.ORGANISE}
 
 
-def wall_data(viewer: Viewer, asked: Asked, page: TakePage) -> dict[str, object]:
-    """What `components.draw_wall` draws: this first page of what an address asks for."""
+def wall_data(viewer: Viewer, asked: Asked, page: TakePage, *, newest_move: int) -> dict[str, object]:
+    """What `components.draw_wall` draws: this first page of what an address asks for.
+
+    newest_move: as it was before that was read; what came later is pushed.
+    """
     return {
         "takes": list(cards.cards_of(page.items).values()),
+        "newest_move": newest_move,
         "next_cursor": page.next_cursor,
         "query": urlencode(asked.pairs),
         "me": who_looks(viewer),

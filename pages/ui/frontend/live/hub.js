@@ -11,6 +11,7 @@
 //     down: isDown => {},      // for longer than ten seconds nothing could be told; or it can be again
 //   })
 //
+// `leave()` ends it; `leave.catchUp()` says that what was fresh is shown by now.
 // A card whose `version` is lower than the one that is shown is old: leave it. For equal ones the later is newer.
 const LIVE_DOWN_MS = 10000
 const LIVE_HIDDEN_MS = 60000
@@ -64,8 +65,9 @@ const makeLiveHub = () => {
     if (ended.length) sub.ended?.(ended)
     const shown = new Set(sub.shown?.() ?? [])
     const made = news.made.filter(id => !shown.has(id) && !sub.made.has(id))
-    made.forEach(id => sub.made.add(id))
-    if (made.length) sub.fresh?.(sub.made.size, [...sub.made])
+    if (!made.length) return
+    sub.made = new Set([...sub.made, ...made].filter(id => !shown.has(id)))
+    sub.fresh?.(sub.made.size, [...sub.made])
   }
   const fail = () => {
     failing ??= setTimeout(() => { hub.isDown = true; subs.forEach(sub => sub.down?.(true)) }, LIVE_DOWN_MS)
@@ -153,13 +155,15 @@ const makeLiveHub = () => {
     else if (!goesOn && welcomed) greet(sub)
     if (hub.counts) sub.counts?.(hub.counts)
     if (hub.isDown) sub.down?.(true)
-    return () => {
+    const leave = () => {
       clearTimeout(sub.leaving)
       sub.leaving = setTimeout(() => {
         subs.delete(of)
         if (!subs.size) close()
       }, LIVE_LINGER_MS)
     }
+    leave.catchUp = () => sub.made.clear()
+    return leave
   }
   return hub
 }

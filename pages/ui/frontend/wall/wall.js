@@ -66,6 +66,8 @@ const showFresh = async place => {
   try {
     await place.wall.reload()
     place.fresh = 0
+    place.freshAsked = null
+    place.live?.catchUp()
     place.pill.hidden = true
     place.scroller.scrollTop = 0
   } catch (error) {
@@ -124,6 +126,23 @@ const applyWall = (place, data) => {
   }
 }
 
+// Takes that came since: all of them where nothing is filtered, else the server says which of them fit.
+const countFresh = async (place, ids) => {
+  const { wall } = place
+  const isFiltered = [...new URLSearchParams(wall.query).keys()].some(name => name !== "sort")
+  const asked = place.freshAsked = {}
+  let number = ids.length
+  if (isFiltered) {
+    const some = ids.slice(-200)
+    const address = wall.link(`wall/takes?${wall.pairs({ ids: some.join(","), limit: some.length })}`)
+    number = await askWall(address).then(page => page.items.filter(card => !wall.byId(card.id)).length, () => null)
+  }
+  if (number === null || place.freshAsked !== asked) return
+  place.fresh = number
+  place.pill.hidden = !number
+  place.pill.textContent = `${number >= 100 ? "100+" : number} new`
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const place = placeOf(parentElement, buildWall)
   place.leave = id => setTriggerValue("open", id)
@@ -135,9 +154,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
   watchDrag(place, signal)
   applyWall(place, data)
   place.light ??= attachLight(place.wall, place.root)
+  place.live = liveHub().subscribe({
+    of: place,
+    at: data.newest_move,
+    shown: () => place.wall.items.map(card => card.id),
+    takes: cards => place.wall.merge(cards),
+    fresh: (n, ids) => countFresh(place, ids),
+  })
   startClock(place, () => place.cards.forEach(tickCard))
   return () => {
     stopClock(place)
+    place.live()
     place.wall.keep()
     place.stopped.abort()
     whenGone(place.root, () => place.light())
