@@ -158,7 +158,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     of: place,
     at: data.newest_move,
     shown: () => place.wall.items.map(card => card.id),
-    takes: cards => place.wall.merge(cards),
+    takes: cards => {
+      place.wall.merge(cards)
+      const gone = cards.filter(card => place.wall.byId(card.id) && card.trashed !== Boolean(place.wall.trashed))
+      if (gone.length) place.wall.remove(gone.map(card => card.id))
+    },
     fresh: (n, ids) => countFresh(place, ids),
   })
   startClock(place, () => place.cards.forEach(tickCard))
