@@ -33,26 +33,26 @@ _FILLING = " ".join(_FILL).split()
 def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> list[str]:
     """Put n takes into an installation, indexed; returns their ids, oldest first."""
     from backend.models import Delivery, Job, LedgerEntry, Video
-    from backend.store.search import text_index
+    from backend.store.search import take_index
 
     rng, ids = random.Random(n), []
     on_the_way = int(n * MOVING) if moving is None else moving
     begin = deps.clock.now() - timedelta(minutes=n + 10)
-    rows = _rows(rng, n, on_the_way, begin)
-    while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
+    made = rows(rng, n, on_the_way, begin)
+    while batch := [row for _, row in zip(range(BATCH), made, strict=False)]:
         ids += [row["id"] for row in batch]
         ready = [row for row in batch if row["video_id"]]
         with deps.store.begin() as session:
             for table, some in (
                 (Job, batch),
                 (LedgerEntry, [_line(row) for row in batch]),
-                (Video, [_video(row) for row in ready]),
+                (Video, [video(row) for row in ready]),
                 (Delivery, [_delivery(row) for row in ready]),
             ):
                 if some:
                     session.connection().execute(insert(table), some)
         if read:
-            text_index.index_all_pending(deps.store)
+            take_index.index_all_pending(deps.store)
     return ids
 
 
@@ -68,7 +68,7 @@ def place_files(deps: Any, n: int = 5000) -> None:
         deps.storage.put_file(part, file.key)
 
 
-def _rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[dict[str, Any]]:
+def rows(rng: random.Random, n: int, moving: int, begin: datetime) -> Iterator[dict[str, Any]]:
     (names, shares), (models, weights), (states, parts) = map(_columns, (OWNERS, MODELS, STATES))
     seldom = max(1, n // SELDOM)
     for number in range(n):
@@ -103,7 +103,7 @@ def row(rng: random.Random, at: datetime, owner: str, model: str, state: str, sa
 ENDED = frozenset({"stored", "failed", "cancelled"})
 
 
-def _video(row: dict[str, Any]) -> dict[str, Any]:
+def video(row: dict[str, Any]) -> dict[str, Any]:
     key = row["id"].replace("-", "") * 2
     return {
         "id": row["video_id"], "sha256": key, "key": f"{key}.mp4", "content_type": "video/mp4",

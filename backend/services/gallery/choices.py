@@ -1,6 +1,6 @@
 """What takes can be filtered by: the values that there are, for pickers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlmodel import Session
 
@@ -10,19 +10,20 @@ from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.store.search import distinct
+from backend.store.search.query import Known
 
 
-def title_words(deps: Deps, session: Session, wanted: TakeFilter) -> Mapping[str, frozenset[str]]:
-    """model -> the words of its title, for a search by text: titles may change, and stand in no take."""
+def known(deps: Deps, session: Session, wanted: TakeFilter) -> Known:
+    """What a search by text needs to know: titles, which may change and stand in no take, and providers."""
     if not wanted.text:
-        return {}
+        return Known()
     titles = {}
     for model in distinct.models(session):
         try:
             titles[model] = frozenset(words.index_terms(deps.catalogue.recall(model).title))
         except KeyError:
             continue
-    return titles
+    return Known(titles, tuple(sorted(deps.providers)))
 
 
 def list_tags(deps: Deps, viewer: Viewer) -> Sequence[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.errors import InvalidRequest
+from backend.domain.library.marks import fold_name
 from backend.domain.library.review import Sort
 from backend.domain.prompt import AXES
 from backend.domain.states import ACTIVE_STATES, API_STATUS, JobState
@@ -178,7 +179,7 @@ class _Reader:
             text=one("q"),
             project=one("project"),
             collection=one("collection"),
-            tags=tuple(dict.fromkeys(map(values.fold_tag, self._read.get("tag", ())))),
+            tags=tuple(dict.fromkeys(map(fold_name, self._read.get("tag", ())))),
             review=frozenset(self._read["review"]) if self._read.get("review") else None,
             favourite_of=viewer.owner_names if favourite else None,
             rating_min=one("rating_min"),

@@ -117,11 +117,6 @@ def cursor(given: str, order: Sort) -> str:
     raise ValueError("is none that was given as next_cursor")
 
 
-def fold_tag(tag: str) -> str:
-    """A tag as it is kept: without case, and with single spaces."""
-    return " ".join(tag.split()).casefold()
-
-
 def unknown_value(name: str, given: str, known: list[str]) -> dict[str, Any]:
     """What to say of a value that nobody knows."""
     near = get_close_matches(given.lower(), known, n=1)

@@ -93,8 +93,8 @@ def list_takes(
     if seen is None:
         return TakePage([], None)
     with deps.store.read() as session:
-        titles = choices.title_words(deps, session, seen)
-        page = pages.find_page(session, TakeQuery(seen, limit, before=cursor, titles=titles))
+        known = choices.known(deps, session, seen)
+        page = pages.find_page(session, TakeQuery(seen, limit, before=cursor, known=known))
         files = load_files(deps, session, page.items)
     takes = [Take(*row, its) for row, its in zip(page.items, files, strict=True)]
     return TakePage(takes, page.next_cursor)
@@ -106,7 +106,7 @@ def count_takes(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> int:
     if seen is None:
         return 0
     with deps.store.read() as session:
-        return pages.count(session, TakeQuery(seen, 1, titles=choices.title_words(deps, session, seen)))
+        return pages.count(session, TakeQuery(seen, 1, known=choices.known(deps, session, seen)))
 
 
 def get_history(deps: Deps, viewer: Viewer, job_id: str) -> tuple[Sequence[History], Sequence[Delivery]]:
@@ -202,5 +202,5 @@ def _newer_ids(deps: Deps, viewer: Viewer, wanted: TakeFilter, than: str, *, lim
     if seen is None:
         return []
     with deps.store.read() as session:
-        titles = choices.title_words(deps, session, seen)
-        return pages.find_ids(session, TakeQuery(seen, limit, after=than, titles=titles))
+        known = choices.known(deps, session, seen)
+        return pages.find_ids(session, TakeQuery(seen, limit, after=than, known=known))

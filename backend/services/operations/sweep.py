@@ -29,7 +29,7 @@ from backend.services.takes.photos import UPLOAD_PREFIX
 from backend.store.jobs import claims, jobs
 from backend.store.records import sweep_log, videos
 from backend.store.records.facts import Fact
-from backend.store.search import text_index
+from backend.store.search import take_index
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ EMPTY_BELIEVED_AFTER = timedelta(minutes=2)
 UPLOAD_LIFE_S = 3600.0
 #: What sweeps did is remembered this long.
 SWEEPS_KEPT_FOR = timedelta(days=14)
-#: Takes read into the index of words in one transaction: some 20 ms.
+#: Takes read into the index in one transaction: some 100 ms.
 INDEX_BATCH = 200
 #: How many due jobs are read at a time.
 WAKE_BATCH = 200
@@ -142,14 +142,14 @@ def repair_all(deps: Deps) -> dict[str, int]:
 
 
 def index_new_takes(deps: Deps) -> int:
-    """Read new takes into the index of words, so that searches need not look at their rows; returns how many.
+    """Read new and changed takes into the index, so that nobody need look at their rows; returns how many.
 
     In small transactions: others write in between. It is no repair, and no sweep is remembered for it.
     """
     total = 0
     while not deps.stopping.is_set():
         with deps.store.begin() as session:
-            number = text_index.index_pending(session, limit=INDEX_BATCH)
+            number = take_index.index_pending(session, limit=INDEX_BATCH)
         total += number
         if number < INDEX_BATCH:
             break

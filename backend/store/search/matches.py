@@ -87,7 +87,7 @@ class Rule:
 
     def _says(self, take: TakeFacts, typed: Typed) -> bool:
         short, row = short_id(take.id), take.row
-        if typed.name in (row.id, row.request_id) or short in typed.short_ids:
+        if (typed.name and typed.name in (row.id, row.request_id)) or short in typed.short_ids:
             return True
         said = take.first_words | take.later_words | self.titles.get(row.model, frozenset()) | {short}
         start = "" if typed.terms.start == short else typed.terms.start

@@ -13,13 +13,13 @@ from sqlmodel import Session, col, select
 from backend.domain.library.review import Sort
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job, Video
-from backend.store.search import index_search, plain_search
+from backend.store.search import find, ranking
+from backend.store.search.facts import CHUNK
 from backend.store.search.query import COUNT_MAX, Page, Place, TakeQuery
 
 _WITH_VIDEO = select(Job, Video).outerjoin(Video, col(Video.id) == col(Job.video_id))
 #: What an index of `job` answers alone, in the order of ages.
 _OF_ONE_INDEX = frozenset({"owners", "states", "model"})
-_OF_WORDS = _OF_ONE_INDEX | {"provider", "text"}
 
 
 def find_page(session: Session, query: TakeQuery) -> Page:
@@ -48,9 +48,9 @@ def find_ids(session: Session, query: TakeQuery) -> list[str]:
 
 
 def count(session: Session, query: TakeQuery, *, most: int = COUNT_MAX) -> int:
-    """How many takes the query asks for, from its beginning on, counted up to `most`."""
+    """How many takes a filter finds, counted up to `most`."""
     wanted = replace(query.wanted, sort=Sort.NEWEST)
-    return len(find_ids(session, replace(query, wanted=wanted, before=None, limit=most)))
+    return find.count(session, replace(query, wanted=wanted, before=None, limit=CHUNK), most=most)
 
 
 def get_with_video(session: Session, job_id: str) -> tuple[Job, Video | None] | None:
@@ -65,11 +65,7 @@ def get_many(session: Session, job_ids: Sequence[str]) -> list[tuple[Job, Video 
 
 
 def _places(session: Session, query: TakeQuery) -> list[Place]:
-    asked = _asked(query)
-    keyed = query.wanted.text or (asked & {"owners", "model"} and len(asked) > 1)
-    if keyed and asked <= _OF_WORDS and (query.after is not None or query.order is Sort.NEWEST):
-        return [Place(0, job_id) for job_id in index_search.find_ids(session, query)]
-    return plain_search.find_places(session, query)
+    return ranking.find_places(session, query) if query.ranked else find.find_places(session, query)
 
 
 def _has_index(query: TakeQuery) -> bool:

@@ -14,18 +14,26 @@ RANKED = frozenset({Sort.RATING, Sort.COST})
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the program knows besides the rows. titles: model -> the words of its title."""
+
+    titles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TakeQuery:
     """Takes that pass a filter, in its order, at most `limit`.
 
     before: `next_cursor` of the page before. after: only those newer than the take with this id, and the
-    oldest first, whatever the filter's order. titles: model -> the words of its title.
+    oldest first, whatever the filter's order.
     """
 
     wanted: TakeFilter
     limit: int
     before: str | None = None
     after: str | None = None
-    titles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known: Known = Known()
 
     @property
     def order(self) -> Sort:

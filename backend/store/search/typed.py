@@ -10,12 +10,14 @@ from backend.domain.words import SearchTerms, query_terms
 _ENDINGS = "|".join(sorted({*DATA_ENDINGS, *(one for some in ENDINGS.values() for one in some)}))
 #: A file that was saved from here: its take's short id stands between separators.
 _SAVED = re.compile(rf"(?P<stem>.+)\.(?:{_ENDINGS})", re.IGNORECASE)
+#: What may be an id, of a take or as providers give them.
+_NAME = re.compile(r"[!-~]{6,200}")
 _SHORT = re.compile(rf"(?<![0-9a-z])([0-9a-f]{{{SHORT_ID_CHARS}}})(?![0-9a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Typed:
-    """terms: words that a take must hold. name: the whole text, which may be a take's or a request's id.
+    """terms: words that a take must hold. name: the whole text, if it may be a take's or a request's id.
 
     short_ids: of takes whose saved file this is the name of.
     """
@@ -36,4 +38,4 @@ def read_typed(text: str) -> Typed:
     saved = _SAVED.fullmatch(name)
     stem = saved["stem"] if saved else name
     short_ids = tuple(dict.fromkeys(one.lower() for one in _SHORT.findall(stem))) if saved else ()
-    return Typed(query_terms(stem), name, short_ids)
+    return Typed(query_terms(stem), name if _NAME.fullmatch(name) else "", short_ids)

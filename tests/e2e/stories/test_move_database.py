@@ -105,8 +105,8 @@ def test_everything_goes_along_once_and_the_file_that_was_left_refuses_every_wri
     check_database(target, Clock().now)
     with target.begin() as session:
         run = session.connection().exec_driver_sql
-        assert run("SELECT count(*) FROM unread").scalar() == 0, "the index of words is behind"
-        assert run("SELECT count(*) FROM take_words").scalar() == ROWS
+        assert run("SELECT count(*) FROM unindexed").scalar() == 0, "the index of takes is behind"
+        assert run("SELECT sum(takes) FROM take_block").scalar() == ROWS
         found = pages.find_page(session, TakeQuery(TakeFilter(text="prompt ä00017"), 5)).items
         line = {"event": "x", "state": "created", "at": LONG_AGO, "by": "test"}
         session.execute(insert(History).values(job_id=found[0][0].id, **line))

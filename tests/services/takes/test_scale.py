@@ -3,7 +3,6 @@
 import random
 import threading
 from collections import Counter
-from itertools import product
 
 import pytest
 from sqlalchemy import text
@@ -18,12 +17,11 @@ from backend.store.database.schema.migrate import migrate_schema
 from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
-from backend.store.search import pages, text_index, text_index_postgres, text_index_sqlite
-from backend.store.search.query import TakeQuery
+from backend.store.search import blocks, completions, take_index
 from tests import databases
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
-from tests.world import ANA, BEN, UNPRICED, run_sql, throw
+from tests.world import UNPRICED, run_sql, throw
 
 pytestmark = databases.BOTH
 
@@ -177,28 +175,27 @@ def test_control_a_take_or_a_state_that_nobody_notes_is_not_found(sidecar):
     """So the tests that find takes at once would tell if a trigger were lost."""
     (job_id,) = make(sidecar, 1, "A dress")
     sweep.index_new_takes(sidecar.deps)
-    lose_trigger(sidecar, "job_unread_again")
+    lose_trigger(sidecar, "job_changed")
     sidecar.advance(job_id, JobEvent.CANCELLED)
     assert find(sidecar, "dress", states=["cancelled"]) == []
-    lose_trigger(sidecar, "job_unread")
+    lose_trigger(sidecar, "job_made")
     make(sidecar, 1, "A gown")
     assert find(sidecar, "gown") == []
 
 
 def test_control_a_take_that_is_taken_for_read_and_is_not_can_not_be_found(sidecar, monkeypatch):
     make(sidecar, 1, "A dress")
-    for dialect in (text_index_sqlite, text_index_postgres):
-        monkeypatch.setattr(dialect, "put_entries", lambda *given: None)
+    monkeypatch.setattr(blocks, "put_keys", lambda *given: None)
     sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "dress") == []
 
 
 def test_a_migration_that_was_stopped_after_its_first_words_is_gone_on_with(sidecar, monkeypatch):
     made = make(sidecar, 6, "A dress {}")
-    monkeypatch.setattr(text_index, "BATCH", 2)
+    monkeypatch.setattr(take_index, "BATCH", 2)
     stop = StoreUnavailable("stopped")
     with pytest.raises(StoreUnavailable):
-        text_index.index_all_pending(sidecar.deps.store, on_progress=lambda _: throw(stop))
+        take_index.index_all_pending(sidecar.deps.store, on_progress=lambda _: throw(stop))
     assert find(sidecar, "dress") == made[::-1]
     migrate_schema(sidecar.deps.store)
     sweep.index_new_takes(sidecar.deps)
@@ -210,81 +207,8 @@ def test_an_unfinished_word_may_miss_twenty_letters_and_stands_for_the_shortest(
     sweep.index_new_takes(sidecar.deps)
     assert find(sidecar, "lan") == [made[20]]
     assert find(sidecar, "lant") == [made[21], made[20]]
-    monkeypatch.setattr(text_index, "MAX_COMPLETIONS", 1)
+    monkeypatch.setattr(completions, "MAX_COMPLETIONS", 1)
     assert find(sidecar, "lant") == [made[20]]
-
-
-def walk(monkeypatch, rows):
-    """So many rows are looked at one by one before the index is asked."""
-    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS", 0)
-    monkeypatch.setattr(text_index_postgres, "SCAN_ROWS_MIN", rows)
-
-
-@pytest.mark.parametrize("rows", [1, 5])
-@pytest.mark.databases("postgres")  # a file's index is in the order of the takes
-def test_stretches_of_time_find_what_the_whole_index_finds(sidecar, monkeypatch, rows):
-    """With a walk so short that the index is asked: within stretches, and at last without."""
-    made, asked = [], []
-    for number in range(40):
-        said = " ".join(word for word, every in (("rare", 13), ("common", 2)) if number % every == 0)
-        made.append((sidecar.ask(f"{said} thing").id, set(said.split())))
-        sidecar.clock.pass_s(3600 * 5)  # the stretches are hours and days long
-    sweep.index_new_takes(sidecar.deps)
-    walk(monkeypatch, rows)
-    whole = text_index_postgres._Search.query_index
-
-    def ask(self, after, before, *, within=()):
-        asked.append(bool(within))
-        return whole(self, after, before, within=within)
-
-    monkeypatch.setattr(text_index_postgres._Search, "query_index", ask)
-    for typed in ("common", "rare", "rare common"):
-        right = [job_id for job_id, said in reversed(made) if set(typed.split()) <= said]
-        asked.clear()
-        assert find(sidecar, typed) == right
-        assert read(sidecar, _ids, TakeFilter(text=typed), 1) == right[:1]
-        assert set(asked) == {True, False} or typed == "common"
-
-
-def test_words_among_rare_takes_are_found_however_few_are_walked(sidecar, monkeypatch):
-    """Some are not read since they got there, one not at all; the page begins and ends anywhere."""
-    made = []
-    for number in range(24):
-        said = f"dress {number}" if number % 3 else "coat"
-        made.append((sidecar.ask(said).id, "held" if number % 2 else "failed"))
-    sweep.index_new_takes(sidecar.deps)
-    for number, (job_id, state) in enumerate(made[:20]):
-        sidecar.advance(job_id, *WAY[state])
-        if number == 15:
-            sweep.index_new_takes(sidecar.deps)
-    for states, rows in product((["held"], ["held", "failed"]), (1, 3, 100)):
-        walk(monkeypatch, rows)
-        fit = [made[n][0] for n in reversed(range(20)) if n % 3 and made[n][1] in states]
-        wanted = TakeFilter(text="dress", states=states)
-        assert find(sidecar, "dress", states=states) == fit
-        for most in (1, 2, 5):
-            assert read(sidecar, _ids, wanted, most, before=fit[2]) == fit[3 : 3 + most]
-            newer = read(sidecar, pages.find_ids, TakeQuery(wanted, most, after=fit[-3]))
-            assert newer == fit[:-3][::-1][:most]
-
-
-def test_of_several_rare_states_none_is_passed_over_for_an_older_take(sidecar, monkeypatch):
-    """The look at rows ends before it comes to ana's failed take, and would see her older, held one."""
-    walk(monkeypatch, 2)
-    monkeypatch.setattr(text_index_postgres, "SCAN_MULTIPLE", 1)
-    held = sidecar.ask("A dress")
-    sidecar.advance(held, *WAY["held"])
-    failed = [sidecar.ask("A dress", viewer=who) for who in (ANA, BEN, BEN, BEN)]
-    for job in failed:
-        sidecar.advance(job, *WAY["failed"])
-    sweep.index_new_takes(sidecar.deps)
-    wanted = TakeFilter(owners=("ana",), states=["held", "failed"])
-    assert read(sidecar, _ids, wanted, 1) == [failed[0].id]
-    assert read(sidecar, _ids, wanted, 2) == [failed[0].id, held.id]
-
-
-def _ids(session, wanted, limit, *, before=None):
-    return [job.id for job, _ in pages.find_page(session, TakeQuery(wanted, limit, before=before)).items]
 
 
 def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):

@@ -29,7 +29,7 @@ from backend.store.database.connect_advice import explain_failure
 from backend.store.database.engine import Store
 from backend.store.queue import schema
 from backend.store.records import key_values
-from backend.store.search import text_index
+from backend.store.search import take_index
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def migrate_schema(store: Store, *, migrations: Path = MIGRATIONS) -> str:
             if not store.embedded:
                 schema.apply_installed(connection)
             connection.commit()
-        text_index.index_all_pending(store)
+        take_index.index_all_pending(store)
         at, oldest = _standing(store)  # a newer program may have been first while we waited
     except StoreUnavailable as error:
         raise _cannot_open(store, error.why) from error

@@ -27,7 +27,7 @@ from backend.store.database.schema.migrate import (
     migrate_schema,
 )
 from backend.store.records import key_values
-from backend.store.search import text_index
+from backend.store.search import take_index
 
 #: Rows that are read and written at a time, each batch in a transaction of its own.
 BATCH = 1000
@@ -50,8 +50,8 @@ def move_to_postgres(
             _is_quiet(old, now())
             _claim(target, source, now())
             rows = {table.name: _table(old, target, table, on_progress) for table in _tables()}
-            # The index of words is no table of ours: the target's triggers have noted every take.
-            text_index.index_all_pending(target, on_progress=lambda n: on_progress(f"index of words: {n:,}"))
+            # The index of takes is no table of ours: the target's triggers have noted every take.
+            take_index.index_all_pending(target, on_progress=lambda n: on_progress(f"index of takes: {n:,}"))
             _seal(old, target.redacted_url, now())
         with target.begin() as new:
             key_values.delete_value(new, MOVING_FROM_FACT)

@@ -1,0 +1,52 @@
+"""Sets of places within a block of the index: whole numbers here, bytes in the database.
+
+A place is a bit. Few places are kept one by one, many as the number itself.
+"""
+
+from collections.abc import Iterator
+from struct import Struct, unpack
+
+#: So many takes stand in a block: what a search reads of a key is a row of a kilobyte for each of them.
+BLOCK_TAKES = 8192
+#: Up to so many places are kept one by one: four bytes each, against a kilobyte.
+FEW = 64
+
+_FEW, _MANY = b"\x00", b"\x01"
+_PLACE = Struct("<I")
+
+
+def pack(places: int) -> bytes:
+    """As it is kept."""
+    if places.bit_count() <= FEW:
+        return _FEW + b"".join(_PLACE.pack(place) for place in each(places))
+    return _MANY + places.to_bytes((places.bit_length() + 7) // 8, "little")
+
+
+def unpack_bits(kept: bytes) -> int:
+    """What `pack` wrote."""
+    if kept[:1] == _MANY:
+        return int.from_bytes(kept[1:], "little")
+    some = unpack(f"<{len(kept) // 4}I", kept[1:])
+    found = bytearray((some[-1] >> 3) + 1)
+    for place in some:
+        found[place >> 3] |= 1 << (place & 7)
+    return int.from_bytes(found, "little")
+
+
+def each(places: int, *, descending: bool = False) -> Iterator[int]:
+    """Every place, the lowest first, or the highest."""
+    while places:
+        place = places.bit_length() - 1 if descending else (places & -places).bit_length() - 1
+        yield place
+        places ^= 1 << place
+
+
+def below(place: int) -> int:
+    """All places before this one."""
+    return (1 << place) - 1
+
+
+def make_room(places: int, at: int) -> int:
+    """The same takes, where another one is put in at this place."""
+    low = places & below(at)
+    return low | (places ^ low) << 1
