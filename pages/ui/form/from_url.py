@@ -47,7 +47,7 @@ def fill_from_url(deps: Deps, viewer: Viewer) -> None:
     request, left_out = take_parts(deps, parse_request(held), job, parts)
     left_out += draft.fill(deps, request) if parts else []
     for words in dict.fromkeys(left_out):
-        context.notify(f"Left out: {text.plain(words)}", ":material/info:")
+        context.notify(f"Not taken over: {text.plain(words)}", ":material/info:")
     context.show_notices()
 
 

@@ -60,7 +60,7 @@ def _draw_continue(deps: Deps, viewer: Viewer, job: Job) -> None:
         st.rerun()
     draft.restore_once(deps)  # so that what was in the form can be had back
     for words in [*left_out, *draft.fill(deps, request)]:
-        context.notify(f"Left out: {text.plain(words)}", ":material/info:")
+        context.notify(f"Not taken over: {text.plain(words)}", ":material/info:")
     st.switch_page(cards.GENERATE)
 
 

@@ -110,7 +110,7 @@ const sayBroken = stage => {
   say(stage, reached ? "movie_off" : "cloud_off", "orange",
     reached ? "This browser can't play it" : "It doesn't load at the moment",
     reached ? "The file is whole and ours. Download it, or look at it in another browser."
-      : "The file is ours. Go on to another and come back, or download it.")
+      : "The file is saved. Go on to another and come back, or download it.")
   stage.changed()
 }
 
