@@ -67,6 +67,9 @@ def test_a_preset_gives_the_whole_form_back(visit, desk):
     assert job.image == photos.list_uploads(desk.deps, LOCAL_VIEWER)[0].id
     app.button(key=f"preset-delete-{kept.id}").click().run()
     assert not presets.list_presets(desk.deps, LOCAL_VIEWER)
+    app.button(key="preset-undo").click().run()
+    (back,) = presets.list_presets(desk.deps, LOCAL_VIEWER)
+    assert (back.id, back.form, back.shared) == (kept.id, kept.form, True), "nothing is lost by one press"
 
 
 def test_first_and_last_photo_stand_beside_each_other_and_stay_as_models_change(visit, desk):

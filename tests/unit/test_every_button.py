@@ -67,7 +67,8 @@ def pressed_by(source: str) -> set[str]:
                 target = argument(call, "label", 1)
             elif name == "click" and isinstance(call.func, ast.Attribute):
                 inner = dict(calls(call.func.value))
-                button, role = inner.get("button") or inner.get("download_button"), inner.get("get_by_role")
+                button = next((inner[name] for name in BUTTONS if name in inner), None)
+                role = inner.get("get_by_role")
                 target = argument(button, "key") if button else argument(role, "name") if role else None
             else:
                 continue

@@ -47,7 +47,9 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
     composed = vocabulary.compose_prompt(request.prompt, request.style)
-    if not (request.prompt or may_be_blank(model, request.params, has_photo=request.image is not None)):
+    # Where a photo must come and lacks, that is what is said; with it the prompt may stay empty.
+    has_photo = request.image is not None or model.image_required
+    if not (request.prompt or may_be_blank(model, request.params, has_photo=has_photo)):
         faults["prompt"] = BLANK_PROMPT
     elif fault := check_prompt(model, composed.text):
         faults["prompt"] = fault

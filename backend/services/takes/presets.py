@@ -91,8 +91,8 @@ def apply_preset(deps: Deps, viewer: Viewer, preset_id: str) -> tuple[TakeReques
     return parse_request({**form, "image": image, "images": images}), lost
 
 
-def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
-    """Delete a preset.
+def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:
+    """Delete a preset; returns it, so that `restore_preset` can have it back.
 
     Raises:
         NotFound: there is none with that id that this viewer may see.
@@ -107,6 +107,24 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> None:
         presets.delete_preset(session, preset_id)
         changed = {"name": (preset.name, None), "owner": (preset.owner, None)}
         _record(deps, session, viewer, Action.PRESET_DELETED, preset, changed)
+    return Preset(**preset.model_dump())
+
+
+def restore_preset(deps: Deps, viewer: Viewer, preset: Preset) -> Preset:
+    """Have a preset back that was just deleted, with its owner; over one that has its name by now.
+
+    Raises NotAllowed: it is a colleague's, or the viewer may not save presets.
+    """
+    viewer.must(Do.SAVE_PRESETS)
+    if not (viewer.owns(preset.owner) or viewer.may(Do.REMOVE_OTHERS_PRESETS)):
+        raise NotAllowed(
+            f"{preset.name!r} is {preset.owner}'s; only they or an admin can restore it.", status=403
+        )
+    changed: Changes = {"name": (None, preset.name), "owner": (None, preset.owner)}
+    with deps.store.begin() as session:
+        kept = presets.upsert_preset(session, preset, [preset.owner])
+        _record(deps, session, viewer, Action.PRESET_SAVED, kept, changed)
+        return kept
 
 
 def list_favourites(deps: Deps, viewer: Viewer) -> list[str]:

@@ -9,7 +9,7 @@ from backend.services.takes.request import TakeRequest
 from pages.ui import context, text
 from pages.ui.form import draft
 
-_NAME, _SHARED = "preset:name", "preset:shared"
+_NAME, _SHARED, _DELETED = "preset:name", "preset:shared", "preset:deleted"
 
 
 def draw_presets(request: TakeRequest) -> None:
@@ -21,6 +21,12 @@ def draw_presets(request: TakeRequest) -> None:
     ):
         for preset in found:
             _row(preset, mine=viewer.owns(preset.owner), may_delete=viewer.may(Do.REMOVE_OTHERS_PRESETS))
+        if deleted := st.session_state.get(_DELETED):
+            with st.container(horizontal=True, vertical_alignment="center", key="preset-deleted"):
+                st.caption(f"{text.plain(deleted.name)} is deleted.")
+                st.button(
+                    "Undo", key="preset-undo", icon=":material/undo:", type="tertiary", on_click=_restore
+                )
         if not found:
             st.caption("None yet. Keep this form under a name: model, prompt, style, parameters and photos.")
         st.text_input("Keep this form as", key=_NAME, max_chars=presets.NAME_MAX_CHARS, placeholder="A name")
@@ -68,5 +74,12 @@ def _save(request: TakeRequest) -> None:
 
 def _delete(preset_id: str, name: str) -> None:
     with context.errors_as_notices():
-        presets.delete_preset(context.deps(), context.viewer(), preset_id)
-        context.notify(f"{text.plain(name)} is deleted.", ":material/delete:")
+        st.session_state[_DELETED] = presets.delete_preset(context.deps(), context.viewer(), preset_id)
+        context.notify(f"{text.plain(name)} is deleted. Presets has Undo.", ":material/delete:")
+
+
+def _restore() -> None:
+    with context.errors_as_notices():
+        kept = presets.restore_preset(context.deps(), context.viewer(), st.session_state[_DELETED])
+        st.session_state.pop(_DELETED)
+        context.notify(f"{text.plain(kept.name)} is back.", ":material/undo:")

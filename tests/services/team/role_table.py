@@ -18,7 +18,7 @@ from backend.domain.access.actions import Action
 from backend.domain.access.roles import Do
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.domain.take_filter import TakeFilter
-from backend.models import Job
+from backend.models import Job, Preset
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
 from backend.services.export.naming import parse_template
@@ -93,6 +93,10 @@ def _refusal_of(f: Any, g: Given) -> Any:
         (take,) = edits.lock_takes(session, [g.job.id], g.viewer.name)
     if refused := f(g.viewer, take, BulkChanges(add_tags=("x",))):
         raise refused
+
+
+def _preset(owner: str) -> Preset:
+    return Preset(id="none", owner=owner, name="x", folded="x", shared=True, form={}, changed_at=NOW)
 
 
 SEE, CHANGE = Do.SEE, Do.CHANGE_OWN
@@ -232,6 +236,9 @@ TABLE: Mapping[str, Asks] = {
     "takes.presets.list_favourites": needs(SEE)(),
     "takes.presets.list_presets": needs(SEE)(),
     "takes.presets.recent_models": needs(SEE)(),
+    "takes.presets.restore_preset": Asks(
+        lambda f, g: f(g.deps, g.viewer, _preset(g.viewer.name)), (Do.SAVE_PRESETS,)
+    ),
     "takes.presets.save_preset": needs(Do.SAVE_PRESETS)("mine", REQUEST),
     "takes.presets.set_favourite": needs(Do.SAVE_FAVOURITES)(MODEL, wanted=True),
     "takes.create.check_room": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST, takes=2, key="k")),
