@@ -17,6 +17,8 @@ from backend.store.database.rows import one_of
 BACK = 200
 #: Whoever was away longer than so many moves is told of these alone.
 LINES_BACK = 20_000
+#: So many ids are asked for at once.
+_IDS = 500
 #: Of takes that move, in each state, and of the newest moves, so many are compared.
 _ACTIVE_ROWS, _RECENT_ROWS = 100, 200
 
@@ -91,6 +93,21 @@ def takes_since(
     if owners is not None:
         query = query.join(Job, col(Job.id) == col(History.job_id)).where(one_of(Job.owner, owners))
     return list(dict.fromkeys(session.exec(query.order_by(col(History.id).desc()).limit(limit))))
+
+
+def heads(
+    session: Session, job_ids: Sequence[str], *, owners: Sequence[str] | None
+) -> dict[str, tuple[str, int]]:
+    """take -> its state, and a number that rises with every move and edit; of these owners' alone."""
+    found: dict[str, tuple[str, int]] = {}
+    for start in range(0, len(job_ids), _IDS):
+        query = columns(col(Job.id), col(Job.state), col(Job.version) + col(Job.edits))
+        query = query.where(col(Job.id).in_(job_ids[start : start + _IDS]))
+        if owners is not None:
+            query = query.where(one_of(Job.owner, owners))
+        for job_id, state, version in session.connection().execute(query):
+            found[job_id] = state, version
+    return found
 
 
 def quiet_values(session: Session) -> dict[str, tuple[Any, ...]]:

@@ -182,6 +182,7 @@ TABLE: Mapping[str, Asks] = {
     "lifecycle.receive_webhook.replay_delivery": needs(Do.REPLAY_DELIVERIES)("none"),
     "live.cards.card_json": told(SHOWN, lambda f, g: f(g.deps, g.viewer, take_of(g.deps, g.job), NOW)),
     "live.cards.cards_json": told(SHOWN, lambda f, g: f(g.deps, g.viewer, [], NOW)),
+    "live.changes.list_changes": needs(SEE)(None),
     "live.greeting.greet": needs(SEE)(since=0, ids=[]),
     "live.own_part.own_part": told(SHOWN, lambda f, g: f(g.viewer, g.job, None)),
     "money.limits_admin.end_limit": needs(Do.EDIT_BUDGETS)("none"),
