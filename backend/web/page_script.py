@@ -1,8 +1,9 @@
 """What the one HTML page of the UI kit is told before the kit's own scripts run.
 
 By itself the kit looks for its server below the address that a page was opened at, then one level up: a page
-that is opened directly begins with calls that answer 404. And on its way from one page to another it makes
-two entries in the browser's history, the first with the old page's path and the new one's query.
+that is opened directly begins with calls that answer 404. On its way from one page to another it makes
+two entries in the browser's history, the first with the old page's path and the new one's query. And it runs a
+page anew at every step back, also where only what stands after "#" becomes another.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,17 +12,32 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: All that a page loads is named relative to its own folder, so that is the root, whatever stands in front.
 #: `window.__streamlit` is read by Streamlit 1.67; a version that doesn't read it would look around as before.
 #: What follows from one thing that a person does is one entry in the history: Back undoes just that.
+#: A step within one page is told to whom it concerns, as `lookback`: the kit hears of steps to others alone. Its
+#: listener comes later, and the window calls its own in the order in which they came, whatever they ask for.
 SCRIPT = b"""<script>
 window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href};
 (() => {
-  const push = history.pushState.bind(history);
-  let entered = true;
+  const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
+  const place = () => location.pathname + location.search;
+  let entered = true, page = place();
   const acted = () => { entered = false };
   for (const act of ["pointerdown", "click", "keydown"]) addEventListener(act, acted, true);
   history.pushState = (...entry) => {
-    entered ? history.replaceState(...entry) : push(...entry);
+    entered ? replace(...entry) : push(...entry);
     entered = true;
+    page = place();
   };
+  history.replaceState = (...entry) => {
+    replace(...entry);
+    page = place();
+  };
+  addEventListener("popstate", event => {
+    const before = page;
+    page = place();
+    if (before !== page) return;
+    event.stopImmediatePropagation();
+    dispatchEvent(new Event("lookback"));
+  });
 })();
 </script>"""
 _HEAD = b"<head>"

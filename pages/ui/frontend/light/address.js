@@ -19,19 +19,8 @@ const moveLook = (what, ids) => history.replaceState(history.state, "", lookHash
 // show: called with what the address says, after every change of it. Returns how to leave, and how to stop.
 const watchLook = show => {
   const ends = new AbortController()
-  let page = placeOfPage(), open = false
-  const sync = () => {
-    const look = readLook()
-    page = placeOfPage()
-    open = look !== null
-    show(look)
-  }
-  // The kit runs the page anew at every step back: not for what only covered it.
-  addEventListener("popstate", event => {
-    if (page !== placeOfPage() || !open && !readLook()) return
-    event.stopImmediatePropagation()
-    sync()
-  }, { capture: true, signal: ends.signal })
+  const sync = () => show(readLook())
+  addEventListener("lookback", sync, { signal: ends.signal })
   return {
     sync,
     leave() {

@@ -1,0 +1,228 @@
+"""Thirty takes are culled by keys alone, and some compared on one clock, in a real browser."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from backend.domain.states import JobEvent
+from simulator.paint.render import render_video
+from tests.e2e.installation import Installation
+from tests.e2e.stories.test_browser import Visit
+from tests.e2e.stories.test_browser import browser as browser
+from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
+from tests.waiting import eventually
+from tests.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("culling")]
+
+#: More than come with the page, so that the rest is asked for.
+TAKES = 52
+CULLED = 30
+#: The take that has focus, also within the component's own tree.
+FOCUSED = """() => {
+    let at = document.activeElement
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
+    return at?.closest("[data-take]")?.dataset.take ?? null
+}"""
+#: Did all panes stand within one frame of another in so many looks on end, while they played?
+IN_STEP = """panes => new Promise(tell => {
+    const films = panes.map(pane => pane.querySelector("video"))
+    let looks = 0, left = 600
+    const look = () => {
+        const places = films.filter(film => !film.ended).map(film => film.currentTime)
+        const play = films.every(film => film.ended || !film.paused && !film.seeking)
+        looks = play && Math.max(...places) - Math.min(...places) <= 1 / 24 ? looks + 1 : 0
+        if (looks === 20 || left-- === 0) tell(looks === 20)
+        else requestAnimationFrame(look)
+    }
+    look()
+})"""
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Three clips of other lengths, shapes and rates."""
+    folder, made = tmp_path_factory.mktemp("clips"), []
+    for seconds, fps, width, height in ((3, 24, 160, 90), (4, 30, 90, 160), (3, 12, 128, 128)):
+        path = folder / f"{fps}.mp4"
+        looks = {"prompt": "", "seed": fps, "fps": fps, "width": width, "height": height}
+        render_video({"path": str(path), "first": None, "last": None, "duration_s": seconds, **looks})
+        made.append(path.read_bytes())
+    return made
+
+
+@pytest.fixture(scope="module")
+def wall(browser: Browser, clips: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator["Wall"]:
+    """A dashboard over takes that are all here, in one window; nothing else runs."""
+    with closing(Installation(tmp_path_factory.mktemp("culling"), "http://127.0.0.1:9")) as installation:
+        installation._put_database()
+        with installation.deps() as deps:
+            world = World(deps, sim=None)
+            for number in range(TAKES):
+                colour = ("red", "blue")[number % 2]
+                job = world.ask(f"A {colour} dress, slow wind, take {number}", viewer=LOCAL_VIEWER)
+                for event in WAY["stored"][:-1]:
+                    values = {"request_id": job.id} if event == JobEvent.ACCEPTED else {}
+                    world.advance(job, event, **values)
+                world.saved(job, clips[number % 3] + b"\0\0\0\x2cfree" + job.id.encode())
+        installation.dashboard()
+        visit = Visit(browser, installation)
+        yield Wall(visit, installation)
+        visit.close()
+
+
+class Wall:
+    """The gallery in a window, and how often its script was asked to run."""
+
+    def __init__(self, visit: Visit, installation: Installation) -> None:
+        self.visit, self.installation, self.asked = visit, installation, 0
+        visit.page.on("websocket", self._listen)
+
+    @property
+    def page(self) -> Page:
+        return self.visit.page
+
+    def open(self, path: str = "/gallery") -> Locator:
+        """The takes of the wall, once nothing moves; the window remembers that it was loaded once."""
+        self.visit.open(path)
+        cards = self.page.get_by_test_id("take-card")
+        expect(cards.first).to_be_visible()
+        self.page.evaluate("() => { window.loadedOnce = true }")
+        return cards
+
+    @property
+    def light(self) -> Locator:
+        return self.page.get_by_test_id("light")
+
+    def at(self) -> str:
+        """The id of the take that the address names."""
+        return str(self.page.evaluate("() => location.hash")).partition("#take=")[2]
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def _listen(self, socket: Any) -> None:
+        if "_stcore/stream" in socket.url:
+            socket.on("framesent", lambda _: setattr(self, "asked", self.asked + 1))
+
+
+def test_thirty_takes_are_culled_by_keys_alone_without_a_reload_or_a_run_of_the_script(wall):
+    wall.open()
+    place = wall.page.get_by_test_id("stMain")
+    place.evaluate("place => { place.scrollTop = 150 }")
+    wall.press("ArrowRight")
+    opened, asked = wall.page.evaluate(FOCUSED), wall.asked
+    before = place.evaluate("place => place.scrollTop")
+    wall.press("Enter")
+    expect(wall.light).to_be_visible()
+    given = {}
+    for number in range(CULLED):
+        key = ("f", "x", "4")[number % 3]
+        given[wall.at()] = key
+        wall.press(key, "ArrowRight")
+    wall.press("2", "z", "End", "h", "Escape")
+    expect(wall.light.get_by_text(f"48 of {TAKES}").or_(wall.light.get_by_text("48 of 52+"))).to_be_visible()
+    wall.press("ArrowRight")
+    expect(wall.light.get_by_text("49 of 52")).to_be_visible()
+    assert len(given) == CULLED
+    assert wall.at() not in ("", *given)
+    wall.press("Escape")
+    expect(wall.light).to_be_hidden()
+
+    assert wall.page.evaluate("() => window.loadedOnce")
+    assert wall.asked == asked
+    assert wall.page.evaluate(FOCUSED) == opened
+    assert place.evaluate("place => place.scrollTop") == before
+    assert wall.page.url.endswith("/gallery")
+    said = "SELECT job_id, rating, favourite FROM take_opinion WHERE rating IS NOT NULL OR favourite"
+    wanted = {id: (4, False) if key == "4" else (None, True) for id, key in given.items() if key != "x"}
+    eventually(
+        lambda: wanted
+        == {
+            row["job_id"]: (row["rating"], bool(row["favourite"])) for row in wall.installation.rows(said)
+        }
+    )
+    rejected = wall.installation.rows("SELECT id FROM job WHERE review = 'rejected'")
+    assert {row["id"] for row in rejected} == {id for id, key in given.items() if key == "x"}
+
+
+def test_back_closes_what_lies_over_the_wall_and_a_shared_address_opens_it_again(wall):
+    cards = wall.open()
+    asked = wall.asked
+    cards.nth(2).click()
+    expect(wall.light).to_be_visible()
+    shared = wall.page.url
+    wall.press("c")
+    expect(wall.page.get_by_test_id("compare-pane")).to_have_count(2)
+    wall.page.go_back()
+    expect(wall.light.locator("video").first).to_be_visible()
+    assert wall.page.url == shared
+    wall.page.go_back()
+    expect(wall.light).to_be_hidden()
+    assert wall.page.url.endswith("/gallery")
+    assert wall.asked == asked
+
+    wall.open(shared.removeprefix(wall.visit.origin))
+    expect(wall.light).to_be_visible()
+    assert wall.page.url == shared
+    wall.press("Escape")
+    expect(wall.light).to_be_hidden()
+    wall.open("/gallery#take=nothing")
+    expect(wall.page.get_by_text("There is no such take, or it isn't yours to see.")).to_be_visible()
+    assert [got.status for got in wall.visit.answers if "wall/takes/nothing" in got.url] == [404]
+    wall.visit.complaints.clear()  # the browser's own line for that 404
+
+
+def test_c_and_r_are_for_the_lightbox_while_it_is_open_and_for_the_kit_when_it_is_not(wall):
+    cards = wall.open()
+    cards.nth(0).click()
+    expect(wall.light).to_be_visible()
+    asked = wall.asked
+    wall.press("r", "c")
+    expect(wall.page.get_by_test_id("compare-pane")).to_have_count(2)
+    expect(wall.page.get_by_test_id("stDialog")).to_have_count(0)
+    assert wall.asked == asked
+    wall.press("Escape", "Escape")
+    expect(wall.light).to_be_hidden()
+    wall.press("r")
+    eventually(lambda: wall.page.wait_for_timeout(50) or wall.asked > asked)
+
+
+def test_three_takes_play_on_one_clock_which_one_that_falls_behind_is_brought_back_to(wall):
+    cards = wall.open()
+    ids = [cards.nth(number).get_attribute("data-take") for number in range(3)]
+    page = wall.visit.open(f"/compare?takes={','.join(ids)}")
+    panes = page.get_by_test_id("compare-pane")
+    expect(panes).to_have_count(3)
+    assert panes.evaluate_all(IN_STEP), "played"
+    page.get_by_role("slider", name="Place in the clip").fill("400")
+    assert panes.evaluate_all(IN_STEP), "after a jump"
+    page.get_by_role("combobox", name="Speed").select_option("2×")
+    assert panes.evaluate_all(IN_STEP), "twice as fast"
+
+    page.get_by_role("combobox", name="Speed").select_option("0.25×")
+    page.get_by_role("button", name="Play in a loop").click()
+    page.get_by_role("slider", name="Place in the clip").fill("100")
+    panes.nth(1).locator("video").evaluate("film => { film.currentTime += 0.2 }")
+    assert panes.evaluate_all(IN_STEP), "one was ahead"
+
+    wall.press("Space")
+    wall.press(".")
+    places = "panes => panes.map(pane => pane.querySelector('video').currentTime)"
+    eventually(lambda: len({round(place, 3) for place in panes.evaluate_all(places)}) == 1)
+
+    expect(page.get_by_text("What differs")).to_be_visible()
+    assert set(page.locator("mark").all_inner_texts()) >= {"red", "blue"}
+    page.get_by_role("button", name="Hide which is which").click()
+    expect(page.get_by_text("What differs")).to_be_hidden()
+    page.get_by_role("button", name="Wipe between two").click()
+    expect(panes.locator("visible=true")).to_have_count(2)
+    page.get_by_role("slider", name="Where the wipe is").fill("20")
+    clipped = panes.first.locator(".look").evaluate("look => getComputedStyle(look).clipPath")
+    assert re.fullmatch(r"inset\(0px (80%|calc\(80%\)) 0px 0px\)", clipped)
