@@ -28,4 +28,3 @@ def test_an_address_compares_the_takes_that_it_names_and_says_what_is_wrong_with
     takes = [card["id"] for part in shown(app, "compare") for card in part["takes"]]
     assert takes == [jobs[number].id for number in drawn]
     assert said in words(app)
-

@@ -143,10 +143,12 @@ def test_thirty_takes_are_culled_by_keys_alone_without_a_reload_or_a_run_of_the_
     said = "SELECT job_id, rating, favourite FROM take_opinion WHERE rating IS NOT NULL OR favourite"
     wanted = {id: (4, False) if key == "4" else (None, True) for id, key in given.items() if key != "x"}
     eventually(
-        lambda: wanted
-        == {
-            row["job_id"]: (row["rating"], bool(row["favourite"])) for row in wall.installation.rows(said)
-        }
+        lambda: (
+            wanted
+            == {
+                row["job_id"]: (row["rating"], bool(row["favourite"])) for row in wall.installation.rows(said)
+            }
+        )
     )
     rejected = wall.installation.rows("SELECT id FROM job WHERE review = 'rejected'")
     assert {row["id"] for row in rejected} == {id for id, key in given.items() if key == "x"}
