@@ -2,8 +2,8 @@
 
 By itself the kit looks for its server below the address that a page was opened at, then one level up: a page
 that is opened directly begins with calls that answer 404. On its way from one page to another it makes
-two entries in the browser's history, the first with the old page's path and the new one's query. And it runs a
-page anew at every step back, also where only what stands after "#" becomes another.
+two entries in the browser's history, the first with the old page's path and the new one's query. And it runs
+a page anew at every step back, also where only what stands after "#" becomes another.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: All that a page loads is named relative to its own folder, so that is the root, whatever stands in front.
 #: `window.__streamlit` is read by Streamlit 1.67; a version that doesn't read it would look around as before.
 #: What follows from one thing that a person does is one entry in the history: Back undoes just that.
-#: A step within one page is told to whom it concerns, as `lookback`: the kit hears of steps to others alone. Its
-#: listener comes later, and the window calls its own in the order in which they came, whatever they ask for.
+#: A step within one page is told to whom it concerns, as `lookback`: the kit hears of steps to others alone.
+#: Its listener comes later, and a window calls its own in the order in which they came.
 SCRIPT = b"""<script>
 window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href};
 (() => {

@@ -1,4 +1,4 @@
-"""The page that compares takes: what its address names, in the address's order, and what it says of the rest."""
+"""The page that compares takes: what its address names, in that order, and what it says of the rest."""
 
 import pytest
 
