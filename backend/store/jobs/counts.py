@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from backend.domain.clock import id_lower_bound
 from backend.domain.states import ENDED_STATES, JobState
 from backend.models import History, Job
-from backend.store.database.rows import one_of
+from backend.store.database.rows import distinct_values, one_of
 
 #: Of a model's newest takes so many are looked at, however few of them were finished.
 DURATION_SCAN_ROWS = 200
@@ -69,12 +69,12 @@ def list_troubled(session: Session) -> Sequence[tuple[str, Mapping[str, Any] | N
 
 def list_owners(session: Session) -> list[str]:
     """Everybody who ever asked for a take; one index look-up for each of them."""
-    return _distinct(session, Job.owner)
+    return distinct_values(session, Job.owner)
 
 
 def list_models(session: Session) -> list[str]:
     """Every endpoint that a job was ever made with; one index look-up for each of them."""
-    return _distinct(session, Job.model)
+    return distinct_values(session, Job.model)
 
 
 def rendering_times_s(
@@ -106,16 +106,3 @@ def by_provider_and_model(
         .group_by(Job.provider, Job.model, Job.state)
     )
     return [((provider, model, state), number) for provider, model, state, number in rows]
-
-
-def _distinct(session: Session, column: Any) -> list[str]:
-    """The different values of an indexed column, by jumping from one to the next in its index."""
-    values: list[str] = []
-    while True:
-        query = select(func.min(column))
-        if values:
-            query = query.where(column > values[-1])
-        value = session.exec(query).one()
-        if value is None:
-            return values
-        values.append(value)

@@ -2,21 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import text
 from sqlmodel import Session
 
-from backend.models import Collection, Project
-
-#: From one value to the next in an index, in one statement. {more}: which rows count.
-_JUMPS = """
-WITH RECURSIVE jump (value) AS (
-  SELECT min({column}) FROM {table}
-  UNION ALL SELECT (SELECT min({column}) FROM {table} WHERE {column} > jump.value) FROM jump
-  WHERE jump.value IS NOT NULL)
-SELECT value FROM jump WHERE value IS NOT NULL
-"""
-_MODELS = text(_JUMPS.format(table="job", column="model"))
-_TAGS = text(_JUMPS.format(table="take_tag", column="folded"))
+from backend.models import Collection, Job, Project, TakeTag
+from backend.store.database.rows import distinct_values
 
 
 def missing(session: Session, *, project: str | None, collection: str | None) -> list[str]:
@@ -27,9 +16,9 @@ def missing(session: Session, *, project: str | None, collection: str | None) ->
 
 def models(session: Session) -> list[str]:
     """Every model that takes were made with."""
-    return list(session.connection().execute(_MODELS).scalars())
+    return distinct_values(session, Job.model)
 
 
 def tags(session: Session) -> list[str]:
     """Every tag that takes have, as it is folded."""
-    return list(session.connection().execute(_TAGS).scalars())
+    return distinct_values(session, TakeTag.folded)
