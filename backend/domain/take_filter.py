@@ -13,7 +13,8 @@ class TakeFilter:
 
     text: words that stand in a take, the last may be unfinished. owners: those of any of these people, and of
     none of `not_owners`. model: one, or several, any of which will do. tags: all of them, as they are folded.
-    favourite_of: favourites of any of these people, and of none of `not_favourite_of`. rating_min, rated: by
+    favourite_of: favourites of any of these people, and of none of `not_favourite_of`. picks_of: the same, or
+    what the team has picked; none of `not_picks_of`. rating_min, rated: by
     the team's mean. ratio: as asked for, else of the file. min_cost, max_cost: USD, of the bill, else of the
     estimate. since, until: when it was asked for, from the first moment to before the second. trashed: those
     in the trash instead of those that are not. ids: of these alone.
@@ -45,6 +46,8 @@ class TakeFilter:
     ids: tuple[str, ...] | None = None
     not_owners: tuple[str, ...] = ()
     not_favourite_of: tuple[str, ...] = ()
+    picks_of: tuple[str, ...] | None = None
+    not_picks_of: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...] | None:

@@ -16,6 +16,10 @@ class ReviewState(StrEnum):
     TO_EDIT = "to_edit"
 
 
+#: What the team has picked.
+PICKED = frozenset({ReviewState.SELECTED, ReviewState.APPROVED})
+
+
 class OriginHow(StrEnum):
     """How a take was made from another one."""
 

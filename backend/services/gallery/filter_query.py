@@ -49,6 +49,7 @@ _NAMES: Mapping[str, Callable[[str], Any]] = {
     "mine": values.flag,
     "review": values.review,
     "favourite": values.flag,
+    "picks": values.flag,
     "rating_min": values.number(1, 5),
     "rated": values.flag,
     **dict.fromkeys((f"{_STYLE}{axis}" for axis in AXES), values.text(TEXT_MAX_CHARS)),
@@ -122,6 +123,7 @@ def filter_pairs(wanted: TakeFilter) -> list[tuple[str, str]]:
     found += [(name, getattr(wanted, name)) for name in ("provider", "project", "collection", "ratio")]
     found += [("favourite", "1" if wanted.favourite_of else "0" if wanted.not_favourite_of else None)]
     found += [("mine", "0" if wanted.not_owners else None), ("trashed", "1" if wanted.trashed else None)]
+    found += [("picks", "1" if wanted.picks_of else "0" if wanted.not_picks_of else None)]
     flags = (("rated", wanted.rated), ("has_error", wanted.has_error))
     found += [(name, None if value is None else str(int(value))) for name, value in flags]
     numbers = (
@@ -197,6 +199,8 @@ class _Reader:
             sort=one("sort") or Sort.NEWEST,
             not_owners=viewer.owner_names if mine is False else (),
             not_favourite_of=viewer.owner_names if favourite is False else (),
+            picks_of=viewer.owner_names if one("picks") else None,
+            not_picks_of=viewer.owner_names if one("picks") is False else (),
         )
         self._check(wanted)
         if self.faults:

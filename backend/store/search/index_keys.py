@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from backend.domain.library.review import ReviewState, short_id
+from backend.domain.library.review import PICKED, ReviewState, short_id
 from backend.domain.states import ACTIVE_STATES, JobState
 from backend.store.search import numbers
 from backend.store.search.facts import TakeFacts, style_part
@@ -111,10 +111,14 @@ def read_filter(rule: Rule, completed: Sequence[str], known: frozenset[str]) -> 
     groups += [Group((_loose("t", tag),)) for tag in wanted.tags]
     if wanted.favourite_of is not None:
         groups.append(Group(tuple(_loose("f", person) for person in wanted.favourite_of)))
+    if wanted.picks_of is not None:
+        groups.append(Group(_picks(wanted.picks_of)))
     if wanted.not_owners:
         groups.append(Group(tuple(_key("o", person) for person in wanted.not_owners), without=True))
     if wanted.not_favourite_of:
         groups.append(Group(tuple(_loose("f", one) for one in wanted.not_favourite_of), without=True))
+    if wanted.not_picks_of:
+        groups.append(Group(_picks(wanted.not_picks_of), without=True))
     flags = ((NUMBERS["rating"], wanted.rated), (_ERROR, wanted.has_error))
     groups += [Group((key,), without=not value) for key, value in flags if value is not None]
     if wanted.review is not None:
@@ -127,6 +131,10 @@ def read_filter(rule: Rule, completed: Sequence[str], known: frozenset[str]) -> 
         groups.append(_either("!s", states, RESTING))
     moving = states & ACTIVE_STATES if states else frozenset()
     return Asked(groups, words, names, states if moving and moving != ACTIVE_STATES else None)
+
+
+def _picks(people: Iterable[str]) -> tuple[str, ...]:
+    return (*(_loose("f", person) for person in people), *(f"!v{state}" for state in sorted(PICKED)))
 
 
 def _either(begin: str, wanted: frozenset[str], known: frozenset[str]) -> Group:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from backend.domain.library.review import ReviewState, Sort, short_id
+from backend.domain.library.review import PICKED, ReviewState, Sort, short_id
 from backend.domain.take_filter import TakeFilter
 from backend.store.search.facts import COST_UNITS, LENGTH_UNITS, RATING_UNITS, TakeFacts, style_part
 from backend.store.search.typed import Typed, read_typed
@@ -75,6 +75,8 @@ class Rule:
         yield wanted.review is None or (row.review or ReviewState.NONE) in wanted.review
         yield wanted.favourite_of is None or not take.favourite_of.isdisjoint(wanted.favourite_of)
         yield take.favourite_of.isdisjoint(wanted.not_favourite_of)
+        yield wanted.picks_of is None or self._picked(take, wanted.picks_of)
+        yield not (wanted.not_picks_of and self._picked(take, wanted.not_picks_of))
         yield wanted.rated is None or (take.rating is not None) is wanted.rated
         yield wanted.has_error is None or take.has_error is wanted.has_error
         yield all(style_part(*one) in take.style for one in wanted.style)
@@ -84,6 +86,10 @@ class Rule:
         yield all(one.holds(getattr(take, one.kind)) for one in self.ranges)
         yield wanted.ids is None or row.id in wanted.ids
         yield self.typed is None or self._says(take, self.typed)
+
+    @staticmethod
+    def _picked(take: TakeFacts, people: tuple[str, ...]) -> bool:
+        return take.row.review in PICKED or not take.favourite_of.isdisjoint(people)
 
     def _says(self, take: TakeFacts, typed: Typed) -> bool:
         short, row = short_id(take.id), take.row

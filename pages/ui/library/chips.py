@@ -39,8 +39,13 @@ def draw_ignored(asked: Asked) -> None:
     """What of the address is not understood, and so left out."""
     if not asked.ignored:
         return
-    told = " · ".join(f"`{name}` {text.plain(why)}" for name, why in asked.ignored.items())
+    told = " · ".join(f"`{name}` {text.plain(_shortly(why))}" for name, why in asked.ignored.items())
     st.warning(f"Left out of this address: {told}.", icon=":material/link_off:")
+
+
+def _shortly(why: str) -> str:
+    """Without the list of all that is known: the filters stand above it."""
+    return why.partition("; known:")[0]
 
 
 def chip_words(name: str, value: str, choices: Choices) -> str:

@@ -27,7 +27,7 @@ _NUMBERS = ("rating_min", "min_cost", "max_cost", "min_length", "max_length")
 _DAYS = ("since", "until")
 #: Choices that many people make, one click away: word -> name and value in the address.
 QUICK: Mapping[str, tuple[str, str]] = {
-    "Picks": ("favourite", "1"),
+    "Picks": ("picks", "1"),
     "Rejected": ("review", "rejected"),
     "Unrated": ("rated", "0"),
     "Mine": ("mine", "1"),

@@ -15,11 +15,12 @@ def draw_bar(deps: Deps, viewer: Viewer, asked: Asked) -> None:
     with st.container(key="filters", gap="small"):
         with st.container(key="find-line", horizontal=True, vertical_alignment="center"):
             fields.draw_search()
-            with st.popover("Filters", icon=":material/tune:", key="all-filters"):
-                fields.draw_all(choices)
-            groups.draw_groups(deps, viewer)
-            fields.draw_sort()
-            fields.draw_size()
+            with st.container(key="find-tools", horizontal=True, vertical_alignment="center"):
+                with st.popover("Filters", icon=":material/tune:", key="all-filters"):
+                    fields.draw_all(choices)
+                groups.draw_groups(deps, viewer)
+                fields.draw_sort()
+                fields.draw_size()
         with st.container(key="quick-line", horizontal=True, vertical_alignment="center"):
             fields.draw_quick(viewer)
             fields.draw_blind()

@@ -36,12 +36,13 @@ TITLES: Mapping[str, str] = {
     "favourite": "Starred by me", "rating_min": "Rated at least", "rated": "Rated", "ratio": "Ratio",
     "min_length": "At least", "max_length": "At most", "min_cost": "From", "max_cost": "Up to",
     "since": "Since", "until": "Until", "has_error": "With an error", "trashed": "In the trash",
-    "provider": "Provider", "sort": "Sorted by",
+    "provider": "Provider",
     **{f"style.{axis}": axis.capitalize() for axis in AXES},
 }  # fmt: skip
 #: Of these, 1 and 0 are told in words.
 FLAGS: Mapping[str, tuple[str, str]] = {
     "mine": ("Mine", "Not mine"),
+    "picks": ("Picks", "No picks"),
     "favourite": ("Starred by me", "Not starred by me"),
     "rated": ("Rated", "Unrated"),
     "has_error": ("With an error", "Without an error"),

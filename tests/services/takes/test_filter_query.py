@@ -31,6 +31,8 @@ READ = {
     "review=approved&review=none": TakeFilter(review=frozenset({ReviewState.APPROVED, ReviewState.NONE})),
     "favourite=1": TakeFilter(favourite_of=("ana",)),
     "favourite=0": TakeFilter(not_favourite_of=("ana",)),
+    "picks=1": TakeFilter(picks_of=("ana",)),
+    "picks=0": TakeFilter(not_picks_of=("ana",)),
     "rating_min=4.5&rated=1": TakeFilter(rating_min=4.5, rated=True),
     "has_error=0&trashed=1": TakeFilter(has_error=False, trashed=True),
     "style.camera=Dolly in&style.fabric=Silk": TakeFilter(style=(("fabric", "Silk"), ("camera", "Dolly in"))),

@@ -72,6 +72,8 @@ FILTERS = {
     "review=none&review=rejected": lambda take: take.review in (None, "rejected"),
     "favourite=1": lambda take: "ana" in take.likes,
     "favourite=0": lambda take: "ana" not in take.likes,
+    "picks=1": lambda take: "ana" in take.likes or take.review in ("selected", "approved"),
+    "picks=0": lambda take: "ana" not in take.likes and take.review not in ("selected", "approved"),
     "rating_min=3.5": lambda take: take.ratings and mean(take) >= 3.5,
     "rated=1": lambda take: bool(take.ratings),
     "rated=0": lambda take: not take.ratings,

@@ -33,6 +33,7 @@ _ASKED: dict[str, tuple[Any, str]] = {
     "tag": (str, "All of several."),
     "review": (Annotated[str, OneOf(ReviewState)], "Any of several."),
     "favourite": (_FLAG, "Your own favourites, or what is none of them."),
+    "picks": (_FLAG, "Your own favourites and what is selected or approved, or what is none of them."),
     "rating_min": (Annotated[float | None, Field(ge=1, le=5)], "The team's mean is at least this."),
     "rated": (_FLAG, "Has anybody rated it?"),
     **{f"style.{axis}": (str, "A label of the style.") for axis in AXES},
