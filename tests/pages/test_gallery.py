@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, time
 
 from backend.services.gallery import takes as gallery
-from backend.services.library import groups
+from backend.services.library import groups, views
 from backend.services.library.groups import GroupKind
 from backend.services.operations import heartbeat
 from backend.services.takes import photos
@@ -138,6 +138,27 @@ def test_the_wall_goes_on_where_its_first_takes_end_and_is_told_who_looks(visit,
     )  # fmt: skip
     assert wall["next_cursor"] == wall["takes"][-1]["id"]
     assert wall["me"]["may"] == ["rate", "change", "approve", "organise"]
+
+
+def test_a_view_is_kept_opened_by_one_click_and_deleted_once_that_is_confirmed(visit, desk):
+    desk.take("failed", "red fox")
+    desk.take("stored", "red dress")
+    app = visit(GALLERY, status="failed", sort="oldest")
+    app.text_input(key="views:name").set_value("What went wrong")
+    app.toggle(key="views:shared").set_value(True)
+    app.button(key="save-view").click().run()
+    (kept,) = views.list_views(desk.deps, BEN)
+    assert (kept.name, kept.owner, kept.shared) == ("What went wrong", LOCAL_VIEWER.name, True)
+    app = visit(GALLERY, q="dress")
+    assert prompts(app) == ["red dress"]
+    app.button(key=f"view-{kept.id}").click().run()
+    assert (prompts(app), dict(app.query_params)) == (["red fox"], {"status": "failed", "sort": "oldest"})
+    app.button(key=f"ask-delete-view-{kept.id}").click().run()
+    app.button(key="keep-view").click().run()
+    app.button(key=f"ask-delete-view-{kept.id}").click().run()
+    assert len(views.list_views(desk.deps, LOCAL_VIEWER)) == 1
+    app.button(key="delete-view").click().run()
+    assert views.list_views(desk.deps, LOCAL_VIEWER) == []
 
 
 def test_collections_are_made_renamed_and_deleted_beside_the_wall_and_keep_their_takes(visit, desk):

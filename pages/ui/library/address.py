@@ -77,6 +77,11 @@ def change(**values: Iterable[str]) -> None:
     go({**_texts(st.query_params), **{name: list(all_) for name, all_ in values.items()}})
 
 
+def drawn_pairs() -> list[tuple[str, str]]:
+    """What the address says of how takes are drawn."""
+    return [(name, value) for name in DRAWN_BY for value in st.query_params.get_all(name)]
+
+
 def drop(name: str, value: str) -> None:
     """From now on the address does not ask for this any more."""
     texts = _texts(st.query_params)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from pages.ui.library import chips, fields, groups
+from pages.ui.library import chips, fields, groups, views
 from pages.ui.library.address import Asked
 
 
@@ -18,6 +18,7 @@ def draw_bar(deps: Deps, viewer: Viewer, asked: Asked) -> None:
             with st.container(key="find-tools", horizontal=True, vertical_alignment="center"):
                 with st.popover("Filters", icon=":material/tune:", key="all-filters"):
                     fields.draw_all(choices)
+                views.draw_views(deps, viewer, asked)
                 groups.draw_groups(deps, viewer)
                 fields.draw_sort()
                 fields.draw_size()
