@@ -119,7 +119,7 @@ def test_a_take_is_promoted_with_the_difference_and_what_does_not_fit_in_view(vi
     better = app.button(key="promote-fal-ai/veo3.1")
     assert "(+$" in better.label.replace("\\", "")
     assert "Doesn't fit there: " in words(app)
-    better.click().run()
+    app.button(key="promote-fal-ai/veo3.1").click().run()
     assert made_from(desk, desk.newest()) == [(job.id, OriginHow.PROMOTED)]
     assert link(app, "Promoted to …")
 

@@ -3,7 +3,7 @@
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.prompting.vocabulary_admin import WordDraft
-from tests.pages.conftest import words
+from tests.pages.conftest import filled, words
 from tests.viewers import LOCAL_VIEWER
 
 PAGE = "operate/style.py"
@@ -60,11 +60,29 @@ def test_a_template_is_tried_refused_in_words_kept_and_rolled_back(visit, desk):
     assert "A red dress in the wind / locked-off camera on a tripod" in words(app)
     app.text_input(key="template:note").set_value("shorter").run()
     app.button(key="template-save").click().run()
-    assert "Version 2 is used from now on" in words(app)
+    assert "Draft 2 is kept" in words(app)
+    assert current_vocabulary(desk.deps).template.version == 1, "takes are made as before"
+    changed = [item.value for item in app.code if item.language == "diff"]
+    assert "+ {{ prompt }} / {{ camera }}" in "\n".join(changed), "what changed stands side by side"
+    desk.take("stored", template=2)
+    app.button(key="promote-template-2").click().run()
     assert current_vocabulary(desk.deps).template.note == "shorter"
-    app.button(key="roll-back-1").click().run()
-    assert current_vocabulary(desk.deps).template.version == 3
-    assert app.text_area(key="template:text").value == vocabulary_admin.list_templates(desk.deps)[2].text
+    assert "1 take" in words(app), "how many it made"
+    app.button(key="promote-template-1").click().run()
+    assert current_vocabulary(desk.deps).template.version == 1
+    assert len(vocabulary_admin.list_templates(desk.deps)) == 2, "no version is lost or made"
+
+
+def test_a_draft_of_the_template_is_chosen_for_a_take_in_the_form(visit, desk):
+    assert "form:template" not in visit().session_state, "there is nothing to choose from"
+    vocabulary_admin.save_template(desk.deps, LOCAL_VIEWER, "{{ prompt }} / {{ camera }}", note="shorter")
+    app = filled(visit)
+    assert desk.generate(app).template_version == 1
+    app.selectbox(key="form:template").set_value(2).run()
+    assert "A red dress /" in app.code[0].value
+    job = desk.generate(app)
+    assert (job.template_version, job.sent_prompt) == (2, "A red dress /")
+    assert visit().selectbox(key="form:template").value == 2, "the draft of the form has it"
 
 
 def test_words_of_a_person_are_text_and_never_markup(visit, desk):

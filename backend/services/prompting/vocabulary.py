@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -17,11 +18,23 @@ from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.database.rows import insert_row
 from backend.store.records import vocabulary
+from backend.store.records.facts import Fact
 
 #: Who made what comes with the program.
 PROGRAM_AUTHOR = "dailies"
 #: What other processes changed is looked for at most this often, in seconds.
 CHECK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Production:
+    """Which version of the template takes are made with, unless somebody chooses another."""
+
+    at: datetime
+    version: int
+
+
+PRODUCTION = Fact(Production, vocabulary.PRODUCTION)
 
 
 @dataclass(frozen=True)
@@ -35,10 +48,11 @@ class ComposedPrompt:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of one moment, and the template."""
+    """The words of one moment; the template in production, and every version, the newest first."""
 
     words: tuple[VocabularyEntry, ...]
     template: Template
+    templates: tuple[Template, ...] = ()
 
     def list_words(self, axis: str) -> list[VocabularyEntry]:
         """The words of an axis, also retired ones, in the order in which they are shown."""
@@ -63,12 +77,21 @@ class Vocabulary:
             if word is not None and word.retired_at is not None
         }
 
-    def compose_prompt(self, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
-        """Prompt and style as they are sent."""
+    def find_template(self, version: int | None) -> Template | None:
+        """The template of this version, of none the one in production; None: there is no such version."""
+        if version is None:
+            return self.template
+        return next((one for one in self.templates if one.version == version), None)
+
+    def compose_prompt(
+        self, prompt: str, style: Mapping[str, str], version: int | None = None
+    ) -> ComposedPrompt:
+        """Prompt and style as they are sent, by this version of the template or the one in production."""
         filled = [(axis, style[axis].strip()) for axis in AXES if style.get(axis, "").strip()]
         parts = tuple(_part(axis, text, self.find_word(axis, text)) for axis, text in filled)
-        text = template.render_prompt(self.template.text, prompt.strip(), parts)
-        return ComposedPrompt(text, parts, self.template.version)
+        used = self.find_template(version) or self.template
+        text = template.render_prompt(used.text, prompt.strip(), parts)
+        return ComposedPrompt(text, parts, used.version)
 
 
 def _part(axis: str, text: str, word: VocabularyEntry | None) -> StylePart:
@@ -122,12 +145,16 @@ def change_vocabulary(deps: Deps) -> Iterator[Session]:
 
 def _read(deps: Deps) -> Vocabulary:
     with deps.store.read() as session:
-        newest, words = vocabulary.newest_template(session), vocabulary.list_words(session)
-    if newest is None:
+        templates, words = vocabulary.list_templates(session), vocabulary.list_words(session)
+        promoted = PRODUCTION.read(session)
+    if not templates:
         _seed(deps)
         return _read(deps)
+    # Before templates had drafts, the newest was used.
+    used = next((one for one in templates if promoted and one.version == promoted.version), templates[0])
     order = {axis: place for place, axis in enumerate(AXES)}
-    return Vocabulary(tuple(sorted(words, key=lambda word: order.get(word.axis, len(AXES)))), newest)
+    ordered = tuple(sorted(words, key=lambda word: order.get(word.axis, len(AXES))))
+    return Vocabulary(ordered, used, tuple(templates))
 
 
 def _seed(deps: Deps) -> None:

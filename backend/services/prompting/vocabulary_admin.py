@@ -16,7 +16,13 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting import template
-from backend.services.prompting.vocabulary import ComposedPrompt, change_vocabulary, current_vocabulary
+from backend.services.prompting.vocabulary import (
+    PRODUCTION,
+    ComposedPrompt,
+    Production,
+    change_vocabulary,
+    current_vocabulary,
+)
 from backend.store.database.rows import insert_row
 from backend.store.records import vocabulary
 from backend.store.records.vocabulary import WordColumns
@@ -118,7 +124,7 @@ def reorder_word(deps: Deps, viewer: Viewer, word_id: str, *, by: int) -> None:
 
 
 def list_templates(deps: Deps) -> Sequence[Template]:
-    """Every version of the template, the newest, which is used, first."""
+    """Every version of the template, the newest first."""
     current_vocabulary(deps)
     with deps.store.read() as session:
         return vocabulary.list_templates(session)
@@ -134,23 +140,25 @@ def preview_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str
 
 
 def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> Template:
-    """Make this the template from now on, as a new version; what was sent before stays as it was.
+    """Keep this as a new version of the template: a draft, until it is promoted.
 
     Raises:
         NotAllowed: only an admin may.
-        InvalidRequest: names every field at fault; the old version stays.
+        InvalidRequest: names every field at fault; nothing is kept.
     """
     viewer.must(Do.EDIT_WORDS)
     text, note = clean_text(text), clean_text(note).strip()
     template.check_template(text)
     if len(note) > NOTE_MAX_CHARS or fault_in(note):
         raise InvalidRequest({"note": fault_in(note) or f"has more than {NOTE_MAX_CHARS} characters"})
-    current_vocabulary(deps)
+    used, now = current_vocabulary(deps).template.version, deps.clock.now()
     try:
         with change_vocabulary(deps) as session:
             newest = vocabulary.newest_template(session)
             version = newest.version + 1 if newest else 1
-            row = Template(version=version, text=text, note=note, at=deps.clock.now(), by=viewer.name)
+            if PRODUCTION.lock_and_read(session) is None:  # what is used goes on being used
+                PRODUCTION.put(session, Production(now, used))
+            row = Template(version=version, text=text, note=note, at=now, by=viewer.name)
             insert_row(session, row)
             record(
                 session, deps, viewer, Action.TEMPLATE_CHANGED, object_type="template",
@@ -162,13 +170,31 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
     return row
 
 
-def roll_back_template(deps: Deps, viewer: Viewer, version: int) -> Template:
-    """Use an earlier version again, as a new one. Raises NotAllowed: no admin; NotFound: no such version."""
+def promote_template(deps: Deps, viewer: Viewer, version: int) -> Template:
+    """Make a version, newer or older, the one that takes are made with; what was sent stays as it was.
+
+    Raises NotAllowed: no admin; NotFound: no such version.
+    """
     viewer.must(Do.EDIT_WORDS)
-    old = next((row for row in list_templates(deps) if row.version == version), None)
-    if old is None:
+    now = current_vocabulary(deps)
+    found = now.find_template(version)
+    if found is None:
         raise NotFound(f"There is no version {version} of the template.")
-    return save_template(deps, viewer, old.text, note=f"as version {version}")
+    with change_vocabulary(deps) as session:
+        known = PRODUCTION.lock_and_read(session)
+        PRODUCTION.put(session, Production(deps.clock.now(), version))
+        before = known.version if known else now.template.version
+        record(
+            session, deps, viewer, Action.TEMPLATE_CHANGED, object_type="template", object_id=str(version),
+            changed={"production": (before, version)},
+        )  # fmt: skip
+    return found
+
+
+def count_uses(deps: Deps) -> dict[int, int]:
+    """version -> how many takes were made with it; a version that made none is not in there."""
+    with deps.store.read() as session:
+        return vocabulary.count_uses(session)
 
 
 def _record(

@@ -46,7 +46,9 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
     model, facts, faults = _find_model(deps, request)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
-    composed = vocabulary.compose_prompt(request.prompt, request.style)
+    if vocabulary.find_template(request.template) is None:
+        faults["template"] = f"has no version {request.template}; leave it out for the one in production"
+    composed = vocabulary.compose_prompt(request.prompt, request.style, request.template)
     # Where a photo must come and lacks, that is what is said; with it the prompt may stay empty.
     has_photo = request.image is not None or model.image_required
     if not (request.prompt or may_be_blank(model, request.params, has_photo=has_photo)):
@@ -69,7 +71,7 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     model, facts, faults = _find_model(deps, request, partial=True)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
-    sent = vocabulary.compose_prompt(request.prompt, request.style).text
+    sent = vocabulary.compose_prompt(request.prompt, request.style, request.template).text
     if request.prompt and (fault := check_prompt(model, sent)):
         faults["prompt"] = fault
     faults |= _field_faults(deps, viewer, model, request, partial=True)

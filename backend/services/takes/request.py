@@ -19,7 +19,7 @@ TEXT_MAX_CHARS = {"prompt": 20_000, "style": 500}
 UNSEEN_PHOTO = "holds only characters that nobody sees; give an upload's id or a link, or leave it out"
 
 REQUEST_FIELDS = frozenset(
-    {"model", "prompt", "params", "style", "image", "images", "provider", "project", "made_from"}
+    {"model", "prompt", "params", "style", "image", "images", "provider", "project", "made_from", "template"}
 )
 #: A take is made from a few others.
 MADE_FROM_MAX = 50
@@ -44,6 +44,7 @@ class TakeRequest:
     faults: Mapping[str, str]  #: field -> what is wrong with it by itself, whatever the model
     project: str | None = None  #: the id of the project that it is for
     made_from: tuple[Origin, ...] = ()  #: the takes that it is made from
+    template: int | None = None  #: the version of the prompt's template; None: the one in production
     notes: tuple[str, ...] = ()  #: what was done to the texts, for the person who pasted them
 
     def body_hash(self) -> str:
@@ -58,7 +59,7 @@ class TakeRequest:
 def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
     images?: {field: an upload's id or a link, or a list of them}, provider?, project?: its id,
-    made_from?: [{take: its id, how}]}. Nothing is raised.
+    made_from?: [{take: its id, how}], template?: its version}. Nothing is raised.
 
     Every text in it is cleaned first: nothing of a take holds what nobody sees.
     """
@@ -91,6 +92,7 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
         faults=faults,
         project=project,
         made_from=made_from,
+        template=_read_version(body, faults),
         notes=tuple(pasted.notes),
     )
 
@@ -126,6 +128,14 @@ def _read_project(body: Mapping[str, Any], faults: dict[str, str]) -> str | None
         return value
     kind = "empty" if value == "" else f"not {describe_kind(value)}"
     faults["project"] = f"must be a project's id; it is {kind}"
+    return None
+
+
+def _read_version(body: Mapping[str, Any], faults: dict[str, str]) -> int | None:
+    value = body.get("template")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    faults["template"] = f"must be the number of a version, not {describe_kind(value)}"
     return None
 
 

@@ -8,8 +8,11 @@ from sqlalchemy import func, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.models import Template, VocabularyEntry
+from backend.models import Job, KeyValue, Template, VocabularyEntry
 from backend.store.database.rows import get_row
+
+#: The fact that says which version of the template is in production.
+PRODUCTION = "template_production"
 
 
 class WordColumns(TypedDict, total=False):
@@ -29,6 +32,7 @@ _REVISION = columns(
     columns(func.max(Template.version)).scalar_subquery(),
     columns(func.max(VocabularyEntry.changed_at)).scalar_subquery(),
     columns(func.count(col(VocabularyEntry.id))).scalar_subquery(),
+    columns(col(KeyValue.value)).where(col(KeyValue.name) == PRODUCTION).scalar_subquery(),
 )
 
 
@@ -68,3 +72,10 @@ def newest_template(session: Session) -> Template | None:
 def list_templates(session: Session) -> Sequence[Template]:
     """Every version, the newest first."""
     return session.exec(select(Template).order_by(col(Template.version).desc())).all()
+
+
+def count_uses(session: Session) -> dict[int, int]:
+    """version -> how many takes it made the prompt of; an index knows."""
+    query = columns(col(Job.template_version), func.count()).group_by(col(Job.template_version))
+    found = session.connection().execute(query.where(col(Job.template_version).is_not(None)))
+    return {int(version or 0): number for version, number in found}

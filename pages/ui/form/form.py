@@ -32,6 +32,7 @@ from pages.ui.form import (
     prefill,
     project_picker,
     style_picker,
+    template_picker,
     widgets,
 )
 
@@ -156,6 +157,8 @@ class Form:
             if words:
                 chosen[axis] = words
         self._body["style"] = chosen
+        if (version := template_picker.pick_template(vocabulary)) is not None:
+            self._body["template"] = version
 
     def draw_params(self) -> None:
         """The model's own parameters; the usual ones in front, the others folded."""
@@ -177,7 +180,8 @@ class Form:
         for note in self.request.notes:
             st.caption(f":material/cleaning_services: {note}")
         try:
-            made = current_vocabulary(self.deps).compose_prompt(self.request.prompt, self.request.style)
+            request, now = self.request, current_vocabulary(self.deps)
+            made = now.compose_prompt(request.prompt, request.style, request.template)
         except InvalidRequest as error:
             st.caption(f":red[:material/error: {text.plain(error)}]")
             return

@@ -16,7 +16,8 @@ from backend.services.takes.request import TakeRequest
 from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
 
-MODEL, PROMPT, PROJECT, MADE_FROM = "form:model", "form:prompt", "form:project", "form:made-from"
+MODEL, PROMPT, PROJECT, TEMPLATE = "form:model", "form:prompt", "form:project", "form:template"
+MADE_FROM = "form:made-from"
 _LAST, _SWITCHED = "form:last", "form:switched"
 
 
@@ -54,6 +55,7 @@ def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
     state = st.session_state
     state[PROMPT] = request.body.get("prompt") if isinstance(request.body.get("prompt"), str) else ""
     state[MADE_FROM] = [{"take": one.take, "how": str(one.how)} for one in request.made_from]
+    state[TEMPLATE] = request.template
     if request.project is not None:  # else the last one stays
         state[PROJECT] = request.project
     for axis in AXES:

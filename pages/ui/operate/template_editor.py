@@ -1,6 +1,7 @@
 """The prompt template as people edit it: its text, what it makes of a sample, and its versions."""
 
 from collections.abc import Sequence
+from difflib import ndiff
 
 import streamlit as st
 
@@ -36,7 +37,7 @@ def draw_editor() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Change note", key=_NOTE, max_chars=vocabulary_admin.NOTE_MAX_CHARS)
         st.button(
-            f"Save as version {versions[0].version + 1}", key="template-save", type="primary",
+            f"Save as draft {versions[0].version + 1}", key="template-save", type="primary",
             icon=":material/save:", disabled=not (fits and changed), on_click=_save,
         )  # fmt: skip
     _versions(versions, may=True)
@@ -60,20 +61,46 @@ def _sample(written: str, sample: str) -> bool:
 
 
 def _versions(versions: Sequence[Template], *, may: bool) -> None:
+    """Every version, and of each but the one in production what it would change."""
+    used, uses = current_vocabulary(context.deps()).template, vocabulary_admin.count_uses(context.deps())
     with st.expander(f"Versions · {len(versions)}", icon=":material/history:", key="template-versions"):
         now = context.deps().clock.now()
         for row in versions:
             with st.container(horizontal=True, vertical_alignment="center", key=f"version-{row.version}"):
                 note = f" · {text.plain(row.note)}" if row.note else ""
-                st.markdown(f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note}")
-                if row is versions[0]:
-                    st.badge("Used now", icon=":material/check:", color="green")
-                elif may:
-                    st.button(
-                        "Use this version", key=f"roll-back-{row.version}", icon=":material/undo:",
-                        type="tertiary", on_click=_roll_back, args=(row.version,),
-                    )  # fmt: skip
-            st.code(row.text, language="jinja2", wrap_lines=True)
+                made = uses.get(row.version, 0)
+                st.markdown(
+                    f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note} · "
+                    f"{made:,} take{'' if made == 1 else 's'}"
+                )
+                if row.version == used.version:
+                    st.badge("Production", icon=":material/check:", color="green")
+                else:
+                    st.badge("Draft" if row.version > used.version else "Earlier", color="gray")
+                    if may:
+                        st.button(
+                            "Use in production", key=f"promote-template-{row.version}",
+                            icon=":material/publish:", type="tertiary", on_click=_promote,
+                            args=(row.version,),
+                        )  # fmt: skip
+            if row.version == used.version:
+                st.code(row.text, language="jinja2", wrap_lines=True)
+            else:
+                _draw_changes(used, row)
+
+
+def _draw_changes(used: Template, other: Template) -> None:
+    """The one in production and another one, side by side; lines that only one of them has are marked."""
+    left, right = st.columns(2)
+    lines = [line for line in ndiff(used.text.splitlines(), other.text.splitlines()) if line[0] != "?"]
+    for column, title, without in (
+        (left, f"Production · {used.version}", "+"),
+        (right, f"Version {other.version}", "-"),
+    ):
+        with column:
+            st.caption(title)
+            shown = "\n".join(line for line in lines if line[0] != without)
+            st.code(shown, language="diff", wrap_lines=True)
 
 
 def _save() -> None:
@@ -83,10 +110,12 @@ def _save() -> None:
         row = vocabulary_admin.save_template(context.deps(), context.viewer(), written, note=note)
         context.notify_cleaned(written, note)
         state[_NOTE] = ""
-        context.notify(f"Version {row.version} is used from now on.", ":material/save:")
+        context.notify(
+            f"Draft {row.version} is kept. Takes are made as before until it is promoted.", ":material/save:"
+        )
 
 
-def _roll_back(version: int) -> None:
+def _promote(version: int) -> None:
     with context.errors_as_notices():
-        vocabulary_admin.roll_back_template(context.deps(), context.viewer(), version)
-        context.notify(f"Version {version} is used again.", ":material/undo:")
+        vocabulary_admin.promote_template(context.deps(), context.viewer(), version)
+        context.notify(f"Version {version} is in production: takes are made with it.", ":material/publish:")

@@ -98,6 +98,7 @@ FAULTS: list[tuple[Any, str]] = [
     # Nothing is paid for a file that would come inside the answer.
     ({**BODY, "model": "minimax/h3/image-to-video", "params": {"sync_mode": True}}, "params.sync_mode"),
     ({**BODY, "style": {"camera": "a\x1bb"}}, "style.camera"),
+    *(({**BODY, "template": bad}, "template") for bad in ("1", 99, True, [1])),
     *(({**BODY, "project": bad}, "project") for bad in ("none", 7, "\0", {"id": 1})),
     *(
         ({**BODY, "made_from": bad}, "made_from")

@@ -86,7 +86,7 @@ def test_words_and_template_are_kept_without_what_nobody_sees(sidecar):
     assert made.text == "A coat\na slow orbit"
     row = vocabulary_admin.save_template(sidecar.deps, ADMIN, text, note="\u200btried\ufeff")
     assert (row.text, row.note) == ("{{ prompt }}\n{{ camera }}", "tried")
-    assert current_vocabulary(sidecar.deps).template.text == row.text
+    assert current_vocabulary(sidecar.deps).templates[0].text == row.text
 
 
 @pytest.mark.parametrize("typed", ["sail\u200bcloth", "\ufeffsailcloth", "sail\u00adcloth\0"])

@@ -77,11 +77,17 @@ def test_processes_and_threads_that_start_at_once_write_the_words_once(world):
 def test_a_job_keeps_style_composed_prompt_and_template_version_and_can_be_sent_again(world):
     job = world.ask("A coat", style={"camera": "Dolly in"})
     vocabulary_admin.save_template(world.deps, ADMIN, "{{ prompt }}{% if camera %} ({{ camera }}){% endif %}")
+    before = create.create_job(world.deps, ANA, repeat_request(job))
+    chosen = world.ask("A coat", style={"camera": "Dolly in"}, template=2)
+    vocabulary_admin.promote_template(world.deps, ADMIN, 2)
     later = create.create_job(world.deps, ANA, repeat_request(job))
-    assert [(one.style, one.sent_prompt, one.template_version) for one in (world.job(job), later)] == [
-        ({"camera": "Dolly in"}, "A coat. Camera: slow dolly in.", 1),
-        ({"camera": "Dolly in"}, "A coat (slow dolly in)", 2),
-    ]
+    old, new = ("A coat. Camera: slow dolly in.", 1), ("A coat (slow dolly in)", 2)
+    made = [(one.sent_prompt, one.template_version) for one in (world.job(job), before, chosen, later)]
+    assert made == [old, old, new, new], "a draft is used where it is chosen, and by all once it is promoted"
+    vocabulary_admin.promote_template(world.deps, ADMIN, 1)
+    assert world.ask("A coat").template_version == 1, "and back again"
+    assert vocabulary_admin.count_uses(world.deps) == {1: 3, 2: 2}
+    assert list(world.faults("A coat", template=9)) == ["template"]
 
 
 def test_a_word_of_the_team_adds_its_words_until_it_is_retired_and_again_when_it_is_back(world):
@@ -135,9 +141,9 @@ def test_only_an_admin_changes_the_style(world):
         lambda: vocabulary_admin.retire_word(world.deps, ANA, pan),
         lambda: vocabulary_admin.reorder_word(world.deps, ANA, pan, by=1),
         lambda: vocabulary_admin.save_template(world.deps, ANA, "{{ prompt }}"),
-        lambda: vocabulary_admin.roll_back_template(world.deps, ANA, 1),
+        lambda: vocabulary_admin.promote_template(world.deps, ANA, 1),
     ):
         with pytest.raises(NotAllowed):
             act()
     with pytest.raises(NotFound):
-        vocabulary_admin.roll_back_template(world.deps, ADMIN, 9)
+        vocabulary_admin.promote_template(world.deps, ADMIN, 9)

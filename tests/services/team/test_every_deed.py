@@ -135,7 +135,7 @@ def test_each_deed_is_written_down_by_its_own_name(world):
         ("preset.deleted", lambda: presets.delete_preset(deps, ANA, preset.id)),
         ("words.changed", lambda: vocabulary_admin.reorder_word(deps, ADMIN, word.id, by=-1)),
         ("words.changed", lambda: vocabulary_admin.retire_word(deps, ADMIN, word.id)),
-        ("template.changed", lambda: vocabulary_admin.roll_back_template(deps, ADMIN, 1)),
+        ("template.changed", lambda: vocabulary_admin.promote_template(deps, ADMIN, 1)),
         (
             "price_rule.changed",
             lambda: price_rules.set_rule(deps, ADMIN, MODEL, price_rules.rule_text(model.rule)),

@@ -61,6 +61,9 @@ class TakeRequest(Asked):
     )
     provider: str | None = Field(default=None, description="Who makes it; unless given, the model's own.")
     project: str | None = Field(default=None, description="The id of the project that it is for.")
+    template: int | None = Field(
+        default=None, description="A version of the team's template; unless given, the one in production."
+    )
     made_from: list[MadeFrom] | None = Field(
         default=None, max_length=MADE_FROM_MAX, description="The takes that it is made from."
     )
