@@ -86,6 +86,7 @@ if trouble is not None:  # the ways to other pages stay, else the browser would 
 try:
     if viewer is not None:
         live.draw_notices(viewer, moving=moving)
+    shell.draw_tabs(shell.title_with_counts("Activity", moving=moving, held=0, upto=gallery.COUNT_LIMIT))
     shell.draw_banners()
     context.show_notices()
     page.run()

@@ -84,6 +84,7 @@ _SWITCH = _register("switch", files=("live/hub", "live/switch"))
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
+_TABS = _register("tabs")
 
 
 def draw_wall(about: Mapping[str, object], *, key: str) -> str | None:
@@ -95,6 +96,11 @@ def draw_wall(about: Mapping[str, object], *, key: str) -> str | None:
     """
     opened = _WALL(data=dict(about), key=key, on_open_change=lambda: None).open
     return str(opened) if opened else None
+
+
+def draw_tabs(tabs: Sequence[Mapping[str, str]], *, key: str) -> None:
+    """The ways to a few pages at the foot of a phone; each has its href, label and icon."""
+    _TABS(data={"tabs": list(tabs)}, key=key)
 
 
 def draw_compare(takes: Sequence[Mapping[str, object]], me: Mapping[str, object], *, key: str) -> None:

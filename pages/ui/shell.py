@@ -109,6 +109,20 @@ def draw_way_in(refused: NotAllowed) -> None:
     st.html('<a href="sign-in" target="_self">Sign in</a>')
 
 
+def draw_tabs(activity: str) -> None:
+    """The pages that are used most, at the foot of a phone. activity: what its tab says."""
+    tabs = (
+        (".", "Generate", "auto_awesome_motion"),
+        ("gallery", "Gallery", "grid_view"),
+        ("activity", activity, "timelapse"),
+        ("spend", "Spend", "payments"),
+    )
+    with st.container(key="tabs"):
+        components.draw_tabs(
+            [{"href": href, "label": label, "icon": icon} for href, label, icon in tabs], key="phone-tabs"
+        )
+
+
 def draw_viewer() -> None:
     """Who is looking, and where there are logins the way out."""
     viewer = context.viewer()

@@ -45,8 +45,12 @@ class UsualTime:
     @property
     def words(self) -> str:
         """In words; an estimate says so: "0:45–1:10", "about 1:40–2:30"."""
-        ends = dict.fromkeys((clock(self.low_s), clock(self.high_s)))
-        return ("" if self.learnt else "about ") + "–".join(ends)
+        return self.range_words if self.learnt else f"about {self.range_words}"
+
+    @property
+    def range_words(self) -> str:
+        """From where to where: "0:45–1:10"."""
+        return "–".join(dict.fromkeys((clock(self.low_s), clock(self.high_s))))
 
 
 class Busy(NamedTuple):

@@ -85,7 +85,7 @@ def load_surroundings(deps: Deps, takes: Sequence[Take]) -> Surroundings:
 
 def shared_part(deps: Deps, take: Take, around: Surroundings, now: datetime) -> dict[str, Any]:
     """What a card says to everybody who may see it; links are relative to the root of all pages."""
-    job = take.job
+    job, progress = take.job, _progress(deps, take, around, now)
     return {
         "id": job.id,
         "version": job.version + job.edits,
@@ -94,9 +94,9 @@ def shared_part(deps: Deps, take: Take, around: Surroundings, now: datetime) -> 
         "href": f"take?take={job.id}",
         "created_ms": milliseconds(job.created_at),
         "who": job.owner,
-        **_look(take),
+        **_look(take, progress),
         **_pictures(deps, take),
-        **_progress(deps, take, around, now),
+        **progress,
         **_request(deps, take),
         **_library(job, around.marks[job.id]),
     }
@@ -113,7 +113,7 @@ def fetched_share(job: Job) -> float | None:
     return done / total if job.state == JobState.RENDERED and total and done < total else None
 
 
-def _look(take: Take) -> dict[str, Any]:
+def _look(take: Take, progress: Mapping[str, Any]) -> dict[str, Any]:
     """Its state in a word, an icon and a tone; and why, where there is no picture."""
     job, video, shown = take.job, take.video, state_look(take.job)
     missing = video is not None and video.missing_at is not None
@@ -126,7 +126,7 @@ def _look(take: Take) -> dict[str, Any]:
         "overlay": missing or job.state != JobState.STORED,
         "moving": job.state in ACTIVE_STATES,
         "ended": job.state in ENDED_STATES,
-        "why": _why(job, shown.means),
+        "why": _why(job, _expected(progress) or shown.means),
         "trouble": _trouble(job),
     }
 
@@ -230,6 +230,14 @@ def _download(deps: Deps, take: Take, video: Video) -> str | None:
     name = download_name(take.job, take.files[0], video) if take.files else None
     link = dashboard_link(deps, video.key, download_as=name)
     return link and link.removeprefix("/")
+
+
+def _expected(progress: Mapping[str, Any]) -> str:
+    """What comes of a take in progress, and when; "" where nothing tells."""
+    if progress["rendering_s"] is None:
+        return str(progress["queue"])
+    usual = f"usually {progress['usual']}" if progress["usual"] else ""
+    return str(progress["slow"] or usual)
 
 
 def _why(job: Job, means: str) -> str:

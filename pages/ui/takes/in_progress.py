@@ -26,7 +26,7 @@ _MADE = "made"
 def draw_expected_time(deps: Deps, model: VideoModel, params: Mapping[str, Any] | None = None) -> None:
     """How long it will usually render, of the length that is asked for."""
     usual = usual_time(deps, model.id, params)
-    words = f"usually {usual.words}" if usual else "No timing yet"
+    words = f"usually {usual.range_words}" if usual else "No timing yet"
     learnt = "" if usual is None or usual.learnt else " (estimate)"
     st.caption(f":material/timer: {words}{learnt}")
 

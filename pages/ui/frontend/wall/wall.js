@@ -7,7 +7,7 @@ const buildWall = parent => {
   const toasts = el("div", "toasts")
   root.dataset.testid = "wall"
   grid.dataset.testid = "take-grid"
-  grid.setAttribute("role", "feed")
+  grid.setAttribute("role", "group")
   grid.setAttribute("aria-label", "Takes")
   pill.type = "button"
   pill.hidden = true
