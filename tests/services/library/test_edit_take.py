@@ -125,6 +125,13 @@ def test_two_people_who_rate_one_take_at_once_are_both_counted(team):
     assert (rating["count"], rating["mean"]) == (7, (sum(people.values()) - 1 - 2 + 5) / 7)
 
 
+def test_one_person_who_rates_in_several_tabs_at_once_counts_once(team):
+    job_id = team.started()
+    at_once(6, lambda number: told(patch(team, job_id, rating=number % 5 + 1, favourite=True)))
+    rating = status(team, job_id)["rating"]
+    assert (rating["count"], rating["mean"]) == (1, rating["mine"])
+
+
 @ONE
 def test_a_review_stands_in_the_history_and_in_the_audit_and_an_opinion_in_neither(team):
     job_id = team.started()

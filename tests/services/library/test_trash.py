@@ -7,7 +7,7 @@ import pytest
 
 from backend.domain.errors import StateConflict, StorageDown
 from backend.domain.states import JobEvent
-from backend.models import Video
+from backend.models import Job, Video
 from backend.services.gallery import takes as gallery
 from backend.services.library import edit
 from backend.services.lifecycle.fetching import choices
@@ -73,6 +73,13 @@ def test_what_is_gone_is_not_fetched_again_by_any_sweep_nor_by_anybody(sidecar):
     assert ways_out(take, sidecar.clock.now()) == []
     with pytest.raises(StateConflict):
         choices.fetch_after_all(sidecar.deps, ANA, job_id)
+    failed = {
+        "state": "failed",
+        "error": {"code": "no_video", "detail": {"video": {"url": "https://a.b/c.mp4"}}},
+    }
+    for at, lacks in ((None, True), (sidecar.clock.now(), False)):
+        job = Job(**take.job.model_dump() | failed | {"due_at": None, "trashed_at": at, "emptied_at": None})
+        assert older_takes.lacks_something(job, [], remote=False) is lacks
     sidecar.clock.pass_s(7200)
     assert "woken" not in {name for name, number in sweep.repair_all(sidecar.deps).items() if number}
     assert sidecar.job(job_id).due_at == before.due_at

@@ -1,7 +1,7 @@
 """Takes that have been in the trash for long enough lose their files; their rows, ledger and history stay.
 
-First a commit says that a take's files are no longer its own, and which of them nobody else has; then those
-are removed; then a commit says that they are. Whoever is stopped in between is gone on after by the next
+First a commit says that a take's files are no longer its own; then those that no other take has are removed;
+then a commit says that they are. Whoever is stopped in between is gone on after by the next
 sweep. A take that was brought back before the first commit keeps everything, and after it there is nothing
 that could be brought back.
 """
@@ -39,7 +39,7 @@ EMPTIED_EVENT, BY = "emptied", "a sweep"
 
 @dataclass(frozen=True)
 class FilesToRemove:
-    """Stored files that no take has any more, by the ids of their rows."""
+    """Stored files that a take gave up, by the ids of their rows; another one may have them."""
 
     at: datetime
     videos: list[str] = field(default_factory=list)
@@ -88,10 +88,9 @@ def _empty(deps: Deps, job_id: str) -> bool:
             return False
         ids = _give_up_files(deps, session, job_id, now)
         trash.mark_emptied(session, job_id, at=now)
-        alone = [video_id for video_id in sorted(ids) if videos.lock_unshown(session, video_id)]
-        if alone:
+        if ids:
             known = TO_REMOVE.lock_and_read(session)
-            TO_REMOVE.put(session, FilesToRemove(now, [*(known.videos if known else []), *alone]))
+            TO_REMOVE.put(session, FilesToRemove(now, [*(known.videos if known else []), *sorted(ids)]))
         note = f"Deleted after {deps.settings.trash_days:g} days in the trash"
         line = HistoryLine(job_id, EMPTIED_EVENT, heads[0].state, note)
         edits.add_history(session, [line], by=BY, at=now)
