@@ -12,6 +12,8 @@ from backend.models.columns import Json, moment, partial_index
 HELD = text("state = 'held'")
 #: Paid for, and nothing came of it.
 WASTED = text("billed_usd > 0 AND state IN ('failed', 'cancelled')")
+#: Few takes have none, once a team has projects; the sums of one read those that do.
+OF_PROJECT = text("project_id IS NOT NULL")
 #: In the trash, with its files.
 TRASHED = text("trashed_at IS NOT NULL AND emptied_at IS NULL")
 #: Not ended, and due at no time: there should be none, and the index of them says so at once.
@@ -35,6 +37,7 @@ class Job(SQLModel, table=True):
         Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
         Index("job_wasted", "id", sqlite_where=WASTED, postgresql_where=WASTED),
         Index("job_template", "template_version"),
+        Index("job_project", "project_id", "id", sqlite_where=OF_PROJECT, postgresql_where=OF_PROJECT),
         Index("job_trashed", "trashed_at", sqlite_where=TRASHED, postgresql_where=TRASHED),
         Index("job_held", "state", "owner", "estimate_usd", sqlite_where=HELD, postgresql_where=HELD),
     )

@@ -13,10 +13,12 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain.access.roles import Do
+from backend.models import Project
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
-from backend.store.money import spend_sums
+from backend.store.library import groups as kept_groups
+from backend.store.money import project_sums, spend_sums
 from backend.store.money.ledger import MICROS_PER_USD
 
 #: dimension -> what the store calls it
@@ -26,6 +28,7 @@ _COLUMNS = {
     Dimension.PERSON: "owner",
     Dimension.MODEL: "model",
     Dimension.TEMPLATE: "template",
+    Dimension.PROJECT: project_sums.PROJECT,
 }
 #: These go by time, the others by money.
 _IN_ORDER = frozenset({Dimension.DAY, Dimension.MONTH})
@@ -114,14 +117,20 @@ class Spent:
 
 @dataclass(frozen=True)
 class SpendGroup:
-    """What the takes of one group come to. names: dimension -> its value, such as a model's id."""
+    """What the takes of one group come to. names: dimension -> its value, such as a model's id.
+
+    project_name: what people call its project, where it is one's.
+    """
 
     names: Mapping[Dimension, str]
     spent: Spent
+    project_name: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As clients see it."""
-        return {**{str(name): value for name, value in self.names.items()}, **self.spent.as_json()}
+        named = {str(name): value for name, value in self.names.items()}
+        called = {"project_name": self.project_name} if Dimension.PROJECT in self.names else {}
+        return {**named, **called, **self.spent.as_json()}
 
 
 @dataclass(frozen=True)
@@ -172,15 +181,30 @@ def spend_groups(
         fitting.setdefault("owner", tuple(owners))
     names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
     asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
-    found = {
-        tuple(row[: len(names)]): Spent(**{name: int(row._mapping[name]) for name in spend_sums.SUMS})
-        for row in spend_sums.sum_by(session, names, **asked)
-    }
+    found = _sums(session, names, asked)
     for *group, wasted in spend_sums.wasted_by(session, names, **asked):
         known = found.get(tuple(group), Spent())
         found[tuple(group)] = replace(known, wasted_micros=int(wasted))
-    groups = [SpendGroup(_names(query, group), spent) for group, spent in found.items() if spent != Spent()]
+    called: dict[str, str] = {}
+    if Dimension.PROJECT in query.dimensions:
+        called = {row.id: row.name for row in kept_groups.list_groups(session, Project)}
+    groups = [
+        SpendGroup(told, spent, called.get(told.get(Dimension.PROJECT, "")))
+        for told, spent in ((_names(query, group), spent) for group, spent in found.items())
+        if spent != Spent()
+    ]
     return sorted(groups, key=lambda group: _order(query, group))
+
+
+def _sums(session: Session, names: Sequence[str], asked: Mapping[str, Any]) -> dict[tuple[Any, ...], Spent]:
+    """Values of names -> what their takes come to, without what was wasted."""
+    if project_sums.PROJECT in (*names, *asked["fitting"]):
+        by_project = project_sums.sum_by_project(session, names, **asked)
+        return {group: Spent(**sums) for group, sums in by_project.items()}
+    return {
+        tuple(row[: len(names)]): Spent(**{name: int(row._mapping[name]) for name in spend_sums.SUMS})
+        for row in spend_sums.sum_by(session, names, **asked)
+    }
 
 
 def _names(query: SpendQuery, found: tuple[Any, ...]) -> dict[Dimension, str]:
@@ -192,11 +216,13 @@ def _names(query: SpendQuery, found: tuple[Any, ...]) -> dict[Dimension, str]:
 
 
 def _shown(dimension: Dimension, value: Any) -> str:
-    return NONE if dimension is Dimension.TEMPLATE and not value else str(value)
+    return NONE if not value else str(value)
 
 
 def _stored(dimension: Dimension, value: str) -> Any:
     """A value as the store has it; what is no number fits no template."""
+    if dimension is Dimension.PROJECT and value == NONE:
+        return project_sums.NO_PROJECT
     if dimension is not Dimension.TEMPLATE:
         return value
     return 0 if value == NONE else int(value) if value.isdecimal() and len(value) < 10 else -1

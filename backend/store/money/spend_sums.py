@@ -71,19 +71,28 @@ _CHANGES = {
     "compared_estimated_micros": _moved(f"{_SETTLED} THEN {_ESTIMATE} ELSE 0 END)"),
     "compared_billed_micros": _moved(f"{_SETTLED} THEN {{1}} ELSE 0 END)"),
 }
-#: The takes that lines after `last` up to `upto` are of: what each adds to every sum.
-_NEWS = (
-    "WITH moved AS (SELECT l.job_id, MIN(l.id) AS first_id, MAX(l.id) AS now_id,"  # noqa: S608 — texts above alone
-    " MAX(CASE WHEN l.id <= :last THEN l.id END) AS was_id, CAST(SUM(l.micros) AS BIGINT) AS now_micros,"
-    " CAST(COALESCE(SUM(CASE WHEN l.id <= :last THEN l.micros END), 0) AS BIGINT) AS was_micros"
-    " FROM line l WHERE l.id <= :upto"
-    " AND l.job_id IN (SELECT job_id FROM line WHERE id > :last AND id <= :upto) GROUP BY l.job_id)"
-    " SELECT f.day AS day, f.owner AS owner, COALESCE(j.model, '') AS model,"
-    " COALESCE(j.template_version, 0) AS template, "
-    + ", ".join(f"CAST({_CHANGES[name]} AS BIGINT) AS {name}" for name in SUMS)
-    + " FROM moved m JOIN line f ON f.id = m.first_id JOIN line n ON n.id = m.now_id"
-    " LEFT JOIN line w ON w.id = m.was_id LEFT JOIN job j ON j.id = m.job_id"
-)
+
+
+def changes_of(which: str, more: str = "") -> str:
+    """What lines after `last` up to `upto` add to every sum, a row for each of these takes.
+
+    which: a query of their ids, a constant. more: further columns of `job j` at the end.
+    """
+    return (
+        "WITH moved AS (SELECT l.job_id, MIN(l.id) AS first_id, MAX(l.id) AS now_id,"  # noqa: S608 — constants
+        " MAX(CASE WHEN l.id <= :last THEN l.id END) AS was_id, CAST(SUM(l.micros) AS BIGINT) AS now_micros,"
+        " CAST(COALESCE(SUM(CASE WHEN l.id <= :last THEN l.micros END), 0) AS BIGINT) AS was_micros"
+        f" FROM line l WHERE l.id <= :upto AND l.job_id IN ({which}) GROUP BY l.job_id)"
+        " SELECT f.day AS day, f.owner AS owner, COALESCE(j.model, '') AS model,"
+        " COALESCE(j.template_version, 0) AS template, "
+        + ", ".join(f"CAST({_CHANGES[name]} AS BIGINT) AS {name}" for name in SUMS)
+        + f"{more} FROM moved m JOIN line f ON f.id = m.first_id JOIN line n ON n.id = m.now_id"
+        " LEFT JOIN line w ON w.id = m.was_id LEFT JOIN job j ON j.id = m.job_id"
+    )
+
+
+#: The takes that lines after `last` up to `upto` are of.
+_NEWS = changes_of("SELECT job_id FROM line WHERE id > :last AND id <= :upto")
 #: How many characters of a day stand in a kept sum: all of it, or the month.
 DAY_CHARS, MONTH_CHARS = len("2026-11-21"), len("2026-11")
 _ADD = text(
@@ -124,17 +133,17 @@ def sum_by(
     since, until: the first and the last day, "2026-11-21". fitting: further values, by their names;
     a tuple: any of these. In a transaction that writes, the caller holds `SPEND_LOCK`.
     """
-    since, until = _within_reason(since, until)
+    since, until = within_reason(since, until)
     since_then = _news(session)
     news = _select([since_then.c[name] for name in KEYS + SUMS])
     kept = [
-        _within(_select([col(getattr(SpendSum, name)) for name in KEYS + SUMS]), first, last, fitting).where(
+        within(_select([col(getattr(SpendSum, name)) for name in KEYS + SUMS]), first, last, fitting).where(
             func.length(col(SpendSum.day)) == chars
         )
         for chars, first, last in _spans(since, until, days="day" in names or "day" in fitting)
     ]
-    both = union_all(_within(news, since, until, fitting), *kept).subquery()
-    of = [_named(both, name) for name in names]
+    both = union_all(within(news, since, until, fitting), *kept).subquery()
+    of = [named(both, name) for name in names]
     sums = [cast(func.coalesce(func.sum(both.c[name]), 0), BigInteger).label(name) for name in SUMS]
     query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), *sums]).group_by(*of)
     return session.connection().execute(query).all()
@@ -150,33 +159,40 @@ def wasted_by(
 ) -> Sequence[Any]:
     """As `sum_by`: what was billed for takes that failed, were stopped, or had been made already, as
     `wasted_micros`."""
-    since, until = _within_reason(since, until)
+    since, until = within_reason(since, until)
     # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
     lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
     first = lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery()
     template = func.coalesce(col(Job.template_version), 0)
+    project = func.coalesce(col(Job.project_id), "")
     micros = cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger)
     said = (
         first.label("day"),
         col(Job.owner),
         col(Job.model),
         template.label("template"),
+        project.label("project"),
         micros.label("micros"),
     )
-    # Ids sort by age, and no zone's days are further from those of UTC.
-    first_id = None if since is None else id_lower_bound(_midnight(since) - timedelta(days=2))
-    behind_id = None if until is None else id_lower_bound(_midnight(until) + timedelta(days=3))
+    first_id, behind_id = ids_of_days(since, until)
     lost = _select(said).where(WASTED)
     found = union_all(
         _between(lost, col(Job.id), first_id, behind_id),
         _between(same_inputs.where_duplicate(_select(said)), col(TakeInputs.job_id), first_id, behind_id),
     )
     every = found.subquery()
-    fit = _within(_select([every.c[name] for name in (*KEYS, "micros")]), since, until, fitting).subquery()
-    of = [_named(fit, name) for name in names]
+    names_of = (*KEYS, "project", "micros")
+    fit = within(_select([every.c[name] for name in names_of]), since, until, fitting).subquery()
+    of = [named(fit, name) for name in names]
     total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
     query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), total]).group_by(*of)
     return session.connection().execute(query).all()
+
+
+def ids_of_days(since: str | None, until: str | None) -> tuple[str | None, str | None]:
+    """The ids between which all takes of these days lie. Ids sort by age, and no zone is days from UTC."""
+    first = None if since is None else id_lower_bound(_midnight(since) - timedelta(days=2))
+    return first, None if until is None else id_lower_bound(_midnight(until) + timedelta(days=3))
 
 
 def _between(query: Any, of: Any, first: str | None, behind: str | None) -> Select[Any]:
@@ -200,7 +216,7 @@ def _spans(since: str | None, until: str | None, *, days: bool) -> list[tuple[in
     return spans
 
 
-def _within_reason(since: str | None, until: str | None) -> tuple[str | None, str | None]:
+def within_reason(since: str | None, until: str | None) -> tuple[str | None, str | None]:
     """Without ends that no take is beyond, and near to where takes are: dates come to an end, too."""
     first = min(since, "9000-01-01") if since and since > "2000" else None
     return first, max(until, "1999-12-31") if until and until < "9000" else None
@@ -227,7 +243,7 @@ def _news(session: Session) -> Subquery:
     return text(_NEWS).bindparams(**given).columns(*said).subquery()
 
 
-def _within(query: Any, since: str | None, until: str | None, fitting: Mapping[str, Any]) -> Any:
+def within(query: Any, since: str | None, until: str | None, fitting: Mapping[str, Any]) -> Any:
     """Only of these days, and where these values are."""
     of = {one.name: one for one in query.selected_columns}
     if since is not None:
@@ -244,7 +260,7 @@ def _midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
-def _named(rows: Subquery, name: str) -> ColumnElement[Any]:
+def named(rows: Subquery, name: str) -> ColumnElement[Any]:
     return func.substr(rows.c.day, 1, 7) if name == "month" else rows.c[name]
 
 

@@ -44,7 +44,8 @@ class SpendGroupAnswer(Spent):
     day: str | None = None
     month: str | None = None
     person: str | None = None
-    project: str | None = None
+    project: str | None = Field(default=None, description="Its id; `none`: of no project.")
+    project_name: str | None = None
     model: str | None = None
     experiment: str | None = None
     template: str | None = None
