@@ -1,4 +1,4 @@
-"""An index of the takes in the trash that still have their files: each sweep looks for those whose time is over."""
+"""Indexes of the takes in the trash that still have their files, which each sweep looks for, and of projects' takes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,10 +11,16 @@ depends_on = None
 oldest_program = "0001"
 
 
+def _index(name: str, columns: list[str], known: str) -> None:
+    where = sa.text(known)
+    op.create_index(name, "job", columns, sqlite_where=where, postgresql_where=where)
+
+
 def upgrade() -> None:
-    known = sa.text("trashed_at IS NOT NULL AND emptied_at IS NULL")
-    op.create_index("job_trashed", "job", ["trashed_at"], sqlite_where=known, postgresql_where=known)
+    _index("job_trashed", ["trashed_at"], "trashed_at IS NOT NULL AND emptied_at IS NULL")
+    _index("job_project", ["project_id", "id"], "project_id IS NOT NULL")
 
 
 def downgrade() -> None:
+    op.drop_index("job_project", table_name="job")
     op.drop_index("job_trashed", table_name="job")
