@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 #: Stalled clients cost a socket each, not a thread: with these, 200 of them block nobody.
 CONNECTION_LIMIT = 2000
 CHANNEL_TIMEOUT_S = 20
+#: So much of an answer waits for its reader before its thread does: more than any answer but files has.
+UNSENT_MAX_BYTES = 1024 * 1024
 #: Requests are short; more threads only make writers wait for one another.
 THREADS = 16
 #: How long a thread may keep the interpreter while others wait. One that comes back from the disk holds
@@ -64,6 +66,8 @@ def create_server(deps: Deps) -> Any:
             channel_timeout=CHANNEL_TIMEOUT_S,
             max_request_body_size=BODY_MAX_BYTES + 65536,
             ident=None,
+            outbuf_high_watermark=UNSENT_MAX_BYTES,
+            outbuf_overflow=16 * UNSENT_MAX_BYTES,  # never on the disk
             clear_untrusted_proxy_headers=True,
             # The path of PUBLIC_URL, as WSGI spells it: a proxy may send it along or take it off.
             url_prefix=unquote_to_bytes(urlsplit(settings.public_url).path).decode("latin-1"),
