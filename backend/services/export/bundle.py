@@ -1,13 +1,15 @@
 """Many takes as one ZIP: their files, and for data people what is known of them."""
 
+import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from backend.media.archive import Packed, stream_files
+from backend.domain.errors import MediaBroken
+from backend.media.archive import Packed, stream_files, zip_size
 from backend.media.file_names import FreeNames, slug
 from backend.models import Video
 from backend.services.csv_rows import write_csv
@@ -34,18 +36,33 @@ class Bundle:
     """One ZIP on its way. rich: with sidecars, contact sheet and the manifest of all that was asked for.
 
     A clean one has files alone. Where one of them is missing, or it would be empty, its manifest says so.
+    away: ids of the files that were missing when it was measured, and of no others; None: it was not.
     """
 
-    def __init__(self, deps: Deps, template: NameTemplate, *, rich: bool, title: str) -> None:
-        self._deps, self._template, self._rich = deps, template, rich
+    def __init__(
+        self,
+        deps: Deps,
+        template: NameTemplate,
+        *,
+        rich: bool,
+        title: str,
+        away: Collection[str] | None = None,
+    ) -> None:
+        self._deps, self._template, self._rich, self._away = deps, template, rich, away
         self._names = FreeNames([PurePosixPath(MANIFEST).stem])
         self._sheet = ContactSheet(deps, title) if rich else None
         self._columns = (*_OF_FILE, *NAMES) if rich else (*_OF_FILE, "id")
-        self._packed = self._missing = 0
+        self._open = self._opened
+        self._packed, self._missing = 0, set[str]()
 
     def stream(self, batches: Iterable[Sequence[tuple[Take, TakeRow]]]) -> Iterator[bytes]:
         """The bytes of it. They end in an exception where a file turns out to be another one than it was."""
         return stream_files(self._files(batches))
+
+    def measure(self, batches: Iterable[Sequence[tuple[Take, TakeRow]]]) -> tuple[int, Collection[str]]:
+        """How many bytes another one like it has, and the ids of files that are missing. Opens none."""
+        self._open = self._looked_at
+        return zip_size(self._files(batches)), self._missing
 
     def _files(self, batches: Iterable[Sequence[tuple[Take, TakeRow]]]) -> Iterator[Packed]:
         with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
@@ -65,9 +82,9 @@ class Bundle:
         stem, told = None, list[dict[str, Any]]()
         for file in take.files:
             video = file.video
-            handle = self._opened(video) if video is not None and file.here else None
+            handle = self._open(video) if video is not None and file.here else None
             if video is None or handle is None:
-                self._leave_out(row, file, was_here=video is not None)
+                self._leave_out(row, file, video)
                 continue
             stem = stem or self._names.take(self._template.fill(row, self._deps.settings.zone))
             name = self._file_name(stem, file, video)
@@ -97,17 +114,23 @@ class Bundle:
             handle.seek(0)
         return handle
 
+    def _looked_at(self, video: Video) -> BinaryIO | None:
+        return io.BytesIO() if self._deps.storage.size(video.key) == video.size_bytes else None
+
     def _file_name(self, stem: str, file: FileOfTake, video: Video) -> str:
         ending = PurePosixPath(video.key).suffix
         if file.row.position == 0:
             return stem + ending
         return self._names.take(f"{stem}-{slug(file.wanted.role, ROLE_MAX_BYTES) or 'file'}") + ending
 
-    def _leave_out(self, row: TakeRow, file: FileOfTake, *, was_here: bool) -> None:
-        """was_here: it should be, so that a clean ZIP says it as well."""
-        self._missing += was_here
-        if was_here or self._rich:
-            why = VANISHED if was_here else file.problem or NO_FILE
+    def _leave_out(self, row: TakeRow, file: FileOfTake, video: Video | None) -> None:
+        """video: it should be here, so that a clean ZIP says it as well."""
+        if video is not None:
+            if self._away is not None and video.id not in self._away:
+                raise MediaBroken(f"The file {video.key} went away while a ZIP was sent that was to have it.")
+            self._missing.add(video.id)
+        if video is not None or self._rich:
+            why = VANISHED if video is not None else file.problem or NO_FILE
             self._note(row, "", file.wanted.role, why)
 
     def _note(self, row: TakeRow, name: str, role: str, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from backend.domain.access.actions import Action
 from backend.domain.access.roles import Do
@@ -32,6 +33,9 @@ OWN_NAMES = ("format", "ids", "rich", "name")
 #: So many takes can be named one by one; more are what a filter is for.
 IDS_MAX = 10_000
 ID_MAX_CHARS = 200
+#: A clean ZIP of so many takes is measured before it is sent, so that browsers show how much of it is here.
+#: In a bucket each file would be a question of its own.
+MEASURED_MAX = 500
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ class ExportQuery:
 
 @dataclass(frozen=True)
 class Export:
-    """A file on its way. chunks: they end in an exception where it can't be made whole."""
+    """A file on its way.
+
+    chunks: they end in an exception where it can't be made whole. size_bytes: of all; None: not known before.
+    """
 
     name: str
     content_type: str
     chunks: Generator[bytes]
+    size_bytes: int | None = None
 
 
 def parse_export(deps: Deps, viewer: Viewer, pairs: Iterable[tuple[str, str]]) -> ExportQuery:
@@ -107,20 +115,22 @@ def export_takes(deps: Deps, viewer: Viewer, asked: ExportQuery) -> Export:
         record(session, deps, viewer, Action.TAKES_EXPORTED, object_type="take", changed=changed)
     at = deps.clock.now().astimezone(deps.settings.zone)
     name = f"takes-{at:%Y-%m-%d-%H%M%S}.{asked.format}"
-    rows = ((takes, tell_rows(deps, viewer, takes)) for takes in _batches(deps, viewer, asked.wanted))
-    if asked.format == "zip":
-        bundle = Bundle(deps, asked.template, rich=asked.rich, title=f"Dailies · {at:%Y-%m-%d %H:%M}")
-        chunks = bundle.stream(_pairs(rows))
-    else:
-        chunks = WRITERS[asked.format](told for _, told in rows)
-    return Export(name, FORMATS[asked.format], begun(chunks))
+    pairs = _pairs(deps, viewer, asked.wanted)
+    if asked.format != "zip":
+        chunks = WRITERS[asked.format]([row for _, row in some] for some in pairs)
+        return Export(name, FORMATS[asked.format], begun(chunks))
+    bundle = partial(Bundle, deps, asked.template, rich=asked.rich, title=f"Dailies · {at:%Y-%m-%d %H:%M}")
+    size_bytes, away = None, None
+    if not asked.rich and number <= MEASURED_MAX and not deps.storage.link_origins():
+        pairs = list(pairs)
+        size_bytes, away = bundle().measure(pairs)
+    return Export(name, FORMATS["zip"], begun(bundle(away=away).stream(pairs)), size_bytes)
 
 
-def _pairs(
-    rows: Iterable[tuple[Sequence[Take], Sequence[TakeRow]]],
-) -> Iterator[Sequence[tuple[Take, TakeRow]]]:
-    for takes, told in rows:
-        yield list(zip(takes, told, strict=True))
+def _pairs(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterable[Sequence[tuple[Take, TakeRow]]]:
+    """Batches of these takes, each with its row."""
+    for takes in _batches(deps, viewer, wanted):
+        yield list(zip(takes, tell_rows(deps, viewer, takes), strict=True))
 
 
 def _batches(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterator[Sequence[Take]]:

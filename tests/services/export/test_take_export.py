@@ -60,7 +60,9 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 
 def test_a_clean_zip_has_the_files_alone_by_the_naming_template(sidecar, takes, tmp_path):
-    content = exported(sidecar)
+    answer = sidecar.get(EXPORT)
+    content = answer.get_data()
+    assert int(answer.headers["Content-Length"]) == len(content)
     files = unpacked(content)
     day, model = sidecar.clock.now().date(), MODEL.replace("/", "-")
     assert files == {
@@ -158,8 +160,19 @@ def test_a_zip_breaks_off_where_a_file_changes_while_it_is_sent(sidecar, takes):
         def seekable(self) -> bool:
             return False
 
-    sidecar.deps.storage.open = lambda key: Shorter(b"short")
+    storage = sidecar.deps.storage
+    kept, storage.open = storage.open, lambda key: Shorter(b"short")
     with pytest.raises(MediaBroken, match="not as long as it should be"):
+        sidecar.get(EXPORT)
+
+    def vanishing(key: str) -> Any:
+        file = kept(key)
+        for lost in sidecar.media.glob("*.mp4"):
+            lost.unlink()
+        return file
+
+    storage.open = vanishing
+    with pytest.raises(MediaBroken, match="went away while a ZIP was sent"):
         sidecar.get(EXPORT)
 
 

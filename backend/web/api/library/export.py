@@ -48,6 +48,7 @@ def export_headers(export: Export) -> dict[str, str]:
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Accel-Buffering": "no",
+        **({"Content-Length": str(export.size_bytes)} if export.size_bytes is not None else {}),
     }
 
 
