@@ -105,9 +105,10 @@ def _filled(folder: str) -> tuple[list[Path], str, str]:
     """The files of as many takes, a token that may see them, and the id of a take without any."""
     from backend.bootstrap import open_deps
     from backend.models import Job, Video
+    from backend.services.access import Role
     from backend.settings import load_settings
     from backend.store.database.rows import insert_row
-    from tests.viewers import Role, make_token
+    from tests.viewers import make_token
 
     deps, paths = open_deps(load_settings(data_dir=folder)), []
     media = Path(deps.settings.resolved_storage_url.removeprefix("file://"))
