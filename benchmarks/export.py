@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,11 @@ def run() -> list[Result]:
         took: dict[str, list[float]] = {name: [] for name in ("cat", *started)}
         grown = dict.fromkeys(started, 0.0)
         for _ in range(ROUNDS):
-            took["cat"].append(_timed(lambda: _cat(paths)))
+            took["cat"].append(_timed(partial(_cat, paths)))
             for name, server in started.items():
-                process_of = psutil.Process(server[0].pid)
-                before, peak = process_of.memory_info().rss, [0]
-
-                def look(of: psutil.Process = process_of, peak: list[int] = peak) -> None:
-                    peak[0] = max(peak[0], of.memory_info().rss)
-
-                took[name].append(_timed(lambda server=server, look=look: _zip(server, "", look)))  # type: ignore[misc]
-                grown[name] = max(grown[name], (peak[0] - before) / 2**20)
+                memory = _Memory(server[0].pid)
+                took[name].append(_timed(partial(_zip, server, "", memory.look)))
+                grown[name] = max(grown[name], memory.grown_mb)
     cat = statistics.median(took["cat"])
     results = []
     for name in started:
@@ -59,6 +55,21 @@ def run() -> list[Result]:
         )
         results.append(at_most(f"memory that the {name} grew by", grown[name], 20, "MB"))
     return results
+
+
+class _Memory:
+    """What the memory of a process grows by from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._before = self._peak = self._process.memory_info().rss
+
+    def look(self) -> None:
+        self._peak = max(self._peak, self._process.memory_info().rss)
+
+    @property
+    def grown_mb(self) -> float:
+        return (self._peak - self._before) / 2**20
 
 
 def _timed(what: Callable[[], int]) -> float:
