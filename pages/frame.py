@@ -85,7 +85,7 @@ if trouble is not None:  # the ways to other pages stay, else the browser would 
     st.stop()
 try:
     if viewer is not None:
-        live.draw_notices(viewer, moving=moving)
+        live.draw_notices(moving=moving, way=("activity", "Activity"))
     shell.draw_tabs(shell.title_with_counts("Activity", moving=moving, held=0, upto=gallery.COUNT_LIMIT))
     shell.draw_banners()
     context.show_notices()

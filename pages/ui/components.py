@@ -155,14 +155,15 @@ def draw_watch(
     _WATCH(data=data, key=key, on_changed_change=lambda: None)
 
 
-def draw_notices(*, at: int, moving: int, down: bool, key: str) -> bool:
-    """The count in the page's title, and notices of what has ended; is the live connection down?
+def draw_notices(*, at: int, moving: int, way: tuple[str, str], down: bool, key: str) -> None:
+    """The count in the page's title and in the way to what waits, and notices of what has ended.
 
-    at: the newest move when the page was drawn. moving: how many takes are in progress. down: what was
-    answered last.
+    at: the newest move when the page was drawn. moving: how many takes are in progress. way: (path, name) of
+    the page whose link has the count. down: is nothing pushed, as was told last? `down` of its state says so.
     """
-    told = _NOTICES(data={"at": at, "moving": moving, "down": down}, key=key, on_down_change=lambda: None)
-    return bool(told.down)
+    about = {"path": way[0], "title": way[1]}
+    data = {"at": at, "moving": moving, "way": about, "down": down}
+    _NOTICES(data=data, key=key, on_down_change=lambda: None)
 
 
 def draw_notices_switch(*, key: str) -> None:

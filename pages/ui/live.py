@@ -92,13 +92,16 @@ def draw_polled(draw: Callable[[], None], *, watch: Callable[[], Hashable], movi
     st.fragment(_redraw, run_every=TICK_S if moving else None)()
 
 
-def draw_notices(viewer: Viewer, *, moving: int) -> None:
-    """On every page: the count in its title, notices of what has ended, and whether pushing works."""
+def draw_notices(*, moving: int, way: tuple[str, str]) -> None:
+    """On every page: the count in its title, notices of what has ended, and whether pushing works.
+
+    way: (path, name) of the page of what is in progress, whose link in the side bar has the count.
+    """
+    told = st.session_state.get(_NOTICES)
+    st.session_state[_DOWN] = bool(told and told.get("down"))
     at = newest_move(context.deps())
     with st.container(key="live"):
-        down = components.draw_notices(at=at, moving=moving, down=is_down(), key=_NOTICES)
-    if down != is_down():
-        st.session_state[_DOWN] = down
+        components.draw_notices(at=at, moving=moving, way=way, down=is_down(), key=_NOTICES)
 
 
 def is_down() -> bool:

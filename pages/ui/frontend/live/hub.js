@@ -20,6 +20,7 @@ const LIVE_TOGETHER_MS = 30
 const LIVE_PAUSE_MS = 500
 const LIVE_PAUSE_MAX_MS = 30000
 const LIVE_IDS = 200
+const LIVE_ALIVE_MS = 5000
 // Whoever wants to be told on their desktop is told also while the tab is hidden.
 const LIVE_NOTICES = "dailies:notices"
 const wantsNotices = () => {
@@ -34,7 +35,7 @@ const makeLiveHub = () => {
   const subs = new Map()
   const hub = { at: 0, socket: null, tries: 0, isDown: false, isOver: false, counts: null }
   const late = new Set()
-  let again = null, failing = null, hiding = null, greeting = null, welcomed = false
+  let again = null, failing = null, hiding = null, greeting = null, reviving = null, welcomed = false
 
   const address = () => {
     const url = new URL("live", new URL(".", location.href))
@@ -82,6 +83,7 @@ const makeLiveHub = () => {
   }
   const hear = event => {
     const news = JSON.parse(event.data)
+    clearTimeout(reviving)
     work()
     hub.at = Math.max(hub.at, news.at)
     if (news.counts) hub.counts = news.counts
@@ -137,10 +139,24 @@ const makeLiveHub = () => {
     }
     if (rests) subs.forEach(sub => sub.rest?.(false))
     rests = false
-    hub.tries = 0
-    open()
+    revive()
   })
-  addEventListener("online", () => { hub.tries = 0; open() })
+  // After a sleep, or on another network, a connection may be dead without any sign: it is asked for one.
+  const revive = () => {
+    hub.tries = 0
+    if (!hub.socket || !welcomed) return open()
+    const asked = hub.socket
+    say(hub.at, [])
+    clearTimeout(reviving)
+    reviving = setTimeout(() => {
+      if (hub.socket !== asked) return
+      hub.socket = null
+      asked.onclose = null
+      asked.close()
+      open()
+    }, LIVE_ALIVE_MS)
+  }
+  addEventListener("online", revive)
 
   hub.subscribe = ({ of = {}, ...what }) => {
     const known = subs.get(of)

@@ -10,6 +10,20 @@ const drawTitle = place => {
   if (document.title !== title) document.title = title
 }
 
+// The way to what waits says how much that is, as the page's own next drawing will.
+const drawWay = (place, { moving, held }) => {
+  const { path, title } = place.way
+  const parts = [title, ...(moving ? [countWords(moving)] : [])]
+  if (held) parts.push(`${countWords(held)} ${held === 1 ? "needs" : "need"} you`)
+  for (const link of document.querySelectorAll('[data-testid="stSidebarNavLink"]')) {
+    if (!new URL(link.href).pathname.endsWith(`/${path}`)) continue
+    const texts = document.createTreeWalker(link, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+      if (texts.currentNode.nodeValue.startsWith(title)) texts.currentNode.nodeValue = parts.join(" · ")
+    }
+  }
+}
+
 // "3 takes are ready · 1 failed", and where they are: all of a batch in one.
 const batchWords = cards => {
   const of = state => cards.filter(card => card.state === state).length
@@ -60,12 +74,13 @@ const buildNotices = parent => {
 export default function ({ data, parentElement, setStateValue }) {
   const place = placeOf(parentElement, buildNotices)
   place.moving = data.moving
+  place.way = data.way
   place.titles.observe(document.head, { subtree: true, childList: true, characterData: true })
   drawTitle(place)
   const leave = liveHub().subscribe({
     of: place,
     at: data.at,
-    counts: ({ moving }) => { place.moving = moving; drawTitle(place) },
+    counts: counts => { place.moving = counts.moving; drawTitle(place); drawWay(place, counts) },
     ended: cards => {
       const own = cards.filter(card => card.mine)
       if (!own.length) return
