@@ -6,7 +6,7 @@ from backend.domain.access.roles import Do
 from backend.domain.errors import BudgetExceeded, DailiesError
 from backend.domain.states import ACTIVE_STATES
 from backend.services.money import budgets
-from pages.ui import context, live, mine, money, prices, text
+from pages.ui import components, context, live, mine, money, prices, text
 from pages.ui.form import draft, from_url, presets, variations_picker
 from pages.ui.form.form import Form
 from pages.ui.takes import in_progress
@@ -30,6 +30,7 @@ with left:
     with form.top:
         presets.draw_presets(form.request)
     draft.keep(deps, form.request)
+    components.hear_choices()
 
 with right:
     with st.container(border=True, key="send", gap="small"):
@@ -59,6 +60,7 @@ with right:
             if started:
                 in_progress.remember_takes(started.jobs)
                 variations_picker.tell(started)
+                form.mark_sent(started)
         st.rerun()
     only_mine = mine.draw_mine(viewer, at_first=True)
     others = live.Others(ACTIVE_STATES, mine=only_mine)

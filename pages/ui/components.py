@@ -81,6 +81,8 @@ _STATUS = _register("status", files=("live/hub", "takes/status"))
 _WATCH = _register("watch", files=("live/hub", "live/watch"))
 _NOTICES = _register("notices", files=("live/hub", "live/notices"))
 _SWITCH = _register("switch", files=("live/hub", "live/switch"))
+#: Keys of the form.
+_CHOICES = _register("choices", "form")
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
@@ -169,6 +171,12 @@ def draw_notices(*, at: int, moving: int, way: tuple[str, str], down: bool, key:
 def draw_notices_switch(*, key: str) -> None:
     """Does this browser tell on the desktop when takes are ready? Asked for by a click."""
     _SWITCH(data={}, key=key)
+
+
+def hear_choices() -> None:
+    """From here on Enter takes a box's best match and Tab keeps what was typed. Nothing is drawn."""
+    with st.container(key="choices-keys"):
+        _CHOICES(key="choices")
 
 
 def draw_facts(rows: Sequence[FactRow], *, key: str) -> None:

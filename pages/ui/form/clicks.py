@@ -43,8 +43,9 @@ def begin(deps: Deps, name: str, mark: str) -> Click | None:
     return click
 
 
-def done(deps: Deps, click: Click) -> None:
-    """What the click asks for is made."""
+def done(deps: Deps, name: str) -> None:
+    """What the click on this button asks for is made, and whoever clicked is told."""
+    click: Click = st.session_state[_place(name)]
     click.last_s = deps.clock.monotonic()
 
 

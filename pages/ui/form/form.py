@@ -276,9 +276,12 @@ class Form:
             st.session_state[_FAULTS] = True
             return None
         st.session_state[_FAULTS] = False
-        if started.error is None:
-            clicks.done(self.deps, click)
         return started
+
+    def mark_sent(self, started: Started) -> None:
+        """Whoever pressed was told: the same press once more is one too many."""
+        if started.error is None:
+            clicks.done(self.deps, "generate")
 
 
 def _prompt_label(model: VideoModel) -> str:

@@ -93,7 +93,7 @@ def _vary(deps: Deps, viewer: Viewer, job: Job, number: int) -> None:
             in_progress.remember_takes(started.jobs)
             variations_picker.tell(started)
             if started.error is None:
-                clicks.done(deps, click)
+                clicks.done(deps, f"vary:{job.id}")
     st.rerun()
 
 
@@ -134,9 +134,9 @@ def _promote(job_id: str, promotion_id: str) -> None:
     if click is not None:
         with context.errors_as_notices():
             job = promote_take(deps, context.viewer(), job_id, promotion_id, key=click.key)
-            clicks.done(deps, click)
             in_progress.remember_takes([job])
             context.notify("Saved as a new take. You can close this tab.", ":material/bookmark_added:")
+            clicks.done(deps, f"promote:{job_id}")
 
 
 def _retry(job_id: str) -> None:
