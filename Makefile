@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 # Hundreds of processes start in a run of the tests; none should compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run check test test-all drill hosts lint style format bench lock clean
+.PHONY: run check test test-all drill hosts lint style format bench tour lock clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m backend up
@@ -48,6 +48,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+# The pictures of docs/pictures and the README's story, of the real dashboard.
+tour: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.tour
 
 # -- what is installed
 

@@ -131,6 +131,31 @@ def sweep() -> None:
     typer.echo("Swept: " + (", ".join(f"{name} {number}" for name, number in did.items()) or "nothing to do"))
 
 
+@app.command()
+def export(
+    file: Annotated[
+        Path, typer.Argument(help="What to write; its ending says how: zip, csv, jsonl, parquet.")
+    ],
+    asked: Annotated[
+        list[str] | None, typer.Argument(help="Which takes, as in the API's query: status=completed rich=1 …")
+    ] = None,
+) -> None:
+    """Takes as a file: a ZIP of their files, or a table of what is known of them."""
+    from backend.services.access import cli_viewer
+    from backend.services.export.take_export import export_takes, parse_export
+
+    deps = open_deps()
+    viewer, parts = cli_viewer(deps), [one.partition("=") for one in asked or ()]
+    pairs = [("format", file.suffix[1:]), *((name, value) for name, _, value in parts)]
+    export = export_takes(deps, viewer, parse_export(deps, viewer, pairs))
+    part = file.with_name(f"{file.name}.part")
+    with part.open("wb") as target:
+        for chunk in export.chunks:
+            target.write(chunk)
+    part.replace(file)
+    typer.echo(f"{file} has {file.stat().st_size:,} bytes.")
+
+
 @models.command("refresh")
 def models_refresh() -> None:
     """Fetch the provider's catalogue and prices now, whole or not at all."""

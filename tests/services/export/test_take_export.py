@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 from starlette.applications import Starlette
+from typer.testing import CliRunner
 
+from backend import cli
 from backend.domain.errors import MediaBroken
 from backend.services.export.rows import COLUMNS
 from backend.web.wall.routes import routes as wall_routes
@@ -250,3 +252,14 @@ def test_the_wall_saves_the_same_files_by_a_link_and_by_a_form(sidecar, takes):
     assert browsed(sidecar, "GET", "?name={nope}").json()["error"]["fields"][0]["field"] == "name"
     head = browsed(sidecar, "HEAD", f"?ids={some}")
     assert (head.status_code, head.content) == (200, b"")
+
+
+def test_a_command_writes_the_same_and_names_what_it_does_not_know(sidecar, takes, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "open_deps", lambda: sidecar.deps)
+    file = tmp_path / "all.zip"
+    told = CliRunner().invoke(cli.app, ["export", str(file), "q=red", "name={id}"])
+    assert (told.exit_code, told.stdout) == (0, f"{file} has {file.stat().st_size:,} bytes.\n")
+    assert unpacked(file.read_bytes()) == {f"{takes[0]}.mp4": b"A" * 1000}
+    refused = CliRunner().invoke(cli.app, ["export", str(tmp_path / "all.doc"), "stauts=failed"])
+    assert {"format", "stauts"} == set(refused.exception.fields)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.zip"]
