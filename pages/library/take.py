@@ -9,6 +9,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, rights, text
+from pages.ui.library import marks, wall
 from pages.ui.takes import actions, cards, detail, files, lineage, more, waiting
 
 deps, viewer = context.deps(), context.viewer()
@@ -32,7 +33,7 @@ def draw_screen() -> live.Drawn:
     told = fresh.job.state in ENDED_STATES | {JobState.HELD, JobState.RENDERED}
     card = cards.cards_of([fresh])[fresh.job.id]
     cards.draw_status(card, prompt=False, note=False)
-    files.draw_files(fresh)
+    files.draw_files(fresh, {"card": card, "me": wall.who_looks(viewer)})
     if told:
         cards.draw_trouble(fresh.job)
         cards.draw_output(fresh.job)
@@ -72,6 +73,7 @@ with right if is_tall else left:
     lineage.draw_lineage(deps, viewer, take.job)
 
 with right:
+    marks.draw_marks(take, cards.cards_of([take])[take.job.id])
     detail.draw_request(deps, viewer, take.job)
     history, deliveries = gallery.get_history(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):

@@ -73,8 +73,8 @@ _LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "l
 #: What the wall is made of; of all of these the last one has what the kit calls.
 _WALL_PARTS = _parts("wall", "store", "card", "differs", "layout", "scroll", "select", "keys", "bar")
 _WALL = _register("wall", files=("live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
-_COMPARE = _register("compare", files=("wall/store", *_PLAYING, *_COMPARING, "compare/page"))
-_PLAYER = _register("player", files=(*_parts("playing", "transport", "stage", "controls"), "takes/player"))
+_COMPARE = _register("compare", files=("live/hub", "wall/store", *_PLAYING, *_COMPARING, "compare/page"))
+_PLAYER = _register("player", files=("live/hub", "wall/store", *_PLAYING, "takes/player"))
 _FILES = _register("files", "takes")
 _STATUS = _register("status", files=("live/hub", "takes/status"))
 #: What is pushed to a page.

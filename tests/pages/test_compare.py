@@ -28,3 +28,17 @@ def test_an_address_compares_the_takes_that_it_names_and_says_what_is_wrong_with
     takes = [card["id"] for part in shown(app, "compare") for card in part["takes"]]
     assert takes == [jobs[number].id for number in drawn]
     assert said in words(app)
+
+
+def test_review_tags_and_note_of_a_take_are_changed_on_its_page_by_whoever_may(visit, desk):
+    job = desk.take("stored")
+    app = visit("library/take.py", take=job.id)
+    app.selectbox(key=f"review-{job.id}-0").set_value("approved").run()
+    app.text_area(key=f"note-{job.id}-1").set_value("  Too dark at 0:03 ").run()
+    now = desk.job(job)
+    assert (now.review, now.review_by, now.note) == ("approved", "root", "Too dark at 0:03")
+    tags = app.multiselect(key=f"tags-{job.id}-2")
+    tags.options.append("hero")
+    tags.set_value(["hero"]).run()
+    judged = shown(app, "player")[0]["judged"]["card"]
+    assert (judged["id"], judged["tags"], judged["review"]["state"]) == (job.id, ["hero"], "approved")

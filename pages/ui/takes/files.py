@@ -19,15 +19,15 @@ from pages.ui import components, context, text
 ALT_CHARS = 160
 
 
-def draw_files(take: Take) -> None:
+def draw_files(take: Take, judged: Mapping[str, object]) -> None:
     """The file that is looked at, ready to play; where there are several, the others below it to choose from.
 
-    Nothing is drawn before the first file is here.
+    Nothing is drawn before the first file is here. judged: the take's `card`, and who looks at it (`me`).
     """
     if not any(file.video for file in take.files):
         return
     chosen = _chosen(take)
-    draw_file(take.job, chosen)
+    draw_file(take.job, chosen, judged=judged)
     if len(take.files) > 1:
         here = sum(file.here for file in take.files)
         st.caption(
@@ -39,9 +39,12 @@ def draw_files(take: Take) -> None:
         )  # fmt: skip
 
 
-def draw_file(job: Job, file: FileOfTake, *, compact: bool = False) -> None:
-    """One file on its stage: played, shown, or why it can't be."""
-    components.draw_player({**_stage(job, file), "compact": compact}, key=f"player-{job.id}")
+def draw_file(
+    job: Job, file: FileOfTake, *, compact: bool = False, judged: Mapping[str, object] | None = None
+) -> None:
+    """One file on its stage: played, shown, or why it can't be. judged: as in `draw_files`; None: nothing."""
+    about = {**_stage(job, file), "compact": compact, "judged": judged}
+    components.draw_player(about, key=f"player-{job.id}")
 
 
 def draw_main_file(take: Take, *, compact: bool = False) -> None:

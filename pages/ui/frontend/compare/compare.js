@@ -1,5 +1,6 @@
 // Two to six takes in one player: one clock, one bar. Which is which can be hidden, and their places shuffled.
 const COMPARE_MAX = 6
+const COMPARE_CAPTION_PX = 44
 const LETTERS = ["A", "B", "C", "D", "E", "F"]
 const COMPARE_KEYS = [
   ["← →", "The take to judge"], ["Space", "Play or pause"], [", .", "One frame back or on"], ["< >", "Slower, faster"],
@@ -189,7 +190,7 @@ class Comparison {
 // How many stand in a row so that all together are as large as can be.
 const bestColumns = (shapes, width, height) => {
   const area = columns => {
-    const w = width / columns, h = height / Math.ceil(shapes.length / columns)
+    const w = width / columns, h = height / Math.ceil(shapes.length / columns) - COMPARE_CAPTION_PX
     return shapes.reduce((sum, shape) => sum + Math.min(w, h * shape) ** 2 / shape, 0)
   }
   return shapes.map((_, place) => place + 1).reduce((best, columns) => area(columns) > area(best) * 1.001 ? columns : best, 1)

@@ -33,8 +33,10 @@ export default function ({ data, parentElement }) {
     event.preventDefault()
     event.stopImmediatePropagation()
   }, { capture: true, signal: place.ends.signal })
+  const leave = liveHub().subscribe({ of: place, shown: () => compare.ids, takes: cards => wall.merge(cards) })
   return () => {
     place.ends.abort()
+    leave()
     whenGone(place.host, () => compare.destroy())
   }
 }

@@ -66,7 +66,10 @@ const setMedia = (stage, node) => {
   dropMedia(stage)
   stage.media = node
   if (!node) return
-  node.addEventListener("loadeddata", () => { if (node.videoWidth) stage.poster.hidden = true })
+  // A first frame is often black: the poster stays until there is more to see.
+  for (const name of ["playing", "seeked"]) {
+    node.addEventListener(name, () => { if (node.videoWidth) stage.poster.hidden = true })
+  }
   stage.root.insertBefore(node, stage.blank)
 }
 
