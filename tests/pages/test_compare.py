@@ -3,6 +3,7 @@
 import pytest
 
 from tests.pages.conftest import shown, words
+from tests.viewers import LOCAL_VIEWER
 
 COMPARE = "library/compare.py"
 
@@ -36,7 +37,7 @@ def test_review_tags_and_note_of_a_take_are_changed_on_its_page_by_whoever_may(v
     app.selectbox(key=f"review-{job.id}-0").set_value("approved").run()
     app.text_area(key=f"note-{job.id}-1").set_value("  Too dark at 0:03 ").run()
     now = desk.job(job)
-    assert (now.review, now.review_by, now.note) == ("approved", "root", "Too dark at 0:03")
+    assert (now.review, now.review_by, now.note) == ("approved", LOCAL_VIEWER.name, "Too dark at 0:03")
     tags = app.multiselect(key=f"tags-{job.id}-2")
     tags.options.append("hero")
     tags.set_value(["hero"]).run()

@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from backend.domain.states import JobEvent
-from simulator.paint.render import render_video
+from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
-from tests.services.receiving import WAY
-from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
-from tests.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("culling")]
 
@@ -45,31 +41,11 @@ IN_STEP = """panes => new Promise(tell => {
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """Three clips of other lengths, shapes and rates."""
-    folder, made = tmp_path_factory.mktemp("clips"), []
-    for seconds, fps, width, height in ((3, 24, 160, 90), (4, 30, 90, 160), (3, 12, 128, 128)):
-        path = folder / f"{fps}.mp4"
-        looks = {"prompt": "", "seed": fps, "fps": fps, "width": width, "height": height}
-        render_video({"path": str(path), "first": None, "last": None, "duration_s": seconds, **looks})
-        made.append(path.read_bytes())
-    return made
-
-
-@pytest.fixture(scope="module")
-def wall(browser: Browser, clips: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator["Wall"]:
+def wall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Wall"]:
     """A dashboard over takes that are all here, in one window; nothing else runs."""
-    with closing(Installation(tmp_path_factory.mktemp("culling"), "http://127.0.0.1:9")) as installation:
-        installation._put_database()
-        with installation.deps() as deps:
-            world = World(deps, sim=None)
-            for number in range(TAKES):
-                colour = ("red", "blue")[number % 2]
-                job = world.ask(f"A {colour} dress, slow wind, take {number}", viewer=LOCAL_VIEWER)
-                for event in WAY["stored"][:-1]:
-                    values = {"request_id": job.id} if event == JobEvent.ACCEPTED else {}
-                    world.advance(job, event, **values)
-                world.saved(job, clips[number % 3] + b"\0\0\0\x2cfree" + job.id.encode())
+    folder = tmp_path_factory.mktemp("culling")
+    with closing(Installation(folder / "studio", "http://127.0.0.1:9")) as installation:
+        fill(installation, make_clips(folder), TAKES)
         installation.dashboard()
         visit = Visit(browser, installation)
         yield Wall(visit, installation)
@@ -228,3 +204,33 @@ def test_three_takes_play_on_one_clock_which_one_that_falls_behind_is_brought_ba
     page.get_by_role("slider", name="Where the wipe is").fill("20")
     clipped = panes.first.locator(".look").evaluate("look => getComputedStyle(look).clipPath")
     assert re.fullmatch(r"inset\(0px (80%|calc\(80%\)) 0px 0px\)", clipped)
+
+
+def test_a_finger_moves_picks_and_rejects(browser, wall):
+    with closing(browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)) as phone:
+        page = phone.new_page()
+        (row,) = wall.installation.rows("SELECT id FROM job ORDER BY id DESC LIMIT 1 OFFSET 40")
+        page.goto(f"{wall.visit.origin}/gallery#take={row['id']}")
+        light, touch = page.get_by_test_id("light"), phone.new_cdp_session(page)
+        expect(light).to_be_visible()
+        first = page.evaluate("() => location.hash")
+
+        def swipe(x: int, y: int) -> None:
+            for kind, at in (("Start", (0, 0)), ("Move", (x // 2, y // 2)), ("Move", (x, y)), ("End", None)):
+                points = [{"x": 195 + at[0], "y": 350 + at[1]}] if at else []
+                touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+        swipe(0, -150)
+        expect(light.get_by_role("button", name="Pick (F)")).to_have_attribute("aria-pressed", "true")
+        swipe(0, 150)
+        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "true")
+        swipe(-150, 0)
+        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "false")
+        swipe(150, 0)
+        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "true")
+        assert page.evaluate("() => location.hash") == first
+        sizes = light.locator(".lightbox button:visible:not(.cell)").evaluate_all(
+            "keys => keys.map(key => [key.ariaLabel, key.offsetWidth, key.offsetHeight])"
+        )
+        # 2.5 rem of the dashboard's 15 px text
+        assert [name for name, *size in sizes if min(size) < 37] == []
