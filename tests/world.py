@@ -146,7 +146,12 @@ class World:
         with self.deps.store.begin() as session:
             for event in events:
                 moved = jobs.advance(
-                    session, getattr(job, "id", job), event, at=self.deps.clock.now(), by="test", **values
+                    session,
+                    job if isinstance(job, str) else job.id,
+                    event,
+                    at=self.deps.clock.now(),
+                    by="test",
+                    **values,
                 )
         return moved
 

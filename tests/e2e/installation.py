@@ -71,7 +71,7 @@ class Process:
 
     def wait(self, within_s: float = PATIENCE_S) -> int:
         """Its exit code (negative: the signal that ended it)."""
-        return self.popen.wait(within_s)
+        return int(self.popen.wait(within_s))
 
     def stop(self) -> int:
         """SIGTERM; its exit code, which comes in time."""
@@ -302,7 +302,7 @@ class Installation:
     def holder(self, job_id: str) -> str | None:
         """The owner token of the claim on a take, if it has one."""
         (row,) = self.rows("SELECT claimed_by FROM job WHERE id = ?", job_id)
-        return row["claimed_by"]
+        return str(row["claimed_by"]) if row["claimed_by"] else None
 
     def parts(self) -> list[Path]:
         """What is on its way, or was left there."""

@@ -63,7 +63,7 @@ class Post(World):
     def account(self) -> str | None:
         with self.deps.store.read() as session:
             fact = key_values.get(session, webhook_target.account_key("fal"))
-        return fact and fact.value["user_id"]
+        return str(fact.value["user_id"]) if fact else None
 
     def untouched(self, job: Job) -> bool:
         """Nothing was kept, learnt or done to this job."""
