@@ -39,10 +39,10 @@ def routes(deps: Deps) -> Blueprint:
     document = cache(lambda: build_document(OPERATIONS, deps.settings.public_url))
 
     @blueprint.before_request
-    def check() -> None:
-        if request.method == "OPTIONS":  # Flask answers it by itself
-            return
+    def check() -> Response | None:
         assert request.url_rule is not None
+        if request.method == "OPTIONS":  # Flask itself would name what other paths of this shape allow, too
+            return Response(headers={"Allow": ", ".join(sorted(_methods(request.url_rule.rule)))})
         method = "GET" if request.method == "HEAD" else request.method
         operation = by_rule[method, request.url_rule.rule]
         if operation.needs_token:
@@ -50,6 +50,7 @@ def routes(deps: Deps) -> Blueprint:
             if operation.do is not None:
                 current_viewer().must(operation.do)
         read_parts(operation)
+        return None
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
@@ -58,3 +59,9 @@ def routes(deps: Deps) -> Blueprint:
     for subject in SUBJECTS:
         blueprint.register_blueprint(subject.routes(deps))
     return blueprint
+
+
+def _methods(path: str) -> set[str]:
+    """What may be asked of a path of this table."""
+    named = {one.method for one in OPERATIONS if one.path == path}
+    return {"OPTIONS", *named, *({"HEAD"} if "GET" in named else ())}

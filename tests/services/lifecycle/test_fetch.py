@@ -118,7 +118,7 @@ def test_the_first_and_the_last_picture_of_a_take_can_start_the_next_one(world):
     uploads = [photos.upload_from_take(world.deps, ANA, job.id, last=last) for last in (False, True)]
     assert [(upload.width, upload.height) for upload in uploads] == [(320, 180)] * 2
     assert [upload.file_name for upload in uploads] == [
-        f"{which} picture of Red dress take [sim never].png" for which in ("first", "last")
+        f"{which} frame of Red dress take [sim never].png" for which in ("first", "last")
     ]
     assert uploads[0].sha256 != uploads[1].sha256
     with pytest.raises(StateConflict):

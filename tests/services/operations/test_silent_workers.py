@@ -32,10 +32,14 @@ def told(sidecar) -> tuple[int, str, dict[str, str], float]:
     return answer.status_code, answer.get_json()["checks"]["worker"]["state"], named, count
 
 
+#: What pages say of a worker that is late, and of none that works.
+WORKERS = ("The worker needs a look", status.PAUSED)
+
+
 @pytest.mark.databases("sqlite")  # a server's clock does not stand still, as this test's does
 def test_a_frozen_worker_turns_amber_and_red_everywhere_at_once(sidecar):
     def banner() -> list[str]:
-        return [each.level for each in status.list_banners(sidecar.deps) if "orker" in each.title]
+        return [each.level for each in status.list_banners(sidecar.deps) if each.title in WORKERS]
 
     heartbeat.record_heartbeat(sidecar.deps, "host:1", in_hand=2)
     assert told(sidecar) == (200, "green", {"host:1": "green"}, 1)

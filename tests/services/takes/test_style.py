@@ -98,7 +98,7 @@ def test_a_word_of_the_team_adds_its_words_until_it_is_retired_and_again_when_it
     vocabulary_admin.retire_word(world.deps, ADMIN, whip.id)
     named = world.faults(style={"camera": "whip", "fabric": "Silk"})
     assert set(named) == {"style.camera"}
-    assert "retired" in named["style.camera"]
+    assert "archived" in named["style.camera"]
     assert "Dolly in" in named["style.camera"], "what to use"
     vocabulary_admin.retire_word(world.deps, ADMIN, whip.id, retired=False)
     assert world.ask(style={"camera": "whip"}).sent_prompt.endswith("a whip pan.")
