@@ -31,6 +31,7 @@ class BudgetScope(StrEnum):
     ALL = "all"  #: everybody's
     PERSON = "person"  #: one person's, or each person's alone
     MODEL = "model"  #: one model's, or each model's alone
+    PROJECT = "project"  #: one project's, or each project's alone: of the takes that are in it now
 
 
 class BudgetPeriod(StrEnum):

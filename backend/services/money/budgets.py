@@ -57,7 +57,9 @@ def check_budget(
     each_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
     counts_usd = each_usd * takes
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
-    measured = limits.measure(deps, session, hard, owners=owners, model=job.model, at=job.created_at)
+    measured = limits.measure(
+        deps, session, hard, owners=owners, model=job.model, at=job.created_at, project=job.project_id
+    )
     tight = limits.tightest(measured)
     if tight and (tight.is_exhausted or reserved.micros > tight.left_micros):
         raise BudgetExceeded(
@@ -68,7 +70,7 @@ def check_budget(
 
 
 def _hard(rules: Sequence[LimitRule], job: Job, owners: Sequence[str]) -> list[LimitRule]:
-    return [rule for rule in rules if rule.hard and rule.concerns(owners, job.model)]
+    return [rule for rule in rules if rule.hard and rule.concerns(owners, job.model, job.project_id)]
 
 
 def ceiling(job: Job) -> float | None:
@@ -93,14 +95,18 @@ def restore_reservation(session: Session, job: Job | JobHead, *, at: datetime) -
 
 
 def spending_summary(
-    deps: Deps, owners: Sequence[str] | None = None, *, model: str | None = None
+    deps: Deps,
+    owners: Sequence[str] | None = None,
+    *,
+    model: str | None = None,
+    project: str | None = None,
 ) -> SpendingSummary:
-    """What was spent, by whoever has these names or by all; and the limits, also of a named model."""
+    """What was spent, by whoever has these names or by all; and the limits, also of a model and a project."""
     now, zone = deps.clock.now(), deps.settings.zone
     day, month = team_days.day_of(now, zone), team_days.month_start(now, zone)
     rules = limits.all_rules(deps)
     with deps.store.read() as session:
-        measured = limits.measure(deps, session, rules, owners=owners, model=model, at=now)
+        measured = limits.measure(deps, session, rules, owners=owners, model=model, at=now, project=project)
         held, at_risk_usd = ledger.at_risk(session, owners)
         today, whole_month = (
             ledger_sums.spent_micros(session, first_day=first, last_day=day, owners=owners)

@@ -1,20 +1,24 @@
 """Limits of money: those of the settings and those that admins set, and what each has left.
 
-A limit adds up what the takes of a day or a month count for: everybody's, a person's or a model's. A hard one
+A limit adds up what the takes of a day or a month count for: everybody's, a person's, a model's or those of a
+project. A hard one
 is never passed by a start; a soft one only warns.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from backend.domain.errors import NotFound
 from backend.domain.kinds import BudgetPeriod, BudgetScope
-from backend.models import Budget
+from backend.models import Budget, Project
 from backend.services.deps import Deps
 from backend.services.money import team_days
+from backend.store.library import groups as kept_groups
 from backend.store.money import ledger, ledger_sums
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
@@ -36,7 +40,8 @@ _SETTINGS = (
 class LimitRule:
     """What is limited, by how much. source: the setting's name, or the id of one that an admin set.
 
-    name: the person or model; "": each of them alone. set_by: who set it, None: a setting does.
+    name: the person, the model, or the project's id; "": each of them alone. set_by: who set it, None: a
+    setting does.
     """
 
     source: str
@@ -48,13 +53,15 @@ class LimitRule:
     set_by: str | None = None
     set_at: datetime | None = None
 
-    def concerns(self, owners: Sequence[str] | None, model: str | None) -> bool:
-        """Do the takes of whoever has these names count, with this model? None: nobody's, or no model's."""
+    def concerns(self, owners: Sequence[str] | None, model: str | None, project: str | None = None) -> bool:
+        """Do the takes of whoever has these names count, with this model, in this project? None: of none."""
         match self.scope:
             case BudgetScope.PERSON:
                 return owners is not None and self.name in ("", *owners)
             case BudgetScope.MODEL:
                 return model is not None and self.name in ("", model)
+            case BudgetScope.PROJECT:
+                return project is not None and self.name in ("", project)
         return True
 
     @property
@@ -114,8 +121,11 @@ def measure(
     owners: Sequence[str] | None,
     model: str | None,
     at: datetime,
+    project: str | None = None,
 ) -> list[BudgetLimit]:
-    """What is left of each limit that concerns a person and a model, at this moment. owners: their names.
+    """What is left of each limit that concerns a person, a model and a project, at this moment.
+
+    owners: the person's names. project: its id.
 
     Takes of unknown price that go on count for hard limits also if they were asked for when there was none.
     Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
@@ -123,17 +133,18 @@ def measure(
     zone, today = deps.settings.zone, team_days.day_of(at, deps.settings.zone)
     month, known = (
         team_days.month_start(at, zone),
-        dict[tuple[str, Sequence[str] | None, str | None], tuple[int, int]](),
+        dict[tuple[str, Sequence[str] | None, str | None, str | None], tuple[int, int]](),
     )
     month_end = f"{month[:-2]}31"  # not today: a host whose clock is ahead may be in tomorrow
     unknown_micros, found = to_micros(deps.settings.budget_unknown_usd), []
     for rule in rules:
-        if not rule.concerns(owners, model):
+        if not rule.concerns(owners, model, project):
             continue
         asked = (
             month if rule.period == BudgetPeriod.MONTH else today,
             tuple(owners or ()) if rule.scope == BudgetScope.PERSON else None,
             model if rule.scope == BudgetScope.MODEL else None,
+            project if rule.scope == BudgetScope.PROJECT else None,
         )
         if asked not in known:
             last_day = month_end if rule.period == BudgetPeriod.MONTH else today
@@ -142,6 +153,7 @@ def measure(
                 "last_day": last_day,
                 "owners": asked[1],
                 "model": asked[2],
+                "project": asked[3],
             }
             known[asked] = (
                 ledger_sums.spent_micros(session, **whose),
@@ -149,7 +161,8 @@ def measure(
             )
         counted, unreserved = known[asked]
         left = rule.limit_micros - counted - (unreserved if rule.hard else 0)
-        found.append(_limit(deps, rule, model, at, left_micros=left))
+        whose_words = model if rule.scope == BudgetScope.MODEL else _project_words(session, asked[3])
+        found.append(_limit(deps, rule, whose_words, at, left_micros=left))
     return found
 
 
@@ -166,7 +179,16 @@ def renewal(deps: Deps, period: BudgetPeriod, at: datetime) -> tuple[datetime, s
     return renews_at, f"{there:%a} {there.day} {there:%b}, {there:%H:%M} ({deps.settings.time_zone})"
 
 
-def _limit(deps: Deps, rule: LimitRule, model: str | None, at: datetime, *, left_micros: int) -> BudgetLimit:
+def _project_words(session: Session, project: str | None) -> str | None:
+    """What people call a project."""
+    if project is None:
+        return None
+    with suppress(NotFound):  # it was deleted just now
+        return f"the project {kept_groups.get_group(session, Project, project).name}"
+    return "a project that was deleted"
+
+
+def _limit(deps: Deps, rule: LimitRule, whose: str | None, at: datetime, *, left_micros: int) -> BudgetLimit:
     renews_at, renews = renewal(deps, rule.period, at)
     a_day = rule.period == BudgetPeriod.DAY
     personal = rule.scope == BudgetScope.PERSON
@@ -176,8 +198,8 @@ def _limit(deps: Deps, rule: LimitRule, model: str | None, at: datetime, *, left
     else:
         title = f"{'today' if a_day else 'this month'}'s {kind}"
     left = f"left {'today' if a_day else 'this month'}"
-    if rule.scope == BudgetScope.MODEL:
-        title, left = f"{title} for {model}", f"{left} for this model"
+    if rule.scope in (BudgetScope.MODEL, BudgetScope.PROJECT):
+        title, left = f"{title} for {whose}", f"{left} for this {rule.scope}"
     return BudgetLimit(
         setting=rule.source,
         title=title,

@@ -15,6 +15,7 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import limits
 from backend.services.money.limits import BudgetLimit, LimitRule
+from backend.store.library.origins import has_project
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
 
@@ -44,7 +45,8 @@ def set_limit(
 ) -> None:
     """From now on this limit holds, in the place of one for the same takes and period, in every process.
 
-    name: the person or model; "": each of them alone. hard: starts beyond it are refused; else it warns.
+    name: the person, the model, or the project's id; "": each of them alone. hard: starts beyond it are
+    refused; else it warns.
 
     Raises:
         NotAllowed: the viewer is no admin.
@@ -58,6 +60,8 @@ def set_limit(
         faults["name"] = "has no place in a limit for everybody"
     if name and scope == BudgetScope.MODEL and not _is_known(deps, name):
         faults["name"] = f"{name[:80]!r} is no model that is known here"
+    if name and scope == BudgetScope.PROJECT and not _is_project(deps, name):
+        faults["name"] = f"{name[:80]!r} is no project's id"
     if faults:
         raise InvalidRequest(faults)
     row = Budget(
@@ -88,6 +92,7 @@ def list_limits(deps: Deps, viewer: Viewer) -> list[LimitStatus]:
                 deps, session, [rule], at=now,
                 owners=(rule.name,) if rule.name and rule.scope == BudgetScope.PERSON else None,
                 model=(rule.name or None) if rule.scope == BudgetScope.MODEL else None,
+                project=(rule.name or None) if rule.scope == BudgetScope.PROJECT else None,
             )  # fmt: skip
             found.append(LimitStatus(rule, measured[0] if measured else None))
     return found
@@ -108,6 +113,11 @@ def _record(deps: Deps, session: Session, viewer: Viewer, row: Budget, *, ends: 
         session, deps, viewer, Action.BUDGET_CHANGED, object_type="budget", object_id=row.id,
         changed=changed, micros=row.micros,
     )  # fmt: skip
+
+
+def _is_project(deps: Deps, project_id: str) -> bool:
+    with deps.store.read() as session:
+        return has_project(session, project_id)
 
 
 def _is_known(deps: Deps, model_id: str) -> bool:

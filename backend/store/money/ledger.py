@@ -95,10 +95,12 @@ def count_unreserved(
     last_day: str,
     owners: Sequence[str] | None = None,
     model: str | None = None,
+    project: str | None = None,
 ) -> int:
     """How many takes of these days go on, have no price, and reserved nothing: no limit concerned them."""
     query = _unpriced(first_day, last_day, owners).join(Job, col(Job.id) == col(LedgerEntry.job_id))
     query = query.where(LedgerEntry.micros == 0, col(Job.ended_at).is_(None))
+    query = query if project is None else query.where(Job.project_id == project)
     return session.exec(query if model is None else query.where(Job.model == model)).one()
 
 

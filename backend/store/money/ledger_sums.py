@@ -6,13 +6,14 @@ a line is, and so no row is fought for.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, literal, text, union_all
 from sqlalchemy import select as columns
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
+from backend.domain.clock import id_lower_bound
 from backend.models import DaySum, Job, LedgerEntry
 from backend.store.database.locks import acquire_advisory_lock, needs_locks
 from backend.store.database.rows import one_of
@@ -58,15 +59,30 @@ def spent_micros(
     last_day: str,
     owners: Sequence[str] | None = None,
     model: str | None = None,
+    project: str | None = None,
 ) -> int:
     """What the takes of these days (the team's, "2026-11-21") count for: of these people, a model, or all.
 
+    project: of those that are in this one now; then people and models are not told apart.
+
     Who decides by it in a transaction that writes must hold `BUDGET_LOCK` before.
     """
+    if project is not None:
+        return _of_project(session, project, first_day, last_day)
     amounts = _amounts(session, first_day, last_day, owners, models=model is not None)
     query = columns(_total(amounts))
     if model is not None:
         query = query.where(amounts.c.model == model)
+    return int(session.connection().execute(query).scalar_one())
+
+
+def _of_project(session: Session, project: str, first_day: str, last_day: str) -> int:
+    """Take by take, since each may change its project. Ids sort by age, and no zone is days from UTC."""
+    since = datetime.fromisoformat(first_day).replace(tzinfo=UTC) - timedelta(days=2)
+    total = cast(func.coalesce(func.sum(col(LedgerEntry.micros)), 0), BigInteger)
+    query = columns(total).join(Job, col(Job.id) == col(LedgerEntry.job_id))
+    query = query.where(col(Job.project_id) == project, col(Job.id) >= id_lower_bound(since))
+    query = query.where(col(LedgerEntry.day) >= first_day, col(LedgerEntry.day) <= last_day)
     return int(session.connection().execute(query).scalar_one())
 
 

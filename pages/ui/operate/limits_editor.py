@@ -1,29 +1,35 @@
 """Limits of money as admins keep them: what each has left, who set it and when, and room for another."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from backend.domain.access.roles import Do
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.library import groups
+from backend.services.library.groups import GroupKind
 from backend.services.money import limits, limits_admin
 from backend.services.money.limits import LimitRule
 from backend.services.money.limits_admin import LimitStatus
 from pages.ui import context, text
 
-_SCOPE, _NAME, _MODEL, _PERIOD, _HARD, _USD, _OPEN = (
-    f"limit:{name}" for name in ("scope", "name", "model", "period", "hard", "usd", "open")
+_SCOPE, _NAME, _MODEL, _PROJECT, _PERIOD, _HARD, _USD, _OPEN = (
+    f"limit:{name}" for name in ("scope", "name", "model", "project", "period", "hard", "usd", "open")
 )
 _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.ALL: "Everybody",
     BudgetScope.PERSON: "A person",
     BudgetScope.MODEL: "A model",
+    BudgetScope.PROJECT: "A project",
 }
 #: scope -> the field that asks for its name; one for everybody has none
 _ASKED_BY: dict[BudgetScope, str | None] = {
     BudgetScope.ALL: None,
     BudgetScope.PERSON: _NAME,
     BudgetScope.MODEL: _MODEL,
+    BudgetScope.PROJECT: _PROJECT,
 }
 _PERIODS: dict[BudgetPeriod, str] = {BudgetPeriod.DAY: "A day", BudgetPeriod.MONTH: "A month"}
 
@@ -33,13 +39,14 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
     with st.container(border=True, key="limits"):
         st.markdown("##### Limits")
         found, may = limits_admin.list_limits(deps, viewer), viewer.may(Do.EDIT_BUDGETS)
+        projects = groups.name_groups(deps, viewer, GroupKind.PROJECT)
         if not found:
             st.caption("None is set: nothing is refused, whatever it costs.")
         for status in found:
-            _row(deps, status, may=may)
+            _row(deps, status, projects, may=may)
         if may:
-            _editor(deps)
-        _ended(deps, viewer)
+            _editor(deps, projects)
+        _ended(deps, viewer, projects)
         st.caption(
             f"Days and months are those of {text.plain(deps.settings.time_zone)}. A take counts for the most "
             "that it can cost until its bill comes; one without a price counts for "
@@ -47,11 +54,11 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
         )
 
 
-def _row(deps: Deps, status: LimitStatus, *, may: bool) -> None:
+def _row(deps: Deps, status: LimitStatus, projects: Mapping[str, str], *, may: bool) -> None:
     rule, measured = status.rule, status.measured
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"limit-{rule.source}"):
         with st.container(gap=None):
-            st.markdown(f"**{text.plain(limit_words(rule))}**")
+            st.markdown(f"**{text.plain(limit_words(rule, projects))}**")
             if measured is None:
                 left = "each has its own"
             else:
@@ -71,18 +78,24 @@ def _row(deps: Deps, status: LimitStatus, *, may: bool) -> None:
             )  # fmt: skip
 
 
-def limit_words(rule: LimitRule) -> str:
-    """What a limit says: "$20.00 a day for each person", "warns at $5.00 a month for fal-ai/veo3.1"."""
+def limit_words(rule: LimitRule, projects: Mapping[str, str]) -> str:
+    """What a limit says: "$20.00 a day for each person", "warns at $5.00 a month for fal-ai/veo3.1".
+
+    projects: id -> name.
+    """
     match rule.scope:
         case BudgetScope.ALL:
             whose = "for everybody together"
         case BudgetScope.PERSON | BudgetScope.MODEL:
             whose = f"for {rule.name or f'each {rule.scope}'}"
+        case BudgetScope.PROJECT:
+            one = f"the project {projects.get(rule.name, '(deleted)')}"
+            whose = f"for {one if rule.name else 'each project'}"
     amount = f"{text.dollars(rule.limit_usd)} a {rule.period} {whose}"
     return amount if rule.hard else f"Warns at {amount}"
 
 
-def _editor(deps: Deps) -> None:
+def _editor(deps: Deps, projects: Mapping[str, str]) -> None:
     with st.popover("Set a limit", icon=":material/add:", key=_OPEN, on_change="rerun"):
         scope = BudgetScope(
             st.selectbox("Whose takes", list(_SCOPES), key=_SCOPE, format_func=_SCOPES.__getitem__)
@@ -92,6 +105,11 @@ def _editor(deps: Deps) -> None:
             st.selectbox(
                 "Which model", ids, key=_MODEL, index=None, placeholder="Each model alone",
                 format_func=lambda model_id: f"{context.model_title(model_id)} · {model_id}",
+            )  # fmt: skip
+        elif scope is BudgetScope.PROJECT:
+            st.selectbox(
+                "Which project", list(projects), key=_PROJECT, index=None, format_func=projects.__getitem__,
+                placeholder="Each project alone",
             )  # fmt: skip
         elif scope is BudgetScope.PERSON:
             st.text_input("Who", key=_NAME, placeholder="Each person alone")
@@ -103,7 +121,7 @@ def _editor(deps: Deps) -> None:
         st.button("Set", key="limit-set", type="primary", icon=":material/save:", on_click=_set)
 
 
-def _ended(deps: Deps, viewer: Viewer) -> None:
+def _ended(deps: Deps, viewer: Viewer, projects: Mapping[str, str]) -> None:
     ended = limits_admin.list_ended(deps, viewer)
     if not ended:
         return
@@ -112,7 +130,7 @@ def _ended(deps: Deps, viewer: Viewer) -> None:
             was = limits.rule_of(row)
             st.caption(
                 text.plain(
-                    f"{limit_words(was)} · set by {row.set_by} on {row.set_at:%Y-%m-%d}, "
+                    f"{limit_words(was, projects)} · set by {row.set_by} on {row.set_at:%Y-%m-%d}, "
                     f"ended by {row.ended_by} on {row.ended_at:%Y-%m-%d}"
                 )
             )

@@ -6,15 +6,22 @@ from datetime import date, timedelta
 
 import streamlit as st
 
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.library import groups
+from backend.services.library.groups import GroupKind
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
 from pages.ui import context, text
 
 #: Ranges by the words that stand on the page, and in the URL.
 RANGES = ("this month", "last month", "7 days", "30 days", "custom")
 #: What takes can be told apart by.
-BY = (Dimension.DAY, Dimension.MONTH, Dimension.PERSON, Dimension.MODEL, Dimension.TEMPLATE)
+BY = (
+    Dimension.DAY, Dimension.MONTH, Dimension.PERSON, Dimension.PROJECT, Dimension.MODEL, Dimension.TEMPLATE,
+)  # fmt: skip
 #: The parameter of the URL for each filter: "model:fal-ai/veo3.1".
 _ONLY = "only"
+_PROJECTS = "spend:projects"
 
 
 def draw_choices(today: date) -> SpendQuery:
@@ -104,6 +111,8 @@ def shown_as(dimension: Dimension, value: str) -> str:
     """A group's name for people."""
     if dimension is Dimension.MODEL:
         return context.model_title(value)
+    if dimension is Dimension.PROJECT:
+        return "No project" if value == NONE else project_name(value)
     if dimension is Dimension.TEMPLATE:
         return "No template" if value == NONE else f"Version {value}"
     if dimension is Dimension.DAY:
@@ -112,3 +121,13 @@ def shown_as(dimension: Dimension, value: str) -> str:
     if dimension is Dimension.MONTH:
         return f"{date.fromisoformat(f'{value}-01'):%B %Y}"
     return value
+
+
+def remember_projects(deps: Deps, viewer: Viewer) -> None:
+    """From here on this run of the page knows what projects are called."""
+    st.session_state[_PROJECTS] = groups.name_groups(deps, viewer, GroupKind.PROJECT)
+
+
+def project_name(project_id: str) -> str:
+    """What people call a project."""
+    return st.session_state.get(_PROJECTS, {}).get(project_id, "A deleted project")
