@@ -34,7 +34,8 @@ with left:
 
 with right:
     with st.container(border=True, key="send", gap="small"):
-        quote, spent = form.quote(), budgets.spending_summary(deps, viewer.owner_names, model=form.model.id)
+        quote, asked = form.quote(), {"model": form.model.id, "project": form.request.project}
+        spent = budgets.spending_summary(deps, viewer.owner_names, **asked)
         number = variations_picker.pick_number()
         total = prices.times(quote, number)
         price = prices.button_words(deps, total, unknown_usd=spent.unknown_usd)

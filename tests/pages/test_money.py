@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.services.catalogue import live_catalogue
+from backend.services.library import groups
+from backend.services.library.groups import GroupKind
 from backend.services.money import limits, limits_admin, settling
 from backend.store.records import catalogue
 from pages.ui import text
@@ -115,6 +117,16 @@ def test_an_admin_sets_a_limit_for_everybody_a_person_or_each_person(visit, desk
     assert not app.exception
     (kept,) = [one.rule for one in limits_admin.list_limits(desk.deps, LOCAL_VIEWER) if one.rule.set_by]
     assert (kept.scope, kept.name or "", kept.limit_usd) == (scope, name, 20.0)
+
+
+def test_an_admin_sets_a_limit_for_a_project_which_is_shown_by_its_name(visit, desk):
+    its = groups.create_group(desk.deps, LOCAL_VIEWER, GroupKind.PROJECT, "Spring").id
+    app = visit(OPERATIONS)
+    app.selectbox(key="limit:scope").set_value(BudgetScope.PROJECT).run()
+    app.selectbox(key="limit:project").set_value(its).run()
+    app.button(key="limit-set").click().run()
+    assert not app.exception
+    assert "$20.00 a day for the project Spring" in words(app).replace("\\", "")
 
 
 def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_ends_it(visit, desk):

@@ -5,6 +5,10 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.domain.take_filter import TakeFilter
+from backend.services.library import bulk, groups
+from backend.services.library.changes import BulkChanges, TakeChanges
+from backend.services.library.groups import GroupKind
 from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.operations.account import balance
@@ -54,6 +58,17 @@ def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent)
     assert (unknown["Estimated"], unknown["Billed"], unknown["Unpriced"]) == (None, None, 1)
     (drift,) = table(app, "Billed/estimated")
     assert (drift["Takes"], drift["Billed/estimated"]) == (2, "×1.50 ▲ dearer")
+
+
+def test_projects_stand_there_by_their_names(visit, spent):
+    its = groups.create_group(spent.deps, LOCAL_VIEWER, GroupKind.PROJECT, "Spring").id
+    bulk.edit_many(spent.deps, LOCAL_VIEWER, TakeFilter(), BulkChanges(set=TakeChanges(project=its)))
+    spent.take("queued")
+    app = visit(SPEND, by="project")
+    assert not app.exception
+    assert {row["Project"]: row["Takes"] for row in table(app, "Wasted")} == {"Spring": 4, "No project": 1}
+    only = visit(SPEND, only=f"project:{its}").button(key="spend-only-project")
+    assert only.label == "Spring"
 
 
 def test_the_query_stands_in_the_url_and_a_filter_goes_by_a_press(visit, spent):
