@@ -130,4 +130,5 @@ def remember_projects(deps: Deps, viewer: Viewer) -> None:
 
 def project_name(project_id: str) -> str:
     """What people call a project."""
-    return st.session_state.get(_PROJECTS, {}).get(project_id, "A deleted project")
+    names: dict[str, str] = st.session_state.get(_PROJECTS, {})
+    return names.get(project_id, "A deleted project")
