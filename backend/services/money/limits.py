@@ -131,38 +131,28 @@ def measure(
     Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
     """
     zone, today = deps.settings.zone, team_days.day_of(at, deps.settings.zone)
-    month, known = (
-        team_days.month_start(at, zone),
-        dict[tuple[str, Sequence[str] | None, str | None, str | None], tuple[int, int]](),
-    )
+    month = team_days.month_start(at, zone)
     month_end = f"{month[:-2]}31"  # not today: a host whose clock is ahead may be in tomorrow
     unknown_micros, found = to_micros(deps.settings.budget_unknown_usd), []
+    known: dict[tuple[Any, ...], tuple[int, int]] = {}
     for rule in rules:
         if not rule.concerns(owners, model, project):
             continue
-        asked = (
-            month if rule.period == BudgetPeriod.MONTH else today,
-            tuple(owners or ()) if rule.scope == BudgetScope.PERSON else None,
-            model if rule.scope == BudgetScope.MODEL else None,
-            project if rule.scope == BudgetScope.PROJECT else None,
-        )
+        whose: dict[str, Any] = {
+            "first_day": month if rule.period == BudgetPeriod.MONTH else today,
+            "last_day": month_end if rule.period == BudgetPeriod.MONTH else today,
+            "owners": tuple(owners or ()) if rule.scope == BudgetScope.PERSON else None,
+            "model": model if rule.scope == BudgetScope.MODEL else None,
+            "project": project if rule.scope == BudgetScope.PROJECT else None,
+        }
+        asked = tuple(whose.values())
         if asked not in known:
-            last_day = month_end if rule.period == BudgetPeriod.MONTH else today
-            whose: dict[str, Any] = {
-                "first_day": asked[0],
-                "last_day": last_day,
-                "owners": asked[1],
-                "model": asked[2],
-                "project": asked[3],
-            }
-            known[asked] = (
-                ledger_sums.spent_micros(session, **whose),
-                ledger.count_unreserved(session, **whose) * unknown_micros,
-            )
+            unreserved = ledger.count_unreserved(session, **whose) * unknown_micros
+            known[asked] = ledger_sums.spent_micros(session, **whose), unreserved
         counted, unreserved = known[asked]
         left = rule.limit_micros - counted - (unreserved if rule.hard else 0)
-        whose_words = model if rule.scope == BudgetScope.MODEL else _project_words(session, asked[3])
-        found.append(_limit(deps, rule, whose_words, at, left_micros=left))
+        named = whose["model"] or _project_words(session, whose["project"])
+        found.append(_limit(deps, rule, named, at, left_micros=left))
     return found
 
 
