@@ -47,6 +47,7 @@ class Form:
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
         self._body: dict[str, Any] = {}
+        self._filled: TakeRequest | None = None
         self._fault_places: dict[str, DeltaGenerator] = {}
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
         with self.top:
@@ -60,7 +61,10 @@ class Form:
 
     @property
     def request(self) -> TakeRequest:
-        """What is asked for with what was drawn so far."""
+        """What is asked for with what was drawn so far; read once, after the last field was drawn."""
+        return self._filled or self._read()
+
+    def _read(self) -> TakeRequest:
         origins = st.session_state.get(prefill.MADE_FROM) or []
         if not (self._body.get("image") or self._body.get("images")):  # nor is it a picture of another take
             origins = [one for one in origins if one["how"] != OriginHow.FRAME]
@@ -173,6 +177,7 @@ class Form:
                 for field in folded:
                     self._param(field, params)
         self._body["params"] = params
+        self._filled = self._read()
         prefill.remember_form(self.model, params)
 
     def draw_composed(self) -> None:

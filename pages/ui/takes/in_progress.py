@@ -19,7 +19,7 @@ from pages.ui import context, live, rights, text
 from pages.ui.takes import actions, cards, files
 
 #: At most so many takes stand beside the form; the gallery has them all.
-SHOWN = 8
+SHOWN = 6
 _MADE = "made"
 
 
