@@ -6,9 +6,9 @@ A place is a bit. Few places are kept one by one, many as the number itself.
 from collections.abc import Iterator
 from struct import Struct, unpack
 
-#: So many takes stand in a block: what a search reads of a key is a row of a kilobyte for each of them.
-BLOCK_TAKES = 8192
-#: Up to so many places are kept one by one: four bytes each, against a kilobyte.
+#: So many takes stand in a block: what a search reads of a key is a row of two kilobytes for each of them.
+BLOCK_TAKES = 16384
+#: Up to so many places are kept one by one: four bytes each, against two kilobytes.
 FEW = 64
 
 _FEW, _MANY = b"\x00", b"\x01"
@@ -22,11 +22,12 @@ def pack(places: int) -> bytes:
     return _MANY + places.to_bytes((places.bit_length() + 7) // 8, "little")
 
 
-def unpack_bits(kept: bytes) -> int:
+def unpack_bits(kept: bytes | memoryview) -> int:
     """What `pack` wrote."""
-    if kept[:1] == _MANY:
-        return int.from_bytes(kept[1:], "little")
-    some = unpack(f"<{len(kept) // 4}I", kept[1:])
+    whole = memoryview(kept)
+    if whole[0]:
+        return int.from_bytes(whole[1:], "little")
+    some = unpack(f"<{len(whole) // 4}I", whole[1:])
     found = bytearray((some[-1] >> 3) + 1)
     for place in some:
         found[place >> 3] |= 1 << (place & 7)

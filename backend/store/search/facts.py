@@ -103,7 +103,7 @@ class TakeFacts:
 
 def style_part(axis: str, label: str) -> tuple[str, str]:
     """A part of a style, without case."""
-    return axis, words.fold_text(label).strip()
+    return axis, words.fold_text(str(label)).strip()
 
 
 def load_facts(session: Session, ids: Iterable[str]) -> list[TakeFacts]:

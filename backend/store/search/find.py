@@ -4,7 +4,8 @@ Blocks are read from the end where the page begins, a few at first. A block cost
 it, so filters that never meet cost no more than a walk over all blocks, which are few.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
@@ -17,7 +18,7 @@ from backend.store.search import blocks, completions, take_index
 from backend.store.search.bits import below, each
 from backend.store.search.blocks import Block
 from backend.store.search.facts import CHUNK, load_facts
-from backend.store.search.index_keys import Asked, number_keys, read_filter
+from backend.store.search.index_keys import Asked, Part, number_keys, read_filter
 from backend.store.search.matches import Rule, rank
 from backend.store.search.query import Place, TakeQuery
 
@@ -80,36 +81,59 @@ class Search:
                     yield place
 
     def places_indexed(self) -> Iterator[Place]:
-        """Where those stand that fit by the index, in order; ranks are not known here."""
-        want, known = self.query.limit, frozenset(self.looked_at)
-        waiting: list[tuple[int, int]] = []
-        for block, fitting in self.fitting():
-            for place in each(fitting, descending=not self.query.ascending):
-                waiting.append((block.number, place))
-                if len(waiting) >= want:
-                    yield from self.places_at(waiting, known)
-                    waiting = []
-        yield from self.places_at(waiting, known)
+        """Where those stand that fit by the index, in order of their ids."""
+        return self.places_in(self.fitting())
 
-    def fitting(self) -> Iterator[tuple[Block, int]]:
-        """(a block, which of its places fit by the index), in order, of every block in which any may."""
+    def fitting(self, *more: Part, before: str = AFTER_ALL_IDS) -> Iterator[tuple[Block, int]]:
+        """(a block, which of its places fit by the index), in order, of every block in which any may.
+
+        more: what must hold besides. before: of those alone whose ids sort before this one.
+        """
         if self.query.wanted.ids is not None:
             return
-        for some in _portions(self._blocks):
-            rows = blocks.load_keys(self.connection, [block.number for block in some], self.asked.keys)
-            for block in some:
-                found = self.asked.fitting(rows[block.number], below(block.takes)) & self._within(block)
-                if found:
-                    yield block, found
+        phases = [list(more), *self.asked.phases] if more else self.asked.phases
+        for some in _portions([block for block in self.blocks if block.first_id < before]):
+            within = {block: self._within(block) & self.places_before(block, before) for block in some}
+            yield from self.among(within, phases)
+
+    def places_in(self, fitting: Iterable[tuple[Block, int]], rank: int = 0) -> Iterator[Place]:
+        """Where these stand, in their order, without those that are looked at by their rows."""
+        want, known = self.query.limit, frozenset(self.looked_at)
+        waiting: list[tuple[int, int]] = []
+        for block, places in fitting:
+            for place in each(places, descending=not self.query.ascending):
+                waiting.append((block.number, place))
+                if len(waiting) >= want:
+                    yield from self._places_at(waiting, known, rank)
+                    waiting, want = [], min(2 * want, CHUNK)
+        yield from self._places_at(waiting, known, rank)
+
+    def among(
+        self, left: Mapping[Block, int], phases: Sequence[Sequence[Part]]
+    ) -> Iterator[tuple[Block, int]]:
+        """Of which of these places every part holds; a phase is read for what those before have left."""
+        if len(left) <= FIRST_BLOCKS:
+            phases = [[part for phase in phases for part in phase]]
+        for phase in phases:
+            keys = sorted({key for part in phase for key in part.keys})
+            rows = blocks.load_keys(self.connection, [block.number for block in left], keys)
+            kept = {}
+            for block, places in left.items():
+                for part in phase:
+                    places = part.among(places, rows[block.number])
+                if places:
+                    kept[block] = places
+            left = kept
+        yield from left.items()
 
     def looked_at_in(self, block: Block, fitting: int) -> int:
         """Which of these places in a block are those of takes that are looked at by their rows."""
         there = [one for one in self.looked_at if block.first_id <= one <= block.last_id]
         if not there or not fitting:
             return 0
-        ids, found = self._ids(block), 0
-        for one in there:
-            place = blocks.place_of(ids, one)
+        ids, found = blocks.load_ids(self.connection, block.number), 0
+        for one in map(blocks.pack_id, filter(blocks.is_id, there)):
+            place = bisect_left(ids, one)
             found |= 1 << place if place < len(ids) and ids[place] == one else 0
         return found
 
@@ -165,7 +189,7 @@ class Search:
         return begin is None or (place > begin if self.query.ascending else place < begin)
 
     @cached_property
-    def _blocks(self) -> list[Block]:
+    def blocks(self) -> list[Block]:
         """The blocks in which any may stand, in order."""
         every = blocks.list_blocks(self.connection)
         within = [one for one in every if one.last_id > self._after and one.first_id < self._before]
@@ -177,35 +201,26 @@ class Search:
         if block.last_id >= self._before:
             found &= self.places_before(block, self._before)
         if block.first_id <= self._after:
-            found &= ~below(blocks.place_of(self._ids(block), self._after, after=True))
+            found &= ~below(blocks.place_of(self.connection, block.number, self._after, after=True))
         return found
 
     def places_before(self, block: Block, job_id: str) -> int:
         """The places of a block whose ids sort before this one."""
         if block.first_id >= job_id:
             return 0
-        return (
-            below(blocks.place_of(self._ids(block), job_id))
-            if block.last_id >= job_id
-            else below(block.takes)
-        )
+        if block.last_id < job_id:
+            return below(block.takes)
+        return below(blocks.place_of(self.connection, block.number, job_id))
 
-    def _ids(self, block: Block) -> list[str]:
-        if block.number not in self._loaded:
-            self._loaded[block.number] = blocks.load_ids(self.connection, block.number)
-        return self._loaded[block.number]
-
-    @cached_property
-    def _loaded(self) -> dict[int, list[str]]:
-        return {}
-
-    def places_at(self, waiting: Sequence[tuple[int, int]], known: Collection[str]) -> Iterator[Place]:
-        ids = [one for one in blocks.ids_at(self.connection, waiting) if one not in known] if waiting else []
+    def _places_at(
+        self, waiting: Sequence[tuple[int, int]], known: Collection[str], rank: int
+    ) -> Iterator[Place]:
+        ids = [one for one in blocks.ids_at(self.connection, waiting) if one not in known]
         if ids and self.asked.states is not None:
             given = {"ids": ids, "states": sorted(self.asked.states)}
             right = set(self.connection.execute(_STATES, given).scalars())
             ids = [one for one in ids if one in right]
-        yield from (Place(0, one) for one in ids)
+        yield from (Place(rank, one) for one in ids)
 
 
 def _portions(every: Sequence[Block]) -> Iterator[Sequence[Block]]:

@@ -4,9 +4,10 @@ A take has a key for each word and for each value that somebody can ask for. Tho
 `LOOSE`, so that they can be taken away again; no word begins so, nor with "_" or "#". Pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
 from backend.domain.library.review import PICKED, ReviewState, short_id
 from backend.domain.states import ACTIVE_STATES, JobState
@@ -21,43 +22,81 @@ RESTING = frozenset(JobState) - ACTIVE_STATES
 #: The kinds of numbers, and how their keys begin.
 NUMBERS = {"rating": "!r", "cost": "!d", "length": "!l"}
 
+#: What is told by more keys than these is read where all else holds.
+MANY_KEYS = 6
 _REVIEWED = frozenset(ReviewState) - {ReviewState.NONE}
 _ERROR, _TRASHED = "!e", "!x"
 
 
+class Part(Protocol):
+    """What must hold of a take, among all else."""
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The keys by which it is told."""
+
+    def among(self, left: int, rows: Mapping[str, int]) -> int:
+        """Of which of these places it holds. rows: key -> those that have it."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """Takes that have any of these keys; `without`: that have none."""
+    """A take has any of these keys; `without`: it has none."""
 
     keys: tuple[str, ...]
     without: bool = False
 
+    def among(self, left: int, rows: Mapping[str, int]) -> int:
+        """As `Part` says."""
+        having = _any_of(self.keys, rows)
+        return left & (~having if self.without else having)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A take holds every word, each of which is a group; or it is named by one of these keys."""
+
+    words: Sequence[Group]
+    names: tuple[str, ...]
+
+    @property
+    def keys(self) -> Collection[str]:
+        """As `Part` says."""
+        return {*self.names, *(key for word in self.words for key in word.keys)}
+
+    def among(self, left: int, rows: Mapping[str, int]) -> int:
+        """As `Part` says."""
+        said = left if self.words else 0
+        for word in self.words:
+            said = word.among(said, rows)
+        return said | (left & _any_of(self.names, rows))
+
 
 @dataclass(frozen=True)
 class Asked:
-    """Takes that are in every group, and that are named, or in every group of words.
+    """Takes of which every part holds.
 
     states: what else must hold for their rows, where keys don't tell; None: nothing.
     """
 
-    groups: Sequence[Group]
-    words: Sequence[Group] = ()
-    names: tuple[str, ...] = ()
+    parts: Sequence[Part]
     states: frozenset[str] | None = None
 
     @property
-    def keys(self) -> list[str]:
-        """Every key that must be read."""
-        groups = (*self.groups, *self.words)
-        return sorted({key for group in groups for key in group.keys} | set(self.names))
+    def phases(self) -> Sequence[Sequence[Part]]:
+        """The parts in the order in which they leave the fewest takes for the least that must be read.
 
-    def fitting(self, rows: Mapping[str, int], everything: int) -> int:
-        """Which takes of a block fit. rows: key -> those that have it."""
-        found = _all_of(self.groups, rows, everything)
-        if not self.words and not self.names:
-            return found
-        said = _all_of(self.words, rows, everything) if self.words else 0
-        return found & (said | _any_of(self.names, rows))
+        What a take must have comes before what it must not have: most have not.
+        """
+        few: list[Part] = []
+        many: list[Part] = []
+        without: list[Part] = []
+        for part in self.parts:
+            if isinstance(part, Group) and part.without:
+                without.append(part)
+            else:
+                (many if len(part.keys) > MANY_KEYS else few).append(part)
+        return [some for some in (few, many, without) if some]
 
 
 def first_keys(take: TakeFacts) -> set[str]:
@@ -125,12 +164,12 @@ def read_filter(rule: Rule, completed: Sequence[str], known: frozenset[str]) -> 
         groups.append(_either("!v", wanted.review, _REVIEWED))
     for one in rule.ranges:
         groups += [Group(tuple(key for key in some if key in known)) for some in _of_range(one)]
-    words, names = _of_text(rule, completed)
+    said = _of_text(rule, completed)
     states = None if wanted.states is None else frozenset(wanted.states)
     if states is not None:
         groups.append(_either("!s", states, RESTING))
     moving = states & ACTIVE_STATES if states else frozenset()
-    return Asked(groups, words, names, states if moving and moving != ACTIVE_STATES else None)
+    return Asked([*groups, *said], states if moving and moving != ACTIVE_STATES else None)
 
 
 def _picks(people: Iterable[str]) -> tuple[str, ...]:
@@ -143,15 +182,15 @@ def _either(begin: str, wanted: frozenset[str], known: frozenset[str]) -> Group:
     return Group(tuple(f"{begin}{one}" for one in sorted(known - wanted if without else wanted)), without)
 
 
-def _of_text(rule: Rule, completed: Sequence[str]) -> tuple[list[Group], tuple[str, ...]]:
-    """The groups of what was typed, and the keys of takes that are named by it."""
+def _of_text(rule: Rule, completed: Sequence[str]) -> list[Said]:
+    """What was typed, if anything was."""
     typed = rule.typed
     if typed is None:
-        return [], ()
+        return []
     groups = [_of_word(rule, word, (word,), word) for word in typed.terms.whole]
     start = typed.terms.start
     groups += [_of_word(rule, start, completed, start, unfinished=True)] if start else []
-    return groups, tuple(f"#{one}" for one in typed.short_ids) or ("#",)
+    return [Said(groups, tuple(f"#{one}" for one in typed.short_ids))]
 
 
 def _of_word(
@@ -177,14 +216,6 @@ def _any_of(keys: Iterable[str], rows: Mapping[str, int]) -> int:
     found = 0
     for key in keys:
         found |= rows.get(key, 0)
-    return found
-
-
-def _all_of(groups: Sequence[Group], rows: Mapping[str, int], everything: int) -> int:
-    found = everything
-    for group in groups:
-        having = _any_of(group.keys, rows)
-        found &= ~having if group.without else having
     return found
 
 

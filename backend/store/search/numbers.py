@@ -6,6 +6,9 @@ that. So numbers from a bound on are those of a few beginnings, and all that beg
 
 from collections.abc import Iterable, Sequence
 
+#: Larger numbers count as this one: for hundredths of a cent more than anything costs.
+MAX = 4**25 - 1
+
 _BASE = 4
 _LENGTHS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123"
@@ -13,7 +16,7 @@ _DIGITS = "0123"
 
 def spell(value: int) -> str:
     """The number as a text; longer numbers, and of one length larger ones, sort later."""
-    digits = ""
+    value, digits = min(value, MAX), ""
     while value:
         value, digit = divmod(value, _BASE)
         digits = _DIGITS[digit] + digits

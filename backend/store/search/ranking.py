@@ -1,122 +1,126 @@
 """Takes in the order of a number that some of them have: the highest first, then those without one.
 
-Few that fit are read and sorted. Of many, each number that there is has a key: those of the highest are
-looked for first, and so on, until the page is full.
+Each number that there is has a key. Where many fit, those of the highest number are looked for, then those of
+the next, until the page is full: mostly it is full at once. Where few fit, these are found first, and the
+numbers are looked for among them; of very few, each is read.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from backend.domain.library.review import Sort
+from backend.models import Job
 from backend.store.search import blocks, numbers
-from backend.store.search.bits import each
 from backend.store.search.blocks import Block
-from backend.store.search.facts import load_facts
-from backend.store.search.find import Search
-from backend.store.search.index_keys import NUMBERS
+from backend.store.search.facts import TakeFacts
+from backend.store.search.find import AFTER_ALL_IDS, FIRST_BLOCKS, Search
+from backend.store.search.index_keys import NUMBERS, Group
 from backend.store.search.matches import rank
 from backend.store.search.query import Place, TakeQuery
 
 #: Up to so many takes that fit are read and sorted.
 SORT_MAX = 200
-#: So many numbers are looked for at a time.
-_NUMBERS_AT_ONCE = 8
-_KIND = {Sort.RATING: "rating", Sort.COST: "cost"}
-#: The whole numbers that there are, from the highest on: those of a length have as many digits as it says.
-_KNOWN = text("SELECT word FROM known_word WHERE word >= :low AND word < :high ORDER BY word DESC")
+#: So many numbers are looked for among all that fit, before it is asked which those are.
+TRIES = 3
+#: Takes that fit are many if the first blocks hold so many pages of them.
+MANY_PAGES = 2
 
-Fitting = list[tuple[Block, int]]
+#: Whole numbers and their beginnings, from the highest on.
+_KNOWN = text("SELECT word FROM known_word WHERE word >= :low AND word < :high ORDER BY word DESC")
+_RANK = (
+    Job.id, Job.state, Job.error, Job.rating_sum, Job.rating_count, Job.estimate_usd, Job.billed_usd,
+    Job.billed_units,
+)  # fmt: skip
 
 
 def find_places(session: Session, query: TakeQuery) -> list[Place]:
     """Where the takes stand that a query asks for, in its order, which is one by a number."""
     search = Search(session, query)
     found = set(search.places_looked_at())
-    fitting = list(search.fitting())
-    if sum(bits.bit_count() for _, bits in fitting) <= SORT_MAX:
-        found |= _sorted(search, fitting)
-    else:
-        found |= _walked(search, fitting)
+    found.update(_Ranked(search).find())
     return sorted(found, reverse=True)[: query.limit]
 
 
-def _sorted(search: Search, fitting: Fitting) -> set[Place]:
-    """Each is looked at."""
-    places = [(block.number, place) for block, bits in fitting for place in each(bits)]
-    known = frozenset(search.looked_at)
-    ids = [one for one in blocks.ids_at(search.connection, places) if one not in known]
-    return {place for place in _ranked(search, ids) if search.is_behind(place)}
+class _Ranked:
+    """What the index knows of one query, by rank."""
 
+    def __init__(self, search: Search) -> None:
+        self._search, self._limit = search, search.query.limit
+        self._begin = NUMBERS[search.query.order.value]
 
-def _ranked(search: Search, ids: Sequence[str]) -> Iterator[Place]:
-    for take in load_facts(search.session, ids):
-        if search.asked.states is None or take.row.state in search.asked.states:
-            yield Place(rank(take, search.query.order), take.id)
+    def find(self) -> list[Place]:
+        """Where the first ones stand, in order, as many as the query asks for."""
+        search, found, ranks = self._search, list[Place](), self._ranks()
+        if self._are_many():
+            for value in islice(ranks, TRIES):
+                part = Group((self._key(value),), without=value < 0)
+                found += self._some(search.fitting(part, before=self._end(value)), value, found)
+                if len(found) >= self._limit:
+                    return found
+        fitting = dict(search.fitting())
+        if not found and sum(places.bit_count() for places in fitting.values()) <= SORT_MAX:
+            return sorted(self._read(fitting), reverse=True)[: self._limit]
+        at_once = 1
+        while len(found) < self._limit and (values := list(islice(ranks, at_once))):
+            for value, places in self._among(fitting, values):
+                found += self._some(places, value, found)
+            at_once = min(2 * at_once, 16)
+        return found
 
+    def _are_many(self) -> bool:
+        first = islice(self._search.fitting(), FIRST_BLOCKS)
+        return sum(places.bit_count() for _, places in first) >= MANY_PAGES * self._limit
 
-def _walked(search: Search, fitting: Fitting) -> set[Place]:
-    """Number by number, the highest first."""
-    found: set[Place] = set()
-    begin, limit = NUMBERS[_KIND[search.query.order]], search.query.limit
-    highest = search.query.place.rank if search.query.place else None
-    left = dict(fitting)
-    for some in _known_numbers(search, begin, highest):
-        keys = {f"{begin}{numbers.spell(value)}": value for value in some}
-        rows = blocks.load_keys(search.connection, [block.number for block in left], sorted(keys))
-        for value in some:
-            left = _after(search, dict(fitting)) if value == highest else dict(fitting)
-            key = f"{begin}{numbers.spell(value)}"
-            having = [(block, bits & rows[block.number].get(key, 0)) for block, bits in left.items()]
-            found |= set(_newest(search, having, value, limit - len(found)))
-            if len(found) >= limit:
-                return found
-    rows = blocks.load_keys(search.connection, [block.number for block in left], [begin])
-    left = _after(search, dict(fitting)) if highest == -1 else dict(fitting)
-    none = [(block, bits & ~rows[block.number].get(begin, 0)) for block, bits in left.items()]
-    return found | set(_newest(search, none, -1, limit - len(found)))
+    def _some(self, fitting: Iterator[tuple[Block, int]], value: int, before: Sequence[Place]) -> list[Place]:
+        """As many of these, all of the same rank, as the page still has room for."""
+        behind = filter(self._search.is_behind, self._search.places_in(fitting, value))
+        return list(islice(behind, self._limit - len(before)))
 
+    def _among(
+        self, fitting: dict[Block, int], values: Sequence[int]
+    ) -> Iterator[tuple[int, Iterator[tuple[Block, int]]]]:
+        """(rank, those of it among what fits), of each of these ranks."""
+        keys = sorted({self._key(value) for value in values})
+        rows = blocks.load_keys(self._search.connection, [block.number for block in fitting], keys)
+        for value in values:
+            part, end = Group((self._key(value),), without=value < 0), self._end(value)
+            some = ((block, part.among(places, rows[block.number])) for block, places in fitting.items())
+            yield (
+                value,
+                (
+                    (block, places & self._search.places_before(block, end))
+                    for block, places in some
+                    if places
+                ),
+            )
 
-def _after(search: Search, fitting: dict[Block, int]) -> dict[Block, int]:
-    """Those of the number with which the page before ended: only the older ones are left."""
-    place = search.query.place
-    assert place is not None
-    return {block: bits & search.places_before(block, place.job_id) for block, bits in fitting.items()}
+    def _read(self, fitting: dict[Block, int]) -> Iterator[Place]:
+        """Where all of these stand, each by its row."""
+        search = self._search
+        ids = [place.job_id for place in search.places_in(fitting.items())]
+        query: Any = select(*_RANK).where(col(Job.id).in_(ids))  # type: ignore[call-overload]  # too many columns
+        for row in search.session.exec(query):
+            place = Place(rank(TakeFacts(row), search.query.order), row.id)
+            if search.is_behind(place):
+                yield place
 
+    def _key(self, value: int) -> str:
+        """The key of a rank; of none: the one that all have who have a number."""
+        return self._begin + (numbers.spell(value) if value >= 0 else "")
 
-def _known_numbers(search: Search, begin: str, highest: int | None) -> Iterator[list[int]]:
-    """Every number that any take has, the highest first, some at a time."""
-    if highest is not None and highest < 0:
-        return
-    given = {"low": begin, "high": f"{begin}~"}
-    spelt = [word[len(begin) :] for word in search.connection.execute(_KNOWN, given).scalars()]
-    values = sorted((numbers.value_of(one) for one in spelt if numbers.is_whole(one)), reverse=True)
-    values = [value for value in values if highest is None or value <= highest]
-    for first in range(0, len(values), _NUMBERS_AT_ONCE):
-        yield values[first : first + _NUMBERS_AT_ONCE]
+    def _end(self, value: int) -> str:
+        """The id before which those of a rank stand that are still wanted."""
+        place = self._search.query.place
+        return place.job_id if place is not None and place.rank == value else AFTER_ALL_IDS
 
-
-def _newest(search: Search, having: Fitting, value: int, most: int) -> Iterator[Place]:
-    """The newest of these, all of which have this number."""
-    known, waiting = frozenset(search.looked_at), []
-    for block, bits in having:
-        for place in each(bits, descending=True):
-            waiting.append((block.number, place))
-            if len(waiting) >= max(most, 1):
-                for one in _at(search, waiting, value, known):
-                    yield one
-                    most -= 1
-                waiting = []
-                if most <= 0:
-                    return
-    yield from _at(search, waiting, value, known)
-
-
-def _at(
-    search: Search, waiting: Sequence[tuple[int, int]], value: int, known: frozenset[str]
-) -> Iterator[Place]:
-    for place in search.places_at(waiting, known) if waiting else ():
-        ranked = Place(value, place.job_id)
-        if search.is_behind(ranked):
-            yield ranked
+    def _ranks(self) -> Iterator[int]:
+        """Every number that any take has, from the page before on, the highest first; then -1, for none."""
+        place = self._search.query.place
+        given = {"low": self._begin, "high": f"{self._begin}~"}
+        known = self._search.connection.execute(_KNOWN, given).scalars().all()
+        spelt = [word[len(self._begin) :] for word in known]
+        values = sorted((numbers.value_of(one) for one in spelt if numbers.is_whole(one)), reverse=True)
+        yield from (value for value in (*values, -1) if place is None or value <= place.rank)

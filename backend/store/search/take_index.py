@@ -5,7 +5,8 @@ row. A sweep reads what is noted into the index, many at a time. Until then a ta
 rows, so that none is ever missing, and none is shown for what it was.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
@@ -105,26 +106,29 @@ def _index_into(session: Session, block: Block, takes: Sequence[TakeFacts]) -> B
     """Read takes into a block: new ones at the place that their ids give them, known ones as they are now."""
     connection = session.connection()
     ids = blocks.load_ids(connection, block.number) if block.takes else []
-    before = set(ids)
-    fresh = [take.id for take in takes if take.id not in before]
-    late = [one for one in fresh if ids and one < ids[-1]]
-    rows: dict[str, int] = {}
+    asked = {take.id: blocks.pack_id(take.id) for take in takes}
+    there = set(ids).intersection(asked.values())
+    fresh = {name: one for name, one in asked.items() if one not in there}
+    late = [one for one in fresh.values() if ids and one < ids[-1]]
+    begin, rows = len(ids), {}
     if late:  # those behind them move on
         rows = blocks.load_range(connection, block.number, "", _AFTER_ALL)
+        begin = bisect_left(ids, min(late))
         for one in late:
-            at = blocks.place_of(ids, one)
+            at = bisect_left(ids, one)
             ids.insert(at, one)
             rows = {key: make_room(bits, at) for key, bits in rows.items()}
-    ids += [one for one in fresh if not ids or one > ids[-1]]
-    changed = _changed_rows(session, block, takes, {one: n for n, one in enumerate(ids)}, set(fresh), rows)
+    ids += [one for one in fresh.values() if not ids or one > ids[-1]]
+    places = {name: bisect_left(ids, one) for name, one in asked.items()}
+    changed = _changed_rows(session, block, takes, places, fresh.keys(), rows)
     if fresh:
-        blocks.put_block(connection, block.number, ids)
+        block = blocks.put_ids(connection, block.number, ids, begin=begin)
     blocks.put_keys(connection, block.number, changed)
-    return Block(block.number, ids[0], ids[-1], len(ids))
+    return block
 
 
 def _changed_rows(
-    session: Session, block: Block, takes: Sequence[TakeFacts], places: dict[str, int], fresh: set[str],
+    session: Session, block: Block, takes: Sequence[TakeFacts], places: Mapping[str, int], fresh: Set[str],
     moved: dict[str, int],
 ) -> dict[str, int]:  # fmt: skip
     """key -> which places have it, of every key that changes. moved: all keys, if places have moved."""

@@ -55,6 +55,8 @@ def _value(column: Any, number: int) -> Any:
     affinity = column.type._type_affinity
     if issubclass(affinity, Integer):
         return number * 3 + 1 if column.primary_key else 2**40 + number
+    if column.name == "job_id" or (column.table.name, column.name) == ("job", "id"):
+        return f"0192f0c1-2b3c-7000-8000-{number:012x}"
     if issubclass(affinity, String):
         empty = column.nullable and number % 3 == 0
         return None if empty else f"{column.name} ä{number:05}"
@@ -107,7 +109,7 @@ def test_everything_goes_along_once_and_the_file_that_was_left_refuses_every_wri
         run = session.connection().exec_driver_sql
         assert run("SELECT count(*) FROM unindexed").scalar() == 0, "the index of takes is behind"
         assert run("SELECT sum(takes) FROM take_block").scalar() == ROWS
-        found = pages.find_page(session, TakeQuery(TakeFilter(text="prompt ä00017"), 5)).items
+        found = pages.find_page(session, TakeQuery(TakeFilter(text="prompt ä00017", trashed=True), 5)).items
         line = {"event": "x", "state": "created", "at": LONG_AGO, "by": "test"}
         session.execute(insert(History).values(job_id=found[0][0].id, **line))
         newest = session.execute(select(History.id).order_by(History.id.desc()).limit(1)).scalar_one()

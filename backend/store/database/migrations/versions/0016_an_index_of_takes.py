@@ -46,7 +46,8 @@ _EVENTS = {"made": ("INSERT", "NEW"), "changed": ("UPDATE", "NEW"), "gone": ("DE
 SQLITE = (
     "CREATE TABLE unindexed (job_id TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
     "CREATE TABLE take_block (number INTEGER PRIMARY KEY, first_id TEXT NOT NULL, last_id TEXT NOT NULL,"
-    " takes INTEGER NOT NULL, ids BLOB NOT NULL)",
+    " takes INTEGER NOT NULL)",
+    "CREATE TABLE take_ids (number INTEGER PRIMARY KEY, first_id TEXT NOT NULL, ids BLOB NOT NULL)",
     "CREATE TABLE take_key (block INTEGER NOT NULL, key TEXT NOT NULL, bits BLOB NOT NULL,"
     " PRIMARY KEY (block, key)) WITHOUT ROWID",
     "CREATE TRIGGER job_made AFTER INSERT ON job " + _NOTE_SQLITE.format(row="NEW.id"),
@@ -61,11 +62,13 @@ SQLITE = (
 POSTGRES = (
     'CREATE TABLE unindexed (job_id TEXT COLLATE "C" PRIMARY KEY)',
     'CREATE TABLE take_block (number INTEGER PRIMARY KEY, first_id TEXT COLLATE "C" NOT NULL,'
-    ' last_id TEXT COLLATE "C" NOT NULL, takes INTEGER NOT NULL, ids BYTEA NOT NULL)',
-    # Ids have nothing to be compressed, and some of many are asked for.
-    "ALTER TABLE take_block ALTER COLUMN ids SET STORAGE EXTERNAL",
+    ' last_id TEXT COLLATE "C" NOT NULL, takes INTEGER NOT NULL)',
+    'CREATE TABLE take_ids (number BIGINT PRIMARY KEY, first_id TEXT COLLATE "C" NOT NULL,'
+    " ids BYTEA NOT NULL)",
     'CREATE TABLE take_key (block INTEGER NOT NULL, key TEXT COLLATE "C" NOT NULL, bits BYTEA NOT NULL,'
     " PRIMARY KEY (block, key))",
+    # Two kilobytes of bits stay in their row: they are read together with many others.
+    "ALTER TABLE take_key ALTER COLUMN bits SET STORAGE MAIN",
     _NOTE_POSTGRES.format(name="note_take", row="NEW.id"),
     _NOTE_POSTGRES.format(
         name="note_take_of", row="CASE TG_OP WHEN 'DELETE' THEN OLD.job_id ELSE NEW.job_id END"
@@ -114,7 +117,7 @@ def downgrade() -> None:
     if server:
         for function in ("note_take", "note_take_of"):
             connection.exec_driver_sql(f"DROP FUNCTION {function}")
-    for table in ("take_key", "take_block", "unindexed"):
+    for table in ("take_key", "take_ids", "take_block", "unindexed"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     for statement in _OLD_POSTGRES if server else _OLD_SQLITE:
         connection.exec_driver_sql(statement)
