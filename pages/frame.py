@@ -86,7 +86,8 @@ if trouble is not None:  # the ways to other pages stay, else the browser would 
 try:
     if viewer is not None:
         live.draw_notices(moving=moving, way=("activity", "Activity"))
-    shell.draw_tabs(shell.title_with_counts("Activity", moving=moving, held=0, upto=gallery.COUNT_LIMIT))
+    activity = shell.title_with_counts("Activity", moving=moving, held=0, upto=gallery.COUNT_LIMIT)
+    shell.draw_tabs(activity, current=page.url_path)
     shell.draw_banners()
     context.show_notices()
     page.run()

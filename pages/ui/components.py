@@ -100,8 +100,8 @@ def draw_wall(about: Mapping[str, object], *, key: str) -> str | None:
     return str(opened) if opened else None
 
 
-def draw_tabs(tabs: Sequence[Mapping[str, str]], *, key: str) -> None:
-    """The ways to a few pages at the foot of a phone; each has its href, label and icon."""
+def draw_tabs(tabs: Sequence[Mapping[str, object]], *, key: str) -> None:
+    """The ways to a few pages at the foot of a phone; each has href, label, icon, and is `current` or not."""
     _TABS(data={"tabs": list(tabs)}, key=key)
 
 

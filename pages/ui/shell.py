@@ -109,8 +109,8 @@ def draw_way_in(refused: NotAllowed) -> None:
     st.html('<a href="sign-in" target="_self">Sign in</a>')
 
 
-def draw_tabs(activity: str) -> None:
-    """The pages that are used most, at the foot of a phone. activity: what its tab says."""
+def draw_tabs(activity: str, *, current: str) -> None:
+    """The pages that are used most, at the foot of a phone. activity: what its tab says; current: a path."""
     tabs = (
         (".", "Generate", "auto_awesome_motion"),
         ("gallery", "Gallery", "grid_view"),
@@ -118,9 +118,11 @@ def draw_tabs(activity: str) -> None:
         ("spend", "Spend", "payments"),
     )
     with st.container(key="tabs"):
-        components.draw_tabs(
-            [{"href": href, "label": label, "icon": icon} for href, label, icon in tabs], key="phone-tabs"
-        )
+        shown = [
+            {"href": href, "label": label, "icon": icon, "current": href == (current or ".")}
+            for href, label, icon in tabs
+        ]
+        components.draw_tabs(shown, key="phone-tabs")
 
 
 def draw_viewer() -> None:

@@ -7,12 +7,6 @@ const buildTabs = parent => {
   return { nav }
 }
 
-const here = href => {
-  const path = location.pathname.replace(/\/+$/, "")
-  return href === "." ? !/\/(gallery|take|compare|activity|spend|style|models|operations|account|people|audit)$/.test(path)
-    : path.endsWith(`/${href}`)
-}
-
 const goTo = (event, href) => {
   const links = [...document.querySelectorAll('[data-testid="stSidebarNavLink"]')]
   const root = document.baseURI.replace(/[^/]*$/, "")
@@ -27,7 +21,7 @@ export default function ({ data, parentElement }) {
   nav.replaceChildren(...data.tabs.map(tab => {
     const link = el("a", "tab")
     link.href = tab.href
-    if (here(tab.href)) link.setAttribute("aria-current", "page")
+    if (tab.current) link.setAttribute("aria-current", "page")
     link.append(icon(tab.icon), el("span", "word", tab.label))
     link.addEventListener("click", event => goTo(event, tab.href))
     return link

@@ -64,6 +64,7 @@ const differingFacts = cards => {
 
 const drawDifferences = (root, cards, letters) => {
   const table = el("table"), head = el("tr"), rows = differingFacts(cards)
+  table.tabIndex = 0  // it scrolls aside on a phone, also by keys
   const texts = cards.map(card => card.prompt ?? card.alt ?? "")
   head.append(el("td"), ...letters.map(letter => Object.assign(el("th", "", letter), { scope: "col" })))
   table.append(head)

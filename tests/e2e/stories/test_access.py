@@ -1,0 +1,139 @@
+"""Every page in both lights, on a desk and on a phone: read, told apart, pressed with a finger, and heard."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.installation import Installation
+from tests.e2e.stories.test_browser import Visit
+from tests.e2e.stories.test_browser import browser as browser
+from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
+from tests.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("access")]
+
+STATES = ("created", "queued", "running", "rendered", "held", "failed", "cancelled")
+PAGES = (
+    "/", "/gallery", "/take?take={held}", "/take?take={failed}", "/compare?takes={held},{failed}",
+    "/activity", "/spend", "/style", "/models", "/operations", "/account", "/people", "/audit",
+)  # fmt: skip
+DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+#: What the kit draws as it does, whatever we give it: its rule, and the part of the page.
+OF_THE_KIT = (("list", "stSidebarNav"), ("listitem", "emotion-cache"))
+#: Of what stands in the page and can be seen, what is smaller than a finger (pixels).
+TOO_SMALL = """least => {
+    const small = [], seen = [document]
+    for (const root of seen) for (const one of root.querySelectorAll("*")) {
+        if (one.shadowRoot) seen.push(one.shadowRoot)
+        if (!one.matches("button, a[href], [role=tab], [role=checkbox]")) continue
+        if (one.closest("[data-testid=stSidebar], [data-testid=stSkipToContent], dialog")) continue
+        const { width, height } = one.getBoundingClientRect(), looks = getComputedStyle(one)
+        const inField = one.closest("[role=group]")?.querySelector("[role=combobox]")
+        if (!width || !height || looks.visibility === "hidden" || looks.opacity === "0" || inField) continue
+        if (Math.min(width, height) < least) small.push(`${one.outerHTML.slice(0, 90)} ${width}×${height}`)
+    }
+    return small
+}"""
+FINGER_PX = 40
+#: What may be otherwise in the other light, or on another size of the page.
+OF_A_LIGHT = (
+    "color-contrast",
+    "button-name",
+    "link-name",
+    "label",
+    "aria-hidden-focus",
+    "nested-interactive",
+)
+ERROR = {"code": "x", "message": "Too many requests", "charged": "maybe", "next": "It is tried again."}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, dict[str, str]]]:
+    """A dashboard over a take in every state, and their ids; nothing else runs."""
+    with closing(Installation(tmp_path_factory.mktemp("access"), "http://127.0.0.1:9")) as installation:
+        installation._put_database()
+        with installation.deps() as deps:
+            world, ids = World(deps, sim=None), {}
+            for state in STATES:
+                job = world.ask(f"A red dress that is {state}", viewer=LOCAL_VIEWER)
+                for event in WAY[state]:
+                    world.advance(job, event, error=ERROR)
+                ids[state] = job.id
+        installation.dashboard()
+        yield installation, ids
+
+
+@pytest.fixture
+def window(browser: Browser, made: Any) -> Iterator[Visit]:
+    visit = Visit(browser, made[0], has_touch=True)
+    yield visit
+    visit.context.close()
+
+
+def faults(page: Page, *rules: str) -> list[str]:
+    """What axe finds serious or critical of what is ours. rules: these alone."""
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:160]} {(node['failureSummary'] or '')[:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+        if not any(fault["id"] == rule and part in node["html"] for rule, part in OF_THE_KIT)
+    ]
+
+
+def test_every_page_can_be_read_heard_and_pressed_in_both_lights_and_both_sizes(window, made):
+    page, wrong = window.page, {}
+    for path in PAGES:
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(DESK)
+        window.open(path.format(**made[1]))
+        at_a_desk = faults(page)
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size(PHONE)
+        window.settle()
+        too_wide = page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+        on_a_phone = [
+            *faults(page, *OF_A_LIGHT),
+            *page.evaluate(TOO_SMALL, FINGER_PX),
+            *["it is too wide"] * too_wide,
+        ]
+        if found := at_a_desk + on_a_phone:
+            wrong[path] = found
+    assert not wrong, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
+
+
+def test_on_a_phone_the_button_with_its_price_and_the_ways_to_the_pages_are_always_there(window):
+    page = window.page
+    page.set_viewport_size(PHONE)
+    window.open("/")
+    button = page.get_by_role("button", name=re.compile(r"^Generate · "))
+    expect(button).to_be_in_viewport(ratio=1)
+    page.evaluate("() => { window.loadedOnce = true }")
+    tabs = page.get_by_role("navigation", name="Pages", exact=True)
+    tabs.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_test_id("take-card").first).to_be_visible()
+    expect(tabs.get_by_role("link", name="Gallery")).to_have_attribute("aria-current", "page")
+    assert page.evaluate("() => window.loadedOnce"), "nothing is loaded anew"
+    page.set_viewport_size(DESK)
+    expect(tabs).to_be_hidden()
+
+
+def test_control_what_can_not_be_read_or_pressed_is_found(window):
+    window.open("/account")
+    window.page.evaluate(
+        """() => document.querySelector("[data-testid=stMain]").insertAdjacentHTML("beforeend",
+           `<button id=control style="width:20px;min-width:0;height:20px;min-height:0"></button>
+            <p style="color:#ccc;background:#fff">Pale</p>`)"""
+    )
+    told = " ".join(faults(window.page))
+    assert "button-name" in told
+    assert "color-contrast" in told
+    assert any("control" in one for one in window.page.evaluate(TOO_SMALL, FINGER_PX))
