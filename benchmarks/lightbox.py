@@ -34,7 +34,7 @@ def run() -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, sync_playwright() as play:
         folder = Path(name)
         with closing(Installation(folder / "studio", "http://127.0.0.1:9")) as installation:
-            fill(installation, make_clips(folder, scale=8), TAKES)
+            fill(installation, make_clips(folder, scale=4), TAKES)
             installation.dashboard()
             browser = play.chromium.launch(executable_path=programs.path_of("chromium"), args=list(FLAGS))
             page = browser.new_page(viewport={"width": 1400, "height": 900})
