@@ -1,1 +1,1 @@
-"""The pictures of docs/pictures and of the README, taken of the real dashboard: `make tour`. No tests."""
+"""Pictures of docs/pictures and the README, taken of the real dashboard: `make tour`. No tests."""

@@ -101,8 +101,8 @@ def _cull(page: Page, studio: Studio, story: Film) -> None:
 
 
 def _save_best(page: Page, story: Film) -> None:
-    page.get_by_test_id("take-card").nth(1).locator("a.open").focus()
-    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "Space"):
+    page.get_by_test_id("take-card").first.locator("a.open").focus()
+    for key in ("Space", "ArrowRight", "ArrowRight", "Space", "ArrowRight", "Space"):
         page.keyboard.press(key)
         page.wait_for_timeout(250)
     page.wait_for_timeout(500)

@@ -16,7 +16,7 @@ from backend.services.csv_rows import write_csv
 from backend.services.deps import Deps
 from backend.services.export.naming import NameTemplate
 from backend.services.export.rows import TakeRow
-from backend.services.export.sheets import ContactSheet
+from backend.services.export.sheets import SHEET_STEM, ContactSheet
 from backend.services.export.tables import NAMES, csv_lines, plain
 from backend.services.gallery.downloads import ROLE_MAX_BYTES
 from backend.services.gallery.take_files import FileOfTake
@@ -49,7 +49,7 @@ class Bundle:
         away: Collection[str] | None = None,
     ) -> None:
         self._deps, self._template, self._rich, self._away = deps, template, rich, away
-        self._names = FreeNames([PurePosixPath(MANIFEST).stem])
+        self._names = FreeNames([PurePosixPath(MANIFEST).stem, SHEET_STEM])
         self._sheet = ContactSheet(deps, title) if rich else None
         self._columns = (*_OF_FILE, *NAMES) if rich else (*_OF_FILE, "id")
         self._open = self._opened
@@ -98,7 +98,7 @@ class Bundle:
             self._note(row, "", "", _why_none(row))
         if stem is not None and self._sheet is not None and take.video is not None:
             content = json.dumps(plain(row) | {"files": told}, ensure_ascii=False, indent=2)
-            yield Packed.of_bytes(f"{stem}.json", content.encode("utf-8", "replace"))
+            yield Packed.of_bytes(_sidecar_name(stem, told), content.encode("utf-8", "replace"))
             yield from self._sheet.add(row, take.video)
 
     def _opened(self, video: Video) -> BinaryIO | None:
@@ -140,6 +140,12 @@ class Bundle:
 
 def _itself(handle: BinaryIO) -> BinaryIO:
     return handle
+
+
+def _sidecar_name(stem: str, told: Sequence[dict[str, Any]]) -> str:
+    """A take's file may be JSON itself."""
+    usual = f"{stem}.json"
+    return f"{stem}.take.json" if any(file["name"] == usual for file in told) else usual
 
 
 def _of_file(name: str, file: FileOfTake, video: Video) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from backend.services.gallery.pictures import poster_key
 PAGES_OF_PART = 20
 #: A larger file is no poster of ours.
 PICTURE_MAX_BYTES = 20 * 1024 * 1024
-PDF_NAME, PNG_NAME = "contact-sheet{part}.pdf", "contact-sheet-{page:03}.png"
+SHEET_STEM = "contact-sheet"
+PDF_NAME, PNG_NAME = f"{SHEET_STEM}{{part}}.pdf", f"{SHEET_STEM}-{{page:03}}.png"
 
 _REVIEWS = {
     ReviewState.SELECTED: "Selected",
