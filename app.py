@@ -66,8 +66,7 @@ if (
     config.set_option("server.cookieSecret", dashboard.cookie_secret(settings.secret_key.get_secret_value()))
 
 base_path = st.get_option("server.baseUrlPath")
-own_names_only = not (settings.has_logins or settings.open_dashboard)
-live = Live(_deps, base_path=base_path, own_names_only=own_names_only)
+live = Live(_deps, base_path=base_path)
 door = make_door(settings, _deps, base_path=base_path)
 app = st.App(
     "pages/frame.py",
@@ -76,7 +75,7 @@ app = st.App(
         *door.routes,
         *live.routes(),
         *dashboard.routes(_deps, base_path=base_path),
-        *wall_routes(_deps, base_path=base_path, own_names_only=own_names_only),
+        *wall_routes(_deps, base_path=base_path),
     ],
     middleware=dashboard.middleware(
         settings.media_url,

@@ -9,7 +9,7 @@ from benchmarks.common import show
 #: ledger or the audit: half an hour, a quarter of one, a quarter of one).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
-    "bucket", "export", "live",
+    "bucket", "export", "live", "wall",
 )  # fmt: skip
 
 

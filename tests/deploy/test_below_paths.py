@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.deploy.behind_nginx import behind_nginx, window_to
-from tests.deploy.front import HOOKS, KNOWN
+from tests.deploy.front import HOOKS
 from tests.deploy.test_nginx import BELOW_PATHS
 from tests.e2e.installation import MODEL, Installation, answers
 from tests.e2e.stories.test_browser import Visit
@@ -63,32 +64,37 @@ def test_below_a_path_posters_videos_downloads_uploads_and_live_parts_work_and_b
     eventually(lambda: answers(f"http://127.0.0.1:{below.dashboard_port}/dailies/_stcore/health"))
     looks: Any = {"color_scheme": "dark", "viewport": {"width": 1000, "height": 600}}
     with window_to(below, HOOKS, "/dailies", **looks) as (window, sockets):
-        watch_and_come_back(window, below, newest=jobs[-1])
+        watch_and_come_back(window, below)
         upload_and_see_it_move(window, below)
 
         assert {urlsplit(url).path[:9] for url in window.asked if url.startswith("http")} == {"/dailies/"}
-        assert set(sockets) == {f"wss://{HOOKS}/dailies/_stcore/stream"}
+        assert set(sockets) == {f"wss://{HOOKS}/dailies{path}" for path in ("/_stcore/stream", "/live")}
 
 
-def watch_and_come_back(window: Visit, below: Any, *, newest: str) -> None:
-    """A filter, a later page, a place in it: a take from there, and back."""
-    page = window.open(f"/gallery?state=ready&q=rain&before={newest}")
+def watch_and_come_back(window: Visit, below: Any) -> None:
+    """A filter, a place below the first takes: a take from there, and back."""
+    page = window.open("/gallery?state=ready&q=rain")
     cards = page.get_by_test_id("take-card")
-    expect(cards).to_have_count(8)
-    window.until(cards.first.locator("img.poster"), DRAWN)
-    cards.last.scroll_into_view_if_needed()
+    first, last = (cards.filter(has_text=f"A coat in the rain {number}") for number in (8, 0))
+    window.until(first.locator("img.poster"), DRAWN)
+    page.mouse.move(600, 400)
+    eventually(lambda: page.mouse.wheel(0, 400) or last.count())
+    last.scroll_into_view_if_needed()
+    window.settle()
     address, place = page.url, page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
     assert place > 100
-    cards.last.click()
-    window.play()
-    link = page.get_by_role("link", name="Download · ").evaluate("link => link.href")
-    saved = below.front.call(HOOKS, "GET", link.removeprefix(f"https://{HOOKS}"), headers=KNOWN)
-    assert saved.headers["content-disposition"].endswith(".mp4")
-    assert saved.data in [below.file(name) for name in below.file_names()]
+    last.click()
+    window.play("light")
+    with page.expect_download() as begun:
+        page.keyboard.press("d")
+    assert begun.value.suggested_filename.endswith(".mp4")
+    files = [below.file(name) for name in below.file_names()]
+    assert Path(begun.value.path()).read_bytes() in files
 
     page.go_back()
 
-    expect(cards).to_have_count(8)
+    expect(page.get_by_test_id("light")).to_be_hidden()
+    expect(last).to_be_visible()
     window.until(page.get_by_test_id("stMain"), f"main => Math.abs(main.scrollTop - {place}) < 2")
     assert page.url == address
 

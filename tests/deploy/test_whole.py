@@ -38,8 +38,8 @@ def test_a_take_is_delivered_by_tls_and_a_page_opens_in_a_browser_and_plays_it(f
             expect(page.get_by_text("A grey coat in the rain").first).to_be_visible()
             expect(page.get_by_text("You are ana@example.com, admin")).to_be_attached()
             page.get_by_test_id("take-card").click()
-            window.play()
-        assert set(sockets) == {f"wss://{DASHBOARD}/_stcore/stream"}
+            window.play("light")
+        assert set(sockets) == {f"wss://{DASHBOARD}{path}" for path in ("/_stcore/stream", "/live")}
 
         past_nginx = f"127.0.0.1:{installation.dashboard_port}"
         said = {"X-Forwarded-Email": "ana@example.com", "X-Forwarded-For": "127.0.0.1"}

@@ -10,20 +10,12 @@ from backend.addresses import is_loopback
 def is_same_origin(headers: Headers, *, own_names_only: bool = False) -> bool:
     """Is its `Origin` the host that it is sent to? One without `Origin` is no browser's, and none of ours.
 
-    own_names_only: see `is_own_name`.
+    By name alone: a proxy in front may leave the port out. own_names_only: this machine's own names alone
+    will do; any other could be a stranger's that leads here.
     """
     try:
-        asks = urlsplit(headers.get("origin", "")).netloc.lower()
-    except ValueError:
-        return False
-    host = headers.get("host", "").lower()
-    return bool(asks) and asks == host and (not own_names_only or is_own_name(headers))
-
-
-def is_own_name(headers: Headers) -> bool:
-    """Is it sent to this machine's own name or address? Any other could be a stranger's that leads here."""
-    try:
+        asks = urlsplit(headers.get("origin", "")).hostname
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         return False
-    return is_loopback(host)
+    return asks is not None and asks == host and (not own_names_only or is_loopback(host))

@@ -23,7 +23,7 @@ from backend.services.deps import Deps
 from backend.services.team import visitors
 from backend.web.api.request_parts import JSON_MAX_BYTES, json_object, validated
 from backend.web.api.schemas.base import Asked
-from backend.web.door.same_origin import is_own_name, is_same_origin
+from backend.web.door.same_origin import is_same_origin
 from backend.web.told_errors import error_headers, error_json, told_error
 
 log = logging.getLogger(__name__)
@@ -56,14 +56,10 @@ Handler = Callable[[Call], Any]
 
 
 class Calls:
-    """Makes routes out of handlers.
+    """Makes routes out of handlers. deps: called at the first call, not before. root: of all pages."""
 
-    deps: called at the first call, not before. root: of all pages. own_names_only: calls come to this
-    machine's own name or address, as nothing else keeps strangers out.
-    """
-
-    def __init__(self, deps: Callable[[], Deps], root: str, *, own_names_only: bool = False) -> None:
-        self._deps, self._root, self._own_names_only = deps, root, own_names_only
+    def __init__(self, deps: Callable[[], Deps], root: str) -> None:
+        self._deps, self._root = deps, root
 
     def route(
         self, method: str, path: str, handler: Handler, *, status: int = 200, is_form: bool = False
@@ -75,21 +71,12 @@ class Calls:
 
         async def answer(request: Request) -> Response:
             try:
-                self._must_be_ours(request, is_form=is_form)
-                body = b"" if method in _LOOKS else await _read_body(request)
+                body = b"" if method in _LOOKS else await _body_of_ours(request, is_form=is_form)
             except RequestError as problem:
                 return _refused(problem)
             return await run_in_threadpool(self._answer, request, handler, status, body)
 
         return Route(f"{self._root}/wall{path}", answer, methods=[method])
-
-    def _must_be_ours(self, request: Request, *, is_form: bool) -> None:
-        ours = is_own_name(request.headers) if self._own_names_only else True
-        if request.method not in _LOOKS:
-            marked = is_form or request.headers.get(OURS) == "1"
-            ours = ours and marked and is_same_origin(request.headers)
-        if not ours:
-            raise NotAllowed("This comes from no page of Dailies; nothing was changed.", status=403)
 
     def _answer(self, request: Request, handler: Handler, status: int, body: bytes) -> Response:
         viewer: Viewer | None = None
@@ -120,7 +107,10 @@ def _viewer_of(deps: Deps, request: Request) -> Viewer:
     return visitors.viewer_of(deps, visit, acted=request.method not in _LOOKS)
 
 
-async def _read_body(request: Request) -> bytes:
+async def _body_of_ours(request: Request, *, is_form: bool) -> bytes:
+    marked = is_form or request.headers.get(OURS) == "1"
+    if not marked or not is_same_origin(request.headers):
+        raise NotAllowed("This comes from no page of Dailies; nothing was changed.", status=403)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -9,7 +9,7 @@ from backend.web.wall import export, many, takes
 from backend.web.wall.calls import Calls
 
 
-def routes(deps: Callable[[], Deps], *, base_path: str = "", own_names_only: bool = False) -> list[Route]:
-    """deps: called at the first call, not before. base_path: of all pages. own_names_only: see `Calls`."""
-    calls = Calls(deps, f"/{base_path.strip('/')}".rstrip("/"), own_names_only=own_names_only)
+def routes(deps: Callable[[], Deps], *, base_path: str = "") -> list[Route]:
+    """deps: called at the first call, not before. base_path: of all pages."""
+    calls = Calls(deps, f"/{base_path.strip('/')}".rstrip("/"))
     return [*takes.routes(calls), *many.routes(calls), *export.routes(calls)]

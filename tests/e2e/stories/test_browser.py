@@ -96,7 +96,7 @@ class Visit:
 
     def play(self, place: str = "player") -> None:
         """Play the video of the page; it goes on, and was sent in parts. place: of which part of it."""
-        video = self.page.get_by_test_id(place).locator("video")
+        video = self.page.get_by_test_id(place).locator("video").first  # a neighbour may wait beside it
         video.wait_for()
         video.evaluate("async video => { video.muted = true; await video.play() }")
         self.until(video, "video => video.readyState >= 2 && video.currentTime > 0 && video.videoWidth > 0")
@@ -357,7 +357,7 @@ def test_a_take_in_a_bucket_plays_in_the_gallery_and_on_its_page_under_the_pages
     preview.wait_for()
     window.until(preview, "video => video.readyState >= 2")
     card.click()
-    window.play()
+    window.play("light")
     assert any(got.url.startswith(endpoint) and got.status == 206 for got in window.answers)
     window.close()
 

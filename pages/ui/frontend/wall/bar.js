@@ -36,7 +36,7 @@ const makeBar = place => {
   const down = el("a", "act main")
   down.append(icon("download"), el("span", "label", "Download"))
   down.setAttribute("download", "")
-  down.onclick = event => { if (!exportable(place)) event.preventDefault() }
+  down.onclick = saveBy(place, { format: "zip" })
   const writes = [
     opens("library_add", "Add to", fillCollections), opens("sell", "Tag", fillTags),
     opens("rate_review", "Review", fillReviews), opens("more_horiz", "More", fillMore),
@@ -66,7 +66,7 @@ const drawBar = place => {
   setText(place.barCount, chosenWords(wall))
   const more = !wall.everything && (wall.cursor !== null || wall.select.size < wall.items.length)
   setText(place.barAll, more ? `Select all${wall.total === null ? "" : ` ${wall.total.toLocaleString()}`}` : "")
-  place.barDown.href = exportLink(place, { format: "zip" })
+  place.barDown.href = fitsLink(place) ? exportLink(place, { format: "zip" }) : wall.link("wall/export")
   const may = wall.may("change")
   place.barWrites.forEach(button => { button.hidden = !may })
 }
@@ -77,11 +77,22 @@ const exportLink = ({ wall }, more) => {
   Object.entries(more).forEach(([name, value]) => pairs.set(name, value))
   return wall.link(`wall/export?${pairs}`)
 }
-// An address holds so many; beyond, a filter or a collection says which.
-const exportable = place => {
-  if (place.wall.everything || place.wall.select.size <= LINK_IDS_MAX) return true
-  place.wall.toast(`One download takes ${LINK_IDS_MAX.toLocaleString()} single takes. Select all that a filter finds, or add these to a collection and download that.`)
-  return false
+// An address holds so many ids; beyond, a form sends them. The page stays: the answer is a file.
+const fitsLink = ({ wall }) => Boolean(wall.everything) || wall.select.size <= LINK_IDS_MAX
+const sendExport = ({ wall }, more) => {
+  const form = el("form")
+  Object.assign(form, { method: "post", action: wall.link("wall/export"), hidden: true })
+  for (const [name, value] of Object.entries({ ids: wall.chosen().join(","), ...more })) {
+    form.append(Object.assign(el("input"), { type: "hidden", name, value }))
+  }
+  document.body.append(form)
+  form.submit()
+  form.remove()
+}
+const saveBy = (place, more) => event => {
+  if (fitsLink(place)) return
+  event.preventDefault()
+  sendExport(place, more)
 }
 
 const openMenu = (place, button, fill) => {
@@ -119,9 +130,9 @@ const fillExports = (place, menu) => {
   for (const [name, label, how] of ways) {
     const item = el("a", "act item")
     item.append(icon(name), el("span", "label", label))
-    item.href = exportLink(place, how)
+    item.href = fitsLink(place) ? exportLink(place, how) : place.wall.link("wall/export")
     item.setAttribute("download", "")
-    item.onclick = event => { exportable(place) ? closeMenu(place) : event.preventDefault() }
+    item.onclick = event => { saveBy(place, how)(event); closeMenu(place) }
     menu.append(item)
   }
 }

@@ -58,6 +58,7 @@ const point = (place, id) => {
   if (before) markCard(place, before)
   const parts = place.cards.get(id)
   if (parts) markCard(place, parts)
+  rememberSoon(place)
 }
 
 const stepTo = (place, key) => {

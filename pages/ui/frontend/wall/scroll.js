@@ -138,6 +138,11 @@ const rememberPlace = place => {
   history.replaceState({ ...history.state, wall: here }, "")
   place.wall.keep()
 }
+// Browsers refuse to be told more often than a few times a second.
+const rememberSoon = place => {
+  clearTimeout(place.saving)
+  place.saving = setTimeout(rememberPlace, WALL_SAVED_MS, place)
+}
 // The page grows while it is drawn: it is tried until the place is there, or the person goes on by hand.
 const restorePlace = async (place, wanted) => {
   place.wanted = wanted
@@ -161,12 +166,14 @@ const watchScroll = (place, signal) => {
   let asked = 0
   place.scroller.addEventListener("scroll", () => {
     asked ||= requestAnimationFrame(() => { asked = 0; drawWindow(place) })
-    clearTimeout(place.saving)
-    place.saving = setTimeout(rememberPlace, WALL_SAVED_MS, place)
+    rememberSoon(place)
   }, { signal, passive: true })
   for (const own of ["wheel", "touchstart", "pointerdown", "keydown"]) {
     addEventListener(own, () => { place.wanted = null }, { signal, passive: true, capture: true })
   }
+  // What is pressed may lead to another page at once.
+  const leaves = event => { if (event.type === "pointerdown" || event.key === "Enter") rememberPlace(place) }
+  for (const act of ["pointerdown", "keydown"]) addEventListener(act, leaves, { signal, passive: true, capture: true })
   addEventListener("popstate", event => { place.next = event.state?.wall ?? null }, { signal })
   const sized = new ResizeObserver(() => { if (place.grid.clientWidth !== place.width) relay(place) })
   sized.observe(place.grid)
