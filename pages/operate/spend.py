@@ -34,7 +34,8 @@ def draw_report() -> None:
     if not report.total.takes and not only and not only_mine:
         draw_nothing()
         return
-    tables.draw_figures(report.total)
+    picks = spending.count_picks(deps, viewer, replace(query, fitting=only), mine=only_mine)
+    tables.draw_figures(report.total, picks)
     # The bar that was chosen stays among its like.
     around = {one: value for one, value in only.items() if one not in query.dimensions}
     with st.container(border=True, key="spend-bars"):

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.domain.library.review import ReviewState
 from backend.domain.take_filter import TakeFilter
-from backend.services.library import bulk, groups
+from backend.services.library import bulk, edit, groups
 from backend.services.library.changes import BulkChanges, TakeChanges
 from backend.services.library.groups import GroupKind
 from backend.services.money import settling, spending
@@ -52,6 +53,7 @@ def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent)
     assert told["Estimated"] == ("$2.10", "4 takes, +1 unpriced")
     assert told["Billed"] == ("$2.10", "+1 unpriced")
     assert told["Wasted"] == ("$0.70", "33% of what was billed")
+    assert "Per pick" not in told
     (known, unknown) = table(app, "Wasted")
     title = spent.deps.catalogue.get(MODEL).title
     assert (known["Model"], known["Takes"], known["Billed"], known["Wasted"]) == (title, 3, 2.1, 0.7)
@@ -67,6 +69,12 @@ def test_projects_stand_there_by_their_names(visit, spent):
     app = visit(SPEND, by="project")
     assert not app.exception
     assert {row["Project"]: row["Takes"] for row in table(app, "Wasted")} == {"Spring": 4, "No project": 1}
+    edit.edit_take(
+        spent.deps, LOCAL_VIEWER, spent.take("stored").id, TakeChanges(review=ReviewState.APPROVED)
+    )
+    told = figures(visit(SPEND))
+    assert told["Per pick"] == told["Per approved"]
+    assert told["Per approved"][1] == "1 of 6 takes"
     only = visit(SPEND, only=f"project:{its}").button(key="spend-only-project")
     assert only.label == "Spring"
 

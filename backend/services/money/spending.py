@@ -13,12 +13,13 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain.access.roles import Do
+from backend.domain.library.review import ReviewState
 from backend.models import Project
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
 from backend.store.library import groups as kept_groups
-from backend.store.money import project_sums, spend_sums
+from backend.store.money import picks, project_sums, spend_sums
 from backend.store.money.ledger import MICROS_PER_USD
 
 #: dimension -> what the store calls it
@@ -164,21 +165,32 @@ def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = 
     return SpendReport(query, groups, sum((group.spent for group in groups), Spent()))
 
 
+@dataclass(frozen=True)
+class Picks:
+    """How many takes the team picked: selected or approved; and how many of these it approved."""
+
+    picked: int
+    approved: int
+
+
+def count_picks(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = False) -> Picks:
+    """How many of a query's takes were picked, as far as this viewer may know. mine: of their own alone."""
+    viewer.must(Do.SEE)
+    fitting = _fitting(query, viewer.owner_names if mine else viewer.visible_names)
+    if fitting is None:
+        return Picks(0, 0)
+    with deps.store.read() as session:
+        found = picks.count_picks(session, since=query.since, until=query.until, fitting=fitting)
+    return Picks(sum(found.values()), found.get(ReviewState.APPROVED, 0))
+
+
 def spend_groups(
     session: Session, query: SpendQuery, *, owners: Sequence[str] | None = None
 ) -> list[SpendGroup]:
     """The groups of a query, of these owners or of all."""
-    fitting: dict[str, Any] = {}
-    for dimension, value in query.fitting.items():
-        if dimension in NOT_YET:
-            if value != NONE:
-                return []
-            continue
-        fitting[_COLUMNS[dimension]] = _stored(dimension, value)
-    if owners is not None:
-        if fitting.get("owner", owners[0]) not in owners:
-            return []
-        fitting.setdefault("owner", tuple(owners))
+    fitting = _fitting(query, owners)
+    if fitting is None:
+        return []
     names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
     asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
     found = _sums(session, names, asked)
@@ -194,6 +206,22 @@ def spend_groups(
         if spent != Spent()
     ]
     return sorted(groups, key=lambda group: _order(query, group))
+
+
+def _fitting(query: SpendQuery, owners: Sequence[str] | None) -> dict[str, Any] | None:
+    """What must fit, as the store calls it; None: nothing can."""
+    fitting: dict[str, Any] = {}
+    for dimension, value in query.fitting.items():
+        if dimension in NOT_YET:
+            if value != NONE:
+                return None
+            continue
+        fitting[_COLUMNS[dimension]] = _stored(dimension, value)
+    if owners is not None:
+        if fitting.get("owner", owners[0]) not in owners:
+            return None
+        fitting.setdefault("owner", tuple(owners))
+    return fitting
 
 
 def _sums(session: Session, names: Sequence[str], asked: Mapping[str, Any]) -> dict[tuple[Any, ...], Spent]:

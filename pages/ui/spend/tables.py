@@ -6,7 +6,7 @@ import streamlit as st
 
 from backend.services.money import spend_files
 from backend.services.money.spend_query import Dimension
-from backend.services.money.spending import SpendReport, Spent
+from backend.services.money.spending import Picks, SpendReport, Spent
 from pages.ui import context, text
 from pages.ui.spend import choices
 
@@ -19,8 +19,11 @@ DRIFT_SEEN = 0.1
 _PARQUET = "application/vnd.apache.parquet"
 
 
-def draw_figures(spent: Spent) -> None:
-    """Estimated, billed, open and wasted; how many takes have no price stands below, never as $0."""
+def draw_figures(spent: Spent, picks: Picks) -> None:
+    """Estimated, billed, open and wasted, and what a take cost for each that was approved or picked.
+
+    How many takes have no price stands below, never as $0.
+    """
     unknown = f"+{spent.unpriced:,} unpriced" if spent.unpriced else ""
     takes = f"{spent.takes:,} {'take' if spent.takes == 1 else 'takes'}"
     share = spent.wasted_micros / spent.billed_micros if spent.billed_micros else 0.0
@@ -30,6 +33,9 @@ def draw_figures(spent: Spent) -> None:
         _figure("Billed", spent.billed_usd, unknown or "by the provider")
         _figure("Open", spent.open_usd, "reserved, not billed yet")
         _figure("Wasted", spent.wasted_usd, wasted, bad=spent.wasted_micros > 0)
+        for label, number in (("Per pick", picks.picked), ("Per approved", picks.approved)):
+            if number:
+                _figure(label, spent.counted_usd / number, f"{number:,} of {takes}")
 
 
 def draw_table(report: SpendReport) -> None:

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from backend.domain.library.review import ReviewState
 from backend.domain.states import JobEvent as E
 from backend.models import Job
 from backend.services.library import edit, groups
 from backend.services.library.changes import TakeChanges
 from backend.services.library.groups import GroupKind
-from backend.services.money.spend_query import NONE, Dimension
+from backend.services.money import spending
+from backend.services.money.spend_query import NONE, Dimension, SpendQuery
 from backend.services.money.spending import Spent
 from tests import databases
 from tests.services.money.test_spending import add_up, bill, spent
@@ -74,6 +76,23 @@ def test_days_and_people_limit_what_is_told_of_projects(sidecar):
     assert {one.names[Dimension.PROJECT]: one.spent.takes for one in late} == {spring: 1, NONE: 1}
     own = spent(sidecar, BEN, by=Dimension.PROJECT).groups
     assert [(one.names[Dimension.PROJECT], one.spent.takes) for one in own] == [(spring, 1)]
+
+
+def test_picks_are_counted_of_the_takes_that_are_asked_about(sidecar):
+    spring = project(sidecar, "Spring")
+    takes = [sidecar.ask(viewer=BEN if number == 3 else ANA) for number in range(4)]
+    for job, review in zip(takes, ("approved", "selected", "rejected", "approved"), strict=True):
+        edit.edit_take(sidecar.deps, ADMIN, job.id, TakeChanges(review=ReviewState(review)))
+    put(sidecar, takes[0], spring)
+
+    def picks(viewer=ADMIN, **asked):
+        found = spending.count_picks(sidecar.deps, viewer, SpendQuery(**asked))
+        return found.picked, found.approved
+
+    assert (picks(), picks(BEN)) == ((3, 2), (1, 1))
+    assert picks(fitting={Dimension.PROJECT: spring}) == (1, 1)
+    assert picks(fitting={Dimension.PROJECT: NONE, Dimension.PERSON: "ana"}) == (1, 0)
+    assert picks(until="2020-01-01") == (0, 0)
 
 
 @pytest.mark.databases(None)
