@@ -4,10 +4,17 @@ const DIFFERS_WORDS = 5
 
 const wordsOfPrompt = card => String(card.prompt ?? card.alt ?? "").split(/\s+/).filter(Boolean)
 const bareWord = word => word.toLowerCase().replace(/[.,;:!?"'()]+/g, "")
+// Read once: the wall is laid anew with every page that comes.
+const bareOfCard = new WeakMap()
+const bareWords = card => {
+  if (!bareOfCard.has(card)) bareOfCard.set(card, new Set(wordsOfPrompt(card).map(bareWord)))
+  return bareOfCard.get(card)
+}
 const alike = (one, other) => {
   if (one.prompt_key !== undefined && one.prompt_key === other.prompt_key) return true
-  const a = new Set(wordsOfPrompt(one).map(bareWord)), b = new Set(wordsOfPrompt(other).map(bareWord))
-  const shared = [...a].filter(word => b.has(word)).length
+  const a = bareWords(one), b = bareWords(other)
+  let shared = 0
+  for (const word of a) if (b.has(word)) shared += 1
   return shared > 2 && shared / (a.size + b.size - shared) >= DIFFERS_ALIKE
 }
 const factsOf = card => {
@@ -45,10 +52,10 @@ const tellRun = (run, told) => {
   const facts = run.map(factsOf)
   const names = ["seed", "ratio", "length", "model", ...new Set(facts.flatMap(Object.keys))]
   const differing = [...new Set(names)].filter(name => new Set(facts.map(one => String(one[name]))).size > 1)
-  const bare = run.map(card => wordsOfPrompt(card).map(bareWord))
-  const shared = bare.slice(1).reduce((some, words) => some.filter(word => words.includes(word)), bare[0])
+  const [first, ...others] = run.map(bareWords)
+  const shared = new Set([...first].filter(word => others.every(words => words.has(word))))
   run.forEach((card, at) => {
-    const own = wordsOfPrompt(card).filter(word => !shared.includes(bareWord(word)))
+    const own = wordsOfPrompt(card).filter(word => !shared.has(bareWord(word)))
     const words = own.length ? [own.slice(0, DIFFERS_WORDS).join(" ") + (own.length > DIFFERS_WORDS ? " …" : "")] : []
     const rest = differing.filter(name => facts[at][name] !== undefined).map(name => factWords(name, facts[at][name]))
     if (words.length || rest.length) told.set(card.id, [...words, ...rest].join(" · "))
