@@ -44,10 +44,10 @@ SEEN = """prompt => { window.seen = []; const grid = () => {
 
 def run() -> list[Result]:
     results = []
-    with _dashboard(LOGIN={}) as (deps, port, server):
+    with _dashboard({}) as (deps, port, server):
         results += asyncio.run(_measure(deps, port, server, [""] * PAGES, "open pages"))
         results.append(_on_screen(deps, port))
-    with _dashboard(LOGIN=_login()) as (deps, port, server):
+    with _dashboard(_login()) as (deps, port, server):
         cookies = _sessions(deps, PAGES)
         results += asyncio.run(_measure(deps, port, server, cookies, "signed-in people"))
     return results
@@ -89,7 +89,7 @@ async def _measure(
 
 
 def _on_screen(deps: Any, port: int) -> Result:
-    """Commit to pixels of a real wall, with everybody else still there."""
+    """Commit to pixels of a real wall."""
     from playwright.sync_api import sync_playwright
 
     from backend.domain.states import JobEvent
@@ -136,7 +136,7 @@ def _dashboard(LOGIN: dict[str, str]) -> Iterator[tuple[Any, int, psutil.Process
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         port, secret = free_port(), "a benchmark's own key, of no value"
         given = {"data_dir": f"{folder}/data", "fal_key": "a:b", "secret_key": secret}
-        given |= {name.lower(): value.replace("PORT", str(port)) for name, value in LOGIN.items()}
+        given |= {name.lower(): value.replace("PORT", str(port)) for name, value in login.items()}
         deps = open_deps(load_settings(**given))
         crowd.fill(deps, 1000, moving=0)
         env = {name.upper(): str(value) for name, value in given.items()} | {"PATH": os.environ["PATH"]}
