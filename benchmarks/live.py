@@ -128,7 +128,7 @@ def _on_screen(deps: Any, port: int) -> Result:
 
 
 @contextmanager
-def _dashboard(LOGIN: dict[str, str]) -> Iterator[tuple[Any, int, psutil.Process]]:
+def _dashboard(login: dict[str, str]) -> Iterator[tuple[Any, int, psutil.Process]]:
     """An installation with takes, and its dashboard."""
     from backend.bootstrap import open_deps
     from backend.settings import load_settings
