@@ -3,7 +3,8 @@
 By itself the kit looks for its server below the address that a page was opened at, then one level up: a page
 that is opened directly begins with calls that answer 404. On its way from one page to another it makes
 two entries in the browser's history, the first with the old page's path and the new one's query. And it runs
-a page anew at every step back, also where only what stands after "#" becomes another.
+a page anew at every step back, also where only what stands after "#" becomes another. Where WebSockets are
+kept out, its page stays empty: then a sentence says so.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -38,6 +39,23 @@ window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href};
     event.stopImmediatePropagation();
     dispatchEvent(new Event("lookback"));
   });
+  const Kit = window.WebSocket, told = document.createElement("p");
+  told.setAttribute("role", "alert");
+  told.style.cssText = "position:fixed;inset:0 0 auto;z-index:1000000;margin:0;padding:1rem;"
+    + "background:#fbe9e7;color:#a32a20;font:1rem sans-serif";
+  told.textContent = "This page can't be shown: " + (Kit
+    ? "something between this browser and Dailies keeps WebSockets out. It goes on trying."
+    : "this browser has no WebSockets. Use a newer one.")
+    + " Your takes are safe, and go on without it.";
+  let open = false;
+  const tell = () => { open || document.body.append(told) };
+  if (Kit) window.WebSocket = class extends Kit {
+    constructor(...asked) {
+      super(...asked);
+      this.addEventListener("open", () => { open = true; told.remove() });
+    }
+  };
+  addEventListener("DOMContentLoaded", () => setTimeout(tell, Kit ? 15000 : 0));
 })();
 </script>"""
 _HEAD = b"<head>"

@@ -126,6 +126,15 @@ def test_on_a_phone_the_button_with_its_price_and_the_ways_to_the_pages_are_alwa
     expect(tabs).to_be_hidden()
 
 
+def test_a_browser_without_websockets_gets_words_instead_of_an_empty_page(window):
+    page = window.page
+    page.add_init_script("delete window.WebSocket")
+    page.goto(window.origin)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "has no WebSockets. Use a newer one. Your takes are safe"
+    )
+
+
 def test_control_what_can_not_be_read_or_pressed_is_found(window):
     window.open("/account")
     window.page.evaluate(
