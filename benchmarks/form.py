@@ -5,6 +5,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import Result, at_most
 
@@ -22,6 +23,15 @@ def run() -> list[Result]:
     return [at_most("a touch of the form, processor time", touched / LIMIT_MS, 1.0, note=note)]
 
 
+def _opened(context: Any) -> Any:
+    """What pages are given; a page does not wait for it, and this does."""
+    while True:
+        try:
+            return context.deps()
+        except context.StillOpening:
+            time.sleep(0.2)
+
+
 def _measure() -> tuple[float, float]:
     """Milliseconds of processor time: of Generate as its prompt changes, and of a page without a form."""
     from streamlit.testing.v1 import AppTest
@@ -31,7 +41,7 @@ def _measure() -> tuple[float, float]:
     from backend.services.takes.request import parse_request
     from pages.ui import context
 
-    deps = context.deps()
+    deps = _opened(context)
     viewer = access.local_viewer(deps)
     model = "fal-ai/wan/v2.7/text-to-video"
     for number in range(TAKES):
