@@ -5,8 +5,8 @@ import sys
 
 from benchmarks.common import show
 
-#: By name alone: "million", "spending" and "audit" (each fills databases with a million takes, or rows of the
-#: ledger or the audit: half an hour, a quarter of one, a quarter of one).
+#: By name alone: "million", "finding", "spending" and "audit" (each fills databases with a million takes, or
+#: rows of the ledger or the audit: half an hour, half an hour, a quarter of one, a quarter of one).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
     "bucket", "export", "live", "wall",

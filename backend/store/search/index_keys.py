@@ -10,15 +10,15 @@ from hashlib import blake2b
 from typing import Protocol
 
 from backend.domain.library.review import PICKED, ReviewState, short_id
-from backend.domain.states import ACTIVE_STATES, JobState
+from backend.domain.states import ACTIVE_STATES
 from backend.store.search import numbers
 from backend.store.search.facts import TakeFacts, style_part
 from backend.store.search.matches import Range, Rule
 
 #: What keys begin with that a take may lose, and what sorts right after all of them.
 LOOSE, AFTER_LOOSE = "!", '"'
-#: Takes in these states don't move, and have a key for their state.
-RESTING = frozenset(JobState) - ACTIVE_STATES
+#: What moves is not noted at each step, so all of it has one key. It is new, and in few blocks.
+MOVING = "moving"
 #: The kinds of numbers, and how their keys begin.
 NUMBERS = {"rating": "!r", "cost": "!d", "length": "!l"}
 
@@ -88,15 +88,18 @@ class Asked:
 
         What a take must have comes before what it must not have: most have not.
         """
+        new: list[Part] = []
         few: list[Part] = []
         many: list[Part] = []
         without: list[Part] = []
         for part in self.parts:
             if isinstance(part, Group) and part.without:
                 without.append(part)
+            elif set(part.keys) == {f"!s{MOVING}"}:
+                new.append(part)
             else:
                 (many if len(part.keys) > MANY_KEYS else few).append(part)
-        return [some for some in (few, many, without) if some]
+        return [some for some in (new, few, many, without) if some]
 
 
 def first_keys(take: TakeFacts) -> set[str]:
@@ -112,7 +115,7 @@ def later_keys(take: TakeFacts) -> set[str]:
     found = {f"!w{word}" for word in take.later_words}
     found |= {_loose("t", tag) for tag in take.tags} | {_loose("c", one) for one in take.collections}
     found |= {_loose("f", person) for person in take.favourite_of}
-    found |= {f"!s{row.state}"} if row.state in RESTING else set()
+    found |= {f"!s{_standing(row.state)}"}
     found |= {_loose("j", row.project_id)} if row.project_id else set()
     found |= {f"!v{row.review}"} if row.review else set()
     found |= {_loose("a", take.ratio)} if take.ratio else set()
@@ -167,7 +170,7 @@ def read_filter(rule: Rule, completed: Sequence[str], known: frozenset[str]) -> 
     said = _of_text(rule, completed)
     states = None if wanted.states is None else frozenset(wanted.states)
     if states is not None:
-        groups.append(_either("!s", states, RESTING))
+        groups.append(Group(tuple(f"!s{one}" for one in sorted({_standing(state) for state in states}))))
     moving = states & ACTIVE_STATES if states else frozenset()
     return Asked([*groups, *said], states if moving and moving != ACTIVE_STATES else None)
 
@@ -180,6 +183,11 @@ def _either(begin: str, wanted: frozenset[str], known: frozenset[str]) -> Group:
     """Takes with one of these values; values besides those known have no key, so the others are left out."""
     without = not wanted <= known
     return Group(tuple(f"{begin}{one}" for one in sorted(known - wanted if without else wanted)), without)
+
+
+def _standing(state: str) -> str:
+    """A state as the index knows it."""
+    return MOVING if state in ACTIVE_STATES else str(state)
 
 
 def _of_text(rule: Rule, completed: Sequence[str]) -> list[Said]:
