@@ -107,7 +107,12 @@ def test_mine_is_one_click_on_every_list_and_stands_in_the_url(
 ) -> None:
     ana = come(Role.CREATOR)
     own, other = desk.take("queued", "A dress", viewer=ana), desk.take("queued", "A coat", viewer=BEN)
-    for page in ("library/gallery.py", "operate/activity.py", "operate/spend.py", "studio/generate.py"):
+    gallery = visit("library/gallery.py")
+    gallery.button_group(key="find:quick").set_value(["Mine"]).run()
+    assert gallery.query_params["mine"] == "1"
+    for app in (gallery, visit("library/gallery.py", mine="true")):
+        assert [card["alt"] for card in shown(app, "wall")[0]["takes"]] == ["A dress"]
+    for page in ("operate/activity.py", "operate/spend.py", "studio/generate.py"):
         at_first = page == "studio/generate.py"  # beside the form stand one's own, unless one says otherwise
         app = visit(page)
         switch = app.toggle(key="mine")
@@ -129,5 +134,5 @@ def test_who_sees_their_own_takes_alone_is_offered_no_choice(
     come(Role.CREATOR)
     desk.take("queued", "A coat", viewer=BEN)
     app = visit("library/gallery.py")
-    assert not [toggle for toggle in app.toggle if toggle.key == "mine"]
+    assert "Mine" not in app.button_group(key="find:quick").options
     assert shown(app, "wall") == []

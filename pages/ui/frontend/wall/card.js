@@ -52,7 +52,7 @@ const makeWallCard = (item, wall, acts) => {
   parts.chip.append(parts.chipIcon, parts.chipWord, parts.chipClock)
   parts.track.append(parts.done)
   parts.review.append(parts.reviewIcon, parts.reviewWord)
-  parts.star.title = "Starred by you"
+  parts.star.setAttribute("title", "Starred by you")
   parts.marks.append(parts.star, parts.review, parts.rated)
   parts.check = pressable("check", "Select", "check", event => acts.choose(id, event))
   parts.check.setAttribute("role", "checkbox")
