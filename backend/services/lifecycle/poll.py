@@ -92,7 +92,7 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     if isinstance(standing, Waiting) and job.state == JobState.RUNNING:
         claim.record(JobEvent.REQUEUED, due_in_s=wait_s, **changes)
     elif not isinstance(standing, Waiting) and job.state == JobState.QUEUED:
-        changes["started_at"] = _started_at(job, deps.clock.now())
+        changes["started_at"] = started_at(job, deps.clock.now())
         claim.record(JobEvent.STARTED, due_in_s=wait_s, **changes)
     else:
         changes["error"] = None
@@ -102,7 +102,7 @@ def _still_going(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
             deps.wake_job(session, job.id, at=deps.clock.now())
 
 
-def _started_at(job: Job, now: datetime) -> datetime:
+def started_at(job: Job, now: datetime) -> datetime:
     """Since when it renders, as far as is known: with nobody before it at first, since it was accepted.
 
     The first look may come a minute later, and what is learnt from it would be too short by that.

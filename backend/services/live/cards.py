@@ -234,10 +234,9 @@ def _download(deps: Deps, take: Take, video: Video) -> str | None:
 
 def _expected(progress: Mapping[str, Any]) -> str:
     """What comes of a take in progress, and when; "" where nothing tells."""
-    if progress["rendering_s"] is None:
-        return str(progress["queue"])
     usual = f"usually {progress['usual']}" if progress["usual"] else ""
-    return str(progress["slow"] or usual)
+    told = str(progress["queue"] if progress["rendering_s"] is None else progress["slow"] or usual)
+    return told[:1].upper() + told[1:]
 
 
 def _why(job: Job, means: str) -> str:

@@ -16,6 +16,7 @@ from backend.services.gallery.durations import (
     usual_time,
     work_going_on,
 )
+from backend.services.lifecycle.poll import started_at
 from backend.services.live.cards import card_json
 from tests.services.conftest import installed
 from tests.services.receiving import WAY
@@ -105,6 +106,16 @@ def test_past_what_nearly_all_need_it_is_said_to_be_safe_and_when_it_is_asked_ag
     late = card_json(still.deps, ANA, still.take(job), late_at)
     assert (on_time["slow"], round(on_time["rendering_s"])) == ("", 59)
     assert late["slow"].startswith("slower than usual; still safe")
+
+
+@pytest.mark.parametrize(("polls", "ahead", "since"), [(0, 0, 0), (0, None, 0), (0, 3, 60), (2, 0, 60)])
+def test_a_first_look_that_finds_it_rendering_with_nobody_before_it_counts_from_when_it_was_accepted(
+    clock, polls, ahead, since
+):
+    sent, now = clock.now(), clock.now() + timedelta(seconds=60)
+    job = Job(id="a", owner="ana", provider="fal", model="m", prompt="", sent_prompt="", state="queued",
+              state_at=sent, created_at=sent, submitted_at=sent, polls=polls, queue_position=ahead)  # fmt: skip
+    assert (started_at(job, now) - sent).total_seconds() == since
 
 
 @pytest.mark.parametrize(
