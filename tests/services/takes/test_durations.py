@@ -114,7 +114,8 @@ def test_a_first_look_that_finds_it_rendering_with_nobody_before_it_counts_from_
 ):
     sent, now = clock.now(), clock.now() + timedelta(seconds=60)
     job = Job(id="a", owner="ana", provider="fal", model="m", prompt="", sent_prompt="", state="queued",
-              state_at=sent, created_at=sent, submitted_at=sent, polls=polls, queue_position=ahead)  # fmt: skip
+              state_at=sent, created_at=sent, submitted_at=sent, polls=polls,
+              queue_position=ahead)  # fmt: skip
     assert (started_at(job, now) - sent).total_seconds() == since
 
 
