@@ -18,7 +18,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu")
 NEXT = """() => new Promise(tell => {
     const begun = performance.now(), was = location.hash
     const root = window.lightRoot
-    dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, composed: true }))
+    root.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, composed: true }))
     const look = () => {
         const stage = root.querySelector(".look:not(.away)")
         const film = stage.querySelector("video"), still = stage.querySelector("img")
