@@ -51,7 +51,7 @@ def parse_moment(word: str, zone: tzinfo = UTC, *, ends: bool = False) -> dateti
         if len(word) == len("2026-11-21"):
             day = date.fromisoformat(word) + timedelta(days=1 if ends else 0)
             return datetime.combine(day, time(), zone).astimezone(UTC)
-        at = datetime.fromisoformat(word.replace(" ", "+"))  # a plus sign that nobody escaped
+        at = datetime.fromisoformat(word.upper().replace(" ", "+"))  # a plus sign that nobody escaped
         if at.tzinfo is None or "T" not in word.upper():
             raise ValueError("no zone")
         return at.astimezone(UTC)

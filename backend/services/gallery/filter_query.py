@@ -212,7 +212,8 @@ class _Reader:
             self.faults[name] = "is given more than once"
             return
         try:
-            self._read[name] = [read(text) for text in texts]
+            values_read = [read(text) for text in texts]
+            self._read[name] = [value for value in values_read if value is not None]  # blanks alone: nothing
         except ValueError as error:
             self.faults[name] = str(error)
             self._read[name] = []

@@ -3,6 +3,7 @@
 Everything at fault is named at once, also a name that isn't known there, with the nearest one that is.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -74,6 +75,8 @@ def _read_body(operation: Operation) -> Any:
         return operation.reads_body(given)
     if operation.body is None and given:
         raise InvalidRequest(unknown_names(given, ()))
+    if faults := _half_characters(given):
+        raise InvalidRequest(faults)
     return validated(operation.body, content) if operation.body else None
 
 
@@ -86,6 +89,17 @@ def json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest({"body": "must be a JSON object"})
     return value
+
+
+def _half_characters(given: Mapping[str, Any]) -> dict[str, str]:
+    """What to say of every name whose value no database holds: half of a pair of code units, alone."""
+    faults = {}
+    for name, value in given.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            faults[name] = "holds half a character (a lone surrogate); remove it"
+    return faults
 
 
 def validated(model: type[A], given: Mapping[str, Any] | bytes, more: Mapping[str, str] | None = None) -> A:

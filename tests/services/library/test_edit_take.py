@@ -77,8 +77,8 @@ def test_every_field_at_fault_is_named_and_nothing_is_changed(team):
     job_id = team.started()
     faults = {
         "rating": (0, 6, "4", 4.5, True), "favourite": (None, 1, "yes"), "review": ("done", None, ""),
-        "tags": ("a", [""], ["x" * 61], [f"t{n}" for n in range(51)], [1]), "note": ("n" * 5001, 7),
-        "project": ("none", 7),
+        "tags": ("a", [""], ["x" * 61], [f"t{n}" for n in range(51)], [1], ["\ud83d"]),
+        "note": ("n" * 5001, 7, "\ud83d"), "project": ("none", 7, "\ud83d"),
     }  # fmt: skip
     for name, wrong in faults.items():
         for value in wrong:

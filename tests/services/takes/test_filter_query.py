@@ -42,7 +42,9 @@ READ = {
     "min_cost=0.1&max_cost=2": TakeFilter(min_cost=0.1, max_cost=2),
     "min_length=4&max_length=5.5": TakeFilter(min_length_s=4, max_length_s=5.5),
     "sort=rating": TakeFilter(sort=Sort.RATING),
+    "since=2026-11-02t00:00:00z": TakeFilter(since=TWO),
     "q=&status=&since=&mine=": TakeFilter(),
+    "tag= &model=\0&owner= &q=\0&tag=x": TakeFilter(tags=("x",)),
 }  # fmt: skip
 OLD = {
     "state=moving&state=held": TakeFilter(states=frozenset({*map(str, ACTIVE_STATES), "held"})),
