@@ -13,8 +13,9 @@ from backend.store.jobs.changes import BACK, Change, Mark
 
 #: Takes on a page, and at most.
 PAGE_SIZE, PAGE_SIZE_MAX = 100, 200
-#: So many moves and edits are looked through at once; what others' takes did is passed over.
-_LINES = 1000
+#: So many moves and edits are looked through at once; what others' takes did is passed over. A take is told
+#: at the last of them that is about it, so whoever is not farther behind hears of it once.
+_LINES = 5000
 _HIGHEST = 2**63
 
 
@@ -29,7 +30,7 @@ class TakeChange(NamedTuple):
 
 @dataclass(frozen=True)
 class ChangePage:
-    """What changed, in the order of its first change. cursor: ask with it next."""
+    """What changed, in the order of its last move, then of its last edit. cursor: ask with it next."""
 
     items: list[TakeChange]
     cursor: str
@@ -55,8 +56,9 @@ def list_changes(deps: Deps, viewer: Viewer, after: str | None, *, limit: int = 
             edited, seen_edits = changes.edits_since(session, edits, limit=_LINES)
             ids = {change.job_id for change in (*moved, *edited)}
             known = changes.heads(session, sorted(ids), owners=viewer.visible_names)
+        last = {change.job_id: change for change in (*moved, *edited)}
         for lines, ids_seen, mark in ((moved, seen, moves), (edited, seen_edits, edits)):
-            upto = _take_in(lines, known, items, limit)
+            upto = _take_in([one for one in lines if last[one.job_id] is one], known, items, limit)
             read_on = mark.advance(ids_seen if upto is None else [one for one in ids_seen if one < upto])
             moves, edits = (read_on, edits) if lines is moved else (moves, read_on)
         if len(moved) < _LINES and len(edited) < _LINES:
@@ -69,9 +71,9 @@ def _take_in(
 ) -> int | None:
     """Put the takes of these lines on the page; the id of the first that had no room, None: all had."""
     for change in lines:
-        if change.job_id not in known or change.job_id in items:
+        if change.job_id not in known:
             continue
-        if len(items) == limit:
+        if change.job_id not in items and len(items) == limit:
             return change.id
         state, version = known[change.job_id]
         items[change.job_id] = TakeChange(change.job_id, API_STATUS[JobState(state)], state, version)
