@@ -227,7 +227,9 @@ class Form:
             params[field.name] = value
 
     def _keep_fault_place(self, name: str) -> None:
-        self._fault_places[name] = st.empty()
+        """Room for a fault beside its field, once something was refused: each place costs every run."""
+        if st.session_state.get(_FAULTS):
+            self._fault_places[name] = st.empty()
 
     # -- faults ---------------------------------------------------------------------------------
 
