@@ -132,7 +132,9 @@ def draw_files(
 
 def draw_status(about: Mapping[str, object], *, key: str) -> None:
     """Where one take stands (a card of `services.live.cards`, and what is to be shown of it)."""
-    _STATUS(data=dict(about), key=key)
+    # Nothing of it is nested: the kit looks for tables in every list and mapping, which is dear.
+    shown = {name: value for name, value in about.items() if not isinstance(value, Mapping | list)}
+    _STATUS(data=shown, key=key)
 
 
 #: What of a card can only be drawn by the server: buttons, files, what went wrong.
