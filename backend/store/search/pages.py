@@ -6,13 +6,15 @@ One filter of the oldest kind is answered by an index of `job`; all others, and 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, union_all
+from sqlalchemy import ColumnElement, false, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.library.review import Sort
+from backend.domain.states import ACTIVE_STATES
 from backend.domain.take_filter import TakeFilter
 from backend.models import Job, Video
+from backend.store.database.rows import one_of
 from backend.store.search import find, ranking
 from backend.store.search.facts import CHUNK
 from backend.store.search.query import COUNT_MAX, Page, Place, TakeQuery
@@ -71,7 +73,13 @@ def _places(session: Session, query: TakeQuery) -> list[Place]:
 def _has_index(query: TakeQuery) -> bool:
     """Does one index of `job`, or its key, hold what is asked for in the order that is asked for?"""
     asked = _asked(query)
-    return not query.ranked and len(asked) <= 1 and asked <= _OF_ONE_INDEX
+    by_one = len(asked) <= 1 and asked <= _OF_ONE_INDEX
+    return not query.ranked and (by_one or _moving_of_some(query))
+
+
+def _moving_of_some(query: TakeQuery) -> bool:
+    """Is it asked for what moves of some people alone? Few takes move: the index of states has all of it."""
+    return _asked(query) == {"owners", "states"} and set(query.wanted.states or ()) <= ACTIVE_STATES
 
 
 def _asked(query: TakeQuery) -> set[str]:
@@ -94,6 +102,9 @@ def _by_index(query: TakeQuery) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = [col(Job.trashed_at).is_(None)]
     if place is not None:
         clauses.append(col(Job.id) > place.job_id if query.ascending else col(Job.id) < place.job_id)
+    if _moving_of_some(query):
+        clauses.append(one_of(Job.owner, wanted.owners) if wanted.owners else false())
+        wanted = replace(wanted, owners=None)
     given = ((Job.owner, wanted.owners), (Job.state, wanted.states), (Job.model, wanted.models))
     for column, values in given:
         if values is not None:
