@@ -108,10 +108,7 @@ def spending_summary(
     with deps.store.read() as session:
         measured = limits.measure(deps, session, rules, owners=owners, model=model, at=now, project=project)
         held, at_risk_usd = ledger.at_risk(session, owners)
-        today, whole_month = (
-            ledger_sums.spent_micros(session, first_day=first, last_day=day, owners=owners)
-            for first in (day, month)
-        )
+        today, whole_month = ledger_sums.spent_of_day_and_since(session, month, day=day, owners=owners)
         unpriced = ledger.count_unpriced(session, day=day, owners=owners)
     hard = [one for one in measured if one.hard]
     return SpendingSummary(

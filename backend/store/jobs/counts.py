@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, literal, union_all
+from sqlalchemy import CompoundSelect, func, literal, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -27,13 +28,21 @@ def by_state(
     owners: Sequence[str] | None = None,
 ) -> dict[str, int]:
     """state -> number of jobs, of these owners or of all, where there are any; each counted up to `limit`."""
+    query = _of_each_state(tuple(states), limit, None if owners is None else tuple(owners))
+    return {state: number for state, number in session.connection().execute(query) if number}
+
+
+@lru_cache(maxsize=128)  # making it costs more than asking it, and every page asks
+def _of_each_state(
+    states: tuple[str, ...], limit: int | None, owners: tuple[str, ...] | None
+) -> CompoundSelect[str, int]:
     each = []
     for state in states:
         found = columns(col(Job.id)).where(col(Job.state) == str(state))
         found = found if owners is None else found.where(one_of(Job.owner, owners))
         some = found.limit(limit).subquery()
         each.append(columns(literal(str(state)), columns(func.count()).select_from(some).scalar_subquery()))
-    return {state: number for state, number in session.connection().execute(union_all(*each)) if number}
+    return union_all(*each)
 
 
 def last_transition_id(session: Session) -> int:

@@ -7,6 +7,7 @@ back by the line that bills it, or that gives it up.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, cast, func, insert, literal
@@ -85,7 +86,7 @@ def counted_micros(session: Session, job_id: str) -> int:
 
 def count_unpriced(session: Session, *, day: str, owners: Sequence[str] | None = None) -> int:
     """How many takes of this day have neither an estimate nor a bill, and may cost something."""
-    return session.exec(_unpriced(day, day, owners)).one()
+    return session.exec(_unpriced(day, day, None if owners is None else tuple(owners))).one()
 
 
 def count_unreserved(
@@ -98,13 +99,15 @@ def count_unreserved(
     project: str | None = None,
 ) -> int:
     """How many takes of these days go on, have no price, and reserved nothing: no limit concerned them."""
-    query = _unpriced(first_day, last_day, owners).join(Job, col(Job.id) == col(LedgerEntry.job_id))
+    whose = None if owners is None else tuple(owners)
+    query = _unpriced(first_day, last_day, whose).join(Job, col(Job.id) == col(LedgerEntry.job_id))
     query = query.where(LedgerEntry.micros == 0, col(Job.ended_at).is_(None))
     query = query if project is None else query.where(Job.project_id == project)
     return session.exec(query if model is None else query.where(Job.model == model)).one()
 
 
-def _unpriced(first_day: str, last_day: str, owners: Sequence[str] | None) -> SelectOfScalar[int]:
+@lru_cache(maxsize=128)  # making it costs more than asking it
+def _unpriced(first_day: str, last_day: str, owners: tuple[str, ...] | None) -> SelectOfScalar[int]:
     """Counts first lines of these days whose takes have neither an estimate nor a bill."""
     later = aliased(LedgerEntry)
     after = select(later.id).where(later.job_id == LedgerEntry.job_id, later.kind != EntryKind.ESTIMATE)

@@ -8,7 +8,7 @@ a line is, and so no row is fought for.
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, cast, func, literal, text, union_all
+from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, cast, func, literal, text, union_all
 from sqlalchemy import select as columns
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
@@ -70,10 +70,20 @@ def spent_micros(
     if project is not None:
         return _of_project(session, project, first_day, last_day)
     amounts = _amounts(session, first_day, last_day, owners, models=model is not None)
-    query = columns(_total(amounts))
+    query = columns(_total(amounts.c.micros))
     if model is not None:
         query = query.where(amounts.c.model == model)
     return int(session.connection().execute(query).scalar_one())
+
+
+def spent_of_day_and_since(
+    session: Session, first_day: str, *, day: str, owners: Sequence[str] | None = None
+) -> tuple[int, int]:
+    """What the takes of a day count for, and those from `first_day` until then; see `spent_micros`."""
+    amounts = _amounts(session, first_day, day, owners)
+    of_day = amounts.c.micros * cast(amounts.c.day == day, Integer)
+    today, since = session.connection().execute(columns(_total(of_day), _total(amounts.c.micros))).one()
+    return int(today), int(since)
 
 
 def _of_project(session: Session, project: str, first_day: str, last_day: str) -> int:
@@ -93,9 +103,9 @@ def list_models(session: Session, owners: Sequence[str]) -> list[str]:
     return sorted(session.connection().execute(models).scalars())
 
 
-def _total(amounts: Subquery) -> ColumnElement[int]:
+def _total(micros: ColumnElement[int]) -> ColumnElement[int]:
     """The sum, as a whole number on every database."""
-    return cast(func.coalesce(func.sum(amounts.c.micros), 0), BigInteger)
+    return cast(func.coalesce(func.sum(micros), 0), BigInteger)
 
 
 def _amounts(
