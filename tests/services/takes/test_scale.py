@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.domain.errors import StoreUnavailable
-from backend.domain.states import JobEvent
+from backend.domain.states import ACTIVE_STATES, JobEvent
 from backend.domain.take_filter import TakeFilter
 from backend.services.gallery import takes as library
 from backend.services.money import budgets
@@ -72,6 +72,8 @@ def test_sums_are_the_same_however_many_lines_are_added_up_already_and_each_is_o
         for day, micros in days.items():
             assert read(sidecar, ledger_sums.spent_micros, first_day=day, last_day=day) == micros
         assert read(sidecar, ledger_sums.spent_micros, model=UNPRICED["model"], **DAYS) == days.total()
+        both = read(sidecar, ledger_sums.spent_of_day_and_since, DAYS["first_day"], day=DAYS["last_day"])
+        assert both == (days[DAYS["last_day"]], days.total())
 
 
 @pytest.mark.databases("postgres")  # a file has one writer at a time
@@ -217,3 +219,18 @@ def test_what_may_have_been_charged_is_added_up_from_held_takes_alone(sidecar):
     assert read(sidecar, ledger.at_risk)[0] == read(sidecar, ledger.at_risk, ["ana"])[0] == 1
     assert read(sidecar, ledger.at_risk, ["ben"])[0] == 0
     assert budgets.spending_summary(sidecar.deps, ["ana"]).held == 1
+
+
+def test_what_moves_of_some_people_is_theirs_alone_the_newest_first_page_by_page(sidecar):
+    held, theirs, thrown, *own = make(sidecar, 6)
+    sidecar.advance(held, *WAY["held"])
+    run_sql(sidecar.deps, "UPDATE job SET owner = 'ben' WHERE id = :id", id=theirs)
+    run_sql(sidecar.deps, "UPDATE job SET trashed_at = created_at WHERE id = :id", id=thrown)
+    for owners, expected in ((("ana",), own[::-1]), (("ana", "ben"), [*own[::-1], theirs]), (("eve",), [])):
+        wanted, found, cursor = TakeFilter(owners=owners, states=ACTIVE_STATES), [], None
+        for _ in range(3):
+            page = library.list_takes(sidecar.deps, LOCAL_VIEWER, wanted, limit=2, cursor=cursor)
+            found, cursor = found + [take.job.id for take in page.items], page.next_cursor
+            if cursor is None:
+                break
+        assert found == expected, owners
