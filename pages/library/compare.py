@@ -23,7 +23,7 @@ for take_id in asked[:TAKES_MAX]:
     except NotFound:
         unknown.append(take_id)
 
-st.page_link(cards.GALLERY, label="Gallery", icon=":material/arrow_back:")
+st.page_link(cards.GALLERY, label="Back to the gallery", icon=":material/arrow_back:")
 if len(asked) > TAKES_MAX:
     st.info(
         f"The address names {len(asked)} takes; six at most are compared, so these are the first six.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.conftest import shown, words
+from tests.pages.conftest import link, shown, words
 from tests.viewers import LOCAL_VIEWER
 
 COMPARE = "library/compare.py"
@@ -29,6 +29,7 @@ def test_an_address_compares_the_takes_that_it_names_and_says_what_is_wrong_with
     takes = [card["id"] for part in shown(app, "compare") for card in part["takes"]]
     assert takes == [jobs[number].id for number in drawn]
     assert said in words(app)
+    assert link(app, "Back to the gallery") == "gallery?"
 
 
 def test_review_tags_and_note_of_a_take_are_changed_on_its_page_by_whoever_may(visit, desk):

@@ -90,9 +90,9 @@ def test_a_soft_limit_warns_and_a_start_beyond_a_hard_one_says_so_and_the_form_s
     (error,) = [item.value for item in app.error if "budget" in item.value]
     assert error.startswith(text.plain("Today's budget has $0.60 left."))
     app.run()
-    assert [item.value for item in app.error] == [error], "it stays until somebody has read it"
+    assert error in [item.value for item in app.error], "it stays until somebody has read it"
     app.button(key="dismiss-refusal").click().run()
-    assert not app.error
+    assert error not in [item.value for item in app.error]
     assert app.text_area(key="form:prompt").value == "A dress that is too dear"
     assert desk.count() == 2
 

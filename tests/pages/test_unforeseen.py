@@ -10,7 +10,7 @@ from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from backend.services.gallery import takes as gallery
 from backend.web import dashboard
 from pages.ui import unforeseen
-from pages.ui.takes import actions
+from pages.ui.takes import actions, cards
 from tests.pages.conftest import words
 
 ACTIVITY = "operate/activity.py"
@@ -53,7 +53,7 @@ def assert_one_sentence(app, caplog):
     ("module", "name", "come_upon"),
     [
         (gallery, "get_history", lambda visit, job: visit("library/take.py", take=job.id)),
-        (gallery, "queue_position", lambda visit, job: visit(ACTIVITY)),
+        (cards, "cards_of", lambda visit, job: visit(ACTIVITY)),
         (gallery, "count_open", lambda visit, job: visit()),
         (actions, "cancel_job", press_cancel),
     ],

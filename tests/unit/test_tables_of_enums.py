@@ -19,7 +19,7 @@ import pages.ui
 import simulator
 from backend.domain import prompt
 from backend.domain.kinds import Verdict
-from backend.domain.library.review import ReviewState, Sort
+from backend.domain.library.review import ReviewState
 from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job, JobColumns, JobHead, LibraryColumns, Video, VocabularyEntry
@@ -48,8 +48,6 @@ PARTIAL = {
     "backend.services.money.spending._COLUMNS": set(Dimension) - NOT_YET,
     # The others go by money.
     "pages.ui.spend.charts._IN_TIME": {Dimension.DAY, Dimension.MONTH},
-    # The others are the order of ids.
-    "backend.store.search.ranking._KIND": {Sort.RATING, Sort.COST},
     # Nobody has said anything yet; all others are called as the API calls them.
     "backend.services.export.sheets._REVIEWS": set(ReviewState) - {ReviewState.NONE},
     "pages.ui.operate.deliveries._TITLES": {Verdict.ASKED},

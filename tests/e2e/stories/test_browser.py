@@ -238,6 +238,9 @@ def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
     assert video.evaluate("video => video.playbackRate") == 2
     page.get_by_role("button", name="Play in a loop").click()
     assert video.evaluate("video => video.loop") is False
+    page.get_by_role("button", name="Fill the screen").click()
+    window.until(video, "() => document.fullscreenElement !== null")
+    page.keyboard.press("Escape")
 
     page.get_by_text("Times, ids and file").click()
     row = page.get_by_test_id("facts").locator("dt", has_text="Take").locator("+ dd")

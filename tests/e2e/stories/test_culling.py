@@ -207,6 +207,68 @@ def test_three_takes_play_on_one_clock_which_one_that_falls_behind_is_brought_ba
     assert re.fullmatch(r"inset\(0px (80%|calc\(80%\)) 0px 0px\)", clipped)
 
 
+def test_what_keys_do_is_done_by_buttons_too(wall):
+    cards, page = wall.open(), wall.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copied = "() => navigator.clipboard.readText()"
+    cards.nth(0).click()
+    expect(wall.light).to_be_visible()
+    first, film = wall.at(), wall.light.locator("video.media").first
+    wall.light.get_by_role("button", name="The next take").click()
+    eventually(lambda: wall.at() != first)
+    wall.light.get_by_role("button", name="The take before").click()
+    eventually(lambda: wall.at() == first)
+    wall.light.get_by_role("button", name="Details").click()
+    wall.light.get_by_role("button", name="Copy the prompt").click()
+    expect(wall.light.get_by_role("button", name="Copied")).to_be_visible()
+    assert "dress" in page.evaluate(copied)
+    wall.light.get_by_role("button", name="Keys").click()
+    expect(wall.light.get_by_text("On a touch screen")).to_be_visible()
+    wall.light.get_by_role("button", name="Keys").click()
+    with page.expect_download() as saved:
+        wall.light.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename.endswith(".mp4")
+
+    is_paused, at = "film => film.paused", "film => film.currentTime"
+    film.evaluate("film => film.pause()")
+    wall.light.get_by_role("button", name="Play").first.click()
+    eventually(lambda: not film.evaluate(is_paused))
+    wall.press("Space")
+    eventually(lambda: film.evaluate(is_paused))
+    before = film.evaluate(at)
+    wall.light.get_by_role("button", name="One frame on").click()
+    eventually(lambda: film.evaluate(at) > before)
+    after = film.evaluate(at)
+    wall.light.get_by_role("button", name="One frame back").click()
+    eventually(lambda: film.evaluate(at) < after)
+    wall.light.get_by_role("button", name="Sound").click()
+    eventually(lambda: not film.evaluate("film => film.muted"))
+
+    wall.light.get_by_role("button", name="Go on after each verdict").click()
+    wall.light.get_by_role("button", name="Pick").click()
+    eventually(lambda: wall.at() != first)
+    second = wall.at()
+    wall.light.get_by_role("button", name="Reject").click()
+    eventually(lambda: wall.at() not in (first, second))
+    wall.light.get_by_role("button", name="Go on after each verdict").click()
+
+    wall.light.get_by_role("button", name="Compare").click()
+    panes = page.get_by_test_id("compare-pane")
+    expect(panes).to_have_count(2)
+    shown = {one.get_attribute("data-take") for one in panes.all()}
+    page.get_by_role("button", name="Shuffle").click()
+    assert {one.get_attribute("data-take") for one in panes.all()} == shown
+    page.get_by_role("button", name="Copy the address").click()
+    eventually(lambda: "compare?takes=" in page.evaluate(copied))
+    page.get_by_role("button", name="Hear this one").first.click()
+    muted = "films => films.map(film => film.muted)"
+    eventually(lambda: False in panes.locator("video").evaluate_all(muted))
+    page.get_by_role("button", name="Back (Esc)", exact=True).click()
+    expect(panes).to_have_count(0)
+    wall.light.get_by_role("button", name="Back to the wall").click()
+    expect(wall.light).to_be_hidden()
+
+
 def test_a_finger_moves_picks_and_rejects(browser, wall):
     with closing(browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)) as phone:
         page = phone.new_page()

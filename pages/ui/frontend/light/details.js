@@ -94,8 +94,12 @@ const makeTags = change => {
 
 const copyKey = read => {
   const button = lightKey("content_copy", "Copy the prompt", async () => {
-    await navigator.clipboard.writeText(read())
-    setKey(button, "check", "Copied")
+    try {
+      await navigator.clipboard.writeText(read())
+      setKey(button, "check", "Copied")
+    } catch { // a browser gives no page without TLS its clipboard
+      setKey(button, "block", "Not copied: mark the text and copy it")
+    }
     setTimeout(() => setKey(button, "content_copy", "Copy the prompt"), 1200)
   })
   button.classList.add("copy")
