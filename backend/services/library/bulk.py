@@ -1,7 +1,7 @@
 """Many takes are changed at once, and for an hour that can be taken back."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 from backend.domain.access.roles import Do
@@ -12,6 +12,7 @@ from backend.domain.states import ENDED_STATES
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.gallery import choices
 from backend.services.gallery.takes import visible
 from backend.services.library import marking
 from backend.services.library.changes import (
@@ -21,7 +22,7 @@ from backend.services.library.changes import (
     Difference,
     TakeChanges,
     changed_by,
-    check_changes,
+    clean_changes,
     differences_by_id,
     must_change,
     refusal_of,
@@ -38,6 +39,7 @@ from backend.store.search.query import TakeQuery
 TAKES_MAX = 10_000
 #: And so many in one transaction: others write in between.
 BATCH = 500
+_OF_SET = frozenset(one.name for one in fields(TakeChanges))
 #: So long it can be taken back.
 UNDO_FOR = timedelta(hours=1)
 
@@ -84,10 +86,11 @@ def edit_many(
         InvalidRequest: more than `TAKES_MAX` takes are meant, nothing is to be changed, or a field is at
             fault; nothing was changed.
     """
-    changes = check_changes(changes)
     if changes == BulkChanges():
         raise InvalidRequest({"set": "is missing, like all else that could be changed"})
+    changes, faults = clean_changes(changes)
     must_change(viewer, changes)
+    _check(deps, changes, faults)
     ids = _ids(deps, viewer, which)
     undo_id, result = deps.clock.new_id(), BulkResult()
     for number, batch in enumerate(_batches(ids)):
@@ -126,10 +129,21 @@ def _ids(deps: Deps, viewer: Viewer, which: Sequence[str] | TakeFilter) -> Seque
         field, ids, seen = "filter", [], visible(viewer, which)
         if seen is not None:
             with deps.store.read() as session:
-                ids = list(pages.find_ids(session, TakeQuery(seen, TAKES_MAX + 1)))
+                known = choices.known(deps, session, seen)
+                ids = list(pages.find_ids(session, TakeQuery(seen, TAKES_MAX + 1, known=known)))
     if len(ids) > TAKES_MAX:
         raise InvalidRequest({field: f"means more than {TAKES_MAX:,} takes; nothing was changed"})
     return ids
+
+
+def _check(deps: Deps, changes: BulkChanges, faults: Mapping[str, str]) -> None:
+    """Before anything is changed: is nothing at fault? What stands in `set` is named so."""
+    try:
+        with deps.store.begin() as session:
+            marking.check_groups(session, changes, faults)
+    except InvalidRequest as error:
+        named = {f"set.{name}" if name in _OF_SET else name: why for name, why in error.fields.items()}
+        raise InvalidRequest(named) from error
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

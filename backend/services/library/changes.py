@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Any
 
 from backend.domain.access.roles import Do
-from backend.domain.errors import DailiesError, InvalidRequest, NotAllowed, NotFound, StateConflict
+from backend.domain.errors import DailiesError, NotAllowed, NotFound, StateConflict
 from backend.domain.library.marks import (
     FAVOURITE,
     IN,
@@ -101,12 +101,8 @@ class BulkChanges:
         return self.cancel or self.retry
 
 
-def check_changes(changes: BulkChanges) -> BulkChanges:
-    """The same with clean texts.
-
-    Raises:
-        InvalidRequest: names every field at fault.
-    """
+def clean_changes(changes: BulkChanges) -> tuple[BulkChanges, dict[str, str]]:
+    """The same with clean texts; and what is at fault, by field."""
     faults: dict[str, str] = {}
     wanted = changes.set
     tags = wanted.tags if isinstance(wanted.tags, Unset) else _clean_tags("tags", wanted.tags, faults)
@@ -116,12 +112,12 @@ def check_changes(changes: BulkChanges) -> BulkChanges:
         faults["rating"] = f"must be from {RATING_MIN} to {RATING_MAX}, or null for none"
     if changes.trash and changes.restore:
         faults["restore"] = "can't be asked for together with trash"
+    if changes.cancel and changes.retry:
+        faults["retry"] = "can't be asked for together with cancel"
     added = _clean_tags("add_tags", changes.add_tags, faults)
     removed = _clean_tags("remove_tags", changes.remove_tags, faults)
-    if faults:
-        raise InvalidRequest(faults)
     cleaned = TakeChanges(rating, wanted.favourite, wanted.review, tags, note, wanted.project)
-    return replace(changes, set=cleaned, add_tags=added, remove_tags=removed)
+    return replace(changes, set=cleaned, add_tags=added, remove_tags=removed), faults
 
 
 def must_change(viewer: Viewer, changes: BulkChanges) -> None:
@@ -150,6 +146,8 @@ def refusal_of(viewer: Viewer, take: MarkedTake, changes: BulkChanges) -> Dailie
         if head.state == JobState.HELD:
             return StateConflict("This take needs a decision first; then it can be moved to the trash.")
         return StateConflict("This take is in progress; cancel it first, or wait until it has ended.")
+    if changes.restore and head.trashed_at is None and head.state not in ENDED_STATES:
+        return StateConflict("This take isn't in the trash.")
     if changes.restore and head.is_gone:
         return StateConflict("Its files were deleted from the trash; they can't be brought back.")
     return None

@@ -1,5 +1,7 @@
 """One take is rated, reviewed, tagged, moved to the trash: by a person, on its own."""
 
+from collections.abc import Mapping
+
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -12,7 +14,7 @@ from backend.services.library.changes import (
     BulkChanges,
     TakeChanges,
     changed_by,
-    check_changes,
+    clean_changes,
     must_change,
     refusal_of,
     too_many_tags,
@@ -21,17 +23,20 @@ from backend.store.jobs import jobs
 from backend.store.library import edits
 
 
-def edit_take(deps: Deps, viewer: Viewer, job_id: str, changes: TakeChanges) -> Take:
+def edit_take(
+    deps: Deps, viewer: Viewer, job_id: str, changes: TakeChanges, faults: Mapping[str, str] | None = None
+) -> Take:
     """Change what is named of a take; returns it as it is then.
 
     Rating and favourite are the viewer's own. Of two people who change different things at once both are
-    kept; `tags` are all that it is to have, so the later of two lists stays.
+    kept; `tags` are all that it is to have, so the later of two lists stays. faults: what is at fault
+    besides, by field: it is told together with all else, and nothing is changed.
 
     Raises:
         NotFound: there is none that this viewer may see. NotAllowed: it is not theirs to change so.
         InvalidRequest: names every field at fault.
     """
-    return _change_one(deps, viewer, job_id, BulkChanges(set=changes))
+    return _change_one(deps, viewer, job_id, BulkChanges(set=changes), faults)
 
 
 def trash_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
@@ -54,11 +59,13 @@ def restore_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:
     return _change_one(deps, viewer, job_id, BulkChanges(restore=True))
 
 
-def _change_one(deps: Deps, viewer: Viewer, job_id: str, asked: BulkChanges) -> Take:
-    changes, now = check_changes(asked), deps.clock.now()
+def _change_one(
+    deps: Deps, viewer: Viewer, job_id: str, asked: BulkChanges, more: Mapping[str, str] | None = None
+) -> Take:
+    (changes, faults), now = clean_changes(asked), deps.clock.now()
     must_change(viewer, changes)
     with deps.store.begin() as session:
-        marking.check_groups(session, changes)
+        marking.check_groups(session, changes, {**faults, **(more or {})})
         takes = edits.lock_takes(session, [job_id], viewer.name)
         if not takes:
             raise NotFound(NO_TAKE)

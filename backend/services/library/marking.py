@@ -26,17 +26,20 @@ REVIEWED = {
     ReviewState.REJECTED: "Rejected",
     ReviewState.TO_EDIT: "Marked to edit",
 }
+NO_FAULTS: Mapping[str, str] = {}
 #: Events of the history that are no move of a state; no state's own events are called so.
 REVIEW_EVENT, TRASH_EVENT, UNTRASH_EVENT = "reviewed", "trashed", "untrashed"
 
 
-def check_groups(session: Session, changes: BulkChanges) -> None:
+def check_groups(session: Session, changes: BulkChanges, faults: Mapping[str, str] = NO_FAULTS) -> None:
     """Whether the project and the collections are there, which then stay until the transaction ends.
+
+    faults: what else is at fault, by field.
 
     Raises:
         InvalidRequest: names each field at fault.
     """
-    faults: dict[str, str] = {}
+    faults = dict(faults)
     project = changes.set.project
     if isinstance(project, str) and groups.find_unknown(session, Project, [project]):
         faults["project"] = "is no project's id"

@@ -5,7 +5,8 @@ Everything at fault is named at once, also a name that isn't known there, with t
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from flask import g, request
 from pydantic import ValidationError
@@ -28,6 +29,14 @@ class MalformedJson(RequestError):
     """The body is no JSON."""
 
     code = "malformed_json"
+
+
+@dataclass(frozen=True)
+class Partly(Generic[A]):
+    """What could be read of a body, and what is at fault with the rest; whoever goes on names all of it."""
+
+    value: A
+    faults: Mapping[str, str]
 
 
 def current_viewer() -> Viewer:
@@ -89,6 +98,19 @@ def json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest({"body": "must be a JSON object"})
     return value
+
+
+def read_partly(model: type[A], given: Mapping[str, Any]) -> Partly[A]:
+    """What can be read of a body, for a service that finds further faults."""
+    faults = _half_characters(given)
+    kept = {name: value for name, value in given.items() if name not in faults}
+    try:
+        return Partly(model.model_validate_json(json.dumps(kept), strict=True), faults)
+    except ValidationError as error:
+        faults |= _faults(error, model)
+    wrong = {name.partition(".")[0] for name in faults}
+    kept = {name: value for name, value in kept.items() if name in model.model_fields and name not in wrong}
+    return Partly(model.model_validate_json(json.dumps(kept), strict=True), faults)
 
 
 def _half_characters(given: Mapping[str, Any]) -> dict[str, str]:

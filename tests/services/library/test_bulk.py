@@ -157,8 +157,10 @@ def test_what_can_not_be_asked_for_is_refused_by_name_and_changes_nothing(sideca
         "ids": [{"ids": ["x"] * 2 + [str(number) for number in range(10_001)], "trash": True}],
         "set": [{"ids": [job_id]}, {"ids": [job_id], "set": {}}],
         "set.rating": [{"ids": [job_id], "set": {"rating": 9}}],
+        "set.project": [{"ids": ids, "set": {"project": "none"}} for ids in ([job_id], [])],
         "collect": [{"ids": [job_id], "collect": ["none"]}],
         "restore": [{"ids": [job_id], "trash": True, "restore": True}],
+        "retry": [{"ids": [job_id], "cancel": True, "retry": True}],
         "add_tags": [{"ids": [job_id], "add_tags": [" "]}],
     }
     for name, bodies in faults.items():
@@ -207,6 +209,7 @@ def test_a_filter_is_the_historys_and_each_name_at_fault_is_told(sidecar):
     assert found(status=["failed", "held"]) == [failed]
     assert found(tag="X", status="processing") == [tagged]
     assert found(mine=True, trashed=0, min_cost=0.01) == found() == [failed, tagged, plain]
+    assert found(q="fal") == found(), "words are looked for where the history looks for them"
     told(sidecar.call("ana", "DELETE", f"/api/video/takes/{failed}"))
     assert (found(), found(trashed=True)) == ([tagged, plain], [failed])
     faults = {

@@ -1,5 +1,7 @@
 """One take is changed: rated, reviewed, tagged, moved to the trash and back."""
 
+from functools import partial
+
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
@@ -7,7 +9,7 @@ from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.library import edit
 from backend.web.api.operations import Operation, told
-from backend.web.api.request_parts import body_as, current_viewer
+from backend.web.api.request_parts import Partly, body_as, current_viewer, read_partly
 from backend.web.api.schemas.library import TakeChangesBody
 from backend.web.api.schemas.takes import TakeAnswer
 from backend.web.api.take_json import take_json
@@ -24,6 +26,7 @@ OPERATIONS = (
         {200: _TAKE},
         Do.RATE,
         body=TakeChangesBody,
+        reads_body=partial(read_partly, TakeChangesBody),
         refusals=(404,),
     ),
     Operation(
@@ -53,8 +56,9 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.patch("/<job_id>")
     def edit_take(job_id: str) -> ResponseReturnValue:
-        viewer, changes = current_viewer(), body_as(TakeChangesBody).as_changes()
-        return jsonify(take_json(deps, viewer, edit.edit_take(deps, viewer, job_id, changes)))
+        read: Partly[TakeChangesBody] = body_as(Partly)
+        viewer, changes = current_viewer(), read.value.as_changes()
+        return jsonify(take_json(deps, viewer, edit.edit_take(deps, viewer, job_id, changes, read.faults)))
 
     @blueprint.delete("/<job_id>")
     def trash_take(job_id: str) -> ResponseReturnValue:
