@@ -2,6 +2,8 @@
 
 import logging
 import math
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -29,6 +31,10 @@ log = logging.getLogger(__name__)
 _NOTICES, _VIEWER = "notices", "viewer"
 #: How long a page goes on believing who looks at it, within one run of it.
 BELIEVED_S = 1.0
+#: One run asks dozens of times what it is given, and it is looked up once in so many seconds.
+ASKED_ANEW_S = 0.1
+#: What the run in this thread was given last; no thread runs pages of two sessions.
+_run = threading.local()
 
 
 class StillOpening(DailiesError):
@@ -63,6 +69,10 @@ def deps() -> Deps:
         StoreUnavailable: its database hangs, and so would whoever asked it anything.
         SettingsError: what stops the start.
     """
+    asked: tuple[float, Deps] | None = getattr(_run, "asked", None)
+    in_a_run = get_script_run_ctx(suppress_warning=True) is not None
+    if in_a_run and asked and time.monotonic() - asked[0] < ASKED_ANEW_S:
+        return asked[1]
     try:
         opened, guard = _opening().outcome(within_s=readiness.WAIT_S)
     except NoAnswer as error:
@@ -70,6 +80,7 @@ def deps() -> Deps:
     guard.keep_watch()
     if readiness.database_hangs(opened):
         raise StoreUnavailable("it does not answer")
+    _run.asked = time.monotonic(), opened
     return opened
 
 
