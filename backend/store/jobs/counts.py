@@ -18,6 +18,7 @@ from backend.store.database.rows import distinct_values, one_of
 DURATION_SCAN_ROWS = 200
 #: Of jobs of a state in trouble so many are told of; what is wrong with more is the same, as a rule.
 TROUBLED_ROWS = 300
+_NEWEST_MOVE = columns(func.max(col(History.id)))
 
 
 def by_state(
@@ -47,7 +48,7 @@ def _of_each_state(
 
 def last_transition_id(session: Session) -> int:
     """A number that rises whenever a job is made or moves; 0 before the first."""
-    return session.exec(select(func.max(History.id))).one() or 0
+    return session.connection().execute(_NEWEST_MOVE).scalar() or 0
 
 
 def count_ahead(session: Session, job: Job) -> int:

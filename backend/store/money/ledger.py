@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, cast, func, insert, literal
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from backend.domain.kinds import EntryKind
 from backend.models import HELD, Job, JobHead, LedgerEntry
@@ -119,12 +119,15 @@ def _unpriced(first_day: str, last_day: str, owners: tuple[str, ...] | None) -> 
 
 def at_risk(session: Session, owners: Sequence[str] | None = None) -> tuple[int, float]:
     """(how many takes are held, the dollars that they were estimated at): any may have been charged."""
+    held, usd = session.exec(_at_risk(None if owners is None else tuple(owners))).one()
+    return held, float(usd or 0.0)
+
+
+@lru_cache(maxsize=128)
+def _at_risk(owners: tuple[str, ...] | None) -> Select[int, float | None]:
     total = func.coalesce(func.sum(Job.estimate_usd), 0.0)
     query = select(func.count(), total).where(HELD)
-    if owners is not None:
-        query = query.where(one_of(Job.owner, owners))
-    held, usd = session.exec(query).one()
-    return held, float(usd or 0.0)
+    return query if owners is None else query.where(one_of(Job.owner, owners))
 
 
 def of_job(session: Session, job_id: str) -> Sequence[LedgerEntry]:

@@ -7,8 +7,20 @@ a line is, and so no row is fought for.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, cast, func, literal, text, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    cast,
+    func,
+    literal,
+    text,
+    union_all,
+)
 from sqlalchemy import select as columns
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
@@ -69,7 +81,7 @@ def spent_micros(
     """
     if project is not None:
         return _of_project(session, project, first_day, last_day)
-    amounts = _amounts(session, first_day, last_day, owners, models=model is not None)
+    amounts = _amounts(summed_line(session), first_day, last_day, owners, models=model is not None)
     query = columns(_total(amounts.c.micros))
     if model is not None:
         query = query.where(amounts.c.model == model)
@@ -80,10 +92,16 @@ def spent_of_day_and_since(
     session: Session, first_day: str, *, day: str, owners: Sequence[str] | None = None
 ) -> tuple[int, int]:
     """What the takes of a day count for, and those from `first_day` until then; see `spent_micros`."""
-    amounts = _amounts(session, first_day, day, owners)
-    of_day = amounts.c.micros * cast(amounts.c.day == day, Integer)
-    today, since = session.connection().execute(columns(_total(of_day), _total(amounts.c.micros))).one()
+    query = _day_and_since(first_day, day, None if owners is None else tuple(owners), summed_line(session))
+    today, since = session.connection().execute(query).one()
     return int(today), int(since)
+
+
+@lru_cache(maxsize=128)  # making it costs more than asking it
+def _day_and_since(first_day: str, day: str, owners: tuple[str, ...] | None, summed: int) -> Select[int, int]:
+    amounts = _amounts(summed, first_day, day, owners)
+    of_day = amounts.c.micros * cast(amounts.c.day == day, Integer)
+    return columns(_total(of_day), _total(amounts.c.micros))
 
 
 def _of_project(session: Session, project: str, first_day: str, last_day: str) -> int:
@@ -98,7 +116,7 @@ def _of_project(session: Session, project: str, first_day: str, last_day: str) -
 
 def list_models(session: Session, owners: Sequence[str]) -> list[str]:
     """Every endpoint of these people's takes, by their lines; kept sums are few, however many takes are."""
-    amounts = _amounts(session, "", "~", owners, models=True)
+    amounts = _amounts(summed_line(session), "", "~", owners, models=True)
     models = columns(amounts.c.model).where(amounts.c.model != "").distinct()
     return sorted(session.connection().execute(models).scalars())
 
@@ -109,14 +127,14 @@ def _total(micros: ColumnElement[int]) -> ColumnElement[int]:
 
 
 def _amounts(
-    session: Session, first_day: str, last_day: str, owners: Sequence[str] | None, *, models: bool = False
+    summed: int, first_day: str, last_day: str, owners: Sequence[str] | None, *, models: bool = False
 ) -> Subquery:
-    """Rows of day, owner, model and micros: those that are kept, and the lines since."""
+    """Rows of day, owner, model and micros: those that are kept, and the lines since. See `summed_line`."""
     kept = columns(col(DaySum.day), col(DaySum.owner), col(DaySum.model), col(DaySum.micros))
     since = columns(
         col(LedgerEntry.day), col(LedgerEntry.owner),
         func.coalesce(col(Job.model), "") if models else literal(""), col(LedgerEntry.micros),
-    ).where(col(LedgerEntry.id) > summed_line(session))  # fmt: skip
+    ).where(col(LedgerEntry.id) > summed)  # fmt: skip
     if models:
         since = since.outerjoin(Job, col(Job.id) == col(LedgerEntry.job_id))
     for table, query in ((DaySum, kept), (LedgerEntry, since)):

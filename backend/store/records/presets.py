@@ -1,9 +1,11 @@
 """Presets: whole forms under a name; and the models that somebody wants to find first."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.models import Favourite, Job, Preset
 from backend.store.database.locks import acquire_advisory_lock
@@ -22,8 +24,13 @@ def upsert_preset(session: Session, preset: Preset, owners: Sequence[str]) -> Pr
 
 def list_visible(session: Session, owners: Sequence[str]) -> Sequence[Preset]:
     """The presets that a person may apply: their own and the team's, by name."""
+    return session.exec(_visible(tuple(owners))).all()
+
+
+@lru_cache(maxsize=128)  # making a query costs more than asking it, and every touch of the form asks
+def _visible(owners: tuple[str, ...]) -> SelectOfScalar[Preset]:
     mine = or_(one_of(Preset.owner, owners), col(Preset.shared).is_(True))
-    return session.exec(select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))).all()
+    return select(Preset).where(mine).order_by(col(Preset.folded), col(Preset.owner))
 
 
 def count_owned(session: Session, owners: Sequence[str]) -> int:
@@ -43,8 +50,13 @@ def delete_preset(session: Session, preset_id: str) -> None:
 
 def list_favourites(session: Session, owners: Sequence[str]) -> Sequence[str]:
     """The models that somebody wants to find first, each once, the oldest choice first."""
+    return list(dict.fromkeys(session.exec(_favourites(tuple(owners)))))
+
+
+@lru_cache(maxsize=128)
+def _favourites(owners: tuple[str, ...]) -> SelectOfScalar[str]:
     query = select(Favourite.model).where(one_of(Favourite.owner, owners))
-    return list(dict.fromkeys(session.exec(query.order_by(col(Favourite.at), col(Favourite.model)))))
+    return query.order_by(col(Favourite.at), col(Favourite.model))
 
 
 def add_favourite(session: Session, favourite: Favourite) -> None:
@@ -61,8 +73,12 @@ def remove_favourite(session: Session, owners: Sequence[str], model: str) -> Non
 
 def newest_models(session: Session, owners: Sequence[str], *, takes: int) -> Sequence[str]:
     """The models of somebody's newest takes, the newest first, each as often as it was used."""
-    query = select(Job.model).where(one_of(Job.owner, owners)).order_by(col(Job.id).desc()).limit(takes)
-    return session.exec(query).all()
+    return session.exec(_newest_models(tuple(owners), takes)).all()
+
+
+@lru_cache(maxsize=128)
+def _newest_models(owners: tuple[str, ...], takes: int) -> SelectOfScalar[str]:
+    return select(Job.model).where(one_of(Job.owner, owners)).order_by(col(Job.id).desc()).limit(takes)
 
 
 def newest_prompts(session: Session, owners: Sequence[str], *, takes: int) -> Sequence[str]:

@@ -18,6 +18,9 @@ NEWEST = (
     .order_by(col(TeamPriceRule.id).desc())
     .limit(1)
 )
+_NEWEST_OF_EACH = select(TeamPriceRule).where(
+    col(TeamPriceRule.id).in_(columns(func.max(col(TeamPriceRule.id))).group_by(col(TeamPriceRule.endpoint)))
+)
 
 
 def query_newest(store: Store, endpoint: str) -> tuple[str, dict[str, Any] | None] | None:
@@ -33,8 +36,7 @@ def insert_rule(session: Session, row: TeamPriceRule) -> None:
 
 def list_newest(session: Session) -> Sequence[TeamPriceRule]:
     """The newest row of every model that has one."""
-    newest = columns(func.max(col(TeamPriceRule.id))).group_by(col(TeamPriceRule.endpoint))
-    return session.exec(select(TeamPriceRule).where(col(TeamPriceRule.id).in_(newest))).all()
+    return session.exec(_NEWEST_OF_EACH).all()
 
 
 def list_of(session: Session, endpoint: str, *, limit: int) -> Sequence[TeamPriceRule]:
