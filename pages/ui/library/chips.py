@@ -39,7 +39,7 @@ def draw_ignored(asked: Asked) -> None:
     """What of the address is not understood, and so left out."""
     if not asked.ignored:
         return
-    told = " · ".join(f"`{name}` {text.plain(_shortly(why))}" for name, why in asked.ignored.items())
+    told = " · ".join(f"`{name}`: {text.plain(_shortly(why))}" for name, why in asked.ignored.items())
     st.warning(f"Left out of this address: {told}.", icon=":material/link_off:")
 
 

@@ -297,3 +297,14 @@ def test_a_finger_moves_picks_and_rejects(browser, wall):
         )
         # 2.5 rem of the dashboard's 15 px text
         assert [name for name, *size in sizes if min(size) < 37] == []
+
+        page.keyboard.press("Escape")
+        card = page.get_by_test_id("take-card").nth(1)
+        card.tap()
+        expect(light).to_be_visible()
+        opened = page.evaluate("() => location.hash").partition("=")[2]
+        page.go_back()
+        card.get_by_role("checkbox").tap()
+        page.get_by_test_id("wall-bar").get_by_role("link", name="Download").tap(trial=True)
+        said = "SELECT 1 FROM take_opinion WHERE rating IS NOT NULL AND job_id = ?"
+        assert wall.installation.rows(said, opened) == [], "what opens a take rates nothing"

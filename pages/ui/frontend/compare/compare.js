@@ -144,11 +144,11 @@ class Comparison {
       this.say("Only whoever made it, or a reviewer, rejects this take.", "red")
       return
     }
-    this.say(`${LETTERS[this.focus]}: ${verdictWords(set)} · Z takes it back`)
+    this.say(`${LETTERS[this.focus]}: ${verdictWords(set)}${undoHint()}`)
     this.wall.change([card.id], set)
   }
 
-  async undo() { this.say(await this.wall.undo() ? "Taken back" : "There is nothing to take back") }
+  undo() { return undoIn(this.wall, (words, tone) => this.say(words, tone)) }
 
   async share() {
     const address = this.wall.link(`compare?takes=${this.ids.map(encodeURIComponent).join(",")}`)

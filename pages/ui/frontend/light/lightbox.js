@@ -146,12 +146,12 @@ class Lightbox {
       this.say("Only whoever made it, or a reviewer, rejects this take.", "red")
       return
     }
-    this.say(`${verdictWords(set)} · Z takes it back`)
+    this.say(`${verdictWords(set)}${undoHint()}`)
     this.wall.change([card.id], set)
     if (this.goesOn && Object.values(set).some(value => value && value !== "none")) this.turn(1)
   }
 
-  async undo() { this.say(await this.wall.undo() ? "Taken back" : "There is nothing to take back") }
+  undo() { return undoIn(this.wall, (words, tone) => this.say(words, tone)) }
 
   // body: trash or restore, as of the API's bulk.
   async trash(card, body) {
@@ -161,7 +161,7 @@ class Lightbox {
     } catch (problem) {
       return this.say(problem.message, "red")
     }
-    this.say(body.trash ? "In the trash · Z brings it back" : "Restored")
+    this.say(body.trash ? `In the trash${undoHint()}` : "Restored")
     await this.removed([card.id])
     if (body.trash) await this.turn(1)
   }

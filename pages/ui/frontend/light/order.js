@@ -15,7 +15,7 @@ class TakeOrder {
 
   has(id) { return this.cards.has(id) }
 
-  keep(card) { this.cards.set(card.id, { ...card, got: performance.now() }) }
+  keep(card) { this.cards.set(card.id, { got: performance.now(), ...card }) }
 
   join(items) {
     const here = this.ids[this.at], known = new Set(this.ids)

@@ -123,7 +123,7 @@ const sayState = (stage, what) => {
   if (what.kind !== "none" && !card.trashed) return say(stage)
   if (card.trashed) return say(stage, "delete", "gray", "In the trash", "It can be restored from here.")
   if (card.moving || card.status !== "completed") {
-    return say(stage, card.icon, card.tone, card.word, [card.why, card.queue, card.slow].filter(Boolean).join(" · "))
+    return say(stage, card.icon, card.tone, card.word, [...new Set([card.why, card.queue, card.slow])].filter(Boolean).join(" · "))
   }
   if (what.clip) {
     return say(stage, "movie_off", "orange", "No browser plays this as it is",

@@ -58,3 +58,10 @@ const makeVerdicts = give => {
     },
   }
 }
+
+// Whoever takes something back is told; where it failed by itself (null), that was said.
+const undoIn = (wall, say) => wall.undo()
+  .then(was => was === null || say(was ? "Taken back" : "There is nothing to take back"))
+  .catch(error => say(error.message, "red"))
+// Where there are keys.
+const undoHint = () => (matchMedia("(hover: none)").matches ? "" : " · Z takes it back")

@@ -13,6 +13,8 @@ const labelled = (name, label, act, more = "") => {
   const button = el("button", `act ${more}`)
   button.type = "button"
   button.append(icon(name), el("span", "label", label))
+  // On a phone the bar has room for the icons alone.
+  if (label) button.setAttribute("aria-label", label)
   button.onclick = act
   return button
 }
@@ -35,6 +37,7 @@ const makeBar = place => {
   }
   const down = el("a", "act main")
   down.append(icon("download"), el("span", "label", "Download"))
+  down.setAttribute("aria-label", "Download")
   down.setAttribute("download", "")
   down.onclick = saveBy(place, { format: "zip" })
   const writes = [
@@ -64,6 +67,10 @@ const drawBar = place => {
   for (const parts of place.cards.values()) markCard(place, parts)
   if (place.bar.hidden) return closeMenu(place)
   setText(place.barCount, chosenWords(wall))
+  if (wall.cursor !== null && wall.total === null && place.countedFor !== wall.query) {
+    place.countedFor = wall.query
+    wall.count().then(() => drawBar(place), () => {})
+  }
   const more = !wall.everything && (wall.cursor !== null || wall.select.size < wall.items.length)
   setText(place.barAll, more ? `Select all${wall.total === null ? "" : ` ${wall.total.toLocaleString()}`}` : "")
   place.barDown.href = fitsLink(place) ? exportLink(place, { format: "zip" }) : wall.link("wall/export")
@@ -173,6 +180,10 @@ const fillLater = async (place, menu, fill) => {
 }
 const typed = (menu, label, act, list = []) => {
   const form = el("form", "typed"), field = el("input"), go = el("button", "act", "Add")
+  // What is refused is said where it was typed, which stays.
+  const wrong = el("div", "wait")
+  wrong.setAttribute("role", "alert")
+  wrong.hidden = true
   field.placeholder = label
   field.setAttribute("aria-label", label)
   field.maxLength = 100
@@ -185,16 +196,17 @@ const typed = (menu, label, act, list = []) => {
   }
   form.onsubmit = event => {
     event.preventDefault()
-    if (field.value.trim()) act(field.value.trim())
+    const text = field.value.trim()
+    if (text) Promise.resolve(act(text)).catch(error => { setText(wrong, error.message); wrong.hidden = false })
   }
   form.append(field, go)
-  menu.append(form)
+  menu.append(form, wrong)
 }
 
 const fillTags = (place, menu) => fillLater(place, menu, choices => {
-  typed(menu, "Add a tag", tag => doWith(place, { add_tags: [tag] }, `Tagged “${tag}”`), choices.tags)
+  typed(menu, "Add a tag", tag => doWith(place, { add_tags: [tag] }, `Tagged “${nameWords(tag)}”`), choices.tags)
   const here = [...new Set(place.wall.chosen().flatMap(id => place.wall.byId(id)?.tags ?? []))].sort()
-  here.slice(0, 12).forEach(tag => menuItem(menu, "close", `Take “${tag}” away`, () => doWith(place, { remove_tags: [tag] }, `“${tag}” taken away`)))
+  here.slice(0, 12).forEach(tag => menuItem(menu, "close", `Take “${tag}” away`, () => doWith(place, { remove_tags: [tag] }, `“${nameWords(tag)}” taken away`)))
 })
 
 const fillCollections = (place, menu) => fillLater(place, menu, choices => {
@@ -205,19 +217,15 @@ const fillCollections = (place, menu) => fillLater(place, menu, choices => {
     menu.append(el("div", "title quiet", title))
     const list = el("div", "list")
     choices[kind].forEach(one => {
-      const item = labelled(kind === "projects" ? "work" : "folder", one.name, () => doWith(place, body(one.id), `Added to ${one.name}`), "item")
+      const item = labelled(kind === "projects" ? "work" : "folder", one.name, () => doWith(place, body(one.id), `Added to ${nameWords(one.name)}`), "item")
       list.append(item)
     })
     if (kind === "projects") list.append(labelled("work_off", "No project", () => doWith(place, { set: { project: null } }, "In no project"), "item"))
     menu.append(list)
     if (place.wall.may("organise")) typed(menu, kind === "projects" ? "New project" : "New collection", async name => {
-      try {
-        const made = await askWall(place.wall.link(`wall/${kind}`), "POST", { name })
-        place.choices = null
-        await doWith(place, body(made.id), `Added to ${made.name}`)
-      } catch (error) {
-        place.wall.toast(error.message, { tone: "red" })
-      }
+      const made = await askWall(place.wall.link(`wall/${kind}`), "POST", { name })
+      place.choices = null
+      await doWith(place, body(made.id), `Added to ${nameWords(made.name)}`)
     })
   }
 })
@@ -229,6 +237,13 @@ const ask = (place, words, label, act) => {
   menuItem(place.menu, "close", "Leave them as they are", () => closeMenu(place))
 }
 
+// A name that is read from right to left keeps that to itself: the words around it stay in their order.
+const nameWords = name => (/[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name)
+const doneWords = (words, { changed, skipped }) => {
+  const left = skipped.length ? `${takesWords(skipped.length)} left as before: ${skipped[0].why}` : ""
+  if (changed) return [`${words}: ${takesWords(changed)}`, left].filter(Boolean).join(" · ")
+  return left || "Nothing to change: it is so already"
+}
 const doWith = async (place, body, words) => {
   const { wall } = place
   closeMenu(place)
@@ -236,8 +251,7 @@ const doWith = async (place, body, words) => {
   place.busy.removeAttribute("value")
   try {
     const done = await wall.act(body, share => { place.busy.value = share })
-    const skipped = done.skipped.length ? ` · ${done.skipped.length.toLocaleString()} left as they are (${done.skipped[0].why})` : ""
-    wall.toast(`${words}: ${takesWords(done.changed)}${skipped}`, { undo: Boolean(done.undo) })
+    wall.toast(doneWords(words, done), { undo: Boolean(done.undo) })
   } catch (error) {
     wall.toast(error.message, { tone: "red" })
   } finally {

@@ -84,6 +84,9 @@ const makeOpinion = parts => {
 
 const listenCard = parts => {
   const { card, frame, open, acts, id } = parts
+  // Touch points at nothing before it presses: what pointing shows would lie under the finger that opens the take.
+  card.onpointerenter = event => card.classList.toggle("pointed", event.pointerType !== "touch")
+  card.onpointerleave = () => card.classList.remove("pointed")
   frame.onpointerenter = event => { if (event.pointerType !== "touch") playCard(parts) }
   frame.onpointerleave = () => restCard(parts)
   card.onpointermove = event => { if (event.pointerType !== "touch") acts.point(id) }
@@ -128,7 +131,6 @@ const dropCard = parts => {
 
 const fillWallCard = (parts, data, differs) => {
   parts.data = data
-  parts.at = performance.now()
   parts.open.href = data.href
   parts.open.setAttribute("aria-label", ariaOfCard(data))
   if (data.poster) {
@@ -206,7 +208,7 @@ const ariaOfCard = data => [
 
 const tickCard = parts => {
   const { elapsed_s, moving, created_ms } = parts.data
-  const passed = (parts.data.rendering_s ?? elapsed_s) + (performance.now() - parts.at) / 1000
+  const passed = (parts.data.rendering_s ?? elapsed_s) + (performance.now() - parts.data.got) / 1000
   setText(parts.chipClock, moving ? clock(passed) : "")
   setText(parts.when, ago(created_ms))
 }

@@ -30,6 +30,13 @@ const askWall = async (address, method = "GET", body) => {
   })
 }
 
+// When a card came stands in it: its clock goes on from there, however often it is drawn.
+const arrived = card => Object.assign(card, { got: performance.now() })
+const renew = (here, card) => {
+  const told = here.elapsed_s !== card.elapsed_s || here.rendering_s !== card.rendering_s
+  return Object.assign(here, card, told ? { got: performance.now() } : {})
+}
+
 // A rating counts in the mean at once, as it will when the server has it.
 const ratedCard = (card, mine) => {
   const was = card.rating ?? { mine: null, mean: null, count: 0 }
@@ -86,7 +93,7 @@ const makeWall = () => {
       wall.items = kept ? kept.items : data.takes
       wall.cursor = kept ? kept.cursor : data.next_cursor
       known.clear()
-      wall.items.forEach(card => known.set(card.id, card))
+      wall.items.forEach(card => known.set(card.id, card.got ? card : arrived(card)))
       wall.chooseNone()
       if (kept) wall.merge(data.takes)
       tell("items")
@@ -106,7 +113,7 @@ const makeWall = () => {
         .then(page => {
           if (asked !== era) return false
           const fresh = page.items.filter(card => !known.has(card.id))
-          fresh.forEach(card => known.set(card.id, card))
+          fresh.forEach(card => known.set(card.id, arrived(card)))
           wall.items = [...wall.items, ...fresh]
           wall.cursor = page.next_cursor
           tell("items")
@@ -138,7 +145,7 @@ const makeWall = () => {
       for (const card of cards) {
         const here = known.get(card.id)
         if (!here || waiting.get(card.id) || (card.version ?? 0) < (here.version ?? 0)) continue
-        Object.assign(here, card)
+        renew(here, card)
         changed.push(card.id)
       }
       if (changed.length) tell("changed", changed)
@@ -152,13 +159,20 @@ const makeWall = () => {
       if (steps.length > UNDO_STEPS) steps.shift()
       return put(step.ids, step.ids.map(() => set), step, () => steps.splice(steps.indexOf(step), 1))
     },
-    // The last change is taken back; says whether there was one.
+    // The last change is taken back; false: there was none; null: it failed, as was said.
     undo() {
       const step = steps.pop()
       if (!step) return Promise.resolve(false)
-      if (step.undo === undefined && step.before) return put(step.ids, step.before, null, () => steps.push(step))
+      if (step.undo === undefined && step.before) return put(step.ids, step.before, null, () => steps.push(step)).then(done => done || null)
       return inTurn(async () => {
-        for (const undo of [step.undo].flat().reverse()) await askWall(wall.link("wall/bulk/undo"), "POST", { undo })
+        const left = [step.undo].flat()
+        try {
+          for (; left.length; left.pop()) await askWall(wall.link("wall/bulk/undo"), "POST", { undo: left.at(-1) })
+        } catch (error) {
+          // Not reached is not refused: it can be tried again.
+          if (!error.status) steps.push({ ...step, undo: left })
+          throw error
+        }
         step.back?.()
         await refresh(step.ids)
         return true
@@ -263,12 +277,12 @@ const makeWall = () => {
           const done = await askWall(wall.link("wall/bulk"), "POST", { ids, set: sets[0] })
           step.undo = done.undo
           const skipped = done.skipped ?? []
-          if (skipped.length) wall.toast(`${skipped.length} left as they are: ${skipped[0].why}`)
+          if (skipped.length) wall.toast(`${skipped.length} left as before: ${skipped[0].why}`)
           return
         }
         for (const [at, id] of ids.entries()) {
           const card = await askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`), "PATCH", sets[at])
-          if (waiting.get(id) === 1 && known.has(id)) Object.assign(known.get(id), card)
+          if (waiting.get(id) === 1 && known.has(id)) renew(known.get(id), card)
         }
       })
       return true

@@ -23,8 +23,7 @@ const buildWall = parent => {
     choose: (id, event) => chooseOne(place, id, event),
     point: id => point(place, id),
   }
-  place.undo = () => wall.undo().then(was => was || wall.toast("Nothing to undo"))
-    .catch(error => wall.toast(error.message, { tone: "red" }))
+  place.undo = () => undoIn(wall, (words, tone) => wall.toast(words, { tone }))
   place.tell = (words, again) => drawFoot(place, words, again)
   place.isCovered = () => Boolean(root.querySelector("dialog[open]")) || Boolean(document.querySelector('[role="dialog"]'))
   wall.press = pressWall(wall)
@@ -79,8 +78,9 @@ const showFresh = async place => {
 
 const drawFoot = (place, words = "", again = null) => {
   const { wall, foot } = place
-  const end = wall.cursor === null && wall.items.length > 12 ? `All ${takesWords(wall.items.length)} are shown.` : ""
-  foot.replaceChildren(el("span", "", words || end))
+  const isEnd = wall.cursor === null, none = isEnd && !wall.items.length ? "Nothing is left here." : ""
+  const end = isEnd && wall.items.length > 12 ? `All ${takesWords(wall.items.length)} are shown.` : ""
+  foot.replaceChildren(el("span", "", words || end || none))
   if (again) foot.append(labelled("refresh", "Try again", again))
 }
 
