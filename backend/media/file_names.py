@@ -40,14 +40,14 @@ def slug(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:
     return _cut("-".join(kept.split()), max_bytes).strip("-")
 
 
-def word(text: str, max_chars: int | None = None) -> str:
+def word(text: str, max_chars: int | None = None, max_bytes: int = NAME_MAX_BYTES) -> str:
     """A text as one word of a name: letters, digits and pictographs as they are, hyphens between.
 
     >>> word("Red / dress: take 1.5?")
     'Red-dress-take-1.5'
     """
     kept = "".join(char if _in_word(char) else " " for char in unicodedata.normalize("NFC", text))
-    return "-".join(kept.split())[:max_chars].strip(f"-.{_JOINERS}")
+    return _cut("-".join(kept.split())[:max_chars], max_bytes).strip(f"-.{_JOINERS}")
 
 
 def safe_stem(text: str, max_bytes: int = NAME_MAX_BYTES) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.domain.errors import InvalidRequest
 from backend.domain.text import unknown_names
-from backend.media.file_names import safe_stem, word
+from backend.media.file_names import NAME_MAX_BYTES, safe_stem, word
 from backend.services.export.rows import TakeRow
 
 DEFAULT_TEMPLATE = "{project}_{date}_{model}_{prompt:30}_{id:6}"
@@ -44,13 +44,16 @@ class Part:
     field: str | None
     most: int | None
 
-    def fill(self, row: TakeRow, zone: tzinfo) -> str:
-        """Of an id the last characters tell takes apart, of all else the first ones tell what it is."""
+    def fill(self, row: TakeRow, zone: tzinfo, max_bytes: int) -> str:
+        """Of an id the last characters tell takes apart, of all else the first ones tell what it is.
+
+        max_bytes: of whatever may be cut.
+        """
         value = _FIELDS[self.field](row, zone) if self.field else None
         text = "" if value is None else str(value)
         if self.field == "id":
             return self.text + word(text[-self.most :] if self.most else text)
-        return self.text + word(text, self.most or FIELD_MAX_CHARS)
+        return self.text + word(text, self.most or FIELD_MAX_CHARS, max_bytes)
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,14 @@ class NameTemplate:
     parts: tuple[Part, ...]
 
     def fill(self, row: TakeRow, zone: tzinfo) -> str:
-        """The name that this take's files get, without their endings; never empty."""
-        filled = "".join(part.fill(row, zone) for part in self.parts)
+        """The name that this take's files get, without their endings; never empty.
+
+        Where it would be too long, the longest fields are cut: what stands behind them is still there.
+        """
+        for most in range(NAME_MAX_BYTES, 0, -4):
+            filled = "".join(part.fill(row, zone, most) for part in self.parts)
+            if len(filled.encode(errors="replace")) <= NAME_MAX_BYTES:
+                break
         return safe_stem(_DOUBLED.sub("", filled).strip("_-. ")) or f"take-{word(row['id'], 64)}"
 
 

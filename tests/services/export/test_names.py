@@ -50,6 +50,12 @@ def test_a_name_is_never_longer_than_file_systems_hold(text):
     assert len(name.encode()) <= 180
     assert len(name.encode("utf-16-le")) // 2 <= 255 - len("-123456.mp4")
     assert name == unicodedata.normalize("NFC", name).strip(". ")
+    assert name.endswith(ROW["id"])
+    name = named(
+        DEFAULT_TEMPLATE, project=text, prompt=text, model="fal-ai/kling-video/v3/turbo/pro/" + "x" * 90
+    )
+    assert "_2026-11-30_fal-ai-kling-video" in name
+    assert name.endswith("_6789ab")
 
 
 def test_what_some_file_system_takes_for_one_name_is_two():
