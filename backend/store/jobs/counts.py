@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, func, literal, union_all
+from sqlalchemy import CompoundSelect, Select, bindparam, func, literal, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -62,10 +62,15 @@ def count_ahead(session: Session, job: Job) -> int:
 
 def places_in_line(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
     """job -> how many of its provider stand before it, as `count_ahead`; of those that are not sent yet."""
+    found = session.connection().execute(_places(), {"ids": list(job_ids)})
+    return {str(job_id): int(ahead) for job_id, ahead in found}
+
+
+@cache
+def _places() -> Select[str, int]:
     place = func.row_number().over(partition_by=col(Job.provider), order_by=col(Job.id)) - 1
     line = columns(col(Job.id), place.label("ahead")).where(col(Job.state) == JobState.CREATED).subquery()
-    found = columns(line.c.id, line.c.ahead).where(line.c.id.in_(job_ids))
-    return {str(job_id): int(ahead) for job_id, ahead in session.connection().execute(found)}
+    return columns(line.c.id, line.c.ahead).where(line.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def list_troubled(session: Session) -> Sequence[tuple[str, Mapping[str, Any] | None]]:

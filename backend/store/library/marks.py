@@ -4,9 +4,23 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
 from backend.models import CollectionTake, TakeOpinion, TakeTag
+
+#: Written once: every card asks, and making a query costs more than asking it.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_TAGS = select(TakeTag.job_id, TakeTag.tag).where(col(TakeTag.job_id).in_(_IDS)).order_by(TakeTag.folded)
+_INSIDE = (
+    select(CollectionTake.job_id, CollectionTake.collection_id)
+    .where(col(CollectionTake.job_id).in_(_IDS))
+    .order_by(CollectionTake.collection_id)
+)
+_OPINIONS = select(TakeOpinion).where(
+    col(TakeOpinion.job_id).in_(_IDS),
+    col(TakeOpinion.person).in_(bindparam("persons", expanding=True)),
+)
 
 
 @dataclass
@@ -20,12 +34,10 @@ class Marks:
 def load_marks(session: Session, job_ids: Sequence[str]) -> dict[str, Marks]:
     """Of each of these takes; one without any is there all the same."""
     found: dict[str, Marks] = {job_id: Marks() for job_id in job_ids}
-    tags = select(TakeTag.job_id, TakeTag.tag).where(col(TakeTag.job_id).in_(job_ids))
-    for job_id, tag in session.exec(tags.order_by(TakeTag.folded)):
+    asked = {"ids": list(job_ids)}
+    for job_id, tag in session.exec(_TAGS, params=asked):
         found[job_id].tags.append(tag)
-    inside = select(CollectionTake.job_id, CollectionTake.collection_id)
-    inside = inside.where(col(CollectionTake.job_id).in_(job_ids)).order_by(CollectionTake.collection_id)
-    for job_id, collection_id in session.exec(inside):
+    for job_id, collection_id in session.exec(_INSIDE, params=asked):
         found[job_id].collections.append(collection_id)
     return found
 
@@ -34,10 +46,7 @@ def load_opinions(
     session: Session, job_ids: Sequence[str], persons: Collection[str]
 ) -> dict[str, dict[str, TakeOpinion]]:
     """person -> take -> what they think of it, where they think anything."""
-    mine = select(TakeOpinion).where(
-        col(TakeOpinion.job_id).in_(job_ids), col(TakeOpinion.person).in_(persons)
-    )
     found: dict[str, dict[str, TakeOpinion]] = defaultdict(dict)
-    for opinion in session.exec(mine):
+    for opinion in session.exec(_OPINIONS, params={"ids": list(job_ids), "persons": list(persons)}):
         found[opinion.person][opinion.job_id] = opinion
     return found
