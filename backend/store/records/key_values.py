@@ -1,12 +1,14 @@
 """Facts by name: what was learnt while running, and every process must know."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy import select as columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.models import KeyValue
 from backend.store.database.engine import Store
@@ -56,5 +58,10 @@ def delete_value(session: Session, name: str) -> None:
 
 def list_by_prefix(session: Session, prefix: str) -> list[KeyValue]:
     """Every fact whose name starts with `prefix`, by name."""
+    return list(session.exec(_named(prefix)).all())
+
+
+@lru_cache(maxsize=32)  # every page asks; prefixes are few
+def _named(prefix: str) -> SelectOfScalar[KeyValue]:
     named = select(KeyValue).where(col(KeyValue.name).startswith(prefix, autoescape=True))
-    return list(session.exec(named.order_by(KeyValue.name)).all())
+    return named.order_by(KeyValue.name)
