@@ -83,7 +83,7 @@ def parse_export(deps: Deps, viewer: Viewer, pairs: Iterable[tuple[str, str]]) -
     wanted, ids = TakeFilter(), [one for one in own.get("ids", "").split(",") if one.strip()]
     if len(ids) > IDS_MAX:
         faults["ids"] = f"are {len(ids):,}; at most {IDS_MAX:,} takes are named one by one"
-    elif any(len(one) > ID_MAX_CHARS for one in ids):
+    elif ("ids" in own and not ids) or any(len(one) > ID_MAX_CHARS for one in ids):
         faults["ids"] = "must be ids of takes with commas between"
     try:
         template = parse_template(own.get("name"))

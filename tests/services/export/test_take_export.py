@@ -197,6 +197,7 @@ def test_a_zip_breaks_off_where_a_file_changes_while_it_is_sent(sidecar, takes):
         ("name={prompt", "name", "has a brace without its other one"),
         (f"name={'x' * 301}", "name", "has 301 characters; at most 300 are taken"),
         (f"ids={'x,' * 10_001}", "ids", "are 10,001; at most 10,000 takes"),
+        ("ids=, ,", "ids", "ids of takes with commas between"),
     ],
 )
 def test_what_is_not_known_in_a_query_or_a_template_is_named(sidecar, query, field, words):
