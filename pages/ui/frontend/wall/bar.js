@@ -72,7 +72,8 @@ const drawBar = place => {
     wall.count().then(() => drawBar(place), () => {})
   }
   const more = !wall.everything && (wall.cursor !== null || wall.select.size < wall.items.length)
-  setText(place.barAll, more ? `Select all${wall.total === null ? "" : ` ${wall.total.toLocaleString()}`}` : "")
+  const number = wall.cursor === null ? wall.items.length : wall.total
+  setText(place.barAll, more ? `Select all ${number?.toLocaleString() ?? ""}`.trim() : "")
   place.barDown.href = fitsLink(place) ? exportLink(place, { format: "zip" }) : wall.link("wall/export")
   const may = wall.may("change")
   place.barWrites.forEach(button => { button.hidden = !may })
