@@ -17,8 +17,7 @@ MADE_MAX, ENDED_MAX = 100, 20
 
 def newest_move(deps: Deps) -> int:
     """The id of the newest move of any take: pages ask for it before they read what they draw."""
-    with deps.store.read() as session:
-        return counts.last_transition_id(session)
+    return counts.query_last_transition_id(deps.store)
 
 
 def greet(deps: Deps, viewer: Viewer, *, since: int, ids: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from backend.domain.clock import id_lower_bound
 from backend.domain.states import ENDED_STATES, JobState
 from backend.models import History, Job
+from backend.store.database.engine import Store
 from backend.store.database.rows import distinct_values, one_of
 
 #: Of a model's newest takes so many are looked at, however few of them were finished.
@@ -49,6 +50,11 @@ def _of_each_state(
 def last_transition_id(session: Session) -> int:
     """A number that rises whenever a job is made or moves; 0 before the first."""
     return session.connection().execute(_NEWEST_MOVE).scalar() or 0
+
+
+def query_last_transition_id(store: Store) -> int:
+    """The same by one statement, outside any transaction: every page asks. Raises StoreUnavailable."""
+    return store.query(_NEWEST_MOVE, {})[0][0] or 0
 
 
 def count_ahead(session: Session, job: Job) -> int:
