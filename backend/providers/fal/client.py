@@ -89,7 +89,7 @@ class FalProvider:
         self._queue_url = queue_url
         self._api_url = api_url
         self._rest_url = rest_url
-        library.point_library(queue_url)
+        library.switch_retries_off()
 
         def client_of(one: str) -> httpx.Client:
             transport = HttpxTransport(outbound=outbound, connect_s=CONNECT_S, read_s=ask_s)
@@ -235,7 +235,7 @@ class FalProvider:
                 detail=excerpt_text(body),
             )
         assert isinstance(answer, dict)
-        made = fal_client.SyncRequestHandle.from_request_id(self._http, model, request_id)
+        made = library.handle_at(self._queue_url, self._http, model, request_id)
         return Receipt(
             request_id=request_id,
             status_url=_text(answer.get("status_url")) or made.status_url,
@@ -245,7 +245,7 @@ class FalProvider:
         )
 
     def _handle(self, ref: RequestRef) -> fal_client.SyncRequestHandle:
-        made = fal_client.SyncRequestHandle.from_request_id(self._http, ref.model, ref.request_id)
+        made = library.handle_at(self._queue_url, self._http, ref.model, ref.request_id)
         return library.RequestHandle(
             request_id=ref.request_id,
             response_url=self._ours(ref.response_url) or made.response_url,

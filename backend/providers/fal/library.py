@@ -62,10 +62,19 @@ def _read(answer: httpx.Response) -> Any:
     return answer.raise_for_status().json()
 
 
-def point_library(queue_url: str) -> None:
-    """Aim the library at this host and switch its own retries off."""
+def switch_retries_off() -> None:
+    """The library asks once, as we do: for all that use it in this process."""
     fal_globals.MAX_ATTEMPTS = 1
-    fal_globals.QUEUE_URL_FORMAT = f"{queue_url}/"
+
+
+def handle_at(queue_url: str, client: httpx.Client, model: str, request_id: str) -> RequestHandle:
+    """A handle of a request on this host. The library itself knows one host a process."""
+    made = RequestHandle.from_request_id(client, model, request_id)
+    usual = len(fal_globals.QUEUE_URL_FORMAT)
+    response_url, status_url, cancel_url = (
+        f"{queue_url}/{url[usual:]}" for url in (made.response_url, made.status_url, made.cancel_url)
+    )
+    return RequestHandle(request_id, response_url, status_url, cancel_url, client)
 
 
 def ask(question: Callable[[], Answer]) -> Answer:

@@ -240,7 +240,8 @@ def test_a_takes_page_steps_slows_repeats_and_copies(installation, visit):
     assert video.evaluate("video => video.loop") is False
     page.get_by_role("button", name="Fill the screen").click()
     window.until(video, "() => document.fullscreenElement !== null")
-    page.keyboard.press("Escape")
+    page.evaluate("() => document.exitFullscreen()")
+    window.until(video, "() => document.fullscreenElement === null")
 
     page.get_by_text("Times, ids and file").click()
     row = page.get_by_test_id("facts").locator("dt", has_text="Take").locator("+ dd")
