@@ -209,7 +209,7 @@ def test_a_filter_is_the_historys_and_each_name_at_fault_is_told(sidecar):
     assert found(status=["failed", "held"]) == [failed]
     assert found(tag="X", status="processing") == [tagged]
     assert found(mine=True, trashed=0, min_cost=0.01) == found() == [failed, tagged, plain]
-    assert found(q="fal") == found(), "words are looked for where the history looks for them"
+    assert found(q="3.0") == found(), "the model's title is searched, as in the history"
     told(sidecar.call("ana", "DELETE", f"/api/video/takes/{failed}"))
     assert (found(), found(trashed=True)) == ([tagged, plain], [failed])
     faults = {
