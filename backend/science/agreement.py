@@ -1,0 +1,164 @@
+"""How far people agree: with each other, with themselves, and with what the others' votes say."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+from backend.science.ballots import LEFT, RIGHT, TIE, Ballots, Floats
+from backend.science.laplace import find_mode
+from backend.science.posterior import Spread, lay_out
+
+#: The 97.5 % point of a normal: two-sided intervals of 95 %.
+Z = 1.959963984540054
+#: A rater is judged from so many decided votes on.
+FLAG_VOTES = 60
+#: Who chooses one side more often than this, surely, doesn't look.
+ONE_SIDE = 0.75
+#: A middling spread, at which the others' votes are fitted to judge one rater.
+USUAL_SPREAD = Spread(1.0, 0.6, 0.3)
+
+
+@dataclass(frozen=True)
+class RaterAgreement:
+    """One rater. votes: all; agrees: of the decided ones, how often with the fit of the others; None: nobody
+    else voted. flagged: should a person look at it? why: in words; ""."""
+
+    rater: str
+    votes: int
+    agrees: float | None
+    flagged: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """alpha: Krippendorff's over pairs that two or more voted on; own: how often the same answer came for a
+    pair that came again. None: there is nothing to tell it by."""
+
+    alpha: float | None
+    own: float | None
+    raters: tuple[RaterAgreement, ...]
+
+
+def wilson(successes: float, number: int) -> tuple[float, float]:
+    """Wilson's score interval of a share, 95 %. Source: E. B. Wilson, JASA 22, 1927."""
+    if not number:
+        return 0.0, 1.0
+    share, z2 = successes / number, Z * Z
+    middle = (share + z2 / (2 * number)) / (1 + z2 / number)
+    half = Z / (1 + z2 / number) * sqrt(share * (1 - share) / number + z2 / (4 * number * number))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def nominal(values: Floats, counts: Floats) -> Floats:
+    """Two values differ, or they don't."""
+    differs: Floats = (values[:, None] != values[None, :]).astype(float)
+    return differs
+
+
+def interval(values: Floats, counts: Floats) -> Floats:
+    """The square of their distance."""
+    squared: Floats = (values[:, None] - values[None, :]) ** 2
+    return squared
+
+
+def ordinal(values: Floats, counts: Floats) -> Floats:
+    """By how many answers lie between them. counts: of each value, in all that can be paired."""
+    total = np.concatenate([[0.0], np.cumsum(counts)])
+    between = np.abs(total[1:][None, :] - total[:-1][:, None])
+    upper = np.triu(between - (counts[:, None] + counts[None, :]) / 2, 1)
+    squared: Floats = (upper + upper.T) ** 2
+    return squared
+
+
+def krippendorff_alpha(
+    units: Sequence[Sequence[float]], metric: Callable[[Floats, Floats], Floats] = nominal
+) -> float | None:
+    """Krippendorff's alpha. units: the answers that each unit got; who gave which does not matter.
+
+    None: no unit has two answers. 1: all agree, also where all gave the same one answer.
+    Source: K. Krippendorff, "Computing Krippendorff's alpha-reliability", 2011.
+    """
+    paired = [np.asarray(unit, float) for unit in units if len(unit) >= 2]
+    if not paired:
+        return None
+    values = np.unique(np.concatenate(paired))
+    seen = np.zeros((len(values), len(values)))
+    for unit in paired:
+        counts = np.array([(unit == value).sum() for value in values], float)
+        seen += (np.outer(counts, counts) - np.diag(counts)) / (len(unit) - 1)
+    totals = seen.sum(axis=0)
+    by_chance = (np.outer(totals, totals) - np.diag(totals)) / (totals.sum() - 1)
+    distance = metric(values, totals)
+    expected = float((by_chance * distance).sum())
+    return 1.0 if expected == 0 else 1 - float((seen * distance).sum()) / expected
+
+
+def measure_agreement(ballots: Ballots) -> Agreement:
+    """Agreement over all votes."""
+    units: dict[tuple[int, int], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    towards = {LEFT: 1.0, RIGHT: -1.0, TIE: 0.0}
+    rows = zip(
+        ballots.left.tolist(), ballots.right.tolist(), ballots.choice.tolist(), ballots.rater.tolist(),
+        strict=True,
+    )  # fmt: skip
+    for left, right, choice, rater in rows:
+        sign = 1.0 if left < right else -1.0
+        units[min(left, right), max(left, right)][rater].append(sign * towards[choice])
+    answers = [[said[0] for said in raters.values()] for raters in units.values()]
+    again = [a == b for raters in units.values() for said in raters.values() for a, b in pairwise(said)]
+    return Agreement(
+        alpha=krippendorff_alpha(answers),
+        own=sum(again) / len(again) if again else None,
+        raters=tuple(_raters(ballots)),
+    )
+
+
+def _raters(ballots: Ballots) -> list[RaterAgreement]:
+    measured = []
+    for rater, name in enumerate(ballots.raters):
+        own = ballots.rater == rater
+        decided = own & (ballots.choice != TIE)
+        agreed = _agreed(ballots, rater)
+        lefts = int((ballots.choice[decided] == LEFT).sum())
+        measured.append((name, int(own.sum()), int(decided.sum()), lefts, agreed))
+    bounds = {
+        name: wilson(agreed, decided)[0]
+        for name, _, decided, _, agreed in measured
+        if agreed is not None and decided
+    }
+    found = []
+    for name, votes, decided, lefts, agreed in measured:
+        others = [bound for other, bound in bounds.items() if other != name]
+        why = ""
+        if decided >= FLAG_VOTES:
+            one_side = max(lefts, decided - lefts)
+            if wilson(one_side, decided)[0] > ONE_SIDE:
+                side = "left" if lefts * 2 > decided else "right"
+                why = f"chose the {side} one in {one_side} of {decided} decided votes"
+            elif agreed is not None and bounds[name] <= 0.5 and any(bound > 0.5 for bound in others):
+                why = f"agrees with the others in {agreed} of {decided} decided votes, about as chance would"
+        agrees = None if agreed is None or not decided else agreed / decided
+        found.append(RaterAgreement(name, votes, agrees, bool(why), why))
+    return found
+
+
+def _agreed(ballots: Ballots, rater: int) -> int | None:
+    """How many of a rater's decided votes agree with the fit of the others'; None: nobody else voted."""
+    others = ballots.only(ballots.rater != rater)
+    if not len(others):
+        return None
+    columns, design = lay_out(others)
+    cells = len(ballots.cells)
+    mode = find_mode(design, others.choice, columns.precision(USUAL_SPREAD, cells))
+    takes = np.zeros(len(ballots.takes))
+    for take, column in columns.take_column.items():
+        takes[take] = mode.weights[column]
+    value = mode.weights[:cells][ballots.cell_of] + takes
+    mine = (ballots.rater == rater) & (ballots.choice != TIE)
+    lead = value[ballots.left[mine]] - value[ballots.right[mine]]
+    return int(((lead > 0) == (ballots.choice[mine] == LEFT)).sum())

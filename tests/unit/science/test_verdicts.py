@@ -1,0 +1,111 @@
+"""What is said of prompts, and what is not said: small worlds whose truth is known, and odd votes."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from backend.science.ballots import read_ballots
+from backend.science.finding import Finding, fit
+from backend.science.wanted_next import wanted_pairs
+from tests.unit.science.worlds import World, one_better
+
+
+def pair(found: Finding, a: str, b: str) -> tuple[float, float, float]:
+    """How often a is preferred to b: (median, low, high)."""
+    for one in found.pairs:
+        if {one.a, one.b} == {a, b}:
+            rates = (one.win_rate, one.low, one.high)
+            return rates if one.a == a else (1 - rates[0], 1 - rates[2], 1 - rates[1])
+    raise KeyError((a, b))
+
+
+def test_nobody_has_voted_and_nothing_is_said():
+    found = fit([], {"a": "A", "b": "B", "c": "B"})
+    assert (found.votes, found.verdict.code, found.verdict.leader) == (0, "too_early", None)
+    assert [(cell.takes, cell.votes, cell.as_good_as_any) for cell in found.cells] == [
+        (1, 0, False),
+        (2, 0, False),
+    ]
+    assert (found.agreement.alpha, found.agreement.self, found.next.what != "none") == (None, None, True)
+
+
+def test_a_much_better_prompt_is_found_and_the_question_is_answered():
+    world = one_better(2, 12, win_rate=0.8, seed=3)
+    found = fit(world.votes(120), world.takes, labels={"c0": "Dolly in"})
+    assert (found.verdict.code, found.verdict.leader, found.next.what) == ("better", "c0", "none")
+    assert found.verdict.words == "Dolly in is better than c1."
+    assert found.cells[0].as_good_as_any
+
+
+def test_perfect_separation_is_finite_and_wide_and_one_take_each_claims_nothing():
+    votes = [("a", "b", "left", "r")] * 30 + [("b", "a", "right", "r")] * 30
+    found = fit(votes, {"a": "A", "b": "B"})
+    rate, low, high = pair(found, "A", "B")
+    assert 0.5 < rate < 0.95
+    assert high - low > 0.3
+    assert np.isfinite([cell.score for cell in found.cells]).all()
+    assert found.pairs[0].better is None, "sixty votes on one take of each say little of the prompts"
+    assert found.next.what == "takes"
+
+
+def test_all_ties_are_alike_or_nothing_and_never_a_winner():
+    world = World((0.0, 0.0), 20, seed=1)
+    votes = [(left, right, "tie", who) for left, right, _, who in world.votes(150)]
+    found = fit(votes, world.takes)
+    assert found.ties == 150
+    assert found.pairs[0].better is None
+    assert pair(found, "c0", "c1")[0] == pytest.approx(0.5, abs=0.02)
+    assert found.verdict.code in ("alike", "too_early", "takes_missing")
+
+
+def test_cells_that_never_met_are_compared_by_their_prior_alone():
+    takes = {f"{cell}{n}": cell for cell, n in product("ABCD", range(3))}
+    votes = [(f"A{n % 3}", f"B{n % 3}", "left", "r") for n in range(40)]
+    votes += [(f"C{n % 3}", f"D{n % 3}", "left", "r") for n in range(40)]
+    found = fit(votes, takes)
+    _, low, high = pair(found, "A", "C")
+    assert low < 0.35
+    assert high > 0.65
+
+
+def test_who_leads_by_the_side_alone_does_not_lead():
+    world = World((0.0, 0.0), 8, side=2.5, seed=4)
+    votes = world.votes(160)
+    found = fit(votes, world.takes)
+    assert found.side.low > 20
+    assert found.pairs[0].better is None
+
+
+def test_a_plan_that_is_done_may_claim_what_one_that_is_watched_may_not():
+    for seed in range(40):
+        world = one_better(2, 10, win_rate=0.72, seed=seed)
+        votes = world.votes(50)
+        if fit(votes, world.takes).pairs[0].better != fit(votes, world.takes, planned=50).pairs[0].better:
+            break
+    else:
+        pytest.fail("no world lay between the two bounds")
+
+
+def test_pairs_show_each_take_about_twice_first_and_then_the_best_two():
+    world = one_better(4, 4, win_rate=0.8, seed=6)
+    empty = read_ballots([], world.takes)
+    first = wanted_pairs(empty, 16, seed=0)
+    shown = np.bincount(np.ravel([one[:2] for one in first]), minlength=16)
+    assert set(shown.tolist()) <= {1, 2, 3}
+    assert {why for *_, why in first} == {"random"}
+    assert all(empty.cell_of[a] != empty.cell_of[b] for a, b, _ in first)
+    seen = read_ballots(world.votes(120), world.takes)
+    later = wanted_pairs(seen, 40, seed=0)
+    with_best = sum(0 in (seen.cell_of[a], seen.cell_of[b]) for a, b, _ in later)
+    assert {why for *_, why in later} == {"top two"}
+    assert with_best > 24, "the best cell is in most of them"
+    assert later == wanted_pairs(seen, 40, seed=0)
+
+
+def test_equal_seeds_are_compared_first():
+    takes = {f"{cell}{n}": cell for cell, n in product("AB", range(6))}
+    seeds = [n for _ in "AB" for n in range(6)]
+    ballots = read_ballots([], takes)
+    pairs = wanted_pairs(ballots, 6, seed=1, seeds=seeds)
+    assert all(seeds[a] == seeds[b] for a, b, _ in pairs)
