@@ -42,7 +42,7 @@ def submits_through_fal_client() -> None:
     """The obvious way: the client library, which sends again when an answer is lost."""
 
     def submit(self: Any, model: str, payload: Any, *, webhook_url: str | None) -> Receipt:
-        fal_globals.MAX_ATTEMPTS = 10
+        fal_globals.MAX_ATTEMPTS, fal_globals.QUEUE_URL_FORMAT = 10, f"{self._queue_url}/"
         handle = fal_client.SyncClient(key=self._key).submit(model, dict(payload), webhook_url=webhook_url)
         return Receipt(handle.request_id, handle.status_url, handle.response_url, handle.cancel_url)
 

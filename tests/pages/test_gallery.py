@@ -125,7 +125,7 @@ def test_what_an_address_asks_for_and_nobody_knows_is_told_and_the_rest_of_it_co
     }  # fmt: skip
     assert "known here" in told.replace("\\", "")
     app = visit(GALLERY, collection="none", q="dress")
-    assert "`collection` there is none with that id" in words(app).replace("\\", "")
+    assert "`collection`: there is none with that id" in words(app).replace("\\", "")
     assert prompts(app) == ["red dress"]
 
 
