@@ -2,7 +2,7 @@
 // before somebody gets there, straight from the dashboard: no script runs.
 const WALL_AHEAD = 1.2
 const WALL_SAVED_MS = 150
-const WALL_RESTORED_MS = 1500
+const WALL_RESTORED_MS = 10000
 
 const scrollerOf = node => (node.getRootNode().host ?? node).closest('[data-testid="stMain"]') ?? document.scrollingElement
 const topOf = place => place.grid.getBoundingClientRect().top - place.scroller.getBoundingClientRect().top
