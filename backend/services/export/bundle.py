@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from backend.domain.errors import MediaBroken
 from backend.media.archive import Packed, stream_files, zip_size
@@ -14,13 +14,15 @@ from backend.media.file_names import FreeNames, slug
 from backend.models import Video
 from backend.services.csv_rows import write_csv
 from backend.services.deps import Deps
-from backend.services.export.naming import NameTemplate
+from backend.services.export.naming import SHEET_STEM, NameTemplate
 from backend.services.export.rows import TakeRow
-from backend.services.export.sheets import SHEET_STEM, ContactSheet
 from backend.services.export.tables import NAMES, csv_lines, plain
 from backend.services.gallery.downloads import ROLE_MAX_BYTES
 from backend.services.gallery.take_files import FileOfTake
 from backend.services.gallery.takes import Take
+
+if TYPE_CHECKING:
+    from backend.services.export.sheets import ContactSheet
 
 MANIFEST = "manifest.csv"
 #: What stands before the columns of a take in the manifest; in a clean ZIP this, and the take's id, is all.
@@ -30,6 +32,13 @@ _SIZES = ("size_bytes", "width", "height", "duration_s", "fps")
 SPOOL_BYTES = 1024 * 1024
 VANISHED = "It is missing from our storage, or altered. It is not in this ZIP."
 NO_FILE = "It has no file."
+
+
+def _new_sheet(deps: Deps, title: str) -> "ContactSheet":
+    """What draws it takes half a second to load, and no process needs it to start."""
+    from backend.services.export.sheets import ContactSheet
+
+    return ContactSheet(deps, title)
 
 
 class Bundle:
@@ -50,7 +59,7 @@ class Bundle:
     ) -> None:
         self._deps, self._template, self._rich, self._away = deps, template, rich, away
         self._names = FreeNames([PurePosixPath(MANIFEST).stem, SHEET_STEM])
-        self._sheet = ContactSheet(deps, title) if rich else None
+        self._sheet = _new_sheet(deps, title) if rich else None
         self._columns = (*_OF_FILE, *NAMES) if rich else (*_OF_FILE, "id")
         self._open = self._opened
         self._packed, self._missing = 0, set[str]()

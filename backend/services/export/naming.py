@@ -14,6 +14,8 @@ from backend.services.export.rows import TakeRow
 
 DEFAULT_TEMPLATE = "{project}_{date}_{model}_{prompt:30}_{id:6}"
 TEMPLATE_MAX_CHARS = 300
+#: What the files of a contact sheet are called, before their ending.
+SHEET_STEM = "contact-sheet"
 #: No file system holds a longer name.
 FIELD_MAX_CHARS = 200
 #: What is written between fields stands alone where a field has nothing to say.

@@ -9,6 +9,7 @@ from backend.media.archive import Packed
 from backend.media.contact_sheet import PER_PAGE, Caption, draw_sheet, render_pages, shrink_picture
 from backend.models import Video
 from backend.services.deps import Deps
+from backend.services.export.naming import SHEET_STEM
 from backend.services.export.rows import TakeRow
 from backend.services.gallery.figures import dollars
 from backend.services.gallery.pictures import poster_key
@@ -17,7 +18,6 @@ from backend.services.gallery.pictures import poster_key
 PAGES_OF_PART = 20
 #: A larger file is no poster of ours.
 PICTURE_MAX_BYTES = 20 * 1024 * 1024
-SHEET_STEM = "contact-sheet"
 PDF_NAME, PNG_NAME = f"{SHEET_STEM}{{part}}.pdf", f"{SHEET_STEM}-{{page:03}}.png"
 
 _REVIEWS = {
