@@ -61,7 +61,7 @@ if deps.settings.is_demo:
     st.caption("Demo: these are the real prices, and nothing of it is paid.")
 zone = spending.time_zone(deps)
 st.caption(
-    f"Days are those of {zone}. Waste is what was billed for takes that failed or were stopped, and for "
+    f"Days are those of {zone}. Waste is what was billed for takes that failed or were cancelled, and for "
     "those made of the same inputs as an earlier one that is stored: with the same seed, or sent by one "
     "person within ten minutes without a seed. Those are found some ten minutes after they were asked for."
 )
