@@ -6,17 +6,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 
 from backend.store.database.engine import Store
-from backend.store.database.schema.migrate import MIGRATIONS, migrate_schema, oldest_program
+from backend.store.database.schema.migrate import MIGRATIONS, migrate_schema, oldest_program, script_directory
 from tests import databases
 from tests.e2e.checker import broken_promises
 from tests.e2e.installation import ROOT, Installation
 from tests.ports import reserve_port
 
 Make = Callable[..., Installation]
-HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+HEAD = script_directory().get_current_head()
 REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -138,7 +137,7 @@ def test_the_database_remembers_which_programs_may_run_on_it(chain, tmp_path, da
 
 
 def test_what_one_revision_takes_away_stays_away_for_all_that_follow(chain):
-    script = ScriptDirectory(str(chain))
+    script = script_directory(chain)
     line = [step.revision for step in script.walk_revisions()][::-1]
     oldest = {name: oldest_program(script, name) for name in line}
 

@@ -49,7 +49,7 @@ def migrate_schema(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     Raises:
         SettingsError: the database can't be opened or used, or is too new for this program.
     """
-    script = ScriptDirectory(str(migrations))
+    script = script_directory(migrations)
     head = script.get_current_head() or ""
     try:
         at, oldest = _standing(store)
@@ -72,6 +72,11 @@ def migrate_schema(store: Store, *, migrations: Path = MIGRATIONS) -> str:
     except SQLAlchemyError as error:
         raise _cannot_open(store, str(getattr(error, "orig", None) or error)) from error
     return head if at == head else _beside(store, script, at or "", oldest)
+
+
+def script_directory(migrations: Path = MIGRATIONS) -> ScriptDirectory:
+    """The revisions of a folder and of those in it: a folder of its own for each stage of the program."""
+    return ScriptDirectory(str(migrations), recursive_version_locations=True)
 
 
 def check_database(store: Store, now: Callable[[], datetime]) -> None:
@@ -167,6 +172,7 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
         return
     config = Config()
     config.set_main_option("script_location", script.dir.replace("%", "%%"))  # it interpolates
+    config.set_main_option("recursive_version_locations", "true")
     config.attributes["connection"] = connection
     config.attributes["remember"] = partial(_remember, script)
     command.upgrade(config, "head")
