@@ -7,6 +7,19 @@ are opaque. JSON columns hold plain data. Imports nothing of the program; start 
 from sqlmodel import SQLModel
 
 from backend.models.columns import BigInt, Json, PortableText, UtcDateTime, make_portable
+from backend.models.experiments import (
+    Cell,
+    Criterion,
+    Experiment,
+    ExperimentAxis,
+    ExperimentRater,
+    FileCheck,
+    FindingRow,
+    Pair,
+    Score,
+    Trial,
+    Vote,
+)
 from backend.models.jobs import HELD, STRANDED, WASTED, Delivery, History, Job, JobColumns, JobHead
 from backend.models.library import (
     Collection,
@@ -37,12 +50,13 @@ from backend.models.prompting import Template, VocabularyEntry
 from backend.models.team import AuditEntry, LoginSession, Person, RefusedDeliveries
 
 __all__ = [
-    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Collection",
-    "CollectionTake", "DaySum", "Delivery", "Draft", "Favourite", "History", "Job", "JobColumns", "JobHead",
-    "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession", "MonthStatement", "Person",
-    "PortableText", "Preset", "Project", "RefusedDeliveries", "SavedView", "SpendSum", "Sweep", "TakeEdit",
-    "TakeFile", "TakeInputs", "TakeOpinion", "TakeOrigin", "TakeTag", "TeamPriceRule", "Template", "Token",
-    "UndoStep", "Upload", "UtcDateTime", "Video", "VocabularyEntry",
+    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Cell", "Collection",
+    "CollectionTake", "Criterion", "DaySum", "Delivery", "Draft", "Experiment", "ExperimentAxis",
+    "ExperimentRater", "Favourite", "FileCheck", "FindingRow", "History", "Job", "JobColumns", "JobHead",
+    "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession", "MonthStatement", "Pair", "Person",
+    "PortableText", "Preset", "Project", "RefusedDeliveries", "SavedView", "Score", "SpendSum", "Sweep",
+    "TakeEdit", "TakeFile", "TakeInputs", "TakeOpinion", "TakeOrigin", "TakeTag", "TeamPriceRule",
+    "Template", "Token", "Trial", "UndoStep", "Upload", "UtcDateTime", "Video", "VocabularyEntry", "Vote",
 ]  # fmt: skip
 
 make_portable(SQLModel.metadata)

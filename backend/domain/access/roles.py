@@ -36,6 +36,8 @@ class Do(StrEnum):
     CHANGE_OTHERS = "change others' takes"
     APPROVE = "approve takes"
     ORGANISE = "make collections and projects"
+    EXPERIMENT = "plan and run experiments"
+    VOTE = "vote in experiments"
     EDIT_WORDS = "change the team's words and template"
     EDIT_PRICES = "change price rules"
     EDIT_BUDGETS = "change budgets"
@@ -67,6 +69,8 @@ LEAST: Mapping[Do, Role] = {
     Do.CHANGE_OTHERS: Role.REVIEWER,
     Do.APPROVE: Role.REVIEWER,
     Do.ORGANISE: Role.CREATOR,
+    Do.EXPERIMENT: Role.CREATOR,
+    Do.VOTE: Role.VIEWER,
     Do.EDIT_WORDS: Role.ADMIN,
     Do.EDIT_PRICES: Role.ADMIN,
     Do.EDIT_BUDGETS: Role.ADMIN,
