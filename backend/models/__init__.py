@@ -16,6 +16,7 @@ from backend.models.experiments import (
     FileCheck,
     FindingRow,
     Pair,
+    PlanDraft,
     Score,
     Trial,
     Vote,
@@ -50,13 +51,14 @@ from backend.models.prompting import Template, VocabularyEntry
 from backend.models.team import AuditEntry, LoginSession, Person, RefusedDeliveries
 
 __all__ = [
-    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Cell", "Collection",
-    "CollectionTake", "Criterion", "DaySum", "Delivery", "Draft", "Experiment", "ExperimentAxis",
-    "ExperimentRater", "Favourite", "FileCheck", "FindingRow", "History", "Job", "JobColumns", "JobHead",
-    "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession", "MonthStatement", "Pair", "Person",
-    "PortableText", "Preset", "Project", "RefusedDeliveries", "SavedView", "Score", "SpendSum", "Sweep",
-    "TakeEdit", "TakeFile", "TakeInputs", "TakeOpinion", "TakeOrigin", "TakeTag", "TeamPriceRule",
-    "Template", "Token", "Trial", "UndoStep", "Upload", "UtcDateTime", "Video", "VocabularyEntry", "Vote",
+    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Cell",
+    "Collection", "CollectionTake", "Criterion", "DaySum", "Delivery", "Draft", "Experiment",
+    "ExperimentAxis", "ExperimentRater", "Favourite", "FileCheck", "FindingRow", "History", "Job",
+    "JobColumns", "JobHead", "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession",
+    "MonthStatement", "Pair", "Person", "PlanDraft", "PortableText", "Preset", "Project",
+    "RefusedDeliveries", "SavedView", "Score", "SpendSum", "Sweep", "TakeEdit", "TakeFile", "TakeInputs",
+    "TakeOpinion", "TakeOrigin", "TakeTag", "TeamPriceRule", "Template", "Token", "Trial", "UndoStep",
+    "Upload", "UtcDateTime", "Video", "VocabularyEntry", "Vote",
 ]  # fmt: skip
 
 make_portable(SQLModel.metadata)

@@ -214,3 +214,13 @@ class FindingRow(SQLModel, table=True):
     method: str
     data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     at: datetime = moment()
+
+
+class PlanDraft(SQLModel, table=True):
+    """The editor of a plan as somebody left it, not kept as an experiment yet."""
+
+    __tablename__ = "plan_draft"
+
+    owner: str = Field(primary_key=True)
+    form: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    changed_at: datetime = moment()

@@ -116,6 +116,9 @@ TABLE: Mapping[str, Asks] = {
     "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
     "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
+    "experiments.plan_drafts.clear_plan_draft": needs(Do.EXPERIMENT)(),
+    "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
+    "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
     "export.rows.tell_rows": told(
         "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
     ),

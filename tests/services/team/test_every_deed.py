@@ -29,6 +29,8 @@ NO_DEEDS = {
     "takes.presets.set_favourite": "which model one likes is nobody else's affair",
     "takes.check_request.check_request": "a new installation gets its first words",
     "takes.check_request.estimate_request": "a new installation gets its first words",
+    "experiments.plan_drafts.save_plan_draft": "what one has not kept yet is nobody else's affair",
+    "experiments.plan_drafts.clear_plan_draft": "what one has not kept yet is nobody else's affair",
     "takes.form.drafts.save_draft": "what one has not sent yet is nobody else's affair",
     "takes.form.drafts.clear_draft": "what one has not sent yet is nobody else's affair",
     "takes.create.check_room": "a new installation gets its first words",
