@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import sqrt
 
 import numpy as np
 
 from backend.science.ballots import LEFT, RIGHT, TIE, Ballots, Floats
+from backend.science.fields import Fields
 from backend.science.laplace import find_mode
-from backend.science.posterior import Spread, lay_out
+from backend.science.posterior import Spread, usual_prior
+from backend.science.rows import Rows
 
 #: The 97.5 % point of a normal: two-sided intervals of 95 %.
 Z = 1.959963984540054
@@ -23,7 +25,7 @@ USUAL_SPREAD = Spread(1.0, 0.6, 0.3)
 
 
 @dataclass(frozen=True)
-class RaterAgreement:
+class RaterAgreement(Fields):
     """One rater. votes: all; agrees: of the decided ones, how often with the fit of the others; None: nobody
     else voted. flagged: should a person look at it? why: in words; ""."""
 
@@ -152,13 +154,12 @@ def _agreed(ballots: Ballots, rater: int) -> int | None:
     others = ballots.only(ballots.rater != rater)
     if not len(others):
         return None
-    columns, design = lay_out(others)
-    cells = len(ballots.cells)
-    mode = find_mode(design, others.choice, columns.precision(USUAL_SPREAD, cells))
+    pooled = replace(others, raters=("others",), rater=np.zeros_like(others.rater))
+    rows, cells = Rows(pooled), len(ballots.cells)
+    weights = find_mode(rows, usual_prior(cells, USUAL_SPREAD)).weights
     takes = np.zeros(len(ballots.takes))
-    for take, column in columns.take_column.items():
-        takes[take] = mode.weights[column]
-    value = mode.weights[:cells][ballots.cell_of] + takes
+    takes[rows.shown] = weights.main[cells:-1]
+    value = (weights.main[:cells] + weights.tastes[0])[ballots.cell_of] + takes
     mine = (ballots.rater == rater) & (ballots.choice != TIE)
     lead = value[ballots.left[mine]] - value[ballots.right[mine]]
     return int(((lead > 0) == (ballots.choice[mine] == LEFT)).sum())

@@ -69,6 +69,19 @@ class Ballots:
         seen[self.rater, self.right_cell] = True
         return seen
 
+    @cached_property
+    def group_of(self) -> Ints:
+        """(C,): cells of one group are joined by votes, be it by way of others; how two groups stand to
+        each other is not known. A group has the number of its first cell."""
+        group = np.arange(len(self.cells))
+        while True:
+            least = np.minimum(group[self.left_cell], group[self.right_cell])
+            before = group.copy()
+            np.minimum.at(group, self.left_cell, least)
+            np.minimum.at(group, self.right_cell, least)
+            if (group == before).all():
+                return group
+
     def first(self, number: int) -> "Ballots":
         """Only the first so many votes, with all takes, cells and raters."""
         return self.only(np.arange(len(self)) < number)

@@ -7,7 +7,9 @@ from itertools import product
 import numpy as np
 
 from backend.science.ballots import Ballots, Floats
-from backend.science.posterior import TAKE_SDS, Point, Posterior, Spread, fit_grid, share_out, win_rate
+from backend.science.fields import Fields
+from backend.science.laplace import Prior
+from backend.science.posterior import BETA_SD, TAKE_SDS, Part, Posterior, Spread, draw_parts, fit_grid
 
 #: How much levels differ, in logits; what cells have beyond their levels differs half as much.
 LEVEL_SDS = (0.3, 0.6, 1.0)
@@ -16,7 +18,7 @@ TASTE_SD = 0.3
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(Fields):
     """What a level of an axis does: points of win rate against the average cell, with their 95 % interval.
 
     takes: of the cells that have it.
@@ -43,15 +45,13 @@ def measure_effects(
     places, has = _levels(ballots, levels)
     if not places:
         return ()
-    drawn = list(_draws(posterior, has, seed))
-    found = []
+    parts, found = _parts(posterior, has, seed), []
     for (axis, level), place in places.items():
         cells, same = has[:, place] > 0, [p for (other, _), p in places.items() if other == axis]
         told = []
-        for point, scores in drawn:
-            means = np.stack([scores[:, has[:, p] > 0].mean(axis=1) for p in same])
-            lead = scores[:, cells].mean(axis=1) - means.mean(axis=0)
-            told.append(win_rate(lead, point, posterior.raters))
+        for part in parts:
+            means = np.stack([part.scores[:, has[:, p] > 0].mean(axis=1) for p in same])
+            told.append(part.win_rates(part.scores[:, cells].mean(axis=1) - means.mean(axis=0)))
         low, middle, high = (100 * (np.quantile(np.concatenate(told), [0.025, 0.5, 0.975]) - 0.5)).tolist()
         found.append(Effect(axis, level, middle, low, high, int(ballots.takes_of_cell[cells].sum())))
     return tuple(found)
@@ -74,27 +74,17 @@ def _levels(
     return places, has
 
 
-def _draws(posterior: Posterior, has: Floats, seed: int) -> list[tuple[Point, Floats]]:
-    """Each point of a grid of its own, with draws of what cells are worth: their levels' sum and their rest.
-
-    The prior of cells is N(0, s² (has hasᵀ + ¼ I)): its square root takes the place of the cells' columns.
-    """
-    cells, number = has.shape[0], posterior.columns.number
-    root = np.linalg.cholesky(has @ has.T + REST_SHARE**2 * np.eye(cells))
-    design = posterior.design.copy()
-    design[:, :cells] = design[:, :cells] @ root
+def _parts(posterior: Posterior, has: Floats, seed: int) -> list[Part]:
+    """Draws of what cells are worth on a grid of its own: N(0, s² (has hasᵀ + ¼ I)), their levels' sum and
+    their rest. Each point is fitted from the usual one whose takes differ as much."""
+    cells = has.shape[0]
+    precision = np.asarray(np.linalg.inv(has @ has.T + REST_SHARE**2 * np.eye(cells)), np.float64)
     spreads = [Spread(*one, TASTE_SD) for one in product(LEVEL_SDS, TAKE_SDS)]
+    of_take = {point.spread.take: point.mode for point in posterior.points if point.spread.taste == TASTE_SD}
     points = fit_grid(
-        design, posterior.ballots, spreads, lambda spread: posterior.columns.precision(spread, cells)
+        posterior.rows,
+        spreads,
+        lambda spread: Prior(precision * spread.cell**-2, spread.take**-2, spread.taste**-2, BETA_SD**-2),
+        [of_take[spread.take] for spread in spreads],
     )
-    random, drawn = np.random.default_rng([seed, 1]), []
-    scores = posterior.columns.score_map()
-    scores[:, :cells] = scores[:, :cells] @ root
-    for point, share in zip(points, share_out([one.weight for one in points]), strict=True):
-        if share:
-            half = np.linalg.solve(point.mode.cholesky, scores.T)
-            spread = np.linalg.cholesky(half.T @ half + 1e-12 * np.eye(cells))
-            told = scores @ point.mode.weights + random.standard_normal((share, cells)) @ spread.T
-            drawn.append((point, told))
-    assert number == design.shape[1]
-    return drawn
+    return draw_parts(posterior.ballots, points, np.random.default_rng([seed, 1]))

@@ -12,26 +12,86 @@ paired-comparison experiments", JASA 62, 1967); Laplace's approximation: Tierney
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from backend.science.ballots import LEFT, TIE, Floats, Ints
+from backend.science.ballots import Floats
+from backend.science.rows import Rows, Weights
 
-#: Newton's method has arrived when the next step would change the objective by less.
-TOLERANCE = 1e-8
+#: Newton's method has arrived with a step that gained less: what is left then is about the square of it.
+TOLERANCE = 1e-4
 STEPS_MAX = 60
 #: The width of a tie to begin with, and the least one where there are ties.
 KAPPA_START, KAPPA_MIN = 0.3, 1e-6
 
 
 @dataclass(frozen=True)
-class Mode:
-    """weights: (D,) at the mode; kappa: there; cholesky: (D, D), lower, of the curvature H, the inverse of
-    whose is the covariance; log_evidence: up to a constant that is the same for the same votes."""
+class Prior:
+    """Normal, around 0, by its precision. cells: (C, C); of takes, tastes and the side: a number each."""
 
-    weights: Floats
+    cells: Floats
+    take: float
+    taste: float
+    side: float
+
+    def times(self, weights: Weights) -> Weights:
+        """The precision times these weights."""
+        cells = len(self.cells)
+        main = np.concatenate(
+            [
+                self.cells @ weights.main[:cells],
+                self.take * weights.main[cells:-1],
+                self.side * weights.main[-1:],
+            ]
+        )
+        return Weights(main, self.taste * weights.tastes)
+
+    def log_det(self, rows: Rows) -> float:
+        """Of the precision of all weights of these rows."""
+        rest = len(rows.shown) * np.log(self.take) + rows.raters * rows.cells * np.log(self.taste)
+        return float(np.linalg.slogdet(self.cells)[1] + rest + np.log(self.side))
+
+
+class Curvature:
+    """Second derivatives by the weights. A rater's tastes meet no other rater's, so they are taken out rater
+    by rater, and what is left is as large as there are main weights, however many people vote."""
+
+    def __init__(self, rows: Rows, bends: Floats, prior: Prior) -> None:
+        main, cross, tastes = rows.bend(bends)
+        cells, takes = rows.cells, len(rows.shown)
+        main[:cells, :cells] += prior.cells
+        diagonal = np.concatenate([np.full(takes, prior.take), [prior.side]])
+        places = np.arange(cells, rows.main)
+        main[places, places] += diagonal
+        tastes += prior.taste * np.eye(cells)
+        self._tastes, self._inverse = tastes, np.linalg.inv(tastes)
+        self._cross = cross
+        self._solved = self._inverse @ cross
+        flat = (rows.raters * cells, rows.main)
+        self._left = main - cross.reshape(flat).T @ self._solved.reshape(flat)
+
+    def solve(self, main: Floats, tastes: Floats) -> tuple[Floats, Floats]:
+        """What the curvature times this is: main (M, n), tastes (K, C, n)."""
+        rest = self._inverse @ tastes
+        left = main - np.tensordot(self._cross, rest, ([0, 1], [0, 1]))
+        told = np.asarray(np.linalg.solve(self._left, left), np.float64)
+        return told, rest - self._solved @ told
+
+    @cached_property
+    def log_det(self) -> float:
+        """Its determinant's logarithm."""
+        return float(np.linalg.slogdet(self._left)[1] + np.linalg.slogdet(self._tastes)[1].sum())
+
+
+@dataclass(frozen=True)
+class Mode:
+    """weights and kappa at the mode; curvature there by the weights, the inverse of which is the covariance;
+    log_evidence: up to a constant that is the same for the same votes."""
+
+    weights: Weights
     kappa: float
-    cholesky: Floats
+    curvature: Curvature
     log_evidence: float
 
 
@@ -44,63 +104,57 @@ def _log_sigmoid(x: Floats) -> Floats:
     return -np.logaddexp(0.0, -x)
 
 
-def find_mode(design: Floats, choice: Ints, precision: Floats, start: Mode | None = None) -> Mode:
-    """The mode of votes under a normal prior around 0.
-
-    design: (V, D), eta = design @ weights. choice: (V,), numbers of `ballots`. precision: (D,), of the prior.
-    start: a mode nearby, to begin at.
-    """
-    search = _Search(design, choice, precision)
-    weights = np.zeros(design.shape[1]) if start is None else start.weights.copy()
-    kappa = (KAPPA_START if start is None else max(start.kappa, KAPPA_MIN)) if search.ties else 0.0
+def find_mode(rows: Rows, prior: Prior, start: Mode | None = None) -> Mode:
+    """The mode of votes under a prior. start: a mode nearby, of as many weights, to begin at."""
+    search = Search(rows, prior)
+    weights = rows.start() if start is None else start.weights
+    kappa = (KAPPA_START if start is None else max(start.kappa, 0.01)) if rows.ties else 0.0
     value = search.objective(weights, kappa)
     for _ in range(STEPS_MAX):
         step, kappa_step, gain = search.newton_step(weights, kappa)
-        if gain < TOLERANCE:
-            break
         length = 1.0
         while True:
-            there, kappa_there = weights + length * step, kappa + length * kappa_step
-            if not search.ties or kappa_there > KAPPA_MIN:
+            there, kappa_there = weights.moved(step, length), kappa + length * kappa_step
+            if not rows.ties or kappa_there > KAPPA_MIN:
                 reached = search.objective(there, kappa_there)
-                if reached <= value - 1e-4 * length * gain or length < 1e-8:
+                if reached <= value - 1e-4 * length * gain + 1e-10 or length < 1e-8:
                     break
             length /= 2
         weights, kappa, value = there, kappa_there, reached
-    cholesky = np.asarray(np.linalg.cholesky(search.curvature(weights, kappa)), np.float64)
-    half_log_det = float(np.log(np.diag(cholesky)).sum())
-    return Mode(weights, kappa, cholesky, -value + 0.5 * float(np.log(precision).sum()) - half_log_det)
+        if gain < TOLERANCE:
+            break
+    curvature = search.curvature(weights, kappa)
+    return Mode(weights, kappa, curvature, -value + 0.5 * (prior.log_det(rows) - curvature.log_det))
 
 
-class _Search:
+class Search:
     """The objective, minus the log of likelihood times prior, and its derivatives."""
 
-    def __init__(self, design: Floats, choice: Ints, precision: Floats) -> None:
-        self._design, self._precision = design, precision
-        self._tie = choice == TIE
-        self.ties = int(self._tie.sum())
-        self._side = np.where(choice == LEFT, 1.0, -1.0)
+    def __init__(self, rows: Rows, prior: Prior) -> None:
+        self._rows, self._prior = rows, prior
 
-    def _terms(self, weights: Floats, kappa: float) -> tuple[Floats, Floats]:
+    def _terms(self, weights: Weights, kappa: float) -> tuple[Floats, Floats]:
         """The argument of each vote's F, and of a tie's second one (of a decided vote: unused)."""
-        eta = self._design @ weights
-        first = np.where(self._tie, eta + kappa, self._side * eta - kappa)
+        eta = self._rows.leads(weights)
+        first = np.where(self._rows.tie, eta + kappa, self._rows.towards * eta - kappa)
         return first, kappa - eta
 
-    def objective(self, weights: Floats, kappa: float) -> float:
+    def objective(self, weights: Weights, kappa: float) -> float:
+        """Up to a constant."""
         first, second = self._terms(weights, kappa)
         likelihood = float(_log_sigmoid(first).sum())
-        if self.ties:
-            likelihood += float(_log_sigmoid(second[self._tie]).sum())
-            likelihood += self.ties * float(np.log(-np.expm1(-2 * kappa)))
-        return 0.5 * float(self._precision @ weights**2) - likelihood
+        if self._rows.ties:
+            likelihood += float(_log_sigmoid(second[self._rows.tie]).sum())
+            likelihood += self._rows.ties * float(np.log(-np.expm1(-2 * kappa)))
+        return 0.5 * weights.along(self._prior.times(weights)) - likelihood
 
-    def _bends(self, weights: Floats, kappa: float) -> tuple[Floats, Floats, Floats, Floats]:
+    def _bends(self, weights: Weights, kappa: float) -> tuple[Floats, Floats, Floats, Floats]:
         """Of each vote: slopes by eta and by kappa, curvature by eta, and the mixed one."""
         first, second = self._terms(weights, kappa)
-        up, up_second = sigmoid(-first), np.where(self._tie, sigmoid(-second), 0.0)
+        tie = self._rows.tie
+        up, up_second = sigmoid(-first), np.where(tie, sigmoid(-second), 0.0)
         bend, bend_second = up * (1 - up), up_second * (1 - up_second)
-        towards, width = np.where(self._tie, 1.0, self._side), np.where(self._tie, 1.0, -1.0)
+        towards, width = np.where(tie, 1.0, self._rows.towards), np.where(tie, 1.0, -1.0)
         return (
             towards * up - up_second,
             width * up + up_second,
@@ -108,24 +162,25 @@ class _Search:
             towards * width * bend - bend_second,
         )
 
-    def curvature(self, weights: Floats, kappa: float) -> Floats:
-        """Second derivatives by the weights alone: (D, D)."""
-        _, _, bend, _ = self._bends(weights, kappa)
-        return self._design.T @ (bend[:, None] * self._design) + np.diag(self._precision)
+    def curvature(self, weights: Weights, kappa: float) -> Curvature:
+        """Second derivatives by the weights alone."""
+        return Curvature(self._rows, self._bends(weights, kappa)[2], self._prior)
 
-    def newton_step(self, weights: Floats, kappa: float) -> tuple[Floats, float, float]:
+    def newton_step(self, weights: Weights, kappa: float) -> tuple[Weights, float, float]:
         """The step of the weights, of kappa, and the gain that it promises."""
         slope_eta, slope_kappa, bend, mixed = self._bends(weights, kappa)
-        slope = self._design.T @ slope_eta - self._precision * weights
-        matrix = self._design.T @ (bend[:, None] * self._design) + np.diag(self._precision)
-        if not self.ties:
-            step = np.asarray(np.linalg.solve(matrix, slope), np.float64)
-            return step, 0.0, float(slope @ step)
+        slope = self._rows.gather(slope_eta).moved(self._prior.times(weights), -1.0)
+        across = self._rows.gather(mixed)
+        main, tastes = Curvature(self._rows, bend, self._prior).solve(
+            np.stack([slope.main, across.main], axis=1), np.stack([slope.tastes, across.tastes], axis=2)
+        )
+        step = Weights(main[:, 0], tastes[:, :, 0])
+        if not self._rows.ties:
+            return step, 0.0, slope.along(step)
+        per_kappa = Weights(main[:, 1], tastes[:, :, 1])
         grown = np.expm1(2 * kappa)
-        by_kappa = float(slope_kappa.sum()) + self.ties * 2 / grown
-        bend_kappa = float((bend).sum()) + self.ties * 4 * (grown + 1) / grown**2
-        across = self._design.T @ mixed
-        whole = np.block([[matrix, across[:, None]], [across[None, :], np.array([[bend_kappa]])]])
-        slopes = np.append(slope, by_kappa)
-        steps = np.asarray(np.linalg.solve(whole, slopes), np.float64)
-        return steps[:-1], float(steps[-1]), float(slopes @ steps)
+        by_kappa = float(slope_kappa.sum()) + self._rows.ties * 2 / grown
+        bend_kappa = float(bend.sum()) + self._rows.ties * 4 * (grown + 1) / grown**2
+        kappa_step = (by_kappa - across.along(step)) / (bend_kappa - across.along(per_kappa))
+        step = step.moved(per_kappa, -kappa_step)
+        return step, kappa_step, slope.along(step) + by_kappa * kappa_step

@@ -10,7 +10,7 @@ the left side is liked for being left. How large s, st and sg are is not known: 
 is fitted (`laplace`), and weighted by how well it explains the votes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -18,7 +18,8 @@ from itertools import product
 import numpy as np
 
 from backend.science.ballots import Ballots, Floats
-from backend.science.laplace import Mode, find_mode, sigmoid
+from backend.science.laplace import Mode, Prior, find_mode, sigmoid
+from backend.science.rows import Rows
 
 #: The prior's spread of the side: a left side worth half a logit would be a lot.
 BETA_SD = 0.5
@@ -32,6 +33,8 @@ MANY_CELLS, MANY_CELLS_SD = 8, 0.3
 DRAWS = 4_000
 #: Points of Gauss-Hermite quadrature over what a fresh take and another rater add.
 NODES = 15
+#: Leads at which win rates are computed.
+LEADS = np.linspace(-12.0, 12.0, 801)
 
 
 @dataclass(frozen=True)
@@ -43,62 +46,9 @@ class Spread:
     taste: float
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Where the weights of a design stand. cells: C columns, then one a take that was voted on, one a rater
-    and cell that they voted on, and the side's."""
-
-    ballots: Ballots
-    take_column: dict[int, int]
-    taste_column: dict[tuple[int, int], int]
-    side: int
-
-    @property
-    def number(self) -> int:
-        """How many weights there are."""
-        return self.side + 1
-
-    def precision(self, spread: Spread, cell_columns: int) -> Floats:
-        """Of the prior, for each column."""
-        kept = np.empty(self.number)
-        kept[:cell_columns] = spread.cell**-2
-        kept[cell_columns : cell_columns + len(self.take_column)] = spread.take**-2
-        kept[cell_columns + len(self.take_column) : self.side] = spread.taste**-2
-        kept[self.side] = BETA_SD**-2
-        return kept
-
-    def score_map(self) -> Floats:
-        """(C, D): a cell's score for this team, its theta and the mean taste of those who voted on it."""
-        ballots = self.ballots
-        scores = np.zeros((len(ballots.cells), self.number))
-        scores[np.arange(len(ballots.cells)), np.arange(len(ballots.cells))] = 1.0
-        raters = ballots.has_rated.sum(axis=0)
-        for (_, cell), column in self.taste_column.items():
-            scores[cell, column] = 1.0 / raters[cell]
-        return scores
-
-
-def lay_out(ballots: Ballots) -> tuple[Columns, Floats]:
-    """The columns, and the design matrix (V, D) of the votes."""
-    cells = len(ballots.cells)
-    voted = np.flatnonzero(ballots.votes_of_take)
-    take_column = {int(take): cells + place for place, take in enumerate(voted)}
-    first = cells + len(voted)
-    rated = [(int(k), int(c)) for k, c in np.argwhere(ballots.has_rated)]
-    taste_column = {pair: first + place for place, pair in enumerate(rated)}
-    columns = Columns(ballots, take_column, taste_column, first + len(rated))
-    design = np.zeros((len(ballots), columns.number))
-    rows = np.arange(len(ballots))
-    for takes, of_cell, sign in (
-        (ballots.left, ballots.left_cell, 1.0),
-        (ballots.right, ballots.right_cell, -1.0),
-    ):
-        design[rows, of_cell] += sign
-        design[rows, [take_column[int(take)] for take in takes]] += sign
-        tastes = zip(ballots.rater, of_cell, strict=True)
-        design[rows, [taste_column[int(k), int(c)] for k, c in tastes]] += sign
-    design[:, columns.side] = 1.0
-    return columns, design
+def usual_prior(cells: int, spread: Spread) -> Prior:
+    """Cells that have nothing in common."""
+    return Prior(np.eye(cells) * spread.cell**-2, spread.take**-2, spread.taste**-2, BETA_SD**-2)
 
 
 @dataclass(frozen=True)
@@ -111,12 +61,17 @@ class Point:
 
 
 def fit_grid(
-    design: Floats, ballots: Ballots, spreads: Sequence[Spread], precision: Callable[[Spread], Floats]
+    rows: Rows,
+    spreads: Sequence[Spread],
+    prior: Callable[[Spread], Prior],
+    near: Sequence[Mode] = (),
 ) -> list[Point]:
-    """Every point of the grid, fitted from the one before, with its weight."""
+    """Every point of the grid, with its weight: fitted from the point before, or from a mode nearby if there
+    is one for each."""
     modes: list[Mode] = []
-    for spread in spreads:
-        modes.append(find_mode(design, ballots.choice, precision(spread), start=modes[-1] if modes else None))
+    for place, spread in enumerate(spreads):
+        start = near[place] if near else modes[-1] if modes else None
+        modes.append(find_mode(rows, prior(spread), start))
     evidence = np.array([mode.log_evidence for mode in modes])
     weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
@@ -130,47 +85,104 @@ def grid(cells: int) -> list[Spread]:
     return [Spread(*one) for one in product(cell_sds, TAKE_SDS, taste_sds)]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Draws of one point of the grid. scores: (n, C); side: (n,)."""
+
+    point: Point
+    scores: Floats
+    side: Floats
+    raters: int
+
+    def win_rates(self, leads: Floats) -> Floats:
+        """How often a fresh take of a cell is preferred to a fresh one of another by a random member of the
+        team, for each lead in score; any shape.
+
+        Ties count half: ½ [F(x - kappa) + F(x + kappa)], averaged over x ~ N(lead, 2 st² + 2 sg² (1 - 1/K)).
+        It is a function of the lead alone, so it is computed at 801 leads, and read off between them (the
+        error is below 1e-5).
+        """
+        read: Floats = np.interp(leads, LEADS, self._told)
+        return read
+
+    @cached_property
+    def _told(self) -> Floats:
+        spread, kappa = self.point.spread, self.point.mode.kappa
+        sd = np.sqrt(2 * spread.take**2 + 2 * spread.taste**2 * (1 - 1 / self.raters))
+        nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+        x = LEADS[:, None] + sd * nodes
+        told: Floats = 0.5 * (sigmoid(x - kappa) + sigmoid(x + kappa)) @ (weights / weights.sum())
+        return told
+
+
+def draw_parts(ballots: Ballots, points: Sequence[Point], random: np.random.Generator) -> list[Part]:
+    """Of each point that has draws: draws of every cell's score for this team, its theta and the mean taste
+    of those who voted on it, and of the side."""
+    cells, rated = len(ballots.cells), ballots.has_rated
+    share_of = rated / np.maximum(1, rated.sum(axis=0))
+    parts = []
+    for point, number in zip(points, share_out([one.weight for one in points]), strict=True):
+        if not number:
+            continue
+        weights = point.mode.weights
+        main = np.zeros((len(weights.main), cells + 1))
+        main[np.arange(cells), np.arange(cells)] = main[-1, -1] = 1.0
+        tastes = np.zeros((*share_of.shape, cells + 1))
+        tastes[:, np.arange(cells), np.arange(cells)] = share_of
+        told, told_tastes = point.mode.curvature.solve(main, tastes)
+        covariance = main.T @ told
+        covariance[:cells] += (share_of[:, :, None] * told_tastes).sum(axis=0)
+        mean = np.append(weights.main[:cells] + (share_of * weights.tastes).sum(axis=0), weights.main[-1])
+        half = np.linalg.cholesky((covariance + covariance.T) / 2 + 1e-12 * np.eye(cells + 1))
+        drawn = mean + random.standard_normal((number, cells + 1)) @ half.T
+        parts.append(Part(point, drawn[:, :-1], drawn[:, -1], max(1, len(ballots.raters))))
+    return parts
+
+
 class Posterior:
     """What is believed of cells, as draws of their scores that are the same for the same votes and seed."""
 
-    def __init__(self, ballots: Ballots, *, seed: int = 0) -> None:
+    def __init__(self, ballots: Ballots, *, seed: int = 0, near: "Posterior | None" = None) -> None:
+        """near: of more votes on the same takes, from whose modes this one is found sooner."""
         self.ballots = ballots
-        self.columns, self.design = lay_out(ballots)
+        self.rows: Rows = Rows(ballots, near.rows.shown if near else None)
         cells = len(ballots.cells)
-        self.points = fit_grid(
-            self.design, ballots, grid(cells), lambda spread: self.columns.precision(spread, cells)
+        self.points: list[Point] = fit_grid(
+            self.rows,
+            grid(cells),
+            lambda spread: usual_prior(cells, spread),
+            [point.mode for point in near.points] if near else (),
         )
         self._seed = seed
 
     @cached_property
-    def _parts(self) -> list[tuple[Point, Floats, Floats]]:
-        """Of each point that has draws: it, its draws of scores (n, C), and of the side (n,)."""
-        scores = self.columns.score_map()
-        wanted = np.vstack([scores, np.eye(1, self.columns.number, self.columns.side)])
-        random = np.random.default_rng(self._seed)
-        parts = []
-        for point, number in zip(self.points, share_out([p.weight for p in self.points]), strict=True):
-            if number:
-                half = np.linalg.solve(point.mode.cholesky, wanted.T)  # its square is the covariance
-                spread = np.linalg.cholesky(half.T @ half + 1e-12 * np.eye(len(wanted)))
-                drawn = wanted @ point.mode.weights + random.standard_normal((number, len(wanted))) @ spread.T
-                parts.append((point, drawn[:, :-1], drawn[:, -1]))
-        return parts
+    def parts(self) -> list[Part]:
+        """The draws, by the point of the grid that they are of."""
+        return draw_parts(self.ballots, self.points, np.random.default_rng(self._seed))
 
     @cached_property
     def scores(self) -> Floats:
         """(draws, C)."""
-        return np.vstack([scores for _, scores, _ in self._parts])
+        return np.vstack([part.scores for part in self.parts])
 
     @cached_property
     def side(self) -> Floats:
         """(draws,): beta."""
-        return np.concatenate([side for _, _, side in self._parts])
+        return np.concatenate([part.side for part in self.parts])
+
+    def prior_leads(self) -> Floats:
+        """(draws,): of one cell over another, where no vote leads from the one to the other, be it by way of
+        others: as wide as before the first vote, and even."""
+        ends = (len(self.scores) + 1) // 2
+        even = np.random.default_rng([self._seed, 2]).standard_normal(ends)
+        sds = np.concatenate([np.full(len(part.scores), part.point.spread.cell) for part in self.parts])
+        leads: Floats = np.sqrt(2) * sds * np.ravel(np.column_stack([even, -even]))[: len(sds)]
+        return leads
 
     @cached_property
     def best_gap(self) -> Floats:
         """(draws, C): how far each cell is behind the best one of its draw."""
-        behind: Floats = self.scores.max(axis=1, keepdims=True) - self.scores
+        behind: Floats = self.scores.max(axis=1, keepdims=True, initial=-np.inf) - self.scores
         return behind
 
     @cached_property
@@ -181,7 +193,7 @@ class Posterior:
     @property
     def raters(self) -> int:
         """How many people voted; 1 while nobody has."""
-        return max(1, len(np.unique(self.ballots.rater)))
+        return max(1, len(self.ballots.raters))
 
     def mean(self, of: Callable[[Point], float]) -> float:
         """The mean over the grid."""
@@ -189,32 +201,9 @@ class Posterior:
 
     def win_rates(self, leads: Floats) -> Floats:
         """How often a fresh take is preferred, for each draw's lead in score. leads: (draws, …)."""
-        told, at = [], 0
-        for point, scores, _ in self._parts:
-            told.append(win_rate(leads[at : at + len(scores)], point, self.raters))
-            at += len(scores)
-        return np.concatenate(told)
-
-    def looks(self) -> Iterator[tuple[Point, Floats]]:
-        """Each point that has draws, with its draws of scores."""
-        yield from ((point, scores) for point, scores, _ in self._parts)
-
-
-def win_rate(leads: Floats, point: Point, raters: int) -> Floats:
-    """How often a fresh take of a cell is preferred to a fresh one of another by a random member of the team.
-
-    leads: by how much the one's score is above the other's. Ties count half: ½ [F(x - kappa) + F(x + kappa)],
-    averaged over x ~ N(lead, 2 st² + 2 sg² (1 - 1/K)). It is a function of the lead alone, so it is computed
-    at 801 leads, and read off between them (the error is below 1e-5).
-    """
-    sd = np.sqrt(2 * point.spread.take**2 + 2 * point.spread.taste**2 * (1 - 1 / raters))
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    at = np.linspace(-12.0, 12.0, 801)
-    x = at[:, None] + sd * nodes
-    kappa = point.mode.kappa
-    told = 0.5 * (sigmoid(x - kappa) + sigmoid(x + kappa)) @ (weights / weights.sum())
-    read: Floats = np.interp(leads, at, told)
-    return read
+        ends = np.cumsum([len(part.scores) for part in self.parts])[:-1]
+        apart = zip(self.parts, np.split(leads, ends), strict=True)
+        return np.concatenate([part.win_rates(some) for part, some in apart])
 
 
 def share_out(weights: Sequence[float], total: int = DRAWS) -> list[int]:

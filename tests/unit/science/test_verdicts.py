@@ -59,14 +59,33 @@ def test_all_ties_are_alike_or_nothing_and_never_a_winner():
     assert found.verdict.code in ("alike", "too_early", "takes_missing")
 
 
-def test_cells_that_never_met_are_compared_by_their_prior_alone():
+def test_cells_that_never_met_are_said_to_and_nothing_is_claimed_of_them():
     takes = {f"{cell}{n}": cell for cell, n in product("ABCD", range(3))}
     votes = [(f"A{n % 3}", f"B{n % 3}", "left", "r") for n in range(40)]
     votes += [(f"C{n % 3}", f"D{n % 3}", "left", "r") for n in range(40)]
     found = fit(votes, takes)
-    _, low, high = pair(found, "A", "C")
-    assert low < 0.35
-    assert high > 0.65
+    rate, low, high = pair(found, "A", "C")
+    assert rate == pytest.approx(0.5, abs=0.01)
+    assert (low < 0.1, high > 0.9) == (True, True)
+    assert "C and D never met A and B" in found.verdict.words
+    assert (found.verdict.code, found.verdict.leader, found.next.what) == ("too_early", None, "votes")
+    assert not any(cell.as_good_as_any for cell in found.cells)
+    assert all(one.better is None for one in found.pairs if {one.a, one.b} not in ({"A", "B"}, {"C", "D"}))
+    joined = fit([*votes, ("A0", "C0", "tie", "r")], takes)
+    assert "never met" not in joined.verdict.words
+
+
+@pytest.mark.parametrize("takes", [{}, {"a": "A"}, {"a": "A", "b": "A"}])
+def test_where_there_is_nothing_to_compare_nothing_is_compared(takes):
+    found = fit([("a", "b", "left", "r")] if len(takes) == 2 else [], takes)
+    assert (found.verdict.code, found.next.what, found.pairs) == ("too_early", "none", ())
+
+
+def test_a_finding_reads_like_its_json():
+    found = fit([("a", "b", "left", "r")], {"a": "A", "b": "B"})
+    assert found["verdict"]["code"] == found.verdict.code == found.as_json()["verdict"]["code"]
+    with pytest.raises(KeyError):
+        found["price"]
 
 
 def test_who_leads_by_the_side_alone_does_not_lead():

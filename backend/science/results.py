@@ -1,0 +1,111 @@
+"""What a finding is made of: the same names in the HTTP API, the command line and notebooks.
+
+Each is read as an attribute, or as from JSON: `finding.verdict.code`, `finding["verdict"]["code"]`.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from backend.science.agreement import RaterAgreement
+from backend.science.effects import Effect
+from backend.science.fields import Fields
+
+VerdictCode = Literal["too_early", "as_good", "better", "alike", "takes_missing", "stopped"]
+
+
+@dataclass(frozen=True)
+class WinRate(Fields):
+    """Against the average cell, with the 95 % interval; shares, 0 to 1."""
+
+    vs_average: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CellFinding(Fields):
+    """One cell. takes: that it has; votes: that its takes are in; score: in logits, the mean of all is 0."""
+
+    id: str
+    label: str
+    takes: int
+    votes: int
+    score: float
+    win_rate: WinRate
+    as_good_as_any: bool
+
+
+@dataclass(frozen=True)
+class PairFinding(Fields):
+    """How often a fresh take of `a` is preferred to one of `b`. better: which one it is, if that is sure."""
+
+    a: str
+    b: str
+    win_rate: float
+    low: float
+    high: float
+    better: Literal["a", "b"] | None
+
+
+@dataclass(frozen=True)
+class Verdict(Fields):
+    """What can be said, in words and as a code. leader: the cell that is spoken of, or leads so far."""
+
+    words: str
+    code: VerdictCode
+    leader: str | None
+
+
+@dataclass(frozen=True)
+class CellTakes(Fields):
+    """So many more takes of a cell."""
+
+    cell: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Next(Fields):
+    """What to get next, and why."""
+
+    what: Literal["takes", "votes", "rater", "none"]
+    why: str
+    takes: tuple[CellTakes, ...]
+
+
+@dataclass(frozen=True)
+class AgreementFinding(Fields):
+    """See `agreement`: shares, None where nothing tells them."""
+
+    alpha: float | None
+    self: float | None
+    raters: tuple[RaterAgreement, ...]
+
+
+@dataclass(frozen=True)
+class Side(Fields):
+    """How many points of votes the left side is worth by being left, with the 95 % interval."""
+
+    left_points: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Finding(Fields):
+    """All that votes say. votes: how many; ties: how many of them. method: which version said it."""
+
+    votes: int
+    cells: tuple[CellFinding, ...]
+    pairs: tuple[PairFinding, ...]
+    verdict: Verdict
+    next: Next
+    effects: tuple[Effect, ...]
+    agreement: AgreementFinding
+    side: Side
+    ties: int
+    method: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
