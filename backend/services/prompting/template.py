@@ -4,7 +4,7 @@ A template is checked before it is kept: known names, a few filters, loops over 
 calls and no arithmetic. So what it makes is bounded by what goes in, and rendering it takes microseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
@@ -58,17 +58,21 @@ def check_template(text: str) -> None:
         raise _fault(f"has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} fit")
     if fault := fault_in(text):
         raise _fault(fault)
-    try:
-        tree = _environment().parse(text)
-    except (TemplateError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise _fault(f"is no template: {error}" + (f" (line {line})" if line else "")) from error
-    _walk(tree, frozenset(ALLOWED_NAMES), loops=0)
+    walk_template(parse_template(text), ALLOWED_NAMES)
     for prompt, parts in ((SAMPLE_PROMPT, SAMPLE_PARTS), (SAMPLE_PROMPT, ()), ("", SAMPLE_PARTS)):
         made = render_prompt(text, prompt, parts)
         if prompt and prompt not in made:
             why = "loses the person's own words: {{ prompt }} must stand in it unchanged, whatever the style"
             raise _fault(why)
+
+
+def parse_template(text: str) -> nodes.Template:
+    """What a template is made of. Raises InvalidRequest: names `template`, and the line where it breaks."""
+    try:
+        return _environment().parse(text)
+    except (TemplateError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise _fault(f"is no template: {error}" + (f" (line {line})" if line else "")) from error
 
 
 def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
@@ -78,9 +82,14 @@ def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
         InvalidRequest: names `template`: it fails on this prompt and style, or makes too much of them.
     """
     by_axis = dict.fromkeys(AXES, "") | {part.axis: part.words for part in parts}
+    return render_bounded(text, {"prompt": prompt, "style": parts, **by_axis})
+
+
+def render_bounded(text: str, names: Mapping[str, object]) -> str:
+    """What a checked template makes of these names. Raises as `render_prompt` does."""
     pieces, chars = [], 0
     try:
-        for piece in _compiled(text).generate(prompt=prompt, style=parts, **by_axis):
+        for piece in _compiled(text).generate(names):
             chars += len(piece)
             if chars > OUTPUT_MAX_CHARS:
                 raise _fault(f"makes more than {OUTPUT_MAX_CHARS:,} characters")
@@ -90,8 +99,11 @@ def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
     return "".join(pieces).strip()
 
 
-def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
-    """Refuse whatever isn't on the lists. names: what may be named here."""
+def walk_template(node: nodes.Node, names: frozenset[str], *, loops: int = 0) -> None:
+    """Refuse whatever isn't on the lists. names: what may be named here; loops: how many stand around it.
+
+    Raises InvalidRequest: names `template`, and says what it may not do, and where.
+    """
     at = f"in line {node.lineno}" if node.lineno else "in it"
     if not isinstance(node, _HARMLESS):
         reason = next((words for kind, words in _SAID.items() if isinstance(node, kind)), None)
@@ -109,7 +121,7 @@ def _walk(node: nodes.Node, names: frozenset[str], *, loops: int) -> None:
     elif isinstance(node, nodes.Filter) and node.name not in ALLOWED_FILTERS:
         raise _fault(f"uses the filter {node.name!r} {at}; there are {', '.join(sorted(ALLOWED_FILTERS))}")
     for child in node.iter_child_nodes():
-        _walk(child, names, loops=loops)
+        walk_template(child, names, loops=loops)
 
 
 def _loop(node: nodes.For, names: frozenset[str], at: str, loops: int) -> frozenset[str]:
