@@ -84,7 +84,7 @@ def set_success(
         **made,
         "file_size": served_size(request.faults, made["file_size"]),
     }
-    request.output = {"video": video, "seed": request.seed}
+    request.output = {"video": video, "seed": request.seed, **_expanded(request, offer)}
     if "files" in request.faults:
         request.output["others"] = [_made_gif(request, number, config) for number in _others(request)]
     if wanted is not None:
@@ -92,6 +92,18 @@ def set_success(
         request.output = json.loads(text.replace("{files}", f"{config.public_url}/files"))
     if "no-video" in request.faults:
         request.output = {"detail": "Path / not found"}
+
+
+def _expanded(request: Request, offer: Offer) -> JSON:
+    """The prompt as the model rewrote it, of those that do unless told not to; under fal's names."""
+    prompt = str(request.input.get("prompt") or "")
+    richer = f"{prompt.rstrip('. ')}. Natural light, fine detail, steady motion."
+    if offer.default_of(request.endpoint, "enable_prompt_expansion") is not None:
+        given = request.input.get("enable_prompt_expansion", True)
+        return {"actual_prompt": richer if given else prompt}
+    if offer.default_of(request.endpoint, "prompt_expansion_mode") is not None:
+        return {"expanded_prompt": richer}
+    return {}
 
 
 def _charge(request: Request, offer: Offer, *, width: int = 0, height: int = 0) -> None:

@@ -13,6 +13,7 @@ from backend.models import Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.pictures import ratio_of
+from backend.services.gallery.provider_said import provider_said
 from backend.services.gallery.takes import Take
 from backend.services.library.about import AboutTake, describe_takes
 from backend.services.money.charges import Charge, charge_of, told_trouble
@@ -128,6 +129,8 @@ COLUMNS: Sequence[Column] = (
     *_job(Kind.WHOLE, "template_version"),
     *(Column(f"style_{axis}", Kind.TEXT, partial(_style, axis)) for axis in AXES),
     _param("seed"),
+    Column("returned_seed", Kind.WHOLE, lambda told: provider_said(told.job).seed),
+    Column("returned_prompt", Kind.TEXT, lambda told: provider_said(told.job).prompt),
     Column("ratio", Kind.TEXT, lambda told: ratio_of(told.job, told.take.video)),
     _param("resolution"),
     *_job(Kind.VALUE, "params"),

@@ -22,6 +22,7 @@ from backend.services.gallery.downloads import download_name
 from backend.services.gallery.durations import Busy, UsualTime
 from backend.services.gallery.looks import state_look
 from backend.services.gallery.pictures import ICONS, length_words, poster_key, ratio_of, shown_as
+from backend.services.gallery.provider_said import provider_said
 from backend.services.gallery.signed_links import dashboard_link
 from backend.services.gallery.take_files import playing_key
 from backend.services.gallery.takes import Take
@@ -282,7 +283,7 @@ def _small(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _seed(job: Job) -> int | None:
     """The seed that was used, as the answer tells it, else as it was asked for."""
-    for told in ((job.result or {}).get("seed"), job.params.get("seed")):
-        if isinstance(told, int) and not isinstance(told, bool):
-            return told
-    return None
+    told, asked = provider_said(job).seed, job.params.get("seed")
+    if told is not None:
+        return told
+    return asked if isinstance(asked, int) and not isinstance(asked, bool) else None

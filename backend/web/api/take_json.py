@@ -1,6 +1,7 @@
 """A take as clients see it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from backend.catalogue.pricing.quote import Quote
@@ -10,6 +11,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import signed_links
 from backend.services.gallery import takes as gallery
+from backend.services.gallery.provider_said import provider_said
 from backend.services.gallery.take_files import FileOfTake, playing_key
 from backend.services.gallery.takes import Take
 from backend.services.library.about import AboutTake, describe_takes
@@ -78,6 +80,7 @@ def _take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "owner": job.owner,
         "parent_id": job.parent_id,
         "request_id": job.request_id,
+        "returned": asdict(provider_said(job)),
         "elapsed_s": round(take.elapsed_s(deps.clock.now()), 3),
         "queue_position": gallery.queue_position(deps, job),
         "progress": {"fetched_bytes": job.fetched_bytes, "total_bytes": job.fetch_total_bytes}

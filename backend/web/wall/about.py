@@ -8,8 +8,12 @@ from backend.domain.states import JobState
 from backend.models import History
 from backend.services.gallery import figures
 from backend.services.gallery.looks import LOOKS, event_words
+from backend.services.gallery.provider_said import provider_said
 from backend.services.gallery.takes import Take
 from backend.services.live.cards import milliseconds
+
+#: A prompt that the model made of the one that was sent.
+MODELS_PROMPT = "Prompt as the model rewrote it"
 
 
 def facts_of(take: Take, card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -18,6 +22,8 @@ def facts_of(take: Take, card: Mapping[str, Any]) -> list[dict[str, Any]]:
     style = [(axis.capitalize(), job.style[axis]) for axis in AXES if (job.style or {}).get(axis)]
     params = [(name.replace("_", " ").capitalize(), _words(value)) for name, value in job.params.items()]
     rows = [("Model", card["model"]), *style, *params, ("Cost", card["cost"]), ("Person", job.owner)]
+    said = provider_said(job)
+    rows += [("Seed used", None if said.seed is None else str(said.seed)), (MODELS_PROMPT, said.prompt)]
     if job.sent_prompt and job.sent_prompt != job.prompt:
         rows.insert(0, ("Final prompt", job.sent_prompt))
     if video is not None and video.width:

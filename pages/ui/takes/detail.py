@@ -9,6 +9,7 @@ from backend.domain.prompt import AXES
 from backend.models import Delivery, Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.gallery.provider_said import provider_said
 from backend.services.gallery.takes import Take
 from backend.services.takes import photos
 from pages.ui import components, context, text
@@ -25,6 +26,10 @@ def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
     if job.sent_prompt != job.prompt:
         with st.expander("As it was sent", icon=":material/outgoing_mail:", key="sent-prompt"):
             st.code(job.sent_prompt, language=None, wrap_lines=True)
+    said = provider_said(job)
+    if said.prompt is not None:
+        with st.expander("As the model rewrote it", icon=":material/edit_note:", key="returned-prompt"):
+            st.code(said.prompt, language=None, wrap_lines=True)
     _photo(deps, viewer, job.image, "Photo that it starts from")
     for field, image in (job.images or {}).items():
         listed = image if isinstance(image, list) else [image]
@@ -41,6 +46,8 @@ def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
         }
         for name, value in job.params.items()
     ]
+    if said.seed is not None and said.seed != job.params.get("seed"):
+        rows.append({"label": "Seed used", "value": str(said.seed), "copy": True})
     rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]
     components.draw_facts(rows, key="request")
 

@@ -12,7 +12,7 @@ from backend.services.gallery.takes import Take
 from backend.services.money.quotes import quote_again
 from backend.services.takes import retry
 from backend.services.takes.remake.continuing import continue_take
-from backend.services.takes.remake.parts import Part
+from backend.services.takes.remake.parts import Part, used_seed
 from backend.services.takes.remake.promotion import Promotion, list_promotions, promote_take
 from backend.services.takes.remake.variations import start_variations
 from backend.services.takes.request import repeat_request
@@ -20,6 +20,8 @@ from pages.ui import context, prices, text
 from pages.ui.form import clicks, draft, variations_picker
 from pages.ui.takes import cards, in_progress
 
+#: All of a take, and the seed that was used though nobody may have asked for one; as an address has it.
+SAME_SEED = f"{Part.EVERYTHING},{Part.SEED}"
 #: Who wants more of a take mostly wants a few.
 USUAL_NUMBER = 4
 RERUN_HELP = "Fills the form with it, or with a part of it; nothing is sent before you press Generate."
@@ -31,9 +33,14 @@ def draw_more(deps: Deps, viewer: Viewer, take: Take, *, has_frames: bool) -> No
     """The buttons; nothing for whoever may not start takes. has_frames: its video is here and can be read."""
     if not viewer.may(Do.START):
         return
+    parts = [
+        Part.EVERYTHING,
+        *([SAME_SEED] if used_seed(deps, take.job) is not None else []),
+        *list(Part)[1:],
+    ]
     part = st.menu_button(
-        "Edit and rerun", list(Part), key="use-again", icon=":material/replay:", help=RERUN_HELP,
-        format_func=lambda one: one.capitalize(),
+        "Edit and rerun", parts, key="use-again", icon=":material/replay:", help=RERUN_HELP,
+        format_func=lambda one: one.replace(",", ", same ").capitalize(),
     )  # fmt: skip
     if part:
         st.switch_page(cards.GENERATE, query_params={"from": take.job.id, "parts": str(part)})

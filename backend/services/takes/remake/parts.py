@@ -8,6 +8,7 @@ from backend.domain.library.origin import Origin
 from backend.domain.library.review import OriginHow
 from backend.models import Job
 from backend.services.deps import Deps
+from backend.services.gallery.provider_said import provider_said
 from backend.services.takes.remake.fitting import fit_params, fit_request
 from backend.services.takes.request import TakeRequest, parse_request, repeat_request
 
@@ -28,9 +29,12 @@ def take_parts(
 ) -> tuple[TakeRequest, list[str]]:
     """The current request with these parts of a take in it, and in words what of them finds no place.
 
-    All but everything leaves the current model: what the take has is put in that one's terms.
+    All but everything leaves the current model: what the take has is put in that one's terms. Everything and
+    the seed is the take once more: with the seed that was used, though none may have been asked for.
     """
     earlier = repeat_request(job)
+    if Part.SEED in parts:
+        earlier = _with_used_seed(deps, earlier, job)
     if Part.EVERYTHING in parts:
         return _made_from(earlier, job, ()), []
     old, new = _find(deps, job.model), _find(deps, current.model)
@@ -58,6 +62,20 @@ def take_parts(
         left_out = [f"{job.model} is no longer on offer, so its own parameters"]
     body["params"] = params
     return _made_from(parse_request(body), job, current.made_from), left_out
+
+
+def used_seed(deps: Deps, job: Job) -> int | None:
+    """The seed that the provider used, where it told one and its model takes seeds; else None."""
+    seed, model = provider_said(job).seed, _find(deps, job.model)
+    return None if model is not None and "seed" not in model.schema["properties"] else seed
+
+
+def _with_used_seed(deps: Deps, earlier: TakeRequest, job: Job) -> TakeRequest:
+    """The same with the seed that was used."""
+    seed = used_seed(deps, job)
+    if seed is None:
+        return earlier
+    return parse_request({**earlier.body, "params": {**earlier.params, "seed": seed}})
 
 
 def _made_from(request: TakeRequest, job: Job, others: Collection[Origin]) -> TakeRequest:

@@ -155,6 +155,13 @@ class Progress(Told):
     total_bytes: int | None
 
 
+class ReturnedAnswer(Told):
+    """What the provider tells of a take besides its files; null where it doesn't, or not yet."""
+
+    seed: int | None = Field(description="The seed that it used.")
+    prompt: str | None = Field(description="What it made of the prompt that was sent, if that is another.")
+
+
 class CostAnswer(Told):
     """What a take costs; null where nobody knows (yet)."""
 
@@ -186,6 +193,7 @@ class TakeAnswer(AboutTakeAnswer):
     owner: str
     parent_id: str | None = Field(description="The take that this one was made from.")
     request_id: str | None = Field(description="The provider's name for it.")
+    returned: ReturnedAnswer
     elapsed_s: float
     queue_position: int | None
     progress: Progress | None
