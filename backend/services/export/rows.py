@@ -52,11 +52,17 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column, and how a take fills it."""
+class NamedKind:
+    """A column of any table."""
 
     name: str
     kind: Kind
+
+
+@dataclass(frozen=True)
+class Column(NamedKind):
+    """A column, and how a take fills it."""
+
     read: Callable[[Told], Any]
 
 

@@ -9,29 +9,34 @@ from datetime import datetime
 from typing import Any
 
 from backend.services.csv_rows import write_csv
-from backend.services.export.rows import COLUMNS, Column, Kind, TakeRow
+from backend.services.export.rows import COLUMNS, Kind, NamedKind, TakeRow
 
 #: Batches of rows.
 Batches = Iterable[Sequence[TakeRow]]
-#: Of every column, in the order of a file.
+#: In the order of a file.
+Columns = Sequence[NamedKind]
+#: Of every column of takes.
 NAMES = tuple(column.name for column in COLUMNS)
 #: So many rows of a Parquet file are in memory; each group of rows costs its readers a look.
 GROUP_ROWS = 5000
 
 
-def write_lines(batches: Batches) -> Iterator[bytes]:
-    """JSON lines: an object a take, lists and objects as they are."""
+#: Made once: `json.dumps` makes one a call, which costs more than what it writes.
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def write_lines(batches: Batches, columns: Columns = COLUMNS) -> Iterator[bytes]:
+    """JSON lines: an object a row, lists and objects as they are."""
     for rows in batches:
-        yield "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows).encode(
-            "utf-8", "replace"
-        )
+        yield "".join(_to_json(plain(row)) + "\n" for row in rows).encode("utf-8", "replace")
 
 
-def write_table(batches: Batches) -> Iterator[bytes]:
+def write_table(batches: Batches, columns: Columns = COLUMNS) -> Iterator[bytes]:
     """CSV under a line of names; lists and objects as JSON."""
-    yield write_csv(NAMES, [])
+    names = [column.name for column in columns]
+    yield write_csv(names, [])
     for rows in batches:
-        yield csv_lines(rows, NAMES)
+        yield csv_lines(rows, names)
 
 
 def csv_lines(rows: Sequence[TakeRow], names: Sequence[str]) -> bytes:
@@ -39,20 +44,46 @@ def csv_lines(rows: Sequence[TakeRow], names: Sequence[str]) -> bytes:
     return write_csv(None, [[_cell(row[name]) for name in names] for row in rows])
 
 
-def write_parquet(batches: Batches) -> Iterator[bytes]:
+def write_parquet(batches: Batches, columns: Columns = COLUMNS) -> Iterator[bytes]:
     """One table: texts, lists of texts, numbers, moments in UTC; objects as JSON."""
-    import pyarrow as pa  # 60 MB and a quarter of a second, for whoever asks for such a file
-    from pyarrow import parquet
+    from pyarrow import PythonFile, parquet  # 60 MB, a quarter of a second: for whoever asks for such a file
 
-    schema = pa.schema([(column.name, _arrow(pa, column.kind)) for column in COLUMNS])
     sink = _Written()
-    with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
+    with parquet.ParquetWriter(
+        PythonFile(sink, mode="w"), arrow_schema(columns), compression="zstd"
+    ) as writer:
         for rows in _grouped(batches):
-            values = [[_stored(column, row[column.name]) for row in rows] for column in COLUMNS]
-            arrays = [pa.array(some, kind) for some, kind in zip(values, schema.types, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            writer.write_table(arrow_table(rows, columns))
             yield sink.taken()
     yield sink.taken()
+
+
+def arrow_table(rows: Sequence[TakeRow], columns: Columns) -> Any:
+    """These rows as a table of Arrow."""
+    import pyarrow as pa
+
+    schema = arrow_schema(columns)
+    arrays = [
+        _arrow_column(pa, kind, column.kind, [row[column.name] for row in rows])
+        for column, kind in zip(columns, schema.types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def arrow_schema(columns: Columns) -> Any:
+    """The types of these columns; objects are text, which holds JSON."""
+    import pyarrow as pa
+
+    kinds = {
+        Kind.TEXT: pa.string(),
+        Kind.WHOLE: pa.int64(),
+        Kind.NUMBER: pa.float64(),
+        Kind.MOMENT: pa.timestamp("us", tz="UTC"),
+        Kind.FLAG: pa.bool_(),
+        Kind.TEXTS: pa.list_(pa.string()),
+        Kind.VALUE: pa.string(),
+    }
+    return pa.schema([(column.name, kinds[column.kind]) for column in columns])
 
 
 def plain(row: TakeRow) -> dict[str, Any]:
@@ -61,7 +92,7 @@ def plain(row: TakeRow) -> dict[str, Any]:
 
 
 #: format -> what writes it
-WRITERS: Mapping[str, Callable[[Batches], Iterator[bytes]]] = {
+WRITERS: Mapping[str, Callable[..., Iterator[bytes]]] = {
     "csv": write_table,
     "jsonl": write_lines,
     "parquet": write_parquet,
@@ -112,25 +143,20 @@ def _cell(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bool):
         return int(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return _to_json(value) if isinstance(value, list | dict) else value
 
 
-def _stored(column: Column, value: Any) -> Any:
-    """A value as Parquet holds it."""
-    if column.kind is Kind.VALUE:
-        return None if value is None else json.dumps(value, ensure_ascii=False)
-    if column.kind is Kind.TEXT and value is not None:
-        return value.encode("utf-8", "replace").decode()
-    return float(value) if column.kind is Kind.NUMBER and value is not None else value
+def _arrow_column(pa: Any, arrow: Any, kind: Kind, values: list[Any]) -> Any:
+    """A column whole, which is many times as fast as value by value."""
+    if kind is Kind.VALUE:
+        values = [None if value is None else _to_json(value) for value in values]
+    try:
+        return pa.array(values, arrow)
+    except UnicodeEncodeError:  # half a character, in what a provider said
+        return pa.array([_whole(value) for value in values], arrow)
 
 
-def _arrow(pa: Any, kind: Kind) -> Any:
-    return {
-        Kind.TEXT: pa.string(),
-        Kind.WHOLE: pa.int64(),
-        Kind.NUMBER: pa.float64(),
-        Kind.MOMENT: pa.timestamp("us", tz="UTC"),
-        Kind.FLAG: pa.bool_(),
-        Kind.TEXTS: pa.list_(pa.string()),
-        Kind.VALUE: pa.string(),
-    }[kind]
+def _whole(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

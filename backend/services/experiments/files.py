@@ -1,0 +1,204 @@
+"""The rows of a plan out of a CSV or Parquet file: each column is an axis, and what it isn't is named."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from backend.catalogue.check_params import check_params
+from backend.catalogue.models import VideoModel
+from backend.domain.errors import InvalidRequest
+from backend.domain.prompt import AXES
+from backend.domain.shape import load_json
+from backend.domain.text import unknown_names
+from backend.services.deps import Deps
+from backend.services.experiments.read_table import Table, few_faults, read_table
+
+#: Axes that any plan may have; besides, the model's parameters and the variables of the prompts.
+PLAIN_AXES = ("prompt", "model", "image", *(f"style.{axis}" for axis in AXES))
+PARAMS = "params."
+
+_VARIABLE = re.compile(r"\{\{[-+]?\s*([^\W\d]\w*)")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
+_COMMA_NUMBER = re.compile(r"-?(0|[1-9]\d*),\d+", re.ASCII)
+
+#: model's id -> the model; None: there is none of that name
+FindModel = Callable[[str], VideoModel | None]
+#: axis -> the place of its column
+Axes = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PlanRows:
+    """rows: as a plan has them, each a mapping of axes; what a row leaves out, the plan's base says.
+
+    notes: what was done to the file, in sentences.
+    """
+
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+
+def rows_of_file(deps: Deps, name: str, content: bytes, base: Mapping[str, Any]) -> PlanRows:
+    """As `read_rows`, for a plan with this base and with the models on offer."""
+
+    @cache
+    def find(model_id: str) -> VideoModel | None:
+        try:
+            return deps.catalogue.get(model_id)
+        except KeyError:
+            return None
+
+    prompt, model = (str(base.get(one) or "") for one in ("prompt", "model"))
+    return read_rows(name, content, prompt=prompt, model=model, find=find)
+
+
+def read_rows(
+    name: str, content: bytes, *, prompt: str = "", model: str = "", find: FindModel = lambda _: None
+) -> PlanRows:
+    """The rows of a file. prompt, model: what holds where a row has none of its own.
+
+    Text that a CSV file has for a parameter becomes what the model takes there: a number, true or false, a
+    list; or text, where it takes text.
+
+    Raises:
+        InvalidRequest: names everything that is at fault, columns by their names and cells by their rows.
+    """
+    table = read_table(name, content)
+    columns = _read_names(table)
+    axes = columns.axes
+    models = {model, *(str(row[axes["model"]]) for _, row in table.rows if "model" in axes)}
+    offered = [one for text in models if (one := find(text))]
+    faults = columns.faults | _unknown(axes, _prompts(table, axes, prompt), offered)
+    faults |= few_faults(_holes(table, axes, prompt))
+    if faults:
+        raise InvalidRequest(faults)
+    cells = _Cells(table, find)
+    rows = [cells.row_of(row, axes, model) for _, row in table.rows]
+    return PlanRows(rows, (*table.notes, *columns.notes, *_empty_note(table, axes)))
+
+
+def prompt_variables(prompt: str) -> list[str]:
+    """What a prompt leaves open: `{{ garment }}`."""
+    return list(dict.fromkeys(_VARIABLE.findall(prompt)))
+
+
+# -- columns
+
+
+@dataclass
+class _Columns:
+    """axes: see `Axes`. notes: what was left out. faults: what is wrong with names by themselves."""
+
+    axes: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def _read_names(table: Table) -> _Columns:
+    found = _Columns()
+    for place, given in enumerate(table.names):
+        name = given.strip()
+        if name.startswith("param."):
+            name = PARAMS + name.removeprefix("param.")
+        cells = [row[place] for _, row in table.rows]
+        if name and name in found.axes:
+            found.faults[name] = "is the name of more than one column"
+        elif name:
+            found.axes[name] = place
+        elif any(cell is not None for cell in cells) and not _is_count(cells):
+            found.faults[f"column {place + 1}"] = "has no name in the first line"
+        else:
+            why = "it has no name, and is empty or only counts rows"
+            found.notes.append(f"Column {place + 1} is left out: {why}.")
+    return found
+
+
+def _is_count(cells: Sequence[Any]) -> bool:
+    """Are these the numbers that pandas writes before each row?"""
+    return [str(cell) for cell in cells] == [str(number) for number in range(len(cells))]
+
+
+def _unknown(axes: Axes, prompts: Sequence[str], models: Sequence[VideoModel]) -> dict[str, str]:
+    """What is wrong with columns that no plan can have. A parameter's name is checked where the plan is."""
+    variables = {one for prompt in prompts for one in prompt_variables(prompt)}
+    known = {*PLAIN_AXES, *variables}
+    unknown = [axis for axis in axes if axis not in known and not axis.startswith(PARAMS)]
+    params = {f"{PARAMS}{one}" for model in models for one in model.schema.get("properties", {})}
+    faults = unknown_names(unknown, known | (params or {f"{PARAMS}<name>"}))
+    if PARAMS in axes:
+        faults[PARAMS] = "names no parameter"
+    if not prompts:
+        faults["prompt"] = "is missing: add a column `prompt`, or give the plan a prompt of its own"
+    return faults
+
+
+def _prompts(table: Table, axes: Axes, prompt: str) -> list[str]:
+    """Every prompt that the rows have."""
+    own = [row[axes["prompt"]] for _, row in table.rows] if "prompt" in axes else []
+    return list(dict.fromkeys(str(one) for one in (*own, prompt) if one))
+
+
+# -- cells
+
+
+def _holes(table: Table, axes: Axes, prompt: str) -> Iterator[tuple[str, str]]:
+    """Cells without which a prompt can't be made; for any other, the base has a value or needs none."""
+    for number, row in table.rows:
+        own = row[axes["prompt"]] if "prompt" in axes else prompt
+        if own is None:
+            yield f"row {number}, prompt", "is empty"
+            continue
+        for variable in prompt_variables(str(own)):
+            if variable in axes and row[axes[variable]] is None:
+                yield f"row {number}, {variable}", "is empty, and the prompt of this row needs it"
+
+
+def _empty_note(table: Table, axes: Axes) -> list[str]:
+    empty = sum(row[place] is None for _, row in table.rows for place in axes.values())
+    if not empty:
+        return []
+    return [
+        f"{empty:,} empty cell{'s are' if empty > 1 else ' is'} left out: there the plan's own value holds."
+    ]
+
+
+class _Cells:
+    """What the cells of a table say, as their axes have it."""
+
+    def __init__(self, table: Table, find: FindModel) -> None:
+        self._table, self._find = table, find
+        self._fitted = cache(self._fit)
+
+    def row_of(self, row: Sequence[Any], axes: Axes, model: str) -> dict[str, Any]:
+        """A row of the plan. model: the base's."""
+        found = {axis: row[place] for axis, place in axes.items() if row[place] is not None}
+        own = str(found.get("model", model)).strip()
+        return {axis: self._value(axis, cell, own) for axis, cell in found.items()}
+
+    def _value(self, axis: str, cell: Any, model: str) -> Any:
+        if axis in PLAIN_AXES:
+            return str(cell).strip()
+        if self._table.typed or not axis.startswith(PARAMS):
+            return cell
+        return self._fitted(axis.removeprefix(PARAMS), cell, model)
+
+    def _fit(self, name: str, text: str, model_id: str) -> Any:
+        """A CSV file's text as what the model takes; where it takes neither, as what it looks like."""
+        read, model = self._read(text.strip()), self._find(model_id)
+        if model is None or not check_params(model, {name: read}, partial=True):
+            return read
+        return text if not check_params(model, {name: text}, partial=True) else read
+
+    def _read(self, text: str) -> Any:
+        if self._table.decimal_comma and _COMMA_NUMBER.fullmatch(text):
+            text = text.replace(",", ".")
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if _NUMBER.fullmatch(text) or text.startswith(("[", "{")):
+            try:
+                return load_json(text)
+            except ValueError:
+                return text
+        return text
