@@ -98,7 +98,7 @@ def _read_csv(content: bytes) -> Table:
     if len(rows) > ROWS_MAX:
         raise too_many(len(rows))
     width = len(names)
-    long = [(number, cells) for number, cells in rows if any(filter(str.strip, cells[width:]))]
+    long = [(number, cells) for number, cells in rows if any(cell.strip() for cell in cells[width:])]
     if long:
         why = "has {} cells for {} columns; put quotes round a text that holds {}"
         told = {",": "a comma", ";": "a semicolon", "\t": "a tab"}.get(delimiter, delimiter)
