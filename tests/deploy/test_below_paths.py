@@ -13,7 +13,7 @@ from tests.deploy.behind_nginx import behind_nginx, window_to
 from tests.deploy.front import HOOKS
 from tests.deploy.test_nginx import BELOW_PATHS
 from tests.e2e.installation import MODEL, Installation, answers
-from tests.e2e.stories.test_browser import Visit
+from tests.e2e.stories.test_browser import Visit, scroll_to_end
 from tests.waiting import eventually
 from tests.world import PHOTO_MODEL, picture
 
@@ -77,8 +77,7 @@ def watch_and_come_back(window: Visit, below: Any) -> None:
     cards = page.get_by_test_id("take-card")
     first, last = (cards.filter(has_text=f"A coat in the rain {number}") for number in (8, 0))
     window.until(first.locator("img.poster"), DRAWN)
-    page.mouse.move(600, 400)
-    eventually(lambda: page.mouse.wheel(0, 400) or last.count())
+    eventually(lambda: scroll_to_end(page) or last.count())
     last.scroll_into_view_if_needed()
     window.settle()
     address, place = page.url, page.get_by_test_id("stMain").evaluate("main => main.scrollTop")

@@ -45,6 +45,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+def scroll_to_end(page: Page) -> None:
+    """Scroll the page down as far as it goes by now.
+
+    By script: a turn of the wheel comes some time after it was made, also after the place was read.
+    """
+    page.get_by_test_id("stMain").evaluate("main => { main.scrollTop = main.scrollHeight }")
+
+
 class Visit:
     """One browser window of its own, and all that it asked for and complained about."""
 

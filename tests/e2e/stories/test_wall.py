@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 from backend.domain.states import JobEvent
 from simulator.paint.render import render_video
 from tests.e2e.installation import Installation
-from tests.e2e.stories.test_browser import Visit
+from tests.e2e.stories.test_browser import Visit, scroll_to_end
 from tests.e2e.stories.test_browser import browser as browser
 from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
@@ -161,8 +161,7 @@ def test_three_takes_are_downloaded_in_five_clicks_at_most(wall):
 
 def test_the_wall_goes_on_without_a_script_run_and_back_finds_place_and_focus_again(wall):
     page, said = wall.page, wall.said
-    page.mouse.move(700, 600)
-    eventually(lambda: page.mouse.wheel(0, 4000) or wall.card("Look 000").count())
+    eventually(lambda: scroll_to_end(page) or wall.card("Look 000").count())
     expect(page.get_by_text(f"All {TAKES} takes are shown.")).to_be_visible()
     assert page.get_by_test_id("take-card").count() < TAKES, "what is far away stands nowhere"
     assert wall.said == said, "no script runs"
