@@ -148,6 +148,10 @@ class DistributedWorker(worker.Worker):
     def _in_hand_now(self) -> int:
         return len(self._claims.active_claims())
 
+    @property
+    def _keeps_time(self) -> bool:
+        return self._duty.is_held
+
     def _ask(self) -> None:
         had = self._duty.is_held
         if self._deps.stopping.is_set() or self._duty.try_acquire() == had:

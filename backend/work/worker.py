@@ -23,6 +23,7 @@ from backend.domain.errors import ProviderUnanswered, StaleState, StoreUnavailab
 from backend.domain.states import JobState
 from backend.services.catalogue.refresh_schedule import refresh_if_due
 from backend.services.deps import Deps
+from backend.services.experiments.waves import make_due_takes
 from backend.services.lifecycle import dispatch as steps
 from backend.services.lifecycle.claims import Claim, Claims, release_claim
 from backend.services.lifecycle.fetching.fetch import warm_up_sandbox
@@ -44,8 +45,10 @@ REFRESH_CHECK_S = 2.0
 #: A worker refreshes the catalogue by itself only after it has run this long, in seconds: a start has
 #: other things to do, and one that is restarted again and again must not ask for everything each time.
 REFRESH_AFTER_START_S = 600.0
-#: Threads of the clock: sweep, heartbeat, catalogue, replays, and what keeps the time of a queue.
-CLOCK_THREADS = 5
+#: Takes of experiments are made this often, in seconds: how long a slot stays empty between two of them.
+EXPERIMENTS_S = 0.5
+#: Threads of the clock: sweep, heartbeat, catalogue, replays, experiments, and what keeps a queue's time.
+CLOCK_THREADS = 6
 #: How often a worker looks whether the clock was set, and what counts as that, in seconds.
 CLOCK_CHECK_S, CLOCK_JUMP_S = 1.0, 1.0
 
@@ -113,6 +116,7 @@ class Worker(ABC):
         self._every(settings.lease_s / 3, self._beat, "heartbeat")
         self._every(REFRESH_CHECK_S, self._refresh, "catalogue")
         self._every(REFRESH_CHECK_S, self._replay, "replays")
+        self._every(EXPERIMENTS_S, self._make_takes, "experiments")
         self._scheduler.start()
         threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
         log.info("worker started", extra={"worker": self._name})
@@ -160,6 +164,11 @@ class Worker(ABC):
     @abstractmethod
     def _sweep(self) -> None:
         """One sweep, if it is this worker's turn."""
+
+    @property
+    def _keeps_time(self) -> bool:
+        """Is it this worker that does what is done once for all of them?"""
+        return True
 
     def _leave_when(self, signals: "SimpleQueue[int]") -> None:
         signals.get()
@@ -212,6 +221,15 @@ class Worker(ABC):
             work_off_replay(self._deps)
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("a replay waits", extra={"why": driver_message(error)})
+
+    def _make_takes(self) -> None:
+        """Have experiments go on, if that is this worker's turn."""
+        if self._deps.stopping.is_set() or not self._keeps_time:
+            return
+        try:
+            make_due_takes(self._deps)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("experiments wait", extra={"why": driver_message(error)})
 
     def _beat(self) -> None:
         try:

@@ -35,7 +35,7 @@ ASKING_STATES = frozenset(JobState) - FETCH_STATES
 def run_step(deps: Deps, claims: Claims, job_id: str) -> bool:
     """Look at one job, if it is due and nobody has it; returns whether it was.
 
-    The one broad `except` of the program is here: one bad row is put off and blocks nobody.
+    One of the two broad `except` of the program is here: one bad row is put off and blocks nobody.
     """
     with claims.claim_job(job_id) as claim:
         if claim is None:

@@ -61,12 +61,7 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
             rendered = job.state == JobState.RENDERED
             reason = UNANSWERED if unanswered else ENDS_AT_ONCE[JobState(job.state)]
             reason = LINK_GIVEN_UP if rendered and named_by_hand(job) else reason
-            trouble = stopped_by_person(viewer.name, *reason, at=now)
-            values: JobColumns = {
-                "cancel_requested_at": now, "cancel_requested_by": viewer.name, "error": trouble.as_json(),
-            }  # fmt: skip
-            _record(deps, session, viewer, job, "ended")
-            ended = jobs.advance(session, job_id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
+            ended = _end(deps, session, viewer, job, reason)
             asked = unanswered or rendered  # for a late video, or its bill
             return deps.wake_job(session, job_id, at=now, polls=0, attempts=0) if asked else ended
         if job.state not in (JobState.SUBMITTING, JobState.QUEUED, JobState.RUNNING):
@@ -77,6 +72,25 @@ def cancel_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
         _record(deps, session, viewer, job, "asked for")
         asked_by: JobColumns = {"cancel_requested_at": now, "cancel_requested_by": viewer.name}
         return deps.wake_job(session, job_id, at=due_at, **asked_by)
+
+
+def cancel_if_unsent(deps: Deps, session: Session, viewer: Viewer, job_id: str) -> bool:
+    """Stop a job of which nothing was sent yet; False: it has been sent meanwhile, and stays as it is."""
+    job = jobs.get(session, job_id)
+    if job.state != JobState.CREATED:
+        return False
+    _end(deps, session, viewer, job, NOTHING_SENT)
+    return True
+
+
+def _end(deps: Deps, session: Session, viewer: Viewer, job: Job, reason: tuple[Charged, str]) -> Job:
+    now = deps.clock.now()
+    values: JobColumns = {
+        "cancel_requested_at": now, "cancel_requested_by": viewer.name,
+        "error": stopped_by_person(viewer.name, *reason, at=now).as_json(),
+    }  # fmt: skip
+    _record(deps, session, viewer, job, "ended")
+    return jobs.advance(session, job.id, JobEvent.CANCELLED, at=now, by=viewer.name, **values)
 
 
 def may_end_unanswered(job: Job, now: datetime) -> bool:

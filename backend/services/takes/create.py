@@ -1,6 +1,6 @@
 """A request becomes a row: everything is checked, nothing is sent, one commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -41,11 +41,13 @@ def create_job(
     *,
     idempotency_key: str | None = None,
     replaces: ReplacedJob | None = None,
+    also: Callable[[Session, Job], None] | None = None,
 ) -> Job:
     """Make a job of a request, once for each key.
 
     idempotency_key: the form's or client's; the same key and request again give the same job.
     replaces: the job whose place it takes, ended in the same commit or not at all.
+    also: what else is written in that commit, by statements alone; whatever it raises, no job is made.
 
     Raises:
         NotAllowed: the viewer may not start takes.
@@ -65,13 +67,9 @@ def create_job(
     rules = limits.all_rules(deps, facts=checked.facts)
     try:
         with deps.store.begin(shared=True) as session:
-            reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)
-            deed = entry_values(
-                deps, viewer, Action.TAKE_STARTED, object_type="take", object_id=job.id,
-                micros=reserved.micros,
-            )  # fmt: skip
-            made_from = _made_from(checked.request, replaces)
-            insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed, made_from=made_from)
+            if also is not None:
+                also(session, job)
+            _insert(deps, session, viewer, job, rules, made_from=_made_from(checked.request, replaces))
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)
@@ -137,6 +135,23 @@ def _row(
         created_at=now,
         due_at=now,
     )
+
+
+def _insert(
+    deps: Deps,
+    session: Session,
+    viewer: Viewer,
+    job: Job,
+    rules: Sequence[limits.LimitRule],
+    *,
+    made_from: list[Origin],
+) -> None:
+    """Its rows, if there is room for it in every limit."""
+    reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)
+    deed = entry_values(
+        deps, viewer, Action.TAKE_STARTED, object_type="take", object_id=job.id, micros=reserved.micros
+    )
+    insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed, made_from=made_from)
 
 
 def _made_from(request: TakeRequest, replaces: ReplacedJob | None) -> list[Origin]:

@@ -31,8 +31,8 @@ class KnownPerson(NamedTuple):
     claims: Mapping[str, Any] | None
 
 
-def list_people(session: Session, *, only: str | None = None) -> list[KnownPerson]:
-    """Everybody, whoever was here last first. only: the person with this id."""
+def list_people(session: Session, *, only: str | None = None, name: str | None = None) -> list[KnownPerson]:
+    """Everybody, whoever was here last first. only: the person with this id. name: the one with this name."""
     query = (
         select(Person, LoginSession.provider, LoginSession.claims)
         .outerjoin(LoginSession, col(LoginSession.id) == _NEWEST)
@@ -41,6 +41,8 @@ def list_people(session: Session, *, only: str | None = None) -> list[KnownPerso
     )
     if only is not None:
         query = query.where(Person.id == only)
+    if name is not None:
+        query = query.where(Person.name == name)
     return [KnownPerson(*row) for row in session.exec(query).all()]
 
 

@@ -88,6 +88,11 @@ def _get_to_change(f: Any, g: Given) -> Any:
         return f(session, g.viewer, g.job.id)
 
 
+def _get_to_run(f: Any, g: Given) -> Any:
+    with g.deps.store.read() as session:
+        return f(session, g.viewer, "none")
+
+
 def _refusal_of(f: Any, g: Given) -> Any:
     with g.deps.store.read() as session:
         (take,) = edits.lock_takes(session, [g.job.id], g.viewer.name)
@@ -119,6 +124,16 @@ TABLE: Mapping[str, Asks] = {
     "experiments.plan_drafts.clear_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
+    "experiments.control.close": needs(Do.EXPERIMENT)("none"),
+    "experiments.control.go_on": needs(Do.EXPERIMENT)("none"),
+    "experiments.control.pause": needs(Do.EXPERIMENT)("none"),
+    "experiments.control.resume": needs(Do.EXPERIMENT)("none"),
+    "experiments.control.start": needs(Do.EXPERIMENT)("none"),
+    "experiments.retry.retry": needs(Do.EXPERIMENT)("none"),
+    "experiments.rights.get_to_run": Asks(_get_to_run, (Do.EXPERIMENT,)),
+    "takes.cancel.cancel_if_unsent": told(
+        "a part of closing an experiment, which asks; what was sent stays as it is", lambda f, g: None
+    ),
     "export.rows.tell_rows": told(
         "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
     ),

@@ -1,0 +1,27 @@
+"""Whose an experiment is to look at and to run: its owner's, and a reviewer's."""
+
+from sqlmodel import Session
+
+from backend.domain.access.roles import Do, allows
+from backend.domain.errors import NotAllowed, NotFound
+from backend.models import Experiment
+from backend.services.access import Viewer
+from backend.store.experiments import running
+
+
+def get_to_run(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
+    """The experiment with this id, for who may plan and run it; locked where the session writes.
+
+    Raises:
+        NotAllowed: 403; it may be seen, and is not this viewer's to run.
+        NotFound: there is none with that id that this viewer may see.
+    """
+    viewer.must(Do.EXPERIMENT)
+    experiment = running.get(session, experiment_id)
+    if not viewer.may_see(experiment.owner):
+        raise NotFound(running.NO_EXPERIMENT)
+    if not viewer.owns(experiment.owner) and not allows(viewer.role, Do.CHANGE_OTHERS):
+        raise NotAllowed(
+            f"This experiment is {experiment.owner}'s; they or a reviewer can run it.", status=403
+        )
+    return experiment

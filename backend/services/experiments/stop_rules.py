@@ -1,0 +1,43 @@
+"""When an experiment stops by itself: too many of its takes fail, or what it asks is answered."""
+
+from sqlmodel import Session
+
+from backend.models import Experiment
+from backend.store.experiments import outcomes, running
+
+#: More than this share of its takes may not fail, where its plan doesn't say.
+FAILED_SHARE = 0.25
+#: From this many ended takes on the share is judged: with fewer, its interval says nothing.
+JUDGED_FROM = 10
+
+
+def reason_to_stop(session: Session, experiment: Experiment) -> str | None:
+    """Why nothing more should be made of it, in words; None: it may go on.
+
+    Judged are the takes since it was last started, gone on with or resumed, so that a person who resumes it
+    is not stopped for what they have seen.
+    """
+    wave = running.newest_wave(session, experiment.id)
+    failed, ended = outcomes.count_ended(session, experiment.id, wave=wave)
+    share = failed_share(experiment)
+    if ended < JUDGED_FROM or not failed or surely_failing(failed, ended) <= share:
+        return None
+    return (
+        f"{failed} of the last {ended} takes failed, which is surely more than {share:.0%}. Nothing more is "
+        "made, and what was sent comes home. See what they say; retry what failed, or resume to go on all "
+        "the same."
+    )
+
+
+def failed_share(experiment: Experiment) -> float:
+    """The share of its takes that may fail."""
+    stop = (experiment.plan or {}).get("stop") or {}
+    share = stop.get("failed_share")
+    return FAILED_SHARE if share is None else float(share)
+
+
+def surely_failing(failed: int, ended: int) -> float:
+    """The share of takes that fail at least: the lower end of Wilson's interval."""
+    from backend.science.agreement import wilson  # brings NumPy, which no start should wait for
+
+    return wilson(failed, ended)[0]
