@@ -16,7 +16,11 @@ class Experiment(SQLModel, table=True):
     """A question that is asked of takes: a plan, and how far it has come."""
 
     __tablename__ = "experiment"
-    __table_args__ = (Index("experiment_owner", "owner", "id"), Index("experiment_state", "state", "id"))
+    __table_args__ = (
+        Index("experiment_owner", "owner", "id"),
+        Index("experiment_state", "state", "id"),
+        partial_index("experiment_once", "owner", "idempotency_key", unique=True),
+    )
 
     id: str = Field(primary_key=True)
     owner: str
@@ -46,6 +50,8 @@ class Experiment(SQLModel, table=True):
     why: str | None = Field(default=None, sa_type=Text)  #: why it is paused or closed, in words
     version: int = 0  #: rises with every change
     looked_at: datetime | None = moment(default=None)  #: when its next wave was last considered
+    idempotency_key: str | None = None  #: with which it was asked for: the same key again is the same one
+    body_sha256: str | None = None  #: of what was asked for with that key
 
 
 class ExperimentAxis(SQLModel, table=True):

@@ -11,6 +11,7 @@ from backend.models.columns import Json, moment
 _UNKNOWN = text("source = 'unknown'")
 _IN_FORCE = text("ended_at IS NULL")
 _HAS_TWIN = text("twin_id IS NOT NULL")
+_DIGESTED, _UNDIGESTED = text("input_sha256 IS NOT NULL"), text("input_sha256 IS NULL")
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -72,12 +73,18 @@ class TakeInputs(SQLModel, table=True):
     __tablename__ = "take_inputs"
     __table_args__ = (
         Index("take_inputs_sha256", "sha256", "job_id"),
+        Index(
+            "take_inputs_same", "input_sha256", "job_id", sqlite_where=_DIGESTED, postgresql_where=_DIGESTED
+        ),
+        Index("take_inputs_old", "job_id", sqlite_where=_UNDIGESTED, postgresql_where=_UNDIGESTED),
         Index("take_inputs_twin", "job_id", sqlite_where=_HAS_TWIN, postgresql_where=_HAS_TWIN),
     )
 
     job_id: str = Field(primary_key=True)
     sha256: str  #: the same for takes of the same inputs; without a seed, for those of one person alone
     since_id: str  #: no take before this id counts as its twin
+    #: the same for takes of the same inputs, whoever asked; None: an older program's row, not filled yet
+    input_sha256: str | None = None
     twin_id: str | None = None  #: the latest earlier take of the same inputs; None: there is none that counts
 
 

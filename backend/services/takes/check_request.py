@@ -1,11 +1,13 @@
 """What is asked for, checked: every field at fault is named before anything is written, sent or paid."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from backend.catalogue.check_params import check_params
 from backend.catalogue.models import VideoModel
-from backend.catalogue.pricing.quote import Quote
+from backend.catalogue.pricing.quote import Quote, unknown_quote
 from backend.catalogue.prompts import build_payload, check_prompt, may_be_blank
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
@@ -17,6 +19,8 @@ from backend.services.takes.remake.named_faults import named_faults
 from backend.services.takes.request import TakeRequest
 from backend.services.takes.request_photos import check_photos
 from backend.store.records.start_facts import StartFacts
+
+T = TypeVar("T")
 
 #: What stands for an uploaded photo where the payload is shown.
 PHOTO_TO_COME = "(the photo's link, made when it is sent)"
@@ -43,23 +47,64 @@ class CheckedRequest:
 
 def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
     """Check what is asked for; nothing is written. Raises InvalidRequest: names every field at fault."""
-    model, facts, faults = _find_model(deps, request)
-    vocabulary = current_vocabulary(deps)
-    faults |= vocabulary.style_faults(request.style)
-    if vocabulary.find_template(request.template) is None:
-        faults["template"] = f"has no version {request.template}; leave it out for the one in production"
-    composed = vocabulary.compose_prompt(request.prompt, request.style, request.template)
-    # Where a photo must come and lacks, that is what is said; with it the prompt may stay empty.
-    has_photo = request.image is not None or model.image_required
-    if not (request.prompt or may_be_blank(model, request.params, has_photo=has_photo)):
-        faults["prompt"] = BLANK_PROMPT
-    elif fault := check_prompt(model, composed.text):
-        faults["prompt"] = fault
-    payload = build_payload(model, composed.text, request.params)
-    faults |= _field_faults(deps, viewer, model, request)
-    if faults:
+    checked, faults = RequestCheck(deps, viewer).look_at(request)
+    if faults or checked is None:
         raise InvalidRequest(faults)
-    return CheckedRequest(request, model, composed, payload, _quote(deps, model, request, facts), facts)
+    return checked
+
+
+class RequestCheck:
+    """Checks requests of one viewer, at one moment: what several have in common is worked out once."""
+
+    def __init__(self, deps: Deps, viewer: Viewer) -> None:
+        self._deps, self._viewer = deps, viewer
+        self._vocabulary = current_vocabulary(deps)
+        self._known: dict[tuple[str, ...], Any] = {}
+
+    def look_at(self, request: TakeRequest) -> tuple[CheckedRequest | None, dict[str, str]]:
+        """(the request as it would be sent, every field at fault); None: it names no model on offer."""
+        try:
+            model, facts, found = self._once(
+                (request.model, str(request.provider)), lambda: _find_model(self._deps, request)
+            )
+        except InvalidRequest as error:
+            return None, error.fields
+        faults = dict(found) | self._vocabulary.style_faults(request.style)
+        if self._vocabulary.find_template(request.template) is None:
+            faults["template"] = f"has no version {request.template}; leave it out for the one in production"
+        composed = self._vocabulary.compose_prompt(request.prompt, request.style, request.template)
+        # Where a photo must come and lacks, that is what is said; with it the prompt may stay empty.
+        has_photo = request.image is not None or model.image_required
+        if not (request.prompt or may_be_blank(model, request.params, has_photo=has_photo)):
+            faults["prompt"] = BLANK_PROMPT
+        elif fault := check_prompt(model, composed.text):
+            faults["prompt"] = fault
+        key = _as_key(model, request, request.params)
+        faults |= self._once(key, lambda: _field_faults(self._deps, self._viewer, model, request))
+        faults |= request.faults
+        quote = (
+            unknown_quote("it can't be sent as it is") if faults else self._quote_once(model, request, facts)
+        )
+        payload = build_payload(model, composed.text, request.params)
+        return CheckedRequest(request, model, composed, payload, quote, facts), faults
+
+    def _quote_once(self, model: VideoModel, request: TakeRequest, facts: StartFacts) -> Quote:
+        """Words and seeds move no price."""
+        priced = {name: value for name, value in request.params.items() if name != "seed"}
+        key = ("quote", *_as_key(model, request, priced))
+        return self._once(key, lambda: _quote(self._deps, model, request, facts))
+
+    def _once(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+        if key not in self._known:
+            self._known[key] = look()
+        found: T = self._known[key]
+        return found
+
+
+def _as_key(model: VideoModel, request: TakeRequest, params: dict[str, Any]) -> tuple[str, ...]:
+    """The same for requests that differ in their words alone."""
+    about = [params, request.image, request.images, request.project, request.made_from]
+    return model.id, json.dumps(about, sort_keys=True, default=repr)
 
 
 def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
@@ -75,6 +120,7 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     if request.prompt and (fault := check_prompt(model, sent)):
         faults["prompt"] = fault
     faults |= _field_faults(deps, viewer, model, request, partial=True)
+    faults |= request.faults
     if faults:
         raise InvalidRequest(faults)
     return _quote(deps, model, request, facts)
@@ -88,7 +134,7 @@ def _quote(deps: Deps, model: VideoModel, request: TakeRequest, facts: StartFact
 def _field_faults(
     deps: Deps, viewer: Viewer, model: VideoModel, request: TakeRequest, *, partial: bool = False
 ) -> dict[str, str]:
-    """What is wrong with photos and parameters, and with what could not be read at all."""
+    """What is wrong with photos, parameters and what is named of the library."""
     links, faults = check_photos(deps, viewer, model, request)
     if partial and request.image is None:
         faults.pop("image", None)
@@ -98,7 +144,7 @@ def _field_faults(
     faults |= named_faults(deps, viewer, request)
     if request.params.get("sync_mode") is True:
         faults["params.sync_mode"] = SYNC_MODE_FAULT
-    return {**faults, **request.faults}
+    return faults
 
 
 def _find_model(

@@ -57,7 +57,7 @@ def create_job(
         StaleState: the job whose place it was to take has moved on; no job was made.
     """
     viewer.must(Do.START)
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     form_hash = None if idempotency_key is None else request.body_hash()
     known = _known_job(deps, viewer, idempotency_key, form_hash)
     if known is not None:
@@ -170,7 +170,8 @@ def _known_job(deps: Deps, viewer: Viewer, key: str | None, form_hash: str | Non
     return job
 
 
-def _check_key(key: str | None) -> None:
+def check_key(key: str | None) -> None:
+    """Can it be an idempotency key, if there is one? Raises InvalidRequest."""
     most = IDEMPOTENCY_KEY_MAX_CHARS
     if key is not None and not (0 < len(key) <= most and key.isascii() and key.isprintable()):
         raise InvalidRequest({"Idempotency-Key": f"use 1 to {most} printable ASCII characters"})

@@ -9,13 +9,16 @@ A sweep writes down what takes were made of once no older one can still come, an
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Any
 
+from sqlmodel import Session
+
 from backend.domain.clock import id_lower_bound
+from backend.domain.experiments.inputs import has_seed, inputs_sha256
 from backend.services.deps import Deps
 from backend.store.library import origins
 from backend.store.money import same_inputs
@@ -57,8 +60,7 @@ def _note_batch(deps: Deps, before_id: str) -> int:
     with deps.store.read() as session:
         last = (_LOOKED_AT.read(session) or _LookedAt(deps.clock.now())).job
         takes = same_inputs.list_takes(session, after=last, before=before_id, limit=BATCH)
-        photos = {photo for take in takes for photo in _photo_ids(take)}
-        contents = {one.id: one.sha256 for one in uploads.list_by_ids(session, photos)} if photos else {}
+        contents = photo_contents(session, map(photos_of, takes))
         meant = origins.made_on_purpose(session, [take.id for take in takes])
     if not takes:
         return 0
@@ -72,34 +74,55 @@ def _note_batch(deps: Deps, before_id: str) -> int:
     return len(takes)
 
 
-def has_seed(payload: Mapping[str, Any]) -> bool:
-    """Was a seed asked for? A negative one asks for chance, as none does."""
-    seed = payload.get("seed")
-    return isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+def noted_until(session: Session) -> str:
+    """The newest take whose inputs are written down; "": there is none."""
+    known = _LOOKED_AT.read(session)
+    return known.job if known else _FIRST
 
 
-def _row(take: Any, contents: Mapping[str, str], *, meant: bool) -> dict[str, str]:
-    seeded = has_seed(take.payload)
-    photos = {
-        field: [contents.get(one, one) for one in _listed(given)] for field, given in _photos(take).items()
+def digest_of(take: Any, contents: Mapping[str, str]) -> str:
+    """What a take was made of, as a digest. take: a row with provider, model, payload and its photos."""
+    return digest_inputs(take.provider, take.model, take.payload, photos_of(take), contents)
+
+
+def digest_inputs(
+    provider: str,
+    model: str,
+    payload: Mapping[str, Any],
+    photos: Mapping[str, str | Sequence[str]],
+    contents: Mapping[str, str],
+) -> str:
+    """The same for takes of the same inputs. photos: by field, uploads' ids and links; contents: as below."""
+    by_content = {
+        field: [contents.get(one, one) for one in _listed(given)] for field, given in photos.items()
     }
-    whose = None if seeded else take.owner
-    made_of = json.dumps([whose, take.provider, take.model, take.payload, photos], sort_keys=True)
-    since = _FIRST if seeded else id_lower_bound(take.created_at - SENT_TWICE_WITHIN)
-    return {
-        "job_id": take.id,
-        "sha256": hashlib.sha256(made_of.encode()).hexdigest(),
-        "since_id": _NEVER if meant or take.parent_id else since,
+    return inputs_sha256(provider, model, payload, by_content)
+
+
+def photo_contents(session: Session, photos: Iterable[Mapping[str, str | Sequence[str]]]) -> dict[str, str]:
+    """Upload -> the SHA-256 of its bytes, of all uploads in these photos by field."""
+    ids = {
+        one for by_field in photos for given in by_field.values() for one in _listed(given) if "/" not in one
     }
+    found = [row for some in batched(sorted(ids), 500) for row in uploads.list_by_ids(session, some)]
+    return {row.id: row.sha256 for row in found}
 
 
-def _photos(take: Any) -> dict[str, Any]:
-    """Every photo by its field: an upload's id or a link, or a list of them."""
+def photos_of(take: Any) -> dict[str, str | Sequence[str]]:
+    """Every photo of a take by its field: an upload's id or a link, or a list of them."""
     return {**(take.images or {}), **({take.image_field or "": take.image} if take.image else {})}
 
 
-def _photo_ids(take: Any) -> list[str]:
-    return [one for given in _photos(take).values() for one in _listed(given) if "/" not in one]
+def _row(take: Any, contents: Mapping[str, str], *, meant: bool) -> dict[str, str]:
+    seeded, digest = has_seed(take.payload), digest_of(take, contents)
+    of_whom = digest if seeded else f"{take.owner} {digest}"
+    since = _FIRST if seeded else id_lower_bound(take.created_at - SENT_TWICE_WITHIN)
+    return {
+        "job_id": take.id,
+        "input_sha256": digest,
+        "sha256": hashlib.sha256(of_whom.encode()).hexdigest(),
+        "since_id": _NEVER if meant or take.parent_id else since,
+    }
 
 
 def _listed(given: str | Sequence[str]) -> Sequence[str]:

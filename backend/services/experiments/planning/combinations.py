@@ -1,0 +1,151 @@
+"""Which combinations of levels a plan makes, and the request for a take that each of them is."""
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+from backend.domain.errors import InvalidRequest
+from backend.domain.experiments.axes import AS_IN_BASE
+from backend.domain.experiments.inputs import canonical_json
+from backend.domain.experiments.words import DesignKind
+from backend.services.experiments.plan import Plan
+from backend.services.prompting.variables import fill_variables, variables_in
+
+#: So many draws for each combination that is wanted: models may refuse some.
+DRAWS = 10
+#: {axis: label}
+Levels = Mapping[str, str]
+
+
+def chosen_levels(plan: Plan, allowed: Callable[[Levels], bool]) -> list[Levels]:
+    """The combinations that a plan makes, in order. allowed: those of a fraction are chosen among these."""
+    if plan.rows is not None:
+        return [row for row in plan.rows if allowed(row)]
+    labels = [[level.label for level in axis.levels] for axis in plan.axes]
+    names = [axis.name for axis in plan.axes]
+
+    def as_levels(combination: Sequence[int]) -> Levels:
+        return {name: of[place] for name, of, place in zip(names, labels, combination, strict=True)}
+
+    sizes = [len(of) for of in labels]
+    if plan.design is DesignKind.FRACTION:
+        from backend.science.designs import choose_fraction  # NumPy, which no start is to wait for
+
+        chosen = choose_fraction(
+            sizes, plan.combinations, seed=plan.seed or 0, allowed=lambda one: allowed(as_levels(one))
+        )
+        return [as_levels(one) for one in chosen]
+    if plan.design is DesignKind.RANDOM:
+        return _drawn(plan, sizes, as_levels, allowed)
+    return [one for combination in product(*map(range, sizes)) if allowed(one := as_levels(combination))]
+
+
+def _drawn(
+    plan: Plan,
+    sizes: Sequence[int],
+    as_levels: Callable[[Sequence[int]], Levels],
+    allowed: Callable[[Levels], bool],
+) -> list[Levels]:
+    """Combinations by chance, the same ones for the same seed, in the order of a full design."""
+    whole = prod(sizes)
+    drawn = random.Random(plan.seed or 0).sample(range(whole), min(whole, plan.combinations * DRAWS))  # noqa: S311
+    found: list[int] = []
+    for place in drawn:
+        if len(found) == plan.combinations:
+            break
+        if allowed(as_levels(_digits(place, sizes))):
+            found.append(place)
+    return [as_levels(_digits(place, sizes)) for place in sorted(found)]
+
+
+def _digits(place: int, sizes: Sequence[int]) -> list[int]:
+    """The combination at this place of a full design."""
+    digits = []
+    for size in reversed(sizes):
+        place, digit = divmod(place, size)
+        digits.append(digit)
+    return digits[::-1]
+
+
+def cell_key(levels: Levels) -> str:
+    """The name of a combination within its experiment: the same for the same levels."""
+    return hashlib.sha256(canonical_json(levels).encode()).hexdigest()
+
+
+class RequestBuilder:
+    """Makes the request of each combination: what its levels say, over the base."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._base, self._constants = plan.base, plan.constants
+        self._values = {axis.name: {level.label: level.value for level in axis.levels} for axis in plan.axes}
+
+    def request_of(self, levels: Levels) -> tuple[dict[str, Any], dict[str, str]]:
+        """(the request as `parse_request` reads it, what is wrong with its variables)."""
+        said = self._constants | {name: self._values[name][label] for name, label in levels.items()}
+        request: dict[str, Any] = dict(self._base)
+        style, params = dict(request.get("style") or {}), dict(request.get("params") or {})
+        variables = {}
+        for name, value in said.items():
+            if value is AS_IN_BASE:
+                continue
+            within, _, part = name.partition(".")
+            if within == "style":
+                _put(style, part, value)
+            elif within == "params":
+                _put(params, part, value)
+            elif name in ("prompt", "template", "model", "image"):
+                _put(request, name, value)
+            else:
+                variables[name] = value
+        if "model" in said and said["model"] is not AS_IN_BASE:
+            request.pop("provider", None)  # each model has its own
+        request |= {"style": style} if style else {}
+        request |= {"params": params} if params else {}
+        return request, _fill(request, variables)
+
+
+def _fill(request: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, str]:
+    prompt = request.get("prompt")
+    if not isinstance(prompt, str):
+        return {}
+    try:
+        missing = [name for name in variables_in(prompt) if name not in variables]
+        if missing:
+            return {missing[0]: "is missing; the prompt names it"}
+        request["prompt"] = fill_variables(prompt, variables)
+    except InvalidRequest as error:
+        return dict(error.fields)
+    return {}
+
+
+def _put(into: dict[str, Any], name: str, value: Any) -> None:
+    """What is None is left out."""
+    if value is None:
+        into.pop(name, None)
+    else:
+        into[name] = value
+
+
+def farthest_apart(cells: Sequence[Levels], number: int) -> list[int]:
+    """Places of so many cells that differ in most axes, the first one with them: what a canary tries.
+
+    More than there are cells: each again, in the same order.
+    """
+    if not cells:
+        return []
+    order, left = [0], set(range(1, len(cells)))
+    nearest = {place: _differing(cells[0], cells[place]) for place in left}
+    while left and len(order) < number:
+        farthest = max(left, key=lambda place: (nearest[place], place))
+        left.discard(farthest)
+        order.append(farthest)
+        for place in left:
+            nearest[place] = min(nearest[place], _differing(cells[farthest], cells[place]))
+    return [order[turn % len(order)] for turn in range(number)]
+
+
+def _differing(one: Levels, other: Levels) -> int:
+    return sum(1 for name, label in one.items() if other.get(name) != label)

@@ -1,0 +1,115 @@
+"""What a plan varies: its base, its axes or rows, alternatives in prompts, and the variables they name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.domain.errors import InvalidRequest
+from backend.domain.experiments.axes import KNOWN_AXES, Axis, read_axes, read_rows
+from backend.domain.experiments.words import AxisKind
+from backend.domain.prompt import AXES
+from backend.domain.text import describe_kind, unknown_names
+from backend.services.prompting.variables import variables_in
+from backend.services.prompting.wildcards import expand, has_wildcards
+from backend.services.takes.request import REQUEST_FIELDS, parse_request
+
+#: Combinations of one's own, each {axis: label}.
+Rows = tuple[dict[str, str], ...]
+
+
+def read_base(given: Mapping[str, Any], faults: dict[str, str]) -> Mapping[str, Any]:
+    """The request that axes are put over. Faults are added."""
+    base = given.get("base")
+    if not isinstance(base, Mapping):
+        is_there = "base" in given
+        faults["base"] = f"must be an object, not {describe_kind(base)}" if is_there else "is missing"
+        return {}
+    found = parse_request({**base, "made_from": base.get("made_from")}).faults
+    faults |= {f"base.{field}": fault for field, fault in found.items()}
+    return {name: one for name, one in base.items() if name in REQUEST_FIELDS}
+
+
+def read_varied(
+    given: Mapping[str, Any], base: Mapping[str, Any], faults: dict[str, str]
+) -> tuple[tuple[Axis, ...], Rows | None]:
+    """The axes, prompts' alternatives expanded, and the rows where there are any. Faults are added."""
+    axes, rows = given.get("axes"), given.get("rows")
+    if rows is None:
+        varied, read = _expanded(base, read_axes({} if axes is None else axes, faults), faults), None
+    else:
+        varied, read = read_rows(_expanded_rows(base, rows, faults), faults)
+        if axes:
+            faults["axes"] = "is given beside rows; rows stand in place of axes"
+    _check_names(base, varied, faults, in_rows=rows is not None)
+    return varied, read
+
+
+def _expanded(base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str]) -> tuple[Axis, ...]:
+    """The axes with every prompt that alternatives in a prompt stand for as a level."""
+    named = next((axis for axis in axes if axis.name == "prompt"), None)
+    if named is None:
+        prompts = _expand(base.get("prompt"), "base.prompt", faults)
+        return (*read_axes({"prompt": prompts}, faults), *axes) if len(prompts) > 1 else axes
+    levels: list[Any] = []
+    for one in named.levels:
+        found = _expand(one.value, "axes.prompt", faults)
+        levels += found if len(found) > 1 else [{"label": one.label, "value": one.value}]
+    read = read_axes({"prompt": levels}, faults) if len(levels) > len(named.levels) else (named,)
+    return tuple(one for axis in axes for one in (read if axis is named else (axis,)))
+
+
+def _expanded_rows(base: Mapping[str, Any], rows: Any, faults: dict[str, str]) -> Any:
+    """The rows, one for each prompt that alternatives in a row's prompt stand for."""
+    if not isinstance(rows, list):
+        return rows
+    found = []
+    for row in rows:
+        prompt = row.get("prompt", base.get("prompt")) if isinstance(row, Mapping) else None
+        prompts = _expand(prompt, "rows.prompt", faults)
+        found += [{**row, "prompt": one} for one in prompts] if len(prompts) > 1 else [row]
+    return found
+
+
+def _expand(text: Any, where: str, faults: dict[str, str]) -> list[str]:
+    """The prompts that one stands for; itself where it has no alternatives."""
+    if not isinstance(text, str) or not has_wildcards(text):
+        return [text]
+    try:
+        return expand(text, name=where)
+    except InvalidRequest as error:
+        faults |= error.fields
+        return [text]
+
+
+def _check_names(
+    base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str], *, in_rows: bool
+) -> None:
+    """Is each axis one that there is, does it vary anything, and has each variable an axis?"""
+    within = "rows." if in_rows else "axes."
+    prompts = {base.get("prompt")} if isinstance(base.get("prompt"), str) else set()
+    prompts |= {
+        one.value
+        for axis in axes
+        if axis.name == "prompt"
+        for one in axis.levels
+        if isinstance(one.value, str)
+    }
+    variables: set[str] = set()
+    for prompt in prompts:
+        try:
+            variables.update(variables_in(prompt))
+        except InvalidRequest as error:
+            faults.setdefault("base.prompt", error.fields["prompt"])
+    styles = [f"style.{axis}" for axis in AXES]
+    for axis in axes:
+        fits = {
+            AxisKind.STYLE: axis.name in styles,
+            AxisKind.PARAMETER: len(axis.name) > len("params."),
+            AxisKind.VARIABLE: axis.name in variables,
+        }
+        if not fits.get(axis.kind, True):
+            faults |= unknown_names([axis.name], [*KNOWN_AXES, *variables], within=within)
+        elif len(axis.levels) < 2 and not in_rows:
+            faults.setdefault(f"axes.{axis.name}", "has one value; an axis needs two, or belongs in the base")
+    named = {axis.name for axis in axes}
+    for name in sorted(variables - named):
+        faults.setdefault("base.prompt", f"names {{{{ {name} }}}}, and no axis says what it is")

@@ -1,0 +1,175 @@
+"""An experiment as people see it: its cells with their takes, how these go, what was spent and found."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.domain.access.roles import Do
+from backend.domain.errors import NotFound
+from backend.domain.experiments.words import TrialState
+from backend.domain.states import API_STATUS, JobState
+from backend.models import Cell, Experiment, ExperimentAxis
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.store.experiments import plans
+from backend.store.experiments.plans import TrialNow
+from backend.store.money.ledger import MICROS_PER_USD
+
+#: Experiments on one page of a list.
+PAGE_SIZE, PAGE_SIZE_MAX = 50, 200
+#: What a trial counts as; those that another one stands for, or that were dropped, count as nothing.
+COUNTED = ("completed", "processing", "failed", "held", "cancelled", "planned")
+TOO_EARLY = {"words": "too early", "code": "too_early", "leader": None}
+
+
+@dataclass(frozen=True)
+class ExperimentView:
+    """An experiment at one moment. trials: by cell, in their order."""
+
+    experiment: Experiment
+    cells: Sequence[Cell]
+    trials: Mapping[str, Sequence[TrialNow]]
+    votes: int
+    verdict: Mapping[str, Any]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of its takes are how far: each word of `COUNTED`."""
+        counted = Counter(status for of in self.trials.values() for one in of if (status := status_of(one)))
+        return {word: counted[word] for word in COUNTED}
+
+
+@dataclass(frozen=True)
+class ExperimentPage:
+    """Experiments, the newest first. next_cursor: of the page behind it; None: there is none."""
+
+    items: Sequence[ExperimentView]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """An experiment with its axes, for a table of rows × columns."""
+
+    view: ExperimentView
+    axes: Sequence[ExperimentAxis]
+
+
+def status_of(trial: TrialNow) -> str | None:
+    """What a trial counts as, a word of `COUNTED`; None: as nothing."""
+    if trial.state in (TrialState.RETRIED, TrialState.DROPPED):
+        return None
+    if trial.state == TrialState.BLOCKED:
+        return "failed"
+    if trial.job_state is None:
+        return "planned"
+    return API_STATUS[JobState(trial.job_state)]
+
+
+def get_experiment(deps: Deps, viewer: Viewer, experiment_id: str) -> ExperimentView:
+    """One experiment. Raises NotAllowed; NotFound: there is none, or none that this viewer may know of."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        return _views(session, [seen_experiment(session, viewer, experiment_id)])[0]
+
+
+def read_matrix(deps: Deps, viewer: Viewer, experiment_id: str) -> Matrix:
+    """One experiment with its axes. Raises as `get_experiment`."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        view = _views(session, [seen_experiment(session, viewer, experiment_id)])[0]
+        return Matrix(view, plans.list_axes(session, experiment_id))
+
+
+def list_experiments(
+    deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE, cursor: str | None = None
+) -> ExperimentPage:
+    """A page of the experiments that the viewer may see. Raises NotAllowed."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        rows = plans.list_experiments(session, viewer.visible_names, before=cursor, limit=limit + 1)
+        views = _views(session, rows[:limit])
+    return ExperimentPage(views, rows[limit - 1].id if len(rows) > limit else None)
+
+
+def seen_experiment(
+    session: Session, viewer: Viewer, experiment_id: str, *, alone: bool = False
+) -> Experiment:
+    """The row, if this viewer may know of it. alone: nobody else changes it until the transaction ends.
+
+    Raises NotFound.
+    """
+    row = plans.get_experiment(session, experiment_id, alone=alone)
+    if not viewer.may_see(row.owner):
+        raise NotFound("There is no experiment with that id.")
+    return row
+
+
+def own_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
+    """The row, locked, if this viewer may run it: its owner, or a reviewer. Raises NotFound, NotAllowed."""
+    viewer.must(Do.EXPERIMENT)
+    row = seen_experiment(session, viewer, experiment_id, alone=True)
+    viewer.must_change(row.owner, "experiment")
+    return row
+
+
+def experiment_json(view: ExperimentView) -> dict[str, Any]:
+    """An experiment, as clients see it."""
+    row = view.experiment
+    return {
+        "id": row.id,
+        "name": row.name,
+        "question": row.question,
+        "owner": row.owner,
+        "state": row.state,
+        "why": row.why,
+        "cells": [
+            {
+                "id": cell.id,
+                "levels": cell.levels,
+                "takes": _takes(view.trials.get(cell.id, ())),
+                "dropped": cell.dropped_at is not None,
+            }
+            for cell in view.cells
+        ],
+        "takes": view.counts,
+        "spent_usd": row.spent_micros / MICROS_PER_USD,
+        "cap_usd": None if row.cap_micros is None else row.cap_micros / MICROS_PER_USD,
+        "votes": view.votes,
+        "verdict": dict(view.verdict),
+        "baseline": row.baseline_cell,
+        "created_at": row.created_at.isoformat(),
+        "version": row.version,
+    }
+
+
+def _takes(trials: Iterable[TrialNow]) -> list[str]:
+    """The takes that stand for a cell: those of trials that count."""
+    return [one.job_id for one in trials if one.job_id is not None and status_of(one) is not None]
+
+
+def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]:
+    """In four statements, however many they are."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    cells: dict[str, list[Cell]] = {}
+    for cell in plans.list_cells(session, ids):
+        cells.setdefault(cell.experiment_id, []).append(cell)
+    trials: dict[str, dict[str, list[TrialNow]]] = {}
+    for trial in plans.list_trials(session, ids):
+        trials.setdefault(trial.experiment_id, {}).setdefault(trial.cell_id, []).append(trial)
+    votes, found = plans.count_votes(session, ids), plans.newest_findings(session, ids)
+    return [
+        ExperimentView(
+            row,
+            cells.get(row.id, []),
+            trials.get(row.id, {}),
+            votes.get(row.id, 0),
+            (found[row.id].data.get("verdict") if row.id in found else None) or TOO_EARLY,
+        )
+        for row in rows
+    ]
