@@ -1,9 +1,12 @@
 """Single fields of a body, read with every fault named: what can't be read gives what stands in its place."""
 
 from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from backend.domain.text import describe_kind, fault_in
+
+W = TypeVar("W", bound=StrEnum)
 
 
 class FieldReader:
@@ -53,7 +56,7 @@ class FieldReader:
             self._fault(name, f"must be true or false, not {describe_kind(value)}")
         return value if isinstance(value, bool) else otherwise
 
-    def word(self, name: str, words: type[Any], otherwise: Any) -> Any:
+    def word(self, name: str, words: type[W], otherwise: W) -> W:
         """One of an enum's words."""
         value = self.given.get(name)
         if value is None or value in list(words):

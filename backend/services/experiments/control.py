@@ -11,8 +11,8 @@ from backend.models import Experiment
 from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
-from backend.services.experiments.canary import choose_canary
 from backend.services.experiments.rights import get_to_run
+from backend.services.experiments.running.canary import choose_canary
 from backend.services.takes.cancel import cancel_if_unsent
 from backend.store.experiments import running
 

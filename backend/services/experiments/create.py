@@ -15,7 +15,7 @@ from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.experiments.plan import DELTA, Plan
-from backend.services.experiments.quote import PlanFigures, PricedPlan, price_plan
+from backend.services.experiments.quote import PlanFigures, PricedPlan, price_plan, takes_at_once
 from backend.services.takes.create import check_key
 from backend.store.experiments import plans
 from backend.store.money.ledger import to_micros
@@ -46,7 +46,8 @@ def create_experiment(
     if known is not None:
         return CreatedExperiment(known, priced.figures)
     _must_fit(priced)
-    row, cells = _experiment(deps, viewer, plan), _cells(deps, priced)
+    at_once = takes_at_once(deps, plan, priced.cells)
+    row, cells = _experiment(deps, viewer, plan, at_once), _cells(deps, priced)
     row.idempotency_key, row.body_sha256 = idempotency_key, body_sha256 if idempotency_key else None
     for cell in cells:
         cell.experiment_id = row.id
@@ -95,7 +96,7 @@ def _known(deps: Deps, viewer: Viewer, key: str | None, body_sha256: str) -> Exp
     return found
 
 
-def _experiment(deps: Deps, viewer: Viewer, plan: Plan) -> Experiment:
+def _experiment(deps: Deps, viewer: Viewer, plan: Plan, at_once: int) -> Experiment:
     return Experiment(
         id=deps.clock.new_id(),
         owner=viewer.name,
@@ -108,7 +109,7 @@ def _experiment(deps: Deps, viewer: Viewer, plan: Plan) -> Experiment:
         reuse=plan.reuse,
         cap_micros=None if plan.cap_usd is None else to_micros(plan.cap_usd),
         canary=plan.canary,
-        at_once=plan.at_once,
+        at_once=at_once,
         delta=DELTA,
         planned_votes=plan.planned_votes,
         project_id=plan.base.get("project"),

@@ -15,6 +15,7 @@ from backend.domain.experiments.fields import FieldReader
 from backend.domain.experiments.words import DesignKind, SeedPolicy
 from backend.domain.text import PastedText, describe_kind, unknown_names
 from backend.services.experiments.planning.varied import Rows, read_base, read_varied
+from backend.services.experiments.running.stop_rules import FAILED_SHARE
 
 PLAN_FIELDS = frozenset(
     {
@@ -25,11 +26,9 @@ PLAN_FIELDS = frozenset(
 NAME_MAX_CHARS, QUESTION_MAX_CHARS = 200, 500
 #: More combinations, or takes, than these are planned by mistake; a fraction of them tells nearly as much.
 COMBINATIONS_MAX, CELLS_MAX, TAKES_MAX, REPEATS_MAX = 10**15, 5_000, 10_000, 200
-#: In flight at most, unless a plan says otherwise: a fair share of a small team's workers.
-AT_ONCE, AT_ONCE_MAX = 8, 100
+#: More in flight no provider starts for one account.
+AT_ONCE_MAX = 100
 CANARY = 2
-#: An experiment stops by itself when certainly more than this share of its takes fail.
-FAILED_SHARE = 0.5
 #: At most so much worse, in logits, is as good: about 55 : 45.
 DELTA = 0.2
 QUESTION = "Which one is better?"
@@ -55,7 +54,7 @@ class Plan:
     reuse: bool
     cap_usd: float | None
     canary: int
-    at_once: int
+    at_once: int | None  #: None: a fair share
     failed_share: float
     baseline: Mapping[str, str] | None  #: {axis: label}
     drop_refused: bool  #: leave out combinations that a model refuses
@@ -88,7 +87,7 @@ def parse_plan(body: Mapping[str, Any]) -> Plan:
     seeds, seed = _read_seeds(read, base)
     if rows is not None:
         rows = tuple({axis.name: row[axis.name] for axis in varied} for row in rows)
-    canary, at_once = read.whole("canary", 0, TAKES_MAX), read.whole("at_once", 1, AT_ONCE_MAX)
+    canary = read.whole("canary", 0, TAKES_MAX)
     plan = Plan(
         body=given,
         name=read.text("name", NAME_MAX_CHARS),
@@ -105,7 +104,7 @@ def parse_plan(body: Mapping[str, Any]) -> Plan:
         reuse=read.flag("reuse"),
         cap_usd=read.number("cap_usd", CAP_MAX_USD, "an amount in dollars above 0, or null for no cap"),
         canary=CANARY if canary is None else canary,
-        at_once=at_once or AT_ONCE,
+        at_once=read.whole("at_once", 1, AT_ONCE_MAX),
         failed_share=_read_failed_share(given, faults),
         baseline=_read_baseline(given, varied, rows, faults),
         drop_refused=read.flag("drop_refused"),
@@ -195,7 +194,7 @@ def _read_baseline(
 def _check_size(plan: Plan, faults: dict[str, str]) -> None:
     where = "axes" if plan.rows is None else "rows"
     whole = plan.combinations
-    if faults.keys() & {"axes", "rows", "n", "design"}:
+    if {field.partition(".")[0] for field in faults} & {"axes", "rows", "n", "design"}:
         return
     if not plan.axes:
         faults.setdefault(where, "vary nothing; name what is to be compared, with two values or more")

@@ -8,11 +8,14 @@ from backend.catalogue.pricing.quote import dollars
 from backend.domain.access.roles import Do
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments.cells import PlannedCell, cells_of
 from backend.services.experiments.plan import Plan
-from backend.services.experiments.planning.combinations import Levels, farthest_apart
+from backend.services.experiments.planning.cells import PlannedCell, cells_of
+from backend.services.experiments.planning.combinations import Levels
 from backend.services.experiments.reuse import PlannedTrial, plan_trials
+from backend.services.experiments.running.canary import choose_canary
+from backend.services.experiments.running.fair_share import AT_ONCE, usual_at_once
 from backend.services.gallery.durations import length_asked, usual_time
+from backend.store.experiments import running
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 
 
@@ -92,7 +95,7 @@ def figures_of(
     bought = [cells[trial.cell] for trial in trials if trial.reused is None]
     priced = [cell.quote for cell in bought if cell.quote.usd is not None]
     usd = sum(to_micros(quote.usd or 0.0) for quote in priced)
-    at_most = sum(to_micros(quote.at_most_usd or quote.usd or 0.0) for quote in priced)
+    at_most = sum(_ceiling(cell) for cell in bought)
     return PlanFigures(
         cells=len(cells),
         takes=len(trials),
@@ -105,11 +108,6 @@ def figures_of(
         faults=tuple(RefusedCell(cell.levels, dict(cell.faults)) for cell in cells if cell.faults),
         wrong=_wrong(plan, cells, trials),
     )
-
-
-def canary_trials(cells: Sequence[Levels], number: int) -> list[int]:
-    """Of which cells the canary's takes are, by place: the cells farthest apart."""
-    return farthest_apart(cells, number)
 
 
 def power_of(cells: int, takes_each: int) -> Power:
@@ -148,6 +146,17 @@ def figures_json(figures: PlanFigures) -> dict[str, Any]:
     }
 
 
+def _ceiling(cell: PlannedCell) -> int:
+    """What a take of it counts for in a cap, in millionths of a USD; 0 where nobody knows."""
+    return to_micros(max(cell.quote.at_most_usd or 0.0, cell.quote.usd or 0.0))
+
+
+def takes_at_once(deps: Deps, plan: Plan, cells: Sequence[PlannedCell]) -> int:
+    """How many of its takes are on their way at most: as the plan says, else a fair share."""
+    providers = {cell.checked.model.provider for cell in cells if cell.checked is not None}
+    return plan.at_once or min((usual_at_once(deps, one) for one in providers), default=AT_ONCE)
+
+
 def _usual_s(deps: Deps, plan: Plan, bought: Sequence[PlannedCell]) -> float | None:
     """So many at once as the plan says; the last one is home no sooner than the longest take lasts."""
     known: dict[tuple[str, float | None], float | None] = {}
@@ -164,23 +173,25 @@ def _usual_s(deps: Deps, plan: Plan, bought: Sequence[PlannedCell]) -> float | N
         if middle_s is None:
             return None
         lasts.append(middle_s)
-    return round(max(sum(lasts) / plan.at_once, max(lasts)), 1) if lasts else 0.0
+    return round(max(sum(lasts) / takes_at_once(deps, plan, bought), max(lasts)), 1) if lasts else 0.0
 
 
 def _wrong(plan: Plan, cells: Sequence[PlannedCell], trials: Sequence[PlannedTrial]) -> dict[str, str]:
     """What stands against a plan once its cells and prices are known."""
     wrong = {}
-    levels = [cell.levels for cell in cells]
-    if plan.baseline is not None and dict(plan.baseline) not in [dict(one) for one in levels]:
+    if plan.baseline is not None and dict(plan.baseline) not in [dict(one.levels) for one in cells]:
         wrong["baseline"] = "is none of the cells"
     if len(cells) < 2:
         wrong["axes"] = "leave one cell; there is nothing to compare"
-    first = {trial.cell for trial in trials if trial.reused is not None and trial.number == 1}
-    places = [one for one in canary_trials(levels, min(plan.canary, len(trials))) if one not in first]
-    canary = sum(to_micros(cells[place].quote.usd or 0.0) for place in places) / MICROS_PER_USD
-    if plan.cap_usd is not None and canary > plan.cap_usd:
+    takes = sorted((trial.number, trial.cell) for trial in trials if trial.reused is None)
+    waiting = [
+        running.PlannedTrial(f"{place}", f"{place}", number, cells[place].levels) for number, place in takes
+    ]
+    canary = choose_canary(waiting, plan.canary)
+    costs = sum(_ceiling(cells[int(place)]) for place in canary) / MICROS_PER_USD
+    if plan.cap_usd is not None and costs > plan.cap_usd:
         wrong["cap_usd"] = (
-            f"is below the price of the canary, {dollars(canary)} for {len(places)} takes; raise the cap or "
+            f"is below the price of the canary, {dollars(costs)} for {len(canary)} takes; raise the cap or "
             "make the canary smaller"
         )
     return wrong

@@ -12,8 +12,8 @@ from sqlmodel import Session
 from backend.domain.access.roles import Do
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments.cells import PlannedCell, trial_seed
 from backend.services.experiments.plan import Plan
+from backend.services.experiments.planning.cells import PlannedCell, trial_seed
 from backend.services.takes import same_inputs
 from backend.services.takes.check_request import CheckedRequest, check_request
 from backend.services.takes.request import TakeRequest

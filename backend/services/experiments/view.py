@@ -14,7 +14,7 @@ from backend.domain.states import API_STATUS, JobState
 from backend.models import Cell, Experiment, ExperimentAxis
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.store.experiments import plans
+from backend.store.experiments import plans, running
 from backend.store.experiments.plans import TrialNow
 from backend.store.money.ledger import MICROS_PER_USD
 
@@ -95,24 +95,11 @@ def list_experiments(
     return ExperimentPage(views, rows[limit - 1].id if len(rows) > limit else None)
 
 
-def seen_experiment(
-    session: Session, viewer: Viewer, experiment_id: str, *, alone: bool = False
-) -> Experiment:
-    """The row, if this viewer may know of it. alone: nobody else changes it until the transaction ends.
-
-    Raises NotFound.
-    """
-    row = plans.get_experiment(session, experiment_id, alone=alone)
+def seen_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
+    """The row, if this viewer may know of it. Raises NotFound."""
+    row = running.get(session, experiment_id)
     if not viewer.may_see(row.owner):
-        raise NotFound("There is no experiment with that id.")
-    return row
-
-
-def own_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
-    """The row, locked, if this viewer may run it: its owner, or a reviewer. Raises NotFound, NotAllowed."""
-    viewer.must(Do.EXPERIMENT)
-    row = seen_experiment(session, viewer, experiment_id, alone=True)
-    viewer.must_change(row.owner, "experiment")
+        raise NotFound(running.NO_EXPERIMENT)
     return row
 
 

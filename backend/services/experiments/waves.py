@@ -18,8 +18,8 @@ from backend.models import Experiment
 from backend.services.access import Viewer
 from backend.services.audit.record import WORKER, Action, record
 from backend.services.deps import Deps
-from backend.services.experiments import cap, fair_share, stop_rules
 from backend.services.experiments.requests import trial_key, trial_request
+from backend.services.experiments.running import cap, fair_share, stop_rules
 from backend.services.takes import create
 from backend.services.team.owners import owner_viewer
 from backend.store.experiments import running

@@ -14,7 +14,7 @@ from backend.domain.errors import InvalidRequest
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.quotes import quote_take
-from backend.services.prompting.vocabulary import ComposedPrompt, current_vocabulary
+from backend.services.prompting.vocabulary import ComposedPrompt, Vocabulary, current_vocabulary
 from backend.services.takes.remake.named_faults import named_faults
 from backend.services.takes.request import TakeRequest
 from backend.services.takes.request_photos import check_photos
@@ -47,7 +47,7 @@ class CheckedRequest:
 
 def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
     """Check what is asked for; nothing is written. Raises InvalidRequest: names every field at fault."""
-    checked, faults = RequestCheck(deps, viewer).look_at(request)
+    checked, faults = RequestCheck(deps, viewer, current_vocabulary(deps)).look_at(request)
     if faults or checked is None:
         raise InvalidRequest(faults)
     return checked
@@ -56,9 +56,8 @@ def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRe
 class RequestCheck:
     """Checks requests of one viewer, at one moment: what several have in common is worked out once."""
 
-    def __init__(self, deps: Deps, viewer: Viewer) -> None:
-        self._deps, self._viewer = deps, viewer
-        self._vocabulary = current_vocabulary(deps)
+    def __init__(self, deps: Deps, viewer: Viewer, vocabulary: Vocabulary) -> None:
+        self._deps, self._viewer, self._vocabulary = deps, viewer, vocabulary
         self._known: dict[tuple[str, ...], Any] = {}
 
     def look_at(self, request: TakeRequest) -> tuple[CheckedRequest | None, dict[str, str]]:

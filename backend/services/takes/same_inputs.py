@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import batched
 from typing import Any
 
 from sqlmodel import Session
@@ -104,8 +103,7 @@ def photo_contents(session: Session, photos: Iterable[Mapping[str, str | Sequenc
     ids = {
         one for by_field in photos for given in by_field.values() for one in _listed(given) if "/" not in one
     }
-    found = [row for some in batched(sorted(ids), 500) for row in uploads.list_by_ids(session, some)]
-    return {row.id: row.sha256 for row in found}
+    return {row.id: row.sha256 for row in uploads.list_by_ids(session, ids)} if ids else {}
 
 
 def photos_of(take: Any) -> dict[str, str | Sequence[str]]:

@@ -3,16 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
-from backend.domain.errors import NotFound
 from backend.models import Cell, Criterion, Experiment, ExperimentAxis, FindingRow, Job, Trial, Vote
-from backend.store.database.locks import needs_locks
 from backend.store.database.rows import one_of
-
-_NONE = "There is no experiment with that id."
 
 
 class TrialNow(NamedTuple):
@@ -44,20 +40,6 @@ def insert_rows(session: Session, rows: Sequence[SQLModel]) -> None:
         table = type(rows[0])
         values = [{name: getattr(row, name) for name in table.model_fields} for row in rows]
         session.connection().execute(insert(table), values)
-
-
-def get_experiment(session: Session, experiment_id: str, *, alone: bool = False) -> Experiment:
-    """The experiment with this id. alone: nobody else changes it until the transaction ends.
-
-    Raises NotFound: there is none.
-    """
-    query = select(Experiment).where(Experiment.id == experiment_id)
-    if alone and needs_locks(session):
-        query = query.with_for_update()
-    found = session.exec(query.execution_options(populate_existing=True)).first()
-    if found is None:
-        raise NotFound(_NONE)
-    return found
 
 
 def find_by_key(session: Session, owner: str, key: str) -> Experiment | None:
@@ -122,9 +104,3 @@ def newest_findings(session: Session, experiment_ids: Collection[str]) -> dict[s
     query = select(FindingRow).where(col(FindingRow.experiment_id).in_(experiment_ids))
     in_order = query.order_by(col(FindingRow.criterion_id).desc(), col(FindingRow.at))
     return {row.experiment_id: row for row in session.exec(in_order)}
-
-
-def touch_experiment(session: Session, experiment_id: str, **values: object) -> None:
-    """Set these columns of it; its version rises."""
-    one = update(Experiment).where(col(Experiment.id) == experiment_id)
-    session.connection().execute(one.values(version=col(Experiment.version) + 1, **values))

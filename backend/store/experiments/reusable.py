@@ -1,7 +1,6 @@
 """Stored takes that could stand in for new ones: whole, seen by who asks, and not in the trash."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import batched
 from typing import Any
 
 from sqlalchemy import Select
@@ -21,10 +20,14 @@ def noted_takes(
     session: Session, digests: Collection[str], owners: Sequence[str] | None
 ) -> Iterator[tuple[str, str]]:
     """(digest, take) of those whose inputs are written down, the oldest first within a digest."""
-    whole = _whole(columns(col(TakeInputs.input_sha256), col(Job.id)), owners)
-    query = whole.join(TakeInputs, col(TakeInputs.job_id) == col(Job.id)).order_by(col(Job.id))
-    for some in batched(sorted(digests), CHUNK):
-        found = session.connection().execute(query.where(col(TakeInputs.input_sha256).in_(some)))
+    named: Any = columns(col(TakeInputs.input_sha256), col(Job.id))
+    query = _whole(named, owners).join(TakeInputs, col(TakeInputs.job_id) == col(Job.id))
+    wanted = sorted(digests)
+    for start in range(0, len(wanted), CHUNK):
+        some = wanted[start : start + CHUNK]
+        found = session.connection().execute(
+            query.where(col(TakeInputs.input_sha256).in_(some)).order_by(col(Job.id))
+        )
         yield from ((str(digest), str(take)) for digest, take in found)
 
 

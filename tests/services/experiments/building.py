@@ -1,4 +1,4 @@
-"""Experiments in the hands of a test: rows of a plan, and what becomes of its takes."""
+"""Experiments in the hands of a test: plans and their rows, and what becomes of takes."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,12 +10,18 @@ from backend.domain.errors import StaleState
 from backend.domain.experiments.words import ExperimentState, TrialState
 from backend.domain.states import JobEvent as E
 from backend.models import Cell, Experiment, Job, Trial
-from backend.services.experiments import control, waves
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments import control, create, view, waves
+from backend.services.experiments.plan import Plan, parse_plan
 from backend.store.experiments import running
 from backend.store.jobs import jobs
 from tests.viewers import LOCAL_VIEWER
-from tests.world import MODEL, World
+from tests.world import ANA, MODEL, World
 
+#: A model with a seed, priced by a rule.
+SEEDED = "fal-ai/wan/v2.7/text-to-video"
+PROMPTS = ["A red dress in the wind", "A blue dress in the rain"]
 #: A take of `MODEL` with 5 seconds costs so much.
 TAKE_USD = 0.70
 SENT = (E.SUBMIT_BEGUN, E.ACCEPTED)
@@ -25,6 +31,28 @@ MOVES: Mapping[str, Sequence[E]] = {
     "held": (E.UNANSWERED,),
     "stored": (E.FINISHED, E.SAVED),
 }
+
+
+def plan_body(**more: Any) -> dict[str, Any]:
+    """A plan of two prompts on one model, two takes each; more: what is otherwise, None: a field less."""
+    body: dict[str, Any] = {
+        "name": "Which dress?",
+        "base": {"model": MODEL, "params": {"duration": "5"}},
+        "axes": {"prompt": PROMPTS},
+        "repeats": 2,
+    }
+    return {name: value for name, value in {**body, **more}.items() if value is not None}
+
+
+def make_plan(**more: Any) -> Plan:
+    """The same, read."""
+    return parse_plan(plan_body(**more))
+
+
+def make_experiment(deps: Deps, viewer: Viewer = ANA, **more: Any) -> view.ExperimentView:
+    """A draft of such a plan, made as people make it."""
+    made = create.create_experiment(deps, viewer, make_plan(**more))
+    return view.get_experiment(deps, viewer, made.experiment.id)
 
 
 def planned(world: World, cells: int = 4, *, repeats: int = 1, request: Any = None, **columns: Any) -> str:

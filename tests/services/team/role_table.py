@@ -33,6 +33,7 @@ from backend.services.team.token_request import parse_token_request
 from backend.store.library import edits
 from backend.store.team.audit import AuditFilter
 from tests.services.client import BODY
+from tests.services.experiments.building import make_plan
 from tests.world import MODEL
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -111,6 +112,8 @@ RECORDS = "writes down a deed that was allowed"
 OWN = "is about the viewer alone"
 SHOWN = "makes a card of takes that the viewer was given by whoever looked for them"
 PARTS = "a part of `create_job` and of the form; what may not be seen counts as missing"
+PLANS = "a part of `price_plan`, which asks; what the viewer may not see is left out"
+PLAN = make_plan()
 TOKEN = parse_token_request({"name": "x", "role": "viewer", "scopes": ["admin"]}, now=NOW)
 
 TABLE: Mapping[str, Asks] = {
@@ -122,6 +125,20 @@ TABLE: Mapping[str, Asks] = {
     "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
     "experiments.plan_drafts.clear_plan_draft": needs(Do.EXPERIMENT)(),
+    "experiments.create.create_experiment": needs(Do.EXPERIMENT)(PLAN),
+    "experiments.planning.cells.cells_of": told(PLANS, lambda f, g: f(g.deps, g.viewer, PLAN)),
+    "experiments.quote.dry_run": needs(Do.EXPERIMENT)(PLAN),
+    "experiments.quote.price_plan": needs(Do.EXPERIMENT)(PLAN),
+    "experiments.reuse.count_generated": needs(SEE)(REQUEST),
+    "experiments.reuse.fill_trials": told(PLANS, lambda f, g: f(g.deps, g.viewer, [], [])),
+    "experiments.reuse.plan_trials": told(PLANS, lambda f, g: f(g.deps, g.viewer, PLAN, [])),
+    "experiments.reuse.stored_takes": told(PLANS, lambda f, g: f(None, set(), (), g.viewer)),
+    "experiments.view.get_experiment": needs(SEE)("none"),
+    "experiments.view.list_experiments": needs(SEE)(),
+    "experiments.view.read_matrix": needs(SEE)("none"),
+    "experiments.view.seen_experiment": told(
+        "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
+    ),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
     "experiments.control.close": needs(Do.EXPERIMENT)("none"),

@@ -12,7 +12,7 @@ from backend.domain.experiments.axes import AS_IN_BASE
 from backend.domain.experiments.inputs import canonical_json
 from backend.domain.experiments.words import DesignKind
 from backend.services.experiments.plan import Plan
-from backend.services.prompting.variables import fill_variables, variables_in
+from backend.services.prompting.prompt_variables import fill_prompt, variables_in
 
 #: So many draws for each combination that is wanted: models may refuse some.
 DRAWS = 10
@@ -84,7 +84,7 @@ class RequestBuilder:
 
     def request_of(self, levels: Levels) -> tuple[dict[str, Any], dict[str, str]]:
         """(the request as `parse_request` reads it, what is wrong with its variables)."""
-        said = self._constants | {name: self._values[name][label] for name, label in levels.items()}
+        said = {**self._constants} | {name: self._values[name][label] for name, label in levels.items()}
         request: dict[str, Any] = dict(self._base)
         style, params = dict(request.get("style") or {}), dict(request.get("params") or {})
         variables = {}
@@ -112,12 +112,12 @@ def _fill(request: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, st
     if not isinstance(prompt, str):
         return {}
     try:
-        missing = [name for name in variables_in(prompt) if name not in variables]
-        if missing:
-            return {missing[0]: "is missing; the prompt names it"}
-        request["prompt"] = fill_variables(prompt, variables)
+        named = variables_in(prompt)
+        request["prompt"] = fill_prompt(
+            prompt, {name: one for name, one in variables.items() if name in named}
+        )
     except InvalidRequest as error:
-        return dict(error.fields)
+        return {name.removeprefix("variables."): fault for name, fault in error.fields.items()}
     return {}
 
 
@@ -127,25 +127,3 @@ def _put(into: dict[str, Any], name: str, value: Any) -> None:
         into.pop(name, None)
     else:
         into[name] = value
-
-
-def farthest_apart(cells: Sequence[Levels], number: int) -> list[int]:
-    """Places of so many cells that differ in most axes, the first one with them: what a canary tries.
-
-    More than there are cells: each again, in the same order.
-    """
-    if not cells:
-        return []
-    order, left = [0], set(range(1, len(cells)))
-    nearest = {place: _differing(cells[0], cells[place]) for place in left}
-    while left and len(order) < number:
-        farthest = max(left, key=lambda place: (nearest[place], place))
-        left.discard(farthest)
-        order.append(farthest)
-        for place in left:
-            nearest[place] = min(nearest[place], _differing(cells[farthest], cells[place]))
-    return [order[turn % len(order)] for turn in range(number)]
-
-
-def _differing(one: Levels, other: Levels) -> int:
-    return sum(1 for name, label in one.items() if other.get(name) != label)

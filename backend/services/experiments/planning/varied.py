@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.experiments.axes import KNOWN_AXES, Axis, read_axes, read_rows
+from backend.domain.experiments.axes import AS_IN_BASE, KNOWN_AXES, Axis, read_axes, read_rows
 from backend.domain.experiments.words import AxisKind
 from backend.domain.prompt import AXES
 from backend.domain.text import describe_kind, unknown_names
-from backend.services.prompting.variables import variables_in
+from backend.services.prompting.prompt_variables import variables_in
 from backend.services.prompting.wildcards import expand, has_wildcards
 from backend.services.takes.request import REQUEST_FIELDS, parse_request
 
@@ -85,20 +85,13 @@ def _check_names(
 ) -> None:
     """Is each axis one that there is, does it vary anything, and has each variable an axis?"""
     within = "rows." if in_rows else "axes."
-    prompts = {base.get("prompt")} if isinstance(base.get("prompt"), str) else set()
-    prompts |= {
-        one.value
-        for axis in axes
-        if axis.name == "prompt"
-        for one in axis.levels
-        if isinstance(one.value, str)
-    }
+    where, prompts = _prompts(base, axes, within)
     variables: set[str] = set()
     for prompt in prompts:
         try:
             variables.update(variables_in(prompt))
         except InvalidRequest as error:
-            faults.setdefault("base.prompt", error.fields["prompt"])
+            faults.setdefault(where, error.fields["prompt"])
     styles = [f"style.{axis}" for axis in AXES]
     for axis in axes:
         fits = {
@@ -112,4 +105,13 @@ def _check_names(
             faults.setdefault(f"axes.{axis.name}", "has one value; an axis needs two, or belongs in the base")
     named = {axis.name for axis in axes}
     for name in sorted(variables - named):
-        faults.setdefault("base.prompt", f"names {{{{ {name} }}}}, and no axis says what it is")
+        faults.setdefault(where, f"names {{{{ {name} }}}}, and no axis says what it is")
+
+
+def _prompts(base: Mapping[str, Any], axes: tuple[Axis, ...], within: str) -> tuple[str, list[str]]:
+    """(where prompts are given, every prompt that is sent before its variables are filled)."""
+    axis = next((one for one in axes if one.name == "prompt"), None)
+    given = [AS_IN_BASE] if axis is None else [level.value for level in axis.levels]
+    told = [base.get("prompt") if value is AS_IN_BASE else value for value in given]
+    where = "base.prompt" if axis is None else f"{within}prompt"
+    return where, [prompt for prompt in told if isinstance(prompt, str)]

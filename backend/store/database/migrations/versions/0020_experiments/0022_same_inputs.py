@@ -9,8 +9,8 @@ from alembic import op
 
 from backend.models import PortableText
 
-revision = "0021_same_inputs"
-down_revision = "0020_experiments"
+revision = "0022_same_inputs"
+down_revision = "0021_plan_drafts"
 branch_labels = None
 depends_on = None
 

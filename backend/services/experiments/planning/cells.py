@@ -16,8 +16,9 @@ from backend.services.experiments.planning.combinations import (
     cell_key,
     chosen_levels,
 )
+from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes.check_request import CheckedRequest, RequestCheck
-from backend.services.takes.request import TakeRequest, parse_request
+from backend.services.takes.request import parse_request
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def cells_of(deps: Deps, viewer: Viewer, plan: Plan) -> list[PlannedCell]:
 
     Raises InvalidRequest: what every one of them is refused for, as a fault of the base or an axis.
     """
-    builder, check = RequestBuilder(plan), RequestCheck(deps, viewer)
+    builder, check = RequestBuilder(plan), RequestCheck(deps, viewer, current_vocabulary(deps))
     made: dict[str, PlannedCell] = {}
 
     def cell(levels: Levels) -> PlannedCell:
@@ -65,13 +66,6 @@ def cells_of(deps: Deps, viewer: Viewer, plan: Plan) -> list[PlannedCell]:
     if seen and all(one.faults for one in seen):
         raise InvalidRequest(_common_faults(plan, seen))
     return cells
-
-
-def trial_request(request: Mapping[str, Any], seed: int | None) -> TakeRequest:
-    """What is asked for the take of a trial: its cell's request, with the trial's own seed."""
-    if seed is None:
-        return parse_request(request)
-    return parse_request({**request, "params": {**(request.get("params") or {}), "seed": seed}})
 
 
 def trial_seed(plan: Plan, cell: PlannedCell, number: int) -> int | None:
