@@ -4,6 +4,7 @@ The prompt of a single take is never read so: what a person writes there is sent
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 from jinja2 import nodes
@@ -51,6 +52,7 @@ def written(value: Value) -> Value:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+@lru_cache(maxsize=512)
 def _variables_in(text: str) -> tuple[str, ...]:
     if "{{" not in text and "{%" not in text:
         return ()

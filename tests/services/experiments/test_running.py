@@ -9,7 +9,8 @@ from backend.domain.errors import NotAllowed, StateConflict
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Job
 from backend.services.access import Role, Viewer
-from backend.services.experiments import control, fair_share, retry, waves
+from backend.services.experiments import control, retry, waves
+from backend.services.experiments.running import fair_share
 from backend.services.money import limits_admin
 from backend.store.money import ledger
 from tests import databases
