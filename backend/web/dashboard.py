@@ -23,7 +23,7 @@ from backend.logs import log_unforeseen
 from backend.services.deps import Deps
 from backend.services.gallery.signed_links import DASHBOARD_BASE, MediaFile, open_media
 from backend.settings import is_loopback
-from backend.web.media import archive_headers, head_headers, media_headers
+from backend.web.media import archive_headers, head_headers, media_headers, part_of
 from backend.web.page_script import PageScript
 
 #: What pages may load: nothing from elsewhere. Components of the UI kit come from `blob:`.
@@ -58,7 +58,7 @@ def routes(deps: Callable[[], Deps], *, base_path: str = "") -> list[Route]:
             return JSONResponse({"error": {"code": problem.code, "message": str(problem)}}, 503)
         if file.path is None and request.method == "HEAD":
             return Response(headers=head_headers(file))
-        return _served(file)
+        return _served(file, request.headers.get("range"))
 
     return [Route(f"{root}{DASHBOARD_BASE}/{{key:path}}", media, methods=["GET", "HEAD"])]
 
@@ -107,9 +107,13 @@ def cookie_secret(secret_key: str) -> str:
     return hmac.new(secret_key.encode(), b"dailies dashboard cookies", hashlib.sha256).hexdigest()
 
 
-def _served(file: MediaFile) -> Response:
+def _served(file: MediaFile, asked: str | None) -> Response:
+    """asked: the part of it, as `Range` has it."""
     if file.archive is not None:
         return StreamingResponse(file.archive.chunks, headers=archive_headers(file, file.archive))
+    if file.read_from is not None:
+        part = part_of(file, asked)
+        return StreamingResponse(part.chunks, part.status, part.headers)
     if file.path is None:
         return RedirectResponse(file.redirect or "", 302, media_headers(file))
     if not file.path.is_file():

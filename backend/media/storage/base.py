@@ -39,8 +39,8 @@ class Storage(Protocol):
     def local_path(self, key: str) -> Path | None:
         """A local path to serve from; None: it is remote. Raises FileNotFoundError: no regular file there."""
 
-    def open(self, key: str) -> BinaryIO:
-        """The bytes; FileNotFoundError as for `local_path`."""
+    def open(self, key: str, *, start: int = 0) -> BinaryIO:
+        """The bytes from there on; FileNotFoundError as for `local_path`."""
 
     def size(self, key: str) -> int | None:
         """Bytes; None: not there."""

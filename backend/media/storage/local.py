@@ -59,7 +59,7 @@ class LocalStorage:
             raise FileNotFoundError(errno.ENOENT, "no such file in storage", key)
         return self.root / key
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, *, start: int = 0) -> BinaryIO:
         """See `Storage`."""
         folder, name = _split(key)
         try:
@@ -72,7 +72,9 @@ class LocalStorage:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise FileNotFoundError(errno.ENOENT, "no regular file in storage", key)
-        return os.fdopen(handle, "rb")
+        file = os.fdopen(handle, "rb")
+        file.seek(start)
+        return file
 
     def size(self, key: str) -> int | None:
         """See `Storage`."""

@@ -120,11 +120,11 @@ class S3Storage:
         self._name(key)
         return None
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, *, start: int = 0) -> BinaryIO:
         """See `Storage`: the bytes as they come."""
         name = self._name(key)
         with map_bucket_errors(self.bucket, for_object=True):
-            return open_object(self.client, self.bucket, name)
+            return open_object(self.client, self.bucket, name, start)
 
     def size(self, key: str) -> int | None:
         """See `Storage`. Asked once, quickly: pages and sweeps ask, and can ask again."""

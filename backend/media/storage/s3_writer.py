@@ -172,13 +172,14 @@ def hash_object(client: Any, bucket: Bucket, name: str) -> str:
         return hashlib.file_digest(cast(io.BufferedReader, body), "sha256").hexdigest()
 
 
-def open_object(client: Any, bucket: Bucket, name: str) -> BinaryIO:
-    """An object's bytes as they come; reading them raises StorageDown where the line breaks.
+def open_object(client: Any, bucket: Bucket, name: str, start: int = 0) -> BinaryIO:
+    """An object's bytes from `start` on as they come; reading them raises StorageDown where the line breaks.
 
     Raises:
         ClientError, BotoCoreError: there is no such object, or it can't be had.
     """
-    answer = client.get_object(Bucket=bucket.name, Key=name)
+    part = {"Range": f"bytes={start}-"} if start else {}
+    answer = client.get_object(Bucket=bucket.name, Key=name, **part)
     return cast(BinaryIO, io.BufferedReader(_Body(answer["Body"], bucket), CHUNK_BYTES))
 
 

@@ -5,8 +5,10 @@ import hmac
 import math
 import mimetypes
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlencode
 
 from backend.domain.errors import NotAllowed, NotFound
@@ -14,6 +16,7 @@ from backend.media.decode.file_types import SERVED_TYPES
 from backend.media.file_names import content_disposition, saved_name
 from backend.media.storage.base import valid_key
 from backend.services.deps import Deps
+from backend.services.gallery.blind_links import GONE, is_blind, stored_key
 from backend.services.gallery.downloads import FILES_MIN, Archive, open_archive, whole_files
 from backend.services.gallery.takes import Take
 
@@ -49,6 +52,9 @@ class MediaFile:
     max_age_s: int
     archive: Archive | None = None
     disposition: str | None = None  #: has a browser save it under a name, instead of showing it
+    #: its bytes from a place on, where a store has them and its own link would say whose file it is
+    read_from: Callable[[int], BinaryIO] | None = None
+    is_blind: bool = False  #: nothing may be told of it, not even when it was made
 
 
 def api_link(deps: Deps, key: str | None) -> str | None:
@@ -66,6 +72,11 @@ def dashboard_link(deps: Deps, key: str | None, *, download_as: str | None = Non
     base = f"{deps.settings.media_url}/media" if deps.settings.media_url else DASHBOARD_BASE
     link = key and _signed(deps, key, base)
     return f"{link}&{urlencode({'name': download_as})}" if link and download_as else link
+
+
+def own_link(deps: Deps, key: str) -> str:
+    """A link for the dashboard on its own origin, also where something else serves other media."""
+    return _signed(deps, key, DASHBOARD_BASE)
 
 
 def open_media(
@@ -90,8 +101,10 @@ def open_media(
         archive = open_archive(deps, Path(key).stem)
         named = content_disposition(archive.name)
         return MediaFile(None, None, "application/zip", archive.size_bytes, "", 0, archive, named)
-    content_type = CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
     left_s = max(0, math.floor(int(expires or 0) - now))
+    if is_blind(key):
+        return _open_blind(deps, key, left_s)
+    content_type = _content_type(key)
     name = saved_name(download_as, key) if download_as else None
     try:
         path, size_bytes, redirect = deps.storage.local_path(key), None, None
@@ -102,6 +115,26 @@ def open_media(
         raise NotFound("This file is not there. If it is a take's, it is being fetched again.") from None
     etag, disposition = Path(key).stem, content_disposition(name) if name else None
     return MediaFile(path, redirect, content_type, size_bytes, etag, left_s, disposition=disposition)
+
+
+def _open_blind(deps: Deps, key: str, left_s: int) -> MediaFile:
+    """One side of a pair. A bucket's own links name the file, so its bytes come through here."""
+    lies = stored_key(deps, key)
+    made = MediaFile(None, None, _content_type(lies), None, Path(key).name, left_s, is_blind=True)
+    try:
+        path = deps.storage.local_path(lies)
+        if path is not None:
+            return replace(made, path=path)
+        size_bytes = deps.storage.size(lies)
+        if size_bytes is None:
+            raise FileNotFoundError(lies)
+    except FileNotFoundError:
+        raise NotFound(GONE) from None
+    return replace(made, size_bytes=size_bytes, read_from=lambda start: deps.storage.open(lies, start=start))
+
+
+def _content_type(key: str) -> str:
+    return CONTENT_TYPES.get(Path(key).suffix) or mimetypes.types_map[".bin"]
 
 
 def _at_store(deps: Deps, key: str, content_type: str, download_as: str | None) -> tuple[int, str | None]:

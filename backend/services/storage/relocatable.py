@@ -95,9 +95,9 @@ class RelocatableStorage:
         """See `Storage`."""
         return self._holder(key).local_path(key)
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, *, start: int = 0) -> BinaryIO:
         """See `Storage`."""
-        return self._holder(key).open(key)
+        return self._holder(key).open(key, start=start)
 
     def size(self, key: str) -> int | None:
         """See `Storage`."""

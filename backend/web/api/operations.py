@@ -38,7 +38,8 @@ class Operation:
     its token must allow; None: any token will do. needs_token: False for what everybody may read. query,
     headers, body: what may be given there. reads_body: reads the body in place of its model, and names
     unknown fields with all else that is at fault. reads_query: so does the route with the query. file: the
-    multipart field of the file that is sent. refusals: statuses besides those that every such call may be
+    multipart field of the file that is sent. content: content types of a body that is a file itself, which
+    its route reads. refusals: statuses besides those that every such call may be
     answered with. leads_to: names of operations on what is answered, whose `id` is the part of their path.
     """
 
@@ -55,6 +56,7 @@ class Operation:
     reads_body: Callable[[dict[str, Any]], Any] | None = None
     reads_query: bool = False
     file: str | None = None
+    content: tuple[str, ...] = ()
     refusals: tuple[int, ...] = ()
     leads_to: tuple[str, ...] = ()
     subject: str = "takes"

@@ -70,7 +70,7 @@ def read_parts(operation: Operation) -> None:
         given = request.args.to_dict()
         twice = {name: "is given more than once" for name, all_ in request.args.lists() if len(all_) > 1}
     g.query = None if operation.reads_query else validated(operation.query, given, twice)
-    if operation.changes and operation.file is None:
+    if operation.changes and operation.file is None and not operation.content:
         g.body = _read_body(operation)
 
 

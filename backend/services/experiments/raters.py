@@ -1,0 +1,117 @@
+"""Who judges an experiment: who may, who has seen which take is which, whose votes are left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backend.domain.access.actions import Action
+from backend.domain.access.roles import Do
+from backend.domain.errors import InvalidRequest
+from backend.domain.text import clean_text, fault_in
+from backend.services.access import Viewer
+from backend.services.audit.record import record
+from backend.services.deps import Deps
+from backend.services.experiments import criteria, who
+from backend.store.experiments import ballots, pairs, raters
+
+#: A name of a rater is a person's, or a token's.
+NAME_MAX_CHARS = 200
+
+
+@dataclass(frozen=True)
+class RaterView:
+    """Somebody who votes, or may. votes: on the first question, those that stand."""
+
+    rater: str
+    votes: int
+    invited_at: datetime | None = None
+    sighted_at: datetime | None = None
+    excluded_at: datetime | None = None
+
+
+def list_raters(deps: Deps, viewer: Viewer, experiment_id: str) -> list[RaterView]:
+    """Everybody who voted, was invited, has seen the names or is left out; by name. Raises as `invite`."""
+    viewer.must(Do.EXPERIMENT)
+    with deps.store.read() as session:
+        experiment = who.lead_experiment(session, viewer, experiment_id)
+        counted = ballots.count_votes(session, experiment_id, criteria.first_id(session, experiment))
+        known = {one.rater: one for one in raters.list_raters(session, experiment_id)}
+    return [
+        RaterView(name, counted.get(name, 0), row.invited_at, row.sighted_at, row.excluded_at)
+        if (row := known.get(name))
+        else RaterView(name, counted[name])
+        for name in sorted(known.keys() | counted)
+    ]
+
+
+def invite(deps: Deps, viewer: Viewer, experiment_id: str, names: Sequence[str]) -> None:
+    """These may vote, whoever else may.
+
+    Raises:
+        NotAllowed, NotFound: as `who.lead_experiment`. InvalidRequest: a name is none.
+    """
+    viewer.must(Do.EXPERIMENT)
+    cleaned = [clean_name(name) for name in names]
+    with deps.store.begin() as session:
+        who.lead_experiment(session, viewer, experiment_id)
+        for name in cleaned:
+            raters.put_rater(session, experiment_id, name, invited_at=deps.clock.now())
+        record(
+            session, deps, viewer, Action.EXPERIMENT_CHANGED, object_type="experiment",
+            object_id=experiment_id, changed={"invited": (None, cleaned)},
+        )  # fmt: skip
+
+
+def open_to_team(deps: Deps, viewer: Viewer, experiment_id: str, *, wanted: bool) -> None:
+    """May everybody vote, or those alone who were invited? Raises as `invite`."""
+    viewer.must(Do.EXPERIMENT)
+    with deps.store.begin() as session:
+        before = who.lead_experiment(session, viewer, experiment_id).open_to_team
+        raters.set_open(session, experiment_id, open_to_team=wanted)
+        record(
+            session, deps, viewer, Action.EXPERIMENT_CHANGED, object_type="experiment",
+            object_id=experiment_id, changed={"open_to_team": (before, wanted)},
+        )  # fmt: skip
+
+
+def exclude_rater(
+    deps: Deps, viewer: Viewer, experiment_id: str, rater: str, *, excluded: bool = True
+) -> None:
+    """Leave somebody's votes out of what is said of prompts, or let them count again; the votes stay.
+
+    Raises as `invite`.
+    """
+    viewer.must(Do.EXPERIMENT)
+    rater = clean_name(rater)
+    with deps.store.begin() as session:
+        who.lead_experiment(session, viewer, experiment_id)
+        at, by = (deps.clock.now(), viewer.name) if excluded else (None, None)
+        raters.put_rater(session, experiment_id, rater, excluded_at=at, excluded_by=by)
+        record(
+            session, deps, viewer, Action.RATER_EXCLUDED, object_type="experiment",
+            object_id=experiment_id, changed={"rater": (None, rater), "excluded": (not excluded, excluded)},
+        )  # fmt: skip
+
+
+def note_sighted(deps: Deps, viewer: Viewer, experiment_id: str) -> None:
+    """This viewer sees which take is of which cell: what they vote from now on is kept apart.
+
+    Does nothing the second time. Raises NotFound: there is no such experiment.
+    """
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        pairs.get_experiment(session, experiment_id)
+        known = raters.find_rater(session, experiment_id, viewer.name)
+    if known is not None and known.sighted_at is not None:
+        return
+    with deps.store.begin() as session:
+        raters.put_rater(session, experiment_id, viewer.name, sighted_at=deps.clock.now())
+
+
+def clean_name(name: str) -> str:
+    """A rater's name, in order. Raises InvalidRequest: it is none."""
+    name = " ".join(clean_text(name).split())
+    fault = fault_in(name) if name else "is missing"
+    if fault or len(name) > NAME_MAX_CHARS:
+        raise InvalidRequest({"rater": fault or f"has more than {NAME_MAX_CHARS} characters"})
+    return name
