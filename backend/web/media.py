@@ -130,6 +130,8 @@ def _served(file: MediaFile) -> Response:
     response = send_file(
         file.path, mimetype=file.content_type, conditional=True, etag=file.etag, max_age=file.max_age_s
     )
+    if file.is_blind:  # Flask would tell the name of the file
+        response.headers.remove("Content-Disposition")
     response.headers.update(media_headers(file))
     response.headers["Accept-Ranges"] = "bytes"
     return response

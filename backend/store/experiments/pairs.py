@@ -10,10 +10,9 @@ from sqlmodel import Session, col, select
 
 from backend.domain.experiments.words import TrialState
 from backend.domain.states import JobState
-from backend.models import Cell, Experiment, Job, Pair, Trial, Video
+from backend.models import Cell, Job, Pair, Trial, Video
 from backend.store.database.rows import get_row, insert_row
 
-NO_EXPERIMENT = "There is no experiment with that id."
 NO_PAIR = "There is no pair with that id, or it was shown to somebody else."
 
 
@@ -31,11 +30,6 @@ class ShownFile(NamedTuple):
 
     player: str
     poster: str | None
-
-
-def get_experiment(session: Session, experiment_id: str) -> Experiment:
-    """The experiment. Raises NotFound."""
-    return get_row(session, Experiment, experiment_id, NO_EXPERIMENT)
 
 
 def list_candidates(session: Session, experiment_id: str) -> list[Candidate]:

@@ -7,8 +7,8 @@ from starlette.routing import Route
 
 from backend.domain.errors import InvalidRequest
 from backend.services.deps import Deps
-from backend.services.experiments import pairs, scores, votes
-from backend.services.experiments.pairs import ShownFile, ShownPair, ToJudge
+from backend.services.experiments.judging import pairs, scores, votes
+from backend.services.experiments.judging.pairs import ShownFile, ShownPair, ToJudge
 from backend.services.gallery.signed_links import own_link
 from backend.web.api.request_parts import validated
 from backend.web.api.schemas.base import Asked

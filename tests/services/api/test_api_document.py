@@ -32,7 +32,7 @@ def test_the_document_tells_of_every_route_and_of_no_other(sidecar):
 def test_a_name_that_no_operation_knows_is_refused_with_the_nearest_that_it_does(sidecar, operation):
     path = re.sub("<[^>]*>", "x", operation.path)
     places = [("query_string", operation.query)]
-    if operation.changes and not operation.file:
+    if operation.changes and not (operation.file or operation.content):
         places.append(("json", operation.body or Nothing))
     for place, model in places:
         known = sorted(one.alias or name for name, one in model.model_fields.items())

@@ -89,7 +89,7 @@ def _get_to_change(f: Any, g: Given) -> Any:
         return f(session, g.viewer, g.job.id)
 
 
-def _get_to_run(f: Any, g: Given) -> Any:
+def _in_session(f: Any, g: Given) -> Any:
     with g.deps.store.read() as session:
         return f(session, g.viewer, "none")
 
@@ -147,10 +147,26 @@ TABLE: Mapping[str, Asks] = {
     "experiments.control.resume": needs(Do.EXPERIMENT)("none"),
     "experiments.control.start": needs(Do.EXPERIMENT)("none"),
     "experiments.retry.retry": needs(Do.EXPERIMENT)("none"),
-    "experiments.rights.get_to_run": Asks(_get_to_run, (Do.EXPERIMENT,)),
+    "experiments.rights.get_to_run": Asks(_in_session, (Do.EXPERIMENT,)),
     "takes.cancel.cancel_if_unsent": told(
         "a part of closing an experiment, which asks; what was sent stays as it is", lambda f, g: None
     ),
+    "experiments.judging.criteria.add_criterion": needs(Do.EXPERIMENT)("none", "Which?"),
+    "experiments.judging.criteria.list_criteria": needs(SEE)("none"),
+    "experiments.judging.criteria.retire_criterion": needs(Do.EXPERIMENT)("none", "none"),
+    "experiments.judging.pairs.next_pairs": needs(Do.VOTE)("none"),
+    "experiments.judging.pairs.skip_pair": needs(Do.VOTE)("none", "none"),
+    "experiments.judging.pairs.to_judge": needs(Do.VOTE)("none"),
+    "experiments.judging.raters.exclude_rater": needs(Do.EXPERIMENT)("none", "eve"),
+    "experiments.judging.raters.invite": needs(Do.EXPERIMENT)("none", ["eve"]),
+    "experiments.judging.raters.list_raters": needs(Do.EXPERIMENT)("none"),
+    "experiments.judging.raters.note_sighted": needs(SEE)("none"),
+    "experiments.judging.raters.open_to_team": needs(Do.EXPERIMENT)("none", wanted=True),
+    "experiments.judging.scores.give_score": needs(Do.VOTE)("none", pair="none", value=1),
+    "experiments.judging.vote_import.import_votes": needs(Do.EXPERIMENT)("none", b""),
+    "experiments.judging.votes.cast_vote": needs(Do.VOTE)("none", pair="none", choice="left"),
+    "experiments.judging.votes.undo_vote": needs(Do.VOTE)("none", "none"),
+    "experiments.judging.who.admit_rater": Asks(_in_session, (Do.VOTE,)),
     "export.rows.tell_rows": told(
         "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
     ),

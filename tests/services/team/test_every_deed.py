@@ -26,6 +26,11 @@ from tests.world import ADMIN, ANA, MODEL
 
 #: They write for a viewer, and are no deeds.
 NO_DEEDS = {
+    "experiments.judging.pairs.skip_pair": "what somebody is shown next is no deed of theirs",
+    "experiments.judging.raters.note_sighted": "who has looked is no deed; it stands beside their votes",
+    "experiments.judging.scores.give_score": "an opinion; the score itself says who gave it, and when",
+    "experiments.judging.votes.cast_vote": "an opinion; the vote itself says who gave it, and when",
+    "experiments.judging.votes.undo_vote": "an opinion; the vote itself says when it was taken back",
     "takes.presets.set_favourite": "which model one likes is nobody else's affair",
     "takes.check_request.check_request": "a new installation gets its first words",
     "takes.check_request.estimate_request": "a new installation gets its first words",

@@ -9,9 +9,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, PayloadTooLarge
 from backend.services.deps import Deps
-from backend.services.experiments import pairs, scores, votes
-from backend.services.experiments.pairs import ShownFile, ShownPair
-from backend.services.experiments.vote_import import FILE_MAX_BYTES, import_votes
+from backend.services.experiments.judging import pairs, scores, votes
+from backend.services.experiments.judging.pairs import ShownFile, ShownPair
+from backend.services.experiments.judging.vote_import import FILE_MAX_BYTES, import_votes
 from backend.services.gallery.signed_links import api_link
 from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import body_as, current_viewer, query_as

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from backend.models import Score, Vote
-from backend.services.experiments.pairs import NUMBER, NUMBER_MAX
-from backend.services.experiments.scores import HIGH, LOW
-from backend.services.experiments.votes import KEY_MAX_CHARS
+from backend.services.experiments.judging.pairs import NUMBER, NUMBER_MAX
+from backend.services.experiments.judging.scores import HIGH, LOW
+from backend.services.experiments.judging.votes import KEY_MAX_CHARS
 from backend.web.api.schemas.base import Asked, Moment, Told, WholeNumber
 
 #: Nobody looks at a pair for longer than a day.

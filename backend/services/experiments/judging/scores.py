@@ -7,8 +7,8 @@ from backend.domain.errors import InvalidRequest, NotFound
 from backend.models import Score
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import votes, who
-from backend.services.experiments.pairs import SINGLE
+from backend.services.experiments.judging import votes, who
+from backend.services.experiments.judging.pairs import SINGLE
 from backend.store.experiments import ballots, pairs
 
 LOW, HIGH = 1, 5

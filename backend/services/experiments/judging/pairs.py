@@ -14,8 +14,8 @@ from backend.domain.experiments.words import ExperimentState
 from backend.models import Criterion, Experiment, Pair
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import criteria, who
-from backend.services.experiments.pair_choice import Chosen, Shown, Situation, choose_pairs
+from backend.services.experiments.judging import criteria, who
+from backend.services.experiments.judging.pair_choice import Chosen, Shown, Situation, choose_pairs
 from backend.services.gallery.blind_links import pair_keys
 from backend.store.experiments import ballots, pairs, raters
 from backend.store.experiments.pairs import Candidate

@@ -94,6 +94,7 @@ class _Chooser:
     judged: Counter[frozenset[str]] = field(init=False)
     seen: set[frozenset[str]] = field(init=False)
     lefts: Counter[tuple[str, str]] = field(init=False)
+    lap: int = field(init=False)
 
     def __post_init__(self) -> None:
         takes, shown = self.situation.takes, self.situation.shown
@@ -104,6 +105,7 @@ class _Chooser:
         self.met.update(frozenset(pair) for pair in self.situation.waiting)
         self.judged = Counter(frozenset((one.left, one.right)) for one in self.live if one.why != REPEAT)
         self.seen = {frozenset((one.left, one.right)) for one in shown}
+        self.lap = self._lap()
         self.lefts = Counter()
         for one in self.live:
             self._count_sides(one.left, one.right)
@@ -120,6 +122,13 @@ class _Chooser:
             self._count_sides(chosen.left, chosen.right)
         return chosen
 
+    def _lap(self) -> int:
+        """How often this rater has judged what they are asked now; more than once if that is wanted alone."""
+        done = all(one.voted for one in self.live)
+        if not self.situation.again or not done or self._least_met(0):
+            return 0
+        return next((lap for lap in range(1, LAPS) if self._least_met(lap)), 0)
+
     def _count_sides(self, left: str, right: str) -> None:
         if left in self.cell and right in self.cell:
             self.lefts[self.cell[left], self.cell[right]] += 1
@@ -130,9 +139,7 @@ class _Chooser:
             for takes in ((one.left, one.right), self._between(one)):
                 if takes and frozenset(takes) not in self.seen:
                     return self._sided(*takes, one.why)
-        found = self._least_met(0, self.seen) or self._least_met(0)
-        for lap in range(1, LAPS if self.situation.again else 1):
-            found = found or self._least_met(lap)
+        found = self._least_met(self.lap, self.seen) or self._least_met(self.lap)
         return found and self._sided(*found, RANDOM)
 
     def _between(self, one: Chosen) -> tuple[str, str] | None:

@@ -13,9 +13,9 @@ from backend.domain.text import fault_in
 from backend.models import Experiment, Pair, Vote
 from backend.services.access import Role, Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import raters as rater_views
-from backend.services.experiments import who
-from backend.services.experiments.pairs import RESERVED_FOR, SINGLE
+from backend.services.experiments.judging import raters as rater_views
+from backend.services.experiments.judging import who
+from backend.services.experiments.judging.pairs import RESERVED_FOR, SINGLE
 from backend.store.experiments import ballots, pairs, raters
 from backend.store.experiments.ballots import Ballot
 

@@ -1,12 +1,12 @@
-"""Who may judge an experiment, and who says how it goes on."""
+"""Who may judge an experiment."""
 
 from sqlmodel import Session
 
-from backend.domain.access.roles import Do, Role, allows
+from backend.domain.access.roles import Do, Role
 from backend.domain.errors import NotAllowed, NotFound
 from backend.models import Experiment
 from backend.services.access import Viewer
-from backend.store.experiments import pairs, raters
+from backend.store.experiments import raters, running
 
 
 def admit_rater(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
@@ -17,34 +17,18 @@ def admit_rater(session: Session, viewer: Viewer, experiment_id: str) -> Experim
         NotFound: there is none, or none that this viewer may know of.
     """
     viewer.must(Do.VOTE)
-    experiment = pairs.get_experiment(session, experiment_id)
+    experiment = running.get(session, experiment_id)
     if viewer.owns(experiment.owner) or viewer.role is Role.ADMIN:
         return experiment
     known = raters.find_rater(session, experiment_id, viewer.name)
     if known is not None and known.invited_at is not None:
         return experiment
     if not viewer.may_see(experiment.owner):
-        raise NotFound(pairs.NO_EXPERIMENT)
+        raise NotFound(running.NO_EXPERIMENT)
     if not experiment.open_to_team:
         why = (
             "Only people who were invited judge these videos, and you are not among them yet. "
             "Ask whoever sent you the link."
         )
-        raise NotAllowed(why, status=403)
-    return experiment
-
-
-def lead_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
-    """The experiment, for somebody who may say how it goes on: its owner, or a reviewer.
-
-    Raises:
-        NotAllowed: 403; it is somebody else's. NotFound: as `admit_rater`.
-    """
-    viewer.must(Do.EXPERIMENT)
-    experiment = pairs.get_experiment(session, experiment_id)
-    if not viewer.may_see(experiment.owner):
-        raise NotFound(pairs.NO_EXPERIMENT)
-    if not (viewer.owns(experiment.owner) or allows(viewer.role, Do.CHANGE_OTHERS)):
-        why = "This experiment is somebody else's; only its owner or a reviewer may do that."
         raise NotAllowed(why, status=403)
     return experiment

@@ -11,8 +11,9 @@ from backend.domain.text import clean_text, fault_in
 from backend.services.access import Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
-from backend.services.experiments import criteria, who
-from backend.store.experiments import ballots, pairs, raters
+from backend.services.experiments import rights
+from backend.services.experiments.judging import criteria
+from backend.store.experiments import ballots, raters, running
 
 #: A name of a rater is a person's, or a token's.
 NAME_MAX_CHARS = 200
@@ -33,7 +34,7 @@ def list_raters(deps: Deps, viewer: Viewer, experiment_id: str) -> list[RaterVie
     """Everybody who voted, was invited, has seen the names or is left out; by name. Raises as `invite`."""
     viewer.must(Do.EXPERIMENT)
     with deps.store.read() as session:
-        experiment = who.lead_experiment(session, viewer, experiment_id)
+        experiment = rights.get_to_run(session, viewer, experiment_id)
         counted = ballots.count_votes(session, experiment_id, criteria.first_id(session, experiment))
         known = {one.rater: one for one in raters.list_raters(session, experiment_id)}
     return [
@@ -48,12 +49,12 @@ def invite(deps: Deps, viewer: Viewer, experiment_id: str, names: Sequence[str])
     """These may vote, whoever else may.
 
     Raises:
-        NotAllowed, NotFound: as `who.lead_experiment`. InvalidRequest: a name is none.
+        NotAllowed, NotFound: as `rights.get_to_run`. InvalidRequest: a name is none.
     """
     viewer.must(Do.EXPERIMENT)
     cleaned = [clean_name(name) for name in names]
     with deps.store.begin() as session:
-        who.lead_experiment(session, viewer, experiment_id)
+        rights.get_to_run(session, viewer, experiment_id)
         for name in cleaned:
             raters.put_rater(session, experiment_id, name, invited_at=deps.clock.now())
         record(
@@ -66,7 +67,7 @@ def open_to_team(deps: Deps, viewer: Viewer, experiment_id: str, *, wanted: bool
     """May everybody vote, or those alone who were invited? Raises as `invite`."""
     viewer.must(Do.EXPERIMENT)
     with deps.store.begin() as session:
-        before = who.lead_experiment(session, viewer, experiment_id).open_to_team
+        before = rights.get_to_run(session, viewer, experiment_id).open_to_team
         raters.set_open(session, experiment_id, open_to_team=wanted)
         record(
             session, deps, viewer, Action.EXPERIMENT_CHANGED, object_type="experiment",
@@ -84,7 +85,7 @@ def exclude_rater(
     viewer.must(Do.EXPERIMENT)
     rater = clean_name(rater)
     with deps.store.begin() as session:
-        who.lead_experiment(session, viewer, experiment_id)
+        rights.get_to_run(session, viewer, experiment_id)
         at, by = (deps.clock.now(), viewer.name) if excluded else (None, None)
         raters.put_rater(session, experiment_id, rater, excluded_at=at, excluded_by=by)
         record(
@@ -100,7 +101,7 @@ def note_sighted(deps: Deps, viewer: Viewer, experiment_id: str) -> None:
     """
     viewer.must(Do.SEE)
     with deps.store.read() as session:
-        pairs.get_experiment(session, experiment_id)
+        running.get(session, experiment_id)
         known = raters.find_rater(session, experiment_id, viewer.name)
     if known is not None and known.sighted_at is not None:
         return

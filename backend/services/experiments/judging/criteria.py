@@ -13,8 +13,8 @@ from backend.models import Criterion, Experiment
 from backend.services.access import Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
-from backend.services.experiments import who
-from backend.store.experiments import pairs, raters
+from backend.services.experiments import rights
+from backend.store.experiments import raters, running
 
 Kind = Literal["pair", "score"]
 PAIR: Kind = "pair"
@@ -58,7 +58,7 @@ def list_criteria(deps: Deps, viewer: Viewer, experiment_id: str) -> Sequence[Cr
     """All that is asked in an experiment, the first question first. Raises NotFound."""
     viewer.must(Do.SEE)
     with deps.store.read() as session:
-        experiment = pairs.get_experiment(session, experiment_id)
+        experiment = running.get(session, experiment_id)
         first = find_criterion(session, experiment)
         others = [one for one in raters.list_criteria(session, experiment_id) if one.id != first.id]
     return [first, *others]
@@ -82,7 +82,7 @@ def add_criterion(
     question = " ".join(clean_text(question).split())
     _check(question, kind, anchors)
     with deps.store.begin() as session:
-        experiment = who.lead_experiment(session, viewer, experiment_id)
+        experiment = rights.get_to_run(session, viewer, experiment_id)
         raters.keep_criterion(session, first_criterion(experiment))  # it stays the first
         made = Criterion(
             id=deps.clock.new_id(), experiment_id=experiment_id, question=question, kind=kind,
@@ -100,7 +100,7 @@ def retire_criterion(deps: Deps, viewer: Viewer, experiment_id: str, criterion_i
     """It is not asked any more; what was answered stays. Raises as `add_criterion`."""
     viewer.must(Do.EXPERIMENT)
     with deps.store.begin() as session:
-        who.lead_experiment(session, viewer, experiment_id)
+        rights.get_to_run(session, viewer, experiment_id)
         found = raters.get_criterion(session, criterion_id)
         if found is None or found.experiment_id != experiment_id:
             raise NotFound("There is no question with that id in this experiment.")

@@ -18,9 +18,10 @@ from backend.domain.text import clean_text, fault_in, unknown_names
 from backend.services.access import Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
-from backend.services.experiments import criteria, who
-from backend.services.experiments.raters import NAME_MAX_CHARS
-from backend.services.experiments.votes import CHOICES, IS_CLOSED
+from backend.services.experiments import rights
+from backend.services.experiments.judging import criteria
+from backend.services.experiments.judging.raters import NAME_MAX_CHARS
+from backend.services.experiments.judging.votes import CHOICES, IS_CLOSED
 from backend.store.experiments import ballots, raters
 
 #: Every column; `at` may be left out.
@@ -65,10 +66,10 @@ def import_votes(
     """
     viewer.must(Do.EXPERIMENT)
     with deps.store.read() as session:  # whose it is comes before what is wrong with the file
-        who.lead_experiment(session, viewer, experiment_id)
+        rights.get_to_run(session, viewer, experiment_id)
     rows = _read(content)
     with deps.store.begin() as session:
-        experiment = who.lead_experiment(session, viewer, experiment_id)
+        experiment = rights.get_to_run(session, viewer, experiment_id)
         if experiment.state == ExperimentState.CLOSED:
             raise StateConflict(IS_CLOSED)
         asked = criteria.find_criterion(session, experiment, criterion)
