@@ -54,6 +54,8 @@ class Job(SQLModel, table=True):
     prompt: str = Field(sa_type=Text)  #: as the person wrote it
     sent_prompt: str = Field(sa_type=Text)  #: prompt and style, composed
     template_version: int | None = None  #: of the prompt template that composed it
+    #: of the template's variables, as they were filled in; None: it had none
+    variables: dict[str, Any] | None = Field(default=None, sa_type=Json)
     style: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     params: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     image: str | None = None  #: upload id, or a URL

@@ -1,11 +1,12 @@
 """What prompts are made of: the team's vocabulary, and the versions of its template."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-from backend.models.columns import moment
+from backend.models.columns import Json, moment
 
 
 class VocabularyEntry(SQLModel, table=True):
@@ -33,6 +34,8 @@ class Template(SQLModel, table=True):
 
     version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     text: str = Field(sa_type=Text)
+    #: what it asks for besides, each as `Variable.as_json`; None: nothing
+    variables: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
     note: str
     at: datetime = moment()
     by: str

@@ -126,8 +126,8 @@ def test_a_table_has_an_entry_for_every_name(keys, names):
 #: What was asked for, and for what price, never changes; the last line is what transitions alone write.
 KEPT = {
     "id", "owner", "form_key", "form_hash", "parent_id", "provider", "model", "prompt", "sent_prompt",
-    "template_version", "style", "params", "image", "payload", "image_field", "images", "estimate_usd",
-    "price", "created_at",
+    "template_version", "variables", "style", "params", "image", "payload", "image_field", "images",
+    "estimate_usd", "price", "created_at",
     "state", "state_at", "version", "ended_at",
 }  # fmt: skip
 

@@ -38,6 +38,7 @@ class Do(StrEnum):
     ORGANISE = "make collections and projects"
     EXPERIMENT = "plan and run experiments"
     VOTE = "vote in experiments"
+    DRAFT_TEMPLATE = "draft versions of the team's template"
     EDIT_WORDS = "change the team's words and template"
     EDIT_PRICES = "change price rules"
     EDIT_BUDGETS = "change budgets"
@@ -71,6 +72,7 @@ LEAST: Mapping[Do, Role] = {
     Do.ORGANISE: Role.CREATOR,
     Do.EXPERIMENT: Role.CREATOR,
     Do.VOTE: Role.VIEWER,
+    Do.DRAFT_TEMPLATE: Role.CREATOR,
     Do.EDIT_WORDS: Role.ADMIN,
     Do.EDIT_PRICES: Role.ADMIN,
     Do.EDIT_BUDGETS: Role.ADMIN,

@@ -133,6 +133,7 @@ COLUMNS: Sequence[Column] = (
     Column("favourite", Kind.FLAG, lambda told: told.about.favourite),
     *_job(Kind.TEXT, "provider", "model", "prompt", "sent_prompt"),
     *_job(Kind.WHOLE, "template_version"),
+    *_job(Kind.VALUE, "variables"),
     *(Column(f"style_{axis}", Kind.TEXT, partial(_style, axis)) for axis in AXES),
     _param("seed"),
     Column("returned_seed", Kind.WHOLE, lambda told: provider_said(told.job).seed),

@@ -11,10 +11,8 @@ from jinja2 import nodes
 
 from backend.domain.errors import InvalidRequest
 from backend.services.prompting import template
+from backend.services.prompting.template_variables import NOT_A_NAME, Value, written
 
-Value = str | int | float
-#: Jinja's own name for the template itself.
-NOT_A_NAME = "self"
 T = TypeVar("T")
 
 
@@ -45,11 +43,6 @@ def fill_prompt(text: str, values: Mapping[str, Value], *, name: str = "prompt")
     return _told_as(
         name, lambda: template.render_bounded(text, {one: written(values[one]) for one in wanted})
     )
-
-
-def written(value: Value) -> Value:
-    """A value as a prompt has it: a whole number without a point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @lru_cache(maxsize=512)

@@ -6,6 +6,7 @@ calls and no arithmetic. So what it makes is bounded by what goes in, and render
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -13,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES, StylePart
 from backend.domain.text import fault_in
+from backend.services.prompting.template_variables import Value, Variable, sample_values
 
 #: A template is a few sentences; more is a mistake.
 TEXT_MAX_CHARS = 4_000
@@ -50,20 +52,38 @@ _SAID = {
 }
 
 
-def check_template(text: str) -> None:
-    """Can a template be kept? Raises InvalidRequest: names `template`, and says what is wrong and where."""
+def check_template(text: str, variables: Sequence[Variable] = ()) -> None:
+    """Can a template be kept? variables: what it may name besides prompt and style.
+
+    Raises InvalidRequest: names `template`, and says what is wrong and where.
+    """
     if not text.strip():
         raise _fault("is empty; {{ prompt }} alone sends the prompt as it is")
     if len(text) > TEXT_MAX_CHARS:
         raise _fault(f"has {len(text):,} characters; at most {TEXT_MAX_CHARS:,} fit")
     if fault := fault_in(text):
         raise _fault(fault)
-    walk_template(parse_template(text), ALLOWED_NAMES)
-    for prompt, parts in ((SAMPLE_PROMPT, SAMPLE_PARTS), (SAMPLE_PROMPT, ()), ("", SAMPLE_PARTS)):
-        made = render_prompt(text, prompt, parts)
+    walk_template(parse_template(text), ALLOWED_NAMES | {one.name for one in variables})
+    samples = (SAMPLE_PROMPT, SAMPLE_PARTS), (SAMPLE_PROMPT, ()), ("", SAMPLE_PARTS)
+    for (prompt, parts), values in product(samples, sample_values(variables)):
+        made = render_prompt(text, prompt, parts, values)
         if prompt and prompt not in made:
             why = "loses the person's own words: {{ prompt }} must stand in it unchanged, whatever the style"
             raise _fault(why)
+
+
+def undeclared_names(text: str) -> tuple[str, ...]:
+    """The names that a template asks values for besides prompt and style, in the order in which they come.
+
+    None where it can't be read, or may not be kept in any case.
+    """
+    try:
+        tree = parse_template(text)
+    except InvalidRequest:
+        return ()
+    own = {node.target.name for node in tree.find_all(nodes.For) if isinstance(node.target, nodes.Name)}
+    named = dict.fromkeys(node.name for node in tree.find_all(nodes.Name))
+    return tuple(name for name in named if name not in ALLOWED_NAMES | own | {"loop"})
 
 
 def parse_template(text: str) -> nodes.Template:
@@ -75,14 +95,16 @@ def parse_template(text: str) -> nodes.Template:
         raise _fault(f"is no template: {error}" + (f" (line {line})" if line else "")) from error
 
 
-def render_prompt(text: str, prompt: str, parts: Sequence[StylePart]) -> str:
-    """The prompt that is sent.
+def render_prompt(
+    text: str, prompt: str, parts: Sequence[StylePart], values: Mapping[str, Value] | None = None
+) -> str:
+    """The prompt that is sent. values: of its variables, each of them.
 
     Raises:
         InvalidRequest: names `template`: it fails on this prompt and style, or makes too much of them.
     """
     by_axis = dict.fromkeys(AXES, "") | {part.axis: part.words for part in parts}
-    return render_bounded(text, {"prompt": prompt, "style": parts, **by_axis})
+    return render_bounded(text, {**(values or {}), "prompt": prompt, "style": parts, **by_axis})
 
 
 def render_bounded(text: str, names: Mapping[str, object]) -> str:

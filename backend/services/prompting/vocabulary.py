@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, DEFAULT_VOCABULARY, St
 from backend.models import Template, VocabularyEntry
 from backend.services.deps import Deps
 from backend.services.prompting import template
+from backend.services.prompting.template_variables import Value, Variable, fill_values, list_variables
 from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.database.rows import insert_row
@@ -39,11 +40,15 @@ PRODUCTION = Fact(Production, vocabulary.PRODUCTION)
 
 @dataclass(frozen=True)
 class ComposedPrompt:
-    """The prompt that is sent, what each axis added to it, and the version of the template that did it."""
+    """The prompt that is sent, what each axis added to it, and the version of the template that did it.
+
+    variables: those of that version, as they were filled in.
+    """
 
     text: str
     parts: tuple[StylePart, ...]
     template_version: int
+    variables: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,28 @@ class Vocabulary:
             return self.template
         return next((one for one in self.templates if one.version == version), None)
 
+    def list_variables(self, version: int | None = None) -> tuple[Variable, ...]:
+        """What this version of the template asks for besides, or the one in production."""
+        found = self.find_template(version)
+        return list_variables(found.variables) if found is not None else ()
+
     def compose_prompt(
-        self, prompt: str, style: Mapping[str, str], version: int | None = None
+        self,
+        prompt: str,
+        style: Mapping[str, str],
+        version: int | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> ComposedPrompt:
-        """Prompt and style as they are sent, by this version of the template or the one in production."""
+        """Prompt and style as they are sent, by this version of the template or the one in production.
+
+        variables: values for its variables; what lacks or doesn't fit is what it starts with.
+        """
         filled = [(axis, style[axis].strip()) for axis in AXES if style.get(axis, "").strip()]
         parts = tuple(_part(axis, text, self.find_word(axis, text)) for axis, text in filled)
         used = self.find_template(version) or self.template
-        text = template.render_prompt(used.text, prompt.strip(), parts)
-        return ComposedPrompt(text, parts, used.version)
+        values = fill_values(list_variables(used.variables), variables or {})
+        text = template.render_prompt(used.text, prompt.strip(), parts, values)
+        return ComposedPrompt(text, parts, used.version, values)
 
 
 def _part(axis: str, text: str, word: VocabularyEntry | None) -> StylePart:

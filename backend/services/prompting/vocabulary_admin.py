@@ -16,6 +16,7 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting import template
+from backend.services.prompting.template_variables import Variable, check_variables
 from backend.services.prompting.vocabulary import (
     PRODUCTION,
     ComposedPrompt,
@@ -43,6 +44,25 @@ class WordDraft:
     label: str
     words: str
     example: str | None = None
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What a version of the template was used for."""
+
+    takes: int
+    experiments: int
+
+    def words(self) -> str:
+        """The same, for people."""
+        if not self.takes:
+            return "not used yet"
+        within = f" in {self.experiments:,} experiment{_s(self.experiments)}" if self.experiments else ""
+        return f"used by {self.takes:,} take{_s(self.takes)}{within}"
+
+
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
 
 
 def save_word(deps: Deps, viewer: Viewer, draft: WordDraft, *, word_id: str | None = None) -> VocabularyEntry:
@@ -130,25 +150,37 @@ def list_templates(deps: Deps) -> Sequence[Template]:
         return vocabulary.list_templates(session)
 
 
-def preview_template(deps: Deps, text: str, prompt: str, style: Mapping[str, str]) -> ComposedPrompt:
-    """What a template would make of this; nothing is kept. Raises as `template.check_template` does."""
-    text = clean_text(text)
-    template.check_template(text)
+def preview_template(
+    deps: Deps, text: str, prompt: str, style: Mapping[str, str], variables: Sequence[Variable] = ()
+) -> ComposedPrompt:
+    """What a template would make of this, each variable with what it starts with; nothing is kept.
+
+    Raises InvalidRequest as `save_template` does.
+    """
+    text, variables = clean_text(text), check_variables(variables)
+    template.check_template(text, variables)
     now, at = current_vocabulary(deps), deps.clock.now()
-    draft = Template(version=now.template.version + 1, text=text, note="", at=at, by="nobody yet")
+    kept = [one.as_json() for one in variables]
+    draft = Template(
+        version=now.template.version + 1, text=text, variables=kept, note="", at=at, by="nobody yet"
+    )
     return replace(now, template=draft).compose_prompt(prompt, style)
 
 
-def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> Template:
+def save_template(
+    deps: Deps, viewer: Viewer, text: str, *, note: str = "", variables: Sequence[Variable] = ()
+) -> Template:
     """Keep this as a new version of the template: a draft, until it is promoted.
 
+    variables: what it asks for besides prompt and style.
+
     Raises:
-        NotAllowed: only an admin may.
+        NotAllowed: the viewer may not draft one.
         InvalidRequest: names every field at fault; nothing is kept.
     """
-    viewer.must(Do.EDIT_WORDS)
-    text, note = clean_text(text), clean_text(note).strip()
-    template.check_template(text)
+    viewer.must(Do.DRAFT_TEMPLATE)
+    text, note, variables = clean_text(text), clean_text(note).strip(), check_variables(variables)
+    template.check_template(text, variables)
     if len(note) > NOTE_MAX_CHARS or fault_in(note):
         raise InvalidRequest({"note": fault_in(note) or f"has more than {NOTE_MAX_CHARS} characters"})
     used, now = current_vocabulary(deps).template.version, deps.clock.now()
@@ -158,7 +190,10 @@ def save_template(deps: Deps, viewer: Viewer, text: str, *, note: str = "") -> T
             version = newest.version + 1 if newest else 1
             if PRODUCTION.lock_and_read(session) is None:  # what is used goes on being used
                 PRODUCTION.put(session, Production(now, used))
-            row = Template(version=version, text=text, note=note, at=now, by=viewer.name)
+            row = Template(
+                version=version, text=text, note=note, at=now, by=viewer.name,
+                variables=[one.as_json() for one in variables] or None,
+            )  # fmt: skip
             insert_row(session, row)
             record(
                 session, deps, viewer, Action.TEMPLATE_CHANGED, object_type="template",
@@ -191,10 +226,11 @@ def promote_template(deps: Deps, viewer: Viewer, version: int) -> Template:
     return found
 
 
-def count_uses(deps: Deps) -> dict[int, int]:
-    """version -> how many takes were made with it; a version that made none is not in there."""
+def list_uses(deps: Deps) -> dict[int, Uses]:
+    """version -> what it was used for; a version that made no take is not in there."""
     with deps.store.read() as session:
-        return vocabulary.count_uses(session)
+        takes, experiments = vocabulary.count_uses(session), vocabulary.count_experiments(session)
+    return {version: Uses(number, experiments.get(version, 0)) for version, number in takes.items()}
 
 
 def _record(

@@ -14,6 +14,7 @@ from backend.domain.errors import InvalidRequest
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.quotes import quote_take
+from backend.services.prompting.template_variables import value_faults
 from backend.services.prompting.vocabulary import ComposedPrompt, Vocabulary, current_vocabulary
 from backend.services.takes.remake.named_faults import named_faults
 from backend.services.takes.request import TakeRequest
@@ -71,7 +72,8 @@ class RequestCheck:
         faults = dict(found) | self._vocabulary.style_faults(request.style)
         if self._vocabulary.find_template(request.template) is None:
             faults["template"] = f"has no version {request.template}; leave it out for the one in production"
-        composed = self._vocabulary.compose_prompt(request.prompt, request.style, request.template)
+        faults |= value_faults(self._vocabulary.list_variables(request.template), request.variables)
+        composed = _compose(self._vocabulary, request)
         # Where a photo must come and lacks, that is what is said; with it the prompt may stay empty.
         has_photo = request.image is not None or model.image_required
         if not (request.prompt or may_be_blank(model, request.params, has_photo=has_photo)):
@@ -115,7 +117,8 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     model, facts, faults = _find_model(deps, request, partial=True)
     vocabulary = current_vocabulary(deps)
     faults |= vocabulary.style_faults(request.style)
-    sent = vocabulary.compose_prompt(request.prompt, request.style, request.template).text
+    faults |= value_faults(vocabulary.list_variables(request.template), request.variables)
+    sent = _compose(vocabulary, request).text
     if request.prompt and (fault := check_prompt(model, sent)):
         faults["prompt"] = fault
     faults |= _field_faults(deps, viewer, model, request, partial=True)
@@ -123,6 +126,10 @@ def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:
     if faults:
         raise InvalidRequest(faults)
     return _quote(deps, model, request, facts)
+
+
+def _compose(vocabulary: Vocabulary, request: TakeRequest) -> ComposedPrompt:
+    return vocabulary.compose_prompt(request.prompt, request.style, request.template, request.variables)
 
 
 def _quote(deps: Deps, model: VideoModel, request: TakeRequest, facts: StartFacts) -> Quote:

@@ -122,6 +122,7 @@ def _row(
         prompt=request.prompt,
         sent_prompt=composed.text,
         template_version=composed.template_version,
+        variables=dict(composed.variables) or None,
         style=request.style,
         params=request.params,
         image=request.image,

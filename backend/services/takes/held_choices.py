@@ -58,7 +58,9 @@ def send_again(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     key, replaced = jobs.again_key(held.id), create.ReplacedJob(held.id, end)
     try:
-        return create.create_job(deps, viewer, repeat_request(held), idempotency_key=key, replaces=replaced)
+        return create.create_job(
+            deps, viewer, repeat_request(held, same_template=True), idempotency_key=key, replaces=replaced
+        )
     except StaleState:
         raise StateConflict("This take has moved on by itself; there is nothing to decide.") from None
 

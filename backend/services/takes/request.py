@@ -19,7 +19,19 @@ TEXT_MAX_CHARS = {"prompt": 20_000, "style": 500}
 UNSEEN_PHOTO = "holds only characters that nobody sees; give an upload's id or a link, or leave it out"
 
 REQUEST_FIELDS = frozenset(
-    {"model", "prompt", "params", "style", "image", "images", "provider", "project", "made_from", "template"}
+    {
+        "model",
+        "prompt",
+        "params",
+        "style",
+        "image",
+        "images",
+        "provider",
+        "project",
+        "made_from",
+        "template",
+        "variables",
+    }
 )
 #: A take is made from a few others.
 MADE_FROM_MAX = 50
@@ -45,6 +57,7 @@ class TakeRequest:
     project: str | None = None  #: the id of the project that it is for
     made_from: tuple[Origin, ...] = ()  #: the takes that it is made from
     template: int | None = None  #: the version of the prompt's template; None: the one in production
+    variables: dict[str, Any] = field(default_factory=dict)  #: values for the variables of that version
     notes: tuple[str, ...] = ()  #: what was done to the texts, for the person who pasted them
 
     def body_hash(self) -> str:
@@ -59,7 +72,7 @@ class TakeRequest:
 def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
     images?: {field: an upload's id or a link, or a list of them}, provider?, project?: its id,
-    made_from?: [{take: its id, how}], template?: its version}. Nothing is raised.
+    made_from?: [{take: its id, how}], template?: its version, variables?: {name: value}}. Nothing is raised.
 
     Every text in it is cleaned first: nothing of a take holds what nobody sees.
     """
@@ -93,12 +106,20 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
         project=project,
         made_from=made_from,
         template=_read_version(body, faults),
+        variables=_read_object(body, "variables", faults),
         notes=tuple(pasted.notes),
     )
 
 
-def repeat_request(job: Job) -> TakeRequest:
-    """What was asked for with this job, to be asked for again."""
+def repeat_request(job: Job, *, same_template: bool = False) -> TakeRequest:
+    """What was asked for with this job, to be asked for again.
+
+    same_template: by the version that made its prompt, so that the same is sent again; else by the one in
+    production, unless there are variables, which belong to a version.
+    """
+    versioned: dict[str, Any] = {"template": job.template_version} if same_template or job.variables else {}
+    if job.variables:
+        versioned["variables"] = job.variables
     return parse_request(
         {
             "model": job.model,
@@ -109,6 +130,7 @@ def repeat_request(job: Job) -> TakeRequest:
             "images": job.images or {},
             "provider": job.provider,
             "project": job.project_id,
+            **versioned,
         }
     )
 

@@ -36,7 +36,9 @@ def retry_job(deps: Deps, viewer: Viewer, job_id: str) -> Job:
 
     key, replaced = jobs.again_key(failed.id), create.ReplacedJob(failed.id, check_again)
     try:
-        return create.create_job(deps, viewer, repeat_request(failed), idempotency_key=key, replaces=replaced)
+        return create.create_job(
+            deps, viewer, repeat_request(failed, same_template=True), idempotency_key=key, replaces=replaced
+        )
     except StaleState:
         raise StateConflict("This take has moved on by itself; there is nothing to retry.") from None
 

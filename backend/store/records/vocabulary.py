@@ -8,7 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.models import Job, KeyValue, Template, VocabularyEntry
+from backend.models import Job, KeyValue, Template, Trial, VocabularyEntry
 from backend.store.database.rows import get_row
 
 #: The fact that says which version of the template is in production.
@@ -79,3 +79,12 @@ def count_uses(session: Session) -> dict[int, int]:
     query = columns(col(Job.template_version), func.count()).group_by(col(Job.template_version))
     found = session.connection().execute(query.where(col(Job.template_version).is_not(None)))
     return {int(version or 0): number for version, number in found}
+
+
+def count_experiments(session: Session) -> dict[int, int]:
+    """version -> in how many experiments its takes stand; only trials that have a take are read."""
+    number = func.count(col(Trial.experiment_id).distinct())
+    query = columns(col(Job.template_version), number).join_from(Trial, Job, col(Trial.job_id) == col(Job.id))
+    known = col(Trial.job_id).is_not(None), col(Job.template_version).is_not(None)
+    found = session.connection().execute(query.where(*known).group_by(col(Job.template_version)))
+    return {int(version or 0): experiments for version, experiments in found}

@@ -77,6 +77,7 @@ def _take_json(deps: Deps, take: Take) -> dict[str, Any]:
         "image": job.image,
         "images": job.images or {},
         "template_version": job.template_version,
+        "variables": job.variables or {},
         "owner": job.owner,
         "parent_id": job.parent_id,
         "request_id": job.request_id,

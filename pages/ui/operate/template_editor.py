@@ -62,16 +62,15 @@ def _sample(written: str, sample: str) -> bool:
 
 def _versions(versions: Sequence[Template], *, may: bool) -> None:
     """Every version, and of each but the one in production what it would change."""
-    used, uses = current_vocabulary(context.deps()).template, vocabulary_admin.count_uses(context.deps())
+    used, uses = current_vocabulary(context.deps()).template, vocabulary_admin.list_uses(context.deps())
     with st.expander(f"Versions · {len(versions)}", icon=":material/history:", key="template-versions"):
         now = context.deps().clock.now()
         for row in versions:
             with st.container(horizontal=True, vertical_alignment="center", key=f"version-{row.version}"):
                 note = f" · {text.plain(row.note)}" if row.note else ""
-                made = uses.get(row.version, 0)
+                used_by = uses.get(row.version, vocabulary_admin.Uses(0, 0)).words()
                 st.markdown(
-                    f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note} · "
-                    f"{made:,} take{'' if made == 1 else 's'}"
+                    f"**{row.version}** · {text.plain(row.by)}, {text.since(now, row.at)}{note} · {used_by}"
                 )
                 if row.version == used.version:
                     st.badge("Production", icon=":material/check:", color="green")

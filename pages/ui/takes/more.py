@@ -94,7 +94,8 @@ def _vary(deps: Deps, viewer: Viewer, job: Job, number: int) -> None:
         bar = st.progress(0.0, text=f"0 of {number} saved")
         with context.errors_as_notices():
             started = start_variations(
-                deps, viewer, repeat_request(job), number=number, key=click.key, of=job.id,
+                deps, viewer, repeat_request(job, same_template=True), number=number, key=click.key,
+                of=job.id,
                 on_progress=lambda made: bar.progress(made / number, f"{made} of {number} saved"),
             )  # fmt: skip
             in_progress.remember_takes(started.jobs)

@@ -7,9 +7,12 @@ import pytest
 from backend.bootstrap import open_deps
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.prompt import DEFAULT_VOCABULARY
+from backend.models import Trial
+from backend.services.access import Role, Viewer
 from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.template_variables import Variable, VariableKind
 from backend.services.prompting.vocabulary import current_vocabulary
-from backend.services.prompting.vocabulary_admin import WordDraft
+from backend.services.prompting.vocabulary_admin import Uses, WordDraft
 from backend.services.takes import create
 from backend.services.takes.request import repeat_request
 from tests import databases
@@ -18,6 +21,8 @@ from tests.waiting import PATIENCE_S
 from tests.world import ADMIN, ANA, at_once, run_sql
 
 pytestmark = databases.BOTH
+
+LOOKER = Viewer("lea", Role.VIEWER)
 
 
 def word(world, axis: str, label: str):
@@ -86,7 +91,10 @@ def test_a_job_keeps_style_composed_prompt_and_template_version_and_can_be_sent_
     assert made == [old, old, new, new], "a draft is used where it is chosen, and by all once it is promoted"
     vocabulary_admin.promote_template(world.deps, ADMIN, 1)
     assert world.ask("A coat").template_version == 1, "and back again"
-    assert vocabulary_admin.count_uses(world.deps) == {1: 3, 2: 2}
+    assert {version: uses.takes for version, uses in vocabulary_admin.list_uses(world.deps).items()} == {
+        1: 3,
+        2: 2,
+    }
     assert list(world.faults("A coat", template=9)) == ["template"]
 
 
@@ -134,13 +142,61 @@ def test_the_poster_of_a_take_is_the_example_of_a_word_until_it_is_taken_away(wo
     assert kept == [take.video.poster_key, take.video.poster_key, None]
 
 
+def test_a_versions_variables_are_filled_in_kept_with_the_take_and_come_again_with_it(world):
+    text = "{{ prompt }}. {{ garment|capitalize }} × {{ count }}{% if mood %}, {{ mood }}{% endif %}"
+    asked = [
+        Variable("garment", VariableKind.CHOICE, options=("coat", "dress")),
+        Variable("count", VariableKind.NUMBER, 1, low=1, high=9), Variable("mood"),
+    ]  # fmt: skip
+    assert "variables.garment" in faults(
+        lambda: vocabulary_admin.save_template(
+            world.deps, ANA, text, variables=[Variable("garment", VariableKind.CHOICE), *asked[1:]]
+        )
+    )
+    assert vocabulary_admin.save_template(world.deps, ANA, text, variables=asked).version == 2, "by a creator"
+    vocabulary_admin.promote_template(world.deps, ADMIN, 2)
+    plain, given = world.ask("Walk"), {"garment": "dress", "count": 3.0, "mood": "calm\u200b"}
+    job = world.ask("Walk", variables=given)
+    assert [one.sent_prompt for one in (plain, job)] == ["Walk. Coat × 1", "Walk. Dress × 3, calm"]
+    assert job.variables == {"garment": "dress", "count": 3, "mood": "calm"}
+    assert set(world.faults(variables={"garment": "hat", "count": 10, "moood": "x"})) == {
+        "variables.garment", "variables.count", "variables.moood",
+    }  # fmt: skip
+    assert set(world.faults(variables=["x"])) == {"variables"}
+    vocabulary_admin.promote_template(world.deps, ADMIN, 1)
+    assert world.ask("Walk").variables is None
+    assert set(world.faults(variables=given)) == {"variables.garment", "variables.count", "variables.mood"}
+    again = create.create_job(world.deps, ANA, repeat_request(job))
+    assert (again.sent_prompt, again.template_version) == (job.sent_prompt, 2), "they belong to their version"
+    same = create.create_job(world.deps, ANA, repeat_request(plain, same_template=True))
+    assert same.sent_prompt == plain.sent_prompt
+
+
+def test_a_version_tells_how_many_takes_in_how_many_experiments_it_made(world):
+    made = [world.ask("A coat") for _ in range(3)]
+    vocabulary_admin.save_template(world.deps, ADMIN, "{{ prompt }}!")
+    other = world.ask("A coat", template=2)
+    with world.deps.store.begin() as session:
+        for number, (job, experiment) in enumerate(
+            ((made[0], "a"), (made[1], "a"), (made[1], "b"), (other, "b"))
+        ):
+            ids = {"id": f"t{number}", "experiment_id": experiment, "cell_id": f"c{number}", "job_id": job.id}
+            session.add(Trial(number=1, state="ended", **ids))
+    uses = vocabulary_admin.list_uses(world.deps)
+    assert uses == {1: Uses(3, 2), 2: Uses(1, 1)}
+    assert [one.words() for one in (*uses.values(), Uses(0, 0), Uses(1_200, 0))] == [
+        "used by 3 takes in 2 experiments", "used by 1 take in 1 experiment", "not used yet",
+        "used by 1,200 takes",
+    ]  # fmt: skip
+
+
 def test_only_an_admin_changes_the_style(world):
     pan = word(world, "camera", "Pan").id
     for act in (
         lambda: vocabulary_admin.save_word(world.deps, ANA, WordDraft("camera", "X", "y")),
         lambda: vocabulary_admin.retire_word(world.deps, ANA, pan),
         lambda: vocabulary_admin.reorder_word(world.deps, ANA, pan, by=1),
-        lambda: vocabulary_admin.save_template(world.deps, ANA, "{{ prompt }}"),
+        lambda: vocabulary_admin.save_template(world.deps, LOOKER, "{{ prompt }} "),
         lambda: vocabulary_admin.promote_template(world.deps, ANA, 1),
     ):
         with pytest.raises(NotAllowed):

@@ -269,7 +269,7 @@ TABLE: Mapping[str, Asks] = {
     "prompting.vocabulary_admin.reorder_word": needs(Do.EDIT_WORDS)("none", by=1),
     "prompting.vocabulary_admin.retire_word": needs(Do.EDIT_WORDS)("none"),
     "prompting.vocabulary_admin.promote_template": needs(Do.EDIT_WORDS)(99),
-    "prompting.vocabulary_admin.save_template": needs(Do.EDIT_WORDS)("{{ broken"),
+    "prompting.vocabulary_admin.save_template": needs(Do.DRAFT_TEMPLATE)("{{ broken"),
     "prompting.vocabulary_admin.save_word": needs(Do.EDIT_WORDS)(WordDraft("camera", "", "", None)),
     "takes.cancel.cancel_job": about("change", CHANGE)(),
     "takes.check_request.check_request": told(PARTS, lambda f, g: f(g.deps, g.viewer, REQUEST)),

@@ -64,6 +64,10 @@ class TakeRequest(Asked):
     template: int | None = Field(
         default=None, description="A version of the team's template; unless given, the one in production."
     )
+    variables: dict[str, str | float] | None = Field(
+        default=None,
+        description="Values for that version's variables; each has one to start with, so none must come.",
+    )
     made_from: list[MadeFrom] | None = Field(
         default=None, max_length=MADE_FROM_MAX, description="The takes that it is made from."
     )
@@ -189,7 +193,8 @@ class TakeAnswer(AboutTakeAnswer):
     params: dict[str, Any]
     image: str | None
     images: dict[str, str | list[str]]
-    template_version: int | None
+    template_version: int | None = Field(description="Of the team's template that made `sent_prompt`.")
+    variables: dict[str, str | float] = Field(description="That version's own, as they were filled in.")
     owner: str
     parent_id: str | None = Field(description="The take that this one was made from.")
     request_id: str | None = Field(description="The provider's name for it.")
