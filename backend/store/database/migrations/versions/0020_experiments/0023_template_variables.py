@@ -8,8 +8,8 @@ from alembic import op
 
 from backend.models import Json
 
-revision = "0022_variables"
-down_revision = "0021_plan_drafts"
+revision = "0023_variables"
+down_revision = "0022_same_inputs"
 branch_labels = None
 depends_on = None
 
