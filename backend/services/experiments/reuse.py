@@ -37,27 +37,37 @@ def plan_trials(deps: Deps, viewer: Viewer, plan: Plan, cells: Sequence[PlannedC
         for place, cell in enumerate(cells)
         for number in range(1, plan.repeats + 1)
     ]
-    return fill_trials(deps, viewer, cells, trials) if plan.reuse else trials
+    if not plan.reuse:
+        return trials
+    with deps.store.read() as session:
+        return fill_trials(session, viewer, cells, trials, used={})
 
 
 def fill_trials(
-    deps: Deps, viewer: Viewer, cells: Sequence[PlannedCell], trials: Sequence[PlannedTrial]
+    session: Session,
+    viewer: Viewer,
+    cells: Sequence[PlannedCell],
+    trials: Sequence[PlannedTrial],
+    *,
+    used: Mapping[int, set[str]],
 ) -> list[PlannedTrial]:
-    """These trials with the stored takes that have their inputs, each at most once a cell."""
+    """These trials with the stored takes that have their inputs, each at most once a cell.
+
+    used: place of a cell -> takes that stand in it already.
+    """
     checked = [cell.checked for cell in cells if cell.checked is not None and not cell.faults]
-    with deps.store.read() as session:
-        contents = same_inputs.photo_contents(session, [_photos(one) for one in checked])
-        digests = {
-            place: _digest(cells[trial.cell].checked, trial.seed, contents)
-            for place, trial in enumerate(trials)
-            if not cells[trial.cell].faults
-        }
-        models = {one.model.id for one in checked}
-        stored = stored_takes(session, {one for one in digests.values() if one}, models, viewer)
-    used: dict[int, set[str]] = {}
+    contents = same_inputs.photo_contents(session, [_photos(one) for one in checked])
+    digests = {
+        place: _digest(cells[trial.cell].checked, trial.seed, contents)
+        for place, trial in enumerate(trials)
+        if not cells[trial.cell].faults
+    }
+    models = {one.model.id for one in checked}
+    stored = stored_takes(session, {one for one in digests.values() if one}, models, viewer)
+    taken_of = {place: set(takes) for place, takes in used.items()}
     filled = []
     for place, trial in enumerate(trials):
-        taken = used.setdefault(trial.cell, set())
+        taken = taken_of.setdefault(trial.cell, set())
         free = (take for take in stored.get(digests.get(place) or "", ()) if take not in taken)
         reused = next(free, None)
         taken.update({reused} if reused else ())

@@ -52,18 +52,28 @@ def note_inputs(deps: Deps, *, before: datetime) -> None:
     """
     for _ in range(BATCHES_MAX):
         if deps.stopping.is_set() or _note_batch(deps, id_lower_bound(before)) < BATCH:
-            return
+            break
+    if not deps.stopping.is_set():
+        _fill_batch(deps)
+
+
+def _fill_batch(deps: Deps) -> None:
+    """What older programs wrote of takes is told as of all others; at most `BATCH` of them at a time."""
+    with deps.store.read() as session:
+        takes = same_inputs.list_undigested(session, limit=BATCH)
+        rows = _rows(session, takes) if takes else []
+    if rows:
+        with deps.store.begin() as session:
+            same_inputs.fill_digests(session, rows)
 
 
 def _note_batch(deps: Deps, before_id: str) -> int:
     with deps.store.read() as session:
         last = (_LOOKED_AT.read(session) or _LookedAt(deps.clock.now())).job
         takes = same_inputs.list_takes(session, after=last, before=before_id, limit=BATCH)
-        contents = photo_contents(session, map(photos_of, takes))
-        meant = origins.made_on_purpose(session, [take.id for take in takes])
-    if not takes:
+        rows = _rows(session, takes) if takes else []
+    if not rows:
         return 0
-    rows = [_row(take, contents, meant=take.id in meant) for take in takes]
     with deps.store.begin() as session:
         known = _LOOKED_AT.lock_and_read(session)
         if (known.job if known else _FIRST) != last:  # another worker was quicker
@@ -109,6 +119,12 @@ def photo_contents(session: Session, photos: Iterable[Mapping[str, str | Sequenc
 def photos_of(take: Any) -> dict[str, str | Sequence[str]]:
     """Every photo of a take by its field: an upload's id or a link, or a list of them."""
     return {**(take.images or {}), **({take.image_field or "": take.image} if take.image else {})}
+
+
+def _rows(session: Session, takes: Sequence[Any]) -> list[dict[str, str]]:
+    contents = photo_contents(session, map(photos_of, takes))
+    meant = origins.made_on_purpose(session, [take.id for take in takes])
+    return [_row(take, contents, meant=take.id in meant) for take in takes]
 
 
 def _row(take: Any, contents: Mapping[str, str], *, meant: bool) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, insert, text
+from sqlalchemy import Select, bindparam, insert, text, update
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
@@ -30,8 +30,27 @@ def list_takes(session: Session, *, after: str, before: str, limit: int) -> Sequ
     return session.connection().execute(between.order_by(col(Job.id)).limit(limit)).all()
 
 
+def list_undigested(session: Session, *, limit: int) -> Sequence[Any]:
+    """What takes were made of whose rows lack the digest that is the same for everybody, oldest first."""
+    query: Select[Any] = columns(*[col(getattr(Job, name)) for name in _MADE_OF])
+    lacking = query.join(TakeInputs, col(TakeInputs.job_id) == col(Job.id)).where(
+        col(TakeInputs.input_sha256).is_(None)
+    )
+    return session.connection().execute(lacking.order_by(col(TakeInputs.job_id)).limit(limit)).all()
+
+
+def fill_digests(session: Session, rows: Sequence[Mapping[str, str]]) -> None:
+    """Give rows that there are {job_id, input_sha256, sha256}; their twins stay as they were found."""
+    one = update(TakeInputs).where(col(TakeInputs.job_id) == bindparam("of_job"))
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("input_sha256", "sha256")}
+    session.connection().execute(
+        one.values(values),
+        [{"of_job": row["job_id"], **{f"new_{name}": row[name] for name in values}} for row in rows],
+    )
+
+
 def insert_inputs(session: Session, rows: Sequence[Mapping[str, str]]) -> None:
-    """Keep {job_id, sha256, since_id} of takes, oldest first, and name their twins."""
+    """Keep {job_id, input_sha256, sha256, since_id} of takes, oldest first, and name their twins."""
     session.connection().execute(insert(TakeInputs), [dict(row) for row in rows])
     span = {"first": rows[0]["job_id"], "last": rows[-1]["job_id"]}
     session.connection().execute(_NAME_TWINS, span)

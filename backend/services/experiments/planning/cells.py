@@ -68,6 +68,14 @@ def cells_of(deps: Deps, viewer: Viewer, plan: Plan) -> list[PlannedCell]:
     return cells
 
 
+def check_cells(
+    deps: Deps, viewer: Viewer, asked: Sequence[tuple[str, Levels, Mapping[str, Any]]]
+) -> list[PlannedCell]:
+    """Cells that are there, as (key, levels, request), checked as they would be sent now."""
+    check = RequestCheck(deps, viewer, current_vocabulary(deps))
+    return [_planned(check, key, levels, dict(request), {}) for key, levels, request in asked]
+
+
 def trial_seed(plan: Plan, cell: PlannedCell, number: int) -> int | None:
     """The seed of a cell's n-th trial, counted from 1; None: its request says it, or chance decides."""
     if not cell.takes_seeds or plan.seeds is SeedPolicy.FREE:
