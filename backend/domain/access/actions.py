@@ -32,6 +32,7 @@ class Action(StrEnum):
     EXPERIMENT_PAUSED = "experiment.paused"
     EXPERIMENT_RESUMED = "experiment.resumed"
     EXPERIMENT_CLOSED = "experiment.closed"
+    EXPERIMENT_EXPORTED = "experiment.exported"
     VOTES_IMPORTED = "votes.imported"
     RATER_EXCLUDED = "rater.excluded"
     UPLOAD_CREATED = "upload.created"

@@ -115,7 +115,7 @@ def export_takes(deps: Deps, viewer: Viewer, asked: ExportQuery) -> Export:
         record(session, deps, viewer, Action.TAKES_EXPORTED, object_type="take", changed=changed)
     at = deps.clock.now().astimezone(deps.settings.zone)
     name = f"takes-{at:%Y-%m-%d-%H%M%S}.{asked.format}"
-    pairs = _pairs(deps, viewer, asked.wanted)
+    pairs = list_rows(deps, viewer, asked.wanted)
     if asked.format != "zip":
         chunks = WRITERS[asked.format]([row for _, row in some] for some in pairs)
         return Export(name, FORMATS[asked.format], begun(chunks))
@@ -127,10 +127,11 @@ def export_takes(deps: Deps, viewer: Viewer, asked: ExportQuery) -> Export:
     return Export(name, FORMATS["zip"], begun(bundle(away=away).stream(pairs)), size_bytes)
 
 
-def _pairs(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterable[Sequence[tuple[Take, TakeRow]]]:
-    """Batches of these takes, each with its row."""
-    for takes in _batches(deps, viewer, wanted):
-        yield list(zip(takes, tell_rows(deps, viewer, takes), strict=True))
+def list_rows(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterable[Sequence[tuple[Take, TakeRow]]]:
+    """Batches of these takes, as far as this viewer may see them, each with its row. Nothing is written."""
+    viewer.must(Do.SEE)
+    batches = _batches(deps, viewer, wanted)
+    return (list(zip(takes, tell_rows(deps, viewer, takes), strict=True)) for takes in batches)
 
 
 def _batches(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterator[Sequence[Take]]:
