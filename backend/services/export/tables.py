@@ -27,8 +27,10 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 def write_lines(batches: Batches, columns: Columns = COLUMNS) -> Iterator[bytes]:
     """JSON lines: an object a row, lists and objects as they are."""
+    names = [column.name for column in columns]
     for rows in batches:
-        yield "".join(_to_json(plain(row)) + "\n" for row in rows).encode("utf-8", "replace")
+        told = (_to_json(plain({name: row[name] for name in names})) for row in rows)
+        yield "".join(f"{line}\n" for line in told).encode("utf-8", "replace")
 
 
 def write_table(batches: Batches, columns: Columns = COLUMNS) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from backend.web.door.table import TABLE, Act, What, Who
 from tests.documents import differs, table
 from tests.services.client import BODY, OPEN, SidecarClient, every_route
 from tests.services.conftest import installed
+from tests.services.experiments.building import planned
 from tests.signing import FakeClock
 from tests.viewers import make_token
 from tests.world import picture, run_sql
@@ -81,6 +82,8 @@ class Walk:
             kind = GroupKind(rule.split("/")[2].removesuffix("s"))
             made = groups.create_group(self.sidecar.deps, Viewer(owner, Role.ADMIN), kind, self._name())
             return rule.replace("<group_id>", made.id)
+        if "<experiment_id>" in rule:
+            return rule.replace("<experiment_id>", planned(self.sidecar, 2, owner=owner))
         return rule.replace("<path:key>", "x.mp4")
 
     def _name(self) -> str:

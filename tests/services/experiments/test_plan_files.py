@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from backend.catalogue.models import load_seed
 from backend.domain.errors import InvalidRequest
-from backend.services.experiments.files import read_rows
+from backend.services.experiments.doors.files import read_rows
 from tests.world import MODEL
 
 MODELS = {model.id: model for model in load_seed()}

@@ -124,6 +124,8 @@ TABLE: Mapping[str, Asks] = {
     "audit.refusals.record_refusal": told(RECORDS, lambda f, g: None),
     "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
+    "experiments.doors.export.export_table": needs(SEE)("none", table="takes"),
+    "experiments.doors.preferences.preference_table": needs(SEE)("none"),
     "experiments.plan_drafts.clear_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.create.create_experiment": needs(Do.EXPERIMENT)(PLAN),
     "experiments.planning.cells.cells_of": told(PLANS, lambda f, g: f(g.deps, g.viewer, PLAN)),
@@ -173,6 +175,7 @@ TABLE: Mapping[str, Asks] = {
     "export.rows.tell_rows": told(
         "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
     ),
+    "export.take_export.list_rows": needs(SEE)(TakeFilter()),
     "export.take_export.export_takes": needs(SEE)(
         ExportQuery(TakeFilter(), "csv", rich=False, template=parse_template(None))
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backend.domain.access.roles import Do
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments.export_rows import BATCH_ROWS, DataTable, Row, file_path
+from backend.services.experiments.doors.export_rows import BATCH_ROWS, DataTable, Row, file_path
 from backend.services.export.rows import Kind, NamedKind
 from backend.store.experiments import exported
 from backend.store.experiments.exported import ShownTake

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 from backend.domain.access.actions import Action
 from backend.domain.access.roles import Do
-from backend.domain.errors import InvalidRequest
+from backend.domain.errors import InvalidRequest, NotFound
 from backend.media.archive import begun
 from backend.media.file_names import slug
 from backend.services.access import Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
-from backend.services.experiments.export_rows import DataTable, ExperimentTables
-from backend.services.experiments.preferences import preference_table
-from backend.services.experiments.view import seen_experiment
+from backend.services.experiments.doors.export_rows import DataTable, ExperimentTables
+from backend.services.experiments.doors.preferences import preference_table
 from backend.services.export.tables import WRITERS
 from backend.services.export.take_export import FORMATS as TAKE_FORMATS
 from backend.services.export.take_export import Export
+from backend.store.experiments import running
 
 #: format -> its content type
 FORMATS = {kind: TAKE_FORMATS[kind] for kind in WRITERS}
@@ -55,7 +55,9 @@ def export_table(
     if faults:
         raise InvalidRequest(faults)
     with deps.store.begin() as session:
-        row = seen_experiment(session, viewer, experiment_id)
+        row = running.get(session, experiment_id)
+        if not viewer.may_see(row.owner):
+            raise NotFound(running.NO_EXPERIMENT)
         record(
             session, deps, viewer, Action.EXPERIMENT_EXPORTED, object_type="experiment", object_id=row.id,
             changed={"table": (None, table), "format": (None, kind)},

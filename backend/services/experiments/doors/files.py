@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from backend.catalogue.check_params import check_params
@@ -13,13 +14,13 @@ from backend.domain.prompt import AXES
 from backend.domain.shape import load_json
 from backend.domain.text import unknown_names
 from backend.services.deps import Deps
-from backend.services.experiments.read_table import Table, few_faults, read_table
+from backend.services.experiments.doors.read_table import Table, few_faults, read_table
+from backend.services.prompting.prompt_variables import variables_in
 
 #: Axes that any plan may have; besides, the model's parameters and the variables of the prompts.
-PLAIN_AXES = ("prompt", "model", "image", *(f"style.{axis}" for axis in AXES))
+PLAIN_AXES = ("prompt", "template", "model", "image", *(f"style.{axis}" for axis in AXES))
 PARAMS = "params."
 
-_VARIABLE = re.compile(r"\{\{[-+]?\s*([^\W\d]\w*)")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _COMMA_NUMBER = re.compile(r"-?(0|[1-9]\d*),\d+", re.ASCII)
 
@@ -79,11 +80,6 @@ def read_rows(
     return PlanRows(rows, (*table.notes, *columns.notes, *_empty_note(table, axes)))
 
 
-def prompt_variables(prompt: str) -> list[str]:
-    """What a prompt leaves open: `{{ garment }}`."""
-    return list(dict.fromkeys(_VARIABLE.findall(prompt)))
-
-
 # -- columns
 
 
@@ -122,7 +118,7 @@ def _is_count(cells: Sequence[Any]) -> bool:
 
 def _unknown(axes: Axes, prompts: Sequence[str], models: Sequence[VideoModel]) -> dict[str, str]:
     """What is wrong with columns that no plan can have. A parameter's name is checked where the plan is."""
-    variables = {one for prompt in prompts for one in prompt_variables(prompt)}
+    variables = {one for prompt in prompts for one in _variables(prompt)}
     known = {*PLAIN_AXES, *variables}
     unknown = [axis for axis in axes if axis not in known and not axis.startswith(PARAMS)]
     params = {f"{PARAMS}{one}" for model in models for one in model.schema.get("properties", {})}
@@ -140,6 +136,14 @@ def _prompts(table: Table, axes: Axes, prompt: str) -> list[str]:
     return list(dict.fromkeys(str(one) for one in (*own, prompt) if one))
 
 
+@lru_cache(maxsize=10_000)
+def _variables(prompt: str) -> tuple[str, ...]:
+    """What a prompt leaves open; a prompt that can't be read is told of where the plan is."""
+    with suppress(InvalidRequest):
+        return variables_in(prompt)
+    return ()
+
+
 # -- cells
 
 
@@ -150,7 +154,7 @@ def _holes(table: Table, axes: Axes, prompt: str) -> Iterator[tuple[str, str]]:
         if own is None:
             yield f"row {number}, prompt", "is empty"
             continue
-        for variable in prompt_variables(str(own)):
+        for variable in _variables(str(own)):
             if variable in axes and row[axes[variable]] is None:
                 yield f"row {number}, {variable}", "is empty, and the prompt of this row needs it"
 

@@ -55,13 +55,14 @@ _OF_TAKE = [
 _TRIALS = [
     *_kinds(Kind.TEXT, "experiment trial cell cell_label"), *_kinds(Kind.WHOLE, "number wave"),
     *_kinds(Kind.TEXT, "state status origin take"), *_kinds(Kind.WHOLE, "seed attempt"),
-    *_kinds(Kind.NUMBER, "estimate_usd"), *_kinds(Kind.TEXT, "why"), *_kinds(Kind.FLAG, "cell_dropped"), *_LEVELS,
+    *_kinds(Kind.NUMBER, "estimate_usd"), *_kinds(Kind.TEXT, "why"),
+    *_kinds(Kind.FLAG, "cell_dropped"), *_LEVELS,
 ]  # fmt: skip
 _VOTES = [
     *_kinds(Kind.TEXT, "experiment vote left right choice rater left_cell right_cell"),
-    *_kinds(Kind.FLAG, "both_bad counted"), *_kinds(Kind.TEXT, "kind"), *_kinds(Kind.FLAG, "sighted excluded"),
-    *_kinds(Kind.TEXT, "criterion question pair_why"), *_kinds(Kind.NUMBER, "took_s seen_left_s seen_right_s"),
-    *_kinds(Kind.MOMENT, "shown_at at"),
+    *_kinds(Kind.FLAG, "both_bad counted sighted excluded"),
+    *_kinds(Kind.TEXT, "kind criterion question pair_why"),
+    *_kinds(Kind.NUMBER, "took_s seen_left_s seen_right_s"), *_kinds(Kind.MOMENT, "shown_at at"),
 ]  # fmt: skip
 _SCORES = [
     *_kinds(Kind.TEXT, "experiment score take cell rater"), *_kinds(Kind.WHOLE, "value"),
@@ -149,7 +150,8 @@ class ExperimentTables:
         return {
             "experiment": trial.experiment_id, "cell": trial.cell_id,
             "cell_label": cell_label(self._cells[trial.cell_id].levels), "trial": trial.id,
-            "trial_number": trial.number, "wave": trial.wave, "trial_state": trial.state, "origin": trial.origin,
+            "trial_number": trial.number, "wave": trial.wave, "trial_state": trial.state,
+            "origin": trial.origin,
             "file": None if take.video is None else file_path(take.job.id, take.video.key),
             **self._of_cell(trial.cell_id), **row,
         }  # fmt: skip
@@ -192,14 +194,15 @@ class ExperimentTables:
     def _score(self, one: exported.ScoreRow) -> Row:
         return {
             "experiment": one.experiment_id, "score": one.id, "take": one.job_id,
-            "cell": self._cell_of.get((one.experiment_id, one.job_id)), "rater": one.rater, "value": one.value,
-            "criterion": one.criterion_id, "question": one.question, "at": one.at,
+            "cell": self._cell_of.get((one.experiment_id, one.job_id)), "rater": one.rater,
+            "value": one.value, "criterion": one.criterion_id, "question": one.question, "at": one.at,
         }  # fmt: skip
 
     def _check(self, one: exported.CheckRow) -> Row:
         return {
             "experiment": one.experiment_id, "take": one.job_id, "cell": one.cell_id, "video": one.video_id,
-            "name": one.name, "value": one.value, "flagged": one.flagged, "version": one.version, "at": one.at,
+            "name": one.name, "value": one.value, "flagged": one.flagged, "version": one.version,
+            "at": one.at,
         }  # fmt: skip
 
     def _read(self, ask: Callable[..., Iterable[Any]], tell: Callable[[Any], Row]) -> Rows:
