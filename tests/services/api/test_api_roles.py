@@ -38,6 +38,9 @@ SENT: dict[str, dict[str, Any]] = {
 #: The same by method.
 SENT_BY: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/video/takes/<job_id>"): {"json": {"favourite": True}},
+    ("POST", "/api/experiments"): {
+        "json": {"name": "Which red?", "base": BODY, "axes": {"prompt": ["A red dress", "A red coat"]}}
+    },
 }
 #: These are about a take that has ended.
 ENDED = ("/api/video/takes/<job_id>", "/api/video/takes/<job_id>/restore")
