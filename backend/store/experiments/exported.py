@@ -132,7 +132,7 @@ def list_cells(session: Session, experiment_id: str | None, owners: Owners) -> l
     query = select(*_columns(Cell, CellRow)).join(Experiment, col(Experiment.id) == col(Cell.experiment_id))
     query = query.where(*_of(Cell.experiment_id, experiment_id, owners))
     found = session.connection().execute(query.order_by(col(Cell.experiment_id), col(Cell.position)))
-    return [CellRow(*row) for row in found]
+    return [CellRow._make(row) for row in found]
 
 
 def list_trials(session: Session, experiment_id: str | None, owners: Owners) -> list[TrialRow]:
@@ -145,7 +145,7 @@ def list_trials(session: Session, experiment_id: str | None, owners: Owners) -> 
         .where(*_of(Trial.experiment_id, experiment_id, owners))
         .order_by(col(Trial.experiment_id), col(Cell.position), col(Trial.number))
     )
-    return [TrialRow(*row) for row in session.connection().execute(query)]
+    return [TrialRow._make(row) for row in session.connection().execute(query)]
 
 
 def list_votes(
@@ -170,7 +170,7 @@ def list_votes(
         .order_by(col(Vote.id))
         .limit(limit)
     )  # fmt: skip
-    return [VoteRow(*row) for row in session.connection().execute(query)]
+    return [VoteRow._make(row) for row in session.connection().execute(query)]
 
 
 def list_scores(session: Session, experiment_id: str | None, owners: Owners) -> list[ScoreRow]:
@@ -182,7 +182,7 @@ def list_scores(session: Session, experiment_id: str | None, owners: Owners) -> 
         .where(*_of(Score.experiment_id, experiment_id, owners))
         .order_by(col(Score.id))
     )
-    rows = [ScoreRow(*row) for row in session.connection().execute(query)]
+    rows = [ScoreRow._make(row) for row in session.connection().execute(query)]
     newest = {(row.job_id, row.criterion_id, row.rater): row for row in rows}
     return [row for row in rows if newest[row.job_id, row.criterion_id, row.rater] is row]
 
@@ -200,7 +200,7 @@ def list_checks(session: Session, experiment_id: str | None, owners: Owners) -> 
         .where(*_of(Trial.experiment_id, experiment_id, owners))
         .order_by(col(Trial.experiment_id), col(Job.id), col(FileCheck.name))
     )  # fmt: skip
-    return [CheckRow(*row) for row in session.connection().execute(query)]
+    return [CheckRow._make(row) for row in session.connection().execute(query)]
 
 
 def count_choices(session: Session, experiment_id: str) -> list[tuple[str, str, str, str, int]]:
@@ -237,7 +237,7 @@ def list_shown_takes(session: Session, experiment_id: str) -> list[ShownTake]:
         )
         .order_by(col(Job.id))
     )  # fmt: skip
-    return [ShownTake(*row) for row in session.connection().execute(query)]
+    return [ShownTake._make(row) for row in session.connection().execute(query)]
 
 
 def _columns(table: Any, row: Any, *, without: int = 0) -> list[Any]:

@@ -45,7 +45,7 @@ def _batches(
     votes: Counter[tuple[str, str, str]] = Counter()
     halves: Counter[tuple[str, str, str]] = Counter()  # won by the first one
     for criterion, left, right, choice, number in counted:
-        pair = (criterion, *sorted((left, right)))
+        pair = criterion, min(left, right), max(left, right)
         first = "left" if left == pair[1] else "right"
         votes[pair] += number
         halves[pair] += number * (1 if choice == "tie" else 2 if choice == first else 0)
