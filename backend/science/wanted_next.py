@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from backend.science.ballots import Ballots
+from backend.science.one_core import one_core
 from backend.science.posterior import Posterior
 
 #: A cell gets further takes while it may be the best with this probability.
@@ -82,15 +83,17 @@ def wanted_pairs(
     seed: int,
     seeds: Sequence[int | None] | None = None,
     waiting: Sequence[tuple[int, int]] = (),
+    posterior: Posterior | None = None,
 ) -> list[tuple[int, int, str]]:
     """The next pairs of takes to vote on: (take, take, why), without a side.
 
     seeds: of each take; equal ones are compared first. waiting: pairs that are being voted on now. why:
-    `random` in the first round, then `top two`.
+    `random` in the first round, then `top two`. posterior: of these votes, if somebody has it.
     """
     random = np.random.default_rng([seed, len(ballots), len(waiting)])
-    picker = _Picker(ballots, random, seeds or [None] * len(ballots.takes), waiting)
-    return [pair for _ in range(number) if (pair := picker.pick())]
+    picker = _Picker(ballots, random, seeds or [None] * len(ballots.takes), waiting, posterior)
+    with one_core():
+        return [pair for _ in range(number) if (pair := picker.pick())]
 
 
 class _Picker:
@@ -100,6 +103,7 @@ class _Picker:
         random: np.random.Generator,
         seeds: Sequence[int | None],
         waiting: Sequence[tuple[int, int]],
+        posterior: Posterior | None,
     ) -> None:
         self._ballots, self._random, self._seeds = ballots, random, seeds
         self._shown = ballots.votes_of_take.astype(np.int64).copy()
@@ -108,7 +112,7 @@ class _Picker:
             self._count(a, b)
         for a, b in waiting:
             self._shown[[a, b]] += 1
-        self._posterior: Posterior | None = None
+        self._posterior = posterior
 
     def _count(self, a: int, b: int) -> None:
         key = (min(a, b), max(a, b))
@@ -118,15 +122,24 @@ class _Picker:
         """One more pair; None: there are no two cells with takes."""
         if len(np.unique(self._ballots.cell_of)) < 2:
             return None
-        in_first_round = self._shown.min() < FIRST_ROUND
+        in_first_round = self._is_first_round()
         a, b = self._first_round() if in_first_round else self._top_two()
         self._shown[[a, b]] += 1
         self._count(a, b)
         return a, b, "random" if in_first_round else "top two"
 
+    def _is_first_round(self) -> bool:
+        """Was some cell shown less than twice as often as the cell with the fewest takes has takes? Takes that
+        were bought later, for cells that may be the best, come with the best two: the others are known."""
+        ballots = self._ballots
+        shown = np.bincount(ballots.cell_of, self._shown, len(ballots.cells))
+        return bool(shown.min() < FIRST_ROUND * ballots.takes_of_cell.min())
+
     def _first_round(self) -> tuple[int, int]:
-        """The take that was shown least, against one of another cell."""
-        a = self._least(np.flatnonzero(self._shown == self._shown.min()))
+        """A take of the cell that was shown least, against one of another cell."""
+        ballots = self._ballots
+        shown = np.bincount(ballots.cell_of, self._shown, len(ballots.cells))
+        a = self._least(np.flatnonzero(ballots.cell_of == shown.argmin()))
         others = np.flatnonzero(self._ballots.cell_of != self._ballots.cell_of[a])
         return a, self._partner(a, others)
 
