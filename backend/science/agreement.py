@@ -1,16 +1,17 @@
 """How far people agree: with each other, with themselves, and with what the others' votes say."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import sqrt
 
 import numpy as np
 
-from backend.science.ballots import LEFT, RIGHT, TIE, Ballots, Floats
+from backend.science.ballots import LEFT, RIGHT, TIE, Ballots, Floats, Vote, read_ballots
 from backend.science.fields import Fields
 from backend.science.laplace import find_mode
+from backend.science.one_core import one_core
 from backend.science.posterior import Spread, usual_prior
 from backend.science.rows import Rows
 
@@ -118,6 +119,18 @@ def measure_agreement(ballots: Ballots) -> Agreement:
         own=sum(again) / len(again) if again else None,
         raters=tuple(_raters(ballots)),
     )
+
+
+def compare_rater(counted: Sequence[Vote], own: Sequence[Vote], takes: Mapping[str, str]) -> RaterAgreement:
+    """How often somebody whose votes are not counted, be it a machine, says what the counted ones say."""
+    name = "\0not counted"  # no rater's, so that the same person's counted votes stay apart
+    ballots = read_ballots([*counted, *((left, right, said, name) for left, right, said, _ in own)], takes)
+    number = ballots.raters.index(name)
+    with one_core():
+        agreed = _agreed(ballots, number)
+    decided = int(((ballots.rater == number) & (ballots.choice != TIE)).sum())
+    agrees = None if agreed is None or not decided else agreed / decided
+    return RaterAgreement(own[0][3], len(own), agrees, False, "")
 
 
 def _raters(ballots: Ballots) -> list[RaterAgreement]:

@@ -129,8 +129,8 @@ class _Picker:
         return a, b, "random" if in_first_round else "top two"
 
     def _is_first_round(self) -> bool:
-        """Was some cell shown less than twice as often as the cell with the fewest takes has takes? Takes that
-        were bought later, for cells that may be the best, come with the best two: the others are known."""
+        """Was some cell shown less than twice as often as the cell with the fewest takes has takes? Takes
+        that were bought later, for cells that may be the best, come with the best two."""
         ballots = self._ballots
         shown = np.bincount(ballots.cell_of, self._shown, len(ballots.cells))
         return bool(shown.min() < FIRST_ROUND * ballots.takes_of_cell.min())

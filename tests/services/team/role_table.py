@@ -144,6 +144,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.view.seen_experiment": told(
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
     ),
+    "experiments.findings.current_finding": needs(SEE)("none"),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
     "experiments.control.close": needs(Do.EXPERIMENT)("none"),

@@ -1,0 +1,202 @@
+"""What votes say of an experiment by now: computed once, kept, and the same numbers for all who look."""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from backend.domain.access.roles import Do
+from backend.domain.errors import InvalidRequest
+from backend.domain.experiments.words import ExperimentState, VoteKind
+from backend.models import Cell, Experiment, FindingRow
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments.view import seen_experiment
+from backend.store.experiments import findings, plans
+from backend.store.experiments.findings import GivenVote
+
+#: Many askers of one finding wait for one of them to compute it. So many different ones are told apart.
+_TURNS = tuple(threading.Lock() for _ in range(16))
+#: Why a vote that stands is not counted -> how that is told, of one and of many.
+_LEFT_OUT = {
+    "sighted": "by who had seen which take is whose",
+    "excluded": "of a rater who was left out",
+    "machine": "of a machine, shown beside people",
+    "gone": "on takes that are no part of it any more",
+}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that a finding is computed from. mark: with the same one it is the same."""
+
+    experiment: Experiment
+    criterion_id: str
+    last_vote: str
+    mark: str
+    kept: FindingRow | None
+
+
+@dataclass(frozen=True)
+class _Given:
+    votes: Sequence[GivenVote]
+    takes: Mapping[str, str]
+    cells: Sequence[Cell]
+    excluded: set[str]
+
+
+def current_finding(
+    deps: Deps, viewer: Viewer, experiment_id: str, criterion: str | None = None
+) -> dict[str, Any]:
+    """What votes say by now, as the API tells it. criterion: of which question; None: of the first.
+
+    While no vote came, nothing is computed. Left out, and said in the verdict's words: votes of who had seen
+    the names, of raters who were left out, and of machines, which stand in the list of raters.
+
+    Raises:
+        NotFound: there is none, or none that this viewer may know of.
+        InvalidRequest: there is no such criterion.
+    """
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        asked = _ask(session, seen_experiment(session, viewer, experiment_id), criterion)
+    if asked.kept is None:
+        with _TURNS[hash((experiment_id, asked.criterion_id)) % len(_TURNS)]:
+            with deps.store.read() as session:
+                asked = _ask(session, asked.experiment, criterion)
+                given = _read(session, asked) if asked.kept is None else None
+            if given is not None:
+                data = _compute(asked, given)
+                _keep(deps, asked, data)
+                return _told(asked.experiment, data)
+    assert asked.kept is not None
+    return _told(asked.experiment, asked.kept.data["finding"])
+
+
+def _ask(session: Session, experiment: Experiment, criterion: str | None) -> _Asked:
+    from backend.science.finding import METHOD
+
+    criterion_id = _criterion_of(session, experiment, criterion)
+    last_vote, mark = findings.read_mark(session, experiment.id, criterion_id)
+    mark = f"{mark} {experiment.delta} {experiment.planned_votes}"
+    kept = findings.find_kept(session, experiment.id, criterion_id)
+    if kept is not None and (kept.last_vote, kept.method, kept.data.get("mark")) != (last_vote, METHOD, mark):
+        kept = None
+    return _Asked(experiment, criterion_id, last_vote, mark, kept)
+
+
+def _criterion_of(session: Session, experiment: Experiment, wanted: str | None) -> str:
+    known = [one.id for one in findings.list_pair_criteria(session, experiment.id)]
+    if wanted is None:
+        return known[0] if known else experiment.id
+    if wanted not in (*known, experiment.id):
+        raise InvalidRequest({"criterion": "is none that is asked of pairs in this experiment"})
+    return wanted
+
+
+def _read(session: Session, asked: _Asked) -> _Given:
+    experiment_id = asked.experiment.id
+    votes = findings.list_votes(session, experiment_id, asked.criterion_id)
+    voted = {take for vote in votes for take in (vote.left, vote.right)}
+    takes = {
+        one.take: one.cell
+        for one in findings.list_shown(session, experiment_id)
+        if one.is_completed or one.take in voted
+    }
+    excluded = findings.excluded_raters(session, experiment_id)
+    return _Given(votes, takes, plans.list_cells(session, [experiment_id]), excluded)
+
+
+def _why_left_out(vote: GivenVote, given: _Given) -> str | None:
+    """A key of `_LEFT_OUT`; None: it counts."""
+    if vote.left not in given.takes or vote.right not in given.takes:
+        return "gone"
+    if vote.kind == VoteKind.MACHINE:
+        return "machine"
+    if vote.rater in given.excluded:
+        return "excluded"
+    return "sighted" if vote.sighted else None
+
+
+def _compute(asked: _Asked, given: _Given) -> dict[str, Any]:
+    """The finding as plain data. No transaction is open meanwhile."""
+    from backend.science.finding import fit
+
+    why = [_why_left_out(vote, given) for vote in given.votes]
+    counted = [_ballot(vote) for vote, one in zip(given.votes, why, strict=True) if one is None]
+    cells = [cell for cell in given.cells if cell.dropped_at is None]
+    levels = {cell.id: dict(cell.levels) for cell in cells}
+    found = fit(
+        counted,
+        given.takes,
+        levels=levels,
+        labels={cell.id: " · ".join(cell.levels.values()) or cell.key for cell in cells},
+        delta=asked.experiment.delta,
+        planned=asked.experiment.planned_votes,
+    ).as_json()
+    beside = [
+        (vote, one) for vote, one in zip(given.votes, why, strict=True) if one in ("machine", "excluded")
+    ]
+    found["agreement"]["raters"] = [*found["agreement"]["raters"], *_beside(counted, beside, given)]
+    told = [f"{number} {_LEFT_OUT[one]}" for one, number in Counter(one for one in why if one).items()]
+    if told:
+        found["verdict"]["words"] += f" Votes left out: {', '.join(told)}."
+    return found
+
+
+def _ballot(vote: GivenVote) -> tuple[str, str, str, str]:
+    return vote.left, vote.right, vote.choice, vote.rater
+
+
+def _beside(
+    counted: Sequence[tuple[str, str, str, str]], beside: Sequence[tuple[GivenVote, str]], given: _Given
+) -> list[dict[str, Any]]:
+    """Raters whose votes are not counted, and how often they say what the counted votes say."""
+    from backend.science.agreement import compare_rater
+
+    found = []
+    for name, why in dict.fromkeys((vote.rater, why) for vote, why in beside):
+        own = [_ballot(vote) for vote, one in beside if (vote.rater, one) == (name, why)]
+        said = {"machine": "A machine: shown beside people", "excluded": "Left out by a person"}[why]
+        rated = compare_rater(counted, own, given.takes)
+        found.append({**asdict(rated), "rater": name, "why": f"{said}; not counted in the verdict."})
+    return found
+
+
+def _keep(deps: Deps, asked: _Asked, data: dict[str, Any]) -> None:
+    from backend.science.finding import METHOD
+
+    row = FindingRow(
+        experiment_id=asked.experiment.id, criterion_id=asked.criterion_id, last_vote=asked.last_vote,
+        method=METHOD, data={"mark": asked.mark, "finding": data}, at=deps.clock.now(),
+    )  # fmt: skip
+    try:
+        with deps.store.begin() as session:
+            findings.keep(session, row)
+    except IntegrityError:
+        return  # another process found and kept the same meanwhile
+
+
+def _told(experiment: Experiment, data: dict[str, Any]) -> dict[str, Any]:
+    """With what the experiment's state says of it: it may have stopped before it was answered."""
+    ended = experiment.state == ExperimentState.CLOSED or _is_at_cap(experiment)
+    if not ended or data["verdict"]["code"] not in ("too_early", "takes_missing"):
+        return data
+    why = "cap reached" if _is_at_cap(experiment) else (experiment.why or "closed").rstrip(".")
+    return {
+        **data,
+        "verdict": {
+            "words": f"Stopped: {why}. {data['verdict']['words']}", "code": "stopped",
+            "leader": data["verdict"]["leader"],
+        },
+    }  # fmt: skip
+
+
+def _is_at_cap(experiment: Experiment) -> bool:
+    """Is it paused because its next take would pass the cap?"""
+    return experiment.state == ExperimentState.PAUSED and bool(re.search(r"\bcap\b", experiment.why or ""))

@@ -1,0 +1,133 @@
+"""What findings are made of, and findings that are kept: the newest of every question."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, delete, func
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, select
+
+from backend.domain.experiments.words import TrialState
+from backend.domain.states import JobState
+from backend.models import Cell, Criterion, ExperimentRater, FindingRow, Job, Trial, Vote
+from backend.store.database.rows import insert_row
+
+
+class GivenVote(NamedTuple):
+    """A vote that stands, counted or not."""
+
+    id: str
+    left: str
+    right: str
+    choice: str
+    rater: str
+    kind: str  #: a `VoteKind`
+    sighted: bool
+
+
+class ShownTake(NamedTuple):
+    """A take of a cell, and whether its file is there."""
+
+    take: str
+    cell: str
+    is_completed: bool
+
+
+def _votes(experiment_id: str, criterion_id: str) -> list[ColumnElement[bool]]:
+    return [
+        col(Vote.experiment_id) == experiment_id,
+        col(Vote.criterion_id) == criterion_id,
+        col(Vote.undone_at).is_(None),
+    ]
+
+
+def read_mark(session: Session, experiment_id: str, criterion_id: str) -> tuple[str, str]:
+    """(id of the newest vote, "" for none; a mark): with the same two a finding is the same. One statement.
+
+    The mark changes with votes that were taken back, raters who are left out, takes that came home, and cells
+    that were dropped.
+    """
+    of_it = _votes(experiment_id, criterion_id)
+    excluded = (
+        col(ExperimentRater.experiment_id) == experiment_id, col(ExperimentRater.excluded_at).is_not(None)
+    )  # fmt: skip
+    dropped = col(Cell.experiment_id) == experiment_id, col(Cell.dropped_at).is_not(None)
+    takes = (
+        columns(func.count())
+        .select_from(Trial)
+        .join(Job, col(Job.id) == col(Trial.job_id))
+        .where(col(Trial.experiment_id) == experiment_id, col(Trial.state) == TrialState.MADE)
+        .where(col(Job.state) == JobState.STORED)
+    )
+    parts: tuple[Select[Any], ...] = (
+        columns(func.max(Vote.id)).where(*of_it),
+        columns(func.count()).select_from(Vote).where(*of_it),
+        columns(func.count()).select_from(ExperimentRater).where(*excluded),
+        columns(func.max(ExperimentRater.excluded_at)).where(*excluded),
+        takes,
+        columns(func.count()).where(*dropped),
+    )
+    query = columns(*(part.scalar_subquery() for part in parts))
+    newest, *others = session.connection().execute(query).one()
+    return str(newest or ""), " ".join(map(str, others))
+
+
+def list_votes(session: Session, experiment_id: str, criterion_id: str) -> list[GivenVote]:
+    """Every vote that was not taken back, in the order in which they came."""
+    named: tuple[Any, ...] = (
+        Vote.id, Vote.left_job, Vote.right_job, Vote.choice, Vote.rater, Vote.kind, Vote.sighted
+    )  # fmt: skip
+    query = columns(*named).where(*_votes(experiment_id, criterion_id))
+    return [GivenVote(*row) for row in session.connection().execute(query.order_by(col(Vote.id)))]
+
+
+def list_shown(session: Session, experiment_id: str) -> list[ShownTake]:
+    """The takes of cells that were not dropped, by cell and number."""
+    query = (
+        columns(col(Job.id), col(Trial.cell_id), col(Job.state))
+        .select_from(Trial)
+        .join(Job, col(Job.id) == col(Trial.job_id))
+        .join(Cell, col(Cell.id) == col(Trial.cell_id))
+        .where(col(Trial.experiment_id) == experiment_id, col(Trial.state) == TrialState.MADE)
+        .where(col(Cell.dropped_at).is_(None))
+        .order_by(col(Cell.position), col(Trial.number))
+    )
+    rows = session.connection().execute(query)
+    return [ShownTake(take, cell, state == JobState.STORED) for take, cell, state in rows]
+
+
+def excluded_raters(session: Session, experiment_id: str) -> set[str]:
+    """Whose votes a person has left out."""
+    query = select(ExperimentRater.rater).where(
+        col(ExperimentRater.experiment_id) == experiment_id, col(ExperimentRater.excluded_at).is_not(None)
+    )
+    return set(session.exec(query))
+
+
+def list_pair_criteria(session: Session, experiment_id: str) -> Sequence[Criterion]:
+    """What is asked of pairs: the experiment's own questions, the first one first, then the team's."""
+    query = select(Criterion).where(
+        (col(Criterion.experiment_id) == experiment_id) | col(Criterion.experiment_id).is_(None),
+        Criterion.kind == "pair",
+    )
+    found = session.exec(query.order_by(col(Criterion.id))).all()
+    return sorted(found, key=lambda one: (one.experiment_id is None, one.retired_at is not None))
+
+
+def find_kept(session: Session, experiment_id: str, criterion_id: str) -> FindingRow | None:
+    """The newest finding of a question."""
+    query = select(FindingRow).where(
+        FindingRow.experiment_id == experiment_id, FindingRow.criterion_id == criterion_id
+    )
+    return session.exec(query.order_by(col(FindingRow.at).desc()).limit(1)).first()
+
+
+def keep(session: Session, row: FindingRow) -> None:
+    """Keep this one, in place of those before."""
+    session.exec(
+        delete(FindingRow).where(
+            col(FindingRow.experiment_id) == row.experiment_id,
+            col(FindingRow.criterion_id) == row.criterion_id,
+        )
+    )
+    insert_row(session, row)

@@ -1,0 +1,155 @@
+"""Findings: kept and the same for all, computed once, with what is left out said."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sqlmodel import select
+
+from backend.domain.errors import InvalidRequest, NotFound
+from backend.models import ExperimentRater, FindingRow, Job, Trial, Vote
+from backend.science import fit
+from backend.services.experiments import findings
+from backend.store.experiments import running
+from tests import databases
+from tests.services.client import at_fault
+from tests.services.experiments.building import plan_body, started, ticks
+from tests.viewers import LOCAL_VIEWER
+from tests.world import ANA
+
+pytestmark = databases.BOTH
+
+
+@pytest.fixture
+def judged(world):
+    """An experiment of two prompts with six takes each, all stored, and its takes by cell."""
+    experiment = started(world, 2, repeats=6)
+    ticks(world, 3)
+    with world.deps.store.begin() as session:
+        of_cell: dict[str, list[str]] = {}
+        for trial in session.exec(select(Trial).where(Trial.experiment_id == experiment)).all():
+            assert trial.job_id
+            job = session.get(Job, trial.job_id)
+            job.state = "stored"
+            session.add(job)
+            of_cell.setdefault(trial.cell_id, []).append(trial.job_id)
+    return experiment, list(of_cell.values())
+
+
+def give(world, experiment, left, right, choice="left", rater="ben", **more):
+    """A vote as it is kept."""
+    now = world.deps.clock.now()
+    vote = Vote(
+        id=world.deps.clock.new_id(), experiment_id=experiment, criterion_id=experiment, left_job=left,
+        right_job=right, rater=rater, choice=choice, at=now, **{"kind": "person", **more},
+    )  # fmt: skip
+    with world.deps.store.begin() as session:
+        session.add(vote)
+    return vote.id
+
+
+def find(world, experiment, **more):
+    return findings.current_finding(world.deps, LOCAL_VIEWER, experiment, **more)
+
+
+def test_a_finding_is_what_the_library_says_of_the_same_votes_with_the_names_of_cells(world, judged):
+    experiment, (a, b) = judged
+    random = np.random.default_rng(1)
+    votes = [(a[n % 6], b[int(random.integers(6))]) for n in range(24)]
+    for left, right in votes:
+        give(world, experiment, left, right)
+    found = find(world, experiment)
+    takes = {take: cell for cell, own in zip("AB", (a, b), strict=True) for take in own}
+    same = fit([(*pair, "left", "ben") for pair in votes], takes).as_json()
+    assert [cell["win_rate"] for cell in found["cells"]] == [cell["win_rate"] for cell in same["cells"]]
+    assert found["votes"] == 24
+    assert [(cell["label"], cell["takes"], cell["votes"]) for cell in found["cells"]] == [
+        ("0", 6, 24), ("1", 6, 24),
+    ]  # fmt: skip
+    assert {(one["axis"], one["level"]) for one in found["effects"]} == {("prompt", "0"), ("prompt", "1")}
+    json.dumps(found)
+
+
+def test_a_finding_is_computed_once_for_many_askers_and_again_when_a_vote_came(world, judged, monkeypatch):
+    experiment, (a, b) = judged
+    computed, one_at_a_time = [], threading.Lock()
+    compute = findings._compute
+
+    def counted(asked, given):
+        with one_at_a_time:
+            computed.append(len(given.votes))
+        return compute(asked, given)
+
+    monkeypatch.setattr(findings, "_compute", counted)
+    give(world, experiment, a[0], b[0])
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: find(world, experiment), range(6)))
+    assert computed == [1]
+    assert all(one == found[0] for one in found)
+    undone = give(world, experiment, b[1], a[1])
+    assert find(world, experiment)["votes"] == 2
+    with world.deps.store.begin() as session:
+        vote = session.get(Vote, undone)
+        vote.undone_at = world.deps.clock.now()
+        session.add(vote)
+    assert find(world, experiment)["votes"] == 1
+    assert computed == [1, 2, 1]
+    with world.deps.store.read() as session:
+        assert len(session.exec(select(FindingRow)).all()) == 1, "the newest stands in place of those before"
+
+
+def test_sighted_votes_left_out_raters_and_machines_are_told_and_change_no_number(world, judged):
+    experiment, (a, b) = judged
+    for n in range(6):
+        give(world, experiment, a[n], b[n])
+    plain = find(world, experiment)
+    for n in range(4):
+        give(world, experiment, b[n], a[n], rater="cleo", sighted=True)
+        give(world, experiment, b[n], a[n], rater="gpt", kind="machine")
+        give(world, experiment, b[n], a[n], rater="dan")
+    with world.deps.store.begin() as session:
+        session.add(
+            ExperimentRater(experiment_id=experiment, rater="dan", excluded_at=world.deps.clock.now())
+        )
+    found = find(world, experiment)
+    assert found["cells"] == plain["cells"]
+    assert found["verdict"]["words"].startswith(plain["verdict"]["words"])
+    for words in ("4 by who had seen", "4 of a machine", "4 of a rater who was left out"):
+        assert words in found["verdict"]["words"]
+    raters = {one["rater"]: one for one in found["agreement"]["raters"]}
+    assert set(raters) == {"ben", "dan", "gpt"}
+    assert (raters["gpt"]["votes"], raters["gpt"]["agrees"], raters["gpt"]["flagged"]) == (4, 0.0, False)
+    assert "not counted" in raters["gpt"]["why"]
+
+
+def test_without_votes_nothing_is_said_and_a_cap_is_told_as_what_stopped_it(world, judged):
+    experiment, _ = judged
+    assert find(world, experiment)["verdict"]["code"] == "too_early"
+    with world.deps.store.begin() as session:
+        running.change(session, experiment, state="paused", why="The next take would pass the cap of $5.00.")
+    found = find(world, experiment)["verdict"]
+    assert found["code"] == "stopped"
+    assert found["words"].startswith("Stopped: cap reached.")
+
+
+def test_what_is_not_there_is_refused(world, judged):
+    experiment, _ = judged
+    with pytest.raises(NotFound):
+        find(world, "none")
+    with pytest.raises(InvalidRequest, match="criterion"):
+        find(world, experiment, criterion="none")
+    with pytest.raises(NotFound):
+        findings.current_finding(world.deps, ANA, experiment)  # who sees no takes of others
+
+
+def test_clients_are_told_the_same_by_the_api(sidecar):
+    """Its answer is checked against the document, field by field."""
+    made = sidecar.call("root", "POST", "/api/experiments", json=plan_body(repeats=1))
+    experiment = made.get_json()["id"]
+    found = sidecar.get(f"/api/experiments/{experiment}/finding", who="root").get_json()
+    assert (found["votes"], found["verdict"]["code"], found["next"]["what"]) == (0, "too_early", "none")
+    assert at_fault(sidecar.get(f"/api/experiments/{experiment}/finding?criterion=x", who="root")) == {
+        "criterion": "is none that is asked of pairs in this experiment"
+    }
