@@ -14,8 +14,8 @@ WIN_RATE = 0.65
 
 @dataclass(frozen=True)
 class Truth:
-    """How votes come about. scores: of each prompt; the others: standard deviations in logits, the width of a
-    tie, what the left side is worth; shared: the part of the takes' variance that a seed does to all prompts."""
+    """How votes come about. scores: of each prompt; the others: standard deviations in logits, the width of
+    a tie, what the left side is worth; shared: the part of the takes' variance that a seed does to all."""
 
     scores: tuple[float, ...]
     take_sd: float = 0.6
