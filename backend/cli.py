@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backend import backup_commands, logs, money_commands, token_commands
+from backend import backup_commands, experiment_commands, logs, money_commands, token_commands
 from backend.backup_commands import fail_with, say_line
 from backend.bootstrap import build_deps, open_deps
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(token_commands.app, name="token")
+app.add_typer(experiment_commands.app, name="experiment")
 models = typer.Typer(help="The models on offer.", no_args_is_help=True)
 app.add_typer(models, name="models")
 app.command()(money_commands.statement)
