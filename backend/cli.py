@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from backend import backup_commands, experiment_commands, logs, money_commands, token_commands
-from backend.backup_commands import fail_with, say_line
+from backend import logs
 from backend.bootstrap import build_deps, open_deps
+from backend.commands import backup, experiment, money, token
+from backend.commands.backup import fail_with, say_line
 from backend.domain.errors import CatalogueUnavailable, DailiesError, SettingsError
 from backend.domain.kinds import Health
 from backend.settings import Settings, load_settings, read_settings
@@ -23,15 +24,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(token_commands.app, name="token")
-app.add_typer(experiment_commands.app, name="experiment")
+app.add_typer(token.app, name="token")
+app.add_typer(experiment.app, name="experiment")
 models = typer.Typer(help="The models on offer.", no_args_is_help=True)
 app.add_typer(models, name="models")
-app.command()(money_commands.statement)
-app.command()(backup_commands.backup)
-app.command("backed-up")(backup_commands.backed_up)
-app.command()(backup_commands.restore)
-app.command()(backup_commands.restored)
+app.command()(money.statement)
+app.command()(backup.backup)
+app.command("backed-up")(backup.backed_up)
+app.command()(backup.restore)
+app.command()(backup.restored)
 
 #: How `doctor` begins a line. What works and is worth a look is no reason to exit 1.
 _MARKS = {Health.GREEN: "ok  ", Health.AMBER: "note", Health.RED: "BAD "}

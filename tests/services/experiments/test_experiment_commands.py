@@ -21,7 +21,7 @@ PROMPT = "A {{ garment }} in the wind"
 
 @pytest.fixture
 def file(sidecar: SidecarClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("backend.experiment_commands.open_deps", lambda: sidecar.deps)
+    monkeypatch.setattr("backend.commands.experiment.open_deps", lambda: sidecar.deps)
     file = tmp_path / "coats.csv"
     file.write_text(ROWS)
     return file

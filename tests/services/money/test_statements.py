@@ -114,7 +114,7 @@ def test_the_command_closes_a_month_once_and_prints_its_statement(sidecar, monke
     month = month_of(sidecar)
     sidecar.ask()
     pass_a_month(sidecar)
-    monkeypatch.setattr("backend.money_commands.open_deps", lambda: sidecar.deps)
+    monkeypatch.setattr("backend.commands.money.open_deps", lambda: sidecar.deps)
     first, again = (CliRunner().invoke(app, ["statement", month]) for _ in range(2))
     kept = statements.get_statement(sidecar.deps, LOCAL_VIEWER, month)
     assert first.stdout_bytes == again.stdout_bytes == kept.content

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from backend.backup_commands import fail_with, say_line
 from backend.bootstrap import open_deps
+from backend.commands.backup import fail_with, say_line
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.services import access
 from backend.services.deps import Deps
