@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,6 +18,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProxyConnectionError,
 )
+from botocore.loaders import Loader, create_loader
 from urllib3.exceptions import HTTPError
 
 from backend.domain.errors import StorageDown, StorageMisconfigured, StorageRefused
@@ -90,11 +93,19 @@ def make_client(bucket: Bucket, *, quick: bool = False) -> Any:
     return client
 
 
+@cache
+def _descriptions() -> Loader:
+    """The library's description of S3, a megabyte of JSON: read once for all clients of this process."""
+    return create_loader()
+
+
 def _boto_client(bucket: Bucket, timeout: tuple[float, float], *, tries: int) -> Any:
-    session = boto3.session.Session()
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions())
+    session = boto3.session.Session(botocore_session=core)
     return session.client(
         "s3",
-        verify=session._session.get_config_variable("ca_bundle") or True,
+        verify=core.get_config_variable("ca_bundle") or True,
         endpoint_url=bucket.endpoint or None,
         region_name=bucket.region or "us-east-1",
         aws_access_key_id=bucket.access_key or None,
