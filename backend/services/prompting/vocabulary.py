@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -69,8 +70,12 @@ class Vocabulary:
 
     def find_word(self, axis: str, text: str) -> VocabularyEntry | None:
         """The word with this label, in any case; None: these are a person's own words."""
-        folded = text.strip().casefold()
-        return next((word for word in self.list_words(axis) if word.folded == folded), None)
+        return self._by_name.get((axis, text.strip().casefold()))
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], VocabularyEntry]:
+        """Of two with one name the first counts."""
+        return {(word.axis, word.folded): word for word in reversed(self.words)}
 
     def style_faults(self, style: Mapping[str, str]) -> dict[str, str]:
         """What can't be picked any more: "style.camera" -> what to do instead."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests import databases
 from tests.services.client import at_fault
@@ -176,3 +176,20 @@ def test_an_experiment_is_seen_by_who_may_see_its_takes(sidecar):
     rest = told(sidecar.get(f"{URL}?limit=1&cursor={page['next_cursor']}", who="root"))
     assert [one["id"] for one in rest["items"]] == [ours]
     assert rest["next_cursor"] is None
+
+
+def test_what_is_asked_of_the_database_does_not_grow_with_a_plan(sidecar):
+    """So 2,000 takes are priced within a second: `benchmarks.planning`."""
+    engine, asked = sidecar.deps.store.engine, []
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+
+    def statements(path, **more):
+        asked.clear()
+        told(post(sidecar, path, base={"model": SEEDED}, reuse=True, **more), 200 if path == DRY else 201)
+        return len(asked)
+
+    few, many = {"axes": {"prompt": PROMPTS}}, {"axes": {"prompt": [f"A dress, {n}" for n in range(150)]}}
+    statements(DRY, **few)  # what is looked up once
+    assert [statements(path, **few) for path in (DRY, URL)] == [
+        statements(path, **many) for path in (DRY, URL)
+    ]
