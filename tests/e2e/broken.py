@@ -20,15 +20,17 @@ from backend.domain.output_files import FileKind
 from backend.domain.states import TRANSITIONS, JobEvent, JobState
 from backend.media.decode import inspect as inspection
 from backend.media.storage.local import LocalStorage
-from backend.models import Job, LedgerEntry
+from backend.models import Experiment, Job, LedgerEntry
 from backend.providers.base import Receipt
 from backend.providers.fal.client import FalProvider
+from backend.services.experiments import cap, waves
 from backend.services.lifecycle import dispatch
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching import fetch
 from backend.services.lifecycle.receive_webhook import DeliveryResult
 from backend.services.operations import sweep
 from backend.services.takes import create
+from backend.store.experiments import running
 from backend.store.fast import take
 from backend.store.jobs import claims, jobs
 from backend.store.money import ledger
@@ -229,3 +231,35 @@ def reserves_after_the_commit() -> None:
             take.insert_values, take._insert_at_once = one, all_of_them
 
     create.insert_take = without_its_line
+
+
+def fills_places_after_the_commit() -> None:
+    """A take of an experiment is made without a key, and then its place is told of it."""
+    make = create.create_job
+
+    def hasty(deps: Any, viewer: Any, request: Any, *, idempotency_key: str, also: Any) -> Job:
+        job = make(deps, viewer, request)
+        with deps.store.begin() as session:
+            also(session, job)
+        return job
+
+    create.create_job = hasty  # type: ignore[assignment]
+
+
+def checks_the_cap_before_it_makes_takes() -> None:
+    """An experiment's cap is looked at once for a whole wave, and in none of the transactions that reserve."""
+    count = cap.count_again
+
+    def looked_at(deps: Any, experiment: Any) -> int:
+        counted = count(deps, experiment)
+        if experiment.cap_micros is not None and counted >= experiment.cap_micros:
+            waves.pause_by_itself(deps, experiment.id, "Its cap is reached.")
+        return counted
+
+    def reserve(session: Any, experiment_id: str, micros: int, *, at: Any) -> bool:
+        values = {"spent_micros": Experiment.spent_micros + micros, "looked_at": at}
+        going = col(Experiment.state).in_(running.GOING_STATES)
+        one = update(Experiment).where(col(Experiment.id) == experiment_id, going)
+        return bool(session.connection().execute(one.values(values)).rowcount)
+
+    cap.count_again, running.reserve = looked_at, reserve

@@ -22,7 +22,7 @@ from typing import Any
 from backend import cli
 from backend.web import serve
 from tests.e2e import broken
-from tests.e2e.points import POINTS, Point
+from tests.e2e.points import EXPERIMENT_POINTS, POINTS, Point
 
 ARMED = Path(os.environ.get("DATA_DIR", ".")) / "armed"
 
@@ -77,7 +77,7 @@ def main(process: str) -> None:
         importlib.import_module(module)  # a name that is imported later would not be the wired one
     if build := os.environ.get("BROKEN_BUILD"):
         getattr(broken, build)()
-    for point in POINTS:
+    for point in (*POINTS, *EXPERIMENT_POINTS):
         if point.process == process:
             wire(point)
     sys.exit({"worker": cli.worker, "sidecar": serve.main}[process]())

@@ -131,6 +131,23 @@ POINTS = (
           marker="[sim:slow=3]", later=True),
 )  # fmt: skip
 
+RUNNING, EXPERIMENTS = "backend.store.experiments.running", "backend.services.experiments"
+#: Where whoever makes the takes of an experiment is killed, or whoever is told what is to become of it.
+EXPERIMENT_POINTS = (
+    Point("start: the canary is chosen, written", "sidecar", f"{RUNNING}:put_in_wave", "after"),
+    Point("wave: its price counts, written", "worker", f"{RUNNING}:reserve", "after"),
+    Point("wave: its place is filled, written", "worker", f"{RUNNING}:note_made", "after"),
+    Point("wave: made, and not looked at again", "worker", "backend.services.takes.create:create_job", "after"),
+    Point("wave: the bills are counted, written", "worker", "backend.store.experiments.outcomes:set_spent",
+          "after"),
+    Point("cap: about to pause", "worker", f"{EXPERIMENTS}.waves:pause_by_itself", "before"),
+    Point("cap: paused, written", "worker", f"{RUNNING}:change", "after"),
+    Point("resume: a wave is begun, written", "sidecar", f"{RUNNING}:begin_wave", "after"),
+    Point("retry: places are put in, written", "sidecar", "backend.store.experiments.outcomes:replace_trials",
+          "after"),
+    Point("close: one is cancelled, written", "sidecar", f"{EXPERIMENTS}.control:cancel_if_unsent", "after"),
+)  # fmt: skip
+
 
 def point_called(name: str) -> Point:
-    return next(point for point in POINTS if point.name == name)
+    return next(point for point in (*POINTS, *EXPERIMENT_POINTS) if point.name == name)

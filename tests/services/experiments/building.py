@@ -56,9 +56,12 @@ def make_experiment(deps: Deps, viewer: Viewer = ANA, **more: Any) -> view.Exper
 
 
 def planned(world: World, cells: int = 4, *, repeats: int = 1, request: Any = None, **columns: Any) -> str:
-    """A planned experiment whose cells have a prompt each; its id. columns: of its row, `cap_usd` besides."""
+    """A planned experiment whose cells have a prompt each; its id.
+
+    columns: of its row, and `cap_usd`; `marks`: cell -> how its prompt ends.
+    """
     deps, now = world.deps, world.deps.clock.now()
-    cap_usd = columns.pop("cap_usd", None)
+    cap_usd, marks = columns.pop("cap_usd", None), columns.pop("marks", {})
     row = Experiment(
         id=deps.clock.new_id(), name="Which red?", state=ExperimentState.DRAFT, repeats=repeats,
         cap_micros=None if cap_usd is None else round(cap_usd * 1e6), created_at=now,
@@ -68,7 +71,7 @@ def planned(world: World, cells: int = 4, *, repeats: int = 1, request: Any = No
     rows = [
         Cell(
             id=deps.clock.new_id(), experiment_id=row.id, key=f"{number}", position=number,
-            levels={"prompt": f"{number}"}, request={**asked, "prompt": f"A dress, number {number}"},
+            levels={"prompt": f"{number}"}, request={**asked, "prompt": f"A dress, number {number}{marks.get(number, '')}"},
         )
         for number in range(cells)
     ]  # fmt: skip

@@ -1,0 +1,169 @@
+"""An experiment whose worker and sidecar are killed again and again: each place has one take, under its cap.
+
+And its controls: builds broken on purpose, which the same checks must catch.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from backend.services.access import Viewer
+from backend.services.experiments import control, retry
+from backend.store.experiments import running
+from simulator.app import Simulator
+from simulator.engine.signing import USER_ID
+from tests import databases
+from tests.e2e.checker import ledgers_by_job, never_lost, one_bill
+from tests.e2e.drill import Drill
+from tests.e2e.installation import Installation
+from tests.e2e.points import EXPERIMENT_POINTS, point_called
+from tests.services.experiments.building import TAKE_USD, planned
+from tests.services.lifecycle.test_files import clip
+from tests.viewers import LOCAL_VIEWER
+from tests.waiting import eventually
+from tests.world import World
+
+pytestmark = pytest.mark.drill
+
+CELLS = 300
+#: Room for so many takes, before a person raises it.
+FIRST_CAP = 60
+#: Of these prompts nothing comes, until the provider is asked again.
+FAILING = dict.fromkeys(range(10, 15), " [sim:error times=1]")
+WORKER_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startswith("wave")]
+
+
+def broken_experiments(installation: Installation) -> list[str]:
+    """What experiments promise and this installation has broken by now, as sentences."""
+    ledgers = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
+    trials = installation.rows("SELECT id, job_id, state FROM trial")
+    of_job: dict[str, list[str]] = {}
+    for trial in trials:
+        of_job.setdefault(trial["job_id"], []).append(trial["id"])
+    found = []
+    for job in installation.rows("SELECT id FROM job"):
+        places, posts = of_job.get(job["id"], []), len(ledgers[job["id"]]["posts"])
+        if len(places) != 1:
+            found.append(f"one take a place: {job['id']} is of {len(places)} places")
+        if posts > 1:
+            found.append(f"paid once: {job['id']} was sent {posts} times")
+    for row in installation.rows("SELECT id, cap_micros FROM experiment WHERE cap_micros IS NOT NULL"):
+        sql = (
+            "SELECT SUM(line.micros) AS micros FROM trial JOIN line ON line.job_id = trial.job_id "
+            "WHERE trial.experiment_id = ?"
+        )
+        (counted,) = installation.rows(sql, row["id"])
+        if int(counted["micros"] or 0) > row["cap_micros"]:
+            found.append(f"under the cap: takes of {row['id']} count for {counted['micros']} millionths")
+    return found
+
+
+@pytest.fixture
+def small_files(fal: Simulator) -> None:
+    """Whatever is asked for in these experiments is the same small file, which nobody has to paint."""
+    requests.put(f"{fal.url}/sim/files/small.mp4", data=clip(80), headers={"Content-Type": "video/mp4"},
+                 timeout=10).raise_for_status()  # fmt: skip
+    output = {"match": "A dress, number", "output": {"video": {"url": "{files}/small.mp4"}}}
+    requests.post(f"{fal.url}/sim/outputs", json=output, timeout=10).raise_for_status()
+
+
+class Run:
+    """An experiment of a drill."""
+
+    def __init__(self, drill: Drill, cells: int, **plan: Any) -> None:
+        self.drill, self.installation = drill, drill.installation
+        self.installation.sign_in()
+        with self.installation.deps() as deps:
+            self.id = planned(World(deps, sim=None), cells, **{"owner": "drill", **plan})
+
+    @property
+    def row(self) -> dict[str, Any]:
+        (row,) = self.installation.rows("SELECT * FROM experiment WHERE id = ?", self.id)
+        return row
+
+    def count(self, state: str) -> int:
+        sql = "SELECT COUNT(*) AS n FROM trial JOIN job ON job.id = trial.job_id WHERE job.state = ?"
+        return int(self.installation.rows(sql, state)[0]["n"])
+
+    def ask(self, what: str, at: str | None = None) -> None:
+        """Ask the sidecar for this; at: it is killed there, started again, and asked once more."""
+        path = f"/api/experiments/{self.id}/{what}"
+        if at is not None:
+            self.drill.arm(point_called(at))
+            with suppress(requests.ConnectionError):
+                self.installation.call("POST", path)
+            assert self.drill.running["sidecar"].wait() == -signal.SIGKILL
+            self.drill.start("sidecar")
+        answer = self.installation.call("POST", path)
+        assert answer.status_code == 202, answer.text
+
+    def kill_worker(self, at: str) -> None:
+        """The worker is killed there, and started again."""
+        self.drill.arm(point_called(at))
+        assert self.drill.running["worker"].wait() == -signal.SIGKILL
+        self.drill.start("worker")
+
+
+@databases.BOTH
+def test_an_experiment_of_300_cells_is_made_once_under_its_cap_however_often_it_is_killed(
+    make_installation: Callable[..., Installation], fal: Simulator, small_files: None
+) -> None:
+    drill = Drill(make_installation(FIRST_POLL_S=2, FAL_USER_ID=USER_ID))
+    for name in ("sidecar", "worker"):
+        drill.start(name)
+    installation = drill.installation
+    run = Run(drill, CELLS, canary=2, at_once=40, cap_usd=FIRST_CAP * TAKE_USD, marks=FAILING)
+    run.ask("start", "start: the canary is chosen, written")
+    eventually(lambda: run.count("stored") == 2)
+    run.ask("go-on", "resume: a wave is begun, written")
+    for point in WORKER_POINTS:
+        run.kill_worker(point)
+    for point in ("cap: about to pause", "cap: paused, written"):
+        run.kill_worker(point)
+    eventually(lambda: run.row["state"] == "paused")
+    assert broken_experiments(installation) == []
+    eventually(lambda: run.count("failed") == len(FAILING))
+    with installation.deps() as deps, deps.store.begin() as session:
+        running.change(session, run.id, cap_micros=round(CELLS * TAKE_USD * 1e6))
+    run.ask("retry", "retry: places are put in, written")
+    run.ask("resume")
+    for point in WORKER_POINTS[:3]:
+        run.kill_worker(point)
+    eventually(lambda: run.count("stored") == CELLS)
+    assert broken_experiments(installation) == []
+    assert never_lost(installation) == []
+    assert len(installation.rows("SELECT id FROM job")) == CELLS + len(FAILING)
+    run.ask("close")
+    eventually(lambda: one_bill(installation) == [])
+
+
+# -- controls ----------------------------------------------------------------------------------
+
+
+def promises(broken: list[str]) -> set[str]:
+    return {sentence.partition(":")[0] for sentence in broken}
+
+
+def test_the_checks_catch_a_build_that_fills_places_after_the_commit(make_installation, small_files):
+    build = "fills_places_after_the_commit"
+    drill = Drill.of_build(make_installation, build)
+    run = Run(drill, 1)
+    drill.arm(point_called("wave: its price counts, written"))
+    run.ask("start")
+    assert drill.running["worker"].wait() == -signal.SIGKILL
+    drill.start("worker", BROKEN_BUILD=build)
+    eventually(lambda: run.row["spent_micros"])
+    assert promises(broken_experiments(drill.installation)) == {"one take a place"}
+
+
+def test_the_checks_catch_a_build_that_checks_the_cap_before_it_makes_takes(make_installation, small_files):
+    drill = Drill.of_build(make_installation, "checks_the_cap_before_it_makes_takes")
+    run = Run(drill, 4, cap_usd=TAKE_USD)
+    run.ask("start")
+    eventually(lambda: run.row["spent_micros"] > TAKE_USD * 1e6)
+    assert promises(broken_experiments(drill.installation)) == {"under the cap"}
