@@ -247,7 +247,7 @@ def fills_places_after_the_commit() -> None:
 
 
 def checks_the_cap_before_it_makes_takes() -> None:
-    """An experiment's cap is looked at once for a whole wave, and in none of the transactions that reserve."""
+    """An experiment's cap is looked at once for a whole wave, in none of the transactions that reserve."""
     count = cap.count_again
 
     def looked_at(deps: Any, experiment: Any) -> int:

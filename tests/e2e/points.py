@@ -137,7 +137,7 @@ EXPERIMENT_POINTS = (
     Point("start: the canary is chosen, written", "sidecar", f"{RUNNING}:put_in_wave", "after"),
     Point("wave: its price counts, written", "worker", f"{RUNNING}:reserve", "after"),
     Point("wave: its place is filled, written", "worker", f"{RUNNING}:note_made", "after"),
-    Point("wave: made, and not looked at again", "worker", "backend.services.takes.create:create_job", "after"),
+    Point("wave: made, nothing else", "worker", "backend.services.takes.create:create_job", "after"),
     Point("wave: the bills are counted, written", "worker", "backend.store.experiments.outcomes:set_spent",
           "after"),
     Point("cap: about to pause", "worker", f"{EXPERIMENTS}.waves:pause_by_itself", "before"),

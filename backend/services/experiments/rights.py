@@ -3,10 +3,10 @@
 from sqlmodel import Session
 
 from backend.domain.access.roles import Do, allows
-from backend.domain.errors import NotAllowed, NotFound
+from backend.domain.errors import NotAllowed
 from backend.models import Experiment
 from backend.services.access import Viewer
-from backend.store.experiments import running
+from backend.services.experiments.view import seen_experiment
 
 
 def get_to_run(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
@@ -17,9 +17,7 @@ def get_to_run(session: Session, viewer: Viewer, experiment_id: str) -> Experime
         NotFound: there is none with that id that this viewer may see.
     """
     viewer.must(Do.EXPERIMENT)
-    experiment = running.get(session, experiment_id)
-    if not viewer.may_see(experiment.owner):
-        raise NotFound(running.NO_EXPERIMENT)
+    experiment = seen_experiment(session, viewer, experiment_id)
     if not viewer.owns(experiment.owner) and not allows(viewer.role, Do.CHANGE_OTHERS):
         raise NotAllowed(
             f"This experiment is {experiment.owner}'s; they or a reviewer can run it.", status=403

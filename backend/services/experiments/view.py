@@ -14,7 +14,7 @@ from backend.domain.states import API_STATUS, JobState
 from backend.models import Cell, Experiment, ExperimentAxis
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.store.experiments import plans, running
+from backend.store.experiments import outcomes, plans, running
 from backend.store.experiments.plans import TrialNow
 from backend.store.money.ledger import MICROS_PER_USD
 
@@ -34,6 +34,7 @@ class ExperimentView:
     trials: Mapping[str, Sequence[TrialNow]]
     votes: int
     verdict: Mapping[str, Any]
+    spent_micros: int  #: what its takes were billed or, until then, have reserved; in millionths of a USD
 
     @property
     def counts(self) -> dict[str, int]:
@@ -72,6 +73,13 @@ def status_of(trial: TrialNow) -> str | None:
 def get_experiment(deps: Deps, viewer: Viewer, experiment_id: str) -> ExperimentView:
     """One experiment. Raises NotAllowed; NotFound: there is none, or none that this viewer may know of."""
     viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        return _views(session, [seen_experiment(session, viewer, experiment_id)])[0]
+
+
+def get_own_experiment(deps: Deps, viewer: Viewer, experiment_id: str) -> ExperimentView:
+    """The same for who plans and runs experiments, whose token may be good for that alone."""
+    viewer.must(Do.EXPERIMENT)
     with deps.store.read() as session:
         return _views(session, [seen_experiment(session, viewer, experiment_id)])[0]
 
@@ -123,7 +131,7 @@ def experiment_json(view: ExperimentView) -> dict[str, Any]:
             for cell in view.cells
         ],
         "takes": view.counts,
-        "spent_usd": row.spent_micros / MICROS_PER_USD,
+        "spent_usd": view.spent_micros / MICROS_PER_USD,
         "cap_usd": None if row.cap_micros is None else row.cap_micros / MICROS_PER_USD,
         "votes": view.votes,
         "verdict": dict(view.verdict),
@@ -139,7 +147,7 @@ def _takes(trials: Iterable[TrialNow]) -> list[str]:
 
 
 def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]:
-    """In four statements, however many they are."""
+    """In five statements, however many they are."""
     ids = [row.id for row in rows]
     if not ids:
         return []
@@ -150,6 +158,7 @@ def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]
     for trial in plans.list_trials(session, ids):
         trials.setdefault(trial.experiment_id, {}).setdefault(trial.cell_id, []).append(trial)
     votes, found = plans.count_votes(session, ids), plans.newest_findings(session, ids)
+    spent = outcomes.spent_micros(session, ids)
     return [
         ExperimentView(
             row,
@@ -157,6 +166,7 @@ def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]
             trials.get(row.id, {}),
             votes.get(row.id, 0),
             (found[row.id].data.get("verdict") if row.id in found else None) or TOO_EARLY,
+            spent.get(row.id, 0),
         )
         for row in rows
     ]

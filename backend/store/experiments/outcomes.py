@@ -1,6 +1,6 @@
 """What became of the takes of an experiment: what they count for, and which of them failed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import BigInteger, Select, and_, case, cast, func, insert, update
 from sqlalchemy import select as columns
@@ -39,6 +39,18 @@ def _counted(experiment_id: str) -> Select[int]:
         .subquery()
     )
     return columns(cast(func.coalesce(func.sum(each.c.micros), 0), BigInteger))
+
+
+def spent_micros(session: Session, experiment_ids: Collection[str]) -> dict[str, int]:
+    """experiment -> what its takes were billed or, until their bills come, have reserved, as budgets say."""
+    rows = session.connection().execute(
+        columns(col(Trial.experiment_id), cast(func.sum(col(LedgerEntry.micros)), BigInteger))
+        .join(LedgerEntry, col(LedgerEntry.job_id) == col(Trial.job_id))
+        .where(col(Trial.experiment_id).in_(experiment_ids), col(Trial.job_id).is_not(None))
+        .where(col(Trial.origin) != TrialOrigin.REUSED)
+        .group_by(col(Trial.experiment_id))
+    )
+    return {str(one): int(micros) for one, micros in rows}
 
 
 def count_ended(session: Session, experiment_id: str, *, wave: int) -> tuple[int, int]:

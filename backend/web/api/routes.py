@@ -9,8 +9,8 @@ from backend.services.deps import Deps
 from backend.web.api import audit, models, spend, takes, team, uploads
 from backend.web.api.callers import Callers
 from backend.web.api.document import build_document
+from backend.web.api.experiments import control, finding, runs, votes
 from backend.web.api.experiments import export as experiment_export
-from backend.web.api.experiments import finding, runs, votes
 from backend.web.api.library import bulk, changes, export, groups, takes_edit
 from backend.web.api.operations import JSON, Answer, Operation
 from backend.web.api.request_parts import current_viewer, read_parts
@@ -18,7 +18,7 @@ from backend.web.api.request_parts import current_viewer, read_parts
 #: One file a subject, each with its `OPERATIONS` and with `routes(deps)`, whose paths begin below /api.
 SUBJECTS = (
     takes, changes, export, takes_edit, bulk, groups, models, uploads, spend, team, audit, runs, votes,
-    experiment_export, finding,
+    experiment_export, finding, control,
 )  # fmt: skip
 DOCUMENT = Operation(
     "GET",

@@ -4,16 +4,13 @@ And its controls: builds broken on purpose, which the same checks must catch.
 """
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
-from backend.services.access import Viewer
-from backend.services.experiments import control, retry
 from backend.store.experiments import running
 from simulator.app import Simulator
 from simulator.engine.signing import USER_ID
@@ -24,7 +21,6 @@ from tests.e2e.installation import Installation
 from tests.e2e.points import EXPERIMENT_POINTS, point_called
 from tests.services.experiments.building import TAKE_USD, planned
 from tests.services.lifecycle.test_files import clip
-from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
 from tests.world import World
 

@@ -71,7 +71,8 @@ def planned(world: World, cells: int = 4, *, repeats: int = 1, request: Any = No
     rows = [
         Cell(
             id=deps.clock.new_id(), experiment_id=row.id, key=f"{number}", position=number,
-            levels={"prompt": f"{number}"}, request={**asked, "prompt": f"A dress, number {number}{marks.get(number, '')}"},
+            levels={"prompt": f"{number}"},
+            request={**asked, "prompt": f"A dress, number {number}{marks.get(number) or ''}"},
         )
         for number in range(cells)
     ]  # fmt: skip

@@ -147,6 +147,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.findings.current_finding": needs(SEE)("none"),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
+    "experiments.view.get_own_experiment": needs(Do.EXPERIMENT)("none"),
     "experiments.control.close": needs(Do.EXPERIMENT)("none"),
     "experiments.control.go_on": needs(Do.EXPERIMENT)("none"),
     "experiments.control.pause": needs(Do.EXPERIMENT)("none"),

@@ -42,12 +42,10 @@ def routes(deps: Deps) -> Blueprint:
     return blueprint
 
 
-def _doing(
-    deps: Deps, do: Callable[[Deps, Viewer, str], Experiment]
-) -> Callable[[str], ResponseReturnValue]:
+def _doing(deps: Deps, do: Callable[[Deps, Viewer, str], Experiment]) -> Callable[[str], ResponseReturnValue]:
     def answer(experiment_id: str) -> ResponseReturnValue:
         viewer = current_viewer()
         do(deps, viewer, experiment_id)
-        return jsonify(view.experiment_json(view.get_experiment(deps, viewer, experiment_id))), 202
+        return jsonify(view.experiment_json(view.get_own_experiment(deps, viewer, experiment_id))), 202
 
     return answer
