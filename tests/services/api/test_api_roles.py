@@ -11,6 +11,7 @@ from backend.domain.access.roles import LEAST, Do, allows
 from backend.domain.access.scopes import SCOPE_OF
 from backend.domain.states import JobEvent
 from backend.services.access import Role, Viewer
+from backend.services.experiments.judging import pairs, votes
 from backend.services.library import bulk, groups
 from backend.services.library.changes import BulkChanges, TakeChanges
 from backend.services.library.groups import GroupKind
@@ -19,7 +20,7 @@ from backend.web.door.table import TABLE, Act, What, Who
 from tests.documents import differs, table
 from tests.services.client import BODY, OPEN, SidecarClient, every_route
 from tests.services.conftest import installed
-from tests.services.experiments.building import planned
+from tests.services.experiments.judged import make_judged
 from tests.signing import FakeClock
 from tests.viewers import make_token
 from tests.world import picture, run_sql
@@ -57,7 +58,7 @@ class Walk:
     """One installation whose routes are all asked, by everybody."""
 
     def __init__(self, sidecar: SidecarClient) -> None:
-        self.sidecar, self.made = sidecar, 0
+        self.sidecar, self.made, self.pair, self.vote_file = sidecar, 0, "", ""
         tokens = sidecar.tokens
         tokens["ria"] = make_token(sidecar.deps, "ria", Role.REVIEWER)
         tokens["expired"], tokens["revoked"] = (
@@ -81,13 +82,25 @@ class Walk:
             made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token(owner))
             assert made.status_code == 201, made.get_data(as_text=True)
             return rule.replace("<token_id>", made.get_json()["id"])
+        if "<experiment_id>" in rule:
+            return self._of_experiment(rule, who, owner)
         if "<group_id>" in rule:
             kind = GroupKind(rule.split("/")[2].removesuffix("s"))
             made = groups.create_group(self.sidecar.deps, Viewer(owner, Role.ADMIN), kind, self._name())
             return rule.replace("<group_id>", made.id)
-        if "<experiment_id>" in rule:
-            return rule.replace("<experiment_id>", planned(self.sidecar, 2, owner=owner))
         return rule.replace("<path:key>", "x.mp4")
+
+    def _of_experiment(self, rule: str, who: str, owner: str) -> str:
+        """The path of a route about an experiment; `pair` is one that this one is shown, `vote` their own."""
+        deps, viewer = self.sidecar.deps, Viewer(who, Role.ADMIN)
+        judged = make_judged(self.sidecar, takes=1, owner=Viewer(owner, Role.ADMIN))
+        (shown,) = pairs.next_pairs(deps, viewer, judged.id, number=1)
+        self.pair, vote = shown.pair, "none"
+        left, right = judged.cell_of
+        self.vote_file = f"left,right,choice,rater\n{left},{right},left,zoe\n"
+        if "<vote_id>" in rule:
+            vote = votes.cast_vote(deps, viewer, judged.id, pair=shown.pair, choice="left").id
+        return rule.replace("<experiment_id>", judged.id).replace("<vote_id>", vote)
 
     def _name(self) -> str:
         self.made += 1
@@ -120,7 +133,12 @@ class Walk:
             sent["data"] = self.photo
         elif (method, rule) == ("POST", "/api/tokens"):
             sent["json"] = self._token(who)
-        return self.sidecar.call(token, method, self.about(rule, asker, whose), **sent).status_code
+        path = self.about(rule, asker, whose)
+        if (method, rule) == ("POST", "/api/experiments/<experiment_id>/votes"):
+            sent["json"] = {"pair": self.pair, "choice": "left"}
+        elif rule.endswith("/votes/import"):
+            sent |= {"data": self.vote_file, "content_type": "text/csv"}
+        return self.sidecar.call(token, method, path, **sent).status_code
 
 
 @pytest.fixture(params=["team", "own"])
@@ -141,7 +159,7 @@ def expected(role: Role, do: Do | None, whose: str, visible: str) -> int | None:
         return 403 if role is Role.CREATOR else None
     if visible == "own" and role is Role.CREATOR:
         return 404
-    return 403 if do is Do.CHANGE_OWN and role is Role.CREATOR else None
+    return 403 if do in (Do.CHANGE_OWN, Do.EXPERIMENT) and role is Role.CREATOR else None
 
 
 def test_every_route_answers_each_role_and_each_state_of_a_token_as_docs_security_says(
