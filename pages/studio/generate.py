@@ -9,6 +9,7 @@ from backend.services.money import budgets
 from pages.ui import components, context, live, mine, money, prices, text
 from pages.ui.form import draft, from_url, presets, variations_picker
 from pages.ui.form.form import Form
+from pages.ui.form.sent import generated
 from pages.ui.takes import in_progress
 
 deps, viewer = context.deps(), context.viewer()
@@ -37,19 +38,20 @@ with right:
         quote, asked = form.quote(), {"model": form.model.id, "project": form.request.project}
         spent = budgets.spending_summary(deps, viewer.owner_names, **asked)
         number = variations_picker.pick_number()
-        total = prices.times(quote, number)
+        wanted = number * max(1, len(form.prompts.texts))
+        total = prices.times(quote, wanted)
         price = prices.button_words(deps, total, unknown_usd=spent.unknown_usd)
         sent = st.button(
-            f"{variations_picker.times_words('Generate', number)} · {price}", help=prices.basis_words(quote),
+            f"{variations_picker.times_words('Generate', wanted)} · {price}", help=prices.basis_words(quote),
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",
         )  # fmt: skip
         st.caption(f":material/payments: {prices.basis_words(quote)}")
+        generated.draw_generated(deps, viewer, form.requests())
         form.show_faults()
         money.draw_budget(spent, total)
         in_progress.draw_expected_time(deps, form.model, form.request.params)
         st.markdown("###### Final prompt")
-        form.draw_composed()
-        form.draw_payload()
+        form.draw_sent()
     if sent:
         try:
             started = form.send(number)

@@ -7,8 +7,11 @@ import streamlit as st
 
 from backend.catalogue.fields import read_fields
 from backend.services.gallery import takes as gallery
+from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.template_variables import Variable, VariableKind
 from pages.ui.form import clicks
-from tests.pages.conftest import SEED_MODEL, filled, param, shown, words
+from tests.pages.conftest import SEED_MODEL, filled, link, param, shown, words
+from tests.viewers import LOCAL_VIEWER
 from tests.world import MODEL, PHOTO_MODEL, run_sql
 
 
@@ -132,3 +135,68 @@ def test_an_error_of_a_provider_is_text_and_never_markup(visit, desk):
 def test_a_length_that_is_slid_to_has_its_unit(visit):
     model = "xai/grok-imagine-video/text-to-video"
     assert param(filled(visit, model), "slider", "duration", model).proto.format == "%d s"
+
+
+def test_alternatives_are_sent_as_written_until_somebody_wants_each_prompt_and_reads_it_first(visit, desk):
+    def composed(app):
+        return [code.value for code in app.code[: -1 if app.code[-1].language == "json" else None]]
+
+    app = filled(visit, prompt="A {red|blue|} dress")
+    assert composed(app) == ["A {red|blue|} dress"]
+    assert desk.generate(app).sent_prompt == "A {red|blue|} dress", "a prompt is what somebody wrote"
+    app.toggle(key="form:alternatives").set_value(True).run()
+    assert composed(app) == ["A red dress", "A blue dress", "A dress"]
+    assert "This makes 3 prompts" in words(app)
+    assert r"Generate ×3 · \$2\.10" in app.button(key="generate").label
+    app.button(key="generate").click().run()
+    assert desk.count() == 4
+    assert visit().text_area(key="form:prompt").value == "A {red|blue|} dress", "the draft is as written"
+    app.text_area(key="form:prompt").set_value("A {red|blue dress").run()
+    app.text_area(key="form:prompt").set_value("A {red|blue dress").run()
+    app.button(key="generate").click().run()
+    assert "never closed, at character 3" in words(app)
+    assert desk.count() == 4, "and nothing is sent"
+
+
+def test_what_was_generated_before_is_said_with_links_and_the_same_inputs_are_the_same_click(visit, desk):
+    app = filled(visit)
+    assert "Already generated" not in words(app)
+    take = desk.take("stored")
+    desk.take("failed")
+    desk.take("stored", "Another")
+    app = visit()
+    assert "Already generated once." in words(app)
+    assert take.id in link(app, f"Made …{take.id[-6:]}")
+    app.selectbox(key="form:style:camera").set_value("Locked off").run()
+    assert "Already generated" not in words(app)
+    app.button(key="generate").click().run()
+    app.selectbox(key="form:style:camera").set_value("locked-off camera on a tripod").run()
+    app.button(key="generate").click().run()
+    assert "Already sent" in words(app), "other words in the form, the same prompt sent"
+    assert desk.count() == 4
+    seeded = desk.take("stored", "Silk", model=SEED_MODEL, params={"seed": 7})
+    app = visit(**{"from": seeded.id, "parts": "everything"})
+    assert "Already generated once. The same seed gives the same take again." in words(app)
+
+
+def test_a_templates_variables_are_fields_of_the_form_and_come_back_with_the_take(visit, desk):
+    asked = [
+        Variable("garment", VariableKind.CHOICE, options=("coat", "dress")),
+        Variable("count", VariableKind.NUMBER, 1, low=1, high=9), Variable("mood"),
+    ]  # fmt: skip
+    text = "{{ prompt }}: {{ garment }} {{ count }} {{ mood }}"
+    vocabulary_admin.save_template(desk.deps, LOCAL_VIEWER, text, variables=asked)
+    vocabulary_admin.promote_template(desk.deps, LOCAL_VIEWER, 2)
+    app = filled(visit, prompt="Walk")
+    assert app.code[0].value == "Walk: coat 1"
+    app.selectbox(key="form:variable:2:garment").set_value("dress")
+    app.number_input(key="form:variable:2:count").set_value(3)
+    app.text_input(key="form:variable:2:mood").set_value("calm").run()
+    job = desk.generate(app)
+    assert (job.sent_prompt, job.variables) == (
+        "Walk: dress 3 calm", {"garment": "dress", "count": 3, "mood": "calm"},
+    )  # fmt: skip
+    assert visit().number_input(key="form:variable:2:count").value == 3, "the form's draft has them"
+    vocabulary_admin.promote_template(desk.deps, LOCAL_VIEWER, 1)
+    again = visit(**{"from": job.id, "parts": "everything"})
+    assert (again.selectbox(key="form:template").value, again.code[0].value) == (2, "Walk: dress 3 calm")

@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain.access.roles import Do
+from backend.domain.experiments.inputs import has_seed
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments.plan import Plan
@@ -75,8 +76,17 @@ def fill_trials(
     return filled
 
 
-def count_generated(deps: Deps, viewer: Viewer, request: TakeRequest) -> int:
-    """How many whole stored takes that the viewer sees were made of the same inputs.
+@dataclass(frozen=True)
+class Generated:
+    """What was made of some inputs. digest: of them, however they were written; takes: the oldest first."""
+
+    digest: str
+    seeded: bool  #: is a seed among them, so that the next take would be the same?
+    takes: tuple[str, ...]
+
+
+def list_generated(deps: Deps, viewer: Viewer, request: TakeRequest) -> Generated:
+    """The whole stored takes that the viewer sees and that were made of the same inputs.
 
     Raises NotAllowed; InvalidRequest: the request can't be sent as it is.
     """
@@ -85,7 +95,13 @@ def count_generated(deps: Deps, viewer: Viewer, request: TakeRequest) -> int:
     with deps.store.read() as session:
         contents = same_inputs.photo_contents(session, [_photos(checked)])
         digest = _digest(checked, None, contents)
-        return len(stored_takes(session, {digest}, {checked.model.id}, viewer).get(digest, ()))
+        found = stored_takes(session, {digest}, {checked.model.id}, viewer).get(digest, ())
+    return Generated(digest, has_seed(checked.payload), tuple(found))
+
+
+def count_generated(deps: Deps, viewer: Viewer, request: TakeRequest) -> int:
+    """How many those are. Raises as `list_generated` does."""
+    return len(list_generated(deps, viewer, request).takes)
 
 
 def stored_takes(

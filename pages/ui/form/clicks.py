@@ -20,26 +20,33 @@ class Click:
 
     key: str
     mark: str
+    inputs: str
     last_s: float | None = None  #: None: what it asks for was not made yet
     told: bool = False
 
 
-def begin(deps: Deps, name: str, mark: str) -> Click | None:
+def begin(deps: Deps, name: str, mark: str, *, inputs: str = "") -> Click | None:
     """The click on this button; None: it is the one before once more, and whoever clicked is told so.
 
-    mark: what it asks for; another mark is another click. One that did not come through keeps its key, so
-    that what it made so far isn't made again.
+    mark: what it asks for, as it was asked. One that did not come through keeps its key, so that what it
+    made so far isn't made again. inputs: the same for whatever makes the same, however it was asked for; by
+    them a click is the one before once more. Unless given, the mark.
     """
+    inputs = inputs or mark
     known: Click | None = st.session_state.get(_place(name))
     now_s = deps.clock.monotonic()
-    if known is not None and known.mark == mark:
-        if known.last_s is None:
-            return known
-        if now_s - known.last_s <= (MEANT_S if known.told else SAME_CLICK_S):
-            known.last_s, known.told = now_s, True
-            context.notify(ALREADY_SENT, ":material/done_all:")
-            return None
-    click = st.session_state[_place(name)] = Click(deps.clock.new_id(), mark)
+    if known is not None and known.last_s is None and known.mark == mark:
+        return known
+    if (
+        known is not None
+        and known.last_s is not None
+        and known.inputs == inputs
+        and (now_s - known.last_s <= (MEANT_S if known.told else SAME_CLICK_S))
+    ):
+        known.last_s, known.told = now_s, True
+        context.notify(ALREADY_SENT, ":material/done_all:")
+        return None
+    click = st.session_state[_place(name)] = Click(deps.clock.new_id(), mark, inputs)
     return click
 
 

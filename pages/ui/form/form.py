@@ -19,7 +19,7 @@ from backend.services.money.quotes import quote_take
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos
 from backend.services.takes.check_request import check_request
-from backend.services.takes.remake.variations import Started, start_variations
+from backend.services.takes.remake.variations import Started, start_prompts, with_prompt
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.services.takes.request_photos import photo_faults, photo_notes
 from pages.ui import context, prices, text
@@ -32,9 +32,10 @@ from pages.ui.form import (
     prefill,
     project_picker,
     style_picker,
-    template_picker,
     widgets,
 )
+from pages.ui.form.sent import composed, generated, template_picker
+from pages.ui.form.sent.alternatives import Prompts, pick_prompts
 
 #: What is said of a model's start photo that is not there.
 ADD_PHOTO = "Add a start photo"
@@ -49,6 +50,7 @@ class Form:
         self._body: dict[str, Any] = {}
         self._filled: TakeRequest | None = None
         self._fault_places: dict[str, DeltaGenerator] = {}
+        self.prompts = Prompts(("",))
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
         with self.top:
             project = project_picker.pick_project(deps, context.viewer())
@@ -93,6 +95,7 @@ class Form:
             placeholder="What should be seen: subject, action, place, light.",
         )  # fmt: skip
         self._keep_fault_place("prompt")
+        self.prompts = pick_prompts(self._body["prompt"] or "")
         draft.draw_tools(self.deps)
 
     def draw_photos(self) -> None:
@@ -163,6 +166,8 @@ class Form:
         self._body["style"] = chosen
         if (version := template_picker.pick_template(vocabulary)) is not None:
             self._body["template"] = version
+        if values := template_picker.fill_variables(vocabulary, version):
+            self._body["variables"] = values
 
     def draw_params(self) -> None:
         """The model's own parameters; the usual ones in front, the others folded."""
@@ -180,37 +185,16 @@ class Form:
         self._filled = self._read()
         prefill.remember_form(self.model, params)
 
-    def draw_composed(self) -> None:
-        """The prompt as it is sent, which words came from where, and what was taken out of pasted texts."""
-        for note in self.request.notes:
-            st.caption(f":material/cleaning_services: {note}")
-        try:
-            request, now = self.request, current_vocabulary(self.deps)
-            made = now.compose_prompt(request.prompt, request.style, request.template)
-        except InvalidRequest as error:
-            st.caption(f":red[:material/error: {text.plain(error)}]")
-            return
-        st.code(made.text or "Write a prompt, or choose a style.", language=None, wrap_lines=True)
-        if self.model.prompt_field is not None and made.text:
-            st.caption(f"{len(made.text):,} of {self.model.prompt_max_chars:,} characters")
-        if made.parts:
-            from_where = " · ".join(
-                f":material/{style_picker.ICONS[part.axis]}: {text.plain(part.label or 'custom')}"
-                for part in made.parts
-            )
-            st.caption(f"{from_where} · template {made.template_version}")
+    def requests(self) -> tuple[TakeRequest, ...]:
+        """What a press makes takes of: the form with each prompt that its own stands for."""
+        return tuple(with_prompt(self.request, prompt) for prompt in self.prompts.texts)
 
-    def draw_payload(self) -> None:
-        """Exactly what is posted, to be looked at before anything is paid."""
-        with st.expander("Request (JSON)", icon=":material/data_object:", key="payload"):
-            try:
-                checked = check_request(self.deps, context.viewer(), self.request)
-            except InvalidRequest as error:
-                names = ", ".join(name.split(".")[-1] for name in error.fields)
-                st.caption(f"Nothing can be sent yet; see to {text.plain(names)} first.")
-                return
-            st.caption(f"Input of {text.plain(self.model.id)}")
-            st.json(checked.shown_payload())
+    def draw_sent(self) -> None:
+        """The prompts as they are sent, and what is posted."""
+        requests = self.requests()
+        composed.draw_composed(self.deps, self.model, requests)
+        first = requests[0] if requests else None
+        composed.draw_payload(self.deps, context.viewer(), self.model, first)
 
     def _param(self, field: Field, params: dict[str, Any]) -> None:
         key = prefill.param_key(self.model.id, field.name)
@@ -238,7 +222,8 @@ class Form:
         if not st.session_state.get(_FAULTS):
             return
         try:
-            check_request(self.deps, context.viewer(), self.request)
+            for one in self.requests():
+                check_request(self.deps, context.viewer(), one)
         except InvalidRequest as error:
             self._show_faults(error.fields)
         else:
@@ -269,15 +254,21 @@ class Form:
         Raises:
             PersonError: anything else that stands in the way.
         """
-        request = self.request
-        click = clicks.begin(self.deps, "generate", f"{number} {request.body_hash()}")
+        if self.prompts.fault:
+            context.notify(f"Not sent, and nothing was charged: the prompt {text.plain(self.prompts.fault)}")
+            return None
+        requests = self.requests()
+        asked = " ".join(one.body_hash() for one in requests)
+        inputs = generated.inputs_mark(self.deps, context.viewer(), requests)
+        click = clicks.begin(self.deps, "generate", f"{number} {asked}", inputs=f"{number} {inputs}")
         if click is None:
             return None
-        bar = st.progress(0.0, text=f"0 of {number} saved") if number > 1 else None
+        wanted = number * len(self.prompts.texts)
+        bar = st.progress(0.0, text=f"0 of {wanted} saved") if wanted > 1 else None
         try:
-            started = start_variations(
-                self.deps, context.viewer(), request, number=number, key=click.key,
-                on_progress=lambda made: bar and bar.progress(made / number, f"{made} of {number} saved"),
+            started = start_prompts(
+                self.deps, context.viewer(), self.request, self.prompts.texts, number=number, key=click.key,
+                on_progress=lambda made: bar and bar.progress(made / wanted, f"{made} of {wanted} saved"),
             )  # fmt: skip
         except InvalidRequest:
             st.session_state[_FAULTS] = True

@@ -11,6 +11,8 @@ from backend.catalogue.models import VideoModel
 from backend.domain.prompt import AXES
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
+from backend.services.prompting.template_variables import fill_values
+from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos
 from backend.services.takes.request import TakeRequest
 from pages.ui import text
@@ -32,6 +34,11 @@ class _LastForm:
 def param_key(model_id: str, name: str) -> str:
     """Where a parameter's widget keeps its value; each model has its own."""
     return f"form:param:{model_id}:{name}"
+
+
+def variable_key(version: int, name: str) -> str:
+    """Where a variable of the template keeps its value; each version has its own."""
+    return f"form:variable:{version}:{name}"
 
 
 def photo_slot(model: VideoModel, field: str) -> str:
@@ -56,6 +63,7 @@ def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
     state[PROMPT] = request.body.get("prompt") if isinstance(request.body.get("prompt"), str) else ""
     state[MADE_FROM] = [{"take": one.take, "how": str(one.how)} for one in request.made_from]
     state[TEMPLATE] = request.template
+    _fill_variables(deps, request)
     if request.project is not None:  # else the last one stays
         state[PROJECT] = request.project
     for axis in AXES:
@@ -71,6 +79,16 @@ def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
         return [f"{request.model} is no longer on offer, so its own parameters are left out"]
     state[MODEL] = model.id
     return _fill_photos(model, request) + _fill_params(model, request.params)
+
+
+def _fill_variables(deps: Deps, request: TakeRequest) -> None:
+    """Values that fit; all others are what they start with."""
+    vocabulary = current_vocabulary(deps)
+    version = vocabulary.template.version if request.template is None else request.template
+    variables = vocabulary.list_variables(version)
+    for name, value in fill_values(variables, request.variables).items():
+        as_shown = value if isinstance(value, str) else float(value)
+        st.session_state[variable_key(version, name)] = as_shown
 
 
 def _fill_photos(model: VideoModel, request: TakeRequest) -> list[str]:

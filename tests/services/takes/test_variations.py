@@ -74,3 +74,27 @@ def test_a_number_that_is_none_is_refused(still, number):
 def test_a_model_without_seeds_is_asked_for_the_same_so_often(still):
     jobs = start(still, 2, request=parse_request({"model": MODEL, "prompt": "x"})).jobs
     assert jobs[0].payload == jobs[1].payload
+
+
+def test_several_prompts_are_a_take_each_once_and_all_of_them_fit_or_nothing_is_made(still):
+    """One costs $0.70, so three fit and four do not; the control is the three."""
+    request, progress = parse_request({"model": MODEL, "prompt": "{red|blue|green}"}), list[int]()
+    tight, texts = still.with_settings(budget_day_usd=2.2), ["red", "blue", "green"]
+
+    def start_all(prompts, number=1, key="p"):
+        return variations.start_prompts(
+            tight.deps, ANA, request, prompts, number=number, key=key, on_progress=progress.append
+        )
+
+    for prompts, number in ((texts, 2), ([*texts, "grey"], 1)):
+        with pytest.raises(BudgetExceeded):
+            start_all(prompts, number)
+    for refused in ([], ["x"] * 25, ["red", "x" * 30_000]):
+        with pytest.raises(InvalidRequest) as named:
+            start_all(refused)
+        assert set(named.value.fields) == {"prompt"}
+    assert count(still) == 0
+    made = [start_all(texts) for _ in range(2)]
+    assert [job.sent_prompt for job in made[0].jobs] == texts
+    assert [job.id for job in made[0].jobs] == [job.id for job in made[1].jobs]
+    assert (count(still), progress[:3], made[0].words()) == (3, [1, 2, 3], "3 takes saved.")

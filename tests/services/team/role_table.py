@@ -132,6 +132,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.quote.dry_run": needs(Do.EXPERIMENT)(PLAN),
     "experiments.quote.price_plan": needs(Do.EXPERIMENT)(PLAN),
     "experiments.reuse.count_generated": needs(SEE)(REQUEST),
+    "experiments.reuse.list_generated": needs(SEE)(REQUEST),
     "experiments.change.drop": needs(Do.EXPERIMENT)("none", []),
     "experiments.change.grow": needs(Do.EXPERIMENT)("none", {}),
     "experiments.planning.cells.check_cells": told(PLANS, lambda f, g: f(g.deps, g.viewer, [])),
@@ -311,6 +312,7 @@ TABLE: Mapping[str, Asks] = {
     "takes.remake.continuing.continue_take": about("see", SEE, Do.UPLOAD)(),
     "takes.remake.promotion.list_promotions": about("see", SEE)(),
     "takes.remake.promotion.promote_take": about("see", Do.START, SEE)("none", key="k"),
+    "takes.remake.variations.start_prompts": needs(Do.START)(REQUEST, ["A", "B"], number=1, key="prompts"),
     "takes.remake.variations.start_variations": needs(Do.START)(REQUEST, number=2, key="two"),
     "takes.request_photos.check_photos": told(
         PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), REQUEST)

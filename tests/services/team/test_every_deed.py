@@ -39,6 +39,7 @@ NO_DEEDS = {
     "experiments.quote.dry_run": "a new installation gets its first words",
     "experiments.quote.price_plan": "a new installation gets its first words",
     "experiments.reuse.count_generated": "a new installation gets its first words",
+    "experiments.reuse.list_generated": "a new installation gets its first words",
     "experiments.plan_drafts.save_plan_draft": "what one has not kept yet is nobody else's affair",
     "experiments.plan_drafts.clear_plan_draft": "what one has not kept yet is nobody else's affair",
     "takes.form.drafts.save_draft": "what one has not sent yet is nobody else's affair",

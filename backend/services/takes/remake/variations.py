@@ -1,8 +1,9 @@
 """Several takes at once that differ by their seed: one click, each made once, paid as one sum."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backend.catalogue.models import VideoModel
@@ -14,12 +15,15 @@ from backend.models import Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.takes import create
+from backend.services.takes.check_request import check_request
 from backend.services.takes.request import TakeRequest, parse_request
 
 #: More at once is a plan, not a look at a few.
 VARIATIONS_MAX = 8
 #: Seeds stay below this, whatever a model would take: 31 bits fit everywhere.
 SEED_BELOW = 2**31
+#: The prompts that one press makes takes of; more are an experiment, with a cap and a plan.
+PROMPTS_MAX = 24
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,59 @@ def start_variations(
             return Started(tuple(made), number, error)
         on_progress(len(made))
     return Started(tuple(made), number)
+
+
+def start_prompts(
+    deps: Deps,
+    viewer: Viewer,
+    request: TakeRequest,
+    prompts: Sequence[str],
+    *,
+    number: int,
+    key: str,
+    on_progress: Callable[[int], object] = lambda made: None,
+) -> Started:
+    """Make so many takes of a request with each of these prompts, each once for each key.
+
+    All of them are checked, and there is room for all, before the first is made. Otherwise as
+    `start_variations`, also what it raises.
+    """
+    viewer.must(Do.START)
+    if not 1 <= len(prompts) <= PROMPTS_MAX:
+        raise InvalidRequest({"prompt": f"must stand for 1 to {PROMPTS_MAX} prompts, not {len(prompts)}"})
+    asked = [with_prompt(request, prompt) for prompt in prompts]
+    for one in asked[1:]:
+        check_request(deps, viewer, one)
+    made: list[Job] = []
+    wanted = number * len(asked)
+    for place, one in enumerate(asked):
+        own_key = f"{key}:{place}:" if place else key
+        if place == 0 and wanted > 1:
+            create.check_room(deps, viewer, one, takes=wanted, key=own_key)
+        try:
+            started = start_variations(
+                deps, viewer, one, number=number, key=own_key,
+                on_progress=partial(_after, len(made), on_progress),
+            )  # fmt: skip
+        except DailiesError as error:
+            if not made:
+                raise
+            return Started(tuple(made), wanted, error)
+        made += started.jobs
+        if started.error is not None:
+            return Started(tuple(made), wanted, started.error)
+    return Started(tuple(made), wanted)
+
+
+def _after(before: int, on_progress: Callable[[int], object], made: int) -> None:
+    on_progress(before + made)
+
+
+def with_prompt(request: TakeRequest, prompt: str) -> TakeRequest:
+    """The same request with another prompt; itself, if that is its own."""
+    if (request.body.get("prompt") or "") == prompt:
+        return request
+    return parse_request({**request.given, "prompt": prompt})
 
 
 def _variation(deps: Deps, request: TakeRequest, mark: str, origin: str) -> TakeRequest:

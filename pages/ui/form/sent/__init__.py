@@ -1,1 +1,1 @@
-"""What a press sends, seen before it is paid: the template and its variables, the prompts, takes of the same."""
+"""What a press sends, seen before it is paid: template and variables, prompts, takes of the same inputs."""

@@ -1,4 +1,4 @@
-"""Alternatives in the form's prompt: as many prompts as they stand for, or the one prompt as it is written."""
+"""Alternatives in the form's prompt: as many prompts as they stand for, or one, as it is written."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,8 @@ def pick_prompts(written: str) -> Prompts:
     """Draw the choice below a prompt that has alternatives; one prompt, unless somebody chose more."""
     if not has_wildcards(written):
         return Prompts((written,))
-    found, fault = (), None
+    found: tuple[str, ...] = ()
+    fault = None
     try:
         found = tuple(expand(written, at_most=PROMPTS_MAX))
     except InvalidRequest as error:

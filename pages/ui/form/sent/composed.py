@@ -23,8 +23,10 @@ def draw_composed(deps: Deps, model: VideoModel, requests: Sequence[TakeRequest]
         st.caption(f":material/cleaning_services: {note}")
     now, made = current_vocabulary(deps), list[ComposedPrompt]()
     try:
-        for one in requests:
-            made.append(now.compose_prompt(one.prompt, one.style, one.template, one.variables))
+        made = [
+            now.compose_prompt(asked.prompt, asked.style, asked.template, asked.variables)
+            for asked in requests
+        ]
     except InvalidRequest as error:
         st.caption(f":red[:material/error: {text.plain(error)}]")
         return

@@ -1,4 +1,4 @@
-"""Whether what the form asks for was generated before: so many takes of the same inputs, and where they are."""
+"""Was what the form asks for generated before? How many takes of the same inputs there are, and where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def inputs_mark(deps: Deps, viewer: Viewer, requests: Sequence[TakeRequest]) -> 
 
 
 def draw_generated(deps: Deps, viewer: Viewer, requests: Sequence[TakeRequest]) -> None:
-    """How many whole takes of the same inputs there are, with a link to each; nothing where there are none."""
+    """How many whole takes of the same inputs there are, with links to them; nothing where there are none."""
     known = _look(deps, viewer, requests)
     number = len(known.takes)
     if not number:
@@ -47,7 +47,7 @@ def draw_generated(deps: Deps, viewer: Viewer, requests: Sequence[TakeRequest]) 
     with st.container(key="generated", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/history: Already generated {times}.{same}")
         for take in known.takes[:NAMED]:
-            st.page_link(cards.TAKE, label=f"…{short_id(take)}", query_params={"take": take})
+            st.page_link(cards.DETAIL, label=f"Made …{short_id(take)}", query_params={"take": take})
         if number > NAMED:
             st.caption(f"and {number - NAMED:,} more")
 

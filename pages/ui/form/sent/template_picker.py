@@ -52,7 +52,12 @@ def _draw(one: Variable, key: str) -> Any:
             )
         case VariableKind.NUMBER:
             return st.number_input(
-                label, min_value=one.low, max_value=one.high, key=key, persist_state="session", format="%g",
-                step=1.0, width=160,
+                label, min_value=_float(one.low), max_value=_float(one.high), key=key,
+                persist_state="session", format="%g", step=1.0, width=160,
             )  # fmt: skip
     return st.text_input(label, key=key, persist_state="session", max_chars=VALUE_MAX_CHARS, width=280)
+
+
+def _float(value: float | None) -> float | None:
+    """The kit wants all numbers of a field to be of one type."""
+    return None if value is None else float(value)
