@@ -1,4 +1,4 @@
-"""The commands about experiments: `python -m backend experiment plan|start|status|stop|export …`."""
+"""The commands about experiments: `python -m backend experiment plan|start|status|stop|export|finding …`."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.bootstrap import open_deps
+from backend.commands import finding
 from backend.commands.backup import fail_with, say_line
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.services import access
@@ -22,6 +23,7 @@ from backend.services.gallery.figures import clock, dollars, shorten
 from backend.web.told_errors import told_error
 
 app = typer.Typer(help="Experiments: which prompt is better, with how few takes.", no_args_is_help=True)
+app.command("finding")(finding.print_finding)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs; faults as well.")]
 Id = Annotated[str, typer.Argument(help="Of an experiment, as `plan` prints it.")]

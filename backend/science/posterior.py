@@ -87,12 +87,18 @@ def grid(cells: int) -> list[Spread]:
 
 @dataclass(frozen=True)
 class Part:
-    """Draws of one point of the grid. scores: (n, C); side: (n,)."""
+    """Draws of one point of the grid. scores: (n, C); side: (n,); covariance: (C, C), of scores."""
 
     point: Point
     scores: Floats
     side: Floats
     raters: int
+    covariance: Floats
+
+    def variance_between(self, a: int, b: int) -> float:
+        """Of the difference of two cells' scores."""
+        of = self.covariance
+        return float(of[a, a] + of[b, b] - 2 * of[a, b])
 
     def win_rates(self, leads: Floats) -> Floats:
         """How often a fresh take of a cell is preferred to a fresh one of another by a random member of the
@@ -135,7 +141,9 @@ def draw_parts(ballots: Ballots, points: Sequence[Point], random: np.random.Gene
         mean = np.append(weights.main[:cells] + (share_of * weights.tastes).sum(axis=0), weights.main[-1])
         half = np.linalg.cholesky((covariance + covariance.T) / 2 + 1e-12 * np.eye(cells + 1))
         drawn = mean + random.standard_normal((number, cells + 1)) @ half.T
-        parts.append(Part(point, drawn[:, :-1], drawn[:, -1], max(1, len(ballots.raters))))
+        parts.append(
+            Part(point, drawn[:, :-1], drawn[:, -1], max(1, len(ballots.raters)), covariance[:-1, :-1])
+        )
     return parts
 
 
@@ -195,9 +203,9 @@ class Posterior:
         """How many people voted; 1 while nobody has."""
         return max(1, len(self.ballots.raters))
 
-    def mean(self, of: Callable[[Point], float]) -> float:
-        """The mean over the grid."""
-        return sum(point.weight * of(point) for point in self.points)
+    def mean(self, of: Callable[[Part], float]) -> float:
+        """The mean over the grid, by draws."""
+        return sum(len(part.scores) * of(part) for part in self.parts) / len(self.scores)
 
     def win_rates(self, leads: Floats) -> Floats:
         """How often a fresh take is preferred, for each draw's lead in score. leads: (draws, …)."""

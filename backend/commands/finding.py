@@ -1,0 +1,84 @@
+"""What votes in files say of takes: `python -m backend experiment finding`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backend.domain.errors import SettingsError
+from backend.domain.shape import load_json
+
+VOTE_FIELDS, TAKE_FIELDS = ("left", "right", "choice", "rater"), ("take", "cell")
+
+
+def print_finding(
+    votes: Annotated[Path, typer.Option(help="JSON lines of left, right, choice (left, right, tie), rater.")],
+    takes: Annotated[Path, typer.Option(help="JSON lines of take, cell and, for effects, levels.")],
+    planned: Annotated[int | None, typer.Option(help="How many votes were to be given.", min=1)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole finding, as the API tells it.")] = False,
+) -> None:
+    """What votes say of takes. Needs no database, and asks none."""
+    from backend.science import BallotError, fit
+
+    cells, levels = _read_takes(takes)
+    given = [tuple(line[name] for name in VOTE_FIELDS) for _, line in _lines(votes, VOTE_FIELDS)]
+    repeated = len(given) - len(set(given))
+    if repeated:
+        typer.echo(f"{repeated} votes are the same as one before them; each counts as a vote.", err=True)
+    try:
+        found = fit(given, cells, levels=levels or None, planned=planned)
+    except BallotError as error:
+        raise SettingsError(f"{votes}: {error}. Nothing was computed.") from error
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        return
+    typer.echo(f"{found.verdict.words} ({found.votes} votes)")
+    for cell in sorted(found.cells, key=lambda one: -one.score):
+        rate = cell.win_rate
+        told = f"{rate.vs_average:.0%}, between {rate.low:.0%} and {rate.high:.0%}"
+        typer.echo(
+            f"  {cell.label}: wins {told}, against the average; {cell.takes} takes, {cell.votes} votes"
+        )
+    typer.echo(f"Next: {found.next.why}")
+
+
+def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """take -> cell, and cell -> {axis: level}."""
+    cells: dict[str, str] = {}
+    levels: dict[str, dict[str, str]] = {}
+    for number, line in _lines(file, TAKE_FIELDS):
+        take, cell, own = line["take"], line["cell"], line.get("levels")
+        if cells.setdefault(take, cell) != cell:
+            raise SettingsError(
+                f"{file}, line {number}: the take {take!r} was in the cell {cells[take]!r} before."
+            )
+        if own is None:
+            continue
+        if not isinstance(own, dict) or not all(isinstance(one, str) for one in own.values()):
+            raise SettingsError(f"{file}, line {number}: levels must be an object of texts, axis by axis.")
+        if levels.setdefault(cell, own) != own:
+            raise SettingsError(f"{file}, line {number}: the cell {cell!r} had other levels before.")
+    return cells, levels
+
+
+def _lines(file: Path, fields: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and object, which has a text in each of these fields."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} can't be read as UTF-8 text: {error}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = load_json(line)
+        except ValueError as error:
+            raise SettingsError(f"{file}, line {number} is no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise SettingsError(f"{file}, line {number} must be an object of {', '.join(fields)}.")
+        for name in fields:
+            if not isinstance(value.get(name), str) or not value[name]:
+                raise SettingsError(f"{file}, line {number}: {name} is missing, or no text.")
+        yield number, value
