@@ -1,7 +1,7 @@
 """Which takes somebody wants to see."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backend.domain.library.review import ReviewState, Sort
@@ -17,7 +17,7 @@ class TakeFilter:
     what the team has picked; none of `not_picks_of`. rating_min, rated: by
     the team's mean. ratio: as asked for, else of the file. min_cost, max_cost: USD, of the bill, else of the
     estimate. since, until: when it was asked for, from the first moment to before the second. trashed: those
-    in the trash instead of those that are not. ids: of these alone.
+    in the trash instead of those that are not. ids: of these alone; experiment, cells: whose ids these are.
     """
 
     owners: tuple[str, ...] | None = None
@@ -44,10 +44,17 @@ class TakeFilter:
     trashed: bool = False
     sort: Sort = Sort.NEWEST
     ids: tuple[str, ...] | None = None
+    experiment: str | None = None
+    cells: tuple[str, ...] = ()
     not_owners: tuple[str, ...] = ()
     not_favourite_of: tuple[str, ...] = ()
     picks_of: tuple[str, ...] | None = None
     not_picks_of: tuple[str, ...] = ()
+
+    def of_these(self, ids: Collection[str]) -> "TakeFilter":
+        """The same, and of these takes alone."""
+        both = tuple(ids) if self.ids is None else tuple(one for one in self.ids if one in set(ids))
+        return replace(self, ids=both)
 
     @property
     def models(self) -> tuple[str, ...] | None:

@@ -96,7 +96,7 @@ def parse_export(deps: Deps, viewer: Viewer, pairs: Iterable[tuple[str, str]]) -
     if faults:
         raise InvalidRequest(faults)
     named = tuple(dict.fromkeys(map(str.strip, ids)))
-    return ExportQuery(replace(wanted, ids=named) if named else wanted, kind, rich == "1", template)
+    return ExportQuery(wanted.of_these(named) if named else wanted, kind, rich == "1", template)
 
 
 def export_takes(deps: Deps, viewer: Viewer, asked: ExportQuery) -> Export:

@@ -18,10 +18,11 @@ from backend.domain.text import unknown_names
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import filter_values as values
+from backend.store.experiments import takes as experiments
 from backend.store.search import distinct
 
 #: Names that may be given several times: any of the values will do; of tags, all must hold.
-SEVERAL = frozenset({"status", "model", "owner", "tag", "review"})
+SEVERAL = frozenset({"status", "model", "owner", "tag", "review", "cell"})
 #: What a page is asked for besides the filters.
 PAGE_NAMES = ("limit", "cursor", "count")
 #: What stood in the gallery's address before: word -> states.
@@ -38,7 +39,7 @@ _STATES = {
     word: frozenset(state for state, status in API_STATUS.items() if word in (status, state))
     for word in dict.fromkeys((*API_STATUS.values(), *JobState))
 }
-_TEXTS = ("q", "owner", "model", "tag", "project", "collection")
+_TEXTS = ("q", "owner", "model", "tag", "project", "collection", "experiment", "cell")
 _STYLE = "style."
 
 #: name -> how one text of it is read; raises ValueError with what it must be.
@@ -134,6 +135,7 @@ def filter_pairs(wanted: TakeFilter) -> list[tuple[str, str]]:
     found += [(f"{_STYLE}{axis}", label) for axis, label in wanted.style]
     moments = (("since", wanted.since), ("until", wanted.until))
     found += [(name, at.isoformat() if at else None) for name, at in moments]
+    found += [("experiment", wanted.experiment), *(("cell", cell) for cell in wanted.cells)]
     found += [("sort", None if wanted.sort is Sort.NEWEST else str(wanted.sort))]
     return [(name, value) for name, value in found if value]
 
@@ -173,6 +175,7 @@ class _Reader:
         owners = tuple(dict.fromkeys(people)) or (viewer.owner_names if mine else None)
         if people and mine:
             owners = tuple(name for name in owners or () if viewer.owns(name))
+        cells = tuple(dict.fromkeys(self._read.get("cell", ())))
         wanted = TakeFilter(
             owners=owners,
             states=self._union("status", "state"),
@@ -201,6 +204,9 @@ class _Reader:
             not_favourite_of=viewer.owner_names if favourite is False else (),
             picks_of=viewer.owner_names if one("picks") else None,
             not_picks_of=viewer.owner_names if one("picks") is False else (),
+            ids=self._ids(one("experiment"), cells),
+            experiment=one("experiment"),
+            cells=cells,
         )
         self._check(wanted)
         if self.faults:
@@ -222,6 +228,15 @@ class _Reader:
         """The states of every word that is given; None: of none."""
         groups = [group for name in names for group in self._read.get(name, ())]
         return frozenset(str(state) for group in groups for state in group) if groups else None
+
+    def _ids(self, experiment: str | None, cells: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The takes of an experiment, or of some cells; None: neither is asked for."""
+        if experiment is None and not cells:
+            return None
+        with self._deps.store.read() as session:
+            if experiment is not None and not experiments.is_there(session, experiment):
+                self.faults["experiment"] = "there is none with that id"
+            return tuple(experiments.list_takes(session, experiment=experiment, cells=cells))
 
     def _check(self, wanted: TakeFilter) -> None:
         """Are the projects and collections there, the provider known, and do ranges begin before they end?"""

@@ -1,6 +1,5 @@
 """Takes for the wall: pages of cards, one with all that is known of it, and one that is changed."""
 
-from dataclasses import replace
 from typing import Any
 
 from starlette.routing import Route
@@ -37,7 +36,7 @@ def list_takes(call: Call) -> dict[str, Any]:
     ids = [value for name, value in call.pairs if name == "ids"]
     rest = [(name, value) for name, value in call.pairs if name != "ids"]
     asked = parse_page(call.deps, call.viewer, rest, limit=LIMIT, limit_max=gallery.PAGE_SIZE_MAX)
-    wanted = replace(asked.wanted, ids=_ids(ids)) if ids else asked.wanted
+    wanted = asked.wanted.of_these(_ids(ids)) if ids else asked.wanted
     page = gallery.list_takes(call.deps, call.viewer, wanted, limit=asked.limit, cursor=asked.cursor)
     cards = cards_json(call.deps, call.viewer, page.items, call.deps.clock.now())
     told: dict[str, Any] = {"items": cards, "next_cursor": page.next_cursor}

@@ -36,7 +36,7 @@ TITLES: Mapping[str, str] = {
     "favourite": "Starred by me", "rating_min": "Rated at least", "rated": "Rated", "ratio": "Ratio",
     "min_length": "At least", "max_length": "At most", "min_cost": "From", "max_cost": "Up to",
     "since": "Since", "until": "Until", "has_error": "With an error", "trashed": "In the trash",
-    "provider": "Provider",
+    "provider": "Provider", "experiment": "Experiment", "cell": "Cell",
     **{f"style.{axis}": axis.capitalize() for axis in AXES},
 }  # fmt: skip
 #: Of these, 1 and 0 are told in words.

@@ -31,6 +31,8 @@ _ASKED: dict[str, tuple[Any, str]] = {
     "project": (str, "A project's id."),
     "collection": (str, "A collection's id."),
     "tag": (str, "All of several."),
+    "experiment": (str, "An experiment's id."),
+    "cell": (str, "The id of a cell of an experiment; any of several."),
     "review": (Annotated[str, OneOf(ReviewState)], "Any of several."),
     "favourite": (_FLAG, "Your own favourites, or what is none of them."),
     "picks": (_FLAG, "Your own favourites and what is selected or approved, or what is none of them."),
