@@ -146,6 +146,7 @@ TABLE: Mapping[str, Asks] = {
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
     ),
     "experiments.findings.current_finding": needs(SEE)("none"),
+    "experiments.reports.report.write_report": needs(SEE)("none"),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
     "experiments.view.get_own_experiment": needs(Do.EXPERIMENT)("none"),
@@ -167,6 +168,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.judging.pairs.to_judge": needs(Do.VOTE)("none"),
     "experiments.judging.raters.exclude_rater": needs(Do.EXPERIMENT)("none", "eve"),
     "experiments.judging.raters.invite": needs(Do.EXPERIMENT)("none", ["eve"]),
+    "experiments.judging.raters.is_sighted": needs(SEE)("none"),
     "experiments.judging.raters.list_raters": needs(Do.EXPERIMENT)("none"),
     "experiments.judging.raters.note_sighted": needs(SEE)("none"),
     "experiments.judging.raters.open_to_team": needs(Do.EXPERIMENT)("none", wanted=True),

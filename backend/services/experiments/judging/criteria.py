@@ -83,7 +83,7 @@ def add_criterion(
     _check(question, kind, anchors)
     with deps.store.begin() as session:
         experiment = rights.get_to_run(session, viewer, experiment_id)
-        raters.keep_criterion(session, first_criterion(experiment))  # it stays the first
+        raters.keep_criterion(session, find_criterion(session, experiment))  # it stays the first
         made = Criterion(
             id=deps.clock.new_id(), experiment_id=experiment_id, question=question, kind=kind,
             anchors=dict(anchors),

@@ -116,3 +116,12 @@ def clean_name(name: str) -> str:
     if fault or len(name) > NAME_MAX_CHARS:
         raise InvalidRequest({"rater": fault or f"has more than {NAME_MAX_CHARS} characters"})
     return name
+
+
+def is_sighted(deps: Deps, viewer: Viewer, experiment_id: str) -> bool:
+    """Has this viewer seen which take is of which cell? Raises NotFound: there is no such experiment."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        running.get(session, experiment_id)
+        known = raters.find_rater(session, experiment_id, viewer.name)
+    return known is not None and known.sighted_at is not None

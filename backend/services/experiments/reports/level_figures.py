@@ -1,0 +1,138 @@
+"""What takes cost, how long they took and how often they failed, by each value that was varied; and what a
+take cost that was judged good.
+
+Of reused takes the time is told, not the cost: they were paid before.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from backend.domain.experiments.words import VoteKind
+from backend.domain.states import ENDED_STATES, JobState
+from backend.models import Vote
+from backend.services.deps import Deps
+from backend.services.experiments.view import ExperimentView
+from backend.store.experiments import takes
+from backend.store.experiments.takes import TakeFigures
+
+#: A normal's 97.5 % quantile.
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over `n` takes, with its 95 % interval; of one take there is none."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class LevelFigures:
+    """One value of an axis. ended: takes that have ended; failed: how many of them failed, and the interval
+    of that share. cost_usd, latency_s: None where nothing is known."""
+
+    axis: str
+    level: str
+    ended: int
+    failed: int
+    failed_low: float
+    failed_high: float
+    cost_usd: Mean | None
+    latency_s: Mean | None
+
+
+@dataclass(frozen=True)
+class GoodTakes:
+    """What was paid for each take that was judged good. good: that won more of their pairs than they lost;
+    judged: that were decided on at all. usd: of all takes, None where none has a known cost."""
+
+    good: int
+    judged: int
+    usd: float | None
+
+    @property
+    def usd_each(self) -> float | None:
+        """None while none is good."""
+        return self.usd / self.good if self.usd is not None and self.good else None
+
+
+def figures_by_level(deps: Deps, view: ExperimentView) -> list[LevelFigures]:
+    """Each value of each axis, in the order of the plan. view: an experiment that may be seen."""
+    with deps.store.read() as session:
+        made = takes.list_figures(session, view.experiment.id)
+    by_cell: dict[str, list[TakeFigures]] = defaultdict(list)
+    for one in made:
+        by_cell[one.cell_id].append(one)
+    cells_of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for cell in view.cells:
+        for axis, level in cell.levels.items():
+            cells_of[axis, level].append(cell.id)
+    axes = list(dict.fromkeys(axis for axis, _ in cells_of))
+    return [
+        _figures(axis, level, [one for cell in cells for one in by_cell[cell]])
+        for axis, level, cells in (
+            (axis, level, cells)
+            for named in axes
+            for (axis, level), cells in cells_of.items()
+            if axis == named
+        )
+    ]
+
+
+def good_takes(deps: Deps, view: ExperimentView, criterion_id: str) -> GoodTakes:
+    """What a take cost that people judged good. view: an experiment that may be seen."""
+    with deps.store.read() as session:
+        made = takes.list_figures(session, view.experiment.id)
+        votes = takes.list_votes(session, view.experiment.id, criterion_id)
+    balance = _balances(vote for vote in votes if _counts(vote))
+    costs = [one.cost_usd for one in made if one.cost_usd is not None and not one.reused]
+    good = sum(won > 0 for won in balance.values())
+    return GoodTakes(good, len(balance), sum(costs) if costs else None)
+
+
+def mean_of(values: Sequence[float]) -> Mean | None:
+    """The mean with two standard errors to either side; None: there is no value.
+
+    >>> mean_of([1.0, 3.0])
+    Mean(value=2.0, low=0.04, high=3.96, n=2)
+    """
+    if not values:
+        return None
+    n = len(values)
+    mean = sum(values) / n
+    spread = sqrt(sum((one - mean) ** 2 for one in values) / (n - 1) / n) if n > 1 else 0.0
+    return Mean(mean, round(mean - Z * spread, 9), round(mean + Z * spread, 9), n)
+
+
+def _figures(axis: str, level: str, made: Sequence[TakeFigures]) -> LevelFigures:
+    from backend.science.agreement import wilson  # NumPy, which no start is to wait for
+
+    ended = [one for one in made if one.state in ENDED_STATES and one.state != JobState.CANCELLED]
+    failed = sum(one.state == JobState.FAILED for one in ended)
+    low, high = wilson(failed, len(ended))
+    costs = [one.cost_usd for one in ended if one.cost_usd is not None and not one.reused]
+    lasted = [
+        (one.rendered_at - one.submitted_at).total_seconds()
+        for one in ended
+        if one.rendered_at is not None and one.submitted_at is not None
+    ]
+    return LevelFigures(axis, level, len(ended), failed, low, high, mean_of(costs), mean_of(lasted))
+
+
+def _counts(vote: Vote) -> bool:
+    return vote.undone_at is None and not vote.sighted and vote.kind != VoteKind.MACHINE
+
+
+def _balances(votes: Iterable[Vote]) -> Mapping[str, int]:
+    """Take -> pairs that it won less those that it lost; one that is bad beside a bad one has lost."""
+    won: dict[str, int] = defaultdict(int)
+    for vote in votes:
+        sides = {"left": (1, -1), "right": (-1, 1)}.get(vote.choice, (-1, -1) if vote.both_bad else (0, 0))
+        won[vote.left_job] += sides[0]
+        won[vote.right_job] += sides[1]
+    return won
