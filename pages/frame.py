@@ -33,6 +33,13 @@ page = st.navigation(
             st.Page("library/gallery.py", title="Gallery", icon=":material/grid_view:", url_path="gallery"),
             st.Page("library/take.py", title="Take", url_path="take", visibility="hidden"),
             st.Page("library/compare.py", title="Compare", url_path="compare", visibility="hidden"),
+            st.Page(
+                "library/experiments.py",
+                title="Experiments",
+                icon=":material/science:",
+                url_path="experiments",
+            ),
+            st.Page("library/experiment.py", title="Experiment", url_path="experiment", visibility="hidden"),
         ],
         "Operate": [
             st.Page(

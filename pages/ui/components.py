@@ -83,6 +83,14 @@ _NOTICES = _register("notices", files=("live/hub", "live/notices"))
 _SWITCH = _register("switch", files=("live/hub", "live/switch"))
 #: Keys of the form.
 _CHOICES = _register("choices", "form")
+#: Of an experiment: its six steps, and its cells with their takes.
+_STEPS = _register("steps", "experiments")
+_MATRIX = _register(
+    "matrix",
+    files=(
+        "live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "experiments/matrix",
+    ),
+)  # fmt: skip
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
@@ -189,6 +197,30 @@ def draw_facts(rows: Sequence[FactRow], *, key: str) -> None:
 def draw_history(rows: Sequence[HistoryRow], *, key: str) -> None:
     """What happened to a take, in order."""
     _HISTORY(data={"rows": list(rows)}, key=key)
+
+
+def draw_steps(
+    steps: Sequence[Mapping[str, object]], *, key: str, on_go: Callable[..., None], args: tuple[object, ...]
+) -> None:
+    """An experiment's steps as links. Each has id, name, href, `waits` in words, is `done`, is `current`.
+
+    on_go: called with `args` once one is pressed; `st.session_state[key]["go"]` is its id.
+    """
+    _STEPS(data={"steps": list(steps)}, key=key, on_go_change=lambda: on_go(*args))
+
+
+def draw_matrix(
+    about: Mapping[str, object], *, key: str, on_cell: Callable[..., None], args: tuple[object, ...]
+) -> None:
+    """Cells in rows and columns, with the posters of their takes. The part that it stands in is drawn anew
+    when these takes move on.
+
+    about: `id` of the experiment; `columns` (labels; none: the cells flow), `rows` of {label, cells}, each
+    None or {id, label, note, dropped, takes: [{id, state, why}]}; which cell is `chosen`; `me`; does anything
+    move (`moves`); the `newest_move` when that was read.
+    on_cell: called with `args` once a cell is pressed; `st.session_state[key]["cell"]` is its id.
+    """
+    _MATRIX(data=dict(about), key=key, on_cell_change=lambda: on_cell(*args), on_changed_change=lambda: None)
 
 
 def draw_bars(rows: Sequence[BarRow], *, key: str) -> None:

@@ -57,7 +57,9 @@ def test_every_state_has_its_card_and_its_page(visit, desk):
             button.key
             for button in app.button
             if button.key.endswith(job.id)
-            and not button.key.startswith(("picture", "write-off", "check-now", "continue", "retry"))
+            and not button.key.startswith(
+                ("picture", "write-off", "check-now", "continue", "retry", "vary-this")
+            )
         }
         waits = state not in ("stored", "failed", "cancelled")
         assert ("Why does it wait?" in words(app)) == waits
@@ -137,7 +139,7 @@ def test_the_wall_goes_on_where_its_first_takes_end_and_is_told_who_looks(visit,
         FIRST_TAKES, "q=take", "M", True,
     )  # fmt: skip
     assert wall["next_cursor"] == wall["takes"][-1]["id"]
-    assert wall["me"]["may"] == ["rate", "change", "approve", "organise"]
+    assert wall["me"]["may"] == ["rate", "change", "approve", "organise", "experiment"]
 
 
 def test_a_view_is_kept_opened_by_one_click_and_deleted_once_that_is_confirmed(visit, desk):

@@ -14,7 +14,8 @@ from pages.ui.takes import cards
 #: So many takes come with the page itself; more than a large screen shows at once.
 FIRST_TAKES = 48
 #: What the wall asks whether somebody may do it, by the names that it uses.
-RIGHTS = {"rate": Do.RATE, "change": Do.CHANGE_OWN, "approve": Do.APPROVE, "organise": Do.ORGANISE}
+RIGHTS = {"rate": Do.RATE, "change": Do.CHANGE_OWN, "approve": Do.APPROVE, "organise": Do.ORGANISE,
+          "experiment": Do.EXPERIMENT}  # fmt: skip
 
 
 def wall_data(viewer: Viewer, asked: Asked, page: TakePage, *, newest_move: int) -> dict[str, object]:

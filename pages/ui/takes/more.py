@@ -22,10 +22,13 @@ from pages.ui.takes import cards, in_progress
 
 #: All of a take, and the seed that was used though nobody may have asked for one; as an address has it.
 SAME_SEED = f"{Part.EVERYTHING},{Part.SEED}"
+#: Where an experiment is planned, as the kit finds it.
+EXPERIMENT = "library/experiment.py"
 #: Who wants more of a take mostly wants a few.
 USUAL_NUMBER = 4
 RERUN_HELP = "Fills the form with it, or with a part of it; nothing is sent before you press Generate."
 CONTINUE_HELP = "Opens the form with its last frame as start photo; nothing is sent before you press Generate"
+VARY_HELP = "Plans an experiment around it: which version is better? Nothing is made or paid by that."
 RETRY_HELP = "Makes a new take of the same request. It is paid like any other."
 
 
@@ -45,6 +48,10 @@ def draw_more(deps: Deps, viewer: Viewer, take: Take, *, has_frames: bool) -> No
     if part:
         st.switch_page(cards.GENERATE, query_params={"from": take.job.id, "parts": str(part)})
     _draw_variations(deps, viewer, take.job)
+    if viewer.may(Do.EXPERIMENT) and st.button(
+        "Vary this", key=f"vary-this-{take.job.id}", icon=":material/science:", help=VARY_HELP
+    ):
+        st.switch_page(EXPERIMENT, query_params={"from": take.job.id})
     _draw_promotions(deps, viewer, take.job)
     if has_frames and viewer.may(Do.UPLOAD):
         _draw_continue(deps, viewer, take.job)

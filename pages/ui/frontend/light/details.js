@@ -2,7 +2,7 @@
 const makeDetails = (wall, told) => {
   const root = el("aside", "details")
   root.setAttribute("aria-label", "Details")
-  const page = el("a", "page", "Open its page"), prompt = el("p", "asked"), copy = copyKey(() => prompt.textContent)
+  const page = el("a", "page", "Open its page"), vary = el("a", "page", "Vary this"), prompt = el("p", "asked"), copy = copyKey(() => prompt.textContent)
   const review = el("select", "review"), note = el("textarea", "note"), tags = makeTags(list => change({ tags: list }))
   const facts = el("dl", "facts"), history = el("ol", "past"), trouble = el("p", "trouble")
   let card = null
@@ -14,7 +14,8 @@ const makeDetails = (wall, told) => {
   review.setAttribute("aria-label", "What the team decided")
   review.onchange = () => change({ review: review.value })
   const head = el("div", "head")
-  head.append(el("h2", "", "Details"), page)
+  vary.title = "Plans an experiment around it; nothing is made or paid by that"
+  head.append(el("h2", "", "Details"), vary, page)
   root.append(
     head, trouble, copy, prompt, label("Review", review), label("Note", note), label("Tags", tags.root), facts, history,
   )
@@ -31,6 +32,8 @@ const makeDetails = (wall, told) => {
       const same = card?.id === now.id
       card = now
       page.href = now.href
+      vary.href = `experiment?from=${encodeURIComponent(now.id)}`
+      vary.hidden = !wall.may("experiment")
       setText(prompt, now.prompt || now.alt)
       drawReviews(review, now)
       tags.draw(now.tags ?? [], Boolean(now.may?.change))

@@ -1,0 +1,62 @@
+"""The cell that was chosen in the matrix: what it is, and what can be done with it alone."""
+
+import streamlit as st
+
+from backend.models import Cell
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments import change
+from backend.services.experiments.view import ExperimentView
+from pages.ui import context, text
+from pages.ui.experiments import gallery_way, steps, words
+
+#: So many takes more are asked for at once.
+MORE_MAX = 50
+
+
+def draw_cell(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:
+    """The cell that the address names; nothing, if it names none."""
+    cell = next((one for one in found.cells if one.id == st.query_params.get(steps.CELL)), None)
+    if cell is None:
+        return
+    with st.container(border=True, key="cell", gap="small"):
+        label = words.labels_of(found.cells)[cell.id]
+        st.markdown(f"##### {text.plain(label)}")
+        if cell.dropped_at is not None:
+            st.caption(f":material/block: {text.plain(cell.dropped_why or 'It was dropped.')}")
+        if cell.request.get("prompt"):
+            st.code(str(cell.request["prompt"]), language=None, wrap_lines=True)
+        with st.container(horizontal=True, vertical_alignment="bottom", key="cell-acts"):
+            st.button(
+                "Show its takes in the gallery", key="cell-takes", icon=":material/grid_view:",
+                on_click=gallery_way.want_one, args=(cell.id,),
+            )  # fmt: skip
+            if may_run and found.experiment.state != "closed" and cell.dropped_at is None:
+                _draw_changes(found, cell)
+
+
+def _draw_changes(found: ExperimentView, cell: Cell) -> None:
+    number = st.number_input("More takes", 1, MORE_MAX, key=f"more:{cell.id}", width=110)
+    price = cell.estimate_micros
+    cost = "" if price is None else f" · {text.dollars(price * number / 1e6)}"
+    st.button(
+        text.plain(f"Make {words.takes(int(number))} more{cost}"), key="cell-grow", icon=":material/add:",
+        on_click=grow, args=(found.experiment.id, {cell.id: int(number)}),
+    )  # fmt: skip
+    st.button(
+        "Drop this cell", key="cell-drop", icon=":material/remove:", on_click=_drop,
+        args=(found.experiment.id, cell.id), help="Nothing more is made of it; what was sent comes home.",
+    )  # fmt: skip
+
+
+def grow(experiment_id: str, takes: dict[str, int]) -> None:
+    """Have so many more takes of these cells made."""
+    with context.errors_as_notices():
+        change.grow(context.deps(), context.viewer(), experiment_id, takes)
+        context.notify(f"{words.takes(sum(takes.values()))} more are made.", ":material/add:")
+
+
+def _drop(experiment_id: str, cell_id: str) -> None:
+    with context.errors_as_notices():
+        change.drop(context.deps(), context.viewer(), experiment_id, [cell_id])
+        context.notify("The cell is dropped; what was sent comes home.", ":material/remove:")

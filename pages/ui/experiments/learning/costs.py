@@ -1,0 +1,59 @@
+"""What takes cost, how long they took and how often they failed, by each value that was varied."""
+
+from typing import Any
+
+import streamlit as st
+
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments.judging import criteria
+from backend.services.experiments.reports import level_figures
+from backend.services.experiments.reports.level_figures import GoodTakes, LevelFigures, Mean
+from backend.services.experiments.view import ExperimentView
+from pages.ui import text
+from pages.ui.experiments import words
+from pages.ui.experiments.plan.form import axis_words
+
+
+def draw_costs(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str | None) -> None:
+    """The price of a good take in words, and a row for each value."""
+    question = criterion or criteria.list_criteria(deps, viewer, found.experiment.id)[0].id
+    with st.container(border=True, key="costs"):
+        st.markdown("##### Cost, time and failures")
+        st.markdown(text.plain(good_words(level_figures.good_takes(deps, found, question))))
+        rows = [_row(one) for one in level_figures.figures_by_level(deps, found)]
+        st.dataframe(rows, hide_index=True, key="level-figures", height="content" if len(rows) < 16 else 420)
+
+
+def good_words(good: GoodTakes) -> str:
+    """What a take cost that people judged good."""
+    if not good.judged:
+        return "No take was judged yet, so nobody knows what a good one costs."
+    said = f"{good.good:,} of {good.judged:,} judged takes won more of their pairs than they lost"
+    if good.usd is None:
+        return f"{said}; what they cost is not known."
+    if good.usd_each is None:
+        return f"{said}."
+    return f"{said}: {text.dollars(good.usd_each)} for each good take."
+
+
+def _row(one: LevelFigures) -> dict[str, Any]:
+    failed = (
+        f"{one.failed} ({words.percent(one.failed_low)} – {words.percent(one.failed_high)})"
+        if one.ended
+        else "–"
+    )
+    return {
+        "Varied": axis_words(one.axis), "Value": one.level, "Takes": one.ended, "Failed (95 %)": failed,
+        "Cost of a take": _mean(one.cost_usd, text.dollars),
+        "Time of a take": _mean(one.latency_s, lambda seconds: f"{seconds:.0f} s"),
+    }  # fmt: skip
+
+
+def _mean(mean: Mean | None, shown: Any) -> str:
+    """A mean with its interval, where there is one."""
+    if mean is None:
+        return "?"
+    said = shown(mean.value)
+    alike = mean.n < 2 or mean.high - mean.low < 1e-9
+    return said if alike else f"{said} ({shown(max(0.0, mean.low))} – {shown(mean.high)})"

@@ -1,0 +1,47 @@
+"""What is taken along of an experiment: the report to hand on, and its tables as files."""
+
+import streamlit as st
+
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments.doors import export
+from backend.services.experiments.reports import report
+from backend.services.experiments.view import ExperimentView
+from pages.ui import context
+
+#: table -> what people call it
+_TABLES = {
+    "takes": "Takes", "trials": "Trials", "votes": "Votes", "scores": "Scores", "checks": "Machine checks",
+    "preferences": "Preference pairs",
+}  # fmt: skip
+#: format -> what people call it
+_FORMATS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
+
+
+def draw_downloads(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str | None) -> None:
+    """The files are made once they are asked for."""
+    row = found.experiment
+    with st.container(horizontal=True, vertical_alignment="bottom", key="experiment-files"):
+        st.download_button(
+            "Report", lambda: report.write_report(deps, context.viewer(), row.id, criterion=criterion),
+            "report.html", "text/html", key="experiment-report", icon=":material/description:",
+            on_click="ignore",
+            help="One HTML file that needs nothing else: verdict, intervals, posters, method.",
+        )  # fmt: skip
+        table = st.selectbox(
+            "Table", list(_TABLES), key="export-table", format_func=_TABLES.__getitem__, width=180,
+            persist_state="session",
+        )  # fmt: skip
+        kind = st.selectbox(
+            "Format", list(_FORMATS), key="export-format", format_func=_FORMATS.__getitem__, width=130,
+            persist_state="session",
+        )  # fmt: skip
+        st.download_button(
+            "Export", lambda: _file(deps, row.id, table, kind), f"{row.id}-{table}.{kind}",
+            export.FORMATS[kind], key="experiment-export", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def _file(deps: Deps, experiment_id: str, table: str, kind: str) -> bytes:
+    made = export.export_table(deps, context.viewer(), experiment_id, table=table, format=kind)
+    return b"".join(made.chunks)

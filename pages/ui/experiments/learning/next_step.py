@@ -1,0 +1,48 @@
+"""What to get next, why, and the one button that gets it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.access.roles import Do
+from backend.services.experiments.view import ExperimentView
+from pages.ui import context, text
+from pages.ui.experiments import cell_panel, steps, words
+
+
+def draw_next(
+    found: ExperimentView, finding: Mapping[str, Any], labels: Mapping[str, str], *, may_run: bool
+) -> None:
+    """In words, with its price where it costs something; nothing where the question is answered."""
+    wanted, row = finding["next"], found.experiment
+    if not finding["votes"]:  # before the first vote nothing else tells anything
+        wanted = {"what": "votes", "why": "Judge the takes that are here: votes tell which is better."}
+    if wanted["what"] == "none":
+        return
+    st.markdown(f"**Next:** {text.plain(wanted['why'])}")
+    is_open = row.state != "closed"
+    match wanted["what"]:
+        case "takes" if may_run and is_open:
+            takes = {one["cell"]: one["n"] for one in wanted["takes"]}
+            of = "; ".join(f"{number} of {labels[one]}" for one, number in takes.items())
+            st.button(
+                text.plain(f"Buy {words.takes(sum(takes.values()))}{price_words(found, takes)}"),
+                key="buy-takes", type="primary", icon=":material/add:", on_click=cell_panel.grow,
+                args=(row.id, takes), help=text.plain(of),
+            )  # fmt: skip
+        case "votes" | "rater" | "takes" if is_open and context.viewer().may(Do.VOTE):
+            label = "Invite somebody to judge" if wanted["what"] == "rater" else "Judge more pairs"
+            st.button(
+                label, key="next-judge", type="primary", icon=":material/compare:", on_click=steps.go,
+                args=(steps.Step.JUDGE,),
+            )  # fmt: skip
+
+
+def price_words(found: ExperimentView, takes: Mapping[str, int]) -> str:
+    """What so many more takes of these cells cost: " for $2.10"; of unknown ones, how many these are."""
+    known = {cell.id: cell.estimate_micros for cell in found.cells}
+    unknown = sum(number for cell, number in takes.items() if known.get(cell) is None)
+    micros = sum((known.get(cell) or 0) * number for cell, number in takes.items())
+    said = f" for {text.dollars(micros / 1e6)}" if unknown < sum(takes.values()) else ""
+    return said + (f" + {unknown:,} without a price" if unknown else "")

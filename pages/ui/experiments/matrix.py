@@ -1,0 +1,92 @@
+"""The cells of an experiment in rows and columns, with their takes, for `components.draw_matrix`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.domain.experiments.words import TrialState
+from backend.domain.states import API_STATUS, JobState
+from backend.models import Cell
+from backend.services.experiments.view import ExperimentView
+from pages.ui.experiments import words
+
+#: Where fewer of rows × columns are made, the cells flow instead.
+FILLED = 0.4
+#: The first takes: those that were made before a person said go on.
+CANARY_WAVE = 1
+#: More columns are too many to be compared.
+COLUMNS_MAX = 24
+
+
+def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
+    """Rows and columns. across: the axis of the columns; None: the cells flow in their order."""
+    labels = words.labels_of(view.cells)
+    shown = {cell.id: _cell(cell, labels[cell.id], view.trials.get(cell.id, ())) for cell in view.cells}
+    if across is None:
+        return {"columns": [], "rows": [{"label": "", "cells": list(shown.values())}]}
+    columns = _levels(view.cells, across)
+    axes = [axis for axis in axes_of(view) if axis != across]
+    rows: dict[str, list[dict[str, Any] | None]] = {}
+    for cell in view.cells:
+        row = rows.setdefault(words.cell_label(cell.levels, axes), [None] * len(columns))
+        row[columns.index(cell.levels[across])] = shown[cell.id]
+    return {"columns": columns, "rows": [{"label": label, "cells": cells} for label, cells in rows.items()]}
+
+
+def columns_on_offer(view: ExperimentView) -> list[str]:
+    """Axes that can be the columns, the best first; none: the cells flow."""
+    axes, offered = axes_of(view), {}
+    if len(axes) < 2:
+        return []
+    for axis in axes:
+        columns = len(_levels(view.cells, axis))
+        others = [one for one in axes if one != axis]
+        rows = len({words.cell_label(cell.levels, others) for cell in view.cells})
+        if 1 < columns <= COLUMNS_MAX and len(view.cells) >= FILLED * rows * columns:
+            offered[axis] = columns
+    return sorted(offered, key=lambda axis: (offered[axis] > 6, -offered[axis]))
+
+
+def axes_of(view: ExperimentView) -> list[str]:
+    """What is varied, in the order of the plan."""
+    return list(dict.fromkeys(axis for cell in view.cells for axis in cell.levels))
+
+
+def first_takes(view: ExperimentView) -> list[dict[str, Any]]:
+    """The canary's takes as cells without names, so that whoever looks can still judge blind."""
+    every = (trial for of in view.trials.values() for trial in of if trial.wave == CANARY_WAVE)
+    first = [trial for trial in every if trial.state != TrialState.RETRIED]
+    first.sort(key=lambda trial: trial.id[::-1])  # in no order that tells of which cell it is
+    return [
+        {"id": str(number), "label": f"Take {number}", "note": "", "dropped": False, "takes": [_take(trial)]}
+        for number, trial in enumerate(first, 1)
+    ]
+
+
+def _levels(cells: Sequence[Cell], axis: str) -> list[str]:
+    return list(dict.fromkeys(cell.levels[axis] for cell in cells if axis in cell.levels))
+
+
+# A trial is a row of the view, with how its take is.
+
+
+def _cell(cell: Cell, label: str, trials: Sequence[Any]) -> dict[str, Any]:
+    takes = [_take(trial) for trial in trials if trial.state != TrialState.RETRIED]
+    counts: Mapping[str, int] = Counter(take["state"] for take in takes)
+    here = counts["completed"]
+    note = f"{here} of {len(takes)}" if here < len(takes) else words.takes(here)
+    note += f" · {counts['failed']} failed" if counts["failed"] else ""
+    dropped = cell.dropped_at is not None
+    return {
+        "id": cell.id, "label": label, "note": "dropped" if dropped else note, "dropped": dropped,
+        "takes": takes,
+    }  # fmt: skip
+
+
+def _take(trial: Any) -> dict[str, Any]:
+    """A trial as a tile: id of its take, and a word of the API for its state, or what it is without one."""
+    states = {TrialState.BLOCKED: "blocked", TrialState.DROPPED: "dropped"}
+    state = states.get(TrialState(trial.state)) or (
+        API_STATUS[JobState(trial.job_state)] if trial.job_state else "planned"
+    )
+    return {"id": trial.job_id, "state": str(state), **({"why": trial.why} if trial.why else {})}

@@ -1,0 +1,129 @@
+"""What stays the same in every take of an experiment: model, prompt, photo, style, parameters; its name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from backend.catalogue.fields import Field
+from backend.catalogue.models import VideoModel
+from backend.domain.prompt import AXES
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.gallery import takes as gallery
+from backend.services.prompting.vocabulary import current_vocabulary
+from backend.services.takes import photos
+from pages.ui import text
+from pages.ui.experiments.plan.form import PlanForm
+from pages.ui.form import model_picker, photo_picker, prefill, widgets
+
+#: The place of the base's start photo among the form's photos.
+PHOTO_SLOT = ":plan"
+NAME, QUESTION, MODEL, PROMPT, REST = "plan:name", "plan:question", "plan:model", "plan:prompt", "plan:rest"
+
+
+def fill_base(deps: Deps, form: PlanForm) -> None:
+    """Have the fields hold what a plan says stays the same. Before they are drawn."""
+    state, base = st.session_state, form.base
+    state[NAME], state[QUESTION] = form.name, form.question
+    state[MODEL], state[PROMPT] = base.get("model"), base.get("prompt") or ""
+    style, params = base.get("style") or {}, base.get("params") or {}
+    for axis in AXES:
+        state[_style_key(axis)] = style.get(axis)
+    photo_picker.set_photo(base.get("image"), PHOTO_SLOT)
+    known = {"model", "prompt", "style", "params", "image"}
+    state[REST] = {name: value for name, value in base.items() if name not in known}
+    model = next((one for one in gallery.list_usable_models(deps) if one.id == base.get("model")), None)
+    if model is None:
+        return
+    for name, field in params_of(model).items():
+        held = params.get(name)
+        usable = held is not None and field.can_show(held)
+        key = _param_key(model, name)
+        state[key] = field.widget_value(held) if usable else field.start_value
+
+
+def params_of(model: VideoModel) -> dict[str, Field]:
+    """A model's parameters but its photos and its seed, by name."""
+    return {field.name: field for field in prefill.param_fields(model) if field.name != "seed"}
+
+
+def draw_name() -> tuple[str, str]:
+    """The name and the question."""
+    name = st.text_input(
+        "Name", key=NAME, placeholder="Slow pan or handheld?", persist_state="session", max_chars=200
+    )
+    question = st.text_input(
+        "Question that is asked of two takes", key=QUESTION, persist_state="session", max_chars=500,
+        placeholder="Which one is better?",
+    )  # fmt: skip
+    return name.strip(), question.strip()
+
+
+def draw_base(deps: Deps, viewer: Viewer) -> tuple[VideoModel, dict[str, Any]]:
+    """Everything that stays the same. Returns the model, and the base of the plan."""
+    models = {model.id: model for model in gallery.list_usable_models(deps)}
+    if st.session_state.get(MODEL) not in models:
+        st.session_state[MODEL] = model_picker.usual_model(deps, viewer)
+    chosen = st.selectbox(
+        "Model", list(models), key=MODEL, persist_state="session", icon=":material/movie:",
+        format_func=lambda model_id: models[model_id].title,
+    )  # fmt: skip
+    model = models[chosen]
+    base: dict[str, Any] = {**(st.session_state.get(REST) or {}), "model": model.id}
+    if model.prompt_field is not None:
+        base["prompt"] = st.text_area(
+            "Prompt", key=PROMPT, height=110, persist_state="session",
+            placeholder="A {{ garment }} in morning light, slow pan",
+            help="A word in double braces is a variable: its values stand in the table below.",
+        )  # fmt: skip
+    if model.image_field:
+        about = photos.limits_text(model, model.image_field)
+        label = photo_picker.photo_label(model, "image")
+        base["image"] = photo_picker.pick_photo(deps, label=label, slot=PHOTO_SLOT, about=about)
+    with st.expander("Style and parameters that stay the same", icon=":material/tune:", key="plan-same"):
+        base["style"] = _draw_style(deps)
+        base["params"] = _draw_params(model)
+    return model, {name: value for name, value in base.items() if value not in (None, "", {})}
+
+
+def _draw_style(deps: Deps) -> dict[str, str]:
+    vocabulary, chosen = current_vocabulary(deps), {}
+    for axis, column in zip(AXES, st.columns(len(AXES)), strict=True):
+        chosen[axis] = column.selectbox(
+            axis.capitalize(), vocabulary.list_labels(axis), index=None, key=_style_key(axis),
+            accept_new_options=True, placeholder="None", persist_state="session",
+        )  # fmt: skip
+    return {axis: word for axis, word in chosen.items() if word}
+
+
+def _draw_params(model: VideoModel) -> dict[str, Any]:
+    sent: dict[str, Any] = {}
+    for name, field in params_of(model).items():
+        key = _param_key(model, name)
+        st.session_state.setdefault(key, field.start_value)
+        value = field.sent_value(widgets.draw_param(field, key))
+        if value is not None:
+            sent[name] = value
+    return sent
+
+
+def level_choices(deps: Deps, axis: str, params: Mapping[str, Field]) -> dict[str, str]:
+    """Values that an axis can have, where they are known: as they stand in the table -> their names."""
+    if axis == "model":
+        return {model.title: model.title for model in gallery.list_usable_models(deps)}
+    if axis.startswith("style."):
+        return {word: word for word in current_vocabulary(deps).list_labels(axis.removeprefix("style."))}
+    field = params.get(axis.removeprefix("params.")) if axis.startswith("params.") else None
+    if field is None:
+        return {}
+    options = ("on", "off") if field.kind == "flag" else field.options
+    return {str(option): text.param_words(field.name, option) for option in options}
+
+
+def _style_key(axis: str) -> str:
+    return f"plan:style:{axis}"
+
+
+def _param_key(model: VideoModel, name: str) -> str:
+    return f"plan:param:{model.id}:{name}"

@@ -1,0 +1,35 @@
+"""Every cell of a plan before it is paid: its values, the prompt as it is sent, what a take of it costs."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backend.services.experiments.planning.cells import PlannedCell
+from pages.ui import prices
+from pages.ui.experiments.plan.form import axis_words
+
+
+def draw_prompts(cells: Sequence[PlannedCell]) -> None:
+    """A row for each cell, once somebody opens it."""
+    opened = st.expander(
+        f"Every prompt as it is sent · {len(cells):,}", icon=":material/outgoing_mail:", key="plan-prompts",
+        on_change="rerun",
+    )  # fmt: skip
+    if not opened.open:
+        return
+    with opened:
+        st.dataframe(
+            [prompt_row(cell) for cell in cells], key="plan-prompts-table", hide_index=True, height=320,
+            row_height=70,
+            column_config={"Prompt as sent": st.column_config.TextColumn(width="large")},
+        )  # fmt: skip
+
+
+def prompt_row(cell: PlannedCell) -> dict[str, str]:
+    """One cell in words; what its model refuses stands in the place of its price."""
+    refused = "; ".join(f"{field} {fault}" for field, fault in cell.faults.items())
+    return {
+        **{axis_words(axis): label for axis, label in cell.levels.items()},
+        "Prompt as sent": cell.checked.composed.text if cell.checked else "",
+        "A take": f"refused: {refused}" if refused else prices.quote_words(cell.quote),
+    }

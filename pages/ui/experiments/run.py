@@ -1,0 +1,205 @@
+"""Steps three and four: the first takes, and the matrix of all, with what can be done while it runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from backend.domain.access.roles import Do
+from backend.domain.errors import StoreUnavailable
+from backend.models import Experiment
+from backend.services.access import Viewer
+from backend.services.deps import Deps
+from backend.services.experiments import control, retry, view
+from backend.services.experiments.judging import raters
+from backend.services.experiments.view import ExperimentView
+from backend.services.live.greeting import newest_move
+from pages.ui import components, context, live, shell, text
+from pages.ui.experiments import cell_panel, matrix, steps, words
+from pages.ui.experiments.plan.form import axis_words
+from pages.ui.library import wall
+
+#: While it moves, its figures are looked at so often at least, in seconds.
+LOOK_S = 5.0
+_MOVING = frozenset({"canary", "running"})
+_NAMES = "experiment:names:"
+SIGHTED = (
+    "The matrix shows which take is of which cell. Whoever has seen that no longer judges blind: your votes "
+    "from then on are kept apart, and don't count in the verdict."
+)
+
+
+def draw_canary(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:
+    """The first takes without names, and what comes after them."""
+    row = found.experiment
+    if row.state == "draft":
+        st.info("The first takes are made once it is started, on the step Price.", icon=":material/science:")
+        return
+    if not matrix.first_takes(found):
+        st.info("This experiment has no first takes: all of them are made at once.")
+        return
+    _draw_part(deps, viewer, row, lambda fresh: _canary_part(deps, viewer, fresh))
+    if row.state == "canary" and may_run:
+        with st.container(horizontal=True, vertical_alignment="center", key="canary-way"):
+            rest = sum(len(of) for of in found.trials.values()) - row.canary
+            st.button(
+                f"Go on with {words.takes(max(0, rest))}", key="experiment-go-on", type="primary",
+                icon=":material/play_arrow:", on_click=_do, args=("go on", row.id),
+            )  # fmt: skip
+        st.caption("They are shown without names, so that you can still judge blind.")
+
+
+def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView) -> None:
+    st.caption(text.plain(words.takes_of(fresh.counts)))
+    data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": matrix.first_takes(fresh)}]}
+    _draw_matrix(deps, viewer, fresh, data, key="canary-matrix", blind=True)
+
+
+def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:
+    """State, spent of cap, what can be done, and the matrix."""
+    row = found.experiment
+    if row.state == "draft":
+        st.info("Nothing is made yet; it is started on the step Price.", icon=":material/timelapse:")
+        return
+    if row.why and row.state in ("paused", "closed"):
+        st.warning(text.plain(row.why), icon=":material/pause_circle:")
+    if may_run:
+        _draw_actions(found)
+    named = _names_are_shown(deps, viewer, found)
+    across = _pick_columns(found) if named else None
+
+    def part(fresh: ExperimentView) -> None:
+        _draw_progress(fresh)
+        if named:
+            data = matrix.matrix_data(fresh, across=across)
+            _draw_matrix(deps, viewer, fresh, data, key="matrix")
+
+    _draw_part(deps, viewer, row, part)
+    if named:
+        cell_panel.draw_cell(deps, viewer, found, may_run=may_run)
+    else:
+        _ask_for_names(row)
+
+
+def _draw_part(deps: Deps, viewer: Viewer, row: Experiment, draw: Callable[[ExperimentView], None]) -> None:
+    """Drawn now, whenever its takes move on, and every few seconds while it goes on; the page, when its state
+    changes."""
+
+    def redraw() -> None:
+        try:
+            fresh = view.get_experiment(deps, viewer, row.id)
+            if (fresh.experiment.state, fresh.experiment.why) != (row.state, row.why):
+                st.rerun()
+            draw(fresh)
+        except StoreUnavailable:  # the next look may find it again
+            shell.draw_database_away()
+
+    moves = row.state in _MOVING
+    st.fragment(redraw, run_every=(live.TICK_S if live.is_down() else LOOK_S) if moves else None)()
+
+
+def _draw_progress(found: ExperimentView) -> None:
+    counts, row = found.counts, found.experiment
+    total = max(1, sum(counts.values()))
+    waves = {trial.wave for of in found.trials.values() for trial in of if trial.job_id}
+    says = [words.takes_of(counts), f"spent {words.spent_of(row)}"]
+    says += [f"{counts['processing']:,} on their way"] if counts["processing"] else []
+    says += [f"wave {len(waves)}"] if len(waves) > 1 else []
+    st.markdown(text.plain(" · ".join(says)))
+    st.progress(counts["completed"] / total)
+
+
+def _draw_actions(found: ExperimentView) -> None:
+    row, counts = found.experiment, found.counts
+    with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
+        if row.state == "paused":
+            st.button("Resume", key="experiment-resume", type="primary", icon=":material/play_arrow:",
+                      on_click=_do, args=("resume", row.id))  # fmt: skip
+        if row.state in _MOVING:
+            st.button("Pause", key="experiment-pause", icon=":material/pause:", on_click=_do,
+                      args=("pause", row.id),
+                      help="Nothing more is made; what was sent comes home.")  # fmt: skip
+        if counts["failed"] and row.state != "closed":
+            st.button(f"Retry what failed · {counts['failed']:,}", key="experiment-retry",
+                      icon=":material/refresh:", on_click=_do, args=("retry", row.id),
+                      help="Each gets a new take in its place, which is paid like any other.")  # fmt: skip
+        if row.state != "closed":
+            with st.popover("Close", icon=":material/lock:", key="closing"):
+                st.caption("No take is made and no vote is taken any more; what is there stays.")
+                st.button("Close for good", key="experiment-close", on_click=_do, args=("close", row.id))
+
+
+def _do(what: str, experiment_id: str) -> None:
+    deps, viewer = context.deps(), context.viewer()
+    with context.errors_as_notices():
+        match what:
+            case "go on":
+                control.go_on(deps, viewer, experiment_id)
+                steps.go(steps.Step.RUN)
+                context.notify("It goes on.", ":material/play_arrow:")
+            case "pause":
+                control.pause(deps, viewer, experiment_id)
+                context.notify("It is paused; what was sent comes home.", ":material/pause:")
+            case "resume":
+                control.resume(deps, viewer, experiment_id)
+                context.notify("It goes on.", ":material/play_arrow:")
+            case "retry":
+                retry.retry(deps, viewer, experiment_id)
+                context.notify("What failed is made again.", ":material/refresh:")
+            case "close":
+                control.close(deps, viewer, experiment_id)
+                context.notify("It is closed.", ":material/lock:")
+
+
+def _names_are_shown(deps: Deps, viewer: Viewer, found: ExperimentView) -> bool:
+    """May the cells be named to this viewer without a word of warning?"""
+    row = found.experiment
+    if row.state == "closed" or not viewer.may(Do.VOTE) or found.counts["completed"] < 2:
+        return True
+    return bool(st.session_state.get(_NAMES + row.id)) or raters.is_sighted(deps, viewer, row.id)
+
+
+def _ask_for_names(row: Experiment) -> None:
+    with st.container(border=True, key="names", gap="small"):
+        st.markdown(f":material/visibility_off: {SIGHTED}")
+        with st.container(horizontal=True):
+            st.button("Judge first", key="judge-first", type="primary", icon=":material/compare:",
+                      on_click=steps.go, args=(steps.Step.JUDGE,))  # fmt: skip
+            st.button("Show the names", key="show-names", icon=":material/visibility:", on_click=_show_names,
+                      args=(row.id,))  # fmt: skip
+
+
+def _show_names(experiment_id: str) -> None:
+    with context.errors_as_notices():
+        raters.note_sighted(context.deps(), context.viewer(), experiment_id)
+        st.session_state[_NAMES + experiment_id] = True
+
+
+def _pick_columns(found: ExperimentView) -> str | None:
+    offered = matrix.columns_on_offer(found)
+    if len(offered) < 2:
+        return next(iter(offered), None)
+    return st.selectbox(
+        "Columns", offered, key=f"columns:{found.experiment.id}", format_func=axis_words, width=200,
+        persist_state="session",
+    )  # fmt: skip
+
+
+def _draw_matrix(
+    deps: Deps, viewer: Viewer, found: ExperimentView, data: dict[str, Any], *, key: str,
+    blind: bool = False,
+) -> None:  # fmt: skip
+    row = found.experiment
+    about = {
+        **data, "id": row.id, "blind": blind, "chosen": st.query_params.get(steps.CELL, ""),
+        "me": wall.who_looks(viewer), "moves": row.state in _MOVING, "newest_move": newest_move(deps),
+    }  # fmt: skip
+    components.draw_matrix(about, key=key, on_cell=_choose, args=(key,))
+
+
+def _choose(key: str) -> None:
+    chosen = str(st.session_state[key]["cell"] or "")
+    if chosen and key == "matrix":
+        steps.go(
+            steps.Step.RUN, **({} if st.query_params.get(steps.CELL) == chosen else {steps.CELL: chosen})
+        )

@@ -1,0 +1,101 @@
+"""Amounts, counts and cells of experiments in words. No element is drawn here."""
+
+from collections.abc import Mapping, Sequence
+
+from backend.models import Cell, Experiment
+from backend.services.experiments.quote import PlanFigures
+from pages.ui import text
+
+
+def amount(found: PlanFigures) -> str:
+    """What is still to be paid, in short: "$9.60", "up to $9.60", "$2.00 + 4 without a price"."""
+    words = text.dollars(found.at_most_usd)
+    if found.at_most_usd > found.usd:
+        words = f"up to {words}"
+    if found.unknown:
+        words = f"{words} + {found.unknown:,} ?" if found.usd else f"{found.unknown:,} ?"
+    return words
+
+
+def price(found: PlanFigures, *, is_demo: bool) -> str:
+    """What is known of the price, as a sentence."""
+    bought = found.takes - found.reused
+    if not bought:
+        return "Nothing is to be paid: every take is there."
+    parts = []
+    if bought > found.unknown:
+        known, most = text.dollars(found.usd), text.dollars(found.at_most_usd)
+        said = known if known == most else f"{known}, at most {most}"
+        parts.append(f"{said} for {takes(bought - found.unknown)}")
+    if found.unknown:
+        parts.append(f"{takes(found.unknown)} without a known price")
+    return f"{' + '.join(parts)}.{' Demo: nothing of it is paid.' if is_demo else ''}"
+
+
+def make_button(found: PlanFigures, *, is_demo: bool) -> str:
+    """The label of the one button with the amount: "Make 24 takes for up to $9.60"."""
+    bought = found.takes - found.reused
+    if not bought:
+        return f"Start with {takes(found.takes)} that are there, for nothing"
+    label = f"Make {takes(bought)} for "
+    if bought == found.unknown:
+        label += "a price that is not known"
+    else:
+        label += f"up to {text.dollars(found.at_most_usd)}"
+        label += f" + {found.unknown:,} without a price" if found.unknown else ""
+    return f"{label} (demo: free)" if is_demo else label
+
+
+def percent(share: float) -> str:
+    """A share.
+
+    >>> percent(0.584)
+    '58 %'
+    """
+    return f"{100 * share:.0f} %"
+
+
+def takes(number: int) -> str:
+    """A number of takes: "1 take", "2,000 takes"."""
+    return f"{number:,} {'take' if number == 1 else 'takes'}"
+
+
+def cell_label(levels: Mapping[str, str], axes: Sequence[str]) -> str:
+    """What a cell is called: its levels, in the order of the axes."""
+    return " · ".join(str(levels[axis]) for axis in axes if axis in levels) or "the only one"
+
+
+def labels_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """Cell id -> what it is called."""
+    axes = list(dict.fromkeys(axis for cell in cells for axis in cell.levels))
+    return {cell.id: cell_label(cell.levels, axes) for cell in cells}
+
+
+def spent(spent_usd: float, cap_usd: float | None) -> str:
+    """What was spent, of its cap.
+
+    >>> spent(3.2, 9.6), spent(0.0, None)
+    ('$3.20 of $9.60', '$0.00, no cap')
+    """
+    said = text.dollars(spent_usd)
+    return f"{said}, no cap" if cap_usd is None else f"{said} of {text.dollars(cap_usd)}"
+
+
+def spent_of(row: Experiment) -> str:
+    """The same, of an experiment."""
+    cap = None if row.cap_micros is None else row.cap_micros / 1e6
+    return spent(row.spent_micros / 1e6, cap)
+
+
+def takes_of(counts: Mapping[str, int]) -> str:
+    """How far its takes have come: "18 of 24 takes, 2 failed".
+
+    >>> takes_of({"completed": 3, "processing": 1, "failed": 0, "held": 0, "planned": 4})
+    '3 of 8 takes'
+    >>> takes_of({"completed": 1, "processing": 0, "failed": 2, "held": 1, "planned": 0})
+    '1 of 4 takes, 2 failed, 1 needs a decision'
+    """
+    words = f"{counts.get('completed', 0):,} of {takes(sum(counts.values()))}"
+    failed, held = counts.get("failed", 0), counts.get("held", 0)
+    words += f", {failed:,} failed" if failed else ""
+    return words + (f", {held:,} {'needs' if held == 1 else 'need'} a decision" if held else "")

@@ -1,0 +1,276 @@
+"""Experiments on the pages: list, editor of a plan, price, what is done while it runs, verdict."""
+
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backend.domain.experiments.words import ExperimentState
+from backend.models import Vote
+from backend.services.deps import Deps
+from backend.services.experiments import control, view
+from backend.services.experiments.judging import criteria, raters
+from backend.services.experiments.reports import report
+from backend.services.experiments.view import ExperimentView
+from pages.ui.experiments import listing
+from tests.pages.conftest import Desk, link, shown, words
+from tests.services.experiments.building import PROMPTS, make_experiment, ticks
+from tests.services.receiving import WAY
+from tests.viewers import LOCAL_VIEWER
+
+Visit = Callable[..., AppTest]
+LIST, ONE = "library/experiments.py", "library/experiment.py"
+AXES = {"prompt": PROMPTS, "params.duration": ["5", "10"]}
+
+
+def table(*levels: tuple[str, str]) -> dict[str, Any]:
+    """What the empty table of a plan holds once somebody has put in these rows."""
+    rows = [{"Vary": axis, "Value": value} for axis, value in levels]
+    return {"edited_rows": {}, "deleted_rows": [0, 1, 2], "added_rows": rows}
+
+
+def of(deps: Deps, experiment_id: str) -> ExperimentView:
+    return view.get_experiment(deps, LOCAL_VIEWER, experiment_id)
+
+
+def running(desk: Desk, **more: Any) -> str:
+    """A started experiment whose takes are all sent."""
+    made = make_experiment(desk.deps, LOCAL_VIEWER, **{"axes": AXES, "canary": 0, "repeats": 1, **more})
+    control.start(desk.deps, LOCAL_VIEWER, made.experiment.id)
+    ticks(desk, 2)
+    return made.experiment.id
+
+
+def come_home(desk: Desk, experiment_id: str, states: Sequence[str] = ("stored",)) -> list[str]:
+    """Its takes end, in these states by turns; their ids."""
+    trials = [one for of_cell in of(desk.deps, experiment_id).trials.values() for one in of_cell]
+    jobs = [one.job_id for one in trials if one.job_id]
+    for job_id, state in zip(jobs, cycle(states), strict=False):
+        for event in WAY[state][2:]:
+            desk.move(job_id, event)
+    return jobs
+
+
+def vote(desk: Desk, experiment_id: str, rater: str, best: str, number: int = 12) -> None:
+    """So many votes of one rater, for the takes of one cell against all others."""
+    deps, found = desk.deps, of(desk.deps, experiment_id)
+    cell_of = {one.job_id: cell for cell, trials in found.trials.items() for one in trials}
+    good = next(take for take, cell in cell_of.items() if cell == best)
+    others = cycle(take for take, cell in cell_of.items() if cell != best)
+    with deps.store.begin() as session:
+        asked = criteria.first_id(session, found.experiment)
+        session.add_all(
+            Vote(
+                id=deps.clock.new_id(), experiment_id=experiment_id, criterion_id=asked, left_job=good,
+                right_job=next(others), rater=rater, choice="left", kind="person", at=deps.clock.now(),
+            )
+            for _ in range(number)
+        )  # fmt: skip
+
+
+def test_without_experiments_the_list_says_why_several_takes_and_has_one_button(visit: Visit) -> None:
+    app = visit(LIST)
+
+    assert "Videos of one prompt differ; so judge prompts by several takes" in words(app)
+    assert "B is as good as any (97 \\%). Not yet known: whether it is better than C." in words(app)
+    app.button(key="first-experiment").click().run()
+    assert "A new experiment" in words(app)
+
+
+def test_a_plan_is_priced_while_it_is_filled_in_and_nothing_is_paid_before_the_button_with_the_amount(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    app = visit(ONE)
+    app.text_input(key="plan:name").set_value("Which dress?")
+    app.session_state["plan:levels:1"] = table(*[("prompt", prompt) for prompt in PROMPTS])
+    app.run()
+    assert [metric.value for metric in app.metric] == ["2", "8", "\\$3\\.36"]
+    assert "the better of two at 65 \\: 35 is picked about 9 times in 10" in words(app)
+    app.button(key="plan-keep").click().run()
+    assert (app.query_params["step"], desk.count()) == ("price", 0)
+    assert "It never spends more than \\$3\\.36" in words(app)
+    label = app.button(key="experiment-start").label
+    app.button(key="experiment-start").click().run()
+
+    assert label == "Make 8 takes for up to \\$3\\.36 \\(demo\\: free\\)"
+    assert app.query_params["step"] == "canary"
+    (steps,) = shown(app, "steps")
+    assert [step["name"] for step in steps["steps"]] == ["Plan", "Price", "Canary", "Run", "Judge", "Learn"]
+    assert [step["id"] for step in steps["steps"] if step["done"]] == ["plan", "price"]
+    assert of(deps, app.query_params["id"]).experiment.state == ExperimentState.CANARY
+
+
+def test_a_refused_plan_says_what_is_wrong_beside_its_fields_and_stays_also_over_a_reload(
+    visit: Visit,
+) -> None:
+    app = visit(ONE)
+    app.session_state["plan:add-axis"] = "params.duration"
+    app.run()
+    app.session_state["plan:add-values:params.duration"] = ["5"]
+    app.button(key="plan-add").click().run()
+    app.button(key="plan-keep").click().run()
+    errors = [error.value for error in app.error]
+
+    assert "Name is missing; say what it is called" in errors
+    assert "Duration has one value; an axis needs two, or belongs in the base" in errors
+    again = visit(ONE)
+    assert again.session_state["plan:table"] == [{"Vary": "params.duration", "Value": "5"}]
+
+
+def test_rows_of_a_file_stand_in_place_of_the_table_until_they_are_removed(visit: Visit) -> None:
+    app = visit(ONE)
+    app.file_uploader(key="plan:file:1").upload(
+        "plan.csv", b"prompt;params.duration\nA red dress;5\nA blue dress;10\n"
+    ).run()
+    assert [metric.value for metric in app.metric][:2] == ["2", "8"]
+    assert "2 rows" in words(app)
+    app.button(key="plan-file-remove").click().run()
+
+    assert "2 rows" not in words(app)
+
+
+def test_a_take_is_varied_from_its_page_and_a_plan_is_taken_up_again(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    job = desk.take("stored", prompt="A red dress, slow pan")
+    app = visit("library/take.py", take=job.id)
+    app.button(key=f"vary-this-{job.id}").click().run()
+    assert app.text_area(key="plan:prompt").value == "A red dress, slow pan"
+    assert app.session_state["plan:table"] == [{"Vary": "prompt", "Value": "A red dress, slow pan"}]
+
+    draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
+    app = visit(ONE, id=draft, step="plan")
+    app.button(key="plan-copy").click().run()
+    assert [row["Value"] for row in app.session_state["plan:table"]] == PROMPTS
+    app.button(key="plan-keep").click().run()
+    assert of(deps, draft).experiment.state == ExperimentState.CLOSED
+    assert of(deps, app.query_params["id"]).experiment.state == ExperimentState.DRAFT
+
+
+def test_the_first_takes_are_shown_without_names_and_the_rest_waits_for_go_on(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, canary=2)
+    come_home(desk, one)
+    app = visit(ONE, id=one)
+    (matrix,) = shown(app, "matrix")
+
+    assert [cell["label"] for cell in matrix["rows"][0]["cells"]] == ["Take 1", "Take 2"]
+    assert {take["state"] for cell in matrix["rows"][0]["cells"] for take in cell["takes"]} == {"completed"}
+    assert app.button(key="experiment-go-on").label == "Go on with 2 takes"
+    app.button(key="experiment-go-on").click().run()
+    assert of(deps, one).experiment.state == ExperimentState.RUNNING
+
+
+def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk)
+    come_home(desk, one, ("stored", "stored", "stored", "failed"))
+    app = visit(ONE, id=one, step="run")
+    assert shown(app, "matrix") == []
+    app.button(key="judge-first").click().run()
+    assert app.query_params["step"] == "judge"
+    app = visit(ONE, id=one, step="run")
+    app.button(key="show-names").click().run()
+    (matrix,) = shown(app, "matrix")
+
+    assert matrix["columns"] == PROMPTS
+    assert [row["label"] for row in matrix["rows"]] == ["5", "10"]
+    assert raters.is_sighted(deps, LOCAL_VIEWER, one)
+    assert "3 of 4 takes, 1 failed" in words(app)
+    app.button(key="experiment-retry").click().run()
+    assert of(deps, one).counts["planned"] == 1
+    app.button(key="experiment-pause").click().run()
+    assert of(deps, one).experiment.state == ExperimentState.PAUSED
+    app.button(key="experiment-resume").click().run()
+    assert of(deps, one).experiment.state == ExperimentState.RUNNING
+    app.button(key="experiment-close").click().run()
+    assert of(deps, one).experiment.state == ExperimentState.CLOSED
+
+
+def test_a_cell_grows_is_dropped_and_leads_to_its_takes_in_the_gallery(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk)
+    cell = of(deps, one).cells[0]
+    app = visit(ONE, id=one, step="run", cell=cell.id)
+    assert "\\$0\\.70" in app.button(key="cell-grow").label
+    app.button(key="cell-grow").click().run()
+    assert len(of(deps, one).trials[cell.id]) == 2
+    app.button(key="cell-drop").click().run()
+    assert of(deps, one).cells[0].dropped_at is not None
+    app = visit(ONE, id=one, step="run", cell=cell.id)
+    app.button(key="cell-takes").click().run()
+
+    (wall,) = shown(app, "wall")
+    assert [take["id"] for take in wall["takes"]] == [of(deps, one).trials[cell.id][0].job_id]
+
+
+def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, repeats=2)
+    come_home(desk, one)
+    app = visit(ONE, id=one, step="learn")
+    assert "Too early\\: nobody has voted yet" in words(app)
+    app.button(key="next-judge").click().run()
+    assert app.query_params["step"] == "judge"
+    best = of(deps, one).cells[1].id
+    for rater in ("bea", "carl"):
+        vote(desk, one, rater, best)
+    app = visit(ONE, id=one, step="learn")
+    assert "Takes, not votes, are what is missing" in words(app)
+    assert "1 of 3 judged takes won more of their pairs than they lost\\: \\$2\\.80" in words(app)
+    assert app.button(key="buy-takes").label == "Buy 2 takes for \\$1\\.40"
+    app.button(key="buy-takes").click().run()
+    assert of(deps, one).counts["planned"] == 2
+    app.button(key="exclude-bea").click().run()
+
+    assert "bea" in words(app)
+    known = {rater.rater: rater for rater in raters.list_raters(deps, LOCAL_VIEWER, one)}
+    assert known["bea"].excluded_at is not None
+    html = report.write_report(deps, LOCAL_VIEWER, one).decode()
+    assert "prefers-color-scheme: dark" in html
+    assert "12 of raters who were left out by a person" in html
+    assert not app.download_button(key="experiment-report").click().run().exception
+    assert not app.download_button(key="experiment-export").click().run().exception
+
+
+def test_whoever_runs_it_invites_people_and_asks_further_questions(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk)
+    come_home(desk, one)
+    app = visit(ONE, id=one, step="judge")
+    app.multiselect(key=f"invite:{one}").set_value(["studio"])
+    app.button(key="invite").click().run()
+    assert [rater.rater for rater in raters.list_raters(deps, LOCAL_VIEWER, one)] == ["studio"]
+    app.text_input(key="criterion:question").set_value("Which fabric moves better?")
+    app.button(key="ask-more").click().run()
+    asked = criteria.list_criteria(deps, LOCAL_VIEWER, one)
+    assert [criterion.question for criterion in asked][1:] == ["Which fabric moves better?"]
+    app.button(key=f"retire-{asked[1].id}").click().run()
+
+    assert len(criteria.list_criteria(deps, LOCAL_VIEWER, one)) == 1
+
+
+def test_the_list_tells_each_experiments_state_takes_spending_and_verdict(
+    visit: Visit, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_experiment(desk.deps, LOCAL_VIEWER, name="An older one")
+    one = running(desk, cap_usd=9.0)
+    come_home(desk, one)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 1)
+    app = visit(LIST)
+    assert f"before={one}" in link(app, "Older ones")
+    told = words(app)
+
+    assert "4 of 4 takes · \\$4\\.20 of \\$9\\.00 · 0 votes" in told
+    assert "Too early" in told
+    assert "Judge: votes wanted" in told
+    assert one in link(app, "**Which dress")
+    app.button(key="new-experiment").click().run()
+    assert link(app, "Experiments").startswith("experiments")
