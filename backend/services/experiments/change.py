@@ -6,12 +6,13 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.domain.errors import InvalidRequest, StateConflict
-from backend.domain.experiments.words import ExperimentState, SeedPolicy, TrialOrigin, TrialState
-from backend.models import Cell, Experiment, Trial
+from backend.domain.experiments.words import ExperimentState, SeedPolicy
+from backend.models import Cell, Experiment
 from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.experiments.control import CLOSED
+from backend.services.experiments.create import trial_rows
 from backend.services.experiments.plan import REPEATS_MAX, TAKES_MAX
 from backend.services.experiments.planning.cells import PlannedCell, check_cells
 from backend.services.experiments.reuse import PlannedTrial, fill_trials
@@ -34,7 +35,7 @@ def grow(deps: Deps, viewer: Viewer, experiment_id: str, takes: Mapping[str, int
     cells = _known_cells(deps, viewer, experiment_id, takes)
     planned = check_cells(deps, viewer, [(cell.key, cell.levels, cell.request) for cell in cells])
     with deps.store.begin() as session:
-        row = _get_open(session, viewer, experiment_id)
+        row = get_open(session, viewer, experiment_id)
         ends = changing.cell_ends(session, experiment_id)
         before = sum(end.number for end in ends.values())
         if before + sum(takes.values()) > TAKES_MAX:
@@ -46,7 +47,7 @@ def grow(deps: Deps, viewer: Viewer, experiment_id: str, takes: Mapping[str, int
             for step in range(1, takes[cell.id] + 1)
         ]
         filled = _reused(session, viewer, row, cells, planned, wanted)
-        trials = [_trial(deps, row, cells[one.cell].id, one) for one in filled]
+        trials = trial_rows(deps, row.id, cells, filled)
         plans.insert_rows(session, trials)
         running.change(session, experiment_id)
         _record(deps, session, viewer, experiment_id, {"takes": (before, before + len(trials))})
@@ -63,7 +64,7 @@ def drop(deps: Deps, viewer: Viewer, experiment_id: str, cell_ids: Sequence[str]
     """
     why = f"Dropped by {viewer.name}."
     with deps.store.begin() as session:
-        _get_open(session, viewer, experiment_id)
+        get_open(session, viewer, experiment_id)
         known = {cell.id: cell for cell in plans.list_cells(session, [experiment_id])}
         if unknown := [one for one in cell_ids if one not in known]:
             raise InvalidRequest({"cells": f"has no cell {unknown[0]!r:.80}"})
@@ -82,7 +83,11 @@ def drop(deps: Deps, viewer: Viewer, experiment_id: str, cell_ids: Sequence[str]
         return running.get(session, experiment_id)
 
 
-def _get_open(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
+def get_open(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:
+    """The experiment to be changed, locked where the session writes.
+
+    Raises NotFound, NotAllowed: it is not this viewer's to run; StateConflict: it is closed.
+    """
     row = get_to_run(session, viewer, experiment_id)
     if row.state == ExperimentState.CLOSED:
         raise StateConflict(CLOSED)
@@ -91,7 +96,7 @@ def _get_open(session: Session, viewer: Viewer, experiment_id: str) -> Experimen
 
 def _known_cells(deps: Deps, viewer: Viewer, experiment_id: str, takes: Mapping[str, int]) -> list[Cell]:
     with deps.store.read() as session:
-        _get_open(session, viewer, experiment_id)
+        get_open(session, viewer, experiment_id)
         standing = changing.list_standing(session, experiment_id)
     faults = {
         f"takes.{one[:80]}": "is no cell of it, or was dropped"
@@ -127,19 +132,6 @@ def _reused(
     used = changing.used_takes(session, row.id)
     by_place = {place: used.get(cell.id, set()) for place, cell in enumerate(cells)}
     return fill_trials(session, viewer, planned, wanted, used=by_place)
-
-
-def _trial(deps: Deps, row: Experiment, cell_id: str, planned: PlannedTrial) -> Trial:
-    return Trial(
-        id=deps.clock.new_id(),
-        experiment_id=row.id,
-        cell_id=cell_id,
-        number=planned.number,
-        state=TrialState.PLANNED if planned.reused is None else TrialState.MADE,
-        seed=planned.seed,
-        job_id=planned.reused,
-        origin=None if planned.reused is None else TrialOrigin.REUSED,
-    )
 
 
 def _record(

@@ -1,13 +1,14 @@
 """A plan becomes an experiment: one transaction of rows. No take is made, nothing is paid."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.errors import IdempotencyKeyReused, InvalidRequest
-from backend.domain.experiments.axes import AS_IN_BASE
+from backend.domain.experiments.axes import AS_IN_BASE, Level
 from backend.domain.experiments.inputs import canonical_json
 from backend.domain.experiments.words import ExperimentState, TrialOrigin, TrialState
 from backend.models import Cell, Criterion, Experiment, ExperimentAxis, Trial
@@ -15,7 +16,9 @@ from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.experiments.plan import DELTA, Plan
+from backend.services.experiments.planning.cells import PlannedCell
 from backend.services.experiments.quote import PlanFigures, PricedPlan, price_plan, takes_at_once
+from backend.services.experiments.reuse import PlannedTrial
 from backend.services.takes.create import check_key
 from backend.store.experiments import plans
 from backend.store.money.ledger import to_micros
@@ -45,15 +48,14 @@ def create_experiment(
     known = _known(deps, viewer, idempotency_key, body_sha256)
     if known is not None:
         return CreatedExperiment(known, priced.figures)
-    _must_fit(priced)
+    must_fit(priced, varied="axes" if plan.rows is None else "rows")
     at_once = takes_at_once(deps, plan, priced.cells)
-    row, cells = _experiment(deps, viewer, plan, at_once), _cells(deps, priced)
+    row = _experiment(deps, viewer, plan, at_once)
+    cells = cell_rows(deps, row.id, priced.cells)
     row.idempotency_key, row.body_sha256 = idempotency_key, body_sha256 if idempotency_key else None
-    for cell in cells:
-        cell.experiment_id = row.id
     by_levels = {canonical_json(cell.levels): cell.id for cell in cells}
     row.baseline_cell = by_levels.get(canonical_json(plan.baseline)) if plan.baseline else None
-    trials = _trials(deps, row.id, cells, priced)
+    trials = trial_rows(deps, row.id, cells, priced.trials)
     question = Criterion(id=deps.clock.new_id(), experiment_id=row.id, question=plan.question, kind="pair")
     try:
         with deps.store.begin() as session:
@@ -71,13 +73,17 @@ def create_experiment(
     return CreatedExperiment(row, priced.figures)
 
 
-def _must_fit(priced: PricedPlan) -> None:
+def must_fit(priced: PricedPlan, *, varied: str) -> None:
+    """Can it be kept? varied: the field that says what is varied.
+
+    Raises InvalidRequest: names all that stands against it, and what a model refuses.
+    """
     faults = dict(priced.figures.wrong)
     refused = priced.figures.faults
     if refused:
         named = "; ".join(one.words for one in refused[:20])
         more = f"; and {len(refused) - 20:,} more" if len(refused) > 20 else ""
-        faults["axes" if priced.plan.rows is None else "rows"] = (
+        faults[varied] = (
             f"make {len(refused):,} combinations that a model refuses: {named}{more}. Change them, or leave "
             "them out with drop_refused"
         )
@@ -125,32 +131,39 @@ def _axes(experiment_id: str, plan: Plan) -> list[ExperimentAxis]:
             name=axis.name,
             position=place,
             kind=axis.kind,
-            levels=[_level(one.label, one.value) for one in axis.levels],
+            levels=list(map(kept_level, axis.levels)),
         )
         for place, axis in enumerate(plan.axes)
     ]
 
 
-def _level(label: str, value: Any) -> dict[str, Any]:
-    return {"label": label} if value is AS_IN_BASE else {"label": label, "value": value}
+def kept_level(level: Level) -> dict[str, Any]:
+    """As an axis keeps it; a level as in the base has no value."""
+    return (
+        {"label": level.label} if level.value is AS_IN_BASE else {"label": level.label, "value": level.value}
+    )
 
 
-def _cells(deps: Deps, priced: PricedPlan) -> list[Cell]:
+def cell_rows(deps: Deps, experiment_id: str, cells: Sequence[PlannedCell], *, first: int = 0) -> list[Cell]:
+    """Rows of these cells, in their order from the place `first` on."""
     return [
         Cell(
             id=deps.clock.new_id(),
-            experiment_id="",
+            experiment_id=experiment_id,
             key=cell.key,
             position=place,
             levels=dict(cell.levels),
             request=dict(cell.request),
             estimate_micros=None if cell.quote.usd is None else to_micros(cell.quote.usd),
         )
-        for place, cell in enumerate(priced.cells)
+        for place, cell in enumerate(cells, first)
     ]
 
 
-def _trials(deps: Deps, experiment_id: str, cells: list[Cell], priced: PricedPlan) -> list[Trial]:
+def trial_rows(
+    deps: Deps, experiment_id: str, cells: Sequence[Cell], trials: Sequence[PlannedTrial]
+) -> list[Trial]:
+    """Rows of these places; what was reused is there."""
     return [
         Trial(
             id=deps.clock.new_id(),
@@ -162,5 +175,5 @@ def _trials(deps: Deps, experiment_id: str, cells: list[Cell], priced: PricedPla
             job_id=trial.reused,
             origin=None if trial.reused is None else TrialOrigin.REUSED,
         )
-        for trial in priced.trials
+        for trial in trials
     ]

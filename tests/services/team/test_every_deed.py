@@ -36,6 +36,7 @@ NO_DEEDS = {
     "takes.check_request.estimate_request": "a new installation gets its first words",
     "experiments.planning.cells.cells_of": "a new installation gets its first words",
     "experiments.planning.cells.check_cells": "a new installation gets its first words",
+    "experiments.extend.plan_extension": "a new installation gets its first words",
     "experiments.quote.dry_run": "a new installation gets its first words",
     "experiments.quote.price_plan": "a new installation gets its first words",
     "experiments.reuse.count_generated": "a new installation gets its first words",

@@ -34,7 +34,7 @@ def read_varied(
     """The axes, prompts' alternatives expanded, and the rows where there are any. Faults are added."""
     axes, rows = given.get("axes"), given.get("rows")
     if rows is None:
-        varied, read = _expanded(base, read_axes({} if axes is None else axes, faults), faults), None
+        varied, read = expand_prompts(base, read_axes({} if axes is None else axes, faults), faults), None
     else:
         varied, read = read_rows(_expanded_rows(base, rows, faults), faults)
         if axes:
@@ -43,7 +43,9 @@ def read_varied(
     return varied, read
 
 
-def _expanded(base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str]) -> tuple[Axis, ...]:
+def expand_prompts(
+    base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str]
+) -> tuple[Axis, ...]:
     """The axes with every prompt that alternatives in a prompt stand for as a level."""
     named = next((axis for axis in axes if axis.name == "prompt"), None)
     if named is None:

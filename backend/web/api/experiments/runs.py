@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.services.deps import Deps
-from backend.services.experiments import create, quote, view
+from backend.services.experiments import change, create, extend, quote, view
 from backend.services.experiments.plan import Plan, parse_plan
 from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import body_as, current_viewer, query_as
@@ -32,6 +32,18 @@ OPERATIONS = (
     Operation(
         "GET", "/api/experiments/<experiment_id>", "get_experiment", "One experiment.",
         {200: told("It.", schemas.ExperimentAnswer)}, Do.SEE, refusals=(404,), subject=SUBJECT,
+    ),
+    Operation(
+        "PATCH", "/api/experiments/<experiment_id>", "change_experiment",
+        "Give it further values, combinations or another cap, also while it runs.",
+        {200: told("The experiment.", schemas.ExperimentAnswer)},
+        Do.EXPERIMENT, body=schemas.ExtensionBody, reads_body=dict, refusals=(404, 409), subject=SUBJECT,
+    ),
+    Operation(
+        "POST", "/api/experiments/<experiment_id>/cells", "change_cells",
+        "Have more takes of cells made, or drop cells: what was sent comes home.",
+        {200: told("The experiment.", schemas.ExperimentAnswer)},
+        Do.EXPERIMENT, body=schemas.CellsBody, refusals=(404, 409), subject=SUBJECT,
     ),
 )  # fmt: skip
 
@@ -62,5 +74,19 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.get("/<experiment_id>")
     def get_experiment(experiment_id: str) -> ResponseReturnValue:
         return jsonify(view.experiment_json(view.get_experiment(deps, current_viewer(), experiment_id)))
+
+    @blueprint.patch("/<experiment_id>")
+    def change_experiment(experiment_id: str) -> ResponseReturnValue:
+        extend.extend_experiment(deps, current_viewer(), experiment_id, body_as(dict))
+        return get_experiment(experiment_id)
+
+    @blueprint.post("/<experiment_id>/cells")
+    def change_cells(experiment_id: str) -> ResponseReturnValue:
+        viewer, asked = current_viewer(), body_as(schemas.CellsBody)
+        if asked.drop:
+            change.drop(deps, viewer, experiment_id, asked.drop)
+        if asked.takes or not asked.drop:
+            change.grow(deps, viewer, experiment_id, asked.takes)
+        return get_experiment(experiment_id)
 
     return blueprint

@@ -90,6 +90,29 @@ class PlanBody(Asked):
     open_to_team: bool | None = Field(default=None, description="May everybody vote?")
 
 
+class ExtensionBody(Asked):
+    """What is to change; what is not named stays."""
+
+    name: str = Field(default="", max_length=NAME_MAX_CHARS)
+    question: str = Field(default="", max_length=QUESTION_MAX_CHARS)
+    cap_usd: float | None = Field(default=None, gt=0, description="Null: no cap.")
+    at_once: int | None = Field(default=None, ge=1)
+    planned_votes: int | None = Field(default=None, ge=1)
+    open_to_team: bool | None = None
+    axes: Values | None = Field(
+        default=None, description="Further values of its axes, combined with all others."
+    )
+    rows: list[dict[str, Any]] | None = Field(default=None, description="Further combinations.")
+    drop_refused: bool | None = None
+
+
+class CellsBody(Asked):
+    """Which cells get more takes, and which are dropped first."""
+
+    takes: dict[str, int] = Field(default={}, description="Cell -> how many more.")
+    drop: list[str] = Field(default=[])
+
+
 class EstimateAnswer(Told):
     """The price of what is still to be paid."""
 

@@ -1,0 +1,72 @@
+"""An experiment grows while it runs, and loses cells; what was sent is never taken back."""
+
+import json
+from typing import Any
+
+from backend.domain.states import JobEvent as E
+from backend.services.experiments import control, waves
+from tests import databases
+from tests.services.client import at_fault
+from tests.services.experiments.building import SEEDED, SENT, make_experiment
+from tests.world import ANA
+
+pytestmark = databases.BOTH
+URL = "/api/experiments"
+
+
+def call(sidecar, method, path, who="ana", **body: Any):
+    return sidecar.call(who, method, f"{URL}/{path}", data=json.dumps(body).encode())
+
+
+def told(answer) -> Any:
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return answer.get_json()
+
+
+def levels(shown) -> list[tuple[str, ...]]:
+    return [tuple(cell["levels"].values()) for cell in shown["cells"]]
+
+
+def test_further_values_and_rows_are_combined_with_what_there_is(sidecar):
+    axes = {"prompt": ["a", "b"], "params.duration": ["5", "10"]}
+    path = make_experiment(sidecar.deps, axes=axes, repeats=1).experiment.id
+    shown = told(
+        call(sidecar, "PATCH", path, axes={"prompt": ["c {red|blue}"]}, cap_usd=20, name="Four prompts")
+    )
+    assert levels(shown)[4:] == [("c red", "5"), ("c red", "10"), ("c blue", "5"), ("c blue", "10")]
+    assert (shown["cap_usd"], shown["name"], shown["takes"]["planned"]) == (20, "Four prompts", 8)
+    assert told(call(sidecar, "PATCH", path, axes={"prompt": ["a"]}))["takes"]["planned"] == 8, "it is there"
+    shown = told(call(sidecar, "PATCH", path, rows=[{"prompt": "d", "params.duration": "15"}]))
+    assert levels(shown)[8:] == [("d", "15")]
+    refused = {"axes": {"params.duration": ["99"]}}
+    assert "99" in at_fault(call(sidecar, "PATCH", path, **refused))["axes.params.duration"]
+    faults = at_fault(call(sidecar, "PATCH", path, axes={"style.camera": ["Orbit"]}, cap_usd=0, repeat=2))
+    assert set(faults) == {"axes.style.camera", "cap_usd", "repeat"}
+    assert set(at_fault(call(sidecar, "PATCH", path, rows=[{"prompt": "e"}]))) == {"rows.params.duration"}
+    assert call(sidecar, "PATCH", path, who="ben", name="Mine").status_code == 404
+    assert call(sidecar, "PATCH", path, who="root", name="The team's").status_code == 200
+
+
+def test_cells_get_more_takes_with_the_seeds_that_follow_and_are_dropped_without_what_was_sent(sidecar):
+    made = make_experiment(sidecar.deps, base={"model": SEEDED, "params": {"duration": 5}}, canary=0)
+    path, (first, second) = made.experiment.id, [cell.id for cell in made.cells]
+    told(call(sidecar, "POST", f"{path}/cells", takes={first: 2}))
+    control.start(sidecar.deps, ANA, path)
+    waves.make_due_takes(sidecar.deps)
+    shown = told(sidecar.get(f"{URL}/{path}"))
+    sent, unsent = (cell["takes"] for cell in shown["cells"])
+    for job_id in sent:
+        sidecar.advance(job_id, *SENT)
+    assert [sidecar.job(one).params["seed"] for one in sent] == [1, 2]
+    assert at_fault(call(sidecar, "POST", f"{path}/cells", takes={"x": 1, second: 0}))
+    shown = told(call(sidecar, "POST", f"{path}/cells", drop=[second]))
+    assert [cell["dropped"] for cell in shown["cells"]] == [False, True]
+    assert {sidecar.job(one).state for one in unsent} == {"cancelled"}
+    assert call(sidecar, "POST", f"{path}/cells", drop=[first]).status_code == 409, "the last one"
+    assert {sidecar.job(one).state for one in sent} == {"queued"}
+    waves.make_due_takes(sidecar.deps)
+    rest = told(sidecar.get(f"{URL}/{path}"))["cells"][0]["takes"]
+    assert [sidecar.job(one).params["seed"] for one in rest] == [1, 2, 3, 4]
+    control.close(sidecar.deps, ANA, path)
+    assert call(sidecar, "POST", f"{path}/cells", takes={first: 1}).status_code == 409
+    sidecar.advance(sent[0], E.FINISHED)
