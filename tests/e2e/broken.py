@@ -23,7 +23,8 @@ from backend.media.storage.local import LocalStorage
 from backend.models import Experiment, Job, LedgerEntry
 from backend.providers.base import Receipt
 from backend.providers.fal.client import FalProvider
-from backend.services.experiments import cap, waves
+from backend.services.experiments import waves
+from backend.services.experiments.running import cap
 from backend.services.lifecycle import dispatch
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching import fetch

@@ -130,7 +130,11 @@ def test_an_experiment_of_300_cells_is_made_once_under_its_cap_however_often_it_
     run.ask("resume")
     for point in WORKER_POINTS[:3]:
         run.kill_worker(point)
-    eventually(lambda: run.count("stored") == CELLS)
+    try:
+        eventually(lambda: run.count("stored") == CELLS)
+    except AssertionError:
+        print(run.row, installation.rows("SELECT trial.state AS t, job.state AS j, COUNT(*) AS n FROM trial LEFT JOIN job ON job.id = trial.job_id GROUP BY 1, 2"), installation.logs(3000))
+        raise
     assert broken_experiments(installation) == []
     assert never_lost(installation) == []
     assert len(installation.rows("SELECT id FROM job")) == CELLS + len(FAILING)
