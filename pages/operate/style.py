@@ -5,7 +5,8 @@ import streamlit as st
 from backend.domain.access.roles import Do
 from backend.domain.prompt import AXES
 from pages.ui import context, rights
-from pages.ui.operate import template_editor, vocabulary_editor
+from pages.ui.operate import vocabulary_editor
+from pages.ui.operate.template import editor as template_editor
 
 rights.draw_needed(context.viewer(), Do.EDIT_WORDS)
 left, right = st.columns([3, 2], gap="large")

@@ -9,6 +9,10 @@ from tests.viewers import LOCAL_VIEWER
 PAGE = "operate/style.py"
 
 
+def difference(app) -> str:
+    return "".join(item.proto.body for item in app.get("html") if item.proto.body.startswith("<p class"))
+
+
 def word(desk, label):
     return next(word for word in current_vocabulary(desk.deps).words if word.label == label)
 
@@ -62,15 +66,42 @@ def test_a_template_is_tried_refused_in_words_kept_and_rolled_back(visit, desk):
     app.button(key="template-save").click().run()
     assert "Draft 2 is kept" in words(app)
     assert current_vocabulary(desk.deps).template.version == 1, "takes are made as before"
-    changed = [item.value for item in app.code if item.language == "diff"]
-    assert "+ {{ prompt }} / {{ camera }}" in "\n".join(changed), "what changed stands side by side"
+    assert app.button(key="promote-template-2").label == "Use in production"
+    assert "{{ prompt }}<del>" in difference(app)
+    assert "<ins>camera</ins>" in difference(app), "what changed stands word by word"
     desk.take("stored", template=2)
     app.button(key="promote-template-2").click().run()
     assert current_vocabulary(desk.deps).template.note == "shorter"
-    assert "1 take" in words(app), "how many it made"
+    assert "used by 1 take" in words(app)
+    assert app.button(key="promote-template-1").label == "Roll back to it"
     app.button(key="promote-template-1").click().run()
     assert current_vocabulary(desk.deps).template.version == 1
     assert len(vocabulary_admin.list_templates(desk.deps)) == 2, "no version is lost or made"
+
+
+def test_a_templates_variables_are_declared_where_it_names_them_and_a_slip_is_seen(visit, desk):
+    app = visit(PAGE)
+    app.text_area(key="template:text").set_value("{{ prompt }} {{ garment }} {{ n }} {{ camra }}").run()
+    assert "camra is a variable of its own. Is camera meant?" in words(app)
+    app.text_area(key="template:text").set_value("{{ prompt }} {{ garment }} {{ n }}").run()
+    app.selectbox(key="template:variable:garment:kind").set_value("choice")
+    app.selectbox(key="template:variable:n:kind").set_value("number").run()
+    assert "garment needs 1 to 50 options" in words(app)
+    assert app.button(key="template-save").disabled
+    app.text_area(key="template:variable:garment:options").set_value("coat\ndress")
+    app.number_input(key="template:variable:n:number").set_value(2)
+    app.number_input(key="template:variable:n:high").set_value(5).run()
+    assert "A red dress in the wind coat 2" in words(app)
+    app.button(key="template-save").click().run()
+    asked = current_vocabulary(desk.deps).list_variables(2)
+    assert [(one.name, one.kind, one.start, one.options, one.high) for one in asked] == [
+        ("garment", "choice", "coat", ("coat", "dress"), None), ("n", "number", 2, (), 5),
+    ]  # fmt: skip
+    assert "Variables before: none. After: garment (choice), n (number)." in words(app).replace("\\", "")
+    app.switch_page("studio/generate.py").run()
+    app.switch_page(PAGE).run()
+    assert app.text_area(key="template:variable:garment:options").value == "coat\ndress", "as it was kept"
+    assert app.button(key="template-save").disabled, "nothing has changed"
 
 
 def test_a_draft_of_the_template_is_chosen_for_a_take_in_the_form(visit, desk):
@@ -88,7 +119,9 @@ def test_a_draft_of_the_template_is_chosen_for_a_take_in_the_form(visit, desk):
 def test_words_of_a_person_are_text_and_never_markup(visit, desk):
     hostile = "<b>x</b> :red[z] $a$"
     vocabulary_admin.save_word(desk.deps, LOCAL_VIEWER, WordDraft("movement", "[x](http://y)", hostile))
+    vocabulary_admin.save_template(desk.deps, LOCAL_VIEWER, "{{ prompt }} <b>&</b>")
     app = visit(PAGE)
+    assert "&lt;b&gt;&amp;&lt;/b&gt;" in difference(app)
     drawn = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
     assert not any(":red[z]" in text or "](http" in text for text in drawn)
 

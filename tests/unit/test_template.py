@@ -8,6 +8,7 @@ from backend.domain.errors import InvalidRequest
 from backend.domain.prompt import AXES, DEFAULT_TEMPLATE, DEFAULT_VOCABULARY, StylePart
 from backend.domain.text import fault_in
 from backend.services.prompting import template
+from backend.services.prompting.word_diff import word_diff
 
 
 def rendered(prompt: str, *parts: StylePart) -> str:
@@ -81,3 +82,21 @@ def test_what_ends_for_sure_can_be_kept_and_what_it_makes_is_bounded():
         template.check_template(text)
     with pytest.raises(InvalidRequest, match="makes more than"):
         template.render_prompt(twice, "x" * 20_000, [StylePart(axis, "w", None) for axis in AXES])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pieces"),
+    [
+        ("a red dress", "a red dress", [("same", "a red dress")]),
+        ("a red dress", "a very blue dress",
+         [("same", "a "), ("gone", "red"), ("new", "very blue"), ("same", " dress")]),
+        ("", "new", [("new", "new")]),
+        ("{{ prompt }}", "{{ prompt }}, {{ mood }}", [("same", "{{ prompt }}"), ("new", ", {{ mood }}")]),
+        ("one two ", "three four ", [("gone", "one two"), ("new", "three four"), ("same", " ")]),
+    ],
+)  # fmt: skip
+def test_what_changed_between_two_versions_is_told_by_words(old, new, pieces):
+    found = word_diff(old, new)
+    assert [tuple(piece) for piece in found] == pieces
+    assert "".join(piece.text for piece in found if piece.kind != "new") == old
+    assert "".join(piece.text for piece in found if piece.kind != "gone") == new
