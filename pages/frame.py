@@ -11,6 +11,9 @@ from pages.ui import context, live, shell
 
 st.set_page_config(page_title=shell.NAME, page_icon="🎬", layout="wide")
 
+#: A page that says nothing of takes, which notices would.
+JUDGE = "judge"
+
 trouble: Exception | None = None
 counts: dict[str, int] = {}
 viewer: Viewer | None = None
@@ -40,6 +43,7 @@ page = st.navigation(
                 url_path="experiments",
             ),
             st.Page("library/experiment.py", title="Experiment", url_path="experiment", visibility="hidden"),
+            st.Page("library/judge.py", title="Judge", url_path="judge", visibility="hidden"),
         ],
         "Operate": [
             st.Page(
@@ -91,7 +95,7 @@ if trouble is not None:  # the ways to other pages stay, else the browser would 
     shell.draw_trouble(trouble)
     st.stop()
 try:
-    if viewer is not None:
+    if viewer is not None and page.url_path != JUDGE:
         live.draw_notices(moving=moving, way=("activity", "Activity"))
     activity = shell.title_with_counts("Activity", moving=moving, held=0, upto=gallery.COUNT_LIMIT)
     shell.draw_tabs(activity, current=page.url_path)

@@ -74,6 +74,10 @@ _LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "l
 _WALL_PARTS = _parts("wall", "store", "card", "differs", "layout", "scroll", "select", "keys", "bar")
 _WALL = _register("wall", files=("live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "wall/wall"))
 _COMPARE = _register("compare", files=("live/hub", "wall/store", *_PLAYING, *_COMPARING, "compare/page"))
+_JUDGING = _parts("judge", "outbox", "parts", "judge", "page")
+_JUDGE = _register(
+    "judge", files=("wall/store", *_parts("playing", "transport", "stage", "controls"), *_JUDGING)
+)
 _PLAYER = _register("player", files=("live/hub", "wall/store", *_PLAYING, "takes/player"))
 _FILES = _register("files", "takes")
 _STATUS = _register("status", files=("live/hub", "takes/status"))
@@ -116,6 +120,15 @@ def draw_tabs(tabs: Sequence[Mapping[str, object]], *, key: str) -> None:
 def draw_compare(takes: Sequence[Mapping[str, object]], me: Mapping[str, object], *, key: str) -> None:
     """Two to six takes (cards) in one player. me: who is looking, as the wall knows them."""
     _COMPARE(data={"takes": list(takes), "me": dict(me)}, key=key)
+
+
+def draw_judge(experiment_id: str, criterion: str, person: str, *, key: str) -> None:
+    """Pairs of an experiment's takes to be judged, one after another; it asks and answers by itself.
+
+    criterion: the question's id; "" for the first one. person: in whose name; answers that are not sent yet
+    are kept in the browser for each.
+    """
+    _JUDGE(data={"experiment": experiment_id, "criterion": criterion, "me": person}, key=key)
 
 
 def draw_player(about: Mapping[str, object], *, key: str) -> None:

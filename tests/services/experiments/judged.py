@@ -1,5 +1,6 @@
 """An experiment whose takes are all here, to be judged: rows as planning and running leave them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,18 @@ class Judged:
 
 
 def make_judged(
-    world: World, *, cells: int = 2, takes: int = 2, owner: Viewer = ANA, **columns: Any
+    world: World,
+    *,
+    cells: int = 2,
+    takes: int = 2,
+    owner: Viewer = ANA,
+    content: Callable[[str, int], bytes] = lambda job, cell: f"film of {job}".encode(),
+    **columns: Any,
 ) -> Judged:
-    """One that runs, with so many cells and stored takes of each; equal numbers have equal seeds."""
+    """One that runs, with so many cells and stored takes of each; equal numbers have equal seeds.
+
+    content: what is in the file of a take of so manyth cell.
+    """
     deps, made = world.deps, dict[str, list[str]]()
     experiment = Experiment(
         id=deps.clock.new_id(), owner=owner.name, name="Silk or wool", seeds=SeedPolicy.PAIRED, repeats=takes,
@@ -37,7 +47,10 @@ def make_judged(
     rows: list[Cell | Trial] = []
     for place in range(cells):
         cell = Cell(id=deps.clock.new_id(), experiment_id=experiment.id, key=f"{place}", position=place)
-        jobs = [stored_take(world, f"{place}-{number}", owner) for number in range(takes)]
+        jobs = [
+            _stored(world, f"{place}-{number}", owner, lambda job, cell=place: content(job, cell))
+            for number in range(takes)
+        ]
         made[cell.id] = jobs
         rows += [cell, *(
             Trial(
@@ -52,10 +65,9 @@ def make_judged(
     return Judged(experiment.id, made)
 
 
-def stored_take(world: World, name: str, owner: Viewer = ANA, content: bytes | None = None) -> str:
-    """The id of a take whose file is ours; what is in it names it, unless it is given."""
+def _stored(world: World, name: str, owner: Viewer, content: Callable[[str], bytes]) -> str:
     job = world.ask(f"A dress, {name}", viewer=owner)
     for event in WAY["stored"][:-1]:
         world.advance(job, event, **({"request_id": job.id} if event == JobEvent.ACCEPTED else {}))
-    world.saved(job, content or f"film of {job.id}".encode())
+    world.saved(job, content(job.id))
     return job.id

@@ -59,6 +59,9 @@ def list_criteria(deps: Deps, viewer: Viewer, experiment_id: str) -> Sequence[Cr
     viewer.must(Do.SEE)
     with deps.store.read() as session:
         experiment = running.get(session, experiment_id)
+        known = raters.find_rater(session, experiment_id, viewer.name)
+        if not (viewer.may_see(experiment.owner) or (known is not None and known.invited_at)):
+            raise NotFound(running.NO_EXPERIMENT)
         first = find_criterion(session, experiment)
         others = [one for one in raters.list_criteria(session, experiment_id) if one.id != first.id]
     return [first, *others]

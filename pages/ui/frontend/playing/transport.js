@@ -1,6 +1,6 @@
-// One clock for whatever plays: one clip, or up to six side by side. The longest leads; the others are kept
-// on its time, by a little more or less speed, and by a jump when they are far off. What has ended waits on its
-// last frame until all have.
+// One clock for whatever plays: one clip, or up to six side by side. The longest leads, or the first for as long
+// as it lasts; the others are kept on its time, by a little more or less speed, and by a jump when they are far
+// off. What has ended waits on its last frame until all have.
 const NEAR_S = 0.006
 const FAR_S = 0.3
 const PULL_S = 0.2
@@ -9,7 +9,10 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2]
 const END_S = 0.001
 
 class Transport {
-  constructor() {
+  // leads: "longest" or "first". nearFrames: so many frames off are left alone; without it NEAR_S. farS: from
+  // here on it jumps. most: the largest change of speed, as a share.
+  constructor({ leads = "longest", nearFrames = null, farS = FAR_S, most = PULL_MAX } = {}) {
+    Object.assign(this, { leads, nearFrames, farS, most })
     this.nodes = []
     this.listeners = new Set()
     this.wants = false
@@ -48,11 +51,16 @@ class Transport {
     this.tell()
   }
 
-  get lead() {
+  get longest() {
     return this.nodes.reduce((best, node) => (node.duration || 0) > (best?.duration || 0) ? node : best, this.nodes[0])
   }
 
-  get length() { return Number.isFinite(this.lead?.duration) ? this.lead.duration : 0 }
+  get lead() {
+    const { nodes: [first], longest } = this
+    return this.leads === "first" && !(longest?.currentTime >= first?.duration - END_S) ? first : longest
+  }
+
+  get length() { return Number.isFinite(this.longest?.duration) ? this.longest.duration : 0 }
 
   get at() { return this.next ?? this.gathering ?? this.lead?.currentTime ?? 0 }
 
@@ -162,11 +170,11 @@ class Transport {
   }
 
   isOver(node) {
-    return node !== this.lead && Number.isFinite(node.duration) && this.at >= node.duration - END_S
+    return node !== this.longest && Number.isFinite(node.duration) && this.at >= node.duration - END_S
   }
 
   ended() {
-    if (!this.lead?.ended || this.gathering !== null) return
+    if (!this.longest?.ended || this.gathering !== null) return
     if (this.loop && this.wants) this.seek(0)
     else this.wants = false
     this.tell()
@@ -193,11 +201,12 @@ class Transport {
   keep(node, lead) {
     if (node.paused || node.seeking || lead.paused) return
     const ahead = node.currentTime - lead.currentTime
-    if (Math.abs(ahead) > FAR_S * Math.max(1, this.rate)) {
+    if (Math.abs(ahead) > this.farS * Math.max(1, this.rate)) {
       node.currentTime = Math.min(lead.currentTime, node.duration)
       return
     }
-    const pull = Math.abs(ahead) < NEAR_S ? 0 : Math.min(PULL_MAX, Math.max(-PULL_MAX, -ahead / PULL_S))
+    const near = this.nearFrames === null ? NEAR_S : this.nearFrames / this.fps
+    const pull = Math.abs(ahead) < near ? 0 : Math.min(this.most, Math.max(-this.most, -ahead / PULL_S))
     const rate = this.rate * (1 + pull)
     if (Math.abs(node.playbackRate - rate) > 0.004) node.playbackRate = rate
   }
