@@ -15,7 +15,6 @@ from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
 from tests.services.experiments.judged import Judged, make_judged
-from tests.waiting import eventually
 from tests.world import MODEL, World, run_sql
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("judging")]
@@ -88,9 +87,7 @@ class Window:
         """The pair on screen, once it plays; `pair`: once it is another one."""
         found: list[str] = []
         while not found:
-            told = self.judge.evaluate(
-                "judge => judge.querySelectorAll('video').length && judge.dataset.pair || ''"
-            )
+            told = self.judge.evaluate("judge => judge.dataset.pair ?? ''")
             found = [told] if told and told != pair else []
             self.page.wait_for_timeout(20)
         return found[0]
@@ -242,7 +239,8 @@ def test_answers_that_were_not_sent_survive_a_reload_and_are_sent_once(jury):
     expect(window.page.get_by_text("2 of about 12")).to_be_visible()
     assert window.votes() == given
     assert len(lost) >= 2
-    assert window.judge.evaluate("judge => localStorage.length") == 0
+    kept = "() => Object.keys(localStorage).filter(name => name.startsWith('dailies.judge'))"
+    assert window.page.evaluate(kept) == []
     window.context.close()
 
 
@@ -281,13 +279,12 @@ def test_a_phone_judges_by_swipes_gives_scores_and_is_told_when_it_is_over(jury)
         )
     window.visit.open(f"/judge?experiment={judged.id}")
     window.page.get_by_text("How real is it?").click()
-    expect(window.page.get_by_role("button", name="1 · not at all")).to_be_visible()
+    expect(window.page.get_by_role("button", name="Score 1: not at all")).to_be_visible()
     before = window.shows()
     window.page.keyboard.press("4")
     window.shows(before)
     window.sent()
-    values = eventually(lambda: [row["value"] for row in jury.installation.rows("SELECT value FROM score")])
-    assert values == [4]
+    assert [row["value"] for row in jury.installation.rows("SELECT value FROM score")] == [4]
     with jury.installation.deps() as deps:
         run_sql(deps, "UPDATE experiment SET state = 'closed' WHERE id = :id", id=judged.id)
     window.page.keyboard.press("5")

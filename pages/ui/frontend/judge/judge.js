@@ -22,6 +22,7 @@ class Judge {
 
   open({ experiment, criterion, me }) {
     if (this.experiment === experiment && this.criterion === criterion && this.me === me) return
+    if (this.experiment) this.root.focus({ preventScroll: true })  // keys are for the films, not for what was chosen
     this.close()
     Object.assign(this, { experiment, criterion, me, told: null, again: false, asking: false })
     this.outbox = makeOutbox({
@@ -42,6 +43,7 @@ class Judge {
     this.transport.load([])
     for (const entry of [this.current, ...this.next, ...this.done.map(one => one.entry)]) entry?.films.forEach(dropFilm)
     Object.assign(this, { current: null, next: [], done: [] })
+    delete this.root.dataset.pair
   }
 
   // Pairs are asked for ahead; those that are here, or answered and not sent yet, come again and are left out.
@@ -68,6 +70,7 @@ class Judge {
     } finally {
       if (!gone()) this.asking = false
     }
+    if (!gone()) this.countAnew()
   }
 
   lookAgain(ms) {
@@ -95,6 +98,7 @@ class Judge {
 
   async show(begun) {
     const { current, parts } = this
+    delete this.root.dataset.pair
     this.transport.load(current?.films ?? [])
     ;[parts.left, parts.right].forEach((side, place) => {
       const film = current?.films[place]

@@ -30,8 +30,13 @@ Object.assign(Judge.prototype, {
     setText(this.parts.unsent, error ? `${number} answer${number === 1 ? "" : "s"} kept in this browser: ${why}` : "")
     this.root.dataset.unsent = number
     if (error) this.late = true
-    if (number || !this.late) return
-    this.late = false  // what came late may have been counted here and there: it is counted anew
+    this.countAnew()
+  },
+
+  // What came late may have been counted here and on the server.
+  countAnew() {
+    if (!this.late || this.asking || this.outbox.list().length) return
+    this.late = false
     this.ask()
   },
 

@@ -81,6 +81,7 @@ const buildJudge = judge => {
     parts.panes.style.setProperty("--at", cut.value / 100)
   }
   root.dataset.testid = "judge"
+  root.tabIndex = -1
   parts.message.setAttribute("role", "status")
   notice.setAttribute("role", "status")
   parts.again.type = "button"
@@ -110,5 +111,7 @@ const drawScores = (parts, anchors) => {
   [...parts.scores.children].forEach((button, place) => {
     const value = String(place + 1), words = anchors?.[value] ?? ""
     button.querySelector("span").textContent = words ? `${value} · ${words}` : value
+    button.title = words ? `Score ${value}: ${words}` : `Score ${value}`
+    button.setAttribute("aria-label", button.title)
   })
 }
