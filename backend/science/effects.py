@@ -9,7 +9,7 @@ import numpy as np
 from backend.science.ballots import Ballots, Floats
 from backend.science.fields import Fields
 from backend.science.laplace import Prior
-from backend.science.posterior import BETA_SD, TAKE_SDS, Part, Posterior, Spread, draw_parts, fit_grid
+from backend.science.posterior import BETA_SD, Part, Posterior, Spread, draw_parts, fit_grid
 
 #: How much levels differ, in logits; what cells have beyond their levels differs half as much.
 LEVEL_SDS = (0.3, 0.6, 1.0)
@@ -79,7 +79,8 @@ def _parts(posterior: Posterior, has: Floats, seed: int) -> list[Part]:
     their rest. Each point is fitted from the usual one whose takes differ as much."""
     cells = has.shape[0]
     precision = np.asarray(np.linalg.inv(has @ has.T + REST_SHARE**2 * np.eye(cells)), np.float64)
-    spreads = [Spread(*one, TASTE_SD) for one in product(LEVEL_SDS, TAKE_SDS)]
+    takes = sorted({point.spread.take for point in posterior.likely})
+    spreads = [Spread(*one, TASTE_SD) for one in product(LEVEL_SDS, takes)]
     of_take = {point.spread.take: point.mode for point in posterior.points if point.spread.taste == TASTE_SD}
     points = fit_grid(
         posterior.rows,

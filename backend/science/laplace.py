@@ -23,7 +23,7 @@ from backend.science.rows import Rows, Weights
 TOLERANCE = 1e-4
 STEPS_MAX = 60
 #: The width of a tie to begin with, and the least one where there are ties.
-KAPPA_START, KAPPA_MIN = 0.3, 1e-6
+KAPPA_START, KAPPA_LEAST_START, KAPPA_MIN = 0.3, 0.01, 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,14 @@ class Curvature:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a search may begin."""
+
+    weights: Weights
+    kappa: float
+
+
+@dataclass(frozen=True)
 class Mode:
     """weights and kappa at the mode; curvature there by the weights, the inverse of which is the covariance;
     log_evidence: up to a constant that is the same for the same votes."""
@@ -104,11 +112,11 @@ def _log_sigmoid(x: Floats) -> Floats:
     return -np.logaddexp(0.0, -x)
 
 
-def find_mode(rows: Rows, prior: Prior, start: Mode | None = None) -> Mode:
+def find_mode(rows: Rows, prior: Prior, start: "Mode | Start | None" = None) -> Mode:
     """The mode of votes under a prior. start: a mode nearby, of as many weights, to begin at."""
     search = Search(rows, prior)
     weights = rows.start() if start is None else start.weights
-    kappa = (KAPPA_START if start is None else max(start.kappa, 0.01)) if rows.ties else 0.0
+    kappa = (KAPPA_START if start is None else max(start.kappa, KAPPA_LEAST_START)) if rows.ties else 0.0
     value = search.objective(weights, kappa)
     for _ in range(STEPS_MAX):
         step, kappa_step, gain = search.newton_step(weights, kappa)

@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 
 from backend.science.ballots import Ballots, Floats
-from backend.science.laplace import Mode, Prior, find_mode, sigmoid
+from backend.science.laplace import Mode, Prior, Start, find_mode, sigmoid
 from backend.science.rows import Rows
 
 #: The prior's spread of the side: a left side worth half a logit would be a lot.
@@ -31,6 +31,8 @@ FEW_CELLS, FEW_CELLS_SD = 3, 1.0
 MANY_CELLS, MANY_CELLS_SD = 8, 0.3
 #: So many draws tell intervals; points of the grid with less weight than one draw tell nothing.
 DRAWS = 4_000
+#: A point of the grid with less weight changes nothing that is told.
+UNLIKELY = 1e-3
 #: Points of Gauss-Hermite quadrature over what a fresh take and another rater add.
 NODES = 15
 #: Leads at which win rates are computed.
@@ -64,7 +66,7 @@ def fit_grid(
     rows: Rows,
     spreads: Sequence[Spread],
     prior: Callable[[Spread], Prior],
-    near: Sequence[Mode] = (),
+    near: Sequence[Mode | Start] = (),
 ) -> list[Point]:
     """Every point of the grid, with its weight: fitted from the point before, or from a mode nearby if there
     is one for each."""
@@ -87,18 +89,12 @@ def grid(cells: int) -> list[Spread]:
 
 @dataclass(frozen=True)
 class Part:
-    """Draws of one point of the grid. scores: (n, C); side: (n,); covariance: (C, C), of scores."""
+    """Draws of one point of the grid. scores: (n, C); side: (n,)."""
 
     point: Point
     scores: Floats
     side: Floats
     raters: int
-    covariance: Floats
-
-    def variance_between(self, a: int, b: int) -> float:
-        """Of the difference of two cells' scores."""
-        of = self.covariance
-        return float(of[a, a] + of[b, b] - 2 * of[a, b])
 
     def win_rates(self, leads: Floats) -> Floats:
         """How often a fresh take of a cell is preferred to a fresh one of another by a random member of the
@@ -141,27 +137,47 @@ def draw_parts(ballots: Ballots, points: Sequence[Point], random: np.random.Gene
         mean = np.append(weights.main[:cells] + (share_of * weights.tastes).sum(axis=0), weights.main[-1])
         half = np.linalg.cholesky((covariance + covariance.T) / 2 + 1e-12 * np.eye(cells + 1))
         drawn = mean + random.standard_normal((number, cells + 1)) @ half.T
-        parts.append(
-            Part(point, drawn[:, :-1], drawn[:, -1], max(1, len(ballots.raters)), covariance[:-1, :-1])
-        )
+        parts.append(Part(point, drawn[:, :-1], drawn[:, -1], max(1, len(ballots.raters))))
     return parts
 
 
 class Posterior:
     """What is believed of cells, as draws of their scores that are the same for the same votes and seed."""
 
-    def __init__(self, ballots: Ballots, *, seed: int = 0, near: "Posterior | None" = None) -> None:
-        """near: of more votes on the same takes, from whose modes this one is found sooner."""
+    def __init__(
+        self,
+        ballots: Ballots,
+        *,
+        seed: int = 0,
+        near: "Posterior | None" = None,
+        likely_alone: bool = False,
+    ) -> None:
+        """near: of more or of fewer votes on the same takes, from whose modes this one is found sooner.
+
+        likely_alone: what was unlikely there is not looked at again: for a few votes more or less.
+        """
         self.ballots = ballots
-        self.rows: Rows = Rows(ballots, near.rows.shown if near else None)
+        self.rows: Rows = Rows(ballots)
         cells = len(ballots.cells)
+        carried = near.likely if near and likely_alone else near.points if near else []
+        weights = [self.rows.carry(near.rows, point.mode.weights) for point in carried] if near else []
+        starts = [
+            Start(one, point.mode.kappa)
+            for one, point in zip(weights, carried, strict=True)
+            if one is not None
+        ]
         self.points: list[Point] = fit_grid(
             self.rows,
-            grid(cells),
+            [point.spread for point in carried] or grid(cells),
             lambda spread: usual_prior(cells, spread),
-            [point.mode for point in near.points] if near else (),
+            starts if len(starts) == len(carried) else (),
         )
         self._seed = seed
+
+    @property
+    def likely(self) -> list[Point]:
+        """The points of the grid that have nearly all of the weight."""
+        return [point for point in self.points if point.weight > UNLIKELY]
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -203,9 +219,9 @@ class Posterior:
         """How many people voted; 1 while nobody has."""
         return max(1, len(self.ballots.raters))
 
-    def mean(self, of: Callable[[Part], float]) -> float:
-        """The mean over the grid, by draws."""
-        return sum(len(part.scores) * of(part) for part in self.parts) / len(self.scores)
+    def mean(self, of: Callable[[Point], float]) -> float:
+        """The mean over the grid."""
+        return sum(point.weight * of(point) for point in self.points)
 
     def win_rates(self, leads: Floats) -> Floats:
         """How often a fresh take is preferred, for each draw's lead in score. leads: (draws, …)."""

@@ -36,10 +36,10 @@ class Weights:
 class Rows:
     """The rows of some votes, in an order of their own: the order in which votes came changes no sum."""
 
-    def __init__(self, ballots: Ballots, shown: Ints | None = None) -> None:
-        """shown: the takes that have a weight, every one with a vote among them; None: those with a vote."""
+    def __init__(self, ballots: Ballots) -> None:
         self.cells, self.raters = len(ballots.cells), len(ballots.raters)
-        self.shown = np.flatnonzero(ballots.votes_of_take) if shown is None else shown
+        #: numbers of the takes that have a weight: those with a vote
+        self.shown = np.flatnonzero(ballots.votes_of_take)
         self.main = self.cells + len(self.shown) + 1
         place = np.full(len(ballots.takes), -1, np.int64)
         place[self.shown] = self.cells + np.arange(len(self.shown))
@@ -81,6 +81,16 @@ class Rows:
     def start(self) -> Weights:
         """All weights 0."""
         return Weights(np.zeros(self.main), np.zeros((self.raters, self.cells)))
+
+    def carry(self, other: "Rows", weights: Weights) -> Weights | None:
+        """Weights of other rows as weights of these: 0 for takes that they don't know; None: other people."""
+        if (other.cells, other.raters) != (self.cells, self.raters):
+            return None
+        main = np.zeros(self.main)
+        _, own, theirs = np.intersect1d(self.shown, other.shown, True, True)
+        main[: self.cells], main[-1] = weights.main[: self.cells], weights.main[-1]
+        main[self.cells + own] = weights.main[self.cells + theirs]
+        return Weights(main, weights.tastes)
 
     def leads(self, weights: Weights) -> Floats:
         """(V,): the lead of each vote's left take."""

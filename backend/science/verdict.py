@@ -18,7 +18,9 @@ Bools = NDArray[np.bool_]
 #: At most this much worse is as good: in logits, about 55 : 45.
 DELTA = 0.2
 #: As good as any: so sure, at so many looks in a row, which are so many votes apart.
-AS_GOOD_P, AS_GOOD_LOOKS, LOOK_VOTES = 0.95, 3, 6
+AS_GOOD_P, AS_GOOD_LOOKS = 0.95, 3
+#: Of so few cells a look is had more often: with them one look that shows it would nearly do.
+FEW_CELLS, FEW_CELLS_LOOK, LOOK_VOTES = 4, 4, 6
 #: Better: so sure while votes come in, and once the planned number of them is there.
 BETTER_P, BETTER_P_PLANNED = 0.995, 0.975
 #: The share of all comparisons that simultaneous intervals hold for together.
@@ -54,7 +56,7 @@ def judge(posterior: Posterior, *, delta: float, planned: int | None, seed: int)
     ahead = float(leads.max()) if len(ballots.cells) > 1 else 0.0
     joined = len(set(group.tolist())) <= 1
     as_good = _held_before(posterior, (as_good_p >= AS_GOOD_P) & joined, delta, seed)
-    better = _better(posterior, planned) & (group[:, None] == group)
+    better = better_than(posterior, planned) & (group[:, None] == group)
     return Judged(group, as_good_p, as_good, better, ahead, ahead < delta and joined)
 
 
@@ -62,6 +64,11 @@ def p_as_good(posterior: Posterior, delta: float) -> Floats:
     """(C,): how sure it is that no cell is more than `delta` better than this one."""
     known: Floats = (posterior.best_gap <= delta).mean(axis=0)
     return known
+
+
+def look_votes(cells: int) -> int:
+    """Looks are so many votes apart."""
+    return FEW_CELLS_LOOK if cells <= FEW_CELLS else LOOK_VOTES
 
 
 def _held_before(posterior: Posterior, held: Bools, delta: float, seed: int) -> Bools:
@@ -72,17 +79,18 @@ def _held_before(posterior: Posterior, held: Bools, delta: float, seed: int) -> 
     third one in 95 %.
     """
     ballots = posterior.ballots
-    last = len(ballots) // LOOK_VOTES
+    apart = look_votes(len(ballots.cells))
+    last = len(ballots) // apart
     for look in range(last, last - AS_GOOD_LOOKS, -1):
         if look < 1 or not held.any():
             return np.zeros(len(ballots.cells), bool)
-        if look * LOOK_VOTES < len(ballots):
-            seen = Posterior(ballots.first(look * LOOK_VOTES), seed=seed, near=posterior)
+        if look * apart < len(ballots):
+            seen = Posterior(ballots.first(look * apart), seed=seed, near=posterior, likely_alone=True)
             held = held & (p_as_good(seen, delta) >= AS_GOOD_P)
     return held
 
 
-def _better(posterior: Posterior, planned: int | None) -> Bools:
+def better_than(posterior: Posterior, planned: int | None) -> Bools:
     """(C, C): is the row's cell better than the column's, as far as can be claimed?"""
     scores = posterior.scores
     done = planned is not None and len(posterior.ballots) >= planned

@@ -1,6 +1,6 @@
 """What would help most now: another pair to be voted on, takes to buy, or another person to ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.science.ballots import Ballots
 from backend.science.one_core import one_core
-from backend.science.posterior import Posterior, Spread
+from backend.science.posterior import Posterior
 
 #: A cell gets further takes while it may be the best with this probability.
 BUY_P = 0.04
@@ -40,18 +40,13 @@ def wanted_purchase(posterior: Posterior) -> Purchase:
     if len(ballots.cells) < 2:
         return Purchase("none", {}, 0.0, 0.0, 0.0)
     first, second = _leaders(posterior)
+    variance = float((posterior.scores[:, first] - posterior.scores[:, second]).var())
     shown = _takes_voted_on(ballots)
+    take = posterior.mean(lambda point: point.spread.take**2)
+    taste = posterior.mean(lambda point: point.spread.taste**2)
     apart = 1 / max(1, shown[first]) + 1 / max(1, shown[second])
-
-    def share_of(sd: Callable[[Spread], float], number: float) -> float:
-        """Of each point of the grid apart: how much takes differ is not known at first, and points at which
-        they differ most would be all of a mean."""
-        return posterior.mean(
-            lambda part: min(1.0, number * sd(part.point.spread) ** 2 / part.variance_between(first, second))
-        )
-
-    take_share = share_of(lambda spread: spread.take, apart)
-    taste_share = min(1.0 - take_share, share_of(lambda spread: spread.taste, 2 / posterior.raters))
+    take_share = min(1.0, take * apart / variance)
+    taste_share = min(1.0 - take_share, 2 * taste / posterior.raters / variance)
     more = {
         ballots.cells[cell]: max(1, int(np.ceil(ballots.takes_of_cell[cell] / 2)))
         for cell in np.flatnonzero(posterior.p_best > BUY_P)
