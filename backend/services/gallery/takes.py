@@ -123,17 +123,6 @@ def ledger_entries(deps: Deps, viewer: Viewer, job_id: str) -> Sequence[LedgerEn
         return ledger.of_job(session, job_id)
 
 
-def count_newer(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> int:
-    """How many takes of this kind came after that one (up to 100)."""
-    return len(_newer_ids(deps, viewer, wanted, than, limit=100))
-
-
-def newer_cursor(deps: Deps, viewer: Viewer, wanted: TakeFilter, *, than: str) -> str | None:
-    """The cursor of the page just before the one that starts with that take; None: it is the first page."""
-    ids = _newer_ids(deps, viewer, wanted, than, limit=PAGE_SIZE + 1)
-    return ids[PAGE_SIZE] if len(ids) > PAGE_SIZE else None
-
-
 def list_usable_models(deps: Deps) -> list[VideoModel]:
     """Every model that can be used now, by title."""
     return sorted((model for model in deps.catalogue.search() if model.usable), key=lambda model: model.title)
@@ -194,13 +183,3 @@ def visible(viewer: Viewer, wanted: TakeFilter) -> TakeFilter | None:
         return None if wanted.owners == () else wanted
     owners = tuple(name for name in names if wanted.owners is None or name in wanted.owners)
     return replace(wanted, owners=owners) if owners else None
-
-
-def _newer_ids(deps: Deps, viewer: Viewer, wanted: TakeFilter, than: str, *, limit: int) -> Sequence[str]:
-    """The ids of takes of this kind that came after that one, the oldest first."""
-    seen = visible(viewer, wanted)
-    if seen is None:
-        return []
-    with deps.store.read() as session:
-        known = choices.known(deps, session, seen)
-        return pages.find_ids(session, TakeQuery(seen, limit, after=than, known=known))

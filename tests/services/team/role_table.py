@@ -199,7 +199,6 @@ TABLE: Mapping[str, Asks] = {
         "the same, for a page", lambda f, g: f(g.deps, g.viewer, [], limit=1, limit_max=1)
     ),
     "gallery.choices.list_tags": needs(SEE)(),
-    "gallery.takes.count_newer": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.count_open": needs(SEE)(),
     "gallery.takes.count_takes": needs(SEE)(TakeFilter()),
     "gallery.takes.get_history": about("see", SEE)(),
@@ -209,7 +208,6 @@ TABLE: Mapping[str, Asks] = {
     "gallery.takes.list_owners": needs(SEE)(),
     "gallery.takes.list_takes": needs(SEE)(),
     "gallery.takes.list_used_models": needs(SEE)(),
-    "gallery.takes.newer_cursor": needs(SEE)(TakeFilter(), than=""),
     "gallery.takes.visible": Asks(lambda f, g: f(g.viewer, TakeFilter()), (SEE,)),
     "library.about.describe_takes": told(
         "takes that the viewer was given to see", lambda f, g: f(g.deps, g.viewer, [])
