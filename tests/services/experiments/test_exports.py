@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from typer.testing import CliRunner
 
+from backend.cli import app
+from backend.domain.access.origin import Origin, Via
+from backend.services.access import Kind, Role, Viewer
+from backend.services.experiments.doors.export import export_table
 from tests.services.client import SidecarClient, at_fault, said
 from tests.world import run_sql
 
@@ -141,3 +146,27 @@ def test_who_may_not_look_at_an_experiment_takes_nothing_along(sidecar, voted):
     for who, path in (("ben", "x"), ("ana", "nowhere")):
         assert said(sidecar.get(f"/api/experiments/{path}/export", who=who), 404)["code"] == "not_found"
     assert exported(sidecar, who="root")
+
+
+def test_who_exports_at_the_dashboard_has_seen_the_names_and_a_program_has_not(sidecar, voted):
+    def sighted(viewer: Viewer) -> bool:
+        export_table(sidecar.deps, viewer, "x", table="trials").chunks.close()
+        query = "SELECT sighted_at FROM experiment_rater WHERE experiment_id = 'x' AND rater = :rater"
+        return any(row[0] for row in run_sql(sidecar.deps, query, rater=viewer.name))
+
+    assert not sighted(Viewer("ria", Role.REVIEWER, kind=Kind.TOKEN, origin=Origin(Via.API)))
+    assert not sighted(Viewer("ria", Role.REVIEWER, origin=Origin(Via.CLI)))
+    assert sighted(Viewer("ria", Role.REVIEWER))
+
+
+def test_exported_votes_and_trials_are_what_the_command_of_findings_reads(sidecar, voted, tmp_path):
+    for table in ("votes", "trials"):
+        (tmp_path / f"{table}.jsonl").write_bytes(exported(sidecar, f"table={table}&format=jsonl"))
+    asked = ["--votes", str(tmp_path / "votes.jsonl"), "--takes", str(tmp_path / "trials.jsonl"), "--json"]
+    there = json.loads(CliRunner().invoke(app, ["experiment", "finding", *asked]).stdout)
+    here = sidecar.get("/api/experiments/x/finding").get_json()
+    assert there["votes"] == here["votes"] == 5
+    for name in ("pairs", "side", "ties", "effects"):
+        assert there[name] == here[name]
+    scores = [[(cell["id"], cell["takes"], cell["score"]) for cell in one["cells"]] for one in (there, here)]
+    assert scores[0] == scores[1]

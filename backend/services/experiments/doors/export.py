@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from backend.domain.access.actions import Action
+from backend.domain.access.origin import Via
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.media.archive import begun
 from backend.media.file_names import slug
-from backend.services.access import Viewer
+from backend.services.access import Kind, Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
 from backend.services.experiments.doors.export_rows import DataTable, ExperimentTables
 from backend.services.experiments.doors.preferences import preference_table
+from backend.services.experiments.judging.raters import note_sighted
 from backend.services.export.tables import WRITERS
 from backend.services.export.take_export import FORMATS as TAKE_FORMATS
 from backend.services.export.take_export import Export
@@ -39,7 +41,8 @@ def usual_format(table: str) -> str:
 def export_table(
     deps: Deps, viewer: Viewer, experiment_id: str, *, table: str, format: str | None = None
 ) -> Export:
-    """One of its tables as a file, piece by piece. That it was asked for is written down first.
+    """One of its tables as a file, piece by piece. That it was asked for is written down first, and of a person
+    at the dashboard that they know which take is of which cell from now on.
 
     format: of `FORMATS`; None: the usual one.
 
@@ -62,6 +65,8 @@ def export_table(
             session, deps, viewer, Action.EXPERIMENT_EXPORTED, object_type="experiment", object_id=row.id,
             changed={"table": (None, table), "format": (None, kind)},
         )  # fmt: skip
+    if viewer.kind is Kind.PERSON and viewer.origin.via is Via.DASHBOARD:
+        note_sighted(deps, viewer, experiment_id)
     found = TABLES[table](deps, viewer, experiment_id)
     chunks: Iterator[bytes] = WRITERS[kind](found.batches, found.columns)
     name = f"{slug(row.name, 40) or 'experiment'}-{table}.{kind}"
