@@ -41,8 +41,8 @@ def usual_format(table: str) -> str:
 def export_table(
     deps: Deps, viewer: Viewer, experiment_id: str, *, table: str, format: str | None = None
 ) -> Export:
-    """One of its tables as a file, piece by piece. That it was asked for is written down first, and of a person
-    at the dashboard that they know which take is of which cell from now on.
+    """One of its tables as a file, piece by piece. That it was asked for is written down first; of a person
+    at the dashboard also that they know which take is of which cell from now on.
 
     format: of `FORMATS`; None: the usual one.
 
