@@ -27,6 +27,7 @@ from backend.services.experiments.plan import (
     TAKES_MAX,
     VOTES_MAX,
     Plan,
+    keepable,
     parse_plan,
 )
 from backend.services.experiments.planning.combinations import Levels, cell_key
@@ -82,6 +83,7 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         keys = {cell.key for cell in plans.list_cells(session, [experiment_id])}
     given: dict[str, Any] = PastedText().clean(body)
     faults = unknown_names(given, EXTENSION_FIELDS)
+    given = keepable(given, faults)
     values = _values(given, faults)
     plan = replace(parse_plan(row.plan), drop_refused=FieldReader(given, faults).flag("drop_refused"))
     axes, rows = _combinations(plan, [_read_axis(one) for one in kept], given, faults)

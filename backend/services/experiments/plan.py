@@ -12,6 +12,7 @@ from typing import Any
 from backend.domain.errors import InvalidRequest
 from backend.domain.experiments.axes import Axis
 from backend.domain.experiments.fields import FieldReader
+from backend.domain.experiments.inputs import canonical_json
 from backend.domain.experiments.words import DesignKind, SeedPolicy
 from backend.domain.text import PastedText, describe_kind, unknown_names
 from backend.services.experiments.planning.varied import Rows, read_base, read_varied
@@ -79,6 +80,7 @@ def parse_plan(body: Mapping[str, Any]) -> Plan:
     """Read a plan. Raises InvalidRequest: names every field at fault."""
     given: dict[str, Any] = PastedText().clean(body)
     faults = unknown_names(given, PLAN_FIELDS)
+    given = keepable(given, faults)
     read = FieldReader(given, faults)
     base = read_base(given, faults)
     axes, rows = read_varied(given, base, faults)
@@ -115,6 +117,18 @@ def parse_plan(body: Mapping[str, Any]) -> Plan:
     if faults:
         raise InvalidRequest(faults)
     return plan
+
+
+def keepable(given: Mapping[str, Any], faults: dict[str, str]) -> dict[str, Any]:
+    """The fields that a database can hold; the others are named."""
+    kept = {}
+    for name, value in given.items():
+        try:
+            canonical_json({name: value}).encode()
+            kept[name] = value
+        except UnicodeEncodeError:
+            faults[name[:NAME_MAX_CHARS]] = "holds half a character (a lone surrogate); remove it"
+    return kept
 
 
 # -- the design -------------------------------------------------------------------------------

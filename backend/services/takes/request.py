@@ -85,6 +85,8 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     images = _read_object(body, "images", faults)
     faults |= unknown_names(style, AXES, within="style.")
     project, made_from = _read_project(body, faults), _read_origins(body, faults)
+    if isinstance(model, str) and (fault := fault_in(model)):
+        model, faults["model"] = "", fault
     texts = {name: body.get(name) for name in ("prompt", "image")}
     texts |= {f"style.{axis}": style[axis] for axis in AXES if axis in style}
     texts |= {f"images.{field[:80]}": image for field, image in images.items()}

@@ -57,6 +57,10 @@ def test_twenty_starts_at_once_with_one_key_are_one_take(sidecar):
     assert len(sidecar.page()["items"]) == 1
 
 
+def test_a_model_with_half_a_character_in_its_name_is_named(sidecar):
+    assert "half a character" in at_fault(sidecar.start({**BODY, "model": "a\ud800"}))["model"]
+
+
 def test_a_key_that_can_not_be_one_is_named(sidecar):
     for key in ("", "x" * 256, "a\tb"):
         assert list(at_fault(sidecar.start(key=key))) == ["Idempotency-Key"]

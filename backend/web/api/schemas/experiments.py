@@ -45,6 +45,7 @@ class PlanBase(Asked):
     provider: str | None = None
     project: str | None = None
     template: int | None = None
+    variables: dict[str, Any] | None = Field(default=None, description="Of that version of the template.")
     made_from: list[MadeFrom] | None = None
 
 
