@@ -198,5 +198,8 @@ def test_a_templates_variables_are_fields_of_the_form_and_come_back_with_the_tak
     )  # fmt: skip
     assert visit().number_input(key="form:variable:2:count").value == 3, "the form's draft has them"
     vocabulary_admin.promote_template(desk.deps, LOCAL_VIEWER, 1)
+    told = str(shown(visit("library/take.py", take=job.id), "facts"))
+    assert "'Version 2'" in told
+    assert "{'label': 'Garment', 'value': 'dress'}" in told
     again = visit(**{"from": job.id, "parts": "everything"})
     assert (again.selectbox(key="form:template").value, again.code[0].value) == (2, "Walk: dress 3 calm")

@@ -1,5 +1,7 @@
 """More of a take: what its page offers, how many clicks that takes, and what the form remembers."""
 
+import json
+
 import pytest
 
 from backend.domain.library.review import OriginHow
@@ -9,7 +11,7 @@ from backend.services.library.groups import GroupKind
 from backend.services.takes import photos
 from backend.services.takes.form import drafts
 from pages.ui.form import clicks
-from tests.pages.conftest import SEED_MODEL, filled, link, param, words
+from tests.pages.conftest import SEED_MODEL, filled, link, param, shown, words
 from tests.viewers import LOCAL_VIEWER
 from tests.world import MODEL, PHOTO_MODEL, run_sql
 
@@ -192,3 +194,17 @@ def test_a_project_is_made_where_it_is_typed_and_kept_for_the_next_take(visit, d
     app.run()
     assert app.selectbox(key="form:project").value is None
     assert desk.generate(app).project_id is None
+
+
+def test_a_take_shows_the_seed_and_the_prompt_of_its_model_and_is_made_again_with_that_seed(visit, desk):
+    job = desk.take("stored", "Theirs", model=SEED_MODEL)
+    app = visit(TAKE, take=job.id)
+    assert "Everything, same seed" not in app.menu_button(key="use-again").options, "none was told"
+    said = {"seed": 4242, "actual_prompt": "Theirs :red[richly]"}
+    run_sql(desk.deps, "UPDATE job SET result = :said WHERE id = :id", said=json.dumps(said), id=job.id)
+    app = visit(TAKE, take=job.id)
+    assert "Theirs :red[richly]" in [code.value for code in app.code], "as text"
+    assert "{'label': 'Seed used', 'value': '4242', 'copy': True}" in str(shown(app, "facts"))
+    app.menu_button(key="use-again").click("everything,seed").run()
+    assert param(app, "number_input", "seed", SEED_MODEL).value == 4242
+    assert desk.generate(app.switch_page(FORM)).params["seed"] == 4242

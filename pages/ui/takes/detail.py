@@ -46,6 +46,13 @@ def draw_request(deps: Deps, viewer: Viewer, job: Job) -> None:
         }
         for name, value in job.params.items()
     ]
+    if job.template_version is not None:
+        rows.append({"label": "Template", "value": f"Version {job.template_version}"})
+    rows += [
+        {"label": name.replace("_", " ").capitalize(), "value": str(value)}
+        for name, value in (job.variables or {}).items()
+        if value != ""
+    ]
     if said.seed is not None and said.seed != job.params.get("seed"):
         rows.append({"label": "Seed used", "value": str(said.seed), "copy": True})
     rows += [{"label": "Estimate", "value": _estimate(deps, job)}, {"label": "Person", "value": job.owner}]

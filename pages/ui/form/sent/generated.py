@@ -18,6 +18,7 @@ _KNOWN = "form:generated"
 BELIEVED_S = 10.0
 #: So many are named; more are told as a number.
 NAMED = 6
+_TIMES = {1: "once", 2: "twice"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def draw_generated(deps: Deps, viewer: Viewer, requests: Sequence[TakeRequest]) 
     number = len(known.takes)
     if not number:
         return
-    times = "once" if number == 1 else f"{number} times"
+    times = _TIMES.get(number, f"{number} times")
+    times += " with one of these prompts" if len(requests) > 1 else ""
     same = " The same seed gives the same take again." if known.seeded else ""
     with st.container(key="generated", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/history: Already generated {times}.{same}")

@@ -65,7 +65,7 @@ def _draw_changes(versions: Sequence[Template], used: Template) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         begin, end = (
             st.selectbox(
-                label, list(by_version), key=key, format_func=lambda one: _label(one, used), width=190
+                label, list(by_version), key=key, format_func=lambda one: _label(one, used), width=160
             )
             for label, key in (("What changed from", _FROM), ("to", _TO))
         )
