@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     postgres.IDLE_IN_TRANSACTION_TIMEOUT_MS = round(PATIENCE_S * 1000)
     # Nor does anything hang because the machine has too much to do.
     readiness.WAIT_S = PATIENCE_S
+    databases.share_compiled_statements()
     # What is refused is in the database when it is answered.
     refused_deliveries.WRITE_EVERY_S = 0.0
     if config.option.timed:

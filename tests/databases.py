@@ -18,10 +18,12 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 from backend.bootstrap import build_deps
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.settings import load_settings
+from backend.store.database import postgres, sqlite
 from backend.store.database.engine import Store
 from backend.store.database.schema.migrate import migrate_schema
 from tests.ports import reserved_port
@@ -176,7 +178,10 @@ def server() -> Server:
     """The server of this run; started when it is first asked for."""
     if _Chosen.server is None:
         _Chosen.server = Server()
-        _Chosen.server.start("-c", "fsync=off")  # what is written survives all but a power cut
+        # What is written survives all but a power cut; a password is checked in one round, not in 4096.
+        _Chosen.server.start("-c", "fsync=off", "-c", "scram_iterations=1")
+        with _Chosen.server.connect() as admin:
+            admin.execute(f"ALTER USER {USER} PASSWORD '{PASSWORD}'")
     return _Chosen.server
 
 
@@ -202,6 +207,31 @@ def put_migrated_file(path: Path) -> None:
     """A new database at the newest schema, with the program's own words."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_migrated_file())
+
+
+def share_compiled_statements() -> None:
+    """From now on stores of one kind of database write the SQL of each statement once a run, not once each.
+
+    It is the same for all of them, and takes longer than most statements take to run.
+    """
+    for kind in (sqlite, postgres):
+        kind.make_engine = _sharing(kind.make_engine)  # type: ignore[attr-defined]
+
+
+def _sharing(make: Callable[..., Engine]) -> Callable[..., Engine]:
+    first = list[Engine]()  # that has connected: only then its dialect knows the database
+    compiled = dict[Any, Any]()
+
+    def make_engine(url: str, **common: Any) -> Engine:
+        engine = make(url, **common)
+        if first:
+            engine.dialect = first[0].dialect  # what is compiled is kept by it
+            engine.update_execution_options(compiled_cache=compiled)
+        else:
+            event.listen(engine, "connect", lambda *_: first.append(engine))
+        return engine
+
+    return make_engine
 
 
 def close() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -39,9 +40,13 @@ class SidecarClient(World):
     def __init__(self, deps: Deps, clock: FakeClock) -> None:
         super().__init__(deps, sim=None)
         self.clock = clock
-        self.app: Flask = create_app(deps)
         roles = {"ana": Role.CREATOR, "ben": Role.CREATOR, "eve": Role.VIEWER, "root": Role.ADMIN}
         self.tokens = {name: make_token(deps, name, role) for name, role in roles.items()}
+
+    @cached_property
+    def app(self) -> Flask:
+        """Made for the first who calls: many tests only look into the installation."""
+        return create_app(self.deps)
 
     def call(self, who: str | None, method: str, path: str, **more: Any) -> TestResponse:
         """One request with somebody's token; its answer is what the document says."""

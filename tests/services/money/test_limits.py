@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,13 +42,20 @@ def world(sidecar) -> World:
     return World(sidecar.deps, sim=None)
 
 
-def offer(deps: Deps, *, unit_usd: float) -> None:
+@cache
+def offered(unit_usd: float) -> list[tuple[str, dict[str, Any]]]:
+    """The models on offer, as the catalogue keeps them."""
     seed = {model.id: model for model in load_seed()}
     learnt = replace(seed[MODEL], id=LEARNT, price=Price("unit", unit_usd))
     models = [*seed.values(), replace(seed[MODEL], id=UNPRICED, price=None), learnt]
+    return [(model.id, asdict(model)) for model in models]
+
+
+def offer(deps: Deps, *, unit_usd: float) -> None:
+    models = offered(unit_usd)
     with deps.store.begin() as session:
         now = deps.clock.now()
-        catalogue.replace_all(session, [(model.id, asdict(model)) for model in models], at=now)
+        catalogue.replace_all(session, models, at=now)
         newest = live_catalogue.NewestCatalogue(now, deps.clock.new_id(), len(models))
         live_catalogue.NEWEST.put(session, newest)
 
