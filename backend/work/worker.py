@@ -23,6 +23,7 @@ from backend.domain.errors import ProviderUnanswered, StaleState, StoreUnavailab
 from backend.domain.states import JobState
 from backend.services.catalogue.refresh_schedule import refresh_if_due
 from backend.services.deps import Deps
+from backend.services.experiments.measuring.file_checks import measure_due_files
 from backend.services.experiments.waves import make_due_takes
 from backend.services.lifecycle import dispatch as steps
 from backend.services.lifecycle.claims import Claim, Claims, release_claim
@@ -47,8 +48,11 @@ REFRESH_CHECK_S = 2.0
 REFRESH_AFTER_START_S = 600.0
 #: Takes of experiments are made this often, in seconds: how long a slot stays empty between two of them.
 EXPERIMENTS_S = 0.5
-#: Threads of the clock: sweep, heartbeat, catalogue, replays, experiments, and what keeps a queue's time.
-CLOCK_THREADS = 6
+#: Files of experiments that came home are looked for this often, in seconds, to be measured: no one waits.
+MEASURE_S = 5.0
+#: Threads of the clock: sweep, heartbeat, catalogue, replays, experiments and their files, and what keeps a
+#: queue's time.
+CLOCK_THREADS = 7
 #: How often a worker looks whether the clock was set, and what counts as that, in seconds.
 CLOCK_CHECK_S, CLOCK_JUMP_S = 1.0, 1.0
 
@@ -117,6 +121,7 @@ class Worker(ABC):
         self._every(REFRESH_CHECK_S, self._refresh, "catalogue")
         self._every(REFRESH_CHECK_S, self._replay, "replays")
         self._every(EXPERIMENTS_S, self._make_takes, "experiments")
+        self._every(MEASURE_S, self._measure_files, "file checks")
         self._scheduler.start()
         threading.Thread(target=self._follow_the_clock, name="clock", daemon=True).start()
         log.info("worker started", extra={"worker": self._name})
@@ -230,6 +235,15 @@ class Worker(ABC):
             make_due_takes(self._deps)
         except (StoreUnavailable, SQLAlchemyError) as error:
             log.error("experiments wait", extra={"why": driver_message(error)})
+
+    def _measure_files(self) -> None:
+        """Measure files of experiments, if that is this worker's turn."""
+        if self._deps.stopping.is_set() or not self._keeps_time:
+            return
+        try:
+            measure_due_files(self._deps)
+        except (StoreUnavailable, SQLAlchemyError) as error:
+            log.error("files are not measured", extra={"why": driver_message(error)})
 
     def _beat(self) -> None:
         try:

@@ -20,6 +20,8 @@ PLAYABLE_TIMEOUT_S = 180.0
 PLAYABLE_LONGEST_S = 120.0
 #: Three seconds of 4K decode in about five on one busy core.
 PREVIEW_TIMEOUT_S = 20.0
+#: Five seconds of 720p take 0.4 s of a core; a minute of 4K on a busy one most of this.
+MEASURE_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,12 @@ def make_playable(
 def save_frame(path: Path, photo: Path, *, last: bool, timeout_s: float = PREVIEW_TIMEOUT_S) -> None:
     """Write the first or the last picture as a PNG, over what is there. Raises as `inspect_video` does."""
     _run("save_frame_png", "frames", [photo], timeout_s, path=str(path), photo=str(photo), last=last)
+
+
+def measure_video(path: Path, *, timeout_s: float = MEASURE_TIMEOUT_S) -> dict[str, float]:
+    """frozen_s, black_s, flicker, sharpness of a whole video. Raises as `inspect_video`, but StorageFull."""
+    found: dict[str, float] = _run("measure_video", "measure", [], timeout_s, path=str(path))
+    return found
 
 
 def _run(function: str, module: str, made: list[Path], timeout_s: float, **arguments: Any) -> Any:

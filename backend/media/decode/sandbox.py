@@ -31,7 +31,9 @@ from backend.domain.shape import load_json
 #: Where the modules are that run in a child.
 CHILD_PACKAGE = "backend.media.decode.in_child"
 #: What children work with, imported once in the server.
-PRELOAD = tuple(f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "playable", "photo", "frames"))
+PRELOAD = tuple(
+    f"{CHILD_PACKAGE}.{module}" for module in ("video", "preview", "playable", "photo", "frames", "measure")
+)
 #: Address space of a child: decoding 4K takes about 0.5 GB.
 MEMORY_MAX_BYTES = 2 * 1024**3
 #: No poster, preview or photo is larger; a child that writes more has gone mad.

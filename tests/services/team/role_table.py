@@ -149,6 +149,7 @@ TABLE: Mapping[str, Asks] = {
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
     ),
     "experiments.findings.current_finding": needs(SEE)("none"),
+    "experiments.measuring.file_checks.list_checks": needs(SEE)("none"),
     "experiments.reports.report.write_report": needs(SEE)("none"),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.plan_drafts.save_plan_draft": needs(Do.EXPERIMENT)({}),
