@@ -1,6 +1,7 @@
 """Plans of experiments: read with every fault named, priced without a trace, kept as drafts."""
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -37,78 +38,79 @@ def rows_of(sidecar) -> dict[str, int]:
         return {one: count(text(f"SELECT count(*) FROM {one}")).scalar_one() for one in tables}  # noqa: S608
 
 
-@pytest.mark.parametrize(
-    ("more", "cells", "takes", "usd", "unknown"),
-    [
-        pytest.param({}, 2, 4, 2.8, 0, id="two prompts, two takes each"),
-        pytest.param({"axes": THREE_AXES}, 12, 24, 25.2, 0, id="three axes, full"),
-        pytest.param({"axes": THREE_AXES, "design": "fraction", "n": 6}, 6, 12, 12.6, 0, id="a fraction"),
-        pytest.param({"axes": THREE_AXES, "design": "random", "n": 5}, 5, 10, None, 0, id="by chance"),
-        pytest.param(
-            {"axes": None, "rows": [{"prompt": "a", "params.duration": "10"}, {"prompt": "b"}]},
-            2, 4, 4.2, 0, id="rows; one says nothing of the duration",
-        ),
-        pytest.param(
-            {"base": {"model": MODEL, "prompt": "A {red|blue|green} dress"}, "axes": None},
-            3, 6, 4.2, 0, id="alternatives in the prompt",
-        ),
-        pytest.param(
-            {"base": GARMENT, "axes": {"garment": ["dress", "coat"]}, "repeats": 1},
-            2, 2, 1.4, 0, id="a variable of the prompt",
-        ),
-        pytest.param(
-            {"base": UNPRICED, "axes": {"prompt": PROMPTS, "style.camera": [None, "Dolly in"]}, "repeats": 1},
-            4, 4, 0, 4, id="no price is known",
-        ),
-        pytest.param(
-            {"axes": {"prompt": PROMPTS, "params.duration": ["5", "99"]}, "repeats": 1},
-            4, 4, 1.4, 2, id="what a model refuses is counted, without a price",
-        ),
-        pytest.param(
-            {"axes": {"prompt": PROMPTS, "params.duration": ["5", "99"]}, "repeats": 1, "drop_refused": True},
-            2, 2, 1.4, 0, id="and left out on request",
-        ),
-    ],
-)  # fmt: skip
-def test_a_plan_is_counted_and_priced_by_its_takes(sidecar, more, cells, takes, usd, unknown):
-    figures = told(post(sidecar, **more))
-    assert (figures["cells"], figures["takes"], figures["reused"]) == (cells, takes, 0)
-    assert figures["estimate"]["unknown"] == unknown
-    if usd is not None:
-        assert figures["estimate"]["usd"] == pytest.approx(usd)
+#: One duration that the model takes, and one that it refuses.
+ODD = ["5", "99"]
+#: what -> (the plan, (cells, takes, dollars; None: as it comes, takes without a price))
+PRICED: dict[str, tuple[dict[str, Any], tuple[int, int, float | None, int]]] = {
+    "two prompts, two takes each": ({}, (2, 4, 2.8, 0)),
+    "three axes, full": ({"axes": THREE_AXES}, (12, 24, 25.2, 0)),
+    "a fraction": ({"axes": THREE_AXES, "design": "fraction", "n": 6}, (6, 12, 12.6, 0)),
+    "by chance": ({"axes": THREE_AXES, "design": "random", "n": 5}, (5, 10, None, 0)),
+    "rows; one says nothing of the duration": (
+        {"axes": None, "rows": [{"prompt": "a", "params.duration": "10"}, {"prompt": "b"}]},
+        (2, 4, 4.2, 0),
+    ),
+    "alternatives in the prompt": (
+        {"base": {"model": MODEL, "prompt": "A {red|blue|green} dress"}, "axes": None},
+        (3, 6, 4.2, 0),
+    ),
+    "a variable of the prompt": (
+        {"base": GARMENT, "axes": {"garment": ["dress", "coat"]}, "repeats": 1},
+        (2, 2, 1.4, 0),
+    ),
+    "no price is known": (
+        {"base": UNPRICED, "axes": {"prompt": PROMPTS, "style.camera": [None, "Dolly in"]}, "repeats": 1},
+        (4, 4, 0, 4),
+    ),
+    "what a model refuses is counted, without a price": (
+        {"axes": {"prompt": PROMPTS, "params.duration": ODD}, "repeats": 1},
+        (4, 4, 1.4, 2),
+    ),
+    "and left out on request": (
+        {"axes": {"prompt": PROMPTS, "params.duration": ODD}, "repeats": 1, "drop_refused": True},
+        (2, 2, 1.4, 0),
+    ),
+}
+
+
+def test_a_plan_is_counted_and_priced_by_its_takes(sidecar):
+    for what, (more, (cells, takes, usd, unknown)) in PRICED.items():
+        figures = told(post(sidecar, **more))
+        found = figures["cells"], figures["takes"], figures["reused"], figures["estimate"]["unknown"]
+        assert found == (cells, takes, 0, unknown), what
+        assert usd is None or figures["estimate"]["usd"] == pytest.approx(usd), what
 
 
 TWO, TWO_PROMPTS = ["5", "10"], {"prompt": PROMPTS}
+#: what -> (the fields that are named, what the plan says)
+FAULTS: dict[str, tuple[set[str], dict[str, Any]]] = {
+    "unknown fields": ({"axis", "stop.share"}, {"axis": {}, "stop": {"share": 1}}),
+    "an unknown axis": ({"axes.promt"}, {"axes": {"promt": PROMPTS}}),
+    "style": ({"axes.style.colour"}, {"axes": {"style.colour": PROMPTS, **TWO_PROMPTS}}),
+    "one value": ({"axes.prompt"}, {"axes": {"prompt": ["one"], "params.duration": TWO}}),
+    "the same value twice": ({"axes.prompt"}, {"axes": {"prompt": ["a", "a"]}}),
+    "nothing varied": ({"axes"}, {"axes": {}}),
+    "rows twice": ({"rows"}, {"axes": None, "rows": [{"prompt": "a"}, {"prompt": "a"}]}),
+    "axes and rows": ({"axes"}, {"rows": [{"prompt": "a"}, {"prompt": "b"}]}),
+    "an unknown model": ({"base.model"}, {"base": {"model": "no/such"}}),
+    "a parameter": ({"base.params.x"}, {"base": {"model": MODEL, "params": {"x": 1}}}),
+    "a variable": ({"base.prompt"}, {"base": GARMENT, "axes": {"params.duration": TWO}}),
+    "a cap below the canary": ({"cap_usd"}, {"cap_usd": 0.5}),
+    "no numbers": ({"cap_usd", "repeats"}, {"cap_usd": -1, "repeats": "3"}),
+    "a baseline that is no cell": ({"baseline.prompt"}, {"baseline": "A green dress"}),
+    "half a character in a model": ({"base"}, {"base": {"model": "a\ud800"}}),
+    "half a character": ({"rows"}, {"axes": None, "rows": [{"params.x": "\ud800"}, {}]}),
+    "a fraction of unknown size": ({"n"}, {"design": "fraction"}),
+    "one seed, and none given": ({"seed"}, {"seeds": "fixed"}),
+    "too many": ({"axes"}, {"axes": {f"params.{x}": list(range(80)) for x in "xy"}}),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("fields", "more"),
-    [
-        pytest.param({"axis", "stop.share"}, {"axis": {}, "stop": {"share": 1}}, id="unknown fields"),
-        pytest.param({"axes.promt"}, {"axes": {"promt": PROMPTS}}, id="an unknown axis"),
-        pytest.param({"axes.style.colour"}, {"axes": {"style.colour": PROMPTS, **TWO_PROMPTS}}, id="style"),
-        pytest.param({"axes.prompt"}, {"axes": {"prompt": ["one"], "params.duration": TWO}}, id="one value"),
-        pytest.param({"axes.prompt"}, {"axes": {"prompt": ["a", "a"]}}, id="the same value twice"),
-        pytest.param({"axes"}, {"axes": {}}, id="nothing varied"),
-        pytest.param({"rows"}, {"axes": None, "rows": [{"prompt": "a"}, {"prompt": "a"}]}, id="rows twice"),
-        pytest.param({"axes"}, {"rows": [{"prompt": "a"}, {"prompt": "b"}]}, id="axes and rows"),
-        pytest.param({"base.model"}, {"base": {"model": "no/such"}}, id="an unknown model"),
-        pytest.param({"base.params.x"}, {"base": {"model": MODEL, "params": {"x": 1}}}, id="a parameter"),
-        pytest.param({"base.prompt"}, {"base": GARMENT, "axes": {"params.duration": TWO}}, id="a variable"),
-        pytest.param({"cap_usd"}, {"cap_usd": 0.5}, id="a cap below the canary"),
-        pytest.param({"cap_usd", "repeats"}, {"cap_usd": -1, "repeats": "3"}, id="no numbers"),
-        pytest.param({"baseline.prompt"}, {"baseline": "A green dress"}, id="a baseline that is no cell"),
-        pytest.param({"base"}, {"base": {"model": "a\ud800"}}, id="half a character in a model"),
-        pytest.param({"rows"}, {"axes": None, "rows": [{"params.x": "\ud800"}, {}]}, id="half a character"),
-        pytest.param({"n"}, {"design": "fraction"}, id="a fraction of unknown size"),
-        pytest.param({"seed"}, {"seeds": "fixed"}, id="one seed, and none given"),
-        pytest.param({"axes"}, {"axes": {f"params.{x}": list(range(80)) for x in "xy"}}, id="too many"),
-    ],
-)  # fmt: skip
-def test_every_fault_of_a_plan_is_named_and_nothing_is_written(sidecar, fields, more):
+def test_every_fault_of_a_plan_is_named_and_nothing_is_written(sidecar):
     before = rows_of(sidecar)
-    assert set(at_fault(post(sidecar, **more))) == fields
-    assert set(at_fault(post(sidecar, URL, **more))) == fields
+    for path in (DRY, URL):
+        named = {what: set(at_fault(post(sidecar, path, **more))) for what, (_, more) in FAULTS.items()}
+        assert named == {what: fields for what, (fields, _) in FAULTS.items()}
     assert rows_of(sidecar) == before
 
 
@@ -140,6 +142,23 @@ def test_a_dry_run_writes_nothing_and_a_draft_makes_no_take(sidecar):
     assert len({tuple(cell["levels"].items()) for cell in shown["cells"]}) == 12
     (baseline,) = (cell["levels"] for cell in shown["cells"] if cell["id"] == shown["baseline"])
     assert baseline["prompt"] == "A coat"
+
+
+@pytest.mark.parametrize("design", ["fraction", "random"])
+def test_a_part_of_all_combinations_holds_the_baseline_and_is_the_same_every_time(sidecar, design):
+    def cells(**more):
+        made = told(post(sidecar, URL, axes=THREE_AXES, design=design, n=6, **more), 201)
+        shown = told(sidecar.get(f"{URL}/{made['id']}"))
+        return [tuple(cell["levels"].values()) for cell in shown["cells"]], shown["baseline"]
+
+    first, _ = cells()
+    names, values = list(THREE_AXES), [list(of) for of in THREE_AXES.values()]
+    missing = next(one for one in product(*values) if one not in first)
+    again, baseline = cells(baseline=dict(zip(names, missing, strict=True)))
+    assert missing in again
+    assert baseline
+    assert len({*first, *again}) == 7
+    assert cells() == (first, None)
 
 
 def test_takes_of_one_number_have_one_seed_where_the_model_takes_seeds(sidecar):

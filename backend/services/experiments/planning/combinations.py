@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -32,15 +33,38 @@ def chosen_levels(plan: Plan, allowed: Callable[[Levels], bool]) -> list[Levels]
 
     sizes = [len(of) for of in labels]
     if plan.design is DesignKind.FRACTION:
-        from backend.science.designs import choose_fraction  # NumPy, which no start is to wait for
-
-        chosen = choose_fraction(
-            sizes, plan.combinations, seed=plan.seed or 0, allowed=lambda one: allowed(as_levels(one))
-        )
-        return [as_levels(one) for one in chosen]
+        chosen = _fraction(plan, tuple(sizes), lambda one: allowed(as_levels(one)))
+        return _with_baseline([as_levels(one) for one in chosen], plan.baseline)
     if plan.design is DesignKind.RANDOM:
-        return _drawn(plan, sizes, as_levels, allowed)
+        return _with_baseline(_drawn(plan, sizes, as_levels, allowed), plan.baseline)
     return [one for combination in product(*map(range, sizes)) if allowed(one := as_levels(combination))]
+
+
+def _fraction(
+    plan: Plan, sizes: tuple[int, ...], allowed: Callable[[Sequence[int]], bool]
+) -> Sequence[Sequence[int]]:
+    """The combinations that tell the effects of single axes best; known again while a person goes on."""
+    if not plan.drop_refused:
+        return _whole_fraction(sizes, plan.combinations, plan.seed or 0)
+    from backend.science.designs import choose_fraction  # NumPy, which no start is to wait for
+
+    return choose_fraction(sizes, plan.combinations, seed=plan.seed or 0, allowed=allowed)
+
+
+@lru_cache(maxsize=32)
+def _whole_fraction(sizes: tuple[int, ...], number: int, seed: int) -> Sequence[Sequence[int]]:
+    from backend.science.designs import choose_fraction  # as above
+
+    return choose_fraction(sizes, number, seed=seed)
+
+
+def _with_baseline(chosen: list[Levels], baseline: Levels | None) -> list[Levels]:
+    """With what others are compared with: in place of the combination that is most like it."""
+    if baseline is None or not chosen or dict(baseline) in map(dict, chosen):
+        return chosen
+    alike = [sum(one[axis] == label for axis, label in baseline.items()) for one in chosen]
+    place = alike.index(max(alike))
+    return [*chosen[:place], baseline, *chosen[place + 1 :]]
 
 
 def _drawn(
