@@ -84,13 +84,6 @@ def list_ballots(session: Session, experiment_id: str, criterion_id: str) -> lis
     return [(left, right, choice, rater) for left, right, choice, rater in found]
 
 
-def mark_of_ballots(session: Session, experiment_id: str, criterion_id: str) -> tuple[str, int]:
-    """(id of the newest vote that counts, how many count): another pair of these, other votes."""
-    query = select(func.max(Vote.id), func.count()).where(*_counts(experiment_id, criterion_id))
-    newest, number = session.exec(query).one()
-    return str(newest or ""), int(number)
-
-
 def count_votes(session: Session, experiment_id: str, criterion_id: str) -> dict[str, int]:
     """rater -> how many votes stand, whatever their kind."""
     query = select(Vote.rater, func.count()).where(

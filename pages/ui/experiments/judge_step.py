@@ -11,6 +11,7 @@ from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from pages.ui import context, text
+from pages.ui.experiments.judging import render_judging
 
 #: Two takes are needed to be held beside each other.
 TAKES_LEAST = 2
@@ -27,6 +28,7 @@ def draw_judge(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     elif found.counts["completed"] < TAKES_LEAST:
         st.info("There is something to judge once two takes are ready.", icon=":material/hourglass_top:")
     elif viewer.may(Do.VOTE):
+        render_judging(row.id)
         _draw_ways(row.id)
     if may_run:
         left, right = st.columns(2, gap="large")

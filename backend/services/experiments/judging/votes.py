@@ -121,11 +121,6 @@ def list_for_fit(session: Session, experiment_id: str, criterion_id: str) -> lis
     return ballots.list_ballots(session, experiment_id, criterion_id)
 
 
-def mark_for_fit(session: Session, experiment_id: str, criterion_id: str) -> tuple[str, int]:
-    """(id of the newest of these votes, how many there are), by one read; another pair: other votes."""
-    return ballots.mark_of_ballots(session, experiment_id, criterion_id)
-
-
 def must_be_open(session: Session, experiment: Experiment, pair: Pair) -> None:
     """Raises StateConflict: it is closed, or a take of the pair is in the trash."""
     if experiment.state == ExperimentState.CLOSED:
