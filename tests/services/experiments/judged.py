@@ -47,10 +47,7 @@ def make_judged(
     rows: list[Cell | Trial] = []
     for place in range(cells):
         cell = Cell(id=deps.clock.new_id(), experiment_id=experiment.id, key=f"{place}", position=place)
-        jobs = [
-            _stored(world, f"{place}-{number}", owner, lambda job, cell=place: content(job, cell))
-            for number in range(takes)
-        ]
+        jobs = [_stored(world, f"{place}-{number}", owner, content, place) for number in range(takes)]
         made[cell.id] = jobs
         rows += [cell, *(
             Trial(
@@ -65,9 +62,9 @@ def make_judged(
     return Judged(experiment.id, made)
 
 
-def _stored(world: World, name: str, owner: Viewer, content: Callable[[str], bytes]) -> str:
+def _stored(world: World, name: str, owner: Viewer, content: Callable[[str, int], bytes], cell: int) -> str:
     job = world.ask(f"A dress, {name}", viewer=owner)
     for event in WAY["stored"][:-1]:
         world.advance(job, event, **({"request_id": job.id} if event == JobEvent.ACCEPTED else {}))
-    world.saved(job, content(job.id))
+    world.saved(job, content(job.id, cell))
     return job.id
