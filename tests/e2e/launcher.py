@@ -40,6 +40,7 @@ PRELOAD = [
     "streamlit.web.bootstrap",
     "streamlit.web.cli",
     "tests.e2e.crash",
+    "tests.e2e.warm",
 ]
 #: The dashboard, where its port is named: else it starts itself over, which is the program's own affair.
 DASHBOARD = ["-m", "streamlit", "run", str(ROOT / "app.py")]

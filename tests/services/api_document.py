@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -50,15 +50,26 @@ def must_fit(method: str, path: str, status: int, content_type: str | None, body
     assert (content_type in content) is bool(content or body), f"{where}: {content_type} is none of {content}"
     schema = content.get(content_type, {}).get("schema")
     if schema is not None:
-        found = _validator(schema["$ref"]).iter_errors(json.loads(body))
-        faults = [f"{one.json_path}: {one.message[:300]}" for one in found]
+        faults = _faults(schema["$ref"], body)
         assert not faults, f"{where}: {faults}"
 
 
-def _responses(method: str, path: str) -> dict[str, Any]:
+@lru_cache(1000)  # who waits for something is told the same again and again
+def _faults(ref: str, body: bytes) -> list[str]:
+    return [f"{one.json_path}: {one.message[:300]}" for one in _validator(ref).iter_errors(json.loads(body))]
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """What fits a path, and its ways; the first that fits is meant."""
     paths = document()["paths"].items()  # one without parts goes before one that it fits. Source: OpenAPI 3.1
-    for template, ways in sorted(paths, key=lambda one: one[0].count("{")):
-        if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", template), path.removesuffix("/")):
+    by_parts = sorted(paths, key=lambda one: one[0].count("{"))
+    return [(re.compile(re.sub(r"\{[^}]*\}", "[^/]+", template)), ways) for template, ways in by_parts]
+
+
+def _responses(method: str, path: str) -> dict[str, Any]:
+    for fitting, ways in _paths():
+        if fitting.fullmatch(path.removesuffix("/")):
             found: dict[str, Any] = (
                 ways[method.lower()]["responses"] if method.lower() in ways else {"405": NO_ROUTE}
             )
