@@ -40,6 +40,7 @@ def test_a_variable_has_its_first_option_to_start_with_and_is_kept_as_it_is():
         (Variable("n", VariableKind.NUMBER, "2"), "must be a number, not"),
         (Variable("n", VariableKind.NUMBER, 9, high=5), "must be at most 5"),
         (Variable("n", VariableKind.NUMBER, float("nan")), "must be a number of usual size"),
+        (Variable("n", VariableKind.NUMBER, 10**400), "must be a number of usual size"),
         (Variable("n", VariableKind.NUMBER, 3, low=4, high=2), "which nothing is"),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,7 @@ from backend.services.experiments.plan import DELTA, Plan
 from backend.services.experiments.planning.cells import PlannedCell
 from backend.services.experiments.quote import PlanFigures, PricedPlan, price_plan, takes_at_once
 from backend.services.experiments.reuse import PlannedTrial
+from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes.create import check_key
 from backend.store.experiments import plans
 from backend.store.money.ledger import to_micros
@@ -44,6 +45,7 @@ def create_experiment(
     """
     check_key(idempotency_key)
     body_sha256 = hashlib.sha256(canonical_json(plan.body).encode()).hexdigest()
+    plan = _pin_template(deps, plan)
     priced = price_plan(deps, viewer, plan)
     known = _known(deps, viewer, idempotency_key, body_sha256)
     if known is not None:
@@ -71,6 +73,18 @@ def create_experiment(
             raise
         return CreatedExperiment(known, priced.figures)
     return CreatedExperiment(row, priced.figures)
+
+
+def _pin_template(deps: Deps, plan: Plan) -> Plan:
+    """The plan with the version of the template that is in production now, unless it names one.
+
+    Another version put into production in the middle would change the prompts of the later takes.
+    """
+    if plan.base.get("template") is not None:
+        return plan
+    pinned = {"template": current_vocabulary(deps).template.version}
+    base = plan.body["base"]
+    return replace(plan, base={**plan.base, **pinned}, body={**plan.body, "base": {**base, **pinned}})
 
 
 def must_fit(priced: PricedPlan, *, varied: str) -> None:

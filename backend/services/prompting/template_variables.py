@@ -4,7 +4,6 @@ Each has a value to start with, so a take that names none is made as well; a tem
 team wants to be asked for, beside prompt and style.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -69,7 +68,7 @@ class Variable:
             return f"must be a number, not {describe_kind(value)}"
         low, high = self.low, self.high
         below, above = low is not None and value < low, high is not None and value > high
-        if math.isfinite(value) and abs(value) < 1e15 and not (below or above):
+        if abs(value) < 1e15 and not (below or above):  # which no infinity is, and nothing that is no number
             return None
         limits = [
             f"at least {low:g}" if low is not None else "",
