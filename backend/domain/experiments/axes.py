@@ -16,11 +16,12 @@ AXES_MAX, LEVELS_MAX, ROWS_MAX = 20, 500, 5_000
 LABEL_MAX_CHARS = 200
 #: What a level is called that leaves its axis out, and a row that says nothing of it.
 NONE_LABEL, BASE_LABEL = "none", "as in the base"
-#: Axes with a name of their own; the others are `style.<axis>`, `params.<name>` and a prompt's variables.
+#: Axes with a name of their own; the others are `style.<axis>`, `params.<name>`, a prompt's variables, and
+#: those of the team's template: `variables.<name>`.
 NAMED = {"prompt": AxisKind.PROMPT, "template": AxisKind.PROMPT, "model": AxisKind.MODEL,
          "image": AxisKind.PHOTO}  # fmt: skip
 #: Axes as they may be named, for who mistypes one.
-KNOWN_AXES = (*NAMED, *(f"style.{axis}" for axis in AXES), "params.<name>")
+KNOWN_AXES = (*NAMED, *(f"style.{axis}" for axis in AXES), "params.<name>", "variables.<name>")
 _TEXTS = frozenset({"prompt", "model"})
 
 

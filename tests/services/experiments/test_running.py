@@ -5,19 +5,22 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from backend.domain.errors import NotAllowed, StateConflict
+from backend.domain.errors import InvalidRequest, NotAllowed, StateConflict
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import Job
 from backend.services.access import Role, Viewer
 from backend.services.experiments import control, retry, waves
 from backend.services.experiments.running import fair_share
 from backend.services.money import limits_admin
+from backend.services.prompting import vocabulary_admin
+from backend.services.prompting.template_variables import Variable, VariableKind
 from backend.store.money import ledger
 from tests import databases
 from tests.services.experiments.building import (
     MOVES,
     TAKE_USD,
     experiment_of,
+    make_experiment,
     planned,
     started,
     takes_of,
@@ -49,6 +52,27 @@ def test_a_take_of_an_experiment_is_its_owners_and_is_made_once(world):
     assert {take.owner for take in takes} == {"studio"}
     assert {trial.origin for trial in trials} == {"made"}
     assert experiment_of(world, experiment).spent_micros == round(3 * TAKE_USD * 1e6)
+
+
+def test_an_experiment_goes_on_with_the_template_that_it_was_planned_with_whatever_is_in_production(world):
+    garment = Variable("garment", VariableKind.CHOICE, options=("coat", "dress"))
+    for text in ("{{ prompt }}: {{ garment }}", "{{ garment }}! {{ prompt }}"):
+        vocabulary_admin.save_template(world.deps, ADMIN, text, variables=[garment])
+    vocabulary_admin.promote_template(world.deps, ADMIN, 2)
+    axes = {"prompt": ["A", "B"], "variables.garment": ["coat", "dress"]}
+    made = make_experiment(world.deps, LOCAL_VIEWER, axes=axes, repeats=1, canary=0, at_once=10, cap_usd=9)
+    vocabulary_admin.promote_template(world.deps, ADMIN, 3)
+    control.start(world.deps, LOCAL_VIEWER, made.experiment.id)
+    ticks(world, 3)
+    sent = {take.sent_prompt for take in takes_of(world, made.experiment.id)}
+    assert sent == {"A: coat", "A: dress", "B: coat", "B: dress"}
+    assert experiment_of(world, made.experiment.id).plan["base"]["template"] == 2, (
+        "also for what is added later"
+    )
+    with pytest.raises(InvalidRequest, match="garment"):
+        make_experiment(
+            world.deps, LOCAL_VIEWER, axes={"prompt": ["A", "B"], "variables.garment": ["coat", "hat"]}
+        )
 
 
 def test_the_canary_comes_first_and_nothing_else_before_somebody_says_go_on(world):

@@ -111,7 +111,8 @@ class RequestBuilder:
         said = {**self._constants} | {name: self._values[name][label] for name, label in levels.items()}
         request: dict[str, Any] = dict(self._base)
         style, params = dict(request.get("style") or {}), dict(request.get("params") or {})
-        variables = {}
+        variables: dict[str, Any] = {}
+        of_template = dict(request.get("variables") or {})
         for name, value in said.items():
             if value is AS_IN_BASE:
                 continue
@@ -120,6 +121,8 @@ class RequestBuilder:
                 _put(style, part, value)
             elif within == "params":
                 _put(params, part, value)
+            elif within == "variables" and part:
+                _put(of_template, part, value)
             elif name in ("prompt", "template", "model", "image"):
                 _put(request, name, value)
             else:
@@ -128,6 +131,7 @@ class RequestBuilder:
             request.pop("provider", None)  # each model has its own
         request |= {"style": style} if style else {}
         request |= {"params": params} if params else {}
+        request |= {"variables": of_template} if of_template else {}
         return request, _fill(request, variables)
 
 

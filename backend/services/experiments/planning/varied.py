@@ -99,7 +99,8 @@ def _check_names(
         fits = {
             AxisKind.STYLE: axis.name in styles,
             AxisKind.PARAMETER: len(axis.name) > len("params."),
-            AxisKind.VARIABLE: axis.name in variables,
+            AxisKind.VARIABLE: axis.name in variables
+            or axis.name.removeprefix("variables.") not in ("", axis.name),
         }
         if not fits.get(axis.kind, True):
             faults |= unknown_names([axis.name], [*KNOWN_AXES, *variables], within=within)

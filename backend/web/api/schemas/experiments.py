@@ -63,8 +63,8 @@ class PlanBody(Asked):
     base: PlanBase
     axes: Values | None = Field(
         default=None,
-        description="By name: prompt, model, image, template, style.<axis>, params.<name>, or a variable of "
-        "the prompt; a value as it is, or as {label, value}.",
+        description="By name: prompt, model, image, template, style.<axis>, params.<name>, a variable of the "
+        "prompt, or variables.<name> of the template; a value as it is, or as {label, value}.",
     )
     rows: list[dict[str, Any]] | None = Field(
         default=None, description="In place of axes: each a mapping of axes."
