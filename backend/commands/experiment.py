@@ -14,7 +14,7 @@ from backend.commands.backup import fail_with, say_line
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.services import access
 from backend.services.deps import Deps
-from backend.services.experiments import control, create, quote, view
+from backend.services.experiments import control, create, findings, quote, view
 from backend.services.experiments.doors.folder import export_folder
 from backend.services.experiments.doors.plan_file import read_plan_file
 from backend.services.experiments.plan import parse_plan
@@ -189,7 +189,8 @@ def _price(figures: PlanFigures) -> str:
 
 
 def _say_status(deps: Deps, experiment: str, *, as_json: bool) -> None:
-    found = view.get_experiment(deps, access.cli_viewer(deps), experiment)
+    viewer = access.cli_viewer(deps)
+    found = findings.with_verdict(deps, viewer, view.get_experiment(deps, viewer, experiment))
     if as_json:
         return _print(view.experiment_json(found))
     row, cap = found.experiment, found.experiment.cap_micros

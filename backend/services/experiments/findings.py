@@ -1,10 +1,9 @@
 """What votes say of an experiment by now: computed once, kept, and the same numbers for all who look."""
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -12,11 +11,11 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
-from backend.domain.experiments.words import ExperimentState, VoteKind
+from backend.domain.experiments.words import VoteKind
 from backend.models import Cell, Experiment, FindingRow
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments.view import seen_experiment
+from backend.services.experiments.view import ExperimentView, seen_experiment, told_verdict
 from backend.store.experiments import findings, plans
 from backend.store.experiments.findings import GivenVote
 
@@ -186,20 +185,13 @@ def _keep(deps: Deps, asked: _Asked, data: dict[str, Any]) -> None:
 
 
 def _told(experiment: Experiment, data: dict[str, Any]) -> dict[str, Any]:
-    """With what the experiment's state says of it: it may have stopped before it was answered."""
-    ended = experiment.state == ExperimentState.CLOSED or _is_at_cap(experiment)
-    if not ended or data["verdict"]["code"] not in ("too_early", "takes_missing"):
-        return data
-    why = "cap reached" if _is_at_cap(experiment) else (experiment.why or "closed").rstrip(".")
-    return {
-        **data,
-        "verdict": {
-            "words": f"Stopped: {why}. {data['verdict']['words']}", "code": "stopped",
-            "leader": data["verdict"]["leader"],
-        },
-    }  # fmt: skip
+    """With what the experiment's state says of it."""
+    return {**data, "verdict": told_verdict(experiment, data["verdict"])}
 
 
-def _is_at_cap(experiment: Experiment) -> bool:
-    """Is it paused because its next take would pass the cap?"""
-    return experiment.state == ExperimentState.PAUSED and bool(re.search(r"\bcap\b", experiment.why or ""))
+def with_verdict(deps: Deps, viewer: Viewer, found: ExperimentView) -> ExperimentView:
+    """The same with what its votes say by now. Raises as `current_finding`."""
+    if not found.votes:
+        return found
+    verdict = current_finding(deps, viewer, found.experiment.id)["verdict"]
+    return replace(found, verdict=verdict)

@@ -1,5 +1,6 @@
 """An experiment as people see it: its cells with their takes, how these go, what was spent and found."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
-from backend.domain.experiments.words import TrialState
+from backend.domain.experiments.words import ExperimentState, TrialState
 from backend.domain.states import API_STATUS, JobState
 from backend.models import Cell, Experiment, ExperimentAxis
 from backend.services.access import Viewer
@@ -111,6 +112,17 @@ def seen_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Exp
     return row
 
 
+def told_verdict(experiment: Experiment, verdict: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What votes say, with what its state says of it: it may have stopped before it was answered."""
+    at_cap = experiment.state == ExperimentState.PAUSED and bool(re.search(r"\bcap\b", experiment.why or ""))
+    ended = experiment.state == ExperimentState.CLOSED or at_cap
+    if not ended or verdict["code"] not in ("too_early", "takes_missing"):
+        return verdict
+    why = "cap reached" if at_cap else (experiment.why or "closed").rstrip(".")
+    words = f"Stopped: {why}. {verdict['words']}"
+    return {"words": words, "code": "stopped", "leader": verdict["leader"]}
+
+
 def experiment_json(view: ExperimentView) -> dict[str, Any]:
     """An experiment, as clients see it."""
     row = view.experiment
@@ -165,7 +177,7 @@ def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]
             cells.get(row.id, []),
             trials.get(row.id, {}),
             votes.get(row.id, 0),
-            (found[row.id].data.get("verdict") if row.id in found else None) or TOO_EARLY,
+            told_verdict(row, found[row.id].data["finding"]["verdict"] if row.id in found else TOO_EARLY),
             spent.get(row.id, 0),
         )
         for row in rows

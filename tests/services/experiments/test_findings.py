@@ -11,7 +11,7 @@ from sqlmodel import select
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.models import ExperimentRater, FindingRow, Job, Trial, Vote
 from backend.science import fit
-from backend.services.experiments import findings
+from backend.services.experiments import findings, view
 from backend.store.experiments import running
 from tests import databases
 from tests.services.client import at_fault
@@ -153,3 +153,19 @@ def test_clients_are_told_the_same_by_the_api(sidecar):
     assert at_fault(sidecar.get(f"/api/experiments/{experiment}/finding?criterion=x", who="root")) == {
         "criterion": "is none that is asked of pairs in this experiment"
     }
+
+
+def test_an_experiment_and_the_list_of_them_tell_the_verdict_of_its_votes(world, judged):
+    experiment, (a, b) = judged
+
+    def told():
+        """Of one that is asked for, and of the list."""
+        found = view.get_experiment(world.deps, LOCAL_VIEWER, experiment)
+        listed = view.list_experiments(world.deps, LOCAL_VIEWER).items[0].verdict["code"]
+        return findings.with_verdict(world.deps, LOCAL_VIEWER, found).verdict["code"], listed
+
+    assert told() == ("too_early", "too_early")
+    for number in range(60):
+        give(world, experiment, a[number % 6], b[(number // 6) % 6], rater=f"r{number % 4}")
+    assert told()[0] == find(world, experiment)["verdict"]["code"] == "better"
+    assert told()[1] == "better", "as it was found last"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -125,6 +126,7 @@ TABLE: Mapping[str, Asks] = {
     "catalogue.refresh_schedule.refresh_now": told("a command on this machine", lambda f, g: None),
     "catalogue.refresh_schedule.request_refresh": needs(Do.REFRESH_MODELS)(),
     "experiments.doors.export.export_table": needs(SEE)("none", table="takes"),
+    "experiments.doors.folder.export_folder": needs(SEE)("none", Path("none")),
     "experiments.doors.preferences.preference_table": needs(SEE)("none"),
     "experiments.plan_drafts.clear_plan_draft": needs(Do.EXPERIMENT)(),
     "experiments.create.create_experiment": needs(Do.EXPERIMENT)(PLAN),
@@ -149,6 +151,9 @@ TABLE: Mapping[str, Asks] = {
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
     ),
     "experiments.findings.current_finding": needs(SEE)("none"),
+    "experiments.findings.with_verdict": told(
+        "of an experiment that the viewer was given; `current_finding` asks", lambda f, g: None
+    ),
     "experiments.measuring.file_checks.list_checks": needs(SEE)("none"),
     "experiments.reports.report.write_report": needs(SEE)("none"),
     "experiments.plan_drafts.get_plan_draft": needs(Do.EXPERIMENT)(),

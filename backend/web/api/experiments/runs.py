@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
 from backend.services.deps import Deps
-from backend.services.experiments import change, create, extend, quote, view
+from backend.services.experiments import change, create, extend, findings, quote, view
 from backend.services.experiments.plan import Plan, parse_plan
 from backend.web.api.operations import Operation, told
 from backend.web.api.request_parts import body_as, current_viewer, query_as
@@ -73,12 +73,15 @@ def routes(deps: Deps) -> Blueprint:
 
     @blueprint.get("/<experiment_id>")
     def get_experiment(experiment_id: str) -> ResponseReturnValue:
-        return jsonify(view.experiment_json(view.get_experiment(deps, current_viewer(), experiment_id)))
+        viewer = current_viewer()
+        found = findings.with_verdict(deps, viewer, view.get_experiment(deps, viewer, experiment_id))
+        return jsonify(view.experiment_json(found))
 
     @blueprint.patch("/<experiment_id>")
     def change_experiment(experiment_id: str) -> ResponseReturnValue:
-        extend.extend_experiment(deps, current_viewer(), experiment_id, body_as(dict))
-        return get_experiment(experiment_id)
+        viewer = current_viewer()
+        extend.extend_experiment(deps, viewer, experiment_id, body_as(dict))
+        return jsonify(view.experiment_json(view.get_own_experiment(deps, viewer, experiment_id)))
 
     @blueprint.post("/<experiment_id>/cells")
     def change_cells(experiment_id: str) -> ResponseReturnValue:
@@ -87,6 +90,6 @@ def routes(deps: Deps) -> Blueprint:
             change.drop(deps, viewer, experiment_id, asked.drop)
         if asked.takes or not asked.drop:
             change.grow(deps, viewer, experiment_id, asked.takes)
-        return get_experiment(experiment_id)
+        return jsonify(view.experiment_json(view.get_own_experiment(deps, viewer, experiment_id)))
 
     return blueprint
