@@ -20,6 +20,9 @@ PAGES = {
     "gallery": "/gallery",
     "take": "/take?take={take}",
     "activity": "/activity",
+    "experiments": "/experiments",
+    "experiment": "/experiment?id={experiment}&step=learn",
+    "experiment-run": "/experiment?id={experiment}&step=run",
     "spend": "/spend",
     "models": "/models",
     "style": "/style",
@@ -27,7 +30,7 @@ PAGES = {
     "audit": "/audit",
 }
 #: What people do on the way.
-ON_PHONES = ("generate", "gallery", "take", "activity")
+ON_PHONES = ("generate", "gallery", "take", "activity", "experiment")
 
 
 def take_pictures(chromium: Browser, studio: Studio, name: str, path: str, folder: Path) -> None:

@@ -91,7 +91,14 @@ const drawMatrix = place => {
   for (let at = first; at <= last; at += 1) drawRow(place, at, left, right)
   askMatrix(place)
 }
-const dropCell = place => cell => cell.tiles.forEach(tile => { restCard(tile); place.cards.delete(tile.id) })
+const dropCell = place => cell => cell.tiles.forEach(tile => {
+  restCard(tile)
+  const tiles = place.cards.get(tile.id)
+  tiles?.delete(tile)
+  if (tiles && !tiles.size) place.cards.delete(tile.id)
+})
+// Two cells may have one take: what is sent may be the same for both.
+const fillTiles = (place, card) => place.cards.get(card.id)?.forEach(tile => fillTile(tile, card))
 
 const drawRow = (place, at, left, right) => {
   const { laid, rows, inner } = place
@@ -152,7 +159,7 @@ const makeCell = (place, data) => {
 // One take: what `playCard` and `restCard` of the wall play.
 const makeTile = (place, take) => {
   const [name, says, tone] = MATRIX_STATES[take.state] ?? MATRIX_STATES.planned
-  const node = el("div", "tile"), open = el(take.id ? "a" : "div", "open"), sign = icon(name)
+  const node = el("div", "tile"), open = el(!take.id ? "div" : place.data.blind ? "button" : "a", "open"), sign = icon(name)
   const tile = { id: take.id, node, open, sign, take, data: {}, poster: null }
   node.dataset.state = take.state
   setTone(node, tone)
@@ -160,16 +167,19 @@ const makeTile = (place, take) => {
   open.append(sign)
   node.append(open)
   if (!take.id) return tile
-  open.href = `take?take=${encodeURIComponent(take.id)}`
   open.setAttribute("aria-label", `${says} take`)
-  open.onclick = event => {
+  // Without names a press plays it here: what opens over the page tells what it was made of.
+  if (place.data.blind) open.onclick = () => (tile.video ? restCard(tile) : playCard(tile))
+  else open.href = `take?take=${encodeURIComponent(take.id)}`
+  if (!place.data.blind) open.onclick = event => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button || !place.wall.byId(take.id)) return
     event.preventDefault()
     place.wall.openLightbox(take.id)
   }
   node.onpointerenter = event => { if (event.pointerType !== "touch") playCard(tile) }
   node.onpointerleave = () => restCard(tile)
-  place.cards.set(take.id, tile)
+  if (!place.cards.has(take.id)) place.cards.set(take.id, new Set())
+  place.cards.get(take.id).add(tile)
   const card = place.wall.byId(take.id)
   if (card) fillTile(tile, card)
   else place.wanted.add(take.id)
@@ -203,7 +213,7 @@ const askMatrix = place => {
       place.wall.toast(error.message)
     } finally {
       place.asking = null
-      place.cards.forEach((tile, id) => { if (!place.asked.has(id)) place.wanted.add(id) })
+      place.cards.forEach((tiles, id) => { if (!place.asked.has(id)) place.wanted.add(id) })
       askMatrix(place)
     }
   }, MATRIX_ASK_MS)
@@ -212,7 +222,7 @@ const joinCards = (place, cards) => {
   const all = new Map([...place.wall.items, ...cards].map(card => [card.id, card]))
   const items = place.order.filter(id => all.has(id)).map(id => all.get(id))
   place.wall.begin({ query: `experiment ${place.at}`, takes: items, next_cursor: null }, false)
-  cards.forEach(card => { const tile = place.cards.get(card.id); if (tile) fillTile(tile, card) })
+  cards.forEach(card => fillTiles(place, card))
 }
 
 // What changed is told to the page together, at most every so often.
@@ -225,7 +235,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   place.stopped?.abort()
   place.stopped = new AbortController()
   const { signal } = place.stopped
-  const mark = JSON.stringify([data.columns, data.rows, data.chosen]), anew = place.mark !== mark
+  const mark = JSON.stringify([data.columns, data.rows, data.chosen, data.blind]), anew = place.mark !== mark
   if (place.at !== data.id) { place.wall.begin({ query: "", takes: [], next_cursor: null }, false); place.asked.clear() }
   Object.assign(place, { data, at: data.id, mark, tell: setTriggerValue })
   Object.assign(place.wall, { me: data.me })
@@ -244,11 +254,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     takes: cards => {
       place.wall.merge(cards)
       for (const card of cards) {
-        const tile = place.cards.get(card.id)
-        if (!tile) continue
-        fillTile(tile, card)
-        if (tile.state !== card.state) tellSoon(place)
-        tile.state = card.state
+        fillTiles(place, card)
+        place.cards.get(card.id)?.forEach(tile => {
+          if (tile.state !== card.state) tellSoon(place)
+          tile.state = card.state
+        })
       }
     },
     fresh: () => { if (data.moves) tellSoon(place) },
