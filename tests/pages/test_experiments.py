@@ -8,12 +8,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.domain.experiments.words import ExperimentState
-from backend.models import Vote
+from backend.models import FileCheck, Vote
 from backend.services.deps import Deps
 from backend.services.experiments import control, view
 from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.reports import report
 from backend.services.experiments.view import ExperimentView
+from backend.services.gallery import takes as gallery
 from pages.ui.experiments import listing
 from tests.pages.conftest import Desk, link, shown, words
 from tests.services.experiments.building import PROMPTS, make_experiment, ticks
@@ -68,6 +69,15 @@ def vote(desk: Desk, experiment_id: str, rater: str, best: str, number: int = 12
             )
             for _ in range(number)
         )  # fmt: skip
+
+
+def flag(desk: Desk, take: str) -> None:
+    """A machine has flagged this take's file."""
+    video = gallery.get_take(desk.deps, LOCAL_VIEWER, take).video
+    assert video is not None
+    with desk.deps.store.begin() as session:
+        known = {"video_id": video.id, "name": "frozen_s", "version": 1, "at": desk.deps.clock.now()}
+        session.add(FileCheck(value=2.0, flagged=True, **known))
 
 
 def test_without_experiments_the_list_says_why_several_takes_and_has_one_button(visit: Visit) -> None:
@@ -209,6 +219,22 @@ def test_a_cell_grows_is_dropped_and_leads_to_its_takes_in_the_gallery(
     assert [take["id"] for take in wall["takes"]] == [of(deps, one).trials[cell.id][0].job_id]
 
 
+def test_an_experiment_grows_by_a_value_for_the_amount_on_the_button(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, cap_usd=5.0)
+    app = visit(ONE, id=one, step="run")
+    app.session_state["growing"] = True
+    app.run()
+    app.session_state[f"grow-values:{one}:prompt"] = ["A green dress in the sun"]
+    app.run()
+    assert app.button(key="experiment-extend").label == "Make 1 take for up to \\$0\\.70 \\(demo\\: free\\)"
+    app.button(key="experiment-extend").click().run()
+
+    assert [cell.levels["prompt"] for cell in of(deps, one).cells] == [*PROMPTS, "A green dress in the sun"]
+    assert of(deps, one).experiment.cap_micros == 5_700_000
+
+
 def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
@@ -221,6 +247,12 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     best = of(deps, one).cells[1].id
     for rater in ("bea", "carl"):
         vote(desk, one, rater, best)
+    jobs = [str(trial.job_id) for trial in of(deps, one).trials[best]]
+    flag(desk, jobs[0])
+    app = visit(ONE, id=one, step="learn")
+    assert "1 file was looked at; flagged\\: frozen s in 1" in words(app)
+    (wall,) = shown(app.button(key=f"flagged-{best}").click().run(), "wall")
+    assert sorted(take["id"] for take in wall["takes"]) == sorted(jobs)
     app = visit(ONE, id=one, step="learn")
     assert "Takes, not votes, are what is missing" in words(app)
     assert "1 of 3 judged takes won more of their pairs than they lost\\: \\$2\\.80" in words(app)

@@ -62,4 +62,6 @@ def _answer(
             pair = session.get_one(Pair, shown.pair)
         ahead = worth[pair.left_job] - worth[pair.right_job] + chance.gauss(0, 0.7)
         choice = "left" if ahead > 0.25 else "right" if ahead < -0.25 else "tie"
-        votes.cast_vote(studio.deps, rater, made, pair=shown.pair, choice=choice, key=f"{rater.name}-{number}")
+        votes.cast_vote(
+            studio.deps, rater, made, pair=shown.pair, choice=choice, key=f"{rater.name}-{number}"
+        )

@@ -5,7 +5,7 @@ import streamlit as st
 from backend.models import Cell
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import change
+from backend.services.experiments import change, extend, view
 from backend.services.experiments.view import ExperimentView
 from pages.ui import context, text
 from pages.ui.experiments import gallery_way, steps, words
@@ -50,9 +50,15 @@ def _draw_changes(found: ExperimentView, cell: Cell) -> None:
 
 
 def grow(experiment_id: str, takes: dict[str, int]) -> None:
-    """Have so many more takes of these cells made."""
+    """Have so many more takes of these cells made; the cap rises by what the button said."""
+    deps, viewer = context.deps(), context.viewer()
     with context.errors_as_notices():
-        change.grow(context.deps(), context.viewer(), experiment_id, takes)
+        found = view.get_experiment(deps, viewer, experiment_id)
+        change.grow(deps, viewer, experiment_id, takes)
+        micros = words.price_micros(found.cells, takes)
+        if found.experiment.cap_micros is not None and micros:
+            cap_usd = (found.experiment.cap_micros + micros) / 1e6
+            extend.extend_experiment(deps, viewer, experiment_id, {"cap_usd": cap_usd})
         context.notify(f"{words.takes(sum(takes.values()))} more are made.", ":material/add:")
 
 

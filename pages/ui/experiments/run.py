@@ -15,7 +15,7 @@ from backend.services.experiments.judging import raters
 from backend.services.experiments.view import ExperimentView
 from backend.services.live.greeting import newest_move
 from pages.ui import components, context, live, shell, text
-from pages.ui.experiments import cell_panel, matrix, steps, words
+from pages.ui.experiments import cell_panel, grow_panel, matrix, steps, words
 from pages.ui.experiments.plan.form import axis_words
 from pages.ui.library import wall
 
@@ -38,7 +38,7 @@ def draw_canary(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: b
     if not matrix.first_takes(found):
         st.info("This experiment has no first takes: all of them are made at once.")
         return
-    _draw_part(deps, viewer, row, lambda fresh: _canary_part(deps, viewer, fresh))
+    _draw_part(deps, viewer, found, lambda fresh: _canary_part(deps, viewer, fresh))
     if row.state == "canary" and may_run:
         with st.container(horizontal=True, vertical_alignment="center", key="canary-way"):
             rest = sum(len(of) for of in found.trials.values()) - row.canary
@@ -64,7 +64,7 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
     if row.why and row.state in ("paused", "closed"):
         st.warning(text.plain(row.why), icon=":material/pause_circle:")
     if may_run:
-        _draw_actions(found)
+        _draw_actions(deps, viewer, found)
     named = _names_are_shown(deps, viewer, found)
     across = _pick_columns(found) if named else None
 
@@ -74,20 +74,24 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
             data = matrix.matrix_data(fresh, across=across)
             _draw_matrix(deps, viewer, fresh, data, key="matrix")
 
-    _draw_part(deps, viewer, row, part)
+    _draw_part(deps, viewer, found, part)
     if named:
         cell_panel.draw_cell(deps, viewer, found, may_run=may_run)
     else:
         _ask_for_names(row)
 
 
-def _draw_part(deps: Deps, viewer: Viewer, row: Experiment, draw: Callable[[ExperimentView], None]) -> None:
+def _draw_part(
+    deps: Deps, viewer: Viewer, found: ExperimentView, draw: Callable[[ExperimentView], None]
+) -> None:
     """Drawn now, whenever its takes move on, and every few seconds while it goes on; the page, when its state
     changes."""
 
+    row = found.experiment
+
     def redraw() -> None:
         try:
-            fresh = view.get_experiment(deps, viewer, row.id)
+            fresh = view.get_experiment(deps, viewer, row.id) if context.is_refreshing() else found
             if (fresh.experiment.state, fresh.experiment.why) != (row.state, row.why):
                 st.rerun()
             draw(fresh)
@@ -109,7 +113,7 @@ def _draw_progress(found: ExperimentView) -> None:
     st.progress(counts["completed"] / total)
 
 
-def _draw_actions(found: ExperimentView) -> None:
+def _draw_actions(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
     row, counts = found.experiment, found.counts
     with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
         if row.state == "paused":
@@ -124,6 +128,7 @@ def _draw_actions(found: ExperimentView) -> None:
                       icon=":material/refresh:", on_click=_do, args=("retry", row.id),
                       help="Each gets a new take in its place, which is paid like any other.")  # fmt: skip
         if row.state != "closed":
+            grow_panel.draw_growth(deps, viewer, found)
             with st.popover("Close", icon=":material/lock:", key="closing"):
                 st.caption("No take is made and no vote is taken any more; what is there stays.")
                 st.button("Close for good", key="experiment-close", on_click=_do, args=("close", row.id))

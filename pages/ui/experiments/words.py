@@ -65,6 +65,12 @@ def cell_label(levels: Mapping[str, str], axes: Sequence[str]) -> str:
     return " · ".join(str(levels[axis]) for axis in axes if axis in levels) or "the only one"
 
 
+def price_micros(cells: Sequence[Cell], takes: Mapping[str, int]) -> int:
+    """What so many takes of these cells cost, in millionths of a USD, as far as it is known."""
+    known = {cell.id: cell.estimate_micros or 0 for cell in cells}
+    return sum(known.get(cell, 0) * number for cell, number in takes.items())
+
+
 def labels_of(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id -> what it is called."""
     axes = list(dict.fromkeys(axis for cell in cells for axis in cell.levels))

@@ -69,6 +69,7 @@ REFUSED = {
     "since=2026-11-03&until=2026-11-01": {"until": "before since"},
     "ratio=wide": {"ratio": "16:9"},
     "q=a&q=b": {"q": "more than once"},
+    "experiment=none": {"experiment": "none with that id"},
     f"q={'x' * 1001}": {"q": "1,001"},
     "state=moving": {"state": "known"},
 }

@@ -65,7 +65,12 @@ def _draw(
     scale = alt.Scale(domain=[low - (high - low) * 0.04, high + (high - low) * 0.04], nice=False, zero=False)
     names = json.dumps({row["id"]: row["label"] for row in rows})
     names_axis = alt.Axis(
-        title=None, labelLimit=230, ticks=False, domain=False, labelExpr=f"({names})[datum.value]"
+        title=None,
+        labelLimit=230,
+        labelFlush=False,
+        ticks=False,
+        domain=False,
+        labelExpr=f"({names})[datum.value]",
     )
     y = alt.Y("id:N", sort=[row["id"] for row in rows], axis=names_axis)
     colour = alt.condition("datum.good", alt.value(sure), alt.value(unsure))

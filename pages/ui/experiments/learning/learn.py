@@ -13,7 +13,7 @@ from backend.services.experiments.judging import criteria
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 from pages.ui.experiments import gallery_way, words
-from pages.ui.experiments.learning import charts, costs, downloads, next_step, raters_table
+from pages.ui.experiments.learning import charts, costs, downloads, file_checks, next_step, raters_table
 from pages.ui.experiments.plan.form import axis_words
 
 #: Codes of verdicts -> how they are shown.
@@ -50,6 +50,7 @@ def draw_learn(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
         _draw_win_rates(finding)
         _draw_effects(found, finding["effects"])
         raters_table.draw_raters(deps, viewer, row.id, finding, may_run=may_run)
+    file_checks.draw_checks(deps, viewer, found)
     costs.draw_costs(deps, viewer, found, criterion)
     downloads.draw_downloads(deps, viewer, found, criterion)
     st.caption(f":material/info: {_METHOD} Method {text.plain(finding['method'])}.")

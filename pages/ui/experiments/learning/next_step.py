@@ -43,6 +43,6 @@ def price_words(found: ExperimentView, takes: Mapping[str, int]) -> str:
     """What so many more takes of these cells cost: " for $2.10"; of unknown ones, how many these are."""
     known = {cell.id: cell.estimate_micros for cell in found.cells}
     unknown = sum(number for cell, number in takes.items() if known.get(cell) is None)
-    micros = sum((known.get(cell) or 0) * number for cell, number in takes.items())
+    micros = words.price_micros(found.cells, takes)
     said = f" for {text.dollars(micros / 1e6)}" if unknown < sum(takes.values()) else ""
     return said + (f" + {unknown:,} without a price" if unknown else "")

@@ -30,5 +30,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return item
   }))
   const current = place.list.querySelector("[aria-current]")
-  if (current && place.list.scrollWidth > place.list.clientWidth) current.scrollIntoView({ block: "nearest", inline: "center" })
+  // Of the list alone: the page stays where it is.
+  if (current) place.list.scrollLeft = current.offsetLeft - (place.list.clientWidth - current.offsetWidth) / 2
 }
